@@ -1,0 +1,4 @@
+//! The parts of `sendall`.
+
+pub mod proto;
+pub mod store;

@@ -1,0 +1,2 @@
+//! The `sendall` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sans-IO protocol machines: bytes and time in, bytes and decisions out.

@@ -1,0 +1,1 @@
+//! Files: the one module that names the file system.
