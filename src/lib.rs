@@ -1,4 +1,9 @@
-//! The parts of `sendall`.
+//! The parts of `sendall`: see ARCHITECTURE.md.
 
+pub mod cli;
+pub mod commands;
+pub mod error;
+pub mod net;
 pub mod proto;
+pub mod report;
 pub mod store;

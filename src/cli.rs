@@ -1,0 +1,55 @@
+//! The command line: what can be typed, and which code it reaches.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{connect, serve};
+use crate::error::Error;
+use crate::net::signals::Signals;
+use crate::report::{Level, Report};
+
+/// A netcat for people who need to know that their bytes arrived
+///
+/// Exit code 0 means that everything arrived, as far as the protocol can prove it.
+/// Anything else is another code, and one line on stderr that says why.
+#[derive(Parser, Debug)]
+#[command(name = "sendall", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Tell peers, addresses, byte counts and durations
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+
+    /// Print errors only
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong usage, 3 no connection, 4 time limit, \
+5 connection lost, 6 integrity, 7 refused by the peer, 9 some items failed, 10 cannot write here, 128+n signal n";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Connect(connect::ConnectArgs),
+}
+
+impl Cli {
+    /// Where this run's lines go.
+    pub fn report(&self) -> Report {
+        Report::new(match (self.quiet, self.verbose) {
+            (true, _) => Level::Quiet,
+            (false, true) => Level::Verbose,
+            (false, false) => Level::Normal,
+        })
+    }
+
+    /// Validates what was typed, then does it.
+    pub fn run(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        match &self.command {
+            Command::Serve(args) => args.plan()?.run(report, signals),
+            Command::Connect(args) => args.plan()?.run(report, signals),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `connect`: joins stdin and stdout to a server.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::opened::Opened;
+use super::options::{RelayArgs, duration};
+use super::relay;
+use crate::error::{Error, Exit};
+use crate::net::dial::Dial;
+use crate::net::endpoint::{Endpoint, Role};
+use crate::net::reactor::Reactor;
+use crate::net::signals::Signals;
+use crate::report::Report;
+
+/// Join stdin and stdout to a server
+#[derive(Args, Clone, Debug)]
+pub struct ConnectArgs {
+    /// Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT
+    #[arg(value_name = "ENDPOINT", required = true, num_args = 1..=2)]
+    endpoint: Vec<String>,
+
+    /// Time limit for each address that is tried
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    timeout: Duration,
+
+    #[command(flatten)]
+    relay: RelayArgs,
+}
+
+/// What was meant.
+pub struct Plan {
+    endpoint: Endpoint,
+    timeout: Duration,
+    relay: RelayArgs,
+}
+
+impl ConnectArgs {
+    /// Validates everything, before anything is opened.
+    pub fn plan(&self) -> Result<Plan, Error> {
+        let endpoints = Endpoint::parse_list(&self.endpoint, Role::Connect);
+        match endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?.as_slice() {
+            [endpoint] => {
+                Ok(Plan { endpoint: endpoint.clone(), timeout: self.timeout, relay: self.relay.clone() })
+            }
+            _ => Err(Error::new(Exit::Usage, "connect takes one endpoint: type HOST:PORT")),
+        }
+    }
+}
+
+impl Plan {
+    /// Connects, relays, and returns when both directions have ended.
+    pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        relay::check_streams(&self.relay)?;
+        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        reactor.add(|io| {
+            let dial = Dial::new(self.endpoint, self.timeout, io.clone());
+            let report = report.clone();
+            Ok(Opened::new(dial, move |transport, now: Instant| {
+                report.detail(format_args!(
+                    "connected to {} from {}",
+                    transport.peer_name(),
+                    transport.local_name()
+                ));
+                relay::with_stdio(transport, &self.relay, &report, &io, now)
+            }))
+        })?;
+        reactor.run()
+    }
+}

@@ -1,0 +1,145 @@
+//! A session that begins once a connection is there.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Exit};
+use crate::net::dial::Dial;
+use crate::net::listen::Listener;
+use crate::net::reactor::{Io, Session, Status, Turn};
+use crate::net::stream::Transport;
+
+/// Brings about one connection.
+pub(crate) trait Opening {
+    /// The connection, once it is there.
+    fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error>;
+
+    /// When to call again if nothing happens before.
+    fn deadline(&self) -> Option<Instant>;
+}
+
+impl Opening for Dial {
+    fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
+        Dial::advance(self, now)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Dial::deadline(self)
+    }
+}
+
+/// Waits for the first client of several listeners.
+pub(crate) struct FirstClient {
+    listeners: Vec<Listener>,
+    io: Io,
+    limit: Option<Duration>,
+    deadline: Option<Instant>,
+}
+
+impl FirstClient {
+    /// Waits for at most `limit`.
+    pub(crate) fn new(listeners: Vec<Listener>, limit: Option<Duration>, io: Io) -> FirstClient {
+        FirstClient { listeners, io, limit, deadline: None }
+    }
+}
+
+impl Opening for FirstClient {
+    fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
+        let deadline = self.limit.map(|limit| *self.deadline.get_or_insert(now + limit));
+        for listener in &self.listeners {
+            loop {
+                match listener.accept() {
+                    Ok(Some(socket)) => match socket.register(&self.io) {
+                        Ok(transport) => return Ok(Some(transport)),
+                        // This client is gone already: the next one is the first.
+                        Err(_) => continue,
+                    },
+                    Ok(None) => break,
+                    Err(error) if is_one_clients(&error) => continue,
+                    Err(error) => return Err(Error::new(Exit::Failed, format!("cannot accept: {error}"))),
+                }
+            }
+        }
+        match (deadline, self.limit) {
+            (Some(deadline), Some(limit)) if now >= deadline => {
+                let limit = humantime::format_duration(limit);
+                Err(Error::new(Exit::TimedOut, format!("no client came within {limit} (see --timeout)")))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
+
+/// True for errors of accept(2) that concern one client, who is gone, and not the listener.
+pub(crate) fn is_one_clients(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::CONNABORTED
+                | Errno::PROTO
+                | Errno::PERM
+                | Errno::NETDOWN
+                | Errno::NOPROTOOPT
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::NETUNREACH
+                | Errno::OPNOTSUPP
+                | Errno::TIMEDOUT
+        )
+    )
+}
+
+/// Opens a connection, then is the session that was made for it.
+pub(crate) struct Opened<O, S, F> {
+    state: State<O, S>,
+    make: Option<F>,
+}
+
+enum State<O, S> {
+    Opening(O),
+    Open(S),
+}
+
+impl<O, S, F> Opened<O, S, F>
+where
+    O: Opening,
+    S: Session,
+    F: FnOnce(Transport, Instant) -> Result<S, Error>,
+{
+    /// `make` is called once, with the connection.
+    pub(crate) fn new(opening: O, make: F) -> Opened<O, S, F> {
+        Opened { state: State::Opening(opening), make: Some(make) }
+    }
+}
+
+impl<O, S, F> Session for Opened<O, S, F>
+where
+    O: Opening,
+    S: Session,
+    F: FnOnce(Transport, Instant) -> Result<S, Error>,
+{
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        if let State::Opening(opening) = &mut self.state {
+            let Some(transport) = opening.advance(turn.now)? else { return Ok(Status::Waiting) };
+            // What brought the connection about is dropped: a listener refuses further clients, other attempts end.
+            if let Some(make) = self.make.take() {
+                self.state = State::Open(make(transport, turn.now)?);
+            }
+        }
+        match &mut self.state {
+            State::Open(session) => session.advance(turn),
+            State::Opening(_) => Ok(Status::Waiting),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Opening(opening) => opening.deadline(),
+            State::Open(session) => session.deadline(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Options that several commands share, and how their values are read.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::proto::ending::EndWhen;
+
+/// Reads a duration such as `10s`, `250ms` or `1m 30s`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(_) => Err("a limit is longer than 0: leave the option out for the default".into()),
+        Err(_) => Err("type a number and a unit, as in 10s, 250ms or '1m 30s'".into()),
+    }
+}
+
+/// Reads a size in bytes such as `64KiB` or `10MB`.
+pub fn size(text: &str) -> Result<u64, String> {
+    let read = text.parse::<bytesize::ByteSize>();
+    read.map(|size| size.as_u64()).map_err(|_| "type a number and a unit, as in 4096, 64KiB or 10MB".into())
+}
+
+/// How stdin and stdout are joined to a peer.
+#[derive(Args, Clone, Debug)]
+pub struct RelayArgs {
+    /// Give up when nothing was sent or received for so long [default: no limit]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub idle_timeout: Option<Duration>,
+
+    /// Send only: what the peer says is thrown away, and the command ends when all input was acknowledged
+    #[arg(long, conflicts_with_all = ["recv_only", "end_when"])]
+    pub send_only: bool,
+
+    /// Receive only: stdin is not read
+    #[arg(long)]
+    pub recv_only: bool,
+
+    /// Which end of file ends the command [default: both; with a terminal as stdin: peer]
+    #[arg(long, value_name = "END", value_enum)]
+    pub end_when: Option<EndChoice>,
+
+    /// Do not pass the end of stdin on as long as the peer has not ended
+    #[arg(long)]
+    pub no_half_close: bool,
+}
+
+/// The values of `--end-when`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EndChoice {
+    /// Both directions have ended
+    Both,
+    /// The peer has ended and all it sent was written
+    Peer,
+    /// The input has ended and all of it was acknowledged
+    Input,
+}
+
+impl From<EndChoice> for EndWhen {
+    fn from(choice: EndChoice) -> EndWhen {
+        match choice {
+            EndChoice::Both => EndWhen::Both,
+            EndChoice::Peer => EndWhen::Peer,
+            EndChoice::Input => EndWhen::Input,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_are_read_or_explained() {
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert!(duration("0s").is_err_and(|hint| hint.contains("longer than 0")));
+        assert!(duration("10").is_err_and(|hint| hint.contains("10s")));
+        assert_eq!(size("64KiB"), Ok(65_536));
+        assert_eq!(size("10MB"), Ok(10_000_000));
+        assert_eq!(size("0"), Ok(0));
+        assert!(size("-1").is_err());
+        assert!(size("10 parsecs").is_err_and(|hint| hint.contains("64KiB")));
+    }
+}

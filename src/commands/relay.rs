@@ -1,0 +1,254 @@
+//! Joins a local stream to a peer, by the end-of-file contract.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::options::RelayArgs;
+use crate::error::{Error, Exit};
+use crate::net::pump::{Fault, Pump, Pumped, Side};
+use crate::net::reactor::{Io, Session, Status, Turn};
+use crate::net::stdio::Stdio;
+use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
+use crate::proto::ending::{EndWhen, Ending, InputKind};
+use crate::report::Report;
+
+/// How often the kernel is asked whether the peer has acknowledged our end: from the first to the longest wait.
+const ACKNOWLEDGED_FIRST_WAIT: Duration = Duration::from_millis(1);
+const ACKNOWLEDGED_LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// A local side and a peer, joined.
+pub struct Relay<L, P> {
+    local: L,
+    peer: P,
+    outbound: Pump,
+    inbound: Pump,
+    ending: Ending,
+    idle_timeout: Option<Duration>,
+    start: Instant,
+    last_moved: (u64, Instant),
+    /// The sending direction has failed; what the peer still sent is written before the command ends.
+    failure: Option<Error>,
+    next_look: Option<(Instant, Duration)>,
+    report: Report,
+}
+
+impl<L: Stream, P: Stream> Relay<L, P> {
+    /// A relay that begins at `now`.
+    pub fn new(
+        local: L,
+        peer: P,
+        ending: Ending,
+        idle_timeout: Option<Duration>,
+        report: Report,
+        now: Instant,
+    ) -> Relay<L, P> {
+        Relay {
+            outbound: Pump::new(&local, &peer),
+            inbound: Pump::new(&peer, &local),
+            local,
+            peer,
+            ending,
+            idle_timeout,
+            start: now,
+            last_moved: (0, now),
+            failure: None,
+            next_look: None,
+            report,
+        }
+    }
+
+    /// The input is not read at all.
+    #[must_use]
+    pub fn without_input(mut self) -> Relay<L, P> {
+        self.outbound.lane_mut().end_source();
+        self
+    }
+
+    /// The two streams: the local side and the peer. For tests, which look at what they were given.
+    pub fn streams(&self) -> (&L, &P) {
+        (&self.local, &self.peer)
+    }
+
+    fn pump_out(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
+        if self.failure.is_some() {
+            return Ok(Pumped::Blocked);
+        }
+        let pumped =
+            self.outbound.advance(&mut self.local, &mut self.peer, budget_bytes).and_then(|pumped| {
+                if self.ending.passes_end_on(self.outbound.lane(), self.inbound.lane()) {
+                    self.peer.finish_writing().map_err(|error| Fault { side: Side::Sink, error })?;
+                    self.outbound.lane_mut().finish_sink();
+                }
+                Ok(pumped)
+            });
+        match pumped {
+            Ok(pumped) => Ok(pumped),
+            Err(Fault { side: Side::Source, error }) => {
+                Err(Error::new(Exit::Failed, format!("cannot read stdin: {error}")))
+            }
+            Err(Fault { side: Side::Sink, error }) => {
+                self.failure = Some(lost(&error));
+                Ok(Pumped::Blocked)
+            }
+        }
+    }
+
+    fn pump_in(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
+        let pumped = self.inbound.advance(&mut self.peer, &mut self.local, budget_bytes).map_err(
+            |fault| match fault.side {
+                Side::Source => lost(&fault.error),
+                Side::Sink => cannot_write(&fault.error),
+            },
+        )?;
+        if self.inbound.lane().owes_half_close() {
+            self.local.finish_writing().map_err(|error| cannot_write(&error))?;
+            self.inbound.lane_mut().finish_sink();
+        }
+        if self.ending.abandons_input(self.inbound.lane()) {
+            self.outbound.lane_mut().end_source();
+        }
+        Ok(pumped)
+    }
+
+    /// True when the peer's system has everything, our end included.
+    fn is_settled(&mut self, now: Instant) -> Result<bool, Error> {
+        if self.outbound.lane().owes_half_close() {
+            self.peer.finish_writing().map_err(|error| lost(&error))?;
+            self.outbound.lane_mut().finish_sink();
+        }
+        let acknowledged = self.peer.is_acknowledged().map_err(|error| lost(&error))?;
+        let wait = self.next_look.map_or(ACKNOWLEDGED_FIRST_WAIT, |(_, wait)| wait);
+        if self.next_look.is_none_or(|(time, _)| now >= time) {
+            self.next_look = Some((now + wait, (wait * 2).min(ACKNOWLEDGED_LONGEST_WAIT)));
+        }
+        Ok(acknowledged)
+    }
+
+    fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
+        let lanes = [self.outbound.lane(), self.inbound.lane()];
+        let moved = lanes.iter().map(|lane| lane.delivered() + lane.held() as u64).sum();
+        if self.last_moved.0 != moved {
+            self.last_moved = (moved, now);
+        }
+        match self.idle_timeout {
+            Some(limit) if now >= self.last_moved.1 + limit => {
+                let limit = humantime::format_duration(limit);
+                let text = format!("nothing was sent or received for {limit} (see --idle-timeout)");
+                Err(Error::new(Exit::TimedOut, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, now: Instant) -> Result<Status, Error> {
+        self.report.detail(format_args!(
+            "sent {} bytes, received {} bytes in {}",
+            self.outbound.lane().delivered(),
+            self.inbound.lane().delivered(),
+            humantime::format_duration(Duration::from_millis((now - self.start).as_millis() as u64)),
+        ));
+        self.failure.take().map_or(Ok(Status::Done), Err)
+    }
+}
+
+impl<L: Stream, P: Stream> Session for Relay<L, P> {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        let sent = self.pump_out(turn.budget_bytes)?;
+        let ended_before = self.inbound.lane().has_source_ended();
+        let received = self.pump_in(turn.budget_bytes)?;
+        self.check_idle(turn.now)?;
+        if self.inbound.lane().has_source_ended() {
+            if self.failure.is_some() {
+                return self.finish(turn.now);
+            }
+            // A reset that comes after the peer's end is seen by nobody who reads.
+            self.peer.take_error().map_err(|error| lost(&error))?;
+        }
+        if self.ending.is_over(self.outbound.lane(), self.inbound.lane()) && self.is_settled(turn.now)? {
+            return self.finish(turn.now);
+        }
+        let just_ended = !ended_before && self.inbound.lane().has_source_ended();
+        let more = just_ended || sent == Pumped::More || received == Pumped::More;
+        Ok(if more { Status::Again } else { Status::Waiting })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
+        idle.into_iter().chain(self.next_look.map(|(time, _)| time)).min()
+    }
+}
+
+fn lost(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::TimedOut => Error::new(Exit::TimedOut, "the peer no longer answers"),
+        io::ErrorKind::ConnectionReset => Error::new(Exit::Lost, "connection reset by peer"),
+        io::ErrorKind::BrokenPipe => {
+            Error::new(Exit::Lost, "the peer closed the connection before it had everything")
+        }
+        _ => Error::new(Exit::Lost, format!("connection lost: {error}")),
+    }
+}
+
+fn cannot_write(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::reader_gone(),
+        _ => Error::new(Exit::CannotWrite, format!("cannot write to stdout: {error}")),
+    }
+}
+
+/// The local side of `--send-only`: what the peer says is thrown away.
+pub struct Unheard<S>(pub S);
+
+impl<S: Stream> Stream for Unheard<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reading_end(&self) -> Option<KernelEnd<'_>> {
+        self.0.reading_end()
+    }
+}
+
+/// The rules for a relay of the given input, as options and kind of input set them.
+pub fn ending(args: &RelayArgs, input: InputKind) -> Ending {
+    let end_when = match args.end_when {
+        Some(choice) => choice.into(),
+        None if args.send_only => EndWhen::Input,
+        None => EndWhen::Both,
+    };
+    let input = if args.recv_only { InputKind::Nothing } else { input };
+    Ending { input, end_when, half_close: !args.no_half_close }
+}
+
+/// Fails before anything is opened if a stream that will be needed is missing.
+pub fn check_streams(args: &RelayArgs) -> Result<(), Error> {
+    if args.send_only { Ok(()) } else { crate::net::stdio::check_stdout() }
+}
+
+/// Joins stdin and stdout to a connection.
+pub fn with_stdio(
+    transport: Transport,
+    args: &RelayArgs,
+    report: &Report,
+    io: &Io,
+    now: Instant,
+) -> Result<Relay<Box<dyn Stream>, Transport>, Error> {
+    let stdio = Stdio::open(io)?;
+    let input = match stdio.input_kind() {
+        FdKind::Null => InputKind::Nothing,
+        FdKind::Terminal => InputKind::Terminal,
+        _ => InputKind::Real,
+    };
+    let rules = ending(args, input);
+    let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
+    let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now);
+    Ok(if args.recv_only { relay.without_input() } else { relay })
+}

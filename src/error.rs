@@ -1,0 +1,113 @@
+//! The one error type of the crate, and the exit code that each failure leaves.
+
+use std::fmt;
+
+/// How a command ended. The numbers are a promise to scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, all of it: 0.
+    Done,
+    /// Failed for a reason that has no code of its own: 1.
+    Failed,
+    /// Wrong usage: 2.
+    Usage,
+    /// No connection: name not found, refused, unreachable, address in use, not permitted to bind: 3.
+    NoConnection,
+    /// A time limit ran out: 4.
+    TimedOut,
+    /// Connection lost: reset, or ended before the data was complete: 5.
+    Lost,
+    /// A digest does not match, or the source changed while it was sent: 6.
+    Integrity,
+    /// The peer refused: 7.
+    Refused,
+    /// Some items done, some failed: 9.
+    Partial,
+    /// Cannot write here: disk full, read-only, stdout failing: 10.
+    CannotWrite,
+    /// Ended by a signal: 128 and the signal's number.
+    Signal(i32),
+}
+
+impl Exit {
+    /// The exit code of the process.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::NoConnection => 3,
+            Exit::TimedOut => 4,
+            Exit::Lost => 5,
+            Exit::Integrity => 6,
+            Exit::Refused => 7,
+            Exit::Partial => 9,
+            Exit::CannotWrite => 10,
+            Exit::Signal(number) => 128u8.wrapping_add(number as u8),
+        }
+    }
+}
+
+/// A failure: its exit code, and the line that says why.
+#[derive(Debug)]
+pub struct Error {
+    exit: Exit,
+    cause: anyhow::Error,
+}
+
+impl Error {
+    /// A failure that `cause` describes.
+    pub fn new(exit: Exit, cause: impl fmt::Display) -> Error {
+        Error { exit, cause: anyhow::anyhow!("{cause}") }
+    }
+
+    /// The reader of stdout went away: ends the command as SIGPIPE would, without a message.
+    pub fn reader_gone() -> Error {
+        Error::new(Exit::Signal(SIGPIPE), "the reader of stdout went away")
+    }
+
+    /// How the process is to end.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// True if the failure is told by its exit code alone.
+    pub fn is_silent(&self) -> bool {
+        self.exit == Exit::Signal(SIGPIPE)
+    }
+
+    /// Says what was being done, in front of what failed.
+    #[must_use]
+    pub fn context(self, what: impl fmt::Display) -> Error {
+        Error { exit: self.exit, cause: self.cause.context(what.to_string()) }
+    }
+}
+
+const SIGPIPE: i32 = 13;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.cause)
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_leaves_128_and_its_number() {
+        assert_eq!(Exit::Signal(2).code(), 130);
+        assert_eq!(Exit::Signal(15).code(), 143);
+        assert_eq!(Error::reader_gone().exit().code(), 141);
+    }
+
+    #[test]
+    fn context_stands_in_front_and_keeps_the_code() {
+        let error = Error::new(Exit::Lost, "reset by peer").context("127.0.0.1:7");
+        assert_eq!(error.to_string(), "127.0.0.1:7: reset by peer");
+        assert_eq!(error.exit(), Exit::Lost);
+    }
+}

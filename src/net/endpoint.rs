@@ -1,0 +1,274 @@
+//! Where to listen or connect: what the user typed, parsed; and addresses, shown.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// An address of one of the forms that the manual lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `HOST:PORT`, `[V6]:PORT`, and to listen `:PORT` and `PORT`.
+    Tcp {
+        /// The host.
+        host: Host,
+        /// The port; 0 lets the system choose one to listen on.
+        port: u16,
+    },
+    /// `unix:/path`: a Unix stream socket.
+    UnixPath(PathBuf),
+    /// `unix:@name`: a Unix stream socket in Linux' abstract name space.
+    UnixAbstract(String),
+}
+
+/// The host part of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// None was typed, only `PORT`: this machine alone, both families.
+    Loopback,
+    /// An empty one, `:PORT`: every interface, both families.
+    Any,
+    /// A name or a literal address, with a scope (`fe80::1%eth0`) or without.
+    Named(String),
+}
+
+/// What the endpoint is for: some forms only make sense to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// To bind and accept.
+    Listen,
+    /// To connect to.
+    Connect,
+}
+
+impl Endpoint {
+    /// Parses one word. The error says what to type instead.
+    pub fn parse(word: &str, role: Role) -> Result<Endpoint, String> {
+        if let Some(path) = word.strip_prefix("unix:") {
+            return Endpoint::parse_unix(path);
+        }
+        if word.starts_with('/') || word.starts_with("./") {
+            return Err(format!("'{word}' looks like a path: type unix:{word} for a Unix socket"));
+        }
+        let (host, port) = match word.rsplit_once(':') {
+            Some((host, port)) => (Some(host), port),
+            None => (None, word),
+        };
+        let Some(host) = host else {
+            return match (port.parse::<u16>(), role) {
+                (Ok(port), Role::Listen) => Ok(Endpoint::Tcp { host: Host::Loopback, port }),
+                (Ok(port), Role::Connect) => Err(format!(
+                    "'{word}' has no host: type localhost:{port} for this machine, or HOST:{port}"
+                )),
+                (Err(_), _) if is_number(port) => Err(port_error(port)),
+                (Err(_), _) => Err(format!("'{word}' has no port: type {word}:PORT")),
+            };
+        };
+        Endpoint::from_host_and_port(host, port, role)
+    }
+
+    /// Parses the two-word form `HOST PORT`, where the host may be an IPv6 address without brackets.
+    pub fn parse_two(host: &str, port: &str, role: Role) -> Result<Endpoint, String> {
+        if host.contains(':') && !host.starts_with('[') {
+            return Endpoint::from_host_and_port(&format!("[{host}]"), port, role);
+        }
+        Endpoint::from_host_and_port(host, port, role)
+    }
+
+    fn parse_unix(path: &str) -> Result<Endpoint, String> {
+        match path.strip_prefix('@') {
+            Some("") | None if path.is_empty() || path == "@" => {
+                Err("a Unix socket needs a name: type unix:/path or unix:@name".into())
+            }
+            _ if path.contains('\0') || path.len() > 107 => {
+                Err("a Unix socket's name has at most 107 bytes and no NUL: choose a shorter path".into())
+            }
+            Some(name) => Ok(Endpoint::UnixAbstract(name.into())),
+            None => Ok(Endpoint::UnixPath(path.into())),
+        }
+    }
+
+    fn from_host_and_port(host: &str, port: &str, role: Role) -> Result<Endpoint, String> {
+        let number = if is_number(port) { port.parse::<u16>().ok() } else { None };
+        let Some(number) = number else { return Err(port_error(port)) };
+        if number == 0 && role == Role::Connect {
+            return Err("nothing listens on port 0: type a port from 1 to 65535".into());
+        }
+        let host = if let Some(v6) = host.strip_prefix('[') {
+            let v6 = v6.strip_suffix(']').ok_or_else(|| format!("a ']' is missing in '{host}'"))?;
+            let literal = v6.split('%').next().unwrap_or(v6);
+            if literal.parse::<std::net::Ipv6Addr>().is_err() {
+                return Err(format!("'{v6}' is not an IPv6 address: brackets hold one, as in [::1]:{port}"));
+            }
+            v6
+        } else if host.contains(':') {
+            return Err(format!("an IPv6 address needs brackets before the port: type [{host}]:{port}"));
+        } else {
+            host
+        };
+        match (host, role) {
+            ("" | "*", Role::Listen) => Ok(Endpoint::Tcp { host: Host::Any, port: number }),
+            ("", Role::Connect) => {
+                Err(format!("no host before :{port}: type localhost:{port} or HOST:{port}"))
+            }
+            _ if host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') => {
+                Err(format!("'{}' is not a host name", host.escape_debug()))
+            }
+            _ => Ok(Endpoint::Tcp { host: Host::Named(host.into()), port: number }),
+        }
+    }
+
+    /// Parses a list of words, in which `HOST PORT` may stand for `HOST:PORT`.
+    pub fn parse_list(words: &[String], role: Role) -> Result<Vec<Endpoint>, String> {
+        let (mut endpoints, mut rest) = (Vec::new(), words);
+        while let Some((first, more)) = rest.split_first() {
+            let (endpoint, used) = Endpoint::parse_first(first, more.first().map(String::as_str), role)?;
+            endpoints.push(endpoint);
+            rest = &rest[used..];
+        }
+        Ok(endpoints)
+    }
+
+    /// Parses `first`, together with `second` where they are `HOST PORT`. Returns how many words were used.
+    pub fn parse_first(first: &str, second: Option<&str>, role: Role) -> Result<(Endpoint, usize), String> {
+        match (Endpoint::parse(first, role), second) {
+            (Ok(endpoint), _) => Ok((endpoint, 1)),
+            (Err(_), Some(port)) if is_number(port) && !is_number(first) && !first.starts_with("unix:") => {
+                Endpoint::parse_two(first, port, role).map(|endpoint| (endpoint, 2))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn port_error(port: &str) -> String {
+    format!("'{}' is not a port: type a number from 0 to 65535", port.escape_debug())
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Tcp { host: Host::Loopback, port } => write!(f, "{port}"),
+            Endpoint::Tcp { host: Host::Any, port } => write!(f, ":{port}"),
+            Endpoint::Tcp { host: Host::Named(host), port } if host.contains(':') => {
+                write!(f, "[{host}]:{port}")
+            }
+            Endpoint::Tcp { host: Host::Named(host), port } => write!(f, "{host}:{port}"),
+            Endpoint::UnixPath(path) => write!(f, "unix:{}", path.display()),
+            Endpoint::UnixAbstract(name) => write!(f, "unix:@{name}"),
+        }
+    }
+}
+
+/// A peer's or a listener's address as users see it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PeerName {
+    shown: String,
+    ip: Option<IpAddr>,
+}
+
+impl PeerName {
+    /// Of an IP socket. IPv4-mapped IPv6 addresses are shown as IPv4. `None` if the socket has lost its peer.
+    pub fn from_ip(address: Option<SocketAddr>) -> PeerName {
+        match address {
+            Some(address) => {
+                let ip = address.ip().to_canonical();
+                let shown = match (address, ip) {
+                    (SocketAddr::V6(v6), IpAddr::V6(_)) => v6.to_string(),
+                    (_, ip) => SocketAddr::new(ip, address.port()).to_string(),
+                };
+                PeerName { shown, ip: Some(ip) }
+            }
+            None => PeerName { shown: "a peer that is gone".into(), ip: None },
+        }
+    }
+
+    /// Of a Unix socket; a client's has no name as a rule.
+    pub fn from_unix(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
+        let path = address.and_then(|address| address.as_pathname().map(|path| path.display().to_string()));
+        PeerName { shown: path.map_or_else(|| "unix".into(), |path| format!("unix:{path}")), ip: None }
+    }
+
+    /// The IP address, canonical, if it has one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+}
+
+impl fmt::Display for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> Endpoint {
+        Endpoint::Tcp { host: Host::Named(host.into()), port }
+    }
+
+    #[test]
+    fn every_form_is_understood() {
+        let listen = |word| Endpoint::parse(word, Role::Listen);
+        assert_eq!(listen("8080"), Ok(Endpoint::Tcp { host: Host::Loopback, port: 8080 }));
+        assert_eq!(listen(":8080"), Ok(Endpoint::Tcp { host: Host::Any, port: 8080 }));
+        assert_eq!(listen("[::1]:0"), Ok(tcp("::1", 0)));
+        assert_eq!(listen("[fe80::1%eth0]:9"), Ok(tcp("fe80::1%eth0", 9)));
+        assert_eq!(listen("example.org:443"), Ok(tcp("example.org", 443)));
+        assert_eq!(listen("unix:/run/a.sock"), Ok(Endpoint::UnixPath("/run/a.sock".into())));
+        assert_eq!(listen("unix:@name"), Ok(Endpoint::UnixAbstract("name".into())));
+    }
+
+    #[test]
+    fn two_words_are_one_endpoint_and_two_ports_are_two() {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            Endpoint::parse_list(&words(&["example.org", "80"]), Role::Connect),
+            Ok(vec![tcp("example.org", 80)])
+        );
+        assert_eq!(Endpoint::parse_list(&words(&["::1", "80"]), Role::Listen), Ok(vec![tcp("::1", 80)]));
+        assert_eq!(Endpoint::parse_list(&words(&["80", "81"]), Role::Listen).map(|list| list.len()), Ok(2));
+        assert_eq!(
+            Endpoint::parse_list(&words(&["a:1", "b", "2"]), Role::Listen).map(|list| list.len()),
+            Ok(2)
+        );
+    }
+
+    #[test]
+    fn errors_say_what_to_type() {
+        for (word, role, hint) in [
+            ("::1:8080", Role::Connect, "type [::1]:8080"),
+            ("8080", Role::Connect, "localhost:8080"),
+            (":8080", Role::Connect, "localhost:8080"),
+            ("host", Role::Connect, "host:PORT"),
+            ("host:", Role::Connect, "0 to 65535"),
+            ("host:http", Role::Connect, "0 to 65535"),
+            ("host:65536", Role::Connect, "0 to 65535"),
+            ("host:+5", Role::Connect, "0 to 65535"),
+            ("99999", Role::Listen, "0 to 65535"),
+            ("host:0", Role::Connect, "1 to 65535"),
+            ("[::1:80", Role::Connect, "']' is missing"),
+            ("[host]:80", Role::Connect, "not an IPv6 address"),
+            ("unix:", Role::Listen, "unix:/path"),
+            ("unix:@", Role::Listen, "unix:/path"),
+            ("/run/x", Role::Listen, "unix:/run/x"),
+            ("", Role::Listen, "PORT"),
+        ] {
+            let error = Endpoint::parse(word, role).expect_err(word);
+            assert!(error.contains(hint), "{word:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn mapped_addresses_are_shown_as_ipv4() {
+        let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().expect("an address");
+        assert_eq!(PeerName::from_ip(Some(mapped)).to_string(), "192.0.2.1:80");
+        let scoped: SocketAddr = "[fe80::1%3]:80".parse().expect("an address");
+        assert_eq!(PeerName::from_ip(Some(scoped)).to_string(), "[fe80::1%3]:80");
+    }
+}

@@ -1,0 +1,183 @@
+//! Listening: binding every form of endpoint, accepting, and cleaning up after Unix sockets.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use mio::net::{TcpListener, UnixListener};
+use socket2::{Domain, Protocol, SockAddr, Type};
+
+use super::endpoint::{Endpoint, Host, PeerName};
+use super::reactor::{Io, Readiness};
+use super::stream::{Socket, would_block};
+use crate::error::{Error, Exit};
+
+const BACKLOG: i32 = 1024;
+const PORT_TRIES: u32 = 32;
+
+/// A bound socket that takes clients.
+pub struct Listener {
+    kind: Kind,
+    readiness: Readiness,
+}
+
+enum Kind {
+    Tcp(TcpListener),
+    Unix { socket: UnixListener, _file: Option<SocketFile> },
+}
+
+/// Binds everything that an endpoint stands for: one socket, or one per address family.
+pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
+    let bound = match endpoint {
+        Endpoint::Tcp { host, port } => bind_tcp(host, *port).and_then(|sockets| {
+            sockets.into_iter().map(|socket| Ok(Kind::Tcp(TcpListener::from_std(socket)))).collect()
+        }),
+        Endpoint::UnixPath(path) => bind_path(path).map(|kind| vec![kind]),
+        Endpoint::UnixAbstract(name) => std::os::unix::net::SocketAddr::from_abstract_name(name)
+            .and_then(|address| std::os::unix::net::UnixListener::bind_addr(&address))
+            .and_then(|socket| {
+                socket.set_nonblocking(true)?;
+                Ok(vec![Kind::Unix { socket: UnixListener::from_std(socket), _file: None }])
+            }),
+    };
+    let register = |kinds: Vec<Kind>| -> io::Result<Vec<Listener>> {
+        let mut listeners = Vec::new();
+        for mut kind in kinds {
+            let readiness = match &mut kind {
+                Kind::Tcp(tcp) => io.register(tcp)?,
+                Kind::Unix { socket: unix, .. } => io.register(unix)?,
+            };
+            listeners.push(Listener { kind, readiness });
+        }
+        Ok(listeners)
+    };
+    bound.and_then(register).map_err(|error| {
+        Error::new(Exit::NoConnection, format!("cannot listen on {endpoint}: {}", explain(&error)))
+    })
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "address in use".into(),
+        io::ErrorKind::PermissionDenied => "not permitted".into(),
+        io::ErrorKind::AddrNotAvailable => "not an address of this machine".into(),
+        _ => error.to_string(),
+    }
+}
+
+impl Listener {
+    /// Takes one client; `None` if none waits. Errors are the process's (no descriptors) or one client's (aborted).
+    pub fn accept(&self) -> io::Result<Option<Socket>> {
+        if !self.readiness.is_readable() {
+            return Ok(None);
+        }
+        let result = super::stream::uninterrupted(|| match &self.kind {
+            Kind::Tcp(tcp) => tcp.accept().map(|(socket, _)| Socket::Tcp(socket)),
+            Kind::Unix { socket: unix, .. } => unix.accept().map(|(socket, _)| Socket::Unix(socket)),
+        });
+        if would_block(&result) {
+            self.readiness.clear_readable();
+            return Ok(None);
+        }
+        result.map(Some)
+    }
+
+    /// The address that was bound.
+    pub fn name(&self) -> PeerName {
+        match &self.kind {
+            Kind::Tcp(tcp) => PeerName::from_ip(tcp.local_addr().ok()),
+            Kind::Unix { socket: unix, .. } => PeerName::from_unix(unix.local_addr().ok()),
+        }
+    }
+}
+
+fn bind_tcp(host: &Host, port: u16) -> io::Result<Vec<std::net::TcpListener>> {
+    match host {
+        Host::Loopback => bind_both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, port),
+        Host::Any => bind_both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port),
+        Host::Named(name) => {
+            let address = (name.as_str(), port).to_socket_addrs()?.next();
+            let address = address.ok_or_else(|| io::Error::other("the name has no address"))?;
+            Ok(vec![bind_one(address)?])
+        }
+    }
+}
+
+/// Binds one port in both families. Where IPv6 is off, IPv4 alone; and the other way round.
+fn bind_both(v4: Ipv4Addr, v6: Ipv6Addr, port: u16) -> io::Result<Vec<std::net::TcpListener>> {
+    let mut tries = 0;
+    loop {
+        let first = match bind_one((v4, port).into()) {
+            Err(error) if is_family_missing(&error) => return Ok(vec![bind_one((v6, port).into())?]),
+            result => result?,
+        };
+        let chosen = first.local_addr()?.port();
+        tries += 1;
+        match bind_one((v6, chosen).into()) {
+            Ok(second) => return Ok(vec![first, second]),
+            Err(error) if is_family_missing(&error) => return Ok(vec![first]),
+            // The system chose the port for one family; the other may have it in use.
+            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_family_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Binds a Unix socket's path. A file of a server that lives is not touched; one left by a dead server is replaced.
+fn bind_path(path: &Path) -> io::Result<Kind> {
+    let bind = || std::os::unix::net::UnixListener::bind(path);
+    let socket = match bind() {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let file = std::fs::symlink_metadata(path)?;
+            if !file.file_type().is_socket() {
+                return Err(io::Error::other("a file that is not a socket is in the way"));
+            }
+            match std::os::unix::net::UnixStream::connect(path) {
+                Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+                    std::fs::remove_file(path)?;
+                    bind()?
+                }
+                _ => return Err(error),
+            }
+        }
+        result => result?,
+    };
+    socket.set_nonblocking(true)?;
+    let inode = std::fs::symlink_metadata(path)?.ino();
+    let file = SocketFile { path: path.to_owned(), inode };
+    Ok(Kind::Unix { socket: UnixListener::from_std(socket), _file: Some(file) })
+}
+
+/// A Unix socket's name in the file system, removed when dropped, unless another server has replaced it.
+struct SocketFile {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if std::fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
+            // Nothing can be done, and nothing is lost, if it is gone already.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! SIGINT and SIGTERM: the first stops in order, the second at once.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// Tells every reactor of the process that a signal asked it to stop.
+///
+/// The handlers write to a socket that all reactors poll and none reads, so that one signal wakes them all.
+pub struct Signals {
+    number: Arc<AtomicUsize>,
+    wakes: UnixStream,
+}
+
+impl Signals {
+    /// Installs the handlers, once for the process.
+    pub fn install() -> io::Result<Signals> {
+        let number = Arc::new(AtomicUsize::new(0));
+        let armed = Arc::new(AtomicBool::new(false));
+        let (wakes, written) = UnixStream::pair()?;
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&armed))?;
+            signal_hook::flag::register(signal, Arc::clone(&armed))?;
+            signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
+            signal_hook::low_level::pipe::register(signal, written.try_clone()?)?;
+        }
+        Ok(Signals { number, wakes })
+    }
+
+    /// The number of the last signal, if one came.
+    pub fn received(&self) -> Option<i32> {
+        match self.number.load(Ordering::SeqCst) {
+            0 => None,
+            number => Some(number as i32),
+        }
+    }
+
+    /// A descriptor that becomes readable, for ever, when a signal comes.
+    pub(crate) fn wake_source(&self) -> io::Result<mio::net::UnixStream> {
+        let clone = self.wakes.try_clone()?;
+        clone.set_nonblocking(true)?;
+        Ok(mio::net::UnixStream::from_std(clone))
+    }
+}

@@ -1,0 +1,208 @@
+//! Standard input and output as a stream, by kind.
+//!
+//! Inherited descriptors are shared with the parent shell: `O_NONBLOCK` is never set on them. A read or write is made
+//! only after poll(2) has said that it will not block, and is bounded; or the kernel moves the bytes with
+//! `SPLICE_F_NONBLOCK`; or the output is opened anew through `/proc/self/fd`, which gives a description of our own.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mio::Interest;
+use mio::unix::SourceFd;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use rustix::stdio;
+
+use super::reactor::{Io, Readiness};
+use super::stream::{FdKind, KernelEnd, Stream, uninterrupted, would_block};
+use crate::error::{Error, Exit};
+
+/// What a pipe or terminal that says "writable" takes at once: POSIX' PIPE_BUF, a page on Linux.
+const SAFE_WRITE_BYTES: usize = 4096;
+
+static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Runs before Rust's runtime, which opens `/dev/null` in the place of closed standard descriptors.
+#[ctor::ctor]
+fn notice_closed_stdout() {
+    let closed = rustix::io::fcntl_getfd(stdio::stdout()) == Err(Errno::BADF);
+    STDOUT_WAS_CLOSED.store(closed, Ordering::Relaxed);
+}
+
+/// Fails if the process was started with its stdout closed.
+pub fn check_stdout() -> Result<(), Error> {
+    if STDOUT_WAS_CLOSED.load(Ordering::Relaxed) {
+        return Err(Error::new(Exit::CannotWrite, "stdout is closed: redirect it to a file or /dev/null"));
+    }
+    Ok(())
+}
+
+/// Standard input and output, joined into one stream: reads come from stdin, writes go to stdout.
+pub struct Stdio {
+    input: Readiness,
+    input_kind: FdKind,
+    output: Readiness,
+    output_kind: FdKind,
+    /// Opened with `O_APPEND`, which splice(2) refuses.
+    appends: bool,
+    /// A description of our own for the same pipe or terminal, non-blocking.
+    own_output: Option<File>,
+}
+
+impl Stdio {
+    /// Takes stdin and stdout as they are and registers what can be waited for.
+    pub fn open(io: &Io) -> Result<Stdio, Error> {
+        let failed = |what| move |error| Error::new(Exit::Failed, format!("cannot use {what}: {error}"));
+        let input_kind = kind_of(stdio::stdin()).map_err(failed("stdin"))?;
+        let output_kind = kind_of(stdio::stdout()).map_err(failed("stdout"))?;
+        let flags = rustix::fs::fcntl_getfl(stdio::stdout()).unwrap_or(OFlags::empty());
+        let own_output = match output_kind {
+            FdKind::Pipe | FdKind::Terminal => reopen_stdout(),
+            _ => None,
+        };
+        let output = own_output.as_ref().map_or(stdio::stdout(), AsFd::as_fd);
+        let output = register(io, output, Interest::WRITABLE).map_err(failed("stdout"))?;
+        let input = register(io, stdio::stdin(), Interest::READABLE).map_err(failed("stdin"))?;
+        Ok(Stdio {
+            input,
+            input_kind,
+            output,
+            output_kind,
+            appends: flags.contains(OFlags::APPEND),
+            own_output,
+        })
+    }
+
+    /// What stdin is.
+    pub fn input_kind(&self) -> FdKind {
+        self.input_kind
+    }
+}
+
+fn register(io: &Io, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Readiness> {
+    match io.register_for(&mut SourceFd(&fd.as_raw_fd()), interest) {
+        // epoll_ctl(2): EPERM, the target does not support epoll. Such files are always ready.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Readiness::always()),
+        result => result,
+    }
+}
+
+fn kind_of(fd: BorrowedFd<'_>) -> io::Result<FdKind> {
+    let stat = rustix::fs::fstat(fd)?;
+    Ok(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => FdKind::File,
+        FileType::Fifo => FdKind::Pipe,
+        FileType::Socket => FdKind::Socket,
+        FileType::CharacterDevice if is_null(&stat) => FdKind::Null,
+        FileType::CharacterDevice if rustix::termios::isatty(fd) => FdKind::Terminal,
+        _ => FdKind::Other,
+    })
+}
+
+fn is_null(stat: &rustix::fs::Stat) -> bool {
+    rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == stat.st_rdev)
+}
+
+fn reopen_stdout() -> Option<File> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open("/proc/self/fd/1", flags, Mode::empty()).ok().map(File::from)
+}
+
+/// poll(2) without waiting: true if a call would not block.
+pub(crate) fn is_ready(fd: BorrowedFd<'_>, events: PollFlags) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, events)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    !matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(0))
+}
+
+impl Stream for Stdio {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.input.is_readable() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let fd = stdio::stdin();
+        let result = match self.input_kind {
+            FdKind::Socket => uninterrupted(|| {
+                let received = rustix::net::recv(fd, &mut *buffer, RecvFlags::DONTWAIT)?;
+                Ok(received.0)
+            }),
+            FdKind::Pipe | FdKind::Terminal | FdKind::Other if !is_ready(fd, PollFlags::IN) => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            _ => uninterrupted(|| Ok(rustix::io::read(fd, &mut *buffer)?)),
+        };
+        if would_block(&result) {
+            self.input.clear_readable();
+        }
+        result
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.output.is_writable() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let fd = stdio::stdout();
+        let result = match (&mut self.own_output, self.output_kind) {
+            (Some(file), _) => uninterrupted(|| file.write(bytes)),
+            (None, FdKind::Socket) => {
+                uninterrupted(|| Ok(rustix::net::send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?))
+            }
+            (None, FdKind::File | FdKind::Null) => uninterrupted(|| Ok(rustix::io::write(fd, bytes)?)),
+            (None, _) if !is_ready(fd, PollFlags::OUT) => Err(io::ErrorKind::WouldBlock.into()),
+            (None, _) => {
+                let bytes = &bytes[..bytes.len().min(SAFE_WRITE_BYTES)];
+                uninterrupted(|| Ok(rustix::io::write(fd, bytes)?))
+            }
+        };
+        if would_block(&result) {
+            self.output.clear_writable();
+        }
+        result
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        match self.output_kind {
+            FdKind::Socket => match rustix::net::shutdown(stdio::stdout(), Shutdown::Write) {
+                Err(Errno::NOTCONN) | Ok(()) => Ok(()),
+                Err(error) => Err(error.into()),
+            },
+            FdKind::Pipe => {
+                // The reader sees the end now, even while the other direction goes on.
+                self.own_output = None;
+                stdio::dup2_stdout(File::open("/dev/null")?)?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn reading_end(&self) -> Option<KernelEnd<'_>> {
+        Some(KernelEnd { fd: stdio::stdin(), kind: self.input_kind, readiness: &self.input })
+    }
+
+    fn writing_end(&self) -> Option<KernelEnd<'_>> {
+        let fd = self.own_output.as_ref().map_or(stdio::stdout(), AsFd::as_fd);
+        let kind = if self.appends { FdKind::Other } else { self.output_kind };
+        Some(KernelEnd { fd, kind, readiness: &self.output })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_apart() {
+        let null = File::open("/dev/null").expect("/dev/null");
+        assert_eq!(kind_of(null.as_fd()).ok(), Some(FdKind::Null));
+        let zero = File::open("/dev/zero").expect("/dev/zero");
+        assert_eq!(kind_of(zero.as_fd()).ok(), Some(FdKind::Other));
+        let (read, _write) = rustix::pipe::pipe().expect("a pipe");
+        assert_eq!(kind_of(read.as_fd()).ok(), Some(FdKind::Pipe));
+        assert!(!is_ready(read.as_fd(), PollFlags::IN));
+    }
+}

@@ -1,0 +1,237 @@
+//! Bytes that never enter the process: sendfile(2) and splice(2).
+//!
+//! Chosen by kind: a file to a socket by sendfile; a pipe to a socket and a socket to a pipe by splice; a socket to a
+//! file or `/dev/null` by splice through a pipe of our own. Everything else is copied, as is everything where these
+//! calls are missing.
+
+use std::io;
+
+use super::pump::{Fault, Side};
+use super::stream::{FdKind, KernelEnd};
+use crate::proto::lane::Lane;
+
+/// Most bytes per call, and the size that pipes are asked to have: what an unprivileged process may ask for.
+pub(crate) const CHUNK_BYTES: usize = 1 << 20;
+
+/// What one step of a pump did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something: try again.
+    Moved,
+    /// Nothing, and readiness says so.
+    Blocked,
+    /// Nothing, though both ends look ready: try again later.
+    Unclear,
+    /// The kernel does not do this for these two: copy.
+    Unsupported,
+}
+
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+pub(crate) use linux::KernelWay;
+#[cfg(not(all(target_os = "linux", not(sendall_portable))))]
+pub(crate) use portable::KernelWay;
+
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+mod linux {
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+
+    use rustix::event::PollFlags;
+    use rustix::io::Errno;
+    use rustix::pipe::{PipeFlags, SpliceFlags};
+
+    use super::*;
+    use crate::net::stdio::is_ready;
+
+    /// A way through the kernel from one descriptor to another.
+    pub(crate) enum KernelWay {
+        /// A file to a socket.
+        SendFile,
+        /// A pipe to a socket or a socket to a pipe; asked for once, a larger pipe.
+        Splice { enlarged: bool },
+        /// A socket to a file, through a pipe of our own: its read end and write end.
+        ThroughPipe(Option<(OwnedFd, OwnedFd)>),
+    }
+
+    impl KernelWay {
+        /// The way between two kinds, if there is one.
+        pub(crate) fn between(source: FdKind, sink: FdKind) -> Option<KernelWay> {
+            match (source, sink) {
+                (FdKind::File, FdKind::Socket) => Some(KernelWay::SendFile),
+                (FdKind::Pipe, FdKind::Socket) | (FdKind::Socket, FdKind::Pipe) => {
+                    Some(KernelWay::Splice { enlarged: false })
+                }
+                (FdKind::Socket, FdKind::File | FdKind::Null) => Some(KernelWay::ThroughPipe(None)),
+                _ => None,
+            }
+        }
+
+        /// Moves up to a chunk.
+        pub(crate) fn step(
+            &mut self,
+            lane: &mut Lane,
+            from: KernelEnd<'_>,
+            to: KernelEnd<'_>,
+        ) -> Result<Step, Fault> {
+            match self {
+                KernelWay::SendFile => send_file(lane, from, to),
+                KernelWay::Splice { enlarged } => {
+                    if !std::mem::replace(enlarged, true) {
+                        for end in [from, to].iter().filter(|end| end.kind == FdKind::Pipe) {
+                            enlarge(end.fd);
+                        }
+                    }
+                    splice_directly(lane, from, to)
+                }
+                KernelWay::ThroughPipe(pipe) => {
+                    if pipe.is_none() {
+                        let Ok(ends) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC) else {
+                            return Ok(Step::Unsupported);
+                        };
+                        enlarge(&ends.1);
+                        *pipe = Some(ends);
+                    }
+                    match pipe {
+                        Some((read, write)) => splice_through(lane, from, (read, write), to),
+                        None => Ok(Step::Unsupported),
+                    }
+                }
+            }
+        }
+
+        /// The `held` bytes inside our own pipe, read out of it.
+        pub(crate) fn take_held(&mut self, held: usize) -> io::Result<Vec<u8>> {
+            let mut bytes = vec![0; held];
+            if let KernelWay::ThroughPipe(Some((read, _))) = self {
+                File::from(read.try_clone()?).read_exact(&mut bytes)?;
+            }
+            Ok(bytes)
+        }
+    }
+
+    /// A larger pipe takes fewer calls. Where it is refused, the old size serves.
+    fn enlarge(pipe: impl std::os::fd::AsFd) {
+        if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < CHUNK_BYTES) {
+            let _ = rustix::pipe::fcntl_setpipe_size(&pipe, CHUNK_BYTES);
+        }
+    }
+
+    fn fault(side: Side, error: Errno) -> Fault {
+        Fault { side, error: error.into() }
+    }
+
+    fn send_file(lane: &mut Lane, from: KernelEnd<'_>, to: KernelEnd<'_>) -> Result<Step, Fault> {
+        if !to.readiness.is_writable() {
+            return Ok(Step::Blocked);
+        }
+        match rustix::fs::sendfile(to.fd, from.fd, None, CHUNK_BYTES) {
+            Ok(0) => lane.end_source(),
+            Ok(count) => lane.passed(count),
+            Err(Errno::AGAIN) => {
+                to.readiness.clear_writable();
+                return Ok(Step::Blocked);
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
+            Err(error @ (Errno::IO | Errno::ISDIR | Errno::BADF | Errno::OVERFLOW)) => {
+                return Err(fault(Side::Source, error));
+            }
+            Err(error) => return Err(fault(Side::Sink, error)),
+        }
+        Ok(Step::Moved)
+    }
+
+    const FLAGS: SpliceFlags = SpliceFlags::MOVE.union(SpliceFlags::NONBLOCK);
+
+    fn splice_directly(lane: &mut Lane, from: KernelEnd<'_>, to: KernelEnd<'_>) -> Result<Step, Fault> {
+        if !from.readiness.is_readable() || !to.readiness.is_writable() {
+            return Ok(Step::Blocked);
+        }
+        match rustix::pipe::splice(from.fd, None, to.fd, None, CHUNK_BYTES, FLAGS) {
+            Ok(0) => lane.end_source(),
+            Ok(count) => lane.passed(count),
+            Err(Errno::AGAIN) => return Ok(find_the_blocked(from, to)),
+            Err(Errno::INTR) => {}
+            Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
+            Err(error @ Errno::PIPE) => return Err(fault(Side::Sink, error)),
+            Err(error) if from.kind == FdKind::Socket => return Err(fault(Side::Source, error)),
+            Err(error) => return Err(fault(Side::Sink, error)),
+        }
+        Ok(Step::Moved)
+    }
+
+    /// EAGAIN does not say which end it means.
+    fn find_the_blocked(from: KernelEnd<'_>, to: KernelEnd<'_>) -> Step {
+        let (readable, writable) = (is_ready(from.fd, PollFlags::IN), is_ready(to.fd, PollFlags::OUT));
+        if !readable {
+            from.readiness.clear_readable();
+        }
+        if !writable {
+            to.readiness.clear_writable();
+        }
+        if readable && writable { Step::Unclear } else { Step::Blocked }
+    }
+
+    fn splice_through(
+        lane: &mut Lane,
+        from: KernelEnd<'_>,
+        (read, write): (&OwnedFd, &OwnedFd),
+        to: KernelEnd<'_>,
+    ) -> Result<Step, Fault> {
+        if lane.held() == 0 {
+            if !from.readiness.is_readable() {
+                return Ok(Step::Blocked);
+            }
+            match rustix::pipe::splice(from.fd, None, write, None, lane.room(), FLAGS) {
+                Ok(0) => lane.end_source(),
+                Ok(count) => lane.filled(count),
+                // The pipe is empty, so it is the socket that has nothing.
+                Err(Errno::AGAIN) => {
+                    from.readiness.clear_readable();
+                    return Ok(Step::Blocked);
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
+                Err(error) => return Err(fault(Side::Source, error)),
+            }
+        }
+        if lane.held() > 0 {
+            match rustix::pipe::splice(read, None, to.fd, None, lane.held(), SpliceFlags::MOVE) {
+                Ok(0) => return Err(Fault { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
+                Ok(count) => lane.drained(count),
+                Err(Errno::INTR) => {}
+                Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
+                Err(error) => return Err(fault(Side::Sink, error)),
+            }
+        }
+        Ok(Step::Moved)
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(sendall_portable))))]
+mod portable {
+    use super::*;
+
+    /// No way through the kernel exists here.
+    pub(crate) enum KernelWay {}
+
+    impl KernelWay {
+        pub(crate) fn between(_: FdKind, _: FdKind) -> Option<KernelWay> {
+            None
+        }
+
+        pub(crate) fn step(
+            &mut self,
+            _: &mut Lane,
+            _: KernelEnd<'_>,
+            _: KernelEnd<'_>,
+        ) -> Result<Step, Fault> {
+            match *self {}
+        }
+
+        pub(crate) fn take_held(&mut self, _: usize) -> io::Result<Vec<u8>> {
+            match *self {}
+        }
+    }
+}

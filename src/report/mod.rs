@@ -1,0 +1,80 @@
+//! What people read: lines on stderr, progress, escaping. With `main.rs` the only code that prints.
+
+mod escape;
+
+pub use escape::{escape, escape_bytes};
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+
+use crate::error::Error;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Errors only.
+    Quiet,
+    /// Listeners and summaries too.
+    Normal,
+    /// Peers, addresses, counts and durations too.
+    Verbose,
+}
+
+/// Where everything that a person reads goes: stderr. Clones share one terminal.
+#[derive(Clone)]
+pub struct Report {
+    level: Level,
+    bars: MultiProgress,
+}
+
+impl Report {
+    /// A report to stderr. Progress is shown only when that is a terminal, and not if `level` is quiet.
+    pub fn new(level: Level) -> Report {
+        let bars = MultiProgress::new();
+        if level == Level::Quiet {
+            bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        Report { level, bars }
+    }
+
+    /// A failure, in one line.
+    pub fn error(&self, error: &Error) {
+        if !error.is_silent() {
+            self.line(format_args!("sendall: {error}"));
+        }
+    }
+
+    /// Something that goes on all the same, but should be known.
+    pub fn warning(&self, text: impl Display) {
+        self.line(format_args!("sendall: {text}"));
+    }
+
+    /// A socket was bound: one line that scripts parse.
+    pub fn listening(&self, name: impl Display) {
+        self.say(format_args!("listening on {name}"));
+    }
+
+    /// A line that is left out when quiet.
+    pub fn say(&self, text: impl Display) {
+        if self.level >= Level::Normal {
+            self.line(text);
+        }
+    }
+
+    /// A line for those who asked for more.
+    pub fn detail(&self, text: impl Display) {
+        if self.level >= Level::Verbose {
+            self.line(format_args!("sendall: {text}"));
+        }
+    }
+
+    fn line(&self, text: impl Display) {
+        let line = escape(&text.to_string()) + "\n";
+        // A stderr that is closed or full must not change what the command does.
+        self.bars.suspend(|| {
+            let _ = io::stderr().write_all(line.as_bytes());
+        });
+    }
+}
