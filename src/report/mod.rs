@@ -1,8 +1,10 @@
 //! What people read: lines on stderr, progress, escaping. With `main.rs` the only code that prints.
 
 mod escape;
+mod progress;
 
 pub use escape::{escape, escape_bytes};
+pub use progress::{Phase, Progress, amount};
 
 use std::fmt::Display;
 use std::io::{self, Write};
