@@ -130,7 +130,7 @@ impl Part {
         let nanoseconds = meta.mtime_nanoseconds.min(999_999_999);
         let times = Timestamps {
             last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
-            last_modification: Timespec { tv_sec: meta.mtime_seconds, tv_nsec: nanoseconds.into() },
+            last_modification: Timespec { tv_sec: meta.mtime_seconds, tv_nsec: nanoseconds as _ },
         };
         supported(futimens(&self.file, &times))
     }

@@ -37,19 +37,16 @@ fn of_fifty_exactly_one_wins_and_is_whole() {
 
 #[test]
 fn a_replaced_file_is_the_old_or_the_new_one_at_every_moment() {
-    use std::sync::atomic::{AtomicBool, Ordering};
     const SIZE: usize = 20_000;
     let scene = scene();
     deliver(&scene.folder, b"f", &[0; SIZE], false).unwrap();
-    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             for round in 1..=100 {
                 deliver(&scene.folder, b"f", &[round; SIZE], true).unwrap();
             }
-            stop.store(true, Ordering::Release);
         });
-        while !stop.load(Ordering::Acquire) {
+        while !writer.is_finished() {
             let content = fs::read(scene.inside("f")).unwrap();
             assert_eq!(content.len(), SIZE);
             assert!(content.iter().all(|byte| *byte == content[0]));

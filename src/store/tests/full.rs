@@ -1,8 +1,6 @@
 //! Disks that are full or may not be written to; as root, on a small tmpfs.
 
 use super::*;
-use std::path::Path;
-use std::process::Command;
 
 struct Mounted<'a>(&'a Path);
 

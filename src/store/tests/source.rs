@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{FileExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 
 #[test]
 fn reading_fills_the_buffer_as_far_as_the_file_goes() {
