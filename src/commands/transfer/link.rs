@@ -70,7 +70,9 @@ impl<S: Stream> Link<S> {
                     Filled::Enough => {}
                     Filled::Blocked => return Ok(Heard::Nothing),
                     Filled::Ended => {
-                        return self.refused.map_or(Ok(Heard::End), |reason| Err(told(reason, "", self.role)));
+                        return self
+                            .refused
+                            .map_or(Ok(Heard::End), |reason| Err(told(reason, "", self.role)));
                     }
                 },
             }

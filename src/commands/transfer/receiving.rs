@@ -139,7 +139,9 @@ impl<S: Stream> Receiving<S> {
                     return Ok(if link.wire.flush()? { Status::Done } else { Status::Waiting });
                 }
                 ReceiveStep::Await => {
-                    self.sync_folder()?;
+                    if self.sync_folder()? {
+                        continue;
+                    }
                     let full = self.commits.len() >= MAX_COMMITS || self.machine.all_files_ended();
                     if full && self.busy().is_some() {
                         link.wire.flush()?;
@@ -411,20 +413,21 @@ impl<S: Stream> Receiving<S> {
         Ok(())
     }
 
-    /// Once all files are in place: the folder is synced, and only then are they done.
-    fn sync_folder(&mut self) -> Result<(), Failure> {
+    /// Once all files are in place: the folder is synced, and only then are they done. True when they are.
+    fn sync_folder(&mut self) -> Result<bool, Failure> {
         if let Some(aside) = &mut self.syncing {
-            let Some(result) = aside.take() else { return Ok(()) };
+            let Some(result) = aside.take() else { return Ok(false) };
             self.syncing = None;
             let result = result?;
             for file in self.in_place.drain(..) {
                 self.machine.committed(file, result.as_ref().map(|_| ()).map_err(reason_of));
             }
+            return Ok(true);
         } else if self.machine.all_files_ended() && self.commits.is_empty() && !self.in_place.is_empty() {
             let folder = self.destination.folder.clone();
             self.syncing = Some(self.io.aside(move || folder.sync())?);
         }
-        Ok(())
+        Ok(false)
     }
 
     fn phase(&self, phase: Phase) {
