@@ -224,7 +224,12 @@ pub fn ending(args: &RelayArgs, input: InputKind) -> Ending {
         None if args.send_only => EndWhen::Input,
         None => EndWhen::Both,
     };
-    let input = if args.recv_only { InputKind::Nothing } else { input };
+    let input = match (args.recv_only, args.end_when, input) {
+        (true, ..) => InputKind::Nothing,
+        // The rule was set by hand: a terminal is an input like any other.
+        (_, Some(_), InputKind::Terminal) => InputKind::Real,
+        _ => input,
+    };
     Ending { input, end_when, half_close: !args.no_half_close }
 }
 
