@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use clap::error::ErrorKind;
 use sendall::cli::Cli;
 use sendall::error::{Error, Exit};
 use sendall::net::signals::Signals;
@@ -39,10 +40,17 @@ fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return report_usage("no command: type sendall --help for the list");
+    }
     let text = error.render().to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more"));
     let line = lines.collect::<Vec<_>>().join(" ");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
+    report_usage(line)
+}
+
+fn report_usage(line: &str) -> ExitCode {
     Report::new(Level::Normal).error(&Error::new(Exit::Usage, line));
     ExitCode::from(Exit::Usage.code())
 }
