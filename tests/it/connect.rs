@@ -38,7 +38,11 @@ fn the_time_limit_is_for_each_address_and_is_exit_code_4() {
     let running = sendall(&["connect", &name, "--timeout", "300ms"], In::Null, Out::Collect);
     running.assert_waits();
     let finished = running.finish_within(Duration::from_secs(2)).expect(4);
-    assert!(finished.stderr.contains("300ms") && finished.stderr.contains("--timeout"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("300ms") && finished.stderr.contains("--timeout"),
+        "{}",
+        finished.stderr
+    );
     drop(waiting);
 }
 
@@ -51,7 +55,10 @@ fn verbose_tells_addresses_counts_and_duration() {
     let finished = running.finish();
     assert_eq!(finished.code, 0);
     let [connected, counts] = finished.errors()[..] else { panic!("{}", finished.stderr) };
-    assert!(connected.contains("connected to 127.0.0.1:") && connected.contains("from 127.0.0.1:"), "{connected}");
+    assert!(
+        connected.contains("connected to 127.0.0.1:") && connected.contains("from 127.0.0.1:"),
+        "{connected}"
+    );
     assert!(counts.contains("sent 5 bytes, received 3 bytes in "), "{counts}");
 }
 
