@@ -84,19 +84,25 @@ fn exchange(link: Link, there: &[u8], back: &[u8]) {
 
 #[test]
 fn exact_bytes_for_every_pair_of_kinds() {
-    for way in WAYS {
-        for from in INPUTS {
-            for to in OUTPUTS {
-                for size_bytes in SIZES_BYTES {
-                    let there = payload(size_bytes);
-                    let back = payload(size_bytes + 1);
-                    let (stdout, end) = output(to);
-                    let (running, link) = way.open(&[], input(from, &there), stdout);
-                    exchange(link, &there, &back);
-                    let finished = running.finish().expect(0);
-                    let what = format!("{way:?}, {size_bytes} bytes, {from} to {to}");
-                    assert_same(&end(&finished.stdout), &back, &what);
-                }
+    let contents = SIZES_BYTES.map(|size_bytes| (payload(size_bytes), payload(size_bytes + 1)));
+    std::thread::scope(|scope| {
+        for way in WAYS {
+            let contents = &contents;
+            scope.spawn(move || exact_bytes(way, contents));
+        }
+    });
+}
+
+fn exact_bytes(way: Way, contents: &[(Vec<u8>, Vec<u8>)]) {
+    for from in INPUTS {
+        for to in OUTPUTS {
+            for (there, back) in contents {
+                let (stdout, end) = output(to);
+                let (running, link) = way.open(&[], input(from, there), stdout);
+                exchange(link, there, back);
+                let finished = running.finish().expect(0);
+                let what = format!("{way:?}, {} bytes, {from} to {to}", there.len());
+                assert_same(&end(&finished.stdout), back, &what);
             }
         }
     }
