@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{connect, serve};
+use crate::commands::{connect, download, serve, upload};
 use crate::error::Error;
 use crate::net::signals::Signals;
 use crate::report::{Level, Report};
@@ -33,6 +33,8 @@ const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong us
 enum Command {
     Serve(serve::ServeArgs),
     Connect(connect::ConnectArgs),
+    Upload(upload::UploadArgs),
+    Download(download::DownloadArgs),
 }
 
 impl Cli {
@@ -50,6 +52,8 @@ impl Cli {
         match &self.command {
             Command::Serve(args) => args.plan()?.run(report, signals),
             Command::Connect(args) => args.plan()?.run(report, signals),
+            Command::Upload(args) => args.plan()?.run(report, signals),
+            Command::Download(args) => args.plan()?.run(report, signals),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::lost;
 use super::options::RelayArgs;
 use crate::error::{Error, Exit};
 use crate::net::pump::{Fault, Pump, Pumped, Side};
@@ -178,17 +179,6 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
     fn deadline(&self) -> Option<Instant> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
         idle.into_iter().chain(self.next_look.map(|(time, _)| time)).min()
-    }
-}
-
-fn lost(error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::TimedOut => Error::new(Exit::TimedOut, "the peer no longer answers"),
-        io::ErrorKind::ConnectionReset => Error::new(Exit::Lost, "connection reset by peer"),
-        io::ErrorKind::BrokenPipe => {
-            Error::new(Exit::Lost, "the peer closed the connection before it had everything")
-        }
-        _ => Error::new(Exit::Lost, format!("connection lost: {error}")),
     }
 }
 

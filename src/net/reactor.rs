@@ -104,10 +104,13 @@ impl Drop for Readiness {
     }
 }
 
+/// A source's session and its readiness.
+type Registered = (usize, Rc<Cell<Flags>>);
+
 struct Shared {
     registry: Registry,
     /// By token, which is never used twice: a late event of a source that is gone finds nobody.
-    sources: RefCell<HashMap<usize, (usize, Rc<Cell<Flags>>)>>,
+    sources: RefCell<HashMap<usize, Registered>>,
     next_token: Cell<usize>,
     waker: Arc<Waker>,
     /// Sessions whose work aside has ended.
@@ -195,19 +198,19 @@ impl<T> Aside<T> {
 }
 
 /// Runs sessions until none is left, one fails, or a signal comes.
-pub struct Reactor<'s> {
+pub struct Reactor {
     poll: Poll,
     shared: Rc<Shared>,
     sessions: BTreeMap<usize, Box<dyn Session>>,
     next_session: usize,
     timers: Timers,
-    signals: &'s Signals,
+    signals: Signals,
     _signal_source: mio::net::UnixStream,
 }
 
-impl<'s> Reactor<'s> {
+impl Reactor {
     /// A reactor without sessions, which stops when one of `signals` comes.
-    pub fn new(signals: &'s Signals) -> io::Result<Reactor<'s>> {
+    pub fn new(signals: &Signals) -> io::Result<Reactor> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let mut signal_source = signals.wake_source()?;
@@ -225,7 +228,7 @@ impl<'s> Reactor<'s> {
             sessions: BTreeMap::new(),
             next_session: 0,
             timers: Timers::default(),
-            signals,
+            signals: signals.clone(),
             _signal_source: signal_source,
         })
     }
@@ -240,6 +243,14 @@ impl<'s> Reactor<'s> {
         let made = make(Io { shared: Rc::clone(&self.shared), session })?;
         self.sessions.insert(session, Box::new(made));
         Ok(())
+    }
+
+    /// As [`Reactor::add`], for a session that must know when it begins.
+    pub fn add_at_start<S: Session + 'static>(
+        &mut self,
+        make: impl FnOnce(Io, Instant) -> Result<S, Error>,
+    ) -> Result<(), Error> {
+        self.add(|io| make(io, read_clock()))
     }
 
     /// Runs until no session is left. A session's failure, or a signal, ends all of them.
@@ -267,7 +278,8 @@ impl<'s> Reactor<'s> {
                 _ => {}
             }
             if let Some(number) = self.signals.received() {
-                return Err(Error::new(Exit::Signal(number), format!("stopped by signal {number}")));
+                let name = super::signals::name(number);
+                return Err(Error::new(Exit::Signal(number), format!("stopped by {name}")));
             }
             ready.extend(again);
             self.collect(&events, &mut ready);

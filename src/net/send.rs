@@ -32,27 +32,48 @@ pub struct SendError {
 /// Bytes that must all be sent, and how many were.
 #[derive(Default)]
 pub struct Outgoing {
+    /// Kept at its largest size, so that a chunk is neither allocated nor zeroed anew.
     bytes: Vec<u8>,
     start: usize,
+    end: usize,
     taken_bytes: u64,
 }
 
 impl Outgoing {
     /// Bytes not taken yet.
     pub fn pending(&self) -> usize {
-        self.bytes.len() - self.start
+        self.end - self.start
     }
 
-    /// The queue's end, to append to. What stands in it must not be changed.
-    pub fn tail(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
+    /// Appends bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.space(bytes.len()).copy_from_slice(bytes);
+        self.filled(bytes.len());
+    }
+
+    /// Room for `count` bytes behind those queued, to be filled and then counted by [`Outgoing::filled`].
+    pub fn space(&mut self, count: usize) -> &mut [u8] {
+        if self.bytes.len() < self.end + count {
+            self.bytes.resize(self.end + count, 0);
+        }
+        &mut self.bytes[self.end..self.end + count]
+    }
+
+    /// The first `count` bytes of the space were filled.
+    pub fn filled(&mut self, count: usize) {
+        self.end += count;
+    }
+
+    /// Drops what was not sent.
+    pub fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
     }
 }
 
 /// Sends everything queued, or fails and says how much was taken. Never blocks: call again after `Blocked`.
 pub fn send_all(stream: &mut impl Stream, outgoing: &mut Outgoing) -> Result<Sent, SendError> {
     while outgoing.pending() > 0 {
-        match send(stream, &outgoing.bytes[outgoing.start..]) {
+        match send(stream, &outgoing.bytes[outgoing.start..outgoing.end]) {
             Ok(0) => {
                 let error = io::ErrorKind::WriteZero.into();
                 return Err(SendError { taken_bytes: outgoing.taken_bytes, error });
@@ -65,7 +86,6 @@ pub fn send_all(stream: &mut impl Stream, outgoing: &mut Outgoing) -> Result<Sen
             Err(error) => return Err(SendError { taken_bytes: outgoing.taken_bytes, error }),
         }
     }
-    outgoing.bytes.clear();
-    outgoing.start = 0;
+    outgoing.clear();
     Ok(Sent::All)
 }

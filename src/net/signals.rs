@@ -5,14 +5,15 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 /// Tells every reactor of the process that a signal asked it to stop.
 ///
-/// The handlers write to a socket that all reactors poll and none reads, so that one signal wakes them all.
+/// Clones are the same. The handlers write to a socket that all reactors poll and none reads, so that one signal wakes them all.
+#[derive(Clone)]
 pub struct Signals {
     number: Arc<AtomicUsize>,
-    wakes: UnixStream,
+    wakes: Arc<UnixStream>,
 }
 
 impl Signals {
@@ -27,7 +28,9 @@ impl Signals {
             signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
             signal_hook::low_level::pipe::register(signal, written.try_clone()?)?;
         }
-        Ok(Signals { number, wakes })
+        // A file size limit is to be an error of write(2), EFBIG, and not the end of the process.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+        Ok(Signals { number, wakes: Arc::new(wakes) })
     }
 
     /// The number of the last signal, if one came.
@@ -43,5 +46,14 @@ impl Signals {
         let clone = self.wakes.try_clone()?;
         clone.set_nonblocking(true)?;
         Ok(mio::net::UnixStream::from_std(clone))
+    }
+}
+
+/// A signal's name, as people know it.
+pub(crate) fn name(number: i32) -> String {
+    match number {
+        SIGINT => "SIGINT".into(),
+        SIGTERM => "SIGTERM".into(),
+        _ => format!("signal {number}"),
     }
 }

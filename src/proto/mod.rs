@@ -1,4 +1,27 @@
 //! Sans-IO protocol machines: bytes and time in, bytes and decisions out.
+//!
+//! The transfer protocol is written in `PROTOCOL.md`: [`hello`] and [`frame`] are its bytes, [`sender`] and
+//! [`receiver`] its two sides after `HELLO` and `ACCEPT`, [`names`] the rule for paths that a peer may name. [`lane`]
+//! and [`ending`] are the raw stream. Nothing here knows a socket, a file, a clock or a terminal, and no digest is
+//! computed here: digests are 32 opaque bytes.
 
 pub mod ending;
+pub mod entry;
+pub mod frame;
+pub mod have;
+pub mod hello;
 pub mod lane;
+pub mod names;
+pub mod outcome;
+pub mod reason;
+pub mod receiver;
+pub mod sender;
+pub mod summary;
+pub mod violation;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+/// A BLAKE3 digest of a file or of its beginning. Compared here, never computed.
+pub type Digest = [u8; 32];

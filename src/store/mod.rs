@@ -1,1 +1,23 @@
 //! Files: the one module that names the file system.
+//!
+//! A [`Folder`] is held open, and everything happens relative to it, so that renaming it or planting links in its
+//! place changes nothing. A [`Part`] is a file that arrives: it gets its final name only when it is whole and
+//! synced. A [`Source`] is a file that is sent. Whatever goes wrong is a [`Fault`].
+//!
+//! What must be on disk before it is acknowledged: [`Part::commit`] (sync, then the name), then [`Folder::sync`].
+
+mod confine;
+mod fault;
+mod folder;
+mod hash;
+mod part;
+mod publish;
+mod source;
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, FaultKind};
+pub use folder::Folder;
+pub use hash::hash_prefix;
+pub use part::{Meta, Part};
+pub use source::Source;

@@ -1,0 +1,142 @@
+//! What both sides of a session do alike: the handshake's answer, frames in, time limits, signs of life.
+
+use std::time::{Duration, Instant};
+
+use super::outcome::{Role, broken, told};
+use super::wire::{Failure, Filled, Wire};
+use crate::error::{Error, Exit};
+use crate::net::stream::Stream;
+use crate::proto::frame::{Frame, ParsedFrame, Phase, encode, parse};
+use crate::proto::hello::{Accept, Parsed};
+
+/// How often a side that is busy says so, at least: well within any sensible idle limit.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time limits of a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For the handshake, absolute.
+    pub(crate) handshake: Duration,
+    /// Without a byte either way, while this side is not busy itself.
+    pub(crate) idle: Duration,
+}
+
+/// What came from the peer.
+pub(crate) enum Heard {
+    /// A frame.
+    Frame(Frame),
+    /// The header of a DATA frame.
+    Data { file: u32, offset: u64, length: u32 },
+    /// Nothing yet.
+    Nothing,
+    /// The end of the stream.
+    End,
+}
+
+/// A wire with the state of its session.
+pub(crate) struct Link<S> {
+    pub(crate) wire: Wire<S>,
+    role: Role,
+    limits: Limits,
+    /// A client's: ACCEPT is due by then.
+    accept_by: Option<Instant>,
+    refused: Option<crate::proto::reason::Reason>,
+    next_ping: Option<Instant>,
+}
+
+impl<S: Stream> Link<S> {
+    /// A session whose handshake is over, or, with `awaits_accept`, half over.
+    pub(crate) fn new(wire: Wire<S>, role: Role, limits: Limits, awaits_accept: bool) -> Link<S> {
+        let accept_by = awaits_accept.then(|| wire.last_traffic() + limits.handshake);
+        Link { wire, role, limits, accept_by, refused: None, next_ping: None }
+    }
+
+    /// The next thing that the peer said.
+    pub(crate) fn hear(&mut self) -> Result<Heard, Failure> {
+        if self.accept_by.is_some() && !self.hear_accept()? {
+            return Ok(Heard::Nothing);
+        }
+        loop {
+            match parse(self.wire.incoming()).map_err(broken)? {
+                ParsedFrame::Frame { frame, used } => {
+                    self.wire.consume(used);
+                    return Ok(Heard::Frame(frame));
+                }
+                ParsedFrame::Data { file, offset, length, used } => {
+                    self.wire.consume(used);
+                    return Ok(Heard::Data { file, offset, length });
+                }
+                ParsedFrame::Incomplete { needed } => match self.wire.fill(needed)? {
+                    Filled::Enough => {}
+                    Filled::Blocked => return Ok(Heard::Nothing),
+                    Filled::Ended => {
+                        return self
+                            .refused
+                            .map_or(Ok(Heard::End), |reason| Err(told(reason, "", self.role)));
+                    }
+                },
+            }
+        }
+    }
+
+    fn hear_accept(&mut self) -> Result<bool, Failure> {
+        loop {
+            match Accept::parse(self.wire.incoming()).map_err(broken)? {
+                Parsed::Complete { value, used } => {
+                    self.wire.consume(used);
+                    self.accept_by = None;
+                    // If it is a refusal, the ERROR frame that follows says more.
+                    self.refused = value.refused;
+                    return Ok(true);
+                }
+                Parsed::Incomplete { needed } => match self.wire.fill(needed)? {
+                    Filled::Enough => {}
+                    Filled::Blocked => return Ok(false),
+                    Filled::Ended => {
+                        let text = "the peer closed the connection instead of answering";
+                        return Err(Error::new(Exit::Lost, text).into());
+                    }
+                },
+            }
+        }
+    }
+
+    /// Fails if a time limit ran out. With `busy`, this side is working and tells the peer so from time to time.
+    pub(crate) fn check_time(&mut self, now: Instant, busy: Option<Phase>) -> Result<(), Failure> {
+        if let Some(phase) = busy {
+            match self.next_ping {
+                Some(time) if now < time => {}
+                Some(_) => {
+                    self.wire.push(&encode(&Frame::Ping { phase: Some(phase), done: 0 }));
+                    self.wire.flush()?;
+                    self.next_ping = Some(now + PING_INTERVAL);
+                }
+                None => self.next_ping = Some(now + PING_INTERVAL),
+            }
+            self.wire.pardon();
+            return Ok(());
+        }
+        self.next_ping = None;
+        let limit = |what: &str, limit: Duration, option| {
+            let limit = humantime::format_duration(limit);
+            let text = format!("{what} {limit} (see {option})");
+            Failure {
+                error: Error::new(Exit::TimedOut, &text),
+                tell: Some((crate::proto::reason::Reason::TimeLimit, text)),
+            }
+        };
+        if self.accept_by.is_some_and(|time| now >= time) {
+            return Err(limit("the peer did not answer within", self.limits.handshake, "--timeout"));
+        }
+        if now >= self.wire.last_traffic() + self.limits.idle {
+            return Err(limit("nothing went either way for", self.limits.idle, "--idle-timeout"));
+        }
+        Ok(())
+    }
+
+    /// When to look at the clock again.
+    pub(crate) fn deadline(&self) -> Instant {
+        let idle = self.next_ping.unwrap_or(self.wire.last_traffic() + self.limits.idle);
+        self.accept_by.map_or(idle, |time| time.min(idle))
+    }
+}

@@ -1,0 +1,222 @@
+//! A stream as a transfer session uses it: buffered both ways, with its last words said in order.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::super::lost;
+use crate::error::Error;
+use crate::net::reactor::{Status, Turn};
+use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::stream::Stream;
+use crate::proto::frame::{Frame, HEADER_BYTES, encode};
+use crate::proto::reason::Reason;
+
+/// How many bytes of a body are read, hashed and written at a time: they stay in the cache from one step to the next.
+pub(crate) const CHUNK_BYTES: usize = 512 << 10;
+/// Smaller frames wait for company, up to this.
+const COALESCED_BYTES: usize = 64 << 10;
+const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
+/// How long the peer may take to end its side after the last word.
+const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
+
+/// What stands in the incoming buffer after [`Wire::fill`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// As much as was asked for.
+    Enough,
+    /// Less: the rest will come.
+    Blocked,
+    /// Less, and the peer has ended.
+    Ended,
+}
+
+/// A failure of a session, and what the peer is told of it.
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) tell: Option<(Reason, String)>,
+}
+
+impl From<Error> for Failure {
+    /// A failure of which the peer cannot be told, as a rule because the connection is lost.
+    fn from(error: Error) -> Failure {
+        Failure { error, tell: None }
+    }
+}
+
+/// A stream, what came from it and what is to go to it.
+pub(crate) struct Wire<S> {
+    stream: S,
+    incoming: Vec<u8>,
+    start: usize,
+    end: usize,
+    outgoing: Outgoing,
+    last_traffic: Instant,
+    now: Instant,
+    ended: bool,
+}
+
+impl<S: Stream> Wire<S> {
+    pub(crate) fn new(stream: S, now: Instant) -> Wire<S> {
+        Wire {
+            stream,
+            incoming: Vec::new(),
+            start: 0,
+            end: 0,
+            outgoing: Outgoing::default(),
+            last_traffic: now,
+            now,
+            ended: false,
+        }
+    }
+
+    /// A turn begins: traffic in it happens now.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    /// When bytes last went either way.
+    pub(crate) fn last_traffic(&self) -> Instant {
+        self.last_traffic
+    }
+
+    /// Local work has ended: the peer was not silent, it had to wait.
+    pub(crate) fn pardon(&mut self) {
+        self.last_traffic = self.now;
+    }
+
+    /// The bytes that came and were not consumed.
+    pub(crate) fn incoming(&self) -> &[u8] {
+        &self.incoming[self.start..self.end]
+    }
+
+    /// The first `count` incoming bytes were used.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.start += count;
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Reads until `needed` bytes are there, at most the size of a chunk and two headers.
+    pub(crate) fn fill(&mut self, needed: usize) -> Result<Filled, Error> {
+        if self.incoming.is_empty() {
+            self.incoming = vec![0; INCOMING_BYTES];
+        }
+        if self.start + needed > self.incoming.len() || self.start > COALESCED_BYTES {
+            self.incoming.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        while self.end - self.start < needed {
+            if self.ended {
+                return Ok(Filled::Ended);
+            }
+            // Behind a large piece only the next header: so each body begins at the start of the buffer.
+            let limit = if needed < COALESCED_BYTES {
+                self.incoming.len()
+            } else {
+                (self.start + needed + HEADER_BYTES).min(self.incoming.len())
+            };
+            match self.stream.read(&mut self.incoming[self.end..limit]) {
+                Ok(0) => self.ended = true,
+                Ok(count) => {
+                    self.end += count;
+                    self.last_traffic = self.now;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Filled::Blocked),
+                Err(error) => return Err(lost(&error)),
+            }
+        }
+        Ok(Filled::Enough)
+    }
+
+    /// Queues bytes for the peer.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.outgoing.push(bytes);
+    }
+
+    /// Queues a frame whose bytes are made in place.
+    pub(crate) fn outgoing(&mut self) -> &mut Outgoing {
+        &mut self.outgoing
+    }
+
+    /// True when enough is queued to be worth a call.
+    pub(crate) fn is_full(&self) -> bool {
+        self.outgoing.pending() >= COALESCED_BYTES
+    }
+
+    /// Sends what is queued. False if some of it has to wait.
+    pub(crate) fn flush(&mut self) -> Result<bool, Error> {
+        let before = self.outgoing.pending();
+        let sent = send_all(&mut self.stream, &mut self.outgoing).map_err(|failed| lost(&failed.error));
+        if self.outgoing.pending() != before {
+            self.last_traffic = self.now;
+        }
+        Ok(sent? == Sent::All)
+    }
+
+    /// Begins to end the session: tells the peer why, if there is something to tell.
+    pub(crate) fn close(mut self, tell: Option<(Reason, String)>) -> LastWord<S> {
+        // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
+        if let Some((reason, text)) = tell {
+            self.push(&encode(&Frame::Error { reason, text }));
+        }
+        let deadline = self.now + LAST_WORD_LIMIT;
+        LastWord { wire: self, said: false, deadline }
+    }
+}
+
+/// The end of a session: what is queued is sent, our direction ended, and the peer's awaited for a while.
+///
+/// Closing at once would answer what the peer still sends with a reset, which destroys the last word on its way.
+pub(crate) struct LastWord<S> {
+    wire: Wire<S>,
+    said: bool,
+    deadline: Instant,
+}
+
+impl<S: Stream> LastWord<S> {
+    /// Goes on ending. Done when the connection can be dropped.
+    pub(crate) fn advance(&mut self, turn: Turn) -> Status {
+        self.wire.tick(turn.now);
+        if turn.now >= self.deadline {
+            return Status::Done;
+        }
+        if !self.said {
+            match self.wire.flush() {
+                Ok(true) => self.said = self.wire.stream.finish_writing().is_ok(),
+                Ok(false) => {}
+                Err(_) => return Status::Done,
+            }
+        }
+        let mut thrown_away = 0;
+        while thrown_away < turn.budget_bytes {
+            match self.wire.fill(1) {
+                Ok(Filled::Enough) => {
+                    thrown_away += self.wire.incoming().len();
+                    self.wire.consume(self.wire.incoming().len());
+                }
+                Ok(Filled::Ended) if !self.said => return Status::Waiting,
+                Ok(Filled::Blocked) => return Status::Waiting,
+                Ok(Filled::Ended) | Err(_) => return Status::Done,
+            }
+        }
+        Status::Again
+    }
+
+    /// When to look again.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+/// Goes on with the end of a session; when it is over, the session's own result.
+pub(crate) fn say_last_word<S: Stream>(
+    ending: &mut Option<(LastWord<S>, Option<Error>)>,
+    turn: Turn,
+) -> Result<Status, Error> {
+    let Some((last_word, error)) = ending else { return Ok(Status::Done) };
+    match last_word.advance(turn) {
+        Status::Done => error.take().map_or(Ok(Status::Done), Err),
+        status => Ok(status),
+    }
+}

@@ -1,0 +1,111 @@
+//! ENTRY: what the sender has.
+
+use super::names::MAX_PATH_BYTES;
+use super::reason::Reason;
+use super::violation::Violation;
+use super::wire::{Fields, clipped, length_u16};
+
+pub(super) const NOT_OFFERED: u8 = 1;
+pub(super) const MIN_BYTES: usize = 26;
+const REASON_EXTENSION: u16 = 0x0001;
+const MUST_BE_UNDERSTOOD: u16 = 0x8000;
+const OWNER_MAY_EXECUTE: u16 = 0o100;
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// Anything else, by its code. The receiver's machine refuses it as [`Reason::NotRegular`].
+    Other(u8),
+}
+
+/// One thing that the sender has, or cannot send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Whether its owner may execute it: the one bit of its mode that is acted on.
+    pub executable: bool,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Seconds of its modification time, Unix time.
+    pub mtime_seconds: i64,
+    /// Nanoseconds of its modification time, below 1,000,000,000.
+    pub mtime_nanoseconds: u32,
+    /// Its path, not judged: see [`super::names::CleanPath`]. At most 4096 bytes; a longer one is sent as the
+    /// empty path, which every receiver refuses, and never cut to the name of something else.
+    pub path: Vec<u8>,
+    /// Why it cannot be sent though it was asked for.
+    pub not_offered: Option<(Reason, String)>,
+}
+
+impl Entry {
+    pub(super) fn flags(&self) -> u8 {
+        if self.not_offered.is_some() { NOT_OFFERED } else { 0 }
+    }
+
+    pub(super) fn body(&self) -> Vec<u8> {
+        let path = if self.path.len() > MAX_PATH_BYTES { &[] } else { self.path.as_slice() };
+        let kind = match self.kind {
+            Kind::File => 1,
+            Kind::Other(code) => code,
+        };
+        let mode = if self.executable { 0o744u16 } else { 0o644 };
+        let mut body = vec![kind, 0];
+        body.extend(mode.to_be_bytes());
+        body.extend(self.size.to_be_bytes());
+        body.extend(self.mtime_seconds.to_be_bytes());
+        body.extend(self.mtime_nanoseconds.to_be_bytes());
+        body.extend(length_u16(path));
+        body.extend(path);
+        if let Some((reason, text)) = &self.not_offered {
+            let value = [&[reason.code()], clipped(text).as_bytes()].concat();
+            body.extend(REASON_EXTENSION.to_be_bytes());
+            body.extend(length_u16(&value));
+            body.extend(value);
+        }
+        body
+    }
+
+    pub(super) fn parse(flags: u8, body: &[u8]) -> Result<Entry, Violation> {
+        let mut fields = Fields::new(body);
+        let kind = match fields.u8()? {
+            1 => Kind::File,
+            code => Kind::Other(code),
+        };
+        fields.u8()?;
+        let executable = fields.u16()? & OWNER_MAY_EXECUTE != 0;
+        let size = fields.u64()?;
+        let mtime_seconds = i64::from_be_bytes(fields.array()?);
+        let mtime_nanoseconds = fields.u32()?;
+        if mtime_nanoseconds >= 1_000_000_000 {
+            return Err(Violation::Malformed("nanoseconds of a second or more"));
+        }
+        let path_length = usize::from(fields.u16()?);
+        if path_length > MAX_PATH_BYTES {
+            return Err(Violation::Length { what: "a path", length: path_length as u64 });
+        }
+        let path = fields.bytes(path_length)?.to_vec();
+        let mut reason = None;
+        while let Some((code, value)) = fields.extension()? {
+            match code {
+                REASON_EXTENSION => reason = Some(parse_reason(value)?),
+                code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
+                _ => {}
+            }
+        }
+        let not_offered = match (flags & NOT_OFFERED != 0, reason) {
+            (true, None) => return Err(Violation::Malformed("an entry not offered for no reason")),
+            (true, reason) => reason,
+            (false, _) => None,
+        };
+        Ok(Entry { kind, executable, size, mtime_seconds, mtime_nanoseconds, path, not_offered })
+    }
+}
+
+fn parse_reason(value: &[u8]) -> Result<(Reason, String), Violation> {
+    let mut fields = Fields::new(value);
+    let reason = Reason::from_code(fields.u8()?);
+    Ok((reason, fields.text(value.len() - 1)?))
+}

@@ -1,0 +1,229 @@
+//! HELLO and ACCEPT, the first bytes of each side.
+
+use super::names::MAX_PATH_BYTES;
+use super::reason::Reason;
+use super::violation::Violation;
+use super::wire::{Fields, length_u16};
+
+/// The first bytes of both sides.
+pub const MAGIC: [u8; 8] = *b"\x89SALL\r\n\x1a";
+/// The size of `HELLO` without its tail, and of `ACCEPT`, in bytes.
+pub const FIXED_BYTES: usize = 32;
+
+const MAJOR: u8 = 1;
+const REPLACE: u8 = 1;
+const NAME_EXTENSION: u16 = 0x8001;
+const MUST_BE_UNDERSTOOD: u16 = 0x8000;
+
+/// What the beginning of a buffer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed<T> {
+    /// Not all is here.
+    Incomplete {
+        /// How many bytes the buffer must hold in all, at least.
+        needed: usize,
+    },
+    /// All is here.
+    Complete {
+        /// What was read.
+        value: T,
+        /// How many bytes it took.
+        used: usize,
+    },
+}
+
+/// What the client wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// The client sends.
+    Put {
+        /// Names that exist may be replaced.
+        replace: bool,
+    },
+    /// The client receives.
+    Get,
+}
+
+/// What the client says first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Who sends.
+    pub operation: Operation,
+    /// Bytes of all files; none: unknown. Only an announcement.
+    pub total_size: Option<u64>,
+    /// Number of entries; none: unknown. Only an announcement.
+    pub entries: Option<u32>,
+    names: Vec<Vec<u8>>,
+}
+
+/// The names wanted do not fit a `HELLO`: one is empty or over 4096 bytes, or all are over 64 KiB together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamesDoNotFit;
+
+impl std::fmt::Display for NamesDoNotFit {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("the names do not fit one session: at most 4096 bytes each and about 64 KiB in all")
+    }
+}
+
+impl std::error::Error for NamesDoNotFit {}
+
+impl Hello {
+    /// The client has these to send.
+    pub fn put(replace: bool, total_size: Option<u64>, entries: Option<u32>) -> Hello {
+        Hello { operation: Operation::Put { replace }, total_size, entries, names: Vec::new() }
+    }
+
+    /// The client wants these names, or everything where there are none.
+    ///
+    /// # Errors
+    /// The names do not fit.
+    pub fn get(names: Vec<Vec<u8>>) -> Result<Hello, NamesDoNotFit> {
+        let extensions: usize = names.iter().skip(1).map(|name| 4 + name.len()).sum();
+        let one_does_not_fit = names.iter().any(|name| name.is_empty() || name.len() > MAX_PATH_BYTES);
+        if one_does_not_fit || extensions > u16::MAX.into() {
+            return Err(NamesDoNotFit);
+        }
+        Ok(Hello { operation: Operation::Get, total_size: None, entries: None, names })
+    }
+
+    /// The names wanted; none: everything that is offered. Each has 1 to 4096 bytes and is not judged further.
+    pub fn names(&self) -> &[Vec<u8>] {
+        &self.names
+    }
+
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let (operation, flags) = match self.operation {
+            Operation::Put { replace } => (1, if replace { REPLACE } else { 0 }),
+            Operation::Get => (2, 0),
+        };
+        let (name, others) = match self.names.split_first() {
+            Some((name, others)) => (name.as_slice(), others),
+            None => (&[][..], &[][..]),
+        };
+        let mut extensions = Vec::new();
+        for other in others {
+            extensions.extend(NAME_EXTENSION.to_be_bytes());
+            extensions.extend(length_u16(other));
+            extensions.extend(other);
+        }
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([MAJOR, 0, operation, flags, 0, 0, 0, 0]);
+        bytes.extend(self.total_size.unwrap_or(u64::MAX).to_be_bytes());
+        bytes.extend(self.entries.unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend(length_u16(name));
+        bytes.extend(length_u16(&extensions));
+        bytes.extend(name);
+        bytes.extend(extensions);
+        bytes
+    }
+
+    /// Reads a `HELLO` from the beginning of `bytes`. The magic is refused at its first wrong byte, another major
+    /// version at its byte.
+    ///
+    /// # Errors
+    /// [`Violation::NotOurs`]: close, after a line of text if the bytes look like text. Everything else: answer
+    /// with an `ACCEPT` of the violation's reason and an `ERROR`.
+    pub fn parse(bytes: &[u8]) -> Result<Parsed<Hello>, Violation> {
+        check_magic(bytes)?;
+        if let Some(major) = bytes.get(MAGIC.len()).filter(|major| **major != MAJOR) {
+            return Err(Violation::Version(*major));
+        }
+        if bytes.len() < FIXED_BYTES {
+            return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
+        }
+        let mut fields = Fields::new(bytes);
+        fields.bytes(10)?;
+        let (operation, flags) = (fields.u8()?, fields.u8()?);
+        let operation = match operation {
+            1 => Operation::Put { replace: flags & REPLACE != 0 },
+            2 => Operation::Get,
+            code => return Err(Violation::Operation(code)),
+        };
+        fields.u32()?;
+        let total_size = Some(fields.u64()?).filter(|size| *size != u64::MAX);
+        let entries = Some(fields.u32()?).filter(|entries| *entries != u32::MAX);
+        let name_length = usize::from(fields.u16()?);
+        let extensions_length = usize::from(fields.u16()?);
+        if name_length > MAX_PATH_BYTES {
+            return Err(Violation::Length { what: "a name", length: name_length as u64 });
+        }
+        let needed = FIXED_BYTES + name_length + extensions_length;
+        if bytes.len() < needed {
+            return Ok(Parsed::Incomplete { needed });
+        }
+        let first = fields.bytes(name_length)?;
+        let names = wanted(first, fields.bytes(extensions_length)?)?;
+        if operation != Operation::Get && !names.is_empty() {
+            return Err(Violation::Malformed("names in a PUT"));
+        }
+        let value = Hello { operation, total_size, entries, names };
+        Ok(Parsed::Complete { value, used: needed })
+    }
+}
+
+fn wanted(first: &[u8], extensions: &[u8]) -> Result<Vec<Vec<u8>>, Violation> {
+    let mut names = Vec::new();
+    if !first.is_empty() {
+        names.push(first.to_vec());
+    }
+    let mut fields = Fields::new(extensions);
+    while let Some((code, value)) = fields.extension()? {
+        match code {
+            NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
+                return Err(Violation::Length { what: "a name", length: value.len() as u64 });
+            }
+            NAME_EXTENSION if names.is_empty() => {
+                return Err(Violation::Malformed("a second name without a first"));
+            }
+            NAME_EXTENSION => names.push(value.to_vec()),
+            code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
+/// What the server says first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accept {
+    /// Why the session is refused, if it is; an `ERROR` frame follows then.
+    pub refused: Option<Reason>,
+    /// The session's id, random.
+    pub session: [u8; 16],
+}
+
+impl Accept {
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), 0, 0, 0, 0, 0]);
+        bytes.extend(self.session);
+        bytes
+    }
+
+    /// Reads an `ACCEPT` from the beginning of `bytes`. The magic is refused at its first wrong byte.
+    ///
+    /// # Errors
+    /// The bytes are not ours, or a server of another major version accepted.
+    pub fn parse(bytes: &[u8]) -> Result<Parsed<Accept>, Violation> {
+        check_magic(bytes)?;
+        if bytes.len() < FIXED_BYTES {
+            return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
+        }
+        let mut fields = Fields::new(bytes);
+        fields.bytes(MAGIC.len())?;
+        let (major, _minor, status) = (fields.u8()?, fields.u8()?, fields.u8()?);
+        fields.bytes(5)?;
+        let refused = Some(status).filter(|status| *status != 0).map(Reason::from_code);
+        if refused.is_none() && major != MAJOR {
+            return Err(Violation::Version(major));
+        }
+        Ok(Parsed::Complete { value: Accept { refused, session: fields.array()? }, used: FIXED_BYTES })
+    }
+}
+
+fn check_magic(bytes: &[u8]) -> Result<(), Violation> {
+    if bytes.iter().zip(MAGIC).all(|(byte, ours)| *byte == ours) { Ok(()) } else { Err(Violation::NotOurs) }
+}

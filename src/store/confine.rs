@@ -1,0 +1,146 @@
+//! Opening files below a folder without ever leaving it.
+//!
+//! The folder of a file is opened with `openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)` (openat2(2), Linux 5.6);
+//! where that is missing, component by component with `O_NOFOLLOW`. The last component is looked at before it is
+//! opened: opening a FIFO for an instant would break the program that waits to write to it, and opening a device
+//! may do anything.
+
+use super::fault::{Fault, FaultKind};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::io::{Errno, retry_on_intr};
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Names of unfinished files: this, 16 hex digits, [`PART_SUFFIX`].
+pub(super) const PART_PREFIX: &str = ".sendall-";
+/// See [`PART_PREFIX`].
+pub(super) const PART_SUFFIX: &str = ".part";
+
+/// Follow a path's components below a folder and open the last of them, a folder.
+type Opener = fn(BorrowedFd<'_>, &[u8]) -> Result<OwnedFd, Errno>;
+
+/// Is this one of our own names for unfinished files?
+pub(super) fn is_part_name(name: &[u8]) -> bool {
+    name.strip_prefix(PART_PREFIX.as_bytes())
+        .and_then(|rest| rest.strip_suffix(PART_SUFFIX.as_bytes()))
+        .is_some_and(|hex| hex.len() == 16 && hex.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Refuses paths that are not relative and clean, and our own temporary names.
+pub(super) fn check_path(path: &[u8]) -> Result<(), Fault> {
+    let clean = |part: &[u8]| !part.is_empty() && part != b"." && part != b".." && !part.contains(&0);
+    if !path.split(|byte| *byte == b'/').all(clean) {
+        return Err(Fault::new(FaultKind::Unsafe, "the name is not safe"));
+    }
+    if is_part_name(split_last(path).1) {
+        return Err(Fault::new(FaultKind::Unsafe, "the name is reserved for unfinished files"));
+    }
+    Ok(())
+}
+
+/// As [`check_path`], and only one component.
+pub(super) fn check_name(name: &[u8]) -> Result<(), Fault> {
+    if name.contains(&b'/') {
+        return Err(Fault::new(FaultKind::Unsafe, "the name has more than one component"));
+    }
+    check_path(name)
+}
+
+/// Opens a regular file below a folder for reading. No link is followed and nothing can block.
+pub(super) fn open_regular(folder: &File, path: &[u8]) -> Result<File, Fault> {
+    open_regular_by(open_folder, folder, path)
+}
+
+/// As [`open_regular`], with the way to get at the file's folder given, so that each can be tested.
+pub(super) fn open_regular_by(opener: Opener, folder: &File, path: &[u8]) -> Result<File, Fault> {
+    check_path(path)?;
+    let (parents, name) = split_last(path);
+    let parent = match parents {
+        Some(parents) => Some(opener(folder.as_fd(), parents).map_err(open_fault)?),
+        None => None,
+    };
+    let at = parent.as_ref().map_or(folder.as_fd(), AsFd::as_fd);
+    check_regular(&statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(open_fault)?)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = retry_on_intr(|| openat(at, name, flags, Mode::empty())).map_err(open_fault)?;
+    check_regular(&fstat(&file).map_err(Fault::read)?)?;
+    Ok(file.into())
+}
+
+/// A fault that says what it is, unless it is a regular file.
+pub(super) fn check_regular(stat: &Stat) -> Result<(), Fault> {
+    let (kind, text) = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => return Ok(()),
+        FileType::Symlink => (FaultKind::Unsafe, "is a link"),
+        FileType::Directory => (FaultKind::NotRegular, "is a folder"),
+        FileType::Fifo => (FaultKind::NotRegular, "is a FIFO"),
+        FileType::Socket => (FaultKind::NotRegular, "is a socket"),
+        FileType::CharacterDevice | FileType::BlockDevice => (FaultKind::NotRegular, "is a device"),
+        FileType::Unknown => (FaultKind::NotRegular, "is not a regular file"),
+    };
+    Err(Fault::new(kind, text))
+}
+
+/// Do both describe the same file?
+pub(super) fn same_file(one: &Stat, other: &Stat) -> bool {
+    one.st_dev == other.st_dev && one.st_ino == other.st_ino
+}
+
+/// The path of the folders, if there are any, and the last component.
+fn split_last(path: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => (Some(&path[..at]), &path[at + 1..]),
+        None => (None, path),
+    }
+}
+
+fn open_fault(error: Errno) -> Fault {
+    match error {
+        Errno::NOENT => Fault::new(FaultKind::NotFound, "does not exist"),
+        // O_NOFOLLOW says ELOOP, some BSDs EMLINK, together with O_DIRECTORY ENOTDIR; RESOLVE_BENEATH says EXDEV.
+        Errno::LOOP | Errno::MLINK | Errno::NOTDIR | Errno::XDEV => {
+            Fault::new(FaultKind::Unsafe, "a link or a file is in the way")
+        }
+        Errno::NXIO | Errno::OPNOTSUPP => Fault::new(FaultKind::NotRegular, "is not a regular file"),
+        other => Fault::read(other),
+    }
+}
+
+/// Opens a folder below a folder, by the best means there is.
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+pub(super) fn open_folder(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    use rustix::fs::{ResolveFlags, openat2};
+    /// openat2(2) says EAGAIN when it cannot tell for a rename somewhere in the system.
+    const TRIES: u32 = 32;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    for _ in 0..TRIES {
+        match openat2(folder, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            // Old kernels do not have it; old container filters forbid what they do not know.
+            Err(Errno::NOSYS | Errno::PERM) => return walk(folder, path),
+            done => return done,
+        }
+    }
+    walk(folder, path)
+}
+
+/// Opens a folder below a folder, by the best means there is.
+#[cfg(not(all(target_os = "linux", not(sendall_portable))))]
+pub(super) fn open_folder(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    walk(folder, path)
+}
+
+/// Opens a folder below a folder, one component after the other, none of them a link or `..`.
+pub(super) fn walk(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut reached: Option<OwnedFd> = None;
+    for component in path.split(|byte| *byte == b'/') {
+        if component == b".." {
+            return Err(Errno::XDEV);
+        }
+        let at = reached.as_ref().map_or(folder, AsFd::as_fd);
+        reached = Some(retry_on_intr(|| openat(at, component, flags, Mode::empty()))?);
+    }
+    reached.ok_or(Errno::NOENT)
+}

@@ -1,0 +1,84 @@
+//! What can go wrong with files, in the few kinds that make a difference to a peer or an exit code.
+
+use rustix::io::Errno;
+use std::{error, fmt, io};
+
+/// The kinds of [`Fault`]. They correspond to the protocol's reasons (PROTOCOL.md, "Reasons").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A file of that name exists.
+    Exists,
+    /// Another session is writing a file of that name just now.
+    Busy,
+    /// There is no such file or folder.
+    NotFound,
+    /// The name is not a clean one, or a link or something else is in its way.
+    Unsafe,
+    /// The disk, a quota or a file size limit is full (`ENOSPC`, `EDQUOT`, `EFBIG`).
+    NoSpace,
+    /// It is something else than a regular file: a folder, FIFO, socket or device.
+    NotRegular,
+    /// Permissions or a read-only file system forbid it (`EACCES`, `EPERM`, `EROFS`).
+    NotAllowed,
+    /// Reading fails for another reason.
+    CannotRead,
+    /// Writing fails for another reason.
+    CannotWrite,
+}
+
+/// A failed operation on a file: a kind for programs, short words for people.
+///
+/// It does not say which file; whoever reports it knows the name and has it escaped.
+#[derive(Debug)]
+pub struct Fault {
+    /// What kind of fault it is.
+    pub kind: FaultKind,
+    text: &'static str,
+    source: Option<io::Error>,
+}
+
+impl Fault {
+    /// A fault that this program found itself.
+    pub(super) fn new(kind: FaultKind, text: &'static str) -> Self {
+        Self { kind, text, source: None }
+    }
+
+    /// A fault that the system reported; `otherwise` is its kind when the error has none of its own.
+    pub(super) fn system(error: impl Into<io::Error>, otherwise: FaultKind, text: &'static str) -> Self {
+        let source = error.into();
+        let kind = match Errno::from_io_error(&source) {
+            Some(Errno::NOENT) => FaultKind::NotFound,
+            Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => FaultKind::NoSpace,
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => FaultKind::NotAllowed,
+            _ => otherwise,
+        };
+        Self { kind, text, source: Some(source) }
+    }
+
+    /// Reading failed.
+    pub(super) fn read(error: impl Into<io::Error>) -> Self {
+        Self::system(error, FaultKind::CannotRead, "cannot be read")
+    }
+
+    /// Writing failed.
+    pub(super) fn write(error: impl Into<io::Error>) -> Self {
+        Self::system(error, FaultKind::CannotWrite, "cannot be written")
+    }
+
+    /// The same system error, seen as another kind of fault.
+    pub(super) fn seen_as(self, kind: FaultKind, text: &'static str) -> Self {
+        Self { kind, text, ..self }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) => write!(f, "{}: {source}", self.text),
+            None => f.write_str(self.text),
+        }
+    }
+}
+
+/// The system's error is part of the text, so `source()` stays empty: a chain would print it twice.
+impl error::Error for Fault {}

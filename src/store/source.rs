@@ -1,0 +1,136 @@
+//! A file that is being sent.
+
+use super::confine::check_regular;
+use super::fault::{Fault, FaultKind};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, open, statat};
+use rustix::io::{Errno, retry_on_intr};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+
+/// An open regular file and what it was like when it was opened.
+///
+/// It is read, not mapped: reading a file that shrinks ends early, touching a mapping of it is a SIGBUS.
+#[derive(Debug)]
+pub struct Source {
+    file: File,
+    opened: Stamp,
+    executable: bool,
+    position: u64,
+}
+
+/// What cannot stay the same while a file's bytes change. Times in seconds and nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    size_bytes: u64,
+    mtime: (i64, i64),
+    ctime: (i64, i64),
+}
+
+impl Source {
+    /// Opens a file that the user named; links are followed. Does not block.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotAllowed`, `NotRegular` (saying what it is), `CannotRead`.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let fault = |error| match error {
+            Errno::NOENT => Fault::new(FaultKind::NotFound, "does not exist"),
+            other => Fault::read(other),
+        };
+        // Looked at first, because even opening a FIFO or a device is felt at its other end.
+        check_regular(&statat(CWD, path, AtFlags::empty()).map_err(fault)?)?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = retry_on_intr(|| open(path, flags, Mode::empty())).map_err(fault)?;
+        check_regular(&fstat(&file).map_err(Fault::read)?)?;
+        Self::from_file(file.into())
+    }
+
+    /// From an open file that is known to be a regular one.
+    pub(super) fn from_file(file: File) -> Result<Self, Fault> {
+        // Advice, and nothing depends on it.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
+        let executable = file.metadata().map_err(Fault::read)?.mode() & 0o100 != 0;
+        let opened = stamp(&file)?;
+        Ok(Self { file, opened, executable, position: 0 })
+    }
+
+    /// The open file: for [`super::hash_prefix`] and for sendfile(2). Its own offset is not used here.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The size in bytes it had when it was opened.
+    pub fn size_bytes(&self) -> u64 {
+        self.opened.size_bytes
+    }
+
+    /// Modification time when it was opened: seconds since 1970, negative before.
+    pub fn mtime_seconds(&self) -> i64 {
+        self.opened.mtime.0
+    }
+
+    /// Modification time when it was opened: nanoseconds, below 1,000,000,000.
+    pub fn mtime_nanoseconds(&self) -> u32 {
+        u32::try_from(self.opened.mtime.1).unwrap_or(0)
+    }
+
+    /// May its owner execute it?
+    pub fn executable(&self) -> bool {
+        self.executable
+    }
+
+    /// Reads on from the position, and fills `buffer` as far as the file goes. Returns the number of bytes; less
+    /// than the buffer takes means that the file ends there. What was added after it was opened is read too.
+    ///
+    /// # Errors
+    /// `CannotRead`; the position is then where it was.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
+        let filled = read_at(&self.file, buffer, self.position)?;
+        self.position += filled as u64;
+        Ok(filled)
+    }
+
+    /// Goes back to the first byte.
+    pub fn rewind(&mut self) {
+        self.seek(0);
+    }
+
+    /// Goes to a byte offset; one behind the end reads nothing.
+    pub fn seek(&mut self, offset_bytes: u64) {
+        self.position = offset_bytes;
+    }
+
+    /// Has size, modification time or change time become another since it was opened? Ask after the last byte was
+    /// read. Also true when the file was renamed, replaced, or got another mode or link meanwhile (inode(7), ctime).
+    ///
+    /// # Errors
+    /// `CannotRead`.
+    pub fn changed(&self) -> Result<bool, Fault> {
+        Ok(stamp(&self.file)? != self.opened)
+    }
+}
+
+fn stamp(file: &File) -> Result<Stamp, Fault> {
+    let now = file.metadata().map_err(Fault::read)?;
+    Ok(Stamp {
+        size_bytes: now.size(),
+        mtime: (now.mtime(), now.mtime_nsec()),
+        ctime: (now.ctime(), now.ctime_nsec()),
+    })
+}
+
+/// pread(2) until the buffer is full or the file ends; returns the number of bytes.
+pub(super) fn read_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, Fault> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset_bytes.saturating_add(filled as u64)) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Fault::read(error)),
+        }
+    }
+    Ok(filled)
+}

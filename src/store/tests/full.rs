@@ -1,0 +1,76 @@
+//! Disks that are full or may not be written to; as root, on a small tmpfs.
+
+use super::*;
+
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let done = Command::new("umount").arg(self.0).status();
+        assert!(done.unwrap().success() || std::thread::panicking());
+    }
+}
+
+fn mounted<'a>(at: &'a Path, options: &str) -> Option<Mounted<'a>> {
+    if !is_root() {
+        println!("skipped: mounting needs root");
+        return None;
+    }
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
+    match mount {
+        Ok(output) if output.status.success() => Some(Mounted(at)),
+        other => {
+            println!("skipped: mount says {other:?}");
+            None
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_space_and_leaves_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let Some(_mounted) = mounted(root.path(), "size=64k,nr_inodes=8") else { return };
+    let folder = Folder::open(root.path()).unwrap();
+    assert!(folder.free_bytes().unwrap() <= 65536);
+    deliver(&folder, b"small", b"fits", false).unwrap();
+    let mut part = Part::create(&folder, b"big").unwrap();
+    assert_eq!(kind(part.write_all(&[1; 100_000])), FaultKind::NoSpace);
+    assert!(part.write_all(&[1; 100_000]).unwrap_err().to_string().contains("No space left"));
+    assert_eq!(folder.free_bytes().unwrap(), 0);
+    drop(part);
+    assert_eq!(folder.files().unwrap(), [b"small"]);
+    assert!(folder.free_bytes().unwrap() > 0);
+
+    // No inodes.
+    let mut filler = 0_u32;
+    while filler < 100 && fs::write(root.path().join(filler.to_string()), b"").is_ok() {
+        filler += 1;
+    }
+    assert_eq!(kind(Part::create(&folder, b"one-more")), FaultKind::NoSpace);
+}
+
+#[test]
+fn a_read_only_disk_is_not_allowed() {
+    let root = tempfile::tempdir().unwrap();
+    let Some(_mounted) = mounted(root.path(), "size=64k,ro") else { return };
+    let folder = Folder::open(root.path()).unwrap();
+    assert_eq!(kind(Part::create(&folder, b"f")), FaultKind::NotAllowed);
+}
+
+#[test]
+fn a_folder_without_permission_is_not_allowed() {
+    use std::os::unix::fs::PermissionsExt;
+    if is_root() {
+        println!("skipped: root may do anything");
+        return;
+    }
+    let scene = scene();
+    deliver(&scene.folder, b"f", b"x", false).unwrap();
+    fs::set_permissions(scene.inside("f"), fs::Permissions::from_mode(0o0)).unwrap();
+    assert_eq!(kind(scene.folder.existing(b"f")), FaultKind::Exists);
+    assert_eq!(kind(scene.folder.source(b"f")), FaultKind::NotAllowed);
+    assert_eq!(kind(Source::open(&scene.inside("f"))), FaultKind::NotAllowed);
+    fs::set_permissions(scene.inside(""), fs::Permissions::from_mode(0o500)).unwrap();
+    assert_eq!(kind(Part::create(&scene.folder, b"g")), FaultKind::NotAllowed);
+    fs::set_permissions(scene.inside(""), fs::Permissions::from_mode(0o700)).unwrap();
+}

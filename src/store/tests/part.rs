@@ -1,0 +1,146 @@
+//! One file that arrives.
+
+use super::super::confine::is_part_name;
+use super::super::part::temporary_name;
+use super::super::publish::{arriving_mode, parse_umask, publish_link, umask};
+use super::*;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+#[test]
+fn the_final_name_appears_only_at_commit() {
+    let scene = scene();
+    let mut part = Part::create(&scene.folder, b"f").unwrap();
+    part.write_all(b"wrong").unwrap();
+    part.restart().unwrap();
+    part.write_all(b"he").unwrap();
+    part.write_all(b"llo").unwrap();
+    assert_eq!(scene.names(), [temporary_name(b"f")]);
+    assert!(scene.folder.files().unwrap().is_empty());
+    let mode = fs::metadata(scene.inside(&temporary_name(b"f"))).unwrap().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    part.commit(Meta::default(), false).unwrap();
+    scene.folder.sync().unwrap();
+    assert_eq!(fs::read(scene.inside("f")).unwrap(), b"hello");
+    assert_eq!(scene.names(), ["f"]);
+    assert_eq!(scene.folder.files().unwrap(), [b"f"]);
+}
+
+#[test]
+fn a_dropped_part_is_removed() {
+    let scene = scene();
+    let mut part = Part::create(&scene.folder, b"f").unwrap();
+    part.write_all(b"half").unwrap();
+    drop(part);
+    assert!(scene.names().is_empty());
+}
+
+#[test]
+fn a_commit_that_fails_leaves_the_old_file_and_no_part() {
+    let scene = scene();
+    fs::write(scene.inside("f"), b"old").unwrap();
+    let fault = deliver(&scene.folder, b"f", b"new", false).unwrap_err();
+    assert_eq!((fault.kind, fault.to_string().as_str()), (FaultKind::Exists, "exists already"));
+    assert_eq!(fs::read(scene.inside("f")).unwrap(), b"old");
+    assert_eq!(scene.names(), ["f"]);
+}
+
+#[test]
+fn mode_and_time_are_those_that_were_asked_for() {
+    let scene = scene();
+    fs::set_permissions(scene.inside(""), fs::Permissions::from_mode(0o2755)).unwrap();
+    for (executable, seconds, nanoseconds) in
+        [(false, 1_234_567_890, 123_456_789), (true, -5, 999_999_999), (false, 0, 0), (true, 1, u32::MAX)]
+    {
+        // A leftover's mode must not come through.
+        fs::write(scene.inside(&temporary_name(b"f")), b"").unwrap();
+        let leftover = fs::Permissions::from_mode(0o6777);
+        fs::set_permissions(scene.inside(&temporary_name(b"f")), leftover).unwrap();
+        let part = Part::create(&scene.folder, b"f").unwrap();
+        let meta = Meta { executable, mtime_seconds: seconds, mtime_nanoseconds: nanoseconds };
+        part.commit(meta, true).unwrap();
+        let arrived = fs::metadata(scene.inside("f")).unwrap();
+        assert_eq!(arrived.mode() & 0o7777, arriving_mode(executable, umask()));
+        assert_eq!(arrived.mtime(), seconds);
+        assert_eq!(arrived.mtime_nsec(), i64::from(nanoseconds.min(999_999_999)));
+        let source = scene.folder.source(b"f").unwrap();
+        assert_eq!(source.executable(), executable);
+        assert_eq!(source.mtime_seconds(), seconds);
+        assert_eq!(source.mtime_nanoseconds(), nanoseconds.min(999_999_999));
+    }
+    assert_eq!(fs::metadata(scene.inside("")).unwrap().mode() & 0o7777, 0o2755);
+}
+
+#[test]
+fn modes_never_have_special_bits() {
+    assert_eq!(arriving_mode(false, 0o022), 0o644);
+    assert_eq!(arriving_mode(true, 0o022), 0o744);
+    assert_eq!(arriving_mode(true, 0o177), 0o700);
+    assert_eq!(arriving_mode(true, 0), 0o766);
+    assert_eq!(parse_umask("Name:\tx\nUmask:\t0027\nState:\tR\n"), Some(0o027));
+    assert_eq!(parse_umask("Umask:\t9\n"), None);
+    assert_eq!(parse_umask("Umask:\t7777\n"), None);
+    assert_eq!(parse_umask(""), None);
+}
+
+#[test]
+fn without_rename_noreplace_a_second_name_does_it() {
+    let scene = scene();
+    let mut part = Part::create(&scene.folder, b"f").unwrap();
+    part.write_all(b"linked").unwrap();
+    publish_link(&scene.folder.file, &temporary_name(b"f"), b"f").unwrap();
+    drop(part);
+    assert_eq!(fs::read(scene.inside("f")).unwrap(), b"linked");
+    assert_eq!(scene.names(), ["f"]);
+
+    let part = Part::create(&scene.folder, b"f").unwrap();
+    let again = publish_link(&scene.folder.file, &temporary_name(b"f"), b"f");
+    assert_eq!(kind(again), FaultKind::Exists);
+    drop(part);
+
+    // Killed between the two: both names lead to the whole file, and the next part does not write to it.
+    fs::hard_link(scene.inside("f"), scene.inside(&temporary_name(b"f"))).unwrap();
+    let mut part = Part::create(&scene.folder, b"f").unwrap();
+    part.write_all(b"other").unwrap();
+    assert_eq!(fs::read(scene.inside("f")).unwrap(), b"linked");
+}
+
+#[test]
+fn names_are_bytes_and_may_have_255_of_them() {
+    let scene = scene();
+    for name in [&[b'n'; 255][..], b"\x1b[31m\xff\n", b"-rf", b"~", b".hidden", "\u{202e}txt.exe".as_bytes()]
+    {
+        deliver(&scene.folder, name, b"x", false).unwrap();
+        let (_, size_bytes) = scene.folder.existing(name).unwrap().unwrap();
+        assert_eq!(size_bytes, 1);
+        assert!(scene.folder.files().unwrap().contains(&name.to_vec()));
+    }
+    assert_eq!(kind(scene.folder.existing(&[b'n'; 256])), FaultKind::CannotRead);
+    assert_eq!(kind(deliver(&scene.folder, &[b'n'; 256], b"", false)), FaultKind::CannotWrite);
+    assert!(scene.names_are_final());
+}
+
+impl Scene {
+    fn names_are_final(&self) -> bool {
+        self.folder.files().unwrap().len() == fs::read_dir(self.inside("")).unwrap().count()
+    }
+}
+
+#[test]
+fn temporary_names_are_short_stable_and_recognised() {
+    let name = temporary_name(b"a");
+    assert_eq!(name, temporary_name(b"a"));
+    assert_ne!(name, temporary_name(b"b"));
+    assert!(is_part_name(name.as_bytes()));
+    for other in [".sendall-.part", ".sendall-0123456789abcdeg.part", ".sendall-0123456789abcdef", "f.part"] {
+        assert!(!is_part_name(other.as_bytes()), "{other}");
+    }
+}
+
+#[test]
+fn parts_and_sources_may_change_threads() {
+    fn movable<T: Send + 'static>() {}
+    movable::<Part>();
+    movable::<Source>();
+    movable::<Folder>();
+    movable::<Fault>();
+}
