@@ -77,7 +77,8 @@ fn quiet_leaves_errors() {
     let (running, link) = TCP.open(&["-q"], In::Open, Out::Collect);
     link.reset();
     let finished = running.finish().expect(5);
-    assert_eq!(finished.stderr, "sendall: connection reset by peer\n");
+    assert!(finished.stderr.contains("connection reset by peer"), "{}", finished.stderr);
+    assert_eq!(finished.stderr.lines().count(), 1);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn pair() -> (Tcp, TcpStream) {
 
 fn queued(bytes: &[u8]) -> Outgoing {
     let mut outgoing = Outgoing::default();
-    outgoing.tail().extend_from_slice(bytes);
+    outgoing.push(bytes);
     outgoing
 }
 
@@ -121,8 +121,8 @@ fn what_is_appended_later_follows_what_was_queued() {
     let (mut here, mut there) = pair();
     let mut outgoing = queued(b"one ");
     assert_eq!(send_all(&mut here, &mut outgoing).expect("all"), Sent::All);
-    outgoing.tail().extend_from_slice(b"two ");
-    outgoing.tail().extend_from_slice(b"three");
+    outgoing.push(b"two ");
+    outgoing.push(b"three");
     assert_eq!(send_all(&mut here, &mut outgoing).expect("all"), Sent::All);
     here.finish_writing().expect("a half-close");
     let mut got = String::new();
