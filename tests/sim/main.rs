@@ -184,7 +184,9 @@ fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, p
                 }
             }
         }
-        if world.resets && peer.get().fate == Fate::Well && world.random.chance(2) {
+        // The time after the peer's end is short: it gets its share of resets all the same.
+        let percent = if peer.get().end_read { 30 } else { 2 };
+        if world.resets && peer.get().fate == Fate::Well && world.random.chance(percent) {
             peer.get().fate = Fate::Reset;
             was_reset = true;
             continue;
