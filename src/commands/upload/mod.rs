@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueHint};
@@ -96,7 +96,7 @@ impl UploadArgs {
     }
 }
 
-fn offer(path: &PathBuf) -> Result<Entry, Error> {
+fn offer(path: &Path) -> Result<Entry, Error> {
     let shown = escape_bytes(path.as_os_str().as_bytes());
     let usage = |text: String| Error::new(Exit::Usage, text);
     let source = Source::open(path).map_err(|fault| usage(format!("cannot upload {shown}: {fault}")))?;
