@@ -115,7 +115,8 @@ impl Socket {
         match &self {
             Socket::Tcp(tcp) => {
                 tcp.set_nodelay(true)?;
-                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+                let keepalive =
+                    TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
                 SockRef::from(tcp).set_tcp_keepalive(&keepalive)?;
             }
             Socket::Unix(unix) => SockRef::from(unix).set_send_buffer_size(UNIX_BUFFER_BYTES)?,
