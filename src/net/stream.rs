@@ -223,12 +223,18 @@ impl Stream for Transport {
     }
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {
-        self.take_error()?;
-        let Socket::Tcp(tcp) = &self.socket else { return Ok(true) };
         // A TCP socket loses its peer's name when both ends have been seen and acknowledged. While the peer goes
         // on sending, the kernel's table tells whether our end was acknowledged: FIN_WAIT2.
-        let closed = tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected);
-        Ok(closed || super::acknowledged::is_half_closed(tcp.as_fd()))
+        let acknowledged = match &self.socket {
+            Socket::Tcp(tcp) => {
+                tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
+                    || super::acknowledged::is_half_closed(tcp.as_fd())
+            }
+            Socket::Unix(_) => true,
+        };
+        // Asked last: a reset takes the peer's name away too, and may come between the two questions.
+        self.take_error()?;
+        Ok(acknowledged)
     }
 
     fn reading_end(&self) -> Option<KernelEnd<'_>> {

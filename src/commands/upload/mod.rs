@@ -99,6 +99,12 @@ impl UploadArgs {
 fn offer(path: &Path) -> Result<Entry, Error> {
     let shown = escape_bytes(path.as_os_str().as_bytes());
     let usage = |text: String| Error::new(Exit::Usage, text);
+    if path.is_dir() {
+        return Err(usage(format!(
+            "{shown} is a folder: name the files in it, as in {}/*",
+            shown.trim_end_matches('/')
+        )));
+    }
     let source = Source::open(path).map_err(|fault| usage(format!("cannot upload {shown}: {fault}")))?;
     let name = path.file_name().ok_or_else(|| usage(format!("{shown} has no file name")))?;
     Ok(entry_of(&source, name.as_bytes().to_vec()))
