@@ -4,6 +4,7 @@
 //! `PEER_MIB=64` makes the payload as large as wanted.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, start, wait_until};
@@ -124,9 +125,17 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// A port that was free a moment ago: these tools do not tell which one they were given.
+/// A port that is free: these tools do not tell which one they were given. From below the ports that the system
+/// hands out by itself, so that no connection of another test takes it meanwhile.
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(64);
+    loop {
+        let port = 10_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000) as u16;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// True if something listens there; asked of the kernel, since a connection would be the one client.

@@ -19,7 +19,7 @@ fn the_first_signal_stops_within_a_second() {
             running.expect_output(b"before");
             running.signal(signal);
             let finished = running.finish_within(A_SECOND).expect(code);
-            assert!(finished.stderr.contains("signal"), "{}", finished.stderr);
+            assert!(finished.stderr.contains("stopped by SIG"), "{}", finished.stderr);
         }
     }
 }
