@@ -47,6 +47,14 @@ Offer a file to whoever can connect, and fetch it under another name:
     sendall serve --share disk.img :9000
     sendall download sender.example:9000 disk.img -o copy.img";
 
+/// An endpoint to connect to.
+pub(crate) const WHERE_TO: &str =
+    "Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
+
+/// An endpoint to connect to.
+pub(crate) const WHERE_FROM: &str =
+    "Where from: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
+
 /// For `serve` and `connect`.
 pub(crate) const END_OF_FILE: &str = "\
 END OF FILE

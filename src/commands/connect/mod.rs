@@ -19,8 +19,8 @@ use crate::report::Report;
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::END_OF_FILE, manual::CONNECT_EXAMPLES].join("\n\n"))]
 pub struct ConnectArgs {
-    /// Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT
-    #[arg(value_name = "ENDPOINT", required = true, num_args = 1..=2,
+    /// Where to.
+    #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..=2,
         value_hint = ValueHint::Hostname)]
     endpoint: Vec<String>,
 

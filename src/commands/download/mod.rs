@@ -25,8 +25,8 @@ use crate::store::Folder;
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::DOWNLOAD)]
 pub struct DownloadArgs {
-    /// Where from: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT
-    #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
+    /// Where from.
+    #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: String,
 
     /// What to fetch [default: every file at the top level]

@@ -29,8 +29,8 @@ pub struct UploadArgs {
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::FilePath)]
     paths: Vec<OsString>,
 
-    /// Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT
-    #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
+    /// Where to.
+    #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: OsString,
 
     /// Replace files that exist there with other content
