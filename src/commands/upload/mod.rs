@@ -5,12 +5,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::opened::Opened;
 use super::options::duration;
 use super::transfer::{Limits, Sending, Wire, entry_of};
 use crate::error::{Error, Exit};
+use crate::manual;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
@@ -22,13 +23,14 @@ use crate::store::Source;
 
 /// Send files to a 'sendall serve --store', verified and synced before success is reported
 #[derive(Args, Clone, Debug)]
+#[command(after_long_help = manual::UPLOAD)]
 pub struct UploadArgs {
     /// The files
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::FilePath)]
     paths: Vec<OsString>,
 
-    /// Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT
-    #[arg(value_name = "ENDPOINT", required = true)]
+    /// Where to.
+    #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: OsString,
 
     /// Replace files that exist there with other content
