@@ -1,0 +1,298 @@
+//! The end-of-file contract. Each rule is a function of the way in which two ends are joined; `connect.rs` and
+//! `serve.rs` make tests of them with [`contract_for`].
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::PollFlags;
+
+use crate::harness::{In, LIMIT, Out, payload, wait_for_fd};
+use crate::link::{Net, Way};
+
+/// One test per rule, for one command, over TCP and over a Unix socket.
+macro_rules! contract_for {
+    ($side:expr => $($rule:ident)*) => {
+        $(#[test]
+        fn $rule() {
+            for net in [$crate::link::Net::Tcp, $crate::link::Net::Unix] {
+                $crate::contract::$rule($crate::link::Way { side: $side, net });
+            }
+        })*
+    };
+    ($side:expr) => {
+        $crate::contract::contract_for!($side =>
+            rule_1_the_end_of_input_is_a_half_close_after_the_last_byte
+            rule_2_the_peers_end_ends_that_direction_only
+            rule_2_what_the_input_still_holds_is_still_sent
+            rule_3_the_command_ends_when_both_have_ended_and_all_is_written
+            rule_4_a_reset_is_a_failure
+            rule_4_a_reset_after_the_end_of_input_is_a_failure
+            rule_5_no_input_is_nothing_to_say
+            rule_5_an_empty_pipe_or_file_is_a_real_input
+            rule_6_a_terminal_ends_with_the_peer
+            rule_6_a_terminal_speaks_and_ends_like_any_input
+            rule_7_end_when_both_is_the_default
+            rule_7_end_when_both_holds_for_a_terminal
+            rule_7_end_when_peer
+            rule_7_end_when_input
+            rule_7_no_half_close
+            rule_7_send_only
+            rule_7_recv_only
+            rule_8_a_reader_that_goes_away_ends_the_command_in_silence
+            rule_8_a_full_disk_is_an_error
+        );
+    };
+}
+pub(crate) use contract_for;
+
+/// A terminal: the person's end, and the one for stdin.
+fn terminal() -> (OwnedFd, OwnedFd) {
+    use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let person = openpt(flags).expect("a terminal");
+    grantpt(&person).and_then(|()| unlockpt(&person)).expect("unlocked");
+    let stdin = ioctl_tiocgptpeer(&person, flags).expect("its other end");
+    (person, stdin)
+}
+
+fn full() -> Out {
+    Out::Fd(File::options().write(true).open("/dev/full").expect("/dev/full").into())
+}
+
+pub(crate) fn rule_1_the_end_of_input_is_a_half_close_after_the_last_byte(way: Way) {
+    let bytes = payload(300_001);
+    for input in [In::Bytes(bytes.clone()), In::file(&bytes)] {
+        let (running, mut link) = way.open(&[], input, Out::Collect);
+        link.expect_all(&bytes);
+        running.assert_waits();
+        link.send(b"late reply");
+        link.end();
+        let finished = running.finish().expect(0);
+        assert_eq!(finished.stdout, b"late reply");
+    }
+}
+
+pub(crate) fn rule_2_the_peers_end_ends_that_direction_only(way: Way) {
+    let (mut running, mut link) = way.open(&[], In::Open, Out::Collect);
+    link.send(b"bye");
+    link.end();
+    running.expect_output(b"bye");
+    running.assert_waits();
+    running.say(b"still here");
+    link.expect(b"still here");
+    running.end_input();
+    link.expect_all(b"");
+    running.finish().expect(0);
+}
+
+pub(crate) fn rule_2_what_the_input_still_holds_is_still_sent(way: Way) {
+    let bytes = payload(5 << 20);
+    let (running, mut link) = way.open(&[], In::Bytes(bytes.clone()), Out::Collect);
+    link.end();
+    assert!(running.output.as_ref().is_some_and(|output| output.wait(LIMIT, |_, ended| ended)));
+    link.expect_all(&bytes);
+    running.finish().expect(0);
+}
+
+pub(crate) fn rule_3_the_command_ends_when_both_have_ended_and_all_is_written(way: Way) {
+    use std::io::Read;
+    let bytes = payload(3 << 20);
+    let (mut running, link) = way.open(&[], In::Bytes(Vec::new()), Out::Held);
+    let (mut sender, sent) = (link.try_clone(), bytes.clone());
+    let sending = std::thread::spawn(move || {
+        sender.send(&sent);
+        sender.end();
+    });
+    running.assert_waits();
+    let mut got = Vec::new();
+    running.stdout.take().expect("Out::Held").read_to_end(&mut got).expect("stdout");
+    sending.join().expect("all sent");
+    crate::harness::assert_same(&got, &bytes, "stdout");
+    running.finish().expect(0);
+}
+
+pub(crate) fn rule_4_a_reset_is_a_failure(way: Way) {
+    for input in [In::Open, In::Null] {
+        let is_open = matches!(input, In::Open);
+        if way.net == Net::Unix && !is_open {
+            continue; // A Unix socket is reset only by what was not read.
+        }
+        let (mut running, link) = way.open(&[], input, Out::Collect);
+        if is_open {
+            running.say(b"never read");
+            assert!(wait_for_fd(link.as_fd(), PollFlags::IN, LIMIT));
+        }
+        link.reset();
+        running.finish().expect(5);
+    }
+}
+
+pub(crate) fn rule_4_a_reset_after_the_end_of_input_is_a_failure(way: Way) {
+    let (running, mut link) = way.open(&[], In::Bytes(b"asked".to_vec()), Out::Collect);
+    match way.net {
+        Net::Tcp => link.expect_all(b"asked"),
+        Net::Unix => link.expect(b"ask"),
+    }
+    link.send(b"half an ans");
+    running.expect_output(b"half an ans");
+    link.reset();
+    let finished = running.finish().expect(5);
+    assert_eq!(finished.stdout, b"half an ans");
+}
+
+pub(crate) fn rule_5_no_input_is_nothing_to_say(way: Way) {
+    let bytes = payload(1 << 20);
+    for input in [In::Null, In::Closed] {
+        let (running, mut link) = way.open(&[], input, Out::Collect);
+        link.assert_quiet();
+        link.send(&bytes);
+        running.expect_output(&bytes);
+        link.assert_quiet();
+        link.end();
+        link.expect_all(b"");
+        running.finish().expect(0);
+    }
+}
+
+pub(crate) fn rule_5_an_empty_pipe_or_file_is_a_real_input(way: Way) {
+    for input in [In::Bytes(Vec::new()), In::file(b"")] {
+        let (running, mut link) = way.open(&[], input, Out::Collect);
+        link.expect_all(b"");
+        link.send(b"reply");
+        link.end();
+        let finished = running.finish().expect(0);
+        assert_eq!(finished.stdout, b"reply");
+    }
+}
+
+pub(crate) fn rule_6_a_terminal_ends_with_the_peer(way: Way) {
+    let (_person, stdin) = terminal();
+    let (running, mut link) = way.open(&[], In::Fd(stdin), Out::Collect);
+    link.assert_quiet();
+    link.send(b"bye");
+    link.end();
+    link.expect_all(b"");
+    let finished = running.finish().expect(0);
+    assert_eq!(finished.stdout, b"bye");
+}
+
+pub(crate) fn rule_6_a_terminal_speaks_and_ends_like_any_input(way: Way) {
+    let (person, stdin) = terminal();
+    let (running, mut link) = way.open(&[], In::Fd(stdin), Out::Collect);
+    rustix::io::write(&person, b"hello\n").expect("typed");
+    link.expect(b"hello\n");
+    rustix::io::write(&person, b"\x04").expect("^D");
+    link.expect_all(b"");
+    running.assert_waits();
+    link.send(b"reply");
+    link.end();
+    let finished = running.finish().expect(0);
+    assert_eq!(finished.stdout, b"reply");
+}
+
+pub(crate) fn rule_7_end_when_both_is_the_default(way: Way) {
+    for options in [&[][..], &["--end-when", "both"], &["--end-when=both"]] {
+        let (mut running, mut link) = way.open(options, In::Open, Out::Collect);
+        link.end();
+        running.assert_waits();
+        running.end_input();
+        link.expect_all(b"");
+        running.finish().expect(0);
+    }
+}
+
+pub(crate) fn rule_7_end_when_both_holds_for_a_terminal(way: Way) {
+    let (person, stdin) = terminal();
+    let (running, mut link) = way.open(&["--end-when", "both"], In::Fd(stdin), Out::Collect);
+    link.end();
+    running.assert_waits();
+    rustix::io::write(&person, b"more\n\x04").expect("typed");
+    link.expect_all(b"more\n");
+    running.finish().expect(0);
+}
+
+pub(crate) fn rule_7_end_when_peer(way: Way) {
+    let (mut running, mut link) = way.open(&["--end-when", "peer"], In::Open, Out::Collect);
+    running.say(b"question");
+    link.expect(b"question");
+    link.send(b"answer");
+    link.end();
+    link.expect_all(b"");
+    let finished = running.finish().expect(0);
+    assert_eq!(finished.stdout, b"answer");
+
+    // The end of the input is passed on as ever, and does not end the command.
+    let (running, mut link) = way.open(&["--end-when", "peer"], In::Bytes(b"q".to_vec()), Out::Collect);
+    link.expect_all(b"q");
+    running.assert_waits();
+    link.end();
+    running.finish().expect(0);
+}
+
+pub(crate) fn rule_7_end_when_input(way: Way) {
+    let bytes = payload(200_000);
+    let (running, mut link) = way.open(&["--end-when", "input"], In::Bytes(bytes.clone()), Out::Collect);
+    link.expect_all(&bytes);
+    running.finish().expect(0);
+
+    // The peer's end does not end it.
+    let (mut running, mut link) = way.open(&["--end-when", "input"], In::Open, Out::Collect);
+    link.send(b"bye");
+    link.end();
+    running.expect_output(b"bye");
+    running.assert_waits();
+    running.say(b"last words");
+    running.end_input();
+    link.expect_all(b"last words");
+    running.finish().expect(0);
+}
+
+pub(crate) fn rule_7_no_half_close(way: Way) {
+    let (running, mut link) = way.open(&["--no-half-close"], In::Bytes(b"question".to_vec()), Out::Collect);
+    link.expect(b"question");
+    link.assert_quiet();
+    link.send(b"answer");
+    running.expect_output(b"answer");
+    link.end();
+    link.expect_all(b"");
+    running.finish().expect(0);
+}
+
+pub(crate) fn rule_7_send_only(way: Way) {
+    let bytes = payload(200_000);
+    let (running, mut link) = way.open(&["--send-only"], In::Bytes(bytes.clone()), Out::Collect);
+    link.send(b"unheard");
+    link.expect_all(&bytes);
+    let finished = running.finish().expect(0);
+    assert_eq!(finished.stdout, b"");
+
+    // It needs no stdout, and a reset still counts.
+    let (running, link) = way.open(&["--send-only"], In::Bytes(payload(20 << 20)), Out::Closed);
+    assert!(wait_for_fd(link.as_fd(), PollFlags::IN, LIMIT));
+    link.reset();
+    running.finish().expect(5);
+}
+
+pub(crate) fn rule_7_recv_only(way: Way) {
+    let (mut running, mut link) = way.open(&["--recv-only"], In::Open, Out::Collect);
+    running.say(b"unsaid");
+    link.assert_quiet();
+    link.send(b"all there is");
+    link.end();
+    link.expect_all(b"");
+    let finished = running.finish().expect(0);
+    assert_eq!(finished.stdout, b"all there is");
+}
+
+pub(crate) fn rule_8_a_reader_that_goes_away_ends_the_command_in_silence(way: Way) {
+    let (mut running, mut link) = way.open(&[], In::Open, Out::Held);
+    drop(running.stdout.take());
+    link.send(b"for nobody");
+    running.finish().expect(141);
+}
+
+pub(crate) fn rule_8_a_full_disk_is_an_error(way: Way) {
+    let (running, mut link) = way.open(&[], In::Open, full());
+    link.send(b"no room");
+    running.finish().expect(10);
+}

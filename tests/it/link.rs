@@ -1,0 +1,227 @@
+//! The test's own end of a connection, and the ways to join it to the binary.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+
+use crate::harness::{A_WHILE, In, LIMIT, Out, Running, assert_same, sendall, wait_for_fd};
+
+/// Which command is under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Serve,
+    Connect,
+}
+
+/// What joins the two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Net {
+    Tcp,
+    Unix,
+}
+
+/// A command, and what joins it to the test's own end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) side: Side,
+    pub(crate) net: Net,
+}
+
+/// The four of them.
+pub(crate) const WAYS: [Way; 4] = [
+    Way { side: Side::Serve, net: Net::Tcp },
+    Way { side: Side::Connect, net: Net::Tcp },
+    Way { side: Side::Serve, net: Net::Unix },
+    Way { side: Side::Connect, net: Net::Unix },
+];
+
+impl Way {
+    /// Starts the binary with these options, and joins the test to it.
+    #[track_caller]
+    pub(crate) fn open(self, options: &[&str], input: In, output: Out) -> (Running, Link) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("socket");
+        let unix = format!("unix:{}", path.display());
+        let (mut running, link) = match self.side {
+            Side::Serve => {
+                let endpoint = if self.net == Net::Tcp { "127.0.0.1:0" } else { &unix };
+                let running = sendall(&[&["serve", endpoint], options].concat(), input, output);
+                running.listening(1);
+                let link = match self.net {
+                    Net::Tcp => Link::connect(running.port()),
+                    Net::Unix => Link::Unix(UnixStream::connect(&path).expect("a connection")),
+                };
+                (running, link)
+            }
+            Side::Connect => {
+                let listener = TestListener::bind(self.net, path);
+                let running = sendall(&[&["connect", &listener.name], options].concat(), input, output);
+                let link = listener.accept().unwrap_or_else(|| panic!("no client: {}", running.stderr.text()));
+                (running, link)
+            }
+        };
+        running.dir = Some(dir);
+        link.limit_waits(LIMIT);
+        (running, link)
+    }
+}
+
+/// The test's own listener.
+pub(crate) struct TestListener {
+    kind: ListenerKind,
+    pub(crate) name: String,
+}
+
+enum ListenerKind {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl TestListener {
+    pub(crate) fn bind(net: Net, path: PathBuf) -> TestListener {
+        match net {
+            Net::Tcp => {
+                let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
+                let name = tcp.local_addr().expect("an address").to_string();
+                TestListener { kind: ListenerKind::Tcp(tcp), name }
+            }
+            Net::Unix => {
+                let name = format!("unix:{}", path.display());
+                let unix = UnixListener::bind(path).expect("a socket");
+                TestListener { kind: ListenerKind::Unix(unix), name }
+            }
+        }
+    }
+
+    /// True if a client waits to be accepted.
+    pub(crate) fn has_client(&self) -> bool {
+        let fd = match &self.kind {
+            ListenerKind::Tcp(tcp) => tcp.as_fd(),
+            ListenerKind::Unix(unix) => unix.as_fd(),
+        };
+        wait_for_fd(fd, PollFlags::IN, Duration::ZERO)
+    }
+
+    /// The next client, if one comes in time.
+    pub(crate) fn accept(&self) -> Option<Link> {
+        let link = match &self.kind {
+            ListenerKind::Tcp(tcp) => {
+                wait_for_fd(tcp.as_fd(), PollFlags::IN, LIMIT).then(|| tcp.accept().map(|c| Link::Tcp(c.0)))
+            }
+            ListenerKind::Unix(unix) => {
+                wait_for_fd(unix.as_fd(), PollFlags::IN, LIMIT).then(|| unix.accept().map(|c| Link::Unix(c.0)))
+            }
+        };
+        link?.ok().inspect(|link| link.limit_waits(LIMIT))
+    }
+}
+
+/// The test's own end of a connection.
+pub(crate) enum Link {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Link {
+    #[track_caller]
+    pub(crate) fn connect(port: u16) -> Link {
+        let link = Link::Tcp(TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).expect("a connection"));
+        link.limit_waits(LIMIT);
+        link
+    }
+
+    fn limit_waits(&self, limit: Duration) {
+        let socket = socket2::SockRef::from(self);
+        socket.set_read_timeout(Some(limit)).and(socket.set_write_timeout(Some(limit))).expect("time limits");
+    }
+
+    pub(crate) fn try_clone(&self) -> Link {
+        match self {
+            Link::Tcp(tcp) => Link::Tcp(tcp.try_clone().expect("a clone")),
+            Link::Unix(unix) => Link::Unix(unix.try_clone().expect("a clone")),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.write_all(bytes).expect("the command takes it");
+    }
+
+    /// No more comes from this end.
+    #[track_caller]
+    pub(crate) fn end(&self) {
+        match self {
+            Link::Tcp(tcp) => tcp.shutdown(Shutdown::Write),
+            Link::Unix(unix) => unix.shutdown(Shutdown::Write),
+        }
+        .expect("a half-close");
+    }
+
+    /// Closes with a reset. A Unix socket does that only if something was not read.
+    pub(crate) fn reset(self) {
+        match &self {
+            Link::Tcp(tcp) => socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO)).expect("linger"),
+            Link::Unix(unix) => {
+                assert!(wait_for_fd(unix.as_fd(), PollFlags::IN, LIMIT), "a Unix socket with nothing unread");
+            }
+        }
+    }
+
+    /// Exactly `expected`, the connection staying open.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, expected: &[u8]) {
+        let mut bytes = vec![0; expected.len()];
+        self.read_exact(&mut bytes).expect("bytes from the command");
+        assert_same(&bytes, expected, "at the peer");
+    }
+
+    /// Exactly `expected`, then the end.
+    #[track_caller]
+    pub(crate) fn expect_all(&mut self, expected: &[u8]) {
+        let mut bytes = Vec::new();
+        self.read_to_end(&mut bytes).expect("bytes and the end from the command");
+        assert_same(&bytes, expected, "at the peer");
+    }
+
+    /// Neither bytes nor an end come for a while.
+    #[track_caller]
+    pub(crate) fn assert_quiet(&self) {
+        assert!(!wait_for_fd(self.as_fd(), PollFlags::IN, A_WHILE), "bytes or an end came");
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Link::Tcp(tcp) => tcp.as_fd(),
+            Link::Unix(unix) => unix.as_fd(),
+        }
+    }
+}
+
+impl Read for Link {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Link::Tcp(tcp) => tcp.read(buffer),
+            Link::Unix(unix) => unix.read(buffer),
+        }
+    }
+}
+
+impl Write for Link {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Link::Tcp(tcp) => tcp.write(bytes),
+            Link::Unix(unix) => unix.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

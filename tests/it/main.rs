@@ -1,0 +1,29 @@
+//! The real binary, on real sockets: one test program.
+
+// Starts the binary, feeds it and watches it.
+mod harness;
+// Plays its peer.
+mod link;
+// The eight rules of the end-of-file contract, each as a function of the way two ends are joined.
+mod contract;
+
+// The contract for `connect`, and what only `connect` does.
+mod connect;
+// The forms of an endpoint, for both commands.
+mod endpoints;
+// Every exit code that can be reached, and the one line that goes with it.
+mod exit_codes;
+// Next to the netcats that are installed.
+mod peers;
+// The two verbs of the core, on real sockets.
+mod send;
+// The contract for `serve`, and what only `serve` does.
+mod serve;
+// SIGINT, SIGTERM, SIGSTOP, interrupted calls.
+mod signals;
+// Every kind of stdin and stdout: exact bytes, flags untouched, no spinning, bounded memory.
+mod streams;
+// The rules of the source tree.
+mod tidy;
+// Wrong usage, and the hint that each mistake gets.
+mod usage;

@@ -1,0 +1,107 @@
+//! Wrong usage: exit code 2, one line, and the hint that helps.
+
+use crate::harness::{In, Out, sendall};
+
+/// Arguments, and what the line must contain.
+const MISTAKES: &[(&[&str], &str)] = &[
+    (&["connect"], "<ENDPOINT>"),
+    (&["serve"], "<ENDPOINT>"),
+    (&["frobnicate"], "frobnicate"),
+    (&["conect", "localhost:80"], "connect"),
+    (&["connect", "localhost:80", "--idle"], "--idle-timeout"),
+    (&["connect", "localhost:80", "--frob"], "--frob"),
+    (&["connect", "localhost:80", "-v", "-q"], "--quiet"),
+    (&["connect", "localhost:80", "--timeout"], "--timeout"),
+    (&["connect", "localhost:80", "--timeout", "10"], "10s"),
+    (&["connect", "localhost:80", "--timeout", "0s"], "longer than 0"),
+    (&["connect", "localhost:80", "--timeout", "-1s"], "--timeout"),
+    (&["connect", "localhost:80", "--timeout=soon"], "10s"),
+    (&["connect", "localhost:80", "--timeout", "1s", "--timeout", "2s"], "--timeout"),
+    (&["serve", "0", "--idle-timeout", "0ms"], "longer than 0"),
+    (&["serve", "0", "--idle-timeout", "99999999999999999999s"], "10s"),
+    (&["serve", "0", "--end-when", "never"], "both"),
+    (&["serve", "0", "--end-when"], "both"),
+    (&["serve", "0", "--send-only", "--recv-only"], "--recv-only"),
+    (&["serve", "0", "--send-only", "--end-when", "peer"], "--end-when"),
+    (&["connect", "localhost"], "localhost:PORT"),
+    (&["connect", "8080"], "localhost:8080"),
+    (&["connect", ":8080"], "localhost:8080"),
+    (&["connect", "localhost:"], "0 to 65535"),
+    (&["connect", "localhost:http"], "0 to 65535"),
+    (&["connect", "localhost:65536"], "0 to 65535"),
+    (&["connect", "localhost:-1"], "0 to 65535"),
+    (&["connect", "localhost:0"], "1 to 65535"),
+    (&["connect", "localhost", "0"], "1 to 65535"),
+    (&["connect", "localhost", "99999"], "0 to 65535"),
+    (&["connect", "::1:80"], "[::1]:80"),
+    (&["connect", "[::1:80"], "']' is missing"),
+    (&["connect", "[localhost]:80"], "not an IPv6 address"),
+    (&["connect", "host/path:80"], "not a host name"),
+    (&["connect", "two words:80"], "not a host name"),
+    (&["connect", "http://localhost:80"], "localhost"),
+    (&["connect", "/run/socket"], "unix:/run/socket"),
+    (&["connect", "./socket"], "unix:./socket"),
+    (&["connect", "unix:"], "unix:/path"),
+    (&["connect", "unix:@"], "unix:@name"),
+    (&["connect", ""], "PORT"),
+    (&["connect", "localhost:1", "localhost:2"], "one endpoint"),
+    (&["connect", "localhost", "1", "2"], "2"),
+    (&["serve", "65536"], "0 to 65535"),
+    (&["serve", "127.0.0.1"], "127.0.0.1:PORT"),
+    (&["serve", "0", "nonsense"], "nonsense:PORT"),
+];
+
+#[test]
+fn every_mistake_is_exit_code_2_and_one_line_with_a_hint() {
+    for (args, hint) in MISTAKES {
+        let finished = sendall(args, In::Null, Out::Collect).finish();
+        assert_eq!(finished.code, 2, "{args:?}: {}", finished.stderr);
+        assert_eq!(finished.stderr.lines().count(), 1, "{args:?}: {}", finished.stderr);
+        assert!(finished.stderr.starts_with("sendall: "), "{args:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains(hint), "{args:?}: no {hint:?} in {}", finished.stderr);
+        assert!(!finished.stderr.contains("error:"), "{args:?}: {}", finished.stderr);
+        assert_eq!(finished.stdout, b"", "{args:?}");
+    }
+}
+
+#[test]
+fn a_path_that_is_too_long_for_a_unix_socket_is_wrong_usage() {
+    let long = format!("unix:/tmp/{}", "x".repeat(120));
+    let finished = sendall(&["serve", &long], In::Null, Out::Collect).finish().expect(2);
+    assert!(finished.stderr.contains("107 bytes"), "{}", finished.stderr);
+}
+
+#[test]
+fn without_arguments_one_line_says_what_to_type() {
+    let finished = sendall(&[], In::Null, Out::Collect).finish();
+    assert_eq!(finished.code, 2);
+    assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
+    assert!(finished.stderr.contains("--help"), "{}", finished.stderr);
+    assert!(finished.stderr.len() < 200, "{}", finished.stderr);
+}
+
+#[test]
+fn nothing_typed_reaches_the_terminal_unescaped() {
+    for word in ["\x1b[2J:80", "a\nb:80", "\u{202e}x:y"] {
+        for args in [&["connect", word][..], &["connect", "localhost:80", "--timeout", word], &[word]] {
+            let finished = sendall(args, In::Null, Out::Collect).finish().expect(2);
+            let stderr = finished.stderr.trim_end_matches('\n');
+            assert!(!stderr.chars().any(|c| c.is_control() || c == '\u{202e}'), "{stderr:?}");
+        }
+    }
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for (args, word) in [
+        (&["--help"][..], "serve"),
+        (&["-h"], "connect"),
+        (&["connect", "--help"], "--no-half-close"),
+        (&["serve", "-h"], "--timeout"),
+        (&["--version"], env!("CARGO_PKG_VERSION")),
+    ] {
+        let finished = sendall(args, In::Null, Out::Collect).finish().expect(0);
+        assert!(String::from_utf8_lossy(&finished.stdout).contains(word), "{args:?}");
+        assert_eq!(finished.stderr, "");
+    }
+}
