@@ -27,3 +27,11 @@ mod streams;
 mod tidy;
 // Wrong usage, and the hint that each mistake gets.
 mod usage;
+
+// File transfer. Folders, servers and clients; what stands between them; peers written by hand.
+mod frames;
+mod proxy;
+mod xfer;
+// What arrives and what is refused.
+mod download;
+mod upload;
