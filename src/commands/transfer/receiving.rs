@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::link::{Heard, Limits, Link};
 use super::outcome::{Role, Tally, broken, failed, reason_of, told};
@@ -28,6 +28,8 @@ const MAX_ENTRIES: u32 = 100_000;
 const MAX_EARLY_PARTS: usize = 64;
 /// Files on their way to the disk at the same time.
 const MAX_COMMITS: usize = 4;
+/// How long a session that has ended waits for them, all together.
+const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 /// When a file cannot be written and more than this would still come for it, the session ends at once.
 const MAX_DISCARDED_BYTES: u64 = 16 << 20;
 
@@ -457,6 +459,17 @@ impl<S: Stream> Receiving<S> {
             link.check_time(turn.now, self.busy())?;
         }
         Ok(status)
+    }
+}
+
+/// A session that fails or is stopped may be the last thing that the process does: files on their way to the disk get
+/// their names, or lose their temporary ones, before that.
+impl<S> Drop for Receiving<S> {
+    fn drop(&mut self) {
+        let limit = COMMIT_LIMIT / u32::try_from(self.commits.len().max(1)).unwrap_or(u32::MAX);
+        for (_, commit) in self.commits.drain(..) {
+            commit.await_end(limit);
+        }
     }
 }
 
