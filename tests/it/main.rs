@@ -35,3 +35,5 @@ mod xfer;
 // What arrives and what is refused.
 mod download;
 mod upload;
+// Faults on the way, at every boundary.
+mod cuts;
