@@ -37,3 +37,4 @@ mod download;
 mod upload;
 // Faults on the way, at every boundary.
 mod cuts;
+mod flips;
