@@ -137,7 +137,8 @@ impl<S: Stream + 'static> Serving<S> {
                     wire.consume(used);
                     return Ok(Some(value));
                 }
-                Ok(Parsed::Incomplete { needed }) => match wire.fill(needed)? {
+                // As it comes, so that a client of another kind is known by its first bytes.
+                Ok(Parsed::Incomplete { .. }) => match wire.fill(wire.incoming().len() + 1)? {
                     Filled::Enough => {}
                     Filled::Blocked if now < self.greet_by => return Ok(None),
                     Filled::Blocked => {

@@ -13,6 +13,8 @@ use crate::proto::reason::Reason;
 
 /// How many bytes of a body are read, hashed and written at a time: they stay in the cache from one step to the next.
 pub(crate) const CHUNK_BYTES: usize = 512 << 10;
+/// What a frame that is no body counts for when turns are shared out: handling it takes time.
+pub(crate) const FRAME_COST_BYTES: usize = 1 << 10;
 /// Smaller frames wait for company, up to this.
 const COALESCED_BYTES: usize = 64 << 10;
 const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
@@ -129,6 +131,11 @@ impl<S: Stream> Wire<S> {
             }
         }
         Ok(Filled::Enough)
+    }
+
+    /// The bytes that wait to be sent.
+    pub(crate) fn queued(&self) -> &[u8] {
+        self.outgoing.queued()
     }
 
     /// Queues bytes for the peer.
