@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::link::{Heard, Limits, Link};
 use super::outcome::{Role, Tally, broken, failed, reason_of, told};
 use super::sending::shown;
-use super::wire::{CHUNK_BYTES, Failure, Filled, LastWord, Wire, say_last_word};
+use super::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Session, Status, Turn};
@@ -178,7 +178,7 @@ impl<S: Stream> Receiving<S> {
         }
     }
 
-    /// Takes in a frame, or a chunk of a body: the bytes of it. None if nothing is there.
+    /// Takes in a frame, or a chunk of a body: what it costs of the turn. None if nothing is there.
     fn hear(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         let cut = || Error::new(Exit::Lost, "the connection ended before everything had come").into();
         let Some(body) = &mut self.body else {
@@ -196,7 +196,7 @@ impl<S: Stream> Receiving<S> {
                 }
                 Heard::End => return Err(cut()),
             }
-            return Ok(Some(0));
+            return Ok(Some(FRAME_COST_BYTES));
         };
         let count = body.remaining.min(CHUNK_BYTES);
         match link.wire.fill(count)? {
