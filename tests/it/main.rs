@@ -38,3 +38,5 @@ mod upload;
 // Faults on the way, at every boundary.
 mod cuts;
 mod flips;
+// Peers that are none, or do not keep to the protocol.
+mod hostile_servers;
