@@ -39,4 +39,7 @@ mod upload;
 mod cuts;
 mod flips;
 // Peers that are none, or do not keep to the protocol.
+mod hostile_clients;
 mod hostile_servers;
+// Obstacles in the destination.
+mod planted;
