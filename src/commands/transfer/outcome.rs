@@ -162,9 +162,17 @@ pub(crate) fn reason_of(fault: &Fault) -> (Reason, String) {
     (reason, fault.to_string())
 }
 
+/// The same for a fault of the place where files arrive: what the system does not allow there cannot be written.
+pub(crate) fn unwritable_reason_of(fault: &Fault) -> (Reason, String) {
+    match reason_of(fault) {
+        (Reason::NotAllowed, text) => (Reason::Unwritable, text),
+        other => other,
+    }
+}
+
 /// The failure of a local step that ends the whole session.
 pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
-    let (reason, text) = reason_of(fault);
+    let (reason, text) = if role == Role::Receiver { unwritable_reason_of(fault) } else { reason_of(fault) };
     let error = Error::new(exit_of(reason, role), format!("{what}: {text}"));
     Failure { error, tell: Some((reason, text)) }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 
 use super::link::{Heard, Limits, Link};
-use super::outcome::{Role, Tally, broken, failed, reason_of, told};
+use super::outcome::{Role, Tally, broken, failed, told, unwritable_reason_of};
 use super::sending::shown;
 use super::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
@@ -263,7 +263,7 @@ impl<S: Stream> Receiving<S> {
             let name = entry.map(|entry| escape_bytes(&entry.path)).unwrap_or_default();
             return Err(failed(Role::Receiver, name, fault));
         }
-        let (reason, text) = reason_of(fault);
+        let (reason, text) = unwritable_reason_of(fault);
         self.machine.give_up(file, reason, text);
         Ok(())
     }
@@ -358,7 +358,7 @@ impl<S: Stream> Receiving<S> {
     fn commit(&mut self, file: u32, digest: Digest) -> Result<(), Failure> {
         let entry = self.machine.entry(file).cloned();
         if let Err(fault) = self.needed_part(file) {
-            let outcome = Err(reason_of(&fault));
+            let outcome = Err(unwritable_reason_of(&fault));
             self.machine.committed(file, outcome);
             return Ok(());
         }
@@ -407,7 +407,7 @@ impl<S: Stream> Receiving<S> {
                     let (file, _) = self.commits.swap_remove(index);
                     match result? {
                         Ok(()) => self.in_place.push(file),
-                        Err(fault) => self.machine.committed(file, Err(reason_of(&fault))),
+                        Err(fault) => self.machine.committed(file, Err(unwritable_reason_of(&fault))),
                     }
                 }
             }
@@ -422,7 +422,7 @@ impl<S: Stream> Receiving<S> {
             self.syncing = None;
             let result = result?;
             for file in self.in_place.drain(..) {
-                self.machine.committed(file, result.as_ref().map(|_| ()).map_err(reason_of));
+                self.machine.committed(file, result.as_ref().map(|_| ()).map_err(unwritable_reason_of));
             }
             return Ok(true);
         } else if self.machine.all_files_ended() && self.commits.is_empty() && !self.in_place.is_empty() {
@@ -504,6 +504,6 @@ impl<S: Stream> Session for Receiving<S> {
 }
 
 fn refused(fault: &Fault) -> Verdict {
-    let (reason, text) = reason_of(fault);
+    let (reason, text) = unwritable_reason_of(fault);
     Verdict::Refused(reason, text)
 }
