@@ -60,9 +60,9 @@ impl Scene {
         let content = std::fs::read(self.destination.path("f")).ok();
         if let Some(content) = &content {
             // Comparing them byte by byte takes its time.
-        if content != bytes {
-            assert_same(content, bytes, what);
-        }
+            if content != bytes {
+                assert_same(content, bytes, what);
+            }
         }
         for process in &ended {
             let (code, text) = (process.code, &process.stderr);
@@ -127,7 +127,8 @@ fn cut_at(way: Way, bytes: &[u8], up: impl Iterator<Item = u64>, down: impl Iter
     }
     in_parallel(&cases, |cut| {
         let what = format!("{cut:?} of {all_up} and {all_down}, {} bytes", bytes.len());
-        let [client, server] = Scene::new(cut.way, bytes, cut.up, cut.down).end(&what, bytes).map(|end| end.code);
+        let [client, server] =
+            Scene::new(cut.way, bytes, cut.up, cut.down).end(&what, bytes).map(|end| end.code);
         let both = format!("{what}: client {client}, server {server}");
         // A reset before the first byte may come before the client knows that it was connected.
         let at_once = [cut.up, cut.down].contains(&Rule::ResetAfter(0)) && client == 3;
@@ -232,7 +233,11 @@ fn killed_or_stopped_in_mid_transfer() {
                 let survivor = other.finish_within(Duration::from_millis(2500));
                 let code = if signal == Signal::KILL { 5 } else { 4 };
                 let survivor = survivor.ended(code).expect(code);
-                assert!(code != 4 || survivor.stderr.contains("--idle-timeout"), "{what}: {}", survivor.stderr);
+                assert!(
+                    code != 4 || survivor.stderr.contains("--idle-timeout"),
+                    "{what}: {}",
+                    survivor.stderr
+                );
                 drop(victim);
                 let receiver_lives = (way == Way::Upload) == kills_client;
                 let names = scene.destination.names();

@@ -23,7 +23,12 @@ fn flip(way: Way, bytes: &[u8], up: Rule, down: Rule) -> [i32; 2] {
     for process in &ended {
         let text = &process.stderr;
         assert!(!text.contains("panicked"), "{what}: {text}");
-        assert_eq!(process.errors().len(), usize::from(process.code != 0), "{what}: {}: {text}", process.code);
+        assert_eq!(
+            process.errors().len(),
+            usize::from(process.code != 0),
+            "{what}: {}: {text}",
+            process.code
+        );
         assert!(process.code != 0 || found == 1, "{what}: success without a file: {text}");
         assert!([0, 1, 4, 5, 6, 7, 10].contains(&process.code), "{what}: {}: {text}", process.code);
     }
@@ -134,7 +139,10 @@ fn a_source_that_changes_before_its_turn_fails_alone() {
     proxy.release();
     let (client, server) = (client.finish().ended(9), server.finish().ended(9));
     for text in [client.stderr, server.stderr] {
-        assert!(text.contains("b: changed while it was sent") && text.contains("c: cannot be read"), "{text}");
+        assert!(
+            text.contains("b: changed while it was sent") && text.contains("c: cannot be read"),
+            "{text}"
+        );
     }
     there.expect_names(&["a", "d"]);
 }

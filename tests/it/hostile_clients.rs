@@ -116,7 +116,12 @@ fn frames_out_of_bounds_or_order_end_the_session() {
     alone(&offer(frame(DATA, 0, 0, u64::MAX, b"123")), false, 6, "gap");
     alone(&offer(frame(DATA, 0, u32::MAX, 0, b"123")), false, 6, "order");
     alone(&offer([frame(DATA, 0, 0, 0, b"123"), eot(1, 3)].concat()), false, 6, "EOT before");
-    alone(&offer([frame(DATA, 0, 0, 0, b"123"), frame(END, 4, 0, 3, &[0; 32])].concat()), false, 6, "DIFFERS");
+    alone(
+        &offer([frame(DATA, 0, 0, 0, b"123"), frame(END, 4, 0, 3, &[0; 32])].concat()),
+        false,
+        6,
+        "DIFFERS",
+    );
     alone(&put(&[entry(0, b"f", u64::MAX), turn()]), false, 4, "--idle-timeout");
     alone(&put(&[error(18, b"\x1b[2J\n")]), false, 5, "stopped: \\x1b[2J\\x0a");
 }
@@ -190,8 +195,27 @@ fn hostile_names_reach_nothing_outside() {
     let (long, longest) = ([b'x'; 256], [b'x'; 4096]);
     let deep = [b"a".as_slice()].repeat(257).join(&b'/');
     let refused: [&[u8]; 22] = [
-        b"", b".", b"..", b"../x", b"../canary/x", b"a/../../x", b"/x", &absolute, b"//x", b"a//b", b"a/./b",
-        b"x/", b"./x", b"x/.", b"x/..", b"a\0b", b"\0", &long, &longest, &deep, b"sub/x",
+        b"",
+        b".",
+        b"..",
+        b"../x",
+        b"../canary/x",
+        b"a/../../x",
+        b"/x",
+        &absolute,
+        b"//x",
+        b"a//b",
+        b"a/./b",
+        b"x/",
+        b"./x",
+        b"x/.",
+        b"x/..",
+        b"a\0b",
+        b"\0",
+        &long,
+        &longest,
+        &deep,
+        b"sub/x",
         b".sendall-0123456789abcdef.part",
     ];
     for name in refused {
@@ -238,8 +262,14 @@ fn strange_names_are_kept_and_escaped_wherever_they_are_shown() {
         let client = crate::xfer::limited(&format!("cd '{folder}' && set -- upload -v * \"$1\""), &[&to]);
         let text = client.finish().ended(0).stderr;
         assert!(text.contains(shown), "{text}");
-        assert!(!text.lines().any(|line| line.chars().any(|c| c.is_control() || c == '\u{202e}')), "{text:?}");
-        assert_eq!(std::fs::read(there.path(std::ffi::OsStr::from_bytes(name))).expect("arrived"), b"content");
+        assert!(
+            !text.lines().any(|line| line.chars().any(|c| c.is_control() || c == '\u{202e}')),
+            "{text:?}"
+        );
+        assert_eq!(
+            std::fs::read(there.path(std::ffi::OsStr::from_bytes(name))).expect("arrived"),
+            b"content"
+        );
         std::fs::remove_file(path).expect("removed");
     }
     let text = run(&["download", &to, "-v", "-o", back.arg()]).ended(0).stderr;

@@ -135,7 +135,18 @@ fn only_what_was_asked_for_is_taken() {
 fn hostile_names_are_refused_in_an_offer() {
     let long = [b'x'; 256];
     let names: [&[u8]; 13] = [
-        b"", b".", b"..", b"../x", b"a/../../x", b"/etc/x", b"a//b", b"a/./b", b"x/", b"a\0b", &long, b"a/b",
+        b"",
+        b".",
+        b"..",
+        b"../x",
+        b"a/../../x",
+        b"/etc/x",
+        b"a//b",
+        b"a/./b",
+        b"x/",
+        b"a\0b",
+        &long,
+        b"a/b",
         b".sendall-0123456789abcdef.part",
     ];
     for name in names {

@@ -43,3 +43,7 @@ mod hostile_clients;
 mod hostile_servers;
 // Obstacles in the destination.
 mod planted;
+// What it costs, what is shown, and the codes that are left.
+mod drawn;
+mod transfer_codes;
+mod transfer_limits;

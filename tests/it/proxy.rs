@@ -159,7 +159,8 @@ fn pass(client: TcpStream, server: TcpStream, mut lanes: [Lane; 2], shared: &Sha
             if lane.sink_ended {
                 lane.pending.clear();
             }
-            if matches!(lane.rule, Rule::HoldAfter(limit) if lane.passed >= limit) && !lane.pending.is_empty() {
+            if matches!(lane.rule, Rule::HoldAfter(limit) if lane.passed >= limit) && !lane.pending.is_empty()
+            {
                 shared.held.store(true, Ordering::SeqCst);
             }
             interest[from].set(PollFlags::IN, lane.wants_bytes());
