@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker, event};
 
@@ -195,6 +195,13 @@ impl<T> Aside<T> {
             }
         }
     }
+
+    /// Blocks until the work has ended, at most so long; its result is thrown away. For work that must not be cut
+    /// short by the end of the process.
+    pub fn await_end(self, limit: Duration) {
+        // Ended, failed or still at it: nobody is left to act on it.
+        let _ = self.result.recv_timeout(limit);
+    }
 }
 
 /// Runs sessions until none is left, one fails, or a signal comes.
@@ -269,7 +276,7 @@ impl Reactor {
             let timeout = if again.is_empty() {
                 self.timers.next().map(|deadline| deadline.saturating_duration_since(read_clock()))
             } else {
-                Some(std::time::Duration::ZERO)
+                Some(Duration::ZERO)
             };
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {

@@ -45,6 +45,11 @@ impl Outgoing {
         self.end - self.start
     }
 
+    /// The bytes not taken yet.
+    pub fn queued(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
     /// Appends bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.space(bytes.len()).copy_from_slice(bytes);
@@ -73,7 +78,7 @@ impl Outgoing {
 /// Sends everything queued, or fails and says how much was taken. Never blocks: call again after `Blocked`.
 pub fn send_all(stream: &mut impl Stream, outgoing: &mut Outgoing) -> Result<Sent, SendError> {
     while outgoing.pending() > 0 {
-        match send(stream, &outgoing.bytes[outgoing.start..outgoing.end]) {
+        match send(stream, outgoing.queued()) {
             Ok(0) => {
                 let error = io::ErrorKind::WriteZero.into();
                 return Err(SendError { taken_bytes: outgoing.taken_bytes, error });

@@ -30,3 +30,23 @@ mod streams;
 mod tidy;
 // Wrong usage, and the hint that each mistake gets.
 mod usage;
+
+// File transfer. Folders, servers and clients; what stands between them; peers written by hand.
+mod frames;
+mod proxy;
+mod xfer;
+// What arrives and what is refused.
+mod download;
+mod upload;
+// Faults on the way, at every boundary.
+mod cuts;
+mod flips;
+// Peers that are none, or do not keep to the protocol.
+mod hostile_clients;
+mod hostile_servers;
+// Obstacles in the destination.
+mod planted;
+// What it costs, what is shown, and the codes that are left.
+mod drawn;
+mod transfer_codes;
+mod transfer_limits;

@@ -7,7 +7,7 @@ use super::wire::{Failure, Filled, Wire};
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
 use crate::proto::frame::{Frame, ParsedFrame, Phase, encode, parse};
-use crate::proto::hello::{Accept, Parsed};
+use crate::proto::hello::{Accept, FIXED_BYTES, Parsed};
 
 /// How often a side that is busy says so, at least: well within any sensible idle limit.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -40,15 +40,18 @@ pub(crate) struct Link<S> {
     limits: Limits,
     /// A client's: ACCEPT is due by then.
     accept_by: Option<Instant>,
+    /// A client's: its HELLO, until ACCEPT is here.
+    hello: Option<Vec<u8>>,
     refused: Option<crate::proto::reason::Reason>,
     next_ping: Option<Instant>,
 }
 
 impl<S: Stream> Link<S> {
-    /// A session whose handshake is over, or, with `awaits_accept`, half over.
+    /// A session whose handshake is over, or, with `awaits_accept`, half over: then HELLO is what is queued.
     pub(crate) fn new(wire: Wire<S>, role: Role, limits: Limits, awaits_accept: bool) -> Link<S> {
         let accept_by = awaits_accept.then(|| wire.last_traffic() + limits.handshake);
-        Link { wire, role, limits, accept_by, refused: None, next_ping: None }
+        let hello = awaits_accept.then(|| wire.queued().iter().take(FIXED_BYTES).copied().collect());
+        Link { wire, role, limits, accept_by, hello, refused: None, next_ping: None }
     }
 
     /// The next thing that the peer said.
@@ -60,6 +63,9 @@ impl<S: Stream> Link<S> {
             match parse(self.wire.incoming()).map_err(broken)? {
                 ParsedFrame::Frame { frame, used } => {
                     self.wire.consume(used);
+                    if matches!(frame, Frame::Error { .. }) {
+                        self.refused = None;
+                    }
                     return Ok(Heard::Frame(frame));
                 }
                 ParsedFrame::Data { file, offset, length, used } => {
@@ -83,13 +89,18 @@ impl<S: Stream> Link<S> {
         loop {
             match Accept::parse(self.wire.incoming()).map_err(broken)? {
                 Parsed::Complete { value, used } => {
+                    if self.hello.take().is_some_and(|hello| self.wire.incoming().starts_with(&hello)) {
+                        let text = "the peer sends this side's own bytes back: it is an echo server";
+                        return Err(Error::new(Exit::Refused, text).into());
+                    }
                     self.wire.consume(used);
                     self.accept_by = None;
                     // If it is a refusal, the ERROR frame that follows says more.
                     self.refused = value.refused;
                     return Ok(true);
                 }
-                Parsed::Incomplete { needed } => match self.wire.fill(needed)? {
+                // As it comes, so that a peer of another kind is known by its first bytes.
+                Parsed::Incomplete { .. } => match self.wire.fill(self.wire.incoming().len() + 1)? {
                     Filled::Enough => {}
                     Filled::Blocked => return Ok(false),
                     Filled::Ended => {

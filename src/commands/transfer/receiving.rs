@@ -4,12 +4,12 @@ mod committing;
 mod judging;
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::link::{Heard, Limits, Link};
 use super::outcome::{Role, Tally, broken, failed, reason_of, told};
 use super::sending::shown;
-use super::wire::{CHUNK_BYTES, Failure, Filled, LastWord, Wire, say_last_word};
+use super::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Session, Status, Turn};
@@ -24,6 +24,8 @@ use crate::store::{Fault, Folder, Part};
 const MAX_ENTRIES: u32 = 100_000;
 /// Files on their way to the disk at the same time.
 const MAX_COMMITS: usize = 4;
+/// How long a session that has ended waits for them, all together.
+const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 /// When a file cannot be written and more than this would still come for it, the session ends at once.
 const MAX_DISCARDED_BYTES: u64 = 16 << 20;
 
@@ -172,7 +174,7 @@ impl<S: Stream> Receiving<S> {
         }
     }
 
-    /// Takes in a frame, or a chunk of a body: the bytes of it. None if nothing is there.
+    /// Takes in a frame, or a chunk of a body: what it costs of the turn. None if nothing is there.
     fn hear(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         let cut = || Error::new(Exit::Lost, "the connection ended before everything had come").into();
         let Some(body) = &mut self.body else {
@@ -191,7 +193,7 @@ impl<S: Stream> Receiving<S> {
                 }
                 Heard::End => return Err(cut()),
             }
-            return Ok(Some(0));
+            return Ok(Some(FRAME_COST_BYTES));
         };
         let count = body.remaining.min(CHUNK_BYTES);
         match link.wire.fill(count)? {
@@ -290,6 +292,17 @@ impl<S: Stream> Receiving<S> {
             link.check_time(turn.now, self.busy())?;
         }
         Ok(status)
+    }
+}
+
+/// A session that fails or is stopped may be the last thing that the process does: files on their way to the disk get
+/// their names, or lose their temporary ones, before that.
+impl<S> Drop for Receiving<S> {
+    fn drop(&mut self) {
+        let limit = COMMIT_LIMIT / u32::try_from(self.commits.len().max(1)).unwrap_or(u32::MAX);
+        for (_, commit) in self.commits.drain(..) {
+            commit.await_end(limit);
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use super::link::{Heard, Limits, Link};
 use super::outcome::{Role, Tally, broken, told};
-use super::wire::{CHUNK_BYTES, Failure, LastWord, Wire};
+use super::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, LastWord, Wire};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{Aside, Io, Session, Status, Turn};
+use crate::net::reactor::{Aside, Io, Session, Status, TURN_BUDGET_BYTES, Turn};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::entry::{Entry, Kind};
@@ -90,7 +90,7 @@ impl<S: Stream> Sending<S> {
     fn work(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         let mut budget = turn.budget_bytes;
         loop {
-            self.hear(link)?;
+            self.hear(link, &mut budget)?;
             let step = self.machine.step();
             match step {
                 SendStep::PeerError { reason, text } => return Err(told(reason, &text, Role::Sender)),
@@ -103,7 +103,7 @@ impl<S: Stream> Sending<S> {
                         return Ok(Status::Waiting);
                     }
                 }
-                SendStep::Body { .. } if budget == 0 => return Ok(Status::Again),
+                SendStep::Body { .. } | SendStep::Await if budget == 0 => return Ok(Status::Again),
                 SendStep::Body { file, offset, room } => {
                     budget = budget.saturating_sub(self.body(link, file, offset, room));
                 }
@@ -120,15 +120,19 @@ impl<S: Stream> Sending<S> {
         }
     }
 
-    /// Takes in all frames that are there.
-    fn hear(&mut self, link: &mut Link<S>) -> Result<(), Failure> {
-        while !self.peer_ended {
+    /// Takes in the frames that are there, as far as the turn's budget goes.
+    fn hear(&mut self, link: &mut Link<S>, budget: &mut usize) -> Result<(), Failure> {
+        while !self.peer_ended && *budget > 0 {
+            *budget = budget.saturating_sub(FRAME_COST_BYTES);
             match link.hear()? {
                 Heard::Frame(frame) => self.machine.receive(frame).map_err(broken)?,
                 Heard::Data { .. } => {
                     return Err(broken(crate::proto::violation::Violation::OutOfTurn("DATA")));
                 }
-                Heard::Nothing => break,
+                Heard::Nothing => {
+                    *budget += FRAME_COST_BYTES;
+                    break;
+                }
                 Heard::End => self.peer_ended = true,
             }
         }
@@ -138,7 +142,8 @@ impl<S: Stream> Sending<S> {
     /// Sends what is queued. If that fails, the peer may have said why before it closed.
     fn flush(&mut self, link: &mut Link<S>) -> Result<bool, Failure> {
         link.wire.flush().or_else(|lost| {
-            let _ = self.hear(link);
+            let mut budget = TURN_BUDGET_BYTES;
+            let _ = self.hear(link, &mut budget);
             match self.machine.step() {
                 SendStep::PeerError { reason, text } => Err(told(reason, &text, Role::Sender)),
                 SendStep::Finished => Ok(true),

@@ -14,7 +14,6 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::stream::Stream;
 use crate::proto::entry::{Entry, Kind};
-use crate::proto::frame::{Frame, encode};
 use crate::proto::hello::{Accept, Hello, Operation, Parsed};
 use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
@@ -137,7 +136,8 @@ impl<S: Stream + 'static> Serving<S> {
                     wire.consume(used);
                     return Ok(Some(value));
                 }
-                Ok(Parsed::Incomplete { needed }) => match wire.fill(needed)? {
+                // As it comes, so that a client of another kind is known by its first bytes.
+                Ok(Parsed::Incomplete { .. }) => match wire.fill(wire.incoming().len() + 1)? {
                     Filled::Enough => {}
                     Filled::Blocked if now < self.greet_by => return Ok(None),
                     Filled::Blocked => {
@@ -228,11 +228,10 @@ fn not_ours<S: Stream>(wire: &mut Wire<S>) -> Failure {
 
 /// Ends a connection before it has become a session.
 fn refuse<S: Stream>(mut wire: Wire<S>, failure: Failure) -> State<S> {
-    if let Some((reason, text)) = failure.tell {
+    if let Some((reason, _)) = failure.tell {
         wire.push(&Accept { refused: Some(reason), session: [0; 16] }.encode());
-        wire.push(&encode(&Frame::Error { reason, text }));
     }
-    State::Ending(Some((wire.close(None), Some(failure.error))))
+    State::Ending(Some((wire.close(failure.tell), Some(failure.error))))
 }
 
 impl<S: Stream + 'static> Session for Serving<S> {

@@ -13,11 +13,15 @@ use crate::proto::reason::Reason;
 
 /// How many bytes of a body are read, hashed and written at a time: they stay in the cache from one step to the next.
 pub(crate) const CHUNK_BYTES: usize = 512 << 10;
+/// What a frame that is no body counts for when turns are shared out: handling it takes time.
+pub(crate) const FRAME_COST_BYTES: usize = 1 << 10;
 /// Smaller frames wait for company, up to this.
 const COALESCED_BYTES: usize = 64 << 10;
 const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
 /// How long the peer may take to end its side after the last word.
 const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
+/// The same for a peer that has used up a time limit: it is likely to be gone.
+const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
 
 /// What stands in the incoming buffer after [`Wire::fill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +133,11 @@ impl<S: Stream> Wire<S> {
         Ok(Filled::Enough)
     }
 
+    /// The bytes that wait to be sent.
+    pub(crate) fn queued(&self) -> &[u8] {
+        self.outgoing.queued()
+    }
+
     /// Queues bytes for the peer.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.outgoing.push(bytes);
@@ -157,10 +166,14 @@ impl<S: Stream> Wire<S> {
     /// Begins to end the session: tells the peer why, if there is something to tell.
     pub(crate) fn close(mut self, tell: Option<(Reason, String)>) -> LastWord<S> {
         // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
+        let mut limit = LAST_WORD_LIMIT;
         if let Some((reason, text)) = tell {
+            if reason == Reason::TimeLimit {
+                limit = LATE_LAST_WORD_LIMIT;
+            }
             self.push(&encode(&Frame::Error { reason, text }));
         }
-        let deadline = self.now + LAST_WORD_LIMIT;
+        let deadline = self.now + limit;
         LastWord { wire: self, said: false, deadline }
     }
 }
@@ -183,9 +196,10 @@ impl<S: Stream> LastWord<S> {
         }
         if !self.said {
             match self.wire.flush() {
-                Ok(true) => self.said = self.wire.stream.finish_writing().is_ok(),
+                Ok(true) if self.wire.stream.finish_writing().is_ok() => self.said = true,
                 Ok(false) => {}
-                Err(_) => return Status::Done,
+                // It was reset: there is nobody to wait for.
+                Ok(true) | Err(_) => return Status::Done,
             }
         }
         let mut thrown_away = 0;

@@ -1,0 +1,84 @@
+//! What is shown on a terminal, and that nothing of it is shown elsewhere.
+
+use std::fs::File;
+
+use rustix::pty::OpenptFlags;
+use rustix::termios::Winsize;
+
+use crate::cuts::{WAYS, Way};
+use crate::harness::{Collector, LIMIT, payload};
+use crate::proxy::{Proxy, Rule};
+use crate::xfer::{Place, address, begin, digest, limited, serve};
+
+/// A terminal: what appears on it, and the name of the device.
+fn terminal() -> (Collector, String) {
+    let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    rustix::pty::grantpt(&master).and_then(|()| rustix::pty::unlockpt(&master)).expect("a terminal");
+    let size = Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&master, size).expect("a size");
+    let name = rustix::pty::ptsname(&master, Vec::new()).expect("a name");
+    (Collector::new(File::from(master)), name.into_string().expect("UTF-8"))
+}
+
+#[test]
+fn a_terminal_shows_name_phase_and_progress() {
+    let bytes = payload(20_000_000);
+    for way in WAYS {
+        let (source, destination) = (Place::new(), Place::new());
+        let path = source.write("name\x1b[2J", &bytes);
+        let mode = if way == Way::Upload { ["--store", destination.arg()] } else { ["--share", &path] };
+        let server = serve(&[&mode[..], &["--once"]].concat());
+        let held = Rule::HoldAfter(6_000_000);
+        let (up, down) = if way == Way::Upload { (held, Rule::Pass) } else { (Rule::Pass, held) };
+        let proxy = Proxy::new(&address(&server), up, down);
+        let (screen, device) = terminal();
+        let args = match way {
+            Way::Upload => vec!["upload", &path, &proxy.address],
+            Way::Download => vec!["download", &proxy.address, "-o", destination.arg()],
+        };
+        let client = limited(&format!("exec 2>{device}"), &args);
+        proxy.wait_held();
+        let phase = if way == Way::Upload { "sending" } else { "receiving" };
+        let shows = |bytes: &[u8], ended| {
+            let text = String::from_utf8_lossy(bytes);
+            ended
+                || (text.contains("name\\x1b[2J [") && text.contains(phase) && text.contains("MiB/19.07 MiB"))
+        };
+        assert!(screen.wait(LIMIT, shows), "{}", screen.text());
+        proxy.release();
+        assert_eq!(client.finish().code, 0);
+        server.finish().expect(0);
+        let summary = digest(&bytes);
+        assert!(
+            screen.wait(LIMIT, |_, ended| ended) && screen.text().contains(&summary),
+            "{}",
+            screen.text()
+        );
+        assert!(!screen.text().contains("name\x1b[2J"), "the name is not escaped");
+    }
+}
+
+#[test]
+fn quiet_shows_nothing_on_a_terminal() {
+    let (here, there) = (Place::new(), Place::new());
+    let path = here.write("f", &payload(3_000_000));
+    let server = serve(&["--store", there.arg(), "--once"]);
+    let (screen, device) = terminal();
+    let to = address(&server);
+    let client = limited(&format!("exec 2>{device}"), &["upload", "-q", &path, &to]);
+    assert_eq!(client.finish().code, 0);
+    assert!(screen.wait(LIMIT, |_, ended| ended));
+    assert_eq!(screen.text(), "");
+}
+
+#[test]
+fn a_pipe_gets_the_summary_alone() {
+    let (here, there) = (Place::new(), Place::new());
+    let (one, two) = (here.write("one", &payload(3_000_000)), here.write("two", &payload(3_000_001)));
+    let server = serve(&["--store", there.arg(), "--once"]);
+    let text = begin(&["upload", &one, &two, &address(&server)]).finish().expect(0).stderr;
+    assert!(text.starts_with("sent 2 of 2 files to ") && text.lines().count() == 1, "{text:?}");
+    assert!(!text.contains(['\r', '\x1b']), "{text:?}");
+    let text = server.finish().expect(0).stderr;
+    assert!(text.lines().count() == 2 && !text.contains(['\r', '\x1b']), "{text:?}");
+}
