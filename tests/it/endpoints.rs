@@ -207,7 +207,7 @@ fn another_servers_socket_of_the_same_name_is_left_alone() {
 fn an_abstract_socket_leaves_no_file() {
     let name = format!("unix:@sendall-test-{}", std::process::id());
     let running = serve(&name);
-    assert_eq!(running.listening(1), [name.clone()]);
+    assert_eq!(running.listening(1)[0], name);
     let client = sendall(&["connect", &name], In::Bytes(Vec::new()), Out::Collect);
     assert_eq!(client.finish().expect(0).stdout, b"hello");
     running.finish().expect(0);

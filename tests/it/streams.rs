@@ -39,8 +39,11 @@ fn input(kind: &str, bytes: &[u8]) -> In {
     }
 }
 
-/// A stdout, and how to see what it got once the command has ended.
-fn output(kind: &str) -> (Out, Box<dyn FnOnce(&[u8]) -> Vec<u8>>) {
+/// What an output got, seen once the command has ended: given what was collected, if it was.
+type Seen = Box<dyn FnOnce(&[u8]) -> Vec<u8>>;
+
+/// A stdout, and how to see what it got.
+fn output(kind: &str) -> (Out, Seen) {
     match kind {
         "pipe" => (Out::Collect, Box::new(<[u8]>::to_vec)),
         "socket" => {

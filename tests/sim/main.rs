@@ -176,7 +176,7 @@ fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, p
                 }
             }
             Ok(Status::Waiting) => {
-                check_no_stall(world, relay, &local.get(), &peer.get());
+                check_no_stall(world, &local.get(), &peer.get());
                 check_deadline(world, relay);
                 // A spurious call costs nothing.
                 if world.random.chance(10) {
@@ -184,7 +184,9 @@ fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, p
                 }
             }
         }
-        if world.resets && peer.get().fate == Fate::Well && world.random.chance(2) {
+        // The time after the peer's end is short: it gets its share of resets all the same.
+        let percent = if peer.get().end_read { 30 } else { 2 };
+        if world.resets && peer.get().fate == Fate::Well && world.random.chance(percent) {
             peer.get().fate = Fate::Reset;
             was_reset = true;
             continue;
@@ -238,9 +240,10 @@ fn check_half_close(seed: u64, rules: Ending, local: &End, peer: &End) {
 }
 
 /// Who waits must have nothing to do.
-fn check_no_stall(world: &World, relay: &Relay<Shared, Shared>, local: &End, peer: &End) {
+fn check_no_stall(world: &World, local: &End, peer: &End) {
     let (seed, rules) = (world.seed, world.rules);
-    let _ = relay;
+    let missed = peer.fate == Fate::Reset && peer.end_read;
+    assert!(!missed, "seed {seed}: a reset after the peer's end was not noticed");
     let abandoned = peer.end_read && (rules.input == InputKind::Terminal || rules.end_when == EndWhen::Peer);
     let broken = peer.fate != Fate::Well;
     let held_out = local.read - peer.written.len();
