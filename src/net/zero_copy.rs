@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::pump::{Fault, Side};
+use super::pump::Fault;
 use super::stream::{FdKind, KernelEnd};
 use crate::proto::lane::Lane;
 
@@ -21,6 +21,10 @@ pub(crate) enum Step {
     /// Nothing, and readiness says so.
     Blocked,
     /// Nothing, though both ends look ready: try again later.
+    #[cfg_attr(
+        any(sendall_portable, not(target_os = "linux")),
+        allow(dead_code, reason = "only splice is unclear")
+    )]
     Unclear,
     /// The kernel does not do this for these two: copy.
     Unsupported,
@@ -42,6 +46,7 @@ mod linux {
     use rustix::pipe::{PipeFlags, SpliceFlags};
 
     use super::*;
+    use crate::net::pump::Side;
     use crate::net::stdio::is_ready;
 
     /// A way through the kernel from one descriptor to another.
