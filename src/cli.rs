@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{connect, download, serve, upload};
 use crate::error::Error;
+use crate::manual;
 use crate::net::signals::Signals;
 use crate::report::{Level, Report};
 
@@ -12,17 +13,18 @@ use crate::report::{Level, Report};
 /// Exit code 0 means that everything arrived, as far as the protocol can prove it.
 /// Anything else is another code, and one line on stderr that says why.
 #[derive(Parser, Debug)]
-#[command(name = "sendall", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "sendall", version, max_term_width = 100)]
+#[command(after_help = EXIT_CODES, after_long_help = manual::OVERVIEW)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
     /// Tell peers, addresses, byte counts and durations
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", display_order = 100)]
     verbose: bool,
 
     /// Print errors only
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 101)]
     quiet: bool,
 }
 

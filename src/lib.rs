@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod commands;
 pub mod error;
+mod manual;
 pub mod net;
 pub mod proto;
 pub mod report;

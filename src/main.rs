@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use clap::error::ErrorKind;
 use sendall::cli::Cli;
 use sendall::error::{Error, Exit};
 use sendall::net::signals::Signals;
@@ -39,10 +40,28 @@ fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    let text = error.render().to_string();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more"));
-    let line = lines.collect::<Vec<_>>().join(" ");
-    let line = line.strip_prefix("error: ").unwrap_or(&line);
-    Report::new(Level::Normal).error(&Error::new(Exit::Usage, line));
+    let text = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "no command: type 'sendall serve', 'connect', 'upload' or 'download', or 'sendall --help'".into()
+        }
+        _ => one_line(&error.render().to_string()),
+    };
+    Report::new(Level::Normal).error(&Error::new(Exit::Usage, text));
     ExitCode::from(Exit::Usage.code())
+}
+
+/// What clap says in several paragraphs.
+fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty() && !part.starts_with("For more")) {
+        let part = part.strip_prefix("error: ").unwrap_or(part);
+        let separator = match part {
+            _ if line.is_empty() => "",
+            _ if part.starts_with("tip:") || part.starts_with("Usage:") => "; ",
+            _ => " ",
+        };
+        line += separator;
+        line += &part.replace("Usage:", "usage:");
+    }
+    line
 }

@@ -165,7 +165,10 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
             // A reset that comes after the peer's end is seen by nobody who reads.
             self.peer.take_error().map_err(|error| lost(&error))?;
         }
-        if self.ending.is_over(self.outbound.lane(), self.inbound.lane()) && self.is_settled(turn.now)? {
+        if !self.ending.is_over(self.outbound.lane(), self.inbound.lane()) {
+            // With `--end-when input` a stuck stdout puts the end off again: a look that is due would be due for ever.
+            self.next_look = None;
+        } else if self.is_settled(turn.now)? {
             return self.finish(turn.now);
         }
         let just_ended = !ended_before && self.inbound.lane().has_source_ended();
@@ -214,7 +217,12 @@ pub fn ending(args: &RelayArgs, input: InputKind) -> Ending {
         None if args.send_only => EndWhen::Input,
         None => EndWhen::Both,
     };
-    let input = if args.recv_only { InputKind::Nothing } else { input };
+    let input = match (args.recv_only, args.end_when, input) {
+        (true, ..) => InputKind::Nothing,
+        // The rule was set by hand: a terminal is an input like any other.
+        (_, Some(_), InputKind::Terminal) => InputKind::Real,
+        _ => input,
+    };
     Ending { input, end_when, half_close: !args.no_half_close }
 }
 

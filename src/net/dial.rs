@@ -10,7 +10,7 @@ use mio::net::{TcpStream, UnixStream};
 
 use super::endpoint::{Endpoint, Host, PeerName};
 use super::reactor::{Aside, Io};
-use super::stream::{Socket, Transport};
+use super::stream::{Socket, Transport, uninterrupted};
 use crate::error::{Error, Exit};
 
 /// How long an attempt is alone before the next address is tried beside it (RFC 8305, section 5).
@@ -161,7 +161,7 @@ impl Dial {
     }
 
     fn attempt(&mut self, address: SocketAddr, now: Instant) -> io::Result<Attempt> {
-        let transport = Socket::Tcp(TcpStream::connect(address)?).register(&self.io)?;
+        let transport = Socket::Tcp(uninterrupted(|| TcpStream::connect(address))?).register(&self.io)?;
         Ok(Attempt { name: PeerName::from_ip(Some(address)), transport, deadline: now + self.limit })
     }
 
@@ -203,7 +203,10 @@ impl Dial {
             [(name, error)] if name.to_string() == target => vec![explain(error)],
             all => all.iter().map(|(name, error)| format!("{name}: {}", explain(error))).collect(),
         };
-        Error::new(Exit::NoConnection, format!("cannot connect to {target}: {}", reasons.join("; ")))
+        // A connection that was never there is refused. One that is reset was there.
+        let was_there = |(_, error): &(PeerName, io::Error)| error.kind() == io::ErrorKind::ConnectionReset;
+        let exit = if self.failures.iter().any(was_there) { Exit::Lost } else { Exit::NoConnection };
+        Error::new(exit, format!("cannot connect to {target}: {}", reasons.join("; ")))
     }
 }
 
@@ -211,6 +214,7 @@ fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::TimedOut => "no answer in time".into(),
+        io::ErrorKind::ConnectionReset => "connection reset by peer".into(),
         _ => error.to_string(),
     }
 }

@@ -188,8 +188,12 @@ impl PeerName {
 
     /// Of a Unix socket; a client's has no name as a rule.
     pub fn from_unix(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
-        let path = address.and_then(|address| address.as_pathname().map(|path| path.display().to_string()));
-        PeerName { shown: path.map_or_else(|| "unix".into(), |path| format!("unix:{path}")), ip: None }
+        use std::os::linux::net::SocketAddrExt;
+        let name = address.and_then(|address| match address.as_abstract_name() {
+            Some(name) => Some(format!("@{}", String::from_utf8_lossy(name))),
+            None => address.as_pathname().map(|path| path.display().to_string()),
+        });
+        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), ip: None }
     }
 
     /// The IP address, canonical, if it has one.

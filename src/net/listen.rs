@@ -151,7 +151,9 @@ fn bind_path(path: &Path) -> io::Result<Kind> {
             if !file.file_type().is_socket() {
                 return Err(io::Error::other("a file that is not a socket is in the way"));
             }
-            match std::os::unix::net::UnixStream::connect(path) {
+            // A datagram socket cannot connect to a stream socket, but hears whether one lives there: a stream
+            // socket would be taken for a client.
+            match std::os::unix::net::UnixDatagram::unbound()?.connect(path) {
                 Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
                     std::fs::remove_file(path)?;
                     bind()?

@@ -104,10 +104,13 @@ impl Drop for Readiness {
     }
 }
 
+/// A source's session and its readiness.
+type Registered = (usize, Rc<Cell<Flags>>);
+
 struct Shared {
     registry: Registry,
     /// By token, which is never used twice: a late event of a source that is gone finds nobody.
-    sources: RefCell<HashMap<usize, (usize, Rc<Cell<Flags>>)>>,
+    sources: RefCell<HashMap<usize, Registered>>,
     next_token: Cell<usize>,
     waker: Arc<Waker>,
     /// Sessions whose work aside has ended.
@@ -282,7 +285,8 @@ impl Reactor {
                 _ => {}
             }
             if let Some(number) = self.signals.received() {
-                return Err(Error::new(Exit::Signal(number), format!("stopped by signal {number}")));
+                let name = super::signals::name(number);
+                return Err(Error::new(Exit::Signal(number), format!("stopped by {name}")));
             }
             ready.extend(again);
             self.collect(&events, &mut ready);

@@ -48,3 +48,12 @@ impl Signals {
         Ok(mio::net::UnixStream::from_std(clone))
     }
 }
+
+/// A signal's name, as people know it.
+pub(crate) fn name(number: i32) -> String {
+    match number {
+        SIGINT => "SIGINT".into(),
+        SIGTERM => "SIGTERM".into(),
+        _ => format!("signal {number}"),
+    }
+}

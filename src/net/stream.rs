@@ -11,6 +11,11 @@ use socket2::{SockRef, TcpKeepalive};
 use super::endpoint::PeerName;
 use super::reactor::{Io, Readiness};
 
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// Unix sockets do not tune their buffers: a larger one saves wake-ups. The system gives what it allows.
+const UNIX_BUFFER_BYTES: usize = 1 << 20;
+
 /// A non-blocking byte stream with two directions.
 ///
 /// `WouldBlock` means: nothing now, readiness will come. A simulator or a TLS session implements the first three
@@ -107,11 +112,14 @@ impl Socket {
 
     /// Registers the socket and sets the options that every connection gets.
     pub fn register(mut self, io: &Io) -> io::Result<Transport> {
-        if let Socket::Tcp(tcp) = &self {
-            tcp.set_nodelay(true)?;
-            let keepalive =
-                TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
-            SockRef::from(tcp).set_tcp_keepalive(&keepalive)?;
+        match &self {
+            Socket::Tcp(tcp) => {
+                tcp.set_nodelay(true)?;
+                let keepalive =
+                    TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+                SockRef::from(tcp).set_tcp_keepalive(&keepalive)?;
+            }
+            Socket::Unix(unix) => SockRef::from(unix).set_send_buffer_size(UNIX_BUFFER_BYTES)?,
         }
         let readiness = match &mut self {
             Socket::Tcp(tcp) => io.register(tcp)?,
@@ -215,12 +223,18 @@ impl Stream for Transport {
     }
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {
-        self.take_error()?;
-        let Socket::Tcp(tcp) = &self.socket else { return Ok(true) };
         // A TCP socket loses its peer's name when both ends have been seen and acknowledged. While the peer goes
         // on sending, the kernel's table tells whether our end was acknowledged: FIN_WAIT2.
-        let closed = tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected);
-        Ok(closed || super::acknowledged::is_half_closed(tcp.as_fd()))
+        let acknowledged = match &self.socket {
+            Socket::Tcp(tcp) => {
+                tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
+                    || super::acknowledged::is_half_closed(tcp.as_fd())
+            }
+            Socket::Unix(_) => true,
+        };
+        // Asked last: a reset takes the peer's name away too, and may come between the two questions.
+        self.take_error()?;
+        Ok(acknowledged)
     }
 
     fn reading_end(&self) -> Option<KernelEnd<'_>> {

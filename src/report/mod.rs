@@ -29,6 +29,8 @@ pub enum Level {
 pub struct Report {
     level: Level,
     bars: MultiProgress,
+    /// Whom the lines are about, where there are several.
+    about: String,
 }
 
 impl Report {
@@ -38,19 +40,25 @@ impl Report {
         if level == Level::Quiet {
             bars.set_draw_target(ProgressDrawTarget::hidden());
         }
-        Report { level, bars }
+        Report { level, bars, about: String::new() }
+    }
+
+    /// The same report for one of several peers, which each warning names.
+    #[must_use]
+    pub fn about(&self, peer: impl Display) -> Report {
+        Report { about: format!("{peer}: "), ..self.clone() }
     }
 
     /// A failure, in one line.
     pub fn error(&self, error: &Error) {
         if !error.is_silent() {
-            self.line(format_args!("sendall: {error}"));
+            self.line(format_args!("sendall: {}{error}", self.about));
         }
     }
 
     /// Something that goes on all the same, but should be known.
     pub fn warning(&self, text: impl Display) {
-        self.line(format_args!("sendall: {text}"));
+        self.line(format_args!("sendall: {}{text}", self.about));
     }
 
     /// A socket was bound: one line that scripts parse.
@@ -68,7 +76,7 @@ impl Report {
     /// A line for those who asked for more.
     pub fn detail(&self, text: impl Display) {
         if self.level >= Level::Verbose {
-            self.line(format_args!("sendall: {text}"));
+            self.line(format_args!("sendall: {}{text}", self.about));
         }
     }
 

@@ -96,7 +96,8 @@ pub(crate) fn rule_2_what_the_input_still_holds_is_still_sent(way: Way) {
 
 pub(crate) fn rule_3_the_command_ends_when_both_have_ended_and_all_is_written(way: Way) {
     use std::io::Read;
-    let bytes = payload(3 << 20);
+    // More than a pipe and two sockets hold: a spliced pipe holds up to 32 KiB in each of its places.
+    let bytes = payload(24 << 20);
     let (mut running, link) = way.open(&[], In::Bytes(Vec::new()), Out::Held);
     let (mut sender, sent) = (link.try_clone(), bytes.clone());
     let sending = std::thread::spawn(move || {

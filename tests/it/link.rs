@@ -61,7 +61,8 @@ impl Way {
             Side::Connect => {
                 let listener = TestListener::bind(self.net, path);
                 let running = sendall(&[&["connect", &listener.name], options].concat(), input, output);
-                let link = listener.accept().unwrap_or_else(|| panic!("no client: {}", running.stderr.text()));
+                let link =
+                    listener.accept().unwrap_or_else(|| panic!("no client: {}", running.stderr.text()));
                 (running, link)
             }
         };
@@ -77,6 +78,13 @@ pub(crate) struct TestListener {
     pub(crate) name: String,
 }
 
+impl From<TcpListener> for TestListener {
+    fn from(tcp: TcpListener) -> TestListener {
+        let name = tcp.local_addr().expect("an address").to_string();
+        TestListener { kind: ListenerKind::Tcp(tcp), name }
+    }
+}
+
 enum ListenerKind {
     Tcp(TcpListener),
     Unix(UnixListener),
@@ -85,11 +93,7 @@ enum ListenerKind {
 impl TestListener {
     pub(crate) fn bind(net: Net, path: PathBuf) -> TestListener {
         match net {
-            Net::Tcp => {
-                let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
-                let name = tcp.local_addr().expect("an address").to_string();
-                TestListener { kind: ListenerKind::Tcp(tcp), name }
-            }
+            Net::Tcp => TcpListener::bind("127.0.0.1:0").expect("a port").into(),
             Net::Unix => {
                 let name = format!("unix:{}", path.display());
                 let unix = UnixListener::bind(path).expect("a socket");
@@ -113,9 +117,8 @@ impl TestListener {
             ListenerKind::Tcp(tcp) => {
                 wait_for_fd(tcp.as_fd(), PollFlags::IN, LIMIT).then(|| tcp.accept().map(|c| Link::Tcp(c.0)))
             }
-            ListenerKind::Unix(unix) => {
-                wait_for_fd(unix.as_fd(), PollFlags::IN, LIMIT).then(|| unix.accept().map(|c| Link::Unix(c.0)))
-            }
+            ListenerKind::Unix(unix) => wait_for_fd(unix.as_fd(), PollFlags::IN, LIMIT)
+                .then(|| unix.accept().map(|c| Link::Unix(c.0))),
         };
         link?.ok().inspect(|link| link.limit_waits(LIMIT))
     }
@@ -130,7 +133,8 @@ pub(crate) enum Link {
 impl Link {
     #[track_caller]
     pub(crate) fn connect(port: u16) -> Link {
-        let link = Link::Tcp(TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).expect("a connection"));
+        let link =
+            Link::Tcp(TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).expect("a connection"));
         link.limit_waits(LIMIT);
         link
     }

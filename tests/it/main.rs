@@ -1,5 +1,8 @@
 //! The real binary, on real sockets: one test program.
 
+// Helpers of tests may fail as tests do, and say what they skip.
+#![allow(clippy::expect_used, clippy::print_stdout)]
+
 // Starts the binary, feeds it and watches it.
 mod harness;
 // Plays its peer.

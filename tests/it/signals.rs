@@ -1,1 +1,115 @@
-//! To come.
+//! SIGINT and SIGTERM stop in order, SIGSTOP and SIGCONT change nothing, interrupted calls are repeated.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::harness::{In, LIMIT, Out, assert_same, payload, sendall, start, wait_until};
+use crate::link::{Net, Side, TestListener, WAYS, Way};
+
+const STOPS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
+const A_SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn the_first_signal_stops_within_a_second() {
+    for way in WAYS {
+        for (signal, code) in STOPS {
+            let (running, mut link) = way.open(&[], In::Open, Out::Collect);
+            link.send(b"before");
+            running.expect_output(b"before");
+            running.signal(signal);
+            let finished = running.finish_within(A_SECOND).expect(code);
+            assert!(finished.stderr.contains("stopped by SIG"), "{}", finished.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_signal_stops_what_is_stuck_or_waits() {
+    for (signal, code) in STOPS {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("s");
+        let running = sendall(&["serve", &format!("unix:{}", path.display())], In::Null, Out::Collect);
+        running.listening(1);
+        running.signal(signal);
+        running.finish_within(A_SECOND).expect(code);
+        assert!(path.symlink_metadata().is_err(), "the socket's file was left behind");
+
+        // Both directions stuck: the peer does not read, stdout is not read.
+        let tcp = Way { side: Side::Connect, net: Net::Tcp };
+        let (running, link) = tcp.open(&[], In::file(&payload(24 << 20)), Out::Held);
+        let mut sender = link.try_clone();
+        let sending = std::thread::spawn(move || {
+            use std::io::Write;
+            while sender.write_all(&[0; 1 << 16]).is_ok() {}
+        });
+        running.assert_waits();
+        running.signal(signal);
+        running.finish_within(A_SECOND).expect(code);
+        drop(link);
+        sending.join().expect("the connection ended");
+    }
+}
+
+fn state(id: u32) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("a running process");
+    let (_, rest) = stat.rsplit_once(") ").expect("proc_pid_stat(5)");
+    rest.chars().next().expect("a state")
+}
+
+#[test]
+fn stopping_and_continuing_in_mid_transfer_loses_nothing() {
+    let bytes = payload(5 << 20);
+    for way in WAYS {
+        let (mut running, link) = way.open(&[], In::Open, Out::Collect);
+        let (mut sender, there) = (link.try_clone(), bytes.clone());
+        let (mut reader, back) = (link, bytes.clone());
+        let sending = std::thread::spawn(move || {
+            sender.send(&there);
+            sender.end();
+        });
+        let reading = std::thread::spawn(move || reader.expect_all(&back));
+        for part in bytes.chunks(1 << 20) {
+            running.signal(Signal::STOP);
+            assert!(wait_until(LIMIT, || state(running.id()) == 'T'));
+            running.signal(Signal::CONT);
+            running.say(part);
+        }
+        running.end_input();
+        sending.join().expect("all sent");
+        reading.join().expect("all received");
+        assert_same(&running.finish().expect(0).stdout, &bytes, "stdout");
+    }
+}
+
+#[test]
+fn interrupted_calls_are_repeated() {
+    if std::process::Command::new("strace").arg("-V").output().is_err() {
+        println!("skipped: strace is not installed");
+        return;
+    }
+    let bytes = payload(1 << 20);
+    for call in ["epoll_wait", "read", "write", "splice", "sendfile", "recvfrom", "accept4", "connect"] {
+        let listener = TestListener::bind(Net::Tcp, Default::default());
+        let inject = format!("--inject={call}:error=EINTR:when=1+2");
+        let trace = format!("--trace={call}");
+        // From the third on, so that the loader and the runtime, who cannot be interrupted, are left alone.
+        let inject = if call == "read" { inject.replace("1+2", "9+2") } else { inject };
+        let binary = env!("CARGO_BIN_EXE_sendall");
+        let args = ["-qq", "-o", "/dev/null", &trace, &inject, binary, "connect", &listener.name];
+        for input in [In::file(&bytes), In::Bytes(bytes.clone())] {
+            let running = start("strace", &args, input, Out::Collect);
+            let Some(mut link) = listener.accept() else {
+                panic!("{call}: no client: {}", running.stderr.text());
+            };
+            let (mut reader, expected) = (link.try_clone(), bytes.clone());
+            let reading = std::thread::spawn(move || reader.expect_all(&expected));
+            link.send(&bytes);
+            link.end();
+            reading.join().expect(call);
+            let finished = running.finish();
+            assert_eq!(finished.code, 0, "{call}: {}", finished.stderr);
+            assert_same(&finished.stdout, &bytes, call);
+        }
+    }
+}

@@ -14,7 +14,7 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["connect", "localhost:80", "--timeout"], "--timeout"),
     (&["connect", "localhost:80", "--timeout", "10"], "10s"),
     (&["connect", "localhost:80", "--timeout", "0s"], "longer than 0"),
-    (&["connect", "localhost:80", "--timeout", "-1s"], "--timeout"),
+    (&["connect", "localhost:80", "--timeout=-1s"], "10s"),
     (&["connect", "localhost:80", "--timeout=soon"], "10s"),
     (&["connect", "localhost:80", "--timeout", "1s", "--timeout", "2s"], "--timeout"),
     (&["serve", "0", "--idle-timeout", "0ms"], "longer than 0"),

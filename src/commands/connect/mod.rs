@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::opened::Opened;
 use super::options::{RelayArgs, duration};
 use super::relay;
 use crate::error::{Error, Exit};
+use crate::manual;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
@@ -16,9 +17,11 @@ use crate::report::Report;
 
 /// Join stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
+#[command(after_long_help = [manual::END_OF_FILE, manual::CONNECT_EXAMPLES].join("\n\n"))]
 pub struct ConnectArgs {
-    /// Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT
-    #[arg(value_name = "ENDPOINT", required = true, num_args = 1..=2)]
+    /// Where to.
+    #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..=2,
+        value_hint = ValueHint::Hostname)]
     endpoint: Vec<String>,
 
     /// Time limit for each address that is tried

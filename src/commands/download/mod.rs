@@ -5,12 +5,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::opened::Opened;
 use super::options::{duration, size};
 use super::transfer::{Destination, Limits, Naming, Receiving, Wire};
 use crate::error::{Error, Exit};
+use crate::manual;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
@@ -22,13 +23,14 @@ use crate::store::Folder;
 
 /// Fetch files from a 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
+#[command(after_long_help = manual::DOWNLOAD)]
 pub struct DownloadArgs {
-    /// Where from: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT
-    #[arg(value_name = "ENDPOINT", required = true)]
+    /// Where from.
+    #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: String,
 
     /// What to fetch [default: every file at the top level]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
     names: Vec<OsString>,
 
     /// Where to: a folder that exists, or the name for a single file

@@ -134,7 +134,7 @@ impl Clients {
             let client = self.clients.swap_remove(index);
             match result.and_then(|outcome| outcome) {
                 Err(error) if self.limits.once => return Err(error),
-                Err(error) => self.report.warning(format_args!("{}: {error}", client.name)),
+                Err(error) => self.report.about(client.name).error(&error),
                 Ok(()) => {}
             }
         }
@@ -175,7 +175,8 @@ impl Clients {
             return Ok(());
         }
         self.report.detail(format_args!("client {name}"));
-        let (offer, limits, report) = (Arc::clone(&self.offer), self.limits.session, self.report.clone());
+        let (offer, limits, report) =
+            (Arc::clone(&self.offer), self.limits.session, self.report.about(&name));
         let (signals, running, peer) = (self.signals.clone(), self.running.enter(), name.clone());
         let session = self.io.aside(move || {
             let _running = running;

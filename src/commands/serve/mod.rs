@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueHint};
 
 use self::clients::{ClientLimits, Clients, Running};
 use super::opened::{FirstClient, Opened};
@@ -14,6 +14,7 @@ use super::options::{RelayArgs, duration, size};
 use super::relay;
 use super::transfer::{Limits, Offer, Share};
 use crate::error::{Error, Exit};
+use crate::manual;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::listen::{Listener, listen};
 use crate::net::reactor::{Io, Reactor};
@@ -26,14 +27,16 @@ const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Listen; without a mode, join the first client to stdin and stdout and end with it
 #[derive(Args, Clone, Debug)]
+#[command(after_long_help = [manual::END_OF_FILE, manual::SERVE, manual::SERVE_EXAMPLES].join("\n\n"))]
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
 pub struct ServeArgs {
     /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
-    #[arg(value_name = "ENDPOINT", required = true)]
+    #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoints: Vec<String>,
 
     /// Take uploads into this folder, from many clients at once
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close"])]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath,
+        conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close"])]
     store: Option<PathBuf>,
 
     /// Offer a file, or the files of a folder, for download

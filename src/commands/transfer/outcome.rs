@@ -117,7 +117,7 @@ fn explain(reason: Reason, text: &str) -> String {
 /// The exit code for a reason, on the side that has the given role.
 fn exit_of(reason: Reason, role: Role) -> Exit {
     match (reason, role) {
-        (Reason::Failed | Reason::Unreadable, _) => Exit::Failed,
+        (Reason::Failed, _) | (Reason::Unreadable, Role::Sender) => Exit::Failed,
         (Reason::Protocol | Reason::Changed | Reason::DigestMismatch, _) => Exit::Integrity,
         (Reason::TimeLimit, _) => Exit::TimedOut,
         (Reason::Stopped, _) => Exit::Lost,
@@ -147,32 +147,25 @@ pub(crate) fn broken(violation: Violation) -> Failure {
     Failure { error, tell: Some((reason, violation.to_string())) }
 }
 
-/// What a peer is told of a fault in the file system here.
-pub(crate) fn reason_of(fault: &Fault) -> (Reason, String) {
-    let reason = match fault.kind {
-        FaultKind::Exists | FaultKind::Busy => Reason::Exists,
-        FaultKind::NotFound => Reason::NotFound,
-        FaultKind::Unsafe => Reason::UnsafeName,
-        FaultKind::NoSpace => Reason::NoSpace,
-        FaultKind::NotRegular => Reason::NotRegular,
-        FaultKind::NotAllowed => Reason::NotAllowed,
-        FaultKind::CannotRead => Reason::Unreadable,
-        FaultKind::CannotWrite => Reason::Unwritable,
+/// What a peer is told of a fault in the file system here, where this side has the given role.
+pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
+    let reason = match (fault.kind, role) {
+        (FaultKind::Exists | FaultKind::Busy, _) => Reason::Exists,
+        (FaultKind::Unsafe, _) => Reason::UnsafeName,
+        (FaultKind::NoSpace, _) => Reason::NoSpace,
+        (FaultKind::NotRegular, _) => Reason::NotRegular,
+        (FaultKind::NotFound, Role::Sender) => Reason::NotFound,
+        (FaultKind::NotAllowed | FaultKind::CannotRead | FaultKind::CannotWrite, Role::Sender) => {
+            Reason::Unreadable
+        }
+        (_, Role::Receiver) => Reason::Unwritable,
     };
     (reason, fault.to_string())
 }
 
-/// The same for a fault of the place where files arrive: what the system does not allow there cannot be written.
-pub(crate) fn unwritable_reason_of(fault: &Fault) -> (Reason, String) {
-    match reason_of(fault) {
-        (Reason::NotAllowed, text) => (Reason::Unwritable, text),
-        other => other,
-    }
-}
-
 /// The failure of a local step that ends the whole session.
 pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
-    let (reason, text) = if role == Role::Receiver { unwritable_reason_of(fault) } else { reason_of(fault) };
+    let (reason, text) = reason_of(fault, role);
     let error = Error::new(exit_of(reason, role), format!("{what}: {text}"));
     Failure { error, tell: Some((reason, text)) }
 }

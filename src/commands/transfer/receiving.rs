@@ -1,11 +1,13 @@
 //! The side that wants the files: `download`, and a server that stores uploads.
 
+mod committing;
+mod judging;
+
 use std::collections::HashMap;
-use std::fs::File;
 use std::time::{Duration, Instant};
 
 use super::link::{Heard, Limits, Link};
-use super::outcome::{Role, Tally, broken, failed, told, unwritable_reason_of};
+use super::outcome::{Role, Tally, broken, failed, reason_of, told};
 use super::sending::shown;
 use super::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
@@ -13,19 +15,13 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Session, Status, Turn};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
-use crate::proto::entry::Entry;
 use crate::proto::frame;
-use crate::proto::have::Verdict;
-use crate::proto::names::CleanPath;
-use crate::proto::reason::Reason;
 use crate::proto::receiver::{ReceiveStep, Receiver};
 use crate::report::{Phase, Progress, Report, escape_bytes};
-use crate::store::{Fault, Folder, Meta, Part, hash_prefix};
+use crate::store::{Fault, Folder, Part};
 
 /// Entries of one session: what bounds the memory that a peer can ask for.
 const MAX_ENTRIES: u32 = 100_000;
-/// Files created before their bytes come, so that of several sessions with one name all but the first hear so early.
-const MAX_EARLY_PARTS: usize = 64;
 /// Files on their way to the disk at the same time.
 const MAX_COMMITS: usize = 4;
 /// How long a session that has ended waits for them, all together.
@@ -185,8 +181,9 @@ impl<S: Stream> Receiving<S> {
             match link.hear()? {
                 Heard::Frame(frame) => self.machine.receive(frame).map_err(broken)?,
                 Heard::Data { file, offset, length } => {
-                    let restarts = self.machine.data(file, offset, length).map_err(broken)?;
-                    self.begin_body(file, offset, length, restarts)?;
+                    // A restart begins at 0, where the part is created: nothing has to be dropped.
+                    self.machine.data(file, offset, length).map_err(broken)?;
+                    self.begin_body(file, offset, length)?;
                 }
                 Heard::Nothing => {
                     if let Some((phase, _)) = self.machine.peer_phase() {
@@ -216,9 +213,9 @@ impl<S: Stream> Receiving<S> {
         Ok(Some(count))
     }
 
-    fn begin_body(&mut self, file: u32, offset: u64, length: u32, restarts: bool) -> Result<(), Failure> {
+    fn begin_body(&mut self, file: u32, offset: u64, length: u32) -> Result<(), Failure> {
         self.body = Some(Body { file, remaining: length as usize });
-        if offset == 0 || restarts {
+        if offset == 0 {
             if let (Some(progress), Some(entry)) = (&self.progress, self.machine.entry(file)) {
                 progress.file(&entry.path, entry.size, 0);
             }
@@ -263,173 +260,9 @@ impl<S: Stream> Receiving<S> {
             let name = entry.map(|entry| escape_bytes(&entry.path)).unwrap_or_default();
             return Err(failed(Role::Receiver, name, fault));
         }
-        let (reason, text) = unwritable_reason_of(fault);
+        let (reason, text) = reason_of(fault, Role::Receiver);
         self.machine.give_up(file, reason, text);
         Ok(())
-    }
-
-    /// Decides about a file. None while a file that is in place is hashed.
-    fn judge(&mut self, file: u32) -> Result<Option<Verdict>, Failure> {
-        let Some(entry) = self.machine.entry(file).cloned() else { return Ok(Some(Verdict::WHOLE)) };
-        if let Some(aside) = &mut self.hashing {
-            let Some(result) = aside.take() else { return Ok(None) };
-            self.hashing = None;
-            return Ok(Some(match result? {
-                Ok(digest) => self.known(file, &entry, digest),
-                Err(fault) => refused(&fault),
-            }));
-        }
-        if self.progress.is_none() {
-            self.progress = Some(Progress::new(&self.report, self.machine.entry_count(), 0));
-        }
-        let name = match self.local_name(&entry) {
-            Ok(name) => name,
-            Err((reason, text)) => return Ok(Some(Verdict::Refused(reason, text))),
-        };
-        if let Some(limit) = self.destination.max_size.filter(|limit| entry.size > *limit) {
-            return Ok(Some(Verdict::Refused(Reason::TooLarge, format!("at most {limit} bytes are taken"))));
-        }
-        let existing = match self.destination.folder.existing(&name) {
-            Ok(existing) => existing,
-            Err(fault) => return Ok(Some(refused(&fault))),
-        };
-        match existing {
-            Some((content, size)) if size == entry.size => self.hash_existing(content, size).map(|()| None),
-            Some(_) if !self.destination.replace => {
-                Ok(Some(Verdict::Refused(Reason::Exists, Reason::Exists.to_string())))
-            }
-            _ => Ok(Some(self.consent(file, name, &entry))),
-        }
-    }
-
-    fn hash_existing(&mut self, content: File, size: u64) -> Result<(), Failure> {
-        self.phase(Phase::Hashing);
-        let work = move || hash_prefix(&content, size, &mut |_| {}).map(|hasher| hasher.finalize().into());
-        self.hashing = Some(self.io.aside(work)?);
-        Ok(())
-    }
-
-    /// A file of the same name and size is in place, with this digest.
-    fn known(&mut self, file: u32, entry: &Entry, digest: Digest) -> Verdict {
-        self.digests.insert(file, digest);
-        if !self.destination.replace {
-            return Verdict::Keep { size: entry.size, digest };
-        }
-        let Ok(name) = self.local_name(entry) else { return Verdict::WHOLE };
-        let hasher = blake3::Hasher::new();
-        self.files.insert(file, Incoming { name, part: None, hasher, in_place: Some(digest) });
-        if entry.size == 0 { Verdict::WHOLE } else { Verdict::Want { offset: entry.size, digest } }
-    }
-
-    fn consent(&mut self, file: u32, name: Vec<u8>, entry: &Entry) -> Verdict {
-        let wanted = self.consented_bytes.saturating_add(entry.size);
-        if self.destination.folder.free_bytes().is_ok_and(|free| free < wanted) {
-            return Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string());
-        }
-        let part = if self.files.len() < MAX_EARLY_PARTS {
-            match Part::create(&self.destination.folder, &name) {
-                Ok(part) => Some(part),
-                Err(fault) => return refused(&fault),
-            }
-        } else {
-            None
-        };
-        self.consented_bytes = wanted;
-        self.files.insert(file, Incoming { name, part, hasher: blake3::Hasher::new(), in_place: None });
-        Verdict::WHOLE
-    }
-
-    /// The name that a file gets here: the receiver chooses it.
-    fn local_name(&self, entry: &Entry) -> Result<Vec<u8>, (Reason, String)> {
-        let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
-        match &self.destination.naming {
-            Naming::AsSent if path.is_single() => Ok(path.as_bytes().to_vec()),
-            Naming::AsSent => Err((Reason::NotAllowed, "names with folders are not taken".into())),
-            Naming::LastComponent => Ok(path.file_name().to_vec()),
-            Naming::Fixed(name) if self.machine.entry_count() == 1 => Ok(name.clone()),
-            Naming::Fixed(_) => Err((
-                Reason::NotAskedFor,
-                format!("{} files are offered: name one, or give a folder", self.machine.entry_count()),
-            )),
-        }
-    }
-
-    /// A file has come: compares its digest, then brings it to disk and into place, aside.
-    fn commit(&mut self, file: u32, digest: Digest) -> Result<(), Failure> {
-        let entry = self.machine.entry(file).cloned();
-        if let Err(fault) = self.needed_part(file) {
-            let outcome = Err(unwritable_reason_of(&fault));
-            self.machine.committed(file, outcome);
-            return Ok(());
-        }
-        let (Some(incoming), Some(entry)) = (self.files.remove(&file), entry) else {
-            self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
-            return Ok(());
-        };
-        let have = match &incoming.part {
-            Some(_) => incoming.hasher.finalize().into(),
-            None => incoming.in_place.unwrap_or_default(),
-        };
-        if have != digest {
-            self.machine.committed(file, Err((Reason::DigestMismatch, Reason::DigestMismatch.to_string())));
-            return Ok(());
-        }
-        self.digests.insert(file, digest);
-        let Some(part) = incoming.part else {
-            self.in_place.push(file);
-            return Ok(());
-        };
-        self.phase(Phase::Syncing);
-        let meta = Meta {
-            executable: entry.executable,
-            mtime_seconds: entry.mtime_seconds,
-            mtime_nanoseconds: entry.mtime_nanoseconds,
-        };
-        let replace = self.destination.replace;
-        self.commits.push((file, self.io.aside(move || part.commit(meta, replace))?));
-        Ok(())
-    }
-
-    /// An empty file has no body that would have created its part; one that is in place already needs none.
-    fn needed_part(&mut self, file: u32) -> Result<(), Fault> {
-        match self.files.get(&file) {
-            Some(incoming) if incoming.in_place.is_none() => self.part(file).map(|_| ()),
-            _ => Ok(()),
-        }
-    }
-
-    fn collect_commits(&mut self) -> Result<(), Failure> {
-        let mut index = 0;
-        while index < self.commits.len() {
-            match self.commits[index].1.take() {
-                None => index += 1,
-                Some(result) => {
-                    let (file, _) = self.commits.swap_remove(index);
-                    match result? {
-                        Ok(()) => self.in_place.push(file),
-                        Err(fault) => self.machine.committed(file, Err(unwritable_reason_of(&fault))),
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Once all files are in place: the folder is synced, and only then are they done. True when they are.
-    fn sync_folder(&mut self) -> Result<bool, Failure> {
-        if let Some(aside) = &mut self.syncing {
-            let Some(result) = aside.take() else { return Ok(false) };
-            self.syncing = None;
-            let result = result?;
-            for file in self.in_place.drain(..) {
-                self.machine.committed(file, result.as_ref().map(|_| ()).map_err(unwritable_reason_of));
-            }
-            return Ok(true);
-        } else if self.machine.all_files_ended() && self.commits.is_empty() && !self.in_place.is_empty() {
-            let folder = self.destination.folder.clone();
-            self.syncing = Some(self.io.aside(move || folder.sync())?);
-        }
-        Ok(false)
     }
 
     fn phase(&self, phase: Phase) {
@@ -501,9 +334,4 @@ impl<S: Stream> Session for Receiving<S> {
         let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
         self.link.as_ref().map(Link::deadline).or(ending)
     }
-}
-
-fn refused(fault: &Fault) -> Verdict {
-    let (reason, text) = unwritable_reason_of(fault);
-    Verdict::Refused(reason, text)
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::link::{Heard, Limits, Link};
-use super::outcome::{Role, Tally, broken, failed, told};
+use super::outcome::{Role, Tally, broken, told};
 use super::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, LastWord, Wire};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -330,9 +330,4 @@ pub(crate) fn shown(phase: frame::Phase) -> Phase {
         frame::Phase::Verifying => Phase::Verifying,
         frame::Phase::Syncing => Phase::Syncing,
     }
-}
-
-/// The failure of an offer that cannot be made.
-pub(crate) fn cannot_offer(fault: &Fault) -> Failure {
-    failed(Role::Sender, "cannot offer files", fault)
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::link::Limits;
-use super::outcome::{broken, reason_of};
+use super::outcome::{Role, broken, failed, reason_of};
 use super::receiving::{Destination, Naming, Receiving};
-use super::sending::{Opener, Sending, cannot_offer, entry_of};
+use super::sending::{Opener, Sending, entry_of};
 use super::wire::{Failure, Filled, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -82,7 +82,7 @@ impl Share {
             Ok(_) => match self.open(name) {
                 Ok(source) => entry_of(&source, name.to_vec()),
                 Err(fault) => {
-                    let (reason, text) = reason_of(&fault);
+                    let (reason, text) = reason_of(&fault, Role::Sender);
                     no(reason, text)
                 }
             },
@@ -157,37 +157,45 @@ impl<S: Stream + 'static> Serving<S> {
         }
     }
 
-    fn accept(&self, mut wire: Wire<S>, hello: Hello) -> Result<Box<dyn Session>, (Wire<S>, Failure)> {
-        let accept = Accept { refused: None, session: crate::net::random_id() };
+    /// What a client gets, or why it gets nothing.
+    fn choose(&self, hello: &Hello) -> Result<Granted, Failure> {
         match (hello.operation, &self.offer.store, &self.offer.share) {
-            (Operation::Put { replace }, Some(folder), _) => {
-                wire.push(&accept.encode());
-                let destination = Destination {
-                    folder: folder.clone(),
-                    naming: Naming::AsSent,
-                    replace: replace && !self.offer.keep_existing,
-                    max_size: self.offer.max_size,
-                };
-                Ok(Box::new(Receiving::new(
-                    wire,
-                    destination,
-                    None,
-                    false,
-                    self.limits,
-                    self.context.clone(),
-                )))
+            (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(Destination {
+                folder: folder.clone(),
+                naming: Naming::AsSent,
+                replace: replace && !self.offer.keep_existing,
+                max_size: self.offer.max_size,
+            })),
+            (Operation::Get, _, Some(share)) => {
+                let (entries, open) = offered(share, hello)
+                    .map_err(|fault| failed(Role::Sender, "cannot offer files", &fault))?;
+                Ok(Granted::Get(entries, open))
             }
-            (Operation::Get, _, Some(share)) => match offered(share, &hello) {
-                Ok((entries, open)) => {
-                    wire.push(&accept.encode());
-                    Ok(Box::new(Sending::new(wire, entries, open, false, self.limits, self.context.clone())))
-                }
-                Err(fault) => Err((wire, cannot_offer(&fault))),
-            },
-            (Operation::Put { .. }, None, _) => Err((wire, not_allowed("uploads", "--store"))),
-            (Operation::Get, _, None) => Err((wire, not_allowed("downloads", "--share"))),
+            (Operation::Put { .. }, None, _) => Err(not_allowed("takes no uploads", "--store")),
+            (Operation::Get, _, None) => Err(not_allowed("offers no downloads", "--share")),
         }
     }
+
+    fn begin(&self, mut wire: Wire<S>, granted: Granted) -> Box<dyn Session> {
+        wire.push(&Accept { refused: None, session: crate::net::random_id() }.encode());
+        let context = self.context.clone();
+        match granted {
+            Granted::Put(destination) => {
+                Box::new(Receiving::new(wire, destination, None, false, self.limits, context))
+            }
+            Granted::Get(entries, open) => {
+                Box::new(Sending::new(wire, entries, open, false, self.limits, context))
+            }
+        }
+    }
+}
+
+/// What a client was granted.
+enum Granted {
+    /// It may send files to there.
+    Put(Destination),
+    /// It may have these.
+    Get(Vec<Entry>, Opener),
 }
 
 fn offered(share: &Share, hello: &Hello) -> Result<(Vec<Entry>, Opener), Fault> {
@@ -198,9 +206,8 @@ fn offered(share: &Share, hello: &Hello) -> Result<(Vec<Entry>, Opener), Fault> 
 }
 
 fn not_allowed(what: &str, option: &str) -> Failure {
-    let text = format!("this server takes no {what} (it was started without {option})");
-    let error = Error::new(Exit::Refused, &text);
-    Failure { error, tell: Some((Reason::NotAllowed, text)) }
+    let text = format!("this server {what}: it was started without {option}");
+    Failure { error: Error::new(Exit::Refused, &text), tell: Some((Reason::NotAllowed, text)) }
 }
 
 /// The failure that other first bytes are. A person or a program that reads text is answered in text.
@@ -237,9 +244,9 @@ impl<S: Stream + 'static> Session for Serving<S> {
                     self.state = State::Greeting(Some(wire));
                     return Ok(Status::Waiting);
                 }
-                Ok(Some(hello)) => match self.accept(wire, hello) {
-                    Ok(session) => State::Session(session),
-                    Err((wire, failure)) => refuse(wire, failure),
+                Ok(Some(hello)) => match self.choose(&hello) {
+                    Ok(granted) => State::Session(self.begin(wire, granted)),
+                    Err(failure) => refuse(wire, failure),
                 },
                 Err(failure) => refuse(wire, failure),
             };

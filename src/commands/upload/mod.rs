@@ -2,15 +2,16 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::opened::Opened;
 use super::options::duration;
 use super::transfer::{Limits, Sending, Wire, entry_of};
 use crate::error::{Error, Exit};
+use crate::manual;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
@@ -22,13 +23,14 @@ use crate::store::Source;
 
 /// Send files to a 'sendall serve --store', verified and synced before success is reported
 #[derive(Args, Clone, Debug)]
+#[command(after_long_help = manual::UPLOAD)]
 pub struct UploadArgs {
     /// The files
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::FilePath)]
     paths: Vec<OsString>,
 
-    /// Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT
-    #[arg(value_name = "ENDPOINT", required = true)]
+    /// Where to.
+    #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: OsString,
 
     /// Replace files that exist there with other content
@@ -94,9 +96,15 @@ impl UploadArgs {
     }
 }
 
-fn offer(path: &PathBuf) -> Result<Entry, Error> {
+fn offer(path: &Path) -> Result<Entry, Error> {
     let shown = escape_bytes(path.as_os_str().as_bytes());
     let usage = |text: String| Error::new(Exit::Usage, text);
+    if path.is_dir() {
+        return Err(usage(format!(
+            "{shown} is a folder: name the files in it, as in {}/*",
+            shown.trim_end_matches('/')
+        )));
+    }
     let source = Source::open(path).map_err(|fault| usage(format!("cannot upload {shown}: {fault}")))?;
     let name = path.file_name().ok_or_else(|| usage(format!("{shown} has no file name")))?;
     Ok(entry_of(&source, name.as_bytes().to_vec()))

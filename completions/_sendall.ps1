@@ -1,0 +1,132 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'sendall'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'sendall' {
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Listen; without a mode, join the first client to stdin and stdout and end with it')
+            [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Join stdin and stdout to a server')
+            [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Send files to a ''sendall serve --store'', verified and synced before success is reported')
+            [CompletionResult]::new('download', 'download', [CompletionResultType]::ParameterValue, 'Fetch files from a ''sendall serve --share'', verified and synced before they get their names')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sendall;serve' {
+            [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Take uploads into this folder, from many clients at once')
+            [CompletionResult]::new('--share', '--share', [CompletionResultType]::ParameterName, 'Offer a file, or the files of a folder, for download')
+            [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'With --store: refuse files that are larger')
+            [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'With --store or --share: clients at the same time')
+            [CompletionResult]::new('--max-per-source', '--max-per-source', [CompletionResultType]::ParameterName, 'With --store or --share: clients at the same time from one address')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long to wait for a client [default: for ever]; with --store or --share, for its handshake [default: 10s]')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing was sent or received for so long [default: no limit]')
+            [CompletionResult]::new('--end-when', '--end-when', [CompletionResultType]::ParameterName, 'Which end of file ends the command [default: both; with a terminal as stdin: peer]')
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'With --store or --share: end after the first session, with its outcome as exit code')
+            [CompletionResult]::new('--keep-existing', '--keep-existing', [CompletionResultType]::ParameterName, 'With --store: never replace a file, even for ''upload --force''')
+            [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged')
+            [CompletionResult]::new('--recv-only', '--recv-only', [CompletionResultType]::ParameterName, 'Receive only: stdin is not read')
+            [CompletionResult]::new('--no-half-close', '--no-half-close', [CompletionResultType]::ParameterName, 'Do not pass the end of stdin on as long as the peer has not ended')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'sendall;connect' {
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time limit for each address that is tried')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing was sent or received for so long [default: no limit]')
+            [CompletionResult]::new('--end-when', '--end-when', [CompletionResultType]::ParameterName, 'Which end of file ends the command [default: both; with a terminal as stdin: peer]')
+            [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged')
+            [CompletionResult]::new('--recv-only', '--recv-only', [CompletionResultType]::ParameterName, 'Receive only: stdin is not read')
+            [CompletionResult]::new('--no-half-close', '--no-half-close', [CompletionResultType]::ParameterName, 'Do not pass the end of stdin on as long as the peer has not ended')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'sendall;upload' {
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time limit for each address that is tried, and for the handshake')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing went either way for so long')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Replace files that exist there with other content')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace files that exist there with other content')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'sendall;download' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file')
+            [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'Refuse files that are larger')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time limit for each address that is tried, and for the handshake')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing went either way for so long')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Replace files that exist here with other content')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace files that exist here with other content')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print errors only')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'sendall;help' {
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Listen; without a mode, join the first client to stdin and stdout and end with it')
+            [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Join stdin and stdout to a server')
+            [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Send files to a ''sendall serve --store'', verified and synced before success is reported')
+            [CompletionResult]::new('download', 'download', [CompletionResultType]::ParameterValue, 'Fetch files from a ''sendall serve --share'', verified and synced before they get their names')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'sendall;help;serve' {
+            break
+        }
+        'sendall;help;connect' {
+            break
+        }
+        'sendall;help;upload' {
+            break
+        }
+        'sendall;help;download' {
+            break
+        }
+        'sendall;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

@@ -1,0 +1,116 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[sendall] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'sendall'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'sendall'= {
+            cand -v 'Tell peers, addresses, byte counts and durations'
+            cand --verbose 'Tell peers, addresses, byte counts and durations'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand serve 'Listen; without a mode, join the first client to stdin and stdout and end with it'
+            cand connect 'Join stdin and stdout to a server'
+            cand upload 'Send files to a ''sendall serve --store'', verified and synced before success is reported'
+            cand download 'Fetch files from a ''sendall serve --share'', verified and synced before they get their names'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'sendall;serve'= {
+            cand --store 'Take uploads into this folder, from many clients at once'
+            cand --share 'Offer a file, or the files of a folder, for download'
+            cand --max-size 'With --store: refuse files that are larger'
+            cand --max-clients 'With --store or --share: clients at the same time'
+            cand --max-per-source 'With --store or --share: clients at the same time from one address'
+            cand --timeout 'How long to wait for a client [default: for ever]; with --store or --share, for its handshake [default: 10s]'
+            cand --idle-timeout 'Give up when nothing was sent or received for so long [default: no limit]'
+            cand --end-when 'Which end of file ends the command [default: both; with a terminal as stdin: peer]'
+            cand --once 'With --store or --share: end after the first session, with its outcome as exit code'
+            cand --keep-existing 'With --store: never replace a file, even for ''upload --force'''
+            cand --send-only 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'
+            cand --recv-only 'Receive only: stdin is not read'
+            cand --no-half-close 'Do not pass the end of stdin on as long as the peer has not ended'
+            cand -v 'Tell peers, addresses, byte counts and durations'
+            cand --verbose 'Tell peers, addresses, byte counts and durations'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'sendall;connect'= {
+            cand --timeout 'Time limit for each address that is tried'
+            cand --idle-timeout 'Give up when nothing was sent or received for so long [default: no limit]'
+            cand --end-when 'Which end of file ends the command [default: both; with a terminal as stdin: peer]'
+            cand --send-only 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'
+            cand --recv-only 'Receive only: stdin is not read'
+            cand --no-half-close 'Do not pass the end of stdin on as long as the peer has not ended'
+            cand -v 'Tell peers, addresses, byte counts and durations'
+            cand --verbose 'Tell peers, addresses, byte counts and durations'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'sendall;upload'= {
+            cand --timeout 'Time limit for each address that is tried, and for the handshake'
+            cand --idle-timeout 'Give up when nothing went either way for so long'
+            cand -f 'Replace files that exist there with other content'
+            cand --force 'Replace files that exist there with other content'
+            cand -v 'Tell peers, addresses, byte counts and durations'
+            cand --verbose 'Tell peers, addresses, byte counts and durations'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'sendall;download'= {
+            cand -o 'Where to: a folder that exists, or the name for a single file'
+            cand --output 'Where to: a folder that exists, or the name for a single file'
+            cand --max-size 'Refuse files that are larger'
+            cand --timeout 'Time limit for each address that is tried, and for the handshake'
+            cand --idle-timeout 'Give up when nothing went either way for so long'
+            cand -f 'Replace files that exist here with other content'
+            cand --force 'Replace files that exist here with other content'
+            cand -v 'Tell peers, addresses, byte counts and durations'
+            cand --verbose 'Tell peers, addresses, byte counts and durations'
+            cand -q 'Print errors only'
+            cand --quiet 'Print errors only'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'sendall;help'= {
+            cand serve 'Listen; without a mode, join the first client to stdin and stdout and end with it'
+            cand connect 'Join stdin and stdout to a server'
+            cand upload 'Send files to a ''sendall serve --store'', verified and synced before success is reported'
+            cand download 'Fetch files from a ''sendall serve --share'', verified and synced before they get their names'
+            cand help 'Print this message or the help of the given subcommand(s)'
+        }
+        &'sendall;help;serve'= {
+        }
+        &'sendall;help;connect'= {
+        }
+        &'sendall;help;upload'= {
+        }
+        &'sendall;help;download'= {
+        }
+        &'sendall;help;help'= {
+        }
+    ]
+    $completions[$command]
+}

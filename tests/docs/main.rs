@@ -1,0 +1,8 @@
+//! The documents are held to what the program does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+// Completions and manual pages, rendered from the command line's definition.
+mod generated;
+// The examples of README.md, run.
+mod readme;

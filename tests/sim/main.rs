@@ -1,0 +1,281 @@
+//! A relay in seeded worlds without sockets or clocks. `SEED=n` replays one.
+
+mod world;
+
+use std::time::{Duration, Instant};
+
+use sendall::commands::relay::Relay;
+use sendall::error::{Error, Exit};
+use sendall::net::reactor::{Session, Status, Turn};
+use sendall::proto::ending::{EndWhen, Ending, InputKind};
+use sendall::report::{Level, Report};
+
+use world::{End, Fate, Random};
+
+const SEEDS: u64 = 300;
+/// Far more than any world needs.
+const MOST_EVENTS: usize = 200_000;
+/// What a relay may hold: its buffer.
+const MOST_HELD_BYTES: usize = 256 << 10;
+
+struct World {
+    seed: u64,
+    random: Random,
+    local: End,
+    peer: End,
+    rules: Ending,
+    resets: bool,
+    idle_timeout: Option<Duration>,
+    now: Instant,
+}
+
+impl World {
+    #[allow(clippy::disallowed_methods)]
+    fn new(seed: u64) -> World {
+        let mut random = Random::new(seed);
+        let longest = [0, 1, 100, 20_000, 600_000][random.below(5)];
+        let input = [InputKind::Real, InputKind::Nothing, InputKind::Terminal][random.below(3)];
+        let end_when = match (input, random.below(4)) {
+            (_, 0 | 1) => EndWhen::Both,
+            (_, 2) => EndWhen::Peer,
+            // A rule that is set by hand makes a terminal an input like any other.
+            (InputKind::Terminal, _) => EndWhen::Both,
+            _ => EndWhen::Input,
+        };
+        let mut local = End::new(&mut random, longest);
+        if input == InputKind::Nothing {
+            local.script.clear();
+        }
+        // What ends with the peer may itself be endless.
+        let ends_with_peer = input == InputKind::Terminal || end_when == EndWhen::Peer;
+        local.ends = !(ends_with_peer && random.chance(50));
+        let mut peer = End::new(&mut random, longest);
+        peer.ends = !(end_when == EndWhen::Input && random.chance(50));
+        World {
+            seed,
+            local,
+            peer,
+            rules: Ending { input, end_when, half_close: random.chance(80) },
+            resets: random.chance(30),
+            idle_timeout: random.chance(20).then(|| Duration::from_secs(60)),
+            // The one look at the real clock: a base for offsets, since an Instant cannot be made up.
+            now: Instant::now(),
+            random,
+        }
+    }
+}
+
+/// A relay in its world. The streams belong to the relay, which lends them; what is outside reaches them through
+/// cells that both sides share.
+mod shared {
+    use std::cell::{RefCell, RefMut};
+    use std::io;
+    use std::rc::Rc;
+
+    use sendall::net::stream::Stream;
+
+    use crate::world::End;
+
+    #[derive(Clone)]
+    pub(crate) struct Shared(Rc<RefCell<End>>);
+
+    impl Shared {
+        pub(crate) fn new(end: End) -> Shared {
+            Shared(Rc::new(RefCell::new(end)))
+        }
+
+        pub(crate) fn get(&self) -> RefMut<'_, End> {
+            self.0.borrow_mut()
+        }
+    }
+
+    impl Stream for Shared {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.get().read(buffer)
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.get().write(bytes)
+        }
+
+        fn finish_writing(&mut self) -> io::Result<()> {
+            self.get().finish_writing()
+        }
+
+        fn take_error(&mut self) -> io::Result<()> {
+            self.get().take_error()
+        }
+
+        fn is_acknowledged(&mut self) -> io::Result<bool> {
+            self.get().is_acknowledged()
+        }
+    }
+}
+use shared::Shared;
+
+/// How a world ended.
+#[derive(Debug)]
+struct Outcome {
+    result: Result<(), Error>,
+    was_reset: bool,
+}
+
+fn run(mut world: World) {
+    let seed = world.seed;
+    let (resets, rules) = (world.resets, world.rules);
+    let local = Shared::new(std::mem::replace(&mut world.local, End::new(&mut Random::new(0), 0)));
+    let peer = Shared::new(std::mem::replace(&mut world.peer, End::new(&mut Random::new(0), 0)));
+    let report = Report::new(Level::Quiet);
+    let mut relay = Relay::new(local.clone(), peer.clone(), rules, world.idle_timeout, report, world.now);
+    let outcome = drive(&mut world, &mut relay, &local, &peer);
+    let (local, peer) = (local.get(), peer.get());
+    match &outcome.result {
+        Ok(()) => {
+            assert!(!outcome.was_reset, "seed {seed}: success after a reset");
+            check_success(seed, rules, &local, &peer);
+        }
+        Err(error) => {
+            assert!(resets && outcome.was_reset, "seed {seed}: {error}: {rules:?}\n{local:?}\n{peer:?}");
+            assert_eq!(error.exit(), Exit::Lost, "seed {seed}: {error}");
+        }
+    }
+    for (from, to) in [(&local, &peer), (&peer, &local)] {
+        assert_eq!(to.written, from.script[..to.written.len()], "seed {seed}: other bytes");
+    }
+}
+
+fn check_success(seed: u64, rules: Ending, local: &End, peer: &End) {
+    assert_eq!(peer.written, local.script[..local.read], "seed {seed}: what was read was not all sent");
+    assert_eq!(peer.half_closes, 1, "seed {seed}: half-closes to the peer");
+    assert!(peer.acknowledged, "seed {seed}: over before the peer's system had everything");
+    if rules.end_when != EndWhen::Input {
+        assert!(peer.end_read, "seed {seed}: over before the peer");
+        assert_eq!(local.written, peer.script, "seed {seed}: what the peer sent");
+        assert_eq!(local.half_closes, 1, "seed {seed}: stdout was not ended");
+    }
+    let abandons = peer.end_read && (rules.input == InputKind::Terminal || rules.end_when == EndWhen::Peer);
+    assert!(local.end_read || abandons, "seed {seed}: over before the input");
+}
+
+/// Turns the relay's wheel and the world's by turns until the relay is over.
+fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, peer: &Shared) -> Outcome {
+    let seed = world.seed;
+    let mut was_reset = false;
+    for _ in 0..MOST_EVENTS {
+        let budget_bytes = 1 + world.random.below(100_000);
+        let status = relay.advance(Turn { now: world.now, budget_bytes });
+        check_bounds(seed, &local.get(), &peer.get());
+        check_half_close(seed, world.rules, &local.get(), &peer.get());
+        match status {
+            Err(error) => return Outcome { result: Err(error), was_reset },
+            Ok(Status::Done) => return Outcome { result: Ok(()), was_reset },
+            Ok(Status::Again) => {
+                // Often the reactor comes back before anything has happened.
+                if world.random.chance(50) {
+                    continue;
+                }
+            }
+            Ok(Status::Waiting) => {
+                check_no_stall(world, &local.get(), &peer.get());
+                check_deadline(world, relay);
+                // A spurious call costs nothing.
+                if world.random.chance(10) {
+                    continue;
+                }
+            }
+        }
+        // The time after the peer's end is short: it gets its share of resets all the same.
+        let percent = if peer.get().end_read { 30 } else { 2 };
+        if world.resets && peer.get().fate == Fate::Well && world.random.chance(percent) {
+            peer.get().fate = Fate::Reset;
+            was_reset = true;
+            continue;
+        }
+        happen(world, relay, local, peer);
+    }
+    panic!("seed {seed}: not over after {MOST_EVENTS} events, {:?}", world.rules);
+}
+
+/// Something happens outside, in an order that the seed decides; if nothing can, time passes.
+fn happen(world: &mut World, relay: &Relay<Shared, Shared>, local: &Shared, peer: &Shared) {
+    let first = world.random.below(4);
+    for event in (0..4).map(|event| (first + event) % 4) {
+        let happened = match event {
+            0 => local.get().deliver(),
+            1 => peer.get().deliver(),
+            2 => local.get().consume(),
+            _ => peer.get().consume(),
+        };
+        if happened {
+            world.now += Duration::from_micros(world.random.below(5000) as u64);
+            return;
+        }
+    }
+    let deadline = relay.deadline();
+    let seed = world.seed;
+    let later =
+        deadline.unwrap_or_else(|| panic!("seed {seed}: nothing will ever happen: {:?}", world.rules));
+    world.now = world.now.max(later);
+}
+
+fn check_bounds(seed: u64, local: &End, peer: &End) {
+    for (from, to) in [(local, peer), (peer, local)] {
+        let held = from.read - to.written.len();
+        assert!(held <= MOST_HELD_BYTES, "seed {seed}: {held} bytes held");
+    }
+}
+
+/// The half-close comes after the last byte, and not before its time.
+fn check_half_close(seed: u64, rules: Ending, local: &End, peer: &End) {
+    if peer.half_closes > 0 && peer.fate == Fate::Well {
+        assert_eq!(peer.written.len(), local.read, "seed {seed}: a half-close before the last byte");
+        let quiet = rules.input == InputKind::Nothing || !rules.half_close;
+        let early = quiet && !peer.end_read && rules.end_when != EndWhen::Input;
+        assert!(!early, "seed {seed}: a half-close where nothing was to be said");
+    }
+    if local.half_closes > 0 {
+        assert!(peer.end_read, "seed {seed}: stdout ended before the peer");
+        assert_eq!(local.written.len(), peer.read, "seed {seed}: stdout ended before its last byte");
+    }
+}
+
+/// Who waits must have nothing to do.
+fn check_no_stall(world: &World, local: &End, peer: &End) {
+    let (seed, rules) = (world.seed, world.rules);
+    let missed = peer.fate == Fate::Reset && peer.end_read;
+    assert!(!missed, "seed {seed}: a reset after the peer's end was not noticed");
+    let abandoned = peer.end_read && (rules.input == InputKind::Terminal || rules.end_when == EndWhen::Peer);
+    let broken = peer.fate != Fate::Well;
+    let held_out = local.read - peer.written.len();
+    let held_in = peer.read - local.written.len();
+    if !broken {
+        assert!(
+            held_out == 0 || !peer.has_room(),
+            "seed {seed}: bytes for the peer, and room: nothing moved"
+        );
+        let idle_input = held_out == 0 && !abandoned && local.is_readable();
+        assert!(!idle_input || !peer.has_room(), "seed {seed}: input and room: nothing moved");
+    }
+    assert!(held_in == 0 || !local.has_room(), "seed {seed}: bytes for stdout, and room: nothing moved");
+    let idle_peer = held_in == 0 && peer.is_readable() && !peer.end_read;
+    assert!(!idle_peer || !local.has_room(), "seed {seed}: the peer spoke, and room: nothing moved");
+}
+
+/// A deadline that was reached must move on: else the reactor spins.
+fn check_deadline(world: &World, relay: &Relay<Shared, Shared>) {
+    if let Some(deadline) = relay.deadline() {
+        assert!(deadline > world.now, "seed {}: waits for a time that is over", world.seed);
+    }
+}
+
+#[test]
+fn a_relay_keeps_the_contract_in_every_world() {
+    if let Some(seed) = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
+        run(World::new(seed));
+        return;
+    }
+    for seed in 0..SEEDS {
+        let result = std::panic::catch_unwind(|| run(World::new(seed)));
+        assert!(result.is_ok(), "failed: replay it with SEED={seed} cargo test --test sim");
+    }
+}

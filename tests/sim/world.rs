@@ -1,0 +1,194 @@
+//! The two ends of a relay as a seeded world plays them, and the numbers that decide what happens.
+
+use std::io;
+
+use sendall::net::stream::Stream;
+
+/// splitmix64: small, seeded, the same everywhere.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 to `end`, exclusive.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// What has become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Well,
+    /// A reset came that nobody was told of.
+    Reset,
+    /// A reset came, and a call has reported it: from now on reads end and writes fail.
+    Told,
+}
+
+/// One stream of the relay: a pipe in each direction, as the kernel would keep them.
+pub(crate) struct End {
+    random: Random,
+    /// What the relay is to read, all of it.
+    pub(crate) script: Vec<u8>,
+    /// How much of it has arrived in the kernel so far, and how much was read.
+    pub(crate) arrived: usize,
+    pub(crate) read: usize,
+    /// Whether the script's end is followed by the end of the stream, and whether that has arrived.
+    pub(crate) ends: bool,
+    pub(crate) end_arrived: bool,
+    pub(crate) end_read: bool,
+    /// What the relay has written, and how much of it was taken away by the reader behind.
+    pub(crate) written: Vec<u8>,
+    pub(crate) taken: usize,
+    /// How much may wait in the kernel.
+    capacity: usize,
+    pub(crate) half_closes: usize,
+    pub(crate) acknowledged: bool,
+    pub(crate) fate: Fate,
+}
+
+impl End {
+    pub(crate) fn new(random: &mut Random, longest: usize) -> End {
+        let length = random.below(longest + 1);
+        let script = (0..length).map(|_| random.next() as u8).collect();
+        End {
+            script,
+            arrived: 0,
+            read: 0,
+            ends: true,
+            end_arrived: false,
+            end_read: false,
+            written: Vec::new(),
+            taken: 0,
+            capacity: 1 + random.below(4000),
+            half_closes: 0,
+            acknowledged: false,
+            fate: Fate::Well,
+            random: Random::new(random.next()),
+        }
+    }
+
+    pub(crate) fn waiting_for_reader(&self) -> usize {
+        self.written.len() - self.taken
+    }
+
+    /// Some bytes, or the end, arrive from outside. True if anything did.
+    pub(crate) fn deliver(&mut self) -> bool {
+        let rest = self.script.len() - self.arrived;
+        let room = self.capacity - (self.arrived - self.read).min(self.capacity);
+        if self.fate != Fate::Well {
+            false
+        } else if rest > 0 && room > 0 {
+            self.arrived += 1 + self.random.below(rest.min(room));
+            true
+        } else if rest == 0 && self.ends && !self.end_arrived {
+            self.end_arrived = true;
+            true
+        } else {
+            false
+        }
+    }
+
+    /// The reader behind takes some bytes. True if there were any.
+    pub(crate) fn consume(&mut self) -> bool {
+        let waiting = self.waiting_for_reader();
+        if waiting > 0 {
+            self.taken += 1 + self.random.below(waiting);
+        } else if self.half_closes > 0 && !self.acknowledged {
+            self.acknowledged = true;
+            return true;
+        }
+        waiting > 0
+    }
+
+    /// True if a read would bring bytes, the end or an error.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.arrived > self.read || (self.end_arrived && !self.end_read) || self.fate == Fate::Reset
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.fate != Fate::Well || self.waiting_for_reader() < self.capacity
+    }
+
+    fn fail(&mut self) -> io::Result<()> {
+        if self.fate == Fate::Reset {
+            self.fate = Fate::Told;
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(())
+    }
+}
+
+impl Stream for End {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let waiting = self.arrived - self.read;
+        if waiting > 0 {
+            let count = (1 + self.random.below(waiting)).min(buffer.len());
+            buffer[..count].copy_from_slice(&self.script[self.read..self.read + count]);
+            self.read += count;
+            return Ok(count);
+        }
+        self.fail()?;
+        if self.end_arrived || self.fate == Fate::Told {
+            self.end_read = true;
+            return Ok(0);
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        assert_eq!(self.half_closes, 0, "written after the half-close");
+        assert!(!bytes.is_empty(), "an empty write");
+        self.fail()?;
+        if self.fate == Fate::Told {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let room = self.capacity - self.waiting_for_reader();
+        if room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = 1 + self.random.below(bytes.len().min(room));
+        self.written.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.half_closes += 1;
+        assert_eq!(self.half_closes, 1, "a second half-close");
+        if self.fate == Fate::Told { Err(io::ErrorKind::NotConnected.into()) } else { Ok(()) }
+    }
+
+    fn take_error(&mut self) -> io::Result<()> {
+        self.fail()
+    }
+
+    fn is_acknowledged(&mut self) -> io::Result<bool> {
+        self.fail()?;
+        Ok(self.acknowledged)
+    }
+}
+
+impl std::fmt::Debug for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (script, written) = (self.script.len(), self.written.len());
+        write!(f, "script {script}, arrived {}, read {}, ", self.arrived, self.read)?;
+        write!(f, "ends {} {} {}, ", self.ends, self.end_arrived, self.end_read)?;
+        write!(f, "written {written}, taken {}, half-closes {}, ", self.taken, self.half_closes)?;
+        write!(f, "acknowledged {}, {:?}", self.acknowledged, self.fate)
+    }
+}
