@@ -6,9 +6,15 @@ use clap::{Args, ValueEnum};
 
 use crate::proto::ending::EndWhen;
 
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Reads a duration such as `10s`, `250ms` or `1m 30s`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
+        // Further than the clock may reach.
+        Ok(duration) if duration > LONGEST => {
+            Err("a limit is at most 100 years: leave the option out".into())
+        }
         Ok(duration) if !duration.is_zero() => Ok(duration),
         Ok(_) => Err("a limit is longer than 0: leave the option out for the default".into()),
         Err(_) => Err("type a number and a unit, as in 10s, 250ms or '1m 30s'".into()),
@@ -74,6 +80,7 @@ mod tests {
     fn durations_and_sizes_are_read_or_explained() {
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert!(duration("0s").is_err_and(|hint| hint.contains("longer than 0")));
+        assert!(duration("100000000000y").is_err() && duration("1000y").is_err());
         assert!(duration("10").is_err_and(|hint| hint.contains("10s")));
         assert_eq!(size("64KiB"), Ok(65_536));
         assert_eq!(size("10MB"), Ok(10_000_000));

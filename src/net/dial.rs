@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::linux::net::SocketAddrExt;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpStream, UnixStream};
@@ -102,7 +101,7 @@ impl Dial {
             ),
             Endpoint::UnixAbstract(name) => Step::ConnectingUnix(
                 self.io.aside(move || {
-                    let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+                    let address = super::abstract_name::address(&name)?;
                     std::os::unix::net::UnixStream::connect_addr(&address)
                 })?,
                 deadline,

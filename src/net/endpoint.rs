@@ -188,11 +188,11 @@ impl PeerName {
 
     /// Of a Unix socket; a client's has no name as a rule.
     pub fn from_unix(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
-        use std::os::linux::net::SocketAddrExt;
-        let name = address.and_then(|address| match address.as_abstract_name() {
-            Some(name) => Some(format!("@{}", String::from_utf8_lossy(name))),
-            None => address.as_pathname().map(|path| path.display().to_string()),
-        });
+        let path = |address: &std::os::unix::net::SocketAddr| {
+            address.as_pathname().map(|path| path.display().to_string())
+        };
+        let name =
+            address.and_then(|address| path(&address).or_else(|| super::abstract_name::name(&address)));
         PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), ip: None }
     }
 

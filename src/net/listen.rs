@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -35,7 +34,7 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
             sockets.into_iter().map(|socket| Ok(Kind::Tcp(TcpListener::from_std(socket)))).collect()
         }),
         Endpoint::UnixPath(path) => bind_path(path).map(|kind| vec![kind]),
-        Endpoint::UnixAbstract(name) => std::os::unix::net::SocketAddr::from_abstract_name(name)
+        Endpoint::UnixAbstract(name) => super::abstract_name::address(name)
             .and_then(|address| std::os::unix::net::UnixListener::bind_addr(&address))
             .and_then(|socket| {
                 socket.set_nonblocking(true)?;

@@ -1,5 +1,6 @@
 //! Sockets, standard streams, readiness and signals: the one module that names mio, socket2 and rustix' networking.
 
+mod abstract_name;
 mod acknowledged;
 pub mod dial;
 pub mod endpoint;

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use super::pump::{Fault, Side};
+use super::pump::Fault;
 use super::stream::{FdKind, KernelEnd};
 use crate::proto::lane::Lane;
 
@@ -21,6 +21,10 @@ pub(crate) enum Step {
     /// Nothing, and readiness says so.
     Blocked,
     /// Nothing, though both ends look ready: try again later.
+    #[cfg_attr(
+        any(sendall_portable, not(target_os = "linux")),
+        allow(dead_code, reason = "only splice is unclear")
+    )]
     Unclear,
     /// The kernel does not do this for these two: copy.
     Unsupported,
@@ -35,13 +39,14 @@ pub(crate) use portable::KernelWay;
 mod linux {
     use std::fs::File;
     use std::io::Read;
-    use std::os::fd::OwnedFd;
+    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
     use rustix::event::PollFlags;
     use rustix::io::Errno;
     use rustix::pipe::{PipeFlags, SpliceFlags};
 
     use super::*;
+    use crate::net::pump::Side;
     use crate::net::stdio::is_ready;
 
     /// A way through the kernel from one descriptor to another.
@@ -111,7 +116,7 @@ mod linux {
     }
 
     /// A larger pipe takes fewer calls. Where it is refused, the old size serves.
-    fn enlarge(pipe: impl std::os::fd::AsFd) {
+    fn enlarge(pipe: impl AsFd) {
         if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < CHUNK_BYTES) {
             let _ = rustix::pipe::fcntl_setpipe_size(&pipe, CHUNK_BYTES);
         }
@@ -148,7 +153,12 @@ mod linux {
         if !from.readiness.is_readable() || !to.readiness.is_writable() {
             return Ok(Step::Blocked);
         }
-        match rustix::pipe::splice(from.fd, None, to.fd, None, CHUNK_BYTES, FLAGS) {
+        let result = if from.kind == FdKind::Socket {
+            splice_from_socket(from, to.fd, CHUNK_BYTES)
+        } else {
+            rustix::pipe::splice(from.fd, None, to.fd, None, CHUNK_BYTES, FLAGS)
+        };
+        match result {
             Ok(0) => lane.end_source(),
             Ok(count) => lane.passed(count),
             Err(Errno::AGAIN) => return Ok(find_the_blocked(from, to)),
@@ -159,6 +169,20 @@ mod linux {
             Err(error) => return Err(fault(Side::Sink, error)),
         }
         Ok(Step::Moved)
+    }
+
+    /// Splices what a socket of ours has, and never waits: it is asked first, and EAGAIN if it has nothing.
+    ///
+    /// During the call the socket is a blocking one. tcp_splice_read() then takes all that comes while it runs, instead
+    /// of the first piece: for a stream of small pieces that halves the processor time of both processes.
+    fn splice_from_socket(from: KernelEnd<'_>, to: BorrowedFd<'_>, length: usize) -> Result<usize, Errno> {
+        if !is_ready(from.fd, PollFlags::IN) {
+            return Err(Errno::AGAIN);
+        }
+        rustix::io::ioctl_fionbio(from.fd, false)?;
+        let result = rustix::pipe::splice(from.fd, None, to, None, length, FLAGS);
+        rustix::io::ioctl_fionbio(from.fd, true)?;
+        result
     }
 
     /// EAGAIN does not say which end it means.
@@ -183,7 +207,7 @@ mod linux {
             if !from.readiness.is_readable() {
                 return Ok(Step::Blocked);
             }
-            match rustix::pipe::splice(from.fd, None, write, None, lane.room(), FLAGS) {
+            match splice_from_socket(from, write.as_fd(), lane.room()) {
                 Ok(0) => lane.end_source(),
                 Ok(count) => lane.filled(count),
                 // The pipe is empty, so it is the socket that has nothing.
