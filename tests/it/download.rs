@@ -42,7 +42,8 @@ fn a_folder_offers_the_regular_files_at_its_top() {
     symlink(there.path("f1"), there.path("inside")).expect("a link");
     rustix::fs::mkfifoat(rustix::fs::CWD, there.path("fifo"), 0o600.into()).expect("a FIFO");
     let (client, server) = download_once(&["--share", there.arg()], &["-o", here.arg()]);
-    (client.expect(0), server.expect(0));
+    client.expect(0);
+    server.expect(0);
     let mut expected: Vec<String> = SIZES.iter().map(|size| format!("f{size}")).collect();
     expected.push(".hidden".to_owned());
     expected.sort();
@@ -66,7 +67,8 @@ fn a_name_with_folders_is_fetched_under_its_last_part() {
     there.write("top", b"top");
     let (client, server) =
         download_once(&["--share", there.arg()], &["sub/deep/path", "top", "-o", here.arg()]);
-    (client.expect(0), server.expect(0));
+    client.expect(0);
+    server.expect(0);
     here.expect("path", b"deep");
     here.expect("top", b"top");
     here.expect_names(&["path", "top"]);
@@ -103,7 +105,8 @@ fn a_shared_file_is_offered_by_its_base_name_alone() {
         server.expect_saying(7, "not found");
     }
     let (client, server) = download_once(&["--share", &shared], &["only", "-o", here.arg()]);
-    (client.expect(0), server.expect(0));
+    client.expect(0);
+    server.expect(0);
     here.expect_names(&["only"]);
 }
 
@@ -115,7 +118,8 @@ fn names_that_are_not_there_are_refused_and_mixed_is_partial() {
     client.expect_saying(7, "x: not found");
     server.expect_saying(7, "x: not found");
     let (client, server) = download_once(&["--share", there.arg()], &["x", "y", "-o", here.arg()]);
-    (client.ended(7), server.ended(7));
+    client.ended(7);
+    server.ended(7);
     let (client, server) = download_once(&["--share", there.arg()], &["x", "a", "-o", here.arg()]);
     let (client, server) = (client.ended(9), server.ended(9));
     for text in [client.stderr, server.stderr] {
@@ -130,7 +134,8 @@ fn the_output_is_a_folder_or_a_name_for_one() {
     let (here, there) = (Place::new(), Place::new());
     let shared = there.write("f", b"content");
     let (client, server) = download_once(&["--share", &shared], &["-o", &here.at("other")]);
-    (client.expect(0), server.expect(0));
+    client.expect(0);
+    server.expect(0);
     here.expect("other", b"content");
     there.write("g", b"more");
     let (client, server) = download_once(&["--share", there.arg()], &["-o", &here.at("third")]);
@@ -139,7 +144,8 @@ fn the_output_is_a_folder_or_a_name_for_one() {
         assert!(text.contains("2 files are offered"), "{text}");
     }
     let (client, server) = download_once(&["--share", there.arg()], &["g", "-o", &here.at("fourth")]);
-    (client.expect(0), server.expect(0));
+    client.expect(0);
+    server.expect(0);
     here.expect("fourth", b"more");
     here.expect_names(&["fourth", "other"]);
 }
@@ -155,7 +161,8 @@ fn what_exists_here_stays_unless_it_is_forced() {
         server.expect_saying(7, "exists");
         here.expect("f", old);
         let (client, server) = download_once(&["--share", &shared], &["--force", "-o", here.arg()]);
-        (client.expect(0), server.expect(0));
+        client.expect(0);
+        server.expect(0);
         here.expect("f", new);
         let (client, server) = download_once(&["--share", &shared], &["-o", here.arg()]);
         assert!(client.expect(0).stderr.contains("there already"));
@@ -167,13 +174,15 @@ fn what_exists_here_stays_unless_it_is_forced() {
 #[test]
 fn a_file_over_the_clients_limit_is_refused_before_it_is_sent() {
     let (here, there) = (Place::new(), Place::new());
-    (there.write("small", &payload(1000)), there.write("large", &payload(1001)));
+    there.write("small", &payload(1000));
+    there.write("large", &payload(1001));
     let args = |name| [name, "--max-size", "1000", "-o", here.arg()];
     let (client, server) = download_once(&["--share", there.arg()], &args("large"));
     client.expect_saying(7, "too large");
     server.expect_saying(7, "too large");
     let (client, server) = download_once(&["--share", there.arg()], &args("small"));
-    (client.expect(0), server.expect(0));
+    client.expect(0);
+    server.expect(0);
     here.expect_names(&["small"]);
 }
 
@@ -185,7 +194,8 @@ fn time_and_execute_bit_are_kept_and_no_other_mode() {
     std::fs::File::open(&shared).and_then(|file| file.set_modified(time)).expect("a time");
     std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o6711)).expect("a mode");
     let (client, server) = download_once(&["--share", &shared], &["-o", here.arg()]);
-    (client.expect(0), server.expect(0));
+    client.expect(0);
+    server.expect(0);
     let meta = std::fs::metadata(here.path("program")).expect("arrived");
     assert_eq!(meta.modified().expect("a time"), time);
     assert_eq!(meta.mode() & 0o7111, 0o100, "{:o}", meta.mode());

@@ -211,3 +211,41 @@ fn an_unreadable_source_is_told_by_both() {
     }
     here.expect_names(&["a"]);
 }
+
+#[test]
+fn a_signal_while_the_disk_works_leaves_no_part() {
+    let strace = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e"];
+    let slow_disk = |args: &[&str]| {
+        let inject = ["inject=fsync:delay_enter=300000", env!("CARGO_BIN_EXE_sendall")];
+        start("strace", &[&strace[..], &inject, args].concat(), In::Null, Out::Collect)
+    };
+    let has_strace = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join("strace").is_file()));
+    if !has_strace {
+        println!("skipped: strace is missing");
+        return;
+    }
+    for way in WAYS {
+        let (source, destination) = (Place::new(), Place::new());
+        let path = source.write("f", b"content");
+        let (receiver, sender) = match way {
+            Way::Upload => {
+                let server = slow_disk(&["serve", "127.0.0.1:0", "--store", destination.arg()]);
+                let client = begin(&["upload", &path, &address(&server)]);
+                (server, client)
+            }
+            Way::Download => {
+                let server = serve(&["--share", &path, "--once"]);
+                let client = slow_disk(&["download", &address(&server), "-o", destination.arg()]);
+                (client, server)
+            }
+        };
+        // All of it is written; the disk takes its time.
+        wait_for_part(destination.root(), 7);
+        receiver.signal(Signal::TERM);
+        receiver.finish_within(Duration::from_secs(1)).expect(143);
+        assert_eq!(sender.finish().ended(5).errors().len(), 1);
+        let names = destination.names();
+        assert!(names.iter().all(|name| name == "f"), "{way:?}: {names:?}");
+    }
+}

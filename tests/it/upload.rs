@@ -53,7 +53,8 @@ fn time_and_the_owners_execute_bit_are_kept_and_no_other_mode() {
         std::fs::File::open(&path).and_then(|file| file.set_modified(time)).expect("a time");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("a mode");
         let (client, server) = upload_once(&["--store", there.arg()], &[&path]);
-        (client.expect(0), server.expect(0));
+        client.expect(0);
+        server.expect(0);
         let meta = std::fs::metadata(there.path(name)).expect("arrived");
         assert_eq!(meta.modified().expect("a time"), time, "{name}");
         assert_eq!(meta.mode() & 0o7000, 0, "{name}: {:o}", meta.mode());
@@ -83,7 +84,8 @@ fn the_same_content_is_there_already() {
         let before = std::fs::metadata(there.path("f")).expect("there").ino();
         for options in [&[path.as_str()][..], &["--force", &path]] {
             let (client, server) = upload_once(&["--store", there.arg()], options);
-            (client.expect(0), server.expect(0));
+            client.expect(0);
+            server.expect(0);
             there.expect("f", &bytes);
         }
         let (client, _) = upload_once(&["--store", there.arg()], &[&path]);
@@ -107,7 +109,8 @@ fn other_content_stays_unless_it_is_forced() {
             there.expect("f", old);
         }
         let (client, server) = upload_once(&["--store", there.arg()], &["-f", &path]);
-        (client.expect(0), server.expect(0));
+        client.expect(0);
+        server.expect(0);
         there.expect("f", new);
         there.expect_names(&["f"]);
     }
@@ -122,9 +125,11 @@ fn a_file_over_the_servers_limit_is_refused_before_it_is_sent() {
     client.expect_saying(7, "too large");
     served.expect_saying(7, "too large");
     let (client, served) = upload_once(&server, &[&small]);
-    (client.expect(0), served.expect(0));
+    client.expect(0);
+    served.expect(0);
     let (client, served) = upload_once(&server, &[&small, &large]);
-    (client.ended(9), served.ended(9));
+    client.ended(9);
+    served.ended(9);
     there.expect_names(&["small"]);
 }
 
@@ -132,7 +137,8 @@ fn a_file_over_the_servers_limit_is_refused_before_it_is_sent() {
 fn all_refused_for_one_reason_is_that_reasons_code() {
     let (here, there) = (Place::new(), Place::new());
     let paths = [here.write("a", b"1"), here.write("b", b"2")];
-    (there.write("a", b"x"), there.write("b", b"y"));
+    there.write("a", b"x");
+    there.write("b", b"y");
     let (client, server) = upload_once(&["--store", there.arg()], &[&paths[0], &paths[1]]);
     let (client, server) = (client.ended(7), server.ended(7));
     for text in [client.stderr, server.stderr] {
