@@ -46,6 +46,10 @@ impl Endpoint {
         if let Some(path) = word.strip_prefix("unix:") {
             return Endpoint::parse_unix(path);
         }
+        if let Some((_, rest)) = word.split_once("://") {
+            let host = rest.split('/').next().unwrap_or(rest);
+            return Err(format!("'{word}' is a URL: type its host and port only, as in {host}"));
+        }
         if word.starts_with('/') || word.starts_with("./") {
             return Err(format!("'{word}' looks like a path: type unix:{word} for a Unix socket"));
         }
@@ -261,6 +265,7 @@ mod tests {
             ("unix:", Role::Listen, "unix:/path"),
             ("unix:@", Role::Listen, "unix:/path"),
             ("/run/x", Role::Listen, "unix:/run/x"),
+            ("http://localhost:80/x", Role::Connect, "as in localhost:80"),
             ("", Role::Listen, "PORT"),
         ] {
             let error = Endpoint::parse(word, role).expect_err(word);

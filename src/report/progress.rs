@@ -10,6 +10,13 @@ const TICK: Duration = Duration::from_millis(100);
 const BAR: &str =
     "{prefix:.bold} [{bar:24}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {msg} {eta} left";
 
+/// Before the first file.
+const WAITING: &str = "{spinner} {msg} {elapsed}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 /// What is being done to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -51,18 +58,22 @@ impl Progress {
     pub fn new(report: &Report, files: usize, total_bytes: u64) -> Progress {
         let bar = |prefix: &'static str, length| {
             let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
-            bar.set_style(ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(style(BAR));
             let bar = report.bars.add(bar.with_prefix(prefix));
             if !bar.is_hidden() {
                 bar.enable_steady_tick(TICK);
             }
             bar
         };
-        Progress { file: bar("", 0), total: (files > 1).then(|| bar("total", total_bytes)) }
+        let file = bar("", 0);
+        file.set_style(style(WAITING));
+        file.set_message(Phase::Waiting.word());
+        Progress { file, total: (files > 1).then(|| bar("total", total_bytes)) }
     }
 
     /// A file begins, `done_bytes` of which are there already.
     pub fn file(&self, name: &[u8], size_bytes: u64, done_bytes: u64) {
+        self.file.set_style(style(BAR));
         self.file.set_length(size_bytes);
         self.file.reset();
         self.file.set_position(done_bytes);

@@ -121,7 +121,7 @@ fn a_file_size_limit_is_10_where_it_is_and_7_at_the_sender() {
         // 512-byte blocks; a larger file ends the session at once, a smaller one is read and thrown away.
         for size in [3_000_000, 20_000_000] {
             let (sender, receiver) = to_one_that_cannot(way, size, |_, args| limited("ulimit -f 2048", args));
-            sender.expect_saying(7, "no space there").ended(7);
+            sender.expect_saying(7, "no space left").ended(7);
             receiver.expect(10).ended(10);
         }
     }
@@ -155,7 +155,7 @@ fn a_full_disk_is_10_where_it_is_and_7_at_the_sender() {
         for (options, size) in [("-t tmpfs -o size=1m none", 3_000_000), ("-t tmpfs -o nr_inodes=1 none", 10)]
         {
             let (sender, receiver) = to_one_that_cannot(way, size, mounted(options));
-            sender.expect_saying(7, "no space there").ended(7);
+            sender.expect_saying(7, "no space left").ended(7);
             receiver.expect_saying(10, "no space").ended(10);
         }
     }
@@ -207,7 +207,7 @@ fn an_unreadable_source_is_told_by_both() {
     proxy.release();
     for process in [client, server] {
         let text = process.finish().ended(9).stderr;
-        assert!(text.contains("b: cannot be read there"), "{text}");
+        assert!(text.contains("b: cannot be read"), "{text}");
     }
     here.expect_names(&["a"]);
 }

@@ -141,15 +141,15 @@ impl Clients {
         Ok(())
     }
 
-    fn accept(&mut self, now: Instant) -> Result<(), Error> {
+    fn accept(&mut self, now: Instant) {
         if self.paused_until.is_some_and(|until| now < until) {
-            return Ok(());
+            return;
         }
         self.paused_until = None;
         let mut index = 0;
         while index < self.listeners.len() && self.clients.len() < self.limits.clients {
             match self.listeners[index].accept() {
-                Ok(Some(socket)) => self.serve(socket)?,
+                Ok(Some(socket)) => self.serve(socket),
                 Ok(None) => index += 1,
                 Err(error) if is_one_clients(&error) => {}
                 Err(error) => {
@@ -158,21 +158,20 @@ impl Clients {
                         self.complained = Some(now);
                         self.report.warning(format_args!("cannot accept clients for now: {error}"));
                     }
-                    return Ok(());
+                    return;
                 }
             }
             if self.limits.once && self.served_one {
                 self.listeners.clear();
             }
         }
-        Ok(())
     }
 
-    fn serve(&mut self, socket: Socket) -> Result<(), Error> {
+    fn serve(&mut self, socket: Socket) {
         let name = socket.peer_name();
         let refused = name.ip().is_some_and(|source| self.count_from(source) >= self.limits.per_source);
         if refused && self.clients.iter().filter(|client| client.refused).count() >= MAX_REFUSALS {
-            return Ok(());
+            return;
         }
         self.report.detail(format_args!("client {name}"));
         let (offer, limits, report) =
@@ -186,10 +185,15 @@ impl Clients {
                 Ok(Serving::new(transport, now, offer, limits, refused, (io, report, peer)))
             })?;
             reactor.run()
-        })?;
-        self.clients.push(Client { name, refused, session });
-        self.served_one = true;
-        Ok(())
+        });
+        match session {
+            Ok(session) => {
+                self.clients.push(Client { name, refused, session });
+                self.served_one = true;
+            }
+            // Without a thread this client is lost, and the next one may be served.
+            Err(error) => self.report.about(name).error(&error),
+        }
     }
 
     fn count_from(&self, source: IpAddr) -> usize {
@@ -203,7 +207,7 @@ impl Session for Clients {
         if self.limits.once && self.served_one && self.clients.is_empty() {
             return Ok(Status::Done);
         }
-        self.accept(turn.now)?;
+        self.accept(turn.now);
         Ok(Status::Waiting)
     }
 

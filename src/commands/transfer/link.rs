@@ -11,6 +11,8 @@ use crate::proto::hello::{Accept, FIXED_BYTES, Parsed};
 
 /// How often a side that is busy says so, at least: well within any sensible idle limit.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// When it says so first: what is over by then needs no word.
+const FIRST_PING: Duration = Duration::from_millis(250);
 
 /// Time limits of a session.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +124,7 @@ impl<S: Stream> Link<S> {
                     self.wire.flush()?;
                     self.next_ping = Some(now + PING_INTERVAL);
                 }
-                None => self.next_ping = Some(now + PING_INTERVAL),
+                None => self.next_ping = Some(now + FIRST_PING),
             }
             self.wire.pardon();
             return Ok(());

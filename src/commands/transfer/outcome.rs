@@ -66,10 +66,21 @@ impl Tally {
                             report.warning(describe(name, *reason, text));
                         }
                         FileOutcome::Failed(..) | FileOutcome::Unknown => {}
-                        _ => report.detail(format_args!("{verb} {}{}", escape_bytes(name), digest(hash))),
+                        FileOutcome::AlreadyThere => {
+                            report.detail(format_args!(
+                                "{} is there already{}",
+                                escape_bytes(name),
+                                digest(hash)
+                            ));
+                        }
+                        FileOutcome::Done => {
+                            report.detail(format_args!("{verb} {}{}", escape_bytes(name), digest(hash)));
+                        }
                     }
                 }
-                if failures.len() < files.len() {
+                if there == files.len() {
+                    report.say(format_args!("all {there} files are there already, with the same content"));
+                } else if failures.len() < files.len() {
                     let there = if there > 0 { format!(", {there} there already") } else { String::new() };
                     let done = files.len() - failures.len();
                     report.say(format_args!(
