@@ -8,7 +8,7 @@ use super::{Report, escape_bytes};
 
 const TICK: Duration = Duration::from_millis(100);
 const BAR: &str =
-    "{prefix:.bold} [{bar:24}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {msg} {eta} left";
+    "{prefix} [{bar:24}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {msg} {eta} left";
 
 /// Before the first file.
 const WAITING: &str = "{spinner} {msg} {elapsed}";
@@ -73,11 +73,11 @@ impl Progress {
 
     /// A file begins, `done_bytes` of which are there already.
     pub fn file(&self, name: &[u8], size_bytes: u64, done_bytes: u64) {
-        self.file.set_style(style(BAR));
+        self.file.set_prefix(escape_bytes(name));
         self.file.set_length(size_bytes);
         self.file.reset();
         self.file.set_position(done_bytes);
-        self.file.set_prefix(escape_bytes(name));
+        self.file.set_style(style(BAR));
         if let Some(total) = &self.total {
             total.inc(done_bytes);
         }
