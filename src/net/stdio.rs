@@ -114,9 +114,18 @@ fn reopen_stdout() -> Option<File> {
 
 /// poll(2) without waiting: true if a call would not block.
 pub(crate) fn is_ready(fd: BorrowedFd<'_>, events: PollFlags) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, events)];
+    are_ready([(fd, events)])[0]
+}
+
+/// The same for several descriptors, in one call.
+pub(crate) fn are_ready<const N: usize>(asked: [(BorrowedFd<'_>, PollFlags); N]) -> [bool; N] {
+    let mut fds = asked.map(|(fd, events)| PollFd::from_borrowed_fd(fd, events));
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    !matches!(rustix::event::poll(&mut fds, Some(&now)), Ok(0))
+    // If poll itself fails, nothing is: a call that would block must not be made.
+    match rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&now))) {
+        Ok(_) => fds.map(|fd| !fd.revents().is_empty()),
+        Err(_) => [false; N],
+    }
 }
 
 impl Stream for Stdio {

@@ -47,7 +47,7 @@ mod linux {
 
     use super::*;
     use crate::net::pump::Side;
-    use crate::net::stdio::is_ready;
+    use crate::net::stdio::{are_ready, is_ready};
 
     /// A way through the kernel from one descriptor to another.
     pub(crate) enum KernelWay {
@@ -160,7 +160,13 @@ mod linux {
         };
         match result {
             Ok(0) => lane.end_source(),
-            Ok(count) => lane.passed(count),
+            Ok(count) => {
+                lane.passed(count);
+                // One of them had no more, or no more room: which one is asked here, not by a call that fails.
+                if count < CHUNK_BYTES {
+                    find_the_blocked(from, to);
+                }
+            }
             Err(Errno::AGAIN) => return Ok(find_the_blocked(from, to)),
             Err(Errno::INTR) => {}
             Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
@@ -185,9 +191,9 @@ mod linux {
         result
     }
 
-    /// EAGAIN does not say which end it means.
+    /// EAGAIN, or fewer bytes than were asked for, does not say which end it means.
     fn find_the_blocked(from: KernelEnd<'_>, to: KernelEnd<'_>) -> Step {
-        let (readable, writable) = (is_ready(from.fd, PollFlags::IN), is_ready(to.fd, PollFlags::OUT));
+        let [readable, writable] = are_ready([(from.fd, PollFlags::IN), (to.fd, PollFlags::OUT)]);
         if !readable {
             from.readiness.clear_readable();
         }
