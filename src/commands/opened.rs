@@ -51,7 +51,10 @@ impl Opening for FirstClient {
                     Ok(Some(socket)) => match socket.register(&self.io) {
                         Ok(transport) => return Ok(Some(transport)),
                         // This client is gone already: the next one is the first.
-                        Err(_) => continue,
+                        Err(error) if is_gone(&error) => continue,
+                        Err(error) => {
+                            return Err(Error::new(Exit::Failed, format!("cannot serve a client: {error}")));
+                        }
                     },
                     Ok(None) => break,
                     Err(error) if is_one_clients(&error) => continue,
@@ -71,6 +74,12 @@ impl Opening for FirstClient {
     fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
+}
+
+/// True for errors of a socket that was reset before anybody looked at it.
+fn is_gone(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionReset, InvalidInput, NotConnected};
+    matches!(error.kind(), ConnectionReset | InvalidInput | NotConnected)
 }
 
 /// True for errors of accept(2) that concern one client, who is gone, and not the listener.
@@ -133,6 +142,12 @@ where
         match &mut self.state {
             State::Open(session) => session.advance(turn),
             State::Opening(_) => Ok(Status::Waiting),
+        }
+    }
+
+    fn stop(&mut self) {
+        if let State::Open(session) = &mut self.state {
+            session.stop();
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::transfer::Limits;
 use crate::proto::ending::EndWhen;
 
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -25,6 +26,25 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 pub fn size(text: &str) -> Result<u64, String> {
     let read = text.parse::<bytesize::ByteSize>();
     read.map(|size| size.as_u64()).map_err(|_| "type a number and a unit, as in 4096, 64KiB or 10MB".into())
+}
+
+/// Time limits of a transfer's client.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LimitArgs {
+    /// Time limit for each address that is tried, and for the handshake
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    pub timeout: Duration,
+
+    /// Give up when nothing went either way for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub idle_timeout: Duration,
+}
+
+impl LimitArgs {
+    /// As a session takes them.
+    pub(super) fn limits(self) -> Limits {
+        Limits { handshake: self.timeout, idle: self.idle_timeout }
+    }
 }
 
 /// How stdin and stdout are joined to a peer.

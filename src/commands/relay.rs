@@ -148,7 +148,11 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             self.inbound.lane().delivered(),
             humantime::format_duration(Duration::from_millis((now - self.start).as_millis() as u64)),
         ));
-        self.failure.take().map_or(Ok(Status::Done), Err)
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        self.peer.reset_on_close(false).map_err(|error| lost(&error))?;
+        Ok(Status::Done)
     }
 }
 
@@ -233,7 +237,7 @@ pub fn check_streams(args: &RelayArgs) -> Result<(), Error> {
 
 /// Joins stdin and stdout to a connection.
 pub fn with_stdio(
-    transport: Transport,
+    mut transport: Transport,
     args: &RelayArgs,
     report: &Report,
     io: &Io,
@@ -247,6 +251,8 @@ pub fn with_stdio(
     };
     let rules = ending(args, input);
     let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
+    // Until the session has ended in order: a process that is killed must not look like one that has said everything.
+    transport.reset_on_close(true).map_err(|error| lost(&error))?;
     let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now);
     Ok(if args.recv_only { relay.without_input() } else { relay })
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::stream::{FdKind, Stream};
+use super::stream::Stream;
 use super::zero_copy::{self, KernelWay, Step};
 use crate::proto::lane::Lane;
 
@@ -156,9 +156,4 @@ impl Buffer {
         }
         Ok(if moved { Step::Moved } else { Step::Blocked })
     }
-}
-
-/// Says whether a pump between two kinds would copy; for tests and `-v`.
-pub fn copies(source: FdKind, sink: FdKind) -> bool {
-    KernelWay::between(source, sink).is_none()
 }

@@ -47,6 +47,9 @@ pub trait Session {
     /// An error ends the whole run: a session whose failure is its own affair reports it and is `Done`.
     fn advance(&mut self, turn: Turn) -> Result<Status, Error>;
 
+    /// A signal ends the run: the last chance to tell the peer, without waiting.
+    fn stop(&mut self) {}
+
     /// When to call again even if nothing happens. Must move on (or vanish) once it was reached.
     fn deadline(&self) -> Option<Instant> {
         None
@@ -153,7 +156,8 @@ impl Io {
         };
         std::thread::Builder::new()
             .spawn(move || {
-                let notice = notice;
+                // Dropped in the reverse order, also when the work panics: first the result's end, then the notice.
+                let (notice, sender) = (notice, sender);
                 // The receiver is gone if the session ended first; then nobody wants the result.
                 let _ = sender.send(work());
                 drop(sender);
@@ -285,6 +289,9 @@ impl Reactor {
                 _ => {}
             }
             if let Some(number) = self.signals.received() {
+                for session in self.sessions.values_mut() {
+                    session.stop();
+                }
                 let name = super::signals::name(number);
                 return Err(Error::new(Exit::Signal(number), format!("stopped by {name}")));
             }

@@ -58,6 +58,10 @@ impl Outgoing {
 
     /// Room for `count` bytes behind those queued, to be filled and then counted by [`Outgoing::filled`].
     pub fn space(&mut self, count: usize) -> &mut [u8] {
+        if self.start > 0 && self.bytes.len() < self.end + count {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
         if self.bytes.len() < self.end + count {
             self.bytes.resize(self.end + count, 0);
         }

@@ -35,6 +35,11 @@ pub trait Stream {
         Ok(())
     }
 
+    /// Whether a close from now on, by whatever ends the process, is to reach the peer as a reset instead of an end.
+    fn reset_on_close(&mut self, _reset: bool) -> io::Result<()> {
+        Ok(())
+    }
+
     /// True once the other side's system has confirmed everything, the end included. An error says that it never will.
     fn is_acknowledged(&mut self) -> io::Result<bool> {
         Ok(true)
@@ -222,6 +227,14 @@ impl Stream for Transport {
         error.map_or(Ok(()), Err)
     }
 
+    fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
+        // socket(7), SO_LINGER: with a limit of zero, close(2) sends a reset. Unix sockets know no such thing.
+        match &self.socket {
+            Socket::Tcp(tcp) => SockRef::from(tcp).set_linger(reset.then_some(Duration::ZERO)),
+            Socket::Unix(_) => Ok(()),
+        }
+    }
+
     fn is_acknowledged(&mut self) -> io::Result<bool> {
         // A TCP socket loses its peer's name when both ends have been seen and acknowledged. While the peer goes
         // on sending, the kernel's table tells whether our end was acknowledged: FIN_WAIT2.
@@ -266,6 +279,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn take_error(&mut self) -> io::Result<()> {
         (**self).take_error()
+    }
+
+    fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
+        (**self).reset_on_close(reset)
     }
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {

@@ -43,6 +43,7 @@ mod linux {
 
     use rustix::event::PollFlags;
     use rustix::io::Errno;
+    use rustix::net::RecvFlags;
     use rustix::pipe::{PipeFlags, SpliceFlags};
 
     use super::*;
@@ -188,7 +189,16 @@ mod linux {
         rustix::io::ioctl_fionbio(from.fd, false)?;
         let result = rustix::pipe::splice(from.fd, None, to, None, length, FLAGS);
         rustix::io::ioctl_fionbio(from.fd, true)?;
+        // 0 is the end; or the mark of urgent data (tcp(7)), which splice does not get past and recv(2) does.
+        if result == Ok(0) && !is_at_end(from.fd) {
+            return Err(Errno::INVAL);
+        }
         result
+    }
+
+    fn is_at_end(socket: BorrowedFd<'_>) -> bool {
+        let peeked = rustix::net::recv(socket, &mut [0_u8; 1][..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(peeked, Ok((0, _)))
     }
 
     /// EAGAIN, or fewer bytes than were asked for, does not say which end it means.

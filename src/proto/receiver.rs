@@ -62,6 +62,7 @@ pub struct Receiver {
     max_entries: u32,
     wanted: Option<Vec<Vec<u8>>>,
     files: Vec<Incoming>,
+    entry_bytes: usize,
     state: State,
     out: Vec<u8>,
     endings: VecDeque<ReceiveStep>,
@@ -96,12 +97,13 @@ enum State {
 
 impl Receiver {
     /// Takes at most `max_entries` entries. With `wanted`, the names of a `GET`, the entries must be those, in
-    /// that order. Memory: up to about 5 KiB for each entry, so `max_entries` is what bounds it.
+    /// that order. Paths and texts of all entries may have 16 MiB together.
     pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>) -> Receiver {
         Receiver {
             max_entries,
             wanted,
             files: Vec::new(),
+            entry_bytes: 0,
             state: State::Entries,
             out: Vec::new(),
             endings: VecDeque::new(),

@@ -2,6 +2,7 @@
 
 use super::confine::{check_name, check_regular, is_part_name, open_regular};
 use super::fault::{Fault, FaultKind};
+use super::part::clear;
 use super::publish::sync;
 use super::source::Source;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatvfs, open, statat};
@@ -55,6 +56,17 @@ impl Folder {
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Removes the unfinished files that sessions left here which did not end in order. Live ones stay, and so does
+    /// what cannot be removed: it is in nobody's way.
+    pub fn remove_leftovers(&self) {
+        let entries = Dir::read_from(&*self.file).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_owned());
+        let parts: Vec<_> = names.filter(|name| is_part_name(name.to_bytes())).collect();
+        for name in parts.iter().filter_map(|name| name.to_str().ok()) {
+            let _ = clear(&self.file, name);
+        }
     }
 
     /// Not every file system tells the type of a name in the listing (readdir(3), `DT_UNKNOWN`).

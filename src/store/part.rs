@@ -158,7 +158,7 @@ pub(super) fn temporary_name(name: &[u8]) -> String {
 }
 
 /// Removes what is in the way of a new temporary file, if nobody is using it.
-fn clear(folder: &File, temporary: &str) -> Result<(), Fault> {
+pub(super) fn clear(folder: &File, temporary: &str) -> Result<(), Fault> {
     let stat = match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => return Ok(()),
         found => found.map_err(Fault::write)?,

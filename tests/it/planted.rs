@@ -154,7 +154,7 @@ fn a_leftover_of_a_crash_is_replaced_and_what_is_in_use_is_not() {
     let large = payload(20_000_000);
     let path = here.write("f", &large);
     let server = serve(&["--store", there.arg()]);
-    let held = crate::proxy::Rule::HoldAfter(1_000_000);
+    let held = crate::proxy::Rule::HoldAfter(4_000_000);
     let proxy = crate::proxy::Proxy::new(&address(&server), held, crate::proxy::Rule::Pass);
     let first = crate::xfer::begin(&["upload", &path, &proxy.address]);
     proxy.wait_held();

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::harness::{Finished, In, LIMIT, Out, Running, assert_same, sendall, start, wait_until};
 
 /// What a file's body is sent in.
-pub(crate) const CHUNK: usize = 512 << 10;
+pub(crate) const CHUNK: usize = 1 << 20;
 
 /// A folder of the test's own.
 pub(crate) struct Place(TempDir);

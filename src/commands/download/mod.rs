@@ -1,14 +1,15 @@
 //! `download`: fetches what a `serve --share` offers.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
 use super::opened::Opened;
-use super::options::{duration, size};
+use super::options::{LimitArgs, size};
 use super::transfer::{Destination, Limits, Naming, Receiving, Wire};
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -45,13 +46,8 @@ pub struct DownloadArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
 
-    /// Time limit for each address that is tried, and for the handshake
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
-    timeout: Duration,
-
-    /// Give up when nothing went either way for so long
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
-    idle_timeout: Duration,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// What was meant.
@@ -71,24 +67,22 @@ impl DownloadArgs {
         let (endpoint, used) = Endpoint::parse_first(&self.endpoint, second, Role::Connect).map_err(usage)?;
         let names = self.names[used - 1..].iter().map(|name| name.clone().into_vec());
         let names: Vec<Vec<u8>> = names.collect();
-        let mut local: Vec<Vec<u8>> = Vec::new();
+        let mut local = HashSet::new();
         for name in &names {
             let path = CleanPath::parse(name).map_err(|fault| {
                 usage(format!("'{}' is not a name to ask for: it {fault}", escape_bytes(name)))
             })?;
-            if local.iter().any(|other| other == path.file_name()) {
+            if !local.insert(path.file_name().to_vec()) {
                 let name = escape_bytes(path.file_name());
                 return Err(usage(format!(
                     "two files would be called {name} here: fetch them into different folders"
                 )));
             }
-            local.push(path.file_name().to_vec());
         }
         let hello = Hello::get(names.clone()).map_err(|error| usage(error.to_string()))?;
         let (folder, naming) = self.destination(names.len())?;
         let destination = Destination { folder, naming, replace: self.force, max_size: self.max_size };
-        let limits = Limits { handshake: self.timeout, idle: self.idle_timeout };
-        Ok(Plan { endpoint, names, hello, destination, limits })
+        Ok(Plan { endpoint, names, hello, destination, limits: self.limits.limits() })
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
@@ -126,6 +120,7 @@ impl Plan {
         reactor.add(|io| {
             let dial = Dial::new(self.endpoint, self.limits.handshake, io.clone());
             let report = report.clone();
+            self.destination.folder.remove_leftovers();
             Ok(Opened::new(dial, move |transport, now: Instant| {
                 let peer = transport.peer_name();
                 let mut wire = Wire::new(transport, now);

@@ -22,8 +22,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 /// Clients that are being told that they are too many, at a time; more are dropped without a word.
 const MAX_REFUSALS: usize = 16;
-/// Descriptors of one session at most: its socket, its reactor's three, and the files on their way to the disk.
-const DESCRIPTORS_PER_CLIENT: u64 = 12;
+/// Descriptors of one session at most: its socket, its reactor's four, the parts created early, the one that is being
+/// written, those on their way to the disk, and a file that is hashed.
+const DESCRIPTORS_PER_CLIENT: u64 = 16;
 const DESCRIPTORS_RESERVED: u64 = 16;
 /// How long sessions get to remove what they have not finished when the process is asked to stop.
 const STOP_LIMIT: Duration = Duration::from_millis(800);
@@ -46,7 +47,12 @@ impl ClientLimits {
     pub(super) fn within_descriptors(mut self) -> ClientLimits {
         if let Some(limit) = crate::net::descriptor_limit() {
             let fitting = limit.saturating_sub(DESCRIPTORS_RESERVED) / DESCRIPTORS_PER_CLIENT;
-            self.clients = self.clients.min(usize::try_from(fitting.max(1)).unwrap_or(usize::MAX));
+            let fitting = usize::try_from(fitting.max(1)).unwrap_or(usize::MAX);
+            if fitting < self.clients {
+                self.clients = fitting;
+                // One source must not be able to take them all.
+                self.per_source = self.per_source.min((fitting / 2).max(1));
+            }
         }
         self
     }
@@ -147,7 +153,7 @@ impl Clients {
         }
         self.paused_until = None;
         let mut index = 0;
-        while index < self.listeners.len() && self.clients.len() < self.limits.clients {
+        while index < self.listeners.len() && self.served() < self.limits.clients {
             match self.listeners[index].accept() {
                 Ok(Some(socket)) => self.serve(socket),
                 Ok(None) => index += 1,
@@ -194,6 +200,10 @@ impl Clients {
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => self.report.about(name).error(&error),
         }
+    }
+
+    fn served(&self) -> usize {
+        self.clients.iter().filter(|client| !client.refused).count()
     }
 
     fn count_from(&self, source: IpAddr) -> usize {

@@ -150,6 +150,9 @@ impl Plan {
             }
             Mode::Transfer { offer, limits } => {
                 let running = Running::default();
+                if let Some(folder) = &offer.store {
+                    folder.remove_leftovers();
+                }
                 reactor.add(|io| {
                     let listeners = listen_on_all(&self.endpoints, &io, report)?;
                     let context = (io, report.clone(), signals.clone());

@@ -65,10 +65,13 @@ impl<S: Stream> Link<S> {
             match parse(self.wire.incoming()).map_err(broken)? {
                 ParsedFrame::Frame { frame, used } => {
                     self.wire.consume(used);
-                    if matches!(frame, Frame::Error { .. }) {
-                        self.refused = None;
-                    }
-                    return Ok(Heard::Frame(frame));
+                    return match self.refused.take() {
+                        // After a refusal nothing comes but the words for it.
+                        Some(reason) if !matches!(frame, Frame::Error { .. }) => {
+                            Err(told(reason, "", self.role))
+                        }
+                        _ => Ok(Heard::Frame(frame)),
+                    };
                 }
                 ParsedFrame::Data { file, offset, length, used } => {
                     self.wire.consume(used);

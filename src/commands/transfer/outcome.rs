@@ -23,6 +23,9 @@ pub(crate) enum Role {
     Receiver,
 }
 
+/// Failures that get a line each: a peer must not be able to fill a log.
+const MAX_TOLD: usize = 100;
+
 /// The sums of a session.
 pub(crate) struct Tally {
     pub(crate) role: Role,
@@ -60,9 +63,11 @@ impl Tally {
                 digest(hash)
             )),
             (files, _) => {
+                let mut told = 0;
                 for (name, outcome, hash) in files {
                     match outcome {
-                        FileOutcome::Failed(reason, text) if files.len() > 1 => {
+                        FileOutcome::Failed(reason, text) if files.len() > 1 && told < MAX_TOLD => {
+                            told += 1;
                             report.warning(describe(name, *reason, text));
                         }
                         FileOutcome::Failed(..) | FileOutcome::Unknown => {}
@@ -77,6 +82,9 @@ impl Tally {
                             report.detail(format_args!("{verb} {}{}", escape_bytes(name), digest(hash)));
                         }
                     }
+                }
+                if failures.len() > MAX_TOLD {
+                    report.warning(format_args!("and {} more", failures.len() - MAX_TOLD));
                 }
                 if there == files.len() {
                     report.say(format_args!("all {there} files are there already, with the same content"));
@@ -139,9 +147,12 @@ fn exit_of(reason: Reason, role: Role) -> Exit {
 
 /// The failure that an ERROR frame, or a refusal in ACCEPT, is here.
 pub(crate) fn told(reason: Reason, text: &str, role: Role) -> Failure {
-    // What the peer cannot write is not this side's disk.
-    let role = if role == Role::Receiver { Role::Sender } else { role };
-    Error::new(exit_of(reason, role), format!("the peer ended the session: {}", explain(reason, text))).into()
+    let exit = match reason {
+        // What the peer cannot write is not this side's disk.
+        Reason::NoSpace | Reason::Unwritable => Exit::Refused,
+        _ => exit_of(reason, role),
+    };
+    Error::new(exit, format!("the peer ended the session: {}", explain(reason, text))).into()
 }
 
 /// The failure that a breach of the protocol is.

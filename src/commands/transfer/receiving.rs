@@ -15,8 +15,9 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Session, Status, Turn};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
-use crate::proto::frame;
+use crate::proto::frame::{self, Frame};
 use crate::proto::receiver::{ReceiveStep, Receiver};
+use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report, escape_bytes};
 use crate::store::{Fault, Folder, Part};
 
@@ -24,6 +25,8 @@ use crate::store::{Fault, Folder, Part};
 const MAX_ENTRIES: u32 = 100_000;
 /// Files on their way to the disk at the same time.
 const MAX_COMMITS: usize = 4;
+/// What a decision about a file counts for when turns are shared out: it asks the file system several times.
+const JUDGE_COST_BYTES: usize = 8 << 10;
 /// How long a session that has ended waits for them, all together.
 const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 /// When a file cannot be written and more than this would still come for it, the session ends at once.
@@ -52,6 +55,7 @@ pub(crate) enum Naming {
 pub(crate) struct Receiving<S> {
     link: Option<Link<S>>,
     machine: Receiver,
+    is_server: bool,
     destination: Destination,
     io: Io,
     peer: PeerName,
@@ -100,6 +104,7 @@ impl<S: Stream> Receiving<S> {
             start: wire.last_traffic(),
             link: Some(Link::new(wire, Role::Receiver, limits, is_client)),
             machine: Receiver::new(MAX_ENTRIES, wanted),
+            is_server: !is_client,
             destination,
             io,
             peer,
@@ -121,20 +126,31 @@ impl<S: Stream> Receiving<S> {
         let mut budget = turn.budget_bytes;
         loop {
             self.collect_commits()?;
+            // Before the next piece is made: what waits is bounded.
+            if link.wire.is_full() && !link.wire.flush()? {
+                return Ok(Status::Waiting);
+            }
             match self.machine.step() {
                 ReceiveStep::PeerError { reason, text } => return Err(told(reason, &text, Role::Receiver)),
                 ReceiveStep::Write(bytes) => link.wire.push(&bytes),
+                ReceiveStep::Judge { .. } if budget == 0 => return Ok(Status::Again),
                 ReceiveStep::Judge { file } => {
                     let Some(verdict) = self.judge(file)? else {
                         link.wire.flush()?;
                         return Ok(Status::Waiting);
                     };
                     self.machine.judged(file, verdict);
+                    budget = budget.saturating_sub(JUDGE_COST_BYTES);
                 }
                 ReceiveStep::Commit { file, digest } => self.commit(file, digest)?,
                 ReceiveStep::Abandon { file, .. } => drop(self.files.remove(&file)),
                 ReceiveStep::Finished => {
-                    return Ok(if link.wire.flush()? { Status::Done } else { Status::Waiting });
+                    // All is in place: a peer that is gone by now changes nothing.
+                    return Ok(if link.wire.flush().unwrap_or(true) {
+                        Status::Done
+                    } else {
+                        Status::Waiting
+                    });
                 }
                 ReceiveStep::Await => {
                     if self.sync_folder()? {
@@ -157,9 +173,6 @@ impl<S: Stream> Receiving<S> {
                     }
                 }
             }
-            if link.wire.is_full() && !link.wire.flush()? {
-                return Ok(Status::Waiting);
-            }
         }
     }
 
@@ -179,6 +192,9 @@ impl<S: Stream> Receiving<S> {
         let cut = || Error::new(Exit::Lost, "the connection ended before everything had come").into();
         let Some(body) = &mut self.body else {
             match link.hear()? {
+                Heard::Frame(Frame::Entry { entry, .. }) if self.is_server && entry.not_offered.is_some() => {
+                    return Err(broken(Violation::Contradiction("NOT_OFFERED in an upload")));
+                }
                 Heard::Frame(frame) => self.machine.receive(frame).map_err(broken)?,
                 Heard::Data { file, offset, length } => {
                     // A restart begins at 0, where the part is created: nothing has to be dropped.
@@ -328,6 +344,12 @@ impl<S: Stream> Session for Receiving<S> {
             }
         }
         say_last_word(&mut self.ending, turn)
+    }
+
+    fn stop(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.wire.say_stopped();
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -11,7 +11,7 @@ use crate::net::reactor::{Aside, Io, Session, Status, TURN_BUDGET_BYTES, Turn};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::entry::{Entry, Kind};
-use crate::proto::frame::{self, HEADER_BYTES};
+use crate::proto::frame::{self, Frame, HEADER_BYTES};
 use crate::proto::sender::{Ended, SendStep, Sender};
 use crate::report::{Phase, Progress, Report};
 use crate::store::{Fault, Source, hash_prefix};
@@ -91,8 +91,11 @@ impl<S: Stream> Sending<S> {
         let mut budget = turn.budget_bytes;
         loop {
             self.hear(link, &mut budget)?;
-            let step = self.machine.step();
-            match step {
+            // Before the next piece is made: what waits is bounded by one chunk.
+            if link.wire.is_full() && !self.flush(link)? {
+                return if self.peer_ended { Err(self.cut()) } else { Ok(Status::Waiting) };
+            }
+            match self.machine.step() {
                 SendStep::PeerError { reason, text } => return Err(told(reason, &text, Role::Sender)),
                 SendStep::Finished => return Ok(Status::Done),
                 _ if self.peer_ended => return Err(self.cut()),
@@ -114,9 +117,6 @@ impl<S: Stream> Sending<S> {
                     return Ok(Status::Waiting);
                 }
             }
-            if link.wire.is_full() && !self.flush(link)? {
-                return Ok(Status::Waiting);
-            }
         }
     }
 
@@ -125,6 +125,7 @@ impl<S: Stream> Sending<S> {
         while !self.peer_ended && *budget > 0 {
             *budget = budget.saturating_sub(FRAME_COST_BYTES);
             match link.hear()? {
+                Heard::Frame(Frame::Error { reason, text }) => return Err(told(reason, &text, Role::Sender)),
                 Heard::Frame(frame) => self.machine.receive(frame).map_err(broken)?,
                 Heard::Data { .. } => {
                     return Err(broken(crate::proto::violation::Violation::OutOfTurn("DATA")));
@@ -141,13 +142,11 @@ impl<S: Stream> Sending<S> {
 
     /// Sends what is queued. If that fails, the peer may have said why before it closed.
     fn flush(&mut self, link: &mut Link<S>) -> Result<bool, Failure> {
-        link.wire.flush().or_else(|lost| {
+        link.wire.flush().map_err(|lost| {
             let mut budget = TURN_BUDGET_BYTES;
-            let _ = self.hear(link, &mut budget);
-            match self.machine.step() {
-                SendStep::PeerError { reason, text } => Err(told(reason, &text, Role::Sender)),
-                SendStep::Finished => Ok(true),
-                _ => Err(lost.into()),
+            match self.hear(link, &mut budget) {
+                Err(Failure { error, .. }) if error.exit() != Exit::Lost => error.into(),
+                _ => lost.into(),
             }
         })
     }
@@ -199,7 +198,8 @@ impl<S: Stream> Sending<S> {
             }
             Err(fault) => {
                 self.report.detail(fault);
-                let bytes = self.machine.end(Ended::Unreadable);
+                let ended = self.open(file).err().unwrap_or(Ended::Unreadable);
+                let bytes = self.machine.end(ended);
                 link.wire.push(&bytes);
             }
         }
@@ -256,7 +256,10 @@ impl<S: Stream> Sending<S> {
             current.position = offset;
         }
         if room == 0 {
+            // Some files have more than they announce, those of /proc for example.
+            let is_longer = current.source.read(&mut [0]).is_ok_and(|count| count > 0);
             return Err(match current.source.changed() {
+                Ok(_) if is_longer => Ended::Changed,
                 Ok(false) => Ended::Digest(current.hasher.finalize().into()),
                 Ok(true) => Ended::Changed,
                 Err(_) => Ended::Unreadable,
@@ -315,6 +318,12 @@ impl<S: Stream> Session for Sending<S> {
             }
         }
         super::wire::say_last_word(&mut self.ending, turn)
+    }
+
+    fn stop(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.wire.say_stopped();
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {

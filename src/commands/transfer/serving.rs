@@ -258,6 +258,12 @@ impl<S: Stream + 'static> Session for Serving<S> {
         }
     }
 
+    fn stop(&mut self) {
+        if let State::Session(session) = &mut self.state {
+            session.stop();
+        }
+    }
+
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Greeting(_) => Some(self.greet_by),

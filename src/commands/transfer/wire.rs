@@ -8,15 +8,17 @@ use crate::error::Error;
 use crate::net::reactor::{Status, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stream::Stream;
-use crate::proto::frame::{Frame, HEADER_BYTES, encode};
+use crate::proto::frame::{Frame, HEADER_BYTES, MAX_CONTROL_BYTES, encode};
 use crate::proto::reason::Reason;
 
 /// How many bytes of a body are read, hashed and written at a time: they stay in the cache from one step to the next.
-pub(crate) const CHUNK_BYTES: usize = 512 << 10;
+pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 /// What a frame that is no body counts for when turns are shared out: handling it takes time.
 pub(crate) const FRAME_COST_BYTES: usize = 1 << 10;
 /// Smaller frames wait for company, up to this.
 const COALESCED_BYTES: usize = 64 << 10;
+/// Holds any frame but DATA.
+const SMALL_BYTES: usize = MAX_CONTROL_BYTES + 2 * HEADER_BYTES;
 const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
 /// How long the peer may take to end its side after the last word.
 const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
@@ -103,8 +105,10 @@ impl<S: Stream> Wire<S> {
 
     /// Reads until `needed` bytes are there, at most the size of a chunk and two headers.
     pub(crate) fn fill(&mut self, needed: usize) -> Result<Filled, Error> {
-        if self.incoming.is_empty() {
-            self.incoming = vec![0; INCOMING_BYTES];
+        // A client that never sends a body gets no room for one.
+        let room = if needed > SMALL_BYTES { INCOMING_BYTES } else { SMALL_BYTES };
+        if self.incoming.len() < room {
+            self.incoming.resize(room, 0);
         }
         if self.start + needed > self.incoming.len() || self.start > COALESCED_BYTES {
             self.incoming.copy_within(self.start..self.end, 0);
@@ -161,6 +165,15 @@ impl<S: Stream> Wire<S> {
             self.last_traffic = self.now;
         }
         Ok(sent? == Sent::All)
+    }
+
+    /// This process was asked to stop: tells the peer, if that can be done at once.
+    pub(crate) fn say_stopped(&mut self) {
+        self.push(&encode(&Frame::Error { reason: Reason::Stopped, text: Reason::Stopped.to_string() }));
+        // Where the peer does not read, it learns of it by the end of the connection.
+        if self.flush().unwrap_or(false) {
+            let _ = self.stream.finish_writing();
+        }
     }
 
     /// Begins to end the session: tells the peer why, if there is something to tell.

@@ -1,14 +1,15 @@
 //! `upload`: sends files to a `serve --store`.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
 use super::opened::Opened;
-use super::options::duration;
+use super::options::LimitArgs;
 use super::transfer::{Limits, Sending, Wire, entry_of};
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -37,13 +38,8 @@ pub struct UploadArgs {
     #[arg(short, long)]
     force: bool,
 
-    /// Time limit for each address that is tried, and for the handshake
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
-    timeout: Duration,
-
-    /// Give up when nothing went either way for so long
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
-    idle_timeout: Duration,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// What was meant.
@@ -59,10 +55,10 @@ impl UploadArgs {
     /// Validates everything, each file included, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
         let (endpoint, paths) = self.split()?;
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut names) = (Vec::new(), HashSet::new());
         for path in &paths {
             let entry = offer(path)?;
-            if entries.iter().any(|other| other.path == entry.path) {
+            if !names.insert(entry.path.clone()) {
                 let text = format!(
                     "two files would be called {} there: send them one after the other to different folders",
                     escape_bytes(&entry.path)
@@ -71,8 +67,7 @@ impl UploadArgs {
             }
             entries.push(entry);
         }
-        let limits = Limits { handshake: self.timeout, idle: self.idle_timeout };
-        Ok(Plan { endpoint, paths, entries, force: self.force, limits })
+        Ok(Plan { endpoint, paths, entries, force: self.force, limits: self.limits.limits() })
     }
 
     /// The endpoint is the last word, or the last two; the paths are the rest.
@@ -99,6 +94,11 @@ impl UploadArgs {
 fn offer(path: &Path) -> Result<Entry, Error> {
     let shown = escape_bytes(path.as_os_str().as_bytes());
     let usage = |text: String| Error::new(Exit::Usage, text);
+    if path.as_os_str() == "-" {
+        let text =
+            "stdin cannot be uploaded: stream it with 'sendall connect', or type ./- for a file of that name";
+        return Err(usage(text.into()));
+    }
     if path.is_dir() {
         return Err(usage(format!(
             "{shown} is a folder: name the files in it, as in {}/*",

@@ -12,6 +12,9 @@ use super::{Incoming, ReceiveStep, Receiver, State, failed};
 /// How many bytes of `HAVE` frames are collected for one write.
 const WRITE_BYTES: usize = 32 << 10;
 
+/// Bytes of all paths and texts of a session's entries.
+const MAX_ENTRY_BYTES: usize = 16 << 20;
+
 impl Receiver {
     pub(super) fn offered(&mut self, file: u32, entry: Entry) -> Result<(), Violation> {
         if !matches!(self.state, State::Entries) {
@@ -23,6 +26,11 @@ impl Receiver {
         }
         if file as usize != next {
             return Err(Violation::Contradiction("the order of the file ids"));
+        }
+        let text = entry.not_offered.as_ref().map_or(0, |(_, text)| text.len());
+        self.entry_bytes += entry.path.len() + text;
+        if self.entry_bytes > MAX_ENTRY_BYTES {
+            return Err(Violation::TooManyEntries(self.max_entries));
         }
         if let Some(wanted) = &self.wanted
             && wanted.get(next) != Some(&entry.path)

@@ -15,7 +15,8 @@ use crate::report::{Phase, Progress};
 use crate::store::{Fault, Part, hash_prefix};
 
 /// Files created before their bytes come, so that of several sessions with one name all but the first hear so early.
-const MAX_EARLY_PARTS: usize = 64;
+/// Each holds a descriptor.
+const MAX_EARLY_PARTS: usize = 4;
 
 impl<S: Stream> Receiving<S> {
     /// Decides about a file. None while a file that is in place is hashed.
