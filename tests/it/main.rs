@@ -10,6 +10,8 @@ mod link;
 // The eight rules of the end-of-file contract, each as a function of the way two ends are joined.
 mod contract;
 
+// Killed and failing ends, urgent data.
+mod abnormal;
 // The contract for `connect`, and what only `connect` does.
 mod connect;
 // The forms of an endpoint, for both commands.
