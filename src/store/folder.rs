@@ -8,7 +8,7 @@ use super::source::Source;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatvfs, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// An open folder. Everything in it is reached relative to its descriptor, and no link in it is followed.
@@ -17,7 +17,6 @@ use std::sync::Arc;
 pub struct Folder {
     /// Opened for reading, not with `O_PATH`: fsync(2) needs it.
     pub(super) file: Arc<File>,
-    path: PathBuf,
 }
 
 impl Folder {
@@ -32,12 +31,7 @@ impl Folder {
             Errno::NOTDIR => Fault::new(FaultKind::CannotRead, "is not a folder"),
             other => Fault::system(other, FaultKind::CannotRead, "cannot be opened"),
         })?;
-        Ok(Self { file: Arc::new(file.into()), path: path.to_path_buf() })
-    }
-
-    /// The path it was opened by, for messages only.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { file: Arc::new(file.into()) })
     }
 
     /// The names of the regular files in it, sorted by their bytes. Folders, links, everything else and our own

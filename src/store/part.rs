@@ -13,7 +13,7 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
-use std::io::{Seek, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 /// How often a temporary name that others take away is tried again.
@@ -92,15 +92,6 @@ impl Part {
     /// `NoSpace`, `CannotWrite`; how much was written is then unknown.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.file.write_all(bytes).map_err(Fault::write)
-    }
-
-    /// Begins again with an empty file.
-    ///
-    /// # Errors
-    /// `CannotWrite`.
-    pub fn restart(&mut self) -> Result<(), Fault> {
-        self.file.set_len(0).map_err(Fault::write)?;
-        self.file.rewind().map_err(Fault::write)
     }
 
     /// Sets mode and modification time, brings the file to disk and gives it its final name; with `replace` in the

@@ -92,11 +92,6 @@ impl Source {
         Ok(filled)
     }
 
-    /// Goes back to the first byte.
-    pub fn rewind(&mut self) {
-        self.seek(0);
-    }
-
     /// Goes to a byte offset; one behind the end reads nothing.
     pub fn seek(&mut self, offset_bytes: u64) {
         self.position = offset_bytes;

@@ -26,7 +26,7 @@ fn reading_fills_the_buffer_as_far_as_the_file_goes() {
     assert_eq!(source.read(&mut buffer).unwrap(), 2);
     source.seek(u64::from(u32::MAX));
     assert_eq!(source.read(&mut buffer).unwrap(), 0);
-    source.rewind();
+    source.seek(0);
     assert_eq!(source.read(&mut buffer).unwrap(), 4);
     assert_eq!(&buffer, b"0123");
     assert!(!source.changed().unwrap());
@@ -69,7 +69,6 @@ fn folders_are_opened_with_clear_words() {
         let fault = within(move || Folder::open(&path)).unwrap_err();
         assert_eq!((fault.kind, fault.to_string().as_str()), (kind, text));
     }
-    assert_eq!(scene.folder.path(), scene.root.path().join("inside"));
     assert!(scene.folder.existing(b"absent").unwrap().is_none());
 }
 
