@@ -2,6 +2,7 @@
 //! `serve.rs` make tests of them with [`contract_for`].
 
 use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::PollFlags;
@@ -39,6 +40,7 @@ macro_rules! contract_for {
             rule_7_send_only
             rule_7_recv_only
             rule_8_a_reader_that_goes_away_ends_the_command_in_silence
+            rule_8_a_reader_that_has_read_all_may_go_before_the_end
             rule_8_a_full_disk_is_an_error
         );
     };
@@ -290,6 +292,21 @@ pub(crate) fn rule_8_a_reader_that_goes_away_ends_the_command_in_silence(way: Wa
     drop(running.stdout.take());
     link.send(b"for nobody");
     running.finish().expect(141);
+}
+
+/// As tar does, which closes its input after the archive's last block: nothing is lost, so nothing failed.
+pub(crate) fn rule_8_a_reader_that_has_read_all_may_go_before_the_end(way: Way) {
+    let (mut running, mut link) = way.open(&[], In::Open, Out::Held);
+    link.send(b"all of it");
+    let mut reader = running.stdout.take().expect("Out::Held");
+    let mut read = [0; 9];
+    reader.read_exact(&mut read).expect("what was sent");
+    drop(reader);
+    running.assert_waits();
+    link.end();
+    running.end_input();
+    link.expect_all(b"");
+    running.finish().expect(0);
 }
 
 pub(crate) fn rule_8_a_full_disk_is_an_error(way: Way) {
