@@ -3,15 +3,15 @@
 //! The folder of a file is opened with `openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)` (openat2(2), Linux 5.6);
 //! where that is missing, component by component with `O_NOFOLLOW`. The last component is looked at before it is
 //! opened: opening a FIFO for an instant would break the program that waits to write to it, and opening a device
-//! may do anything.
+//! may do anything. Folders are made one component after the other, each in the one that was opened before.
 
 use super::fault::{Fault, FaultKind};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Names of unfinished files: this, 16 hex digits, [`PART_SUFFIX`].
+/// Names of unfinished files and of stages: this, 16 hex digits, [`PART_SUFFIX`].
 pub(super) const PART_PREFIX: &str = ".sendall-";
 /// See [`PART_PREFIX`].
 pub(super) const PART_SUFFIX: &str = ".part";
@@ -19,7 +19,7 @@ pub(super) const PART_SUFFIX: &str = ".part";
 /// Follow a path's components below a folder and open the last of them, a folder.
 type Opener = fn(BorrowedFd<'_>, &[u8]) -> Result<OwnedFd, Errno>;
 
-/// Is this one of our own names for unfinished files?
+/// Is this one of our own temporary names?
 pub(super) fn is_part_name(name: &[u8]) -> bool {
     name.strip_prefix(PART_PREFIX.as_bytes())
         .and_then(|rest| rest.strip_suffix(PART_SUFFIX.as_bytes()))
@@ -29,21 +29,27 @@ pub(super) fn is_part_name(name: &[u8]) -> bool {
 /// Refuses paths that are not relative and clean, and our own temporary names.
 pub(super) fn check_path(path: &[u8]) -> Result<(), Fault> {
     let clean = |part: &[u8]| !part.is_empty() && part != b"." && part != b".." && !part.contains(&0);
-    if !path.split(|byte| *byte == b'/').all(clean) {
+    let mut components = path.split(|byte| *byte == b'/');
+    if !components.clone().all(clean) {
         return Err(Fault::new(FaultKind::Unsafe, "the name is not safe"));
     }
-    if is_part_name(split_last(path).1) {
+    if components.any(is_part_name) {
         return Err(Fault::new(FaultKind::Unsafe, "the name is reserved for unfinished files"));
     }
     Ok(())
 }
 
-/// As [`check_path`], and only one component.
-pub(super) fn check_name(name: &[u8]) -> Result<(), Fault> {
-    if name.contains(&b'/') {
-        return Err(Fault::new(FaultKind::Unsafe, "the name has more than one component"));
+/// Does a link at `path` with this text lead to something inside the destination? Relative, with `..` at the beginning
+/// only, and not above the destination. `..` behind a name is refused, because that name may be a link, too: of two
+/// links that are harmless alone, `x` to `../..` and `y` to `x/../..`, the second would lead out.
+pub fn safe_link_target(path: &[u8], target: &[u8]) -> bool {
+    if target.is_empty() || target[0] == b'/' || target.contains(&0) {
+        return false;
     }
-    check_path(name)
+    let depth = path.split(|byte| *byte == b'/').count() - 1;
+    let components = || target.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
+    let up = components().take_while(|part| *part == b"..").count();
+    up <= depth && components().skip(up).all(|part| part != b"..")
 }
 
 /// Opens a regular file below a folder for reading. No link is followed and nothing can block.
@@ -61,10 +67,59 @@ pub(super) fn open_regular_by(opener: Opener, folder: &File, path: &[u8]) -> Res
     };
     let at = parent.as_ref().map_or(folder.as_fd(), AsFd::as_fd);
     check_regular(&statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(open_fault)?)?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = retry_on_intr(|| openat(at, name, flags, Mode::empty())).map_err(open_fault)?;
+    let file = open_listed(at, name, OFlags::NOFOLLOW)?;
     check_regular(&fstat(&file).map_err(Fault::read)?)?;
-    Ok(file.into())
+    Ok(file)
+}
+
+/// Opens for reading, without blocking, what was just seen to be a regular file; the caller looks at it again.
+pub(super) fn open_listed(at: BorrowedFd<'_>, name: &[u8], more: OFlags) -> Result<File, Fault> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
+    retry_on_intr(|| openat(at, name, flags, Mode::empty())).map(File::from).map_err(open_fault)
+}
+
+/// Makes a folder below a folder and all on the way to it that are missing (`0777 & ~umask`), and opens it for
+/// reading. True if it is new. The empty path is the folder itself.
+pub(super) fn make_folders(folder: &File, path: &[u8]) -> Result<(File, bool), Fault> {
+    if path.is_empty() {
+        return Ok((folder.try_clone().map_err(Fault::write)?, false));
+    }
+    match open_readable(folder.as_fd(), path) {
+        Err(Errno::NOENT) => {}
+        opened => {
+            return opened.map(|file| (file.into(), false)).map_err(|error| way_fault(folder, path, error));
+        }
+    }
+    let mut reached: Option<OwnedFd> = None;
+    let mut new = false;
+    for component in path.split(|byte| *byte == b'/') {
+        let at = reached.as_ref().map_or(folder.as_fd(), AsFd::as_fd);
+        new = match mkdirat(at, component, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(error) => return Err(Fault::write(error)),
+        };
+        let next = walk(at, component).map_err(|error| way_fault(folder, path, error))?;
+        reached = Some(next);
+    }
+    reached.map(|file| (file.into(), new)).ok_or_else(|| Fault::write(Errno::NOENT))
+}
+
+/// Says what stands in the way of a folder, if that is what is wrong.
+fn way_fault(folder: &File, path: &[u8], error: Errno) -> Fault {
+    let (parents, name) = split_last(path);
+    let parent = parents.map(|parents| open_folder(folder.as_fd(), parents)).transpose();
+    let found = parent.and_then(|parent| {
+        let at = parent.as_ref().map_or(folder.as_fd(), AsFd::as_fd);
+        statat(at, name, AtFlags::SYMLINK_NOFOLLOW)
+    });
+    match found.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        Ok(FileType::Directory) | Err(Errno::NOENT) => Fault::write(error),
+        Ok(FileType::RegularFile) => Fault::new(FaultKind::NotRegular, "a file has the folder's name"),
+        Ok(FileType::Symlink) => Fault::new(FaultKind::Unsafe, "a link has the folder's name"),
+        Ok(_) => Fault::new(FaultKind::NotRegular, "a FIFO, socket or device has the folder's name"),
+        Err(_) => open_fault(error),
+    }
 }
 
 /// A fault that says what it is, unless it is a regular file.
@@ -87,14 +142,14 @@ pub(super) fn same_file(one: &Stat, other: &Stat) -> bool {
 }
 
 /// The path of the folders, if there are any, and the last component.
-fn split_last(path: &[u8]) -> (Option<&[u8]>, &[u8]) {
+pub(super) fn split_last(path: &[u8]) -> (Option<&[u8]>, &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(at) => (Some(&path[..at]), &path[at + 1..]),
         None => (None, path),
     }
 }
 
-fn open_fault(error: Errno) -> Fault {
+pub(super) fn open_fault(error: Errno) -> Fault {
     match error {
         Errno::NOENT => Fault::new(FaultKind::NotFound, "does not exist"),
         // O_NOFOLLOW says ELOOP, some BSDs EMLINK, together with O_DIRECTORY ENOTDIR; RESOLVE_BENEATH says EXDEV.
@@ -106,13 +161,25 @@ fn open_fault(error: Errno) -> Fault {
     }
 }
 
-/// Opens a folder below a folder, by the best means there is.
-#[cfg(all(target_os = "linux", not(sendall_portable)))]
+/// Opens a folder below a folder, by the best means there is, as a way to what is in it: it need not be readable.
 pub(super) fn open_folder(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    #[cfg(target_os = "linux")]
+    return beneath(folder, path, OFlags::PATH);
+    #[cfg(not(target_os = "linux"))]
+    return beneath(folder, path, OFlags::RDONLY);
+}
+
+/// As [`open_folder`], to list it or to sync it.
+pub(super) fn open_readable(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    beneath(folder, path, OFlags::RDONLY)
+}
+
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+fn beneath(folder: BorrowedFd<'_>, path: &[u8], access: OFlags) -> Result<OwnedFd, Errno> {
     use rustix::fs::{ResolveFlags, openat2};
     /// openat2(2) says EAGAIN when it cannot tell for a rename somewhere in the system.
     const TRIES: u32 = 32;
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     for _ in 0..TRIES {
         match openat2(folder, path, flags, Mode::empty(), resolve) {
@@ -125,9 +192,8 @@ pub(super) fn open_folder(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd
     walk(folder, path)
 }
 
-/// Opens a folder below a folder, by the best means there is.
 #[cfg(not(all(target_os = "linux", not(sendall_portable))))]
-pub(super) fn open_folder(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+fn beneath(folder: BorrowedFd<'_>, path: &[u8], _access: OFlags) -> Result<OwnedFd, Errno> {
     walk(folder, path)
 }
 

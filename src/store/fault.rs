@@ -71,6 +71,17 @@ impl Fault {
     }
 }
 
+/// For a failure that concerns several files at once.
+impl Clone for Fault {
+    fn clone(&self) -> Self {
+        let copy = |error: &io::Error| match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => error.kind().into(),
+        };
+        Self { kind: self.kind, text: self.text, source: self.source.as_ref().map(copy) }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {

@@ -1,13 +1,15 @@
 //! A folder that is held open.
 
-use super::confine::{check_name, check_regular, is_part_name, open_regular};
+use super::confine::{
+    check_path, check_regular, is_part_name, make_folders, open_fault, open_folder, open_regular, split_last,
+};
 use super::fault::{Fault, FaultKind};
-use super::part::clear;
-use super::publish::sync;
+use super::publish::sync_names;
 use super::source::Source;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatvfs, open, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstatvfs, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -52,17 +54,6 @@ impl Folder {
         Ok(names)
     }
 
-    /// Removes the unfinished files that sessions left here which did not end in order. Live ones stay, and so does
-    /// what cannot be removed: it is in nobody's way.
-    pub fn remove_leftovers(&self) {
-        let entries = Dir::read_from(&*self.file).into_iter().flatten().flatten();
-        let names = entries.map(|entry| entry.file_name().to_owned());
-        let parts: Vec<_> = names.filter(|name| is_part_name(name.to_bytes())).collect();
-        for name in parts.iter().filter_map(|name| name.to_str().ok()) {
-            let _ = clear(&self.file, name);
-        }
-    }
-
     /// Not every file system tells the type of a name in the listing (readdir(3), `DT_UNKNOWN`).
     fn is_regular(&self, listed: FileType, name: &[u8]) -> Result<bool, Fault> {
         if listed != FileType::Unknown {
@@ -84,22 +75,23 @@ impl Folder {
         Source::from_file(open_regular(&self.file, path)?)
     }
 
-    /// A file of that name (one component) in it, open for reading, and its size in bytes; `None` where there is
-    /// nothing of that name.
+    /// A file of that name in it, open for reading, and its size in bytes; `None` where there is nothing of that
+    /// name. The path may have several components.
     ///
     /// # Errors
     /// `Exists` for a regular file that cannot be read; `Unsafe` and `NotRegular`, saying what it is, where
     /// something else has the name.
-    pub fn existing(&self, name: &[u8]) -> Result<Option<(File, u64)>, Fault> {
-        check_name(name)?;
-        match open_regular(&self.file, name) {
+    pub fn existing(&self, path: &[u8]) -> Result<Option<(File, u64)>, Fault> {
+        match open_regular(&self.file, path) {
             Ok(file) => {
                 let size_bytes = file.metadata().map_err(Fault::read)?.len();
                 Ok(Some((file, size_bytes)))
             }
             Err(fault) => match fault.kind {
                 FaultKind::NotFound => Ok(None),
-                FaultKind::NotAllowed if self.has_regular(name) => {
+                FaultKind::NotAllowed
+                    if self.look(path).ok().flatten().is_some_and(|stat| check_regular(&stat).is_ok()) =>
+                {
                     Err(fault.seen_as(FaultKind::Exists, "exists and cannot be read"))
                 }
                 _ => Err(fault),
@@ -107,8 +99,51 @@ impl Folder {
         }
     }
 
-    fn has_regular(&self, name: &[u8]) -> bool {
-        statat(&*self.file, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| check_regular(&stat).is_ok())
+    /// Is there anything of that name, whatever it is? The path may have several components.
+    ///
+    /// # Errors
+    /// `Unsafe` for a path that is not clean or has a link in it; `NotAllowed`, `CannotRead`.
+    pub fn has(&self, path: &[u8]) -> Result<bool, Fault> {
+        Ok(self.look(path)?.is_some())
+    }
+
+    fn look(&self, path: &[u8]) -> Result<Option<Stat>, Fault> {
+        check_path(path)?;
+        let (parents, name) = split_last(path);
+        let found = match parents {
+            None => statat(&*self.file, name, AtFlags::SYMLINK_NOFOLLOW),
+            Some(parents) => open_folder(self.file.as_fd(), parents)
+                .and_then(|parent| statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)),
+        };
+        match found {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(open_fault(error)),
+        }
+    }
+
+    /// Is there nothing at all in it?
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn is_empty(&self) -> Result<bool, Fault> {
+        for entry in Dir::read_from(&*self.file).map_err(Fault::read)? {
+            if !matches!(entry.map_err(Fault::read)?.file_name().to_bytes(), b"." | b"..") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes the folder `path` in it, and those on the way to it that are missing, with the mode that the umask
+    /// leaves. True if it is new.
+    ///
+    /// # Errors
+    /// `Unsafe` for a path that is not clean or has a link in it; `NotRegular` where something else than a folder
+    /// has the name; `NoSpace`, `NotAllowed`, `CannotWrite`.
+    pub fn make_folders(&self, path: &[u8]) -> Result<bool, Fault> {
+        check_path(path)?;
+        make_folders(&self.file, path).map(|(_, new)| new)
     }
 
     /// How many bytes the file system has left for this user (statvfs(3), `f_bavail`).
@@ -126,10 +161,6 @@ impl Folder {
     /// # Errors
     /// Any; what was renamed since the last success may be lost with the power, and trying again proves nothing.
     pub fn sync(&self) -> Result<(), Fault> {
-        match sync(&self.file) {
-            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
-            Err(error) => Err(Fault::system(error, FaultKind::CannotWrite, "the folder cannot be synced")),
-            Ok(()) => Ok(()),
-        }
+        sync_names(&self.file)
     }
 }

@@ -6,18 +6,24 @@
 //!
 //! What must be on disk before it is acknowledged: [`Part::commit`] (sync, then the name), then [`Folder::sync`].
 
+mod commit;
 mod confine;
 mod fault;
 mod folder;
 mod hash;
+mod leftover;
 mod part;
 mod publish;
 mod source;
+mod stage;
 #[cfg(test)]
 mod tests;
 
+pub use commit::Arrival;
+pub use confine::safe_link_target;
 pub use fault::{Fault, FaultKind};
 pub use folder::Folder;
 pub use hash::hash_prefix;
 pub use part::{Meta, Part};
 pub use source::Source;
+pub use stage::{Settled, Stage, Staged};

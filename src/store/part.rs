@@ -1,23 +1,19 @@
 //! A file that is being received, under a temporary name beside its final one.
-//!
-//! Whoever removes or renames a temporary name holds the lock (flock(2)) of the file it leads to. A name whose lock
-//! is free is what a crash left behind.
 
-use super::confine::{PART_PREFIX, PART_SUFFIX, check_name, same_file};
+use super::confine::{check_path, check_regular, make_folders, open_readable, split_last};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
-use super::publish::{arriving_mode, publish_new, publish_over, sync, umask};
-use rustix::fs::{
-    AtFlags, FileType, FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, flock, fstat,
-    futimens, openat, statat, unlinkat,
-};
-use rustix::io::{Errno, retry_on_intr};
+use super::leftover::{Lock, busy, clear, leads_to, lock, open_leftover, temporary_name};
+use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, times, umask};
+use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, futimens, openat, unlinkat};
+use rustix::io::Errno;
 use std::fs::File;
-use std::io::Write;
-use std::sync::Arc;
+use std::io::{Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 
 /// How often a temporary name that others take away is tried again.
-const TRIES: u32 = 100;
+pub(super) const TRIES: u32 = 100;
 
 /// What a received file keeps of its source beside the bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,41 +26,39 @@ pub struct Meta {
     pub mtime_nanoseconds: u32,
 }
 
-/// A file that is being received. Dropped before [`Part::commit`] has succeeded, it is removed.
+/// A file that is being received. Dropped before it has its final name, it is removed; but see [`Part::keep`].
 #[derive(Debug)]
 pub struct Part {
-    folder: Arc<File>,
-    name: Vec<u8>,
+    /// The folder of the final name.
+    folder: File,
+    path: Vec<u8>,
     temporary: String,
     file: File,
-}
-
-enum Lock {
-    Held,
-    Elsewhere,
-    Unsupported,
+    kept: bool,
 }
 
 impl Part {
-    /// Creates the temporary file for `name`, one component, in `folder`, and locks it.
+    /// Creates the temporary file for `path` in `folder`, empty, and locks it. Folders on the way are made.
     ///
-    /// The temporary name follows from `name`, so that a second session for the same name notices the first, and a
-    /// leftover is found again. What has that name already is never written to: it is removed, unless it is a live
-    /// part or a folder.
+    /// The temporary name follows from the last component, so that a second session for the same name notices the
+    /// first, and a leftover is found again. What has that name already is never written to: it is removed, unless it
+    /// is a live part or a folder.
     ///
     /// # Errors
-    /// `Busy` while another session writes that name; `Unsafe` for a name that is not clean or a folder in the way;
-    /// `NoSpace`, `NotAllowed`, `CannotWrite`.
-    pub fn create(folder: &Folder, name: &[u8]) -> Result<Self, Fault> {
-        check_name(name)?;
+    /// `Busy` while another session writes that name; `Unsafe` for a path that is not clean, or has a link in it, or
+    /// a folder in the way; `NotRegular` for a file where a folder should be; `NoSpace`, `NotAllowed`, `CannotWrite`.
+    pub fn create(folder: &Folder, path: &[u8]) -> Result<Self, Fault> {
+        check_path(path)?;
+        let (parents, name) = split_last(path);
+        let (parent, _) = make_folders(&folder.file, parents.unwrap_or_default())?;
         let temporary = temporary_name(name);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         for _ in 0..TRIES {
-            let file = match openat(&*folder.file, &*temporary, flags, Mode::RUSR | Mode::WUSR) {
+            let file = match openat(&parent, &*temporary, flags, Mode::RUSR | Mode::WUSR) {
                 Ok(file) => File::from(file),
                 Err(Errno::INTR) => continue,
                 Err(Errno::EXIST) => {
-                    clear(&folder.file, &temporary)?;
+                    clear(&parent, &temporary)?;
                     continue;
                 }
                 Err(error) => return Err(Fault::write(error)),
@@ -73,20 +67,47 @@ impl Part {
                 // Between creation and lock another session took it for a leftover, and removes it.
                 continue;
             }
-            let part = Self {
-                folder: Arc::clone(&folder.file),
-                name: name.to_vec(),
-                temporary: temporary.clone(),
-                file,
-            };
-            if part.holds_name().map_err(Fault::write)? {
-                return Ok(part);
+            if leads_to(&parent, &temporary, &file).map_err(Fault::write)? {
+                return Ok(Self { folder: parent, path: path.to_vec(), temporary, file, kept: false });
             }
         }
         Err(busy())
     }
 
-    /// Writes all of `bytes` behind what was written before.
+    /// Takes over the part for `path` that an earlier session left, and says how many bytes it has; what they are
+    /// worth is for digests to say. None where there is none. What has its name and is not a regular file of this
+    /// user's with one name only is not one: it is removed.
+    ///
+    /// # Errors
+    /// As [`Part::create`]; nothing is made.
+    pub fn resume(folder: &Folder, path: &[u8]) -> Result<Option<(Self, u64)>, Fault> {
+        check_path(path)?;
+        let (parents, name) = split_last(path);
+        let parent = match parents {
+            None => folder.file.try_clone().map_err(Fault::write)?,
+            Some(parents) => match open_readable(folder.file.as_fd(), parents) {
+                Ok(parent) => parent.into(),
+                // Whatever else is wrong with it, creating the part will say.
+                Err(_) => return Ok(None),
+            },
+        };
+        let temporary = temporary_name(name);
+        let mut file = match open_part(&parent, &temporary)? {
+            Some(file) => file,
+            None => return clear(&parent, &temporary).map(|()| None),
+        };
+        match lock(&file) {
+            Lock::Held if leads_to(&parent, &temporary, &file).map_err(Fault::write)? => {}
+            Lock::Held => return Ok(None),
+            Lock::Elsewhere => return Err(busy()),
+            Lock::Unsupported => return clear(&parent, &temporary).map(|()| None),
+        }
+        let size_bytes = file.seek(SeekFrom::End(0)).map_err(Fault::write)?;
+        let part = Self { folder: parent, path: path.to_vec(), temporary, file, kept: false };
+        Ok(Some((part, size_bytes)))
+    }
+
+    /// Writes all of `bytes` behind what was written by this function before; first at the part's end.
     ///
     /// # Errors
     /// `NoSpace`, `CannotWrite`; how much was written is then unknown.
@@ -94,9 +115,47 @@ impl Part {
         self.file.write_all(bytes).map_err(Fault::write)
     }
 
+    /// Writes all of `bytes` at a byte offset, and does not change where [`Part::write_all`] goes on.
+    ///
+    /// # Errors
+    /// As [`Part::write_all`].
+    pub fn write_at(&mut self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Fault> {
+        self.file.write_all_at(bytes, offset_bytes).map_err(Fault::write)
+    }
+
+    /// Cuts the part, or fills it up with zeros; [`Part::write_all`] goes on at its end.
+    ///
+    /// # Errors
+    /// `NoSpace`, `CannotWrite`.
+    pub fn set_len(&mut self, size_bytes: u64) -> Result<(), Fault> {
+        self.file.set_len(size_bytes).map_err(Fault::write)?;
+        self.file.seek(SeekFrom::Start(size_bytes)).map_err(Fault::write)?;
+        Ok(())
+    }
+
+    /// The open file, to read what is in it by offset.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The path that it will have.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// The folder of its final name.
+    pub(super) fn folder(&self) -> &File {
+        &self.folder
+    }
+
+    /// Leaves it where it is, for a later session to take over with [`Part::resume`].
+    pub fn keep(mut self) {
+        self.kept = true;
+    }
+
     /// Sets mode and modification time, brings the file to disk and gives it its final name; with `replace` in the
     /// place of a regular file that has it. Blocks while the disk works. The name is safe against a loss of power
-    /// only after [`Folder::sync`].
+    /// only after [`Folder::sync`]. [`super::Stage::commit`] does all this for many.
     ///
     /// Mode and time are left as they are on file systems that do not have them.
     ///
@@ -104,26 +163,25 @@ impl Part {
     /// `Exists`; `Unsafe` and `NotRegular` where something else than a regular file has the name, even with
     /// `replace`; `NoSpace`, `NotAllowed`, `CannotWrite`. The temporary file is removed, and nothing is tried again.
     pub fn commit(self, meta: Meta, replace: bool) -> Result<(), Fault> {
-        self.set_meta(meta).map_err(Fault::write)?;
+        self.set_meta(meta)?;
         sync(&self.file)
             .map_err(|error| Fault::system(error, FaultKind::CannotWrite, "the file cannot be synced"))?;
+        self.publish(replace)
+    }
+
+    pub(super) fn set_meta(&self, meta: Meta) -> Result<(), Fault> {
+        let mode = Mode::from_raw_mode(arriving_mode(meta.executable, umask()) as _);
+        supported(fchmod(&self.file, mode)).map_err(Fault::write)?;
+        supported(futimens(&self.file, &times(meta))).map_err(Fault::write)
+    }
+
+    /// Gives it its final name; its bytes are on disk.
+    pub(super) fn publish(self, replace: bool) -> Result<(), Fault> {
         if !self.holds_name().map_err(Fault::write)? {
             return Err(Fault::new(FaultKind::CannotWrite, "its temporary file was taken away"));
         }
         let publish = if replace { publish_over } else { publish_new };
-        publish(&self.folder, &self.temporary, &self.name)
-    }
-
-    fn set_meta(&self, meta: Meta) -> Result<(), Errno> {
-        let mode = Mode::from_raw_mode(arriving_mode(meta.executable, umask()) as _);
-        supported(fchmod(&self.file, mode))?;
-        // Larger values are special to futimens(2).
-        let nanoseconds = meta.mtime_nanoseconds.min(999_999_999);
-        let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
-            last_modification: Timespec { tv_sec: meta.mtime_seconds, tv_nsec: nanoseconds as _ },
-        };
-        supported(futimens(&self.file, &times))
+        publish(&self.folder, &self.temporary, &self.folder, split_last(&self.path).1)
     }
 
     /// Does the temporary name lead to this file?
@@ -135,95 +193,31 @@ impl Part {
 /// Removes the temporary name if it is still there and still ours. After a successful rename it is not.
 impl Drop for Part {
     fn drop(&mut self) {
-        if self.holds_name() == Ok(true) {
+        if !self.kept && self.holds_name() == Ok(true) {
             // Nobody is left to tell; the next part of that name removes it.
-            let _ = unlinkat(&*self.folder, &*self.temporary, AtFlags::empty());
+            let _ = unlinkat(&self.folder, &*self.temporary, AtFlags::empty());
         }
     }
 }
 
-/// Stable, so that it can be found again; short, so that names of 255 bytes have one.
-pub(super) fn temporary_name(name: &[u8]) -> String {
-    let hex = blake3::hash(name).to_hex();
-    format!("{PART_PREFIX}{}{PART_SUFFIX}", &hex[..16])
-}
-
-/// Removes what is in the way of a new temporary file, if nobody is using it.
-pub(super) fn clear(folder: &File, temporary: &str) -> Result<(), Fault> {
-    let stat = match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => return Ok(()),
-        found => found.map_err(Fault::write)?,
+/// Opens a leftover to write to it, if it is a part that a session of this user can have left: a regular file with
+/// no second name. The look comes first, because even opening a FIFO is felt at its other end.
+fn open_part(folder: &File, temporary: &str) -> Result<Option<File>, Fault> {
+    use rustix::fs::statat;
+    let ours = |stat: &rustix::fs::Stat| {
+        check_regular(stat).is_ok()
+            && stat.st_nlink == 1
+            && stat.st_uid == rustix::process::geteuid().as_raw()
+            && Mode::from_raw_mode(stat.st_mode).contains(Mode::RUSR | Mode::WUSR)
     };
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => {
-            return Err(Fault::new(FaultKind::Unsafe, "a folder has the name of the temporary file"));
-        }
-        FileType::RegularFile => {}
-        _ => return remove(folder, temporary),
+    match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) if ours(&stat) => {}
+        Ok(_) | Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(Fault::write(error)),
     }
-    let file = match open_leftover(folder, temporary) {
-        Err(Errno::NOENT | Errno::LOOP | Errno::MLINK) => return Ok(()),
-        opened => opened.map_err(|error| {
-            Fault::system(
-                error,
-                FaultKind::CannotWrite,
-                "the temporary file of another session cannot be opened",
-            )
-        })?,
-    };
-    match lock(&file) {
-        Lock::Held if leads_to(folder, temporary, &file).map_err(Fault::write)? => remove(folder, temporary),
-        Lock::Held => Ok(()),
-        Lock::Elsewhere => Err(busy()),
-        Lock::Unsupported => Err(Fault::new(
-            FaultKind::Busy,
-            "has a temporary file, and without file locks nobody knows whether it is in use",
-        )),
-    }
-}
-
-/// For writing where that is possible, because locks on NFS need it (flock(2)); nothing is written.
-fn open_leftover(folder: &File, temporary: &str) -> Result<File, Errno> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let open = |access| retry_on_intr(|| openat(folder, temporary, flags | access, Mode::empty()));
-    match open(OFlags::RDWR) {
-        Err(Errno::ACCESS | Errno::PERM | Errno::TXTBSY) => open(OFlags::RDONLY).map(File::from),
-        opened => opened.map(File::from),
-    }
-}
-
-fn remove(folder: &File, temporary: &str) -> Result<(), Fault> {
-    match unlinkat(folder, temporary, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
+    match open_leftover(folder, temporary) {
+        Ok(file) => Ok(ours(&fstat(&file).map_err(Fault::write)?).then_some(file)),
+        Err(Errno::NOENT | Errno::LOOP | Errno::MLINK) => Ok(None),
         Err(error) => Err(Fault::write(error)),
     }
-}
-
-fn leads_to(folder: &File, temporary: &str, file: &File) -> Result<bool, Errno> {
-    match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(named) => Ok(same_file(&named, &fstat(file)?)),
-        Err(Errno::NOENT) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Some file systems have no locks; `O_EXCL` alone then keeps sessions apart.
-fn lock(file: &File) -> Lock {
-    match retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
-        Ok(()) => Lock::Held,
-        Err(Errno::WOULDBLOCK) => Lock::Elsewhere,
-        Err(_) => Lock::Unsupported,
-    }
-}
-
-/// The file is ours, so a refusal means that the file system has no such thing.
-fn supported(done: Result<(), Errno>) -> Result<(), Errno> {
-    match done {
-        Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
-        other => other,
-    }
-}
-
-fn busy() -> Fault {
-    Fault::new(FaultKind::Busy, "is being written by another session")
 }

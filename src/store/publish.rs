@@ -2,7 +2,8 @@
 
 use super::confine::check_regular;
 use super::fault::{Fault, FaultKind};
-use rustix::fs::{AtFlags, linkat, renameat, statat};
+use super::part::Meta;
+use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, linkat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -11,31 +12,35 @@ use std::sync::OnceLock;
 /// Gives the temporary file its final name, where nothing has it yet: renameat2(2) with `RENAME_NOREPLACE`.
 ///
 /// File systems that do not know that flag say `EINVAL`; there, and off Linux, the file gets the final name as a
-/// second one (linkat(2), which never replaces). The caller removes a temporary name that is still there. A crash
-/// between the two leaves both names of one whole file, and the next part of that name removes the temporary one.
-pub(super) fn publish_new(folder: &File, temporary: &str, name: &[u8]) -> Result<(), Fault> {
-    match rename_new(folder, temporary, name) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => publish_link(folder, temporary, name),
+/// second one (linkat(2), which never replaces), and then loses the temporary one. A crash between the two leaves both
+/// names of one whole file, and the next part of that name removes the temporary one.
+pub(super) fn publish_new(from: &File, temporary: &str, folder: &File, name: &[u8]) -> Result<(), Fault> {
+    match rename_new(from, temporary, folder, name) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => publish_link(from, temporary, folder, name),
         done => done.map_err(|error| new_fault(folder, name, error)),
     }
 }
 
 /// The second way of [`publish_new`].
-pub(super) fn publish_link(folder: &File, temporary: &str, name: &[u8]) -> Result<(), Fault> {
-    linkat(folder, temporary, folder, name, AtFlags::empty()).map_err(|error| new_fault(folder, name, error))
+pub(super) fn publish_link(from: &File, temporary: &str, folder: &File, name: &[u8]) -> Result<(), Fault> {
+    linkat(from, temporary, folder, name, AtFlags::empty())
+        .map_err(|error| new_fault(folder, name, error))?;
+    // The file is in place; what cannot be removed now is removed like anything that a crash left.
+    let _ = unlinkat(from, temporary, AtFlags::empty());
+    Ok(())
 }
 
 /// Gives the temporary file its final name, in the place of a regular file that may have it.
 ///
 /// A link, FIFO or device that appears between the look and the rename would be replaced itself, but never followed
 /// or written to (renameat(2)); a folder would make the rename fail.
-pub(super) fn publish_over(folder: &File, temporary: &str, name: &[u8]) -> Result<(), Fault> {
+pub(super) fn publish_over(from: &File, temporary: &str, folder: &File, name: &[u8]) -> Result<(), Fault> {
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => check_regular(&stat)?,
         Err(Errno::NOENT) => {}
         Err(error) => return Err(Fault::write(error)),
     }
-    renameat(folder, temporary, folder, name).map_err(Fault::write)
+    renameat(from, temporary, folder, name).map_err(rename_fault)
 }
 
 /// Brings a file's bytes, or a folder's names, to disk. One call: after a failed fsync(2) the kernel calls the lost
@@ -48,9 +53,36 @@ pub(super) fn sync(file: &File) -> io::Result<()> {
     return file.sync_all();
 }
 
+/// Brings a folder's names to disk. A file system that cannot sync folders at all (`EINVAL`) does not fail it.
+pub(super) fn sync_names(folder: &File) -> Result<(), Fault> {
+    match sync(folder) {
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+        Err(error) => Err(Fault::system(error, FaultKind::CannotWrite, "the folder cannot be synced")),
+        Ok(()) => Ok(()),
+    }
+}
+
 /// The mode of a file that arrives: `0666 & ~umask`, and the owner's execute bit where the sender's file had it.
 pub(super) fn arriving_mode(executable: bool, umask: u32) -> u32 {
     (0o666 & !umask) | if executable { 0o100 } else { 0 }
+}
+
+/// For futimens(2) and utimensat(2): the modification time, and the time of access left as it is.
+pub(super) fn times(meta: Meta) -> Timestamps {
+    // Larger values are special to futimens(2).
+    let nanoseconds = meta.mtime_nanoseconds.min(999_999_999);
+    Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ },
+        last_modification: Timespec { tv_sec: meta.mtime_seconds, tv_nsec: nanoseconds as _ },
+    }
+}
+
+/// What is asked for may not exist on this file system. The file is ours, so a refusal means that, too.
+pub(super) fn supported(done: Result<(), Errno>) -> Result<(), Errno> {
+    match done {
+        Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
+        other => other,
+    }
 }
 
 /// This process's umask, read once. umask(2) can only be read by changing it, which other threads would notice;
@@ -69,20 +101,27 @@ pub(super) fn parse_umask(status: &str) -> Option<u32> {
 }
 
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
-fn rename_new(folder: &File, temporary: &str, name: &[u8]) -> Result<(), Errno> {
+fn rename_new(from: &File, temporary: &str, folder: &File, name: &[u8]) -> Result<(), Errno> {
     use rustix::fs::{RenameFlags, renameat_with};
-    renameat_with(folder, temporary, folder, name, RenameFlags::NOREPLACE)
+    renameat_with(from, temporary, folder, name, RenameFlags::NOREPLACE)
 }
 
 #[cfg(not(all(target_os = "linux", not(sendall_portable))))]
-fn rename_new(_folder: &File, _temporary: &str, _name: &[u8]) -> Result<(), Errno> {
+fn rename_new(_from: &File, _temporary: &str, _folder: &File, _name: &[u8]) -> Result<(), Errno> {
     Err(Errno::NOSYS)
+}
+
+fn rename_fault(error: Errno) -> Fault {
+    match error {
+        Errno::XDEV => Fault::new(FaultKind::CannotWrite, "its folder is on another file system"),
+        other => Fault::write(other),
+    }
 }
 
 /// Says what it is that has the name.
 fn new_fault(folder: &File, name: &[u8], error: Errno) -> Fault {
     if error != Errno::EXIST {
-        return Fault::write(error);
+        return rename_fault(error);
     }
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| check_regular(&stat)) {
         Ok(Err(fault)) => fault,

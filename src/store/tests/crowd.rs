@@ -1,6 +1,6 @@
 //! Many sessions, one name.
 
-use super::super::part::temporary_name;
+use super::super::leftover::temporary_name;
 use super::*;
 use std::sync::Barrier;
 

@@ -1,7 +1,7 @@
 //! One file that arrives.
 
 use super::super::confine::is_part_name;
-use super::super::part::temporary_name;
+use super::super::leftover::temporary_name;
 use super::super::publish::{arriving_mode, parse_umask, publish_link, umask};
 use super::*;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -85,13 +85,13 @@ fn without_rename_noreplace_a_second_name_does_it() {
     let scene = scene();
     let mut part = Part::create(&scene.folder, b"f").unwrap();
     part.write_all(b"linked").unwrap();
-    publish_link(&scene.folder.file, &temporary_name(b"f"), b"f").unwrap();
+    publish_link(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f").unwrap();
     drop(part);
     assert_eq!(fs::read(scene.inside("f")).unwrap(), b"linked");
     assert_eq!(scene.names(), ["f"]);
 
     let part = Part::create(&scene.folder, b"f").unwrap();
-    let again = publish_link(&scene.folder.file, &temporary_name(b"f"), b"f");
+    let again = publish_link(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f");
     assert_eq!(kind(again), FaultKind::Exists);
     drop(part);
 

@@ -1,7 +1,7 @@
 //! What others have put in the way.
 
 use super::super::confine::{open_folder, open_regular_by, walk};
-use super::super::part::temporary_name;
+use super::super::leftover::temporary_name;
 use super::*;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -92,7 +92,8 @@ fn names_that_are_not_clean_are_refused() {
     let scene = scene();
     fs::create_dir(scene.inside("d")).unwrap();
     let reserved = temporary_name(b"x").into_bytes();
-    let bad: [&[u8]; 14] = [
+    let reserved_folder = [reserved.as_slice(), b"/f"].concat();
+    let bad: [&[u8]; 15] = [
         b"",
         b".",
         b"..",
@@ -107,14 +108,16 @@ fn names_that_are_not_clean_are_refused() {
         b"d\0f",
         b"../outside",
         &reserved,
+        &reserved_folder,
     ];
     for name in bad {
         assert_eq!(kind(scene.folder.source(name)), FaultKind::Unsafe, "{name:?}");
         assert_eq!(kind(scene.folder.existing(name)), FaultKind::Unsafe, "{name:?}");
+        assert_eq!(kind(scene.folder.has(name)), FaultKind::Unsafe, "{name:?}");
+        assert_eq!(kind(scene.folder.make_folders(name)), FaultKind::Unsafe, "{name:?}");
         assert_eq!(kind(Part::create(&scene.folder, name)), FaultKind::Unsafe, "{name:?}");
+        assert_eq!(kind(Part::resume(&scene.folder, name)), FaultKind::Unsafe, "{name:?}");
     }
-    assert_eq!(kind(scene.folder.existing(b"d/f")), FaultKind::Unsafe);
-    assert_eq!(kind(Part::create(&scene.folder, b"d/f")), FaultKind::Unsafe);
     assert_eq!(scene.names(), ["d"]);
 }
 

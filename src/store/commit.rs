@@ -1,0 +1,294 @@
+//! From what has come whole to names that outlive a loss of power, for many files at once.
+//!
+//! Content first, then names, then the folders that hold them. A few are brought to disk one by one; for more, one
+//! syncfs(2) costs less than all the fsync(2) together.
+
+use super::confine::{check_path, make_folders, open_readable, safe_link_target, split_last};
+use super::fault::{Fault, FaultKind};
+use super::part::{Meta, Part};
+use super::publish::{publish_new, publish_over, supported, sync, sync_names, times};
+use super::stage::{Place, Settled, Stage};
+use rustix::fs::{AtFlags, FileType, futimens, readlinkat, renameat, statat, symlinkat, utimensat};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::PoisonError;
+
+/// Up to so many are synced one by one.
+const FEW: usize = 4;
+
+/// What has come whole and waits for its name.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A file in a part of its own, which knows its path.
+    Part {
+        /// The part.
+        part: Part,
+        /// Its mode and time.
+        meta: Meta,
+    },
+    /// A file on the stage.
+    Small {
+        /// Where it belongs.
+        path: Vec<u8>,
+        /// The file.
+        file: Settled,
+    },
+    /// A folder; one that is there already only gets the time.
+    Folder {
+        /// Where it belongs.
+        path: Vec<u8>,
+        /// Its time.
+        meta: Meta,
+    },
+    /// A symbolic link.
+    Link {
+        /// Where it belongs.
+        path: Vec<u8>,
+        /// What it says.
+        target: Vec<u8>,
+        /// Its own time.
+        meta: Meta,
+    },
+}
+
+impl Stage {
+    /// Brings everything to disk and gives it its name, in this order; then sets the folders' times, and brings the
+    /// names to disk. Says for each what became of it, in the order given. Blocks while the disk works.
+    ///
+    /// What is there already is replaced with `replace` only: files by files, files and links by links. A link that
+    /// says the same counts as done. Folders on the way are made. Each may have come with an earlier commit of this
+    /// stage: a folder's time holds only if nothing is named in it later.
+    ///
+    /// # Errors
+    /// For each as [`Part::commit`]. Where a sync fails, none of them has arrived, and neither does anything that is
+    /// committed on this stage afterwards.
+    pub fn commit(&self, arrivals: Vec<Arrival>, replace: bool) -> Vec<Result<(), Fault>> {
+        let place = &*self.0;
+        let mut lost = place.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let fail = |count: usize, fault: Fault| (0..count).map(|_| Err(fault.clone())).collect();
+        if *lost {
+            let fault = Fault::new(FaultKind::CannotWrite, "an earlier file could not be synced");
+            return fail(arrivals.len(), fault);
+        }
+        let arrivals: Vec<Result<Arrival, Fault>> = arrivals.into_iter().map(prepared).collect();
+        if let Err(fault) = sync_content(place, &arrivals) {
+            *lost = true;
+            return fail(arrivals.len(), fault);
+        }
+        let mut naming =
+            Naming { place, replace, parent: None, touched: BTreeSet::new(), foreign: BTreeSet::new() };
+        let mut folders = Vec::new();
+        let mut results: Vec<Result<(), Fault>> = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            if let Ok(Arrival::Folder { path, meta }) = &arrival {
+                folders.push((results.len(), path.clone(), *meta));
+            }
+            results.push(arrival.and_then(|arrival| naming.name(arrival)));
+        }
+        for (index, path, meta) in folders {
+            if results[index].is_ok() {
+                results[index] = naming.set_time(&path, meta);
+            }
+        }
+        if let Err(fault) = naming.sync() {
+            *lost = true;
+            for result in results.iter_mut().filter(|result| result.is_ok()) {
+                *result = Err(fault.clone());
+            }
+        }
+        results
+    }
+}
+
+fn prepared(arrival: Arrival) -> Result<Arrival, Fault> {
+    match &arrival {
+        Arrival::Part { part, meta } => part.set_meta(*meta)?,
+        Arrival::Small { path, .. } | Arrival::Folder { path, .. } => check_path(path)?,
+        Arrival::Link { path, target, .. } => {
+            check_path(path)?;
+            if !safe_link_target(path, target) {
+                return Err(Fault::new(FaultKind::Unsafe, "is a link that leads out of the folder"));
+            }
+        }
+    }
+    Ok(arrival)
+}
+
+fn sync_content(place: &Place, arrivals: &[Result<Arrival, Fault>]) -> Result<(), Fault> {
+    let has_content = |arrival: &&Arrival| matches!(arrival, Arrival::Part { .. } | Arrival::Small { .. });
+    let files = || arrivals.iter().flatten().filter(has_content);
+    let fault = |error| Fault::system(error, FaultKind::CannotWrite, "the file cannot be synced");
+    let at_once = files().count() > FEW && sync_all(&place.root).map_err(fault)?;
+    let device = device(&place.root)?;
+    for arrival in files() {
+        match arrival {
+            // It may lie on a file system that is mounted below the destination; a staged one cannot.
+            Arrival::Part { part, .. } if !at_once || self::device(part.file())? != device => {
+                sync(part.file()).map_err(fault)?;
+            }
+            Arrival::Small { file, .. } if !at_once => sync(&file.open()?).map_err(fault)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Brings all of a file system to disk, where that says whether it worked: syncfs(2) tells of errors of writing back
+/// since Linux 5.8. False where it does not.
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+fn sync_all(folder: &File) -> std::io::Result<bool> {
+    use std::sync::OnceLock;
+    static TELLS: OnceLock<bool> = OnceLock::new();
+    let tells = *TELLS.get_or_init(|| {
+        let name = rustix::system::uname();
+        let release = name.release().to_string_lossy();
+        let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8)
+    });
+    if tells {
+        rustix::fs::syncfs(folder)?;
+    }
+    Ok(tells)
+}
+
+#[cfg(not(all(target_os = "linux", not(sendall_portable))))]
+fn sync_all(_folder: &File) -> std::io::Result<bool> {
+    Ok(false)
+}
+
+fn device(file: &File) -> Result<u64, Fault> {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().map(|found| found.dev()).map_err(Fault::read)
+}
+
+/// One commit's names.
+struct Naming<'a> {
+    place: &'a Place,
+    replace: bool,
+    /// The folder of the last name, held open: most files have the same as the one before.
+    parent: Option<(Vec<u8>, File)>,
+    /// Folders in which something has changed; the empty path is the destination.
+    touched: BTreeSet<Vec<u8>>,
+    /// Those of them that lie on another file system than the destination.
+    foreign: BTreeSet<Vec<u8>>,
+}
+
+impl Naming<'_> {
+    fn name(&mut self, arrival: Arrival) -> Result<(), Fault> {
+        let replace = self.replace;
+        match arrival {
+            Arrival::Part { part, .. } => {
+                self.touch(split_last(part.path()).0.unwrap_or_default(), part.folder())?;
+                part.publish(replace)
+            }
+            Arrival::Small { path, mut file } => {
+                let (parent, name) = self.parent_of(&path)?;
+                match publish_new(&file.room.file, &file.name, parent, name) {
+                    Err(fault) if replace && fault.kind == FaultKind::Exists => {
+                        publish_over(&file.room.file, &file.name, parent, name)?;
+                    }
+                    done => done?,
+                }
+                file.moved = true;
+                Ok(())
+            }
+            Arrival::Folder { path, .. } => {
+                let (folder, _) = make_folders(&self.place.root, &path)?;
+                self.touch(&path, &folder)
+            }
+            Arrival::Link { path, target, meta } => self.link(&path, &target, meta),
+        }
+    }
+
+    fn link(&mut self, path: &[u8], target: &[u8], meta: Meta) -> Result<(), Fault> {
+        let mut new = self.place.place()?;
+        let replace = self.replace;
+        let (parent, name) = self.parent_of(path)?;
+        let room = &new.room.file;
+        symlinkat(target, room, &*new.name).map_err(Fault::write)?;
+        supported(utimensat(room, &*new.name, &times(meta), AtFlags::SYMLINK_NOFOLLOW))
+            .map_err(Fault::write)?;
+        if let Err(fault) = publish_new(room, &new.name, parent, name) {
+            let found = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::write)?;
+            let is_link = FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
+            if is_link && readlinkat(parent, name, Vec::new()).is_ok_and(|text| text.as_bytes() == target) {
+                return Ok(());
+            }
+            match (is_link, replace) {
+                (true, true) => renameat(room, &*new.name, parent, name).map_err(Fault::write)?,
+                (true, false) => {
+                    return Err(Fault::new(FaultKind::Exists, "exists already, and leads elsewhere"));
+                }
+                (false, true) if fault.kind == FaultKind::Exists => {
+                    publish_over(room, &new.name, parent, name)?
+                }
+                (false, _) => return Err(fault),
+            }
+        }
+        new.moved = true;
+        Ok(())
+    }
+
+    /// The folder in which a path's last component belongs, made where it is missing, and that component.
+    fn parent_of<'p>(&mut self, path: &'p [u8]) -> Result<(&File, &'p [u8]), Fault> {
+        let (parents, name) = split_last(path);
+        let parents = parents.unwrap_or_default();
+        let held = match self.parent.take() {
+            Some(held) if held.0 == parents => held,
+            _ => {
+                let (parent, _) = make_folders(&self.place.root, parents)?;
+                self.touch(parents, &parent)?;
+                (parents.to_vec(), parent)
+            }
+        };
+        let (_, parent) = self.parent.insert(held);
+        Ok((parent, name))
+    }
+
+    /// Something changes in this folder.
+    fn touch(&mut self, path: &[u8], folder: &File) -> Result<(), Fault> {
+        if !self.touched.contains(path) {
+            if device(folder)? != device(&self.place.root)? {
+                self.foreign.insert(path.to_vec());
+            }
+            self.touched.insert(path.to_vec());
+        }
+        Ok(())
+    }
+
+    fn set_time(&self, path: &[u8], meta: Meta) -> Result<(), Fault> {
+        supported(futimens(self.open(path)?, &times(meta))).map_err(Fault::write)
+    }
+
+    /// Brings to disk all folders in which something has changed, and those on the way to them: they may have been
+    /// made for a file that came earlier, or never.
+    fn sync(&self) -> Result<(), Fault> {
+        let all = with_ancestors(&self.touched);
+        let fault = |error| Fault::system(error, FaultKind::CannotWrite, "the folders cannot be synced");
+        let at_once = all.len() > FEW && sync_all(&self.place.root).map_err(fault)?;
+        let rest = if at_once { with_ancestors(&self.foreign) } else { all };
+        rest.into_iter().try_for_each(|path| sync_names(&self.open(path)?))
+    }
+
+    fn open(&self, path: &[u8]) -> Result<File, Fault> {
+        if path.is_empty() {
+            return self.place.root.try_clone().map_err(Fault::write);
+        }
+        open_readable(self.place.root.as_fd(), path).map(File::from).map_err(Fault::write)
+    }
+}
+
+fn with_ancestors(paths: &BTreeSet<Vec<u8>>) -> BTreeSet<&[u8]> {
+    let mut all = BTreeSet::new();
+    for path in paths {
+        let mut path = Some(&path[..]);
+        while let Some(here) = path {
+            if !all.insert(here) {
+                break;
+            }
+            path = if here.is_empty() { None } else { Some(split_last(here).0.unwrap_or_default()) };
+        }
+    }
+    all
+}

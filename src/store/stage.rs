@@ -1,0 +1,170 @@
+//! Small files that arrive: they wait for their names in a private folder, so that each costs four system calls.
+//!
+//! The folder has a temporary name of its own and is locked, as a part is, for as long as anything in it is in use.
+//! Nobody else may enter it; so the files in it need no locks.
+
+use super::confine::{PART_PREFIX, PART_SUFFIX};
+use super::fault::{Fault, FaultKind};
+use super::folder::Folder;
+use super::leftover::{busy, lock_stage, remove_stage};
+use super::part::{Meta, TRIES};
+use super::publish::{supported, times};
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, futimens, mkdirat, openat, unlinkat};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::rand::{GetRandomFlags, getrandom};
+use std::fs::File;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where the files of one session arrive. A clone is the same stage: one thread may commit while another stages on.
+#[derive(Debug, Clone)]
+pub struct Stage(pub(super) Arc<Place>);
+
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The destination, opened for this session alone: an error of writing back is told once per open file
+    /// (syncfs(2)), and another session's must not take it.
+    pub(super) root: File,
+    room: Mutex<Option<Arc<Room>>>,
+    /// A sync has failed. The kernel now calls clean what it has lost; so nothing of this session is named any more.
+    pub(super) lost: Mutex<bool>,
+}
+
+/// The private folder. It goes with the last that is in it.
+#[derive(Debug)]
+pub(super) struct Room {
+    root: Arc<File>,
+    name: String,
+    pub(super) file: File,
+    next: AtomicU64,
+}
+
+impl Stage {
+    /// A stage for a destination. Nothing is created before it is needed.
+    ///
+    /// # Errors
+    /// `NotAllowed`, `CannotRead` where the folder cannot be opened once more.
+    pub fn new(folder: &Folder) -> Result<Self, Fault> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = retry_on_intr(|| openat(&*folder.file, ".", flags, Mode::empty())).map_err(Fault::read)?;
+        Ok(Self(Arc::new(Place { root: root.into(), room: Mutex::new(None), lost: Mutex::new(false) })))
+    }
+
+    /// A new small file, which has no name yet that means anything. Its mode is what the umask leaves of 0666, or of
+    /// 0766 for one that its owner may execute.
+    ///
+    /// # Errors
+    /// `NoSpace`, `NotAllowed`, `CannotWrite`.
+    pub fn create(&self, executable: bool) -> Result<Staged, Fault> {
+        let settled = self.0.place()?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(if executable { 0o766 } else { 0o666 });
+        let file = retry_on_intr(|| openat(&settled.room.file, &*settled.name, flags, mode));
+        Ok(Staged { file: file.map_err(Fault::write)?.into(), settled })
+    }
+}
+
+impl Place {
+    /// A name in the private folder that nothing has yet.
+    pub(super) fn place(&self) -> Result<Settled, Fault> {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = match &*room {
+            Some(room) => Arc::clone(room),
+            None => {
+                let root = Arc::new(self.root.try_clone().map_err(Fault::write)?);
+                Arc::clone(room.insert(Arc::new(Room::new(&root)?)))
+            }
+        };
+        let name = room.next.fetch_add(1, Ordering::Relaxed).to_string();
+        Ok(Settled { room, name, moved: false })
+    }
+}
+
+impl Room {
+    /// Makes and locks a private folder in `root`.
+    pub(super) fn new(root: &Arc<File>) -> Result<Self, Fault> {
+        for _ in 0..TRIES {
+            let mut id = [0; 8];
+            if getrandom(&mut id, GetRandomFlags::empty()).map_err(Fault::write)? < id.len() {
+                continue;
+            }
+            let name = format!("{PART_PREFIX}{:016x}{PART_SUFFIX}", u64::from_ne_bytes(id));
+            match mkdirat(&**root, &*name, Mode::RWXU) {
+                Err(Errno::EXIST | Errno::INTR) => continue,
+                made => made.map_err(Fault::write)?,
+            }
+            // Between the two another session may take it for a leftover, and remove it.
+            if let Some(file) = lock_stage(root, &name) {
+                return Ok(Self { root: Arc::clone(root), name, file, next: AtomicU64::new(0) });
+            }
+        }
+        Err(busy())
+    }
+
+    /// When something in it was last created or removed, by the file system's clock: seconds since 1970.
+    pub(super) fn mtime_seconds(&self) -> Option<i64> {
+        fstat(&self.file).ok().map(|stat| stat.st_mtime as i64)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        remove_stage(&self.root, &self.name, &self.file);
+    }
+}
+
+/// A small file that is being received. Dropped before [`Staged::finish`], it is removed.
+#[derive(Debug)]
+pub struct Staged {
+    file: File,
+    settled: Settled,
+}
+
+impl Staged {
+    /// Writes all of `bytes` behind what was written before.
+    ///
+    /// # Errors
+    /// `NoSpace`, `CannotWrite`; how much was written is then unknown.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.file.write_all(bytes).map_err(Fault::write)
+    }
+
+    /// Sets the modification time (where the file system has one) and closes it.
+    ///
+    /// # Errors
+    /// `CannotWrite`.
+    pub fn finish(self, meta: Meta) -> Result<Settled, Fault> {
+        supported(futimens(&self.file, &times(meta))).map_err(Fault::write)?;
+        Ok(self.settled)
+    }
+}
+
+/// A small file that has come whole and waits for its name: [`Stage::commit`]. Dropped before, it is removed.
+#[derive(Debug)]
+pub struct Settled {
+    pub(super) room: Arc<Room>,
+    pub(super) name: String,
+    /// It has another name now, and this one is free.
+    pub(super) moved: bool,
+}
+
+impl Settled {
+    /// Opens it again, to sync it.
+    pub(super) fn open(&self) -> Result<File, Fault> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = retry_on_intr(|| openat(&self.room.file, &*self.name, flags, Mode::empty()));
+        file.map(File::from).map_err(|error| {
+            Fault::system(error, FaultKind::CannotWrite, "its temporary file was taken away")
+        })
+    }
+}
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        if !self.moved {
+            // What stays goes with the folder.
+            let _ = unlinkat(&self.room.file, &*self.name, AtFlags::empty());
+        }
+    }
+}
