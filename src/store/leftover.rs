@@ -100,12 +100,15 @@ pub(super) fn remove_stage(folder: &File, name: &str, stage: &File) {
     }
 }
 
-/// Opens and locks a stage; none where it is gone, is no folder, or is in use.
+/// Opens and locks a stage; none where it is gone, in use, or not a folder as we make them: this user's and private.
 pub(super) fn lock_stage(folder: &File, name: &str) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let stage: File = retry_on_intr(|| openat(folder, name, flags, Mode::empty())).ok()?.into();
-    let ours = matches!(lock(&stage), Lock::Held) && leads_to(folder, name, &stage) == Ok(true);
-    ours.then_some(stage)
+    let stat = fstat(&stage).ok()?;
+    let private = !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO);
+    let ours = private && stat.st_uid == rustix::process::geteuid().as_raw();
+    let held = ours && matches!(lock(&stage), Lock::Held) && leads_to(folder, name, &stage) == Ok(true);
+    held.then_some(stage)
 }
 
 pub(super) fn busy() -> Fault {

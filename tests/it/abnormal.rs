@@ -91,11 +91,14 @@ fn a_client_that_does_not_read_cannot_make_a_server_queue() {
 }
 
 #[test]
-fn a_server_removes_what_a_killed_one_left() {
+fn a_server_removes_what_a_killed_one_left_long_ago() {
     let there = Place::new();
-    there.write(".sendall-0123456789abcdef.part", b"a leftover");
+    let old = there.write(".sendall-0123456789abcdef.part", b"a leftover");
+    let old = std::fs::File::options().write(true).open(old).expect("the leftover");
+    old.set_modified(std::time::UNIX_EPOCH).expect("its time");
+    there.write(".sendall-fedcba9876543210.part", b"one that may be resumed");
     there.write("f", b"a file");
     let server = serve(&["--store", there.arg()]);
     server.port();
-    assert_eq!(names_in(there.root()), ["f"]);
+    assert_eq!(names_in(there.root()), [".sendall-fedcba9876543210.part", "f"]);
 }

@@ -5,6 +5,7 @@ mod full;
 mod part;
 mod planted;
 mod source;
+mod stage;
 
 use super::*;
 use std::fs;

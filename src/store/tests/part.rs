@@ -142,3 +142,57 @@ fn parts_and_sources_may_change_threads() {
     movable::<Folder>();
     movable::<Fault>();
 }
+
+#[test]
+fn a_kept_part_is_resumed_and_becomes_the_file() {
+    let scene = scene();
+    let mut part = Part::create(&scene.folder, b"a/b/f").unwrap();
+    part.write_all(b"hello, w").unwrap();
+    assert_eq!(kind(Part::resume(&scene.folder, b"a/b/f")), FaultKind::Busy);
+    part.keep();
+    assert!(Part::resume(&scene.folder, b"a/b/g").unwrap().is_none());
+    assert!(Part::resume(&scene.folder, b"x/y").unwrap().is_none());
+    let (mut part, size_bytes) = Part::resume(&scene.folder, b"a/b/f").unwrap().unwrap();
+    assert_eq!(size_bytes, 8);
+    part.write_all(b"onder").unwrap();
+    part.set_len(8).unwrap();
+    part.write_all(b"orld").unwrap();
+    part.write_at(0, b"J").unwrap();
+    part.write_all(b"!").unwrap();
+    let mut start = [0; 5];
+    std::os::unix::fs::FileExt::read_exact_at(part.file(), &mut start, 0).unwrap();
+    assert_eq!(&start, b"Jello");
+    part.commit(Meta::default(), false).unwrap();
+    assert_eq!(fs::read(scene.inside("a/b/f")).unwrap(), b"Jello, world!");
+    assert_eq!(fs::read_dir(scene.inside("a/b")).unwrap().count(), 1);
+    assert!(!scene.folder.make_folders(b"a/b").unwrap());
+    assert!(scene.folder.make_folders(b"a/b/c/d").unwrap());
+    assert!(scene.folder.has(b"a/b/c/d").unwrap() && !scene.folder.has(b"a/b/c/e/f").unwrap());
+}
+
+#[test]
+fn what_is_no_part_of_ours_is_not_resumed() {
+    use std::os::unix::fs::symlink;
+    let scene = scene();
+    let temporary = scene.inside(&temporary_name(b"f"));
+    let plants: [fn(&Scene, &Path); 4] = [
+        |scene, at| fs::hard_link(scene.outside("f"), at).unwrap(),
+        |scene, at| symlink(scene.outside("f"), at).unwrap(),
+        |_, at| make_fifo(at),
+        |_, at| {
+            fs::write(at, b"x").unwrap();
+            if is_root() {
+                std::os::unix::fs::chown(at, Some(1), None).unwrap();
+            } else {
+                fs::set_permissions(at, fs::Permissions::from_mode(0o444)).unwrap();
+            }
+        },
+    ];
+    for plant in plants {
+        plant(&scene, &temporary);
+        let folder = scene.folder.clone();
+        assert!(within(move || Part::resume(&folder, b"f")).unwrap().is_none());
+        assert!(scene.names().is_empty());
+        scene.assert_canary();
+    }
+}
