@@ -124,7 +124,12 @@ fn way_fault(folder: &File, path: &[u8], error: Errno) -> Fault {
 
 /// A fault that says what it is, unless it is a regular file.
 pub(super) fn check_regular(stat: &Stat) -> Result<(), Fault> {
-    let (kind, text) = match FileType::from_raw_mode(stat.st_mode) {
+    check_mode(stat.st_mode as _)
+}
+
+/// As [`check_regular`], of `st_mode` as the standard library has it.
+pub(super) fn check_mode(mode: u32) -> Result<(), Fault> {
+    let (kind, text) = match FileType::from_raw_mode(mode as _) {
         FileType::RegularFile => return Ok(()),
         FileType::Symlink => (FaultKind::Unsafe, "is a link"),
         FileType::Directory => (FaultKind::NotRegular, "is a folder"),

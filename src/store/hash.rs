@@ -2,7 +2,9 @@
 
 use super::fault::{Fault, FaultKind};
 use super::source::read_at;
+use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 use std::fs::File;
+use std::ops::Range;
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 512 * 1024;
@@ -18,18 +20,162 @@ pub fn hash_prefix(
     progress: &mut dyn FnMut(u64),
 ) -> Result<blake3::Hasher, Fault> {
     let mut hasher = blake3::Hasher::new();
-    let first_bytes = usize::try_from(length_bytes).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
-    let mut buffer = vec![0; first_bytes];
+    let mut buffer = vec![0; chunk_bytes(length_bytes)];
+    each_chunk(file, 0..length_bytes, &mut buffer, &mut |chunk, done_bytes| {
+        hasher.update(chunk);
+        progress(done_bytes);
+    })?;
+    Ok(hasher)
+}
+
+/// A file is verified in aligned blocks of so many bytes. A power of two, so that each is a subtree of BLAKE3's tree.
+pub const BLOCK_BYTES: u64 = 4 << 20;
+
+/// What BLAKE3 knows of a block inside a longer file: its chaining value.
+pub type BlockValue = [u8; 32];
+
+/// Hashes one block, given in pieces.
+#[derive(Debug, Clone)]
+pub struct BlockHasher(blake3::Hasher);
+
+impl BlockHasher {
+    /// For the block that begins at this offset of its file, a multiple of [`BLOCK_BYTES`]. Any other is taken for
+    /// the beginning of the block that it is in.
+    pub fn new(offset_bytes: u64) -> Self {
+        Self::aligned(offset_bytes - offset_bytes % BLOCK_BYTES)
+    }
+
+    fn aligned(offset_bytes: u64) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.set_input_offset(offset_bytes);
+        Self(hasher)
+    }
+
+    /// The next bytes of the block; at least one in all, and no more than [`BLOCK_BYTES`].
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The value. Only for a block of a file that has more than one.
+    pub fn finish(self) -> BlockValue {
+        self.0.finalize_non_root()
+    }
+}
+
+/// The digest of a file, as `b3sum` prints it, from the values of all its blocks. None for fewer than two: a file of
+/// one block has a digest that does not follow from the block's value.
+pub fn root_of(values: &[BlockValue]) -> Option<[u8; 32]> {
+    let (left, right) = halves(values)?;
+    Some(merge_subtrees_root(&subtree(left)?, &subtree(right)?, Mode::Hash).into())
+}
+
+fn subtree(values: &[BlockValue]) -> Option<BlockValue> {
+    match halves(values) {
+        None => values.first().copied(),
+        Some((left, right)) => Some(merge_subtrees_non_root(&subtree(left)?, &subtree(right)?, Mode::Hash)),
+    }
+}
+
+/// The left one is the largest power of two that leaves something to the right one (BLAKE3 paper, section 2.1).
+fn halves(values: &[BlockValue]) -> Option<(&[BlockValue], &[BlockValue])> {
+    (values.len() > 1).then(|| values.split_at(values.len().next_power_of_two() / 2))
+}
+
+/// The values of the blocks of a file's first `length_bytes` bytes; the last block may be a part of one. Blocks;
+/// `progress` hears the number of bytes done so far after each chunk. The file's own offset is neither used nor moved.
+///
+/// # Errors
+/// `CannotRead`, also for a file that ends before.
+pub fn hash_blocks(
+    file: &File,
+    length_bytes: u64,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Vec<BlockValue>, Fault> {
+    let mut values = Vec::new();
+    let mut buffer = vec![0; chunk_bytes(length_bytes)];
     let mut done_bytes = 0;
     while done_bytes < length_bytes {
-        let rest_bytes = usize::try_from(length_bytes - done_bytes).unwrap_or(CHUNK_BYTES);
-        let chunk = &mut buffer[..rest_bytes.min(first_bytes)];
-        if read_at(file, chunk, done_bytes)? < chunk.len() {
+        let end_bytes = length_bytes.min(done_bytes.saturating_add(BLOCK_BYTES));
+        let mut hasher = BlockHasher::new(done_bytes);
+        each_chunk(file, done_bytes..end_bytes, &mut buffer, &mut |chunk, done_bytes| {
+            hasher.update(chunk);
+            progress(done_bytes);
+        })?;
+        values.push(hasher.finish());
+        done_bytes = end_bytes;
+    }
+    Ok(values)
+}
+
+fn chunk_bytes(length_bytes: u64) -> usize {
+    usize::try_from(length_bytes).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)
+}
+
+/// Reads a range piece by piece, and says of each at which offset it ends.
+fn each_chunk(
+    file: &File,
+    range: Range<u64>,
+    buffer: &mut [u8],
+    take: &mut dyn FnMut(&[u8], u64),
+) -> Result<(), Fault> {
+    let mut at = range.start;
+    while at < range.end {
+        let rest = usize::try_from(range.end - at).unwrap_or(buffer.len()).min(buffer.len());
+        let chunk = &mut buffer[..rest];
+        if read_at(file, chunk, at)? < chunk.len() {
             return Err(Fault::new(FaultKind::CannotRead, "is shorter than it was"));
         }
-        hasher.update(chunk);
-        done_bytes += chunk.len() as u64;
-        progress(done_bytes);
+        at += chunk.len() as u64;
+        take(chunk, at);
     }
-    Ok(hasher)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// As files with blocks of 2 KiB would be: the arithmetic is the same.
+    const SMALL_BYTES: usize = 2048;
+
+    fn small_values(content: &[u8]) -> Vec<BlockValue> {
+        let block = |(index, bytes): (usize, &[u8])| {
+            let mut hasher = BlockHasher::aligned((index * SMALL_BYTES) as u64);
+            bytes.chunks(700).for_each(|piece| hasher.update(piece));
+            hasher.finish()
+        };
+        content.chunks(SMALL_BYTES).enumerate().map(block).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_root_follows_from_the_blocks(size in SMALL_BYTES + 1..9 * SMALL_BYTES + 100, seed: u8) {
+            let content: Vec<u8> = (0..size).map(|at| (at % 251) as u8 ^ seed).collect();
+            prop_assert_eq!(root_of(&small_values(&content)), Some(*blake3::hash(&content).as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_file_is_hashed_block_by_block() {
+        let full = usize::try_from(BLOCK_BYTES).unwrap();
+        let content: Vec<u8> = (0..2 * full + 12_345).map(|at| (at % 253) as u8).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &content).unwrap();
+        for size in [full + 1, 2 * full, content.len()] {
+            let mut heard = Vec::new();
+            let values = hash_blocks(file.as_file(), size as u64, &mut |done| heard.push(done)).unwrap();
+            assert_eq!(root_of(&values), Some(*blake3::hash(&content[..size]).as_bytes()));
+            assert_eq!(heard.last(), Some(&(size as u64)));
+            assert!(heard.is_sorted());
+            let mut second = BlockHasher::new(BLOCK_BYTES);
+            second.update(&content[full..size.min(2 * full)]);
+            assert_eq!(second.finish(), values[1]);
+        }
+        let longer = content.len() as u64 + 1;
+        assert_eq!(hash_blocks(file.as_file(), longer, &mut |_| {}).unwrap_err().kind, FaultKind::CannotRead);
+        assert!(hash_blocks(file.as_file(), 0, &mut |_| {}).unwrap().is_empty());
+        assert_eq!(root_of(&[]), None);
+        assert_eq!(root_of(&[[0; 32]]), None);
+    }
 }

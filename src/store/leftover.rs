@@ -147,7 +147,7 @@ impl Folder {
             if now.is_none() {
                 now = Room::new(&self.file).ok().and_then(|room| room.mtime_seconds());
             }
-            if now.is_some_and(|now| now.saturating_sub(KEPT_SECONDS) >= stat.st_mtime as i64) {
+            if now.is_some_and(|now| now.saturating_sub(KEPT_SECONDS) >= stat.st_mtime) {
                 let _ = clear(&self.file, name);
             }
         }

@@ -9,21 +9,28 @@
 mod commit;
 mod confine;
 mod fault;
+mod filter;
 mod folder;
 mod hash;
 mod leftover;
+mod listing;
 mod part;
 mod publish;
 mod source;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod tree;
+mod walk;
 
 pub use commit::Arrival;
 pub use confine::safe_link_target;
 pub use fault::{Fault, FaultKind};
+pub use filter::Filter;
 pub use folder::Folder;
-pub use hash::hash_prefix;
+pub use hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
 pub use part::{Meta, Part};
 pub use source::Source;
 pub use stage::{Settled, Stage, Staged};
+pub use tree::Tree;
+pub use walk::{Found, Links, Skip, Walk, What};

@@ -1,13 +1,17 @@
 //! A file that is being sent.
 
-use super::confine::check_regular;
+use super::confine::{check_mode, check_regular};
 use super::fault::{Fault, FaultKind};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, open, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, open, statat};
 use rustix::io::{Errno, retry_on_intr};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+
+/// What Linux reads ahead when nobody has asked for more.
+#[cfg(target_os = "linux")]
+const READ_AHEAD_BYTES: u64 = 128 * 1024;
 
 /// An open regular file and what it was like when it was opened.
 ///
@@ -42,18 +46,20 @@ impl Source {
         check_regular(&statat(CWD, path, AtFlags::empty()).map_err(fault)?)?;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = retry_on_intr(|| open(path, flags, Mode::empty())).map_err(fault)?;
-        check_regular(&fstat(&file).map_err(Fault::read)?)?;
         Self::from_file(file.into())
     }
 
-    /// From an open file that is known to be a regular one.
+    /// From an open file, if it is a regular one.
     pub(super) fn from_file(file: File) -> Result<Self, Fault> {
-        // Advice, and nothing depends on it.
+        let found = file.metadata().map_err(Fault::read)?;
+        check_mode(found.mode())?;
+        // Advice, and nothing depends on it. A small file is read ahead whole without it.
         #[cfg(target_os = "linux")]
-        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
-        let executable = file.metadata().map_err(Fault::read)?.mode() & 0o100 != 0;
-        let opened = stamp(&file)?;
-        Ok(Self { file, opened, executable, position: 0 })
+        if found.size() > READ_AHEAD_BYTES {
+            let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
+        }
+        let executable = found.mode() & 0o100 != 0;
+        Ok(Self { file, opened: stamp(&found), executable, position: 0 })
     }
 
     /// The open file: for [`super::hash_prefix`] and for sendfile(2). Its own offset is not used here.
@@ -103,17 +109,16 @@ impl Source {
     /// # Errors
     /// `CannotRead`.
     pub fn changed(&self) -> Result<bool, Fault> {
-        Ok(stamp(&self.file)? != self.opened)
+        Ok(stamp(&self.file.metadata().map_err(Fault::read)?) != self.opened)
     }
 }
 
-fn stamp(file: &File) -> Result<Stamp, Fault> {
-    let now = file.metadata().map_err(Fault::read)?;
-    Ok(Stamp {
+fn stamp(now: &Metadata) -> Stamp {
+    Stamp {
         size_bytes: now.size(),
         mtime: (now.mtime(), now.mtime_nsec()),
         ctime: (now.ctime(), now.ctime_nsec()),
-    })
+    }
 }
 
 /// pread(2) until the buffer is full or the file ends; returns the number of bytes.

@@ -104,7 +104,7 @@ impl Room {
 
     /// When something in it was last created or removed, by the file system's clock: seconds since 1970.
     pub(super) fn mtime_seconds(&self) -> Option<i64> {
-        fstat(&self.file).ok().map(|stat| stat.st_mtime as i64)
+        fstat(&self.file).ok().map(|stat| stat.st_mtime)
     }
 }
 

@@ -6,6 +6,7 @@ mod part;
 mod planted;
 mod source;
 mod stage;
+mod walk;
 
 use super::*;
 use std::fs;

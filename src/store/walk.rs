@@ -1,0 +1,240 @@
+//! What is below a folder, in an order that is always the same.
+
+use super::confine::{is_part_name, open_folder, open_readable};
+use super::fault::{Fault, FaultKind};
+use super::filter::Filter;
+use super::folder::Folder;
+use super::listing::{Kind, Listing};
+use super::part::Meta;
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
+use rustix::io::{Errno, retry_on_intr};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// A path with so many components is not entered, if it is a folder.
+const MOST_COMPONENTS: usize = 256;
+
+/// What becomes of symbolic links in a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// They are left out.
+    Skip,
+    /// What they lead to is sent in their place, wherever it is.
+    Follow,
+    /// They are sent as links.
+    Copy,
+}
+
+/// What is neither file nor folder nor link, or is a link and not wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    /// A symbolic link.
+    Link,
+    /// A FIFO.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A device.
+    Device,
+}
+
+/// Something below the folder of a [`Walk`].
+#[derive(Debug)]
+pub struct Found {
+    /// Its path below that folder, separated by `/`; empty for that folder itself, when it cannot be read.
+    pub path: Vec<u8>,
+    /// What it is.
+    pub what: What,
+}
+
+/// See [`Found`].
+#[derive(Debug)]
+pub enum What {
+    /// A regular file.
+    File,
+    /// A folder, and its time.
+    Folder(Meta),
+    /// A link, with [`Links::Copy`].
+    Link {
+        /// What it says.
+        target: Vec<u8>,
+        /// Its own time.
+        meta: Meta,
+    },
+    /// It is left out for what it is.
+    Skipped(Skip),
+    /// It cannot be read: a folder, or a link that leads nowhere.
+    Failed(Fault),
+}
+
+/// All that is below a folder, depth first: the names of a folder in the order of their bytes, and a folder behind all
+/// that is in it, so that its time can be set last. Our own temporary names are left out, and so is, without a word,
+/// what the filter leaves out.
+///
+/// It holds the names of the folders on the way, and the descriptor of the last one only. Nothing is opened but
+/// folders, and without [`Links::Follow`] none outside of the folder. A folder that a link puts into itself is
+/// [`What::Failed`], and so is one with 256 components in its path.
+#[derive(Debug)]
+pub struct Walk {
+    folder: Folder,
+    links: Links,
+    filter: Arc<Filter>,
+    levels: Vec<Level>,
+    /// The path of the last level.
+    path: Vec<u8>,
+    /// The folder of the last level, as long as no other was visited.
+    here: Option<File>,
+    begun: bool,
+}
+
+#[derive(Debug)]
+struct Level {
+    listing: Listing,
+    /// Bytes of the path above it.
+    above: usize,
+    device_inode: (u64, u64),
+    meta: Meta,
+    /// Reading broke off; the folder is a failure, after what was found in it.
+    fault: Option<Fault>,
+}
+
+impl Walk {
+    /// Of what is below `folder`; the patterns are matched on the paths below it.
+    pub fn new(folder: Folder, links: Links, filter: Arc<Filter>) -> Self {
+        Self { folder, links, filter, levels: Vec::new(), path: Vec::new(), here: None, begun: false }
+    }
+
+    /// Opens the folder at `self.path` and lists it.
+    fn enter(&mut self, above: usize) -> Result<(), Fault> {
+        if self.levels.len() >= MOST_COMPONENTS {
+            return Err(Fault::new(FaultKind::Unsafe, "folders are nested too deep"));
+        }
+        let folder = self.open(OFlags::RDONLY)?;
+        let stat = fstat(&folder).map_err(Fault::read)?;
+        let device_inode = (stat.st_dev as u64, stat.st_ino as u64);
+        if self.levels.iter().any(|level| level.device_inode == device_inode) {
+            return Err(Fault::new(FaultKind::Unsafe, "is a link to a folder that it is in"));
+        }
+        let (listing, fault) = Listing::read(&folder, self.links == Links::Follow);
+        self.levels.push(Level { listing, above, device_inode, meta: time(&stat), fault });
+        self.here = Some(folder);
+        Ok(())
+    }
+
+    fn open(&self, access: OFlags) -> Result<File, Fault> {
+        let root = self.folder.file.as_fd();
+        let opened = if self.path.is_empty() {
+            let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            retry_on_intr(|| openat(root, ".", flags, Mode::empty()))
+        } else if self.links == Links::Follow {
+            let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            retry_on_intr(|| openat(root, &*self.path, flags, Mode::empty()))
+        } else if access == OFlags::RDONLY {
+            open_readable(root, &self.path)
+        } else {
+            open_folder(root, &self.path)
+        };
+        opened.map(File::from).map_err(|error| match error {
+            Errno::LOOP | Errno::NOTDIR => Fault::new(FaultKind::Unsafe, "is not a folder any more"),
+            other => Fault::read(other),
+        })
+    }
+
+    /// Leaves the last folder.
+    fn leave(&mut self) -> Option<Found> {
+        let level = self.levels.pop()?;
+        self.here = None;
+        let path = self.path.clone();
+        self.path.truncate(level.above);
+        if let Some(fault) = level.fault {
+            return Some(Found { path, what: What::Failed(fault) });
+        }
+        let taken = !self.levels.is_empty() && self.filter.takes(&path, true);
+        taken.then_some(Found { path, what: What::Folder(level.meta) })
+    }
+
+    /// A name in the last folder.
+    fn visit(&mut self, name: &[u8], kind: Kind) -> Option<Found> {
+        if is_part_name(name) {
+            return None;
+        }
+        let above = self.path.len();
+        let mut path = self.path.clone();
+        if above > 0 {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+        if kind == Kind::Folder {
+            if self.filter.excludes(&path, true) {
+                return None;
+            }
+            self.path.clone_from(&path);
+            let fault = self.enter(above).err()?;
+            self.path.truncate(above);
+            return Some(Found { path, what: What::Failed(fault) });
+        }
+        if !self.filter.takes(&path, false) {
+            return None;
+        }
+        let what = match kind {
+            Kind::File => What::File,
+            Kind::Link if self.links == Links::Copy => self.link(name).unwrap_or_else(What::Failed),
+            Kind::Link => What::Skipped(Skip::Link),
+            Kind::Fifo => What::Skipped(Skip::Fifo),
+            Kind::Socket => What::Skipped(Skip::Socket),
+            Kind::Device => What::Skipped(Skip::Device),
+            Kind::Gone => return None,
+            Kind::Dangling => What::Failed(Fault::new(FaultKind::NotFound, "is a link that leads nowhere")),
+            Kind::Folder | Kind::Unknown => {
+                What::Failed(Fault::new(FaultKind::CannotRead, "cannot be looked at"))
+            }
+        };
+        Some(Found { path, what })
+    }
+
+    fn link(&mut self, name: &[u8]) -> Result<What, Fault> {
+        let here = match self.here.take() {
+            Some(here) => here,
+            None => self.open(OFlags::RDONLY)?,
+        };
+        let here = self.here.insert(here);
+        let target = retry_on_intr(|| readlinkat(&*here, name, Vec::new())).map_err(Fault::read)?;
+        let stat = statat(&*here, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::read)?;
+        Ok(What::Link { target: target.into_bytes(), meta: time(&stat) })
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        if !self.begun {
+            self.begun = true;
+            if let Err(fault) = self.enter(0) {
+                return Some(Found { path: Vec::new(), what: What::Failed(fault) });
+            }
+        }
+        loop {
+            let level = self.levels.last_mut()?;
+            let found = match level.listing.next() {
+                Some((name, kind)) => {
+                    let name = name.to_vec();
+                    self.visit(&name, kind)
+                }
+                None => self.leave(),
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+}
+
+fn time(stat: &Stat) -> Meta {
+    Meta {
+        executable: false,
+        mtime_seconds: stat.st_mtime,
+        mtime_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
+    }
+}
