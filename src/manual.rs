@@ -27,8 +27,11 @@ is reported. An interrupted transfer leaves no file under the final name.
 
 A name that exists with the same content counts as done. A name that exists with other content is refused, unless \
 --force replaces it, in one step. Modification time and the owner's execute bit are kept; everything else of the mode \
-comes from the umask, never setuid, setgid or sticky. Links in the destination are not followed. Names are single, \
-clean components: folders are not transferred as such, their files are.
+comes from the umask, never setuid, setgid or sticky. Folders on the way to a file are made; a folder that is sent \
+keeps its time. Links in the destination are not followed.
+
+Of a file over 1 MiB that was interrupted its part is left, and the next upload or download of the same name goes on \
+where it ends, if the part's digest is that of the source's beginning. A part that is older than a week is removed.
 
 EXAMPLES
 
@@ -47,9 +50,9 @@ Offer a file to whoever can connect, and fetch it under another name:
     sendall serve --share disk.img :9000
     sendall download sender.example:9000 disk.img -o copy.img";
 
-/// An endpoint to connect to.
-pub(crate) const WHERE_TO: &str =
-    "Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
+/// What `upload` takes.
+pub(crate) const PATHS_AND_WHERE_TO: &str = "Files and folders, - for stdin (with --name); and last, where to: \
+HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
 
 /// An endpoint to connect to.
 pub(crate) const WHERE_FROM: &str =
@@ -104,7 +107,7 @@ EXAMPLES
     sendall serve --recv-only :9000 >log          write down what one client says
     sendall serve --store inbox :9000             take files from many clients
     sendall serve --store inbox --once 0          one session, its outcome as exit code
-    sendall serve --share inbox unix:/run/shelf   offer the files of a folder";
+    sendall serve --share inbox unix:/run/shelf   offer a folder";
 
 /// For `connect`.
 pub(crate) const CONNECT_EXAMPLES: &str = "\
@@ -117,25 +120,37 @@ EXAMPLES
 
 /// For `upload`.
 pub(crate) const UPLOAD: &str = "\
-Each PATH is a regular file, or a link to one. The file arrives under the last component of its path; so two of them \
-must not be the same. The last word is the endpoint, or the last two are HOST PORT.
+Each PATH is a regular file, a folder, or a link to one; it arrives under the last component of its path, so two of \
+them must not be the same. A folder arrives with all that is in it, empty folders too. Links in it are left out, unless \
+--links follows or copies them; so are FIFOs, sockets and devices. The last word is the endpoint, or the last two are \
+HOST PORT.
+
+--include and --exclude take patterns as in a .gitignore, matched on the path below the folder that was named: '*.o', \
+'/build/', '!keep.o'.
 
 With one file the summary shows its BLAKE3 digest, as b3sum prints it; with several, --verbose shows each.
 
 EXAMPLES
 
     sendall upload report.pdf host:9000
-    sendall upload photos/* host:9000             the files of a folder
+    sendall upload photos host:9000               a folder
+    sendall upload --exclude '*.o' src host:9000
+    tar cf - photos | sendall upload - --name photos.tar host:9000
     sendall upload --force config.toml unix:/run/inbox";
 
 /// For `download`.
 pub(crate) const DOWNLOAD: &str = "\
-With no NAME everything at the top level of the share is fetched. A NAME may lie in a folder of the share (a/b.txt); it \
-arrives under its last component. The names of the files here are chosen here, never by the server: with -o FILE one \
-file gets that name, and a server that offers something that was not asked for is refused.
+With no NAME everything is fetched that the server shares. A NAME is a file or a folder, and may lie in a folder of the \
+share (a/b.txt); it arrives under its last component. The names of the files here are chosen here, never by the server: with -o FILE one \
+file gets that name, and a server that offers something that was not asked for is refused. With -o - one file goes to \
+stdout as it comes: only the exit code says whether it was whole.
+
+--list prints size, time and path of each entry that is offered, a line each, instead of fetching it.
 
 EXAMPLES
 
     sendall download host:9000                    everything, into this folder
     sendall download host:9000 a.txt logs/b.txt -o inbox
-    sendall download host:9000 disk.img -o copy.img";
+    sendall download host:9000 disk.img -o copy.img
+    sendall download host:9000 photos.tar -o - | tar xf -
+    sendall download --list host:9000";

@@ -24,3 +24,11 @@ fn lost(error: &io::Error) -> Error {
         _ => Error::new(Exit::Lost, format!("connection lost: {error}")),
     }
 }
+
+/// The failure of a write to stdout.
+fn cannot_write(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::reader_gone(),
+        _ => Error::new(Exit::CannotWrite, format!("cannot write to stdout: {error}")),
+    }
+}

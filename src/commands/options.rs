@@ -28,6 +28,9 @@ pub fn size(text: &str) -> Result<u64, String> {
     read.map(|size| size.as_u64()).map_err(|_| "type a number and a unit, as in 4096, 64KiB or 10MB".into())
 }
 
+/// Entries of one session, unless the user says otherwise.
+pub const MAX_ENTRIES: u32 = 10_000_000;
+
 /// Time limits of a transfer's client.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct LimitArgs {

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::lost;
 use super::options::RelayArgs;
+use super::{cannot_write, lost};
 use crate::error::{Error, Exit};
 use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::reactor::{Io, Session, Status, Turn};
@@ -183,13 +183,6 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
     fn deadline(&self) -> Option<Instant> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
         idle.into_iter().chain(self.next_look.map(|(time, _)| time)).min()
-    }
-}
-
-fn cannot_write(error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::reader_gone(),
-        _ => Error::new(Exit::CannotWrite, format!("cannot write to stdout: {error}")),
     }
 }
 

@@ -7,15 +7,23 @@ use super::wire::{Fields, clipped, length_u16};
 
 pub(super) const NOT_OFFERED: u8 = 1;
 pub(super) const MIN_BYTES: usize = 26;
+/// The longest target of a link, in bytes: Linux' PATH_MAX.
+pub const MAX_TARGET_BYTES: usize = 4096;
+const UNKNOWN_SIZE: u64 = u64::MAX;
 const REASON_EXTENSION: u16 = 0x0001;
+const TARGET_EXTENSION: u16 = 0x8001;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
 const OWNER_MAY_EXECUTE: u16 = 0o100;
 
 /// What an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
     File,
+    /// A folder. It comes behind everything in it.
+    Folder,
+    /// A symbolic link, and where it leads: at most [`MAX_TARGET_BYTES`], not judged.
+    Link(Vec<u8>),
     /// Anything else, by its code. The receiver's machine refuses it as [`Reason::NotRegular`].
     Other(u8),
 }
@@ -27,8 +35,8 @@ pub struct Entry {
     pub kind: Kind,
     /// Whether its owner may execute it: the one bit of its mode that is acted on.
     pub executable: bool,
-    /// Its size in bytes.
-    pub size: u64,
+    /// A file's size in bytes; none: not known before its end. 0 for everything else.
+    pub size: Option<u64>,
     /// Seconds of its modification time, Unix time.
     pub mtime_seconds: i64,
     /// Nanoseconds of its modification time, below 1,000,000,000.
@@ -47,18 +55,26 @@ impl Entry {
 
     pub(super) fn body(&self) -> Vec<u8> {
         let path = if self.path.len() > MAX_PATH_BYTES { &[] } else { self.path.as_slice() };
-        let kind = match self.kind {
+        let kind = match &self.kind {
             Kind::File => 1,
-            Kind::Other(code) => code,
+            Kind::Folder => 2,
+            Kind::Link(_) => 3,
+            Kind::Other(code) => *code,
         };
         let mode = if self.executable { 0o744u16 } else { 0o644 };
         let mut body = vec![kind, 0];
         body.extend(mode.to_be_bytes());
-        body.extend(self.size.to_be_bytes());
+        body.extend(self.size.unwrap_or(UNKNOWN_SIZE).to_be_bytes());
         body.extend(self.mtime_seconds.to_be_bytes());
         body.extend(self.mtime_nanoseconds.to_be_bytes());
         body.extend(length_u16(path));
         body.extend(path);
+        if let Kind::Link(target) = &self.kind {
+            let target = if target.len() > MAX_TARGET_BYTES { &[] } else { target.as_slice() };
+            body.extend(TARGET_EXTENSION.to_be_bytes());
+            body.extend(length_u16(target));
+            body.extend(target);
+        }
         if let Some((reason, text)) = &self.not_offered {
             let value = [&[reason.code()], clipped(text).as_bytes()].concat();
             body.extend(REASON_EXTENSION.to_be_bytes());
@@ -70,13 +86,10 @@ impl Entry {
 
     pub(super) fn parse(flags: u8, body: &[u8]) -> Result<Entry, Violation> {
         let mut fields = Fields::new(body);
-        let kind = match fields.u8()? {
-            1 => Kind::File,
-            code => Kind::Other(code),
-        };
+        let kind = fields.u8()?;
         fields.u8()?;
         let executable = fields.u16()? & OWNER_MAY_EXECUTE != 0;
-        let size = fields.u64()?;
+        let size = Some(fields.u64()?).filter(|size| *size != UNKNOWN_SIZE);
         let mtime_seconds = i64::from_be_bytes(fields.array()?);
         let mtime_nanoseconds = fields.u32()?;
         if mtime_nanoseconds >= 1_000_000_000 {
@@ -87,10 +100,14 @@ impl Entry {
             return Err(Violation::Length { what: "a path", length: path_length as u64 });
         }
         let path = fields.bytes(path_length)?.to_vec();
-        let mut reason = None;
+        let (mut reason, mut target) = (None, None);
         while let Some((code, value)) = fields.extension()? {
             match code {
                 REASON_EXTENSION => reason = Some(parse_reason(value)?),
+                TARGET_EXTENSION if value.len() > MAX_TARGET_BYTES => {
+                    return Err(Violation::Length { what: "a link's target", length: value.len() as u64 });
+                }
+                TARGET_EXTENSION => target = Some(value.to_vec()),
                 code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
                 _ => {}
             }
@@ -100,6 +117,18 @@ impl Entry {
             (true, reason) => reason,
             (false, _) => None,
         };
+        let kind = match (kind, target) {
+            (1, None) => Kind::File,
+            (2, None) => Kind::Folder,
+            (3, Some(target)) => Kind::Link(target),
+            (1..=3, _) => {
+                return Err(Violation::Malformed("a link without a target, or a target without a link"));
+            }
+            (code, _) => Kind::Other(code),
+        };
+        if !matches!(kind, Kind::File | Kind::Other(_)) && size != Some(0) {
+            return Err(Violation::Malformed("a folder or link with a size"));
+        }
         Ok(Entry { kind, executable, size, mtime_seconds, mtime_nanoseconds, path, not_offered })
     }
 }

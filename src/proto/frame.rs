@@ -99,6 +99,8 @@ pub enum EndState {
     Changed,
     /// After KEEP: the content is not the same.
     Differs,
+    /// The receiver had refused the file while it was sent.
+    Stopped,
     /// None: the digest is that of the whole file.
     Whole,
 }
@@ -112,6 +114,8 @@ pub enum Phase {
     Verifying = 2,
     /// What arrived is brought to the disk.
     Syncing = 3,
+    /// The source, a pipe, has nothing to read yet.
+    Reading = 4,
 }
 
 /// What the beginning of a buffer is.
@@ -276,12 +280,13 @@ impl EndState {
             EndState::Unreadable => 1,
             EndState::Changed => 2,
             EndState::Differs => 4,
+            EndState::Stopped => 8,
             EndState::Whole => 0,
         }
     }
 
     fn parse(flags: u8) -> EndState {
-        [EndState::Unreadable, EndState::Changed, EndState::Differs]
+        [EndState::Unreadable, EndState::Changed, EndState::Differs, EndState::Stopped]
             .into_iter()
             .find(|state| flags & state.flags() != 0)
             .unwrap_or(EndState::Whole)
@@ -290,6 +295,8 @@ impl EndState {
 
 impl Phase {
     fn parse(code: u8) -> Option<Phase> {
-        [Phase::Hashing, Phase::Verifying, Phase::Syncing].into_iter().find(|phase| *phase as u8 == code)
+        [Phase::Hashing, Phase::Verifying, Phase::Syncing, Phase::Reading]
+            .into_iter()
+            .find(|phase| *phase as u8 == code)
     }
 }

@@ -12,6 +12,8 @@ pub const FIXED_BYTES: usize = 32;
 
 const MAJOR: u8 = 1;
 const REPLACE: u8 = 1;
+const STREAM: u8 = 2;
+const ROOT_EXTENSION: u16 = 0x0002;
 const NAME_EXTENSION: u16 = 0x8001;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
 
@@ -41,7 +43,12 @@ pub enum Operation {
         replace: bool,
     },
     /// The client receives.
-    Get,
+    Get {
+        /// Nothing of what comes is there: it may be sent without asking.
+        stream: bool,
+    },
+    /// The client wants to know what is offered.
+    List,
 }
 
 /// What the client says first.
@@ -54,6 +61,7 @@ pub struct Hello {
     /// Number of entries; none: unknown. Only an announcement.
     pub entries: Option<u32>,
     names: Vec<Vec<u8>>,
+    roots: Vec<Vec<u8>>,
 }
 
 /// The names wanted do not fit a `HELLO`: one is empty or over 4096 bytes, or all are over 64 KiB together.
@@ -71,20 +79,32 @@ impl std::error::Error for NamesDoNotFit {}
 impl Hello {
     /// The client has these to send.
     pub fn put(replace: bool, total_size: Option<u64>, entries: Option<u32>) -> Hello {
-        Hello { operation: Operation::Put { replace }, total_size, entries, names: Vec::new() }
+        let operation = Operation::Put { replace };
+        Hello { operation, total_size, entries, names: Vec::new(), roots: Vec::new() }
     }
 
-    /// The client wants these names, or everything where there are none.
+    /// Names below which everything lies that the client has to send, one component each. Then it waits for
+    /// `ACCEPT`, which may say that all of it can be sent without asking. Where they do not fit, none is named.
+    #[must_use]
+    pub fn with_roots(mut self, roots: Vec<Vec<u8>>) -> Hello {
+        let bytes: usize = roots.iter().map(|root| 4 + root.len()).sum();
+        if bytes <= u16::MAX.into() {
+            self.roots = roots;
+        }
+        self
+    }
+
+    /// The client wants these names, or everything where there are none: to have them, or only to know of them.
     ///
     /// # Errors
     /// The names do not fit.
-    pub fn get(names: Vec<Vec<u8>>) -> Result<Hello, NamesDoNotFit> {
+    pub fn get(operation: Operation, names: Vec<Vec<u8>>) -> Result<Hello, NamesDoNotFit> {
         let extensions: usize = names.iter().skip(1).map(|name| 4 + name.len()).sum();
         let one_does_not_fit = names.iter().any(|name| name.is_empty() || name.len() > MAX_PATH_BYTES);
         if one_does_not_fit || extensions > u16::MAX.into() {
             return Err(NamesDoNotFit);
         }
-        Ok(Hello { operation: Operation::Get, total_size: None, entries: None, names })
+        Ok(Hello { operation, total_size: None, entries: None, names, roots: Vec::new() })
     }
 
     /// The names wanted; none: everything that is offered. Each has 1 to 4096 bytes and is not judged further.
@@ -92,21 +112,28 @@ impl Hello {
         &self.names
     }
 
+    /// The roots of a `PUT`, see [`Hello::with_roots`]. Not judged.
+    pub fn roots(&self) -> &[Vec<u8>] {
+        &self.roots
+    }
+
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
         let (operation, flags) = match self.operation {
             Operation::Put { replace } => (1, if replace { REPLACE } else { 0 }),
-            Operation::Get => (2, 0),
+            Operation::Get { stream } => (2, if stream { STREAM } else { 0 }),
+            Operation::List => (3, 0),
         };
         let (name, others) = match self.names.split_first() {
             Some((name, others)) => (name.as_slice(), others),
             None => (&[][..], &[][..]),
         };
         let mut extensions = Vec::new();
-        for other in others {
-            extensions.extend(NAME_EXTENSION.to_be_bytes());
-            extensions.extend(length_u16(other));
-            extensions.extend(other);
+        let others = others.iter().map(|name| (NAME_EXTENSION, name));
+        for (code, name) in others.chain(self.roots.iter().map(|root| (ROOT_EXTENSION, root))) {
+            extensions.extend(code.to_be_bytes());
+            extensions.extend(length_u16(name));
+            extensions.extend(name);
         }
         let mut bytes = MAGIC.to_vec();
         bytes.extend([MAJOR, 0, operation, flags, 0, 0, 0, 0]);
@@ -138,7 +165,8 @@ impl Hello {
         let (operation, flags) = (fields.u8()?, fields.u8()?);
         let operation = match operation {
             1 => Operation::Put { replace: flags & REPLACE != 0 },
-            2 => Operation::Get,
+            2 => Operation::Get { stream: flags & STREAM != 0 },
+            3 => Operation::List,
             code => return Err(Violation::Operation(code)),
         };
         fields.u32()?;
@@ -154,17 +182,20 @@ impl Hello {
             return Ok(Parsed::Incomplete { needed });
         }
         let first = fields.bytes(name_length)?;
-        let names = wanted(first, fields.bytes(extensions_length)?)?;
-        if operation != Operation::Get && !names.is_empty() {
+        let (names, roots) = named(first, fields.bytes(extensions_length)?)?;
+        if matches!(operation, Operation::Put { .. }) && !names.is_empty() {
             return Err(Violation::Malformed("names in a PUT"));
         }
-        let value = Hello { operation, total_size, entries, names };
+        let value = Hello { operation, total_size, entries, names, roots };
         Ok(Parsed::Complete { value, used: needed })
     }
 }
 
-fn wanted(first: &[u8], extensions: &[u8]) -> Result<Vec<Vec<u8>>, Violation> {
-    let mut names = Vec::new();
+/// Names and roots.
+type Named = (Vec<Vec<u8>>, Vec<Vec<u8>>);
+
+fn named(first: &[u8], extensions: &[u8]) -> Result<Named, Violation> {
+    let (mut names, mut roots) = (Vec::new(), Vec::new());
     if !first.is_empty() {
         names.push(first.to_vec());
     }
@@ -178,11 +209,12 @@ fn wanted(first: &[u8], extensions: &[u8]) -> Result<Vec<Vec<u8>>, Violation> {
                 return Err(Violation::Malformed("a second name without a first"));
             }
             NAME_EXTENSION => names.push(value.to_vec()),
+            ROOT_EXTENSION => roots.push(value.to_vec()),
             code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
             _ => {}
         }
     }
-    Ok(names)
+    Ok((names, roots))
 }
 
 /// What the server says first.
@@ -190,6 +222,8 @@ fn wanted(first: &[u8], extensions: &[u8]) -> Result<Vec<Vec<u8>>, Violation> {
 pub struct Accept {
     /// Why the session is refused, if it is; an `ERROR` frame follows then.
     pub refused: Option<Reason>,
+    /// Nothing of what comes is there: the client of a `PUT` that has named its roots sends without asking.
+    pub stream: bool,
     /// The session's id, random.
     pub session: [u8; 16],
 }
@@ -198,7 +232,8 @@ impl Accept {
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
-        bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), 0, 0, 0, 0, 0]);
+        let flags = if self.stream { STREAM } else { 0 };
+        bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), flags, 0, 0, 0, 0]);
         bytes.extend(self.session);
         bytes
     }
@@ -215,12 +250,16 @@ impl Accept {
         let mut fields = Fields::new(bytes);
         fields.bytes(MAGIC.len())?;
         let (major, _minor, status) = (fields.u8()?, fields.u8()?, fields.u8()?);
-        fields.bytes(5)?;
+        let stream = fields.u8()? & STREAM != 0;
+        fields.bytes(4)?;
         let refused = Some(status).filter(|status| *status != 0).map(Reason::from_code);
         if refused.is_none() && major != MAJOR {
             return Err(Violation::Version(major));
         }
-        Ok(Parsed::Complete { value: Accept { refused, session: fields.array()? }, used: FIXED_BYTES })
+        Ok(Parsed::Complete {
+            value: Accept { refused, stream, session: fields.array()? },
+            used: FIXED_BYTES,
+        })
     }
 }
 

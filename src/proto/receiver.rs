@@ -1,26 +1,32 @@
 //! The side that wants the files, after `HELLO` and `ACCEPT`.
+//!
+//! It holds the entries of one round, in a stream one entry, and what waits for the disk. Whatever has been decided is
+//! told once, as [`Closed`].
 
+mod bodies;
 mod offers;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::Digest;
-use super::entry::Entry;
-use super::frame::{End, EndState, Frame, MAX_CONTROL_BYTES, Phase, encode};
+use super::entry::{Entry, Kind};
+use super::frame::{Frame, MAX_CONTROL_BYTES, Phase, encode};
 use super::have::Verdict;
-use super::outcome::FileOutcome;
+use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
 use super::summary::{self, Failure, Summary};
 use super::violation::Violation;
 
-/// How many body bytes one `ACK` stands for.
+/// How many body bytes one `ACK` stands for, unless the driver asks for one before.
 pub const ACK_BYTES: u64 = 4 << 20;
+/// Failures that are kept for `RESULT`: what bounds the memory that a peer can ask for.
+const MAX_FAILURES: usize = 10_000;
 
 /// What the driver does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiveStep {
-    /// Decide about this file and answer with [`Receiver::judged`]. Its path is a [`super::names::CleanPath`], its kind a file.
-    /// Repeated until answered.
+    /// Decide about this file and answer with [`Receiver::judged`]. Its path is a [`super::names::CleanPath`], its
+    /// kind a file. Repeated until answered.
     Judge {
         /// The file id.
         file: u32,
@@ -32,8 +38,17 @@ pub enum ReceiveStep {
     Commit {
         /// The file id.
         file: u32,
+        /// Its entry.
+        entry: Entry,
         /// The digest of the sender's file.
         digest: Digest,
+    },
+    /// A folder or a link, behind all that came before it: put it in place, and answer with [`Receiver::committed`].
+    Place {
+        /// The file id.
+        file: u32,
+        /// Its entry, with a [`super::names::CleanPath`].
+        entry: Entry,
     },
     /// The sender could not send this file to its end: no commit will come, what was written of it is a part.
     /// Handed out once, for files that were wanted and not given up.
@@ -60,13 +75,21 @@ pub enum ReceiveStep {
 #[derive(Debug)]
 pub struct Receiver {
     max_entries: u32,
-    wanted: Option<Vec<Vec<u8>>>,
-    files: Vec<Incoming>,
+    streaming: bool,
+    wanted: Option<Wanted>,
+    /// The entries of this round, in a stream the one that comes; the first of them has the id `base`.
+    round: Vec<Incoming>,
+    base: u32,
     entry_bytes: usize,
     state: State,
     out: Vec<u8>,
-    endings: VecDeque<ReceiveStep>,
-    open_commits: usize,
+    steps: VecDeque<ReceiveStep>,
+    committing: HashMap<u32, (Vec<u8>, Kind, u64)>,
+    closed: VecDeque<Closed>,
+    failures: Vec<Failure>,
+    /// A failure was not kept.
+    cut: bool,
+    failed: u32,
     phase: Option<(Phase, u64)>,
     error: Option<(Reason, String)>,
     received_bytes: u64,
@@ -75,16 +98,24 @@ pub struct Receiver {
     whole_files: u64,
 }
 
+/// The names of a `GET`, and how far they were answered.
+#[derive(Debug)]
+struct Wanted {
+    names: Vec<Vec<u8>>,
+    current: usize,
+    answered: bool,
+}
+
 #[derive(Debug)]
 struct Incoming {
     entry: Entry,
     verdict: Option<Verdict>,
     /// The driver has a part of it, good or not.
     has_part: bool,
-    committing: bool,
-    outcome: FileOutcome,
+    failure: Option<(Reason, String)>,
 }
 
+/// Indices are those of the round.
 #[derive(Debug, Clone, Copy)]
 enum State {
     Entries,
@@ -96,18 +127,24 @@ enum State {
 }
 
 impl Receiver {
-    /// Takes at most `max_entries` entries. With `wanted`, the names of a `GET`, the entries must be those, in
-    /// that order. Paths and texts of all entries may have 16 MiB together.
-    pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>) -> Receiver {
+    /// Takes at most `max_entries` entries, in rounds or in a stream. With `wanted`, the names of a `GET`, the entries
+    /// must be those or below those, in that order. Paths and texts of a round's entries may have 16 MiB together.
+    pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>, streaming: bool) -> Receiver {
         Receiver {
             max_entries,
-            wanted,
-            files: Vec::new(),
+            streaming,
+            wanted: wanted.map(|names| Wanted { names, current: 0, answered: false }),
+            round: Vec::new(),
+            base: 0,
             entry_bytes: 0,
             state: State::Entries,
             out: Vec::new(),
-            endings: VecDeque::new(),
-            open_commits: 0,
+            steps: VecDeque::new(),
+            committing: HashMap::new(),
+            closed: VecDeque::new(),
+            failures: Vec::new(),
+            cut: false,
+            failed: 0,
             phase: None,
             error: None,
             received_bytes: 0,
@@ -127,18 +164,20 @@ impl Receiver {
         {
             return judge;
         }
-        if self.received_bytes - self.acknowledged_bytes >= ACK_BYTES {
-            self.acknowledged_bytes = self.received_bytes;
-            self.out.extend(encode(&Frame::Ack { bytes: self.received_bytes }));
+        if self.received_bytes.saturating_sub(self.acknowledged_bytes) >= ACK_BYTES {
+            self.acknowledge(self.received_bytes);
         }
         if !self.out.is_empty() {
             return ReceiveStep::Write(std::mem::take(&mut self.out));
         }
-        if let Some(ending) = self.endings.pop_front() {
-            return ending;
+        if let Some(step) = self.steps.pop_front() {
+            return step;
         }
         match self.state {
-            State::Ended if self.open_commits == 0 => self.report(0),
+            State::Ended if self.committing.is_empty() => {
+                self.failures.sort_by_key(|failure| failure.file);
+                self.report(0)
+            }
             State::Reporting { next } => self.report(next),
             State::Finished => ReceiveStep::Finished,
             _ => ReceiveStep::Await,
@@ -171,90 +210,70 @@ impl Receiver {
     /// The frame breaks the protocol: the session is over, and nothing of its body may be used.
     pub fn data(&mut self, file: u32, offset: u64, length: u32) -> Result<bool, Violation> {
         self.body_complete();
-        let State::Bodies { file: current, position, fresh } = self.state else {
-            return Err(Violation::OutOfTurn("DATA"));
-        };
-        let Some(incoming) = self.files.get(current).filter(|_| current == file as usize) else {
-            return Err(Violation::Contradiction("the order of the files"));
-        };
-        if !matches!(incoming.verdict, Some(Verdict::Want { .. })) {
-            return Err(Violation::Contradiction("DATA of a file that is kept"));
-        }
-        let from_start = fresh && offset == 0;
-        if !from_start && offset != position {
-            return Err(Violation::Contradiction("DATA has a gap"));
-        }
-        if u64::from(length) > incoming.entry.size - offset {
-            return Err(Violation::Contradiction("DATA beyond the size of the file"));
-        }
-        let drop_part = from_start && incoming.has_part;
-        self.state = State::Bodies { file: current, position: offset + u64::from(length), fresh: false };
-        self.body_bytes = length.into();
-        Ok(drop_part)
+        self.body(file, offset, length)
     }
 
     /// Answers [`ReceiveStep::Judge`]; for another file it means nothing. An offset beyond the size of the entry
-    /// is sent as 0 and the part dropped at the first `DATA`; a KEEP of another size refuses the file.
+    /// is sent as 0 and the part dropped at the first `DATA`; a KEEP of another size refuses the file. In a stream,
+    /// where all of it comes anyway, KEEP means to compare and discard it, and no offset is of use.
     pub fn judged(&mut self, file: u32, verdict: Verdict) {
         if let State::Judging { next } = self.state
-            && next == file as usize
-            && let Some(incoming) = self.files.get_mut(next)
+            && self.index(file) == Some(next)
         {
-            let size = incoming.entry.size;
-            let verdict = match verdict {
-                Verdict::Want { offset, .. } => {
-                    incoming.has_part = offset > 0;
-                    if offset > size { Verdict::WHOLE } else { verdict }
-                }
-                Verdict::Keep { size: kept, .. } if kept != size => refused(Reason::Exists),
-                verdict => verdict,
-            };
-            self.answer(next, verdict);
+            self.answer_with(next, verdict);
         }
     }
 
-    /// Answers [`ReceiveStep::Commit`]; for another file it means nothing.
-    pub fn committed(&mut self, file: u32, outcome: Result<(), (Reason, String)>) {
-        if let Some(incoming) = self.files.get_mut(file as usize).filter(|incoming| incoming.committing) {
-            incoming.committing = false;
-            self.open_commits -= 1;
-            incoming.outcome = match outcome {
-                Ok(()) => FileOutcome::Done,
-                Err((reason, text)) => FileOutcome::Failed(reason, text),
-            };
-        }
+    /// Answers [`ReceiveStep::Commit`] or [`ReceiveStep::Place`]; for another file it means nothing.
+    pub fn committed(&mut self, file: u32, outcome: Result<FileOutcome, (Reason, String)>) {
+        let Some((path, kind, size)) = self.committing.remove(&file) else { return };
+        let outcome = outcome.unwrap_or_else(|(reason, text)| FileOutcome::Failed(reason, text));
+        self.close(Closed { file, path, kind, size, outcome, revokes: false }, true);
     }
 
     /// The file fails here, in the middle of its bodies or before: the rest of them is to be discarded.
     pub fn give_up(&mut self, file: u32, reason: Reason, text: String) {
-        let Some(incoming) = self.files.get_mut(file as usize) else { return };
-        if incoming.outcome == FileOutcome::Unknown {
-            incoming.outcome = FileOutcome::Failed(reason, text);
-            if std::mem::take(&mut incoming.committing) {
-                self.open_commits -= 1;
-                self.endings
-                    .retain(|step| !matches!(step, ReceiveStep::Commit { file: of, .. } if *of == file));
-            }
+        if let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) {
+            incoming.failure.get_or_insert((reason, text));
         }
     }
 
-    /// The entry with this file id.
+    /// Sends an `ACK` for so many body bytes, those included that have come of a frame that is not complete.
+    pub fn acknowledge(&mut self, bytes: u64) {
+        if bytes > self.acknowledged_bytes && bytes <= self.received_bytes + self.body_bytes {
+            self.acknowledged_bytes = bytes;
+            self.out.extend(encode(&Frame::Ack { bytes }));
+        }
+    }
+
+    /// The entry with this file id, as long as it is judged or comes.
     pub fn entry(&self, file: u32) -> Option<&Entry> {
-        self.files.get(file as usize).map(|incoming| &incoming.entry)
+        self.round.get(self.index(file)?).map(|incoming| &incoming.entry)
     }
 
     /// How many entries have come.
-    pub fn entry_count(&self) -> usize {
-        self.files.len()
+    pub fn entry_count(&self) -> u32 {
+        self.base + self.round.len() as u32
     }
 
-    /// Whether the bodies that come now belong to a file that was given up: read them and drop them.
+    /// Whether files come without being asked for.
+    pub fn is_streaming(&self) -> bool {
+        self.streaming
+    }
+
+    /// The next entry that this machine is done with.
+    pub fn closed(&mut self) -> Option<Closed> {
+        self.closed.pop_front()
+    }
+
+    /// Whether the bodies that come now are of no use: read them and drop them.
     pub fn discarding(&self) -> bool {
-        matches!(self.state, State::Bodies { file, .. }
-            if self.files.get(file).is_some_and(|incoming| incoming.outcome.is_failed()))
+        matches!(self.state, State::Bodies { file, .. } if self.round.get(file).is_some_and(|incoming| {
+            incoming.failure.is_some() || matches!(incoming.verdict, Some(Verdict::Keep { .. }))
+        }))
     }
 
-    /// Whether every file has ended: no further commit comes than those that [`Receiver::step`] hands out now.
+    /// Whether every file has ended: no further step comes than those that [`Receiver::step`] hands out now.
     pub fn all_files_ended(&self) -> bool {
         matches!(self.state, State::Ended | State::Reporting { .. } | State::Finished)
     }
@@ -264,14 +283,17 @@ impl Receiver {
         self.received_bytes
     }
 
-    /// What became of each entry, by file id. All is known at [`ReceiveStep::Finished`].
-    pub fn outcomes(&self) -> Vec<FileOutcome> {
-        self.files.iter().map(|incoming| incoming.outcome.clone()).collect()
-    }
-
     /// What the peer is busy with, and the bytes done in it, if its last frame was a `PING`.
     pub fn peer_phase(&self) -> Option<(Phase, u64)> {
         self.phase
+    }
+
+    fn id(&self, index: usize) -> u32 {
+        self.base + index as u32
+    }
+
+    fn index(&self, file: u32) -> Option<usize> {
+        file.checked_sub(self.base).map(|index| index as usize)
     }
 
     fn body_complete(&mut self) {
@@ -279,103 +301,39 @@ impl Receiver {
         self.received_bytes += std::mem::take(&mut self.body_bytes);
     }
 
-    /// Turns to the first file from this one on that was consented to.
-    fn open(&mut self, from: usize) {
-        let consented = |file: &usize| self.files[*file].consented();
-        let file = (from..self.files.len()).find(consented).unwrap_or(self.files.len());
-        let position = match self.files.get(file).and_then(|incoming| incoming.verdict.as_ref()) {
-            Some(Verdict::Want { offset, .. }) => *offset,
-            _ => 0,
-        };
-        self.state = State::Bodies { file, position, fresh: true };
-    }
-
-    fn ended(&mut self, end: End) -> Result<(), Violation> {
-        let State::Bodies { file, position, .. } = self.state else {
-            return Err(Violation::OutOfTurn("END"));
-        };
-        let Some(incoming) = self.files.get_mut(file).filter(|_| file == end.file as usize) else {
-            return Err(Violation::Contradiction("the order of the files"));
-        };
-        let kept = match incoming.verdict {
-            Some(Verdict::Keep { digest, .. }) => Some(digest),
-            _ => None,
-        };
-        let size = incoming.entry.size;
-        let complete = matches!(end.state, EndState::Whole | EndState::Differs);
-        if complete && (end.size != size || (kept.is_none() && position != size)) {
-            return Err(Violation::Contradiction("END before the size of the file"));
-        }
-        let given_up = incoming.outcome.is_failed();
-        let outcome = match (end.state, kept) {
-            (EndState::Unreadable, _) => failed(Reason::Unreadable),
-            (EndState::Changed, _) => failed(Reason::Changed),
-            (EndState::Differs, Some(_)) => failed(Reason::Exists),
-            (EndState::Differs, None) => return Err(Violation::Contradiction("DIFFERS without KEEP")),
-            (EndState::Whole, Some(kept)) if kept == end.digest => FileOutcome::AlreadyThere,
-            (EndState::Whole, Some(_)) => failed(Reason::Exists),
-            (EndState::Whole, None) => FileOutcome::Unknown,
-        };
-        self.whole_files += u64::from(end.state == EndState::Whole);
-        if !given_up {
-            if outcome == FileOutcome::Unknown {
-                incoming.committing = true;
-                self.open_commits += 1;
-                self.endings.push_back(ReceiveStep::Commit { file: end.file, digest: end.digest });
-            } else if let (FileOutcome::Failed(reason, _), None) = (&outcome, kept) {
-                self.endings.push_back(ReceiveStep::Abandon { file: end.file, reason: *reason });
+    /// With `is_news`, a failure is one that the sender does not know of.
+    fn close(&mut self, closed: Closed, is_news: bool) {
+        if let FileOutcome::Failed(reason, text) = &closed.outcome {
+            self.failed += 1;
+            if is_news && self.failures.len() < MAX_FAILURES {
+                self.failures.push(Failure {
+                    file: closed.file,
+                    path: closed.path.clone(),
+                    reason: *reason,
+                    text: text.clone(),
+                });
+            } else if is_news {
+                self.cut = true;
             }
-            incoming.outcome = outcome;
         }
-        self.open(file + 1);
-        Ok(())
+        self.closed.push_back(closed);
     }
 
-    fn all_ended(&mut self, entries: u64, bytes: u64) -> Result<(), Violation> {
-        match self.state {
-            State::Bodies { file, .. } if file == self.files.len() => {}
-            State::Bodies { .. } => return Err(Violation::Contradiction("EOT before every END")),
-            _ => return Err(Violation::OutOfTurn("EOT")),
-        }
-        if entries != self.whole_files || bytes != self.received_bytes {
-            return Err(Violation::Contradiction("the counts of EOT"));
-        }
-        self.state = State::Ended;
-        Ok(())
-    }
-
-    /// One frame of the result: the failures from this file on, as many as fit.
+    /// One frame of the result: the failures from this one on, as many as fit.
     fn report(&mut self, first: usize) -> ReceiveStep {
-        let failed = self.files.iter().filter(|incoming| incoming.outcome.is_failed()).count() as u32;
-        let mut summary =
-            Summary { done: self.files.len() as u32 - failed, failed, failures: Vec::new(), more: false };
         let mut room = MAX_CONTROL_BYTES - summary::MIN_BYTES;
-        self.state = State::Finished;
-        for (file, incoming) in self.files.iter().enumerate().skip(first) {
-            if let (true, FileOutcome::Failed(reason, text)) = (incoming.consented(), &incoming.outcome) {
-                let Some(left) = room.checked_sub(Summary::failure_bytes(text)) else {
-                    summary.more = true;
-                    self.state = State::Reporting { next: file };
-                    break;
-                };
+        let fits = |failure: &&Failure| match room.checked_sub(Summary::failure_bytes(failure)) {
+            Some(left) => {
                 room = left;
-                summary.failures.push(Failure { file: file as u32, reason: *reason, text: text.clone() });
+                true
             }
-        }
-        ReceiveStep::Write(encode(&Frame::Result(summary)))
+            None => false,
+        };
+        let failures: Vec<Failure> = self.failures[first..].iter().take_while(fits).cloned().collect();
+        let next = first + failures.len();
+        let more = next < self.failures.len();
+        self.state = if more { State::Reporting { next } } else { State::Finished };
+        let (done, failed) = (self.base - self.failed, self.failed);
+        ReceiveStep::Write(encode(&Frame::Result(Summary { done, failed, failures, cut: self.cut, more })))
     }
-}
-
-impl Incoming {
-    fn consented(&self) -> bool {
-        matches!(self.verdict, Some(Verdict::Want { .. } | Verdict::Keep { .. }))
-    }
-}
-
-fn failed(reason: Reason) -> FileOutcome {
-    FileOutcome::Failed(reason, reason.to_string())
-}
-
-fn refused(reason: Reason) -> Verdict {
-    Verdict::Refused(reason, reason.to_string())
 }

@@ -1,14 +1,24 @@
 //! The side that has the files, after `HELLO` and `ACCEPT`.
+//!
+//! Entries come from the driver one by one. In rounds, some thousand of them are offered, answered and sent before the
+//! next ones; in a stream each file follows its entry at once. Either way the machine holds no more than a round.
+
+mod bodies;
+
+use std::collections::VecDeque;
 
 use super::Digest;
-use super::entry::Entry;
-use super::frame::{End, EndState, Frame, HEADER_BYTES, MAX_DATA_BYTES, Phase, data_header, encode};
+use super::entry::{Entry, Kind};
+use super::frame::{Frame, HEADER_BYTES, Phase, encode};
 use super::have::Verdict;
-use super::outcome::FileOutcome;
+use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
 use super::summary::Summary;
 use super::violation::Violation;
 
+/// Entries of one round, and about how many bytes they take at most.
+const ROUND_ENTRIES: usize = 4096;
+const ROUND_BYTES: usize = 512 << 10;
 /// About how many bytes of entries one [`SendStep::Write`] holds.
 const WRITE_BYTES: usize = 64 << 10;
 
@@ -17,18 +27,21 @@ const WRITE_BYTES: usize = 64 << 10;
 pub enum SendStep {
     /// Write these bytes. They are handed out once.
     Write(Vec<u8>),
+    /// Say what comes next with [`Sender::offer`], or [`Sender::all_offered`]. Repeated until then.
+    Offer,
     /// Hash the first `length` bytes of the file and answer with [`Sender::prefix_hashed`], or close it with
     /// [`Sender::end`] if it cannot be read or has changed. Repeated until answered.
     HashPrefix {
-        /// The file id: the index of the entry.
+        /// The file id.
         file: u32,
         /// How many bytes from its beginning; 0 only for an empty file.
         length: u64,
     },
-    /// Write a header from [`Sender::data`] and as many bytes of the file from `offset`; with `room` 0 close the
-    /// file with [`Sender::end`], as also when it cannot be read or has changed. Repeated until closed.
+    /// Write a header from [`Sender::data`] and as many bytes of the file from `offset`; with `room` 0, or at the end
+    /// of a file whose size was not known, close it with [`Sender::end`], as also when it cannot be read or has
+    /// changed. Repeated until closed.
     Body {
-        /// The file id: the index of the entry.
+        /// The file id.
         file: u32,
         /// Where the next byte comes from, in bytes.
         offset: u64,
@@ -44,7 +57,7 @@ pub enum SendStep {
         /// The same for people; escape it before it is shown.
         text: String,
     },
-    /// `RESULT` is here: see [`Sender::outcomes`], end the direction and close.
+    /// `RESULT` is here: end the direction and close.
     Finished,
 }
 
@@ -62,26 +75,34 @@ pub enum Ended {
 /// The sender's machine.
 #[derive(Debug)]
 pub struct Sender {
-    files: Vec<Outgoing>,
-    entries: Vec<Entry>,
     state: State,
+    streaming: bool,
+    all_offered: bool,
+    /// The entries of this round, in a stream the one that is sent; the first of them has the id `base`.
+    round: Vec<Offered>,
+    base: u32,
+    round_bytes: usize,
     out: Vec<u8>,
+    closed: VecDeque<Closed>,
     phase: Option<(Phase, u64)>,
     error: Option<(Reason, String)>,
     sent_bytes: u64,
     acknowledged_bytes: u64,
     whole_files: u64,
+    failed: u64,
 }
 
 #[derive(Debug)]
-struct Outgoing {
+struct Offered {
+    entry: Entry,
     verdict: Option<Verdict>,
-    outcome: FileOutcome,
 }
 
+/// Indices are those of the round.
 #[derive(Debug, Clone, Copy)]
 enum State {
-    Offering { next: usize },
+    Waiting,
+    Offering,
     Verdicts { next: usize },
     Prefix { file: usize, length: u64 },
     Body { file: usize, offset: u64 },
@@ -91,22 +112,31 @@ enum State {
 }
 
 impl Sender {
-    /// Offers these entries; their indices are the file ids.
-    pub fn new(entries: Vec<Entry>) -> Sender {
-        let outcome = |entry: &Entry| match &entry.not_offered {
-            Some((reason, text)) => FileOutcome::Failed(*reason, text.clone()),
-            None => FileOutcome::Unknown,
-        };
+    /// A machine that waits for [`Sender::begin`].
+    pub fn new() -> Sender {
         Sender {
-            files: entries.iter().map(|entry| Outgoing { verdict: None, outcome: outcome(entry) }).collect(),
-            entries,
-            state: State::Offering { next: 0 },
+            state: State::Waiting,
+            streaming: false,
+            all_offered: false,
+            round: Vec::new(),
+            base: 0,
+            round_bytes: 0,
             out: Vec::new(),
+            closed: VecDeque::new(),
             phase: None,
             error: None,
             sent_bytes: 0,
             acknowledged_bytes: 0,
             whole_files: 0,
+            failed: 0,
+        }
+    }
+
+    /// The receiver may be offered entries: in rounds, or in a stream. Later calls mean nothing.
+    pub fn begin(&mut self, streaming: bool) {
+        if matches!(self.state, State::Waiting) {
+            self.streaming = streaming;
+            self.state = State::Offering;
         }
     }
 
@@ -115,21 +145,67 @@ impl Sender {
         if let Some((reason, text)) = &self.error {
             return SendStep::PeerError { reason: *reason, text: text.clone() };
         }
-        if !self.out.is_empty() {
+        let collecting = matches!(self.state, State::Offering) && self.out.len() < WRITE_BYTES;
+        if !self.out.is_empty() && !collecting {
             return SendStep::Write(std::mem::take(&mut self.out));
         }
         match self.state {
-            State::Offering { next } => self.offer(next),
-            State::Prefix { file, length } => SendStep::HashPrefix { file: file as u32, length },
+            State::Offering => SendStep::Offer,
+            State::Prefix { file, length } => SendStep::HashPrefix { file: self.id(file), length },
             State::Body { file, offset } => {
-                SendStep::Body { file: file as u32, offset, room: self.room(file, offset) }
+                SendStep::Body { file: self.id(file), offset, room: self.room(file, offset) }
             }
             State::Ending => {
                 self.state = State::Result { counts: None, next: 0 };
                 SendStep::Write(encode(&Frame::Eot { entries: self.whole_files, bytes: self.sent_bytes }))
             }
-            State::Verdicts { .. } | State::Result { .. } => SendStep::Await,
+            State::Waiting | State::Verdicts { .. } | State::Result { .. } => SendStep::Await,
             State::Finished => SendStep::Finished,
+        }
+    }
+
+    /// The file id that the next entry gets: they count from 0.
+    pub fn next_id(&self) -> u32 {
+        self.id(self.round.len())
+    }
+
+    /// Whether this file is the one whose bodies come next.
+    pub fn is_sending(&self, file: u32) -> bool {
+        matches!(self.state, State::Body { file: index, .. } if self.id(index) == file)
+    }
+
+    /// Answers [`SendStep::Offer`]; without it it means nothing.
+    pub fn offer(&mut self, entry: Entry) {
+        if !matches!(self.state, State::Offering) {
+            return;
+        }
+        let frame = Frame::Entry { file: self.next_id(), entry };
+        let bytes = encode(&frame);
+        let Frame::Entry { entry, .. } = frame else { return };
+        self.out.extend(&bytes);
+        self.round_bytes += bytes.len();
+        let is_sent = entry.not_offered.is_none() && matches!(entry.kind, Kind::File);
+        self.round.push(Offered { entry, verdict: None });
+        if self.streaming {
+            if is_sent {
+                self.round[0].verdict = Some(Verdict::WHOLE);
+            }
+            self.open(0);
+        } else if self.round.len() >= ROUND_ENTRIES || self.round_bytes >= ROUND_BYTES {
+            self.end_turn();
+        }
+    }
+
+    /// Answers [`SendStep::Offer`]: there is nothing more.
+    pub fn all_offered(&mut self) {
+        if !matches!(self.state, State::Offering) {
+            return;
+        }
+        self.all_offered = true;
+        if self.streaming || (self.round.is_empty() && self.base > 0) {
+            self.state = State::Ending;
+        } else {
+            self.end_turn();
         }
     }
 
@@ -142,6 +218,7 @@ impl Sender {
         match frame {
             Frame::Ping { phase, done } => self.phase = phase.map(|phase| (phase, done)),
             Frame::Error { reason, text } => self.error = Some((reason, text)),
+            Frame::Have { file, verdict } if self.streaming => self.hinted(file, &verdict)?,
             Frame::Have { file, verdict } => self.answered(file, verdict)?,
             Frame::Turn => self.turn()?,
             Frame::Ack { bytes } => self.acknowledged(bytes)?,
@@ -151,50 +228,30 @@ impl Sender {
         Ok(())
     }
 
+    /// The next entry that this machine is done with. Take them out before the next frame.
+    pub fn closed(&mut self) -> Option<Closed> {
+        self.closed.pop_front()
+    }
+
     /// Answers [`SendStep::HashPrefix`]; without one it means nothing.
     pub fn prefix_hashed(&mut self, digest: Digest) {
-        let State::Prefix { file, length } = self.state else { return };
-        match &self.files[file].verdict {
-            Some(Verdict::Keep { digest: kept, .. }) => {
-                let state = if *kept == digest { EndState::Whole } else { EndState::Differs };
-                self.close(file, state, digest);
-            }
-            Some(Verdict::Want { digest: kept, .. }) if *kept == digest => {
-                self.state = State::Body { file, offset: length };
-            }
-            _ => self.state = State::Body { file, offset: 0 },
-        }
+        self.compare(digest);
     }
 
     /// The header of a `DATA` frame, for the `length` bytes from the offset of [`SendStep::Body`] that the driver
-    /// writes right behind it, whatever happens: where the source has become shorter, zeros.
+    /// writes right behind it, whatever happens.
     ///
     /// # Panics
     /// `length` is not within 1 to the step's `room`, or the step is another one: a header that promises other
     /// bytes than follow could only corrupt the stream.
     pub fn data(&mut self, length: u32) -> [u8; HEADER_BYTES] {
-        let State::Body { file, offset } = self.state else { panic!("DATA out of turn") };
-        assert!(length > 0 && length <= self.room(file, offset), "a DATA frame of {length} bytes");
-        self.state = State::Body { file, offset: offset + u64::from(length) };
-        self.sent_bytes += u64::from(length);
-        data_header(file as u32, offset, length)
+        self.body(length)
     }
 
-    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`] and moves to the next one. Write what it
-    /// returns behind all that was written before; without such a step that is nothing. A digest before the size
-    /// of the entry is reached is sent as [`Ended::Changed`].
-    pub fn end(&mut self, ended: Ended) -> Vec<u8> {
-        let (file, reached) = match self.state {
-            State::Body { file, offset } => (file, offset == self.entries[file].size),
-            State::Prefix { file, .. } => (file, false),
-            _ => return Vec::new(),
-        };
-        match ended {
-            Ended::Digest(digest) if reached => self.close(file, EndState::Whole, digest),
-            Ended::Unreadable => self.close(file, EndState::Unreadable, [0; 32]),
-            Ended::Digest(_) | Ended::Changed => self.close(file, EndState::Changed, [0; 32]),
-        }
-        std::mem::take(&mut self.out)
+    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`] and moves on; without such a step it means
+    /// nothing. A digest before the size of the entry is reached is sent as [`Ended::Changed`].
+    pub fn end(&mut self, ended: Ended) {
+        self.close_as(ended);
     }
 
     /// The body bytes that the peer has acknowledged: for progress, not for safety.
@@ -207,18 +264,10 @@ impl Sender {
         self.sent_bytes
     }
 
-    /// The entries, by their file ids.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// What became of each entry. Before [`SendStep::Finished`] only failures are known.
-    pub fn outcomes(&self) -> Vec<FileOutcome> {
-        let finished = matches!(self.state, State::Finished);
-        let known = |file: &Outgoing| {
-            if finished || file.outcome.is_failed() { file.outcome.clone() } else { FileOutcome::Unknown }
-        };
-        self.files.iter().map(known).collect()
+    /// The entry with this file id, as long as it is offered, compared or sent.
+    pub fn entry(&self, file: u32) -> Option<&Entry> {
+        let index = file.checked_sub(self.base)?;
+        self.round.get(index as usize).map(|offered| &offered.entry)
     }
 
     /// Whether `EOT` was handed out and `RESULT` is not here: a loss now leaves the outcome unknown.
@@ -231,99 +280,66 @@ impl Sender {
         self.phase
     }
 
-    fn room(&self, file: usize, offset: u64) -> u32 {
-        (self.entries[file].size - offset).min(MAX_DATA_BYTES.into()) as u32
+    fn id(&self, index: usize) -> u32 {
+        self.base.saturating_add(index as u32)
     }
 
-    fn offer(&mut self, first: usize) -> SendStep {
-        let mut bytes = Vec::new();
-        let mut next = first;
-        while let Some(entry) = self.entries.get(next).filter(|_| bytes.len() < WRITE_BYTES) {
-            bytes.extend(encode(&Frame::Entry { file: next as u32, entry: entry.clone() }));
-            next += 1;
-        }
-        self.state = State::Offering { next };
-        if next == self.entries.len() {
-            bytes.extend(encode(&Frame::Turn));
-            self.state = State::Verdicts { next: self.next_offered(0) };
-        }
-        SendStep::Write(bytes)
+    fn end_turn(&mut self) {
+        self.out.extend(encode(&Frame::Turn));
+        self.state = State::Verdicts { next: self.next_asked(0) };
     }
 
-    fn next_offered(&self, from: usize) -> usize {
-        (from..self.entries.len())
-            .find(|file| self.entries[*file].not_offered.is_none())
-            .unwrap_or(self.entries.len())
+    /// The first from this one on that the receiver has to say something to.
+    fn next_asked(&self, from: usize) -> usize {
+        let is_asked = |offered: &Offered| {
+            offered.entry.not_offered.is_none() && !matches!(offered.entry.kind, Kind::Folder | Kind::Link(_))
+        };
+        (from..self.round.len()).find(|index| is_asked(&self.round[*index])).unwrap_or(self.round.len())
     }
 
     fn answered(&mut self, file: u32, verdict: Verdict) -> Result<(), Violation> {
         let State::Verdicts { next } = self.state else { return Err(Violation::OutOfTurn("HAVE")) };
-        if next == self.entries.len() || file as usize != next {
+        if next == self.round.len() || file != self.id(next) {
             return Err(Violation::Contradiction("the order of HAVE and ENTRY"));
         }
-        let size = self.entries[next].size;
+        let size = self.round[next].entry.size;
         match &verdict {
-            Verdict::Want { offset, .. } if *offset > size => {
+            Verdict::Want { offset, .. } if *offset > size.unwrap_or(0) => {
                 return Err(Violation::Contradiction("HAVE has more than the file"));
             }
-            Verdict::Keep { size: kept, .. } if *kept != size => {
+            Verdict::Keep { size: kept, .. } if Some(*kept) != size => {
                 return Err(Violation::Contradiction("KEEP of another size"));
-            }
-            Verdict::Refused(reason, text) => {
-                self.files[next].outcome = FileOutcome::Failed(*reason, text.clone());
             }
             _ => {}
         }
-        self.files[next].verdict = Some(verdict);
-        self.state = State::Verdicts { next: self.next_offered(next + 1) };
+        self.round[next].verdict = Some(verdict);
+        self.state = State::Verdicts { next: self.next_asked(next + 1) };
+        Ok(())
+    }
+
+    /// In a stream: the receiver refuses a file that it is sent. `RESULT` will name it again.
+    fn hinted(&mut self, file: u32, verdict: &Verdict) -> Result<(), Violation> {
+        if !matches!(verdict, Verdict::Refused(..)) || file >= self.next_id() {
+            return Err(Violation::Contradiction("HAVE in a stream"));
+        }
+        if let State::Body { file: current, .. } = self.state
+            && self.id(current) == file
+        {
+            self.stop(current);
+        }
         Ok(())
     }
 
     fn turn(&mut self) -> Result<(), Violation> {
         match self.state {
-            State::Verdicts { next } if next == self.entries.len() => self.open(0),
+            State::Verdicts { next } if next == self.round.len() => self.open(0),
             State::Verdicts { .. } => return Err(Violation::Contradiction("TURN before every HAVE")),
             _ => return Err(Violation::OutOfTurn("TURN")),
         }
         Ok(())
     }
 
-    /// Turns to the first file from this one on that is sent or compared, or to the end.
-    fn open(&mut self, from: usize) {
-        for file in from..self.files.len() {
-            self.state = match self.files[file].verdict {
-                Some(Verdict::Want { offset: 0, .. }) => State::Body { file, offset: 0 },
-                Some(Verdict::Want { offset: length, .. } | Verdict::Keep { size: length, .. }) => {
-                    State::Prefix { file, length }
-                }
-                Some(Verdict::Refused(..)) | None => continue,
-            };
-            return;
-        }
-        self.state = State::Ending;
-    }
-
-    fn close(&mut self, file: usize, state: EndState, digest: Digest) {
-        let kept = matches!(self.files[file].verdict, Some(Verdict::Keep { .. }));
-        self.files[file].outcome = match state {
-            EndState::Unreadable => {
-                FileOutcome::Failed(Reason::Unreadable, "the source cannot be read".to_owned())
-            }
-            EndState::Changed => failed(Reason::Changed),
-            EndState::Differs => failed(Reason::Exists),
-            EndState::Whole if kept => FileOutcome::AlreadyThere,
-            EndState::Whole => FileOutcome::Done,
-        };
-        self.whole_files += u64::from(state == EndState::Whole);
-        let size = self.entries[file].size;
-        self.out.extend(encode(&Frame::End(End { file: file as u32, size, state, digest })));
-        self.open(file + 1);
-    }
-
     fn acknowledged(&mut self, bytes: u64) -> Result<(), Violation> {
-        if matches!(self.state, State::Offering { .. } | State::Verdicts { .. } | State::Finished) {
-            return Err(Violation::OutOfTurn("ACK"));
-        }
         if bytes > self.sent_bytes {
             return Err(Violation::Contradiction("ACK of more than was sent"));
         }
@@ -337,18 +353,23 @@ impl Sender {
         };
         let now = (summary.done, summary.failed);
         let total = u64::from(summary.done) + u64::from(summary.failed);
-        if total != self.files.len() as u64 || counts.is_some_and(|before| before != now) {
+        if total != u64::from(self.base) || counts.is_some_and(|before| before != now) {
             return Err(Violation::Contradiction("the counts of the result"));
         }
         for failure in &summary.failures {
-            let Some(file) = self.files.get_mut(failure.file as usize).filter(|_| failure.file >= next)
-            else {
+            if failure.file < next || failure.file >= self.base {
                 return Err(Violation::Contradiction("the order of the result's failures"));
-            };
-            next = failure.file.saturating_add(1);
-            if !file.outcome.is_failed() {
-                file.outcome = FileOutcome::Failed(failure.reason, failure.text.clone());
             }
+            next = failure.file.saturating_add(1);
+            self.failed += 1;
+            self.closed.push_back(Closed {
+                file: failure.file,
+                path: failure.path.clone(),
+                kind: Kind::File,
+                size: 0,
+                revokes: true,
+                outcome: FileOutcome::Failed(failure.reason, failure.text.clone()),
+            });
         }
         if summary.more {
             if summary.failures.is_empty() {
@@ -357,8 +378,8 @@ impl Sender {
             self.state = State::Result { counts: Some(now), next };
             return Ok(());
         }
-        let failed = self.files.iter().filter(|file| file.outcome.is_failed()).count();
-        if failed != summary.failed as usize {
+        let (named, failed) = (self.failed, u64::from(summary.failed));
+        if named > failed || (!summary.cut && named != failed) {
             return Err(Violation::Contradiction("the failures of the result and their count"));
         }
         self.state = State::Finished;
@@ -366,6 +387,8 @@ impl Sender {
     }
 }
 
-fn failed(reason: Reason) -> FileOutcome {
-    FileOutcome::Failed(reason, reason.to_string())
+impl Default for Sender {
+    fn default() -> Sender {
+        Sender::new()
+    }
 }

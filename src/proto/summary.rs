@@ -1,18 +1,22 @@
 //! RESULT: what the receiver made of the session.
 
+use super::names::MAX_PATH_BYTES;
 use super::reason::Reason;
 use super::violation::Violation;
 use super::wire::{Fields, clipped, length_u16};
 
 pub(super) const MIN_BYTES: usize = 12;
 pub(super) const MORE: u8 = 1;
-const FAILURE_BYTES: usize = 8;
+const FAILURE_BYTES: usize = 10;
+const CUT: u8 = 2;
 
 /// A file that failed at the receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Its file id.
     pub file: u32,
+    /// The path of its entry: at most 4096 bytes.
+    pub path: Vec<u8>,
     /// Why.
     pub reason: Reason,
     /// The same for people.
@@ -26,8 +30,10 @@ pub struct Summary {
     pub done: u32,
     /// The other entries.
     pub failed: u32,
-    /// The files that failed after they had been consented to, or those of them that fit this frame.
+    /// What failed and the sender does not know of yet, or as much of it as fits this frame.
     pub failures: Vec<Failure>,
+    /// Whether more failed than all frames of this result name.
+    pub cut: bool,
     /// Whether another `RESULT` follows with more of the failures.
     pub more: bool,
 }
@@ -42,7 +48,7 @@ impl Summary {
     }
 
     pub(super) fn flags(&self) -> u8 {
-        if self.more { MORE } else { 0 }
+        u8::from(self.more) * MORE | u8::from(self.cut) * CUT
     }
 
     pub(super) fn body(&self) -> Vec<u8> {
@@ -53,7 +59,9 @@ impl Summary {
             let text = clipped(&failure.text).as_bytes();
             body.extend(failure.file.to_be_bytes());
             body.extend([failure.reason.code(), 0]);
+            body.extend(length_u16(&failure.path));
             body.extend(length_u16(text));
+            body.extend(&failure.path);
             body.extend(text);
         }
         body
@@ -69,10 +77,15 @@ impl Summary {
             let file = fields.u32()?;
             let reason = Reason::from_code(fields.u8()?);
             fields.u8()?;
+            let path_length = usize::from(fields.u16()?);
             let text_length = fields.u16()?;
-            failures.push(Failure { file, reason, text: fields.text(text_length.into())? });
+            if path_length > MAX_PATH_BYTES {
+                return Err(Violation::Length { what: "a path", length: path_length as u64 });
+            }
+            let path = fields.bytes(path_length)?.to_vec();
+            failures.push(Failure { file, path, reason, text: fields.text(text_length.into())? });
         }
-        let summary = Summary { done, failed, failures, more: flags & MORE != 0 };
+        let summary = Summary { done, failed, failures, more: flags & MORE != 0, cut: flags & CUT != 0 };
         if summary.status() != status {
             return Err(Violation::Contradiction("the status of the result and its counts"));
         }
@@ -80,7 +93,7 @@ impl Summary {
     }
 
     /// How many bytes of a body this failure takes.
-    pub(super) fn failure_bytes(text: &str) -> usize {
-        FAILURE_BYTES + clipped(text).len()
+    pub(super) fn failure_bytes(failure: &Failure) -> usize {
+        FAILURE_BYTES + failure.path.len() + clipped(&failure.text).len()
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 /// Without patterns everything is taken. What an exclude matches is left out, with all that is in it. With includes, a
 /// file is taken if one matches it or a folder that it is in; a folder itself is taken only if one matches it or one
 /// above it. All folders that are not excluded are looked into.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Filter {
     includes: Option<Gitignore>,
     excludes: Option<Gitignore>,

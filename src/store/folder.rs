@@ -1,12 +1,15 @@
 //! A folder that is held open.
 
 use super::confine::{
-    check_path, check_regular, is_part_name, make_folders, open_fault, open_folder, open_regular, split_last,
+    check_path, check_regular, is_part_name, make_folders, open_fault, open_folder, open_readable,
+    open_regular, split_last,
 };
 use super::fault::{Fault, FaultKind};
+use super::leftover::temporary_name;
+use super::part::Meta;
 use super::publish::sync_names;
 use super::source::Source;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstatvfs, open, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, fstatvfs, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -133,6 +136,41 @@ impl Folder {
             }
         }
         Ok(true)
+    }
+
+    /// Is there a part that an earlier session has left of this path, see [`super::Part::resume`]?
+    pub fn has_part(&self, path: &[u8]) -> bool {
+        let (parents, name) = split_last(path);
+        let temporary = temporary_name(name);
+        let parent = parents.map(|parents| open_folder(self.file.as_fd(), parents)).transpose();
+        check_path(path).is_ok()
+            && parent.is_ok_and(|parent| {
+                let at = parent.as_ref().map_or(self.file.as_fd(), AsFd::as_fd);
+                statat(at, &*temporary, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+            })
+    }
+
+    /// Opens a folder below it.
+    ///
+    /// # Errors
+    /// `NotFound`; `Unsafe` for a path that is not clean or has a link or a file in it; `NotAllowed`, `CannotRead`.
+    pub fn below(&self, path: &[u8]) -> Result<Self, Fault> {
+        check_path(path)?;
+        let file = open_readable(self.file.as_fd(), path).map_err(open_fault)?;
+        Ok(Self { file: Arc::new(file.into()) })
+    }
+
+    /// Its time of modification.
+    ///
+    /// # Errors
+    /// Where the file system does not say.
+    pub fn meta(&self) -> Result<Meta, Fault> {
+        let stat = fstat(&*self.file).map_err(Fault::read)?;
+        Ok(Meta {
+            executable: false,
+            mtime_seconds: stat.st_mtime as i64,
+            mtime_nanoseconds: stat.st_mtime_nsec as u32,
+        })
     }
 
     /// Makes the folder `path` in it, and those on the way to it that are missing, with the mode that the umask

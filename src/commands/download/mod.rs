@@ -9,20 +9,21 @@ use std::time::Instant;
 use clap::{Args, ValueHint};
 
 use super::opened::Opened;
-use super::options::{LimitArgs, size};
-use super::transfer::{Destination, Limits, Naming, Receiving, Wire};
+use super::options::{LimitArgs, MAX_ENTRIES, size};
+use super::transfer::{Destination, Limits, Naming, Printing, Receiving, Terms, Wire};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
-use crate::proto::hello::Hello;
+use crate::net::stdio::check_stdout;
+use crate::proto::hello::{Hello, Operation};
 use crate::proto::names::CleanPath;
 use crate::report::{Report, escape_bytes};
 use crate::store::Folder;
 
-/// Fetch files from a 'sendall serve --share', verified and synced before they get their names
+/// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::DOWNLOAD)]
 pub struct DownloadArgs {
@@ -30,11 +31,11 @@ pub struct DownloadArgs {
     #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: String,
 
-    /// What to fetch [default: every file at the top level]
+    /// What to fetch [default: everything]
     #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
     names: Vec<OsString>,
 
-    /// Where to: a folder that exists, or the name for a single file
+    /// Where to: a folder that exists, or the name for a single file; - is stdout
     #[arg(short, long, value_name = "PATH", default_value = ".")]
     output: PathBuf,
 
@@ -46,6 +47,14 @@ pub struct DownloadArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
 
+    /// The most files, folders and links that are taken
+    #[arg(long, value_name = "N", default_value_t = MAX_ENTRIES, value_parser = clap::value_parser!(u32).range(1..))]
+    max_entries: u32,
+
+    /// Print what is offered, and fetch nothing
+    #[arg(long, conflicts_with_all = ["output", "force"])]
+    list: bool,
+
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -54,9 +63,13 @@ pub struct DownloadArgs {
 pub struct Plan {
     endpoint: Endpoint,
     names: Vec<Vec<u8>>,
-    hello: Hello,
-    destination: Destination,
+    task: Task,
     limits: Limits,
+}
+
+enum Task {
+    List,
+    Fetch(Destination),
 }
 
 impl DownloadArgs {
@@ -79,21 +92,32 @@ impl DownloadArgs {
                 )));
             }
         }
-        let hello = Hello::get(names.clone()).map_err(|error| usage(error.to_string()))?;
-        let (folder, naming) = self.destination(names.len())?;
-        let destination = Destination { folder, naming, replace: self.force, max_size: self.max_size };
-        Ok(Plan { endpoint, names, hello, destination, limits: self.limits.limits() })
+        Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
+        let limits = self.limits.limits();
+        if self.list {
+            return Ok(Plan { endpoint, names, task: Task::List, limits });
+        }
+        let (folder, naming) = self.destination(&names)?;
+        let (replace, max_size, max_entries) = (self.force, self.max_size, self.max_entries);
+        let destination = Destination { folder, naming, replace, max_size, max_entries };
+        Ok(Plan { endpoint, names, task: Task::Fetch(destination), limits })
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
-    fn destination(&self, names: usize) -> Result<(Folder, Naming), Error> {
+    fn destination(&self, names: &[Vec<u8>]) -> Result<(Folder, Naming), Error> {
         let shown = escape_bytes(self.output.as_os_str().as_bytes());
         let usage = |text: String| Error::new(Exit::Usage, text);
         if self.output.as_os_str() == "-" {
-            return Err(usage("-o takes a folder or a file name: type ./- for a file of that name".into()));
+            if names.len() > 1 {
+                return Err(usage("stdout takes one file: name one".into()));
+            }
+            check_stdout()?;
+            // Nothing is written there.
+            let root = Folder::open(Path::new("/")).map_err(|fault| usage(fault.to_string()))?;
+            return Ok((root, Naming::Stdout));
         }
         if self.output.is_dir() {
-            let naming = if names == 0 { Naming::AsSent } else { Naming::LastComponent };
+            let naming = if names.is_empty() { Naming::AsSent } else { Naming::Wanted(names.to_vec()) };
             let folder = Folder::open(&self.output).map_err(|fault| usage(format!("-o {shown}: {fault}")))?;
             return Ok((folder, naming));
         }
@@ -103,7 +127,7 @@ impl DownloadArgs {
                 "-o {shown}: there is no such folder: create it first with mkdir {shown}"
             )));
         };
-        if names > 1 {
+        if names.len() > 1 {
             return Err(usage(format!("-o {shown} is not a folder, and several files are asked for")));
         }
         let parent = self.output.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
@@ -114,21 +138,53 @@ impl DownloadArgs {
 }
 
 impl Plan {
-    /// Fetches the files, and returns when they are on the disk.
+    /// Fetches what was asked for, and returns when it is on the disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let Plan { endpoint, names, task, limits } = self;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-        reactor.add(|io| {
-            let dial = Dial::new(self.endpoint, self.limits.handshake, io.clone());
-            let report = report.clone();
-            self.destination.folder.remove_leftovers();
-            Ok(Opened::new(dial, move |transport, now: Instant| {
-                let peer = transport.peer_name();
-                let mut wire = Wire::new(transport, now);
-                wire.push(&self.hello.encode());
-                let wanted = (!self.names.is_empty()).then_some(self.names);
-                Ok(Receiving::new(wire, self.destination, wanted, true, self.limits, (io, report, peer)))
-            }))
-        })?;
+        let report = report.clone();
+        let hello = move |operation, names| {
+            Hello::get(operation, names).map_err(|error| Error::new(Exit::Usage, error.to_string()))
+        };
+        match task {
+            Task::List => {
+                check_stdout()?;
+                reactor.add(|io| {
+                    let dial = Dial::new(endpoint, limits.handshake, io.clone());
+                    Ok(Opened::new(dial, move |transport, now: Instant| {
+                        let mut wire = Wire::new(transport, now);
+                        wire.push(&hello(Operation::List, names)?.encode());
+                        Printing::new(wire, limits, &io, report)
+                    }))
+                })?;
+            }
+            Task::Fetch(destination) => reactor.add(|io| {
+                let dial = Dial::new(endpoint, limits.handshake, io.clone());
+                destination.folder.remove_leftovers();
+                Ok(Opened::new(dial, move |transport, now: Instant| {
+                    let peer = transport.peer_name();
+                    let mut wire = Wire::new(transport, now);
+                    let stream = is_fresh(&destination, &names);
+                    wire.push(&hello(Operation::Get { stream }, names.clone())?.encode());
+                    let wanted = (!names.is_empty()).then_some(names);
+                    let terms = Terms { wanted, stream, is_client: true, limits };
+                    Receiving::new(wire, destination, terms, None, (io, report, peer))
+                }))
+            })?,
+        }
         reactor.run()
+    }
+}
+
+/// Whether nothing of what is asked for is there, so that it can all come without being asked for again.
+fn is_fresh(destination: &Destination, names: &[Vec<u8>]) -> bool {
+    let folder = &destination.folder;
+    match destination.naming {
+        Naming::AsSent => folder.is_empty().unwrap_or(false),
+        Naming::Wanted(_) => names.iter().all(|name| {
+            let local = CleanPath::parse(name).map(|name| name.file_name().to_vec()).unwrap_or_default();
+            folder.has(&local).is_ok_and(|has| !has) && !folder.has_part(&local)
+        }),
+        Naming::Fixed(_) | Naming::Stdout => false,
     }
 }

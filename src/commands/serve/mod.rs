@@ -10,7 +10,7 @@ use clap::{ArgGroup, Args, ValueHint};
 
 use self::clients::{ClientLimits, Clients, Running};
 use super::opened::{FirstClient, Opened};
-use super::options::{RelayArgs, duration, size};
+use super::options::{MAX_ENTRIES, RelayArgs, duration, size};
 use super::relay;
 use super::transfer::{Limits, Offer, Share};
 use crate::error::{Error, Exit};
@@ -39,7 +39,7 @@ pub struct ServeArgs {
         conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close"])]
     store: Option<PathBuf>,
 
-    /// Offer a file, or the files of a folder, for download
+    /// Offer a file, or all that is in a folder, for download
     #[arg(long, value_name = "PATH", conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close"])]
     share: Option<PathBuf>,
 
@@ -54,6 +54,11 @@ pub struct ServeArgs {
     /// With --store: refuse files that are larger
     #[arg(long, value_name = "SIZE", value_parser = size, requires = "store")]
     max_size: Option<u64>,
+
+    /// With --store: the most files, folders and links that one client may send
+    #[arg(long, value_name = "N", default_value_t = MAX_ENTRIES, requires = "store",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    max_entries: u32,
 
     /// With --store or --share: clients at the same time
     #[arg(long, value_name = "N", default_value_t = 100, requires = "transfer",
@@ -98,6 +103,7 @@ impl ServeArgs {
             share: self.share.as_deref().map(open_share).transpose()?,
             keep_existing: self.keep_existing,
             max_size: self.max_size,
+            max_entries: self.max_entries,
         };
         let limits = ClientLimits {
             clients: self.max_clients as usize,

@@ -45,6 +45,7 @@ pub(crate) struct Link<S> {
     /// A client's: its HELLO, until ACCEPT is here.
     hello: Option<Vec<u8>>,
     refused: Option<crate::proto::reason::Reason>,
+    accepted: Option<Accept>,
     next_ping: Option<Instant>,
 }
 
@@ -53,7 +54,12 @@ impl<S: Stream> Link<S> {
     pub(crate) fn new(wire: Wire<S>, role: Role, limits: Limits, awaits_accept: bool) -> Link<S> {
         let accept_by = awaits_accept.then(|| wire.last_traffic() + limits.handshake);
         let hello = awaits_accept.then(|| wire.queued().iter().take(FIXED_BYTES).copied().collect());
-        Link { wire, role, limits, accept_by, hello, refused: None, next_ping: None }
+        Link { wire, role, limits, accept_by, hello, refused: None, accepted: None, next_ping: None }
+    }
+
+    /// What the server has said first, once.
+    pub(crate) fn accepted(&mut self) -> Option<Accept> {
+        self.accepted.take()
     }
 
     /// The next thing that the peer said.
@@ -102,6 +108,7 @@ impl<S: Stream> Link<S> {
                     self.accept_by = None;
                     // If it is a refusal, the ERROR frame that follows says more.
                     self.refused = value.refused;
+                    self.accepted = Some(value);
                     return Ok(true);
                 }
                 // As it comes, so that a peer of another kind is known by its first bytes.

@@ -1,14 +1,21 @@
 //! Sessions of the transfer protocol: what `upload`, `download` and the server's side of them share.
 
 mod link;
+mod listing;
+mod offering;
 mod outcome;
 mod receiving;
 mod sending;
 mod serving;
+mod sharing;
+mod tally;
 mod wire;
 
 pub(crate) use link::Limits;
-pub(crate) use receiving::{Destination, Naming, Receiving};
-pub(crate) use sending::{Sending, entry_of};
-pub(crate) use serving::{Offer, Serving, Share};
+pub(crate) use listing::{Printing, Rehearsal};
+pub(crate) use offering::{Offering, Root};
+pub(crate) use receiving::{Destination, Naming, Receiving, Terms};
+pub(crate) use sending::{Sending, Start};
+pub(crate) use serving::{Offer, Serving};
+pub(crate) use sharing::Share;
 pub(crate) use wire::Wire;

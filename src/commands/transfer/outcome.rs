@@ -1,15 +1,11 @@
-//! What became of a session: lines for people, and one exit code.
+//! Reasons and faults as lines, exit codes and words to the peer.
 
 use std::fmt::Display;
-use std::time::Duration;
 
 use crate::error::{Error, Exit};
-use crate::net::endpoint::PeerName;
-use crate::proto::Digest;
-use crate::proto::outcome::FileOutcome;
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
-use crate::report::{Report, amount, escape_bytes};
+use crate::report::escape_bytes;
 use crate::store::{Fault, FaultKind};
 
 use super::wire::Failure;
@@ -23,108 +19,8 @@ pub(crate) enum Role {
     Receiver,
 }
 
-/// Failures that get a line each: a peer must not be able to fill a log.
-const MAX_TOLD: usize = 100;
-
-/// The sums of a session.
-pub(crate) struct Tally {
-    pub(crate) role: Role,
-    pub(crate) peer: PeerName,
-    /// By file id: name, outcome, and digest where one was computed.
-    pub(crate) files: Vec<(Vec<u8>, FileOutcome, Option<Digest>)>,
-    pub(crate) bytes: u64,
-    pub(crate) time: Duration,
-}
-
-impl Tally {
-    /// Reports the session and says how it ended.
-    pub(crate) fn conclude(self, report: &Report) -> Result<(), Error> {
-        let (verb, direction) = match self.role {
-            Role::Sender => ("sent", "to"),
-            Role::Receiver => ("received", "from"),
-        };
-        let peer = &self.peer;
-        let failures: Vec<_> = self.files.iter().filter(|(_, outcome, _)| outcome.is_failed()).collect();
-        let there = self.files.iter().filter(|(_, outcome, _)| *outcome == FileOutcome::AlreadyThere).count();
-        let amount = amount(self.bytes, self.time);
-        let digest = |digest: &Option<Digest>| {
-            digest.map_or_else(String::new, |digest| format!(", BLAKE3 {}", blake3::Hash::from(digest)))
-        };
-        match (&self.files[..], &failures[..]) {
-            ([], _) => report.say(format_args!("nothing was offered {direction} {peer}")),
-            ([(name, FileOutcome::AlreadyThere, hash)], _) => report.say(format_args!(
-                "{} is there already, with the same content{}",
-                escape_bytes(name),
-                digest(hash)
-            )),
-            ([(name, _, hash)], []) => report.say(format_args!(
-                "{verb} {} {direction} {peer}: {amount}{}",
-                escape_bytes(name),
-                digest(hash)
-            )),
-            (files, _) => {
-                let mut told = 0;
-                for (name, outcome, hash) in files {
-                    match outcome {
-                        FileOutcome::Failed(reason, text) if files.len() > 1 && told < MAX_TOLD => {
-                            told += 1;
-                            report.warning(describe(name, *reason, text));
-                        }
-                        FileOutcome::Failed(..) | FileOutcome::Unknown => {}
-                        FileOutcome::AlreadyThere => {
-                            report.detail(format_args!(
-                                "{} is there already{}",
-                                escape_bytes(name),
-                                digest(hash)
-                            ));
-                        }
-                        FileOutcome::Done => {
-                            report.detail(format_args!("{verb} {}{}", escape_bytes(name), digest(hash)));
-                        }
-                    }
-                }
-                if failures.len() > MAX_TOLD {
-                    report.warning(format_args!("and {} more", failures.len() - MAX_TOLD));
-                }
-                if there == files.len() {
-                    report.say(format_args!("all {there} files are there already, with the same content"));
-                } else if failures.len() < files.len() {
-                    let there = if there > 0 { format!(", {there} there already") } else { String::new() };
-                    let done = files.len() - failures.len();
-                    report.say(format_args!(
-                        "{verb} {done} of {} files {direction} {peer}: {amount}{there}",
-                        files.len()
-                    ));
-                }
-            }
-        }
-        self.exit(&failures)
-    }
-
-    fn exit(&self, failures: &[&(Vec<u8>, FileOutcome, Option<Digest>)]) -> Result<(), Error> {
-        match failures {
-            [] => Ok(()),
-            [(name, FileOutcome::Failed(reason, text), _)] if self.files.len() == 1 => {
-                Err(Error::new(exit_of(*reason, self.role), describe(name, *reason, text)))
-            }
-            all if all.len() < self.files.len() => {
-                Err(Error::new(Exit::Partial, format!("{} of {} files failed", all.len(), self.files.len())))
-            }
-            all => {
-                let mut exits = all.iter().map(|(_, outcome, _)| match outcome {
-                    FileOutcome::Failed(reason, _) => exit_of(*reason, self.role),
-                    _ => Exit::Failed,
-                });
-                let first = exits.next().unwrap_or(Exit::Failed);
-                let exit = if exits.all(|exit| exit == first) { first } else { Exit::Failed };
-                Err(Error::new(exit, format!("all {} files failed", all.len())))
-            }
-        }
-    }
-}
-
 /// A failure as a line: the reason's words, and the text where it says more.
-fn describe(name: &[u8], reason: Reason, text: &str) -> String {
+pub(super) fn describe(name: &[u8], reason: Reason, text: &str) -> String {
     format!("{}: {}", escape_bytes(name), explain(reason, text))
 }
 
@@ -134,7 +30,7 @@ fn explain(reason: Reason, text: &str) -> String {
 }
 
 /// The exit code for a reason, on the side that has the given role.
-fn exit_of(reason: Reason, role: Role) -> Exit {
+pub(super) fn exit_of(reason: Reason, role: Role) -> Exit {
     match (reason, role) {
         (Reason::Failed, _) | (Reason::Unreadable, Role::Sender) => Exit::Failed,
         (Reason::Protocol | Reason::Changed | Reason::DigestMismatch, _) => Exit::Integrity,

@@ -1,87 +1,101 @@
 //! The side that has the files: `upload`, and a server whose files are fetched.
 
+mod content;
+
+use std::collections::HashMap;
 use std::time::Instant;
 
+use self::content::Current;
 use super::link::{Heard, Limits, Link};
-use super::outcome::{Role, Tally, broken, told};
-use super::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, LastWord, Wire};
+use super::offering::{Content, Key, Offering, entry_of};
+use super::outcome::{Role, broken, told};
+use super::tally::Tally;
+use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Session, Status, TURN_BUDGET_BYTES, Turn};
+use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
-use crate::proto::entry::{Entry, Kind};
-use crate::proto::frame::{self, Frame, HEADER_BYTES};
+use crate::proto::frame::{self, Frame};
 use crate::proto::sender::{Ended, SendStep, Sender};
+use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report};
-use crate::store::{Fault, Source, hash_prefix};
+use crate::store::Fault;
 
-/// Opens the file with the given id.
-pub(crate) type Opener = Box<dyn FnMut(u32) -> Result<Source, Fault>>;
-
-/// The entry that offers a file under a path.
-pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
-    Entry {
-        kind: Kind::File,
-        executable: source.executable(),
-        size: source.size_bytes(),
-        mtime_seconds: source.mtime_seconds(),
-        mtime_nanoseconds: source.mtime_nanoseconds(),
-        path,
-        not_offered: None,
-    }
-}
+/// What offering an entry counts for when turns are shared out: it asks the file system several times.
+const OFFER_COST_BYTES: usize = 8 << 10;
+/// A prefix up to this size is hashed at once, not aside.
+const SMALL_PREFIX_BYTES: u64 = 1 << 20;
 
 /// A session that sends files.
 pub(crate) struct Sending<S> {
     /// None once the last word is being said.
     link: Option<Link<S>>,
     machine: Sender,
-    open: Opener,
+    offering: Offering,
+    /// Where the files of this round are found again.
+    keys: HashMap<u32, Key>,
     io: Io,
-    peer: PeerName,
     report: Report,
     progress: Progress,
+    tally: Tally,
     start: Instant,
     current: Option<Current>,
     hashing: Option<Aside<Result<Current, Fault>>>,
-    digests: Vec<Option<Digest>>,
+    /// Once it is read from.
+    stdin: Option<Stdio>,
+    /// Of the files that were closed last.
+    digest: Option<Digest>,
+    shown_bytes: u64,
+    awaits_input: bool,
     peer_ended: bool,
     ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
-/// The file being sent.
-struct Current {
-    file: u32,
-    source: Source,
-    /// Of the bytes before `position`.
-    hasher: blake3::Hasher,
-    position: u64,
+/// How a session begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// With the first round, before ACCEPT is here.
+    AtOnce,
+    /// As ACCEPT says.
+    AfterAccept,
+    /// ACCEPT was sent by this side: in rounds, or in a stream.
+    Accepted { stream: bool },
 }
 
 impl<S: Stream> Sending<S> {
-    /// Offers `entries`, which `open` opens by their indices. A client waits for ACCEPT.
+    /// Sends what `offering` has.
     pub(crate) fn new(
         wire: Wire<S>,
-        entries: Vec<Entry>,
-        open: Opener,
-        is_client: bool,
+        offering: Offering,
+        start: Start,
         limits: Limits,
         (io, report, peer): (Io, Report, PeerName),
     ) -> Sending<S> {
-        let total = entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add);
+        let mut machine = Sender::new();
+        match start {
+            Start::AtOnce => machine.begin(false),
+            Start::AfterAccept => {}
+            Start::Accepted { stream } => machine.begin(stream),
+        }
+        let is_client = !matches!(start, Start::Accepted { .. });
         Sending {
-            progress: Progress::new(&report, entries.len(), total),
-            digests: vec![None; entries.len()],
+            progress: Progress::new(&report),
+            tally: Tally::new(Role::Sender, peer, report.clone()),
             start: wire.last_traffic(),
             link: Some(Link::new(wire, Role::Sender, limits, is_client)),
-            machine: Sender::new(entries),
-            open,
+            machine,
+            offering,
+            keys: HashMap::new(),
             io,
-            peer,
             report,
             current: None,
             hashing: None,
+            stdin: None,
+            digest: None,
+            shown_bytes: 0,
+            awaits_input: false,
             peer_ended: false,
             ending: None,
         }
@@ -89,6 +103,7 @@ impl<S: Stream> Sending<S> {
 
     fn work(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         let mut budget = turn.budget_bytes;
+        self.awaits_input = false;
         loop {
             self.hear(link, &mut budget)?;
             // Before the next piece is made: what waits is bounded by one chunk.
@@ -101,42 +116,57 @@ impl<S: Stream> Sending<S> {
                 _ if self.peer_ended => return Err(self.cut()),
                 SendStep::Write(bytes) => link.wire.push(&bytes),
                 SendStep::HashPrefix { file, length } => {
-                    if !self.hash_prefix(link, file, length)? {
-                        link.wire.flush()?;
+                    if !self.hash_prefix(file, length)? {
+                        self.flush(link)?;
                         return Ok(Status::Waiting);
                     }
                 }
-                SendStep::Body { .. } | SendStep::Await if budget == 0 => return Ok(Status::Again),
-                SendStep::Body { file, offset, room } => {
-                    budget = budget.saturating_sub(self.body(link, file, offset, room));
+                _ if budget == 0 => return Ok(Status::Again),
+                SendStep::Offer => {
+                    self.offer();
+                    budget = budget.saturating_sub(OFFER_COST_BYTES);
                 }
+                SendStep::Body { file, offset, room } => match self.body(link, file, offset, room)? {
+                    Some(count) => budget = budget.saturating_sub(count.max(FRAME_COST_BYTES)),
+                    None => {
+                        self.awaits_input = true;
+                        self.flush(link)?;
+                        return Ok(Status::Waiting);
+                    }
+                },
                 SendStep::Await => {
-                    self.progress
-                        .phase(self.machine.peer_phase().map_or(Phase::Waiting, |(phase, _)| shown(phase)));
+                    let phase = self.machine.peer_phase().map_or(Phase::Waiting, |(phase, _)| shown(phase));
+                    self.progress.phase(phase);
                     self.flush(link)?;
                     return Ok(Status::Waiting);
                 }
             }
+            self.note_closed();
         }
     }
 
     /// Takes in the frames that are there, as far as the turn's budget goes.
     fn hear(&mut self, link: &mut Link<S>, budget: &mut usize) -> Result<(), Failure> {
         while !self.peer_ended && *budget > 0 {
-            *budget = budget.saturating_sub(FRAME_COST_BYTES);
-            match link.hear()? {
+            let heard = link.hear()?;
+            if let Some(accept) = link.accepted() {
+                self.machine.begin(accept.stream);
+            }
+            match heard {
                 Heard::Frame(Frame::Error { reason, text }) => return Err(told(reason, &text, Role::Sender)),
-                Heard::Frame(frame) => self.machine.receive(frame).map_err(broken)?,
-                Heard::Data { .. } => {
-                    return Err(broken(crate::proto::violation::Violation::OutOfTurn("DATA")));
+                Heard::Frame(frame) => {
+                    self.machine.receive(frame).map_err(broken)?;
+                    self.note_closed();
                 }
-                Heard::Nothing => {
-                    *budget += FRAME_COST_BYTES;
-                    break;
-                }
+                Heard::Data { .. } => return Err(broken(Violation::OutOfTurn("DATA"))),
+                Heard::Nothing => break,
                 Heard::End => self.peer_ended = true,
             }
+            *budget = budget.saturating_sub(FRAME_COST_BYTES);
         }
+        let acknowledged = self.machine.acknowledged_bytes();
+        self.progress.moved(acknowledged - self.shown_bytes);
+        self.shown_bytes = acknowledged;
         Ok(())
     }
 
@@ -160,28 +190,57 @@ impl<S: Stream> Sending<S> {
         Error::new(Exit::Lost, text).into()
     }
 
-    /// Hashes a prefix aside. True once the machine has its answer.
-    fn hash_prefix(&mut self, link: &mut Link<S>, file: u32, length: u64) -> Result<bool, Failure> {
+    /// Offers the next entry. In a stream its file stays open, in a round it is opened again later.
+    fn offer(&mut self) {
+        let Some(offered) = self.offering.next() else {
+            self.progress.all_known();
+            self.machine.all_offered();
+            return;
+        };
+        self.progress.expect(1, offered.entry.size.unwrap_or(0));
+        let file = self.machine.next_id();
+        self.machine.offer(offered.entry);
+        let Some((key, content)) = offered.file else { return };
+        if self.machine.is_sending(file) {
+            self.begin(Current::new(file, content));
+        } else {
+            self.keys.insert(file, key);
+        }
+    }
+
+    fn begin(&mut self, current: Current) {
+        if let Some(entry) = self.machine.entry(current.file) {
+            self.progress.file(&entry.path, entry.size, 0);
+        }
+        self.progress.phase(Phase::Sending);
+        self.current = Some(current);
+    }
+
+    fn note_closed(&mut self) {
+        while let Some(closed) = self.machine.closed() {
+            self.keys.remove(&closed.file);
+            self.progress.done(u64::from(!closed.revokes));
+            let digest = self.digest.take();
+            self.tally.note(closed, digest);
+        }
+    }
+
+    /// Hashes a prefix, aside if it is long. True once the machine has its answer.
+    fn hash_prefix(&mut self, file: u32, length: u64) -> Result<bool, Failure> {
         let Some(aside) = &mut self.hashing else {
-            let size = self.machine.entries()[file as usize].size;
-            self.progress.file(&self.machine.entries()[file as usize].path, size, 0);
+            if let Some(entry) = self.machine.entry(file) {
+                self.progress.file(&entry.path, entry.size, 0);
+            }
             self.progress.phase(Phase::Hashing);
             match self.open(file) {
-                Ok(mut current) => {
-                    self.hashing = Some(
-                        self.io
-                            .aside(move || {
-                                current.hasher = hash_prefix(current.source.file(), length, &mut |_| {})?;
-                                current.position = length;
-                                current.source.seek(length);
-                                Ok(current)
-                            })
-                            .map_err(Failure::from)?,
-                    );
+                Ok(current) if length <= SMALL_PREFIX_BYTES => {
+                    let hashed = current.hashed(length);
+                    self.prefix_hashed(file, hashed);
+                    return Ok(true);
                 }
+                Ok(current) => self.hashing = Some(self.io.aside(move || current.hashed(length))?),
                 Err(ended) => {
-                    let bytes = self.machine.end(ended);
-                    link.wire.push(&bytes);
+                    self.machine.end(ended);
                     return Ok(true);
                 }
             }
@@ -189,31 +248,36 @@ impl<S: Stream> Sending<S> {
         };
         let Some(result) = aside.take() else { return Ok(false) };
         self.hashing = None;
-        match result? {
+        self.prefix_hashed(file, result?);
+        Ok(true)
+    }
+
+    fn prefix_hashed(&mut self, file: u32, hashed: Result<Current, Fault>) {
+        match hashed {
             Ok(current) => {
-                let digest = current.hasher.finalize().into();
-                self.digests[file as usize] = Some(digest);
+                let digest = current.digest();
+                self.digest = Some(digest);
                 self.current = Some(current);
                 self.machine.prefix_hashed(digest);
             }
             Err(fault) => {
                 self.report.detail(fault);
                 let ended = self.open(file).err().unwrap_or(Ended::Unreadable);
-                let bytes = self.machine.end(ended);
-                link.wire.push(&bytes);
+                self.machine.end(ended);
             }
         }
-        Ok(true)
     }
 
-    /// Opens a file and compares it with what was offered.
+    /// Opens a file again and compares it with what was offered.
     fn open(&mut self, file: u32) -> Result<Current, Ended> {
-        let entry = &self.machine.entries()[file as usize];
-        match (self.open)(file) {
-            Ok(source) if entry_of(&source, entry.path.clone()) == *entry => {
-                Ok(Current { file, source, hasher: blake3::Hasher::new(), position: 0 })
+        let (Some(key), Some(entry)) = (self.keys.get(&file), self.machine.entry(file)) else {
+            return Err(Ended::Unreadable);
+        };
+        match self.offering.open(key) {
+            Ok(Content::File(source)) if entry_of(&source, entry.path.clone()) != *entry => {
+                Err(Ended::Changed)
             }
-            Ok(_) => Err(Ended::Changed),
+            Ok(content) => Ok(Current::new(file, content)),
             Err(fault) => {
                 self.report.detail(fault);
                 Err(Ended::Unreadable)
@@ -221,74 +285,46 @@ impl<S: Stream> Sending<S> {
         }
     }
 
-    /// Queues the next chunk of a file, or its end. Returns the bytes of the chunk.
-    fn body(&mut self, link: &mut Link<S>, file: u32, offset: u64, room: u32) -> usize {
-        match self.chunk(link, file, offset, room) {
-            Ok(count) => {
-                self.progress.moved(count as u64);
-                count
+    /// Queues the next chunk of a file, or its end. Returns the bytes of the chunk; none if the input has none yet.
+    fn body(
+        &mut self,
+        link: &mut Link<S>,
+        file: u32,
+        offset: u64,
+        room: u32,
+    ) -> Result<Option<usize>, Failure> {
+        if self.current.as_ref().is_none_or(|current| current.file != file) {
+            match self.open(file) {
+                Ok(current) => self.begin(current),
+                Err(ended) => {
+                    self.machine.end(ended);
+                    return Ok(Some(0));
+                }
             }
+        }
+        let Some(current) = &mut self.current else { return Ok(Some(0)) };
+        if current.is_stdin() && self.stdin.is_none() {
+            self.stdin = Some(Stdio::open(&self.io)?);
+        }
+        match current.chunk(&mut self.machine, &mut link.wire, &mut self.stdin, offset, room) {
+            Ok(count) => Ok(count),
             Err(ended) => {
                 if let Ended::Digest(digest) = ended {
-                    self.digests[file as usize] = Some(digest);
+                    self.digest = Some(digest);
                 }
                 self.current = None;
-                let bytes = self.machine.end(ended);
-                link.wire.push(&bytes);
-                0
+                self.machine.end(ended);
+                Ok(Some(0))
             }
         }
     }
 
-    fn chunk(&mut self, link: &mut Link<S>, file: u32, offset: u64, room: u32) -> Result<usize, Ended> {
-        if self.current.as_ref().is_none_or(|current| current.file != file) {
-            let current = self.open(file)?;
-            let entry = &self.machine.entries()[file as usize];
-            self.progress.file(&entry.path, entry.size, offset);
-            self.progress.phase(Phase::Sending);
-            self.current = Some(current);
-        }
-        let Some(current) = &mut self.current else { return Err(Ended::Unreadable) };
-        if current.position != offset {
-            // The peer's part is another one: from the start.
-            current.source.seek(offset);
-            current.hasher.reset();
-            current.position = offset;
-        }
-        if room == 0 {
-            // Some files have more than they announce, those of /proc for example.
-            let is_longer = current.source.read(&mut [0]).is_ok_and(|count| count > 0);
-            return Err(match current.source.changed() {
-                Ok(_) if is_longer => Ended::Changed,
-                Ok(false) => Ended::Digest(current.hasher.finalize().into()),
-                Ok(true) => Ended::Changed,
-                Err(_) => Ended::Unreadable,
-            });
-        }
-        let count = CHUNK_BYTES.min(room as usize);
-        let outgoing = link.wire.outgoing();
-        let (header, body) = outgoing.space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
-        match current.source.read(body) {
-            Ok(read) if read == count => {}
-            Ok(_) => return Err(Ended::Changed),
-            Err(_) => return Err(Ended::Unreadable),
-        }
-        current.hasher.update(body);
-        current.position += count as u64;
-        header.copy_from_slice(&self.machine.data(count as u32));
-        outgoing.filled(HEADER_BYTES + count);
-        Ok(count)
-    }
-
-    fn tally(&self, now: Instant) -> Tally {
-        let names = self.machine.entries().iter().map(|entry| entry.path.clone());
-        let files = names.zip(self.machine.outcomes()).zip(&self.digests);
-        Tally {
-            role: Role::Sender,
-            peer: self.peer.clone(),
-            files: files.map(|((name, outcome), digest)| (name, outcome, *digest)).collect(),
-            bytes: self.machine.sent_bytes(),
-            time: now - self.start,
+    /// What this side is busy with while nothing is sent.
+    fn busy(&self) -> Option<frame::Phase> {
+        match (&self.hashing, self.awaits_input) {
+            (Some(_), _) => Some(frame::Phase::Hashing),
+            (None, true) => Some(frame::Phase::Reading),
+            (None, false) => None,
         }
     }
 
@@ -296,9 +332,24 @@ impl<S: Stream> Sending<S> {
         link.wire.tick(turn.now);
         let status = self.work(link, turn)?;
         if status == Status::Waiting {
-            link.check_time(turn.now, self.hashing.as_ref().map(|_| frame::Phase::Hashing))?;
+            link.check_time(turn.now, self.busy())?;
         }
         Ok(status)
+    }
+
+    fn conclude(&mut self, now: Instant) -> Option<Error> {
+        self.progress.finish();
+        if self.offering.skipped() > 0 {
+            self.report.say(format_args!("{}", skipped(self.offering.skipped())));
+        }
+        self.tally.conclude(self.machine.sent_bytes(), now - self.start).err()
+    }
+}
+
+fn skipped(count: u64) -> String {
+    match count {
+        1 => "1 link or special file was left out (see --links)".to_owned(),
+        count => format!("{count} links or special files were left out (see --links)"),
     }
 }
 
@@ -307,14 +358,17 @@ impl<S: Stream> Session for Sending<S> {
         if let Some(mut link) = self.link.take() {
             match self.turn(&mut link, turn) {
                 Ok(Status::Done) => {
-                    let error = self.tally(turn.now).conclude(&self.report).err();
+                    let error = self.conclude(turn.now);
                     self.ending = Some((link.wire.close(None), error));
                 }
                 Ok(status) => {
                     self.link = Some(link);
                     return Ok(status);
                 }
-                Err(Failure { error, tell }) => self.ending = Some((link.wire.close(tell), Some(error))),
+                Err(Failure { error, tell }) => {
+                    self.progress.finish();
+                    self.ending = Some((link.wire.close(tell), Some(error)));
+                }
             }
         }
         super::wire::say_last_word(&mut self.ending, turn)
@@ -338,5 +392,6 @@ pub(crate) fn shown(phase: frame::Phase) -> Phase {
         frame::Phase::Hashing => Phase::Hashing,
         frame::Phase::Verifying => Phase::Verifying,
         frame::Phase::Syncing => Phase::Syncing,
+        frame::Phase::Reading => Phase::Waiting,
     }
 }

@@ -1,25 +1,26 @@
 //! A server's side of a transfer: the handshake, then a session of either kind.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::link::Limits;
-use super::outcome::{Role, broken, failed, reason_of};
-use super::receiving::{Destination, Naming, Receiving};
-use super::sending::{Opener, Sending, entry_of};
+use super::listing::Listing;
+use super::offering::Offering;
+use super::outcome::broken;
+use super::receiving::{Destination, Naming, Receiving, Terms};
+use super::sending::{Sending, Start};
+use super::sharing::Share;
 use super::wire::{Failure, Filled, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::stream::Stream;
-use crate::proto::entry::{Entry, Kind};
 use crate::proto::hello::{Accept, Hello, Operation, Parsed};
 use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
 use crate::report::Report;
-use crate::store::{Fault, Folder, Source};
+use crate::store::Folder;
 
 /// What a server takes and gives.
 #[derive(Clone)]
@@ -32,62 +33,8 @@ pub(crate) struct Offer {
     pub(crate) keep_existing: bool,
     /// The largest file that is taken, in bytes.
     pub(crate) max_size: Option<u64>,
-}
-
-/// What `--share` names.
-#[derive(Clone)]
-pub(crate) enum Share {
-    /// The files of a folder.
-    Folder(Folder),
-    /// One file, under its base name.
-    File { path: PathBuf, name: Vec<u8> },
-}
-
-impl Share {
-    fn open(&self, name: &[u8]) -> Result<Source, Fault> {
-        match self {
-            Share::Folder(folder) => folder.source(name),
-            Share::File { path, .. } => Source::open(path),
-        }
-    }
-
-    fn offers(&self, name: &[u8]) -> bool {
-        match self {
-            Share::Folder(_) => true,
-            Share::File { name: only, .. } => name == only,
-        }
-    }
-
-    fn all_names(&self) -> Result<Vec<Vec<u8>>, Fault> {
-        match self {
-            Share::Folder(folder) => folder.files(),
-            Share::File { name, .. } => Ok(vec![name.clone()]),
-        }
-    }
-
-    /// The answer to a name that was asked for.
-    fn entry(&self, name: &[u8]) -> Entry {
-        let no = |reason, text| Entry {
-            kind: Kind::File,
-            executable: false,
-            size: 0,
-            mtime_seconds: 0,
-            mtime_nanoseconds: 0,
-            path: name.to_vec(),
-            not_offered: Some((reason, text)),
-        };
-        match CleanPath::parse(name) {
-            Err(fault) => no(Reason::UnsafeName, fault.to_string()),
-            Ok(_) if !self.offers(name) => no(Reason::NotFound, Reason::NotFound.to_string()),
-            Ok(_) => match self.open(name) {
-                Ok(source) => entry_of(&source, name.to_vec()),
-                Err(fault) => {
-                    let (reason, text) = reason_of(&fault, Role::Sender);
-                    no(reason, text)
-                }
-            },
-        }
-    }
+    /// Entries of one session.
+    pub(crate) max_entries: u32,
 }
 
 /// One client of a transfer server.
@@ -165,44 +112,55 @@ impl<S: Stream + 'static> Serving<S> {
                 naming: Naming::AsSent,
                 replace: replace && !self.offer.keep_existing,
                 max_size: self.offer.max_size,
+                max_entries: self.offer.max_entries,
             })),
-            (Operation::Get, _, Some(share)) => {
-                let (entries, open) = offered(share, hello)
-                    .map_err(|fault| failed(Role::Sender, "cannot offer files", &fault))?;
-                Ok(Granted::Get(entries, open))
-            }
+            (Operation::Get { stream }, _, Some(share)) => Ok(Granted::Get(share.offering(hello), stream)),
+            (Operation::List, _, Some(share)) => Ok(Granted::List(share.offering(hello))),
             (Operation::Put { .. }, None, _) => Err(not_allowed("takes no uploads", "--store")),
-            (Operation::Get, _, None) => Err(not_allowed("offers no downloads", "--share")),
+            (Operation::Get { .. } | Operation::List, _, None) => {
+                Err(not_allowed("offers no downloads", "--share"))
+            }
         }
     }
 
-    fn begin(&self, mut wire: Wire<S>, granted: Granted) -> Box<dyn Session> {
-        wire.push(&Accept { refused: None, session: crate::net::random_id() }.encode());
-        let context = self.context.clone();
-        match granted {
+    fn begin(&self, mut wire: Wire<S>, hello: &Hello, granted: Granted) -> Result<Box<dyn Session>, Error> {
+        let stream = match &granted {
+            Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
+            _ => false,
+        };
+        wire.push(&Accept { refused: None, stream, session: crate::net::random_id() }.encode());
+        let (limits, context) = (self.limits, self.context.clone());
+        Ok(match granted {
             Granted::Put(destination) => {
-                Box::new(Receiving::new(wire, destination, None, false, self.limits, context))
+                let terms = Terms { wanted: None, stream, is_client: false, limits };
+                Box::new(Receiving::new(wire, destination, terms, Some(hello), context)?)
             }
-            Granted::Get(entries, open) => {
-                Box::new(Sending::new(wire, entries, open, false, self.limits, context))
+            Granted::Get(offering, stream) => {
+                Box::new(Sending::new(wire, offering, Start::Accepted { stream }, limits, context))
             }
-        }
+            Granted::List(offering) => Box::new(Listing::new(wire, offering, limits)),
+        })
     }
+}
+
+/// Whether nothing of what a client has announced is there, so that it can all come without being asked for.
+fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
+    let is_new = |root: &Vec<u8>| {
+        CleanPath::parse(root).is_ok_and(|root| root.is_single())
+            && folder.has(root).is_ok_and(|has| !has)
+            && !folder.has_part(root)
+    };
+    !roots.is_empty() && roots.iter().all(is_new)
 }
 
 /// What a client was granted.
 enum Granted {
     /// It may send files to there.
     Put(Destination),
-    /// It may have these.
-    Get(Vec<Entry>, Opener),
-}
-
-fn offered(share: &Share, hello: &Hello) -> Result<(Vec<Entry>, Opener), Fault> {
-    let names = if hello.names().is_empty() { share.all_names()? } else { hello.names().to_vec() };
-    let entries: Vec<Entry> = names.iter().map(|name| share.entry(name)).collect();
-    let share = share.clone();
-    Ok((entries, Box::new(move |file| share.open(&names[file as usize]))))
+    /// It may have these, in a stream or in rounds.
+    Get(Offering, bool),
+    /// It may know of these.
+    List(Offering),
 }
 
 fn not_allowed(what: &str, option: &str) -> Failure {
@@ -229,7 +187,7 @@ fn not_ours<S: Stream>(wire: &mut Wire<S>) -> Failure {
 /// Ends a connection before it has become a session.
 fn refuse<S: Stream>(mut wire: Wire<S>, failure: Failure) -> State<S> {
     if let Some((reason, _)) = failure.tell {
-        wire.push(&Accept { refused: Some(reason), session: [0; 16] }.encode());
+        wire.push(&Accept { refused: Some(reason), stream: false, session: [0; 16] }.encode());
     }
     State::Ending(Some((wire.close(failure.tell), Some(failure.error))))
 }
@@ -245,7 +203,7 @@ impl<S: Stream + 'static> Session for Serving<S> {
                     return Ok(Status::Waiting);
                 }
                 Ok(Some(hello)) => match self.choose(&hello) {
-                    Ok(granted) => State::Session(self.begin(wire, granted)),
+                    Ok(granted) => State::Session(self.begin(wire, &hello, granted)?),
                     Err(failure) => refuse(wire, failure),
                 },
                 Err(failure) => refuse(wire, failure),

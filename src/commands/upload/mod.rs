@@ -1,82 +1,144 @@
-//! `upload`: sends files to a `serve --store`.
+//! `upload`: sends files, folders or stdin to a `serve --store`.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::opened::Opened;
 use super::options::LimitArgs;
-use super::transfer::{Limits, Sending, Wire, entry_of};
+use super::transfer::{Limits, Offering, Root, Sending, Start, Wire};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
-use crate::proto::entry::Entry;
 use crate::proto::hello::Hello;
+use crate::proto::names::CleanPath;
 use crate::report::{Report, escape_bytes};
-use crate::store::Source;
+use crate::store::{Filter, Folder, Links, Source};
 
-/// Send files to a 'sendall serve --store', verified and synced before success is reported
+/// Send files and folders to a 'sendall serve --store', verified and synced before success is reported
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::UPLOAD)]
+#[command(override_usage = "sendall upload [OPTIONS] <PATH>... <ENDPOINT>")]
 pub struct UploadArgs {
-    /// The files
-    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::FilePath)]
-    paths: Vec<OsString>,
-
-    /// Where to.
-    #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
-    endpoint: OsString,
+    /// Files and folders, - for stdin (with --name); last, where to.
+    // One list, because options may stand between its words.
+    #[arg(help = manual::PATHS_AND_WHERE_TO, value_name = "PATH... ENDPOINT", required = true,
+        value_hint = ValueHint::AnyPath)]
+    words: Vec<OsString>,
 
     /// Replace files that exist there with other content
     #[arg(short, long)]
     force: bool,
 
+    /// The name of stdin there
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    name: Option<OsString>,
+
+    /// What becomes of symbolic links in folders
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = LinkChoice::Skip)]
+    links: LinkChoice,
+
+    /// Send only files of a folder that match, as a line of a .gitignore does; may be given again
+    #[arg(long, value_name = "PATTERN")]
+    include: Vec<String>,
+
+    /// Leave out what matches, as a line of a .gitignore does; may be given again
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+
+    /// Print what would be sent, and do not connect
+    #[arg(long)]
+    dry_run: bool,
+
     #[command(flatten)]
     limits: LimitArgs,
+}
+
+/// The values of `--links`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LinkChoice {
+    /// They are left out
+    Skip,
+    /// What they lead to is sent
+    Follow,
+    /// They are sent as links
+    Copy,
+}
+
+impl From<LinkChoice> for Links {
+    fn from(choice: LinkChoice) -> Links {
+        match choice {
+            LinkChoice::Skip => Links::Skip,
+            LinkChoice::Follow => Links::Follow,
+            LinkChoice::Copy => Links::Copy,
+        }
+    }
 }
 
 /// What was meant.
 pub struct Plan {
     endpoint: Endpoint,
-    paths: Vec<PathBuf>,
-    entries: Vec<Entry>,
-    force: bool,
+    offering: Offering,
+    hello: Hello,
+    start: Start,
+    dry_run: bool,
     limits: Limits,
 }
 
+fn usage(hint: impl Into<String>) -> Error {
+    Error::new(Exit::Usage, hint.into())
+}
+
 impl UploadArgs {
-    /// Validates everything, each file included, before anything is opened to the network.
+    /// Validates everything, each path included, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
         let (endpoint, paths) = self.split()?;
-        let (mut entries, mut names) = (Vec::new(), HashSet::new());
+        let filter = Filter::new(&self.include, &self.exclude).map_err(usage)?;
+        let (mut roots, mut names) = (Vec::new(), HashSet::new());
+        // None as soon as something's size or number is not known.
+        let mut total = Some(0_u64);
         for path in &paths {
-            let entry = offer(path)?;
-            if !names.insert(entry.path.clone()) {
-                let text = format!(
-                    "two files would be called {} there: send them one after the other to different folders",
-                    escape_bytes(&entry.path)
-                );
-                return Err(Error::new(Exit::Usage, text));
+            let (name, root, size) = self.root(path)?;
+            total = total.zip(size).map(|(total, size)| total.saturating_add(size));
+            if !names.insert(name.clone()) {
+                let name = escape_bytes(&name);
+                return Err(usage(format!(
+                    "two of them would be called {name} there: send them one after the other to different folders"
+                )));
             }
-            entries.push(entry);
+            roots.push(root);
         }
-        Ok(Plan { endpoint, paths, entries, force: self.force, limits: self.limits.limits() })
+        if self.name.is_some() && !paths.iter().any(|path| path.as_os_str() == "-") {
+            return Err(usage("--name is for stdin: type - as PATH"));
+        }
+        let has_folders = roots.iter().any(|root| matches!(root, Root::Folder { .. }));
+        let count = u32::try_from(roots.len()).ok().filter(|_| !has_folders);
+        let hello = Hello::put(self.force, total.filter(|_| !has_folders), count);
+        let (hello, start) = if has_folders {
+            (hello.with_roots(names.into_iter().collect()), Start::AfterAccept)
+        } else {
+            (hello, Start::AtOnce)
+        };
+        let offering = Offering::new(roots, self.links.into(), Arc::new(filter));
+        Ok(Plan { endpoint, offering, hello, start, dry_run: self.dry_run, limits: self.limits.limits() })
     }
 
     /// The endpoint is the last word, or the last two; the paths are the rest.
     fn split(&self) -> Result<(Endpoint, Vec<PathBuf>), Error> {
-        let usage = |hint| Error::new(Exit::Usage, hint);
-        let last = self.endpoint.to_string_lossy();
-        let mut paths: Vec<PathBuf> = self.paths.iter().map(PathBuf::from).collect();
-        let before = paths.last().filter(|_| paths.len() > 1).map(|path| path.to_string_lossy().into_owned());
-        let endpoint = match (Endpoint::parse(&last, Role::Connect), before) {
+        let missing = || usage("type what to send and where to, as in 'sendall upload FILE HOST:PORT'");
+        let (last, before) = self.words.split_last().ok_or_else(missing)?;
+        let (last, mut paths) =
+            (last.to_string_lossy(), before.iter().map(PathBuf::from).collect::<Vec<_>>());
+        let host = before.last().filter(|_| before.len() > 1).map(|word| word.to_string_lossy());
+        let endpoint = match (Endpoint::parse(&last, Role::Connect), host) {
             (Ok(endpoint), _) => endpoint,
             (Err(hint), Some(host)) => match Endpoint::parse_first(&host, Some(&last), Role::Connect) {
                 Ok((endpoint, 2)) => {
@@ -87,44 +149,58 @@ impl UploadArgs {
             },
             (Err(hint), None) => return Err(usage(hint)),
         };
-        Ok((endpoint, paths))
+        if paths.is_empty() { Err(missing()) } else { Ok((endpoint, paths)) }
+    }
+
+    /// What a path is, under which name it is sent, and a file's size.
+    fn root(&self, path: &Path) -> Result<(Vec<u8>, Root, Option<u64>), Error> {
+        let shown = escape_bytes(path.as_os_str().as_bytes());
+        if path.as_os_str() == "-" {
+            let Some(name) = &self.name else {
+                return Err(usage("stdin needs a name there: type --name NAME (or ./- for a file called -)"));
+            };
+            let name = name.as_bytes().to_vec();
+            CleanPath::parse(&name)
+                .map_err(|fault| usage(format!("--name {}: the name {fault}", escape_bytes(&name))))?;
+            return Ok((name.clone(), Root::Stdin { name }, None));
+        }
+        let cannot = |fault| usage(format!("cannot upload {shown}: {fault}"));
+        if path.is_dir() {
+            let name =
+                folder_name(path).ok_or_else(|| usage(format!("{shown} has no name: name what is in it")))?;
+            let folder = Folder::open(path).map_err(cannot)?;
+            return Ok((name.clone(), Root::Folder { folder, name }, None));
+        }
+        let source = Source::open(path).map_err(cannot)?;
+        let name = path.file_name().ok_or_else(|| usage(format!("{shown} has no file name")))?;
+        let name = name.as_bytes().to_vec();
+        Ok((name.clone(), Root::File { path: path.to_owned(), name }, Some(source.size_bytes())))
     }
 }
 
-fn offer(path: &Path) -> Result<Entry, Error> {
-    let shown = escape_bytes(path.as_os_str().as_bytes());
-    let usage = |text: String| Error::new(Exit::Usage, text);
-    if path.as_os_str() == "-" {
-        let text =
-            "stdin cannot be uploaded: stream it with 'sendall connect', or type ./- for a file of that name";
-        return Err(usage(text.into()));
-    }
-    if path.is_dir() {
-        return Err(usage(format!(
-            "{shown} is a folder: name the files in it, as in {}/*",
-            shown.trim_end_matches('/')
-        )));
-    }
-    let source = Source::open(path).map_err(|fault| usage(format!("cannot upload {shown}: {fault}")))?;
-    let name = path.file_name().ok_or_else(|| usage(format!("{shown} has no file name")))?;
-    Ok(entry_of(&source, name.as_bytes().to_vec()))
+/// The name of a folder, also where it is given as `.` or `..`.
+fn folder_name(path: &Path) -> Option<Vec<u8>> {
+    let name = path.file_name().map(OsStr::to_owned);
+    let name = name.or_else(|| path.canonicalize().ok()?.file_name().map(OsStr::to_owned));
+    name.map(OsString::into_vec)
 }
 
 impl Plan {
-    /// Sends the files, and returns when the server has confirmed that they are on its disk.
+    /// Sends everything, and returns when the server has confirmed that it is on its disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        if self.dry_run {
+            reactor.add(|io| super::transfer::Rehearsal::new(self.offering, &io))?;
+            return reactor.run();
+        }
         reactor.add(|io| {
             let dial = Dial::new(self.endpoint, self.limits.handshake, io.clone());
             let report = report.clone();
             Ok(Opened::new(dial, move |transport, now: Instant| {
                 let peer = transport.peer_name();
                 let mut wire = Wire::new(transport, now);
-                let total = self.entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add);
-                let count = u32::try_from(self.entries.len()).ok();
-                wire.push(&Hello::put(self.force, Some(total), count).encode());
-                let open = Box::new(move |file: u32| Source::open(&self.paths[file as usize]));
-                Ok(Sending::new(wire, self.entries, open, true, self.limits, (io, report, peer)))
+                wire.push(&self.hello.encode());
+                Ok(Sending::new(wire, self.offering, self.start, self.limits, (io, report, peer)))
             }))
         })?;
         reactor.run()

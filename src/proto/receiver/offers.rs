@@ -1,58 +1,79 @@
-//! The first two turns: what is offered, and what the receiver says to it.
+//! What is offered, and what the receiver says to it.
 
 use super::super::entry::{Entry, Kind};
 use super::super::frame::{Frame, encode};
 use super::super::have::Verdict;
 use super::super::names::CleanPath;
-use super::super::outcome::FileOutcome;
 use super::super::reason::Reason;
 use super::super::violation::Violation;
-use super::{Incoming, ReceiveStep, Receiver, State, failed};
+use super::{Incoming, ReceiveStep, Receiver, State, Wanted};
 
 /// How many bytes of `HAVE` frames are collected for one write.
 const WRITE_BYTES: usize = 32 << 10;
-
-/// Bytes of all paths and texts of a session's entries.
+/// Bytes of all paths and texts of a round's entries, and their number.
 const MAX_ENTRY_BYTES: usize = 16 << 20;
+const MAX_ROUND_ENTRIES: usize = 100_000;
+/// In a stream, a sender is told of a refusal before `RESULT` if so much of the file is still to come.
+const HINT_BYTES: u64 = 1 << 20;
+
+impl Wanted {
+    /// Takes an entry for an answer to the name that is due, or to the next one.
+    fn take(&mut self, entry: &Entry) -> bool {
+        loop {
+            let Some(name) = self.names.get(self.current) else { return false };
+            let rest = entry.path.strip_prefix(name.as_slice());
+            let below = rest.is_some_and(|rest| rest.starts_with(b"/")) && entry.not_offered.is_none();
+            if below || rest == Some(b"") {
+                self.answered = true;
+                return true;
+            }
+            if !std::mem::take(&mut self.answered) {
+                return false;
+            }
+            self.current += 1;
+        }
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        self.current + usize::from(self.answered) >= self.names.len()
+    }
+}
 
 impl Receiver {
     pub(super) fn offered(&mut self, file: u32, entry: Entry) -> Result<(), Violation> {
         if !matches!(self.state, State::Entries) {
             return Err(Violation::OutOfTurn("ENTRY"));
         }
-        let next = self.files.len();
-        if next >= self.max_entries as usize {
+        if file >= self.max_entries {
             return Err(Violation::TooManyEntries(self.max_entries));
         }
-        if file as usize != next {
+        if file != self.entry_count() {
             return Err(Violation::Contradiction("the order of the file ids"));
         }
         let text = entry.not_offered.as_ref().map_or(0, |(_, text)| text.len());
         self.entry_bytes += entry.path.len() + text;
-        if self.entry_bytes > MAX_ENTRY_BYTES {
-            return Err(Violation::TooManyEntries(self.max_entries));
+        if self.entry_bytes > MAX_ENTRY_BYTES || self.round.len() >= MAX_ROUND_ENTRIES {
+            return Err(Violation::TooManyEntries(MAX_ROUND_ENTRIES as u32));
         }
-        if let Some(wanted) = &self.wanted
-            && wanted.get(next) != Some(&entry.path)
-        {
+        if self.wanted.as_mut().is_some_and(|wanted| !wanted.take(&entry)) {
             return Err(Violation::Contradiction("an entry that was not asked for"));
         }
-        let outcome = match (&entry.not_offered, entry.kind, CleanPath::parse(&entry.path)) {
-            (Some((reason, text)), ..) => FileOutcome::Failed(*reason, text.clone()),
-            (None, _, Err(fault)) => FileOutcome::Failed(Reason::UnsafeName, format!("the name {fault}")),
-            (None, Kind::Other(_), _) => failed(Reason::NotRegular),
-            (None, Kind::File, Ok(_)) => FileOutcome::Unknown,
+        let failure = match (&entry.not_offered, &entry.kind, CleanPath::parse(&entry.path)) {
+            (Some((reason, text)), ..) => Some((*reason, text.clone())),
+            (None, _, Err(fault)) => Some((Reason::UnsafeName, format!("the name {fault}"))),
+            (None, Kind::Other(_), _) => Some((Reason::NotRegular, Reason::NotRegular.to_string())),
+            (None, _, Ok(_)) => None,
         };
-        self.files.push(Incoming { entry, verdict: None, has_part: false, committing: false, outcome });
+        self.round.push(Incoming { entry, verdict: None, has_part: false, failure });
+        if self.streaming {
+            self.state = State::Judging { next: 0 };
+        }
         Ok(())
     }
 
     pub(super) fn turn(&mut self) -> Result<(), Violation> {
-        if !matches!(self.state, State::Entries) {
+        if self.streaming || !matches!(self.state, State::Entries) {
             return Err(Violation::OutOfTurn("TURN"));
-        }
-        if self.wanted.as_ref().is_some_and(|wanted| wanted.len() != self.files.len()) {
-            return Err(Violation::Contradiction("a name was not answered"));
         }
         self.refuse_repeated_names();
         self.state = State::Judging { next: 0 };
@@ -61,46 +82,75 @@ impl Receiver {
 
     /// Two files of one name would be written to one part. The first one counts.
     fn refuse_repeated_names(&mut self) {
-        let offered = |file: &usize| self.files[*file].outcome == FileOutcome::Unknown;
-        let mut by_path: Vec<usize> = (0..self.files.len()).filter(offered).collect();
-        by_path.sort_by(|a, b| self.files[*a].entry.path.cmp(&self.files[*b].entry.path));
+        let offered = |file: &usize| self.round[*file].failure.is_none();
+        let mut by_path: Vec<usize> = (0..self.round.len()).filter(offered).collect();
+        by_path.sort_by(|a, b| self.round[*a].entry.path.cmp(&self.round[*b].entry.path));
         let repeated = by_path
             .windows(2)
-            .filter(|pair| self.files[pair[0]].entry.path == self.files[pair[1]].entry.path);
+            .filter(|pair| self.round[pair[0]].entry.path == self.round[pair[1]].entry.path);
         for file in repeated.map(|pair| pair[1]).collect::<Vec<_>>() {
-            self.files[file].outcome =
-                FileOutcome::Failed(Reason::UnsafeName, "the name comes twice in this session".to_owned());
+            self.round[file].failure =
+                Some((Reason::UnsafeName, "the name comes twice in this session".to_owned()));
         }
     }
 
     /// Answers what needs no driver; then the file to judge, or nothing if there are frames to write first.
     pub(super) fn judge(&mut self, from: usize) -> Option<ReceiveStep> {
-        let mut next = from;
-        while let Some(incoming) = self.files.get(next) {
+        for next in from..self.round.len() {
             if self.out.len() >= WRITE_BYTES {
+                self.state = State::Judging { next };
                 return None;
             }
-            match (&incoming.entry.not_offered, &incoming.outcome) {
-                (Some(_), _) => self.state = State::Judging { next: next + 1 },
-                (None, FileOutcome::Failed(reason, text)) => {
-                    self.answer(next, Verdict::Refused(*reason, text.clone()));
+            let incoming = &self.round[next];
+            match (&incoming.entry.not_offered, &incoming.entry.kind, &incoming.failure) {
+                (Some(_), ..) | (None, Kind::Folder | Kind::Link(_), _) => {}
+                (None, _, Some((reason, text))) => {
+                    let verdict = Verdict::Refused(*reason, text.clone());
+                    self.answer(next, verdict);
                 }
-                (None, _) => return Some(ReceiveStep::Judge { file: next as u32 }),
+                (None, _, None) => {
+                    self.state = State::Judging { next };
+                    return Some(ReceiveStep::Judge { file: self.id(next) });
+                }
             }
-            next += 1;
         }
-        self.out.extend(encode(&Frame::Turn));
+        if !self.streaming {
+            self.out.extend(encode(&Frame::Turn));
+        }
         self.open(0);
         None
     }
 
-    pub(super) fn answer(&mut self, file: usize, verdict: Verdict) {
-        let incoming = &mut self.files[file];
-        if let Verdict::Refused(reason, text) = &verdict {
-            incoming.outcome = FileOutcome::Failed(*reason, text.clone());
+    pub(super) fn answer_with(&mut self, index: usize, verdict: Verdict) {
+        let incoming = &mut self.round[index];
+        let size = incoming.entry.size;
+        let verdict = match verdict {
+            Verdict::Want { offset, .. } => {
+                incoming.has_part = offset > 0;
+                if self.streaming || offset > size.unwrap_or(0) { Verdict::WHOLE } else { verdict }
+            }
+            Verdict::Keep { size: kept, .. } if Some(kept) != size => {
+                Verdict::Refused(Reason::Exists, Reason::Exists.to_string())
+            }
+            verdict => verdict,
+        };
+        self.answer(index, verdict);
+    }
+
+    fn answer(&mut self, index: usize, verdict: Verdict) {
+        let file = self.id(index);
+        let incoming = &mut self.round[index];
+        let is_told = match &verdict {
+            Verdict::Refused(reason, text) => {
+                incoming.failure = Some((*reason, text.clone()));
+                !self.streaming || incoming.entry.size.is_none_or(|size| size >= HINT_BYTES)
+            }
+            _ => !self.streaming,
+        };
+        if is_told {
+            self.out.extend(encode(&Frame::Have { file, verdict: verdict.clone() }));
         }
-        self.out.extend(encode(&Frame::Have { file: file as u32, verdict: verdict.clone() }));
         incoming.verdict = Some(verdict);
-        self.state = State::Judging { next: file + 1 };
+        self.state = State::Judging { next: index + 1 };
     }
 }

@@ -1,93 +1,178 @@
-//! From the last byte to the name: compared, synced, renamed, and the folder synced.
+//! From the last byte to the name: compared, then brought to disk and into place with others, aside.
+
+use std::time::Duration;
 
 use super::Receiving;
+use super::arriving::{Arriving, Target};
+use super::judging::Have;
 use crate::commands::transfer::outcome::{Role, reason_of};
-use crate::commands::transfer::wire::Failure;
+use crate::error::Error;
+use crate::net::reactor::{Aside, Io};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
+use crate::proto::entry::{Entry, Kind};
+use crate::proto::outcome::FileOutcome;
 use crate::proto::reason::Reason;
-use crate::report::Phase;
-use crate::store::{Fault, Meta};
+use crate::store::{Arrival, Fault, Meta, Stage};
+
+/// What waits for the disk at most before the next commit begins; twice as much before the session waits.
+const BATCH_ENTRIES: usize = 8192;
+const BATCH_BYTES: u64 = 64 << 20;
+/// Parts that wait: each holds descriptors.
+const BATCH_PARTS: usize = 8;
+/// How long a session that has failed waits for its last commits.
+const COMMIT_LIMIT: Duration = Duration::from_millis(600);
+
+type Results = Vec<Result<(), Fault>>;
+
+/// What has come whole and is on its way to the disk.
+pub(super) struct Commits {
+    stage: Stage,
+    replace: bool,
+    files: Vec<u32>,
+    arrivals: Vec<Arrival>,
+    bytes: u64,
+    parts: usize,
+    running: Option<(Vec<u32>, Aside<Results>)>,
+}
+
+impl Commits {
+    pub(super) fn new(stage: Stage, replace: bool) -> Commits {
+        Commits { stage, replace, files: Vec::new(), arrivals: Vec::new(), bytes: 0, parts: 0, running: None }
+    }
+
+    pub(super) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    fn add(&mut self, file: u32, arrival: Arrival, bytes: u64) {
+        self.parts += usize::from(matches!(arrival, Arrival::Part { .. }));
+        self.bytes += bytes;
+        self.files.push(file);
+        self.arrivals.push(arrival);
+    }
+
+    /// How many batches wait.
+    fn batches(&self) -> u64 {
+        let by_entries = self.arrivals.len() / BATCH_ENTRIES;
+        (self.bytes / BATCH_BYTES).max(by_entries.max(self.parts / BATCH_PARTS) as u64)
+    }
+
+    /// True when no more should be taken in before the running commit has ended.
+    pub(super) fn is_full(&self) -> bool {
+        self.batches() >= 2
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Begins a commit if it is worth one, or if nothing more will come.
+    pub(super) fn start(&mut self, io: &Io, last: bool) -> Result<(), Error> {
+        if self.running.is_none() && !self.arrivals.is_empty() && (last || self.batches() > 0) {
+            let (stage, replace) = (self.stage.clone(), self.replace);
+            let arrivals = std::mem::take(&mut self.arrivals);
+            let aside = io.aside(move || stage.commit(arrivals, replace))?;
+            self.running = Some((std::mem::take(&mut self.files), aside));
+            (self.bytes, self.parts) = (0, 0);
+        }
+        Ok(())
+    }
+
+    /// The results of a commit that has ended.
+    fn take(&mut self) -> Option<Result<Vec<(u32, Result<(), Fault>)>, Error>> {
+        let (files, aside) = self.running.as_mut()?;
+        let results = aside.take()?;
+        let files = std::mem::take(files);
+        self.running = None;
+        Some(results.map(|results| files.into_iter().zip(results).collect()))
+    }
+
+    /// A session that fails or is stopped may be the last thing that the process does: what has come whole gets its
+    /// name before that, if the disk is quick enough.
+    pub(super) fn finish(&mut self, io: &Io) {
+        if let Some((_, aside)) = self.running.take() {
+            aside.await_end(COMMIT_LIMIT / 2);
+        }
+        if self.start(io, true).is_ok()
+            && let Some((_, aside)) = self.running.take()
+        {
+            aside.await_end(COMMIT_LIMIT / 2);
+        }
+    }
+}
 
 impl<S: Stream> Receiving<S> {
-    /// A file has come: compares its digest, then brings it to disk and into place, aside.
-    pub(super) fn commit(&mut self, file: u32, digest: Digest) -> Result<(), Failure> {
-        let entry = self.machine.entry(file).cloned();
-        if let Err(fault) = self.needed_part(file) {
-            let outcome = Err(reason_of(&fault, Role::Receiver));
-            self.machine.committed(file, outcome);
+    /// A file has come: compares its digest, and puts it in the row for the disk.
+    pub(super) fn arrived(&mut self, file: u32, entry: &Entry, digest: Digest) -> Result<(), super::Failure> {
+        if let Some(Have::InPlace(have)) = self.consents.get(&file).map(|consent| &consent.have)
+            && *have == digest
+        {
+            self.consents.remove(&file);
+            self.digests.insert(file, digest);
+            self.machine.committed(file, Ok(FileOutcome::AlreadyThere));
             return Ok(());
         }
-        let (Some(incoming), Some(entry)) = (self.files.remove(&file), entry) else {
+        // An empty file has no body that would have opened it.
+        if let Err(fault) = self.open(file) {
+            self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
+            return Ok(());
+        }
+        let Some(Arriving { path, hasher, target, .. }) =
+            self.current.take_if(|current| current.file == file)
+        else {
             self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
             return Ok(());
         };
-        let have = match &incoming.part {
-            Some(_) => incoming.hasher.finalize().into(),
-            None => incoming.in_place.unwrap_or_default(),
-        };
-        if have != digest {
+        if Digest::from(hasher.finalize()) != digest {
             self.machine.committed(file, Err((Reason::DigestMismatch, Reason::DigestMismatch.to_string())));
             return Ok(());
         }
         self.digests.insert(file, digest);
-        let Some(part) = incoming.part else {
-            self.in_place.push(file);
-            return Ok(());
-        };
-        self.phase(Phase::Syncing);
-        let meta = Meta {
-            executable: entry.executable,
-            mtime_seconds: entry.mtime_seconds,
-            mtime_nanoseconds: entry.mtime_nanoseconds,
-        };
-        let replace = self.destination.replace;
-        self.commits.push((file, self.io.aside(move || part.commit(meta, replace))?));
-        Ok(())
-    }
-
-    /// An empty file has no body that would have created its part; one that is in place already needs none.
-    fn needed_part(&mut self, file: u32) -> Result<(), Fault> {
-        match self.files.get(&file) {
-            Some(incoming) if incoming.in_place.is_none() => self.part(file).map(|_| ()),
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn collect_commits(&mut self) -> Result<(), Failure> {
-        let mut index = 0;
-        while index < self.commits.len() {
-            match self.commits[index].1.take() {
-                None => index += 1,
-                Some(result) => {
-                    let (file, _) = self.commits.swap_remove(index);
-                    match result? {
-                        Ok(()) => self.in_place.push(file),
-                        Err(fault) => self.machine.committed(file, Err(reason_of(&fault, Role::Receiver))),
-                    }
+        let meta = meta_of(entry);
+        match target {
+            Target::Stdout(_) => self.machine.committed(file, Ok(FileOutcome::Done)),
+            Target::Part { part, .. } => {
+                self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
+            }
+            Target::Small(staged) => match staged.finish(meta) {
+                Ok(settled) => {
+                    self.commits.add(file, Arrival::Small { path, file: settled }, entry.size.unwrap_or(0));
                 }
-            }
+                Err(fault) => self.machine.committed(file, Err(reason_of(&fault, Role::Receiver))),
+            },
         }
         Ok(())
     }
 
-    /// Once all files are in place: the folder is synced, and only then are they done. True when they are.
-    pub(super) fn sync_folder(&mut self) -> Result<bool, Failure> {
-        if let Some(aside) = &mut self.syncing {
-            let Some(result) = aside.take() else { return Ok(false) };
-            self.syncing = None;
-            let result = result?;
-            for file in self.in_place.drain(..) {
-                self.machine.committed(
-                    file,
-                    result.as_ref().map(|_| ()).map_err(|fault| reason_of(fault, Role::Receiver)),
-                );
-            }
-            return Ok(true);
-        } else if self.machine.all_files_ended() && self.commits.is_empty() && !self.in_place.is_empty() {
-            let folder = self.destination.folder.clone();
-            self.syncing = Some(self.io.aside(move || folder.sync())?);
+    /// A folder or a link: it gets its place behind all that came before it.
+    pub(super) fn place(&mut self, file: u32, entry: Entry) {
+        let path = match self.local_path(&entry) {
+            Ok(path) => path,
+            Err(refusal) => return self.machine.committed(file, Err(refusal)),
+        };
+        let meta = meta_of(&entry);
+        let arrival = match entry.kind {
+            Kind::Link(target) => Arrival::Link { path, target, meta },
+            _ => Arrival::Folder { path, meta },
+        };
+        self.commits.add(file, arrival, 0);
+    }
+
+    pub(super) fn collect_commits(&mut self) -> Result<(), super::Failure> {
+        let Some(results) = self.commits.take() else { return Ok(()) };
+        for (file, result) in results? {
+            let result = result.map(|()| FileOutcome::Done);
+            self.machine.committed(file, result.map_err(|fault| reason_of(&fault, Role::Receiver)));
         }
-        Ok(false)
+        Ok(())
+    }
+}
+
+fn meta_of(entry: &Entry) -> Meta {
+    Meta {
+        executable: entry.executable,
+        mtime_seconds: entry.mtime_seconds,
+        mtime_nanoseconds: entry.mtime_nanoseconds,
     }
 }

@@ -2,110 +2,255 @@
 
 use std::fs::File;
 
-use super::{Incoming, Naming, Receiving};
+use super::{Naming, Receiving};
 use crate::commands::transfer::outcome::{Role, reason_of};
 use crate::commands::transfer::wire::Failure;
+use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
-use crate::proto::entry::Entry;
+use crate::proto::entry::{Entry, Kind};
 use crate::proto::have::Verdict;
 use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
-use crate::report::{Phase, Progress};
-use crate::store::{Fault, Part, hash_prefix};
+use crate::report::Phase;
+use crate::store::{Fault, Folder, Part, hash_prefix};
 
-/// Files created before their bytes come, so that of several sessions with one name all but the first hear so early.
-/// Each holds a descriptor.
+/// Files up to this size wait on the stage, without a lock or a sync of their own, and are hashed at once.
+const SMALL_BYTES: u64 = 1 << 20;
+/// Parts created before their bytes come, so that of several sessions with one name all but the first hear so early.
+/// Each holds descriptors.
 const MAX_EARLY_PARTS: usize = 4;
+/// How much may be consented to before the file system is asked again what is free.
+const SPACE_STEP_BYTES: u64 = 64 << 20;
+
+/// A file that was consented to, and whose bytes have not begun to come.
+pub(super) struct Consent {
+    /// Below the destination.
+    pub(super) path: Vec<u8>,
+    pub(super) have: Have,
+    pub(super) is_small: bool,
+    pub(super) is_executable: bool,
+    /// What comes of it is of use to a later session.
+    pub(super) resumable: bool,
+}
+
+/// What is there of it.
+pub(super) enum Have {
+    Nothing,
+    /// An empty part.
+    Part(Part),
+    /// A part that an earlier session left, and the hash of its bytes.
+    Resumed {
+        part: Part,
+        length: u64,
+        hasher: Box<blake3::Hasher>,
+    },
+    /// A file of the same size is in place, may be replaced, and has this digest.
+    InPlace(Digest),
+    Stdout(Box<Stdio>),
+}
+
+impl Consent {
+    /// Leaves a part where it is.
+    pub(super) fn keep(self) {
+        if let Have::Resumed { part, .. } = self.have {
+            part.keep();
+        }
+    }
+}
+
+/// What was hashed aside.
+pub(super) enum Hashed {
+    InPlace(Result<Digest, Fault>),
+    Part(Result<(Part, u64, blake3::Hasher), Fault>),
+}
+
+/// What the file system has left, asked now and then.
+#[derive(Default)]
+pub(super) struct Space {
+    free_bytes: u64,
+    taken_bytes: u64,
+}
+
+impl Space {
+    /// Whether there is room for so many bytes more.
+    fn take(&mut self, folder: &Folder, bytes: u64) -> bool {
+        let wanted = self.taken_bytes.saturating_add(bytes);
+        if wanted > SPACE_STEP_BYTES || wanted > self.free_bytes {
+            // What was consented to and has not come is not yet missing there.
+            let free = folder.free_bytes().unwrap_or(u64::MAX);
+            if self.taken_bytes.saturating_add(bytes) > free {
+                return false;
+            }
+            (self.free_bytes, self.taken_bytes) = (free, 0);
+        }
+        self.taken_bytes = self.taken_bytes.saturating_add(bytes);
+        true
+    }
+}
 
 impl<S: Stream> Receiving<S> {
-    /// Decides about a file. None while a file that is in place is hashed.
+    /// Decides about a file. None while something is hashed.
     pub(super) fn judge(&mut self, file: u32) -> Result<Option<Verdict>, Failure> {
         let Some(entry) = self.machine.entry(file).cloned() else { return Ok(Some(Verdict::WHOLE)) };
         if let Some(aside) = &mut self.hashing {
             let Some(result) = aside.take() else { return Ok(None) };
             self.hashing = None;
-            return Ok(Some(match result? {
-                Ok(digest) => self.known(file, &entry, digest),
-                Err(fault) => refused(&fault),
-            }));
+            return Ok(Some(self.hashed(file, &entry, result?)));
         }
-        if self.progress.is_none() {
-            let count = self.machine.entry_count();
-            let sizes = (0..count as u32).filter_map(|file| self.machine.entry(file)).map(|entry| entry.size);
-            self.progress = Some(Progress::new(&self.report, count, sizes.fold(0, u64::saturating_add)));
-        }
-        let name = match self.local_name(&entry) {
-            Ok(name) => name,
+        let path = match self.local_path(&entry) {
+            Ok(path) => path,
             Err((reason, text)) => return Ok(Some(Verdict::Refused(reason, text))),
         };
-        if let Some(limit) = self.destination.max_size.filter(|limit| entry.size > *limit) {
+        if let Some(limit) = self.destination.max_size
+            && entry.size.is_some_and(|size| size > limit)
+        {
             return Ok(Some(Verdict::Refused(Reason::TooLarge, format!("at most {limit} bytes are taken"))));
         }
-        let existing = match self.destination.folder.existing(&name) {
-            Ok(existing) => existing,
-            Err(fault) => return Ok(Some(refused(&fault))),
-        };
+        if matches!(self.destination.naming, Naming::Stdout) {
+            let have = Have::Stdout(Box::new(Stdio::open(&self.io)?));
+            self.consent(file, path, &entry, have);
+            return Ok(Some(Verdict::WHOLE));
+        }
+        // In a stream nothing was there when it began; what has come between is seen when it gets its name.
+        let existing =
+            if self.machine.is_streaming() { Ok(None) } else { self.destination.folder.existing(&path) };
         match existing {
-            Some((content, size)) if size == entry.size => self.hash_existing(content, size).map(|()| None),
-            Some(_) if !self.destination.replace => {
+            Err(fault) => Ok(Some(refused(&fault))),
+            Ok(Some((content, size))) if Some(size) == entry.size => {
+                self.hash_existing(file, &entry, content, size)
+            }
+            Ok(Some(_)) if !self.destination.replace => {
                 Ok(Some(Verdict::Refused(Reason::Exists, Reason::Exists.to_string())))
             }
-            _ => Ok(Some(self.consent(file, name, &entry))),
+            Ok(_) => self.want(file, path, &entry),
         }
     }
 
-    fn hash_existing(&mut self, content: File, size: u64) -> Result<(), Failure> {
-        self.phase(Phase::Hashing);
-        let work = move || hash_prefix(&content, size, &mut |_| {}).map(|hasher| hasher.finalize().into());
-        self.hashing = Some(self.io.aside(work)?);
-        Ok(())
-    }
-
-    /// A file of the same name and size is in place, with this digest.
-    fn known(&mut self, file: u32, entry: &Entry, digest: Digest) -> Verdict {
-        self.digests.insert(file, digest);
-        if !self.destination.replace {
-            return Verdict::Keep { size: entry.size, digest };
-        }
-        let Ok(name) = self.local_name(entry) else { return Verdict::WHOLE };
-        let hasher = blake3::Hasher::new();
-        self.files.insert(file, Incoming { name, part: None, hasher, in_place: Some(digest) });
-        if entry.size == 0 { Verdict::WHOLE } else { Verdict::Want { offset: entry.size, digest } }
-    }
-
-    fn consent(&mut self, file: u32, name: Vec<u8>, entry: &Entry) -> Verdict {
-        let wanted = self.consented_bytes.saturating_add(entry.size);
-        if self.destination.folder.free_bytes().is_ok_and(|free| free < wanted) {
-            return Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string());
-        }
-        let part = if self.files.len() < MAX_EARLY_PARTS {
-            match Part::create(&self.destination.folder, &name) {
-                Ok(part) => Some(part),
-                Err(fault) => return refused(&fault),
-            }
-        } else {
-            None
+    fn hash_existing(
+        &mut self,
+        file: u32,
+        entry: &Entry,
+        content: File,
+        size: u64,
+    ) -> Result<Option<Verdict>, Failure> {
+        let work = move || {
+            let hasher = hash_prefix(&content, size, &mut |_| {});
+            Hashed::InPlace(hasher.map(|hasher| hasher.finalize().into()))
         };
-        self.consented_bytes = wanted;
-        self.files.insert(file, Incoming { name, part, hasher: blake3::Hasher::new(), in_place: None });
-        Verdict::WHOLE
+        if size <= SMALL_BYTES {
+            return Ok(Some(self.hashed(file, entry, work())));
+        }
+        self.begin_hashing(entry);
+        self.hashing = Some(self.io.aside(work)?);
+        Ok(None)
     }
 
-    /// The name that a file gets here: the receiver chooses it.
-    fn local_name(&self, entry: &Entry) -> Result<Vec<u8>, (Reason, String)> {
-        let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
-        match &self.destination.naming {
-            Naming::AsSent if path.is_single() => Ok(path.as_bytes().to_vec()),
-            Naming::AsSent => Err((Reason::NotAllowed, "names with folders are not taken".into())),
-            Naming::LastComponent => Ok(path.file_name().to_vec()),
-            Naming::Fixed(name) if self.machine.entry_count() == 1 => Ok(name.clone()),
-            Naming::Fixed(_) => Err((
-                Reason::NotAskedFor,
-                format!("{} files are offered: name one, or give a folder", self.machine.entry_count()),
-            )),
+    fn begin_hashing(&self, entry: &Entry) {
+        self.progress.file(&entry.path, entry.size, 0);
+        self.progress.phase(Phase::Hashing);
+    }
+
+    fn hashed(&mut self, file: u32, entry: &Entry, hashed: Hashed) -> Verdict {
+        let path = match self.local_path(entry) {
+            Ok(path) => path,
+            Err((reason, text)) => return Verdict::Refused(reason, text),
+        };
+        match hashed {
+            Hashed::InPlace(Err(fault)) | Hashed::Part(Err(fault)) => refused(&fault),
+            Hashed::InPlace(Ok(digest)) => {
+                let size = entry.size.unwrap_or(0);
+                if !self.destination.replace {
+                    self.digests.insert(file, digest);
+                    return Verdict::Keep { size, digest };
+                }
+                self.consent(file, path, entry, Have::InPlace(digest));
+                if size == 0 { Verdict::WHOLE } else { Verdict::Want { offset: size, digest } }
+            }
+            Hashed::Part(Ok((part, length, hasher))) => {
+                let digest = hasher.finalize().into();
+                self.consent(file, path, entry, Have::Resumed { part, length, hasher: Box::new(hasher) });
+                Verdict::Want { offset: length, digest }
+            }
         }
     }
+
+    /// The file is to come, as far as there is no part of it.
+    fn want(&mut self, file: u32, path: Vec<u8>, entry: &Entry) -> Result<Option<Verdict>, Failure> {
+        let is_small = entry.size.is_some_and(|size| size <= SMALL_BYTES);
+        if !self.space.take(&self.destination.folder, entry.size.unwrap_or(0)) {
+            return Ok(Some(Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string())));
+        }
+        let mut have = Have::Nothing;
+        if !is_small && !self.machine.is_streaming() {
+            match Part::resume(&self.destination.folder, &path) {
+                Ok(Some((part, length))) if length > 0 && entry.size.is_some_and(|size| length <= size) => {
+                    self.begin_hashing(entry);
+                    self.hashing = Some(self.io.aside(move || {
+                        let hasher = hash_prefix(part.file(), length, &mut |_| {});
+                        Hashed::Part(hasher.map(|hasher| (part, length, hasher)))
+                    })?);
+                    return Ok(None);
+                }
+                Ok(_) => {}
+                Err(fault) => return Ok(Some(refused(&fault))),
+            }
+            let early = self.consents.values().filter(|consent| matches!(consent.have, Have::Part(_)));
+            if early.count() < MAX_EARLY_PARTS {
+                match Part::create(&self.destination.folder, &path) {
+                    Ok(part) => have = Have::Part(part),
+                    Err(fault) => return Ok(Some(refused(&fault))),
+                }
+            }
+        }
+        self.consent(file, path, entry, have);
+        Ok(Some(Verdict::WHOLE))
+    }
+
+    fn consent(&mut self, file: u32, path: Vec<u8>, entry: &Entry, have: Have) {
+        let consent = Consent {
+            path,
+            have,
+            is_small: entry.size.is_some_and(|size| size <= SMALL_BYTES),
+            is_executable: entry.executable,
+            resumable: entry.size.is_some(),
+        };
+        self.consents.insert(file, consent);
+    }
+
+    /// The path that an entry gets below the destination: the receiver chooses it.
+    pub(super) fn local_path(&self, entry: &Entry) -> Result<Vec<u8>, (Reason, String)> {
+        let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
+        let only_one = |what: &str| {
+            if self.machine.entry_count() > 1 {
+                let text = format!("several files are offered: {what}");
+                Err((Reason::NotAskedFor, text))
+            } else if !matches!(entry.kind, Kind::File) {
+                Err((Reason::NotAskedFor, format!("a folder is offered: {what}")))
+            } else {
+                Ok(())
+            }
+        };
+        match &self.destination.naming {
+            Naming::AsSent => Ok(path.as_bytes().to_vec()),
+            Naming::Wanted(names) => Ok(below_what_was_wanted(names, path.as_bytes())),
+            Naming::Fixed(name) => only_one("name one, or give a folder").map(|()| name.clone()),
+            Naming::Stdout => only_one("name one").map(|()| path.as_bytes().to_vec()),
+        }
+    }
+}
+
+/// `folder/name/rest` for a wanted `folder/name` is `name/rest`.
+fn below_what_was_wanted(names: &[Vec<u8>], path: &[u8]) -> Vec<u8> {
+    let holds = |name: &&Vec<u8>| {
+        path.strip_prefix(name.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    };
+    let dropped = names
+        .iter()
+        .find(holds)
+        .and_then(|name| name.iter().rposition(|byte| *byte == b'/'))
+        .map_or(0, |slash| slash + 1);
+    path[dropped..].to_vec()
 }
 
 fn refused(fault: &Fault) -> Verdict {

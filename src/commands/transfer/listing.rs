@@ -1,0 +1,300 @@
+//! `LIST`: what is offered, without its bytes.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::link::{Heard, Limits, Link};
+use super::offering::{Offered, Offering};
+use super::outcome::{Role, broken, describe, exit_of, told};
+use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
+use crate::commands::cannot_write;
+use crate::error::{Error, Exit};
+use crate::net::reactor::{Io, Session, Status, Turn};
+use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::stdio::Stdio;
+use crate::net::stream::Stream;
+use crate::proto::entry::{Entry, Kind};
+use crate::proto::frame::{self, Frame, encode};
+use crate::proto::reason::Reason;
+use crate::proto::violation::Violation;
+use crate::report::{Report, escape_bytes};
+
+/// What an entry counts for when turns are shared out: it asks the file system several times.
+const ENTRY_COST_BYTES: usize = 8 << 10;
+/// Lines that wait for stdout before more are taken in.
+const WAITING_BYTES: usize = 64 << 10;
+
+/// A server that lists.
+pub(super) struct Listing<S> {
+    link: Option<Link<S>>,
+    offering: Offering,
+    entries: u32,
+    ended: bool,
+    ending: Option<(LastWord<S>, Option<Error>)>,
+}
+
+impl<S: Stream> Listing<S> {
+    pub(super) fn new(wire: Wire<S>, offering: Offering, limits: Limits) -> Listing<S> {
+        let link = Some(Link::new(wire, Role::Sender, limits, false));
+        Listing { link, offering, entries: 0, ended: false, ending: None }
+    }
+
+    /// Done when all is written.
+    fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
+        link.wire.tick(turn.now);
+        let mut budget = turn.budget_bytes;
+        while !self.ended {
+            if budget == 0 {
+                return Ok(Status::Again);
+            }
+            budget = budget.saturating_sub(ENTRY_COST_BYTES);
+            if link.wire.is_full() && !link.wire.flush()? {
+                link.check_time(turn.now, None)?;
+                return Ok(Status::Waiting);
+            }
+            let frame = match self.offering.next() {
+                Some(offered) => Frame::Entry { file: self.entries, entry: offered.entry },
+                None => {
+                    self.ended = true;
+                    Frame::Eot { entries: self.entries.into(), bytes: 0 }
+                }
+            };
+            self.entries += 1;
+            link.wire.push(&encode(&frame));
+        }
+        Ok(Status::Done)
+    }
+}
+
+impl<S: Stream> Session for Listing<S> {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        if let Some(mut link) = self.link.take() {
+            match self.turn(&mut link, turn) {
+                Ok(Status::Done) => self.ending = Some((link.wire.close(None), None)),
+                Ok(status) => {
+                    self.link = Some(link);
+                    return Ok(status);
+                }
+                Err(Failure { error, tell }) => self.ending = Some((link.wire.close(tell), Some(error))),
+            }
+        }
+        say_last_word(&mut self.ending, turn)
+    }
+
+    fn stop(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.wire.say_stopped();
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
+        self.link.as_ref().map(Link::deadline).or(ending)
+    }
+}
+
+/// A client that prints what a server has.
+pub(crate) struct Printing<S> {
+    link: Option<Link<S>>,
+    stdout: Stdio,
+    lines: Outgoing,
+    report: Report,
+    entries: u64,
+    /// Names that were asked for and are not there.
+    missing: Vec<Entry>,
+    ended: bool,
+    ending: Option<(LastWord<S>, Option<Error>)>,
+}
+
+impl<S: Stream> Printing<S> {
+    /// Waits for ACCEPT first.
+    pub(crate) fn new(wire: Wire<S>, limits: Limits, io: &Io, report: Report) -> Result<Printing<S>, Error> {
+        Ok(Printing {
+            link: Some(Link::new(wire, Role::Receiver, limits, true)),
+            stdout: Stdio::open(io)?,
+            lines: Outgoing::default(),
+            report,
+            entries: 0,
+            missing: Vec::new(),
+            ended: false,
+            ending: None,
+        })
+    }
+
+    fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
+        link.wire.tick(turn.now);
+        let mut budget = turn.budget_bytes;
+        loop {
+            if self.lines.pending() >= WAITING_BYTES || self.ended {
+                let sent = send_all(&mut self.stdout, &mut self.lines);
+                if sent.map_err(|failed| cannot_write(&failed.error))? == Sent::Blocked {
+                    link.check_time(turn.now, Some(frame::Phase::Syncing))?;
+                    return Ok(Status::Waiting);
+                }
+            }
+            if self.ended {
+                return Ok(Status::Done);
+            }
+            if budget == 0 {
+                return Ok(Status::Again);
+            }
+            budget = budget.saturating_sub(FRAME_COST_BYTES);
+            match link.hear()? {
+                Heard::Frame(Frame::Entry { file, entry }) => self.entry(file, entry)?,
+                Heard::Frame(Frame::Eot { entries, bytes: 0 }) if entries == self.entries => {
+                    self.ended = true
+                }
+                Heard::Frame(Frame::Ping { .. }) => {}
+                Heard::Frame(Frame::Error { reason, text }) => {
+                    return Err(told(reason, &text, Role::Receiver));
+                }
+                Heard::Frame(_) | Heard::Data { .. } => {
+                    return Err(broken(Violation::OutOfTurn("a frame in a listing")));
+                }
+                Heard::Nothing => {
+                    let sent = send_all(&mut self.stdout, &mut self.lines);
+                    sent.map_err(|failed| cannot_write(&failed.error))?;
+                    link.wire.flush()?;
+                    link.check_time(turn.now, None)?;
+                    return Ok(Status::Waiting);
+                }
+                Heard::End => {
+                    let text = "the connection ended before the listing was complete";
+                    return Err(Error::new(Exit::Lost, text).into());
+                }
+            }
+        }
+    }
+
+    fn entry(&mut self, file: u32, entry: Entry) -> Result<(), Failure> {
+        if u64::from(file) != self.entries {
+            return Err(broken(Violation::Contradiction("the order of the file ids")));
+        }
+        self.entries += 1;
+        if entry.not_offered.is_some() {
+            // A few are enough to say what is wrong.
+            if self.missing.len() < 100 {
+                self.missing.push(entry);
+            }
+            return Ok(());
+        }
+        self.lines.push(line(&entry).as_bytes());
+        Ok(())
+    }
+
+    fn conclude(&self) -> Option<Error> {
+        let failed = |entry: &Entry| {
+            let (reason, text) = entry.not_offered.clone().unwrap_or((Reason::Failed, String::new()));
+            Error::new(exit_of(reason, Role::Receiver), describe(&entry.path, reason, &text))
+        };
+        match &self.missing[..] {
+            [] => None,
+            [only] => Some(failed(only)),
+            all => {
+                for entry in all {
+                    self.report.warning(failed(entry));
+                }
+                Some(Error::new(Exit::Partial, format!("{} names cannot be listed", all.len())))
+            }
+        }
+    }
+}
+
+/// Size, time and path of an entry. A folder's path ends with a slash; a link says where it leads.
+fn line(entry: &Entry) -> String {
+    let size = entry.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+    let path = escape_bytes(&entry.path);
+    let path = match &entry.kind {
+        Kind::Folder => format!("{path}/"),
+        Kind::Link(target) => format!("{path} -> {}", escape_bytes(target)),
+        Kind::File | Kind::Other(_) => path,
+    };
+    format!("{size:>14} {} {path}\n", time(entry.mtime_seconds))
+}
+
+/// `2026-01-31T12:00:00Z`, as far as it can be written so.
+fn time(seconds: i64) -> String {
+    const YEAR_10000: u64 = 253_402_300_800;
+    match u64::try_from(seconds) {
+        Ok(seconds) if seconds < YEAR_10000 => {
+            humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+                .to_string()
+        }
+        _ => format!("@{seconds}"),
+    }
+}
+
+impl<S: Stream> Session for Printing<S> {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        if let Some(mut link) = self.link.take() {
+            match self.turn(&mut link, turn) {
+                Ok(Status::Done) => {
+                    let error = self.conclude();
+                    self.ending = Some((link.wire.close(None), error));
+                }
+                Ok(status) => {
+                    self.link = Some(link);
+                    return Ok(status);
+                }
+                Err(Failure { error, tell }) => self.ending = Some((link.wire.close(tell), Some(error))),
+            }
+        }
+        say_last_word(&mut self.ending, turn)
+    }
+
+    fn stop(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.wire.say_stopped();
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
+        self.link.as_ref().map(Link::deadline).or(ending)
+    }
+}
+
+/// `upload --dry-run`: prints what would be sent.
+pub(crate) struct Rehearsal {
+    offering: Offering,
+    stdout: Stdio,
+    lines: Outgoing,
+    ended: bool,
+}
+
+impl Rehearsal {
+    pub(crate) fn new(offering: Offering, io: &Io) -> Result<Rehearsal, Error> {
+        crate::net::stdio::check_stdout()?;
+        Ok(Rehearsal { offering, stdout: Stdio::open(io)?, lines: Outgoing::default(), ended: false })
+    }
+}
+
+impl Session for Rehearsal {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        let mut budget = turn.budget_bytes;
+        loop {
+            if self.lines.pending() >= WAITING_BYTES || self.ended {
+                let sent = send_all(&mut self.stdout, &mut self.lines);
+                match sent.map_err(|failed| cannot_write(&failed.error))? {
+                    Sent::Blocked => return Ok(Status::Waiting),
+                    Sent::All if self.ended => return Ok(Status::Done),
+                    Sent::All => {}
+                }
+            }
+            if budget == 0 {
+                return Ok(Status::Again);
+            }
+            budget = budget.saturating_sub(ENTRY_COST_BYTES);
+            match self.offering.next() {
+                Some(Offered { entry: Entry { not_offered: Some((reason, text)), path, .. }, .. }) => {
+                    return Err(Error::new(Exit::Failed, describe(&path, reason, &text)));
+                }
+                Some(offered) => self.lines.push(line(&offered.entry).as_bytes()),
+                None => self.ended = true,
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}

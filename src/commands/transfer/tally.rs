@@ -1,0 +1,166 @@
+//! The sums of a session: lines for people, events for machines, and one exit code.
+
+use std::time::Duration;
+
+use super::outcome::{Role, describe, exit_of};
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::proto::Digest;
+use crate::proto::entry::Kind;
+use crate::proto::outcome::{Closed, FileOutcome};
+use crate::proto::reason::Reason;
+use crate::report::{FileEvent, Report, Sums, amount, escape_bytes};
+
+/// Failures that get a line each: a peer must not be able to fill a log.
+const MAX_TOLD: usize = 100;
+
+/// What became of the entries of a session. Bounded, however many there are.
+pub(crate) struct Tally {
+    role: Role,
+    peer: PeerName,
+    report: Report,
+    entries: u64,
+    there: u64,
+    failed: u64,
+    only_files: bool,
+    /// The first entry: of a session that has only one, it is told by name.
+    first: Option<(Vec<u8>, Kind, Option<Digest>)>,
+    failures: Vec<(Vec<u8>, Reason, String)>,
+    /// The exit code of all failures; none if they differ.
+    exit: Option<Exit>,
+}
+
+impl Tally {
+    pub(crate) fn new(role: Role, peer: PeerName, report: Report) -> Tally {
+        Tally {
+            role,
+            peer,
+            report,
+            entries: 0,
+            there: 0,
+            failed: 0,
+            only_files: true,
+            first: None,
+            failures: Vec::new(),
+            exit: None,
+        }
+    }
+
+    fn verb(&self) -> &'static str {
+        match self.role {
+            Role::Sender => "sent",
+            Role::Receiver => "received",
+        }
+    }
+
+    /// An entry is done with; `digest` is that of a file's content where it was computed.
+    pub(crate) fn note(&mut self, closed: Closed, digest: Option<Digest>) {
+        let Closed { path, kind, size, outcome, revokes, .. } = closed;
+        self.entries += u64::from(!revokes);
+        self.only_files &= matches!(kind, Kind::File);
+        let (state, reason) = match &outcome {
+            FileOutcome::Done => (self.verb(), None),
+            FileOutcome::AlreadyThere => ("there", None),
+            FileOutcome::Failed(reason, text) => ("failed", Some((reason.to_string(), text.as_str()))),
+        };
+        self.report.file(&FileEvent {
+            path: &path,
+            kind: match kind {
+                Kind::File | Kind::Other(_) => "file",
+                Kind::Folder => "folder",
+                Kind::Link(_) => "link",
+            },
+            state,
+            size: matches!(kind, Kind::File).then_some(size),
+            digest: digest.filter(|_| reason.is_none()),
+            reason: reason.as_ref().map(|(reason, _)| reason.as_str()),
+            text: reason.as_ref().map(|(_, text)| *text),
+        });
+        match outcome {
+            FileOutcome::Done => {}
+            FileOutcome::AlreadyThere => self.there += 1,
+            FileOutcome::Failed(reason, text) => {
+                let exit = exit_of(reason, self.role);
+                self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
+                self.failed += 1;
+                if self.failures.len() < MAX_TOLD {
+                    self.failures.push((path.clone(), reason, text));
+                }
+            }
+        }
+        if self.first.is_none() {
+            self.first = Some((path, kind, digest));
+        }
+    }
+
+    /// Reports the session, in which `bytes` of bodies went over the wire in `time`, and says how it ended.
+    pub(crate) fn conclude(&self, bytes: u64, time: Duration) -> Result<(), Error> {
+        let (verb, peer) = (self.verb(), &self.peer);
+        let direction = if self.role == Role::Sender { "to" } else { "from" };
+        let amount = amount(bytes, time);
+        let single = self.first.as_ref().filter(|_| self.entries == 1);
+        if self.entries > 1 {
+            for (name, reason, text) in &self.failures {
+                self.report.warning(describe(name, *reason, text));
+            }
+            if self.failed > MAX_TOLD as u64 {
+                self.report.warning(format_args!("and {} more", self.failed - MAX_TOLD as u64));
+            }
+        }
+        let what = if self.only_files { "files" } else { "files and folders" };
+        let line = match single {
+            None if self.entries == 0 => format!("nothing was offered {direction} {peer}"),
+            Some((name, _, digest)) if self.failed == 0 => {
+                let name = escape_bytes(name);
+                let digest = digest
+                    .map_or_else(String::new, |digest| format!(", BLAKE3 {}", blake3::Hash::from(digest)));
+                if self.there == 1 {
+                    format!("{name} is there already, with the same content{digest}")
+                } else {
+                    format!("{verb} {name} {direction} {peer}: {amount}{digest}")
+                }
+            }
+            _ if self.there == self.entries => {
+                format!("all {} {what} are there already, with the same content", self.there)
+            }
+            _ => {
+                let there =
+                    if self.there > 0 { format!(", {} there already", self.there) } else { String::new() };
+                let done = self.entries - self.failed;
+                format!("{verb} {done} of {} {what} {direction} {peer}: {amount}{there}", self.entries)
+            }
+        };
+        let sums = Sums {
+            verb,
+            peer,
+            entries: self.entries,
+            done: self.entries - self.failed,
+            there: self.there,
+            failed: self.failed,
+            bytes,
+            time,
+            verified: true,
+            digest: single.and_then(|(_, _, digest)| *digest),
+            path: single.map(|(name, ..)| name.as_slice()),
+        };
+        if self.failed < self.entries || self.entries == 0 {
+            self.report.summary(line, &sums);
+        }
+        self.exit()
+    }
+
+    fn exit(&self) -> Result<(), Error> {
+        match (self.failed, &self.failures[..]) {
+            (0, _) => Ok(()),
+            (1, [(name, reason, text)]) if self.entries == 1 => {
+                Err(Error::new(exit_of(*reason, self.role), describe(name, *reason, text)))
+            }
+            (failed, _) if failed < self.entries => {
+                Err(Error::new(Exit::Partial, format!("{failed} of {} files failed", self.entries)))
+            }
+            (failed, _) => {
+                Err(Error::new(self.exit.unwrap_or(Exit::Failed), format!("all {failed} files failed")))
+            }
+        }
+    }
+}
