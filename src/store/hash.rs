@@ -36,7 +36,10 @@ pub type BlockValue = [u8; 32];
 
 /// Hashes one block, given in pieces.
 #[derive(Debug, Clone)]
-pub struct BlockHasher(blake3::Hasher);
+pub struct BlockHasher {
+    hasher: blake3::Hasher,
+    taken_bytes: u64,
+}
 
 impl BlockHasher {
     /// For the block that begins at this offset of its file, a multiple of [`BLOCK_BYTES`]. Any other is taken for
@@ -48,17 +51,21 @@ impl BlockHasher {
     fn aligned(offset_bytes: u64) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.set_input_offset(offset_bytes);
-        Self(hasher)
+        Self { hasher, taken_bytes: 0 }
     }
 
-    /// The next bytes of the block; at least one in all, and no more than [`BLOCK_BYTES`].
+    /// The next bytes of the block.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.taken_bytes = self.taken_bytes.saturating_add(bytes.len() as u64);
+        if self.taken_bytes <= BLOCK_BYTES {
+            self.hasher.update(bytes);
+        }
     }
 
-    /// The value. Only for a block of a file that has more than one.
-    pub fn finish(self) -> BlockValue {
-        self.0.finalize_non_root()
+    /// The value, for a block of a file that has more than one. None if no bytes came, or more than a block has: blake3
+    /// would panic.
+    pub fn finish(self) -> Option<BlockValue> {
+        (1..=BLOCK_BYTES).contains(&self.taken_bytes).then(|| self.hasher.finalize_non_root())
     }
 }
 
@@ -101,7 +108,7 @@ pub fn hash_blocks(
             hasher.update(chunk);
             progress(done_bytes);
         })?;
-        values.push(hasher.finish());
+        values.extend(hasher.finish());
         done_bytes = end_bytes;
     }
     Ok(values)
@@ -143,7 +150,7 @@ mod tests {
         let block = |(index, bytes): (usize, &[u8])| {
             let mut hasher = BlockHasher::aligned((index * SMALL_BYTES) as u64);
             bytes.chunks(700).for_each(|piece| hasher.update(piece));
-            hasher.finish()
+            hasher.finish().unwrap()
         };
         content.chunks(SMALL_BYTES).enumerate().map(block).collect()
     }
@@ -170,11 +177,14 @@ mod tests {
             assert!(heard.is_sorted());
             let mut second = BlockHasher::new(BLOCK_BYTES);
             second.update(&content[full..size.min(2 * full)]);
-            assert_eq!(second.finish(), values[1]);
+            assert_eq!(second.clone().finish(), Some(values[1]));
+            second.update(&content[..full]);
+            assert_eq!(second.finish(), None);
         }
         let longer = content.len() as u64 + 1;
         assert_eq!(hash_blocks(file.as_file(), longer, &mut |_| {}).unwrap_err().kind, FaultKind::CannotRead);
         assert!(hash_blocks(file.as_file(), 0, &mut |_| {}).unwrap().is_empty());
+        assert_eq!(BlockHasher::new(BLOCK_BYTES).finish(), None);
         assert_eq!(root_of(&[]), None);
         assert_eq!(root_of(&[[0; 32]]), None);
     }

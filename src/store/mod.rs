@@ -1,10 +1,14 @@
 //! Files: the one module that names the file system.
 //!
 //! A [`Folder`] is held open, and everything happens relative to it, so that renaming it or planting links in its
-//! place changes nothing. A [`Part`] is a file that arrives: it gets its final name only when it is whole and
-//! synced. A [`Source`] is a file that is sent. Whatever goes wrong is a [`Fault`].
+//! place changes nothing. Whatever goes wrong is a [`Fault`].
 //!
-//! What must be on disk before it is acknowledged: [`Part::commit`] (sync, then the name), then [`Folder::sync`].
+//! What arrives gets its final name only when it is whole and synced. A [`Part`] is a file under a temporary name
+//! beside its final one; it can be left for a later session to go on with. Small files wait on a [`Stage`], all in one
+//! private folder. [`Stage::commit`] does what must be done before anything is acknowledged: it brings the content to
+//! disk, then gives the names, then brings the folders to disk.
+//!
+//! What is sent is found by a [`Walk`], opened by a [`Tree`], and read from a [`Source`].
 
 mod commit;
 mod confine;

@@ -25,7 +25,7 @@ pub struct Stage(pub(super) Arc<Place>);
 pub(super) struct Place {
     /// The destination, opened for this session alone: an error of writing back is told once per open file
     /// (syncfs(2)), and another session's must not take it.
-    pub(super) root: File,
+    pub(super) root: Arc<File>,
     room: Mutex<Option<Arc<Room>>>,
     /// A sync has failed. The kernel now calls clean what it has lost; so nothing of this session is named any more.
     pub(super) lost: Mutex<bool>,
@@ -48,7 +48,11 @@ impl Stage {
     pub fn new(folder: &Folder) -> Result<Self, Fault> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = retry_on_intr(|| openat(&*folder.file, ".", flags, Mode::empty())).map_err(Fault::read)?;
-        Ok(Self(Arc::new(Place { root: root.into(), room: Mutex::new(None), lost: Mutex::new(false) })))
+        Ok(Self(Arc::new(Place {
+            root: Arc::new(root.into()),
+            room: Mutex::new(None),
+            lost: Mutex::new(false),
+        })))
     }
 
     /// A new small file, which has no name yet that means anything. Its mode is what the umask leaves of 0666, or of
@@ -71,10 +75,7 @@ impl Place {
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         let room = match &*room {
             Some(room) => Arc::clone(room),
-            None => {
-                let root = Arc::new(self.root.try_clone().map_err(Fault::write)?);
-                Arc::clone(room.insert(Arc::new(Room::new(&root)?)))
-            }
+            None => Arc::clone(room.insert(Arc::new(Room::new(&self.root)?))),
         };
         let name = room.next.fetch_add(1, Ordering::Relaxed).to_string();
         Ok(Settled { room, name, moved: false })

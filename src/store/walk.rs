@@ -1,13 +1,13 @@
 //! What is below a folder, in an order that is always the same.
 
-use super::confine::{is_part_name, open_folder, open_readable};
+use super::confine::{is_part_name, open_fault, open_readable};
 use super::fault::{Fault, FaultKind};
 use super::filter::Filter;
 use super::folder::Folder;
 use super::listing::{Kind, Listing};
 use super::part::Meta;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::retry_on_intr;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -110,7 +110,7 @@ impl Walk {
         if self.levels.len() >= MOST_COMPONENTS {
             return Err(Fault::new(FaultKind::Unsafe, "folders are nested too deep"));
         }
-        let folder = self.open(OFlags::RDONLY)?;
+        let folder = self.open()?;
         let stat = fstat(&folder).map_err(Fault::read)?;
         let device_inode = (stat.st_dev as u64, stat.st_ino as u64);
         if self.levels.iter().any(|level| level.device_inode == device_inode) {
@@ -122,23 +122,16 @@ impl Walk {
         Ok(())
     }
 
-    fn open(&self, access: OFlags) -> Result<File, Fault> {
+    /// Opens the folder at `self.path`.
+    fn open(&self) -> Result<File, Fault> {
         let root = self.folder.file.as_fd();
-        let opened = if self.path.is_empty() {
-            let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            retry_on_intr(|| openat(root, ".", flags, Mode::empty()))
-        } else if self.links == Links::Follow {
-            let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            retry_on_intr(|| openat(root, &*self.path, flags, Mode::empty()))
-        } else if access == OFlags::RDONLY {
-            open_readable(root, &self.path)
-        } else {
-            open_folder(root, &self.path)
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = match (&self.path[..], self.links) {
+            (b"", _) => retry_on_intr(|| openat(root, ".", flags, Mode::empty())),
+            (path, Links::Follow) => retry_on_intr(|| openat(root, path, flags, Mode::empty())),
+            (path, _) => open_readable(root, path),
         };
-        opened.map(File::from).map_err(|error| match error {
-            Errno::LOOP | Errno::NOTDIR => Fault::new(FaultKind::Unsafe, "is not a folder any more"),
-            other => Fault::read(other),
-        })
+        opened.map(File::from).map_err(open_fault)
     }
 
     /// Leaves the last folder.
@@ -196,7 +189,7 @@ impl Walk {
     fn link(&mut self, name: &[u8]) -> Result<What, Fault> {
         let here = match self.here.take() {
             Some(here) => here,
-            None => self.open(OFlags::RDONLY)?,
+            None => self.open()?,
         };
         let here = self.here.insert(here);
         let target = retry_on_intr(|| readlinkat(&*here, name, Vec::new())).map_err(Fault::read)?;

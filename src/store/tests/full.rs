@@ -74,3 +74,27 @@ fn a_folder_without_permission_is_not_allowed() {
     assert_eq!(kind(Part::create(&scene.folder, b"g")), FaultKind::NotAllowed);
     fs::set_permissions(scene.inside(""), fs::Permissions::from_mode(0o700)).unwrap();
 }
+
+#[test]
+fn below_a_mount_a_part_arrives_and_a_staged_file_says_why_not() {
+    let scene = scene();
+    fs::create_dir(scene.inside("mount")).unwrap();
+    let at = scene.inside("mount");
+    let Some(_mounted) = mounted(&at, "size=64k") else { return };
+    let stage = Stage::new(&scene.folder).unwrap();
+    let small = |path: &str| Arrival::Small {
+        path: path.into(),
+        file: stage.create(false).and_then(|file| file.finish(Meta::default())).unwrap(),
+    };
+    let part = Part::create(&scene.folder, b"mount/d/part").unwrap();
+    let mut arrivals = vec![small("mount/f"), Arrival::Part { part, meta: Meta::default() }];
+    arrivals.extend((0..9).map(|number| small(&format!("d{number}/f"))));
+    let results = stage.commit(arrivals, false);
+    let fault = results[0].as_ref().unwrap_err();
+    assert_eq!(
+        (fault.kind, fault.to_string().contains("another file system")),
+        (FaultKind::CannotWrite, true)
+    );
+    assert!(results[1..].iter().all(Result::is_ok), "{results:?}");
+    assert!(at.join("d/part").exists());
+}

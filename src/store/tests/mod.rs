@@ -2,6 +2,7 @@
 
 mod crowd;
 mod full;
+mod order;
 mod part;
 mod planted;
 mod source;
