@@ -123,6 +123,7 @@ impl Plan {
             self.destination.folder.remove_leftovers();
             Ok(Opened::new(dial, move |transport, now: Instant| {
                 let peer = transport.peer_name();
+                report.peer("connected", &peer);
                 let mut wire = Wire::new(transport, now);
                 wire.push(&self.hello.encode());
                 let wanted = (!self.names.is_empty()).then_some(self.names);

@@ -9,7 +9,7 @@ use crate::proto::Digest;
 use crate::proto::outcome::FileOutcome;
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
-use crate::report::{Report, amount, escape_bytes};
+use crate::report::{FileEvent, Report, Sums, amount, escape_bytes};
 use crate::store::{Fault, FaultKind};
 
 use super::wire::Failure;
@@ -50,55 +50,70 @@ impl Tally {
         let digest = |digest: &Option<Digest>| {
             digest.map_or_else(String::new, |digest| format!(", BLAKE3 {}", blake3::Hash::from(digest)))
         };
-        match (&self.files[..], &failures[..]) {
-            ([], _) => report.say(format_args!("nothing was offered {direction} {peer}")),
-            ([(name, FileOutcome::AlreadyThere, hash)], _) => report.say(format_args!(
-                "{} is there already, with the same content{}",
-                escape_bytes(name),
-                digest(hash)
-            )),
-            ([(name, _, hash)], []) => report.say(format_args!(
-                "{verb} {} {direction} {peer}: {amount}{}",
-                escape_bytes(name),
-                digest(hash)
-            )),
-            (files, _) => {
-                let mut told = 0;
-                for (name, outcome, hash) in files {
-                    match outcome {
-                        FileOutcome::Failed(reason, text) if files.len() > 1 && told < MAX_TOLD => {
-                            told += 1;
-                            report.warning(describe(name, *reason, text));
-                        }
-                        FileOutcome::Failed(..) | FileOutcome::Unknown => {}
-                        FileOutcome::AlreadyThere => {
-                            report.detail(format_args!(
-                                "{} is there already{}",
-                                escape_bytes(name),
-                                digest(hash)
-                            ));
-                        }
-                        FileOutcome::Done => {
-                            report.detail(format_args!("{verb} {}{}", escape_bytes(name), digest(hash)));
-                        }
-                    }
-                }
-                if failures.len() > MAX_TOLD {
-                    report.warning(format_args!("and {} more", failures.len() - MAX_TOLD));
-                }
-                if there == files.len() {
-                    report.say(format_args!("all {there} files are there already, with the same content"));
-                } else if failures.len() < files.len() {
-                    let there = if there > 0 { format!(", {there} there already") } else { String::new() };
-                    let done = files.len() - failures.len();
-                    report.say(format_args!(
-                        "{verb} {done} of {} files {direction} {peer}: {amount}{there}",
-                        files.len()
-                    ));
-                }
+        let done = self.files.len() - failures.len();
+        let line = match &self.files[..] {
+            [] => format!("nothing was offered {direction} {peer}"),
+            [(name, FileOutcome::AlreadyThere, hash)] => {
+                format!("{} is there already, with the same content{}", escape_bytes(name), digest(hash))
             }
+            [(name, _, hash)] => {
+                format!("{verb} {} {direction} {peer}: {amount}{}", escape_bytes(name), digest(hash))
+            }
+            _ if there == self.files.len() => {
+                format!("all {there} files are there already, with the same content")
+            }
+            files => {
+                let there = if there > 0 { format!(", {there} there already") } else { String::new() };
+                format!("{verb} {done} of {} files {direction} {peer}: {amount}{there}", files.len())
+            }
+        };
+        self.tell_files(report, verb, failures.len());
+        // Where nothing was done, the error line says all there is to say.
+        if done > 0 || self.files.is_empty() || report.is_json() {
+            let single = self.files.first().filter(|_| self.files.len() == 1);
+            let sums = Sums {
+                verb,
+                peer,
+                entries: self.files.len() as u64,
+                done: done as u64,
+                there: there as u64,
+                failed: failures.len() as u64,
+                bytes: self.bytes,
+                time: self.time,
+                verified: true,
+                digest: single.and_then(|(_, _, digest)| *digest),
+                path: single.map(|(name, ..)| &name[..]),
+            };
+            report.summary(line, &sums);
         }
         self.exit(&failures)
+    }
+
+    /// What became of each file: an event, or, where there are several, a line.
+    fn tell_files(&self, report: &Report, verb: &'static str, failures: usize) {
+        let has_lines = self.files.len() > 1 && !report.is_json();
+        let mut told = 0;
+        for (path, outcome, digest) in &self.files {
+            let (state, reason, text) = match outcome {
+                FileOutcome::Unknown => continue,
+                FileOutcome::Done => (verb, None, None),
+                FileOutcome::AlreadyThere => ("there", None, None),
+                FileOutcome::Failed(reason, text) => ("failed", Some(reason.to_string()), Some(&text[..])),
+            };
+            let (reason, digest) = (reason.as_deref(), *digest);
+            if let FileOutcome::Failed(reason, text) = outcome
+                && has_lines
+                && told < MAX_TOLD
+            {
+                told += 1;
+                report.warning(describe(path, *reason, text));
+            } else if has_lines || report.is_json() {
+                report.file(&FileEvent { path, kind: "file", state, size: None, digest, reason, text });
+            }
+        }
+        if has_lines && failures > MAX_TOLD {
+            report.warning(format_args!("and {} more", failures - MAX_TOLD));
+        }
     }
 
     fn exit(&self, failures: &[&(Vec<u8>, FileOutcome, Option<Digest>)]) -> Result<(), Error> {

@@ -233,7 +233,7 @@ impl<S: Stream> Receiving<S> {
         self.body = Some(Body { file, remaining: length as usize });
         if offset == 0 {
             if let (Some(progress), Some(entry)) = (&self.progress, self.machine.entry(file)) {
-                progress.file(&entry.path, entry.size, 0);
+                progress.file(&entry.path, Some(entry.size), 0);
             }
             self.phase(Phase::Receiving);
         }

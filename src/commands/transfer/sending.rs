@@ -70,8 +70,11 @@ impl<S: Stream> Sending<S> {
         (io, report, peer): (Io, Report, PeerName),
     ) -> Sending<S> {
         let total = entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add);
+        let progress = Progress::new(&report);
+        progress.expect(entries.len() as u64, total);
+        progress.all_known();
         Sending {
-            progress: Progress::new(&report, entries.len(), total),
+            progress,
             digests: vec![None; entries.len()],
             start: wire.last_traffic(),
             link: Some(Link::new(wire, Role::Sender, limits, is_client)),
@@ -164,7 +167,7 @@ impl<S: Stream> Sending<S> {
     fn hash_prefix(&mut self, link: &mut Link<S>, file: u32, length: u64) -> Result<bool, Failure> {
         let Some(aside) = &mut self.hashing else {
             let size = self.machine.entries()[file as usize].size;
-            self.progress.file(&self.machine.entries()[file as usize].path, size, 0);
+            self.progress.file(&self.machine.entries()[file as usize].path, Some(size), 0);
             self.progress.phase(Phase::Hashing);
             match self.open(file) {
                 Ok(mut current) => {
@@ -233,6 +236,7 @@ impl<S: Stream> Sending<S> {
                     self.digests[file as usize] = Some(digest);
                 }
                 self.current = None;
+                self.progress.done(1);
                 let bytes = self.machine.end(ended);
                 link.wire.push(&bytes);
                 0
@@ -244,7 +248,7 @@ impl<S: Stream> Sending<S> {
         if self.current.as_ref().is_none_or(|current| current.file != file) {
             let current = self.open(file)?;
             let entry = &self.machine.entries()[file as usize];
-            self.progress.file(&entry.path, entry.size, offset);
+            self.progress.file(&entry.path, Some(entry.size), offset);
             self.progress.phase(Phase::Sending);
             self.current = Some(current);
         }
@@ -307,6 +311,7 @@ impl<S: Stream> Session for Sending<S> {
         if let Some(mut link) = self.link.take() {
             match self.turn(&mut link, turn) {
                 Ok(Status::Done) => {
+                    self.progress.finish();
                     let error = self.tally(turn.now).conclude(&self.report).err();
                     self.ending = Some((link.wire.close(None), error));
                 }
@@ -314,7 +319,10 @@ impl<S: Stream> Session for Sending<S> {
                     self.link = Some(link);
                     return Ok(status);
                 }
-                Err(Failure { error, tell }) => self.ending = Some((link.wire.close(tell), Some(error))),
+                Err(Failure { error, tell }) => {
+                    self.progress.finish();
+                    self.ending = Some((link.wire.close(tell), Some(error)));
+                }
             }
         }
         super::wire::say_last_word(&mut self.ending, turn)

@@ -119,6 +119,7 @@ impl Plan {
             let report = report.clone();
             Ok(Opened::new(dial, move |transport, now: Instant| {
                 let peer = transport.peer_name();
+                report.peer("connected", &peer);
                 let mut wire = Wire::new(transport, now);
                 let total = self.entries.iter().map(|entry| entry.size).fold(0, u64::saturating_add);
                 let count = u32::try_from(self.entries.len()).ok();

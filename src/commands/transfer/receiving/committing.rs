@@ -26,6 +26,9 @@ impl<S: Stream> Receiving<S> {
             Some(_) => incoming.hasher.finalize().into(),
             None => incoming.in_place.unwrap_or_default(),
         };
+        if let Some(progress) = &self.progress {
+            progress.done(1);
+        }
         if have != digest {
             self.machine.committed(file, Err((Reason::DigestMismatch, Reason::DigestMismatch.to_string())));
             return Ok(());

@@ -33,7 +33,10 @@ impl<S: Stream> Receiving<S> {
         if self.progress.is_none() {
             let count = self.machine.entry_count();
             let sizes = (0..count as u32).filter_map(|file| self.machine.entry(file)).map(|entry| entry.size);
-            self.progress = Some(Progress::new(&self.report, count, sizes.fold(0, u64::saturating_add)));
+            let progress = Progress::new(&self.report);
+            progress.expect(count as u64, sizes.fold(0, u64::saturating_add));
+            progress.all_known();
+            self.progress = Some(progress);
         }
         let name = match self.local_name(&entry) {
             Ok(name) => name,

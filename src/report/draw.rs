@@ -1,0 +1,212 @@
+//! The bars. A line is a name, cut where it must be, and as many figures as there is room for: it never wraps.
+
+use std::fmt::Write;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{
+    BinaryBytes, HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
+
+use super::escape_bytes;
+use super::progress::Counts;
+
+const BAR_COLUMNS: usize = 20;
+/// Where the terminal does not say.
+const USUAL_COLUMNS: usize = 80;
+/// A spinner, and the spaces between it, the name and the figures.
+const SPACING_COLUMNS: usize = 3;
+
+/// The bars of one session.
+pub(super) struct Bars {
+    screen: MultiProgress,
+    file: Line,
+    /// Once more than one entry is expected.
+    total: Option<Line>,
+}
+
+impl Bars {
+    pub(super) fn new(screen: &MultiProgress) -> Bars {
+        Bars { file: Line::new(screen), screen: screen.clone(), total: None }
+    }
+
+    /// `rate` is in bytes per second.
+    pub(super) fn draw(&mut self, counts: &Counts, rate: f64, elapsed: Duration) {
+        let columns = match rustix::termios::tcgetwinsize(io::stderr()) {
+            Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+            _ => USUAL_COLUMNS,
+        };
+        if counts.entries > 1 && self.total.is_none() {
+            self.total = Some(Line::new(&self.screen));
+        }
+        let name = counts.name.as_deref().map(escape_bytes).unwrap_or_default();
+        let speed = if self.total.is_none() { Some(rate) } else { None };
+        self.file.show(name, columns, &file_figures(counts, speed, elapsed));
+        if let Some(total) = &mut self.total {
+            total.show("total".into(), columns, &total_figures(counts, rate));
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.file.bar.finish_and_clear();
+        if let Some(total) = &self.total {
+            total.bar.finish_and_clear();
+        }
+    }
+}
+
+/// A line: the name is indicatif's message, which it cuts by its width on the screen; the figures are plain ASCII.
+struct Line {
+    bar: ProgressBar,
+    name: String,
+    figures: Arc<Mutex<String>>,
+}
+
+impl Line {
+    fn new(screen: &MultiProgress) -> Line {
+        let figures = Arc::<Mutex<String>>::default();
+        let shown = Arc::clone(&figures);
+        let style = ProgressStyle::with_template("{spinner} {wide_msg} {figures}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("figures", move |_: &ProgressState, out: &mut dyn Write| {
+                let _ = out.write_str(&shown.lock().unwrap_or_else(PoisonError::into_inner));
+            });
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_style(style);
+        Line { bar: screen.add(bar), name: String::new(), figures }
+    }
+
+    fn show(&mut self, name: String, columns: usize, figures: &[Figure]) {
+        // A name gets a third of the line, or what it needs if that is less, and then what the figures leave.
+        let reserved = SPACING_COLUMNS + name.chars().count().min(columns / 3);
+        let figures = fit(figures, columns.saturating_sub(reserved));
+        *self.figures.lock().unwrap_or_else(PoisonError::into_inner) = figures;
+        if self.name != name {
+            self.bar.set_message(name.clone());
+            self.name = name;
+        }
+        self.bar.tick();
+    }
+}
+
+/// Something to show at its place, if there is room for it: the smallest rank first.
+type Figure = (u8, String);
+
+/// As many of the figures as fit into so many columns.
+fn fit(figures: &[Figure], columns: usize) -> String {
+    let mut ranks: Vec<u8> = figures.iter().map(|(rank, _)| *rank).collect();
+    ranks.sort_unstable();
+    let (mut used, mut shown) = (0, Vec::new());
+    for rank in ranks {
+        for (_, text) in figures.iter().filter(|(other, _)| *other == rank) {
+            let needed = text.len() + usize::from(used > 0);
+            if used + needed <= columns {
+                used += needed;
+                shown.push(rank);
+            }
+        }
+    }
+    let texts = figures.iter().filter(|(rank, _)| shown.contains(rank)).map(|(_, text)| &text[..]);
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+/// `rate` is shown unless a line for all files has it.
+fn file_figures(counts: &Counts, rate: Option<f64>, elapsed: Duration) -> Vec<Figure> {
+    let phase = (0, counts.phase.word().to_owned());
+    if counts.name.is_none() {
+        return vec![phase, (1, format!("{:#}", HumanDuration(elapsed)))];
+    }
+    let mut figures = measured(counts.file_done_bytes, counts.file_size_bytes);
+    figures.extend(rate.map(|rate| (3, speed(rate))));
+    figures.push(phase);
+    let left = rate.and_then(|rate| time_left(counts.file_done_bytes, counts.file_size_bytes, rate));
+    figures.extend(left.map(|left| (2, left)));
+    figures
+}
+
+fn total_figures(counts: &Counts, rate: f64) -> Vec<Figure> {
+    // While more may come, a share of the whole or a time would be invented.
+    let total = counts.total_bytes().filter(|_| counts.all_known);
+    let more = if counts.all_known { "" } else { "+" };
+    let mut figures = measured(counts.done_bytes, total);
+    figures.push((0, format!("{}/{}{more} files", counts.entries_done, counts.entries)));
+    figures.push((3, speed(rate)));
+    figures.extend(time_left(counts.done_bytes, total, rate).map(|left| (2, left)));
+    figures
+}
+
+/// A bar, the bytes, and the share, of a whole that may be unknown.
+fn measured(done: u64, total: Option<u64>) -> Vec<Figure> {
+    let Some(total) = total else { return vec![(1, BinaryBytes(done).to_string())] };
+    let done = done.min(total);
+    let share = if total == 0 { 1.0 } else { done as f64 / total as f64 };
+    let filled = (share * BAR_COLUMNS as f64) as usize;
+    vec![
+        (5, format!("[{}{}]", "#".repeat(filled), "-".repeat(BAR_COLUMNS - filled))),
+        (4, format!("{}/{}", BinaryBytes(done), BinaryBytes(total))),
+        (1, format!("{}%", (share * 100.0) as u64)),
+    ]
+}
+
+fn speed(rate: f64) -> String {
+    format!("{}/s", BinaryBytes(rate as u64))
+}
+
+/// None where it would be a guess.
+fn time_left(done: u64, total: Option<u64>, rate: f64) -> Option<String> {
+    let left = total?.saturating_sub(done) as f64;
+    // What takes longer than that is not known.
+    const LONGEST: f64 = 1e9;
+    let seconds = left / rate;
+    (seconds < LONGEST).then(|| format!("{:#} left", HumanDuration(Duration::from_secs_f64(seconds))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::progress::Phase;
+    use super::*;
+
+    fn counts() -> Counts {
+        Counts {
+            name: Some(b"name".to_vec()),
+            file_size_bytes: Some(20 << 20),
+            file_done_bytes: 5 << 20,
+            phase: Phase::Receiving,
+            done_bytes: 5 << 20,
+            total_bytes: 40 << 20,
+            entries: 3,
+            entries_done: 1,
+            all_known: true,
+            ..Counts::default()
+        }
+    }
+
+    #[test]
+    fn what_matters_most_stays_where_there_is_little_room() {
+        let counts = counts();
+        let figures = file_figures(&counts, Some(1048576.0), Duration::ZERO);
+        let full = "[#####---------------] 5.00 MiB/20.00 MiB 25% 1.00 MiB/s receiving 15s left";
+        assert_eq!(fit(&figures, 100), full);
+        assert_eq!(fit(&figures, full.len()), full);
+        assert_eq!(fit(&figures, 34), "25% 1.00 MiB/s receiving 15s left");
+        assert_eq!(fit(&figures, 24), "25% receiving 15s left");
+        assert_eq!(fit(&figures, 9), "receiving");
+        assert_eq!(fit(&figures, 2), "");
+        for columns in 0..100 {
+            assert!(fit(&figures, columns).len() <= columns, "{columns}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_invented() {
+        let mut counts = counts();
+        assert!(fit(&total_figures(&counts, 1048576.0), 100).ends_with("1/3 files 1.00 MiB/s 35s left"));
+        counts.all_known = false;
+        assert_eq!(fit(&total_figures(&counts, 1048576.0), 100), "5.00 MiB 1/3+ files 1.00 MiB/s");
+        counts.file_size_bytes = None;
+        let figures = file_figures(&counts, Some(f64::NAN), Duration::ZERO);
+        assert_eq!(fit(&figures, 100), "5.00 MiB 0 B/s receiving");
+        counts.name = None;
+        assert_eq!(fit(&file_figures(&counts, Some(0.0), Duration::from_secs(3)), 100), "receiving 3s");
+    }
+}
