@@ -89,7 +89,7 @@ error: a failure. With no peer it is the last event of the command, and its code
 failure of that client's session, and the server goes on.
 
     code  number: see EXIT STATUS
-    text  string: the line that would have been printed
+    text  string: the line that would have been printed (for 141 as well, which has none)
 
 warning, and with --verbose detail: what else would have been a line.
 
