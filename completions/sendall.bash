@@ -53,7 +53,7 @@ _sendall() {
 
     case "${cmd}" in
         sendall)
-            opts="-v -q -h -V --verbose --quiet --help --version serve connect upload download help"
+            opts="-v -q -h -V --verbose --quiet --json --help --version serve connect upload download help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -67,7 +67,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__connect)
-            opts="-v -q -h --timeout --idle-timeout --send-only --recv-only --end-when --no-half-close --verbose --quiet --help"
+            opts="-v -q -h --timeout --idle-timeout --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -93,7 +93,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__download)
-            opts="-o -f -v -q -h --output --force --max-size --timeout --idle-timeout --verbose --quiet --help"
+            opts="-o -f -v -q -h --output --force --max-size --timeout --idle-timeout --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -211,7 +211,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -h --store --share --once --keep-existing --max-size --max-clients --max-per-source --timeout --idle-timeout --send-only --recv-only --end-when --no-half-close --verbose --quiet --help"
+            opts="-v -q -h --store --share --once --keep-existing --max-size --max-clients --max-per-source --timeout --idle-timeout --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -260,7 +260,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__upload)
-            opts="-f -v -q -h --force --timeout --idle-timeout --verbose --quiet --help"
+            opts="-f -v -q -h --force --timeout --idle-timeout --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

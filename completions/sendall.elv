@@ -22,6 +22,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --verbose 'Tell peers, addresses, byte counts and durations'
             cand -q 'Print errors only'
             cand --quiet 'Print errors only'
+            cand --json 'Write events as JSON, one per line, to stderr in the place of text'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
@@ -50,6 +51,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --verbose 'Tell peers, addresses, byte counts and durations'
             cand -q 'Print errors only'
             cand --quiet 'Print errors only'
+            cand --json 'Write events as JSON, one per line, to stderr in the place of text'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -64,6 +66,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --verbose 'Tell peers, addresses, byte counts and durations'
             cand -q 'Print errors only'
             cand --quiet 'Print errors only'
+            cand --json 'Write events as JSON, one per line, to stderr in the place of text'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -76,6 +79,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --verbose 'Tell peers, addresses, byte counts and durations'
             cand -q 'Print errors only'
             cand --quiet 'Print errors only'
+            cand --json 'Write events as JSON, one per line, to stderr in the place of text'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -91,6 +95,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --verbose 'Tell peers, addresses, byte counts and durations'
             cand -q 'Print errors only'
             cand --quiet 'Print errors only'
+            cand --json 'Write events as JSON, one per line, to stderr in the place of text'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

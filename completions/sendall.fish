@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_sendall_global_optspecs
-    string join \n v/verbose q/quiet h/help V/version
+    string join \n v/verbose q/quiet json h/help V/version
 end
 
 function __fish_sendall_needs_command
@@ -26,6 +26,7 @@ end
 
 complete -c sendall -n "__fish_sendall_needs_command" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations'
 complete -c sendall -n "__fish_sendall_needs_command" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_needs_command" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_needs_command" -s V -l version -d 'Print version'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "serve" -d 'Listen; without a mode, join the first client to stdin and stdout and end with it'
@@ -50,6 +51,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l recv-only -d '
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l timeout -d 'Time limit for each address that is tried' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l idle-timeout -d 'Give up when nothing was sent or received for so long [default: no limit]' -r
@@ -61,12 +63,14 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l recv-only -d
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l timeout -d 'Time limit for each address that is tried, and for the handshake' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l idle-timeout -d 'Give up when nothing went either way for so long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s f -l force -d 'Replace files that exist there with other content'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s o -l output -d 'Where to: a folder that exists, or the name for a single file' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-size -d 'Refuse files that are larger' -r
@@ -75,6 +79,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l idle-timeou
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s f -l force -d 'Replace files that exist here with other content'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s q -l quiet -d 'Print errors only'
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download help" -f -a "serve" -d 'Listen; without a mode, join the first client to stdin and stdout and end with it'
 complete -c sendall -n "__fish_sendall_using_subcommand help; and not __fish_seen_subcommand_from serve connect upload download help" -f -a "connect" -d 'Join stdin and stdout to a server'

@@ -26,6 +26,10 @@ pub struct Cli {
     /// Print errors only
     #[arg(short, long, global = true, display_order = 101)]
     quiet: bool,
+
+    /// Write events as JSON, one per line, to stderr in the place of text
+    #[arg(long, global = true, display_order = 102, long_help = manual::JSON)]
+    json: bool,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong usage, 3 no connection, 4 time limit, \
@@ -42,11 +46,12 @@ enum Command {
 impl Cli {
     /// Where this run's lines go.
     pub fn report(&self) -> Report {
-        Report::new(match (self.quiet, self.verbose) {
+        let level = match (self.quiet, self.verbose) {
             (true, _) => Level::Quiet,
             (false, true) => Level::Verbose,
             (false, false) => Level::Normal,
-        })
+        };
+        if self.json { Report::json(level) } else { Report::new(level) }
     }
 
     /// Validates what was typed, then does it.

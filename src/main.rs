@@ -46,7 +46,10 @@ fn usage(error: &clap::Error) -> ExitCode {
         }
         _ => one_line(&error.render().to_string()),
     };
-    Report::new(Level::Normal).error(&Error::new(Exit::Usage, text));
+    // What could not be parsed is searched for the one word that says in which form to complain.
+    let wants_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    let report = if wants_json { Report::json(Level::Normal) } else { Report::new(Level::Normal) };
+    report.error(&Error::new(Exit::Usage, text));
     ExitCode::from(Exit::Usage.code())
 }
 

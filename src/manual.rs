@@ -33,6 +33,75 @@ keeps its time. Links in the destination are not followed.
 Of a file over 1 MiB that was interrupted its part is left, and the next upload or download of the same name goes on \
 where it ends, if the part's digest is that of the source's beginning. A part that is older than a week is removed.
 
+EVENTS
+
+With --json every command writes events to stderr in the place of text: each a line, a JSON object. stdout is as without \
+it. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
+not apply; fields and kinds may be added later. Every object has these:
+
+    event  the kind: listening, peer, file, progress, summary, warning, error or detail
+    peer   string or null: the peer; always in peer and summary events, in others where a server has several clients
+    time   number: seconds since the start
+
+listening: a socket is bound.
+
+    address  string: an endpoint that 'connect' takes
+
+peer: a connection has come or gone. A relay ends with its peer, and so does a client: only a server with --store or \
+--share tells the end of each.
+
+    state  string: connected or ended
+
+file: what became of a file.
+
+    path    string: as it is called in the transfer
+    kind    string: file, folder or link
+    state   string: sent, received, there (before, with the same content) or failed
+    size    number or null: bytes
+    digest  string or null: BLAKE3, 64 hexadecimal digits
+    reason  string or null: why it failed, in fixed words
+    text    string or null: why it failed, in more words
+
+progress: at most twice a second while files are transferred, and once at the end. The numbers are those of the bars, \
+and count what the receiver has.
+
+    phase         string: waiting, hashing, sending, receiving, verifying or syncing
+    path          string or null: the current file
+    done_bytes    number: bytes of content that are there, in all files
+    total_bytes   number or null: bytes that are known to be due
+    entries_done  number: files, folders and links that are completed
+    entries       number: those that are known to be due
+    all_known     true or false: whether total_bytes and entries are final
+    rate          number: bytes per second, of late
+
+summary: a session has come to its end. If part of it failed, an error event follows.
+
+    verb            string: sent, received, or relayed by serve and connect without files
+    path            string or null: that of a single file
+    digest          string or null: that of a single file
+    verified        true or false: whether the receiver has compared digests
+    entries         number: files, folders and links in all; 0 when relayed
+    done            number: those that are in place, 'there' included
+    there           number: those that were there before, with the same content
+    failed          number: those that failed
+    sent_bytes      number: bytes of content that were sent
+    received_bytes  number: bytes of content that were received
+    seconds         number: how long the session took
+
+error: a failure. With no peer it is the last event of the command, and its code the exit code; with one it is the \
+failure of that client's session, and the server goes on.
+
+    code  number: see EXIT STATUS
+    text  string: the line that would have been printed (for 141 as well, which has none)
+
+warning, and with --verbose detail: what else would have been a line.
+
+    text  string
+
+With --quiet only error, warning, and file events of failures are written. Strings from elsewhere (paths, names, what a \
+peer says) are escaped as they are in text: control and direction characters, and bytes that are not UTF-8, as \\xHH or \
+\\u{HHHH}. A path that has a backslash of its own has it unescaped: do not read such a path back.
+
 EXAMPLES
 
 Receive one file, here, from anywhere, and send it:
@@ -53,6 +122,13 @@ Offer a file to whoever can connect, and fetch it under another name:
 /// What `upload` takes.
 pub(crate) const PATHS_AND_WHERE_TO: &str = "Files and folders, - for stdin (with --name); and last, where to: \
 HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
+/// For `--json`.
+pub(crate) const JSON: &str = "\
+Write events as JSON, one per line, to stderr in the place of text: 'sendall --help' or sendall(1), EVENTS, has the schema";
+
+/// An endpoint to connect to.
+pub(crate) const WHERE_TO: &str =
+    "Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
 
 /// An endpoint to connect to.
 pub(crate) const WHERE_FROM: &str =

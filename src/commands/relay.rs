@@ -1,5 +1,6 @@
 //! Joins a local stream to a peer, by the end-of-file contract.
 
+use std::fmt::Display;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ pub struct Relay<L, P> {
     failure: Option<Error>,
     next_look: Option<(Instant, Duration)>,
     report: Report,
+    /// As it is reported.
+    peer_name: String,
 }
 
 impl<L: Stream, P: Stream> Relay<L, P> {
@@ -55,7 +58,15 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             failure: None,
             next_look: None,
             report,
+            peer_name: String::new(),
         }
+    }
+
+    /// Names the peer, for the report.
+    #[must_use]
+    pub fn with(mut self, peer: impl Display) -> Relay<L, P> {
+        self.peer_name = peer.to_string();
+        self
     }
 
     /// The input is not read at all.
@@ -142,17 +153,13 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     }
 
     fn finish(&mut self, now: Instant) -> Result<Status, Error> {
-        self.report.detail(format_args!(
-            "sent {} bytes, received {} bytes in {}",
-            self.outbound.lane().delivered(),
-            self.inbound.lane().delivered(),
-            humantime::format_duration(Duration::from_millis((now - self.start).as_millis() as u64)),
-        ));
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        self.peer.reset_on_close(false).map_err(|error| lost(&error))?;
-        Ok(Status::Done)
+        let (sent, received) = (self.outbound.lane().delivered(), self.inbound.lane().delivered());
+        let ended = match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => self.peer.reset_on_close(false).map_err(|error| lost(&error)),
+        };
+        self.report.relayed(&self.peer_name, sent, received, now - self.start);
+        ended.map(|()| Status::Done)
     }
 }
 
@@ -246,6 +253,8 @@ pub fn with_stdio(
     let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
     // Until the session has ended in order: a process that is killed must not look like one that has said everything.
     transport.reset_on_close(true).map_err(|error| lost(&error))?;
-    let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now);
+    let peer = transport.peer_name();
+    report.peer("connected", &peer);
+    let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now).with(peer);
     Ok(if args.recv_only { relay.without_input() } else { relay })
 }

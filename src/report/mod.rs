@@ -1,16 +1,21 @@
-//! What people read: lines on stderr, progress, escaping. With `main.rs` the only code that prints.
+//! What people and scripts read: lines or events on stderr, progress, escaping. With `main.rs` the only code that prints.
 
+mod draw;
 mod escape;
+mod event;
 mod progress;
 
 pub use escape::{escape, escape_bytes};
+pub use event::{FileEvent, Sums};
 pub use progress::{Phase, Progress, amount};
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressDrawTarget};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
+use self::event::{Event, Text};
 use crate::error::Error;
 
 /// How much is said.
@@ -24,13 +29,16 @@ pub enum Level {
     Verbose,
 }
 
-/// Where everything that a person reads goes: stderr. Clones share one terminal.
+/// Where everything that is said goes: stderr. Clones share one terminal.
 #[derive(Clone)]
 pub struct Report {
     level: Level,
+    json: bool,
     bars: MultiProgress,
+    /// Never drawn: it knows how long ago it was made.
+    clock: ProgressBar,
     /// Whom the lines are about, where there are several.
-    about: String,
+    about: Option<String>,
 }
 
 impl Report {
@@ -40,43 +48,134 @@ impl Report {
         if level == Level::Quiet {
             bars.set_draw_target(ProgressDrawTarget::hidden());
         }
-        Report { level, bars, about: String::new() }
+        Report { level, json: false, bars, clock: ProgressBar::hidden(), about: None }
+    }
+
+    /// A report to stderr in events, each a line of JSON. Progress is reported wherever they go, unless quiet.
+    pub fn json(level: Level) -> Report {
+        let report = Report::new(level);
+        report.bars.set_draw_target(ProgressDrawTarget::hidden());
+        Report { json: true, ..report }
+    }
+
+    /// True if events are written instead of text.
+    pub fn is_json(&self) -> bool {
+        self.json
     }
 
     /// The same report for one of several peers, which each warning names.
     #[must_use]
     pub fn about(&self, peer: impl Display) -> Report {
-        Report { about: format!("{peer}: "), ..self.clone() }
+        Report { about: Some(peer.to_string()), ..self.clone() }
     }
 
     /// A failure, in one line.
     pub fn error(&self, error: &Error) {
-        if !error.is_silent() {
-            self.line(format_args!("sendall: {}{error}", self.about));
+        if self.json {
+            self.event(Event::Error { code: error.exit().code(), text: Text::new(error) });
+        } else if !error.is_silent() {
+            self.named(error);
         }
     }
 
     /// Something that goes on all the same, but should be known.
     pub fn warning(&self, text: impl Display) {
-        self.line(format_args!("sendall: {}{text}", self.about));
+        if self.json {
+            self.event(Event::Warning { text: Text::new(text) });
+        } else {
+            self.named(text);
+        }
     }
 
     /// A socket was bound: one line that scripts parse.
     pub fn listening(&self, name: impl Display) {
-        self.say(format_args!("listening on {name}"));
+        if self.json && self.level >= Level::Normal {
+            self.event(Event::Listening { address: Text::new(name) });
+        } else {
+            self.say(format_args!("listening on {name}"));
+        }
     }
 
-    /// A line that is left out when quiet.
+    /// A peer has come or gone: `state` is `connected` or `ended`. An event; text has its own words for it.
+    pub fn peer(&self, state: &'static str, name: impl Display) {
+        if self.json && self.level >= Level::Normal {
+            self.event_about(Event::Peer { state }, Some(Text::new(name)));
+        }
+    }
+
+    /// What became of a file. As text it is a line for those who asked for more, except that the caller says why a file
+    /// has failed.
+    pub fn file(&self, event: &FileEvent<'_>) {
+        let has_failed = event.state == "failed";
+        if self.json {
+            if has_failed || self.level >= Level::Normal {
+                self.event(event.event());
+            }
+        } else if !has_failed && self.level >= Level::Verbose {
+            let path = escape_bytes(event.path);
+            let digest =
+                event.digest.map_or_else(String::new, |digest| format!(", BLAKE3 {}", event::hex(digest)));
+            if event.state == "there" {
+                self.detail(format_args!("{path} is there already{digest}"));
+            } else {
+                self.detail(format_args!("{} {path}{digest}", event.state));
+            }
+        }
+    }
+
+    /// How a transfer ended: `line` as text, the sums as an event.
+    pub fn summary(&self, line: impl Display, sums: &Sums<'_>) {
+        if self.json && self.level >= Level::Normal {
+            self.event_about(sums.event(), Some(Text::new(sums.peer)));
+        } else {
+            self.say(line);
+        }
+    }
+
+    /// How a raw stream ended. As text it is a line for those who asked for more.
+    pub fn relayed(&self, peer: impl Display, sent_bytes: u64, received_bytes: u64, time: Duration) {
+        if !self.json {
+            let time = humantime::format_duration(Duration::from_millis(time.as_millis() as u64));
+            self.detail(format_args!("sent {sent_bytes} bytes, received {received_bytes} bytes in {time}"));
+        } else if self.level >= Level::Normal {
+            let summary = Event::Summary {
+                verb: "relayed",
+                path: None,
+                digest: None,
+                verified: false,
+                entries: 0,
+                done: 0,
+                there: 0,
+                failed: 0,
+                sent_bytes,
+                received_bytes,
+                seconds: event::seconds(time),
+            };
+            self.event_about(summary, Some(Text::new(peer)));
+        }
+    }
+
+    /// A line that is left out when quiet. Events have no room for it.
     pub fn say(&self, text: impl Display) {
-        if self.level >= Level::Normal {
+        if self.level >= Level::Normal && !self.json {
             self.line(text);
         }
     }
 
     /// A line for those who asked for more.
     pub fn detail(&self, text: impl Display) {
-        if self.level >= Level::Verbose {
-            self.line(format_args!("sendall: {}{text}", self.about));
+        match (self.level, self.json) {
+            (Level::Verbose, true) => self.event(Event::Detail { text: Text::new(text) }),
+            (Level::Verbose, false) => self.named(text),
+            _ => {}
+        }
+    }
+
+    /// A line that begins with the program's name, and that of the peer it is about.
+    fn named(&self, text: impl Display) {
+        match &self.about {
+            Some(peer) => self.line(format_args!("sendall: {peer}: {text}")),
+            None => self.line(format_args!("sendall: {text}")),
         }
     }
 
@@ -86,5 +185,18 @@ impl Report {
         self.bars.suspend(|| {
             let _ = io::stderr().write_all(line.as_bytes());
         });
+    }
+
+    fn event(&self, event: Event) {
+        self.event_about(event, self.about.as_ref().map(Text::new));
+    }
+
+    fn event_about(&self, event: Event, peer: Option<Text>) {
+        // The clock is read under the lock: the lines of several threads stand in the order of their times.
+        let mut stderr = io::stderr().lock();
+        if let Some(line) = event::line(event, peer, self.clock.elapsed()) {
+            // As with text, a failure changes nothing.
+            let _ = stderr.write_all(line.as_bytes());
+        }
     }
 }

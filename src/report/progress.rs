@@ -1,26 +1,27 @@
-//! How far a transfer is, on a terminal.
+//! How far a transfer is: bars on a terminal, or events.
+//!
+//! The session only counts, under a lock that nobody else holds for long; so that a file costs next to nothing, however
+//! small it is. A thread looks at the counts ten times a second, and draws or writes.
 
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use indicatif::{BinaryBytes, HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, HumanBytes, ProgressBar};
 
-use super::{Report, escape_bytes};
+use super::draw::Bars;
+use super::event::{Event, Text};
+use super::{Level, Report};
 
 const TICK: Duration = Duration::from_millis(100);
-const BAR: &str =
-    "{prefix} [{bar:24}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {msg} {eta} left";
-
-/// Before the first file.
-const WAITING: &str = "{spinner} {msg} {elapsed}";
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
+/// The time between two events, at least.
+const EVENT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is being done to a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
     /// Waiting for the peer's consent or result.
+    #[default]
     Waiting,
     /// Reading a whole file for its digest.
     Hashing,
@@ -35,7 +36,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Phase::Waiting => "waiting",
             Phase::Hashing => "hashing",
@@ -47,62 +48,215 @@ impl Phase {
     }
 }
 
-/// A bar for the current file and, if there are several, one for all. Nothing is drawn where stderr is no terminal.
-pub struct Progress {
-    file: ProgressBar,
-    total: Option<ProgressBar>,
+/// What the session has counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    /// The current file's path; None before the first.
+    pub(super) name: Option<Vec<u8>>,
+    /// Of the current file; None where it is not known.
+    pub(super) file_size_bytes: Option<u64>,
+    pub(super) file_done_bytes: u64,
+    pub(super) phase: Phase,
+    pub(super) done_bytes: u64,
+    /// Of `done_bytes`, those that were moved in this session.
+    pub(super) moved_bytes: u64,
+    pub(super) total_bytes: u64,
+    /// A file of unknown size has come: no total holds.
+    pub(super) is_open_ended: bool,
+    pub(super) entries_done: u64,
+    pub(super) entries: u64,
+    pub(super) all_known: bool,
+    pub(super) has_ended: bool,
 }
 
+impl Counts {
+    /// What is expected in all, as far as it is known by now.
+    pub(super) fn total_bytes(&self) -> Option<u64> {
+        (!self.is_open_ended).then_some(self.total_bytes)
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    counts: Mutex<Counts>,
+    ended: Condvar,
+}
+
+impl Shared {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far a session is: a bar for the current file and, if there are several, one for all; or events. Nothing is shown
+/// where stderr is no terminal and events are not wanted.
+///
+/// At its end it clears its bars or writes its last event: so let it end before the summary.
+pub struct Progress(Option<(Arc<Shared>, Option<JoinHandle<()>>)>);
+
 impl Progress {
-    /// Bars for `files` files of `total_bytes` together.
-    pub fn new(report: &Report, files: usize, total_bytes: u64) -> Progress {
-        let bar = |prefix: &'static str, length| {
-            let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
-            bar.set_style(style(BAR));
-            let bar = report.bars.add(bar.with_prefix(prefix));
-            if !bar.is_hidden() {
-                bar.enable_steady_tick(TICK);
-            }
-            bar
-        };
-        let file = bar("", 0);
-        file.set_style(style(WAITING));
-        file.set_message(Phase::Waiting.word());
-        Progress { file, total: (files > 1).then(|| bar("total", total_bytes)) }
+    /// The progress of a session that begins.
+    pub fn new(report: &Report) -> Progress {
+        let wanted = if report.json { report.level > Level::Quiet } else { !report.bars.is_hidden() };
+        if !wanted {
+            return Progress(None);
+        }
+        let (shared, report) = (Arc::<Shared>::default(), report.clone());
+        let watched = Arc::clone(&shared);
+        // Without a thread nothing is shown, which is no reason to fail.
+        let watcher =
+            std::thread::Builder::new().name("progress".into()).spawn(move || watch(&watched, &report));
+        Progress(watcher.ok().map(|watcher| (shared, Some(watcher))))
+    }
+
+    /// More is known to come: the totals grow.
+    pub fn expect(&self, entries: u64, bytes: u64) {
+        self.count(|counts| {
+            counts.entries += entries;
+            counts.total_bytes = counts.total_bytes.saturating_add(bytes);
+        });
+    }
+
+    /// The totals will not grow any more. Before that no time left is shown.
+    pub fn all_known(&self) {
+        self.count(|counts| counts.all_known = true);
     }
 
     /// A file begins, `done_bytes` of which are there already.
-    pub fn file(&self, name: &[u8], size_bytes: u64, done_bytes: u64) {
-        self.file.set_prefix(escape_bytes(name));
-        self.file.set_length(size_bytes);
-        self.file.reset();
-        self.file.set_position(done_bytes);
-        self.file.set_style(style(BAR));
-        if let Some(total) = &self.total {
-            total.inc(done_bytes);
-        }
+    pub fn file(&self, name: &[u8], size_bytes: Option<u64>, done_bytes: u64) {
+        self.count(|counts| {
+            let current = counts.name.get_or_insert_default();
+            current.clear();
+            current.extend_from_slice(name);
+            counts.file_size_bytes = size_bytes;
+            counts.file_done_bytes = done_bytes;
+            counts.done_bytes += done_bytes;
+            counts.is_open_ended |= size_bytes.is_none();
+        });
     }
 
     /// What is being done now.
     pub fn phase(&self, phase: Phase) {
-        self.file.set_message(phase.word());
+        self.count(|counts| counts.phase = phase);
     }
 
-    /// Some bytes more.
+    /// Bytes of bodies that the receiver has got: this process, or the peer as far as it has said so.
     pub fn moved(&self, bytes: u64) {
-        self.file.inc(bytes);
-        if let Some(total) = &self.total {
-            total.inc(bytes);
+        self.count(|counts| {
+            counts.file_done_bytes += bytes;
+            counts.done_bytes += bytes;
+            counts.moved_bytes += bytes;
+        });
+    }
+
+    /// Entries that are completed.
+    pub fn done(&self, entries: u64) {
+        self.count(|counts| counts.entries_done += entries);
+    }
+
+    /// The session is over, well or not: what is counted later is not shown. Dropping it does the same.
+    pub fn finish(&mut self) {
+        let Some((shared, watcher)) = self.0.take() else { return };
+        shared.counts().has_ended = true;
+        shared.ended.notify_all();
+        // What is said next must not come before the last event, or where the bars are.
+        let _ = watcher.map(JoinHandle::join);
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        if let Some((shared, _)) = &self.0 {
+            change(&mut shared.counts());
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.file.finish_and_clear();
-        if let Some(total) = &self.total {
-            total.finish_and_clear();
+        self.finish();
+    }
+}
+
+fn watch(shared: &Shared, report: &Report) {
+    let mut view = View::new(report);
+    loop {
+        let guard = shared.counts();
+        let (guard, _) = shared
+            .ended
+            .wait_timeout_while(guard, TICK, |counts| !counts.has_ended)
+            .unwrap_or_else(PoisonError::into_inner);
+        let counts = guard.clone();
+        drop(guard);
+        view.show(&counts);
+        if counts.has_ended {
+            return;
         }
+    }
+}
+
+/// Shows counts. The rate is indicatif's estimate in either form.
+struct View {
+    /// Never drawn: it knows the rate and the time.
+    meter: ProgressBar,
+    form: Form,
+}
+
+enum Form {
+    Events(Report, Pace),
+    Drawn(Bars),
+}
+
+impl View {
+    fn new(report: &Report) -> View {
+        let form = match report.json {
+            true => Form::Events(report.clone(), Pace::default()),
+            false => Form::Drawn(Bars::new(&report.bars)),
+        };
+        View { meter: ProgressBar::hidden(), form }
+    }
+
+    fn show(&mut self, counts: &Counts) {
+        self.meter.set_position(counts.moved_bytes);
+        self.meter.tick();
+        let rate = self.meter.per_sec();
+        match &mut self.form {
+            Form::Drawn(bars) if counts.has_ended => bars.clear(),
+            Form::Drawn(bars) => bars.draw(counts, rate, self.meter.elapsed()),
+            Form::Events(report, pace) => {
+                if counts.has_ended || pace.is_due(self.meter.elapsed()) {
+                    report.event(event(counts, rate));
+                }
+            }
+        }
+    }
+}
+
+fn event(counts: &Counts, rate: f64) -> Event {
+    Event::Progress {
+        phase: counts.phase.word(),
+        path: counts.name.as_deref().map(Text::path),
+        done_bytes: counts.done_bytes,
+        total_bytes: counts.total_bytes(),
+        entries_done: counts.entries_done,
+        entries: counts.entries,
+        all_known: counts.all_known,
+        rate: rate as u64,
+    }
+}
+
+/// Bounds how often events are written, whatever happens between them.
+#[derive(Default)]
+struct Pace {
+    next: Duration,
+}
+
+impl Pace {
+    /// True if an event may be written at this time, and then not for a while.
+    fn is_due(&mut self, elapsed: Duration) -> bool {
+        let is_due = elapsed >= self.next;
+        if is_due {
+            self.next = elapsed + EVENT_INTERVAL;
+        }
+        is_due
     }
 }
 
@@ -110,4 +264,40 @@ impl Drop for Progress {
 pub fn amount(bytes: u64, time: Duration) -> String {
     let rate = (bytes as f64 / time.as_secs_f64().max(1e-6)) as u64;
     format!("{bytes} bytes ({}) in {:.2}s, {}/s", BinaryBytes(bytes), time.as_secs_f64(), HumanBytes(rate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_at_most_twice_a_second() {
+        let mut pace = Pace::default();
+        let times = (0..10_000).map(Duration::from_millis);
+        let written: Vec<Duration> = times.filter(|time| pace.is_due(*time)).collect();
+        assert_eq!(written.len(), 20);
+        assert!(written.windows(2).all(|pair| pair[1] - pair[0] >= EVENT_INTERVAL), "{written:?}");
+        // After a pause no more of them come at once.
+        let later = Duration::from_secs(60);
+        assert!(pace.is_due(later) && !pace.is_due(later + TICK));
+    }
+
+    #[test]
+    fn the_session_only_counts() {
+        let progress = Progress(Some((Arc::default(), None)));
+        progress.expect(2, 30);
+        progress.file(b"one", Some(10), 4);
+        progress.moved(6);
+        progress.done(1);
+        progress.file(b"two", Some(20), 0);
+        progress.phase(Phase::Syncing);
+        progress.moved(5);
+        let counts = progress.0.as_ref().unwrap().0.counts().clone();
+        assert_eq!((counts.name.as_deref(), counts.phase), (Some(&b"two"[..]), Phase::Syncing));
+        assert_eq!((counts.file_size_bytes, counts.file_done_bytes), (Some(20), 5));
+        assert_eq!((counts.done_bytes, counts.moved_bytes, counts.total_bytes()), (15, 11, Some(30)));
+        assert_eq!((counts.entries_done, counts.entries, counts.all_known), (1, 2, false));
+        progress.file(b"-", None, 0);
+        assert_eq!(progress.0.as_ref().unwrap().0.counts().total_bytes(), None);
+    }
 }

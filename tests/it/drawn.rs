@@ -11,10 +11,10 @@ use crate::proxy::{Proxy, Rule};
 use crate::xfer::{Place, address, begin, digest, limited, serve};
 
 /// A terminal: what appears on it, and the name of the device.
-fn terminal() -> (Collector, String) {
+fn terminal(columns: u16) -> (Collector, String) {
     let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     rustix::pty::grantpt(&master).and_then(|()| rustix::pty::unlockpt(&master)).expect("a terminal");
-    let size = Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     rustix::termios::tcsetwinsize(&master, size).expect("a size");
     let name = rustix::pty::ptsname(&master, Vec::new()).expect("a name");
     (Collector::new(File::from(master)), name.into_string().expect("UTF-8"))
@@ -31,7 +31,7 @@ fn a_terminal_shows_name_phase_and_progress() {
         let held = Rule::HoldAfter(6_000_000);
         let (up, down) = if way == Way::Upload { (held, Rule::Pass) } else { (Rule::Pass, held) };
         let proxy = Proxy::new(&address(&server), up, down);
-        let (screen, device) = terminal();
+        let (screen, device) = terminal(120);
         let args = match way {
             Way::Upload => vec!["upload", &path, &proxy.address],
             Way::Download => vec!["download", &proxy.address, "-o", destination.arg()],
@@ -42,7 +42,7 @@ fn a_terminal_shows_name_phase_and_progress() {
         let shows = |bytes: &[u8], ended| {
             let text = String::from_utf8_lossy(bytes);
             ended
-                || (text.contains("name\\x1b[2J [") && text.contains(phase) && text.contains("MiB/19.07 MiB"))
+                || (text.contains("name\\x1b[2J ") && text.contains(phase) && text.contains("MiB/19.07 MiB"))
         };
         assert!(screen.wait(LIMIT, shows), "{}", screen.text());
         proxy.release();
@@ -63,7 +63,7 @@ fn quiet_shows_nothing_on_a_terminal() {
     let (here, there) = (Place::new(), Place::new());
     let path = here.write("f", &payload(3_000_000));
     let server = serve(&["--store", there.arg(), "--once"]);
-    let (screen, device) = terminal();
+    let (screen, device) = terminal(120);
     let to = address(&server);
     let client = limited(&format!("exec 2>{device}"), &["upload", "-q", &path, &to]);
     assert_eq!(client.finish().code, 0);
@@ -81,4 +81,45 @@ fn a_pipe_gets_the_summary_alone() {
     assert!(!text.contains(['\r', '\x1b']), "{text:?}");
     let text = server.finish().expect(0).stderr;
     assert!(text.lines().count() == 2 && !text.contains(['\r', '\x1b']), "{text:?}");
+}
+
+/// What was drawn, line by line, without colours and such. A line that fills the terminal is not ended by anything, but
+/// each begins with a spinner.
+fn drawn_lines(screen: &str) -> Vec<String> {
+    let mut plain = String::new();
+    let mut rest = screen.chars();
+    while let Some(c) = rest.next() {
+        if c == '\x1b' {
+            // CSI: parameters, and a letter that ends them. One that moves to another line is a line's end.
+            let letter = rest.by_ref().skip(1).find(char::is_ascii_alphabetic);
+            plain.extend(letter.filter(|letter| "ABEFGH".contains(*letter)).map(|_| '\n'));
+        } else {
+            plain.push(c);
+        }
+    }
+    plain.split(|c| matches!(c, '\r' | '\n' | '\u{2800}'..='\u{28ff}')).map(String::from).collect()
+}
+
+#[test]
+fn nothing_wraps_on_a_narrow_terminal() {
+    let (here, there) = (Place::new(), Place::new());
+    let long = here.write("a name that is far too long for so narrow a terminal", &payload(20_000_000));
+    let other = here.write("other", &payload(10));
+    let server = serve(&["--store", there.arg(), "--once"]);
+    let proxy = Proxy::new(&address(&server), Rule::HoldAfter(6_000_000), Rule::Pass);
+    let (screen, device) = terminal(40);
+    let client = limited(&format!("exec 2>{device}"), &["upload", &other, &long, &proxy.address]);
+    proxy.wait_held();
+    let shows = |bytes: &[u8], ended| {
+        let text = String::from_utf8_lossy(bytes);
+        ended || (text.contains("a name that") && text.contains("sending") && text.contains("1/2 files"))
+    };
+    assert!(screen.wait(LIMIT, shows), "{}", screen.text());
+    let lines = drawn_lines(&screen.text());
+    // Beside the spinner.
+    let longest = lines.iter().map(|line| line.chars().count()).max();
+    assert!(longest.is_some_and(|count| (30..40).contains(&count)), "{lines:#?}");
+    proxy.release();
+    assert_eq!(client.finish().code, 0);
+    server.finish().expect(0);
 }

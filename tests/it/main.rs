@@ -22,6 +22,8 @@ mod exit_codes;
 mod peers;
 // The two verbs of the core, on real sockets.
 mod send;
+// The events of --json.
+mod json;
 // The contract for `serve`, and what only `serve` does.
 mod serve;
 // SIGINT, SIGTERM, SIGSTOP, interrupted calls.

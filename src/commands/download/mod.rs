@@ -163,6 +163,7 @@ impl Plan {
                 destination.folder.remove_leftovers();
                 Ok(Opened::new(dial, move |transport, now: Instant| {
                     let peer = transport.peer_name();
+                    report.peer("connected", &peer);
                     let mut wire = Wire::new(transport, now);
                     let stream = is_fresh(&destination, &names);
                     wire.push(&hello(Operation::Get { stream }, names.clone())?.encode());

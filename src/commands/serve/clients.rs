@@ -140,9 +140,10 @@ impl Clients {
             let client = self.clients.swap_remove(index);
             match result.and_then(|outcome| outcome) {
                 Err(error) if self.limits.once => return Err(error),
-                Err(error) => self.report.about(client.name).error(&error),
+                Err(error) => self.report.about(&client.name).error(&error),
                 Ok(()) => {}
             }
+            self.report.peer("ended", client.name);
         }
         Ok(())
     }
@@ -180,6 +181,7 @@ impl Clients {
             return;
         }
         self.report.detail(format_args!("client {name}"));
+        self.report.peer("connected", &name);
         let (offer, limits, report) =
             (Arc::clone(&self.offer), self.limits.session, self.report.about(&name));
         let (signals, running, peer) = (self.signals.clone(), self.running.enter(), name.clone());

@@ -198,6 +198,7 @@ impl Plan {
             let report = report.clone();
             Ok(Opened::new(dial, move |transport, now: Instant| {
                 let peer = transport.peer_name();
+                report.peer("connected", &peer);
                 let mut wire = Wire::new(transport, now);
                 wire.push(&self.hello.encode());
                 Ok(Sending::new(wire, self.offering, self.start, self.limits, (io, report, peer)))
