@@ -211,7 +211,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -h --store --share --once --keep-existing --max-size --max-clients --max-per-source --timeout --idle-timeout --send-only --recv-only --end-when --no-half-close --verbose --quiet --help"
+            opts="-v -q -h --store --share --wire --once --keep-existing --max-size --max-clients --max-per-source --timeout --idle-timeout --send-only --recv-only --end-when --no-half-close --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -226,6 +226,10 @@ _sendall() {
                     ;;
                 --share)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wire)
+                    COMPREPLY=($(compgen -W "sendall text" -- "${cur}"))
                     return 0
                     ;;
                 --max-size)
@@ -260,12 +264,16 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__upload)
-            opts="-f -v -q -h --force --timeout --idle-timeout --verbose --quiet --help"
+            opts="-f -v -q -h --force --wire --timeout --idle-timeout --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --wire)
+                    COMPREPLY=($(compgen -W "sendall text" -- "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

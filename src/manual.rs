@@ -94,7 +94,14 @@ Port 0 lets the system choose, one port for both families. Each listener is repo
 'listening on ADDRESS', except with --quiet.
 
 With --store or --share a server ends with a signal, or with --once after its first session. Peers are not \
-authenticated and nothing is encrypted: whoever can connect can use the server.";
+authenticated and nothing is encrypted: whoever can connect can use the server.
+
+WIRE TEXT
+
+With --wire text clients announce each file by the classic header 'command|name|size' or 'name|size', wait for an answer, \
+and send exactly so many bytes; several files on one connection. Files that exist are never replaced. A header \
+is answered by '200 ok', or by a status and ' refused: ' and the reason. What arrives is synced and named as always, \
+but nothing proves its content: the lines say 'unverified'. PROTOCOL.md has the rules.";
 
 /// For `serve`.
 pub(crate) const SERVE_EXAMPLES: &str = "\
@@ -104,6 +111,7 @@ EXAMPLES
     sendall serve --recv-only :9000 >log          write down what one client says
     sendall serve --store inbox :9000             take files from many clients
     sendall serve --store inbox --once 0          one session, its outcome as exit code
+    sendall serve --store inbox --wire text :9000 take files from simple scripts
     sendall serve --share inbox unix:/run/shelf   offer the files of a folder";
 
 /// For `connect`.
@@ -122,11 +130,19 @@ must not be the same. The last word is the endpoint, or the last two are HOST PO
 
 With one file the summary shows its BLAKE3 digest, as b3sum prints it; with several, --verbose shows each.
 
+WIRE TEXT
+
+With --wire text each file goes over a connection of its own to a server that speaks nothing but the classic header: \
+'upload|name|size', any answer (--verbose shows it), the bytes. Success means that the server took everything and \
+ended the connection in order; what it has stored is not known, and the summary says 'unverified'. A refusal by \
+'sendall serve --wire text' is known as one. Names with a '|' cannot be sent, and --force cannot be asked for.
+
 EXAMPLES
 
     sendall upload report.pdf host:9000
     sendall upload photos/* host:9000             the files of a folder
-    sendall upload --force config.toml unix:/run/inbox";
+    sendall upload --force config.toml unix:/run/inbox
+    sendall upload --wire text a.txt host:9000    to a script that knows 'command|name|size'";
 
 /// For `download`.
 pub(crate) const DOWNLOAD: &str = "\

@@ -28,6 +28,15 @@ pub fn size(text: &str) -> Result<u64, String> {
     read.map(|size| size.as_u64()).map_err(|_| "type a number and a unit, as in 4096, 64KiB or 10MB".into())
 }
 
+/// The values of `--wire`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WireChoice {
+    /// The transfer protocol: names, sizes, digests and outcomes
+    Sendall,
+    /// The classic header 'command|name|size' for peers that speak nothing else: content stays unverified
+    Text,
+}
+
 /// Time limits of a transfer's client.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct LimitArgs {

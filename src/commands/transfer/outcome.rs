@@ -134,7 +134,7 @@ fn explain(reason: Reason, text: &str) -> String {
 }
 
 /// The exit code for a reason, on the side that has the given role.
-fn exit_of(reason: Reason, role: Role) -> Exit {
+pub(super) fn exit_of(reason: Reason, role: Role) -> Exit {
     match (reason, role) {
         (Reason::Failed, _) | (Reason::Unreadable, Role::Sender) => Exit::Failed,
         (Reason::Protocol | Reason::Changed | Reason::DigestMismatch, _) => Exit::Integrity,

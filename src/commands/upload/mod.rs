@@ -1,5 +1,7 @@
 //! `upload`: sends files to a `serve --store`.
 
+mod text;
+
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +11,7 @@ use std::time::Instant;
 use clap::{Args, ValueHint};
 
 use super::opened::Opened;
-use super::options::LimitArgs;
+use super::options::{LimitArgs, WireChoice};
 use super::transfer::{Limits, Sending, Wire, entry_of};
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -38,6 +40,10 @@ pub struct UploadArgs {
     #[arg(short, long)]
     force: bool,
 
+    /// What the server speaks
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall)]
+    wire: WireChoice,
+
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -48,6 +54,7 @@ pub struct Plan {
     paths: Vec<PathBuf>,
     entries: Vec<Entry>,
     force: bool,
+    wire: WireChoice,
     limits: Limits,
 }
 
@@ -67,7 +74,11 @@ impl UploadArgs {
             }
             entries.push(entry);
         }
-        Ok(Plan { endpoint, paths, entries, force: self.force, limits: self.limits.limits() })
+        if self.wire == WireChoice::Text {
+            text::check(self.force, &entries)?;
+        }
+        let (force, wire, limits) = (self.force, self.wire, self.limits.limits());
+        Ok(Plan { endpoint, paths, entries, force, wire, limits })
     }
 
     /// The endpoint is the last word, or the last two; the paths are the rest.
@@ -111,8 +122,11 @@ fn offer(path: &Path) -> Result<Entry, Error> {
 }
 
 impl Plan {
-    /// Sends the files, and returns when the server has confirmed that they are on its disk.
+    /// Sends the files, and returns when the server has confirmed that they are on its disk, as far as it can.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        if self.wire == WireChoice::Text {
+            return text::run(&self, report, signals);
+        }
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
             let dial = Dial::new(self.endpoint, self.limits.handshake, io.clone());
