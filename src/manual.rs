@@ -22,7 +22,7 @@ In a pipeline the shell reports the last command's code only: use 'set -o pipefa
 FILES THAT ARRIVE
 
 By upload or download, a file is written under a temporary name (.sendall-*.part) in its destination folder, compared \
-with the sender's BLAKE3 digest, synced to the disk and only then given its name; the folder is synced before success \
+with the sender's BLAKE3 digest (not with --wire text), synced to the disk and only then given its name; the folder is synced before success \
 is reported. An interrupted transfer leaves no file under the final name.
 
 A name that exists with the same content counts as done. A name that exists with other content is refused, unless \
