@@ -40,6 +40,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
         'sendall;serve' {
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Take uploads into this folder, from many clients at once')
             [CompletionResult]::new('--share', '--share', [CompletionResultType]::ParameterName, 'Offer a file, or the files of a folder, for download')
+            [CompletionResult]::new('--wire', '--wire', [CompletionResultType]::ParameterName, 'With --store: what clients speak')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'With --store: refuse files that are larger')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'With --store or --share: clients at the same time')
             [CompletionResult]::new('--max-per-source', '--max-per-source', [CompletionResultType]::ParameterName, 'With --store or --share: clients at the same time from one address')
@@ -77,6 +78,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             break
         }
         'sendall;upload' {
+            [CompletionResult]::new('--wire', '--wire', [CompletionResultType]::ParameterName, 'What the server speaks')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time limit for each address that is tried, and for the handshake')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing went either way for so long')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Replace files that exist there with other content')

@@ -36,6 +36,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
         &'sendall;serve'= {
             cand --store 'Take uploads into this folder, from many clients at once'
             cand --share 'Offer a file, or the files of a folder, for download'
+            cand --wire 'With --store: what clients speak'
             cand --max-size 'With --store: refuse files that are larger'
             cand --max-clients 'With --store or --share: clients at the same time'
             cand --max-per-source 'With --store or --share: clients at the same time from one address'
@@ -71,6 +72,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'sendall;upload'= {
+            cand --wire 'What the server speaks'
             cand --timeout 'Time limit for each address that is tried, and for the handshake'
             cand --idle-timeout 'Give up when nothing went either way for so long'
             cand -f 'Replace files that exist there with other content'

@@ -36,6 +36,8 @@ complete -c sendall -n "__fish_sendall_needs_command" -f -a "download" -d 'Fetch
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l store -d 'Take uploads into this folder, from many clients at once' -r -f -a "(__fish_complete_directories)"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l share -d 'Offer a file, or the files of a folder, for download' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wire -d 'With --store: what clients speak' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'
+text\t'The classic header \'command|name|size\' for peers that speak nothing else: content stays unverified'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'With --store: refuse files that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'With --store or --share: clients at the same time' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'With --store or --share: clients at the same time from one address' -r
@@ -65,6 +67,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -s v -l verbose
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l wire -d 'What the server speaks' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'
+text\t'The classic header \'command|name|size\' for peers that speak nothing else: content stays unverified'"
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l timeout -d 'Time limit for each address that is tried, and for the handshake' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l idle-timeout -d 'Give up when nothing went either way for so long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s f -l force -d 'Replace files that exist there with other content'

@@ -22,7 +22,7 @@ In a pipeline the shell reports the last command's code only: use 'set -o pipefa
 FILES THAT ARRIVE
 
 By upload or download, a file is written under a temporary name (.sendall-*.part) in its destination folder, compared \
-with the sender's BLAKE3 digest, synced to the disk and only then given its name; the folder is synced before success \
+with the sender's BLAKE3 digest (not with --wire text), synced to the disk and only then given its name; the folder is synced before success \
 is reported. An interrupted transfer leaves no file under the final name.
 
 A name that exists with the same content counts as done. A name that exists with other content is refused, unless \
@@ -173,7 +173,14 @@ Port 0 lets the system choose, one port for both families. Each listener is repo
 'listening on ADDRESS', except with --quiet.
 
 With --store or --share a server ends with a signal, or with --once after its first session. Peers are not \
-authenticated and nothing is encrypted: whoever can connect can use the server.";
+authenticated and nothing is encrypted: whoever can connect can use the server.
+
+WIRE TEXT
+
+With --wire text clients announce each file by the classic header 'command|name|size' or 'name|size', wait for an answer, \
+and send exactly so many bytes; several files on one connection. Files that exist are never replaced. A header \
+is answered by '200 ok', or by a status and ' refused: ' and the reason. What arrives is synced and named as always, \
+but nothing proves its content: the lines say 'unverified'. PROTOCOL.md has the rules.";
 
 /// For `serve`.
 pub(crate) const SERVE_EXAMPLES: &str = "\
@@ -183,6 +190,7 @@ EXAMPLES
     sendall serve --recv-only :9000 >log          write down what one client says
     sendall serve --store inbox :9000             take files from many clients
     sendall serve --store inbox --once 0          one session, its outcome as exit code
+    sendall serve --store inbox --wire text :9000 take files from simple scripts
     sendall serve --share inbox unix:/run/shelf   offer a folder";
 
 /// For `connect`.
@@ -206,13 +214,21 @@ HOST PORT.
 
 With one file the summary shows its BLAKE3 digest, as b3sum prints it; with several, --verbose shows each.
 
+WIRE TEXT
+
+With --wire text each file goes over a connection of its own to a server that speaks nothing but the classic header: \
+'upload|name|size', any answer (--verbose shows it), the bytes. Success means that the server took everything and \
+ended the connection in order; what it has stored is not known, and the summary says 'unverified'. A refusal by \
+'sendall serve --wire text' is known as one. Names with a '|' cannot be sent, and --force cannot be asked for.
+
 EXAMPLES
 
     sendall upload report.pdf host:9000
     sendall upload photos host:9000               a folder
     sendall upload --exclude '*.o' src host:9000
     tar cf - photos | sendall upload - --name photos.tar host:9000
-    sendall upload --force config.toml unix:/run/inbox";
+    sendall upload --force config.toml unix:/run/inbox
+    sendall upload --wire text a.txt host:9000    to a script that knows 'command|name|size'";
 
 /// For `download`.
 pub(crate) const DOWNLOAD: &str = "\

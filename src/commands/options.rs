@@ -31,6 +31,15 @@ pub fn size(text: &str) -> Result<u64, String> {
 /// Entries of one session, unless the user says otherwise.
 pub const MAX_ENTRIES: u32 = 10_000_000;
 
+/// The values of `--wire`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WireChoice {
+    /// The transfer protocol: names, sizes, digests and outcomes
+    Sendall,
+    /// The classic header 'command|name|size' for peers that speak nothing else: content stays unverified
+    Text,
+}
+
 /// Time limits of a transfer's client.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct LimitArgs {

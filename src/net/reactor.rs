@@ -56,6 +56,20 @@ pub trait Session {
     }
 }
 
+impl Session for Box<dyn Session> {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        (**self).advance(turn)
+    }
+
+    fn stop(&mut self) {
+        (**self).stop();
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
+}
+
 /// Sticky readiness of one source: set by events, cleared by whoever met `WouldBlock`.
 pub struct Readiness {
     flags: Rc<Cell<Flags>>,

@@ -2,7 +2,7 @@
 //!
 //! The transfer protocol is written in `PROTOCOL.md`: [`hello`] and [`frame`] are its bytes, [`sender`] and
 //! [`receiver`] its two sides after `HELLO` and `ACCEPT`, [`names`] the rule for paths that a peer may name. [`lane`]
-//! and [`ending`] are the raw stream. Nothing here knows a socket, a file, a clock or a terminal, and no digest is
+//! and [`ending`] are the raw stream, [`text_header`] is what older peers say before a file. Nothing here knows a socket, a file, a clock or a terminal, and no digest is
 //! computed here: digests are 32 opaque bytes.
 
 pub mod ending;
@@ -17,6 +17,7 @@ pub mod reason;
 pub mod receiver;
 pub mod sender;
 pub mod summary;
+pub mod text_header;
 pub mod violation;
 mod wire;
 

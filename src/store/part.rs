@@ -153,6 +153,16 @@ impl Part {
         self.kept = true;
     }
 
+    /// What a file keeps whose sender tells nothing but its bytes: the time when the last of them was written.
+    ///
+    /// # Errors
+    /// `CannotWrite`.
+    pub fn meta_as_written(&self) -> Result<Meta, Fault> {
+        let stat = fstat(&self.file).map_err(Fault::write)?;
+        let mtime_nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
+        Ok(Meta { executable: false, mtime_seconds: stat.st_mtime as i64, mtime_nanoseconds })
+    }
+
     /// Sets mode and modification time, brings the file to disk and gives it its final name; with `replace` in the
     /// place of a regular file that has it. Blocks while the disk works. The name is safe against a loss of power
     /// only after [`Folder::sync`]. [`super::Stage::commit`] does all this for many.

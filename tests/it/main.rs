@@ -48,6 +48,8 @@ mod flips;
 // Peers that are none, or do not keep to the protocol.
 mod hostile_clients;
 mod hostile_servers;
+// The text header, next to Python's servers and clients of that kind.
+mod wire_text;
 // Obstacles in the destination.
 mod planted;
 // What it costs, what is shown, and the codes that are left.

@@ -8,7 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::commands::opened::is_one_clients;
-use crate::commands::transfer::{Limits, Offer, Serving};
+use crate::commands::options::WireChoice;
+use crate::commands::transfer::{Limits, Offer, Serving, TextReceiving};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::listen::Listener;
@@ -40,6 +41,8 @@ pub(super) struct ClientLimits {
     pub(super) session: Limits,
     /// Only the first client is served, and its outcome is the command's.
     pub(super) once: bool,
+    /// What they speak.
+    pub(super) wire: WireChoice,
 }
 
 impl ClientLimits {
@@ -185,12 +188,21 @@ impl Clients {
         let (offer, limits, report) =
             (Arc::clone(&self.offer), self.limits.session, self.report.about(&name));
         let (signals, running, peer) = (self.signals.clone(), self.running.enter(), name.clone());
+        let text = offer.store.clone().filter(|_| self.limits.wire == WireChoice::Text);
         let session = self.io.aside(move || {
             let _running = running;
             let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
             reactor.add_at_start(|io, now| {
                 let transport = socket.register(&io).map_err(|error| Error::new(Exit::Lost, error))?;
-                Ok(Serving::new(transport, now, offer, limits, refused, (io, report, peer)))
+                let context = (io, report, peer);
+                Ok(match text {
+                    Some(folder) => {
+                        let shelf = (folder, offer.max_size);
+                        Box::new(TextReceiving::new(transport, now, shelf, limits, refused, context))
+                            as Box<dyn Session>
+                    }
+                    None => Box::new(Serving::new(transport, now, offer, limits, refused, context)),
+                })
             })?;
             reactor.run()
         });

@@ -10,7 +10,7 @@ use clap::{ArgGroup, Args, ValueHint};
 
 use self::clients::{ClientLimits, Clients, Running};
 use super::opened::{FirstClient, Opened};
-use super::options::{MAX_ENTRIES, RelayArgs, duration, size};
+use super::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use super::relay;
 use super::transfer::{Limits, Offer, Share};
 use crate::error::{Error, Exit};
@@ -42,6 +42,11 @@ pub struct ServeArgs {
     /// Offer a file, or all that is in a folder, for download
     #[arg(long, value_name = "PATH", conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close"])]
     share: Option<PathBuf>,
+
+    /// With --store: what clients speak
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall, requires = "store",
+        conflicts_with = "share")]
+    wire: WireChoice,
 
     /// With --store or --share: end after the first session, with its outcome as exit code
     #[arg(long, requires = "transfer")]
@@ -113,6 +118,7 @@ impl ServeArgs {
                 idle: self.relay.idle_timeout.unwrap_or(IDLE_LIMIT),
             },
             once: self.once,
+            wire: self.wire,
         };
         Ok(Plan { endpoints, mode: Mode::Transfer { offer, limits: limits.within_descriptors() } })
     }

@@ -9,6 +9,7 @@ mod sending;
 mod serving;
 mod sharing;
 mod tally;
+mod text;
 mod wire;
 
 pub(crate) use link::Limits;
@@ -18,4 +19,5 @@ pub(crate) use receiving::{Destination, Naming, Receiving, Terms};
 pub(crate) use sending::{Sending, Start};
 pub(crate) use serving::{Offer, Serving};
 pub(crate) use sharing::Share;
+pub(crate) use text::{SentText, TextReceiving, TextSending};
 pub(crate) use wire::Wire;

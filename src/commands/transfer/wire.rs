@@ -167,6 +167,21 @@ impl<S: Stream> Wire<S> {
         Ok(sent? == Sent::All)
     }
 
+    /// Ends our direction; what is queued must have been sent.
+    pub(crate) fn finish_writing(&mut self) -> Result<(), Error> {
+        self.stream.finish_writing().map_err(|error| lost(&error))
+    }
+
+    /// See [`Stream::is_acknowledged`].
+    pub(crate) fn is_acknowledged(&mut self) -> Result<bool, Error> {
+        self.stream.is_acknowledged().map_err(|error| lost(&error))
+    }
+
+    /// See [`Stream::reset_on_close`]. A connection that is lost already has no use for it.
+    pub(crate) fn reset_on_close(&mut self, reset: bool) {
+        let _ = self.stream.reset_on_close(reset);
+    }
+
     /// This process was asked to stop: tells the peer, if that can be done at once.
     pub(crate) fn say_stopped(&mut self) {
         self.push(&encode(&Frame::Error { reason: Reason::Stopped, text: Reason::Stopped.to_string() }));
@@ -179,13 +194,16 @@ impl<S: Stream> Wire<S> {
     /// Begins to end the session: tells the peer why, if there is something to tell.
     pub(crate) fn close(mut self, tell: Option<(Reason, String)>) -> LastWord<S> {
         // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
-        let mut limit = LAST_WORD_LIMIT;
+        let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
         if let Some((reason, text)) = tell {
-            if reason == Reason::TimeLimit {
-                limit = LATE_LAST_WORD_LIMIT;
-            }
             self.push(&encode(&Frame::Error { reason, text }));
         }
+        self.close_queued(is_late)
+    }
+
+    /// As [`Wire::close`], with what is queued as the last word. `is_late`: the peer has used up a time limit.
+    pub(crate) fn close_queued(self, is_late: bool) -> LastWord<S> {
+        let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
         let deadline = self.now + limit;
         LastWord { wire: self, said: false, deadline }
     }

@@ -1,5 +1,7 @@
 //! `upload`: sends files, folders or stdin to a `serve --store`.
 
+mod text;
+
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -10,8 +12,8 @@ use std::time::Instant;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::opened::Opened;
-use super::options::LimitArgs;
-use super::transfer::{Limits, Offering, Root, Sending, Start, Wire};
+use super::options::{LimitArgs, WireChoice};
+use super::transfer::{Limits, Offering, Rehearsal, Root, Sending, Start, Wire};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
@@ -58,6 +60,10 @@ pub struct UploadArgs {
     #[arg(long)]
     dry_run: bool,
 
+    /// What the server speaks
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall)]
+    wire: WireChoice,
+
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -86,11 +92,20 @@ impl From<LinkChoice> for Links {
 /// What was meant.
 pub struct Plan {
     endpoint: Endpoint,
-    offering: Offering,
-    hello: Hello,
-    start: Start,
-    dry_run: bool,
+    task: Task,
     limits: Limits,
+}
+
+enum Task {
+    Send {
+        offering: Offering,
+        hello: Hello,
+        start: Start,
+    },
+    /// Only print what would be sent.
+    Rehearse(Offering),
+    /// With the text header.
+    Text(Vec<text::TextFile>),
 }
 
 fn usage(hint: impl Into<String>) -> Error {
@@ -101,6 +116,10 @@ impl UploadArgs {
     /// Validates everything, each path included, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
         let (endpoint, paths) = self.split()?;
+        let limits = self.limits.limits();
+        if self.wire == WireChoice::Text {
+            return Ok(Plan { endpoint, task: Task::Text(self.text_files(&paths)?), limits });
+        }
         let filter = Filter::new(&self.include, &self.exclude).map_err(usage)?;
         let (mut roots, mut names) = (Vec::new(), HashSet::new());
         // None as soon as something's size or number is not known.
@@ -128,7 +147,24 @@ impl UploadArgs {
             (hello, Start::AtOnce)
         };
         let offering = Offering::new(roots, self.links.into(), Arc::new(filter));
-        Ok(Plan { endpoint, offering, hello, start, dry_run: self.dry_run, limits: self.limits.limits() })
+        let task =
+            if self.dry_run { Task::Rehearse(offering) } else { Task::Send { offering, hello, start } };
+        Ok(Plan { endpoint, task, limits })
+    }
+
+    /// The files of `--wire text`.
+    fn text_files(&self, paths: &[PathBuf]) -> Result<Vec<text::TextFile>, Error> {
+        let without = [
+            (self.force, "--force"),
+            (self.dry_run, "--dry-run"),
+            (self.name.is_some(), "--name"),
+            (!self.include.is_empty() || !self.exclude.is_empty(), "--include and --exclude"),
+            (self.links != LinkChoice::Skip, "--links"),
+        ];
+        if let Some((_, option)) = without.iter().find(|(is_given, _)| *is_given) {
+            return Err(usage(format!("--wire text sends single files as they are: leave {option} out")));
+        }
+        paths.iter().map(|path| text::TextFile::open(path)).collect()
     }
 
     /// The endpoint is the last word, or the last two; the paths are the rest.
@@ -188,22 +224,23 @@ fn folder_name(path: &Path) -> Option<Vec<u8>> {
 impl Plan {
     /// Sends everything, and returns when the server has confirmed that it is on its disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let Plan { endpoint, task, limits } = self;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-        if self.dry_run {
-            reactor.add(|io| super::transfer::Rehearsal::new(self.offering, &io))?;
-            return reactor.run();
+        match task {
+            Task::Text(files) => return text::run(&endpoint, &files, limits, report, signals),
+            Task::Rehearse(offering) => reactor.add(|io| Rehearsal::new(offering, &io))?,
+            Task::Send { offering, hello, start } => reactor.add(|io| {
+                let dial = Dial::new(endpoint, limits.handshake, io.clone());
+                let report = report.clone();
+                Ok(Opened::new(dial, move |transport, now: Instant| {
+                    let peer = transport.peer_name();
+                    report.peer("connected", &peer);
+                    let mut wire = Wire::new(transport, now);
+                    wire.push(&hello.encode());
+                    Ok(Sending::new(wire, offering, start, limits, (io, report, peer)))
+                }))
+            })?,
         }
-        reactor.add(|io| {
-            let dial = Dial::new(self.endpoint, self.limits.handshake, io.clone());
-            let report = report.clone();
-            Ok(Opened::new(dial, move |transport, now: Instant| {
-                let peer = transport.peer_name();
-                report.peer("connected", &peer);
-                let mut wire = Wire::new(transport, now);
-                wire.push(&self.hello.encode());
-                Ok(Sending::new(wire, self.offering, self.start, self.limits, (io, report, peer)))
-            }))
-        })?;
         reactor.run()
     }
 }

@@ -1,6 +1,7 @@
-//! Tests of the frames and of the two machines.
+//! Tests of the frames, of the two machines and of the text header.
 
 mod codec;
 mod machines;
 mod pair;
 mod samples;
+mod text_header;

@@ -133,6 +133,8 @@ impl<S: Stream> Receiving<S> {
         match target {
             Target::Stdout(_) => self.machine.committed(file, Ok(FileOutcome::Done)),
             Target::Part { part, .. } => {
+                // What was sent as it came to be has no time of its own.
+                let meta = if entry.size.is_some() { meta } else { part.meta_as_written().unwrap_or(meta) };
                 self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
             }
             Target::Small(staged) => match staged.finish(meta) {
