@@ -165,10 +165,10 @@ impl Plan {
                     let peer = transport.peer_name();
                     report.peer("connected", &peer);
                     let mut wire = Wire::new(transport, now);
-                    let stream = is_fresh(&destination, &names);
-                    wire.push(&hello(Operation::Get { stream }, names.clone())?.encode());
+                    let may_stream = is_fresh(&destination, &names);
+                    wire.push(&hello(Operation::Get { stream: may_stream }, names.clone())?.encode());
                     let wanted = (!names.is_empty()).then_some(names);
-                    let terms = Terms { wanted, stream, is_client: true, limits };
+                    let terms = Terms { wanted, stream: false, may_stream, is_client: true, limits };
                     Receiving::new(wire, destination, terms, None, (io, report, peer))
                 }))
             })?,

@@ -23,6 +23,7 @@ use crate::proto::Digest;
 use crate::proto::frame::{self, Frame};
 use crate::proto::hello::Hello;
 use crate::proto::receiver::{ReceiveStep, Receiver};
+use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report};
 use crate::store::{Folder, Stage};
 
@@ -57,8 +58,10 @@ pub(crate) enum Naming {
 pub(crate) struct Terms {
     /// Its own names, where some were asked for.
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
-    /// Nothing of it is there: it comes without being asked for.
+    /// It comes without being asked for. A client learns that from ACCEPT.
     pub(crate) stream: bool,
+    /// A client has said that nothing of it is there.
+    pub(crate) may_stream: bool,
     pub(crate) is_client: bool,
     pub(crate) limits: Limits,
 }
@@ -70,6 +73,8 @@ pub(crate) struct Receiving<S> {
     destination: Destination,
     io: Io,
     progress: Progress,
+    /// HELLO has said that it may come in a stream.
+    may_stream: bool,
     /// The totals were announced.
     is_announced: bool,
     tally: Tally,
@@ -102,11 +107,16 @@ impl<S: Stream> Receiving<S> {
             progress.expect(entries.into(), bytes);
             progress.all_known();
         }
+        let mut machine = Receiver::new(destination.max_entries, terms.wanted);
+        if terms.stream {
+            machine.expect_stream();
+        }
         Ok(Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
             link: Some(Link::new(wire, Role::Receiver, terms.limits, terms.is_client)),
-            machine: Receiver::new(destination.max_entries, terms.wanted, terms.stream),
+            machine,
+            may_stream: terms.may_stream,
             commits: Commits::new(stage, destination.replace),
             destination,
             io,
@@ -198,7 +208,14 @@ impl<S: Stream> Receiving<S> {
         if self.body.is_some() {
             return self.hear_body(link);
         }
-        match link.hear()? {
+        let heard = link.hear()?;
+        if link.accepted().is_some_and(|accept| accept.stream) {
+            if !self.may_stream {
+                return Err(broken(Violation::Contradiction("a stream that was not asked for")));
+            }
+            self.machine.expect_stream();
+        }
+        match heard {
             Heard::Frame(frame) => {
                 if let (Frame::Entry { entry, .. }, false) = (&frame, self.is_announced) {
                     self.progress.expect(1, entry.size.unwrap_or(0));

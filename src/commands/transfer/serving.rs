@@ -126,16 +126,17 @@ impl<S: Stream + 'static> Serving<S> {
     fn begin(&self, mut wire: Wire<S>, hello: &Hello, granted: Granted) -> Result<Box<dyn Session>, Error> {
         let stream = match &granted {
             Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
-            _ => false,
+            Granted::Get(_, stream) => *stream,
+            Granted::List(_) => false,
         };
         wire.push(&Accept { refused: None, stream, session: crate::net::random_id() }.encode());
         let (limits, context) = (self.limits, self.context.clone());
         Ok(match granted {
             Granted::Put(destination) => {
-                let terms = Terms { wanted: None, stream, is_client: false, limits };
+                let terms = Terms { wanted: None, stream, may_stream: false, is_client: false, limits };
                 Box::new(Receiving::new(wire, destination, terms, Some(hello), context)?)
             }
-            Granted::Get(offering, stream) => {
+            Granted::Get(offering, _) => {
                 Box::new(Sending::new(wire, offering, Start::Accepted { stream }, limits, context))
             }
             Granted::List(offering) => Box::new(Listing::new(wire, offering, limits)),

@@ -75,6 +75,7 @@ impl Receiver {
         if self.streaming || !matches!(self.state, State::Entries) {
             return Err(Violation::OutOfTurn("TURN"));
         }
+        self.has_begun = true;
         self.refuse_repeated_names();
         self.state = State::Judging { next: 0 };
         Ok(())
