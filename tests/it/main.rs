@@ -52,3 +52,6 @@ mod planted;
 mod drawn;
 mod transfer_codes;
 mod transfer_limits;
+// Faults under the files: killed at every system call, failing calls.
+mod crash;
+mod trace;

@@ -1,0 +1,119 @@
+//! strace: which system calls a process makes, and what becomes of it when one of them fails, kills or is interrupted.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::harness::{In, LIMIT, Out, Running, start};
+
+/// Calls between which nothing changes but the process's own memory, threads and signals.
+const INSIDE: [&str; 24] = [
+    "access",
+    "arch_prctl",
+    "brk",
+    "exit",
+    "fcntl",
+    "futex",
+    "getpeername",
+    "getrandom",
+    "gettid",
+    "madvise",
+    "mmap",
+    "mprotect",
+    "munmap",
+    "prlimit64",
+    "rseq",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sched_getaffinity",
+    "set_robust_list",
+    "set_tid_address",
+    "setsockopt",
+    "sigaltstack",
+    "restart_syscall",
+];
+
+/// Whether strace is installed and may trace; says so if not.
+pub(crate) fn is_there() -> bool {
+    let output = std::process::Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
+    let works = output.is_ok_and(|output| output.status.success());
+    if !works {
+        println!("skipped: strace is not installed, or may not trace");
+    }
+    works
+}
+
+/// Traces a process that runs already, with all its threads; returns once that works.
+#[track_caller]
+pub(crate) fn attach(traced: &Running, log: &str, options: &[&str]) -> Running {
+    let id = traced.id().to_string();
+    let strace =
+        start("strace", &[&["-f", "-y", "-o", log, "-p", &id], options].concat(), In::Null, Out::Collect);
+    let attached = |bytes: &[u8], ended| ended || bytes.windows(8).any(|word| word == b"attached");
+    assert!(strace.stderr.wait(LIMIT, attached), "strace does not attach");
+    assert!(!strace.ends_within(std::time::Duration::ZERO), "strace: {}", strace.stderr.text());
+    strace
+}
+
+/// Starts the binary under strace, that `options` are for.
+pub(crate) fn traced(log: &str, options: &[&str], args: &[&str]) -> Running {
+    let binary = env!("CARGO_BIN_EXE_sendall");
+    let all = [&["-f", "-y", "-qq", "-o", log], options, &[binary], args].concat();
+    start("strace", &all, In::Null, Out::Collect)
+}
+
+/// A system call of a thread, as strace counts it: each thread's by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) name: String,
+    /// The how manieth of this name in its thread, from 1.
+    pub(crate) nth: u32,
+    /// The whole line.
+    pub(crate) line: String,
+}
+
+impl Call {
+    /// Says that this call is to be `done` something, as an option of strace.
+    pub(crate) fn inject(&self, done: &str) -> String {
+        format!("--inject={}:{done}:when={}", self.name, self.nth)
+    }
+
+    /// Traces nothing else.
+    pub(crate) fn only(&self) -> String {
+        format!("--trace={}", self.name)
+    }
+}
+
+/// All calls of a log, in their order.
+pub(crate) fn calls(log: &Path) -> Vec<Call> {
+    let text = String::from_utf8_lossy(&std::fs::read(log).expect("a log")).into_owned();
+    let mut counts = HashMap::<(&str, &str), u32>::new();
+    let mut calls = Vec::new();
+    for line in text.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let Some((name, _)) = rest.trim_start().split_once('(') else { continue };
+        // Ends of calls, signals and exits are no calls.
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            continue;
+        }
+        let count = counts.entry((thread, name)).or_default();
+        *count += 1;
+        calls.push(Call { name: name.to_owned(), nth: *count, line: line.to_owned() });
+    }
+    assert!(calls.len() > 10, "strace saw nothing: {text}");
+    calls
+}
+
+/// What strace can tell apart: of several threads whichever comes to it first counts.
+pub(crate) fn distinct(calls: Vec<Call>) -> Vec<Call> {
+    let mut seen = std::collections::HashSet::new();
+    calls.into_iter().filter(|call| seen.insert((call.name.clone(), call.nth))).collect()
+}
+
+/// The first and the last of each name that something outside the process can notice.
+pub(crate) fn ends_of_each(calls: Vec<Call>) -> Vec<Call> {
+    let is_last = |call: &Call| !calls.iter().any(|other| other.name == call.name && other.nth > call.nth);
+    let chosen =
+        calls.iter().filter(|call| !INSIDE.contains(&call.name.as_str()) && (call.nth == 1 || is_last(call)));
+    chosen.cloned().collect()
+}
