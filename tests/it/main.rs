@@ -54,4 +54,5 @@ mod transfer_codes;
 mod transfer_limits;
 // Faults under the files: killed at every system call, failing calls.
 mod crash;
+mod injected;
 mod trace;

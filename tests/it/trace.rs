@@ -68,6 +68,10 @@ pub(crate) struct Call {
     pub(crate) name: String,
     /// The how manieth of this name in its thread, from 1.
     pub(crate) nth: u32,
+    /// The path of its first descriptor, empty where it has none.
+    pub(crate) path: String,
+    /// The how manieth of this name in its thread with this path.
+    pub(crate) nth_of_path: u32,
     /// The whole line.
     pub(crate) line: String,
 }
@@ -78,29 +82,48 @@ impl Call {
         format!("--inject={}:{done}:when={}", self.name, self.nth)
     }
 
+    /// As `inject`, for what concerns its path, which may lie in another folder now.
+    pub(crate) fn inject_on_path(&self, from: &str, to: &str, done: &str) -> [String; 3] {
+        let inject = format!("--inject={}:{done}:when={}", self.name, self.nth_of_path);
+        ["-P".into(), self.path.replacen(from, to, 1), inject]
+    }
+
     /// Traces nothing else.
     pub(crate) fn only(&self) -> String {
         format!("--trace={}", self.name)
     }
 }
 
-/// All calls of a log, in their order.
+/// All calls of a log of everything, in their order.
 pub(crate) fn calls(log: &Path) -> Vec<Call> {
+    let calls = some_calls(log);
+    assert!(calls.len() > 10, "strace saw nothing: {calls:?}");
+    calls
+}
+
+/// The calls that a log has, in their order.
+pub(crate) fn some_calls(log: &Path) -> Vec<Call> {
     let text = String::from_utf8_lossy(&std::fs::read(log).expect("a log")).into_owned();
-    let mut counts = HashMap::<(&str, &str), u32>::new();
+    let mut counts = HashMap::<[&str; 3], u32>::new();
     let mut calls = Vec::new();
     for line in text.lines() {
         let Some((thread, rest)) = line.split_once(' ') else { continue };
-        let Some((name, _)) = rest.trim_start().split_once('(') else { continue };
+        let Some((name, arguments)) = rest.trim_start().split_once('(') else { continue };
         // Ends of calls, signals and exits are no calls.
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             continue;
         }
-        let count = counts.entry((thread, name)).or_default();
-        *count += 1;
-        calls.push(Call { name: name.to_owned(), nth: *count, line: line.to_owned() });
+        let path =
+            arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(path, _)| path);
+        // No path has a NUL in it.
+        let [nth, nth_of_path] = ["\0", path].map(|path| {
+            let count = counts.entry([thread, name, path]).or_default();
+            *count += 1;
+            *count
+        });
+        let (name, path, line) = (name.to_owned(), path.to_owned(), line.to_owned());
+        calls.push(Call { name, nth, path, nth_of_path, line });
     }
-    assert!(calls.len() > 10, "strace saw nothing: {text}");
     calls
 }
 
