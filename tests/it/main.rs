@@ -55,4 +55,5 @@ mod transfer_limits;
 // Faults under the files: killed at every system call, failing calls.
 mod crash;
 mod injected;
+mod power;
 mod trace;
