@@ -57,3 +57,5 @@ mod crash;
 mod injected;
 mod power;
 mod trace;
+// Peers that vanish, and networks that lead nowhere.
+mod vanish;
