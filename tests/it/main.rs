@@ -57,5 +57,7 @@ mod crash;
 mod injected;
 mod power;
 mod trace;
+// Many at once.
+mod crowd;
 // Peers that vanish, and networks that lead nowhere.
 mod vanish;
