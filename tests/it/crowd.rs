@@ -52,14 +52,16 @@ impl Pair {
 }
 
 /// Everything about a folder and what is in it that an access through a link could change.
-fn state(folder: &Path) -> Vec<(String, u32, u64, u64, i64, i64, Vec<u8>)> {
+fn state(folder: &Path) -> Vec<(String, [i64; 5], Vec<u8>)> {
     let mut paths = vec![folder.to_owned()];
     paths.extend(names_in(folder).iter().map(|name| folder.join(name)));
     let of_path = |path: &Path| {
         let meta = std::fs::symlink_metadata(path).expect("still there");
         let content = std::fs::read(path).unwrap_or_default();
         let name = path.display().to_string();
-        (name, meta.mode(), meta.ino(), meta.nlink(), meta.ctime(), meta.ctime_nsec(), content)
+        let numbers =
+            [meta.mode().into(), meta.ino() as i64, meta.nlink() as i64, meta.ctime(), meta.ctime_nsec()];
+        (name, numbers, content)
     };
     paths.iter().map(|path| of_path(path)).collect()
 }
