@@ -114,7 +114,7 @@ fn cases(calls: Vec<Call>) -> Vec<(Call, bool)> {
     if is_slow_wanted("a kill at every system call; at some it is tried") {
         return calls.iter().flat_map(|call| [false, true].map(|old| (call.clone(), old))).collect();
     }
-    trace::ends_of_each(calls).into_iter().zip([false, true].into_iter().cycle()).collect()
+    trace::ends_of_each(trace::outside(calls)).into_iter().zip([false, true].into_iter().cycle()).collect()
 }
 
 /// A client that lost its server says so, in one line.

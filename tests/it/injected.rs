@@ -298,26 +298,3 @@ fn interrupt(scene: &Scene, side: Traced, call: &Call, seen_in: &str) -> [Finish
     options.push(trace);
     scene.run(side, "/dev/null", &options.iter().map(String::as_str).collect::<Vec<_>>())
 }
-
-#[test]
-fn the_next_client_is_served_after_accept_has_failed() {
-    if !trace::is_there() {
-        return;
-    }
-    let errors = ["ECONNABORTED", "EINTR", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPERM", "EPROTO"];
-    in_parallel(&errors, |error| {
-        let (here, there) = (Place::new(), Place::new());
-        let path = here.write("f", b"content");
-        let server = serve(&["--store", there.arg()]);
-        let inject = format!("--inject=accept,accept4:error={error}:when=1..2");
-        let strace = trace::attach(&server, &here.at("log"), &["--trace=accept,accept4", &inject]);
-        let client = begin(&["upload", "-q", &path, &address(&server)]).finish();
-        assert_eq!(client.code, 0, "{error}: {} {}", client.stderr, server.stderr.text());
-        there.expect("f", b"content");
-        server.signal(rustix::process::Signal::KILL);
-        assert_eq!(server.finish().code, -9, "{error}");
-        strace.finish();
-        let log = std::fs::read_to_string(here.path("log")).expect("a log");
-        assert!(log.contains(&format!("{error} (")) && log.contains("INJECTED"), "{error}: {log}");
-    });
-}

@@ -54,6 +54,7 @@ mod transfer_codes;
 mod transfer_limits;
 // Faults under the files: killed at every system call, failing calls.
 mod crash;
+mod failing;
 mod injected;
 mod power;
 mod trace;

@@ -49,9 +49,9 @@ pub(crate) fn attach(traced: &Running, log: &str, options: &[&str]) -> Running {
     let id = traced.id().to_string();
     let strace =
         start("strace", &[&["-f", "-y", "-o", log, "-p", &id], options].concat(), In::Null, Out::Collect);
-    let attached = |bytes: &[u8], ended| ended || bytes.windows(8).any(|word| word == b"attached");
-    assert!(strace.stderr.wait(LIMIT, attached), "strace does not attach");
-    assert!(!strace.ends_within(std::time::Duration::ZERO), "strace: {}", strace.stderr.text());
+    let is_attached = |bytes: &[u8]| bytes.windows(8).any(|word| word == b"attached");
+    strace.stderr.wait(LIMIT, |bytes, ended| ended || is_attached(bytes));
+    assert!(is_attached(&strace.stderr.bytes()), "strace: {}", strace.stderr.text());
     strace
 }
 
@@ -133,10 +133,13 @@ pub(crate) fn distinct(calls: Vec<Call>) -> Vec<Call> {
     calls.into_iter().filter(|call| seen.insert((call.name.clone(), call.nth))).collect()
 }
 
-/// The first and the last of each name that something outside the process can notice.
+/// Those that something outside the process can notice.
+pub(crate) fn outside(calls: Vec<Call>) -> Vec<Call> {
+    calls.into_iter().filter(|call| !INSIDE.contains(&call.name.as_str())).collect()
+}
+
+/// The first and the last of each name.
 pub(crate) fn ends_of_each(calls: Vec<Call>) -> Vec<Call> {
     let is_last = |call: &Call| !calls.iter().any(|other| other.name == call.name && other.nth > call.nth);
-    let chosen =
-        calls.iter().filter(|call| !INSIDE.contains(&call.name.as_str()) && (call.nth == 1 || is_last(call)));
-    chosen.cloned().collect()
+    calls.iter().filter(|call| call.nth == 1 || is_last(call)).cloned().collect()
 }
