@@ -90,6 +90,11 @@ impl Scene {
         if self.way == Way::Upload { [client, server] } else { [server, client] }
     }
 
+    /// The folder that one side works in.
+    fn folder(&self, side: Traced) -> &str {
+        if side == Traced::Sender { self.source.arg() } else { self.destination.arg() }
+    }
+
     /// All calls of one side in a transfer without faults, from the beginning of the session.
     fn calls(&self, side: Traced) -> Vec<Call> {
         let logs = Place::new();
@@ -99,7 +104,12 @@ impl Scene {
         std::fs::remove_file(self.destination.path("f")).expect("arrived");
         let calls = trace::calls(&logs.path("log"));
         let first = calls.iter().position(|call| call.name == "connect").unwrap_or(0);
-        calls[first..].to_vec()
+        let (start, session) = calls.split_at(first);
+        // What the loader did as often cannot be told from it, if another thread does it.
+        let is_new =
+            |call: &Call| !start.iter().any(|other| other.name == call.name && other.nth >= call.nth);
+        let folder = self.folder(side);
+        session.iter().filter(|call| is_new(call) || call.is_known_by_path(folder)).cloned().collect()
     }
 
     /// What must be true after any fault; then another try, without one. True if the file had come at first.
@@ -128,19 +138,24 @@ impl Scene {
     }
 }
 
-/// Lets a call fail that was seen in one scene, in another one; nothing else is traced.
-fn fail(scene: &Scene, side: Traced, call: &Call, seen_in: &str, error: &str) -> [Finished; 2] {
-    let folder = if side == Traced::Sender { scene.source.arg() } else { scene.destination.arg() };
+/// Lets a call fail that was seen in one scene, in another one; with `and_then`, as strace writes that, more of them.
+fn fail(
+    scene: &Scene,
+    side: Traced,
+    call: &Call,
+    seen_in: &str,
+    error: &str,
+    and_then: &str,
+) -> [Finished; 2] {
     let done = format!("error={error}");
     // Messages are written, too: what is done to the file itself is told apart by its path.
-    let is_about_path =
-        call.path.starts_with(seen_in) && (call.path != seen_in || SYNCS.contains(&call.name.as_str()));
-    let mut options = vec![call.only()];
-    if is_about_path {
-        options.extend(call.inject_on_path(seen_in, folder, &done));
+    let mut options = if call.is_known_by_path(seen_in) {
+        Vec::from(call.inject_on_path(seen_in, scene.folder(side), &done))
     } else {
-        options.push(call.inject(&done));
-    }
+        vec![call.inject(&done)]
+    };
+    options.iter_mut().last().expect("an option").push_str(and_then);
+    options.push(call.only());
     scene.run(side, "/dev/null", &options.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
@@ -164,7 +179,7 @@ fn every_call_about_the_destination_failing_in_turn() {
         in_parallel(&calls, |call| {
             let scene = Scene::new(way);
             let what = format!("{way:?}, {} {} failing", call.name, call.nth);
-            let ended = fail(&scene, Traced::Receiver, call, folder, "EIO");
+            let ended = fail(&scene, Traced::Receiver, call, folder, "EIO", "");
             let codes = ended.each_ref().map(|process| process.code);
             let came = scene.check(&ended, &what);
             assert!(came || codes == [7, 10], "{what}: {ended:?}");
@@ -212,7 +227,7 @@ fn fail_last(scene: &Scene, side: Traced, names: &[&str], folder: &str, error: &
         names.contains(&call.name.as_str()) && call.line.contains(folder) && !call.line.ends_with("= 0")
     };
     let call = calls.iter().rev().find(is_one).unwrap_or_else(|| panic!("none of {names:?}: {calls:?}"));
-    fail(scene, side, call, folder, error)
+    fail(scene, side, call, folder, error, "")
 }
 
 #[test]
@@ -266,7 +281,7 @@ fn interrupted_calls_of_a_transfer_are_repeated() {
     let sides = [Traced::Sender, Traced::Receiver];
     for (way, side) in WAYS.into_iter().flat_map(|way| sides.map(|side| (way, side))) {
         let first = Scene::new(way);
-        let folder = if side == Traced::Sender { first.source.arg() } else { first.destination.arg() };
+        let folder = first.folder(side);
         let mut seen = HashSet::new();
         let mut is_first = |call: &Call| {
             // Other writes go to descriptors that never block, and are not interrupted.
@@ -277,24 +292,10 @@ fn interrupted_calls_of_a_transfer_are_repeated() {
         assert!(cases.len() > 3, "{cases:?}");
         in_parallel(&cases, |call| {
             let scene = Scene::new(way);
-            let ended = interrupt(&scene, side, call, folder);
+            let ended = fail(&scene, side, call, folder, "EINTR", "+2");
             let what = format!("{way:?}, every other {} from the {} on", call.name, call.nth);
             assert!(ended.iter().all(|process| process.code == 0), "{what}: {ended:?}");
             assert!(scene.check(&ended, &what));
         });
     }
-}
-
-/// Interrupts this call and every other one of its name after it.
-fn interrupt(scene: &Scene, side: Traced, call: &Call, seen_in: &str) -> [Finished; 2] {
-    let (trace, done) = (call.only(), "error=EINTR");
-    let folder = if side == Traced::Sender { scene.source.arg() } else { scene.destination.arg() };
-    let mut options = if call.name == "write" {
-        Vec::from(call.inject_on_path(seen_in, folder, done))
-    } else {
-        vec![call.inject(done)]
-    };
-    options.iter_mut().last().expect("an option").push_str("+2");
-    options.push(trace);
-    scene.run(side, "/dev/null", &options.iter().map(String::as_str).collect::<Vec<_>>())
 }

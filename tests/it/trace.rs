@@ -88,6 +88,11 @@ impl Call {
         ["-P".into(), self.path.replacen(from, to, 1), inject]
     }
 
+    /// Whether its path tells it from others: it concerns a file below `folder`, or the folder and no name in it.
+    pub(crate) fn is_known_by_path(&self, folder: &str) -> bool {
+        self.path.starts_with(folder) && (self.path != folder || !self.line.contains('"'))
+    }
+
     /// Traces nothing else.
     pub(crate) fn only(&self) -> String {
         format!("--trace={}", self.name)
