@@ -33,14 +33,20 @@ const INSIDE: [&str; 24] = [
     "restart_syscall",
 ];
 
-/// Whether strace is installed and may trace; says so if not.
+/// Whether strace is installed and may trace processes that run; says so if not.
 pub(crate) fn is_there() -> bool {
     let output = std::process::Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
-    let works = output.is_ok_and(|output| output.status.success());
-    if !works {
+    if !output.is_ok_and(|output| output.status.success()) {
         println!("skipped: strace is not installed, or may not trace");
+        return false;
     }
-    works
+    // Yama, where it is there: above 0 only root may attach to what is not a child.
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    let may_attach = matches!(scope.trim(), "" | "0") || rustix::process::geteuid().is_root();
+    if !may_attach {
+        println!("skipped: strace may not attach to a process (kernel.yama.ptrace_scope)");
+    }
+    may_attach
 }
 
 /// Traces a process that runs already, with all its threads; returns once that works.
