@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::cuts::{WAYS, Way};
-use crate::harness::{Finished, LIMIT, payload};
+use crate::harness::{Finished, LIMIT, Running, payload};
 use crate::trace::{self, Call};
 use crate::xfer::{CHUNK, Place, address, begin, in_parallel, is_part, serve};
 
@@ -54,6 +54,7 @@ struct Scene {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Traced {
+    Nobody,
     Sender,
     Receiver,
 }
@@ -75,15 +76,15 @@ impl Scene {
             Way::Upload => vec!["upload", "-q", &path, &address],
             Way::Download => vec!["download", "-q", &address, "-o", to],
         };
-        let is_client = (self.way == Way::Upload) == (side == Traced::Sender);
-        let ended = if is_client {
+        let client_is = if self.way == Way::Upload { Traced::Sender } else { Traced::Receiver };
+        let ended = if side == client_is {
             let client = trace::traced(log, options, &client).finish();
             assert!(server.ends_within(LIMIT), "{options:?}: only the client ended: {client:?}");
             [client, server.finish()]
         } else {
-            let strace = trace::attach(&server, log, options);
+            let strace = (side != Traced::Nobody).then(|| trace::attach(&server, log, options));
             let ended = [begin(&client).finish(), server.finish()];
-            strace.finish();
+            strace.map(Running::finish);
             ended
         };
         let [client, server] = ended;
@@ -129,7 +130,7 @@ impl Scene {
         } else {
             assert!(!came, "{what}: success without a file");
         }
-        for finished in self.run(Traced::Receiver, "/dev/null", &["--trace=shutdown"]) {
+        for finished in self.run(Traced::Nobody, "", &[]) {
             assert_eq!(finished.code, 0, "{what}, and again: {}", finished.stderr);
         }
         self.destination.expect_names(&["f"]);
@@ -219,15 +220,12 @@ fn a_sync_that_fails_is_not_tried_again() {
     }
 }
 
-/// Lets the last call of one of these names fail that did something about `folder`.
-fn fail_last(scene: &Scene, side: Traced, names: &[&str], folder: &str, error: &str) -> [Finished; 2] {
-    let calls = scene.calls(side);
-    // A read that finds the end does nothing.
-    let is_one = |call: &&Call| {
-        names.contains(&call.name.as_str()) && call.line.contains(folder) && !call.line.ends_with("= 0")
-    };
-    let call = calls.iter().rev().find(is_one).unwrap_or_else(|| panic!("none of {names:?}: {calls:?}"));
-    fail(scene, side, call, folder, error, "")
+/// The calls of these names that did something about `folder`.
+fn about<'a>(calls: &'a [Call], names: &'a [&str], folder: &'a str) -> Vec<&'a Call> {
+    let is_one = |call: &&Call| names.contains(&call.name.as_str()) && call.line.contains(folder);
+    let found: Vec<&Call> = calls.iter().filter(is_one).collect();
+    assert!(!found.is_empty(), "none of {names:?}: {calls:?}");
+    found
 }
 
 #[test]
@@ -246,10 +244,14 @@ fn the_sender_hears_why_nothing_can_be_written_there() {
         (WRITE, "EDQUOT", "no space left"),
         (WRITE, "EIO", "cannot be written"),
     ];
-    let cases: Vec<_> = WAYS.into_iter().flat_map(|way| cases.map(|case| (way, case))).collect();
-    in_parallel(&cases, |(way, (names, error, words))| {
-        let scene = Scene::new(*way);
-        let ended = fail_last(&scene, Traced::Receiver, names, scene.destination.arg(), error);
+    let seen = WAYS.map(Scene::new);
+    let seen = seen.each_ref().map(|scene| (scene, scene.calls(Traced::Receiver)));
+    let cases: Vec<_> = seen.iter().flat_map(|seen| cases.map(|case| (seen, case))).collect();
+    in_parallel(&cases, |((first, calls), (names, error, words))| {
+        let (way, folder) = (first.way, first.destination.arg());
+        let scene = Scene::new(way);
+        let call = about(calls, names, folder).pop().expect("a call");
+        let ended = fail(&scene, Traced::Receiver, call, folder, error, "");
         let what = format!("{way:?}, {names:?}: {error}");
         assert_eq!(ended.each_ref().map(|process| process.code), [7, 10], "{what}: {ended:?}");
         for process in &ended {
@@ -266,7 +268,8 @@ fn the_receiver_hears_that_the_source_cannot_be_read() {
     }
     for way in WAYS {
         let scene = Scene::new(way);
-        let ended = fail_last(&scene, Traced::Sender, &READS, scene.source.arg(), "EIO");
+        let (calls, folder) = (scene.calls(Traced::Sender), scene.source.arg());
+        let ended = fail(&scene, Traced::Sender, about(&calls, &READS, folder)[0], folder, "EIO", "");
         assert_eq!(ended.each_ref().map(|process| process.code), [1, 7], "{way:?}: {ended:?}");
         assert!(ended.iter().all(|process| process.stderr.contains("cannot be read")), "{way:?}: {ended:?}");
         assert!(!scene.check(&ended, "an unreadable source"));
