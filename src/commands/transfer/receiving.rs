@@ -35,6 +35,7 @@ const ACK_INTERVAL: Duration = Duration::from_millis(100);
 /// Where files go, and which of them are taken.
 pub(crate) struct Destination {
     pub(crate) folder: Folder,
+    pub(crate) stage: Stage,
     pub(crate) naming: Naming,
     pub(crate) replace: bool,
     pub(crate) max_size: Option<u64>,
@@ -99,8 +100,7 @@ impl<S: Stream> Receiving<S> {
         terms: Terms,
         hello: Option<&Hello>,
         (io, report, peer): (Io, Report, PeerName),
-    ) -> Result<Receiving<S>, Error> {
-        let stage = Stage::new(&destination.folder).map_err(|fault| Error::new(Exit::CannotWrite, fault))?;
+    ) -> Receiving<S> {
         let progress = Progress::new(&report);
         let announced = hello.and_then(|hello| hello.entries.zip(hello.total_size));
         if let Some((entries, bytes)) = announced {
@@ -111,13 +111,13 @@ impl<S: Stream> Receiving<S> {
         if terms.stream {
             machine.expect_stream();
         }
-        Ok(Receiving {
+        Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
             link: Some(Link::new(wire, Role::Receiver, terms.limits, terms.is_client)),
             machine,
             may_stream: terms.may_stream,
-            commits: Commits::new(stage, destination.replace),
+            commits: Commits::new(destination.stage.clone(), destination.replace),
             destination,
             io,
             progress,
@@ -131,7 +131,7 @@ impl<S: Stream> Receiving<S> {
             space: judging::Space::default(),
             awaits_output: false,
             ending: None,
-        })
+        }
     }
 
     fn work(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {

@@ -107,6 +107,7 @@ impl Receiver {
         if self.wanted.as_ref().is_some_and(|wanted| !wanted.is_answered()) {
             return Err(Violation::Contradiction("a name was not answered"));
         }
+        self.acknowledge(self.received_bytes);
         self.state = State::Ended;
         Ok(())
     }

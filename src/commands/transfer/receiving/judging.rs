@@ -223,7 +223,7 @@ impl<S: Stream> Receiving<S> {
         let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
         let only_one = |what: &str| {
             if self.machine.entry_count() > 1 {
-                let text = format!("several files are offered: {what}");
+                let text = format!("{} files are offered: {what}", self.machine.entry_count());
                 Err((Reason::NotAskedFor, text))
             } else if !matches!(entry.kind, Kind::File) {
                 Err((Reason::NotAskedFor, format!("a folder is offered: {what}")))
