@@ -15,11 +15,18 @@ pub const MAX_DATA_BYTES: u32 = 16 << 20;
 /// The longest body of any other frame, in bytes.
 pub const MAX_CONTROL_BYTES: usize = 65_536;
 
+/// Values that one `BLOCK` holds at most.
+pub const MAX_BLOCK_VALUES: usize = MAX_CONTROL_BYTES / 32;
+/// Flags of an `ACK`.
+const AGAIN: u8 = 1;
+const OF_A_BLOCK: u8 = 2;
+
 const ENTRY: u8 = 1;
 const HAVE: u8 = 2;
 const TURN: u8 = 3;
 const DATA: u8 = 4;
 const END: u8 = 5;
+const BLOCK: u8 = 6;
 const EOT: u8 = 7;
 const ACK: u8 = 8;
 const RESULT: u8 = 9;
@@ -54,10 +61,28 @@ pub enum Frame {
         /// Bytes of all bodies.
         bytes: u64,
     },
+    /// The values of blocks, in their order: the sender's of the one it has sent, the receiver's of those it has.
+    Block {
+        /// The file id.
+        file: u32,
+        /// Where the first of them begins in the file.
+        offset: u64,
+        /// Their chaining values: 1 to [`MAX_BLOCK_VALUES`].
+        values: Vec<Digest>,
+    },
     /// How far the receiver is.
     Ack {
-        /// Body bytes received in this session.
+        /// Body bytes received in this session, those of blocks left out.
         bytes: u64,
+    },
+    /// What the receiver makes of a block.
+    Verified {
+        /// The file id.
+        file: u32,
+        /// Where it begins in the file.
+        offset: u64,
+        /// It is not what its value says: send it again.
+        again: bool,
     },
     /// What the receiver made of the session.
     Result(Summary),
@@ -185,6 +210,7 @@ fn bounds(kind: u8) -> Result<(&'static str, usize, usize), Violation> {
         TURN => ("TURN", 0, 0),
         DATA => ("DATA", 1, MAX_DATA_BYTES as usize),
         END => ("END", 32, 32),
+        BLOCK => ("BLOCK", 32, MAX_CONTROL_BYTES),
         EOT => ("EOT", 16, 16),
         ACK => ("ACK", 0, 0),
         RESULT => ("RESULT", summary::MIN_BYTES, MAX_CONTROL_BYTES),
@@ -202,6 +228,8 @@ fn parse_body(kind: u8, flags: u8, file: u32, offset: u64, body: &[u8]) -> Resul
         TURN => Frame::Turn,
         END => Frame::End(End { file, size: offset, state: EndState::parse(flags), digest: fields.array()? }),
         EOT => Frame::Eot { entries: fields.u64()?, bytes: fields.u64()? },
+        BLOCK => Frame::Block { file, offset, values: block_values(body)? },
+        ACK if flags & OF_A_BLOCK != 0 => Frame::Verified { file, offset, again: flags & AGAIN != 0 },
         ACK => Frame::Ack { bytes: offset },
         RESULT => Frame::Result(Summary::parse(flags, body)?),
         PING => Frame::Ping { phase: Phase::parse(flags), done: offset },
@@ -217,6 +245,11 @@ fn parse_body(kind: u8, flags: u8, file: u32, offset: u64, body: &[u8]) -> Resul
     })
 }
 
+fn block_values(body: &[u8]) -> Result<Vec<Digest>, Violation> {
+    let (values, rest) = body.as_chunks::<32>();
+    if rest.is_empty() { Ok(values.to_vec()) } else { Err(Violation::Malformed("a part of a block's value")) }
+}
+
 /// The bytes of a frame. Texts are cut to 1024 bytes.
 pub fn encode(frame: &Frame) -> Vec<u8> {
     let (flags, file, offset, body) = match frame {
@@ -225,7 +258,11 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
         Frame::Turn => (0, 0, 0, Vec::new()),
         Frame::End(end) => (end.state.flags(), end.file, end.size, end.digest.to_vec()),
         Frame::Eot { entries, bytes } => (0, 0, 0, [entries.to_be_bytes(), bytes.to_be_bytes()].concat()),
+        Frame::Block { file, offset, values } => (0, *file, *offset, values.concat()),
         Frame::Ack { bytes } => (0, 0, *bytes, Vec::new()),
+        Frame::Verified { file, offset, again } => {
+            (OF_A_BLOCK | u8::from(*again) * AGAIN, *file, *offset, Vec::new())
+        }
         Frame::Result(summary) => (summary.flags(), 0, 0, summary.body()),
         Frame::Ping { phase, done } => (phase.map_or(0, |phase| phase as u8), 0, *done, Vec::new()),
         Frame::Error { reason, text } => {
@@ -261,7 +298,8 @@ impl Frame {
             Frame::Turn => TURN,
             Frame::End(_) => END,
             Frame::Eot { .. } => EOT,
-            Frame::Ack { .. } => ACK,
+            Frame::Block { .. } => BLOCK,
+            Frame::Ack { .. } | Frame::Verified { .. } => ACK,
             Frame::Result(_) => RESULT,
             Frame::Ping { .. } => PING,
             Frame::Error { .. } => ERROR,

@@ -13,6 +13,7 @@ pub const FIXED_BYTES: usize = 32;
 const MAJOR: u8 = 1;
 const REPLACE: u8 = 1;
 const STREAM: u8 = 2;
+const TREE: u32 = 1;
 const ROOT_EXTENSION: u16 = 0x0002;
 const NAME_EXTENSION: u16 = 0x8001;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
@@ -49,6 +50,8 @@ pub enum Operation {
     },
     /// The client wants to know what is offered.
     List,
+    /// Another connection for the session with this id.
+    Join([u8; 16]),
 }
 
 /// What the client says first.
@@ -60,6 +63,8 @@ pub struct Hello {
     pub total_size: Option<u64>,
     /// Number of entries; none: unknown. Only an announcement.
     pub entries: Option<u32>,
+    /// The client can send and verify files in blocks.
+    pub tree: bool,
     names: Vec<Vec<u8>>,
     roots: Vec<Vec<u8>>,
 }
@@ -80,7 +85,7 @@ impl Hello {
     /// The client has these to send.
     pub fn put(replace: bool, total_size: Option<u64>, entries: Option<u32>) -> Hello {
         let operation = Operation::Put { replace };
-        Hello { operation, total_size, entries, names: Vec::new(), roots: Vec::new() }
+        Hello { operation, total_size, entries, tree: true, names: Vec::new(), roots: Vec::new() }
     }
 
     /// Names below which everything lies that the client has to send, one component each. Then it waits for
@@ -104,7 +109,13 @@ impl Hello {
         if one_does_not_fit || extensions > u16::MAX.into() {
             return Err(NamesDoNotFit);
         }
-        Ok(Hello { operation, total_size: None, entries: None, names, roots: Vec::new() })
+        Ok(Hello { operation, total_size: None, entries: None, tree: true, names, roots: Vec::new() })
+    }
+
+    /// Another connection for a session.
+    pub fn join(session: [u8; 16]) -> Hello {
+        let operation = Operation::Join(session);
+        Hello { operation, total_size: None, entries: None, tree: true, names: Vec::new(), roots: Vec::new() }
     }
 
     /// The names wanted; none: everything that is offered. Each has 1 to 4096 bytes and is not judged further.
@@ -123,10 +134,12 @@ impl Hello {
             Operation::Put { replace } => (1, if replace { REPLACE } else { 0 }),
             Operation::Get { stream } => (2, if stream { STREAM } else { 0 }),
             Operation::List => (3, 0),
+            Operation::Join(_) => (4, 0),
         };
-        let (name, others) = match self.names.split_first() {
-            Some((name, others)) => (name.as_slice(), others),
-            None => (&[][..], &[][..]),
+        let (name, others) = match (&self.operation, self.names.split_first()) {
+            (Operation::Join(session), _) => (&session[..], &[][..]),
+            (_, Some((name, others))) => (name.as_slice(), others),
+            (_, None) => (&[][..], &[][..]),
         };
         let mut extensions = Vec::new();
         let others = others.iter().map(|name| (NAME_EXTENSION, name));
@@ -136,7 +149,8 @@ impl Hello {
             extensions.extend(name);
         }
         let mut bytes = MAGIC.to_vec();
-        bytes.extend([MAJOR, 0, operation, flags, 0, 0, 0, 0]);
+        bytes.extend([MAJOR, 0, operation, flags]);
+        bytes.extend((u32::from(self.tree) * TREE).to_be_bytes());
         bytes.extend(self.total_size.unwrap_or(u64::MAX).to_be_bytes());
         bytes.extend(self.entries.unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend(length_u16(name));
@@ -167,9 +181,10 @@ impl Hello {
             1 => Operation::Put { replace: flags & REPLACE != 0 },
             2 => Operation::Get { stream: flags & STREAM != 0 },
             3 => Operation::List,
+            4 => Operation::Join([0; 16]),
             code => return Err(Violation::Operation(code)),
         };
-        fields.u32()?;
+        let tree = fields.u32()? & TREE != 0;
         let total_size = Some(fields.u64()?).filter(|size| *size != u64::MAX);
         let entries = Some(fields.u32()?).filter(|entries| *entries != u32::MAX);
         let name_length = usize::from(fields.u16()?);
@@ -182,11 +197,16 @@ impl Hello {
             return Ok(Parsed::Incomplete { needed });
         }
         let first = fields.bytes(name_length)?;
+        let (operation, first) = match (operation, <[u8; 16]>::try_from(first)) {
+            (Operation::Join(_), Ok(session)) => (Operation::Join(session), &[][..]),
+            (Operation::Join(_), Err(_)) => return Err(Violation::Malformed("the session of a JOIN")),
+            _ => (operation, first),
+        };
         let (names, roots) = named(first, fields.bytes(extensions_length)?)?;
-        if matches!(operation, Operation::Put { .. }) && !names.is_empty() {
+        if matches!(operation, Operation::Put { .. } | Operation::Join(_)) && !names.is_empty() {
             return Err(Violation::Malformed("names in a PUT"));
         }
-        let value = Hello { operation, total_size, entries, names, roots };
+        let value = Hello { operation, total_size, entries, tree, names, roots };
         Ok(Parsed::Complete { value, used: needed })
     }
 }
@@ -224,6 +244,8 @@ pub struct Accept {
     pub refused: Option<Reason>,
     /// Nothing of what comes is there: the client of a `PUT` that has named its roots sends without asking.
     pub stream: bool,
+    /// Both sides can send and verify files in blocks.
+    pub tree: bool,
     /// The session's id, random.
     pub session: [u8; 16],
 }
@@ -233,7 +255,8 @@ impl Accept {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         let flags = if self.stream { STREAM } else { 0 };
-        bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), flags, 0, 0, 0, 0]);
+        bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), flags]);
+        bytes.extend((u32::from(self.tree) * TREE).to_be_bytes());
         bytes.extend(self.session);
         bytes
     }
@@ -251,13 +274,13 @@ impl Accept {
         fields.bytes(MAGIC.len())?;
         let (major, _minor, status) = (fields.u8()?, fields.u8()?, fields.u8()?);
         let stream = fields.u8()? & STREAM != 0;
-        fields.bytes(4)?;
+        let tree = fields.u32()? & TREE != 0;
         let refused = Some(status).filter(|status| *status != 0).map(Reason::from_code);
         if refused.is_none() && major != MAJOR {
             return Err(Violation::Version(major));
         }
         Ok(Parsed::Complete {
-            value: Accept { refused, stream, session: fields.array()? },
+            value: Accept { refused, stream, tree, session: fields.array()? },
             used: FIXED_BYTES,
         })
     }

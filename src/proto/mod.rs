@@ -5,6 +5,7 @@
 //! and [`ending`] are the raw stream, [`text_header`] is what older peers say before a file. Nothing here knows a socket, a file, a clock or a terminal, and no digest is
 //! computed here: digests are 32 opaque bytes.
 
+pub mod blocks;
 pub mod ending;
 pub mod entry;
 pub mod frame;

@@ -9,8 +9,9 @@ mod offers;
 use std::collections::{HashMap, VecDeque};
 
 use super::Digest;
+use super::blocks::{BLOCK_BYTES, has_blocks};
 use super::entry::{Entry, Kind};
-use super::frame::{Frame, MAX_CONTROL_BYTES, Phase, encode};
+use super::frame::{Frame, MAX_BLOCK_VALUES, MAX_CONTROL_BYTES, Phase, encode};
 use super::have::Verdict;
 use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
@@ -76,6 +77,7 @@ pub enum ReceiveStep {
 pub struct Receiver {
     max_entries: u32,
     streaming: bool,
+    tree: bool,
     /// A turn has come, or none is due.
     has_begun: bool,
     wanted: Option<Wanted>,
@@ -135,6 +137,7 @@ impl Receiver {
         Receiver {
             max_entries,
             streaming: false,
+            tree: false,
             has_begun: false,
             wanted: wanted.map(|names| Wanted { names, current: 0, answered: false }),
             round: Vec::new(),
@@ -155,6 +158,11 @@ impl Receiver {
             acknowledged_bytes: 0,
             whole_files: 0,
         }
+    }
+
+    /// Both sides have said that they can send files in blocks. Before the first entry.
+    pub fn allow_blocks(&mut self) {
+        self.tree = true;
     }
 
     /// Entries come in a stream, each file behind its entry: to be said before the first.
@@ -206,7 +214,10 @@ impl Receiver {
             Frame::Turn => self.turn()?,
             Frame::End(end) => self.ended(end)?,
             Frame::Eot { entries, bytes } => self.all_ended(entries, bytes)?,
-            Frame::Have { .. } | Frame::Ack { .. } | Frame::Result(_) => return Err(frame.out_of_turn()),
+            Frame::Block { .. } => return Err(Violation::Contradiction("BLOCK without its block")),
+            Frame::Have { .. } | Frame::Ack { .. } | Frame::Verified { .. } | Frame::Result(_) => {
+                return Err(frame.out_of_turn());
+            }
         }
         Ok(())
     }
@@ -231,6 +242,33 @@ impl Receiver {
         {
             self.answer_with(next, verdict);
         }
+    }
+
+    /// As [`Receiver::judged`], for a file in blocks of which the receiver has those with these values, from its
+    /// beginning on.
+    pub fn judged_in_blocks(&mut self, file: u32, values: &[Digest]) {
+        for (index, values) in values.chunks(MAX_BLOCK_VALUES).enumerate() {
+            let offset = (index * MAX_BLOCK_VALUES) as u64 * BLOCK_BYTES;
+            self.out.extend(encode(&Frame::Block { file, offset, values: values.to_vec() }));
+        }
+        let size = self.entry(file).and_then(|entry| entry.size).unwrap_or(0);
+        let offset = size.min(values.len() as u64 * BLOCK_BYTES);
+        self.judged(file, Verdict::Want { offset, digest: [0; 32] });
+    }
+
+    /// Whether a file that comes, or will come, comes in blocks. None before it was judged, or if it is no longer
+    /// known: then all of its entries have been read.
+    pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
+        let incoming = self.round.get(self.index(file)?)?;
+        incoming.verdict.as_ref()?;
+        Some(self.tree && has_blocks(incoming.entry.size))
+    }
+
+    /// Whether an entry with this id has not come yet, or was not judged.
+    pub fn is_unknown(&self, file: u32) -> bool {
+        self.index(file).is_some_and(|index| {
+            self.round.get(index).is_none_or(|incoming| incoming.verdict.is_none() && incoming.failure.is_none())
+        })
     }
 
     /// Answers [`ReceiveStep::Commit`] or [`ReceiveStep::Place`]; for another file it means nothing.

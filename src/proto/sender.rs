@@ -5,9 +5,10 @@
 
 mod bodies;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::Digest;
+use super::blocks::{self, BLOCK_BYTES};
 use super::entry::{Entry, Kind};
 use super::frame::{Frame, HEADER_BYTES, Phase, encode};
 use super::have::Verdict;
@@ -48,6 +49,12 @@ pub enum SendStep {
         /// How many bytes the next `DATA` frame may hold at most; 0: the size of the entry is reached.
         room: u32,
     },
+    /// Send the blocks of this file, on any connection, with headers from [`super::frame::data_header`], and close it with
+    /// [`Sender::end`] once each was read. Repeated until closed.
+    Blocks {
+        /// The file id.
+        file: u32,
+    },
     /// Nothing to do until the peer says something.
     Await,
     /// The peer has ended the session with this error. Repeated for ever.
@@ -77,6 +84,11 @@ pub enum Ended {
 pub struct Sender {
     state: State,
     streaming: bool,
+    tree: bool,
+    /// Blocks are on their way: `EOT` has to wait.
+    held: bool,
+    /// The values of blocks that the receiver has, by index of the round.
+    theirs: HashMap<usize, Vec<Digest>>,
     all_offered: bool,
     /// The entries of this round, in a stream the one that is sent; the first of them has the id `base`.
     round: Vec<Offered>,
@@ -106,6 +118,7 @@ enum State {
     Verdicts { next: usize },
     Prefix { file: usize, length: u64 },
     Body { file: usize, offset: u64 },
+    Blocks { file: usize },
     Ending,
     Result { counts: Option<(u32, u32)>, next: u32 },
     Finished,
@@ -117,6 +130,9 @@ impl Sender {
         Sender {
             state: State::Waiting,
             streaming: false,
+            tree: false,
+            held: false,
+            theirs: HashMap::new(),
             all_offered: false,
             round: Vec::new(),
             base: 0,
@@ -130,6 +146,22 @@ impl Sender {
             whole_files: 0,
             failed: 0,
         }
+    }
+
+    /// Both sides have said that they can send files in blocks. Before the first file.
+    pub fn allow_blocks(&mut self) {
+        self.tree = true;
+    }
+
+    /// With blocks on their way, `EOT` is not sent.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// The values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its beginning on.
+    pub fn theirs(&mut self, file: u32) -> Vec<Digest> {
+        let index = file.checked_sub(self.base).map(|index| index as usize);
+        index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
     }
 
     /// The receiver may be offered entries: in rounds, or in a stream. Later calls mean nothing.
@@ -155,6 +187,8 @@ impl Sender {
             State::Body { file, offset } => {
                 SendStep::Body { file: self.id(file), offset, room: self.room(file, offset) }
             }
+            State::Blocks { file } => SendStep::Blocks { file: self.id(file) },
+            State::Ending if self.held => SendStep::Await,
             State::Ending => {
                 self.state = State::Result { counts: None, next: 0 };
                 SendStep::Write(encode(&Frame::Eot { entries: self.whole_files, bytes: self.sent_bytes }))
@@ -171,7 +205,7 @@ impl Sender {
 
     /// Whether this file is the one whose bodies come next.
     pub fn is_sending(&self, file: u32) -> bool {
-        matches!(self.state, State::Body { file: index, .. } if self.id(index) == file)
+        matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
     }
 
     /// Answers [`SendStep::Offer`]; without it it means nothing.
@@ -218,12 +252,15 @@ impl Sender {
         match frame {
             Frame::Ping { phase, done } => self.phase = phase.map(|phase| (phase, done)),
             Frame::Error { reason, text } => self.error = Some((reason, text)),
+            Frame::Block { file, offset, values } => self.has_blocks(file, offset, values)?,
             Frame::Have { file, verdict } if self.streaming => self.hinted(file, &verdict)?,
             Frame::Have { file, verdict } => self.answered(file, verdict)?,
             Frame::Turn => self.turn()?,
             Frame::Ack { bytes } => self.acknowledged(bytes)?,
             Frame::Result(summary) => self.result(&summary)?,
-            Frame::Entry { .. } | Frame::End(_) | Frame::Eot { .. } => return Err(frame.out_of_turn()),
+            Frame::Entry { .. } | Frame::End(_) | Frame::Eot { .. } | Frame::Verified { .. } => {
+                return Err(frame.out_of_turn());
+            }
         }
         Ok(())
     }
@@ -317,12 +354,29 @@ impl Sender {
         Ok(())
     }
 
+    /// In its turn the receiver says which blocks it has of the file that it answers next.
+    fn has_blocks(&mut self, file: u32, offset: u64, values: Vec<Digest>) -> Result<(), Violation> {
+        let State::Verdicts { next } = self.state else { return Err(Violation::OutOfTurn("BLOCK")) };
+        let size = self.round.get(next).and_then(|offered| offered.entry.size);
+        if !self.tree || file != self.id(next) || !blocks::has_blocks(size) {
+            return Err(Violation::Contradiction("BLOCK of another file"));
+        }
+        let known = self.theirs.entry(next).or_default();
+        if offset != known.len() as u64 * BLOCK_BYTES
+            || (known.len() + values.len()) as u64 > blocks::block_count(size.unwrap_or(0))
+        {
+            return Err(Violation::Contradiction("BLOCK beyond the file, or out of order"));
+        }
+        known.extend(values);
+        Ok(())
+    }
+
     /// In a stream: the receiver refuses a file that it is sent. `RESULT` will name it again.
     fn hinted(&mut self, file: u32, verdict: &Verdict) -> Result<(), Violation> {
         if !matches!(verdict, Verdict::Refused(..)) || file >= self.next_id() {
             return Err(Violation::Contradiction("HAVE in a stream"));
         }
-        if let State::Body { file: current, .. } = self.state
+        if let State::Body { file: current, .. } | State::Blocks { file: current } = self.state
             && self.id(current) == file
         {
             self.stop(current);

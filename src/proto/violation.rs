@@ -31,6 +31,8 @@ pub enum Violation {
     OutOfTurn(&'static str),
     /// Frames that contradict each other: order, gaps, sizes, counts.
     Contradiction(&'static str),
+    /// The block of a file at this offset arrived damaged again and again.
+    Damaged(u64),
     /// More entries than this side accepts.
     TooManyEntries(u32),
 }
@@ -41,6 +43,7 @@ impl Violation {
         match self {
             Violation::Version(_) | Violation::Operation(_) | Violation::Extension(_) => Reason::Unsupported,
             Violation::TooManyEntries(_) => Reason::TooLarge,
+            Violation::Damaged(_) => Reason::DigestMismatch,
             _ => Reason::Protocol,
         }
     }
@@ -60,6 +63,9 @@ impl fmt::Display for Violation {
             Violation::Malformed(what) => write!(out, "malformed: {what}"),
             Violation::OutOfTurn(name) => write!(out, "{name} out of turn"),
             Violation::Contradiction(what) => write!(out, "contradiction: {what}"),
+            Violation::Damaged(offset) => {
+                write!(out, "the block at {offset} arrived damaged each time it was sent")
+            }
             Violation::TooManyEntries(limit) => write!(out, "more than {limit} entries"),
         }
     }

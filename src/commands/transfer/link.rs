@@ -46,6 +46,7 @@ pub(crate) struct Link<S> {
     hello: Option<Vec<u8>>,
     refused: Option<crate::proto::reason::Reason>,
     accepted: Option<Accept>,
+    round_trip: Duration,
     next_ping: Option<Instant>,
 }
 
@@ -54,7 +55,17 @@ impl<S: Stream> Link<S> {
     pub(crate) fn new(wire: Wire<S>, role: Role, limits: Limits, awaits_accept: bool) -> Link<S> {
         let accept_by = awaits_accept.then(|| wire.last_traffic() + limits.handshake);
         let hello = awaits_accept.then(|| wire.queued().iter().take(FIXED_BYTES).copied().collect());
-        Link { wire, role, limits, accept_by, hello, refused: None, accepted: None, next_ping: None }
+        Link { wire, role, limits, accept_by, hello, refused: None, accepted: None, round_trip: Duration::ZERO, next_ping: None }
+    }
+
+    /// Whether what is sent now is heard by a session: ACCEPT is here, or was sent.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.accept_by.is_none()
+    }
+
+    /// How long a client has waited for ACCEPT.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// What the server has said first, once.
@@ -105,7 +116,10 @@ impl<S: Stream> Link<S> {
                         return Err(Error::new(Exit::Refused, text).into());
                     }
                     self.wire.consume(used);
-                    self.accept_by = None;
+                    if let Some(time) = self.accept_by.take() {
+                        let left = time.saturating_duration_since(self.wire.now());
+                        self.round_trip = self.limits.handshake.saturating_sub(left);
+                    }
                     // If it is a refusal, the ERROR frame that follows says more.
                     self.refused = value.refused;
                     self.accepted = Some(value);

@@ -10,6 +10,7 @@ mod serving;
 mod sessions;
 mod sharing;
 mod tally;
+mod team;
 mod text;
 mod wire;
 

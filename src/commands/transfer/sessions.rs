@@ -77,6 +77,11 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
+    /// The session's id.
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
     /// The connections that have joined since.
     pub(crate) fn joined(&self) -> Vec<Socket> {
         std::mem::take(&mut self.port.mail().joined)

@@ -80,6 +80,11 @@ impl<S: Stream> Wire<S> {
         self.now = now;
     }
 
+    /// The time of this turn.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
     /// When bytes last went either way.
     pub(crate) fn last_traffic(&self) -> Instant {
         self.last_traffic

@@ -1,5 +1,6 @@
 //! What comes of each file, one after the other.
 
+use super::super::blocks::has_blocks;
 use super::super::entry::Kind;
 use super::super::frame::{End, EndState};
 use super::super::have::Verdict;
@@ -46,7 +47,8 @@ impl Receiver {
             Some(Verdict::Keep { digest, .. }) => Some(digest),
             _ => None,
         };
-        let is_sent = kept.is_none() || self.streaming;
+        let in_blocks = self.tree && has_blocks(incoming.entry.size);
+        let is_sent = (kept.is_none() || self.streaming) && !in_blocks;
         let size = incoming.entry.size.unwrap_or(position);
         let complete = matches!(end.state, EndState::Whole | EndState::Differs);
         if complete && (end.size != size || (is_sent && position != size)) {

@@ -1,6 +1,7 @@
 //! What is sent of each file, one after the other.
 
 use super::super::Digest;
+use super::super::blocks::has_blocks;
 use super::super::entry::Kind;
 use super::super::frame::{End, EndState, Frame, HEADER_BYTES, MAX_DATA_BYTES, data_header, encode};
 use super::super::have::Verdict;
@@ -24,6 +25,7 @@ impl Sender {
             Some(Verdict::Want { digest: kept, .. }) if *kept == digest => {
                 self.state = State::Body { file, offset: length };
             }
+            _ if self.in_blocks(file) => self.state = State::Blocks { file },
             _ => self.state = State::Body { file, offset: 0 },
         }
     }
@@ -43,6 +45,7 @@ impl Sender {
                 (file, offset, self.round[file].entry.size.is_none_or(|size| size == offset))
             }
             State::Prefix { file, length } => (file, length, false),
+            State::Blocks { file } => (file, self.round[file].entry.size.unwrap_or(0), true),
             _ => return,
         };
         match ended {
@@ -50,6 +53,10 @@ impl Sender {
             Ended::Unreadable => self.close(file, EndState::Unreadable, reached, [0; 32]),
             Ended::Digest(_) | Ended::Changed => self.close(file, EndState::Changed, reached, [0; 32]),
         }
+    }
+
+    fn in_blocks(&self, file: usize) -> bool {
+        self.tree && has_blocks(self.round[file].entry.size)
     }
 
     /// The receiver does not want the rest of the file.
@@ -88,6 +95,12 @@ impl Sender {
             let offered = &self.round[file];
             let outcome = match (&offered.entry.not_offered, &offered.verdict) {
                 (Some((reason, text)), _) => FileOutcome::Failed(*reason, text.clone()),
+                (None, Some(Verdict::Want { offset, .. }))
+                    if self.in_blocks(file) && (*offset == 0 || self.theirs.contains_key(&file)) =>
+                {
+                    self.state = State::Blocks { file };
+                    return;
+                }
                 (None, Some(Verdict::Want { offset: 0, .. })) => {
                     self.state = State::Body { file, offset: 0 };
                     return;
@@ -104,6 +117,7 @@ impl Sender {
         }
         self.base = self.id(self.round.len());
         self.round.clear();
+        self.theirs.clear();
         self.round_bytes = 0;
         self.state = if self.all_offered { State::Ending } else { State::Offering };
     }

@@ -1,0 +1,145 @@
+//! The further connections of a session. They carry blocks and what is said to them; the first one carries the rest.
+
+use std::time::{Duration, Instant};
+
+use super::link::{Limits, Link};
+use super::outcome::Role;
+use super::sessions::{Listed, MAX_CONNECTIONS, SessionId};
+use super::wire::Wire;
+use crate::error::Error;
+use crate::net::dial::Dial;
+use crate::net::endpoint::Endpoint;
+use crate::net::reactor::Io;
+use crate::net::stream::Transport;
+use crate::proto::hello::{Accept, Hello};
+use crate::report::Report;
+
+/// From this time for a question and its answer on, several connections are quicker than one.
+const FAR: Duration = Duration::from_millis(10);
+const DEFAULT_CONNECTIONS: usize = 4;
+
+/// Where further connections come from.
+pub(crate) enum Origin {
+    /// A client's: it opens them, as many as were asked for in all; none: as the distance suggests.
+    Client { endpoint: Endpoint, connections: Option<usize> },
+    /// A server's: clients bring them.
+    Server(Listed),
+}
+
+/// A further connection. `L` is what its session keeps of it.
+pub(crate) struct Lane<L> {
+    /// Never used twice in a session; the first connection is 0.
+    pub(crate) id: usize,
+    state: State,
+    pub(crate) local: L,
+}
+
+enum State {
+    Dialing(Dial),
+    Open(Box<Link<Transport>>),
+}
+
+/// The further connections of a session.
+pub(crate) struct Team<L> {
+    origin: Origin,
+    role: Role,
+    limits: Limits,
+    io: Io,
+    report: Report,
+    pub(crate) lanes: Vec<Lane<L>>,
+    next_id: usize,
+    has_grown: bool,
+    session: Option<SessionId>,
+}
+
+impl<L: Default> Team<L> {
+    pub(crate) fn new(origin: Origin, role: Role, limits: Limits, io: Io, report: Report) -> Team<L> {
+        Team { origin, role, limits, io, report, lanes: Vec::new(), next_id: 1, has_grown: false, session: None }
+    }
+
+    /// A client opens its further connections, once: something is there for them to carry.
+    pub(crate) fn grow(&mut self, session: Option<SessionId>, round_trip: Duration) {
+        let (Origin::Client { endpoint, connections }, Some(session)) = (&self.origin, session) else { return };
+        if std::mem::replace(&mut self.has_grown, true) {
+            return;
+        }
+        let automatic = if round_trip < FAR { 1 } else { DEFAULT_CONNECTIONS };
+        let wanted = connections.unwrap_or(automatic).min(MAX_CONNECTIONS);
+        for _ in 1..wanted {
+            let dial = Dial::new(endpoint.clone(), self.limits.handshake, self.io.clone());
+            let dial = Lane { id: self.next_id, state: State::Dialing(dial), local: L::default() };
+            self.next_id += 1;
+            self.lanes.push(dial);
+        }
+        self.session = Some(session);
+    }
+
+    /// A server takes in the connections that have joined.
+    pub(crate) fn welcome(&mut self, now: Instant) {
+        let Origin::Server(listed) = &self.origin else { return };
+        for socket in listed.joined() {
+            let Ok(transport) = socket.register(&self.io) else { continue };
+            let mut wire = Wire::new(transport, now);
+            wire.push(&Accept { refused: None, stream: false, tree: true, session: listed.id() }.encode());
+            let link = Link::new(wire, self.role, self.limits, false);
+            self.lanes.push(Lane { id: self.next_id, state: State::Open(Box::new(link)), local: L::default() });
+            self.next_id += 1;
+        }
+    }
+
+    /// Works on each connection that is open with `work`, and drops those for which it fails. Returns the ids of
+    /// these. True in the second place if any had traffic at this time.
+    pub(crate) fn advance(
+        &mut self,
+        now: Instant,
+        mut work: impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<(), Error>,
+    ) -> (Vec<usize>, bool) {
+        let (mut lost, mut is_alive) = (Vec::new(), false);
+        let mut index = 0;
+        while index < self.lanes.len() {
+            match self.advance_one(index, now, &mut work) {
+                Ok(alive) => {
+                    is_alive |= alive;
+                    index += 1;
+                }
+                Err(error) => {
+                    self.report.detail(format_args!("a further connection is gone: {error}"));
+                    lost.push(self.lanes.swap_remove(index).id);
+                }
+            }
+        }
+        (lost, is_alive)
+    }
+
+    fn advance_one(
+        &mut self,
+        index: usize,
+        now: Instant,
+        work: &mut impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let lane = &mut self.lanes[index];
+        if let State::Dialing(dial) = &mut lane.state {
+            let (Some(transport), Some(session)) = (dial.advance(now)?, self.session) else {
+                return Ok(false);
+            };
+            let mut wire = Wire::new(transport, now);
+            wire.push(&Hello::join(session).encode());
+            wire.flush()?;
+            lane.state = State::Open(Box::new(Link::new(wire, self.role, self.limits, true)));
+        }
+        let State::Open(link) = &mut lane.state else { return Ok(false) };
+        link.wire.tick(now);
+        work(lane.id, &mut lane.local, link)?;
+        link.check_time(now, None).map_err(|failure| failure.error)?;
+        Ok(link.wire.last_traffic() == now)
+    }
+
+    /// When to look at them again.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let of = |lane: &Lane<L>| match &lane.state {
+            State::Dialing(dial) => dial.deadline(),
+            State::Open(link) => Some(link.deadline()),
+        };
+        self.lanes.iter().filter_map(of).min()
+    }
+}

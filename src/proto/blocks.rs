@@ -1,0 +1,210 @@
+//! Files in blocks: which are to be sent, which are on their way, which the receiver has.
+//!
+//! A file of more than one block is sent block by block where both sides have the capability TREE: any block on any
+//! connection, each followed by its chaining value, each answered. The digest of the file follows from the values.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::Digest;
+use super::violation::Violation;
+
+/// The size of a block, in bytes; the last one of a file may be shorter. BLAKE3 merges the values of aligned blocks of
+/// this size into the digest of the file.
+pub const BLOCK_BYTES: u64 = 4 << 20;
+/// How often a block is sent that the receiver finds damaged.
+const MAX_TRIES: u32 = 4;
+
+/// Whether a file of this size is sent in blocks.
+pub fn has_blocks(size: Option<u64>) -> bool {
+    size.is_some_and(|size| size > BLOCK_BYTES)
+}
+
+/// How many blocks a file of this size has.
+pub fn block_count(size: u64) -> u64 {
+    size.div_ceil(BLOCK_BYTES)
+}
+
+/// The length of the block that begins at `offset` of a file of `size` bytes; none if no block begins there.
+pub fn block_length(offset: u64, size: u64) -> Option<u64> {
+    (offset.is_multiple_of(BLOCK_BYTES) && offset < size).then(|| BLOCK_BYTES.min(size - offset))
+}
+
+/// A block to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Task {
+    /// The file id.
+    pub file: u32,
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// The value of what the receiver has in its place: if it is the same, nothing is sent.
+    pub theirs: Option<Digest>,
+}
+
+/// The sender's blocks. Connections are numbers.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    files: HashMap<u32, Outgoing>,
+    /// In the order in which they were opened: those that have blocks that were never taken.
+    fresh: VecDeque<u32>,
+    again: VecDeque<(u32, u64)>,
+    /// By file and offset: the connection, and how often it was sent.
+    in_flight: HashMap<(u32, u64), (usize, u32)>,
+    tries: HashMap<(u32, u64), u32>,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    size: u64,
+    next: u64,
+    theirs: Vec<Digest>,
+    values: Vec<Option<Digest>>,
+    hashed: u64,
+    unverified: u64,
+}
+
+impl Outbox {
+    /// A file is to be sent; the receiver has blocks of these values from its beginning on.
+    pub fn open(&mut self, file: u32, size: u64, theirs: Vec<Digest>) {
+        let count = block_count(size);
+        let values = vec![None; usize::try_from(count).unwrap_or(usize::MAX)];
+        self.files.insert(file, Outgoing { size, next: 0, theirs, values, hashed: 0, unverified: count });
+        self.fresh.push_back(file);
+    }
+
+    /// Whether the file is being sent.
+    pub fn is_open(&self, file: u32) -> bool {
+        self.files.contains_key(&file)
+    }
+
+    /// The next block for a connection. One that has to be sent again comes first.
+    pub fn take(&mut self, connection: usize) -> Option<Task> {
+        if let Some((file, offset)) = self.again.pop_front() {
+            let length = block_length(offset, self.files.get(&file)?.size)?;
+            let tries = self.tries.get(&(file, offset)).copied().unwrap_or(0);
+            self.in_flight.insert((file, offset), (connection, tries));
+            return Some(Task { file, offset, length, theirs: None });
+        }
+        let file = *self.fresh.front()?;
+        let outgoing = self.files.get_mut(&file)?;
+        let offset = outgoing.next;
+        let length = block_length(offset, outgoing.size)?;
+        outgoing.next += length;
+        if outgoing.next == outgoing.size {
+            self.fresh.pop_front();
+        }
+        let index = (offset / BLOCK_BYTES) as usize;
+        self.in_flight.insert((file, offset), (connection, 0));
+        Some(Task { file, offset, length, theirs: outgoing.theirs.get(index).copied() })
+    }
+
+    /// A block was read, and this is its value. It counts the first time: what is sent again must be the same.
+    pub fn hashed(&mut self, file: u32, offset: u64, value: Digest) {
+        if let Some(outgoing) = self.files.get_mut(&file)
+            && let Some(known) = outgoing.values.get_mut((offset / BLOCK_BYTES) as usize)
+            && known.is_none()
+        {
+            *known = Some(value);
+            outgoing.hashed += 1;
+        }
+    }
+
+    /// All values of a file, once each block was read.
+    pub fn values(&self, file: u32) -> Option<Vec<Digest>> {
+        let outgoing = self.files.get(&file)?;
+        outgoing.values.iter().copied().collect()
+    }
+
+    /// The receiver has had this block before.
+    pub fn same(&mut self, file: u32, offset: u64) {
+        self.in_flight.remove(&(file, offset));
+        self.settle(file);
+    }
+
+    /// The receiver's word on a block. Returns how many bytes of it are verified.
+    ///
+    /// # Errors
+    /// The block is not on its way, or was damaged too often.
+    pub fn verified(
+        &mut self,
+        connection: usize,
+        file: u32,
+        offset: u64,
+        again: bool,
+    ) -> Result<u64, Violation> {
+        match self.in_flight.get(&(file, offset)) {
+            Some((sent_by, tries)) if *sent_by == connection => {
+                let tries = tries + 1;
+                self.in_flight.remove(&(file, offset));
+                if again {
+                    if tries >= MAX_TRIES {
+                        return Err(Violation::Damaged(offset));
+                    }
+                    self.tries.insert((file, offset), tries);
+                    self.again.push_back((file, offset));
+                    return Ok(0);
+                }
+            }
+            // A file that was given up meanwhile.
+            _ if !self.files.contains_key(&file) => return Ok(0),
+            _ => return Err(Violation::Contradiction("ACK of a block that is not on its way")),
+        }
+        let length = self.files.get(&file).and_then(|outgoing| block_length(offset, outgoing.size));
+        self.settle(file);
+        Ok(length.unwrap_or(0))
+    }
+
+    fn settle(&mut self, file: u32) {
+        if let Some(outgoing) = self.files.get_mut(&file) {
+            outgoing.unverified = outgoing.unverified.saturating_sub(1);
+        }
+    }
+
+    /// A connection is gone: what was on its way there is sent again by another.
+    pub fn lost(&mut self, connection: usize) {
+        let lost: Vec<_> = self
+            .in_flight
+            .iter()
+            .filter(|(_, (sent_by, _))| *sent_by == connection)
+            .map(|(key, _)| *key)
+            .collect();
+        for key in lost {
+            self.in_flight.remove(&key);
+            self.again.push_back(key);
+        }
+    }
+
+    /// The file will not be sent to its end.
+    pub fn give_up(&mut self, file: u32) {
+        self.files.remove(&file);
+        self.fresh.retain(|fresh| *fresh != file);
+        self.again.retain(|(of, _)| *of != file);
+        self.in_flight.retain(|(of, _), _| *of != file);
+    }
+
+    /// Whether something has to be sent again.
+    pub fn has_again(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// The files whose blocks the receiver has, all of them: they are forgotten here. Only for those that have ended.
+    pub fn finished(&mut self, has_ended: impl Fn(u32) -> bool) -> Vec<u32> {
+        let done: Vec<u32> = self
+            .files
+            .iter()
+            .filter(|(file, outgoing)| outgoing.unverified == 0 && has_ended(**file))
+            .map(|(file, _)| *file)
+            .collect();
+        for file in &done {
+            self.files.remove(file);
+            self.tries.retain(|(of, _), _| of != file);
+        }
+        done
+    }
+
+    /// Whether no block is waiting for the receiver's word.
+    pub fn is_idle(&self) -> bool {
+        self.files.is_empty()
+    }
+}
