@@ -128,7 +128,8 @@ enum State {
 
 impl Receiver {
     /// Takes at most `max_entries` entries, in rounds or in a stream. With `wanted`, the names of a `GET`, the entries
-    /// must be those or below those, in that order. Paths, texts and targets of a round's entries may have 16 MiB together.
+    /// must be those or below those, in that order. Paths, texts and targets of a round's entries may have 16 MiB
+    /// together.
     pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>, streaming: bool) -> Receiver {
         Receiver {
             max_entries,
@@ -215,8 +216,9 @@ impl Receiver {
     }
 
     /// Answers [`ReceiveStep::Judge`]; for another file it means nothing. An offset beyond the size of the entry
-    /// is sent as 0 and the part dropped at the first `DATA`, which an empty file has not; a KEEP of another size refuses the file. In a stream,
-    /// where all of it comes anyway, KEEP means to compare and discard it, and no offset is of use.
+    /// is sent as 0 and the part dropped at the first `DATA`, which an empty file has not; a KEEP of another size
+    /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and no
+    /// offset is of use.
     pub fn judged(&mut self, file: u32, verdict: Verdict) {
         if let State::Judging { next } = self.state
             && self.index(file) == Some(next)

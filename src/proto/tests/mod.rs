@@ -1,7 +1,6 @@
 //! Tests of the frames, of the two machines and of the text header.
 
-mod codec;
-mod machines;
 mod pair;
 mod samples;
+mod sides;
 mod text_header;
