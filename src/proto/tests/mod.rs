@@ -1,5 +1,7 @@
 //! Tests of the frames, of the two machines and of the text header.
 
+mod codec;
+mod hello;
 mod pair;
 mod samples;
 mod sides;

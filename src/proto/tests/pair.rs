@@ -16,6 +16,7 @@ impl Case {
         let failed = |reason: Reason| FileOutcome::Failed(reason, String::new());
         match (self.source, &self.there) {
             (Source::NotOffered, _) => failed(Reason::NotFound),
+            _ if matches!(self.what, What::Other(_)) => failed(Reason::NotRegular),
             (_, There::Refuses) => failed(Reason::NoSpace),
             (_, There::Whole(_)) if matches!(self.what, What::Unknown(_)) => failed(Reason::Exists),
             (Source::Changed, _) => failed(Reason::Changed),
@@ -106,6 +107,9 @@ fn all_cases() -> Vec<Case> {
             }
         }
     }
+    for source in SOURCES {
+        cases.push(Case { what: What::Other(vec![1, 2, 3]), source, there: There::Nothing });
+    }
     for what in [What::Folder, What::Link] {
         for there in [There::Nothing, There::CannotCommit] {
             cases.push(Case { what: what.clone(), source: Source::Fine, there });
@@ -147,7 +151,7 @@ fn rounds_in_which_nothing_is_asked_or_sent() {
     let refused = Case { there: There::Refuses, ..fine(What::File(vec![1])) };
     for cases in [folders, vec![not_offered; 9], vec![refused; 9]] {
         for rounds in [None, Some(3), Some(4)] {
-            assert_eq!(run(&cases, rounds, 9, 1), if rounds.is_none() && cases[0].is_file() { 9 } else { 0 });
+            assert_eq!(run(&cases, rounds, 9, 1), if rounds.is_none() && cases[0].is_sent() { 9 } else { 0 });
         }
     }
 }
@@ -179,7 +183,7 @@ fn a_stream_stops_a_long_file_that_is_refused() {
 }
 
 #[test]
-fn more_failures_than_one_result_holds_all_arrive_and_too_many_are_counted() {
+fn more_failures_than_one_result_holds_all_arrive() {
     let cannot = Case { there: There::CannotCommit, ..fine(What::File(vec![1])) };
     let mut cases = vec![cannot; 9_999];
     cases.push(fine(What::File(vec![1])));

@@ -18,6 +18,8 @@ pub(super) enum What {
     File(Vec<u8>),
     /// A file of a size that is not known before its end.
     Unknown(Vec<u8>),
+    /// Of a kind that the receiver does not know.
+    Other(Vec<u8>),
     Folder,
     Link,
 }
@@ -50,13 +52,14 @@ pub(super) struct Case {
 impl Case {
     pub(super) fn content(&self) -> &[u8] {
         match &self.what {
-            What::File(content) | What::Unknown(content) => content,
+            What::File(content) | What::Unknown(content) | What::Other(content) => content,
             What::Folder | What::Link => &[],
         }
     }
 
-    pub(super) fn is_file(&self) -> bool {
-        matches!(self.what, What::File(_) | What::Unknown(_))
+    /// Whether it has bodies and an end.
+    pub(super) fn is_sent(&self) -> bool {
+        !matches!(self.what, What::Folder | What::Link)
     }
 
     pub(super) fn entry(&self, index: usize) -> Entry {
@@ -65,6 +68,9 @@ impl Case {
             _ if self.source == Source::NotOffered => samples::not_offered(&path),
             What::File(content) => samples::file(&path, content.len() as u64),
             What::Unknown(_) => samples::unknown_size(&path),
+            What::Other(content) => {
+                Entry { kind: Kind::Other(9), ..samples::file(&path, content.len() as u64) }
+            }
             What::Folder => samples::folder(&path),
             What::Link => samples::link(&path, b"../elsewhere"),
         }
@@ -151,9 +157,9 @@ impl SendSide<'_> {
         let case = &self.cases[file as usize];
         let content = case.content();
         assert!(self.machine.is_sending(file));
-        assert!(case.is_file() && case.source != Source::NotOffered);
+        assert!(case.is_sent() && case.source != Source::NotOffered);
         let at_end = offset == content.len();
-        assert_eq!(room == 0, at_end && matches!(case.what, What::File(_)));
+        assert_eq!(room == 0, at_end && !matches!(case.what, What::Unknown(_)));
         let ended = match case.source {
             Source::Changed if at_end => Ended::Changed,
             Source::Unreadable if offset * 2 >= content.len() => Ended::Unreadable,
@@ -294,7 +300,7 @@ impl ReceiveSide<'_> {
     fn judge(&mut self, file: u32) {
         let case = &self.cases[file as usize];
         assert_eq!(self.machine.entry(file), Some(&case.entry(file as usize)));
-        assert!(case.is_file());
+        assert!(matches!(case.what, What::File(_) | What::Unknown(_)));
         let verdict = match &case.there {
             There::Nothing | There::CannotCommit => Verdict::WHOLE,
             There::GivesUp => {
