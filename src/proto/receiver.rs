@@ -222,6 +222,7 @@ impl Receiver {
     pub fn judged(&mut self, file: u32, verdict: Verdict) {
         if let State::Judging { next } = self.state
             && self.index(file) == Some(next)
+            && self.entry(file).is_some_and(Entry::has_content)
         {
             self.answer_with(next, verdict);
         }

@@ -187,11 +187,8 @@ impl Sender {
         let Frame::Entry { entry, .. } = frame else { return };
         self.out.extend(&bytes);
         self.round_bytes += bytes.len();
-        let mut offered = Offered { entry, verdict: None };
-        if self.streaming && offered.is_sent() {
-            offered.verdict = Some(Verdict::WHOLE);
-        }
-        self.round.push(offered);
+        let verdict = Some(Verdict::WHOLE).filter(|_| self.streaming && entry.has_content());
+        self.round.push(Offered { entry, verdict });
         if self.streaming {
             self.open(0);
         } else if self.round.len() >= self.round_entries || self.round_bytes >= ROUND_BYTES {
@@ -294,7 +291,8 @@ impl Sender {
 
     /// The first from this one on that the receiver has to say something to.
     fn next_asked(&self, from: usize) -> usize {
-        (from..self.round.len()).find(|index| self.round[*index].is_sent()).unwrap_or(self.round.len())
+        let is_asked = |index: &usize| self.round[*index].entry.has_content();
+        (from..self.round.len()).find(is_asked).unwrap_or(self.round.len())
     }
 
     fn answered(&mut self, file: u32, verdict: Verdict) -> Result<(), Violation> {

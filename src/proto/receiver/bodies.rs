@@ -116,10 +116,9 @@ impl Receiver {
     pub(super) fn open(&mut self, from: usize) {
         for index in from..self.round.len() {
             let incoming = &mut self.round[index];
-            let is_file = !matches!(incoming.entry.kind, Kind::Folder | Kind::Link(_));
             let is_refused = matches!(incoming.verdict, Some(Verdict::Refused(..)));
             let is_offered = incoming.entry.not_offered.is_none();
-            if is_file && is_offered && (self.streaming || !is_refused) {
+            if incoming.entry.has_content() && (self.streaming || !is_refused) {
                 let position = match incoming.verdict {
                     Some(Verdict::Want { offset, .. }) => offset,
                     _ => 0,

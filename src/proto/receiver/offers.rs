@@ -102,13 +102,13 @@ impl Receiver {
                 return None;
             }
             let incoming = &self.round[next];
-            match (&incoming.entry.not_offered, &incoming.entry.kind, &incoming.failure) {
-                (Some(_), ..) | (None, Kind::Folder | Kind::Link(_), _) => {}
-                (None, _, Some((reason, text))) => {
+            match &incoming.failure {
+                _ if !incoming.entry.has_content() => {}
+                Some((reason, text)) => {
                     let verdict = Verdict::Refused(*reason, text.clone());
                     self.answer(next, verdict);
                 }
-                (None, _, None) => {
+                None => {
                     self.state = State::Judging { next };
                     return Some(ReceiveStep::Judge { file: self.id(next) });
                 }

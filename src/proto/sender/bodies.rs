@@ -6,14 +6,7 @@ use super::super::frame::{End, EndState, Frame, HEADER_BYTES, MAX_DATA_BYTES, da
 use super::super::have::Verdict;
 use super::super::outcome::{Closed, FileOutcome};
 use super::super::reason::Reason;
-use super::{Ended, Offered, Sender, State};
-
-impl Offered {
-    /// Whether `HAVE` and `END` are said of it: of every kind but the two that have no content.
-    pub(super) fn is_sent(&self) -> bool {
-        self.entry.not_offered.is_none() && !matches!(self.entry.kind, Kind::Folder | Kind::Link(_))
-    }
-}
+use super::{Ended, Sender, State};
 
 impl Sender {
     pub(super) fn room(&self, file: usize, offset: u64) -> u32 {

@@ -3,10 +3,12 @@
 use proptest::prelude::*;
 
 use crate::proto::entry::{Entry, Kind};
-use crate::proto::frame::{End, EndState, Frame, Phase};
+use crate::proto::frame::{self, End, EndState, Frame, ParsedFrame, Phase};
 use crate::proto::have::Verdict;
 use crate::proto::reason::Reason;
+use crate::proto::receiver::Receiver;
 use crate::proto::summary::{Failure, Summary};
+use crate::proto::violation::Violation;
 
 pub(super) fn file(path: &str, size: u64) -> Entry {
     Entry {
@@ -51,6 +53,11 @@ pub(super) fn result(done: u32, failed: u32, files: &[u32]) -> Summary {
     }
 }
 
+/// An `END` whose digest is of ones.
+pub(super) fn end(file: u32, size: u64, state: EndState) -> Frame {
+    Frame::End(End { file, size, state, digest: [1; 32] })
+}
+
 pub(super) fn frames() -> Vec<Frame> {
     let end = |state| Frame::End(End { file: 1, size: 9, state, digest: [7; 32] });
     vec![
@@ -80,6 +87,27 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::Ping { phase: None, done: 5 },
         Frame::Error { reason: Reason::Stopped, text: "bye".to_owned() },
     ]
+}
+
+/// The whole frames of what a machine has written.
+pub(super) fn frames_of(bytes: &[u8]) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let Ok(ParsedFrame::Frame { frame, used }) = frame::parse(rest) else { panic!("{rest:?}") };
+        frames.push(frame);
+        rest = &rest[used..];
+    }
+    frames
+}
+
+/// This is refused as a contradiction.
+pub(super) fn contradiction<T: std::fmt::Debug>(result: Result<T, Violation>) {
+    assert!(matches!(result, Err(Violation::Contradiction(_))), "{result:?}");
+}
+
+pub(super) fn offer(receiver: &mut Receiver, file: u32, entry: Entry) -> Result<(), Violation> {
+    receiver.receive(Frame::Entry { file, entry })
 }
 
 fn reason() -> impl Strategy<Value = Reason> {
