@@ -1,9 +1,9 @@
 //! The receiver's machine against a peer that does as it likes.
 
 use super::samples::{
-    contradiction, end, failure, file, folder, frames_of, link, not_offered, offer, result, unknown_size,
+    contradiction, end, failure, file, folder, frames_of, link, offer, result, unknown_size,
 };
-use crate::proto::entry::{Entry, Kind};
+use crate::proto::entry::Entry;
 use crate::proto::frame::{self, EndState, Frame};
 use crate::proto::have::Verdict;
 use crate::proto::outcome::FileOutcome;
