@@ -50,9 +50,18 @@ pub struct LimitArgs {
     /// Give up when nothing went either way for so long
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     pub idle_timeout: Duration,
+
+    /// Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub connections: Option<u8>,
 }
 
 impl LimitArgs {
+    /// How many connections were asked for.
+    pub(super) fn connections(self) -> Option<usize> {
+        self.connections.map(usize::from)
+    }
+
     /// As a session takes them.
     pub(super) fn limits(self) -> Limits {
         Limits { handshake: self.timeout, idle: self.idle_timeout }

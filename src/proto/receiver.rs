@@ -267,10 +267,18 @@ impl Receiver {
         Some(self.tree && has_blocks(incoming.entry.size))
     }
 
+    /// Whether this file is not taken.
+    pub fn is_refused(&self, file: u32) -> bool {
+        let incoming = self.index(file).and_then(|index| self.round.get(index));
+        incoming.is_some_and(|incoming| incoming.failure.is_some())
+    }
+
     /// Whether an entry with this id has not come yet, or was not judged.
     pub fn is_unknown(&self, file: u32) -> bool {
         self.index(file).is_some_and(|index| {
-            self.round.get(index).is_none_or(|incoming| incoming.verdict.is_none() && incoming.failure.is_none())
+            self.round
+                .get(index)
+                .is_none_or(|incoming| incoming.verdict.is_none() && incoming.failure.is_none())
         })
     }
 

@@ -10,7 +10,7 @@ use clap::{Args, ValueHint};
 
 use super::opened::Opened;
 use super::options::{LimitArgs, MAX_ENTRIES, size};
-use super::transfer::{Destination, Limits, Naming, Printing, Receiving, Terms, Wire};
+use super::transfer::{Destination, Limits, Naming, Origin, Printing, Receiving, Terms, Wire};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
@@ -65,6 +65,7 @@ pub struct Plan {
     names: Vec<Vec<u8>>,
     task: Task,
     limits: Limits,
+    connections: Option<usize>,
 }
 
 enum Task {
@@ -93,15 +94,15 @@ impl DownloadArgs {
             }
         }
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
-        let limits = self.limits.limits();
+        let (limits, connections) = (self.limits.limits(), self.limits.connections());
         if self.list {
-            return Ok(Plan { endpoint, names, task: Task::List, limits });
+            return Ok(Plan { endpoint, names, task: Task::List, limits, connections });
         }
         let (folder, naming) = self.destination(&names)?;
         let (replace, max_size, max_entries) = (self.force, self.max_size, self.max_entries);
         let stage = Stage::new(&folder).map_err(|fault| usage(format!("-o: {fault}")))?;
         let destination = Destination { folder, stage, naming, replace, max_size, max_entries };
-        Ok(Plan { endpoint, names, task: Task::Fetch(destination), limits })
+        Ok(Plan { endpoint, names, task: Task::Fetch(destination), limits, connections })
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
@@ -141,7 +142,7 @@ impl DownloadArgs {
 impl Plan {
     /// Fetches what was asked for, and returns when it is on the disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let Plan { endpoint, names, task, limits } = self;
+        let Plan { endpoint, names, task, limits, connections } = self;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         let report = report.clone();
         let hello = move |operation, names| {
@@ -160,6 +161,7 @@ impl Plan {
                 })?;
             }
             Task::Fetch(destination) => reactor.add(|io| {
+                let further = endpoint.clone();
                 let dial = Dial::new(endpoint, limits.handshake, io.clone());
                 destination.folder.remove_leftovers();
                 Ok(Opened::new(dial, move |transport, now: Instant| {
@@ -167,9 +169,13 @@ impl Plan {
                     report.peer("connected", &peer);
                     let mut wire = Wire::new(transport, now);
                     let may_stream = is_fresh(&destination, &names);
-                    wire.push(&hello(Operation::Get { stream: may_stream }, names.clone())?.encode());
+                    let mut hello = hello(Operation::Get { stream: may_stream }, names.clone())?;
+                    // stdout takes bytes in their order.
+                    hello.tree = !matches!(destination.naming, Naming::Stdout);
+                    wire.push(&hello.encode());
                     let wanted = (!names.is_empty()).then_some(names);
-                    let terms = Terms { wanted, stream: false, may_stream, is_client: true, limits };
+                    let origin = Origin::Client { endpoint: further, connections };
+                    let terms = Terms { wanted, stream: false, may_stream, tree: false, limits, origin };
                     Ok(Receiving::new(wire, destination, terms, None, (io, report, peer)))
                 }))
             })?,

@@ -55,7 +55,17 @@ impl<S: Stream> Link<S> {
     pub(crate) fn new(wire: Wire<S>, role: Role, limits: Limits, awaits_accept: bool) -> Link<S> {
         let accept_by = awaits_accept.then(|| wire.last_traffic() + limits.handshake);
         let hello = awaits_accept.then(|| wire.queued().iter().take(FIXED_BYTES).copied().collect());
-        Link { wire, role, limits, accept_by, hello, refused: None, accepted: None, round_trip: Duration::ZERO, next_ping: None }
+        Link {
+            wire,
+            role,
+            limits,
+            accept_by,
+            hello,
+            refused: None,
+            accepted: None,
+            round_trip: Duration::ZERO,
+            next_ping: None,
+        }
     }
 
     /// Whether what is sent now is heard by a session: ACCEPT is here, or was sent.

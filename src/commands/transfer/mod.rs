@@ -7,7 +7,6 @@ mod outcome;
 mod receiving;
 mod sending;
 mod serving;
-#[allow(dead_code, reason = "further connections and taking over use it next")]
 mod sessions;
 mod sharing;
 mod tally;
@@ -21,6 +20,8 @@ pub(crate) use offering::{Offering, Root};
 pub(crate) use receiving::{Destination, Naming, Receiving, Terms};
 pub(crate) use sending::{Sending, Start};
 pub(crate) use serving::{Offer, Serving};
+pub(crate) use sessions::Sessions;
 pub(crate) use sharing::Share;
+pub(crate) use team::Origin;
 pub(crate) use text::{SentText, TextReceiving, TextSending};
 pub(crate) use wire::Wire;

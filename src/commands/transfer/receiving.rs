@@ -1,19 +1,23 @@
 //! The side that wants the files: `download`, and a server that stores uploads.
 
 mod arriving;
+mod blocks;
 mod committing;
 mod judging;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use self::arriving::{Arriving, Body};
+use self::blocks::{Blocked, BlockedFiles, Inflow};
 use self::committing::Commits;
-use self::judging::{Consent, Hashed};
+use self::judging::{Consent, Hashed, Judged};
 use super::link::{Heard, Limits, Link};
 use super::outcome::{Role, broken, told};
 use super::sending::shown;
+use super::sessions::SessionId;
 use super::tally::Tally;
+use super::team::{Origin, Team};
 use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -63,8 +67,10 @@ pub(crate) struct Terms {
     pub(crate) stream: bool,
     /// A client has said that nothing of it is there.
     pub(crate) may_stream: bool,
-    pub(crate) is_client: bool,
+    /// Large files may come in blocks. A client learns that from ACCEPT.
+    pub(crate) tree: bool,
     pub(crate) limits: Limits,
+    pub(crate) origin: Origin,
 }
 
 /// A session that receives files.
@@ -82,6 +88,13 @@ pub(crate) struct Receiving<S> {
     start: Instant,
     body: Option<Body>,
     current: Option<Arriving>,
+    blocked: BlockedFiles,
+    inflow: Inflow,
+    /// Files in blocks that have ended: of theirs a block may still come.
+    ended_blocks: HashSet<u32>,
+    team: Team<Inflow>,
+    takes_blocks: bool,
+    session: Option<SessionId>,
     consents: HashMap<u32, Consent>,
     hashing: Option<Aside<Hashed>>,
     commits: Commits,
@@ -111,14 +124,24 @@ impl<S: Stream> Receiving<S> {
         if terms.stream {
             machine.expect_stream();
         }
+        if terms.tree {
+            machine.allow_blocks();
+        }
+        let is_client = matches!(terms.origin, Origin::Client { .. });
         Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
-            link: Some(Link::new(wire, Role::Receiver, terms.limits, terms.is_client)),
+            link: Some(Link::new(wire, Role::Receiver, terms.limits, is_client)),
             machine,
             may_stream: terms.may_stream,
             commits: Commits::new(destination.stage.clone(), destination.replace),
             destination,
+            blocked: BlockedFiles::default(),
+            inflow: Inflow::default(),
+            ended_blocks: HashSet::new(),
+            team: Team::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report.clone()),
+            session: None,
+            takes_blocks: terms.tree,
             io,
             progress,
             is_announced: announced.is_some(),
@@ -149,14 +172,20 @@ impl<S: Stream> Receiving<S> {
                 ReceiveStep::Write(bytes) => link.wire.push(&bytes),
                 ReceiveStep::Judge { .. } if budget == 0 => return Ok(Status::Again),
                 ReceiveStep::Judge { file } => {
-                    let Some(verdict) = self.judge(file)? else {
-                        link.wire.flush()?;
-                        return Ok(Status::Waiting);
-                    };
-                    self.machine.judged(file, verdict);
+                    match self.judge(file)? {
+                        Some(Judged::Verdict(verdict)) => self.machine.judged(file, verdict),
+                        Some(Judged::InBlocks(values)) => self.machine.judged_in_blocks(file, &values),
+                        None => {
+                            link.wire.flush()?;
+                            return Ok(Status::Waiting);
+                        }
+                    }
+                    if self.takes_blocks && self.machine.comes_in_blocks(file) == Some(true) {
+                        self.team.grow(self.session, link.round_trip());
+                    }
                     budget = budget.saturating_sub(JUDGE_COST_BYTES);
                 }
-                ReceiveStep::Commit { file, entry, digest } => self.arrived(file, &entry, digest)?,
+                ReceiveStep::Commit { file, entry, digest } => self.arrived(file, entry, digest)?,
                 ReceiveStep::Place { file, entry } => self.place(file, entry),
                 ReceiveStep::Abandon { file, .. } => self.forget(file),
                 ReceiveStep::Finished => {
@@ -169,6 +198,9 @@ impl<S: Stream> Receiving<S> {
                 }
                 ReceiveStep::Await => {
                     let last = self.machine.all_files_ended();
+                    if last {
+                        self.fail_unfinished();
+                    }
                     self.commits.start(&self.io, last)?;
                     if self.commits.is_busy() && (last || self.commits.is_full()) {
                         self.progress.phase(Phase::Syncing);
@@ -208,19 +240,35 @@ impl<S: Stream> Receiving<S> {
         if self.body.is_some() {
             return self.hear_body(link);
         }
+        if self.inflow.is_open() {
+            return self.hear_block(link);
+        }
         let heard = link.hear()?;
-        if link.accepted().is_some_and(|accept| accept.stream) {
-            if !self.may_stream {
+        if let Some(accept) = link.accepted() {
+            if accept.stream && !self.may_stream {
                 return Err(broken(Violation::Contradiction("a stream that was not asked for")));
             }
-            self.machine.expect_stream();
+            if accept.stream {
+                self.machine.expect_stream();
+            }
+            if accept.tree {
+                self.machine.allow_blocks();
+                self.takes_blocks = true;
+            }
+            self.session = Some(accept.session);
         }
         match heard {
+            Heard::Frame(Frame::Block { file, offset, values }) => {
+                self.end_block(link, (file, offset, &values))?;
+            }
             Heard::Frame(frame) => {
                 if let (Frame::Entry { entry, .. }, false) = (&frame, self.is_announced) {
                     self.progress.expect(1, entry.size.unwrap_or(0));
                 }
                 self.machine.receive(frame).map_err(broken)?;
+            }
+            Heard::Data { file, offset, length } if self.is_of_a_block(file) => {
+                self.begin_block(file, offset, length)?;
             }
             Heard::Data { file, offset, length } => {
                 let restart = self.machine.data(file, offset, length).map_err(broken)?;
@@ -255,7 +303,13 @@ impl<S: Stream> Receiving<S> {
 
     fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         link.wire.tick(turn.now);
+        let mut is_alive = self.advance_lanes(link)?;
         let status = self.work(link, turn)?;
+        // Work may have opened what a further connection waits for.
+        is_alive |= self.advance_lanes(link)?;
+        if is_alive {
+            link.wire.pardon();
+        }
         if status == Status::Waiting {
             link.check_time(turn.now, self.busy())?;
         }
@@ -274,6 +328,7 @@ impl<S> Receiving<S> {
         for (_, consent) in self.consents.drain() {
             consent.keep();
         }
+        self.blocked.drain().for_each(Blocked::keep);
         self.commits.finish(&self.io);
     }
 }
@@ -296,7 +351,7 @@ impl<S: Stream> Session for Receiving<S> {
                 Ok(Status::Done) => {
                     self.note_closed();
                     self.progress.finish();
-                    let bytes = self.machine.received_bytes();
+                    let bytes = self.machine.received_bytes() + self.blocked.received_bytes;
                     let error = self.tally.conclude(bytes, turn.now - self.start).err();
                     self.ending = Some((link.wire.close(None), error));
                 }
@@ -321,6 +376,7 @@ impl<S: Stream> Session for Receiving<S> {
 
     fn deadline(&self) -> Option<Instant> {
         let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
-        self.link.as_ref().map(Link::deadline).or(ending)
+        let link = self.link.as_ref().map(Link::deadline);
+        link.into_iter().chain(self.team.deadline()).min().or(ending)
     }
 }

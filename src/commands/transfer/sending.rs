@@ -1,15 +1,19 @@
 //! The side that has the files: `upload`, and a server whose files are fetched.
 
+mod blocks;
 mod content;
 
 use std::collections::HashMap;
 use std::time::Instant;
 
+use self::blocks::{Block, Blocks, FIRST};
 use self::content::Current;
 use super::link::{Heard, Limits, Link};
 use super::offering::{Content, Key, Offering, entry_of};
 use super::outcome::{Role, broken, told};
+use super::sessions::SessionId;
 use super::tally::Tally;
+use super::team::{Origin, Team};
 use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -42,6 +46,9 @@ pub(crate) struct Sending<S> {
     tally: Tally,
     start: Instant,
     current: Option<Current>,
+    blocks: Blocks,
+    team: Team<Option<Block>>,
+    session: Option<SessionId>,
     hashing: Option<Aside<Result<Current, Fault>>>,
     /// Once it is read from.
     stdin: Option<Stdio>,
@@ -60,8 +67,8 @@ pub(crate) enum Start {
     AtOnce,
     /// As ACCEPT says.
     AfterAccept,
-    /// ACCEPT was sent by this side: in rounds, or in a stream.
-    Accepted { stream: bool },
+    /// ACCEPT was sent by this side.
+    Accepted { stream: bool, tree: bool },
 }
 
 impl<S: Stream> Sending<S> {
@@ -70,14 +77,19 @@ impl<S: Stream> Sending<S> {
         wire: Wire<S>,
         offering: Offering,
         start: Start,
-        limits: Limits,
+        (limits, origin): (Limits, Origin),
         (io, report, peer): (Io, Report, PeerName),
     ) -> Sending<S> {
         let mut machine = Sender::new();
         match start {
             Start::AtOnce => machine.begin(false),
             Start::AfterAccept => {}
-            Start::Accepted { stream } => machine.begin(stream),
+            Start::Accepted { stream, tree } => {
+                if tree {
+                    machine.allow_blocks();
+                }
+                machine.begin(stream);
+            }
         }
         let is_client = !matches!(start, Start::Accepted { .. });
         Sending {
@@ -88,8 +100,11 @@ impl<S: Stream> Sending<S> {
             machine,
             offering,
             keys: HashMap::new(),
+            team: Team::new(origin, Role::Sender, limits, io.clone(), report.clone()),
             io,
             report,
+            blocks: Blocks::default(),
+            session: None,
             current: None,
             hashing: None,
             stdin: None,
@@ -110,6 +125,7 @@ impl<S: Stream> Sending<S> {
             if link.wire.is_full() && !self.flush(link)? {
                 return if self.peer_ended { Err(self.cut()) } else { Ok(Status::Waiting) };
             }
+            self.machine.hold(!self.blocks.is_idle());
             match self.machine.step() {
                 SendStep::PeerError { reason, text } => return Err(told(reason, &text, Role::Sender)),
                 SendStep::Finished => return Ok(Status::Done),
@@ -134,6 +150,18 @@ impl<S: Stream> Sending<S> {
                         return Ok(Status::Waiting);
                     }
                 },
+                SendStep::Blocks { file } => match self.send_blocks(link, file)? {
+                    Some(count) => budget = budget.saturating_sub(count.max(FRAME_COST_BYTES)),
+                    None => {
+                        self.flush(link)?;
+                        return Ok(Status::Waiting);
+                    }
+                },
+                SendStep::Await if self.blocks.has_more() => {
+                    if let Some(count) = self.send_block(link)? {
+                        budget = budget.saturating_sub(count);
+                    }
+                }
                 SendStep::Await => {
                     let phase = self.machine.peer_phase().map_or(Phase::Waiting, |(phase, _)| shown(phase));
                     self.progress.phase(phase);
@@ -150,10 +178,17 @@ impl<S: Stream> Sending<S> {
         while !self.peer_ended && *budget > 0 {
             let heard = link.hear()?;
             if let Some(accept) = link.accepted() {
+                if accept.tree {
+                    self.machine.allow_blocks();
+                }
+                self.session = Some(accept.session);
                 self.machine.begin(accept.stream);
             }
             match heard {
                 Heard::Frame(Frame::Error { reason, text }) => return Err(told(reason, &text, Role::Sender)),
+                Heard::Frame(Frame::Verified { file, offset, again }) => {
+                    self.block_verified(FIRST, (file, offset, again)).map_err(broken)?;
+                }
                 Heard::Frame(frame) => {
                     self.machine.receive(frame).map_err(broken)?;
                     self.note_closed();
@@ -330,7 +365,12 @@ impl<S: Stream> Sending<S> {
 
     fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         link.wire.tick(turn.now);
+        let is_alive = self.advance_lanes(link)?;
         let status = self.work(link, turn)?;
+        // Work may have given the further connections something to do.
+        if self.advance_lanes(link)? || is_alive {
+            link.wire.pardon();
+        }
         if status == Status::Waiting {
             link.check_time(turn.now, self.busy())?;
         }
@@ -342,7 +382,7 @@ impl<S: Stream> Sending<S> {
         if self.offering.skipped() > 0 {
             self.report.say(format_args!("{}", skipped(self.offering.skipped())));
         }
-        self.tally.conclude(self.machine.sent_bytes(), now - self.start).err()
+        self.tally.conclude(self.machine.sent_bytes() + self.blocks.sent_bytes, now - self.start).err()
     }
 }
 
@@ -382,7 +422,8 @@ impl<S: Stream> Session for Sending<S> {
 
     fn deadline(&self) -> Option<Instant> {
         let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
-        self.link.as_ref().map(Link::deadline).or(ending)
+        let link = self.link.as_ref().map(Link::deadline);
+        link.into_iter().chain(self.team.deadline()).min().or(ending)
     }
 }
 

@@ -9,12 +9,14 @@ use super::offering::Offering;
 use super::outcome::{Role, broken, failed};
 use super::receiving::{Destination, Naming, Receiving, Terms};
 use super::sending::{Sending, Start};
+use super::sessions::{SessionId, Sessions};
 use super::sharing::Share;
+use super::team::Origin;
 use super::wire::{Failure, Filled, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Io, Session, Status, Turn};
-use crate::net::stream::Stream;
+use crate::net::stream::Transport;
 use crate::proto::hello::{Accept, Hello, Operation, Parsed};
 use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
@@ -35,33 +37,37 @@ pub(crate) struct Offer {
     pub(crate) max_size: Option<u64>,
     /// Entries of one session.
     pub(crate) max_entries: u32,
+    /// Those that run.
+    pub(crate) sessions: Sessions,
 }
 
 /// One client of a transfer server.
-pub(crate) struct Serving<S> {
-    state: State<S>,
+pub(crate) struct Serving {
+    state: State,
     greet_by: Instant,
     offer: Arc<Offer>,
     limits: Limits,
     context: (Io, Report, PeerName),
 }
 
-enum State<S> {
-    Greeting(Option<Wire<S>>),
+enum State {
+    Greeting(Option<Wire<Transport>>),
     Session(Box<dyn Session>),
-    Ending(Option<(LastWord<S>, Option<Error>)>),
+    Ending(Option<(LastWord<Transport>, Option<Error>)>),
+    /// The connection has gone to another session.
+    Joined,
 }
 
-impl<S: Stream + 'static> Serving<S> {
+impl Serving {
     /// Serves a client that has just come; if `busy`, only to tell it so.
     pub(crate) fn new(
-        stream: S,
+        stream: Transport,
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
         busy: bool,
         context: (Io, Report, PeerName),
-    ) -> Serving<S> {
+    ) -> Serving {
         let wire = Wire::new(stream, now);
         let state = if busy {
             let failure = Failure {
@@ -75,7 +81,7 @@ impl<S: Stream + 'static> Serving<S> {
         Serving { state, greet_by: now + limits.handshake, offer, limits, context }
     }
 
-    fn greet(&mut self, wire: &mut Wire<S>, now: Instant) -> Result<Option<Hello>, Failure> {
+    fn greet(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
         wire.tick(now);
         loop {
             match Hello::parse(wire.incoming()) {
@@ -118,6 +124,7 @@ impl<S: Stream + 'static> Serving<S> {
             })),
             (Operation::Get { stream }, _, Some(share)) => Ok(Granted::Get(share.offering(hello), stream)),
             (Operation::List, _, Some(share)) => Ok(Granted::List(share.offering(hello))),
+            (Operation::Join(session), ..) => Ok(Granted::Join(session)),
             (Operation::Put { .. }, None, _) => Err(not_allowed("takes no uploads", "--store")),
             (Operation::Get { .. } | Operation::List, _, None) => {
                 Err(not_allowed("offers no downloads", "--share"))
@@ -125,24 +132,39 @@ impl<S: Stream + 'static> Serving<S> {
         }
     }
 
-    fn begin(&self, mut wire: Wire<S>, hello: &Hello, granted: Granted) -> Box<dyn Session> {
-        let stream = match &granted {
-            Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
-            Granted::Get(_, stream) => *stream,
-            Granted::List(_) => false,
+    fn begin(&self, mut wire: Wire<Transport>, hello: &Hello, granted: Granted) -> State {
+        let (stream, in_blocks) = match &granted {
+            Granted::Put(destination) => (is_fresh(&destination.folder, hello.roots()), hello.tree),
+            Granted::Get(_, stream) => (*stream, hello.tree),
+            Granted::List(_) => (false, false),
+            Granted::Join(session) => return self.join(wire, session),
         };
-        wire.push(&Accept { refused: None, stream, session: crate::net::random_id() }.encode());
-        let (limits, context) = (self.limits, self.context.clone());
-        match granted {
+        let (limits, context, session) = (self.limits, self.context.clone(), crate::net::random_id());
+        wire.push(&Accept { refused: None, stream, tree: in_blocks, session }.encode());
+        let origin = Origin::Server(self.offer.sessions.enter(session, context.0.wake()));
+        State::Session(match granted {
             Granted::Put(destination) => {
-                let terms = Terms { wanted: None, stream, may_stream: false, is_client: false, limits };
+                let terms =
+                    Terms { wanted: None, stream, may_stream: false, tree: in_blocks, limits, origin };
                 Box::new(Receiving::new(wire, destination, terms, Some(hello), context))
             }
             Granted::Get(offering, _) => {
-                Box::new(Sending::new(wire, offering, Start::Accepted { stream }, limits, context))
+                let start = Start::Accepted { stream, tree: in_blocks };
+                Box::new(Sending::new(wire, offering, start, (limits, origin), context))
             }
             Granted::List(offering) => Box::new(Listing::new(wire, offering, limits)),
+            Granted::Join(_) => return State::Joined,
+        })
+    }
+
+    /// Hands the connection to the session that it is for, which answers it.
+    fn join(&self, wire: Wire<Transport>, session: &SessionId) -> State {
+        if wire.copy_socket().is_ok_and(|socket| self.offer.sessions.join(session, socket)) {
+            return State::Joined;
         }
+        let text = "there is no such session that takes another connection";
+        let tell = Some((Reason::NotFound, text.to_owned()));
+        refuse(wire, Failure { error: Error::new(Exit::Refused, text), tell })
     }
 }
 
@@ -164,6 +186,8 @@ enum Granted {
     Get(Offering, bool),
     /// It may know of these.
     List(Offering),
+    /// Its connection is for this session.
+    Join(SessionId),
 }
 
 fn not_allowed(what: &str, option: &str) -> Failure {
@@ -172,7 +196,7 @@ fn not_allowed(what: &str, option: &str) -> Failure {
 }
 
 /// The failure that other first bytes are. A person or a program that reads text is answered in text.
-fn not_ours<S: Stream>(wire: &mut Wire<S>) -> Failure {
+fn not_ours(wire: &mut Wire<Transport>) -> Failure {
     const ANSWER: &[u8] =
         b"This is a sendall transfer server: use 'sendall upload' or 'sendall download'.\r\n";
     let what = match wire.incoming().first() {
@@ -188,14 +212,14 @@ fn not_ours<S: Stream>(wire: &mut Wire<S>) -> Failure {
 }
 
 /// Ends a connection before it has become a session.
-fn refuse<S: Stream>(mut wire: Wire<S>, failure: Failure) -> State<S> {
+fn refuse(mut wire: Wire<Transport>, failure: Failure) -> State {
     if let Some((reason, _)) = failure.tell {
-        wire.push(&Accept { refused: Some(reason), stream: false, session: [0; 16] }.encode());
+        wire.push(&Accept { refused: Some(reason), stream: false, tree: false, session: [0; 16] }.encode());
     }
     State::Ending(Some((wire.close(failure.tell), Some(failure.error))))
 }
 
-impl<S: Stream + 'static> Session for Serving<S> {
+impl Session for Serving {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         if let State::Greeting(greeting) = &mut self.state
             && let Some(mut wire) = greeting.take()
@@ -206,7 +230,7 @@ impl<S: Stream + 'static> Session for Serving<S> {
                     return Ok(Status::Waiting);
                 }
                 Ok(Some(hello)) => match self.choose(&hello) {
-                    Ok(granted) => State::Session(self.begin(wire, &hello, granted)),
+                    Ok(granted) => self.begin(wire, &hello, granted),
                     Err(failure) => refuse(wire, failure),
                 },
                 Err(failure) => refuse(wire, failure),
@@ -216,6 +240,7 @@ impl<S: Stream + 'static> Session for Serving<S> {
             State::Session(session) => session.advance(turn),
             State::Ending(ending) => say_last_word(ending, turn),
             State::Greeting(_) => Ok(Status::Waiting),
+            State::Joined => Ok(Status::Done),
         }
     }
 
@@ -230,6 +255,7 @@ impl<S: Stream + 'static> Session for Serving<S> {
             State::Greeting(_) => Some(self.greet_by),
             State::Session(session) => session.deadline(),
             State::Ending(ending) => ending.as_ref().map(|(last_word, _)| last_word.deadline()),
+            State::Joined => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::link::{Limits, Link};
 use super::outcome::Role;
 use super::sessions::{Listed, MAX_CONNECTIONS, SessionId};
 use super::wire::Wire;
-use crate::error::Error;
+use crate::error::{Error, Exit};
 use crate::net::dial::Dial;
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::Io;
@@ -54,12 +54,24 @@ pub(crate) struct Team<L> {
 
 impl<L: Default> Team<L> {
     pub(crate) fn new(origin: Origin, role: Role, limits: Limits, io: Io, report: Report) -> Team<L> {
-        Team { origin, role, limits, io, report, lanes: Vec::new(), next_id: 1, has_grown: false, session: None }
+        Team {
+            origin,
+            role,
+            limits,
+            io,
+            report,
+            lanes: Vec::new(),
+            next_id: 1,
+            has_grown: false,
+            session: None,
+        }
     }
 
     /// A client opens its further connections, once: something is there for them to carry.
     pub(crate) fn grow(&mut self, session: Option<SessionId>, round_trip: Duration) {
-        let (Origin::Client { endpoint, connections }, Some(session)) = (&self.origin, session) else { return };
+        let (Origin::Client { endpoint, connections }, Some(session)) = (&self.origin, session) else {
+            return;
+        };
         if std::mem::replace(&mut self.has_grown, true) {
             return;
         }
@@ -82,7 +94,11 @@ impl<L: Default> Team<L> {
             let mut wire = Wire::new(transport, now);
             wire.push(&Accept { refused: None, stream: false, tree: true, session: listed.id() }.encode());
             let link = Link::new(wire, self.role, self.limits, false);
-            self.lanes.push(Lane { id: self.next_id, state: State::Open(Box::new(link)), local: L::default() });
+            self.lanes.push(Lane {
+                id: self.next_id,
+                state: State::Open(Box::new(link)),
+                local: L::default(),
+            });
             self.next_id += 1;
         }
     }
@@ -103,7 +119,9 @@ impl<L: Default> Team<L> {
                     index += 1;
                 }
                 Err(error) => {
-                    self.report.detail(format_args!("a further connection is gone: {error}"));
+                    if error.exit() != Exit::Done {
+                        self.report.detail(format_args!("a further connection is gone: {error}"));
+                    }
                     lost.push(self.lanes.swap_remove(index).id);
                 }
             }
@@ -124,8 +142,9 @@ impl<L: Default> Team<L> {
             };
             let mut wire = Wire::new(transport, now);
             wire.push(&Hello::join(session).encode());
-            wire.flush()?;
-            lane.state = State::Open(Box::new(Link::new(wire, self.role, self.limits, true)));
+            let mut link = Link::new(wire, self.role, self.limits, true);
+            link.wire.flush()?;
+            lane.state = State::Open(Box::new(link));
         }
         let State::Open(link) = &mut lane.state else { return Ok(false) };
         link.wire.tick(now);

@@ -7,7 +7,7 @@ use super::super::lost;
 use crate::error::Error;
 use crate::net::reactor::{Status, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
-use crate::net::stream::Stream;
+use crate::net::stream::{Socket, Stream, Transport};
 use crate::proto::frame::{Frame, HEADER_BYTES, MAX_CONTROL_BYTES, encode};
 use crate::proto::reason::Reason;
 
@@ -211,6 +211,13 @@ impl<S: Stream> Wire<S> {
         let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
         let deadline = self.now + limit;
         LastWord { wire: self, said: false, deadline }
+    }
+}
+
+impl Wire<Transport> {
+    /// The connection once more, for another thread. What has been read of it and not consumed is not in it.
+    pub(crate) fn copy_socket(&self) -> io::Result<Socket> {
+        Socket::of(&self.stream)
     }
 }
 

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::opened::Opened;
 use super::options::{LimitArgs, WireChoice};
-use super::transfer::{Limits, Offering, Rehearsal, Root, Sending, Start, Wire};
+use super::transfer::{Limits, Offering, Origin, Rehearsal, Root, Sending, Start, Wire};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
@@ -94,6 +94,7 @@ pub struct Plan {
     endpoint: Endpoint,
     task: Task,
     limits: Limits,
+    connections: Option<usize>,
 }
 
 enum Task {
@@ -116,9 +117,9 @@ impl UploadArgs {
     /// Validates everything, each path included, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
         let (endpoint, paths) = self.split()?;
-        let limits = self.limits.limits();
+        let (limits, connections) = (self.limits.limits(), self.limits.connections());
         if self.wire == WireChoice::Text {
-            return Ok(Plan { endpoint, task: Task::Text(self.text_files(&paths)?), limits });
+            return Ok(Plan { endpoint, task: Task::Text(self.text_files(&paths)?), limits, connections });
         }
         let filter = Filter::new(&self.include, &self.exclude).map_err(usage)?;
         let (mut roots, mut names) = (Vec::new(), HashSet::new());
@@ -149,7 +150,7 @@ impl UploadArgs {
         let offering = Offering::new(roots, self.links.into(), Arc::new(filter));
         let task =
             if self.dry_run { Task::Rehearse(offering) } else { Task::Send { offering, hello, start } };
-        Ok(Plan { endpoint, task, limits })
+        Ok(Plan { endpoint, task, limits, connections })
     }
 
     /// The files of `--wire text`.
@@ -225,12 +226,13 @@ fn folder_name(path: &Path) -> Option<Vec<u8>> {
 impl Plan {
     /// Sends everything, and returns when the server has confirmed that it is on its disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let Plan { endpoint, task, limits } = self;
+        let Plan { endpoint, task, limits, connections } = self;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         match task {
             Task::Text(files) => return text::run(&endpoint, &files, limits, report, signals),
             Task::Rehearse(offering) => reactor.add(|io| Rehearsal::new(offering, &io))?,
             Task::Send { offering, hello, start } => reactor.add(|io| {
+                let further = endpoint.clone();
                 let dial = Dial::new(endpoint, limits.handshake, io.clone());
                 let report = report.clone();
                 Ok(Opened::new(dial, move |transport, now: Instant| {
@@ -238,7 +240,8 @@ impl Plan {
                     report.peer("connected", &peer);
                     let mut wire = Wire::new(transport, now);
                     wire.push(&hello.encode());
-                    Ok(Sending::new(wire, offering, start, limits, (io, report, peer)))
+                    let origin = Origin::Client { endpoint: further, connections };
+                    Ok(Sending::new(wire, offering, start, (limits, origin), (io, report, peer)))
                 }))
             })?,
         }

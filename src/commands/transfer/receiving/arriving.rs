@@ -72,10 +72,10 @@ impl Consent {
             Have::Resumed { part, length, hasher } => (Target::Part { part, resumable }, *hasher, length),
             Have::Part(part) => (Target::Part { part, resumable }, blake3::Hasher::new(), 0),
             Have::Stdout(stdout) => (Target::Stdout(stdout), blake3::Hasher::new(), 0),
-            Have::Nothing | Have::InPlace(_) if is_small => {
+            Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } if is_small => {
                 (Target::Small(stage.create(is_executable)?), blake3::Hasher::new(), 0)
             }
-            Have::Nothing | Have::InPlace(_) => {
+            Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } => {
                 let part = Part::create(&destination.folder, &path)?;
                 (Target::Part { part, resumable }, blake3::Hasher::new(), 0)
             }
@@ -190,13 +190,14 @@ impl<S: Stream> Receiving<S> {
     /// Drops what there is of a file.
     pub(super) fn forget(&mut self, file: u32) {
         self.consents.remove(&file);
+        self.blocked.forget(file);
         if self.current.as_ref().is_some_and(|current| current.file == file) {
             self.current = None;
         }
     }
 
     /// A file cannot be written: the others may still come, unless a lot would come in vain.
-    fn give_up(&mut self, file: u32, fault: &Fault) -> Result<(), Failure> {
+    pub(super) fn give_up(&mut self, file: u32, fault: &Fault) -> Result<(), Failure> {
         self.forget(file);
         let entry = self.machine.entry(file);
         if entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES)) {

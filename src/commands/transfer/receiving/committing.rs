@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use super::Receiving;
 use super::arriving::{Arriving, Target};
 use super::judging::Have;
+use super::{Failure, Receiving};
 use crate::commands::transfer::outcome::{Role, reason_of};
 use crate::error::Error;
 use crate::net::reactor::{Aside, Io};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
+use crate::proto::blocks::has_blocks;
 use crate::proto::entry::{Entry, Kind};
 use crate::proto::outcome::FileOutcome;
 use crate::proto::reason::Reason;
-use crate::store::{Arrival, Fault, Meta, Stage};
+use crate::store::{Arrival, Fault, Meta, Part, Stage};
 
 /// What waits for the disk at most before the next commit begins; twice as much before the session waits.
 const BATCH_ENTRIES: usize = 8192;
@@ -106,7 +107,7 @@ impl Commits {
 
 impl<S: Stream> Receiving<S> {
     /// A file has come: compares its digest, and puts it in the row for the disk.
-    pub(super) fn arrived(&mut self, file: u32, entry: &Entry, digest: Digest) -> Result<(), super::Failure> {
+    pub(super) fn arrived(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
         if let Some(Have::InPlace(have)) = self.consents.get(&file).map(|consent| &consent.have)
             && *have == digest
         {
@@ -114,6 +115,9 @@ impl<S: Stream> Receiving<S> {
             self.digests.insert(file, digest);
             self.machine.committed(file, Ok(FileOutcome::AlreadyThere));
             return Ok(());
+        }
+        if self.takes_blocks && has_blocks(entry.size) {
+            return self.blocks_ended(file, entry, digest);
         }
         // An empty file has no body that would have opened it.
         if let Err(fault) = self.open(file) {
@@ -131,7 +135,7 @@ impl<S: Stream> Receiving<S> {
             return Ok(());
         }
         self.digests.insert(file, digest);
-        let meta = meta_of(entry);
+        let meta = meta_of(&entry);
         match target {
             Target::Stdout(_) => self.machine.committed(file, Ok(FileOutcome::Done)),
             Target::Part { part, .. } => {
@@ -149,6 +153,13 @@ impl<S: Stream> Receiving<S> {
         Ok(())
     }
 
+    /// A part is whole and compared: it gets its place in the row for the disk.
+    pub(super) fn commit_part(&mut self, file: u32, entry: &Entry, digest: Digest, part: Part) {
+        self.digests.insert(file, digest);
+        let meta = meta_of(entry);
+        self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
+    }
+
     /// A folder or a link: it gets its place behind all that came before it.
     pub(super) fn place(&mut self, file: u32, entry: Entry) {
         let path = match self.local_path(&entry) {
@@ -163,7 +174,7 @@ impl<S: Stream> Receiving<S> {
         self.commits.add(file, arrival, 0);
     }
 
-    pub(super) fn collect_commits(&mut self) -> Result<(), super::Failure> {
+    pub(super) fn collect_commits(&mut self) -> Result<(), Failure> {
         let Some(results) = self.commits.take() else { return Ok(()) };
         for (file, result) in results? {
             let result = result.map(|()| FileOutcome::Done);

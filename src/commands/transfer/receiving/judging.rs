@@ -8,12 +8,13 @@ use crate::commands::transfer::wire::Failure;
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
+use crate::proto::blocks::{BLOCK_BYTES, has_blocks};
 use crate::proto::entry::{Entry, Kind};
 use crate::proto::have::Verdict;
 use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
 use crate::report::Phase;
-use crate::store::{Fault, Folder, Part, hash_prefix};
+use crate::store::{Fault, Folder, Part, hash_blocks, hash_prefix};
 
 /// Files up to this size wait on the stage, without a lock or a sync of their own, and are hashed at once.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
@@ -45,6 +46,11 @@ pub(super) enum Have {
         length: u64,
         hasher: Box<blake3::Hasher>,
     },
+    /// A part that an earlier session left, with the values of its blocks.
+    ResumedBlocks {
+        part: Part,
+        values: Vec<Digest>,
+    },
     /// A file of the same size is in place, may be replaced, and has this digest.
     InPlace(Digest),
     Stdout(Box<Stdio>),
@@ -53,7 +59,7 @@ pub(super) enum Have {
 impl Consent {
     /// Leaves a part where it is.
     pub(super) fn keep(self) {
-        if let Have::Resumed { part, .. } = self.have {
+        if let Have::Resumed { part, .. } | Have::ResumedBlocks { part, .. } = self.have {
             part.keep();
         }
     }
@@ -63,6 +69,20 @@ impl Consent {
 pub(super) enum Hashed {
     InPlace(Result<Digest, Fault>),
     Part(Result<(Part, u64, Box<blake3::Hasher>), Fault>),
+    Blocks(Result<(Part, Vec<Digest>), Fault>),
+}
+
+/// What is said to an entry.
+pub(super) enum Judged {
+    Verdict(Verdict),
+    /// It is wanted, as far as its blocks are not there: their values.
+    InBlocks(Vec<Digest>),
+}
+
+impl From<Verdict> for Judged {
+    fn from(verdict: Verdict) -> Judged {
+        Judged::Verdict(verdict)
+    }
 }
 
 /// What the file system has left, asked now and then.
@@ -91,8 +111,8 @@ impl Space {
 
 impl<S: Stream> Receiving<S> {
     /// Decides about a file. None while something is hashed.
-    pub(super) fn judge(&mut self, file: u32) -> Result<Option<Verdict>, Failure> {
-        let Some(entry) = self.machine.entry(file).cloned() else { return Ok(Some(Verdict::WHOLE)) };
+    pub(super) fn judge(&mut self, file: u32) -> Result<Option<Judged>, Failure> {
+        let Some(entry) = self.machine.entry(file).cloned() else { return Ok(Some(Verdict::WHOLE.into())) };
         if let Some(aside) = &mut self.hashing {
             let Some(result) = aside.take() else { return Ok(None) };
             self.hashing = None;
@@ -100,28 +120,29 @@ impl<S: Stream> Receiving<S> {
         }
         let path = match self.local_path(&entry) {
             Ok(path) => path,
-            Err((reason, text)) => return Ok(Some(Verdict::Refused(reason, text))),
+            Err((reason, text)) => return Ok(Some(Verdict::Refused(reason, text).into())),
         };
         if let Some(limit) = self.destination.max_size
             && entry.size.is_some_and(|size| size > limit)
         {
-            return Ok(Some(Verdict::Refused(Reason::TooLarge, format!("at most {limit} bytes are taken"))));
+            let text = format!("at most {limit} bytes are taken");
+            return Ok(Some(Verdict::Refused(Reason::TooLarge, text).into()));
         }
         if matches!(self.destination.naming, Naming::Stdout) {
             let have = Have::Stdout(Box::new(Stdio::open(&self.io)?));
             self.consent(file, path, &entry, have);
-            return Ok(Some(Verdict::WHOLE));
+            return Ok(Some(Verdict::WHOLE.into()));
         }
         // In a stream nothing was there when it began; what has come between is seen when it gets its name.
         let existing =
             if self.machine.is_streaming() { Ok(None) } else { self.destination.folder.existing(&path) };
         match existing {
-            Err(fault) => Ok(Some(refused(&fault))),
+            Err(fault) => Ok(Some(refused(&fault).into())),
             Ok(Some((content, size))) if Some(size) == entry.size => {
                 self.hash_existing(file, &entry, content, size)
             }
             Ok(Some(_)) if !self.destination.replace => {
-                Ok(Some(Verdict::Refused(Reason::Exists, Reason::Exists.to_string())))
+                Ok(Some(Verdict::Refused(Reason::Exists, Reason::Exists.to_string()).into()))
             }
             Ok(_) => self.want(file, path, &entry),
         }
@@ -133,7 +154,7 @@ impl<S: Stream> Receiving<S> {
         entry: &Entry,
         content: File,
         size: u64,
-    ) -> Result<Option<Verdict>, Failure> {
+    ) -> Result<Option<Judged>, Failure> {
         let work = move || {
             let hasher = hash_prefix(&content, size, &mut |_| {});
             Hashed::InPlace(hasher.map(|hasher| hasher.finalize().into()))
@@ -151,18 +172,20 @@ impl<S: Stream> Receiving<S> {
         self.progress.phase(Phase::Hashing);
     }
 
-    fn hashed(&mut self, file: u32, entry: &Entry, hashed: Hashed) -> Verdict {
+    fn hashed(&mut self, file: u32, entry: &Entry, hashed: Hashed) -> Judged {
         let path = match self.local_path(entry) {
             Ok(path) => path,
-            Err((reason, text)) => return Verdict::Refused(reason, text),
+            Err((reason, text)) => return Verdict::Refused(reason, text).into(),
         };
-        match hashed {
-            Hashed::InPlace(Err(fault)) | Hashed::Part(Err(fault)) => refused(&fault),
+        let verdict = match hashed {
+            Hashed::InPlace(Err(fault)) | Hashed::Part(Err(fault)) | Hashed::Blocks(Err(fault)) => {
+                refused(&fault)
+            }
             Hashed::InPlace(Ok(digest)) => {
                 let size = entry.size.unwrap_or(0);
                 if !self.destination.replace {
                     self.digests.insert(file, digest);
-                    return Verdict::Keep { size, digest };
+                    return Verdict::Keep { size, digest }.into();
                 }
                 self.consent(file, path, entry, Have::InPlace(digest));
                 if size == 0 { Verdict::WHOLE } else { Verdict::Want { offset: size, digest } }
@@ -172,39 +195,56 @@ impl<S: Stream> Receiving<S> {
                 self.consent(file, path, entry, Have::Resumed { part, length, hasher });
                 Verdict::Want { offset: length, digest }
             }
-        }
+            Hashed::Blocks(Ok((part, values))) => {
+                self.consent(file, path, entry, Have::ResumedBlocks { part, values: values.clone() });
+                return Judged::InBlocks(values);
+            }
+        };
+        verdict.into()
+    }
+
+    /// A part that an earlier session left is hashed aside.
+    fn hash_part(&mut self, entry: &Entry, part: Part, length: u64) -> Result<(), Failure> {
+        self.begin_hashing(entry);
+        let in_blocks = self.takes_blocks && has_blocks(entry.size);
+        self.hashing = Some(self.io.aside(move || {
+            if in_blocks {
+                // A block that is not whole is not of use.
+                let values = hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| {});
+                return Hashed::Blocks(values.map(|values| (part, values)));
+            }
+            let hasher = hash_prefix(part.file(), length, &mut |_| {});
+            Hashed::Part(hasher.map(|hasher| (part, length, Box::new(hasher))))
+        })?);
+        Ok(())
     }
 
     /// The file is to come, as far as there is no part of it.
-    fn want(&mut self, file: u32, path: Vec<u8>, entry: &Entry) -> Result<Option<Verdict>, Failure> {
+    fn want(&mut self, file: u32, path: Vec<u8>, entry: &Entry) -> Result<Option<Judged>, Failure> {
         let is_small = entry.size.is_some_and(|size| size <= SMALL_BYTES);
         if !self.space.take(&self.destination.folder, entry.size.unwrap_or(0)) {
-            return Ok(Some(Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string())));
+            return Ok(Some(Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string()).into()));
         }
         let mut have = Have::Nothing;
         if !is_small && !self.machine.is_streaming() {
             match Part::resume(&self.destination.folder, &path) {
                 Ok(Some((part, length))) if length > 0 && entry.size.is_some_and(|size| length <= size) => {
-                    self.begin_hashing(entry);
-                    self.hashing = Some(self.io.aside(move || {
-                        let hasher = hash_prefix(part.file(), length, &mut |_| {});
-                        Hashed::Part(hasher.map(|hasher| (part, length, Box::new(hasher))))
-                    })?);
+                    self.hash_part(entry, part, length)?;
                     return Ok(None);
                 }
                 Ok(_) => {}
-                Err(fault) => return Ok(Some(refused(&fault))),
+                Err(fault) => return Ok(Some(refused(&fault).into())),
             }
             let early = self.consents.values().filter(|consent| matches!(consent.have, Have::Part(_)));
             if early.count() < MAX_EARLY_PARTS {
                 match Part::create(&self.destination.folder, &path) {
                     Ok(part) => have = Have::Part(part),
-                    Err(fault) => return Ok(Some(refused(&fault))),
+                    Err(fault) => return Ok(Some(refused(&fault).into())),
                 }
             }
         }
         self.consent(file, path, entry, have);
-        Ok(Some(Verdict::WHOLE))
+        Ok(Some(Verdict::WHOLE.into()))
     }
 
     fn consent(&mut self, file: u32, path: Vec<u8>, entry: &Entry, have: Have) {

@@ -25,6 +25,14 @@ impl Current {
         Current { file, content, hasher: blake3::Hasher::new(), position: 0 }
     }
 
+    /// The file itself, to be read by offset.
+    pub(super) fn into_source(self) -> Option<Source> {
+        match self.content {
+            Content::File(source) => Some(source),
+            Content::Stdin => None,
+        }
+    }
+
     pub(super) fn is_stdin(&self) -> bool {
         matches!(self.content, Content::Stdin)
     }

@@ -1,0 +1,289 @@
+//! Files in blocks: any block on any connection, each followed by its value and answered.
+
+use std::collections::HashMap;
+
+use super::Sending;
+use crate::commands::transfer::link::{Heard, Link};
+use crate::commands::transfer::offering::entry_of;
+use crate::commands::transfer::outcome::{Role, broken, told};
+use crate::commands::transfer::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
+use crate::error::{Error, Exit};
+use crate::net::stream::Stream;
+use crate::proto::blocks::{Outbox, Task};
+use crate::proto::frame::{Frame, HEADER_BYTES, data_header, encode};
+use crate::proto::sender::Ended;
+use crate::proto::violation::Violation;
+use crate::report::Phase;
+use crate::store::{BlockHasher, Source, root_of};
+
+/// The number of the first connection.
+pub(super) const FIRST: usize = 0;
+
+/// What goes in blocks.
+#[derive(Default)]
+pub(super) struct Blocks {
+    outbox: Outbox,
+    /// The files of which blocks may still have to be read.
+    files: HashMap<u32, File>,
+    /// The block that is on the first connection.
+    first: Option<Block>,
+    /// Bodies of blocks.
+    pub(super) sent_bytes: u64,
+}
+
+struct File {
+    source: Source,
+    size: u64,
+    /// `END` was sent.
+    has_ended: bool,
+}
+
+/// A block that is being read.
+pub(super) struct Block {
+    task: Task,
+    hasher: BlockHasher,
+    done: u64,
+    /// The receiver has something in its place: it is sent only if that is something else.
+    compares: bool,
+}
+
+/// What could be done for a connection.
+enum Step {
+    /// So many bytes were read.
+    Read(usize),
+    /// There is no block to send.
+    Nothing,
+    /// A file cannot be read on.
+    Failed(u32, Ended),
+}
+
+impl Block {
+    fn new(task: Task) -> Block {
+        let hasher = BlockHasher::new(task.offset);
+        Block { compares: task.theirs.is_some(), task, hasher, done: 0 }
+    }
+}
+
+impl Blocks {
+    /// Nothing waits for the receiver's word.
+    pub(super) fn is_idle(&self) -> bool {
+        self.outbox.is_idle()
+    }
+
+    /// The first connection has a block to send that others may not wait for.
+    pub(super) fn has_more(&self) -> bool {
+        self.first.is_some() || self.outbox.has_again()
+    }
+
+    /// A connection is gone.
+    pub(super) fn lost(&mut self, connection: usize) {
+        self.outbox.lost(connection);
+    }
+
+    fn give_up(&mut self, file: u32) {
+        self.outbox.give_up(file);
+        self.files.remove(&file);
+        self.first.take_if(|block| block.task.file == file);
+    }
+
+    /// The receiver's word on a block: how many bytes of it are verified.
+    fn verified(
+        &mut self,
+        connection: usize,
+        (file, offset, again): (u32, u64, bool),
+    ) -> Result<u64, Violation> {
+        let verified = self.outbox.verified(connection, file, offset, again)?;
+        let files = &self.files;
+        let finished = self.outbox.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
+        finished.iter().for_each(|file| drop(self.files.remove(file)));
+        Ok(verified)
+    }
+
+    /// Reads the next piece of the connection's block, and queues it unless the receiver has it.
+    fn step<S: Stream>(&mut self, connection: usize, block: &mut Option<Block>, wire: &mut Wire<S>) -> Step {
+        block.take_if(|block| !self.files.contains_key(&block.task.file));
+        if block.is_none() {
+            *block = self.outbox.take(connection).map(Block::new);
+        }
+        let Some(current) = block else { return Step::Nothing };
+        let Task { file, offset, length, theirs } = current.task;
+        let Some(File { source, .. }) = self.files.get_mut(&file) else { return Step::Nothing };
+        let count = CHUNK_BYTES.min((length - current.done) as usize);
+        source.seek(offset + current.done);
+        let (header, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
+        match source.read(body) {
+            Ok(read) if read == count => {}
+            Ok(_) => return Step::Failed(file, Ended::Changed),
+            Err(_) => return Step::Failed(file, Ended::Unreadable),
+        }
+        current.hasher.update(body);
+        if !current.compares {
+            header.copy_from_slice(&data_header(file, offset + current.done, count as u32));
+            wire.outgoing().filled(HEADER_BYTES + count);
+            self.sent_bytes += count as u64;
+        }
+        current.done += count as u64;
+        if current.done == length {
+            let is_compared = current.compares;
+            let task = current.task;
+            let finished = block.take().and_then(|block| block.hasher.finish());
+            let Some(value) = finished else { return Step::Failed(file, Ended::Unreadable) };
+            if is_compared && theirs != Some(value) {
+                *block = Some(Block::new(Task { theirs: None, ..task }));
+                return Step::Read(count);
+            }
+            self.outbox.hashed(file, offset, value);
+            if is_compared {
+                self.outbox.same(file, offset);
+            } else {
+                wire.push(&encode(&Frame::Block { file, offset, values: vec![value] }));
+            }
+        }
+        Step::Read(count)
+    }
+}
+
+impl<S: Stream> Sending<S> {
+    /// Goes on with the file of `SendStep::Blocks` on the first connection: how many bytes were read; none if others
+    /// are still at it.
+    pub(super) fn send_blocks(&mut self, link: &mut Link<S>, file: u32) -> Result<Option<usize>, Failure> {
+        if !self.blocks.files.contains_key(&file) {
+            if let Err(ended) = self.open_blocks(file) {
+                self.machine.end(ended);
+                return Ok(Some(FRAME_COST_BYTES));
+            }
+            self.team.grow(self.session, link.round_trip());
+        }
+        if let Some(count) = self.send_block(link)? {
+            return Ok(Some(count));
+        }
+        let Some(values) = self.blocks.outbox.values(file) else { return Ok(None) };
+        let Some(open) = self.blocks.files.get_mut(&file) else { return Ok(None) };
+        open.has_ended = true;
+        let is_longer = {
+            open.source.seek(open.size);
+            open.source.read(&mut [0]).is_ok_and(|count| count > 0)
+        };
+        let ended = match (open.source.changed(), root_of(&values)) {
+            (Ok(false), Some(digest)) if !is_longer => {
+                self.digest = Some(digest);
+                Ended::Digest(digest)
+            }
+            (Err(_), _) => Ended::Unreadable,
+            _ => Ended::Changed,
+        };
+        if !matches!(ended, Ended::Digest(_)) {
+            self.blocks.give_up(file);
+        }
+        self.machine.end(ended);
+        let files = &self.blocks.files;
+        let finished =
+            self.blocks.outbox.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
+        finished.iter().for_each(|file| drop(self.blocks.files.remove(file)));
+        Ok(Some(FRAME_COST_BYTES))
+    }
+
+    /// A piece of a block on the first connection. None if there is none for it.
+    pub(super) fn send_block(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        let mut first = self.blocks.first.take();
+        let step = self.blocks.step(FIRST, &mut first, &mut link.wire);
+        self.blocks.first = first;
+        match step {
+            Step::Read(count) => Ok(Some(count)),
+            Step::Nothing => Ok(None),
+            Step::Failed(file, ended) => self.block_failed(file, ended).map(Some),
+        }
+    }
+
+    /// A file cannot be read on. Behind its `END` nothing can be taken back.
+    fn block_failed(&mut self, file: u32, ended: Ended) -> Result<usize, Failure> {
+        if self.blocks.files.get(&file).is_some_and(|file| file.has_ended) {
+            let text = "a block that has to be sent again cannot be read any more";
+            return Err(Error::new(Exit::Integrity, text).into());
+        }
+        self.blocks.give_up(file);
+        self.machine.end(ended);
+        Ok(FRAME_COST_BYTES)
+    }
+
+    fn open_blocks(&mut self, file: u32) -> Result<(), Ended> {
+        let current = match self.current.take_if(|current| current.file == file) {
+            Some(current) => current,
+            None => self.open(file)?,
+        };
+        let Some(source) = current.into_source() else { return Err(Ended::Unreadable) };
+        let Some(entry) = self.machine.entry(file) else { return Err(Ended::Unreadable) };
+        if entry_of(&source, entry.path.clone()) != *entry {
+            return Err(Ended::Changed);
+        }
+        let size = entry.size.unwrap_or(0);
+        self.progress.file(&entry.path, entry.size, 0);
+        self.progress.phase(Phase::Sending);
+        let theirs = self.machine.theirs(file);
+        self.blocks.files.insert(file, File { source, size, has_ended: false });
+        self.blocks.outbox.open(file, size, theirs);
+        Ok(())
+    }
+
+    /// The receiver's word on a block that went over a connection.
+    pub(super) fn block_verified(
+        &mut self,
+        connection: usize,
+        word: (u32, u64, bool),
+    ) -> Result<(), Violation> {
+        let bytes = self.blocks.verified(connection, word)?;
+        self.progress.moved(bytes);
+        Ok(())
+    }
+
+    /// Works on the further connections. True if any of them had traffic.
+    pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<bool, Failure> {
+        self.team.welcome(link.wire.now());
+        let (mut team_failure, mut failed) = (None, None);
+        let (blocks, progress) = (&mut self.blocks, &mut self.progress);
+        let (lost, is_alive) = self.team.advance(link.wire.now(), |id, block, lane| {
+            loop {
+                match lane.hear().map_err(|failure| failure.error)? {
+                    Heard::Frame(Frame::Verified { file, offset, again }) => {
+                        match blocks.verified(id, (file, offset, again)) {
+                            Ok(bytes) => progress.moved(bytes),
+                            Err(violation) => {
+                                team_failure = Some(broken(violation));
+                                return Ok(());
+                            }
+                        }
+                    }
+                    Heard::Frame(Frame::Ping { .. }) => {}
+                    Heard::Frame(Frame::Error { reason, text }) => {
+                        return Err(told(reason, &text, Role::Sender).error);
+                    }
+                    Heard::Nothing => break,
+                    // As it does when all is done.
+                    Heard::End => return Err(Error::new(Exit::Done, "ended by the peer")),
+                    Heard::Frame(_) | Heard::Data { .. } => {
+                        return Err(Error::new(Exit::Integrity, "an unexpected frame"));
+                    }
+                }
+            }
+            while lane.is_accepted() && failed.is_none() {
+                if lane.wire.is_full() && !lane.wire.flush()? {
+                    return Ok(());
+                }
+                match blocks.step(id, block, &mut lane.wire) {
+                    Step::Read(_) => {}
+                    Step::Nothing => break,
+                    Step::Failed(file, ended) => failed = Some((file, ended)),
+                }
+            }
+            lane.wire.flush().map(|_| ())
+        });
+        lost.into_iter().for_each(|id| self.blocks.lost(id));
+        if let Some(failure) = team_failure {
+            return Err(failure);
+        }
+        if let Some((file, ended)) = failed {
+            self.block_failed(file, ended)?;
+        }
+        Ok(is_alive)
+    }
+}
