@@ -47,7 +47,9 @@ fn other_first_bytes_are_refused_at_once() {
     version[8] = 2;
     let heard = alone(&version, false, 7, "version 2");
     assert_eq!((&heard[..8], heard[10], heard[32]), (&MAGIC[..], 3, ERROR));
-    for operation in [0, 4, 5, 255] {
+    alone(&hello(4, b"short"), false, 6, "session of a JOIN");
+    alone(&hello(4, &[7; 16]), false, 7, "no such session");
+    for operation in [0, 5, 255] {
         alone(&hello(operation, b""), false, 7, &format!("operation {operation}"));
     }
 }

@@ -181,7 +181,8 @@ fn violations_end_a_download() {
     offers(&[], &after(&eot(1, 3)), 6, "EOT before");
     offers(&[], &after(&want(0)), 6, "HAVE out of turn");
     offers(&[], &after(&result(1, 0)), 6, "RESULT out of turn");
-    offers(&[], &after(&header(6, 0, 0, 0, 0)), 6, "unknown frame type 6");
+    offers(&[], &after(&header(12, 0, 0, 0, 0)), 6, "unknown frame type 12");
+    offers(&[], &after(&frame(6, 0, 0, 0, &[0; 32])), 6, "BLOCK without its block");
     offers(&[], &after(&header(DATA, 0, 0, 0, 0)), 6, "length of 0");
     for length in [16 * 1024 * 1024 + 1, 1 << 31, 1 << 63, u64::MAX] {
         offers(&[], &after(&header(DATA, 0, 0, 0, length)), 6, "length of");

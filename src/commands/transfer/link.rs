@@ -70,7 +70,7 @@ impl<S: Stream> Link<S> {
 
     /// Whether what is sent now is heard by a session: ACCEPT is here, or was sent.
     pub(crate) fn is_accepted(&self) -> bool {
-        self.accept_by.is_none()
+        self.accept_by.is_none() && self.refused.is_none()
     }
 
     /// How long a client has waited for ACCEPT.

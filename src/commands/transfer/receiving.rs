@@ -303,12 +303,15 @@ impl<S: Stream> Receiving<S> {
 
     fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         link.wire.tick(turn.now);
-        let mut is_alive = self.advance_lanes(link)?;
+        let before = self.advance_lanes(link)?;
         let status = self.work(link, turn)?;
         // Work may have opened what a further connection waits for.
-        is_alive |= self.advance_lanes(link)?;
-        if is_alive {
+        let after = self.advance_lanes(link)?;
+        if before.is_alive || after.is_alive {
             link.wire.pardon();
+        }
+        if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
+            return Ok(Status::Again);
         }
         if status == Status::Waiting {
             link.check_time(turn.now, self.busy())?;

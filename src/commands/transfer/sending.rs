@@ -365,11 +365,15 @@ impl<S: Stream> Sending<S> {
 
     fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         link.wire.tick(turn.now);
-        let is_alive = self.advance_lanes(link)?;
+        let before = self.advance_lanes(link)?;
         let status = self.work(link, turn)?;
         // Work may have given the further connections something to do.
-        if self.advance_lanes(link)? || is_alive {
+        let after = self.advance_lanes(link)?;
+        if before.is_alive || after.is_alive {
             link.wire.pardon();
+        }
+        if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
+            return Ok(Status::Again);
         }
         if status == Status::Waiting {
             link.check_time(turn.now, self.busy())?;

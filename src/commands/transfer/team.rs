@@ -18,6 +18,20 @@ use crate::report::Report;
 const FAR: Duration = Duration::from_millis(10);
 const DEFAULT_CONNECTIONS: usize = 4;
 
+/// What a connection does before the others come.
+pub(crate) const LANE_BUDGET_BYTES: usize = 8 << 20;
+
+/// What the further connections did.
+#[derive(Default)]
+pub(crate) struct Advanced {
+    /// Those that are gone.
+    pub(crate) lost: Vec<usize>,
+    /// One of them had traffic.
+    pub(crate) is_alive: bool,
+    /// One of them has more to do at once.
+    pub(crate) has_more: bool,
+}
+
 /// Where further connections come from.
 pub(crate) enum Origin {
     /// A client's: it opens them, as many as were asked for in all; none: as the distance suggests.
@@ -103,42 +117,43 @@ impl<L: Default> Team<L> {
         }
     }
 
-    /// Works on each connection that is open with `work`, and drops those for which it fails. Returns the ids of
-    /// these. True in the second place if any had traffic at this time.
+    /// Works on each connection that is open with `work`, and drops those for which it fails. `work` says whether
+    /// there is more to do at once.
     pub(crate) fn advance(
         &mut self,
         now: Instant,
-        mut work: impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<(), Error>,
-    ) -> (Vec<usize>, bool) {
-        let (mut lost, mut is_alive) = (Vec::new(), false);
+        mut work: impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<bool, Error>,
+    ) -> Advanced {
+        let mut advanced = Advanced::default();
         let mut index = 0;
         while index < self.lanes.len() {
             match self.advance_one(index, now, &mut work) {
-                Ok(alive) => {
-                    is_alive |= alive;
+                Ok((is_alive, has_more)) => {
+                    advanced.is_alive |= is_alive;
+                    advanced.has_more |= has_more;
                     index += 1;
                 }
                 Err(error) => {
                     if error.exit() != Exit::Done {
                         self.report.detail(format_args!("a further connection is gone: {error}"));
                     }
-                    lost.push(self.lanes.swap_remove(index).id);
+                    advanced.lost.push(self.lanes.swap_remove(index).id);
                 }
             }
         }
-        (lost, is_alive)
+        advanced
     }
 
     fn advance_one(
         &mut self,
         index: usize,
         now: Instant,
-        work: &mut impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<(), Error>,
-    ) -> Result<bool, Error> {
+        work: &mut impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<bool, Error>,
+    ) -> Result<(bool, bool), Error> {
         let lane = &mut self.lanes[index];
         if let State::Dialing(dial) = &mut lane.state {
             let (Some(transport), Some(session)) = (dial.advance(now)?, self.session) else {
-                return Ok(false);
+                return Ok((false, false));
             };
             let mut wire = Wire::new(transport, now);
             wire.push(&Hello::join(session).encode());
@@ -146,11 +161,11 @@ impl<L: Default> Team<L> {
             link.wire.flush()?;
             lane.state = State::Open(Box::new(link));
         }
-        let State::Open(link) = &mut lane.state else { return Ok(false) };
+        let State::Open(link) = &mut lane.state else { return Ok((false, false)) };
         link.wire.tick(now);
-        work(lane.id, &mut lane.local, link)?;
+        let has_more = work(lane.id, &mut lane.local, link)?;
         link.check_time(now, None).map_err(|failure| failure.error)?;
-        Ok(link.wire.last_traffic() == now)
+        Ok((link.wire.last_traffic() == now, has_more))
     }
 
     /// When to look at them again.

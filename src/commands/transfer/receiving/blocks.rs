@@ -6,6 +6,7 @@ use super::judging::{Consent, Have};
 use super::{Receiving, cut};
 use crate::commands::transfer::link::{Heard, Link};
 use crate::commands::transfer::outcome::{Role, broken, reason_of, told};
+use crate::commands::transfer::team::{Advanced, LANE_BUDGET_BYTES};
 use crate::commands::transfer::wire::{CHUNK_BYTES, Failure, Filled, Wire};
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
@@ -39,9 +40,11 @@ impl Blocked {
         }
     }
 
-    fn is_whole(&self, digest: &Digest) -> bool {
+    /// `END` and all blocks have come, and they fit each other.
+    fn is_whole(&self) -> bool {
         let values: Option<Vec<Digest>> = self.values.iter().copied().collect();
-        values.and_then(|values| root_of(&values)).is_some_and(|root| root == *digest)
+        let digest = self.end.as_ref().map(|(_, digest)| *digest);
+        digest.is_some() && values.and_then(|values| root_of(&values)) == digest
     }
 }
 
@@ -273,14 +276,11 @@ impl<S: Stream> Receiving<S> {
     /// Files whose last block has come go on to the disk.
     fn complete_blocked(&mut self) -> Result<(), Failure> {
         for file in std::mem::take(&mut self.blocked.ready) {
-            let is_whole = self.blocked.open.get(&file).is_some_and(|blocked| {
-                blocked.end.as_ref().is_some_and(|(_, digest)| blocked.is_whole(digest))
-            });
-            if let (true, Some(blocked)) =
-                (is_whole, self.blocked.open.remove_entry(&file).filter(|_| is_whole))
-                && let Some((entry, digest)) = blocked.1.end
+            if self.blocked.open.get(&file).is_some_and(Blocked::is_whole)
+                && let Some(Blocked { part, end: Some((entry, digest)), .. }) =
+                    self.blocked.open.remove(&file)
             {
-                self.commit_part(file, &entry, digest, blocked.1.part);
+                self.commit_part(file, &entry, digest, part);
             }
         }
         self.tell_faults()
@@ -307,8 +307,8 @@ impl<S: Stream> Receiving<S> {
         Ok(())
     }
 
-    /// Works on the further connections. True if any of them had traffic.
-    pub(super) fn advance_lanes(&mut self, link: &Link<S>) -> Result<bool, Failure> {
+    /// Works on the further connections.
+    pub(super) fn advance_lanes(&mut self, link: &Link<S>) -> Result<Advanced, Failure> {
         let now = link.wire.now();
         self.team.welcome(now);
         // A block may be of a file that the first connection has not told of yet: then this one waits.
@@ -323,7 +323,7 @@ impl<S: Stream> Receiving<S> {
         let mut to_open = Vec::new();
         let (blocked, machine, progress, ended) =
             (&mut self.blocked, &self.machine, &mut self.progress, &self.ended_blocks);
-        let (_, is_alive) = self.team.advance(now, |_, inflow, lane| {
+        let advanced = self.team.advance(now, |_, inflow, lane| {
             let mut budget = LANE_BUDGET_BYTES;
             while failure.is_none() && budget > 0 {
                 if inflow.is_open() {
@@ -372,7 +372,8 @@ impl<S: Stream> Receiving<S> {
                     failure = Some(broken(violation));
                 }
             }
-            lane.wire.flush().map(|_| ())
+            lane.wire.flush()?;
+            Ok(budget == 0)
         });
         if let Some(failure) = failure {
             return Err(failure);
@@ -381,12 +382,9 @@ impl<S: Stream> Receiving<S> {
         let is_more = !to_open.is_empty();
         to_open.into_iter().for_each(|file| self.open_blocked(file));
         self.complete_blocked()?;
-        if is_more { self.advance_lanes(link) } else { Ok(is_alive) }
+        if is_more { self.advance_lanes(link) } else { Ok(advanced) }
     }
 }
-
-/// What a connection takes in before the others come.
-const LANE_BUDGET_BYTES: usize = 8 << 20;
 
 /// Takes in a piece of the frame that comes: its size. None if it is not there.
 fn take_in<S: Stream>(

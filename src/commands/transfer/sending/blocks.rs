@@ -6,6 +6,7 @@ use super::Sending;
 use crate::commands::transfer::link::{Heard, Link};
 use crate::commands::transfer::offering::entry_of;
 use crate::commands::transfer::outcome::{Role, broken, told};
+use crate::commands::transfer::team::{Advanced, LANE_BUDGET_BYTES};
 use crate::commands::transfer::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
@@ -236,12 +237,13 @@ impl<S: Stream> Sending<S> {
         Ok(())
     }
 
-    /// Works on the further connections. True if any of them had traffic.
-    pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<bool, Failure> {
+    /// Works on the further connections.
+    pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.team.welcome(link.wire.now());
         let (mut team_failure, mut failed) = (None, None);
         let (blocks, progress) = (&mut self.blocks, &mut self.progress);
-        let (lost, is_alive) = self.team.advance(link.wire.now(), |id, block, lane| {
+        let mut advanced = self.team.advance(link.wire.now(), |id, block, lane| {
+            let mut budget = LANE_BUDGET_BYTES;
             loop {
                 match lane.hear().map_err(|failure| failure.error)? {
                     Heard::Frame(Frame::Verified { file, offset, again }) => {
@@ -249,7 +251,7 @@ impl<S: Stream> Sending<S> {
                             Ok(bytes) => progress.moved(bytes),
                             Err(violation) => {
                                 team_failure = Some(broken(violation));
-                                return Ok(());
+                                return Ok(false);
                             }
                         }
                     }
@@ -265,25 +267,28 @@ impl<S: Stream> Sending<S> {
                     }
                 }
             }
-            while lane.is_accepted() && failed.is_none() {
+            while lane.is_accepted() && failed.is_none() && budget > 0 {
                 if lane.wire.is_full() && !lane.wire.flush()? {
-                    return Ok(());
+                    return Ok(false);
                 }
                 match blocks.step(id, block, &mut lane.wire) {
-                    Step::Read(_) => {}
+                    Step::Read(count) => budget = budget.saturating_sub(count),
                     Step::Nothing => break,
                     Step::Failed(file, ended) => failed = Some((file, ended)),
                 }
             }
-            lane.wire.flush().map(|_| ())
+            lane.wire.flush()?;
+            Ok(budget == 0)
         });
-        lost.into_iter().for_each(|id| self.blocks.lost(id));
+        // What was on its way there is to be sent by others, now.
+        advanced.has_more |= !advanced.lost.is_empty();
+        std::mem::take(&mut advanced.lost).into_iter().for_each(|id| self.blocks.lost(id));
         if let Some(failure) = team_failure {
             return Err(failure);
         }
         if let Some((file, ended)) = failed {
             self.block_failed(file, ended)?;
         }
-        Ok(is_alive)
+        Ok(advanced)
     }
 }
