@@ -154,6 +154,13 @@ impl Receiver {
         }
     }
 
+    /// The sender asks, though it need not. To be called before its first entry; later it means nothing.
+    pub fn in_rounds(&mut self) {
+        if self.entry_count() == 0 {
+            self.streaming = false;
+        }
+    }
+
     /// What to do now.
     pub fn step(&mut self) -> ReceiveStep {
         if let Some((reason, text)) = &self.error {

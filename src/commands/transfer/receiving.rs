@@ -198,7 +198,11 @@ impl<S: Stream> Receiving<S> {
         if self.body.is_some() {
             return self.hear_body(link);
         }
-        match link.hear()? {
+        let heard = link.hear()?;
+        if link.accepted().is_some_and(|accept| !accept.stream) {
+            self.machine.in_rounds();
+        }
+        match heard {
             Heard::Frame(frame) => {
                 if let (Frame::Entry { entry, .. }, false) = (&frame, self.is_announced) {
                     self.progress.expect(1, entry.size.unwrap_or(0));

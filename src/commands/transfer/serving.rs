@@ -126,7 +126,8 @@ impl<S: Stream + 'static> Serving<S> {
     fn begin(&self, mut wire: Wire<S>, hello: &Hello, granted: Granted) -> Result<Box<dyn Session>, Error> {
         let stream = match &granted {
             Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
-            _ => false,
+            Granted::Get(_, stream) => *stream,
+            Granted::List(_) => false,
         };
         wire.push(&Accept { refused: None, stream, session: crate::net::random_id() }.encode());
         let (limits, context) = (self.limits, self.context.clone());
