@@ -163,11 +163,7 @@ impl Io {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Aside<T>, Error> {
         let (sender, result) = mpsc::channel();
-        let notice = Notice {
-            session: self.session,
-            waker: Arc::clone(&self.shared.waker),
-            woken: Arc::clone(&self.shared.woken),
-        };
+        let notice = Notice(self.wake());
         std::thread::Builder::new()
             .spawn(move || {
                 // Dropped in the reverse order, also when the work panics: first the result's end, then the notice.
@@ -180,20 +176,40 @@ impl Io {
             .map_err(|error| Error::new(Exit::Failed, format!("cannot start a thread: {error}")))?;
         Ok(Aside { result })
     }
+
+    /// What another thread needs to have this session advanced.
+    pub fn wake(&self) -> Wake {
+        Wake {
+            session: self.session,
+            waker: Arc::clone(&self.shared.waker),
+            woken: Arc::clone(&self.shared.woken),
+        }
+    }
 }
 
-/// Wakes the session when dropped: also when the work panicked.
-struct Notice {
+/// Has a session advanced, from any thread.
+#[derive(Clone)]
+pub struct Wake {
     session: usize,
     waker: Arc<Waker>,
     woken: Arc<Mutex<Vec<usize>>>,
 }
 
-impl Drop for Notice {
-    fn drop(&mut self) {
+impl Wake {
+    /// Does it, soon.
+    pub fn wake(&self) {
         self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.session);
         // Fails only when the reactor is gone.
         let _ = self.waker.wake();
+    }
+}
+
+/// Wakes the session when dropped: also when the work panicked.
+struct Notice(Wake);
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        self.0.wake();
     }
 }
 

@@ -115,6 +115,15 @@ impl Socket {
         }
     }
 
+    /// The same connection once more, for another thread's reactor.
+    pub(crate) fn of(transport: &Transport) -> io::Result<Socket> {
+        let copy = transport.socket.as_fd().try_clone_to_owned()?;
+        Ok(match &transport.socket {
+            Socket::Tcp(_) => Socket::Tcp(TcpStream::from_std(copy.into())),
+            Socket::Unix(_) => Socket::Unix(UnixStream::from_std(copy.into())),
+        })
+    }
+
     /// Registers the socket and sets the options that every connection gets.
     pub fn register(mut self, io: &Io) -> io::Result<Transport> {
         match &self {

@@ -76,6 +76,8 @@ pub enum ReceiveStep {
 pub struct Receiver {
     max_entries: u32,
     streaming: bool,
+    /// A turn has come, or none is due.
+    has_begun: bool,
     wanted: Option<Wanted>,
     /// The entries of this round, in a stream the one that comes; the first of them has the id `base`.
     round: Vec<Incoming>,
@@ -127,13 +129,13 @@ enum State {
 }
 
 impl Receiver {
-    /// Takes at most `max_entries` entries, in rounds or in a stream. With `wanted`, the names of a `GET`, the entries
-    /// must be those or below those, in that order. Paths, targets and texts of a round's entries may have
-    /// 16 MiB together.
-    pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>, streaming: bool) -> Receiver {
+    /// Takes at most `max_entries` entries, in rounds. With `wanted`, the names of a `GET`, the entries must be those
+    /// or below those, in that order. Paths, targets and texts of a round's entries may have 16 MiB together.
+    pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>) -> Receiver {
         Receiver {
             max_entries,
-            streaming,
+            streaming: false,
+            has_begun: false,
             wanted: wanted.map(|names| Wanted { names, current: 0, answered: false }),
             round: Vec::new(),
             base: 0,
@@ -155,11 +157,10 @@ impl Receiver {
         }
     }
 
-    /// The sender asks, though it need not. To be called before its first entry; later it means nothing.
-    pub fn in_rounds(&mut self) {
-        if self.entry_count() == 0 {
-            self.streaming = false;
-        }
+    /// Entries come in a stream, each file behind its entry: to be said before the first.
+    pub fn expect_stream(&mut self) {
+        self.streaming = true;
+        self.has_begun = true;
     }
 
     /// What to do now.

@@ -91,6 +91,8 @@ impl Stage {
                 results[index] = naming.set_time(&path, meta);
             }
         }
+        // A stage that is empty by now need not wait for the disk.
+        place.leave_room();
         if let Err(fault) = naming.sync() {
             *lost = true;
             for result in results.iter_mut().filter(|result| result.is_ok()) {

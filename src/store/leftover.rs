@@ -124,6 +124,8 @@ fn remove(folder: &File, temporary: &str) -> Result<(), Fault> {
 
 /// Parts younger than this may be taken over by a later session.
 const KEPT_SECONDS: i64 = 7 * 24 * 60 * 60;
+/// A smaller part is sent again as quickly as it is compared.
+const WORTH_KEEPING_BYTES: i64 = 1 << 20;
 
 impl Folder {
     /// Removes what sessions left in this folder (not in those below it) which did not end in order: their stages,
@@ -142,6 +144,10 @@ impl Folder {
             }
             let Ok(stat) = statat(&*self.file, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
             if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+                continue;
+            }
+            if stat.st_size < WORTH_KEEPING_BYTES {
+                let _ = clear(&self.file, name);
                 continue;
             }
             if now.is_none() {

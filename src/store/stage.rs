@@ -70,6 +70,11 @@ impl Stage {
 }
 
 impl Place {
+    /// What comes next is staged in a new private folder; this one goes with the last that is in it.
+    pub(super) fn leave_room(&self) {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
     /// A name in the private folder that nothing has yet.
     pub(super) fn place(&self) -> Result<Settled, Fault> {
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);

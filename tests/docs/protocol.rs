@@ -57,7 +57,7 @@ fn with_limit(stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// Hears as many bytes as are due and compares them. A frame of 24 bytes, ACK or PING, may come in between.
+/// Hears as many bytes as are due and compares them. PING, a frame of 24 bytes, may come in between.
 fn hear(stream: &mut TcpStream, due: &[u8], is_hello: bool) {
     let mut heard = vec![0; due.len()];
     let fixed = if is_hello { 32 } else { 0 };
@@ -65,7 +65,7 @@ fn hear(stream: &mut TcpStream, due: &[u8], is_hello: bool) {
     let mut at = fixed;
     while at < due.len() {
         stream.read_exact(&mut heard[at..at + 24]).unwrap();
-        if matches!(heard[at], 8 | 10) {
+        if heard[at] == 10 {
             continue;
         }
         let length = u64::from_be_bytes(heard[at + 16..at + 24].try_into().unwrap()) as usize;

@@ -96,7 +96,8 @@ fn a_server_removes_what_a_killed_one_left_long_ago() {
     let old = there.write(".sendall-0123456789abcdef.part", b"a leftover");
     let old = std::fs::File::options().write(true).open(old).expect("the leftover");
     old.set_modified(std::time::UNIX_EPOCH).expect("its time");
-    there.write(".sendall-fedcba9876543210.part", b"one that may be resumed");
+    there.write(".sendall-aedcba9876543210.part", b"too small to be resumed");
+    there.write(".sendall-fedcba9876543210.part", &payload(1 << 20));
     there.write("f", b"a file");
     let server = serve(&["--store", there.arg()]);
     server.port();

@@ -28,7 +28,7 @@ fn every_size_arrives_with_the_digest_that_both_print() {
 }
 
 #[test]
-fn a_folder_offers_the_regular_files_at_its_top() {
+fn a_folder_offers_all_that_is_in_it() {
     let (here, there, outside) = (Place::new(), Place::new(), Place::new());
     let secret = outside.write("secret", b"secret");
     for size in SIZES {
@@ -45,10 +45,11 @@ fn a_folder_offers_the_regular_files_at_its_top() {
     client.expect(0);
     server.expect(0);
     let mut expected: Vec<String> = SIZES.iter().map(|size| format!("f{size}")).collect();
-    expected.push(".hidden".to_owned());
+    expected.extend([".hidden".to_owned(), "sub".to_owned()]);
     expected.sort();
     here.expect_names(&expected.iter().map(String::as_str).collect::<Vec<_>>());
     SIZES.iter().for_each(|size| here.expect(&format!("f{size}"), &payload(*size)));
+    here.expect("sub/inner", b"inner");
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn links_are_not_followed_and_nothing_but_files_is_given() {
     symlink("../..", there.path("sub/up")).expect("a link");
     rustix::fs::mkfifoat(rustix::fs::CWD, there.path("fifo"), 0o600.into()).expect("a FIFO");
     there.write("f", b"x");
-    let escaping = ["file-link", "folder-link/secret", "sub/up/secret", "sub", "fifo", "f/x", "missing"];
+    let escaping = ["file-link", "folder-link/secret", "sub/up/secret", "sub/up", "fifo", "f/x", "missing"];
     for name in escaping {
         let (client, server) = download_once(&["--share", there.arg()], &[name, "-o", here.arg()]);
         client.expect_saying(7, name);

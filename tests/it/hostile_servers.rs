@@ -125,10 +125,12 @@ fn only_what_was_asked_for_is_taken() {
     offers(&["f"], &[entry(0, b"g", 3), turn()], 6, "not asked for");
     offers(&["f"], &[entry(0, b"f", 3), entry(1, b"g", 3), turn()], 6, "not asked for");
     offers(&["f"], &[entry(0, b"../f", 3), turn()], 6, "not asked for");
-    offers(&["f"], &[turn()], 6, "not answered");
+    offers(&["f"], &[turn(), eot(0, 0)], 6, "not answered");
     offers(&["f"], &[entry(1, b"f", 3), turn()], 6, "order");
-    offers(&["f"], &[entry_of_kind(2, 0o755, 0, b"f", 3), turn(), eot(0, 0)], 7, "not a regular file");
-    offers(&[], &[entry_of_kind(3, 0o777, 0, b"f", 3), turn(), eot(0, 0)], 7, "not a regular file");
+    offers(&["f"], &[entry_of_kind(4, 0o755, 0, b"f", 3), turn(), eot(0, 0)], 7, "not a regular file");
+    offers(&[], &[entry_of_kind(255, 0o777, 0, b"f", 3), turn(), eot(0, 0)], 7, "not a regular file");
+    offers(&["f"], &[entry_of_kind(2, 0o755, 0, b"f", 3), turn()], 6, "with a size");
+    offers(&["f"], &[entry_of_kind(3, 0o777, 0, b"f", 0), turn()], 6, "without a target");
 }
 
 #[test]
@@ -146,7 +148,7 @@ fn hostile_names_are_refused_in_an_offer() {
         b"x/",
         b"a\0b",
         &long,
-        b"a/b",
+        b"a/..",
         b".sendall-0123456789abcdef.part",
     ];
     for name in names {
@@ -163,7 +165,7 @@ fn hostile_names_are_refused_in_an_offer() {
 
 #[test]
 fn sizes_that_do_not_fit_are_refused_before_anything_is_written() {
-    for size in [1 << 62, 1 << 63, u64::MAX] {
+    for size in [1 << 62, 1 << 63, u64::MAX - 1] {
         offers(&[], &[entry(0, b"f", size), turn(), eot(0, 0)], 10, "no space");
     }
 }

@@ -239,6 +239,8 @@ fn files_are_told_on_both_sides() {
     assert_eq!(kinds(&server), ["listening", "peer", "file", "file", "file", "summary", "error"]);
     for (events, verb) in [(&client, "sent"), (&server, "received")] {
         let files: Vec<&Event> = events.iter().filter(|event| event["event"] == "file").collect();
+        let mut files = files;
+        files.sort_by_key(|file| ["one", "two", "old"].iter().position(|name| file["path"] == *name));
         let states: Vec<_> = files.iter().map(|file| (&file["path"], &file["state"])).collect();
         let (sent, failed) = (verb.into(), "failed".into());
         let names: Vec<Value> = ["one", "two", "old"].map(Value::from).into();

@@ -56,3 +56,13 @@ mod planted;
 mod drawn;
 mod transfer_codes;
 mod transfer_limits;
+// Faults under the files: killed at every system call, failing calls.
+mod crash;
+mod failing;
+mod injected;
+mod power;
+mod trace;
+// Many at once.
+mod crowd;
+// Peers that vanish, and networks that lead nowhere.
+mod vanish;

@@ -128,7 +128,9 @@ fn a_file_name_as_output_goes_through_nothing() {
 #[test]
 fn the_name_of_the_unfinished_file_is_no_way_out_either() {
     let here = Place::new();
-    let path = here.write("f", b"new");
+    // Large enough to have a part under that name.
+    let bytes = payload(3_000_000);
+    let path = here.write("f", &bytes);
     let hex = blake3::hash(b"f").to_hex();
     let part = format!(".sendall-{}.part", &hex[..16]);
     for (kind, _) in KINDS {
@@ -142,7 +144,7 @@ fn the_name_of_the_unfinished_file_is_no_way_out_either() {
         check(&outside);
         if code == 0 {
             destination.expect_names(&["f"]);
-            destination.expect("f", b"new");
+            destination.expect("f", &bytes);
         }
     }
 }

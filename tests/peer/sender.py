@@ -23,7 +23,9 @@ def offer(wire, file, kind, path, name):
 
 def send(wire, entries):
     entries, count, whole, total, failed = iter(entries), 0, 0, 0, 0
-    while some := list(enumerate(itertools.islice(entries, ROUND), count)):
+    some = None
+    while some is None or len(some) == ROUND:
+        some = list(enumerate(itertools.islice(entries, ROUND), count))
         for file, entry in some: offer(wire, file, *entry)
         wire.say(TURN)
         files = [(file, path) for file, (kind, path, _) in some if kind == FILE]

@@ -21,7 +21,7 @@ use crate::net::stdio::check_stdout;
 use crate::proto::hello::{Hello, Operation};
 use crate::proto::names::CleanPath;
 use crate::report::{Report, escape_bytes};
-use crate::store::Folder;
+use crate::store::{Folder, Stage};
 
 /// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
@@ -99,7 +99,8 @@ impl DownloadArgs {
         }
         let (folder, naming) = self.destination(&names)?;
         let (replace, max_size, max_entries) = (self.force, self.max_size, self.max_entries);
-        let destination = Destination { folder, naming, replace, max_size, max_entries };
+        let stage = Stage::new(&folder).map_err(|fault| usage(format!("-o: {fault}")))?;
+        let destination = Destination { folder, stage, naming, replace, max_size, max_entries };
         Ok(Plan { endpoint, names, task: Task::Fetch(destination), limits })
     }
 
@@ -165,11 +166,11 @@ impl Plan {
                     let peer = transport.peer_name();
                     report.peer("connected", &peer);
                     let mut wire = Wire::new(transport, now);
-                    let stream = is_fresh(&destination, &names);
-                    wire.push(&hello(Operation::Get { stream }, names.clone())?.encode());
+                    let may_stream = is_fresh(&destination, &names);
+                    wire.push(&hello(Operation::Get { stream: may_stream }, names.clone())?.encode());
                     let wanted = (!names.is_empty()).then_some(names);
-                    let terms = Terms { wanted, stream, is_client: true, limits };
-                    Receiving::new(wire, destination, terms, None, (io, report, peer))
+                    let terms = Terms { wanted, stream: false, may_stream, is_client: true, limits };
+                    Ok(Receiving::new(wire, destination, terms, None, (io, report, peer)))
                 }))
             })?,
         }

@@ -7,6 +7,7 @@ mod outcome;
 mod receiving;
 mod sending;
 mod serving;
+mod sessions;
 mod sharing;
 mod tally;
 mod text;

@@ -23,6 +23,7 @@ use crate::proto::Digest;
 use crate::proto::frame::{self, Frame};
 use crate::proto::hello::Hello;
 use crate::proto::receiver::{ReceiveStep, Receiver};
+use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report};
 use crate::store::{Folder, Stage};
 
@@ -34,6 +35,7 @@ const ACK_INTERVAL: Duration = Duration::from_millis(100);
 /// Where files go, and which of them are taken.
 pub(crate) struct Destination {
     pub(crate) folder: Folder,
+    pub(crate) stage: Stage,
     pub(crate) naming: Naming,
     pub(crate) replace: bool,
     pub(crate) max_size: Option<u64>,
@@ -57,8 +59,10 @@ pub(crate) enum Naming {
 pub(crate) struct Terms {
     /// Its own names, where some were asked for.
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
-    /// Nothing of it is there: it comes without being asked for.
+    /// It comes without being asked for. A client learns that from ACCEPT.
     pub(crate) stream: bool,
+    /// A client has said that nothing of it is there.
+    pub(crate) may_stream: bool,
     pub(crate) is_client: bool,
     pub(crate) limits: Limits,
 }
@@ -70,6 +74,8 @@ pub(crate) struct Receiving<S> {
     destination: Destination,
     io: Io,
     progress: Progress,
+    /// HELLO has said that it may come in a stream.
+    may_stream: bool,
     /// The totals were announced.
     is_announced: bool,
     tally: Tally,
@@ -94,20 +100,24 @@ impl<S: Stream> Receiving<S> {
         terms: Terms,
         hello: Option<&Hello>,
         (io, report, peer): (Io, Report, PeerName),
-    ) -> Result<Receiving<S>, Error> {
-        let stage = Stage::new(&destination.folder).map_err(|fault| Error::new(Exit::CannotWrite, fault))?;
+    ) -> Receiving<S> {
         let progress = Progress::new(&report);
         let announced = hello.and_then(|hello| hello.entries.zip(hello.total_size));
         if let Some((entries, bytes)) = announced {
             progress.expect(entries.into(), bytes);
             progress.all_known();
         }
-        Ok(Receiving {
+        let mut machine = Receiver::new(destination.max_entries, terms.wanted);
+        if terms.stream {
+            machine.expect_stream();
+        }
+        Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
             link: Some(Link::new(wire, Role::Receiver, terms.limits, terms.is_client)),
-            machine: Receiver::new(destination.max_entries, terms.wanted, terms.stream),
-            commits: Commits::new(stage, destination.replace),
+            machine,
+            may_stream: terms.may_stream,
+            commits: Commits::new(destination.stage.clone(), destination.replace),
             destination,
             io,
             progress,
@@ -121,7 +131,7 @@ impl<S: Stream> Receiving<S> {
             space: judging::Space::default(),
             awaits_output: false,
             ending: None,
-        })
+        }
     }
 
     fn work(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
@@ -199,8 +209,11 @@ impl<S: Stream> Receiving<S> {
             return self.hear_body(link);
         }
         let heard = link.hear()?;
-        if link.accepted().is_some_and(|accept| !accept.stream) {
-            self.machine.in_rounds();
+        if link.accepted().is_some_and(|accept| accept.stream) {
+            if !self.may_stream {
+                return Err(broken(Violation::Contradiction("a stream that was not asked for")));
+            }
+            self.machine.expect_stream();
         }
         match heard {
             Heard::Frame(frame) => {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::link::Limits;
 use super::listing::Listing;
 use super::offering::Offering;
-use super::outcome::broken;
+use super::outcome::{Role, broken, failed};
 use super::receiving::{Destination, Naming, Receiving, Terms};
 use super::sending::{Sending, Start};
 use super::sharing::Share;
@@ -20,7 +20,7 @@ use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
 use crate::report::Report;
-use crate::store::Folder;
+use crate::store::{Folder, Stage};
 
 /// What a server takes and gives.
 #[derive(Clone)]
@@ -109,6 +109,8 @@ impl<S: Stream + 'static> Serving<S> {
         match (hello.operation, &self.offer.store, &self.offer.share) {
             (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(Destination {
                 folder: folder.clone(),
+                stage: Stage::new(folder)
+                    .map_err(|fault| failed(Role::Receiver, "cannot store files", &fault))?,
                 naming: Naming::AsSent,
                 replace: replace && !self.offer.keep_existing,
                 max_size: self.offer.max_size,
@@ -123,7 +125,7 @@ impl<S: Stream + 'static> Serving<S> {
         }
     }
 
-    fn begin(&self, mut wire: Wire<S>, hello: &Hello, granted: Granted) -> Result<Box<dyn Session>, Error> {
+    fn begin(&self, mut wire: Wire<S>, hello: &Hello, granted: Granted) -> Box<dyn Session> {
         let stream = match &granted {
             Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
             Granted::Get(_, stream) => *stream,
@@ -131,16 +133,16 @@ impl<S: Stream + 'static> Serving<S> {
         };
         wire.push(&Accept { refused: None, stream, session: crate::net::random_id() }.encode());
         let (limits, context) = (self.limits, self.context.clone());
-        Ok(match granted {
+        match granted {
             Granted::Put(destination) => {
-                let terms = Terms { wanted: None, stream, is_client: false, limits };
-                Box::new(Receiving::new(wire, destination, terms, Some(hello), context)?)
+                let terms = Terms { wanted: None, stream, may_stream: false, is_client: false, limits };
+                Box::new(Receiving::new(wire, destination, terms, Some(hello), context))
             }
-            Granted::Get(offering, stream) => {
+            Granted::Get(offering, _) => {
                 Box::new(Sending::new(wire, offering, Start::Accepted { stream }, limits, context))
             }
             Granted::List(offering) => Box::new(Listing::new(wire, offering, limits)),
-        })
+        }
     }
 }
 
@@ -204,7 +206,7 @@ impl<S: Stream + 'static> Session for Serving<S> {
                     return Ok(Status::Waiting);
                 }
                 Ok(Some(hello)) => match self.choose(&hello) {
-                    Ok(granted) => State::Session(self.begin(wire, &hello, granted)?),
+                    Ok(granted) => State::Session(self.begin(wire, &hello, granted)),
                     Err(failure) => refuse(wire, failure),
                 },
                 Err(failure) => refuse(wire, failure),

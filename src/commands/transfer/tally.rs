@@ -99,7 +99,8 @@ impl Tally {
         let direction = if self.role == Role::Sender { "to" } else { "from" };
         let amount = amount(bytes, time);
         let single = self.first.as_ref().filter(|_| self.entries == 1);
-        if self.entries > 1 {
+        // A machine has heard of each already.
+        if self.entries > 1 && !self.report.is_json() {
             for (name, reason, text) in &self.failures {
                 self.report.warning(describe(name, *reason, text));
             }

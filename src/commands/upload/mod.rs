@@ -170,7 +170,8 @@ impl UploadArgs {
     /// The endpoint is the last word, or the last two; the paths are the rest.
     fn split(&self) -> Result<(Endpoint, Vec<PathBuf>), Error> {
         let missing = || usage("type what to send and where to, as in 'sendall upload FILE HOST:PORT'");
-        let (last, before) = self.words.split_last().ok_or_else(missing)?;
+        let (last, before) =
+            self.words.split_last().filter(|(_, before)| !before.is_empty()).ok_or_else(missing)?;
         let (last, mut paths) =
             (last.to_string_lossy(), before.iter().map(PathBuf::from).collect::<Vec<_>>());
         let host = before.last().filter(|_| before.len() > 1).map(|word| word.to_string_lossy());

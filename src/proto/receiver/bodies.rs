@@ -97,7 +97,7 @@ impl Receiver {
 
     pub(super) fn all_ended(&mut self, entries: u64, bytes: u64) -> Result<(), Violation> {
         match self.state {
-            State::Entries if self.round.is_empty() => {}
+            State::Entries if self.round.is_empty() && self.has_begun => {}
             State::Bodies { .. } => return Err(Violation::Contradiction("EOT before every END")),
             _ => return Err(Violation::OutOfTurn("EOT")),
         }
@@ -107,6 +107,7 @@ impl Receiver {
         if self.wanted.as_ref().is_some_and(|wanted| !wanted.is_answered()) {
             return Err(Violation::Contradiction("a name was not answered"));
         }
+        self.acknowledge(self.received_bytes);
         self.state = State::Ended;
         Ok(())
     }

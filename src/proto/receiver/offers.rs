@@ -75,6 +75,7 @@ impl Receiver {
         if self.streaming || !matches!(self.state, State::Entries) {
             return Err(Violation::OutOfTurn("TURN"));
         }
+        self.has_begun = true;
         self.refuse_repeated_names();
         self.state = State::Judging { next: 0 };
         Ok(())
@@ -174,18 +175,21 @@ mod tests {
     #[test]
     fn what_cannot_be_read_below_a_wanted_folder_is_an_answer_too() {
         for streaming in [false, true] {
-            let mut receiver = Receiver::new(9, Some(vec![b"d".to_vec()]), streaming);
+            let mut receiver = Receiver::new(9, Some(vec![b"d".to_vec()]));
+            if streaming {
+                receiver.expect_stream();
+            }
             assert_eq!(receiver.offered(0, entry(Kind::File, b"d/x", true)), Ok(()));
             assert!(matches!(receiver.step(), ReceiveStep::Await));
             assert_eq!(receiver.offered(1, entry(Kind::Folder, b"d", false)), Ok(()));
         }
-        let mut receiver = Receiver::new(9, Some(vec![b"d".to_vec()]), false);
+        let mut receiver = Receiver::new(9, Some(vec![b"d".to_vec()]));
         assert!(receiver.offered(0, entry(Kind::File, b"dx", true)).is_err());
     }
 
     #[test]
     fn the_targets_of_links_count_for_what_a_round_may_hold() {
-        let mut receiver = Receiver::new(u32::MAX, None, false);
+        let mut receiver = Receiver::new(u32::MAX, None);
         let link = || entry(Kind::Link(vec![b'x'; 4095]), b"l", false);
         let taken = (0..=4096).take_while(|file| receiver.offered(*file, link()).is_ok()).count();
         assert_eq!(taken, MAX_ENTRY_BYTES / 4096);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::judging::{Consent, Have};
+use super::judging::{Consent, Have, SMALL_BYTES};
 use super::{Receiving, cut};
 use crate::commands::cannot_write;
 use crate::commands::transfer::link::Link;
@@ -56,7 +56,9 @@ pub(super) enum Target {
 impl Arriving {
     /// Leaves what has come for a later session, if that is of use.
     pub(super) fn keep(self) {
-        if let Target::Part { part, resumable: true } = self.target {
+        if let Target::Part { part, resumable: true } = self.target
+            && self.written_bytes >= SMALL_BYTES
+        {
             part.keep();
         }
     }

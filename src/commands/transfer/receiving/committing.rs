@@ -22,6 +22,7 @@ const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_PARTS: usize = 8;
 /// How long a session that has failed waits for its last commits.
 const COMMIT_LIMIT: Duration = Duration::from_millis(600);
+const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(150);
 
 type Results = Vec<Result<(), Fault>>;
 
@@ -91,13 +92,12 @@ impl Commits {
     /// A session that fails or is stopped may be the last thing that the process does: what has come whole gets its
     /// name before that, if the disk is quick enough.
     pub(super) fn finish(&mut self, io: &Io) {
-        if let Some((_, aside)) = self.running.take() {
-            aside.await_end(COMMIT_LIMIT / 2);
-        }
-        if self.start(io, true).is_ok()
-            && let Some((_, aside)) = self.running.take()
-        {
-            aside.await_end(COMMIT_LIMIT / 2);
+        for limit in [COMMIT_LIMIT, LAST_COMMIT_LIMIT] {
+            if self.start(io, true).is_ok()
+                && let Some((_, aside)) = self.running.take()
+            {
+                aside.await_end(limit);
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::report::Phase;
 use crate::store::{Fault, Folder, Part, hash_prefix};
 
 /// Files up to this size wait on the stage, without a lock or a sync of their own, and are hashed at once.
-const SMALL_BYTES: u64 = 1 << 20;
+pub(super) const SMALL_BYTES: u64 = 1 << 20;
 /// Parts created before their bytes come, so that of several sessions with one name all but the first hear so early.
 /// Each holds descriptors.
 const MAX_EARLY_PARTS: usize = 4;
@@ -223,7 +223,7 @@ impl<S: Stream> Receiving<S> {
         let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
         let only_one = |what: &str| {
             if self.machine.entry_count() > 1 {
-                let text = format!("several files are offered: {what}");
+                let text = format!("{} files are offered: {what}", self.machine.entry_count());
                 Err((Reason::NotAskedFor, text))
             } else if !matches!(entry.kind, Kind::File) {
                 Err((Reason::NotAskedFor, format!("a folder is offered: {what}")))
