@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use crate::frames::{DATA, FakeServer, HAVE, PUT, Peer, TURN, accept, entry, frame, hello, turn};
 use crate::harness::{Finished, In, LIMIT, Out, Running, payload, start};
@@ -17,8 +18,11 @@ const BEGUN: usize = 2_000_000;
 
 /// The peer with these arguments; none where there is no Python, or no BLAKE3 for it.
 fn peer(args: &[&str]) -> Option<Running> {
-    let can_hash = Command::new("python3").args(["-c", "import blake3"]).output();
-    if !can_hash.is_ok_and(|output| output.status.success()) {
+    static CAN_HASH: LazyLock<bool> = LazyLock::new(|| {
+        let asked = Command::new("python3").args(["-c", "import blake3"]).output();
+        asked.is_ok_and(|output| output.status.success())
+    });
+    if !*CAN_HASH {
         println!("skipped: python3 with the package blake3 is not installed");
         return None;
     }
