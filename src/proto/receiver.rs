@@ -130,7 +130,7 @@ enum State {
 
 impl Receiver {
     /// Takes at most `max_entries` entries, in rounds. With `wanted`, the names of a `GET`, the entries must be those
-    /// or below those, in that order. Paths, targets and texts of a round's entries may have 16 MiB together.
+    /// or below those, in that order. Paths and texts of a round's entries may have 16 MiB together.
     pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>) -> Receiver {
         Receiver {
             max_entries,
