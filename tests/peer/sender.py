@@ -3,7 +3,7 @@ import itertools, os, struct, sys
 from blake3 import blake3
 from wire import *
 
-CHUNK, ROUND = 1 << 20, 100
+CHUNK, ROUND = 1 << 20, 40
 
 def found(path, name):
     """What there is to send: kind, path here, path there. A folder comes behind what is in it."""
