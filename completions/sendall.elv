@@ -29,15 +29,16 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --version 'Print version'
             cand serve 'Listen; without a mode, join the first client to stdin and stdout and end with it'
             cand connect 'Join stdin and stdout to a server'
-            cand upload 'Send files to a ''sendall serve --store'', verified and synced before success is reported'
-            cand download 'Fetch files from a ''sendall serve --share'', verified and synced before they get their names'
+            cand upload 'Send files and folders to a ''sendall serve --store'', verified and synced before success is reported'
+            cand download 'Fetch files and folders from a ''sendall serve --share'', verified and synced before they get their names'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sendall;serve'= {
             cand --store 'Take uploads into this folder, from many clients at once'
-            cand --share 'Offer a file, or the files of a folder, for download'
+            cand --share 'Offer a file, or all that is in a folder, for download'
             cand --wire 'With --store: what clients speak'
             cand --max-size 'With --store: refuse files that are larger'
+            cand --max-entries 'With --store: the most files, folders and links that one client may send'
             cand --max-clients 'With --store or --share: clients at the same time'
             cand --max-per-source 'With --store or --share: clients at the same time from one address'
             cand --timeout 'How long to wait for a client [default: for ever]; with --store or --share, for its handshake [default: 10s]'
@@ -72,11 +73,16 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'sendall;upload'= {
+            cand --name 'The name of stdin there'
+            cand --links 'What becomes of symbolic links in folders'
+            cand --include 'Send only files of a folder that match, as a line of a .gitignore does; may be given again'
+            cand --exclude 'Leave out what matches, as a line of a .gitignore does; may be given again'
             cand --wire 'What the server speaks'
             cand --timeout 'Time limit for each address that is tried, and for the handshake'
             cand --idle-timeout 'Give up when nothing went either way for so long'
             cand -f 'Replace files that exist there with other content'
             cand --force 'Replace files that exist there with other content'
+            cand --dry-run 'Print what would be sent, and do not connect'
             cand -v 'Tell peers, addresses, byte counts and durations'
             cand --verbose 'Tell peers, addresses, byte counts and durations'
             cand -q 'Print errors only'
@@ -86,13 +92,15 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'sendall;download'= {
-            cand -o 'Where to: a folder that exists, or the name for a single file'
-            cand --output 'Where to: a folder that exists, or the name for a single file'
+            cand -o 'Where to: a folder that exists, or the name for a single file; - is stdout'
+            cand --output 'Where to: a folder that exists, or the name for a single file; - is stdout'
             cand --max-size 'Refuse files that are larger'
+            cand --max-entries 'The most files, folders and links that are taken'
             cand --timeout 'Time limit for each address that is tried, and for the handshake'
             cand --idle-timeout 'Give up when nothing went either way for so long'
             cand -f 'Replace files that exist here with other content'
             cand --force 'Replace files that exist here with other content'
+            cand --list 'Print what is offered, and fetch nothing'
             cand -v 'Tell peers, addresses, byte counts and durations'
             cand --verbose 'Tell peers, addresses, byte counts and durations'
             cand -q 'Print errors only'
@@ -104,8 +112,8 @@ set edit:completion:arg-completer[sendall] = {|@words|
         &'sendall;help'= {
             cand serve 'Listen; without a mode, join the first client to stdin and stdout and end with it'
             cand connect 'Join stdin and stdout to a server'
-            cand upload 'Send files to a ''sendall serve --store'', verified and synced before success is reported'
-            cand download 'Fetch files from a ''sendall serve --share'', verified and synced before they get their names'
+            cand upload 'Send files and folders to a ''sendall serve --store'', verified and synced before success is reported'
+            cand download 'Fetch files and folders from a ''sendall serve --share'', verified and synced before they get their names'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'sendall;help;serve'= {

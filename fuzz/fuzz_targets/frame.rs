@@ -6,15 +6,16 @@ use sendall::proto::entry::{Entry, Kind};
 use sendall::proto::frame::{self, ParsedFrame};
 use sendall::proto::have::Verdict;
 use sendall::proto::hello::{Accept, Hello, Parsed};
+use sendall::proto::outcome::FileOutcome;
 use sendall::proto::receiver::{ReceiveStep, Receiver};
 use sendall::proto::sender::{Ended, SendStep, Sender};
 
 fuzz_target!(|input: (u8, Vec<u8>)| {
-    let (cut, bytes) = input;
-    let cut = usize::from(cut).max(1);
+    let (choice, bytes) = input;
+    let cut = usize::from(choice / 2).max(1);
     whole_or_cut(&bytes, cut, Hello::parse);
     whole_or_cut(&bytes, cut, Accept::parse);
-    converse(&bytes, cut);
+    converse(&bytes, cut, choice % 2 == 0);
 });
 
 /// A prefix is read as the whole is, or asks for more than it has.
@@ -28,18 +29,13 @@ fn whole_or_cut<T, E>(bytes: &[u8], cut: usize, parse: impl Fn(&[u8]) -> Result<
     }
 }
 
-fn converse(bytes: &[u8], cut: usize) {
-    let file = |path: &[u8], size| Entry {
-        kind: Kind::File,
-        executable: false,
-        size,
-        mtime_seconds: 0,
-        mtime_nanoseconds: 0,
-        path: path.to_vec(),
-        not_offered: None,
-    };
-    let mut sender = Sender::new(vec![file(b"a", 3), file(b"b", 0)]);
+fn converse(bytes: &[u8], cut: usize, streaming: bool) {
+    let mut sender = Sender::new();
+    sender.begin(streaming);
     let mut receiver = Receiver::new(4, None);
+    if streaming {
+        receiver.expect_stream();
+    }
     let (mut buffer, mut skip) = (Vec::new(), 0);
     for chunk in bytes.chunks(cut) {
         buffer.extend_from_slice(chunk);
@@ -69,23 +65,53 @@ fn converse(bytes: &[u8], cut: usize) {
     }
 }
 
+/// What the sender has, one after the other: a file, one of unknown size, a link and a folder.
+fn offered(id: u32) -> Option<Entry> {
+    let (path, kind, size) = match id {
+        0 => (b"d/a", Kind::File, Some(3)),
+        1 => (b"d/b", Kind::File, None),
+        2 => (b"d/c", Kind::Link(b"a".to_vec()), Some(0)),
+        3 => (b"d/d", Kind::Folder, Some(0)),
+        _ => return None,
+    };
+    Some(Entry {
+        kind,
+        executable: false,
+        size,
+        mtime_seconds: 0,
+        mtime_nanoseconds: 0,
+        path: path.to_vec(),
+        not_offered: None,
+    })
+}
+
 /// Answers what the machines ask, until both wait.
 fn drive(sender: &mut Sender, receiver: &mut Receiver) {
     loop {
         match sender.step() {
             SendStep::Write(_) => {}
+            SendStep::Offer => match offered(sender.next_id()) {
+                Some(entry) => sender.offer(entry),
+                None => sender.all_offered(),
+            },
             SendStep::HashPrefix { .. } => sender.prefix_hashed([0; 32]),
-            SendStep::Body { room: 0, .. } => drop(sender.end(Ended::Digest([0; 32]))),
+            SendStep::Body { room: 0, .. } | SendStep::Body { offset: 3.., .. } => {
+                sender.end(Ended::Digest([0; 32]));
+            }
             SendStep::Body { .. } => drop(sender.data(1)),
             SendStep::Await | SendStep::PeerError { .. } | SendStep::Finished => break,
         }
+        while sender.closed().is_some() {}
     }
     loop {
         match receiver.step() {
             ReceiveStep::Write(_) | ReceiveStep::Abandon { .. } => {}
             ReceiveStep::Judge { file } => receiver.judged(file, Verdict::WHOLE),
-            ReceiveStep::Commit { file, .. } => receiver.committed(file, Ok(())),
+            ReceiveStep::Commit { file, .. } | ReceiveStep::Place { file, .. } => {
+                receiver.committed(file, Ok(FileOutcome::Done));
+            }
             ReceiveStep::Await | ReceiveStep::PeerError { .. } | ReceiveStep::Finished => break,
         }
+        while receiver.closed().is_some() {}
     }
 }

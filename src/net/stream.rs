@@ -116,6 +116,7 @@ impl Socket {
     }
 
     /// The same connection once more, for another thread's reactor.
+    #[allow(dead_code, reason = "further connections use it next")]
     pub(crate) fn of(transport: &Transport) -> io::Result<Socket> {
         let copy = transport.socket.as_fd().try_clone_to_owned()?;
         Ok(match &transport.socket {

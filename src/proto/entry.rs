@@ -49,6 +49,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether `HAVE` and `END` are said of it: of every kind but the two that have no content.
+    pub(super) fn has_content(&self) -> bool {
+        self.not_offered.is_none() && !matches!(self.kind, Kind::Folder | Kind::Link(_))
+    }
+
     pub(super) fn flags(&self) -> u8 {
         if self.not_offered.is_some() { NOT_OFFERED } else { 0 }
     }

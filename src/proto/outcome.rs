@@ -39,6 +39,6 @@ pub struct Closed {
     pub size: u64,
     /// What became of it.
     pub outcome: FileOutcome,
-    /// It was told as [`FileOutcome::Done`] before: this takes it back.
+    /// It was told before, and not as failed: this takes it back.
     pub revokes: bool,
 }

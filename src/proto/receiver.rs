@@ -130,7 +130,7 @@ enum State {
 
 impl Receiver {
     /// Takes at most `max_entries` entries, in rounds. With `wanted`, the names of a `GET`, the entries must be those
-    /// or below those, in that order. Paths and texts of a round's entries may have 16 MiB together.
+    /// or below those, in that order. Paths, texts and targets of a round's entries may have 16 MiB together.
     pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>) -> Receiver {
         Receiver {
             max_entries,
@@ -193,7 +193,8 @@ impl Receiver {
         }
     }
 
-    /// Takes a frame of the peer.
+    /// Takes a frame of the peer, once [`Receiver::step`] says [`ReceiveStep::Await`]: what comes in a stream may
+    /// follow its entry at once, and has no place before that is judged.
     ///
     /// # Errors
     /// The frame breaks the protocol: the session is over.
@@ -223,11 +224,13 @@ impl Receiver {
     }
 
     /// Answers [`ReceiveStep::Judge`]; for another file it means nothing. An offset beyond the size of the entry
-    /// is sent as 0 and the part dropped at the first `DATA`; a KEEP of another size refuses the file. In a stream,
-    /// where all of it comes anyway, KEEP means to compare and discard it, and no offset is of use.
+    /// is sent as 0 and the part dropped at the first `DATA`, which an empty file has not; a KEEP of another size
+    /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and no
+    /// offset is of use.
     pub fn judged(&mut self, file: u32, verdict: Verdict) {
         if let State::Judging { next } = self.state
             && self.index(file) == Some(next)
+            && self.entry(file).is_some_and(Entry::has_content)
         {
             self.answer_with(next, verdict);
         }

@@ -82,6 +82,8 @@ pub struct Sender {
     round: Vec<Offered>,
     base: u32,
     round_bytes: usize,
+    /// [`ROUND_ENTRIES`]; tests have less.
+    pub(super) round_entries: usize,
     out: Vec<u8>,
     closed: VecDeque<Closed>,
     phase: Option<(Phase, u64)>,
@@ -121,6 +123,7 @@ impl Sender {
             round: Vec::new(),
             base: 0,
             round_bytes: 0,
+            round_entries: ROUND_ENTRIES,
             out: Vec::new(),
             closed: VecDeque::new(),
             phase: None,
@@ -184,14 +187,11 @@ impl Sender {
         let Frame::Entry { entry, .. } = frame else { return };
         self.out.extend(&bytes);
         self.round_bytes += bytes.len();
-        let is_sent = entry.not_offered.is_none() && matches!(entry.kind, Kind::File);
-        self.round.push(Offered { entry, verdict: None });
+        let verdict = Some(Verdict::WHOLE).filter(|_| self.streaming && entry.has_content());
+        self.round.push(Offered { entry, verdict });
         if self.streaming {
-            if is_sent {
-                self.round[0].verdict = Some(Verdict::WHOLE);
-            }
             self.open(0);
-        } else if self.round.len() >= ROUND_ENTRIES || self.round_bytes >= ROUND_BYTES {
+        } else if self.round.len() >= self.round_entries || self.round_bytes >= ROUND_BYTES {
             self.end_turn();
         }
     }
@@ -291,10 +291,8 @@ impl Sender {
 
     /// The first from this one on that the receiver has to say something to.
     fn next_asked(&self, from: usize) -> usize {
-        let is_asked = |offered: &Offered| {
-            offered.entry.not_offered.is_none() && !matches!(offered.entry.kind, Kind::Folder | Kind::Link(_))
-        };
-        (from..self.round.len()).find(|index| is_asked(&self.round[*index])).unwrap_or(self.round.len())
+        let is_asked = |index: &usize| self.round[*index].entry.has_content();
+        (from..self.round.len()).find(is_asked).unwrap_or(self.round.len())
     }
 
     fn answered(&mut self, file: u32, verdict: Verdict) -> Result<(), Violation> {

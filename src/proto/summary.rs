@@ -48,7 +48,7 @@ impl Summary {
     }
 
     pub(super) fn flags(&self) -> u8 {
-        u8::from(self.more) * MORE | u8::from(self.cut) * CUT
+        (u8::from(self.more) * MORE) | (u8::from(self.cut) * CUT)
     }
 
     pub(super) fn body(&self) -> Vec<u8> {

@@ -54,6 +54,7 @@ impl Receiver {
         }
         self.whole_files += u64::from(end.state == EndState::Whole);
         let given_up = incoming.failure.take();
+        let has_part = kept.is_none() && given_up.is_none();
         let told = |reason| Some((FileOutcome::failed(reason), false));
         let verdict = match (end.state, kept, given_up) {
             (EndState::Unreadable, ..) => told(Reason::Unreadable),
@@ -77,7 +78,7 @@ impl Receiver {
                 self.steps.push_back(ReceiveStep::Commit { file: end.file, entry, digest: end.digest });
             }
             Some((outcome, is_news)) => {
-                if let (FileOutcome::Failed(reason, _), false, true) = (&outcome, is_news, kept.is_none()) {
+                if let (FileOutcome::Failed(reason, _), false, true) = (&outcome, is_news, has_part) {
                     self.steps.push_back(ReceiveStep::Abandon { file: end.file, reason: *reason });
                 }
                 let closed = Closed {
@@ -116,10 +117,9 @@ impl Receiver {
     pub(super) fn open(&mut self, from: usize) {
         for index in from..self.round.len() {
             let incoming = &mut self.round[index];
-            let is_file = !matches!(incoming.entry.kind, Kind::Folder | Kind::Link(_));
             let is_refused = matches!(incoming.verdict, Some(Verdict::Refused(..)));
             let is_offered = incoming.entry.not_offered.is_none();
-            if is_file && is_offered && (self.streaming || !is_refused) {
+            if incoming.entry.has_content() && (self.streaming || !is_refused) {
                 let position = match incoming.verdict {
                     Some(Verdict::Want { offset, .. }) => offset,
                     _ => 0,

@@ -10,7 +10,7 @@ use super::{Incoming, ReceiveStep, Receiver, State, Wanted};
 
 /// How many bytes of `HAVE` frames are collected for one write.
 const WRITE_BYTES: usize = 32 << 10;
-/// Bytes of all paths and texts of a round's entries, and their number.
+/// Bytes of all paths, texts and targets of a round's entries, and their number.
 const MAX_ENTRY_BYTES: usize = 16 << 20;
 const MAX_ROUND_ENTRIES: usize = 100_000;
 /// In a stream, a sender is told of a refusal before `RESULT` if so much of the file is still to come.
@@ -22,8 +22,7 @@ impl Wanted {
         loop {
             let Some(name) = self.names.get(self.current) else { return false };
             let rest = entry.path.strip_prefix(name.as_slice());
-            let below = rest.is_some_and(|rest| rest.starts_with(b"/")) && entry.not_offered.is_none();
-            if below || rest == Some(b"") {
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
                 self.answered = true;
                 return true;
             }
@@ -51,7 +50,8 @@ impl Receiver {
             return Err(Violation::Contradiction("the order of the file ids"));
         }
         let text = entry.not_offered.as_ref().map_or(0, |(_, text)| text.len());
-        self.entry_bytes += entry.path.len() + text;
+        let target = if let Kind::Link(target) = &entry.kind { target.len() } else { 0 };
+        self.entry_bytes += entry.path.len() + text + target;
         if self.entry_bytes > MAX_ENTRY_BYTES || self.round.len() >= MAX_ROUND_ENTRIES {
             return Err(Violation::TooManyEntries(MAX_ROUND_ENTRIES as u32));
         }
@@ -103,13 +103,13 @@ impl Receiver {
                 return None;
             }
             let incoming = &self.round[next];
-            match (&incoming.entry.not_offered, &incoming.entry.kind, &incoming.failure) {
-                (Some(_), ..) | (None, Kind::Folder | Kind::Link(_), _) => {}
-                (None, _, Some((reason, text))) => {
+            match &incoming.failure {
+                _ if !incoming.entry.has_content() => {}
+                Some((reason, text)) => {
                     let verdict = Verdict::Refused(*reason, text.clone());
                     self.answer(next, verdict);
                 }
-                (None, _, None) => {
+                None => {
                     self.state = State::Judging { next };
                     return Some(ReceiveStep::Judge { file: self.id(next) });
                 }

@@ -1,10 +1,11 @@
-//! Frames and first bytes: round trips, cuts, bad lengths.
+//! Frames: round trips, cuts, bad lengths.
 
 use proptest::prelude::*;
 
 use super::samples;
-use crate::proto::frame::{self, Frame, HEADER_BYTES, MAX_DATA_BYTES, ParsedFrame};
-use crate::proto::hello::{Accept, FIXED_BYTES, Hello, MAGIC, Operation, Parsed};
+use crate::proto::entry::{Entry, Kind};
+use crate::proto::frame::{self, End, EndState, Frame, HEADER_BYTES, MAX_DATA_BYTES, ParsedFrame};
+use crate::proto::have::Verdict;
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
 
@@ -69,21 +70,27 @@ fn every_other_body_length_of_a_frame_is_refused() {
     }
 }
 
-/// Frames whose inner length field stands at this place, and whether this value is read.
+/// A frame, and where in it the length of a field stands.
 #[test]
 fn every_length_within_a_frame_is_held() {
-    let entry = frame::encode(&Frame::Entry { file: 0, entry: samples::not_offered("x") });
-    let have = &samples::frames()[5];
-    let error = frame::encode(&samples::frames()[17]);
-    let result = frame::encode(&samples::frames()[14]);
+    let entry = |entry| frame::encode(&Frame::Entry { file: 0, entry });
+    let not_offered = entry(samples::not_offered("x"));
+    let link = entry(samples::link("x", b"../\xff"));
+    let refused = Verdict::Refused(Reason::NoSpace, "full".to_owned());
+    let have = frame::encode(&Frame::Have { file: 1, verdict: refused });
+    let error = frame::encode(&Frame::Error { reason: Reason::Stopped, text: "bye".to_owned() });
+    let result = frame::encode(&Frame::Result(samples::result(2, 1, &[3])));
     for (name, bytes, place) in [
-        ("path", &entry, 24 + 24),
-        ("extension", &entry, 24 + 26 + 1 + 2),
-        ("have text", &frame::encode(have), 24 + 2),
+        ("path", &not_offered, 24 + 24),
+        ("reason", &not_offered, 24 + 26 + 1 + 2),
+        ("target", &link, 24 + 26 + 1 + 2),
+        ("have text", &have, 24 + 2),
         ("error text", &error, 24 + 2),
-        ("failure text", &result, 24 + 12 + 6),
+        ("failure path", &result, 24 + 12 + 6),
+        ("failure text", &result, 24 + 12 + 8),
     ] {
         let right = u16::from_be_bytes([bytes[place], bytes[place + 1]]);
+        assert!(right > 0 && right < 10, "{name}");
         for length in [0, 1, 1024, 1025, 4096, 4097, 0x7fff, 0x8000, 0xffff, right - 1, right + 1] {
             let mut wrong = bytes.clone();
             wrong[place..place + 2].copy_from_slice(&length.to_be_bytes());
@@ -91,6 +98,43 @@ fn every_length_within_a_frame_is_held() {
                 assert!(frame::parse(&wrong).is_err(), "{name} of {length}");
             }
         }
+    }
+}
+
+/// Fields that are all there, and as long as they may be, or one byte longer.
+#[test]
+fn every_field_has_a_longest_length() {
+    let raw = |kind: u8, body: &[&[u8]]| {
+        let body = body.concat();
+        let mut bytes = vec![0; HEADER_BYTES];
+        bytes[0] = kind;
+        bytes[16..].copy_from_slice(&(body.len() as u64).to_be_bytes());
+        bytes.extend(body);
+        frame::parse(&bytes)
+    };
+    let many = |length: usize| vec![b'x'; length];
+    let size = |length: usize| (length as u16).to_be_bytes();
+    let (file, link) = ([&[1; 4][..], &[0; 20]].concat(), [&[3; 4][..], &[0; 20]].concat());
+    let path = |length| raw(1, &[&file, &size(length), &many(length)]);
+    let target = |length| raw(1, &[&link, &[0, 1, b'l', 0x80, 1], &size(length), &many(length)]);
+    let reason = |length| raw(1, &[&file, &[0, 1, b'f', 0, 1], &size(length + 1), &[7], &many(length)]);
+    let have = |length| raw(2, &[&[3, 7], &size(length), &[0; 32], &many(length)]);
+    let error = |length| raw(11, &[&[7, 0], &size(length), &many(length)]);
+    let counts = [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let failure = |path, text| {
+        raw(9, &[&counts, &[0, 0, 0, 0, 7, 0], &size(path), &size(text), &many(path), &many(text)])
+    };
+    for (name, longest, longer) in [
+        ("a path", path(4096), path(4097)),
+        ("a link's target", target(4096), target(4097)),
+        ("a text", reason(1024), reason(1025)),
+        ("HAVE", have(1024), have(1025)),
+        ("ERROR", error(1024), error(1025)),
+        ("a path", failure(4096, 1024), failure(4097, 1024)),
+        ("a text", failure(4096, 1024), failure(4096, 1025)),
+    ] {
+        assert!(matches!(longest, Ok(ParsedFrame::Frame { .. })), "{name}: {longest:?}");
+        assert!(matches!(longer, Err(Violation::Length { what, .. }) if what == name), "{name}: {longer:?}");
     }
 }
 
@@ -103,19 +147,75 @@ fn fields_out_of_their_range_are_refused() {
     let mut without_reason = bytes.clone();
     without_reason[1] = 1;
     assert!(matches!(frame::parse(&without_reason), Err(Violation::Malformed(_))));
-    for (code, accepted) in [([0x7f, 0xff], true), ([0x80, 0x02], false)] {
+    for (code, accepted) in [([0x7f, 0xff], true), ([0x80, 0x02], false), ([0x80, 0x01], false)] {
         let mut extended = [bytes.as_slice(), &code, &[0, 1, 9]].concat();
         extended[23] += 5;
-        assert_eq!(frame::parse(&extended).is_ok(), accepted);
+        assert_eq!(frame::parse(&extended).is_ok(), accepted, "a target of a file is none");
     }
-    for (place, code) in [(24, 9), (24, 0)] {
-        let mut have = frame::encode(&samples::frames()[2]);
-        have[place] = code;
+    for code in [9, 0] {
+        let mut have = frame::encode(&Frame::Have { file: 0, verdict: Verdict::WHOLE });
+        have[24] = code;
         assert!(frame::parse(&have).is_err());
     }
-    let mut result = frame::encode(&samples::frames()[14]);
-    result[24] = 0;
-    assert!(matches!(frame::parse(&result), Err(Violation::Contradiction(_))));
+    for status in [0, 2, 3] {
+        let mut result = frame::encode(&Frame::Result(samples::result(2, 1, &[3])));
+        result[24] = status;
+        assert!(matches!(frame::parse(&result), Err(Violation::Contradiction(_))), "1 is right");
+    }
+}
+
+#[test]
+fn folders_have_no_size_and_links_have_a_target() {
+    let kind_of = |entry: Entry, kind: u8, size: u64| {
+        let mut bytes = frame::encode(&Frame::Entry { file: 0, entry });
+        bytes[24] = kind;
+        bytes[28..36].copy_from_slice(&size.to_be_bytes());
+        match frame::parse(&bytes) {
+            Ok(ParsedFrame::Frame { frame: Frame::Entry { entry, .. }, .. }) => {
+                Some((entry.kind, entry.size))
+            }
+            other => {
+                assert!(matches!(other, Err(Violation::Malformed(_))), "{other:?}");
+                None
+            }
+        }
+    };
+    let (file, link) = (samples::file("x", 1), samples::link("x", b"t"));
+    assert_eq!(kind_of(file.clone(), 1, 7), Some((Kind::File, Some(7))));
+    assert_eq!(kind_of(file.clone(), 1, u64::MAX), Some((Kind::File, None)));
+    assert_eq!(kind_of(file.clone(), 2, 0), Some((Kind::Folder, Some(0))));
+    assert_eq!(kind_of(file.clone(), 9, 7), Some((Kind::Other(9), Some(7))));
+    assert_eq!(kind_of(link.clone(), 3, 0), Some((Kind::Link(b"t".to_vec()), Some(0))));
+    assert_eq!(kind_of(link.clone(), 9, 0), Some((Kind::Other(9), Some(0))));
+    for (entry, kind, size) in [
+        (&file, 3, 0),
+        (&link, 1, 0),
+        (&link, 2, 0),
+        (&file, 2, 1),
+        (&file, 2, u64::MAX),
+        (&link, 3, 1),
+        (&link, 3, u64::MAX),
+    ] {
+        assert_eq!(kind_of(entry.clone(), kind, size), None, "kind {kind}, size {size}");
+    }
+}
+
+#[test]
+fn of_several_flags_of_an_end_the_lowest_counts() {
+    let end = End { file: 1, size: 9, state: EndState::Whole, digest: [7; 32] };
+    for flags in 0..=255u8 {
+        let mut bytes = frame::encode(&Frame::End(end));
+        bytes[1] = flags;
+        let state = match flags & 15 {
+            0 => EndState::Whole,
+            low if low & 1 != 0 => EndState::Unreadable,
+            low if low & 2 != 0 => EndState::Changed,
+            low if low & 4 != 0 => EndState::Differs,
+            _ => EndState::Stopped,
+        };
+        let expected = Frame::End(End { state, ..end });
+        assert_eq!(frame::parse(&bytes), Ok(ParsedFrame::Frame { frame: expected, used: bytes.len() }));
+    }
 }
 
 #[test]
@@ -132,120 +232,11 @@ fn texts_and_paths_that_are_too_long_stay_harmless() {
         panic!("an entry")
     };
     assert!(entry.path.is_empty());
-}
-
-fn hellos() -> Vec<Hello> {
-    vec![
-        Hello::put(false, None, None),
-        Hello::put(true, Some(1 << 40), Some(3)),
-        Hello::get(Vec::new()).unwrap(),
-        Hello::get(vec![b"a".to_vec()]).unwrap(),
-        Hello::get(vec![b"a".to_vec(), vec![0xff; 4096], b"../c".to_vec()]).unwrap(),
-    ]
-}
-
-#[test]
-fn hello_and_accept_come_back_and_every_cut_asks_for_more() {
-    for hello in hellos() {
-        let bytes = hello.encode();
-        for cut in 0..bytes.len() {
-            let read = Hello::parse(&bytes[..cut]);
-            let needed = if cut < FIXED_BYTES { FIXED_BYTES } else { bytes.len() };
-            assert_eq!(read, Ok(Parsed::Incomplete { needed }));
-        }
-        let followed = [bytes.as_slice(), b"next"].concat();
-        assert_eq!(Hello::parse(&followed), Ok(Parsed::Complete { value: hello, used: bytes.len() }));
-    }
-    for refused in [None, Some(Reason::Busy)] {
-        let accept = Accept { refused, session: [9; 16] };
-        let bytes = accept.encode();
-        for cut in 0..FIXED_BYTES {
-            assert_eq!(Accept::parse(&bytes[..cut]), Ok(Parsed::Incomplete { needed: FIXED_BYTES }));
-        }
-        assert_eq!(Accept::parse(&bytes), Ok(Parsed::Complete { value: accept, used: FIXED_BYTES }));
-    }
-}
-
-#[test]
-fn the_magic_is_refused_at_its_first_wrong_byte() {
-    for wrong in 0..MAGIC.len() {
-        let mut bytes = MAGIC[..=wrong].to_vec();
-        assert!(matches!(Hello::parse(&bytes), Ok(Parsed::Incomplete { needed: FIXED_BYTES })));
-        bytes[wrong] ^= 0x20;
-        assert_eq!(Hello::parse(&bytes), Err(Violation::NotOurs));
-        assert_eq!(Accept::parse(&bytes), Err(Violation::NotOurs));
-    }
-    for stranger in [b"GET / HTTP/1.1".as_slice(), b"\x16\x03\x01", b"SSH-2.0", b"\0"] {
-        assert_eq!(Hello::parse(stranger), Err(Violation::NotOurs));
-    }
-}
-
-#[test]
-fn what_a_hello_asks_for_in_vain_is_told_apart() {
-    let with = |place: usize, value: &[u8]| {
-        let mut bytes = hellos()[3].encode();
-        bytes[place..place + value.len()].copy_from_slice(value);
-        Hello::parse(&bytes)
+    let bytes = frame::encode(&Frame::Entry { file: 0, entry: samples::link("l", &[b'x'; 4097]) });
+    let Ok(ParsedFrame::Frame { frame: Frame::Entry { entry, .. }, .. }) = frame::parse(&bytes) else {
+        panic!("an entry")
     };
-    assert_eq!(with(8, &[2]), Err(Violation::Version(2)));
-    assert_eq!(with(8, &[0]), Err(Violation::Version(0)));
-    assert_eq!(Hello::parse(&[&MAGIC[..], &[2]].concat()), Err(Violation::Version(2)));
-    assert!(matches!(with(9, &[200]), Ok(Parsed::Complete { .. })));
-    for operation in [0, 3, 4, 255] {
-        assert_eq!(with(10, &[operation]), Err(Violation::Operation(operation)));
-    }
-    for violation in [Violation::Version(2), Violation::Operation(3), Violation::Extension(0x8002)] {
-        assert_eq!(violation.reason(), Reason::Unsupported);
-    }
-    assert!(matches!(with(10, &[1]), Err(Violation::Malformed(_))), "a PUT with a name");
-    for length in [4097u16, 0x8000, 0xffff] {
-        let expected = Err(Violation::Length { what: "a name", length: length.into() });
-        assert_eq!(with(28, &length.to_be_bytes()), expected);
-    }
-    assert_eq!(with(28, &4096u16.to_be_bytes()), Ok(Parsed::Incomplete { needed: 32 + 4096 }));
-    assert_eq!(with(30, &[0xff, 0xff]), Ok(Parsed::Incomplete { needed: 32 + 1 + 65_535 }));
-    let mut accept = Accept { refused: None, session: [0; 16] }.encode();
-    accept[8] = 2;
-    assert_eq!(Accept::parse(&accept), Err(Violation::Version(2)));
-}
-
-#[test]
-fn extensions_of_a_hello() {
-    let read = |name: &[u8], extensions: &[u8]| {
-        let mut bytes = Hello::get(Vec::new()).unwrap().encode();
-        bytes[29] = name.len() as u8;
-        bytes[31] = extensions.len() as u8;
-        bytes.extend(name);
-        bytes.extend(extensions);
-        match Hello::parse(&bytes)? {
-            Parsed::Complete { value, .. } => {
-                assert_eq!(value.operation, Operation::Get);
-                Ok(value.names().to_vec())
-            }
-            Parsed::Incomplete { needed } => panic!("{needed}"),
-        }
-    };
-    let two = vec![b"a".to_vec(), b"b".to_vec()];
-    assert_eq!(read(b"a", b"\x00\x07\0\x02zz\x80\x01\0\x01b"), Ok(two));
-    assert_eq!(read(b"a", b"\x80\x02\0\0"), Err(Violation::Extension(0x8002)));
-    for (name, extensions) in [
-        (b"a".as_slice(), b"\x80\x01\0\0".as_slice()),
-        (b"", b"\x80\x01\0\x01b"),
-        (b"a", b"\x80\x01\0\x02b"),
-        (b"a", b"\x80\x01\xff\xffb"),
-        (b"a", b"\x00\x07\0"),
-        (b"a", b"\x00"),
-    ] {
-        assert!(read(name, extensions).is_err(), "{extensions:?}");
-    }
-}
-
-#[test]
-fn names_that_do_not_fit_are_told_before_they_are_sent() {
-    assert!(Hello::get(vec![Vec::new()]).is_err());
-    assert!(Hello::get(vec![vec![b'x'; 4097]]).is_err());
-    assert!(Hello::get(vec![vec![b'x'; 4092]; 17]).is_err());
-    assert!(Hello::get(vec![vec![b'x'; 4091]; 17]).is_ok());
+    assert_eq!(entry.kind, Kind::Link(Vec::new()), "a target is never cut");
 }
 
 proptest! {
@@ -259,8 +250,6 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_are_read_or_refused(kind in 0..12u8, mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Hello::parse(&[&MAGIC[..], &bytes].concat());
-        let _ = Accept::parse(&bytes);
         let length = bytes.len().saturating_sub(HEADER_BYTES) as u64;
         if let Some(header) = bytes.first_chunk_mut::<HEADER_BYTES>() {
             header[0] = kind;

@@ -1,7 +1,12 @@
 //! Tests of the frames, of the two machines and of the text header.
 
 mod codec;
-mod machines;
+mod events;
+mod hello;
+mod offers;
 mod pair;
+mod receiving;
 mod samples;
+mod sending;
+mod sides;
 mod text_header;

@@ -1,251 +1,57 @@
-//! The two machines against each other, in memory, in deliveries of any size.
-
-use std::collections::VecDeque;
+//! The two machines against each other, in memory, in deliveries of any size, in rounds and in streams.
 
 use proptest::prelude::*;
 
-use super::samples;
-use crate::proto::Digest;
-use crate::proto::frame::{self, ParsedFrame};
-use crate::proto::have::Verdict;
+use super::sides::{Case, ReceiveSide, SendSide, Source, There, What};
 use crate::proto::outcome::FileOutcome;
 use crate::proto::reason::Reason;
-use crate::proto::receiver::{ReceiveStep, Receiver};
-use crate::proto::sender::{Ended, SendStep, Sender};
 
-#[derive(Debug, Clone, PartialEq)]
-enum There {
-    Nothing,
-    Part(Vec<u8>),
-    Whole(Vec<u8>),
-    Refuses,
-    GivesUp,
-    CannotCommit,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Source {
-    Fine,
-    Changed,
-    Unreadable,
-    NotOffered,
-}
-
-#[derive(Debug, Clone)]
-struct Case {
-    content: Vec<u8>,
-    source: Source,
-    there: There,
-}
+/// In rounds of so many entries, or in a stream.
+type Rounds = Option<usize>;
 
 impl Case {
+    /// What becomes of it at the receiver.
     fn expected(&self) -> FileOutcome {
         let failed = |reason: Reason| FileOutcome::Failed(reason, String::new());
         match (self.source, &self.there) {
             (Source::NotOffered, _) => failed(Reason::NotFound),
+            _ if matches!(self.what, What::Other(_)) => failed(Reason::NotRegular),
             (_, There::Refuses) => failed(Reason::NoSpace),
+            (_, There::Whole(_)) if matches!(self.what, What::Unknown(_)) => failed(Reason::Exists),
             (Source::Changed, _) => failed(Reason::Changed),
             (Source::Unreadable, _) => failed(Reason::Unreadable),
             (_, There::GivesUp | There::CannotCommit) => failed(Reason::Unwritable),
-            (_, There::Whole(kept)) if *kept == self.content => FileOutcome::AlreadyThere,
+            (_, There::Whole(kept)) if kept == self.content() => FileOutcome::AlreadyThere,
             (_, There::Whole(_)) => failed(Reason::Exists),
             _ => FileOutcome::Done,
         }
     }
-}
 
-fn digest(bytes: &[u8]) -> Digest {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mut digest = [0; 32];
-    digest[..8].copy_from_slice(&hash.to_be_bytes());
-    digest[8] = 1;
-    digest
-}
-
-/// The driver of the sender: where its bytes go, and what has come.
-struct SendSide<'a> {
-    cases: &'a [Case],
-    machine: Sender,
-    input: Vec<u8>,
-    output: VecDeque<u8>,
-    chunk: u32,
-}
-
-impl SendSide<'_> {
-    fn advance(&mut self) -> bool {
-        while let Some(ParsedFrame::Frame { frame, used }) = complete(&self.input) {
-            self.input.drain(..used);
-            self.machine.receive(frame).unwrap();
-        }
-        loop {
-            match self.machine.step() {
-                SendStep::Write(bytes) => self.output.extend(bytes),
-                SendStep::HashPrefix { file, length } => {
-                    let case = &self.cases[file as usize];
-                    assert_eq!(self.machine.step(), SendStep::HashPrefix { file, length });
-                    match case.source {
-                        Source::Unreadable => self.output.extend(self.machine.end(Ended::Unreadable)),
-                        Source::Changed => self.output.extend(self.machine.end(Ended::Changed)),
-                        _ => self.machine.prefix_hashed(digest(&case.content[..length as usize])),
-                    }
-                }
-                SendStep::Body { file, offset, room } => self.body(file, offset as usize, room),
-                SendStep::Await => return false,
-                SendStep::PeerError { text, .. } => panic!("{text}"),
-                SendStep::Finished => return true,
-            }
-        }
-    }
-
-    fn body(&mut self, file: u32, offset: usize, room: u32) {
-        let case = &self.cases[file as usize];
-        let ended = match case.source {
-            Source::Changed if room == 0 => Ended::Changed,
-            Source::Unreadable if room == 0 || offset * 2 >= case.content.len() => Ended::Unreadable,
-            _ if room == 0 => Ended::Digest(digest(&case.content)),
-            _ => {
-                let length = room.min(self.chunk);
-                self.output.extend(self.machine.data(length));
-                self.output.extend(&case.content[offset..offset + length as usize]);
-                return;
-            }
+    fn check(&self, rounds: Rounds, there: &FileOutcome, here: &FileOutcome) {
+        let expected = self.expected();
+        let same = |a: &FileOutcome, b: &FileOutcome| match (a, b) {
+            (FileOutcome::Failed(a, _), FileOutcome::Failed(b, _)) => a == b,
+            (a, b) => a == b,
         };
-        self.output.extend(self.machine.end(ended));
+        // In a stream the sender may have found it unreadable before it hears that it is refused.
+        let is_torn = rounds.is_none() && matches!(self.source, Source::Changed | Source::Unreadable);
+        assert!(
+            same(here, &expected) || (is_torn && here.is_failed() && expected.is_failed()),
+            "{rounds:?} {self:?}: {here:?}"
+        );
+        // In a stream the sender does not hear that it was there.
+        let is_unheard = rounds.is_none() && *here == FileOutcome::AlreadyThere;
+        let heard = if is_unheard { &FileOutcome::Done } else { here };
+        assert!(same(there, heard), "{rounds:?} {self:?}: {there:?}, {here:?}");
     }
 }
 
-struct ReceiveSide<'a> {
-    cases: &'a [Case],
-    machine: Receiver,
-    input: Vec<u8>,
-    output: VecDeque<u8>,
-    disk: Vec<Vec<u8>>,
-    body: (u32, usize),
-    late: Vec<(u32, Digest)>,
-}
-
-impl ReceiveSide<'_> {
-    fn advance(&mut self) -> bool {
-        self.take_input();
-        loop {
-            match self.machine.step() {
-                ReceiveStep::Write(bytes) => self.output.extend(bytes),
-                ReceiveStep::Judge { file } => self.judge(file),
-                ReceiveStep::Commit { file, digest } => self.late.push((file, digest)),
-                ReceiveStep::Abandon { file, .. } => self.disk[file as usize].clear(),
-                ReceiveStep::Await if self.machine.all_files_ended() && !self.late.is_empty() => {
-                    self.commit()
-                }
-                ReceiveStep::Await => return false,
-                ReceiveStep::PeerError { text, .. } => panic!("{text}"),
-                ReceiveStep::Finished => return true,
-            }
-        }
-    }
-
-    fn take_input(&mut self) {
-        loop {
-            let (file, left) = self.body;
-            let taken = left.min(self.input.len());
-            let bytes: Vec<u8> = self.input.drain(..taken).collect();
-            if !self.machine.discarding() {
-                self.disk[file as usize].extend(bytes);
-            }
-            self.body.1 -= taken;
-            if self.body.1 > 0 {
-                return;
-            }
-            match complete(&self.input) {
-                Some(ParsedFrame::Frame { frame, used }) => {
-                    self.input.drain(..used);
-                    self.machine.receive(frame).unwrap();
-                }
-                Some(ParsedFrame::Data { file, offset, length, used }) => {
-                    self.input.drain(..used);
-                    if self.machine.data(file, offset, length).unwrap() {
-                        self.disk[file as usize].clear();
-                    }
-                    self.body = (file, length as usize);
-                    if self.cases[file as usize].there == There::GivesUp {
-                        self.machine.give_up(file, Reason::Unwritable, "disk".to_owned());
-                    }
-                }
-                _ => return,
-            }
-        }
-    }
-
-    fn judge(&mut self, file: u32) {
-        let size = self.machine.entry(file).unwrap().size;
-        let verdict = match &self.cases[file as usize].there {
-            There::Nothing | There::CannotCommit => Verdict::WHOLE,
-            There::GivesUp => {
-                if size == 0 {
-                    self.machine.give_up(file, Reason::Unwritable, "disk".to_owned());
-                }
-                Verdict::WHOLE
-            }
-            There::Part(part) => {
-                self.disk[file as usize].clone_from(part);
-                Verdict::Want { offset: part.len() as u64, digest: digest(part) }
-            }
-            There::Whole(whole) => Verdict::Keep { size, digest: digest(whole) },
-            There::Refuses => Verdict::Refused(Reason::NoSpace, "full".to_owned()),
-        };
-        self.machine.judged(file, verdict);
-    }
-
-    /// The last first: the order of the answers does not matter.
-    fn commit(&mut self) {
-        while let Some((file, expected)) = self.late.pop() {
-            let case = &self.cases[file as usize];
-            let written = &self.disk[file as usize];
-            assert_eq!(*written, case.content);
-            assert_eq!(digest(written), expected);
-            let outcome = match case.there {
-                There::CannotCommit => Err((Reason::Unwritable, "sync".to_owned())),
-                _ => Ok(()),
-            };
-            self.machine.committed(file, outcome);
-        }
-    }
-}
-
-fn complete(bytes: &[u8]) -> Option<ParsedFrame> {
-    match frame::parse(bytes).unwrap() {
-        ParsedFrame::Incomplete { .. } => None,
-        parsed => Some(parsed),
-    }
-}
-
-fn run(cases: &[Case], delivery: usize, chunk: u32) {
-    let entries: Vec<_> = (0..)
-        .zip(cases)
-        .map(|(index, case)| {
-            let path = format!("folder/{index}");
-            match case.source {
-                Source::NotOffered => samples::not_offered(&path),
-                _ => samples::file(&path, case.content.len() as u64),
-            }
-        })
-        .collect();
-    let wanted = entries.iter().map(|entry| entry.path.clone()).collect();
-    let machine = Sender::new(entries);
-    let mut sender = SendSide { cases, machine, input: Vec::new(), output: VecDeque::new(), chunk };
-    let mut receiver = ReceiveSide {
-        cases,
-        machine: Receiver::new(cases.len() as u32, Some(wanted)),
-        input: Vec::new(),
-        output: VecDeque::new(),
-        disk: vec![Vec::new(); cases.len()],
-        body: (0, 0),
-        late: Vec::new(),
-    };
-    if cases.is_empty() {
-        receiver.disk.push(Vec::new());
-    }
+/// Runs a session, and says how many bytes of bodies were sent.
+fn run(cases: &[Case], rounds: Rounds, delivery: usize, chunk: u32) -> u64 {
+    let wanted = (0..).zip(cases).map(|(index, case)| case.entry(index).path).collect();
+    let receiver = super::samples::receiver(cases.len() as u32, Some(wanted), rounds.is_none());
+    let mut sender = SendSide::new(cases, rounds, chunk, delivery.saturating_mul(3));
+    let mut receiver = ReceiveSide::new(cases, receiver);
     loop {
         let finished = (sender.advance(), receiver.advance());
         let out = sender.output.len().min(delivery);
@@ -253,24 +59,29 @@ fn run(cases: &[Case], delivery: usize, chunk: u32) {
         let back = receiver.output.len().min(delivery);
         sender.input.extend(receiver.output.drain(..back));
         if out == 0 && back == 0 {
-            assert_eq!(finished, (true, true), "both wait: {cases:?}");
+            assert_eq!(finished, (true, true), "both wait: {rounds:?} {cases:?}");
             break;
         }
     }
     assert!(!sender.machine.awaiting_result());
     assert_eq!(sender.machine.sent_bytes(), receiver.machine.received_bytes());
-    let outcomes = sender.machine.outcomes().into_iter().zip(receiver.machine.outcomes());
-    for (case, (there, here)) in cases.iter().zip(outcomes) {
-        for outcome in [there, here] {
-            match (case.expected(), &outcome) {
-                // Where both sides fail each tells its own reason.
-                (FileOutcome::Failed(reason, _), FileOutcome::Failed(told, _))
-                    if reason == *told || case.there == There::GivesUp => {}
-                (expected, _) => assert_eq!(outcome, expected, "{case:?}"),
-            }
+    assert_eq!(receiver.machine.entry_count() as usize, cases.len());
+    assert_eq!((sender.closed.len(), receiver.closed.len()), (cases.len(), cases.len()));
+    for (index, case) in (0..).zip(cases) {
+        let (there, here) = (&sender.closed[&index], &receiver.closed[&index]);
+        case.check(rounds, &there.outcome, &here.outcome);
+        let entry = case.entry(index as usize);
+        assert_eq!((&here.path, &here.kind), (&entry.path, &entry.kind));
+        if here.outcome == FileOutcome::Done {
+            let size = case.content().len() as u64;
+            assert_eq!((there.size, here.size), (size, size), "{case:?}");
         }
     }
+    sender.machine.sent_bytes()
 }
+
+const SOURCES: [Source; 4] = [Source::Fine, Source::Changed, Source::Unreadable, Source::NotOffered];
+const DELIVERIES: [usize; 5] = [1, 2, 3, 25, usize::MAX];
 
 fn all_cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -288,56 +99,117 @@ fn all_cases() -> Vec<Case> {
             theres.push(There::Whole(vec![b'?'; size]));
         }
         for there in theres {
-            for source in [Source::Fine, Source::Changed, Source::Unreadable, Source::NotOffered] {
-                cases.push(Case { content: content.clone(), source, there: there.clone() });
+            for source in SOURCES {
+                let there = there.clone();
+                cases.push(Case { what: What::File(content.clone()), source, there: there.clone() });
+                cases.push(Case { what: What::Unknown(content.clone()), source, there });
             }
+        }
+    }
+    for source in SOURCES {
+        cases.push(Case { what: What::Other(vec![1, 2, 3]), source, there: There::Nothing });
+    }
+    for what in [What::Folder, What::Link] {
+        for there in [There::Nothing, There::CannotCommit] {
+            cases.push(Case { what: what.clone(), source: Source::Fine, there });
         }
     }
     cases
 }
 
+fn fine(what: What) -> Case {
+    Case { what, source: Source::Fine, there: There::Nothing }
+}
+
 #[test]
 fn each_case_alone_in_deliveries_of_any_size() {
     for case in all_cases() {
-        for delivery in [1, 2, 3, 25, usize::MAX] {
-            run(std::slice::from_ref(&case), delivery, 7);
+        for delivery in DELIVERIES {
+            for rounds in [None, Some(1), Some(4096)] {
+                run(std::slice::from_ref(&case), rounds, delivery, 7);
+            }
         }
     }
 }
 
 #[test]
 fn all_cases_in_one_session_and_no_case_at_all() {
-    for delivery in [1, 2, 3, 1000, usize::MAX] {
-        run(&all_cases(), delivery, 3);
-        run(&[], delivery, 3);
+    let cases = all_cases();
+    for delivery in DELIVERIES {
+        for rounds in [None, Some(1), Some(5), Some(cases.len()), Some(4096)] {
+            run(&cases, rounds, delivery, 3);
+            run(&[], rounds, delivery, 3);
+        }
     }
 }
 
 #[test]
+fn rounds_in_which_nothing_is_asked_or_sent() {
+    let folders = vec![fine(What::Folder); 9];
+    let not_offered = Case { source: Source::NotOffered, ..fine(What::Folder) };
+    let refused = Case { there: There::Refuses, ..fine(What::File(vec![1])) };
+    for cases in [folders, vec![not_offered; 9], vec![refused; 9]] {
+        for rounds in [None, Some(3), Some(4)] {
+            assert_eq!(run(&cases, rounds, 9, 1), if rounds.is_none() && cases[0].is_sent() { 9 } else { 0 });
+        }
+    }
+}
+
+#[test]
+fn what_is_there_is_not_sent_again_but_in_a_stream() {
+    let content: Vec<u8> = (0..40).collect();
+    for (there, missing) in [
+        (There::Whole(content.clone()), 0),
+        (There::Part(content.clone()), 0),
+        (There::Part(content[..30].to_vec()), 10),
+        (There::Part(vec![b'?'; 30]), 40),
+        (There::Refuses, 0),
+        (There::GivesUp, 40),
+    ] {
+        let case = Case { there, ..fine(What::File(content.clone())) };
+        assert_eq!(run(std::slice::from_ref(&case), Some(1), 9, 7), missing, "{case:?}");
+        assert_eq!(run(std::slice::from_ref(&case), None, 9, 7), 40, "{case:?}");
+    }
+}
+
+#[test]
+fn a_stream_stops_a_long_file_that_is_refused() {
+    let refused = |what| Case { there: There::Refuses, ..fine(what) };
+    let (small, large) = (vec![1; 4000], vec![1; 1 << 20]);
+    assert!(run(&[refused(What::Unknown(small.clone())), fine(What::Folder)], None, 100, 50) < 1000);
+    assert!(run(&[refused(What::File(large)), fine(What::Link)], None, 10_000, 1000) < 100_000);
+    assert_eq!(run(&[refused(What::File(small))], None, 100, 50), 4000, "and not a short one");
+}
+
+#[test]
 fn more_failures_than_one_result_holds_all_arrive() {
-    let case = Case { content: vec![1], source: Source::Fine, there: There::CannotCommit };
-    let fine = Case { there: There::Nothing, ..case.clone() };
-    let mut cases = vec![case; 12_000];
-    cases.push(fine);
-    run(&cases, 1 << 20, 1);
+    let cannot = Case { there: There::CannotCommit, ..fine(What::File(vec![1])) };
+    let mut cases = vec![cannot; 9_999];
+    cases.push(fine(What::File(vec![1])));
+    cases.push(Case { there: There::CannotCommit, ..fine(What::Folder) });
+    for rounds in [None, Some(4096)] {
+        run(&cases, rounds, 1 << 20, 1);
+    }
 }
 
 #[test]
 fn large_bodies_are_acknowledged_and_cut_into_frames() {
     let content = vec![3; (17 << 20) + 1];
-    let case = Case { content, source: Source::Fine, there: There::Nothing };
-    run(std::slice::from_ref(&case), usize::MAX, u32::MAX);
+    for what in [What::File(content.clone()), What::Unknown(content)] {
+        run(&[fine(what)], Some(1), 32 << 20, u32::MAX);
+    }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
     fn any_cases_in_any_order(
-        cases in prop::collection::vec(prop::sample::select(all_cases()), 0..12),
+        cases in prop::collection::vec(prop::sample::select(all_cases()), 0..20),
+        rounds in prop::option::weighted(0.7, 1..8_usize),
         delivery in prop_oneof![1..4usize, 4..200usize, Just(usize::MAX)],
         chunk in 1..50u32,
     ) {
-        run(&cases, delivery, chunk);
+        run(&cases, rounds, delivery, chunk);
     }
 }

@@ -3,16 +3,18 @@
 use proptest::prelude::*;
 
 use crate::proto::entry::{Entry, Kind};
-use crate::proto::frame::{End, EndState, Frame, Phase};
+use crate::proto::frame::{self, End, EndState, Frame, ParsedFrame, Phase};
 use crate::proto::have::Verdict;
 use crate::proto::reason::Reason;
+use crate::proto::receiver::Receiver;
 use crate::proto::summary::{Failure, Summary};
+use crate::proto::violation::Violation;
 
 pub(super) fn file(path: &str, size: u64) -> Entry {
     Entry {
         kind: Kind::File,
         executable: false,
-        size,
+        size: Some(size),
         mtime_seconds: -1,
         mtime_nanoseconds: 999_999_999,
         path: path.as_bytes().to_vec(),
@@ -24,11 +26,46 @@ pub(super) fn not_offered(path: &str) -> Entry {
     Entry { not_offered: Some((Reason::NotFound, "no".to_owned())), ..file(path, 0) }
 }
 
+pub(super) fn unknown_size(path: &str) -> Entry {
+    Entry { size: None, ..file(path, 0) }
+}
+
+pub(super) fn folder(path: &str) -> Entry {
+    Entry { kind: Kind::Folder, ..file(path, 0) }
+}
+
+pub(super) fn link(path: &str, target: &[u8]) -> Entry {
+    Entry { kind: Kind::Link(target.to_vec()), ..file(path, 0) }
+}
+
+pub(super) fn failure(file: u32) -> Failure {
+    Failure { file, path: b"a/\xff".to_vec(), reason: Reason::NoSpace, text: "full".to_owned() }
+}
+
+/// The last frames of a session.
+pub(super) fn result(done: u32, failed: u32, files: &[u32]) -> Summary {
+    Summary {
+        done,
+        failed,
+        failures: files.iter().map(|file| failure(*file)).collect(),
+        cut: false,
+        more: false,
+    }
+}
+
+/// An `END` whose digest is of ones.
+pub(super) fn end(file: u32, size: u64, state: EndState) -> Frame {
+    Frame::End(End { file, size, state, digest: [1; 32] })
+}
+
 pub(super) fn frames() -> Vec<Frame> {
-    let failure = Failure { file: 3, reason: Reason::NoSpace, text: "full".to_owned() };
     let end = |state| Frame::End(End { file: 1, size: 9, state, digest: [7; 32] });
     vec![
-        Frame::Entry { file: 0, entry: file("a/b", u64::MAX) },
+        Frame::Entry { file: 0, entry: file("a/b", u64::MAX - 1) },
+        Frame::Entry { file: 0, entry: unknown_size("-") },
+        Frame::Entry { file: 1, entry: folder("a") },
+        Frame::Entry { file: 2, entry: link("l", b"../\xff") },
+        Frame::Entry { file: 2, entry: link("l", b"") },
         Frame::Entry { file: u32::MAX, entry: Entry { executable: true, ..not_offered("x") } },
         Frame::Have { file: 1, verdict: Verdict::WHOLE },
         Frame::Have { file: 1, verdict: Verdict::Want { offset: 1 << 40, digest: [1; 32] } },
@@ -39,14 +76,38 @@ pub(super) fn frames() -> Vec<Frame> {
         end(EndState::Unreadable),
         end(EndState::Changed),
         end(EndState::Differs),
+        end(EndState::Stopped),
         Frame::Eot { entries: 1, bytes: 2 },
         Frame::Ack { bytes: 3 },
-        Frame::Result(Summary { done: 0, failed: 0, failures: Vec::new(), more: false }),
-        Frame::Result(Summary { done: 2, failed: 2, failures: vec![failure.clone(), failure], more: true }),
+        Frame::Result(result(0, 0, &[])),
+        Frame::Result(Summary { more: true, ..result(2, 2, &[3, 4]) }),
+        Frame::Result(Summary { cut: true, ..result(0, 2, &[3]) }),
         Frame::Ping { phase: Some(Phase::Verifying), done: 5 },
+        Frame::Ping { phase: Some(Phase::Reading), done: 0 },
         Frame::Ping { phase: None, done: 5 },
         Frame::Error { reason: Reason::Stopped, text: "bye".to_owned() },
     ]
+}
+
+/// The whole frames of what a machine has written.
+pub(super) fn frames_of(bytes: &[u8]) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let Ok(ParsedFrame::Frame { frame, used }) = frame::parse(rest) else { panic!("{rest:?}") };
+        frames.push(frame);
+        rest = &rest[used..];
+    }
+    frames
+}
+
+/// This is refused as a contradiction.
+pub(super) fn contradiction<T: std::fmt::Debug>(result: Result<T, Violation>) {
+    assert!(matches!(result, Err(Violation::Contradiction(_))), "{result:?}");
+}
+
+pub(super) fn offer(receiver: &mut Receiver, file: u32, entry: Entry) -> Result<(), Violation> {
+    receiver.receive(Frame::Entry { file, entry })
 }
 
 fn reason() -> impl Strategy<Value = Reason> {
@@ -62,15 +123,27 @@ fn number() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 0..4u64, 1 => any::<u64>(), 1 => Just(u64::MAX)]
 }
 
-fn entry() -> impl Strategy<Value = Entry> {
+/// Few of them, that they meet.
+fn path() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![prop::collection::vec(any::<u8>(), 0..30), Just(b"a".to_vec()), Just(b"b".to_vec())]
+}
+
+pub(super) fn entry() -> impl Strategy<Value = Entry> {
     let times = (any::<i64>(), 0..1_000_000_000u32);
-    let path =
-        prop_oneof![prop::collection::vec(any::<u8>(), 0..30), Just(b"a".to_vec()), Just(b"b".to_vec())];
-    let kind = prop_oneof![9 => Just(Kind::File), 1 => (2u8..).prop_map(Kind::Other)];
+    let kind = prop_oneof![
+        6 => Just(Kind::File),
+        2 => Just(Kind::Folder),
+        2 => prop::collection::vec(any::<u8>(), 0..9).prop_map(Kind::Link),
+        1 => (4u8..).prop_map(Kind::Other),
+    ];
     let why = prop::option::weighted(0.1, (reason(), text()));
-    (kind, any::<bool>(), number(), times, path, why).prop_map(
+    (kind, any::<bool>(), number(), times, path(), why).prop_map(
         |(kind, executable, size, times, path, why)| {
             let (mtime_seconds, mtime_nanoseconds) = times;
+            let size = match kind {
+                Kind::Folder | Kind::Link(_) => Some(0),
+                Kind::File | Kind::Other(_) => Some(size).filter(|size| *size < u64::MAX),
+            };
             Entry { kind, executable, size, mtime_seconds, mtime_nanoseconds, path, not_offered: why }
         },
     )
@@ -94,10 +167,17 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         EndState::Unreadable,
         EndState::Changed,
         EndState::Differs,
+        EndState::Stopped,
     ]);
-    let phase =
-        prop::sample::select(vec![None, Some(Phase::Hashing), Some(Phase::Verifying), Some(Phase::Syncing)]);
-    let failure = (id(), reason(), text()).prop_map(|(file, reason, text)| Failure { file, reason, text });
+    let phases = [Phase::Hashing, Phase::Verifying, Phase::Syncing, Phase::Reading];
+    let phase = prop::option::of(prop::sample::select(phases.to_vec()));
+    let failure = (id(), path(), reason(), text()).prop_map(|(file, path, reason, text)| Failure {
+        file,
+        path,
+        reason,
+        text,
+    });
+    let result = (0..4u32, 0..4u32, prop::collection::vec(failure, 0..3), any::<(bool, bool)>());
     prop_oneof![
         4 => (id(), entry()).prop_map(|(file, entry)| Frame::Entry { file, entry }),
         4 => (id(), verdict()).prop_map(|(file, verdict)| Frame::Have { file, verdict }),
@@ -107,9 +187,19 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         }),
         2 => (number(), number()).prop_map(|(entries, bytes)| Frame::Eot { entries, bytes }),
         1 => number().prop_map(|bytes| Frame::Ack { bytes }),
-        2 => (0..4u32, 0..4u32, prop::collection::vec(failure, 0..3), any::<bool>())
-            .prop_map(|(done, failed, failures, more)| Frame::Result(Summary { done, failed, failures, more })),
+        2 => result.prop_map(|(done, failed, failures, (cut, more))| {
+            Frame::Result(Summary { done, failed, failures, cut, more })
+        }),
         1 => (phase, number()).prop_map(|(phase, done)| Frame::Ping { phase, done }),
         1 => (reason(), text()).prop_map(|(reason, text)| Frame::Error { reason, text }),
     ]
+}
+
+/// A receiver, of a stream or of rounds.
+pub(super) fn receiver(max_entries: u32, wanted: Option<Vec<Vec<u8>>>, streaming: bool) -> Receiver {
+    let mut receiver = Receiver::new(max_entries, wanted);
+    if streaming {
+        receiver.expect_stream();
+    }
+    receiver
 }

@@ -221,8 +221,9 @@ fn leftovers_go_when_they_are_old_and_in_nobodys_hands() {
     fs::set_permissions(&stage_left, fs::Permissions::from_mode(0o700)).unwrap();
     let foreign = temporary_name(b"not made by a session");
     fs::create_dir(scene.inside(&foreign)).unwrap();
-    for (name, age_days) in [("young", 6), ("old", 8)] {
+    for (name, age_days, size_bytes) in [("young", 6, 1 << 20), ("old", 8, 1 << 20), ("small", 0, 9)] {
         let file = fs::File::create(scene.inside(&temporary_name(name.as_bytes()))).unwrap();
+        file.set_len(size_bytes).unwrap();
         let now = file.metadata().unwrap().modified().unwrap();
         file.set_modified(now - Duration::from_secs(age_days * 24 * 3600)).unwrap();
     }
@@ -232,12 +233,12 @@ fn leftovers_go_when_they_are_old_and_in_nobodys_hands() {
     let staged = small(&stage, "f", b"still in use");
     scene.folder.remove_leftovers();
     assert!(!stage_left.exists());
-    for (name, stays) in [("young", true), ("old", false), ("live", true)] {
+    for (name, stays) in [("young", true), ("old", false), ("small", false), ("live", true)] {
         assert_eq!(scene.inside(&temporary_name(name.as_bytes())).exists(), stays, "{name}");
     }
     assert!(scene.inside(&foreign).exists());
     assert_eq!(kinds(stage.commit(vec![staged], false)), [None]);
-    assert_eq!(scene.names().len(), 5);
+    assert_eq!(scene.names().len(), 4);
 }
 
 #[test]

@@ -25,6 +25,8 @@ const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(150);
 
 type Results = Vec<Result<(), Fault>>;
+/// The same, with file ids.
+type Committed = Vec<(u32, Result<(), Fault>)>;
 
 /// What has come whole and is on its way to the disk.
 pub(super) struct Commits {
@@ -81,7 +83,7 @@ impl Commits {
     }
 
     /// The results of a commit that has ended.
-    fn take(&mut self) -> Option<Result<Vec<(u32, Result<(), Fault>)>, Error>> {
+    fn take(&mut self) -> Option<Result<Committed, Error>> {
         let (files, aside) = self.running.as_mut()?;
         let results = aside.take()?;
         let files = std::mem::take(files);

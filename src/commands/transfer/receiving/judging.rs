@@ -62,7 +62,7 @@ impl Consent {
 /// What was hashed aside.
 pub(super) enum Hashed {
     InPlace(Result<Digest, Fault>),
-    Part(Result<(Part, u64, blake3::Hasher), Fault>),
+    Part(Result<(Part, u64, Box<blake3::Hasher>), Fault>),
 }
 
 /// What the file system has left, asked now and then.
@@ -169,7 +169,7 @@ impl<S: Stream> Receiving<S> {
             }
             Hashed::Part(Ok((part, length, hasher))) => {
                 let digest = hasher.finalize().into();
-                self.consent(file, path, entry, Have::Resumed { part, length, hasher: Box::new(hasher) });
+                self.consent(file, path, entry, Have::Resumed { part, length, hasher });
                 Verdict::Want { offset: length, digest }
             }
         }
@@ -188,7 +188,7 @@ impl<S: Stream> Receiving<S> {
                     self.begin_hashing(entry);
                     self.hashing = Some(self.io.aside(move || {
                         let hasher = hash_prefix(part.file(), length, &mut |_| {});
-                        Hashed::Part(hasher.map(|hasher| (part, length, hasher)))
+                        Hashed::Part(hasher.map(|hasher| (part, length, Box::new(hasher))))
                     })?);
                     return Ok(None);
                 }

@@ -1,0 +1,140 @@
+//! What the receiver's machine takes for an offer.
+
+use std::slice::from_ref;
+
+use super::samples::{contradiction, end, file, folder, frames_of, link, not_offered, offer};
+use crate::proto::entry::{Entry, Kind};
+use crate::proto::frame::{EndState, Frame};
+use crate::proto::have::Verdict;
+use crate::proto::reason::Reason;
+use crate::proto::receiver::ReceiveStep;
+use crate::proto::violation::Violation;
+
+#[test]
+fn entries_are_counted_and_ordered() {
+    let mut receiver = super::samples::receiver(1, None, false);
+    offer(&mut receiver, 0, folder("a")).unwrap();
+    contradiction(offer(&mut receiver, 0, folder("b")));
+    let refused = offer(&mut receiver, 1, file("b", 1)).unwrap_err();
+    assert_eq!((refused, refused.reason()), (Violation::TooManyEntries(1), Reason::TooLarge));
+    let mut stream = super::samples::receiver(10, None, true);
+    offer(&mut stream, 0, file("a", 0)).unwrap();
+    stream.step();
+    stream.judged(0, Verdict::WHOLE);
+    assert_eq!(stream.step(), ReceiveStep::Await);
+    stream.receive(end(0, 0, EndState::Whole)).unwrap();
+    contradiction(offer(&mut stream, 0, file("a", 0)));
+    contradiction(offer(&mut stream, 2, file("a", 0)));
+    offer(&mut stream, 1, file("b", 0)).unwrap();
+    assert_eq!(stream.entry_count(), 2);
+}
+
+#[test]
+fn the_bytes_and_the_number_of_a_rounds_entries_are_bounded() {
+    let long = "x".repeat(4096);
+    let why = Some((Reason::NotFound, "y".repeat(1024)));
+    let sized = [
+        (file(&long, 1), 4096),
+        (link("", &[b'x'; 4096]), 4096),
+        (link(&long, &[b'x'; 4096]), 8192),
+        (Entry { not_offered: why, ..file(&long, 0) }, 5120),
+    ];
+    for (entry, bytes) in sized {
+        let mut receiver = super::samples::receiver(u32::MAX, None, false);
+        let most = (16 << 20) / bytes;
+        for file in 0..most {
+            offer(&mut receiver, file, entry.clone()).unwrap();
+        }
+        assert!(matches!(offer(&mut receiver, most, entry), Err(Violation::TooManyEntries(_))));
+    }
+    let mut receiver = super::samples::receiver(u32::MAX, None, false);
+    for file in 0..100_000 {
+        offer(&mut receiver, file, folder("")).unwrap();
+    }
+    assert!(matches!(offer(&mut receiver, 100_000, folder("")), Err(Violation::TooManyEntries(100_000))));
+}
+
+#[test]
+fn entries_are_matched_with_what_was_wanted() {
+    let answers = |wanted: &[&str], entries: &[Entry]| {
+        let wanted = wanted.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let mut receiver = super::samples::receiver(9, Some(wanted), false);
+        for (file, entry) in (0..).zip(entries) {
+            offer(&mut receiver, file, entry.clone())?;
+        }
+        receiver.receive(Frame::Turn)?;
+        while !matches!(receiver.step(), ReceiveStep::Await) {
+            if let ReceiveStep::Judge { file } = receiver.step() {
+                receiver.judged(file, Verdict::Refused(Reason::NoSpace, String::new()));
+            }
+        }
+        receiver.receive(Frame::Eot { entries: 0, bytes: 0 })
+    };
+    let (a, b) = (file("a", 1), file("b", 1));
+    let below = [file("a/x", 1), not_offered("a/y"), link("a/z", b""), folder("a")];
+    assert_eq!(answers(&["a", "b"], &[a.clone(), b.clone()]), Ok(()));
+    assert_eq!(answers(&["a", "b"], &[below.as_slice(), &[not_offered("b")]].concat()), Ok(()));
+    assert_eq!(answers(&["a"], &below), Ok(()));
+    assert_eq!(answers(&[], &[]), Ok(()));
+    contradiction(answers(&[], from_ref(&a)));
+    contradiction(answers(&["a", "b"], &[b.clone(), a.clone()]));
+    contradiction(answers(&["a", "b"], from_ref(&a)));
+    contradiction(answers(&["a", "b"], &[]));
+    contradiction(answers(&["a", "b", "c"], &[a.clone(), file("c", 1)]));
+    contradiction(answers(&["a", "b"], &[a.clone(), b, a.clone()]));
+    for other in ["ab", "a.x", "", "/a", "../a", "A"] {
+        contradiction(answers(&["a"], &[file(other, 1)]));
+        contradiction(answers(&["a"], &[a.clone(), file(other, 1)]));
+    }
+    assert_eq!(answers(&["a"], &[file("a/../b", 1)]), Ok(()), "an unsafe name is refused, no violation");
+}
+
+#[test]
+fn unsafe_names_other_kinds_and_repeated_names_are_refused_without_asking() {
+    let mut receiver = super::samples::receiver(10, None, false);
+    let pipe = Entry { kind: Kind::Other(9), ..file("pipe", 0) };
+    for (id, entry) in (0..).zip([file("a", 1), file("../x", 1), pipe, file("", 1), file("a", 2)]) {
+        receiver.receive(Frame::Entry { file: id, entry }).unwrap();
+    }
+    receiver.receive(Frame::Turn).unwrap();
+    for _ in 0..2 {
+        assert_eq!(receiver.step(), ReceiveStep::Judge { file: 0 });
+    }
+    receiver.judged(1, Verdict::WHOLE);
+    assert_eq!(receiver.step(), ReceiveStep::Judge { file: 0 });
+    receiver.judged(0, Verdict::Want { offset: 2, digest: [1; 32] });
+    let ReceiveStep::Write(bytes) = receiver.step() else { panic!("HAVE") };
+    let reasons: Vec<_> = frames_of(&bytes)
+        .into_iter()
+        .map(|frame| match frame {
+            Frame::Have { verdict: Verdict::Refused(reason, _), .. } => Some(reason),
+            Frame::Have { verdict, .. } => {
+                assert_eq!(verdict, Verdict::WHOLE, "a part beyond the size is not offered");
+                None
+            }
+            other => {
+                assert_eq!(other, Frame::Turn);
+                None
+            }
+        })
+        .collect();
+    let unsafe_name = Some(Reason::UnsafeName);
+    assert_eq!(reasons, [None, unsafe_name, Some(Reason::NotRegular), unsafe_name, unsafe_name, None]);
+    assert_eq!(receiver.data(0, 0, 1), Ok(true), "and dropped");
+}
+
+#[test]
+fn a_verdict_that_nobody_asked_for_means_nothing() {
+    let mut receiver = super::samples::receiver(9, None, false);
+    receiver.judged(0, Verdict::WHOLE);
+    receiver.receive(Frame::Turn).unwrap();
+    receiver.judged(0, Verdict::WHOLE);
+    assert!(matches!(receiver.step(), ReceiveStep::Write(_)));
+    for (id, entry) in (0..).zip([folder("d"), file("a", 1)]) {
+        offer(&mut receiver, id, entry).unwrap();
+    }
+    receiver.receive(Frame::Turn).unwrap();
+    receiver.judged(0, Verdict::WHOLE);
+    receiver.judged(9, Verdict::WHOLE);
+    assert_eq!(receiver.step(), ReceiveStep::Judge { file: 1 });
+}
