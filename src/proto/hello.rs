@@ -242,7 +242,8 @@ fn named(first: &[u8], extensions: &[u8]) -> Result<Named, Violation> {
 pub struct Accept {
     /// Why the session is refused, if it is; an `ERROR` frame follows then.
     pub refused: Option<Reason>,
-    /// Nothing of what comes is there: the client of a `PUT` that has named its roots sends without asking.
+    /// The files come without being asked for: in a `PUT` whose client has named its roots, or in a `GET` whose client
+    /// has said so.
     pub stream: bool,
     /// Both sides can send and verify files in blocks.
     pub tree: bool,

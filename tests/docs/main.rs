@@ -4,5 +4,7 @@
 
 // Completions and manual pages, rendered from the command line's definition.
 mod generated;
+// The example of PROTOCOL.md, with both sides.
+mod protocol;
 // The examples of README.md, run.
 mod readme;

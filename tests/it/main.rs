@@ -50,6 +50,8 @@ mod hostile_clients;
 mod hostile_servers;
 // The text header, next to Python's servers and clients of that kind.
 mod wire_text;
+// Next to a peer that was written from PROTOCOL.md alone.
+mod python_peer;
 // Obstacles in the destination.
 mod planted;
 // What it costs, what is shown, and the codes that are left.

@@ -15,7 +15,7 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
     let (file, folder) = (place.write("f", b"x"), place.folder("folder"));
     place.write("folder/f", b"y");
     let (same, missing, to) = (place.at("folder/f"), place.at("missing"), "127.0.0.1:1");
-    let cases: [(&[&str], &str); 31] = [
+    let cases: [(&[&str], &str); 32] = [
         (&["upload"], "required"),
         (&["upload", &file], "where to"),
         (&["upload", "-", to], "--name"),
@@ -35,6 +35,7 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
         (&["download", to, "/x"], "starts at the root"),
         (&["download", to, "a//b"], "empty part"),
         (&["download", to, "a/x", "b/x"], "two files would be called x"),
+        (&["download", to, "a/b/x", "c", "a"], "a/b/x comes with the folder"),
         (&["download", to, "-o", &place.at("no/such/file")], "does not exist"),
         (&["download", to, "-o", &format!("{missing}/")], "mkdir"),
         (&["download", to, "a", "b", "-o", &file], "is not a folder"),

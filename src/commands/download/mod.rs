@@ -82,6 +82,10 @@ impl DownloadArgs {
         let names = self.names[used - 1..].iter().map(|name| name.clone().into_vec());
         let names: Vec<Vec<u8>> = names.collect();
         let mut local = HashSet::new();
+        let all: HashSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
+        let is_below_another = |name: &Vec<u8>| {
+            name.iter().enumerate().any(|(at, byte)| *byte == b'/' && all.contains(&name[..at]))
+        };
         for name in &names {
             let path = CleanPath::parse(name).map_err(|fault| {
                 usage(format!("'{}' is not a name to ask for: it {fault}", escape_bytes(name)))
@@ -90,6 +94,12 @@ impl DownloadArgs {
                 let name = escape_bytes(path.file_name());
                 return Err(usage(format!(
                     "two files would be called {name} here: fetch them into different folders"
+                )));
+            }
+            if is_below_another(name) {
+                let name = escape_bytes(name);
+                return Err(usage(format!(
+                    "{name} comes with the folder that is asked for, too: leave it out"
                 )));
             }
         }
