@@ -110,7 +110,7 @@ enum State {
     Body { file: usize, offset: u64 },
     Ending,
     Result { counts: Option<(u32, u32)>, next: u32 },
-    Finished,
+    Finished { unnamed: u64 },
 }
 
 impl Sender {
@@ -163,7 +163,7 @@ impl Sender {
                 SendStep::Write(encode(&Frame::Eot { entries: self.whole_files, bytes: self.sent_bytes }))
             }
             State::Waiting | State::Verdicts { .. } | State::Result { .. } => SendStep::Await,
-            State::Finished => SendStep::Finished,
+            State::Finished { .. } => SendStep::Finished,
         }
     }
 
@@ -275,6 +275,11 @@ impl Sender {
         matches!(self.state, State::Result { .. })
     }
 
+    /// How many failed that `RESULT` has counted and not named, so that they were told as done.
+    pub fn unnamed_failures(&self) -> u64 {
+        if let State::Finished { unnamed } = self.state { unnamed } else { 0 }
+    }
+
     /// What the peer is busy with, and the bytes done in it, if its last frame was a `PING`.
     pub fn peer_phase(&self) -> Option<(Phase, u64)> {
         self.phase
@@ -380,7 +385,7 @@ impl Sender {
         if named > failed || (!summary.cut && named != failed) {
             return Err(Violation::Contradiction("the failures of the result and their count"));
         }
-        self.state = State::Finished;
+        self.state = State::Finished { unnamed: failed - named };
         Ok(())
     }
 }
