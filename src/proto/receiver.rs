@@ -20,8 +20,9 @@ use super::violation::Violation;
 
 /// How many body bytes one `ACK` stands for, unless the driver asks for one before.
 pub const ACK_BYTES: u64 = 4 << 20;
-/// Failures that are kept for `RESULT`: what bounds the memory that a peer can ask for.
+/// Failures that are kept for `RESULT`, and about how many bytes of them: a peer chooses their paths.
 const MAX_FAILURES: usize = 10_000;
+const MAX_FAILURE_BYTES: usize = 2 << 20;
 
 /// What the driver does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +92,7 @@ pub struct Receiver {
     committing: HashMap<u32, (Vec<u8>, Kind, u64)>,
     closed: VecDeque<Closed>,
     failures: Vec<Failure>,
+    failure_bytes: usize,
     /// A failure was not kept.
     cut: bool,
     failed: u32,
@@ -132,7 +134,7 @@ enum State {
 
 impl Receiver {
     /// Takes at most `max_entries` entries, in rounds. With `wanted`, the names of a `GET`, the entries must be those
-    /// or below those, in that order. Paths, texts and targets of a round's entries may have 16 MiB together.
+    /// or below those, in that order. A round may have 16,384 entries, with 4 MiB of paths, texts and targets.
     pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>) -> Receiver {
         Receiver {
             max_entries,
@@ -149,6 +151,7 @@ impl Receiver {
             committing: HashMap::new(),
             closed: VecDeque::new(),
             failures: Vec::new(),
+            failure_bytes: 0,
             cut: false,
             failed: 0,
             phase: None,
@@ -363,7 +366,9 @@ impl Receiver {
     fn close(&mut self, closed: Closed, is_news: bool) {
         if let FileOutcome::Failed(reason, text) = &closed.outcome {
             self.failed += 1;
-            if is_news && self.failures.len() < MAX_FAILURES {
+            let is_kept = self.failures.len() < MAX_FAILURES && self.failure_bytes < MAX_FAILURE_BYTES;
+            if is_news && is_kept {
+                self.failure_bytes += closed.path.len() + text.len();
                 self.failures.push(Failure {
                     file: closed.file,
                     path: closed.path.clone(),

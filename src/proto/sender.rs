@@ -123,7 +123,7 @@ enum State {
     Blocks { file: usize },
     Ending,
     Result { counts: Option<(u32, u32)>, next: u32 },
-    Finished,
+    Finished { unnamed: u64 },
 }
 
 impl Sender {
@@ -197,7 +197,7 @@ impl Sender {
                 SendStep::Write(encode(&Frame::Eot { entries: self.whole_files, bytes: self.sent_bytes }))
             }
             State::Waiting | State::Verdicts { .. } | State::Result { .. } => SendStep::Await,
-            State::Finished => SendStep::Finished,
+            State::Finished { .. } => SendStep::Finished,
         }
     }
 
@@ -310,6 +310,11 @@ impl Sender {
     /// Whether `EOT` was handed out and `RESULT` is not here: a loss now leaves the outcome unknown.
     pub fn awaiting_result(&self) -> bool {
         matches!(self.state, State::Result { .. })
+    }
+
+    /// How many failed that `RESULT` has counted and not named, so that they were told as done.
+    pub fn unnamed_failures(&self) -> u64 {
+        if let State::Finished { unnamed } = self.state { unnamed } else { 0 }
     }
 
     /// What the peer is busy with, and the bytes done in it, if its last frame was a `PING`.
@@ -434,7 +439,7 @@ impl Sender {
         if named > failed || (!summary.cut && named != failed) {
             return Err(Violation::Contradiction("the failures of the result and their count"));
         }
-        self.state = State::Finished;
+        self.state = State::Finished { unnamed: failed - named };
         Ok(())
     }
 }

@@ -64,7 +64,8 @@ mod failing;
 mod injected;
 mod power;
 mod trace;
-// Many at once.
+// Many at once; very many one after the other.
 mod crowd;
+mod scale;
 // Peers that vanish, and networks that lead nowhere.
 mod vanish;

@@ -19,6 +19,11 @@ impl Place {
         Place(tempfile::tempdir().expect("a folder"))
     }
 
+    /// In memory, where there is a place for that: for very many files.
+    pub(crate) fn in_memory() -> Place {
+        Place(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder"))
+    }
+
     pub(crate) fn root(&self) -> &Path {
         self.0.path()
     }

@@ -386,6 +386,7 @@ impl<S: Stream> Sending<S> {
         if self.offering.skipped() > 0 {
             self.report.say(format_args!("{}", skipped(self.offering.skipped())));
         }
+        self.tally.unnamed(self.machine.unnamed_failures());
         self.tally.conclude(self.machine.sent_bytes() + self.blocks.sent_bytes, now - self.start).err()
     }
 }

@@ -93,6 +93,11 @@ impl Tally {
         }
     }
 
+    /// So many of the entries that were noted as done have failed after all: a result has room for some names only.
+    pub(crate) fn unnamed(&mut self, failed: u64) {
+        self.failed += failed;
+    }
+
     /// Reports the session, in which `bytes` of bodies went over the wire in `time`, and says how it ended.
     pub(crate) fn conclude(&self, bytes: u64, time: Duration) -> Result<(), Error> {
         let (verb, peer) = (self.verb(), &self.peer);

@@ -10,9 +10,10 @@ use super::{Incoming, ReceiveStep, Receiver, State, Wanted};
 
 /// How many bytes of `HAVE` frames are collected for one write.
 const WRITE_BYTES: usize = 32 << 10;
-/// Bytes of all paths, texts and targets of a round's entries, and their number.
-const MAX_ENTRY_BYTES: usize = 16 << 20;
-const MAX_ROUND_ENTRIES: usize = 100_000;
+/// Bytes of all paths, texts and targets of a round's entries, and their number. While a round is on its way to the
+/// disk there are several copies of it: this is what a peer can make this side hold.
+const MAX_ENTRY_BYTES: usize = 4 << 20;
+const MAX_ROUND_ENTRIES: usize = 16_384;
 /// In a stream, a sender is told of a refusal before `RESULT` if so much of the file is still to come.
 const HINT_BYTES: u64 = 1 << 20;
 

@@ -19,6 +19,8 @@ use crate::store::{Arrival, Fault, Meta, Part, Stage};
 /// What waits for the disk at most before the next commit begins; twice as much before the session waits.
 const BATCH_ENTRIES: usize = 8192;
 const BATCH_BYTES: u64 = 64 << 20;
+/// Names and targets that wait: the peer chooses how long they are.
+const BATCH_NAME_BYTES: usize = 1 << 20;
 /// Parts that wait: each holds descriptors.
 const BATCH_PARTS: usize = 8;
 /// How long a session that has failed waits for its last commits.
@@ -36,13 +38,23 @@ pub(super) struct Commits {
     files: Vec<u32>,
     arrivals: Vec<Arrival>,
     bytes: u64,
+    name_bytes: usize,
     parts: usize,
     running: Option<(Vec<u32>, Aside<Results>)>,
 }
 
 impl Commits {
     pub(super) fn new(stage: Stage, replace: bool) -> Commits {
-        Commits { stage, replace, files: Vec::new(), arrivals: Vec::new(), bytes: 0, parts: 0, running: None }
+        Commits {
+            stage,
+            replace,
+            files: Vec::new(),
+            arrivals: Vec::new(),
+            bytes: 0,
+            name_bytes: 0,
+            parts: 0,
+            running: None,
+        }
     }
 
     pub(super) fn stage(&self) -> &Stage {
@@ -52,13 +64,18 @@ impl Commits {
     fn add(&mut self, file: u32, arrival: Arrival, bytes: u64) {
         self.parts += usize::from(matches!(arrival, Arrival::Part { .. }));
         self.bytes += bytes;
+        self.name_bytes += match &arrival {
+            Arrival::Part { .. } => 0,
+            Arrival::Small { path, .. } | Arrival::Folder { path, .. } => path.len(),
+            Arrival::Link { path, target, .. } => path.len() + target.len(),
+        };
         self.files.push(file);
         self.arrivals.push(arrival);
     }
 
     /// How many batches wait.
     fn batches(&self) -> u64 {
-        let by_entries = self.arrivals.len() / BATCH_ENTRIES;
+        let by_entries = (self.arrivals.len() / BATCH_ENTRIES).max(self.name_bytes / BATCH_NAME_BYTES);
         (self.bytes / BATCH_BYTES).max(by_entries.max(self.parts / BATCH_PARTS) as u64)
     }
 
@@ -78,7 +95,7 @@ impl Commits {
             let arrivals = std::mem::take(&mut self.arrivals);
             let aside = io.aside(move || stage.commit(arrivals, replace))?;
             self.running = Some((std::mem::take(&mut self.files), aside));
-            (self.bytes, self.parts) = (0, 0);
+            (self.bytes, self.name_bytes, self.parts) = (0, 0, 0);
         }
         Ok(())
     }
