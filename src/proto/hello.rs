@@ -14,8 +14,11 @@ const MAJOR: u8 = 1;
 const REPLACE: u8 = 1;
 const STREAM: u8 = 2;
 const ROOT_EXTENSION: u16 = 0x0002;
+const RATE_EXTENSION: u16 = 0x0003;
 const NAME_EXTENSION: u16 = 0x8001;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
+/// The extension as a whole.
+const RATE_BYTES: usize = 12;
 
 /// What the beginning of a buffer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub struct Hello {
     pub total_size: Option<u64>,
     /// Number of entries; none: unknown. Only an announcement.
     pub entries: Option<u32>,
+    /// The client of a `GET` wants at most so many bytes per second.
+    pub rate: Option<u64>,
     names: Vec<Vec<u8>>,
     roots: Vec<Vec<u8>>,
 }
@@ -80,7 +85,7 @@ impl Hello {
     /// The client has these to send.
     pub fn put(replace: bool, total_size: Option<u64>, entries: Option<u32>) -> Hello {
         let operation = Operation::Put { replace };
-        Hello { operation, total_size, entries, names: Vec::new(), roots: Vec::new() }
+        Hello { operation, total_size, entries, rate: None, names: Vec::new(), roots: Vec::new() }
     }
 
     /// Names below which everything lies that the client has to send, one component each. Then it waits for
@@ -88,9 +93,16 @@ impl Hello {
     #[must_use]
     pub fn with_roots(mut self, roots: Vec<Vec<u8>>) -> Hello {
         let bytes: usize = roots.iter().map(|root| 4 + root.len()).sum();
-        if bytes <= u16::MAX.into() {
+        if bytes + RATE_BYTES <= u16::MAX.into() {
             self.roots = roots;
         }
+        self
+    }
+
+    /// At most so many bytes per second are wanted.
+    #[must_use]
+    pub fn with_rate(mut self, rate: Option<u64>) -> Hello {
+        self.rate = rate;
         self
     }
 
@@ -101,10 +113,10 @@ impl Hello {
     pub fn get(operation: Operation, names: Vec<Vec<u8>>) -> Result<Hello, NamesDoNotFit> {
         let extensions: usize = names.iter().skip(1).map(|name| 4 + name.len()).sum();
         let one_does_not_fit = names.iter().any(|name| name.is_empty() || name.len() > MAX_PATH_BYTES);
-        if one_does_not_fit || extensions > u16::MAX.into() {
+        if one_does_not_fit || extensions + RATE_BYTES > u16::MAX.into() {
             return Err(NamesDoNotFit);
         }
-        Ok(Hello { operation, total_size: None, entries: None, names, roots: Vec::new() })
+        Ok(Hello { operation, total_size: None, entries: None, rate: None, names, roots: Vec::new() })
     }
 
     /// The names wanted; none: everything that is offered. Each has 1 to 4096 bytes and is not judged further.
@@ -134,6 +146,11 @@ impl Hello {
             extensions.extend(code.to_be_bytes());
             extensions.extend(length_u16(name));
             extensions.extend(name);
+        }
+        if let Some(rate) = self.rate {
+            extensions.extend(RATE_EXTENSION.to_be_bytes());
+            extensions.extend(length_u16(&rate.to_be_bytes()));
+            extensions.extend(rate.to_be_bytes());
         }
         let mut bytes = MAGIC.to_vec();
         bytes.extend([MAJOR, 0, operation, flags, 0, 0, 0, 0]);
@@ -182,39 +199,37 @@ impl Hello {
             return Ok(Parsed::Incomplete { needed });
         }
         let first = fields.bytes(name_length)?;
-        let (names, roots) = named(first, fields.bytes(extensions_length)?)?;
-        if matches!(operation, Operation::Put { .. }) && !names.is_empty() {
+        let mut value =
+            Hello { operation, total_size, entries, rate: None, names: Vec::new(), roots: Vec::new() };
+        value.read_tail(first, fields.bytes(extensions_length)?)?;
+        if matches!(operation, Operation::Put { .. }) && !value.names.is_empty() {
             return Err(Violation::Malformed("names in a PUT"));
         }
-        let value = Hello { operation, total_size, entries, names, roots };
         Ok(Parsed::Complete { value, used: needed })
     }
-}
 
-/// Names and roots.
-type Named = (Vec<Vec<u8>>, Vec<Vec<u8>>);
-
-fn named(first: &[u8], extensions: &[u8]) -> Result<Named, Violation> {
-    let (mut names, mut roots) = (Vec::new(), Vec::new());
-    if !first.is_empty() {
-        names.push(first.to_vec());
-    }
-    let mut fields = Fields::new(extensions);
-    while let Some((code, value)) = fields.extension()? {
-        match code {
-            NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
-                return Err(Violation::Length { what: "a name", length: value.len() as u64 });
-            }
-            NAME_EXTENSION if names.is_empty() => {
-                return Err(Violation::Malformed("a second name without a first"));
-            }
-            NAME_EXTENSION => names.push(value.to_vec()),
-            ROOT_EXTENSION => roots.push(value.to_vec()),
-            code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
-            _ => {}
+    fn read_tail(&mut self, first: &[u8], extensions: &[u8]) -> Result<(), Violation> {
+        if !first.is_empty() {
+            self.names.push(first.to_vec());
         }
+        let mut fields = Fields::new(extensions);
+        while let Some((code, value)) = fields.extension()? {
+            match code {
+                NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
+                    return Err(Violation::Length { what: "a name", length: value.len() as u64 });
+                }
+                NAME_EXTENSION if self.names.is_empty() => {
+                    return Err(Violation::Malformed("a second name without a first"));
+                }
+                NAME_EXTENSION => self.names.push(value.to_vec()),
+                ROOT_EXTENSION => self.roots.push(value.to_vec()),
+                RATE_EXTENSION => self.rate = Some(Fields::new(value).u64()?),
+                code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    Ok((names, roots))
 }
 
 /// What the server says first.

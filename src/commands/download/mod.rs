@@ -52,7 +52,7 @@ pub struct DownloadArgs {
     max_entries: u32,
 
     /// Print what is offered, and fetch nothing
-    #[arg(long, conflicts_with_all = ["output", "force"])]
+    #[arg(long, conflicts_with_all = ["output", "force", "limit_rate"])]
     list: bool,
 
     #[command(flatten)]
@@ -167,7 +167,8 @@ impl Plan {
                     report.peer("connected", &peer);
                     let mut wire = Wire::new(transport, now);
                     let may_stream = is_fresh(&destination, &names);
-                    wire.push(&hello(Operation::Get { stream: may_stream }, names.clone())?.encode());
+                    let hello = hello(Operation::Get { stream: may_stream }, names.clone())?;
+                    wire.push(&hello.with_rate(limits.rate).encode());
                     let wanted = (!names.is_empty()).then_some(names);
                     let terms = Terms { wanted, stream: false, may_stream, is_client: true, limits };
                     Ok(Receiving::new(wire, destination, terms, None, (io, report, peer)))

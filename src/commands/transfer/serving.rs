@@ -132,7 +132,8 @@ impl<S: Stream + 'static> Serving<S> {
             Granted::List(_) => false,
         };
         wire.push(&Accept { refused: None, stream, session: crate::net::random_id() }.encode());
-        let (limits, context) = (self.limits, self.context.clone());
+        let (mut limits, context) = (self.limits, self.context.clone());
+        limits.rate = limits.rate.into_iter().chain(hello.rate).min();
         match granted {
             Granted::Put(destination) => {
                 let terms = Terms { wanted: None, stream, may_stream: false, is_client: false, limits };
