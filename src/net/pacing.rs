@@ -2,29 +2,31 @@
 
 use std::io;
 
+use mio::net::TcpStream;
 use socket2::SockRef;
 
 use super::stream::Socket;
 
-/// Below this rate, in bytes per second, the kernel's own receive buffer is seconds' worth: it gets a smaller one, so
-/// that a peer does not run far ahead. Above, the kernel tunes it to the rate at which it is read.
-const SLOW_RATE: u64 = 512 << 10;
 const LEAST_BUFFER_BYTES: u64 = 16 << 10;
+/// As much as systems commonly allow without privileges. For a rate that needs more over a long distance the kernel
+/// goes on to tune the buffer, and a peer that does not pace itself runs ahead by what is in it.
+const LARGEST_BUFFER_BYTES: u64 = 512 << 10;
 
 /// See [`super::stream::Stream::pace`].
 pub(super) fn pace(socket: &Socket, bytes_per_second: u64) -> io::Result<bool> {
     let Socket::Tcp(tcp) = socket else { return Ok(false) };
-    if bytes_per_second < SLOW_RATE {
-        let buffer_bytes = (bytes_per_second / 4).max(LEAST_BUFFER_BYTES) as usize;
-        SockRef::from(tcp).set_recv_buffer_size(buffer_bytes)?;
+    // The kernel would take in more than is read, and the peer send it in one burst.
+    let buffer_bytes = (bytes_per_second / 4).max(LEAST_BUFFER_BYTES);
+    if buffer_bytes <= LARGEST_BUFFER_BYTES {
+        SockRef::from(tcp).set_recv_buffer_size(buffer_bytes as usize)?;
     }
     max_pacing_rate(tcp, bytes_per_second)
 }
 
-/// socket(7), `SO_MAX_PACING_RATE`. It counts the headers of packets too, and ours not: it is set higher by what they
-/// take, for full packets and for the small ones of a slow connection.
+/// socket(7), `SO_MAX_PACING_RATE`: it counts the headers of packets too, and ours does not, so it is set higher by what
+/// they take, for full packets and for the small ones of a slow connection.
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
-fn max_pacing_rate(tcp: &mio::net::TcpStream, bytes_per_second: u64) -> io::Result<bool> {
+fn max_pacing_rate(tcp: &TcpStream, bytes_per_second: u64) -> io::Result<bool> {
     use std::os::fd::AsRawFd;
     use uapi::c::{SO_MAX_PACING_RATE, SOL_SOCKET, c_ulong};
 
@@ -35,6 +37,6 @@ fn max_pacing_rate(tcp: &mio::net::TcpStream, bytes_per_second: u64) -> io::Resu
 }
 
 #[cfg(not(all(target_os = "linux", not(sendall_portable))))]
-fn max_pacing_rate(_tcp: &mio::net::TcpStream, _bytes_per_second: u64) -> io::Result<bool> {
+fn max_pacing_rate(_tcp: &TcpStream, _bytes_per_second: u64) -> io::Result<bool> {
     Ok(false)
 }
