@@ -1,4 +1,4 @@
-//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2 and rustix' networking.
+//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2, uapi and rustix' networking.
 
 mod abstract_name;
 mod acknowledged;
