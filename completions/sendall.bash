@@ -67,7 +67,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__connect)
-            opts="-v -q -h --timeout --idle-timeout --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
+            opts="-v -q -h --timeout --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -78,6 +78,10 @@ _sendall() {
                     return 0
                     ;;
                 --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -93,7 +97,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__download)
-            opts="-o -f -v -q -h --output --force --max-size --max-entries --list --timeout --idle-timeout --verbose --quiet --json --help"
+            opts="-o -f -v -q -h --output --force --max-size --max-entries --list --timeout --idle-timeout --limit-rate --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -120,6 +124,10 @@ _sendall() {
                     return 0
                     ;;
                 --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -215,7 +223,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -h --store --share --wire --once --keep-existing --max-size --max-entries --max-clients --max-per-source --timeout --idle-timeout --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
+            opts="-v -q -h --store --share --wire --once --keep-existing --max-size --max-entries --max-clients --max-per-source --timeout --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -260,6 +268,10 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --limit-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --end-when)
                     COMPREPLY=($(compgen -W "both peer input" -- "${cur}"))
                     return 0
@@ -272,7 +284,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__upload)
-            opts="-f -v -q -h --force --name --links --include --exclude --dry-run --wire --timeout --idle-timeout --verbose --quiet --json --help"
+            opts="-f -v -q -h --force --name --links --include --exclude --dry-run --wire --timeout --idle-timeout --limit-rate --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -306,6 +318,10 @@ _sendall() {
                     return 0
                     ;;
                 --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

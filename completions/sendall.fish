@@ -44,6 +44,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'With --store or --share: clients at the same time from one address' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'How long to wait for a client [default: for ever]; with --store or --share, for its handshake [default: 10s]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l idle-timeout -d 'Give up when nothing was sent or received for so long [default: no limit]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l limit-rate -d 'Send and receive at most so many bytes per second on each connection, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l end-when -d 'Which end of file ends the command [default: both; with a terminal as stdin: peer]' -r -f -a "both\t'Both directions have ended'
 peer\t'The peer has ended and all it sent was written'
 input\t'The input has ended and all of it was acknowledged'"
@@ -58,6 +59,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l json -d 'Write
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l timeout -d 'Time limit for each address that is tried' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l idle-timeout -d 'Give up when nothing was sent or received for so long [default: no limit]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l limit-rate -d 'Send and receive at most so many bytes per second on each connection, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l end-when -d 'Which end of file ends the command [default: both; with a terminal as stdin: peer]' -r -f -a "both\t'Both directions have ended'
 peer\t'The peer has ended and all it sent was written'
 input\t'The input has ended and all of it was acknowledged'"
@@ -78,6 +80,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l wire -d 'What
 text\t'The classic header \'command|name|size\' for peers that speak nothing else: content stays unverified'"
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l timeout -d 'Time limit for each address that is tried, and for the handshake' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l idle-timeout -d 'Give up when nothing went either way for so long' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l limit-rate -d 'Send and receive at most so many bytes per second, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s f -l force -d 'Replace files that exist there with other content'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l dry-run -d 'Print what would be sent, and do not connect'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations'
@@ -89,6 +92,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-size -d
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-entries -d 'The most files, folders and links that are taken' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l timeout -d 'Time limit for each address that is tried, and for the handshake' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l idle-timeout -d 'Give up when nothing went either way for so long' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l limit-rate -d 'Send and receive at most so many bytes per second, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s f -l force -d 'Replace files that exist here with other content'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l list -d 'Print what is offered, and fetch nothing'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations'

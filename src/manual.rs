@@ -33,6 +33,10 @@ keeps its time. Links in the destination are not followed.
 Of a file over 1 MiB that was interrupted its part is left, and the next upload or download of the same name goes on \
 where it ends, if the part's digest is that of the source's beginning. A part that is older than a week is removed.
 
+LIMITED RATE
+
+--limit-rate RATE holds each connection of the command to so many bytes per second, each way, framing included: 500KiB, 10MB, 10MB/s, at least 1KiB. On Linux the kernel spaces the packets that are sent over TCP. What is received is read as slowly, so that the peer's system slows down; a download asks the server for it, too. Of two limits the smaller counts.
+
 EVENTS
 
 With --json every command writes events to stderr in the place of text: each a line, a JSON object. stdout is as without \

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::transfer::Limits;
+use crate::net::rate::MIN_RATE;
 use crate::proto::ending::EndWhen;
 
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -28,6 +29,16 @@ pub fn size(text: &str) -> Result<u64, String> {
     read.map(|size| size.as_u64()).map_err(|_| "type a number and a unit, as in 4096, 64KiB or 10MB".into())
 }
 
+/// Reads a rate in bytes per second such as `500KiB` or `10MB/s`.
+pub fn rate(text: &str) -> Result<u64, String> {
+    let size = text.strip_suffix("/s").unwrap_or(text).trim_end().parse::<bytesize::ByteSize>();
+    match size.map(|size| size.as_u64()) {
+        Ok(rate) if rate >= MIN_RATE => Ok(rate),
+        Ok(_) => Err("a rate is at least 1KiB per second".into()),
+        Err(_) => Err("type a size per second, as in 500KiB or 10MB".into()),
+    }
+}
+
 /// Entries of one session, unless the user says otherwise.
 pub const MAX_ENTRIES: u32 = 10_000_000;
 
@@ -40,7 +51,7 @@ pub enum WireChoice {
     Text,
 }
 
-/// Time limits of a transfer's client.
+/// Limits of a transfer's client, in time and speed.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct LimitArgs {
     /// Time limit for each address that is tried, and for the handshake
@@ -54,17 +65,23 @@ pub struct LimitArgs {
     /// Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub connections: Option<u8>,
+
+    /// Send and receive at most so many bytes per second, as in 500KiB or 10MB
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub limit_rate: Option<u64>,
 }
 
 impl LimitArgs {
-    /// How many connections were asked for.
+    /// How many connections were asked for. One that is held back is not quicker with others.
     pub(super) fn connections(self) -> Option<usize> {
-        self.connections.map(usize::from)
+        self.connections.map(usize::from).or(self.limit_rate.map(|_| 1))
     }
 
     /// As a session takes them.
     pub(super) fn limits(self) -> Limits {
-        Limits { handshake: self.timeout, idle: self.idle_timeout }
+        // Each connection has its share of the rate.
+        let rate = self.limit_rate.map(|rate| rate / u64::from(self.connections.unwrap_or(1)));
+        Limits { handshake: self.timeout, idle: self.idle_timeout, rate }
     }
 }
 
@@ -74,6 +91,10 @@ pub struct RelayArgs {
     /// Give up when nothing was sent or received for so long [default: no limit]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub idle_timeout: Option<Duration>,
+
+    /// Send and receive at most so many bytes per second on each connection, as in 500KiB or 10MB
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub limit_rate: Option<u64>,
 
     /// Send only: what the peer says is thrown away, and the command ends when all input was acknowledged
     #[arg(long, conflicts_with_all = ["recv_only", "end_when"])]
@@ -127,6 +148,9 @@ mod tests {
         assert_eq!(size("10MB"), Ok(10_000_000));
         assert_eq!(size("0"), Ok(0));
         assert!(size("-1").is_err());
+        assert_eq!((rate("1MB"), rate("10 MiB/s"), rate("1024")), (Ok(1_000_000), Ok(10 << 20), Ok(1024)));
+        assert!(rate("1023").is_err_and(|hint| hint.contains("1KiB")));
+        assert!(rate("fast").is_err_and(|hint| hint.contains("10MB")));
         assert!(size("10 parsecs").is_err_and(|hint| hint.contains("64KiB")));
     }
 }

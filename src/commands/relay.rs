@@ -8,6 +8,7 @@ use super::options::RelayArgs;
 use super::{cannot_write, lost};
 use crate::error::{Error, Exit};
 use crate::net::pump::{Fault, Pump, Pumped, Side};
+use crate::net::rate::Limited;
 use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
@@ -21,7 +22,7 @@ const ACKNOWLEDGED_LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// A local side and a peer, joined.
 pub struct Relay<L, P> {
     local: L,
-    peer: P,
+    peer: Limited<P>,
     outbound: Pump,
     inbound: Pump,
     ending: Ending,
@@ -50,7 +51,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             outbound: Pump::new(&local, &peer),
             inbound: Pump::new(&peer, &local),
             local,
-            peer,
+            peer: Limited::new(peer, now),
             ending,
             idle_timeout,
             start: now,
@@ -76,9 +77,16 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         self
     }
 
+    /// Each way at most so many bytes per second.
+    #[must_use]
+    pub fn limited(mut self, bytes_per_second: Option<u64>) -> Relay<L, P> {
+        self.peer.limit_rate(bytes_per_second, 0);
+        self
+    }
+
     /// The two streams: the local side and the peer. For tests, which look at what they were given.
     pub fn streams(&self) -> (&L, &P) {
-        (&self.local, &self.peer)
+        (&self.local, self.peer.get_ref())
     }
 
     fn pump_out(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
@@ -165,6 +173,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
 
 impl<L: Stream, P: Stream> Session for Relay<L, P> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        self.peer.tick(turn.now);
         let sent = self.pump_out(turn.budget_bytes)?;
         let ended_before = self.inbound.lane().has_source_ended();
         let received = self.pump_in(turn.budget_bytes)?;
@@ -189,7 +198,8 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
 
     fn deadline(&self) -> Option<Instant> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
-        idle.into_iter().chain(self.next_look.map(|(time, _)| time)).min()
+        let look = self.next_look.map(|(time, _)| time);
+        [idle, look, self.peer.wake_up()].into_iter().flatten().min()
     }
 }
 
@@ -255,6 +265,7 @@ pub fn with_stdio(
     transport.reset_on_close(true).map_err(|error| lost(&error))?;
     let peer = transport.peer_name();
     report.peer("connected", &peer);
-    let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now).with(peer);
+    let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now);
+    let relay = relay.with(peer).limited(args.limit_rate);
     Ok(if args.recv_only { relay.without_input() } else { relay })
 }

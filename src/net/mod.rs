@@ -1,11 +1,13 @@
-//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2 and rustix' networking.
+//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2, uapi and rustix' networking.
 
 mod abstract_name;
 mod acknowledged;
 pub mod dial;
 pub mod endpoint;
 pub mod listen;
+mod pacing;
 pub mod pump;
+pub mod rate;
 pub mod reactor;
 pub mod send;
 pub mod signals;

@@ -45,6 +45,12 @@ pub trait Stream {
         Ok(true)
     }
 
+    /// Asks the kernel to spread what is sent evenly, at about so many bytes per second, and not to take in much more
+    /// than that. True if it does.
+    fn pace(&mut self, _bytes_per_second: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// The descriptor from which the kernel can take bytes by itself.
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         None
@@ -259,6 +265,10 @@ impl Stream for Transport {
         Ok(acknowledged)
     }
 
+    fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
+        super::pacing::pace(&self.socket, bytes_per_second)
+    }
+
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         Some(self.end())
     }
@@ -296,6 +306,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {
         (**self).is_acknowledged()
+    }
+
+    fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
+        (**self).pace(bytes_per_second)
     }
 
     fn reading_end(&self) -> Option<KernelEnd<'_>> {

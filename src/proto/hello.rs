@@ -15,8 +15,11 @@ const REPLACE: u8 = 1;
 const STREAM: u8 = 2;
 const TREE: u32 = 1;
 const ROOT_EXTENSION: u16 = 0x0002;
+const RATE_EXTENSION: u16 = 0x0003;
 const NAME_EXTENSION: u16 = 0x8001;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
+/// The extension as a whole.
+const RATE_BYTES: usize = 12;
 
 /// What the beginning of a buffer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,8 @@ pub struct Hello {
     pub entries: Option<u32>,
     /// The client can send and verify files in blocks.
     pub tree: bool,
+    /// The client of a `GET` wants at most so many bytes per second.
+    pub rate: Option<u64>,
     names: Vec<Vec<u8>>,
     roots: Vec<Vec<u8>>,
 }
@@ -85,7 +90,7 @@ impl Hello {
     /// The client has these to send.
     pub fn put(replace: bool, total_size: Option<u64>, entries: Option<u32>) -> Hello {
         let operation = Operation::Put { replace };
-        Hello { operation, total_size, entries, tree: true, names: Vec::new(), roots: Vec::new() }
+        Hello::new(operation, total_size, entries)
     }
 
     /// Names below which everything lies that the client has to send, one component each. Then it waits for
@@ -93,9 +98,16 @@ impl Hello {
     #[must_use]
     pub fn with_roots(mut self, roots: Vec<Vec<u8>>) -> Hello {
         let bytes: usize = roots.iter().map(|root| 4 + root.len()).sum();
-        if bytes <= u16::MAX.into() {
+        if bytes + RATE_BYTES <= u16::MAX.into() {
             self.roots = roots;
         }
+        self
+    }
+
+    /// At most so many bytes per second are wanted.
+    #[must_use]
+    pub fn with_rate(mut self, rate: Option<u64>) -> Hello {
+        self.rate = rate;
         self
     }
 
@@ -106,16 +118,20 @@ impl Hello {
     pub fn get(operation: Operation, names: Vec<Vec<u8>>) -> Result<Hello, NamesDoNotFit> {
         let extensions: usize = names.iter().skip(1).map(|name| 4 + name.len()).sum();
         let one_does_not_fit = names.iter().any(|name| name.is_empty() || name.len() > MAX_PATH_BYTES);
-        if one_does_not_fit || extensions > u16::MAX.into() {
+        if one_does_not_fit || extensions + RATE_BYTES > u16::MAX.into() {
             return Err(NamesDoNotFit);
         }
-        Ok(Hello { operation, total_size: None, entries: None, tree: true, names, roots: Vec::new() })
+        Ok(Hello { names, ..Hello::new(operation, None, None) })
     }
 
     /// Another connection for a session.
     pub fn join(session: [u8; 16]) -> Hello {
-        let operation = Operation::Join(session);
-        Hello { operation, total_size: None, entries: None, tree: true, names: Vec::new(), roots: Vec::new() }
+        Hello::new(Operation::Join(session), None, None)
+    }
+
+    fn new(operation: Operation, total_size: Option<u64>, entries: Option<u32>) -> Hello {
+        let (names, roots) = (Vec::new(), Vec::new());
+        Hello { operation, total_size, entries, tree: true, rate: None, names, roots }
     }
 
     /// The names wanted; none: everything that is offered. Each has 1 to 4096 bytes and is not judged further.
@@ -147,6 +163,11 @@ impl Hello {
             extensions.extend(code.to_be_bytes());
             extensions.extend(length_u16(name));
             extensions.extend(name);
+        }
+        if let Some(rate) = self.rate {
+            extensions.extend(RATE_EXTENSION.to_be_bytes());
+            extensions.extend(length_u16(&rate.to_be_bytes()));
+            extensions.extend(rate.to_be_bytes());
         }
         let mut bytes = MAGIC.to_vec();
         bytes.extend([MAJOR, 0, operation, flags]);
@@ -202,39 +223,36 @@ impl Hello {
             (Operation::Join(_), Err(_)) => return Err(Violation::Malformed("the session of a JOIN")),
             _ => (operation, first),
         };
-        let (names, roots) = named(first, fields.bytes(extensions_length)?)?;
-        if matches!(operation, Operation::Put { .. } | Operation::Join(_)) && !names.is_empty() {
+        let mut value = Hello { tree, ..Hello::new(operation, total_size, entries) };
+        value.read_tail(first, fields.bytes(extensions_length)?)?;
+        if matches!(operation, Operation::Put { .. } | Operation::Join(_)) && !value.names.is_empty() {
             return Err(Violation::Malformed("names in a PUT"));
         }
-        let value = Hello { operation, total_size, entries, tree, names, roots };
         Ok(Parsed::Complete { value, used: needed })
     }
-}
 
-/// Names and roots.
-type Named = (Vec<Vec<u8>>, Vec<Vec<u8>>);
-
-fn named(first: &[u8], extensions: &[u8]) -> Result<Named, Violation> {
-    let (mut names, mut roots) = (Vec::new(), Vec::new());
-    if !first.is_empty() {
-        names.push(first.to_vec());
-    }
-    let mut fields = Fields::new(extensions);
-    while let Some((code, value)) = fields.extension()? {
-        match code {
-            NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
-                return Err(Violation::Length { what: "a name", length: value.len() as u64 });
-            }
-            NAME_EXTENSION if names.is_empty() => {
-                return Err(Violation::Malformed("a second name without a first"));
-            }
-            NAME_EXTENSION => names.push(value.to_vec()),
-            ROOT_EXTENSION => roots.push(value.to_vec()),
-            code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
-            _ => {}
+    fn read_tail(&mut self, first: &[u8], extensions: &[u8]) -> Result<(), Violation> {
+        if !first.is_empty() {
+            self.names.push(first.to_vec());
         }
+        let mut fields = Fields::new(extensions);
+        while let Some((code, value)) = fields.extension()? {
+            match code {
+                NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
+                    return Err(Violation::Length { what: "a name", length: value.len() as u64 });
+                }
+                NAME_EXTENSION if self.names.is_empty() => {
+                    return Err(Violation::Malformed("a second name without a first"));
+                }
+                NAME_EXTENSION => self.names.push(value.to_vec()),
+                ROOT_EXTENSION => self.roots.push(value.to_vec()),
+                RATE_EXTENSION => self.rate = Some(Fields::new(value).u64()?),
+                code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    Ok((names, roots))
 }
 
 /// What the server says first.

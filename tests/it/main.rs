@@ -48,6 +48,8 @@ mod flips;
 // Peers that are none, or do not keep to the protocol.
 mod hostile_clients;
 mod hostile_servers;
+// Slowed down on purpose.
+mod limit_rate;
 // The text header, next to Python's servers and clients of that kind.
 mod wire_text;
 // Next to a peer that was written from PROTOCOL.md alone.

@@ -59,6 +59,7 @@ const RULES: &[Rule] = &[
             "UdpSocket",
             "rustix::stdio",
             "ctor::",
+            "uapi::",
         ],
     },
     Rule {

@@ -52,7 +52,7 @@ pub struct DownloadArgs {
     max_entries: u32,
 
     /// Print what is offered, and fetch nothing
-    #[arg(long, conflicts_with_all = ["output", "force"])]
+    #[arg(long, conflicts_with_all = ["output", "force", "limit_rate"])]
     list: bool,
 
     #[command(flatten)]
@@ -179,7 +179,8 @@ impl Plan {
                     report.peer("connected", &peer);
                     let mut wire = Wire::new(transport, now);
                     let may_stream = is_fresh(&destination, &names);
-                    let mut hello = hello(Operation::Get { stream: may_stream }, names.clone())?;
+                    let hello = hello(Operation::Get { stream: may_stream }, names.clone())?;
+                    let mut hello = hello.with_rate(limits.rate);
                     // stdout takes bytes in their order.
                     hello.tree = !matches!(destination.naming, Naming::Stdout);
                     wire.push(&hello.encode());

@@ -117,6 +117,7 @@ impl ServeArgs {
             session: Limits {
                 handshake: self.timeout.unwrap_or(HANDSHAKE_LIMIT),
                 idle: self.relay.idle_timeout.unwrap_or(IDLE_LIMIT),
+                rate: self.relay.limit_rate,
             },
             once: self.once,
             wire: self.wire,

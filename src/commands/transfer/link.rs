@@ -14,13 +14,15 @@ const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// When it says so first: what is over by then needs no word.
 const FIRST_PING: Duration = Duration::from_millis(250);
 
-/// Time limits of a session.
+/// Limits of a session, in time and speed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// For the handshake, absolute.
     pub(crate) handshake: Duration,
     /// Without a byte either way, while this side is not busy itself.
     pub(crate) idle: Duration,
+    /// Bytes per second each way, at most.
+    pub(crate) rate: Option<u64>,
 }
 
 /// What came from the peer.
@@ -52,7 +54,8 @@ pub(crate) struct Link<S> {
 
 impl<S: Stream> Link<S> {
     /// A session whose handshake is over, or, with `awaits_accept`, half over: then HELLO is what is queued.
-    pub(crate) fn new(wire: Wire<S>, role: Role, limits: Limits, awaits_accept: bool) -> Link<S> {
+    pub(crate) fn new(mut wire: Wire<S>, role: Role, limits: Limits, awaits_accept: bool) -> Link<S> {
+        wire.limit_rate(limits.rate);
         let accept_by = awaits_accept.then(|| wire.last_traffic() + limits.handshake);
         let hello = awaits_accept.then(|| wire.queued().iter().take(FIXED_BYTES).copied().collect());
         Link {
@@ -184,6 +187,6 @@ impl<S: Stream> Link<S> {
     /// When to look at the clock again.
     pub(crate) fn deadline(&self) -> Instant {
         let idle = self.next_ping.unwrap_or(self.wire.last_traffic() + self.limits.idle);
-        self.accept_by.map_or(idle, |time| time.min(idle))
+        [self.accept_by, self.wire.wake_up()].into_iter().flatten().fold(idle, Instant::min)
     }
 }

@@ -139,7 +139,8 @@ impl Serving {
             Granted::List(_) => (false, false),
             Granted::Join(session) => return self.join(wire, session),
         };
-        let (limits, context, session) = (self.limits, self.context.clone(), crate::net::random_id());
+        let (mut limits, context, session) = (self.limits, self.context.clone(), crate::net::random_id());
+        limits.rate = limits.rate.into_iter().chain(hello.rate).min();
         wire.push(&Accept { refused: None, stream, tree: in_blocks, session }.encode());
         let origin = Origin::Server(self.offer.sessions.enter(session, context.0.wake()));
         State::Session(match granted {

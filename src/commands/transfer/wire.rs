@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::lost;
 use crate::error::Error;
+use crate::net::rate::Limited;
 use crate::net::reactor::{Status, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stream::{Socket, Stream, Transport};
@@ -51,7 +52,7 @@ impl From<Error> for Failure {
 
 /// A stream, what came from it and what is to go to it.
 pub(crate) struct Wire<S> {
-    stream: S,
+    stream: Limited<S>,
     incoming: Vec<u8>,
     start: usize,
     end: usize,
@@ -64,7 +65,7 @@ pub(crate) struct Wire<S> {
 impl<S: Stream> Wire<S> {
     pub(crate) fn new(stream: S, now: Instant) -> Wire<S> {
         Wire {
-            stream,
+            stream: Limited::new(stream, now),
             incoming: Vec::new(),
             start: 0,
             end: 0,
@@ -78,6 +79,18 @@ impl<S: Stream> Wire<S> {
     /// A turn begins: traffic in it happens now.
     pub(crate) fn tick(&mut self, now: Instant) {
         self.now = now;
+        self.stream.tick(now);
+    }
+
+    /// Each way at most so many bytes per second. What is queued by now does not count: it belongs to the handshake,
+    /// which has a time limit.
+    pub(crate) fn limit_rate(&mut self, bytes_per_second: Option<u64>) {
+        self.stream.limit_rate(bytes_per_second, self.outgoing.pending());
+    }
+
+    /// When to go on, if [`Wire::limit_rate`] kept bytes from passing in this turn.
+    pub(crate) fn wake_up(&self) -> Option<Instant> {
+        self.stream.wake_up()
     }
 
     /// The time of this turn.
@@ -189,6 +202,7 @@ impl<S: Stream> Wire<S> {
 
     /// This process was asked to stop: tells the peer, if that can be done at once.
     pub(crate) fn say_stopped(&mut self) {
+        self.stream.limit_rate(None, 0);
         self.push(&encode(&Frame::Error { reason: Reason::Stopped, text: Reason::Stopped.to_string() }));
         // Where the peer does not read, it learns of it by the end of the connection.
         if self.flush().unwrap_or(false) {
@@ -207,7 +221,9 @@ impl<S: Stream> Wire<S> {
     }
 
     /// As [`Wire::close`], with what is queued as the last word. `is_late`: the peer has used up a time limit.
-    pub(crate) fn close_queued(self, is_late: bool) -> LastWord<S> {
+    pub(crate) fn close_queued(mut self, is_late: bool) -> LastWord<S> {
+        // The last word must not stand in line for longer than the peer is awaited.
+        self.stream.limit_rate(None, 0);
         let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
         let deadline = self.now + limit;
         LastWord { wire: self, said: false, deadline }
@@ -217,7 +233,7 @@ impl<S: Stream> Wire<S> {
 impl Wire<Transport> {
     /// The connection once more, for another thread. What has been read of it and not consumed is not in it.
     pub(crate) fn copy_socket(&self) -> io::Result<Socket> {
-        Socket::of(&self.stream)
+        Socket::of(self.stream.get_ref())
     }
 }
 

@@ -85,6 +85,7 @@ impl<S: Stream> TextReceiving<S> {
         let mut wire = Wire::new(stream, now);
         // The end of this side tells the client that its files are in place: being killed must not look like that.
         wire.reset_on_close(true);
+        wire.limit_rate(limits.rate);
         let mut session = TextReceiving {
             wire: None,
             state: State::Header,
@@ -152,6 +153,11 @@ impl<S: Stream> TextReceiving<S> {
                 (Filled::Ended, ParsedText::Incomplete) => {
                     let text = "the client closed the connection before its header was complete";
                     Err(Error::new(Exit::Lost, text).into())
+                }
+                // What the rate limit holds back is no pause of the client's.
+                (Filled::Blocked, _) if wire.wake_up().is_some() => {
+                    self.quiet_since = None;
+                    Ok(Step::Waits)
                 }
                 // The turn's time is from before its reads, perhaps long before: the pause begins with the next.
                 (Filled::Blocked, ParsedText::Complete(_)) if wire.last_traffic() == now => {
@@ -331,6 +337,6 @@ impl<S: Stream> Session for TextReceiving<S> {
         };
         let idle = wire.last_traffic() + self.limits.idle;
         let quiet = self.quiet_since.map(|time| time + HEADER_PAUSE);
-        [self.header_by, quiet].into_iter().flatten().chain([idle]).min()
+        [self.header_by, quiet, wire.wake_up()].into_iter().flatten().chain([idle]).min()
     }
 }

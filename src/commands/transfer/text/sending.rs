@@ -67,6 +67,7 @@ impl<S: Stream> TextSending<S> {
         // A server must not take the end of a killed process for the end of the file.
         wire.reset_on_close(true);
         wire.push(header);
+        wire.limit_rate(limits.rate);
         progress.file(&name, Some(source.size_bytes()), 0);
         progress.phase(Phase::Waiting);
         TextSending {
@@ -235,6 +236,6 @@ impl<S: Stream> Session for TextSending<S> {
         let idle = self.wire.last_traffic() + self.limits.idle;
         let answer = matches!(self.state, State::Answer).then(|| self.start + self.limits.handshake);
         let look = self.next_look.map(|(time, _)| time);
-        [answer, look].into_iter().flatten().chain([idle]).min()
+        [answer, look, self.wire.wake_up()].into_iter().flatten().chain([idle]).min()
     }
 }

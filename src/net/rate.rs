@@ -1,0 +1,251 @@
+//! A stream that gives and takes at most so many bytes per second, each way.
+//!
+//! The kernel paces what is sent where it can, packet by packet. A stream of ours hands it no more than a fraction of
+//! a second's worth, so that the rate is kept from the first byte on, and what comes last does not stand in line
+//! behind a socket's whole buffer. What is received cannot be paced by this side's kernel: it is read as slowly, and
+//! the peer's window closes.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::stream::{KernelEnd, Stream};
+
+/// The lowest rate that can be asked for, in bytes per second.
+pub const MIN_RATE: u64 = 1 << 10;
+/// What passes at once is worth this at least: fewer and larger pieces.
+const PIECE: Duration = Duration::from_millis(20);
+/// And this at most, where nobody else smooths it.
+const BURST: Duration = Duration::from_millis(50);
+/// The same where the kernel paces what is sent, and for what the kernel has received already: a process that had to
+/// wait for a processor or the disk may catch up.
+const SMOOTHED_BURST: Duration = Duration::from_millis(200);
+
+/// A stream with a limit, or without one. It reads no clock: it is told the time.
+pub struct Limited<S> {
+    stream: S,
+    now: Instant,
+    limit: Option<Limit>,
+}
+
+struct Limit {
+    reading: Meter,
+    writing: Meter,
+    /// Of the bytes to be written so many pass unmeasured.
+    free_bytes: usize,
+    wake_up: Option<Instant>,
+}
+
+/// A token bucket, as the time at which it was empty.
+struct Meter {
+    rate: u64,
+    burst: Duration,
+    empty_at: Instant,
+}
+
+impl Meter {
+    fn bytes_in(&self, time: Duration) -> usize {
+        let bytes = time.as_nanos() * u128::from(self.rate) / 1_000_000_000;
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Rounded up: after it, so many bytes may pass.
+    fn time_for(&self, bytes: usize) -> Duration {
+        let nanoseconds = (bytes as u128 * 1_000_000_000).div_ceil(self.rate.into());
+        Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+
+    /// How many bytes may pass now, or when to ask again.
+    fn allowed(&self, now: Instant) -> Result<usize, Instant> {
+        let level = self.bytes_in(now.saturating_duration_since(self.empty_at).min(self.burst));
+        let piece = self.bytes_in(PIECE);
+        if level >= piece { Ok(level) } else { Err(self.empty_at + self.time_for(piece)) }
+    }
+
+    fn passed(&mut self, count: usize, now: Instant) {
+        let full_at = now.checked_sub(self.burst).unwrap_or(now);
+        self.empty_at = self.empty_at.max(full_at) + self.time_for(count);
+    }
+}
+
+impl Limit {
+    fn blocked_until(&mut self, time: Instant) -> io::Error {
+        self.wake_up = Some(self.wake_up.map_or(time, |other| other.min(time)));
+        io::ErrorKind::WouldBlock.into()
+    }
+}
+
+impl<S: Stream> Limited<S> {
+    /// Without a limit.
+    pub fn new(stream: S, now: Instant) -> Limited<S> {
+        Limited { stream, now, limit: None }
+    }
+
+    /// Each way at most so many bytes per second from now on; none: as fast as it goes. The next `free_bytes` that are
+    /// written do not count.
+    pub fn limit_rate(&mut self, bytes_per_second: Option<u64>, free_bytes: usize) {
+        self.limit = bytes_per_second.map(|rate| {
+            // A kernel that refuses is one that does not pace.
+            let smoothed = self.stream.pace(rate).unwrap_or(false);
+            let meter = |burst| Meter { rate: rate.max(MIN_RATE), burst, empty_at: self.now };
+            Limit {
+                reading: meter(SMOOTHED_BURST),
+                writing: meter(if smoothed { SMOOTHED_BURST } else { BURST }),
+                free_bytes,
+                wake_up: None,
+            }
+        });
+    }
+
+    /// A turn begins.
+    pub fn tick(&mut self, now: Instant) {
+        self.now = now;
+        if let Some(limit) = &mut self.limit {
+            limit.wake_up = None;
+        }
+    }
+
+    /// When to go on, if the limit kept something from passing in this turn: no readiness will come for it.
+    pub fn wake_up(&self) -> Option<Instant> {
+        self.limit.as_ref().and_then(|limit| limit.wake_up)
+    }
+
+    /// The stream itself.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S: Stream> Stream for Limited<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(limit) = &mut self.limit else { return self.stream.read(buffer) };
+        let allowed = limit.reading.allowed(self.now).map_err(|time| limit.blocked_until(time))?;
+        let length = buffer.len().min(allowed);
+        let count = self.stream.read(&mut buffer[..length])?;
+        limit.reading.passed(count, self.now);
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(limit) = &mut self.limit else { return self.stream.write(bytes) };
+        if limit.free_bytes > 0 {
+            let count = self.stream.write(&bytes[..bytes.len().min(limit.free_bytes)])?;
+            limit.free_bytes -= count;
+            return Ok(count);
+        }
+        let allowed = limit.writing.allowed(self.now).map_err(|time| limit.blocked_until(time))?;
+        let count = self.stream.write(&bytes[..bytes.len().min(allowed)])?;
+        limit.writing.passed(count, self.now);
+        Ok(count)
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.stream.finish_writing()
+    }
+
+    fn take_error(&mut self) -> io::Result<()> {
+        self.stream.take_error()
+    }
+
+    fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
+        self.stream.reset_on_close(reset)
+    }
+
+    fn is_acknowledged(&mut self) -> io::Result<bool> {
+        self.stream.is_acknowledged()
+    }
+
+    // With a limit every byte has to pass here.
+    fn reading_end(&self) -> Option<KernelEnd<'_>> {
+        self.stream.reading_end().filter(|_| self.limit.is_none())
+    }
+
+    fn writing_end(&self) -> Option<KernelEnd<'_>> {
+        self.stream.writing_end().filter(|_| self.limit.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes and gives whatever is asked for.
+    struct Endless;
+
+    impl Stream for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            Ok(buffer.len())
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn finish_writing(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[allow(clippy::disallowed_methods)]
+    fn limited(rate: u64, free_bytes: usize) -> (Limited<Endless>, Instant) {
+        let start = Instant::now();
+        let mut stream = Limited::new(Endless, start);
+        stream.limit_rate(Some(rate), free_bytes);
+        (stream, start)
+    }
+
+    /// What passes in a minute that goes on from wake-up to wake-up, and the largest piece.
+    fn in_a_minute(
+        rate: u64,
+        mut pass: impl FnMut(&mut Limited<Endless>) -> io::Result<usize>,
+    ) -> (u64, u64) {
+        let (mut stream, start) = limited(rate, 0);
+        let (mut passed, mut largest) = (0, 0);
+        let mut now = start;
+        while now < start + Duration::from_secs(60) {
+            stream.tick(now);
+            let mut piece = 0;
+            while let Ok(count) = pass(&mut stream) {
+                piece += count as u64;
+            }
+            (passed, largest) = (passed + piece, largest.max(piece));
+            let next = stream.wake_up().unwrap();
+            assert!(next > now, "a wake-up that stands still");
+            now = next;
+        }
+        (passed, largest)
+    }
+
+    #[test]
+    fn a_minute_brings_a_minutes_worth_in_small_pieces() {
+        for rate in [1024, 1025, 1_000_003, 1 << 30] {
+            let bytes = vec![0; 1 << 20];
+            for (passed, largest) in [
+                in_a_minute(rate, |stream| stream.write(&bytes)),
+                in_a_minute(rate, |stream| stream.read(&mut vec![0; 1 << 20])),
+            ] {
+                let ideal = 60 * rate;
+                assert!(passed <= ideal && passed > ideal - rate / 10, "{passed} of {ideal}");
+                assert!(largest <= rate / 20, "{largest} at once with {rate}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pause_is_made_up_for_by_one_burst_only() {
+        let (mut stream, start) = limited(10_000, 0);
+        stream.tick(start + Duration::from_secs(9));
+        assert_eq!(stream.write(&[0; 4000]).ok(), Some(500));
+        assert!(stream.write(&[0; 4000]).is_err());
+        assert_eq!(stream.read(&mut [0; 4000]).ok(), Some(2000));
+    }
+
+    #[test]
+    fn free_bytes_pass_at_once_and_without_a_limit_all_do() {
+        let (mut stream, _) = limited(1024, 300);
+        assert_eq!(stream.write(&[0; 4000]).ok(), Some(300));
+        assert!(stream.write(&[0; 4000]).is_err() && stream.wake_up().is_some());
+        stream.limit_rate(None, 0);
+        assert_eq!(stream.write(&[0; 4000]).ok(), Some(4000));
+        assert_eq!(stream.wake_up(), None);
+    }
+}
