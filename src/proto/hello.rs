@@ -14,7 +14,10 @@ const MAJOR: u8 = 1;
 const REPLACE: u8 = 1;
 const STREAM: u8 = 2;
 const ROOT_EXTENSION: u16 = 0x0002;
+const RUN_EXTENSION: u16 = 0x0005;
 const NAME_EXTENSION: u16 = 0x8001;
+/// The room that a run takes in the tail.
+const RUN_BYTES: usize = 4 + 16;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
 
 /// What the beginning of a buffer is.
@@ -51,6 +54,9 @@ pub enum Operation {
     List,
 }
 
+/// What all sessions of one run of a client have in common: random, and known to nobody else.
+pub type RunId = [u8; 16];
+
 /// What the client says first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
@@ -62,6 +68,7 @@ pub struct Hello {
     pub entries: Option<u32>,
     names: Vec<Vec<u8>>,
     roots: Vec<Vec<u8>>,
+    run: Option<RunId>,
 }
 
 /// The names wanted do not fit a `HELLO`: one is empty or over 4096 bytes, or all are over 64 KiB together.
@@ -80,7 +87,7 @@ impl Hello {
     /// The client has these to send.
     pub fn put(replace: bool, total_size: Option<u64>, entries: Option<u32>) -> Hello {
         let operation = Operation::Put { replace };
-        Hello { operation, total_size, entries, names: Vec::new(), roots: Vec::new() }
+        Hello { operation, total_size, entries, names: Vec::new(), roots: Vec::new(), run: None }
     }
 
     /// Names below which everything lies that the client has to send, one component each. Then it waits for
@@ -88,7 +95,7 @@ impl Hello {
     #[must_use]
     pub fn with_roots(mut self, roots: Vec<Vec<u8>>) -> Hello {
         let bytes: usize = roots.iter().map(|root| 4 + root.len()).sum();
-        if bytes <= u16::MAX.into() {
+        if bytes + RUN_BYTES <= u16::MAX.into() {
             self.roots = roots;
         }
         self
@@ -101,10 +108,22 @@ impl Hello {
     pub fn get(operation: Operation, names: Vec<Vec<u8>>) -> Result<Hello, NamesDoNotFit> {
         let extensions: usize = names.iter().skip(1).map(|name| 4 + name.len()).sum();
         let one_does_not_fit = names.iter().any(|name| name.is_empty() || name.len() > MAX_PATH_BYTES);
-        if one_does_not_fit || extensions > u16::MAX.into() {
+        if one_does_not_fit || extensions + RUN_BYTES > u16::MAX.into() {
             return Err(NamesDoNotFit);
         }
-        Ok(Hello { operation, total_size: None, entries: None, names, roots: Vec::new() })
+        Ok(Hello { operation, total_size: None, entries: None, names, roots: Vec::new(), run: None })
+    }
+
+    /// The session takes the place of an earlier one of the same run, which the server may still keep.
+    #[must_use]
+    pub fn of_run(mut self, run: RunId) -> Hello {
+        self.run = Some(run);
+        self
+    }
+
+    /// The run that it belongs to, where the client says that it may come back.
+    pub fn run(&self) -> Option<RunId> {
+        self.run
     }
 
     /// The names wanted; none: everything that is offered. Each has 1 to 4096 bytes and is not judged further.
@@ -129,11 +148,13 @@ impl Hello {
             None => (&[][..], &[][..]),
         };
         let mut extensions = Vec::new();
-        let others = others.iter().map(|name| (NAME_EXTENSION, name));
-        for (code, name) in others.chain(self.roots.iter().map(|root| (ROOT_EXTENSION, root))) {
+        let others = others.iter().map(|name| (NAME_EXTENSION, &name[..]));
+        let roots = self.roots.iter().map(|root| (ROOT_EXTENSION, &root[..]));
+        let run = self.run.iter().map(|run| (RUN_EXTENSION, &run[..]));
+        for (code, value) in others.chain(roots).chain(run) {
             extensions.extend(code.to_be_bytes());
-            extensions.extend(length_u16(name));
-            extensions.extend(name);
+            extensions.extend(length_u16(value));
+            extensions.extend(value);
         }
         let mut bytes = MAGIC.to_vec();
         bytes.extend([MAJOR, 0, operation, flags, 0, 0, 0, 0]);
@@ -182,39 +203,43 @@ impl Hello {
             return Ok(Parsed::Incomplete { needed });
         }
         let first = fields.bytes(name_length)?;
-        let (names, roots) = named(first, fields.bytes(extensions_length)?)?;
-        if matches!(operation, Operation::Put { .. }) && !names.is_empty() {
+        let mut value = Hello { total_size, entries, ..Hello::put(false, None, None) };
+        value.operation = operation;
+        value.extend(first, fields.bytes(extensions_length)?)?;
+        if matches!(operation, Operation::Put { .. }) && !value.names.is_empty() {
             return Err(Violation::Malformed("names in a PUT"));
         }
-        let value = Hello { operation, total_size, entries, names, roots };
         Ok(Parsed::Complete { value, used: needed })
     }
 }
 
-/// Names and roots.
-type Named = (Vec<Vec<u8>>, Vec<Vec<u8>>);
-
-fn named(first: &[u8], extensions: &[u8]) -> Result<Named, Violation> {
-    let (mut names, mut roots) = (Vec::new(), Vec::new());
-    if !first.is_empty() {
-        names.push(first.to_vec());
-    }
-    let mut fields = Fields::new(extensions);
-    while let Some((code, value)) = fields.extension()? {
-        match code {
-            NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
-                return Err(Violation::Length { what: "a name", length: value.len() as u64 });
-            }
-            NAME_EXTENSION if names.is_empty() => {
-                return Err(Violation::Malformed("a second name without a first"));
-            }
-            NAME_EXTENSION => names.push(value.to_vec()),
-            ROOT_EXTENSION => roots.push(value.to_vec()),
-            code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
-            _ => {}
+impl Hello {
+    /// Takes in its tail.
+    fn extend(&mut self, first: &[u8], extensions: &[u8]) -> Result<(), Violation> {
+        if !first.is_empty() {
+            self.names.push(first.to_vec());
         }
+        let mut fields = Fields::new(extensions);
+        while let Some((code, value)) = fields.extension()? {
+            match code {
+                NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
+                    return Err(Violation::Length { what: "a name", length: value.len() as u64 });
+                }
+                NAME_EXTENSION if self.names.is_empty() => {
+                    return Err(Violation::Malformed("a second name without a first"));
+                }
+                NAME_EXTENSION => self.names.push(value.to_vec()),
+                ROOT_EXTENSION => self.roots.push(value.to_vec()),
+                RUN_EXTENSION => {
+                    let wrong = |_| Violation::Length { what: "a run", length: value.len() as u64 };
+                    self.run = Some(RunId::try_from(value).map_err(wrong)?);
+                }
+                code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    Ok((names, roots))
 }
 
 /// What the server says first.

@@ -10,6 +10,7 @@ use clap::{Args, ValueHint};
 
 use super::opened::Opened;
 use super::options::{LimitArgs, MAX_ENTRIES, size};
+use super::retry::RetryArgs;
 use super::transfer::{Destination, Limits, Naming, Printing, Receiving, Terms, Wire};
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -52,8 +53,11 @@ pub struct DownloadArgs {
     max_entries: u32,
 
     /// Print what is offered, and fetch nothing
-    #[arg(long, conflicts_with_all = ["output", "force"])]
+    #[arg(long, conflicts_with_all = ["output", "force", "retry"])]
     list: bool,
+
+    #[command(flatten)]
+    retry: RetryArgs,
 
     #[command(flatten)]
     limits: LimitArgs,
@@ -69,7 +73,30 @@ pub struct Plan {
 
 enum Task {
     List,
-    Fetch(Destination),
+    Fetch(Recipe, RetryArgs),
+}
+
+/// What a destination is made of, for each try a new one.
+struct Recipe {
+    folder: Folder,
+    naming: Naming,
+    replace: bool,
+    max_size: Option<u64>,
+    max_entries: u32,
+}
+
+impl Recipe {
+    fn destination(&self) -> Result<Destination, Error> {
+        Ok(Destination {
+            folder: self.folder.clone(),
+            stage: Stage::new(&self.folder)
+                .map_err(|fault| Error::new(Exit::Usage, format!("-o: {fault}")))?,
+            naming: self.naming.clone(),
+            replace: self.replace,
+            max_size: self.max_size,
+            max_entries: self.max_entries,
+        })
+    }
 }
 
 impl DownloadArgs {
@@ -99,9 +126,9 @@ impl DownloadArgs {
         }
         let (folder, naming) = self.destination(&names)?;
         let (replace, max_size, max_entries) = (self.force, self.max_size, self.max_entries);
-        let stage = Stage::new(&folder).map_err(|fault| usage(format!("-o: {fault}")))?;
-        let destination = Destination { folder, stage, naming, replace, max_size, max_entries };
-        Ok(Plan { endpoint, names, task: Task::Fetch(destination), limits })
+        let recipe = Recipe { folder, naming, replace, max_size, max_entries };
+        recipe.destination()?;
+        Ok(Plan { endpoint, names, task: Task::Fetch(recipe, self.retry), limits })
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
@@ -111,6 +138,9 @@ impl DownloadArgs {
         if self.output.as_os_str() == "-" {
             if names.len() > 1 {
                 return Err(usage("stdout takes one file: name one".into()));
+            }
+            if self.retry.retry > 0 {
+                return Err(usage("what stdout was given cannot be taken back: leave --retry out".into()));
             }
             check_stdout()?;
             // Nothing is written there.
@@ -142,39 +172,46 @@ impl Plan {
     /// Fetches what was asked for, and returns when it is on the disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         let Plan { endpoint, names, task, limits } = self;
-        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-        let report = report.clone();
-        let hello = move |operation, names| {
+        let hello = |operation, names| {
             Hello::get(operation, names).map_err(|error| Error::new(Exit::Usage, error.to_string()))
         };
         match task {
             Task::List => {
                 check_stdout()?;
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                let (report, hello) = (report.clone(), hello(Operation::List, names)?.encode());
                 reactor.add(|io| {
                     let dial = Dial::new(endpoint, limits.handshake, io.clone());
                     Ok(Opened::new(dial, move |transport, now: Instant| {
                         let mut wire = Wire::new(transport, now);
-                        wire.push(&hello(Operation::List, names)?.encode());
+                        wire.push(&hello);
                         Printing::new(wire, limits, &io, report)
                     }))
                 })?;
+                reactor.run()
             }
-            Task::Fetch(destination) => reactor.add(|io| {
-                let dial = Dial::new(endpoint, limits.handshake, io.clone());
+            Task::Fetch(recipe, retry) => retry.run(report, signals, |track| {
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                let destination = recipe.destination()?;
                 destination.folder.remove_leftovers();
-                Ok(Opened::new(dial, move |transport, now: Instant| {
-                    let peer = transport.peer_name();
-                    report.peer("connected", &peer);
-                    let mut wire = Wire::new(transport, now);
-                    let may_stream = is_fresh(&destination, &names);
-                    wire.push(&hello(Operation::Get { stream: may_stream }, names.clone())?.encode());
-                    let wanted = (!names.is_empty()).then_some(names);
-                    let terms = Terms { wanted, stream: false, may_stream, is_client: true, limits };
-                    Ok(Receiving::new(wire, destination, terms, None, (io, report, peer)))
-                }))
-            })?,
+                reactor.add(|io| {
+                    let dial = Dial::new(endpoint.clone(), limits.handshake, io.clone());
+                    let (report, track, names) = (report.clone(), track.clone(), names.clone());
+                    Ok(Opened::new(dial, move |transport, now: Instant| {
+                        let peer = transport.peer_name();
+                        report.peer("connected", &peer);
+                        let mut wire = Wire::new(transport, now).tracked(&track);
+                        let may_stream = is_fresh(&destination, &names);
+                        let hello = hello(Operation::Get { stream: may_stream }, names.clone())?;
+                        wire.push(&track.greeting(hello));
+                        let wanted = (!names.is_empty()).then_some(names);
+                        let terms = Terms { wanted, stream: false, may_stream, is_client: true, limits };
+                        Ok(Receiving::new(wire, destination, terms, None, (io, report, peer)))
+                    }))
+                })?;
+                reactor.run()
+            }),
         }
-        reactor.run()
     }
 }
 

@@ -12,7 +12,7 @@ use self::clients::{ClientLimits, Clients, Running};
 use super::opened::{FirstClient, Opened};
 use super::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use super::relay;
-use super::transfer::{Limits, Offer, Share};
+use super::transfer::{Limits, Offer, Sessions, Share};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::endpoint::{Endpoint, Role};
@@ -109,6 +109,7 @@ impl ServeArgs {
             keep_existing: self.keep_existing,
             max_size: self.max_size,
             max_entries: self.max_entries,
+            sessions: Sessions::default(),
         };
         let limits = ClientLimits {
             clients: self.max_clients as usize,

@@ -11,6 +11,7 @@ mod sessions;
 mod sharing;
 mod tally;
 mod text;
+mod track;
 mod wire;
 
 pub(crate) use link::Limits;
@@ -19,6 +20,8 @@ pub(crate) use offering::{Offering, Root};
 pub(crate) use receiving::{Destination, Naming, Receiving, Terms};
 pub(crate) use sending::{Sending, Start};
 pub(crate) use serving::{Offer, Serving};
+pub(crate) use sessions::Sessions;
 pub(crate) use sharing::Share;
 pub(crate) use text::{SentText, TextReceiving, TextSending};
+pub(crate) use track::Track;
 pub(crate) use wire::Wire;

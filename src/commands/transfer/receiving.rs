@@ -3,16 +3,20 @@
 mod arriving;
 mod committing;
 mod judging;
+mod yielding;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::arriving::{Arriving, Body};
 use self::committing::Commits;
 use self::judging::{Consent, Hashed};
+use self::yielding::Patience;
 use super::link::{Heard, Limits, Link};
 use super::outcome::{Role, broken, told};
 use super::sending::shown;
+use super::sessions::Listed;
 use super::tally::Tally;
 use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
@@ -89,6 +93,9 @@ pub(crate) struct Receiving<S> {
     space: judging::Space,
     awaits_output: bool,
     next_ack: Instant,
+    /// A server's: how other sessions reach this one.
+    listed: Option<Rc<Listed>>,
+    patience: Patience,
     ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
@@ -130,8 +137,17 @@ impl<S: Stream> Receiving<S> {
             digests: HashMap::new(),
             space: judging::Space::default(),
             awaits_output: false,
+            listed: None,
+            patience: Patience::default(),
             ending: None,
         }
+    }
+
+    /// It is one of a server's sessions. A successor takes the place of one that may still have to let go.
+    pub(crate) fn listed(mut self, listed: Rc<Listed>, is_successor: bool) -> Receiving<S> {
+        self.patience.is_successor = is_successor;
+        self.listed = Some(listed);
+        self
     }
 
     fn work(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
@@ -149,7 +165,7 @@ impl<S: Stream> Receiving<S> {
                 ReceiveStep::Write(bytes) => link.wire.push(&bytes),
                 ReceiveStep::Judge { .. } if budget == 0 => return Ok(Status::Again),
                 ReceiveStep::Judge { file } => {
-                    let Some(verdict) = self.judge(file)? else {
+                    let Some(verdict) = self.judge(file, turn.now)? else {
                         link.wire.flush()?;
                         return Ok(Status::Waiting);
                     };
@@ -198,6 +214,8 @@ impl<S: Stream> Receiving<S> {
             Some(frame::Phase::Hashing)
         } else if self.commits.is_busy() || self.awaits_output {
             Some(frame::Phase::Syncing)
+        } else if self.patience.next_look.is_some() {
+            Some(frame::Phase::Reading)
         } else {
             None
         }
@@ -258,6 +276,7 @@ impl<S: Stream> Receiving<S> {
         let status = self.work(link, turn)?;
         if status == Status::Waiting {
             link.check_time(turn.now, self.busy())?;
+            self.make_way(link.wire.last_traffic(), turn.now)?;
         }
         Ok(status)
     }
@@ -309,6 +328,9 @@ impl<S: Stream> Session for Receiving<S> {
                     self.ending = Some((link.wire.close(tell), Some(error)));
                 }
             }
+            if let Some(listed) = self.listed.take() {
+                listed.leave();
+            }
         }
         say_last_word(&mut self.ending, turn)
     }
@@ -321,6 +343,7 @@ impl<S: Stream> Session for Receiving<S> {
 
     fn deadline(&self) -> Option<Instant> {
         let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
-        self.link.as_ref().map(Link::deadline).or(ending)
+        let due = self.link.as_ref().map(Link::deadline).or(ending);
+        self.patience.next_look.map_or(due, |next| due.map(|due| due.min(next)))
     }
 }

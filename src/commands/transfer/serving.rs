@@ -1,7 +1,8 @@
 //! A server's side of a transfer: the handshake, then a session of either kind.
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::link::Limits;
 use super::listing::Listing;
@@ -9,6 +10,7 @@ use super::offering::Offering;
 use super::outcome::{Role, broken, failed};
 use super::receiving::{Destination, Naming, Receiving, Terms};
 use super::sending::{Sending, Start};
+use super::sessions::{Listed, Sessions};
 use super::sharing::Share;
 use super::wire::{Failure, Filled, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
@@ -21,6 +23,11 @@ use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
 use crate::report::Report;
 use crate::store::{Folder, Stage};
+
+/// How long an earlier session of the same client may take to end before it is served again.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(2);
+/// How often it is looked at.
+const TAKE_OVER_STEP: Duration = Duration::from_millis(20);
 
 /// What a server takes and gives.
 #[derive(Clone)]
@@ -35,6 +42,8 @@ pub(crate) struct Offer {
     pub(crate) max_size: Option<u64>,
     /// Entries of one session.
     pub(crate) max_entries: u32,
+    /// The sessions that it has.
+    pub(crate) sessions: Sessions,
 }
 
 /// One client of a transfer server.
@@ -48,8 +57,18 @@ pub(crate) struct Serving<S> {
 
 enum State<S> {
     Greeting(Option<Wire<S>>),
-    Session(Box<dyn Session>),
+    /// An earlier session of the same client must end first.
+    Succeeding(Option<(Wire<S>, Hello)>, Succession),
+    /// The session goes first: what it holds is free before others no longer find it.
+    Session(Box<dyn Session>, Rc<Listed>),
     Ending(Option<(LastWord<S>, Option<Error>)>),
+}
+
+/// How a session comes to take the place of another.
+#[derive(Clone, Copy)]
+struct Succession {
+    next_look: Instant,
+    until: Instant,
 }
 
 impl<S: Stream + 'static> Serving<S> {
@@ -125,24 +144,49 @@ impl<S: Stream + 'static> Serving<S> {
         }
     }
 
-    fn begin(&self, mut wire: Wire<S>, hello: &Hello, granted: Granted) -> Box<dyn Session> {
+    /// Begins the session that a client asks for, or waits for its predecessor to end.
+    fn enter(
+        &self,
+        wire: Wire<S>,
+        hello: Hello,
+        succession: Option<Succession>,
+        now: Instant,
+    ) -> State<S> {
+        if let Some(run) = hello.run()
+            && succession.is_none_or(|succession| now < succession.until)
+            && self.offer.sessions.take_over(run)
+        {
+            let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
+            return State::Succeeding(Some((wire, hello)), Succession { next_look: now + TAKE_OVER_STEP, until });
+        }
+        match self.choose(&hello) {
+            Ok(granted) => self.begin(wire, &hello, granted, succession.is_some()),
+            Err(failure) => refuse(wire, failure),
+        }
+    }
+
+    fn begin(&self, mut wire: Wire<S>, hello: &Hello, granted: Granted, is_successor: bool) -> State<S> {
         let stream = match &granted {
             Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
             Granted::Get(_, stream) => *stream,
             Granted::List(_) => false,
         };
-        wire.push(&Accept { refused: None, stream, session: crate::net::random_id() }.encode());
+        let id = crate::net::random_id();
+        wire.push(&Accept { refused: None, stream, session: id }.encode());
         let (limits, context) = (self.limits, self.context.clone());
-        match granted {
+        let listed = Rc::new(self.offer.sessions.enter(id, hello.run(), context.0.wake()));
+        let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
                 let terms = Terms { wanted: None, stream, may_stream: false, is_client: false, limits };
-                Box::new(Receiving::new(wire, destination, terms, Some(hello), context))
+                let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
+                Box::new(receiving.listed(Rc::clone(&listed), is_successor))
             }
             Granted::Get(offering, _) => {
                 Box::new(Sending::new(wire, offering, Start::Accepted { stream }, limits, context))
             }
             Granted::List(offering) => Box::new(Listing::new(wire, offering, limits)),
-        }
+        };
+        State::Session(session, listed)
     }
 }
 
@@ -205,22 +249,30 @@ impl<S: Stream + 'static> Session for Serving<S> {
                     self.state = State::Greeting(Some(wire));
                     return Ok(Status::Waiting);
                 }
-                Ok(Some(hello)) => match self.choose(&hello) {
-                    Ok(granted) => State::Session(self.begin(wire, &hello, granted)),
-                    Err(failure) => refuse(wire, failure),
-                },
+                Ok(Some(hello)) => self.enter(wire, hello, None, turn.now),
                 Err(failure) => refuse(wire, failure),
             };
         }
+        if let State::Succeeding(waiting, succession) = &mut self.state
+            && turn.now >= succession.next_look
+            && let Some((wire, hello)) = waiting.take()
+        {
+            let succession = *succession;
+            self.state = self.enter(wire, hello, Some(succession), turn.now);
+        }
         match &mut self.state {
-            State::Session(session) => session.advance(turn),
+            State::Session(session, listed) if listed.is_taken_over() => {
+                session.stop();
+                Err(Error::new(Exit::Lost, "the client has come back in another session"))
+            }
+            State::Session(session, _) => session.advance(turn),
             State::Ending(ending) => say_last_word(ending, turn),
-            State::Greeting(_) => Ok(Status::Waiting),
+            State::Greeting(_) | State::Succeeding(..) => Ok(Status::Waiting),
         }
     }
 
     fn stop(&mut self) {
-        if let State::Session(session) = &mut self.state {
+        if let State::Session(session, _) = &mut self.state {
             session.stop();
         }
     }
@@ -228,7 +280,8 @@ impl<S: Stream + 'static> Session for Serving<S> {
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Greeting(_) => Some(self.greet_by),
-            State::Session(session) => session.deadline(),
+            State::Succeeding(_, succession) => Some(succession.next_look),
+            State::Session(session, _) => session.deadline(),
             State::Ending(ending) => ending.as_ref().map(|(last_word, _)| last_word.deadline()),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::outcome::{Role, describe, exit_of};
-use crate::error::{Error, Exit};
+use super::outcome::{Role, describe, exit_of, mend_of};
+use crate::error::{Error, Exit, Mend};
 use crate::net::endpoint::PeerName;
 use crate::proto::Digest;
 use crate::proto::entry::Kind;
@@ -28,6 +28,8 @@ pub(crate) struct Tally {
     failures: Vec<(Vec<u8>, Reason, String)>,
     /// The exit code of all failures; none if they differ.
     exit: Option<Exit>,
+    /// The best of what can be hoped for any of them.
+    mend: Mend,
 }
 
 impl Tally {
@@ -43,6 +45,7 @@ impl Tally {
             first: None,
             failures: Vec::new(),
             exit: None,
+            mend: Mend::Never,
         }
     }
 
@@ -82,6 +85,7 @@ impl Tally {
             FileOutcome::Failed(reason, text) => {
                 let exit = exit_of(reason, self.role);
                 self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
+                self.mend = self.mend.max(mend_of(reason));
                 self.failed += 1;
                 if self.failures.len() < MAX_TOLD {
                     self.failures.push((path.clone(), reason, text));
@@ -147,7 +151,7 @@ impl Tally {
         if self.failed < self.entries || self.entries == 0 {
             self.report.summary(line, &sums);
         }
-        self.exit()
+        self.exit().map_err(|error| error.mended(self.mend))
     }
 
     fn exit(&self) -> Result<(), Error> {
