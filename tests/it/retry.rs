@@ -52,7 +52,9 @@ fn a_cut_is_mended_and_what_has_come_is_not_sent_again() {
             let finished = start(&args).finish().ended(0);
             assert_eq!(retries(&finished), 1, "{way:?} {cut:?}: {}", finished.stderr);
             let (up, down) = proxies[1].counts();
-            assert!(up + down < 12_000_000, "{way:?} {cut:?}: {up} and {down} bytes in the second try");
+            // A reset throws away what the receiver's system holds.
+            let most = if matches!(cut, Rule::EndAfter(_)) { 12_000_000 } else { 18_000_000 };
+            assert!(up + down < most, "{way:?} {cut:?}: {up} and {down} bytes in the second try");
             there.expect("f", &bytes);
             there.expect_names(&["f"]);
             std::fs::remove_file(there.path("f")).expect("removed");
@@ -134,8 +136,9 @@ fn a_client_takes_over_from_its_own_session_that_the_server_still_keeps() {
     let (source, there) = (Place::new(), Place::new());
     let path = source.write("f", &bytes);
     let server = serve(&["--store", there.arg()]);
-    // The client's time limit ends the first session; the server hears nothing of it for a minute.
-    let held = (Rule::HoldAfter(10_000_000), Rule::HoldAfter(32));
+    // The client's time limit ends the first session; the server hears nothing of it for a minute. Down come ACCEPT,
+    // HAVE and TURN.
+    let held = (Rule::HoldAfter(10_000_000), Rule::HoldAfter(32 + 60 + 24));
     let proxies = Proxy::series(&address(&server), &[held, (Rule::Pass, Rule::Pass)]);
     let client = begin(&["upload", &path, &proxies[0].address, "--retry", "1", "--idle-timeout", "1s"]);
     let finished = client.finish().ended(0);
@@ -144,7 +147,8 @@ fn a_client_takes_over_from_its_own_session_that_the_server_still_keeps() {
     assert!(up < 12_000_000, "{up} bytes in the second try");
     there.expect("f", &bytes);
     there.expect_names(&["f"]);
-    assert!(server.stderr.text().contains("come back in another session"), "{}", server.stderr.text());
+    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("come back in another session");
+    assert!(server.stderr.wait(LIMIT, says), "{}", server.stderr.text());
 }
 
 #[test]
@@ -165,7 +169,8 @@ fn another_client_takes_over_from_one_that_is_silent_and_hears_exists_before() {
     assert!(arrived, "{}", server.stderr.text());
     there.expect("f", &bytes);
     there.expect_names(&["f"]);
-    assert!(server.stderr.text().contains("another client sends"), "{}", server.stderr.text());
+    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("another client sends");
+    assert!(server.stderr.wait(LIMIT, says), "{}", server.stderr.text());
 }
 
 #[test]
@@ -223,10 +228,8 @@ fn too_many_clients_is_tried_again() {
     let path = source.write("f", b"third");
     let server = serve(&["--store", there.arg(), "--max-per-source", "1"]);
     let to = address(&server);
-    let holder = begin(&["upload", "-", "--name", "held", &to]);
-    drop(holder);
     let first = sendall(&["upload", "-", "--name", "x", &to], In::Open, Out::Collect);
-    assert!(wait_until(LIMIT, || run(&["upload", &path, &to]).code == 7), "never busy");
+    wait_for_part(there.root(), 0);
     let client = begin(&["upload", &path, &to, "--retry", "8"]);
     assert!(client.stderr.wait(LIMIT, |text, _| String::from_utf8_lossy(text).contains("(1 of 8)")));
     drop(first);
