@@ -11,7 +11,9 @@ use clap::{Args, ValueHint};
 use super::opened::Opened;
 use super::options::{LimitArgs, MAX_ENTRIES, size};
 use super::retry::RetryArgs;
-use super::transfer::{Destination, Limits, Naming, Printing, Receiving, Terms, Wire};
+use super::transfer::{
+    Destination, DigestArgs, DigestSink, Limits, Naming, Printing, Receiving, Terms, Wire,
+};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
@@ -53,11 +55,14 @@ pub struct DownloadArgs {
     max_entries: u32,
 
     /// Print what is offered, and fetch nothing
-    #[arg(long, conflicts_with_all = ["output", "force", "retry"])]
+    #[arg(long, conflicts_with_all = ["output", "force", "retry", "digests"])]
     list: bool,
 
     #[command(flatten)]
     retry: RetryArgs,
+
+    #[command(flatten)]
+    digests: DigestArgs,
 
     #[command(flatten)]
     limits: LimitArgs,
@@ -83,6 +88,7 @@ struct Recipe {
     replace: bool,
     max_size: Option<u64>,
     max_entries: u32,
+    digests: Option<DigestSink>,
 }
 
 impl Recipe {
@@ -126,7 +132,11 @@ impl DownloadArgs {
         }
         let (folder, naming) = self.destination(&names)?;
         let (replace, max_size, max_entries) = (self.force, self.max_size, self.max_entries);
-        let recipe = Recipe { folder, naming, replace, max_size, max_entries };
+        let digests = self.digests.sink()?;
+        if matches!((&naming, &digests), (Naming::Stdout, Some(DigestSink::Stdout))) {
+            return Err(usage("stdout takes the file or the digests: give one of them another place".into()));
+        }
+        let recipe = Recipe { folder, naming, replace, max_size, max_entries, digests };
         recipe.destination()?;
         Ok(Plan { endpoint, names, task: Task::Fetch(recipe, self.retry), limits })
     }
@@ -194,6 +204,7 @@ impl Plan {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let destination = recipe.destination()?;
                 destination.folder.remove_leftovers();
+                let digests = recipe.digests.as_ref().map(|sink| sink.begin(recipe.naming.clone()));
                 reactor.add(|io| {
                     let dial = Dial::new(endpoint.clone(), limits.handshake, io.clone());
                     let (report, track, names) = (report.clone(), track.clone(), names.clone());
@@ -206,7 +217,8 @@ impl Plan {
                         wire.push(&track.greeting(hello));
                         let wanted = (!names.is_empty()).then_some(names);
                         let terms = Terms { wanted, stream: false, may_stream, is_client: true, limits };
-                        Ok(Receiving::new(wire, destination, terms, None, (io, report, peer)))
+                        let context = (io, report, peer);
+                        Ok(Receiving::new(wire, destination, terms, None, context).listing(digests))
                     }))
                 })?;
                 reactor.run()

@@ -1,5 +1,6 @@
 //! Sessions of the transfer protocol: what `upload`, `download` and the server's side of them share.
 
+mod digests;
 mod link;
 mod listing;
 mod offering;
@@ -14,6 +15,7 @@ mod text;
 mod track;
 mod wire;
 
+pub(crate) use digests::{DigestArgs, DigestSink, appended};
 pub(crate) use link::Limits;
 pub(crate) use listing::{Printing, Rehearsal};
 pub(crate) use offering::{Offering, Root};

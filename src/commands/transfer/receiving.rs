@@ -13,6 +13,7 @@ use self::arriving::{Arriving, Body};
 use self::committing::Commits;
 use self::judging::{Consent, Hashed};
 use self::yielding::Patience;
+use super::digests::Digests;
 use super::link::{Heard, Limits, Link};
 use super::outcome::{Role, broken, told};
 use super::sending::shown;
@@ -147,6 +148,12 @@ impl<S: Stream> Receiving<S> {
     pub(crate) fn listed(mut self, listed: Rc<Listed>, is_successor: bool) -> Receiving<S> {
         self.patience.is_successor = is_successor;
         self.listed = Some(listed);
+        self
+    }
+
+    /// The digests of what arrives are wanted.
+    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Receiving<S> {
+        self.tally.list_digests(digests);
         self
     }
 

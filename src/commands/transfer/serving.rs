@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::digests::DigestSink;
 use super::link::Limits;
 use super::listing::Listing;
 use super::offering::Offering;
@@ -42,6 +43,8 @@ pub(crate) struct Offer {
     pub(crate) max_size: Option<u64>,
     /// Entries of one session.
     pub(crate) max_entries: u32,
+    /// Where the digests of what is stored go.
+    pub(crate) digests: Option<DigestSink>,
     /// The sessions that it has.
     pub(crate) sessions: Sessions,
 }
@@ -145,19 +148,16 @@ impl<S: Stream + 'static> Serving<S> {
     }
 
     /// Begins the session that a client asks for, or waits for its predecessor to end.
-    fn enter(
-        &self,
-        wire: Wire<S>,
-        hello: Hello,
-        succession: Option<Succession>,
-        now: Instant,
-    ) -> State<S> {
+    fn enter(&self, wire: Wire<S>, hello: Hello, succession: Option<Succession>, now: Instant) -> State<S> {
         if let Some(run) = hello.run()
             && succession.is_none_or(|succession| now < succession.until)
             && self.offer.sessions.take_over(run)
         {
             let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
-            return State::Succeeding(Some((wire, hello)), Succession { next_look: now + TAKE_OVER_STEP, until });
+            return State::Succeeding(
+                Some((wire, hello)),
+                Succession { next_look: now + TAKE_OVER_STEP, until },
+            );
         }
         match self.choose(&hello) {
             Ok(granted) => self.begin(wire, &hello, granted, succession.is_some()),
@@ -179,7 +179,8 @@ impl<S: Stream + 'static> Serving<S> {
             Granted::Put(destination) => {
                 let terms = Terms { wanted: None, stream, may_stream: false, is_client: false, limits };
                 let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
-                Box::new(receiving.listed(Rc::clone(&listed), is_successor))
+                let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
+                Box::new(receiving.listed(Rc::clone(&listed), is_successor).listing(digests))
             }
             Granted::Get(offering, _) => {
                 Box::new(Sending::new(wire, offering, Start::Accepted { stream }, limits, context))

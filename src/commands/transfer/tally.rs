@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::digests::Digests;
 use super::outcome::{Role, describe, exit_of, mend_of};
 use crate::error::{Error, Exit, Mend};
 use crate::net::endpoint::PeerName;
@@ -30,6 +31,7 @@ pub(crate) struct Tally {
     exit: Option<Exit>,
     /// The best of what can be hoped for any of them.
     mend: Mend,
+    digests: Option<Digests>,
 }
 
 impl Tally {
@@ -46,7 +48,13 @@ impl Tally {
             failures: Vec::new(),
             exit: None,
             mend: Mend::Never,
+            digests: None,
         }
+    }
+
+    /// The digests of what arrives are wanted.
+    pub(crate) fn list_digests(&mut self, digests: Option<Digests>) {
+        self.digests = digests;
     }
 
     fn verb(&self) -> &'static str {
@@ -58,6 +66,9 @@ impl Tally {
 
     /// An entry is done with; `digest` is that of a file's content where it was computed.
     pub(crate) fn note(&mut self, closed: Closed, digest: Option<Digest>) {
+        if let Some(digests) = &mut self.digests {
+            digests.note(&closed, digest);
+        }
         let Closed { path, kind, size, outcome, revokes, .. } = closed;
         self.entries += u64::from(!revokes);
         self.only_files &= matches!(kind, Kind::File);
@@ -98,7 +109,10 @@ impl Tally {
     }
 
     /// Reports the session, in which `bytes` of bodies went over the wire in `time`, and says how it ended.
-    pub(crate) fn conclude(&self, bytes: u64, time: Duration) -> Result<(), Error> {
+    pub(crate) fn conclude(&mut self, bytes: u64, time: Duration) -> Result<(), Error> {
+        let arrived = self.failed < self.entries || self.entries == 0;
+        let digests = self.digests.take().filter(|_| arrived);
+        let listed = digests.map_or(Ok(()), |mut digests| digests.finish(&self.report));
         let (verb, peer) = (self.verb(), &self.peer);
         let direction = if self.role == Role::Sender { "to" } else { "from" };
         let amount = amount(bytes, time);
@@ -148,10 +162,18 @@ impl Tally {
             digest: single.and_then(|(_, _, digest)| *digest),
             path: single.map(|(name, ..)| name.as_slice()),
         };
-        if self.failed < self.entries || self.entries == 0 {
+        if arrived {
             self.report.summary(line, &sums);
         }
-        self.exit().map_err(|error| error.mended(self.mend))
+        match (self.exit(), listed) {
+            (Ok(()), listed) => listed,
+            (Err(error), listed) => {
+                if let Err(listed) = listed {
+                    self.report.warning(listed);
+                }
+                Err(error.mended(self.mend))
+            }
+        }
     }
 
     fn exit(&self) -> Result<(), Error> {

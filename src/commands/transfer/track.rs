@@ -17,7 +17,8 @@ struct State {
 impl Track {
     /// For the sessions of a command; with `comes_back`, it may have several, and the server is to know them as one's.
     pub(crate) fn new(comes_back: bool) -> Track {
-        let run = comes_back.then(crate::net::random_id);
+        // Without randomness it would take over from strangers.
+        let run = comes_back.then(crate::net::random_id).filter(|run| *run != [0; 16]);
         Track(Rc::new(State { run, has_moved: Cell::new(false) }))
     }
 

@@ -14,7 +14,9 @@ use clap::{Args, ValueEnum, ValueHint};
 use super::opened::Opened;
 use super::options::{LimitArgs, WireChoice};
 use super::retry::RetryArgs;
-use super::transfer::{Limits, Offering, Rehearsal, Root, Sending, Start, Wire};
+use super::transfer::{
+    DigestArgs, DigestSink, Limits, Naming, Offering, Rehearsal, Root, Sending, Start, Wire,
+};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
@@ -58,11 +60,14 @@ pub struct UploadArgs {
     exclude: Vec<String>,
 
     /// Print what would be sent, and do not connect
-    #[arg(long, conflicts_with = "retry")]
+    #[arg(long, conflicts_with_all = ["retry", "digests"])]
     dry_run: bool,
 
     #[command(flatten)]
     retry: RetryArgs,
+
+    #[command(flatten)]
+    digests: DigestArgs,
 
     /// What the server speaks
     #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall)]
@@ -106,6 +111,7 @@ enum Task {
         recipe: Recipe,
         hello: Hello,
         start: Start,
+        digests: Option<DigestSink>,
     },
     /// Only print what would be sent.
     Rehearse(Offering),
@@ -171,7 +177,7 @@ impl UploadArgs {
         let recipe = Recipe { roots, links: self.links.into(), filter: Arc::new(filter) };
         let task = match self.dry_run {
             true => Task::Rehearse(recipe.offering()),
-            false => Task::Send { recipe, hello, start },
+            false => Task::Send { recipe, hello, start, digests: self.digests.sink()? },
         };
         Ok(Plan { endpoint, task, limits, retry })
     }
@@ -183,6 +189,7 @@ impl UploadArgs {
             (self.dry_run, "--dry-run"),
             (self.name.is_some(), "--name"),
             (self.retry.retry > 0, "--retry"),
+            (self.digests.digests.is_some(), "--digests"),
             (!self.include.is_empty() || !self.exclude.is_empty(), "--include and --exclude"),
             (self.links != LinkChoice::Skip, "--links"),
         ];
@@ -258,9 +265,10 @@ impl Plan {
                 reactor.add(|io| Rehearsal::new(offering, &io))?;
                 reactor.run()
             }
-            Task::Send { recipe, hello, start } => retry.run(report, signals, |track| {
+            Task::Send { recipe, hello, start, digests } => retry.run(report, signals, |track| {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let (offering, hello) = (recipe.offering(), track.greeting(hello.clone()));
+                let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 reactor.add(|io| {
                     let dial = Dial::new(endpoint.clone(), limits.handshake, io.clone());
                     let (report, track) = (report.clone(), track.clone());
@@ -269,7 +277,8 @@ impl Plan {
                         report.peer("connected", &peer);
                         let mut wire = Wire::new(transport, now).tracked(&track);
                         wire.push(&hello);
-                        Ok(Sending::new(wire, offering, start, limits, (io, report, peer)))
+                        let context = (io, report, peer);
+                        Ok(Sending::new(wire, offering, start, limits, context).listing(digests))
                     }))
                 })?;
                 reactor.run()

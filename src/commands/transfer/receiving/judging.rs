@@ -196,7 +196,9 @@ impl<S: Stream> Receiving<S> {
         let mut have = Have::Nothing;
         if !is_small && !self.machine.is_streaming() {
             match Part::resume(&self.destination.folder, &path) {
-                Ok(Some((mut part, length))) if length > 0 && entry.size.is_some_and(|size| length <= size) => {
+                Ok(Some((mut part, length)))
+                    if length > 0 && entry.size.is_some_and(|size| length <= size) =>
+                {
                     self.patience.end();
                     self.begin_hashing(entry);
                     // The session may end before the work aside does.
@@ -263,10 +265,21 @@ impl<S: Stream> Receiving<S> {
             }
         };
         match &self.destination.naming {
-            Naming::AsSent => Ok(path.as_bytes().to_vec()),
-            Naming::Wanted(names) => Ok(below_what_was_wanted(names, path.as_bytes())),
-            Naming::Fixed(name) => only_one("name one, or give a folder").map(|()| name.clone()),
-            Naming::Stdout => only_one("name one").map(|()| path.as_bytes().to_vec()),
+            Naming::AsSent | Naming::Wanted(_) => Ok(()),
+            Naming::Fixed(_) => only_one("name one, or give a folder"),
+            Naming::Stdout => only_one("name one"),
+        }
+        .map(|()| self.destination.naming.local(path.as_bytes()))
+    }
+}
+
+impl Naming {
+    /// The path here of what was sent with a clean path.
+    pub(in super::super) fn local(&self, path: &[u8]) -> Vec<u8> {
+        match self {
+            Naming::AsSent | Naming::Stdout => path.to_vec(),
+            Naming::Wanted(names) => below_what_was_wanted(names, path),
+            Naming::Fixed(name) => name.clone(),
         }
     }
 }

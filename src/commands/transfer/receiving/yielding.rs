@@ -36,7 +36,8 @@ impl<S: Stream> Receiving<S> {
     pub(super) fn waits_for(&mut self, path: &[u8], now: Instant) -> bool {
         let Some(listed) = &self.listed else { return false };
         // Once it was asked it is alive again, or on its way out.
-        let is_hopeful = listed.want(path, now) || self.patience.is_successor || self.patience.until.is_some();
+        let is_hopeful =
+            listed.want(path, now) || self.patience.is_successor || self.patience.until.is_some();
         let until = *self.patience.until.get_or_insert(now + LIMIT);
         self.patience.next_look = (is_hopeful && now < until).then_some(now + STEP);
         if self.patience.next_look.is_none() {
