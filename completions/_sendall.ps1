@@ -32,16 +32,18 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Listen; without a mode, join the first client to stdin and stdout and end with it')
             [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Join stdin and stdout to a server')
-            [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Send files to a ''sendall serve --store'', verified and synced before success is reported')
-            [CompletionResult]::new('download', 'download', [CompletionResultType]::ParameterValue, 'Fetch files from a ''sendall serve --share'', verified and synced before they get their names')
+            [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Send files and folders to a ''sendall serve --store'', verified and synced before success is reported')
+            [CompletionResult]::new('download', 'download', [CompletionResultType]::ParameterValue, 'Fetch files and folders from a ''sendall serve --share'', verified and synced before they get their names')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'sendall;serve' {
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Take uploads into this folder, from many clients at once')
-            [CompletionResult]::new('--share', '--share', [CompletionResultType]::ParameterName, 'Offer a file, or the files of a folder, for download')
+            [CompletionResult]::new('--share', '--share', [CompletionResultType]::ParameterName, 'Offer a file, or all that is in a folder, for download')
             [CompletionResult]::new('--wire', '--wire', [CompletionResultType]::ParameterName, 'With --store: what clients speak')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'With --store: refuse files that are larger')
+            [CompletionResult]::new('--max-entries', '--max-entries', [CompletionResultType]::ParameterName, 'With --store: the most files, folders and links that one client may send')
+            [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'With --store or --share: clients at the same time')
             [CompletionResult]::new('--max-per-source', '--max-per-source', [CompletionResultType]::ParameterName, 'With --store or --share: clients at the same time from one address')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long to wait for a client [default: for ever]; with --store or --share, for its handshake [default: 10s]')
@@ -78,11 +80,18 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             break
         }
         'sendall;upload' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The name of stdin there')
+            [CompletionResult]::new('--links', '--links', [CompletionResultType]::ParameterName, 'What becomes of symbolic links in folders')
+            [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Send only files of a folder that match, as a line of a .gitignore does; may be given again')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Leave out what matches, as a line of a .gitignore does; may be given again')
+            [CompletionResult]::new('--retry', '--retry', [CompletionResultType]::ParameterName, 'Try again so often after a failure that a new connection can mend, and go on where it was')
+            [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'Write a line for each file that is there in the end, as b3sum --check reads it; - is stdout')
             [CompletionResult]::new('--wire', '--wire', [CompletionResultType]::ParameterName, 'What the server speaks')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time limit for each address that is tried, and for the handshake')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing went either way for so long')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Replace files that exist there with other content')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace files that exist there with other content')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be sent, and do not connect')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
@@ -93,13 +102,17 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             break
         }
         'sendall;download' {
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'Refuse files that are larger')
+            [CompletionResult]::new('--max-entries', '--max-entries', [CompletionResultType]::ParameterName, 'The most files, folders and links that are taken')
+            [CompletionResult]::new('--retry', '--retry', [CompletionResultType]::ParameterName, 'Try again so often after a failure that a new connection can mend, and go on where it was')
+            [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'Write a line for each file that is there in the end, as b3sum --check reads it; - is stdout')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time limit for each address that is tried, and for the handshake')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Give up when nothing went either way for so long')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Replace files that exist here with other content')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace files that exist here with other content')
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'Print what is offered, and fetch nothing')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print errors only')
@@ -112,8 +125,8 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
         'sendall;help' {
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Listen; without a mode, join the first client to stdin and stdout and end with it')
             [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Join stdin and stdout to a server')
-            [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Send files to a ''sendall serve --store'', verified and synced before success is reported')
-            [CompletionResult]::new('download', 'download', [CompletionResultType]::ParameterValue, 'Fetch files from a ''sendall serve --share'', verified and synced before they get their names')
+            [CompletionResult]::new('upload', 'upload', [CompletionResultType]::ParameterValue, 'Send files and folders to a ''sendall serve --store'', verified and synced before success is reported')
+            [CompletionResult]::new('download', 'download', [CompletionResultType]::ParameterValue, 'Fetch files and folders from a ''sendall serve --share'', verified and synced before they get their names')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
