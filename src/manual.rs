@@ -36,7 +36,8 @@ where it ends, if the part's digest is that of the source's beginning. A part th
 With --retry N, upload and download try again, N times in all, after a failure that a new connection can mend: codes 3, 4 \
 and 5, a server with too many clients, and a digest that does not match; once, where the source has changed. They wait \
 250 ms first, then twice as long each time up to 10 s; from 250 ms again once files have moved. What is there already is \
-not sent again. A refusal ends it. The server ends the session that was cut, where it has not noticed yet. While one session writes a name, \
+not sent again. A refusal ends it; so does 'serve --once', which has nobody to come back to. The server ends the session that was cut, where it has \
+not noticed yet. While one session writes a name, \
 others are refused that name, unless nothing has come from it for 10 seconds: then it makes way.
 
 With --digests FILE there is a line for each file that is in place in the end, as b3sum prints it; 'b3sum --check' reads it in \

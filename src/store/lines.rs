@@ -1,11 +1,12 @@
 //! Text files that are written beside a transfer: lists, not what is transferred.
 
-use super::confine::check_regular;
+use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
 use super::part::Part;
-use rustix::fs::{Mode, OFlags, fstat, openat};
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
+use rustix::rand::{GetRandomFlags, getrandom};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -64,26 +65,28 @@ impl TextPlace {
     }
 }
 
-/// An empty file without a name, in a folder for such: it is gone when it is closed.
+/// An empty file without a name, in the folder of a text or in the system's for such: it is gone when it is closed.
 ///
 /// # Errors
 /// `NotAllowed`, `NoSpace`, `CannotWrite`.
-pub fn nameless() -> Result<File, Fault> {
-    let folder = Folder::open(&std::env::temp_dir())?;
+pub fn nameless(beside: Option<&TextPlace>) -> Result<File, Fault> {
+    let folder = match beside {
+        Some(place) => place.folder.clone(),
+        None => Folder::open(&std::env::temp_dir())?,
+    };
+    let mode = Mode::RUSR | Mode::WUSR;
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-    match retry_on_intr(|| openat(&*folder.file, ".", flags, Mode::RUSR | Mode::WUSR)) {
-        Ok(file) => Ok(file.into()),
-        // A file system without nameless files: one whose name is taken away at once.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
-            let mut id = [0; 8];
-            rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty()).map_err(Fault::write)?;
-            let name = format!("sendall-{:016x}", u64::from_ne_bytes(id));
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let file = openat(&*folder.file, &*name, flags, Mode::RUSR | Mode::WUSR).map_err(Fault::write)?;
-            rustix::fs::unlinkat(&*folder.file, &*name, rustix::fs::AtFlags::empty())
-                .map_err(Fault::write)?;
-            Ok(file.into())
-        }
-        Err(error) => Err(Fault::write(error)),
+    match retry_on_intr(|| openat(&*folder.file, ".", flags, mode)) {
+        Ok(file) => return Ok(file.into()),
+        // Not every file system has them.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {}
+        Err(error) => return Err(Fault::write(error)),
     }
+    let mut id = [0; 8];
+    getrandom(&mut id, GetRandomFlags::empty()).map_err(Fault::write)?;
+    let name = format!("{PART_PREFIX}{:016x}{PART_SUFFIX}", u64::from_ne_bytes(id));
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = retry_on_intr(|| openat(&*folder.file, &*name, flags, mode)).map_err(Fault::write)?;
+    unlinkat(&*folder.file, &*name, AtFlags::empty()).map_err(Fault::write)?;
+    Ok(file.into())
 }

@@ -251,3 +251,32 @@ fn a_signal_ends_the_wait_at_once() {
     assert!(finished.stderr.contains("SIGINT"), "{}", finished.stderr);
     assert_eq!(names_in(source.root()).len(), 1);
 }
+
+#[test]
+fn a_source_that_changed_gets_one_more_try() {
+    let (old, new) = (payload(8_000_000), payload(8_000_001));
+    let (source, there) = (Place::new(), Place::new());
+    let path = source.write("f", &old);
+    let server = serve(&["--store", there.arg()]);
+    let held = (Rule::HoldAfter(2_000_000), Rule::Pass);
+    let pass = (Rule::Pass, Rule::Pass);
+    let proxies = Proxy::series(&address(&server), &[held, pass]);
+    let client = begin(&["upload", &path, &proxies[0].address, "--retry", "5"]);
+    proxies[0].wait_held();
+    source.write("f", &new);
+    proxies[0].release();
+    let finished = client.finish().ended(0);
+    assert_eq!(retries(&finished), 1, "{}", finished.stderr);
+    there.expect("f", &new);
+
+    std::fs::remove_file(there.path("f")).expect("removed");
+    let proxies = Proxy::series(&address(&server), &[held, held, pass]);
+    let client = begin(&["upload", &path, &proxies[0].address, "--retry", "5"]);
+    for (proxy, bytes) in proxies.iter().zip([&old, &new]) {
+        proxy.wait_held();
+        source.write("f", bytes);
+        proxy.release();
+    }
+    let finished = client.finish().ended(6);
+    assert_eq!(retries(&finished), 1, "{}", finished.stderr);
+}

@@ -109,7 +109,14 @@ impl Digests {
     fn write_note(&mut self, file: u32, digest: Digest, path: &[u8]) -> Result<(), String> {
         let notes = match &mut self.notes {
             Some(notes) => notes,
-            none => none.insert(BufWriter::new(nameless().map_err(|fault| fault.to_string())?)),
+            none => {
+                let beside = match &self.sink {
+                    DigestSink::Stdout => None,
+                    DigestSink::Replaced(place) | DigestSink::Appended(place) => Some(place),
+                };
+                let file = nameless(beside).map_err(|fault| fault.to_string())?;
+                none.insert(BufWriter::new(file))
+            }
         };
         let length = path.len() as u32;
         let parts: [&[u8]; 4] = [&file.to_be_bytes(), &length.to_be_bytes(), &digest, path];
@@ -125,14 +132,12 @@ impl Digests {
         let of_fault = |fault: Fault| failed(fault.to_string());
         match &self.sink.clone() {
             DigestSink::Stdout => {
-                self.blocks(&failed, |block| report.print(block).map_err(|error| cannot_write(&error)))
+                self.blocks(failed, |block| report.print(block).map_err(|error| cannot_write(&error)))
             }
-            DigestSink::Appended(place) => {
-                self.blocks(&failed, |block| place.append(block).map_err(of_fault))
-            }
+            DigestSink::Appended(place) => self.blocks(failed, |block| place.append(block).map_err(of_fault)),
             DigestSink::Replaced(place) => {
                 let mut text = place.replacement().map_err(of_fault)?;
-                self.blocks(&failed, |block| text.write_all(block).map_err(of_fault))?;
+                self.blocks(failed, |block| text.write_all(block).map_err(of_fault))?;
                 place.replace(text).map_err(of_fault)
             }
         }
