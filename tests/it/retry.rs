@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use rustix::fs::FlockOperation;
 use rustix::process::Signal;
 
 use crate::cuts::{WAYS, Way};
-use crate::harness::{Finished, In, LIMIT, Out, payload, sendall, wait_until};
+use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, payload, sendall, wait_until};
 use crate::proxy::{Proxy, Rule};
 use crate::xfer::{Place, address, begin, names_in, run, serve, wait_for_part};
 
@@ -279,4 +280,24 @@ fn a_source_that_changed_gets_one_more_try() {
     }
     let finished = client.finish().ended(6);
     assert_eq!(retries(&finished), 1, "{}", finished.stderr);
+}
+
+#[test]
+fn what_the_session_before_still_holds_is_waited_for() {
+    let bytes = payload(8_000_000);
+    let (source, there) = (Place::new(), Place::new());
+    let path = source.write("f", &bytes);
+    let server = serve(&["--share", &path]);
+    let cut = (Rule::Pass, Rule::EndAfter(4_000_000));
+    let proxies = Proxy::series(&address(&server), &[cut, (Rule::Pass, Rule::Pass)]);
+    let client = begin(&["download", &proxies[0].address, "-o", there.arg(), "--retry", "1"]);
+    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("trying again");
+    assert!(client.stderr.wait(LIMIT, says));
+    // As a thread does that still hashes it.
+    let part = std::fs::File::open(there.path(&there.names()[0])).expect("a part");
+    let locked = rustix::fs::flock(&part, FlockOperation::NonBlockingLockExclusive);
+    assert!(!client.ends_within(4 * A_WHILE) || locked.is_err(), "{}", client.stderr.text());
+    drop(part);
+    client.finish().ended(0);
+    there.expect("f", &bytes);
 }

@@ -214,11 +214,13 @@ impl Plan {
                         let mut wire = Wire::new(transport, now).tracked(&track);
                         let may_stream = is_fresh(&destination, &names);
                         let hello = hello(Operation::Get { stream: may_stream }, names.clone())?;
+                        let is_successor = track.has_greeted();
                         wire.push(&track.greeting(hello));
                         let wanted = (!names.is_empty()).then_some(names);
                         let terms = Terms { wanted, stream: false, may_stream, is_client: true, limits };
                         let context = (io, report, peer);
-                        Ok(Receiving::new(wire, destination, terms, None, context).listing(digests))
+                        let receiving = Receiving::new(wire, destination, terms, None, context);
+                        Ok(receiving.succeeding(is_successor).listing(digests))
                     }))
                 })?;
                 reactor.run()

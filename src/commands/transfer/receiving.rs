@@ -144,10 +144,15 @@ impl<S: Stream> Receiving<S> {
         }
     }
 
-    /// It is one of a server's sessions. A successor takes the place of one that may still have to let go.
-    pub(crate) fn listed(mut self, listed: Rc<Listed>, is_successor: bool) -> Receiving<S> {
-        self.patience.is_successor = is_successor;
+    /// It is one of a server's sessions.
+    pub(super) fn listed(mut self, listed: Rc<Listed>) -> Receiving<S> {
         self.listed = Some(listed);
+        self
+    }
+
+    /// It may take the place of one that has still to let go of its files.
+    pub(crate) fn succeeding(mut self, is_successor: bool) -> Receiving<S> {
+        self.patience.is_successor = is_successor;
         self
     }
 

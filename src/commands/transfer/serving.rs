@@ -180,7 +180,7 @@ impl<S: Stream + 'static> Serving<S> {
                 let terms = Terms { wanted: None, stream, may_stream: false, is_client: false, limits };
                 let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
-                Box::new(receiving.listed(Rc::clone(&listed), is_successor).listing(digests))
+                Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))
             }
             Granted::Get(offering, _) => {
                 Box::new(Sending::new(wire, offering, Start::Accepted { stream }, limits, context))

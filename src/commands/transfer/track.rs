@@ -11,6 +11,7 @@ pub(crate) struct Track(Rc<State>);
 
 struct State {
     run: Option<RunId>,
+    has_greeted: Cell<bool>,
     has_moved: Cell<bool>,
 }
 
@@ -19,15 +20,21 @@ impl Track {
     pub(crate) fn new(comes_back: bool) -> Track {
         // Without randomness it would take over from strangers.
         let run = comes_back.then(crate::net::random_id).filter(|run| *run != [0; 16]);
-        Track(Rc::new(State { run, has_moved: Cell::new(false) }))
+        Track(Rc::new(State { run, has_greeted: Cell::default(), has_moved: Cell::default() }))
     }
 
     /// The greeting of its next session.
     pub(crate) fn greeting(&self, hello: Hello) -> Vec<u8> {
+        self.0.has_greeted.set(true);
         match self.0.run {
             Some(run) => hello.of_run(run).encode(),
             None => hello.encode(),
         }
+    }
+
+    /// Whether there was a session before.
+    pub(crate) fn has_greeted(&self) -> bool {
+        self.0.has_greeted.get()
     }
 
     /// Content of files went over a connection.

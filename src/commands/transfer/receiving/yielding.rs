@@ -13,12 +13,14 @@ use crate::proto::reason::Reason;
 
 /// How long to wait for a session that is to make way, and how often to look.
 const LIMIT: Duration = Duration::from_secs(2);
+/// The same for what a session before this one was hashing aside when it ended: that takes as long as the part is large.
+const SUCCESSOR_LIMIT: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(50);
 
 /// What a session that waits for a name knows.
 #[derive(Default)]
 pub(super) struct Patience {
-    /// An earlier session of the same client was ended for this one: what it was busy with may take a moment more.
+    /// An earlier session of the same client has ended: what it was busy with may take a moment more.
     pub(super) is_successor: bool,
     until: Option<Instant>,
     pub(super) next_look: Option<Instant>,
@@ -34,11 +36,12 @@ impl Patience {
 impl<S: Stream> Receiving<S> {
     /// Another session writes this name: whether to look again later. Not where that session is alive.
     pub(super) fn waits_for(&mut self, path: &[u8], now: Instant) -> bool {
-        let Some(listed) = &self.listed else { return false };
+        let is_asked = self.listed.as_ref().is_some_and(|listed| listed.want(path, now));
+        let Patience { is_successor, until, .. } = &mut self.patience;
         // Once it was asked it is alive again, or on its way out.
-        let is_hopeful =
-            listed.want(path, now) || self.patience.is_successor || self.patience.until.is_some();
-        let until = *self.patience.until.get_or_insert(now + LIMIT);
+        let is_hopeful = is_asked || *is_successor || until.is_some();
+        let limit = if *is_successor { SUCCESSOR_LIMIT } else { LIMIT };
+        let until = *until.get_or_insert(now + limit);
         self.patience.next_look = (is_hopeful && now < until).then_some(now + STEP);
         if self.patience.next_look.is_none() {
             // The next name that is taken is not waited for again.
