@@ -48,17 +48,44 @@ impl Exit {
     }
 }
 
+/// Whether the same thing, done again over a new connection, may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mend {
+    /// It would fail in the same way.
+    Never,
+    /// Once: a source that changed may hold still now.
+    Once,
+    /// As often as is wanted.
+    Again,
+}
+
 /// A failure: its exit code, and the line that says why.
 #[derive(Debug)]
 pub struct Error {
     exit: Exit,
+    mend: Mend,
     cause: anyhow::Error,
 }
 
 impl Error {
     /// A failure that `cause` describes.
     pub fn new(exit: Exit, cause: impl fmt::Display) -> Error {
-        Error { exit, cause: anyhow::anyhow!("{cause}") }
+        let mend = match exit {
+            Exit::NoConnection | Exit::TimedOut | Exit::Lost => Mend::Again,
+            _ => Mend::Never,
+        };
+        Error { exit, mend, cause: anyhow::anyhow!("{cause}") }
+    }
+
+    /// The same failure, where more is known of whether it can be mended than its exit code says.
+    #[must_use]
+    pub fn mended(self, mend: Mend) -> Error {
+        Error { mend, ..self }
+    }
+
+    /// Whether a new connection can mend it.
+    pub fn mend(&self) -> Mend {
+        self.mend
     }
 
     /// The reader of stdout went away: ends the command as SIGPIPE would, without a message.
@@ -79,7 +106,7 @@ impl Error {
     /// Says what was being done, in front of what failed.
     #[must_use]
     pub fn context(self, what: impl fmt::Display) -> Error {
-        Error { exit: self.exit, cause: self.cause.context(what.to_string()) }
+        Error { exit: self.exit, mend: self.mend, cause: self.cause.context(what.to_string()) }
     }
 }
 
@@ -108,6 +135,7 @@ mod tests {
     fn context_stands_in_front_and_keeps_the_code() {
         let error = Error::new(Exit::Lost, "reset by peer").context("127.0.0.1:7");
         assert_eq!(error.to_string(), "127.0.0.1:7: reset by peer");
-        assert_eq!(error.exit(), Exit::Lost);
+        assert_eq!((error.exit(), error.mend()), (Exit::Lost, Mend::Again));
+        assert_eq!(Error::new(Exit::Refused, "too many clients").mended(Mend::Again).mend(), Mend::Again);
     }
 }

@@ -33,6 +33,18 @@ keeps its time. Links in the destination are not followed.
 Of a file over 1 MiB that was interrupted its part is left, and the next upload or download of the same name goes on \
 where it ends, if the part's digest is that of the source's beginning. A part that is older than a week is removed.
 
+With --retry N, upload and download try again, N times in all, after a failure that a new connection can mend: codes 3, 4 \
+and 5, a server with too many clients, and a digest that does not match; once, where the source has changed. They wait \
+250 ms first, then twice as long each time up to 10 s; from 250 ms again once files have moved. What is there already is \
+not sent again. A refusal ends it; so does 'serve --once', which has nobody to come back to. The server ends the session that was cut, where it has \
+not noticed yet. While one session writes a name, \
+others are refused that name, unless nothing has come from it for 10 seconds: then it makes way.
+
+With --digests FILE there is a line for each file that is in place in the end, as b3sum prints it; 'b3sum --check' reads it in \
+the folder where the files are. Names are those of the receiving side. upload and download write FILE anew when the \
+session has ended, if any file is in place; serve --store adds the lines of each session at its end. What is not UTF-8 in a \
+name is replaced, as by b3sum.
+
 LIMITED RATE
 
 --limit-rate RATE holds each connection of the command to so many bytes per second, each way, framing included: 500KiB, 10MB, 10MB/s, at least 1KiB. On Linux the kernel spaces the packets that are sent over TCP. What is received is read as slowly, so that the peer's system slows down; a download asks the server for it, too. Of two limits the smaller counts.
@@ -232,6 +244,7 @@ EXAMPLES
     sendall upload --exclude '*.o' src host:9000
     tar cf - photos | sendall upload - --name photos.tar host:9000
     sendall upload --force config.toml unix:/run/inbox
+    sendall upload --retry 20 disk.img host:9000  over a connection that breaks now and then
     sendall upload --wire text a.txt host:9000    to a script that knows 'command|name|size'";
 
 /// For `download`.

@@ -9,6 +9,7 @@ pub mod download;
 mod opened;
 pub mod options;
 pub mod relay;
+pub mod retry;
 pub mod serve;
 mod transfer;
 pub mod upload;

@@ -16,7 +16,10 @@ const STREAM: u8 = 2;
 const TREE: u32 = 1;
 const ROOT_EXTENSION: u16 = 0x0002;
 const RATE_EXTENSION: u16 = 0x0003;
+const RUN_EXTENSION: u16 = 0x0005;
 const NAME_EXTENSION: u16 = 0x8001;
+/// The room that a run takes in the tail.
+const RUN_BYTES: usize = 4 + 16;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
 /// The extension as a whole.
 const RATE_BYTES: usize = 12;
@@ -57,6 +60,9 @@ pub enum Operation {
     Join([u8; 16]),
 }
 
+/// What all sessions of one run of a client have in common: random, and known to nobody else.
+pub type RunId = [u8; 16];
+
 /// What the client says first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
@@ -72,6 +78,7 @@ pub struct Hello {
     pub rate: Option<u64>,
     names: Vec<Vec<u8>>,
     roots: Vec<Vec<u8>>,
+    run: Option<RunId>,
 }
 
 /// The names wanted do not fit a `HELLO`: one is empty or over 4096 bytes, or all are over 64 KiB together.
@@ -98,7 +105,7 @@ impl Hello {
     #[must_use]
     pub fn with_roots(mut self, roots: Vec<Vec<u8>>) -> Hello {
         let bytes: usize = roots.iter().map(|root| 4 + root.len()).sum();
-        if bytes + RATE_BYTES <= u16::MAX.into() {
+        if bytes + RATE_BYTES + RUN_BYTES <= u16::MAX.into() {
             self.roots = roots;
         }
         self
@@ -118,7 +125,7 @@ impl Hello {
     pub fn get(operation: Operation, names: Vec<Vec<u8>>) -> Result<Hello, NamesDoNotFit> {
         let extensions: usize = names.iter().skip(1).map(|name| 4 + name.len()).sum();
         let one_does_not_fit = names.iter().any(|name| name.is_empty() || name.len() > MAX_PATH_BYTES);
-        if one_does_not_fit || extensions + RATE_BYTES > u16::MAX.into() {
+        if one_does_not_fit || extensions + RATE_BYTES + RUN_BYTES > u16::MAX.into() {
             return Err(NamesDoNotFit);
         }
         Ok(Hello { names, ..Hello::new(operation, None, None) })
@@ -131,7 +138,19 @@ impl Hello {
 
     fn new(operation: Operation, total_size: Option<u64>, entries: Option<u32>) -> Hello {
         let (names, roots) = (Vec::new(), Vec::new());
-        Hello { operation, total_size, entries, tree: true, rate: None, names, roots }
+        Hello { operation, total_size, entries, tree: true, rate: None, names, roots, run: None }
+    }
+
+    /// The session takes the place of an earlier one of the same run, which the server may still keep.
+    #[must_use]
+    pub fn of_run(mut self, run: RunId) -> Hello {
+        self.run = Some(run);
+        self
+    }
+
+    /// The run that it belongs to, where the client says that it may come back.
+    pub fn run(&self) -> Option<RunId> {
+        self.run
     }
 
     /// The names wanted; none: everything that is offered. Each has 1 to 4096 bytes and is not judged further.
@@ -158,11 +177,13 @@ impl Hello {
             (_, None) => (&[][..], &[][..]),
         };
         let mut extensions = Vec::new();
-        let others = others.iter().map(|name| (NAME_EXTENSION, name));
-        for (code, name) in others.chain(self.roots.iter().map(|root| (ROOT_EXTENSION, root))) {
+        let others = others.iter().map(|name| (NAME_EXTENSION, &name[..]));
+        let roots = self.roots.iter().map(|root| (ROOT_EXTENSION, &root[..]));
+        let run = self.run.iter().map(|run| (RUN_EXTENSION, &run[..]));
+        for (code, value) in others.chain(roots).chain(run) {
             extensions.extend(code.to_be_bytes());
-            extensions.extend(length_u16(name));
-            extensions.extend(name);
+            extensions.extend(length_u16(value));
+            extensions.extend(value);
         }
         if let Some(rate) = self.rate {
             extensions.extend(RATE_EXTENSION.to_be_bytes());
@@ -247,6 +268,10 @@ impl Hello {
                 NAME_EXTENSION => self.names.push(value.to_vec()),
                 ROOT_EXTENSION => self.roots.push(value.to_vec()),
                 RATE_EXTENSION => self.rate = Some(Fields::new(value).u64()?),
+                RUN_EXTENSION => {
+                    let wrong = |_| Violation::Length { what: "a run", length: value.len() as u64 };
+                    self.run = Some(RunId::try_from(value).map_err(wrong)?);
+                }
                 code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
                 _ => {}
             }

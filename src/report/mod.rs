@@ -155,6 +155,18 @@ impl Report {
         }
     }
 
+    /// What was asked for on stdout; waits until it is written.
+    ///
+    /// # Errors
+    /// Of stdout.
+    pub fn print(&self, bytes: &[u8]) -> io::Result<()> {
+        self.bars.suspend(|| {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(bytes)?;
+            stdout.flush()
+        })
+    }
+
     /// A line that is left out when quiet. Events have no room for it.
     pub fn say(&self, text: impl Display) {
         if self.level >= Level::Normal && !self.json {

@@ -153,6 +153,11 @@ impl Part {
         self.kept = true;
     }
 
+    /// Whether it stays where it is when it is dropped without another word.
+    pub fn keep_if_dropped(&mut self, kept: bool) {
+        self.kept = kept;
+    }
+
     /// What a file keeps whose sender tells nothing but its bytes: the time when the last of them was written.
     ///
     /// # Errors

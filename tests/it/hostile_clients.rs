@@ -99,6 +99,10 @@ fn length_fields_of_a_hello_are_checked_before_anything_is_allocated() {
     unknown[30..32].copy_from_slice(&4_u16.to_be_bytes());
     unknown.extend([0x80, 9, 0, 0]);
     alone(&unknown, false, 7, "extension 0x8009");
+    let mut short_run = hello(PUT, b"");
+    short_run[31] = 7;
+    short_run.extend([0, 5, 0, 3, 1, 2, 3]);
+    alone(&short_run, false, 6, "a run");
     alone(&hello(PUT, b"name"), false, 6, "names in a PUT");
 }
 

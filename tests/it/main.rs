@@ -45,6 +45,10 @@ mod upload;
 // Faults on the way, at every boundary.
 mod cuts;
 mod flips;
+// Lists for b3sum.
+mod digests;
+// Tried again after a fault, and taken over from a session that is gone.
+mod retry;
 // Peers that are none, or do not keep to the protocol.
 mod hostile_clients;
 mod hostile_servers;

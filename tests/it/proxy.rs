@@ -68,6 +68,32 @@ impl Proxy {
         Proxy { address, shared }
     }
 
+    /// As [`Proxy::new`], for one client after the other, each with rules of its own, at one address.
+    pub(crate) fn series(server: &str, rules: &[(Rule, Rule)]) -> Vec<Proxy> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        socket2::SockRef::from(&listener).set_recv_buffer_size(64 << 10).expect("a buffer size");
+        let address = listener.local_addr().expect("an address").to_string();
+        let proxy = |_| Proxy { address: address.clone(), shared: Arc::default() };
+        let proxies: Vec<Proxy> = rules.iter().map(proxy).collect();
+        let shared: Vec<Arc<Shared>> = proxies.iter().map(|proxy| Arc::clone(&proxy.shared)).collect();
+        let (rules, server) = (rules.to_vec(), server.to_owned());
+        std::thread::spawn(move || {
+            for ((up, down), shared) in rules.into_iter().zip(shared) {
+                if wait_for_fd(listener.as_fd(), PollFlags::IN, LIMIT)
+                    && let Ok((client, _)) = listener.accept()
+                    && let Ok(server) = TcpStream::connect(&server)
+                {
+                    // The next one may come while this one is held.
+                    std::thread::spawn(move || {
+                        pass(client, server, [Lane::new(up), Lane::new(down)], &shared);
+                        shared.over.store(true, Ordering::SeqCst);
+                    });
+                }
+            }
+        });
+        proxies
+    }
+
     /// The bytes that went to the server, and to the client, once both directions have ended.
     pub(crate) fn counts(&self) -> (u64, u64) {
         assert!(wait_until(LIMIT, || self.shared.over.load(Ordering::SeqCst)), "the proxy still works");

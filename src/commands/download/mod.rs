@@ -10,7 +10,10 @@ use clap::{Args, ValueHint};
 
 use super::opened::Opened;
 use super::options::{LimitArgs, MAX_ENTRIES, size};
-use super::transfer::{Destination, Limits, Naming, Origin, Printing, Receiving, Terms, Wire};
+use super::retry::RetryArgs;
+use super::transfer::{
+    Destination, DigestArgs, DigestSink, Limits, Naming, Origin, Printing, Receiving, Terms, Wire,
+};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
@@ -52,8 +55,14 @@ pub struct DownloadArgs {
     max_entries: u32,
 
     /// Print what is offered, and fetch nothing
-    #[arg(long, conflicts_with_all = ["output", "force", "limit_rate"])]
+    #[arg(long, conflicts_with_all = ["output", "force", "limit_rate", "retry", "digests"])]
     list: bool,
+
+    #[command(flatten)]
+    retry: RetryArgs,
+
+    #[command(flatten)]
+    digests: DigestArgs,
 
     #[command(flatten)]
     limits: LimitArgs,
@@ -70,7 +79,31 @@ pub struct Plan {
 
 enum Task {
     List,
-    Fetch(Destination),
+    Fetch(Recipe, RetryArgs),
+}
+
+/// What a destination is made of, for each try a new one.
+struct Recipe {
+    folder: Folder,
+    naming: Naming,
+    replace: bool,
+    max_size: Option<u64>,
+    max_entries: u32,
+    digests: Option<DigestSink>,
+}
+
+impl Recipe {
+    fn destination(&self) -> Result<Destination, Error> {
+        Ok(Destination {
+            folder: self.folder.clone(),
+            stage: Stage::new(&self.folder)
+                .map_err(|fault| Error::new(Exit::Usage, format!("-o: {fault}")))?,
+            naming: self.naming.clone(),
+            replace: self.replace,
+            max_size: self.max_size,
+            max_entries: self.max_entries,
+        })
+    }
 }
 
 impl DownloadArgs {
@@ -110,9 +143,13 @@ impl DownloadArgs {
         }
         let (folder, naming) = self.destination(&names)?;
         let (replace, max_size, max_entries) = (self.force, self.max_size, self.max_entries);
-        let stage = Stage::new(&folder).map_err(|fault| usage(format!("-o: {fault}")))?;
-        let destination = Destination { folder, stage, naming, replace, max_size, max_entries };
-        Ok(Plan { endpoint, names, task: Task::Fetch(destination), limits, connections })
+        let digests = self.digests.sink()?;
+        if matches!((&naming, &digests), (Naming::Stdout, Some(DigestSink::Stdout))) {
+            return Err(usage("stdout takes the file or the digests: give one of them another place".into()));
+        }
+        let recipe = Recipe { folder, naming, replace, max_size, max_entries, digests };
+        recipe.destination()?;
+        Ok(Plan { endpoint, names, task: Task::Fetch(recipe, self.retry), limits, connections })
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
@@ -122,6 +159,9 @@ impl DownloadArgs {
         if self.output.as_os_str() == "-" {
             if names.len() > 1 {
                 return Err(usage("stdout takes one file: name one".into()));
+            }
+            if self.retry.retry > 0 {
+                return Err(usage("what stdout was given cannot be taken back: leave --retry out".into()));
             }
             check_stdout()?;
             // Nothing is written there.
@@ -153,45 +193,54 @@ impl Plan {
     /// Fetches what was asked for, and returns when it is on the disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         let Plan { endpoint, names, task, limits, connections } = self;
-        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-        let report = report.clone();
-        let hello = move |operation, names| {
+        let hello = |operation, names| {
             Hello::get(operation, names).map_err(|error| Error::new(Exit::Usage, error.to_string()))
         };
         match task {
             Task::List => {
                 check_stdout()?;
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                let (report, hello) = (report.clone(), hello(Operation::List, names)?.encode());
                 reactor.add(|io| {
                     let dial = Dial::new(endpoint, limits.handshake, io.clone());
                     Ok(Opened::new(dial, move |transport, now: Instant| {
                         let mut wire = Wire::new(transport, now);
-                        wire.push(&hello(Operation::List, names)?.encode());
+                        wire.push(&hello);
                         Printing::new(wire, limits, &io, report)
                     }))
                 })?;
+                reactor.run()
             }
-            Task::Fetch(destination) => reactor.add(|io| {
-                let further = endpoint.clone();
-                let dial = Dial::new(endpoint, limits.handshake, io.clone());
+            Task::Fetch(recipe, retry) => retry.run(report, signals, |track| {
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                let destination = recipe.destination()?;
                 destination.folder.remove_leftovers();
-                Ok(Opened::new(dial, move |transport, now: Instant| {
-                    let peer = transport.peer_name();
-                    report.peer("connected", &peer);
-                    let mut wire = Wire::new(transport, now);
-                    let may_stream = is_fresh(&destination, &names);
-                    let hello = hello(Operation::Get { stream: may_stream }, names.clone())?;
-                    let mut hello = hello.with_rate(limits.rate);
-                    // stdout takes bytes in their order.
-                    hello.tree = !matches!(destination.naming, Naming::Stdout);
-                    wire.push(&hello.encode());
-                    let wanted = (!names.is_empty()).then_some(names);
-                    let origin = Origin::Client { endpoint: further, connections };
-                    let terms = Terms { wanted, stream: false, may_stream, tree: false, limits, origin };
-                    Ok(Receiving::new(wire, destination, terms, None, (io, report, peer)))
-                }))
-            })?,
+                let digests = recipe.digests.as_ref().map(|sink| sink.begin(recipe.naming.clone()));
+                reactor.add(|io| {
+                    let dial = Dial::new(endpoint.clone(), limits.handshake, io.clone());
+                    let (report, track, names) = (report.clone(), track.clone(), names.clone());
+                    let origin = Origin::Client { endpoint: endpoint.clone(), connections };
+                    Ok(Opened::new(dial, move |transport, now: Instant| {
+                        let peer = transport.peer_name();
+                        report.peer("connected", &peer);
+                        let mut wire = Wire::new(transport, now).tracked(&track);
+                        let may_stream = is_fresh(&destination, &names);
+                        let hello = hello(Operation::Get { stream: may_stream }, names.clone())?;
+                        let mut hello = hello.with_rate(limits.rate);
+                        // stdout takes bytes in their order.
+                        hello.tree = !matches!(destination.naming, Naming::Stdout);
+                        let is_successor = track.has_greeted();
+                        wire.push(&track.greeting(hello));
+                        let wanted = (!names.is_empty()).then_some(names);
+                        let terms = Terms { wanted, stream: false, may_stream, tree: false, limits, origin };
+                        let context = (io, report, peer);
+                        let receiving = Receiving::new(wire, destination, terms, None, context);
+                        Ok(receiving.succeeding(is_successor).listing(digests))
+                    }))
+                })?;
+                reactor.run()
+            }),
         }
-        reactor.run()
     }
 }
 

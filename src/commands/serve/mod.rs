@@ -12,7 +12,7 @@ use self::clients::{ClientLimits, Clients, Running};
 use super::opened::{FirstClient, Opened};
 use super::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use super::relay;
-use super::transfer::{Limits, Offer, Sessions, Share};
+use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::endpoint::{Endpoint, Role};
@@ -65,6 +65,10 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(u32).range(1..))]
     max_entries: u32,
 
+    /// With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "store")]
+    digests: Option<PathBuf>,
+
     /// With --store or --share: clients at the same time
     #[arg(long, value_name = "N", default_value_t = 100, requires = "transfer",
         value_parser = clap::value_parser!(u32).range(1..))]
@@ -103,12 +107,17 @@ impl ServeArgs {
             let mode = Mode::Relay { timeout: self.timeout, relay: self.relay.clone() };
             return Ok(Plan { endpoints, mode });
         }
+        if self.wire == WireChoice::Text && self.digests.is_some() {
+            let text = "--wire text verifies nothing: leave --digests out";
+            return Err(Error::new(Exit::Usage, text));
+        }
         let offer = Offer {
             store: self.store.as_deref().map(open_store).transpose()?,
             share: self.share.as_deref().map(open_share).transpose()?,
             keep_existing: self.keep_existing,
             max_size: self.max_size,
             max_entries: self.max_entries,
+            digests: self.digests.as_deref().map(appended).transpose()?,
             sessions: Sessions::default(),
         };
         let limits = ClientLimits {

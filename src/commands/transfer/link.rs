@@ -95,6 +95,9 @@ impl<S: Stream> Link<S> {
             match parse(self.wire.incoming()).map_err(broken)? {
                 ParsedFrame::Frame { frame, used } => {
                     self.wire.consume(used);
+                    if matches!(frame, Frame::Ack { .. }) {
+                        self.wire.note_moved();
+                    }
                     return match self.refused.take() {
                         // After a refusal nothing comes but the words for it.
                         Some(reason) if !matches!(frame, Frame::Error { .. }) => {
@@ -105,6 +108,7 @@ impl<S: Stream> Link<S> {
                 }
                 ParsedFrame::Data { file, offset, length, used } => {
                     self.wire.consume(used);
+                    self.wire.note_moved();
                     return Ok(Heard::Data { file, offset, length });
                 }
                 ParsedFrame::Incomplete { needed } => match self.wire.fill(needed)? {

@@ -1,5 +1,6 @@
 //! Sessions of the transfer protocol: what `upload`, `download` and the server's side of them share.
 
+mod digests;
 mod link;
 mod listing;
 mod offering;
@@ -12,8 +13,10 @@ mod sharing;
 mod tally;
 mod team;
 mod text;
+mod track;
 mod wire;
 
+pub(crate) use digests::{DigestArgs, DigestSink, appended};
 pub(crate) use link::Limits;
 pub(crate) use listing::{Printing, Rehearsal};
 pub(crate) use offering::{Offering, Root};
@@ -24,4 +27,5 @@ pub(crate) use sessions::Sessions;
 pub(crate) use sharing::Share;
 pub(crate) use team::Origin;
 pub(crate) use text::{SentText, TextReceiving, TextSending};
+pub(crate) use track::Track;
 pub(crate) use wire::Wire;

@@ -9,6 +9,7 @@ use crate::proto::reason::Reason;
 use crate::store::{Fault, Filter, Folder, Found, Links, Meta, Source, Tree, Walk, What};
 
 /// Something that was named to be sent, and the path that it gets there.
+#[derive(Clone)]
 pub(crate) enum Root {
     /// A file, by a path that the user named: links are followed.
     File { path: PathBuf, name: Vec<u8> },

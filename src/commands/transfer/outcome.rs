@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, Mend};
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
 use crate::report::escape_bytes;
@@ -41,6 +41,15 @@ pub(super) fn exit_of(reason: Reason, role: Role) -> Exit {
     }
 }
 
+/// Whether what failed for a reason may succeed in a new session.
+pub(super) fn mend_of(reason: Reason) -> Mend {
+    match reason {
+        Reason::Busy | Reason::DigestMismatch | Reason::TimeLimit | Reason::Stopped => Mend::Again,
+        Reason::Changed => Mend::Once,
+        _ => Mend::Never,
+    }
+}
+
 /// The failure that an ERROR frame, or a refusal in ACCEPT, is here.
 pub(crate) fn told(reason: Reason, text: &str, role: Role) -> Failure {
     let exit = match reason {
@@ -48,7 +57,8 @@ pub(crate) fn told(reason: Reason, text: &str, role: Role) -> Failure {
         Reason::NoSpace | Reason::Unwritable => Exit::Refused,
         _ => exit_of(reason, role),
     };
-    Error::new(exit, format!("the peer ended the session: {}", explain(reason, text))).into()
+    let text = format!("the peer ended the session: {}", explain(reason, text));
+    Error::new(exit, text).mended(mend_of(reason)).into()
 }
 
 /// The failure that a breach of the protocol is.

@@ -4,18 +4,22 @@ mod arriving;
 mod blocks;
 mod committing;
 mod judging;
+mod yielding;
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::arriving::{Arriving, Body};
 use self::blocks::{Blocked, BlockedFiles, Inflow};
 use self::committing::Commits;
 use self::judging::{Consent, Hashed, Judged};
+use self::yielding::Patience;
+use super::digests::Digests;
 use super::link::{Heard, Limits, Link};
 use super::outcome::{Role, broken, told};
 use super::sending::shown;
-use super::sessions::SessionId;
+use super::sessions::{Listed, SessionId};
 use super::tally::Tally;
 use super::team::{Origin, Team};
 use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
@@ -102,6 +106,9 @@ pub(crate) struct Receiving<S> {
     space: judging::Space,
     awaits_output: bool,
     next_ack: Instant,
+    /// A server's: how other sessions reach this one.
+    listed: Option<Rc<Listed>>,
+    patience: Patience,
     ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
@@ -153,8 +160,28 @@ impl<S: Stream> Receiving<S> {
             digests: HashMap::new(),
             space: judging::Space::default(),
             awaits_output: false,
+            listed: None,
+            patience: Patience::default(),
             ending: None,
         }
+    }
+
+    /// It is one of a server's sessions.
+    pub(super) fn listed(mut self, listed: Rc<Listed>) -> Receiving<S> {
+        self.listed = Some(listed);
+        self
+    }
+
+    /// It may take the place of one that has still to let go of its files.
+    pub(crate) fn succeeding(mut self, is_successor: bool) -> Receiving<S> {
+        self.patience.is_successor = is_successor;
+        self
+    }
+
+    /// The digests of what arrives are wanted.
+    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Receiving<S> {
+        self.tally.list_digests(digests);
+        self
     }
 
     fn work(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
@@ -172,7 +199,7 @@ impl<S: Stream> Receiving<S> {
                 ReceiveStep::Write(bytes) => link.wire.push(&bytes),
                 ReceiveStep::Judge { .. } if budget == 0 => return Ok(Status::Again),
                 ReceiveStep::Judge { file } => {
-                    match self.judge(file)? {
+                    match self.judge(file, turn.now)? {
                         Some(Judged::Verdict(verdict)) => self.machine.judged(file, verdict),
                         Some(Judged::InBlocks(values)) => self.machine.judged_in_blocks(file, &values),
                         None => {
@@ -230,6 +257,8 @@ impl<S: Stream> Receiving<S> {
             Some(frame::Phase::Hashing)
         } else if self.commits.is_busy() || self.awaits_output {
             Some(frame::Phase::Syncing)
+        } else if self.patience.next_look.is_some() {
+            Some(frame::Phase::Reading)
         } else {
             None
         }
@@ -315,6 +344,7 @@ impl<S: Stream> Receiving<S> {
         }
         if status == Status::Waiting {
             link.check_time(turn.now, self.busy())?;
+            self.make_way(link.wire.last_traffic(), turn.now)?;
         }
         Ok(status)
     }
@@ -367,6 +397,9 @@ impl<S: Stream> Session for Receiving<S> {
                     self.ending = Some((link.wire.close(tell), Some(error)));
                 }
             }
+            if let Some(listed) = self.listed.take() {
+                listed.leave();
+            }
         }
         say_last_word(&mut self.ending, turn)
     }
@@ -380,6 +413,7 @@ impl<S: Stream> Session for Receiving<S> {
     fn deadline(&self) -> Option<Instant> {
         let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
         let link = self.link.as_ref().map(Link::deadline);
-        link.into_iter().chain(self.team.deadline()).min().or(ending)
+        let due = link.into_iter().chain(self.team.deadline()).min().or(ending);
+        self.patience.next_look.map_or(due, |next| due.map(|due| due.min(next)))
     }
 }

@@ -1,15 +1,17 @@
 //! A server's side of a transfer: the handshake, then a session of either kind.
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::digests::DigestSink;
 use super::link::Limits;
 use super::listing::Listing;
 use super::offering::Offering;
 use super::outcome::{Role, broken, failed};
 use super::receiving::{Destination, Naming, Receiving, Terms};
 use super::sending::{Sending, Start};
-use super::sessions::{SessionId, Sessions};
+use super::sessions::{Listed, SessionId, Sessions};
 use super::sharing::Share;
 use super::team::Origin;
 use super::wire::{Failure, Filled, LastWord, Wire, say_last_word};
@@ -24,6 +26,11 @@ use crate::proto::violation::Violation;
 use crate::report::Report;
 use crate::store::{Folder, Stage};
 
+/// How long an earlier session of the same client may take to end before it is served again.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(2);
+/// How often it is looked at.
+const TAKE_OVER_STEP: Duration = Duration::from_millis(20);
+
 /// What a server takes and gives.
 #[derive(Clone)]
 pub(crate) struct Offer {
@@ -37,6 +44,8 @@ pub(crate) struct Offer {
     pub(crate) max_size: Option<u64>,
     /// Entries of one session.
     pub(crate) max_entries: u32,
+    /// Where the digests of what is stored go.
+    pub(crate) digests: Option<DigestSink>,
     /// Those that run.
     pub(crate) sessions: Sessions,
 }
@@ -52,10 +61,20 @@ pub(crate) struct Serving {
 
 enum State {
     Greeting(Option<Wire<Transport>>),
-    Session(Box<dyn Session>),
+    /// An earlier session of the same client must end first.
+    Succeeding(Option<(Wire<Transport>, Hello)>, Succession),
+    /// The session goes first: what it holds is free before others no longer find it.
+    Session(Box<dyn Session>, Rc<Listed>),
     Ending(Option<(LastWord<Transport>, Option<Error>)>),
     /// The connection has gone to another session.
     Joined,
+}
+
+/// How a session comes to take the place of another.
+#[derive(Clone, Copy)]
+struct Succession {
+    next_look: Instant,
+    until: Instant,
 }
 
 impl Serving {
@@ -132,22 +151,49 @@ impl Serving {
         }
     }
 
-    fn begin(&self, mut wire: Wire<Transport>, hello: &Hello, granted: Granted) -> State {
+    /// Begins the session that a client asks for, or waits for its predecessor to end.
+    fn enter(
+        &self,
+        wire: Wire<Transport>,
+        hello: Hello,
+        succession: Option<Succession>,
+        now: Instant,
+    ) -> State {
+        if let Some(run) = hello.run()
+            && succession.is_none_or(|succession| now < succession.until)
+            && self.offer.sessions.take_over(run)
+        {
+            let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
+            return State::Succeeding(
+                Some((wire, hello)),
+                Succession { next_look: now + TAKE_OVER_STEP, until },
+            );
+        }
+        match self.choose(&hello) {
+            Ok(granted) => self.begin(wire, &hello, granted, succession.is_some()),
+            Err(failure) => refuse(wire, failure),
+        }
+    }
+
+    fn begin(&self, mut wire: Wire<Transport>, hello: &Hello, granted: Granted, is_successor: bool) -> State {
         let (stream, in_blocks) = match &granted {
             Granted::Put(destination) => (is_fresh(&destination.folder, hello.roots()), hello.tree),
             Granted::Get(_, stream) => (*stream, hello.tree),
             Granted::List(_) => (false, false),
             Granted::Join(session) => return self.join(wire, session),
         };
-        let (mut limits, context, session) = (self.limits, self.context.clone(), crate::net::random_id());
+        let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
         limits.rate = limits.rate.into_iter().chain(hello.rate).min();
-        wire.push(&Accept { refused: None, stream, tree: in_blocks, session }.encode());
-        let origin = Origin::Server(self.offer.sessions.enter(session, context.0.wake()));
-        State::Session(match granted {
+        wire.push(&Accept { refused: None, stream, tree: in_blocks, session: id }.encode());
+        let listed = Rc::new(self.offer.sessions.enter(id, hello.run(), context.0.wake()));
+        let origin = Origin::Server(Rc::clone(&listed));
+        let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
                 let terms =
                     Terms { wanted: None, stream, may_stream: false, tree: in_blocks, limits, origin };
-                Box::new(Receiving::new(wire, destination, terms, Some(hello), context))
+                let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
+                let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
+                Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))
             }
             Granted::Get(offering, _) => {
                 let start = Start::Accepted { stream, tree: in_blocks };
@@ -155,7 +201,8 @@ impl Serving {
             }
             Granted::List(offering) => Box::new(Listing::new(wire, offering, limits)),
             Granted::Join(_) => return State::Joined,
-        })
+        };
+        State::Session(session, listed)
     }
 
     /// Hands the connection to the session that it is for, which answers it.
@@ -230,23 +277,31 @@ impl Session for Serving {
                     self.state = State::Greeting(Some(wire));
                     return Ok(Status::Waiting);
                 }
-                Ok(Some(hello)) => match self.choose(&hello) {
-                    Ok(granted) => self.begin(wire, &hello, granted),
-                    Err(failure) => refuse(wire, failure),
-                },
+                Ok(Some(hello)) => self.enter(wire, hello, None, turn.now),
                 Err(failure) => refuse(wire, failure),
             };
         }
+        if let State::Succeeding(waiting, succession) = &mut self.state
+            && turn.now >= succession.next_look
+            && let Some((wire, hello)) = waiting.take()
+        {
+            let succession = *succession;
+            self.state = self.enter(wire, hello, Some(succession), turn.now);
+        }
         match &mut self.state {
-            State::Session(session) => session.advance(turn),
+            State::Session(session, listed) if listed.is_taken_over() => {
+                session.stop();
+                Err(Error::new(Exit::Lost, "the client has come back in another session"))
+            }
+            State::Session(session, _) => session.advance(turn),
             State::Ending(ending) => say_last_word(ending, turn),
-            State::Greeting(_) => Ok(Status::Waiting),
+            State::Greeting(_) | State::Succeeding(..) => Ok(Status::Waiting),
             State::Joined => Ok(Status::Done),
         }
     }
 
     fn stop(&mut self) {
-        if let State::Session(session) = &mut self.state {
+        if let State::Session(session, _) = &mut self.state {
             session.stop();
         }
     }
@@ -254,7 +309,8 @@ impl Session for Serving {
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Greeting(_) => Some(self.greet_by),
-            State::Session(session) => session.deadline(),
+            State::Succeeding(_, succession) => Some(succession.next_look),
+            State::Session(session, _) => session.deadline(),
             State::Ending(ending) => ending.as_ref().map(|(last_word, _)| last_word.deadline()),
             State::Joined => None,
         }

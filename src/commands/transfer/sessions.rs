@@ -2,12 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::net::reactor::Wake;
 use crate::net::stream::Socket;
+use crate::proto::hello::RunId;
 
 /// Connections of one session at most.
 pub(crate) const MAX_CONNECTIONS: usize = 16;
+
+/// A session that nothing has come from for so long makes way for another that wants the same name.
+pub(super) const STALE_AFTER: Duration = Duration::from_secs(10);
+/// Names that a session is asked for at a time; each is asked for again as long as it is wanted.
+const MAX_WANTED: usize = 64;
 
 /// The id of a session: random, known to its client and its server.
 pub(crate) type SessionId = [u8; 16];
@@ -18,6 +25,7 @@ pub(crate) struct Sessions(Arc<Mutex<HashMap<SessionId, Arc<Port>>>>);
 
 /// How other threads reach a session.
 struct Port {
+    run: Option<RunId>,
     mail: Mutex<Mail>,
     wake: Wake,
 }
@@ -27,6 +35,8 @@ struct Mail {
     joined: Vec<Socket>,
     connections: usize,
     is_taken_over: bool,
+    last_traffic: Option<Instant>,
+    wanted: Vec<Vec<u8>>,
 }
 
 impl Port {
@@ -41,8 +51,8 @@ impl Sessions {
     }
 
     /// A session begins; it is found until its entry is dropped.
-    pub(crate) fn enter(&self, id: SessionId, wake: Wake) -> Listed {
-        let port = Arc::new(Port { mail: Mutex::default(), wake });
+    pub(crate) fn enter(&self, id: SessionId, run: Option<RunId>, wake: Wake) -> Listed {
+        let port = Arc::new(Port { run, mail: Mutex::default(), wake });
         self.all().insert(id, Arc::clone(&port));
         Listed { sessions: self.clone(), id, port }
     }
@@ -60,12 +70,16 @@ impl Sessions {
         true
     }
 
-    /// Asks a session to make way for another one of the same client. True as long as it has not.
-    pub(crate) fn take_over(&self, id: &SessionId) -> bool {
-        let Some(port) = self.all().get(id).cloned() else { return false };
-        port.mail().is_taken_over = true;
-        port.wake.wake();
-        true
+    /// Asks the sessions of a run to make way for another one of it. True as long as one of them has not.
+    pub(crate) fn take_over(&self, run: RunId) -> bool {
+        let all = self.all();
+        let mut found = false;
+        for port in all.values().filter(|port| port.run == Some(run)) {
+            port.mail().is_taken_over = true;
+            port.wake.wake();
+            found = true;
+        }
+        found
     }
 }
 
@@ -91,10 +105,40 @@ impl Listed {
     pub(crate) fn is_taken_over(&self) -> bool {
         self.port.mail().is_taken_over
     }
+
+    /// Tells the others when something last came or went here, and takes the names that they have asked for since.
+    pub(super) fn wanted(&self, last_traffic: Instant) -> Vec<Vec<u8>> {
+        let mut mail = self.port.mail();
+        mail.last_traffic = Some(last_traffic);
+        std::mem::take(&mut mail.wanted)
+    }
+
+    /// Asks every other session that is stale to make way if it is what keeps this one from a name. False where
+    /// there is none.
+    pub(super) fn want(&self, path: &[u8], now: Instant) -> bool {
+        let all = self.sessions.all();
+        let mut found = false;
+        for port in all.values().filter(|port| !Arc::ptr_eq(port, &self.port)) {
+            let mut mail = port.mail();
+            if mail.last_traffic.is_some_and(|last| now >= last + STALE_AFTER) {
+                if mail.wanted.len() < MAX_WANTED {
+                    mail.wanted.push(path.to_vec());
+                }
+                port.wake.wake();
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// The session has nothing left that another could want.
+    pub(super) fn leave(&self) {
+        self.sessions.all().remove(&self.id);
+    }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.sessions.all().remove(&self.id);
+        self.leave();
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::outcome::{Role, describe, exit_of};
-use crate::error::{Error, Exit};
+use super::digests::Digests;
+use super::outcome::{Role, describe, exit_of, mend_of};
+use crate::error::{Error, Exit, Mend};
 use crate::net::endpoint::PeerName;
 use crate::proto::Digest;
 use crate::proto::entry::Kind;
@@ -28,6 +29,9 @@ pub(crate) struct Tally {
     failures: Vec<(Vec<u8>, Reason, String)>,
     /// The exit code of all failures; none if they differ.
     exit: Option<Exit>,
+    /// The best of what can be hoped for any of them.
+    mend: Mend,
+    digests: Option<Digests>,
 }
 
 impl Tally {
@@ -43,7 +47,14 @@ impl Tally {
             first: None,
             failures: Vec::new(),
             exit: None,
+            mend: Mend::Never,
+            digests: None,
         }
+    }
+
+    /// The digests of what arrives are wanted.
+    pub(crate) fn list_digests(&mut self, digests: Option<Digests>) {
+        self.digests = digests;
     }
 
     fn verb(&self) -> &'static str {
@@ -55,6 +66,9 @@ impl Tally {
 
     /// An entry is done with; `digest` is that of a file's content where it was computed.
     pub(crate) fn note(&mut self, closed: Closed, digest: Option<Digest>) {
+        if let Some(digests) = &mut self.digests {
+            digests.note(&closed, digest);
+        }
         let Closed { path, kind, size, outcome, revokes, .. } = closed;
         self.entries += u64::from(!revokes);
         self.only_files &= matches!(kind, Kind::File);
@@ -82,6 +96,7 @@ impl Tally {
             FileOutcome::Failed(reason, text) => {
                 let exit = exit_of(reason, self.role);
                 self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
+                self.mend = self.mend.max(mend_of(reason));
                 self.failed += 1;
                 if self.failures.len() < MAX_TOLD {
                     self.failures.push((path.clone(), reason, text));
@@ -99,7 +114,10 @@ impl Tally {
     }
 
     /// Reports the session, in which `bytes` of bodies went over the wire in `time`, and says how it ended.
-    pub(crate) fn conclude(&self, bytes: u64, time: Duration) -> Result<(), Error> {
+    pub(crate) fn conclude(&mut self, bytes: u64, time: Duration) -> Result<(), Error> {
+        let arrived = self.failed < self.entries || self.entries == 0;
+        let digests = self.digests.take().filter(|_| arrived);
+        let listed = digests.map_or(Ok(()), |mut digests| digests.finish(&self.report));
         let (verb, peer) = (self.verb(), &self.peer);
         let direction = if self.role == Role::Sender { "to" } else { "from" };
         let amount = amount(bytes, time);
@@ -149,10 +167,18 @@ impl Tally {
             digest: single.and_then(|(_, _, digest)| *digest),
             path: single.map(|(name, ..)| name.as_slice()),
         };
-        if self.failed < self.entries || self.entries == 0 {
+        if arrived {
             self.report.summary(line, &sums);
         }
-        self.exit()
+        match (self.exit(), listed) {
+            (Ok(()), listed) => listed,
+            (Err(error), listed) => {
+                if let Err(listed) = listed {
+                    self.report.warning(listed);
+                }
+                Err(error.mended(self.mend))
+            }
+        }
     }
 
     fn exit(&self) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! The further connections of a session. They carry blocks and what is said to them; the first one carries the rest.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::link::{Limits, Link};
@@ -37,7 +38,7 @@ pub(crate) enum Origin {
     /// A client's: it opens them, as many as were asked for in all; none: as the distance suggests.
     Client { endpoint: Endpoint, connections: Option<usize> },
     /// A server's: clients bring them.
-    Server(Listed),
+    Server(Rc<Listed>),
 }
 
 /// A further connection. `L` is what its session keeps of it.

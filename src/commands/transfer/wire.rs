@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::super::lost;
+use super::track::Track;
 use crate::error::Error;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Status, Turn};
@@ -60,6 +61,7 @@ pub(crate) struct Wire<S> {
     last_traffic: Instant,
     now: Instant,
     ended: bool,
+    track: Option<Track>,
 }
 
 impl<S: Stream> Wire<S> {
@@ -73,6 +75,20 @@ impl<S: Stream> Wire<S> {
             last_traffic: now,
             now,
             ended: false,
+            track: None,
+        }
+    }
+
+    /// Leaves a trace of what it carries.
+    pub(crate) fn tracked(mut self, track: &Track) -> Wire<S> {
+        self.track = Some(track.clone());
+        self
+    }
+
+    /// Content of files went over it.
+    pub(crate) fn note_moved(&self) {
+        if let Some(track) = &self.track {
+            track.note_moved();
         }
     }
 

@@ -13,7 +13,10 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::opened::Opened;
 use super::options::{LimitArgs, WireChoice};
-use super::transfer::{Limits, Offering, Origin, Rehearsal, Root, Sending, Start, Wire};
+use super::retry::RetryArgs;
+use super::transfer::{
+    DigestArgs, DigestSink, Limits, Naming, Offering, Origin, Rehearsal, Root, Sending, Start, Wire,
+};
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
@@ -57,8 +60,14 @@ pub struct UploadArgs {
     exclude: Vec<String>,
 
     /// Print what would be sent, and do not connect
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["retry", "digests"])]
     dry_run: bool,
+
+    #[command(flatten)]
+    retry: RetryArgs,
+
+    #[command(flatten)]
+    digests: DigestArgs,
 
     /// What the server speaks
     #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall)]
@@ -95,18 +104,33 @@ pub struct Plan {
     task: Task,
     limits: Limits,
     connections: Option<usize>,
+    retry: RetryArgs,
 }
 
 enum Task {
     Send {
-        offering: Offering,
+        recipe: Recipe,
         hello: Hello,
         start: Start,
+        digests: Option<DigestSink>,
     },
     /// Only print what would be sent.
     Rehearse(Offering),
     /// With the text header.
     Text(Vec<text::TextFile>),
+}
+
+/// What an offering is made of, for each try a new one.
+struct Recipe {
+    roots: Vec<Root>,
+    links: Links,
+    filter: Arc<Filter>,
+}
+
+impl Recipe {
+    fn offering(&self) -> Offering {
+        Offering::new(self.roots.clone(), self.links, Arc::clone(&self.filter))
+    }
 }
 
 fn usage(hint: impl Into<String>) -> Error {
@@ -117,9 +141,10 @@ impl UploadArgs {
     /// Validates everything, each path included, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
         let (endpoint, paths) = self.split()?;
-        let (limits, connections) = (self.limits.limits(), self.limits.connections());
+        let (limits, connections, retry) = (self.limits.limits(), self.limits.connections(), self.retry);
         if self.wire == WireChoice::Text {
-            return Ok(Plan { endpoint, task: Task::Text(self.text_files(&paths)?), limits, connections });
+            let task = Task::Text(self.text_files(&paths)?);
+            return Ok(Plan { endpoint, task, limits, connections, retry });
         }
         let filter = Filter::new(&self.include, &self.exclude).map_err(usage)?;
         let (mut roots, mut names) = (Vec::new(), HashSet::new());
@@ -136,8 +161,12 @@ impl UploadArgs {
             }
             roots.push(root);
         }
-        if self.name.is_some() && !paths.iter().any(|path| path.as_os_str() == "-") {
+        let sends_stdin = paths.iter().any(|path| path.as_os_str() == "-");
+        if self.name.is_some() && !sends_stdin {
             return Err(usage("--name is for stdin: type - as PATH"));
+        }
+        if sends_stdin && self.retry.retry > 0 {
+            return Err(usage("stdin can be read only once: leave --retry out"));
         }
         let has_folders = roots.iter().any(|root| matches!(root, Root::Folder { .. }));
         let count = u32::try_from(roots.len()).ok().filter(|_| !has_folders);
@@ -147,10 +176,12 @@ impl UploadArgs {
         } else {
             (hello, Start::AtOnce)
         };
-        let offering = Offering::new(roots, self.links.into(), Arc::new(filter));
-        let task =
-            if self.dry_run { Task::Rehearse(offering) } else { Task::Send { offering, hello, start } };
-        Ok(Plan { endpoint, task, limits, connections })
+        let recipe = Recipe { roots, links: self.links.into(), filter: Arc::new(filter) };
+        let task = match self.dry_run {
+            true => Task::Rehearse(recipe.offering()),
+            false => Task::Send { recipe, hello, start, digests: self.digests.sink()? },
+        };
+        Ok(Plan { endpoint, task, limits, connections, retry })
     }
 
     /// The files of `--wire text`.
@@ -159,6 +190,8 @@ impl UploadArgs {
             (self.force, "--force"),
             (self.dry_run, "--dry-run"),
             (self.name.is_some(), "--name"),
+            (self.retry.retry > 0, "--retry"),
+            (self.digests.digests.is_some(), "--digests"),
             (!self.include.is_empty() || !self.exclude.is_empty(), "--include and --exclude"),
             (self.links != LinkChoice::Skip, "--links"),
         ];
@@ -226,25 +259,33 @@ fn folder_name(path: &Path) -> Option<Vec<u8>> {
 impl Plan {
     /// Sends everything, and returns when the server has confirmed that it is on its disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let Plan { endpoint, task, limits, connections } = self;
-        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        let Plan { endpoint, task, limits, connections, retry } = self;
         match task {
-            Task::Text(files) => return text::run(&endpoint, &files, limits, report, signals),
-            Task::Rehearse(offering) => reactor.add(|io| Rehearsal::new(offering, &io))?,
-            Task::Send { offering, hello, start } => reactor.add(|io| {
-                let further = endpoint.clone();
-                let dial = Dial::new(endpoint, limits.handshake, io.clone());
-                let report = report.clone();
-                Ok(Opened::new(dial, move |transport, now: Instant| {
-                    let peer = transport.peer_name();
-                    report.peer("connected", &peer);
-                    let mut wire = Wire::new(transport, now);
-                    wire.push(&hello.encode());
-                    let origin = Origin::Client { endpoint: further, connections };
-                    Ok(Sending::new(wire, offering, start, (limits, origin), (io, report, peer)))
-                }))
-            })?,
+            Task::Text(files) => text::run(&endpoint, &files, limits, report, signals),
+            Task::Rehearse(offering) => {
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                reactor.add(|io| Rehearsal::new(offering, &io))?;
+                reactor.run()
+            }
+            Task::Send { recipe, hello, start, digests } => retry.run(report, signals, |track| {
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                let (offering, hello) = (recipe.offering(), track.greeting(hello.clone()));
+                let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
+                reactor.add(|io| {
+                    let dial = Dial::new(endpoint.clone(), limits.handshake, io.clone());
+                    let (report, track) = (report.clone(), track.clone());
+                    let origin = Origin::Client { endpoint: endpoint.clone(), connections };
+                    Ok(Opened::new(dial, move |transport, now: Instant| {
+                        let peer = transport.peer_name();
+                        report.peer("connected", &peer);
+                        let mut wire = Wire::new(transport, now).tracked(&track);
+                        wire.push(&hello);
+                        let context = (io, report, peer);
+                        Ok(Sending::new(wire, offering, start, (limits, origin), context).listing(digests))
+                    }))
+                })?;
+                reactor.run()
+            }),
         }
-        reactor.run()
     }
 }

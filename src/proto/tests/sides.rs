@@ -133,6 +133,7 @@ impl SendSide<'_> {
                     }
                 }
                 SendStep::Body { file, offset, room } => self.body(file, offset as usize, room),
+                SendStep::Blocks { .. } => panic!("blocks that were not agreed"),
                 SendStep::Await => return false,
                 SendStep::PeerError { text, .. } => panic!("{text}"),
                 SendStep::Finished => return true,

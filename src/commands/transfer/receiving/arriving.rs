@@ -69,7 +69,10 @@ impl Consent {
     fn open(self, file: u32, stage: &Stage, destination: &super::Destination) -> Result<Arriving, Fault> {
         let Consent { path, have, is_small, is_executable, resumable } = self;
         let (target, hasher, written_bytes) = match have {
-            Have::Resumed { part, length, hasher } => (Target::Part { part, resumable }, *hasher, length),
+            Have::Resumed { mut part, length, hasher } => {
+                part.keep_if_dropped(false);
+                (Target::Part { part, resumable }, *hasher, length)
+            }
             Have::Part(part) => (Target::Part { part, resumable }, blake3::Hasher::new(), 0),
             Have::Stdout(stdout) => (Target::Stdout(stdout), blake3::Hasher::new(), 0),
             Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } if is_small => {

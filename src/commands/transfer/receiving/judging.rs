@@ -1,6 +1,7 @@
 //! Whether a file is wanted, and under which name.
 
 use std::fs::File;
+use std::time::Instant;
 
 use super::{Naming, Receiving};
 use crate::commands::transfer::outcome::{Role, reason_of};
@@ -14,7 +15,7 @@ use crate::proto::have::Verdict;
 use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
 use crate::report::Phase;
-use crate::store::{Fault, Folder, Part, hash_blocks, hash_prefix};
+use crate::store::{Fault, FaultKind, Folder, Part, hash_blocks, hash_prefix};
 
 /// Files up to this size wait on the stage, without a lock or a sync of their own, and are hashed at once.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
@@ -107,11 +108,16 @@ impl Space {
         self.taken_bytes = self.taken_bytes.saturating_add(bytes);
         true
     }
+
+    /// They are not wanted yet after all.
+    fn put_back(&mut self, bytes: u64) {
+        self.taken_bytes = self.taken_bytes.saturating_sub(bytes);
+    }
 }
 
 impl<S: Stream> Receiving<S> {
-    /// Decides about a file. None while something is hashed.
-    pub(super) fn judge(&mut self, file: u32) -> Result<Option<Judged>, Failure> {
+    /// Decides about a file. None while something is hashed or awaited.
+    pub(super) fn judge(&mut self, file: u32, now: Instant) -> Result<Option<Judged>, Failure> {
         let Some(entry) = self.machine.entry(file).cloned() else { return Ok(Some(Verdict::WHOLE.into())) };
         if let Some(aside) = &mut self.hashing {
             let Some(result) = aside.take() else { return Ok(None) };
@@ -144,7 +150,7 @@ impl<S: Stream> Receiving<S> {
             Ok(Some(_)) if !self.destination.replace => {
                 Ok(Some(Verdict::Refused(Reason::Exists, Reason::Exists.to_string()).into()))
             }
-            Ok(_) => self.want(file, path, &entry),
+            Ok(_) => self.want(file, path, &entry, now),
         }
     }
 
@@ -204,8 +210,10 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// A part that an earlier session left is hashed aside.
-    fn hash_part(&mut self, entry: &Entry, part: Part, length: u64) -> Result<(), Failure> {
+    fn hash_part(&mut self, entry: &Entry, mut part: Part, length: u64) -> Result<(), Failure> {
         self.begin_hashing(entry);
+        // The session may end before the work aside does.
+        part.keep_if_dropped(true);
         let in_blocks = self.takes_blocks && has_blocks(entry.size);
         self.hashing = Some(self.io.aside(move || {
             if in_blocks {
@@ -220,7 +228,13 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// The file is to come, as far as there is no part of it.
-    fn want(&mut self, file: u32, path: Vec<u8>, entry: &Entry) -> Result<Option<Judged>, Failure> {
+    fn want(
+        &mut self,
+        file: u32,
+        path: Vec<u8>,
+        entry: &Entry,
+        now: Instant,
+    ) -> Result<Option<Judged>, Failure> {
         let is_small = entry.size.is_some_and(|size| size <= SMALL_BYTES);
         if !self.space.take(&self.destination.folder, entry.size.unwrap_or(0)) {
             return Ok(Some(Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string()).into()));
@@ -229,22 +243,33 @@ impl<S: Stream> Receiving<S> {
         if !is_small && !self.machine.is_streaming() {
             match Part::resume(&self.destination.folder, &path) {
                 Ok(Some((part, length))) if length > 0 && entry.size.is_some_and(|size| length <= size) => {
+                    self.patience.end();
                     self.hash_part(entry, part, length)?;
                     return Ok(None);
                 }
                 Ok(_) => {}
-                Err(fault) => return Ok(Some(refused(&fault).into())),
+                Err(fault) => return Ok(self.busy_or_refused(&fault, &path, entry, now)),
             }
             let early = self.consents.values().filter(|consent| matches!(consent.have, Have::Part(_)));
             if early.count() < MAX_EARLY_PARTS {
                 match Part::create(&self.destination.folder, &path) {
                     Ok(part) => have = Have::Part(part),
-                    Err(fault) => return Ok(Some(refused(&fault).into())),
+                    Err(fault) => return Ok(self.busy_or_refused(&fault, &path, entry, now)),
                 }
             }
         }
+        self.patience.end();
         self.consent(file, path, entry, have);
         Ok(Some(Verdict::WHOLE.into()))
+    }
+
+    /// The verdict where a part cannot be had; none if it may be had a little later.
+    fn busy_or_refused(&mut self, fault: &Fault, path: &[u8], entry: &Entry, now: Instant) -> Option<Judged> {
+        if fault.kind == FaultKind::Busy && self.waits_for(path, now) {
+            self.space.put_back(entry.size.unwrap_or(0));
+            return None;
+        }
+        Some(refused(fault).into())
     }
 
     fn consent(&mut self, file: u32, path: Vec<u8>, entry: &Entry, have: Have) {
@@ -272,10 +297,21 @@ impl<S: Stream> Receiving<S> {
             }
         };
         match &self.destination.naming {
-            Naming::AsSent => Ok(path.as_bytes().to_vec()),
-            Naming::Wanted(names) => Ok(below_what_was_wanted(names, path.as_bytes())),
-            Naming::Fixed(name) => only_one("name one, or give a folder").map(|()| name.clone()),
-            Naming::Stdout => only_one("name one").map(|()| path.as_bytes().to_vec()),
+            Naming::AsSent | Naming::Wanted(_) => Ok(()),
+            Naming::Fixed(_) => only_one("name one, or give a folder"),
+            Naming::Stdout => only_one("name one"),
+        }
+        .map(|()| self.destination.naming.local(path.as_bytes()))
+    }
+}
+
+impl Naming {
+    /// The path here of what was sent with a clean path.
+    pub(in super::super) fn local(&self, path: &[u8]) -> Vec<u8> {
+        match self {
+            Naming::AsSent | Naming::Stdout => path.to_vec(),
+            Naming::Wanted(names) => below_what_was_wanted(names, path),
+            Naming::Fixed(name) => name.clone(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::Sending;
+use crate::commands::transfer::digests::Digests;
 use crate::commands::transfer::offering::Content;
 use crate::commands::transfer::wire::{CHUNK_BYTES, Wire};
 use crate::net::stdio::Stdio;
@@ -97,6 +99,14 @@ impl Current {
         header.copy_from_slice(&machine.data(count as u32));
         wire.outgoing().filled(HEADER_BYTES + count);
         Ok(Some(count))
+    }
+}
+
+impl<S> Sending<S> {
+    /// The digests of what is sent are wanted.
+    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Sending<S> {
+        self.tally.list_digests(digests);
+        self
     }
 }
 

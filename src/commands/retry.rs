@@ -1,0 +1,79 @@
+//! `--retry`: a client that tries again after a failure which a new connection can mend.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::transfer::Track;
+use crate::error::{Error, Exit, Mend};
+use crate::net::reactor::{Reactor, Session, Status, Turn};
+use crate::net::signals::Signals;
+use crate::report::Report;
+
+/// The first pause; each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often a transfer's client tries again.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct RetryArgs {
+    /// Try again so often after a failure that a new connection can mend, and go on where it was
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retry: u32,
+}
+
+impl RetryArgs {
+    /// Tries until it is done, cannot be mended, or was tried often enough: the result of the last try.
+    ///
+    /// `try_once` makes anew what a session uses up. It is given the place where that session leaves its traces.
+    pub(super) fn run(
+        self,
+        report: &Report,
+        signals: &Signals,
+        mut try_once: impl FnMut(&Track) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let track = Track::new(self.retry > 0);
+        let (mut pause, mut has_changed) = (FIRST_PAUSE, false);
+        for retry in 1..=self.retry {
+            let Err(error) = try_once(&track) else { return Ok(()) };
+            let is_hopeless = match error.mend() {
+                Mend::Never => true,
+                Mend::Once => std::mem::replace(&mut has_changed, true),
+                Mend::Again => false,
+            };
+            if is_hopeless {
+                return Err(error);
+            }
+            if track.take_moved() {
+                pause = FIRST_PAUSE;
+            }
+            let (shown, all) = (humantime::format_duration(pause), self.retry);
+            report.warning(format_args!("{error}; trying again in {shown} ({retry} of {all})"));
+            wait(pause, signals)?;
+            pause = (2 * pause).min(LONGEST_PAUSE);
+        }
+        try_once(&track)
+    }
+}
+
+/// Waits, unless a signal comes.
+fn wait(length: Duration, signals: &Signals) -> Result<(), Error> {
+    let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+    reactor.add_at_start(|_, now| Ok(Pause { until: now + length }))?;
+    reactor.run()
+}
+
+/// Nothing, for a while.
+struct Pause {
+    until: Instant,
+}
+
+impl Session for Pause {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        Ok(if turn.now >= self.until { Status::Done } else { Status::Waiting })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.until)
+    }
+}

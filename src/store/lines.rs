@@ -1,0 +1,92 @@
+//! Text files that are written beside a transfer: lists, not what is transferred.
+
+use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular};
+use super::fault::{Fault, FaultKind};
+use super::folder::Folder;
+use super::part::Part;
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, unlinkat};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::rand::{GetRandomFlags, getrandom};
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Where a text file is, or is to be. Its folder is open. A clone is the same place.
+#[derive(Debug, Clone)]
+pub struct TextPlace {
+    folder: Folder,
+    name: Vec<u8>,
+}
+
+impl TextPlace {
+    /// The place that a path names.
+    ///
+    /// # Errors
+    /// `Unsafe` where it has no file name; otherwise of its folder, as [`Folder::open`].
+    pub fn new(path: &Path) -> Result<Self, Fault> {
+        let names_a_file = !path.as_os_str().as_bytes().ends_with(b"/");
+        let name = path.file_name().filter(|_| names_a_file);
+        let name = name.ok_or_else(|| Fault::new(FaultKind::Unsafe, "is not the name of a file"))?;
+        let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        Ok(Self { folder: Folder::open(parent)?, name: name.as_bytes().to_vec() })
+    }
+
+    /// A text that takes the place of what has the name now, once it is complete.
+    ///
+    /// # Errors
+    /// As [`Part::create`].
+    pub fn replacement(&self) -> Result<Part, Fault> {
+        Part::create(&self.folder, &self.name)
+    }
+
+    /// Puts a replacement in its place.
+    ///
+    /// # Errors
+    /// As [`Part::commit`] and [`Folder::sync`].
+    pub fn replace(&self, text: Part) -> Result<(), Fault> {
+        let meta = text.meta_as_written()?;
+        text.commit(meta, true)?;
+        self.folder.sync()
+    }
+
+    /// Writes at the end of the file, which is made if it is not there, in one call as long as the system takes it
+    /// all: what others append at the same time stands before or behind it.
+    ///
+    /// # Errors
+    /// `NotRegular`, `NoSpace`, `NotAllowed`, `CannotWrite`.
+    pub fn append(&self, bytes: &[u8]) -> Result<(), Fault> {
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o666);
+        let file = retry_on_intr(|| openat(&*self.folder.file, &*self.name, flags, mode));
+        let mut file = File::from(file.map_err(Fault::write)?);
+        check_regular(&fstat(&file).map_err(Fault::write)?)?;
+        file.write_all(bytes).map_err(Fault::write)
+    }
+}
+
+/// An empty file without a name, in the folder of a text or in the system's for such: it is gone when it is closed.
+///
+/// # Errors
+/// `NotAllowed`, `NoSpace`, `CannotWrite`.
+pub fn nameless(beside: Option<&TextPlace>) -> Result<File, Fault> {
+    let folder = match beside {
+        Some(place) => place.folder.clone(),
+        None => Folder::open(&std::env::temp_dir())?,
+    };
+    let mode = Mode::RUSR | Mode::WUSR;
+    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+    match retry_on_intr(|| openat(&*folder.file, ".", flags, mode)) {
+        Ok(file) => return Ok(file.into()),
+        // Not every file system has them.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {}
+        Err(error) => return Err(Fault::write(error)),
+    }
+    let mut id = [0; 8];
+    getrandom(&mut id, GetRandomFlags::empty()).map_err(Fault::write)?;
+    let name = format!("{PART_PREFIX}{:016x}{PART_SUFFIX}", u64::from_ne_bytes(id));
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = retry_on_intr(|| openat(&*folder.file, &*name, flags, mode)).map_err(Fault::write)?;
+    unlinkat(&*folder.file, &*name, AtFlags::empty()).map_err(Fault::write)?;
+    Ok(file.into())
+}
