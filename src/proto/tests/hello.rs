@@ -69,13 +69,14 @@ fn what_a_hello_asks_for_in_vain_is_told_apart() {
     assert_eq!(with(8, &[0]), Err(Violation::Version(0)));
     assert_eq!(Hello::parse(&[&MAGIC[..], &[2]].concat()), Err(Violation::Version(2)));
     assert!(matches!(with(9, &[200]), Ok(Parsed::Complete { .. })));
-    for operation in [0, 4, 255] {
+    for operation in [0, 5, 255] {
         assert_eq!(with(10, &[operation]), Err(Violation::Operation(operation)));
     }
     for violation in [Violation::Version(2), Violation::Operation(4), Violation::Extension(0x8002)] {
         assert_eq!(violation.reason(), Reason::Unsupported);
     }
     assert!(matches!(with(10, &[1]), Err(Violation::Malformed(_))), "a PUT with a name");
+    assert!(matches!(with(10, &[4]), Err(Violation::Malformed(_))), "a JOIN of no session");
     for length in [4097u16, 0x8000, 0xffff] {
         let expected = Err(Violation::Length { what: "a name", length: length.into() });
         assert_eq!(with(28, &length.to_be_bytes()), expected);
@@ -145,10 +146,15 @@ fn flags_mean_something_where_they_are_defined_and_nothing_elsewhere() {
 fn roots_come_in_their_order_and_too_many_are_left_out() {
     let put = || Hello::put(true, Some(1), Some(2));
     let roots = |count, length| vec![vec![b'x'; length]; count];
-    for (count, length, fits) in [(1, 0, true), (257, 251, true), (258, 251, false), (1, 65_531, true)] {
+    for (count, length, fits) in [(1, 0, true), (256, 251, true), (257, 251, false), (1, 65_499, true), (1, 65_500, false)] {
         let hello = put().with_roots(roots(count, length));
         let expected = if fits { roots(count, length) } else { Vec::new() };
-        assert_eq!(hello.roots(), expected, "{count} of {length}");
+        assert!(hello.roots() == expected, "{count} of {length}");
+        let Ok(Parsed::Complete { value, .. }) = Hello::parse(&hello.encode()) else { panic!("a HELLO") };
+        assert_eq!(value, hello);
+    }
+    let (session, rate, run) = ([3; 16], Some(5), [4; 16]);
+    for hello in [Hello::join(session), put().with_rate(rate).of_run(run)] {
         let Ok(Parsed::Complete { value, .. }) = Hello::parse(&hello.encode()) else { panic!("a HELLO") };
         assert_eq!(value, hello);
     }
@@ -162,8 +168,8 @@ fn roots_come_in_their_order_and_too_many_are_left_out() {
 fn names_that_do_not_fit_are_told_before_they_are_sent() {
     assert!(Hello::get(GET, vec![Vec::new()]).is_err());
     assert!(Hello::get(GET, vec![vec![b'x'; 4097]]).is_err());
-    assert!(Hello::get(GET, vec![vec![b'x'; 4092]; 17]).is_err());
-    assert!(Hello::get(GET, vec![vec![b'x'; 4091]; 17]).is_ok());
+    assert!(Hello::get(GET, vec![vec![b'x'; 4090]; 17]).is_err());
+    assert!(Hello::get(GET, vec![vec![b'x'; 4089]; 17]).is_ok());
 }
 
 proptest! {
