@@ -284,11 +284,11 @@ fn a_source_that_changed_gets_one_more_try() {
 
 #[test]
 fn what_the_session_before_still_holds_is_waited_for() {
-    let bytes = payload(8_000_000);
+    let bytes = payload(16_000_000);
     let (source, there) = (Place::new(), Place::new());
     let path = source.write("f", &bytes);
     let server = serve(&["--share", &path]);
-    let cut = (Rule::Pass, Rule::EndAfter(4_000_000));
+    let cut = (Rule::Pass, Rule::EndAfter(10_000_000));
     let proxies = Proxy::series(&address(&server), &[cut, (Rule::Pass, Rule::Pass)]);
     let client = begin(&["download", &proxies[0].address, "-o", there.arg(), "--retry", "1"]);
     let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("trying again");

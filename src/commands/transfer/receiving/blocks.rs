@@ -91,6 +91,11 @@ impl BlockedFiles {
         self.open.contains_key(&file)
     }
 
+    /// Whether one of them is to have this path.
+    pub(super) fn holds(&self, path: &[u8]) -> bool {
+        self.open.values().any(|blocked| blocked.part.path() == path)
+    }
+
     pub(super) fn forget(&mut self, file: u32) {
         self.open.remove(&file);
     }
