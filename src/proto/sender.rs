@@ -9,13 +9,11 @@ mod bodies;
 use std::collections::{HashMap, VecDeque};
 
 use super::Digest;
-use super::blocks::{self, BLOCK_BYTES};
-use super::entry::{Entry, Kind};
+use super::entry::Entry;
 use super::frame::{Frame, HEADER_BYTES, Phase, encode};
 use super::have::Verdict;
-use super::outcome::{Closed, FileOutcome};
+use super::outcome::Closed;
 use super::reason::Reason;
-use super::summary::Summary;
 use super::violation::Violation;
 
 /// Entries of one round, and about how many bytes they take at most.

@@ -7,7 +7,7 @@ use super::super::have::Verdict;
 use super::super::outcome::{Closed, FileOutcome};
 use super::super::summary::Summary;
 use super::super::violation::Violation;
-use super::{Offered, Sender, State};
+use super::{Sender, State};
 
 impl Sender {
     /// The first from this one on that the receiver has to say something to.
@@ -37,7 +37,12 @@ impl Sender {
     }
 
     /// In its turn the receiver says which blocks it has of the file that it answers next.
-    pub(super) fn has_blocks(&mut self, file: u32, offset: u64, values: Vec<Digest>) -> Result<(), Violation> {
+    pub(super) fn has_blocks(
+        &mut self,
+        file: u32,
+        offset: u64,
+        values: Vec<Digest>,
+    ) -> Result<(), Violation> {
         let State::Verdicts { next } = self.state else { return Err(Violation::OutOfTurn("BLOCK")) };
         let size = self.round.get(next).and_then(|offered| offered.entry.size);
         if !self.tree || file != self.id(next) || !blocks::has_blocks(size) {
