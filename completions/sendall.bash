@@ -97,7 +97,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__download)
-            opts="-o -f -v -q -h --output --force --max-size --max-entries --list --timeout --idle-timeout --limit-rate --verbose --quiet --json --help"
+            opts="-o -f -j -v -q -h --output --force --max-size --max-entries --list --retry --digests --timeout --idle-timeout --connections --limit-rate --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -119,11 +119,38 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --retry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --digests)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -223,7 +250,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -h --store --share --wire --once --keep-existing --max-size --max-entries --max-clients --max-per-source --timeout --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
+            opts="-v -q -h --store --share --wire --once --keep-existing --max-size --max-entries --digests --max-clients --max-per-source --timeout --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -250,6 +277,21 @@ _sendall() {
                     ;;
                 --max-entries)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --digests)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --max-clients)
@@ -284,7 +326,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__upload)
-            opts="-f -v -q -h --force --name --links --include --exclude --dry-run --wire --timeout --idle-timeout --limit-rate --verbose --quiet --json --help"
+            opts="-f -j -v -q -h --force --name --links --include --exclude --dry-run --retry --digests --wire --timeout --idle-timeout --connections --limit-rate --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -309,6 +351,25 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --retry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --digests)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --wire)
                     COMPREPLY=($(compgen -W "sendall text" -- "${cur}"))
                     return 0
@@ -318,6 +379,14 @@ _sendall() {
                     return 0
                     ;;
                 --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

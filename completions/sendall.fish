@@ -40,6 +40,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wire -d 'With 
 text\t'The classic header \'command|name|size\' for peers that speak nothing else: content stays unverified'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'With --store: refuse files that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-entries -d 'With --store: the most files, folders and links that one client may send' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'With --store or --share: clients at the same time' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'With --store or --share: clients at the same time from one address' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'How long to wait for a client [default: for ever]; with --store or --share, for its handshake [default: 10s]' -r
@@ -76,10 +77,13 @@ follow\t'What they lead to is sent'
 copy\t'They are sent as links'"
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l include -d 'Send only files of a folder that match, as a line of a .gitignore does; may be given again' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l exclude -d 'Leave out what matches, as a line of a .gitignore does; may be given again' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l retry -d 'Try again so often after a failure that a new connection can mend, and go on where it was' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l digests -d 'Write a line for each file that is there in the end, as b3sum --check reads it; - is stdout' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l wire -d 'What the server speaks' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'
 text\t'The classic header \'command|name|size\' for peers that speak nothing else: content stays unverified'"
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l timeout -d 'Time limit for each address that is tried, and for the handshake' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l idle-timeout -d 'Give up when nothing went either way for so long' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -s j -l connections -d 'Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l limit-rate -d 'Send and receive at most so many bytes per second, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s f -l force -d 'Replace files that exist there with other content'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l dry-run -d 'Print what would be sent, and do not connect'
@@ -90,8 +94,11 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -s h -l help -d 
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s o -l output -d 'Where to: a folder that exists, or the name for a single file; - is stdout' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-size -d 'Refuse files that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-entries -d 'The most files, folders and links that are taken' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l retry -d 'Try again so often after a failure that a new connection can mend, and go on where it was' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l digests -d 'Write a line for each file that is there in the end, as b3sum --check reads it; - is stdout' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l timeout -d 'Time limit for each address that is tried, and for the handshake' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l idle-timeout -d 'Give up when nothing went either way for so long' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -s j -l connections -d 'Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l limit-rate -d 'Send and receive at most so many bytes per second, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s f -l force -d 'Replace files that exist here with other content'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l list -d 'Print what is offered, and fetch nothing'
