@@ -52,7 +52,7 @@ LIMITED RATE
 EVENTS
 
 With --json every command writes events to stderr in the place of text: each a line, a JSON object. stdout is as without \
-it. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
+it, but for listings (download --list and upload --dry-run), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
     event  the kind: listening, peer, file, progress, summary, warning, error or detail
@@ -225,6 +225,8 @@ them must not be the same. A folder arrives with all that is in it, empty folder
 --links follows or copies them; so are FIFOs, sockets and devices. The last word is the endpoint, or the last two are \
 HOST PORT.
 
+--dry-run prints what would be sent, as 'download --list' prints what is offered, also with --json.
+
 --include and --exclude take patterns as in a .gitignore, matched on the path below the folder that was named: '*.o', \
 '/build/', '!keep.o'.
 
@@ -254,7 +256,17 @@ share (a/b.txt); it arrives under its last component. The names of the files her
 file gets that name, and a server that offers something that was not asked for is refused. With -o - one file goes to \
 stdout as it comes: only the exit code says whether it was whole.
 
---list prints size, time and path of each entry that is offered, a line each, instead of fetching it.
+--list prints size, time and path of each entry that is offered, a line each, instead of fetching it. The path of a \
+folder ends with a slash. With --json each line is an object:
+
+    path        string: escaped as in events
+    kind        string: file, folder or link
+    size        number or null: bytes of a file
+    mtime       string or null: as RFC 3339 has it, in UTC; null before 1970, or where there is none yet
+    executable  true or false: whether its owner may execute it
+    target      string or null: where a link leads, escaped
+
+A name that is not there is a failure, told when the list has ended: 7, or 9 if there are several.
 
 EXAMPLES
 
