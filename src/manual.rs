@@ -31,7 +31,11 @@ comes from the umask, never setuid, setgid or sticky. Folders on the way to a fi
 keeps its time. Links in the destination are not followed.
 
 Of a file over 1 MiB that was interrupted its part is left, and the next upload or download of the same name goes on \
-where it ends, if the part's digest is that of the source's beginning. A part that is older than a week is removed.
+where it ends, if the part's digest is that of the source's beginning; a file over 4 MiB is compared in blocks of 4 MiB, and \
+only those that differ are sent. A part that is older than a week is removed.
+
+Files over 4 MiB may go over several connections, see --connections. Each block is verified when it comes, and sent again \
+alone if it was damaged; a connection that is lost costs the blocks that were on it, unless it was the first.
 
 With --retry N, upload and download try again, N times in all, after a failure that a new connection can mend: codes 3, 4 \
 and 5, a server with too many clients, and a digest that does not match; once, where the source has changed. They wait \
@@ -47,7 +51,7 @@ name is replaced, as by b3sum.
 
 LIMITED RATE
 
---limit-rate RATE holds each connection of the command to so many bytes per second, each way, framing included: 500KiB, 10MB, 10MB/s, at least 1KiB. On Linux the kernel spaces the packets that are sent over TCP. What is received is read as slowly, so that the peer's system slows down; a download asks the server for it, too. Of two limits the smaller counts.
+--limit-rate RATE holds each connection of the command to so many bytes per second, each way, framing included: 500KiB, 10MB, 10MB/s, at least 1KiB. The connections of one upload or download share it: without -j there is one. On Linux the kernel spaces the packets that are sent over TCP. What is received is read as slowly, so that the peer's system slows down; a download asks the server for it, too. Of two limits the smaller counts.
 
 EVENTS
 
