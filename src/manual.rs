@@ -31,7 +31,11 @@ comes from the umask, never setuid, setgid or sticky. Folders on the way to a fi
 keeps its time. Links in the destination are not followed.
 
 Of a file over 1 MiB that was interrupted its part is left, and the next upload or download of the same name goes on \
-where it ends, if the part's digest is that of the source's beginning. A part that is older than a week is removed.
+where it ends, if the part's digest is that of the source's beginning; a file over 4 MiB is compared in blocks of 4 MiB, and \
+only those that differ are sent. A part that is older than a week is removed.
+
+Files over 4 MiB may go over several connections, see --connections. Each block is verified when it comes, and sent again \
+alone if it was damaged; a connection that is lost costs the blocks that were on it, unless it was the first.
 
 With --retry N, upload and download try again, N times in all, after a failure that a new connection can mend: codes 3, 4 \
 and 5, a server with too many clients, and a digest that does not match; once, where the source has changed. They wait \
@@ -47,12 +51,12 @@ name is replaced, as by b3sum.
 
 LIMITED RATE
 
---limit-rate RATE holds each connection of the command to so many bytes per second, each way, framing included: 500KiB, 10MB, 10MB/s, at least 1KiB. On Linux the kernel spaces the packets that are sent over TCP. What is received is read as slowly, so that the peer's system slows down; a download asks the server for it, too. Of two limits the smaller counts.
+--limit-rate RATE holds each connection of the command to so many bytes per second, each way, framing included: 500KiB, 10MB, 10MB/s, at least 1KiB. The connections of one upload or download share it: without -j there is one. On Linux the kernel spaces the packets that are sent over TCP. What is received is read as slowly, so that the peer's system slows down; a download asks the server for it, too. Of two limits the smaller counts.
 
 EVENTS
 
 With --json every command writes events to stderr in the place of text: each a line, a JSON object. stdout is as without \
-it. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
+it, but for listings (download --list and upload --dry-run), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
     event  the kind: listening, peer, file, progress, summary, warning, error or detail
@@ -225,6 +229,8 @@ them must not be the same. A folder arrives with all that is in it, empty folder
 --links follows or copies them; so are FIFOs, sockets and devices. The last word is the endpoint, or the last two are \
 HOST PORT.
 
+--dry-run prints what would be sent, as 'download --list' prints what is offered, also with --json.
+
 --include and --exclude take patterns as in a .gitignore, matched on the path below the folder that was named: '*.o', \
 '/build/', '!keep.o'.
 
@@ -254,7 +260,17 @@ share (a/b.txt); it arrives under its last component. The names of the files her
 file gets that name, and a server that offers something that was not asked for is refused. With -o - one file goes to \
 stdout as it comes: only the exit code says whether it was whole.
 
---list prints size, time and path of each entry that is offered, a line each, instead of fetching it.
+--list prints size, time and path of each entry that is offered, a line each, instead of fetching it. The path of a \
+folder ends with a slash. With --json each line is an object:
+
+    path        string: escaped as in events
+    kind        string: file, folder or link
+    size        number or null: bytes of a file
+    mtime       string or null: as RFC 3339 has it, in UTC; null before 1970, or where there is none yet
+    executable  true or false: whether its owner may execute it
+    target      string or null: where a link leads, escaped
+
+A name that is not there is a failure, told when the list has ended: 7, or 9 if there are several.
 
 EXAMPLES
 

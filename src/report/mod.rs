@@ -3,10 +3,12 @@
 mod draw;
 mod escape;
 mod event;
+mod listed;
 mod progress;
 
 pub use escape::{escape, escape_bytes};
 pub use event::{FileEvent, Sums};
+pub use listed::Listed;
 pub use progress::{Phase, Progress, amount};
 
 use std::fmt::Display;

@@ -47,6 +47,8 @@ mod cuts;
 mod flips;
 // Lists for b3sum.
 mod digests;
+// What is offered, without its bytes.
+mod listing;
 // Tried again after a fault, and taken over from a session that is gone.
 mod retry;
 // Peers that are none, or do not keep to the protocol.

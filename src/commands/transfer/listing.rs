@@ -16,7 +16,7 @@ use crate::proto::entry::{Entry, Kind};
 use crate::proto::frame::{self, Frame, encode};
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
-use crate::report::{Report, escape_bytes};
+use crate::report::{Listed, Report, escape_bytes};
 
 /// What an entry counts for when turns are shared out: it asks the file system several times.
 const ENTRY_COST_BYTES: usize = 8 << 10;
@@ -177,7 +177,7 @@ impl<S: Stream> Printing<S> {
             }
             return Ok(());
         }
-        self.lines.push(line(&entry).as_bytes());
+        self.lines.push(line(&entry, self.report.is_json()).as_bytes());
         Ok(())
     }
 
@@ -199,8 +199,13 @@ impl<S: Stream> Printing<S> {
     }
 }
 
+/// An entry as it is listed.
+fn line(entry: &Entry, json: bool) -> String {
+    if json { json_line(entry) } else { text_line(entry) }
+}
+
 /// Size, time and path of an entry. A folder's path ends with a slash; a link says where it leads.
-fn line(entry: &Entry) -> String {
+fn text_line(entry: &Entry) -> String {
     let size = entry.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
     let path = escape_bytes(&entry.path);
     let path = match &entry.kind {
@@ -211,16 +216,38 @@ fn line(entry: &Entry) -> String {
     format!("{size:>14} {} {path}\n", time(entry.mtime_seconds))
 }
 
+/// The same and what else is known of it, as an object.
+fn json_line(entry: &Entry) -> String {
+    let (kind, target) = match &entry.kind {
+        Kind::Folder => ("folder", None),
+        Kind::Link(target) => ("link", Some(target.as_slice())),
+        Kind::File | Kind::Other(_) => ("file", None),
+    };
+    // What has no size yet has no time yet, either.
+    let time = entry.size.and_then(|_| time_of(entry.mtime_seconds, entry.mtime_nanoseconds));
+    let mtime = time.map(|time| humantime::format_rfc3339(time).to_string());
+    let listed = Listed {
+        path: &entry.path,
+        kind,
+        size: entry.size.filter(|_| kind == "file"),
+        mtime: mtime.as_deref(),
+        executable: entry.executable,
+        target,
+    };
+    listed.line().unwrap_or_default()
+}
+
 /// `2026-01-31T12:00:00Z`, as far as it can be written so.
 fn time(seconds: i64) -> String {
+    time_of(seconds, 0)
+        .map_or_else(|| format!("@{seconds}"), |time| humantime::format_rfc3339_seconds(time).to_string())
+}
+
+/// A time that can be written with a year of four digits, from 1970 on.
+fn time_of(seconds: i64, nanoseconds: u32) -> Option<SystemTime> {
     const YEAR_10000: u64 = 253_402_300_800;
-    match u64::try_from(seconds) {
-        Ok(seconds) if seconds < YEAR_10000 => {
-            humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-                .to_string()
-        }
-        _ => format!("@{seconds}"),
-    }
+    let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds < YEAR_10000)?;
+    Some(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds))
 }
 
 impl<S: Stream> Session for Printing<S> {
@@ -258,13 +285,15 @@ pub(crate) struct Rehearsal {
     offering: Offering,
     stdout: Stdio,
     lines: Outgoing,
+    json: bool,
     ended: bool,
 }
 
 impl Rehearsal {
-    pub(crate) fn new(offering: Offering, io: &Io) -> Result<Rehearsal, Error> {
+    pub(crate) fn new(offering: Offering, io: &Io, report: &Report) -> Result<Rehearsal, Error> {
         crate::net::stdio::check_stdout()?;
-        Ok(Rehearsal { offering, stdout: Stdio::open(io)?, lines: Outgoing::default(), ended: false })
+        let (stdout, json) = (Stdio::open(io)?, report.is_json());
+        Ok(Rehearsal { offering, stdout, lines: Outgoing::default(), json, ended: false })
     }
 }
 
@@ -288,7 +317,7 @@ impl Session for Rehearsal {
                 Some(Offered { entry: Entry { not_offered: Some((reason, text)), path, .. }, .. }) => {
                     return Err(Error::new(Exit::Failed, describe(&path, reason, &text)));
                 }
-                Some(offered) => self.lines.push(line(&offered.entry).as_bytes()),
+                Some(offered) => self.lines.push(line(&offered.entry, self.json).as_bytes()),
                 None => self.ended = true,
             }
         }

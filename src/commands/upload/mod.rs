@@ -264,7 +264,7 @@ impl Plan {
             Task::Text(files) => text::run(&endpoint, &files, limits, report, signals),
             Task::Rehearse(offering) => {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-                reactor.add(|io| Rehearsal::new(offering, &io))?;
+                reactor.add(|io| Rehearsal::new(offering, &io, report))?;
                 reactor.run()
             }
             Task::Send { recipe, hello, start, digests } => retry.run(report, signals, |track| {
