@@ -146,7 +146,9 @@ fn flags_mean_something_where_they_are_defined_and_nothing_elsewhere() {
 fn roots_come_in_their_order_and_too_many_are_left_out() {
     let put = || Hello::put(true, Some(1), Some(2));
     let roots = |count, length| vec![vec![b'x'; length]; count];
-    for (count, length, fits) in [(1, 0, true), (256, 251, true), (257, 251, false), (1, 65_499, true), (1, 65_500, false)] {
+    for (count, length, fits) in
+        [(1, 0, true), (256, 251, true), (257, 251, false), (1, 65_499, true), (1, 65_500, false)]
+    {
         let hello = put().with_roots(roots(count, length));
         let expected = if fits { roots(count, length) } else { Vec::new() };
         assert!(hello.roots() == expected, "{count} of {length}");
