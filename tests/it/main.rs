@@ -45,6 +45,10 @@ mod upload;
 // Faults on the way, at every boundary.
 mod cuts;
 mod flips;
+// Large files in blocks, over several connections, and peers that do not keep to that.
+mod block_faults;
+mod block_peers;
+mod blocks;
 // Lists for b3sum.
 mod digests;
 // What is offered, without its bytes.

@@ -27,6 +27,8 @@ pub(crate) enum Rule {
     ResetAfter(u64),
     /// The byte at this offset is changed.
     Flip(u64),
+    /// A byte in every so many is changed.
+    FlipEvery(u64),
     /// After so many bytes it waits to be released.
     HoldAfter(u64),
 }
@@ -97,6 +99,11 @@ impl Proxy {
     /// The bytes that went to the server, and to the client, once both directions have ended.
     pub(crate) fn counts(&self) -> (u64, u64) {
         assert!(wait_until(LIMIT, || self.shared.over.load(Ordering::SeqCst)), "the proxy still works");
+        self.passed()
+    }
+
+    /// As [`Proxy::counts`], by now.
+    pub(crate) fn passed(&self) -> (u64, u64) {
         let [up, down] = &self.shared.passed;
         (up.load(Ordering::SeqCst), down.load(Ordering::SeqCst))
     }
@@ -148,6 +155,13 @@ impl Lane {
             && let Some(byte) = self.pending.get_mut(index)
         {
             *byte ^= 1 << (offset % 8);
+        }
+        if let Rule::FlipEvery(period) = self.rule {
+            let first = self.passed + from as u64;
+            let end = self.passed + self.pending.len() as u64;
+            for offset in (first.div_ceil(period).max(1)..).map(|n| n * period).take_while(|at| *at < end) {
+                self.pending[(offset - self.passed) as usize] ^= 1;
+            }
         }
     }
 

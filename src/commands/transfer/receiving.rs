@@ -1,6 +1,7 @@
 //! The side that wants the files: `download`, and a server that stores uploads.
 
 mod arriving;
+mod blocked;
 mod blocks;
 mod committing;
 mod judging;
@@ -12,7 +13,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::arriving::{Arriving, Body};
-use self::blocks::{Blocked, BlockedFiles, Inflow};
+use self::blocked::{Blocked, BlockedFiles, Inflow};
 use self::committing::Commits;
 use self::judging::{Consent, Hashed, Judged};
 pub(crate) use self::terms::{Destination, Naming, Terms};
@@ -189,8 +190,8 @@ impl<S: Stream> Receiving<S> {
                 }
                 ReceiveStep::Await => {
                     let last = self.machine.all_files_ended();
-                    if last {
-                        self.fail_unfinished();
+                    if last && self.fail_unfinished() {
+                        continue;
                     }
                     self.commits.start(&self.io, last)?;
                     if self.commits.is_busy() && (last || self.commits.is_full()) {
@@ -300,7 +301,9 @@ impl<S: Stream> Receiving<S> {
         let status = self.work(link, turn)?;
         // Work may have opened what a further connection waits for.
         let after = self.advance_lanes(link)?;
-        if before.is_alive || after.is_alive {
+        // What was on its way by a connection that is gone may come by this one: it has its time for that.
+        let lost = before.lost.len() + after.lost.len();
+        if before.is_alive || after.is_alive || lost > 0 {
             link.wire.pardon();
         }
         if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {

@@ -253,6 +253,7 @@ impl<S: Stream> Sending<S> {
     fn note_closed(&mut self) {
         while let Some(closed) = self.machine.closed() {
             self.keys.remove(&closed.file);
+            self.blocks.closed(closed.file);
             self.progress.done(u64::from(!closed.revokes));
             let digest = self.digest.take();
             self.tally.note(closed, digest);

@@ -12,6 +12,7 @@ use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
 use crate::proto::blocks::{Outbox, Task};
 use crate::proto::frame::{Frame, HEADER_BYTES, data_header, encode};
+use crate::proto::reason::Reason;
 use crate::proto::sender::Ended;
 use crate::proto::violation::Violation;
 use crate::report::Phase;
@@ -79,6 +80,13 @@ impl Blocks {
     /// A connection is gone.
     pub(super) fn lost(&mut self, connection: usize) {
         self.outbox.lost(connection);
+    }
+
+    /// The machine is done with a file: of one that the receiver has stopped no more blocks go.
+    pub(super) fn closed(&mut self, file: u32) {
+        if self.files.get(&file).is_some_and(|file| !file.has_ended) {
+            self.give_up(file);
+        }
     }
 
     fn give_up(&mut self, file: u32) {
@@ -200,7 +208,8 @@ impl<S: Stream> Sending<S> {
     fn block_failed(&mut self, file: u32, ended: Ended) -> Result<usize, Failure> {
         if self.blocks.files.get(&file).is_some_and(|file| file.has_ended) {
             let text = "a block that has to be sent again cannot be read any more";
-            return Err(Error::new(Exit::Integrity, text).into());
+            let tell = Some((Reason::Changed, text.to_owned()));
+            return Err(Failure { error: Error::new(Exit::Integrity, text), tell });
         }
         self.blocks.give_up(file);
         self.machine.end(ended);
@@ -249,10 +258,12 @@ impl<S: Stream> Sending<S> {
                     Heard::Frame(Frame::Verified { file, offset, again }) => {
                         match blocks.verified(id, (file, offset, again)) {
                             Ok(bytes) => progress.moved(bytes),
-                            Err(violation) => {
+                            Err(violation @ Violation::Damaged(_)) => {
                                 team_failure = Some(broken(violation));
                                 return Ok(false);
                             }
+                            // Only this connection is out of step: what it carried goes by another.
+                            Err(violation) => return Err(broken(violation).error),
                         }
                     }
                     Heard::Frame(Frame::Ping { .. }) => {}

@@ -1,0 +1,259 @@
+//! The blocks of files as they come: which are here, which are being written, and by which connection.
+
+use std::collections::HashMap;
+
+use crate::proto::Digest;
+use crate::proto::blocks::{BLOCK_BYTES, block_length};
+use crate::proto::entry::Entry;
+use crate::proto::frame::Frame;
+use crate::proto::violation::Violation;
+use crate::store::{BlockHasher, Fault, Part, root_of};
+
+/// A file that comes in blocks.
+pub(super) struct Blocked {
+    part: Part,
+    size: u64,
+    /// By number.
+    slots: Vec<Slot>,
+    /// `END` has come.
+    end: Option<(Entry, Digest)>,
+}
+
+/// The place of a block in its file.
+#[derive(Clone, Copy)]
+enum Slot {
+    Missing,
+    /// An earlier session has left it, with this value.
+    Before(Digest),
+    /// It is being written, by the block with this number. The same block may come a second time while the first is
+    /// still on its way, by a connection that its sender has given up: then the one that began last is written.
+    Coming(u64),
+    /// It has come, and nothing is written there any more.
+    Verified(Digest),
+}
+
+impl Blocked {
+    /// A file of `count` blocks, of which those with these values are there from its beginning on.
+    pub(super) fn new(part: Part, size: u64, count: usize, values: Vec<Digest>) -> Blocked {
+        let mut slots: Vec<Slot> = values.into_iter().map(Slot::Before).collect();
+        slots.resize(count, Slot::Missing);
+        Blocked { part, size, slots, end: None }
+    }
+
+    fn slot(&mut self, offset: u64) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::try_from(offset / BLOCK_BYTES).ok()?)
+    }
+
+    fn values(&self) -> impl Iterator<Item = Option<Digest>> {
+        self.slots.iter().map(|slot| match slot {
+            Slot::Before(value) | Slot::Verified(value) => Some(*value),
+            Slot::Missing | Slot::Coming(_) => None,
+        })
+    }
+
+    /// Leaves what has come for a later session.
+    pub(super) fn keep(self) {
+        if self.values().any(|value| value.is_some()) {
+            self.part.keep();
+        }
+    }
+
+    /// `END` and all blocks have come, and they fit each other.
+    fn is_whole(&self) -> bool {
+        let values: Option<Vec<Digest>> = self.values().collect();
+        let digest = self.end.as_ref().map(|(_, digest)| *digest);
+        digest.is_some() && values.and_then(|values| root_of(&values)) == digest
+    }
+}
+
+/// The DATA frame that comes over a connection, and the block that it is part of.
+#[derive(Default)]
+pub(super) struct Inflow {
+    /// Of the frame.
+    remaining: usize,
+    block: Option<Block>,
+    /// The frame is about a file that this side does not know yet: its header.
+    pub(super) waiting: Option<(u32, u64, u32)>,
+}
+
+struct Block {
+    file: u32,
+    offset: u64,
+    length: u64,
+    done: u64,
+    hasher: BlockHasher,
+    /// No two blocks of a session have the same.
+    number: u64,
+    /// Nobody needs it: it is answered and dropped.
+    is_useless: bool,
+}
+
+impl Inflow {
+    /// A frame is coming.
+    pub(super) fn is_open(&self) -> bool {
+        self.remaining > 0
+    }
+
+    /// How much of it has still to come.
+    pub(super) fn remaining(&self) -> usize {
+        self.remaining
+    }
+}
+
+/// The files in blocks, and what is told of them.
+#[derive(Default)]
+pub(super) struct BlockedFiles {
+    open: HashMap<u32, Blocked>,
+    begun: u64,
+    /// Bodies of blocks.
+    pub(super) received_bytes: u64,
+    /// Files whose last block has come since, and those that cannot be written.
+    pub(super) ready: Vec<u32>,
+    pub(super) faults: Vec<(u32, Fault)>,
+}
+
+impl BlockedFiles {
+    pub(super) fn is_open(&self, file: u32) -> bool {
+        self.open.contains_key(&file)
+    }
+
+    pub(super) fn open(&mut self, file: u32, blocked: Blocked) {
+        self.open.insert(file, blocked);
+    }
+
+    /// Whether one of them is to have this path.
+    pub(super) fn holds(&self, path: &[u8]) -> bool {
+        self.open.values().any(|blocked| blocked.part.path() == path)
+    }
+
+    pub(super) fn forget(&mut self, file: u32) {
+        self.open.remove(&file);
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Blocked> {
+        self.open.drain().map(|(_, blocked)| blocked)
+    }
+
+    pub(super) fn files(&self) -> Vec<u32> {
+        self.open.keys().copied().collect()
+    }
+
+    /// How many have ended and still miss blocks.
+    pub(super) fn unfinished(&self) -> usize {
+        self.open.values().filter(|blocked| blocked.end.is_some()).count()
+    }
+
+    /// `END` has come. False if the file is not written any more.
+    pub(super) fn ended(&mut self, file: u32, entry: Entry, digest: Digest) -> bool {
+        let Some(blocked) = self.open.get_mut(&file) else { return false };
+        blocked.end = Some((entry, digest));
+        self.ready.push(file);
+        true
+    }
+
+    /// Hands the file out if all of it is here.
+    pub(super) fn take_whole(&mut self, file: u32) -> Option<(Part, Entry, Digest)> {
+        if !self.open.get(&file)?.is_whole() {
+            return None;
+        }
+        let Blocked { part, end, .. } = self.open.remove(&file)?;
+        end.map(|(entry, digest)| (part, entry, digest))
+    }
+
+    /// A DATA frame of a block begins on a connection.
+    pub(super) fn begin(
+        &mut self,
+        inflow: &mut Inflow,
+        (file, offset, length): (u32, u64, u32),
+    ) -> Result<(), Violation> {
+        let goes_on = inflow
+            .block
+            .as_ref()
+            .is_some_and(|block| block.file == file && block.offset + block.done == offset);
+        if !goes_on {
+            inflow.block = Some(self.new_block(file, offset)?);
+        }
+        if inflow.block.as_ref().is_some_and(|block| u64::from(length) > block.length - block.done) {
+            return Err(Violation::Contradiction("DATA beyond its block"));
+        }
+        inflow.remaining = length as usize;
+        Ok(())
+    }
+
+    fn new_block(&mut self, file: u32, offset: u64) -> Result<Block, Violation> {
+        let blocked = self.open.get_mut(&file);
+        // Of a file that is not written the size does not matter any more.
+        let size = blocked.as_ref().map_or(u64::MAX, |blocked| blocked.size);
+        let Some(length) = block_length(offset, size) else {
+            return Err(Violation::Contradiction("DATA that begins within a block"));
+        };
+        self.begun += 1;
+        let is_useless = match blocked.and_then(|blocked| blocked.slot(offset)) {
+            None | Some(Slot::Verified(_)) => true,
+            Some(slot) => {
+                *slot = Slot::Coming(self.begun);
+                false
+            }
+        };
+        let hasher = BlockHasher::new(offset);
+        Ok(Block { file, offset, length, done: 0, hasher, number: self.begun, is_useless })
+    }
+
+    /// Hashes and writes a piece of the frame that comes.
+    pub(super) fn write(&mut self, inflow: &mut Inflow, bytes: &[u8]) {
+        inflow.remaining -= bytes.len();
+        let Some(block) = &mut inflow.block else { return };
+        if let Some(blocked) = self.open.get_mut(&block.file).filter(|_| !block.is_useless) {
+            let is_its_own =
+                matches!(blocked.slot(block.offset), Some(Slot::Coming(number)) if *number == block.number);
+            if is_its_own {
+                block.hasher.update(bytes);
+                if let Err(fault) = blocked.part.write_at(block.offset + block.done, bytes) {
+                    self.faults.push((block.file, fault));
+                    block.is_useless = true;
+                }
+            }
+        } else {
+            block.is_useless = true;
+        }
+        block.done += bytes.len() as u64;
+        self.received_bytes += bytes.len() as u64;
+    }
+
+    /// The value of the block that has come. Returns the answer, and how many bytes are now verified.
+    pub(super) fn end(
+        &mut self,
+        inflow: &mut Inflow,
+        (file, offset, values): (u32, u64, &[Digest]),
+    ) -> Result<(Frame, u64), Violation> {
+        let block = inflow.block.take_if(|block| block.file == file && block.offset == offset);
+        let (Some(block), [value]) = (block, values) else {
+            return Err(Violation::Contradiction("BLOCK without its block"));
+        };
+        let again = |again| Frame::Verified { file, offset, again };
+        if block.is_useless {
+            return Ok((again(false), 0));
+        }
+        if block.done != block.length {
+            return Err(Violation::Contradiction("BLOCK before the end of its block"));
+        }
+        let Some(blocked) = self.open.get_mut(&file) else { return Ok((again(false), 0)) };
+        let has_ended = blocked.end.is_some();
+        let Some(slot) = blocked.slot(offset) else { return Ok((again(false), 0)) };
+        match *slot {
+            Slot::Verified(_) => return Ok((again(false), 0)),
+            Slot::Coming(number) if number == block.number => {}
+            // Another connection has begun to write it since.
+            _ => return Ok((again(true), 0)),
+        }
+        if block.hasher.finish().as_ref() != Some(value) {
+            *slot = Slot::Missing;
+            return Ok((again(true), 0));
+        }
+        *slot = Slot::Verified(*value);
+        if has_ended {
+            self.ready.push(file);
+        }
+        Ok((again(false), block.length))
+    }
+}
