@@ -43,7 +43,8 @@ impl Scene {
         let mode = if way == Way::Upload { ["--store", destination.arg()] } else { ["--share", &path] };
         let server = serve(&[&mode, &["--once", "--timeout", IDLE, "--idle-timeout", IDLE][..]].concat());
         let proxy = Proxy::new(&address(&server), up, down);
-        let limits = ["--timeout", IDLE, "--idle-timeout", IDLE];
+        // One connection: a proxy that is slow for a moment must not look far away.
+        let limits = ["-j", "1", "--timeout", IDLE, "--idle-timeout", IDLE];
         let client = begin(&match way {
             Way::Upload => [&["upload", &path, &proxy.address][..], &limits].concat(),
             Way::Download => [&["download", &proxy.address, "-o", destination.arg()][..], &limits].concat(),

@@ -126,7 +126,7 @@ fn after_a_retry_the_list_is_of_everything() {
     let cut = (Rule::EndAfter(2_000_000), Rule::Pass);
     let proxies = Proxy::series(&address(&server), &[cut, (Rule::Pass, Rule::Pass)]);
     let to = &proxies[0].address;
-    run(&["upload", &tree, to, "--retry", "1", "--digests", &lists.at("list")]).ended(0);
+    run(&["upload", &tree, to, "-j", "1", "--retry", "1", "--digests", &lists.at("list")]).ended(0);
     assert_eq!(checked(&lists.path("list"), there.root()).len(), 20);
     assert!(proxies[1].counts().0 < 3_000_000, "{:?}", proxies[1].counts());
 }

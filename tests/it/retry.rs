@@ -49,7 +49,7 @@ fn a_cut_is_mended_and_what_has_come_is_not_sent_again() {
                 Way::Download => ((Rule::Pass, cut), (Rule::Pass, Rule::Pass)),
             };
             let proxies = Proxy::series(&address(&server), &[first, second]);
-            let args = client(way, &path, &there, &proxies[0].address, &["--retry", "1"]);
+            let args = client(way, &path, &there, &proxies[0].address, &["-j", "1", "--retry", "1"]);
             let finished = start(&args).finish().ended(0);
             assert_eq!(retries(&finished), 1, "{way:?} {cut:?}: {}", finished.stderr);
             let (up, down) = proxies[1].counts();
@@ -77,13 +77,13 @@ fn it_goes_on_cut_after_cut_and_gives_up_with_the_code_of_the_last_try() {
         // Before a session, in the greeting, in the entries, twice in the body.
         let series: Vec<_> = [10, 50, 2_500_000, 3_500_000].map(rules).to_vec();
         let proxies = Proxy::series(&address(&server), &series);
-        let args = client(way, &path, &there, &proxies[0].address, &["--retry", "3"]);
+        let args = client(way, &path, &there, &proxies[0].address, &["-j", "1", "--retry", "3"]);
         let finished = start(&args).finish().ended(5);
         assert_eq!(retries(&finished), 3, "{way:?}: {}", finished.stderr);
         assert_eq!(finished.errors().len(), 4, "{way:?}: {}", finished.stderr);
 
         let proxies = Proxy::series(&address(&server), &[rules(3_000_000), (Rule::Pass, Rule::Pass)]);
-        let args = client(way, &path, &there, &proxies[0].address, &["--retry", "3"]);
+        let args = client(way, &path, &there, &proxies[0].address, &["-j", "1", "--retry", "3"]);
         let finished = start(&args).finish().ended(0);
         assert_eq!(retries(&finished), 1, "{way:?}: {}", finished.stderr);
         there.expect("f", &bytes);
@@ -95,7 +95,7 @@ fn a_server_that_is_not_there_yet_is_waited_for() {
     let (source, there) = (Place::new(), Place::new());
     let path = source.write("f", b"late");
     let at = format!("unix:{}", source.at("socket"));
-    let client = begin(&["upload", &path, &at, "--retry", "4"]);
+    let client = begin(&["upload", &path, &at, "-j", "1", "--retry", "4"]);
     assert!(client.stderr.wait(LIMIT, |text, _| String::from_utf8_lossy(text).contains("(2 of 4)")));
     let _server = sendall(&["serve", &at, "--store", there.arg()], In::Null, Out::Collect);
     let finished = client.finish().ended(0);
@@ -115,7 +115,7 @@ fn a_server_that_is_killed_and_comes_back() {
         let held = Rule::HoldAfter(8_000_000);
         let rules = if way == Way::Upload { (held, Rule::Pass) } else { (Rule::Pass, held) };
         let proxies = Proxy::series(&to, &[rules, (Rule::Pass, Rule::Pass), (Rule::Pass, Rule::Pass)]);
-        let args = client(way, &path, &there, &proxies[0].address, &["--retry", "6"]);
+        let args = client(way, &path, &there, &proxies[0].address, &["-j", "1", "--retry", "6"]);
         let client = start(&args);
         wait_for_part(there.root(), 4_000_000);
         first.signal(Signal::KILL);
@@ -141,7 +141,8 @@ fn a_client_takes_over_from_its_own_session_that_the_server_still_keeps() {
     // HAVE and TURN.
     let held = (Rule::HoldAfter(10_000_000), Rule::HoldAfter(32 + 60 + 24));
     let proxies = Proxy::series(&address(&server), &[held, (Rule::Pass, Rule::Pass)]);
-    let client = begin(&["upload", &path, &proxies[0].address, "--retry", "1", "--idle-timeout", "1s"]);
+    let client =
+        begin(&["upload", &path, &proxies[0].address, "-j", "1", "--retry", "1", "--idle-timeout", "1s"]);
     let finished = client.finish().ended(0);
     assert_eq!(retries(&finished), 1, "{}", finished.stderr);
     let (up, _) = proxies[1].counts();
@@ -200,13 +201,14 @@ fn what_a_new_connection_cannot_mend_is_not_tried_again() {
     there.write("f", b"old");
     let server = serve(&["--store", there.arg()]);
     let to = address(&server);
-    let finished = run(&["upload", &path, &to, "--retry", "5"]).expect_saying(7, "exists");
+    let finished = run(&["upload", &path, &to, "-j", "1", "--retry", "5"]).expect_saying(7, "exists");
     assert_eq!(retries(&finished), 0, "{}", finished.stderr);
-    run(&["download", &to, "--retry", "5"]).expect_saying(7, "--share");
-    run(&["upload", &path, &to, "--wire", "text", "--retry", "5"]).expect_saying(2, "leave --retry out");
-    run(&["upload", "-", "--name", "x", &to, "--retry", "1"]).expect_saying(2, "only once");
-    run(&["download", &to, "-o", "-", "--retry", "1"]).expect_saying(2, "--retry");
-    run(&["download", &to, "--list", "--retry", "1"]).expect_saying(2, "--retry");
+    run(&["download", &to, "-j", "1", "--retry", "5"]).expect_saying(7, "--share");
+    run(&["upload", &path, &to, "--wire", "text", "-j", "1", "--retry", "5"])
+        .expect_saying(2, "leave --retry out");
+    run(&["upload", "-", "--name", "x", &to, "-j", "1", "--retry", "1"]).expect_saying(2, "only once");
+    run(&["download", &to, "-o", "-", "-j", "1", "--retry", "1"]).expect_saying(2, "--retry");
+    run(&["download", &to, "--list", "-j", "1", "--retry", "1"]).expect_saying(2, "--retry");
     there.expect("f", b"old");
 }
 
@@ -218,7 +220,7 @@ fn a_flipped_bit_is_mended() {
     let server = serve(&["--store", there.arg()]);
     let flip = (Rule::Flip(100_000), Rule::Pass);
     let proxies = Proxy::series(&address(&server), &[flip, (Rule::Pass, Rule::Pass)]);
-    let finished = run(&["upload", &path, &proxies[0].address, "--retry", "1"]).ended(0);
+    let finished = run(&["upload", &path, &proxies[0].address, "-j", "1", "--retry", "1"]).ended(0);
     assert!(finished.stderr.contains("digest mismatch; trying again"), "{}", finished.stderr);
     there.expect("f", &bytes);
 }
@@ -231,7 +233,7 @@ fn too_many_clients_is_tried_again() {
     let to = address(&server);
     let first = sendall(&["upload", "-", "--name", "x", &to], In::Open, Out::Collect);
     wait_for_part(there.root(), 0);
-    let client = begin(&["upload", &path, &to, "--retry", "8"]);
+    let client = begin(&["upload", &path, &to, "-j", "1", "--retry", "8"]);
     assert!(client.stderr.wait(LIMIT, |text, _| String::from_utf8_lossy(text).contains("(1 of 8)")));
     drop(first);
     let finished = client.finish().ended(0);
@@ -262,7 +264,7 @@ fn a_source_that_changed_gets_one_more_try() {
     let held = (Rule::HoldAfter(2_000_000), Rule::Pass);
     let pass = (Rule::Pass, Rule::Pass);
     let proxies = Proxy::series(&address(&server), &[held, pass]);
-    let client = begin(&["upload", &path, &proxies[0].address, "--retry", "5"]);
+    let client = begin(&["upload", &path, &proxies[0].address, "-j", "1", "--retry", "5"]);
     proxies[0].wait_held();
     source.write("f", &new);
     proxies[0].release();
@@ -272,7 +274,7 @@ fn a_source_that_changed_gets_one_more_try() {
 
     std::fs::remove_file(there.path("f")).expect("removed");
     let proxies = Proxy::series(&address(&server), &[held, held, pass]);
-    let client = begin(&["upload", &path, &proxies[0].address, "--retry", "5"]);
+    let client = begin(&["upload", &path, &proxies[0].address, "-j", "1", "--retry", "5"]);
     for (proxy, bytes) in proxies.iter().zip([&old, &new]) {
         proxy.wait_held();
         source.write("f", bytes);
@@ -290,7 +292,7 @@ fn what_the_session_before_still_holds_is_waited_for() {
     let server = serve(&["--share", &path]);
     let cut = (Rule::Pass, Rule::EndAfter(10_000_000));
     let proxies = Proxy::series(&address(&server), &[cut, (Rule::Pass, Rule::Pass)]);
-    let client = begin(&["download", &proxies[0].address, "-o", there.arg(), "--retry", "1"]);
+    let client = begin(&["download", &proxies[0].address, "-o", there.arg(), "-j", "1", "--retry", "1"]);
     let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("trying again");
     assert!(client.stderr.wait(LIMIT, says));
     // As a thread does that still hashes it.
