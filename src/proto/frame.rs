@@ -261,7 +261,7 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
         Frame::Block { file, offset, values } => (0, *file, *offset, values.concat()),
         Frame::Ack { bytes } => (0, 0, *bytes, Vec::new()),
         Frame::Verified { file, offset, again } => {
-            (OF_A_BLOCK | u8::from(*again) * AGAIN, *file, *offset, Vec::new())
+            (OF_A_BLOCK | (u8::from(*again) * AGAIN), *file, *offset, Vec::new())
         }
         Frame::Result(summary) => (summary.flags(), 0, 0, summary.body()),
         Frame::Ping { phase, done } => (phase.map_or(0, |phase| phase as u8), 0, *done, Vec::new()),
