@@ -60,7 +60,6 @@ struct Outgoing {
     next: u64,
     theirs: Vec<Digest>,
     values: Vec<Option<Digest>>,
-    hashed: u64,
     unverified: u64,
 }
 
@@ -69,7 +68,7 @@ impl Outbox {
     pub fn open(&mut self, file: u32, size: u64, theirs: Vec<Digest>) {
         let count = block_count(size);
         let values = vec![None; usize::try_from(count).unwrap_or(usize::MAX)];
-        self.files.insert(file, Outgoing { size, next: 0, theirs, values, hashed: 0, unverified: count });
+        self.files.insert(file, Outgoing { size, next: 0, theirs, values, unverified: count });
         self.fresh.push_back(file);
     }
 
@@ -106,7 +105,6 @@ impl Outbox {
             && known.is_none()
         {
             *known = Some(value);
-            outgoing.hashed += 1;
         }
     }
 
@@ -118,8 +116,9 @@ impl Outbox {
 
     /// The receiver has had this block before.
     pub fn same(&mut self, file: u32, offset: u64) {
-        self.in_flight.remove(&(file, offset));
-        self.settle(file);
+        if self.in_flight.remove(&(file, offset)).is_some() {
+            self.settle(file);
+        }
     }
 
     /// The receiver's word on a block. Returns how many bytes of it are verified.
@@ -181,6 +180,7 @@ impl Outbox {
         self.fresh.retain(|fresh| *fresh != file);
         self.again.retain(|(of, _)| *of != file);
         self.in_flight.retain(|(of, _), _| *of != file);
+        self.tries.retain(|(of, _), _| *of != file);
     }
 
     /// Whether something has to be sent again.

@@ -77,17 +77,19 @@ fn any_number_of_connections_brings_files_of_any_size_alone_in_folders_and_over_
     let sizes = [BLOCK, BLOCK + 1, 2 * BLOCK, 9_000_000];
     let source = Place::in_memory();
     source.folder("folder/deep");
-    for size in sizes {
-        source.write(&format!("folder/{size}"), &payload(size));
+    let bytes = sizes.map(payload);
+    for (size, bytes) in sizes.iter().zip(&bytes) {
+        source.write(&format!("folder/{size}"), bytes);
     }
-    let large = source.write("large", &payload(50_000_000));
+    let large = payload(50_000_000);
+    let path = source.write("large", &large);
     source.write("folder/deep/small", b"small");
     let names = sizes.map(|size| size.to_string());
     let paths = names.clone().map(|name| source.at(&format!("folder/{name}")));
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let check = |place: &Place, below: &str| {
-        for size in sizes {
-            place.expect(&format!("{below}{size}"), &payload(size));
+        for (size, bytes) in sizes.iter().zip(&bytes) {
+            place.expect(&format!("{below}{size}"), bytes);
         }
     };
     in_parallel(&["1", "2", "4", "16"], |count| {
@@ -106,10 +108,10 @@ fn any_number_of_connections_brings_files_of_any_size_alone_in_folders_and_over_
         store.expect("folder/deep/small", b"small");
         check(&store, "");
         if is_largest {
-            run(&["upload", &large, &at, "-j", count]).expect(0);
-            store.expect("large", &payload(50_000_000));
+            run(&["upload", &path, &at, "-j", count]).expect(0);
+            store.expect("large", &large);
             run(&["download", &to, "large", "-o", back.arg(), "-j", count]).expect(0);
-            back.expect("large", &payload(50_000_000));
+            back.expect("large", &large);
         }
     });
 }
@@ -232,15 +234,16 @@ fn a_further_connection_that_hangs_is_dropped_at_the_idle_limit() {
 #[test]
 fn the_end_of_the_first_connection_is_the_end_and_the_next_run_goes_on() {
     both_ways(|way| {
-        for cut in [Rule::ResetAfter(9_000_000), Rule::EndAfter(9_000_000)] {
-            let scene = Scene::new(way, 28_000_000, &[]);
+        // A reset throws away what the receiver's system holds.
+        for cut in [Rule::ResetAfter(17_000_000), Rule::EndAfter(9_000_000)] {
+            let scene = Scene::new(way, 32_000_000, &[]);
             // The other one cannot bring it all before.
             let proxies = scene.proxies(&[cut, Rule::HoldAfter(5_000_000)]);
             scene.client(&proxies[0].address, &["-j", "2"]).finish().expect(5);
             proxies[1].release();
             assert!(!scene.there.path("f").exists());
             let sent = scene.again();
-            assert!(sent < 28_000_000 - BLOCK, "{way:?} {cut:?}: {sent}");
+            assert!(sent < 32_000_000 - BLOCK, "{way:?} {cut:?}: {sent}");
         }
     });
 }

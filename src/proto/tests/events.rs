@@ -117,8 +117,12 @@ proptest! {
     #[test]
     fn no_order_of_events_panics_a_sender(
         events in events(), streaming in prop::option::of(any::<bool>()), offered in 0..4u64, rounds in 1..5usize,
+        tree in any::<bool>(),
     ) {
         let mut sender = Sender::new();
+        if tree {
+            sender.allow_blocks();
+        }
         sender.round_entries = rounds;
         if let Some(streaming) = streaming {
             sender.begin(streaming);
@@ -130,8 +134,13 @@ proptest! {
     }
 
     #[test]
-    fn no_order_of_events_panics_a_receiver(events in events(), streaming in any::<bool>(), offered in 0..4u32) {
+    fn no_order_of_events_panics_a_receiver(
+        events in events(), streaming in any::<bool>(), offered in 0..4u32, tree in any::<bool>(),
+    ) {
         let mut receiver = samples::receiver(6, None, streaming);
+        if tree {
+            receiver.allow_blocks();
+        }
         for id in 0..offered {
             let entry = if id == 2 { folder("c") } else { file(["a", "b", "c", "d"][id as usize], 3) };
             let _ = receiver.receive(Frame::Entry { file: id, entry });

@@ -1,5 +1,6 @@
 //! Tests of the frames, of the two machines and of the text header.
 
+mod blocks;
 mod codec;
 mod events;
 mod hello;

@@ -79,6 +79,9 @@ pub(super) fn frames() -> Vec<Frame> {
         end(EndState::Stopped),
         Frame::Eot { entries: 1, bytes: 2 },
         Frame::Ack { bytes: 3 },
+        Frame::Verified { file: 1, offset: 1 << 40, again: false },
+        Frame::Verified { file: u32::MAX, offset: 0, again: true },
+        Frame::Block { file: 1, offset: 4 << 20, values: vec![[1; 32]] },
         Frame::Result(result(0, 0, &[])),
         Frame::Result(Summary { more: true, ..result(2, 2, &[3, 4]) }),
         Frame::Result(Summary { cut: true, ..result(0, 2, &[3]) }),
@@ -187,6 +190,12 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         }),
         2 => (number(), number()).prop_map(|(entries, bytes)| Frame::Eot { entries, bytes }),
         1 => number().prop_map(|bytes| Frame::Ack { bytes }),
+        1 => (id(), number(), any::<bool>()).prop_map(|(file, offset, again)| {
+            Frame::Verified { file, offset, again }
+        }),
+        1 => (id(), number(), 1..4usize).prop_map(|(file, offset, count)| {
+            Frame::Block { file, offset, values: vec![[2; 32]; count] }
+        }),
         2 => result.prop_map(|(done, failed, failures, (cut, more))| {
             Frame::Result(Summary { done, failed, failures, cut, more })
         }),
