@@ -5,25 +5,22 @@
 
 mod bodies;
 mod offers;
+mod reporting;
 
 use std::collections::{HashMap, VecDeque};
 
 use super::Digest;
 use super::blocks::{BLOCK_BYTES, has_blocks};
 use super::entry::{Entry, Kind};
-use super::frame::{Frame, MAX_BLOCK_VALUES, MAX_CONTROL_BYTES, Phase, encode};
+use super::frame::{Frame, MAX_BLOCK_VALUES, Phase, encode};
 use super::have::Verdict;
 use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
-use super::summary::{self, Failure, Summary};
+use super::summary::Failure;
 use super::violation::Violation;
 
 /// How many body bytes one `ACK` stands for, unless the driver asks for one before.
 pub const ACK_BYTES: u64 = 4 << 20;
-/// Failures that are kept for `RESULT`, and about how many bytes of them: a peer chooses their paths.
-const MAX_FAILURES: usize = 10_000;
-const MAX_FAILURE_BYTES: usize = 2 << 20;
-
 /// What the driver does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiveStep {
@@ -360,43 +357,5 @@ impl Receiver {
     fn body_complete(&mut self) {
         self.phase = None;
         self.received_bytes += std::mem::take(&mut self.body_bytes);
-    }
-
-    /// With `is_news`, a failure is one that the sender does not know of.
-    fn close(&mut self, closed: Closed, is_news: bool) {
-        if let FileOutcome::Failed(reason, text) = &closed.outcome {
-            self.failed += 1;
-            let is_kept = self.failures.len() < MAX_FAILURES && self.failure_bytes < MAX_FAILURE_BYTES;
-            if is_news && is_kept {
-                self.failure_bytes += closed.path.len() + text.len();
-                self.failures.push(Failure {
-                    file: closed.file,
-                    path: closed.path.clone(),
-                    reason: *reason,
-                    text: text.clone(),
-                });
-            } else if is_news {
-                self.cut = true;
-            }
-        }
-        self.closed.push_back(closed);
-    }
-
-    /// One frame of the result: the failures from this one on, as many as fit.
-    fn report(&mut self, first: usize) -> ReceiveStep {
-        let mut room = MAX_CONTROL_BYTES - summary::MIN_BYTES;
-        let fits = |failure: &&Failure| match room.checked_sub(Summary::failure_bytes(failure)) {
-            Some(left) => {
-                room = left;
-                true
-            }
-            None => false,
-        };
-        let failures: Vec<Failure> = self.failures[first..].iter().take_while(fits).cloned().collect();
-        let next = first + failures.len();
-        let more = next < self.failures.len();
-        self.state = if more { State::Reporting { next } } else { State::Finished };
-        let (done, failed) = (self.base - self.failed, self.failed);
-        ReceiveStep::Write(encode(&Frame::Result(Summary { done, failed, failures, cut: self.cut, more })))
     }
 }

@@ -5,6 +5,7 @@ mod blocked;
 mod blocks;
 mod committing;
 mod judging;
+mod terms;
 mod yielding;
 
 use std::collections::{HashMap, HashSet};
@@ -15,9 +16,10 @@ use self::arriving::{Arriving, Body};
 use self::blocked::{Blocked, BlockedFiles, Inflow};
 use self::committing::Commits;
 use self::judging::{Consent, Hashed, Judged};
+pub(crate) use self::terms::{Destination, Naming, Terms};
 use self::yielding::Patience;
 use super::digests::Digests;
-use super::link::{Heard, Limits, Link};
+use super::link::{Heard, Link};
 use super::outcome::{Role, broken, told};
 use super::sending::shown;
 use super::sessions::{Listed, SessionId};
@@ -34,49 +36,11 @@ use crate::proto::hello::Hello;
 use crate::proto::receiver::{ReceiveStep, Receiver};
 use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report};
-use crate::store::{Folder, Stage};
 
 /// What a decision about a file counts for when turns are shared out: it asks the file system several times.
 const JUDGE_COST_BYTES: usize = 8 << 10;
 /// How often the sender is told how far this side is, if it has come further.
 const ACK_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Where files go, and which of them are taken.
-pub(crate) struct Destination {
-    pub(crate) folder: Folder,
-    pub(crate) stage: Stage,
-    pub(crate) naming: Naming,
-    pub(crate) replace: bool,
-    pub(crate) max_size: Option<u64>,
-    pub(crate) max_entries: u32,
-}
-
-/// Which name a file gets here.
-#[derive(Clone, Debug)]
-pub(crate) enum Naming {
-    /// The one it was sent with.
-    AsSent,
-    /// What was asked for, without the folders that it was in.
-    Wanted(Vec<Vec<u8>>),
-    /// This one; only one file may come.
-    Fixed(Vec<u8>),
-    /// None: the one file that may come goes to stdout.
-    Stdout,
-}
-
-/// What is agreed before a session that receives.
-pub(crate) struct Terms {
-    /// Its own names, where some were asked for.
-    pub(crate) wanted: Option<Vec<Vec<u8>>>,
-    /// It comes without being asked for. A client learns that from ACCEPT.
-    pub(crate) stream: bool,
-    /// A client has said that nothing of it is there.
-    pub(crate) may_stream: bool,
-    /// Large files may come in blocks. A client learns that from ACCEPT.
-    pub(crate) tree: bool,
-    pub(crate) limits: Limits,
-    pub(crate) origin: Origin,
-}
 
 /// A session that receives files.
 pub(crate) struct Receiving<S> {

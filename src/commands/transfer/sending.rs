@@ -2,6 +2,7 @@
 
 mod blocks;
 mod content;
+mod opening;
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use std::time::Instant;
 use self::blocks::{Block, Blocks, FIRST};
 use self::content::Current;
 use super::link::{Heard, Limits, Link};
-use super::offering::{Content, Key, Offering, entry_of};
+use super::offering::{Key, Offering};
 use super::outcome::{Role, broken, told};
 use super::sessions::SessionId;
 use super::tally::Tally;
@@ -29,9 +30,6 @@ use crate::store::Fault;
 
 /// What offering an entry counts for when turns are shared out: it asks the file system several times.
 const OFFER_COST_BYTES: usize = 8 << 10;
-/// A prefix up to this size is hashed at once, not aside.
-const SMALL_PREFIX_BYTES: u64 = 1 << 20;
-
 /// A session that sends files.
 pub(crate) struct Sending<S> {
     /// None once the last word is being said.
@@ -258,66 +256,6 @@ impl<S: Stream> Sending<S> {
             self.progress.done(u64::from(!closed.revokes));
             let digest = self.digest.take();
             self.tally.note(closed, digest);
-        }
-    }
-
-    /// Hashes a prefix, aside if it is long. True once the machine has its answer.
-    fn hash_prefix(&mut self, file: u32, length: u64) -> Result<bool, Failure> {
-        let Some(aside) = &mut self.hashing else {
-            if let Some(entry) = self.machine.entry(file) {
-                self.progress.file(&entry.path, entry.size, 0);
-            }
-            self.progress.phase(Phase::Hashing);
-            match self.open(file) {
-                Ok(current) if length <= SMALL_PREFIX_BYTES => {
-                    let hashed = current.hashed(length);
-                    self.prefix_hashed(file, hashed);
-                    return Ok(true);
-                }
-                Ok(current) => self.hashing = Some(self.io.aside(move || current.hashed(length))?),
-                Err(ended) => {
-                    self.machine.end(ended);
-                    return Ok(true);
-                }
-            }
-            return Ok(false);
-        };
-        let Some(result) = aside.take() else { return Ok(false) };
-        self.hashing = None;
-        self.prefix_hashed(file, result?);
-        Ok(true)
-    }
-
-    fn prefix_hashed(&mut self, file: u32, hashed: Result<Current, Fault>) {
-        match hashed {
-            Ok(current) => {
-                let digest = current.digest();
-                self.digest = Some(digest);
-                self.current = Some(current);
-                self.machine.prefix_hashed(digest);
-            }
-            Err(fault) => {
-                self.report.detail(fault);
-                let ended = self.open(file).err().unwrap_or(Ended::Unreadable);
-                self.machine.end(ended);
-            }
-        }
-    }
-
-    /// Opens a file again and compares it with what was offered.
-    fn open(&mut self, file: u32) -> Result<Current, Ended> {
-        let (Some(key), Some(entry)) = (self.keys.get(&file), self.machine.entry(file)) else {
-            return Err(Ended::Unreadable);
-        };
-        match self.offering.open(key) {
-            Ok(Content::File(source)) if entry_of(&source, entry.path.clone()) != *entry => {
-                Err(Ended::Changed)
-            }
-            Ok(content) => Ok(Current::new(file, content)),
-            Err(fault) => {
-                self.report.detail(fault);
-                Err(Ended::Unreadable)
-            }
         }
     }
 

@@ -1,0 +1,75 @@
+//! Files that were offered are opened again when their turn comes, and what the receiver has of them is compared.
+
+use super::Sending;
+use super::content::Current;
+use crate::commands::transfer::offering::{Content, entry_of};
+use crate::commands::transfer::wire::Failure;
+use crate::net::stream::Stream;
+use crate::proto::sender::Ended;
+use crate::report::Phase;
+use crate::store::Fault;
+
+/// A prefix up to this size is hashed at once, not aside.
+const SMALL_PREFIX_BYTES: u64 = 1 << 20;
+
+impl<S: Stream> Sending<S> {
+    /// Hashes a prefix, aside if it is long. True once the machine has its answer.
+    pub(super) fn hash_prefix(&mut self, file: u32, length: u64) -> Result<bool, Failure> {
+        let Some(aside) = &mut self.hashing else {
+            if let Some(entry) = self.machine.entry(file) {
+                self.progress.file(&entry.path, entry.size, 0);
+            }
+            self.progress.phase(Phase::Hashing);
+            match self.open(file) {
+                Ok(current) if length <= SMALL_PREFIX_BYTES => {
+                    let hashed = current.hashed(length);
+                    self.prefix_hashed(file, hashed);
+                    return Ok(true);
+                }
+                Ok(current) => self.hashing = Some(self.io.aside(move || current.hashed(length))?),
+                Err(ended) => {
+                    self.machine.end(ended);
+                    return Ok(true);
+                }
+            }
+            return Ok(false);
+        };
+        let Some(result) = aside.take() else { return Ok(false) };
+        self.hashing = None;
+        self.prefix_hashed(file, result?);
+        Ok(true)
+    }
+
+    fn prefix_hashed(&mut self, file: u32, hashed: Result<Current, Fault>) {
+        match hashed {
+            Ok(current) => {
+                let digest = current.digest();
+                self.digest = Some(digest);
+                self.current = Some(current);
+                self.machine.prefix_hashed(digest);
+            }
+            Err(fault) => {
+                self.report.detail(fault);
+                let ended = self.open(file).err().unwrap_or(Ended::Unreadable);
+                self.machine.end(ended);
+            }
+        }
+    }
+
+    /// Opens a file again and compares it with what was offered.
+    pub(super) fn open(&mut self, file: u32) -> Result<Current, Ended> {
+        let (Some(key), Some(entry)) = (self.keys.get(&file), self.machine.entry(file)) else {
+            return Err(Ended::Unreadable);
+        };
+        match self.offering.open(key) {
+            Ok(Content::File(source)) if entry_of(&source, entry.path.clone()) != *entry => {
+                Err(Ended::Changed)
+            }
+            Ok(content) => Ok(Current::new(file, content)),
+            Err(fault) => {
+                self.report.detail(fault);
+                Err(Ended::Unreadable)
+            }
+        }
+    }
+}

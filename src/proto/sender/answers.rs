@@ -1,0 +1,123 @@
+//! What the receiver says: its verdicts, how far it is, and its result.
+
+use super::super::Digest;
+use super::super::blocks::{self, BLOCK_BYTES};
+use super::super::entry::Kind;
+use super::super::have::Verdict;
+use super::super::outcome::{Closed, FileOutcome};
+use super::super::summary::Summary;
+use super::super::violation::Violation;
+use super::{Sender, State};
+
+impl Sender {
+    pub(super) fn answered(&mut self, file: u32, verdict: Verdict) -> Result<(), Violation> {
+        let State::Verdicts { next } = self.state else { return Err(Violation::OutOfTurn("HAVE")) };
+        if next == self.round.len() || file != self.id(next) {
+            return Err(Violation::Contradiction("the order of HAVE and ENTRY"));
+        }
+        let size = self.round[next].entry.size;
+        match &verdict {
+            Verdict::Want { offset, .. } if *offset > size.unwrap_or(0) => {
+                return Err(Violation::Contradiction("HAVE has more than the file"));
+            }
+            Verdict::Keep { size: kept, .. } if Some(*kept) != size => {
+                return Err(Violation::Contradiction("KEEP of another size"));
+            }
+            _ => {}
+        }
+        self.round[next].verdict = Some(verdict);
+        self.state = State::Verdicts { next: self.next_asked(next + 1) };
+        Ok(())
+    }
+
+    /// In its turn the receiver says which blocks it has of the file that it answers next.
+    pub(super) fn has_blocks(
+        &mut self,
+        file: u32,
+        offset: u64,
+        values: Vec<Digest>,
+    ) -> Result<(), Violation> {
+        let State::Verdicts { next } = self.state else { return Err(Violation::OutOfTurn("BLOCK")) };
+        let size = self.round.get(next).and_then(|offered| offered.entry.size);
+        if !self.tree || file != self.id(next) || !blocks::has_blocks(size) {
+            return Err(Violation::Contradiction("BLOCK of another file"));
+        }
+        let known = self.theirs.entry(next).or_default();
+        if offset != known.len() as u64 * BLOCK_BYTES
+            || (known.len() + values.len()) as u64 > blocks::block_count(size.unwrap_or(0))
+        {
+            return Err(Violation::Contradiction("BLOCK beyond the file, or out of order"));
+        }
+        known.extend(values);
+        Ok(())
+    }
+
+    /// In a stream: the receiver refuses a file that it is sent. `RESULT` will name it again.
+    pub(super) fn hinted(&mut self, file: u32, verdict: &Verdict) -> Result<(), Violation> {
+        if !matches!(verdict, Verdict::Refused(..)) || file >= self.next_id() {
+            return Err(Violation::Contradiction("HAVE in a stream"));
+        }
+        if let State::Body { file: current, .. } | State::Blocks { file: current } = self.state
+            && self.id(current) == file
+        {
+            self.stop(current);
+        }
+        Ok(())
+    }
+
+    pub(super) fn turn(&mut self) -> Result<(), Violation> {
+        match self.state {
+            State::Verdicts { next } if next == self.round.len() => self.open(0),
+            State::Verdicts { .. } => return Err(Violation::Contradiction("TURN before every HAVE")),
+            _ => return Err(Violation::OutOfTurn("TURN")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn acknowledged(&mut self, bytes: u64) -> Result<(), Violation> {
+        if bytes > self.sent_bytes {
+            return Err(Violation::Contradiction("ACK of more than was sent"));
+        }
+        self.acknowledged_bytes = self.acknowledged_bytes.max(bytes);
+        Ok(())
+    }
+
+    pub(super) fn result(&mut self, summary: &Summary) -> Result<(), Violation> {
+        let State::Result { counts, mut next } = self.state else {
+            return Err(Violation::OutOfTurn("RESULT"));
+        };
+        let now = (summary.done, summary.failed);
+        let total = u64::from(summary.done) + u64::from(summary.failed);
+        if total != u64::from(self.base) || counts.is_some_and(|before| before != now) {
+            return Err(Violation::Contradiction("the counts of the result"));
+        }
+        for failure in &summary.failures {
+            if failure.file < next || failure.file >= self.base {
+                return Err(Violation::Contradiction("the order of the result's failures"));
+            }
+            next = failure.file.saturating_add(1);
+            self.failed += 1;
+            self.closed.push_back(Closed {
+                file: failure.file,
+                path: failure.path.clone(),
+                kind: Kind::File,
+                size: 0,
+                revokes: true,
+                outcome: FileOutcome::Failed(failure.reason, failure.text.clone()),
+            });
+        }
+        if summary.more {
+            if summary.failures.is_empty() {
+                return Err(Violation::Contradiction("an empty part of a result"));
+            }
+            self.state = State::Result { counts: Some(now), next };
+            return Ok(());
+        }
+        let (named, failed) = (self.failed, u64::from(summary.failed));
+        if named > failed || (!summary.cut && named != failed) {
+            return Err(Violation::Contradiction("the failures of the result and their count"));
+        }
+        self.state = State::Finished { unnamed: failed - named };
+        Ok(())
+    }
+}
