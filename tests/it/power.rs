@@ -58,7 +58,15 @@ impl Disk {
 
     /// The power goes, and comes back.
     fn lose_power(&mut self) {
+        self.power_off();
+        self.power_on();
+    }
+
+    fn power_off(&self) {
         command("python3", &["-c", LOSE_POWER, &self.place.at("mounted")]).expect("a shutdown");
+    }
+
+    fn power_on(&mut self) {
         command("umount", &[&self.place.at("mounted")]).expect("unmounted");
         self.mounted = false;
         self.mount().expect("mounted again");
@@ -146,11 +154,11 @@ fn what_was_not_acknowledged_is_whole_or_not_there() {
         let client = begin(&["upload", "-q", &path, &proxy.address]);
         proxy.wait_held();
         wait_for_part(&disk.folder(), CHUNK as u64);
-        command("python3", &["-c", LOSE_POWER, &folder]).expect("a shutdown");
+        disk.power_off();
         proxy.release();
         client.finish().expect(7);
         drop((server, proxy));
-        disk.lose_power();
+        disk.power_on();
         let names = crate::xfer::names_in(&disk.folder());
         assert!(names.iter().all(|name| is_part(name) || name == "lost+found"), "{names:?}");
         send(Way::Upload, &source, &["f"], &folder, &[]);

@@ -165,7 +165,7 @@ fn another_client_takes_over_from_one_that_is_silent_and_hears_exists_before() {
     wait_for_part(there.root(), 2_000_000);
     first.signal(Signal::STOP);
     let to = address(&server);
-    // While it may come back at any moment, the name is taken, which is said at once.
+    // While it may come back at any moment, the name is taken.
     run(&["upload", &path, &to]).expect_saying(7, "exists");
     let arrived = wait_until(LIMIT, || run(&["upload", "-q", &path, &to]).code == 0);
     assert!(arrived, "{}", server.stderr.text());

@@ -13,6 +13,8 @@ use crate::proto::reason::Reason;
 
 /// How long to wait for a session that is to make way, and how often to look.
 const LIMIT: Duration = Duration::from_secs(2);
+/// The same for a session that seems to be alive: its client may be gone and back before the server has noticed.
+const GRACE: Duration = Duration::from_secs(1);
 /// The same for what a session before this one was hashing aside when it ended: that takes as long as the part is large.
 const SUCCESSOR_LIMIT: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(50);
@@ -34,15 +36,17 @@ impl Patience {
 }
 
 impl<S: Stream> Receiving<S> {
-    /// Another session writes this name: whether to look again later. Not where that session is alive.
+    /// Another session writes this name: whether to look again later. Where that session goes on, not for long.
     pub(super) fn waits_for(&mut self, path: &[u8], now: Instant) -> bool {
         let is_asked = self.listed.as_ref().is_some_and(|listed| listed.want(path, now));
         let Patience { is_successor, until, .. } = &mut self.patience;
-        // Once it was asked it is alive again, or on its way out.
-        let is_hopeful = is_asked || *is_successor || until.is_some();
-        let limit = if *is_successor { SUCCESSOR_LIMIT } else { LIMIT };
+        let limit = match (*is_successor, is_asked) {
+            (true, _) => SUCCESSOR_LIMIT,
+            (false, true) => LIMIT,
+            (false, false) => GRACE,
+        };
         let until = *until.get_or_insert(now + limit);
-        self.patience.next_look = (is_hopeful && now < until).then_some(now + STEP);
+        self.patience.next_look = (now < until).then_some(now + STEP);
         if self.patience.next_look.is_none() {
             // The next name that is taken is not waited for again.
             self.patience = Patience::default();
