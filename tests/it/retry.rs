@@ -10,11 +10,11 @@ use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, payload, sendall, wait_u
 use crate::proxy::{Proxy, Rule};
 use crate::xfer::{Place, address, begin, names_in, run, serve, wait_for_part};
 
-/// A client that goes to `to`, with these options.
+/// A client that goes to `to` with one connection, since a proxy counts them, and with these options.
 fn client(way: Way, path: &str, destination: &Place, to: &str, options: &[&str]) -> Vec<String> {
     let all = match way {
-        Way::Upload => [&["upload", path, to], options].concat(),
-        Way::Download => [&["download", to, "-o", destination.arg()], options].concat(),
+        Way::Upload => [&["upload", path, to, "-j", "1"], options].concat(),
+        Way::Download => [&["download", to, "-o", destination.arg(), "-j", "1"], options].concat(),
     };
     all.into_iter().map(String::from).collect()
 }
@@ -141,7 +141,8 @@ fn a_client_takes_over_from_its_own_session_that_the_server_still_keeps() {
     // HAVE and TURN.
     let held = (Rule::HoldAfter(10_000_000), Rule::HoldAfter(32 + 60 + 24));
     let proxies = Proxy::series(&address(&server), &[held, (Rule::Pass, Rule::Pass)]);
-    let client = begin(&["upload", &path, &proxies[0].address, "--retry", "1", "--idle-timeout", "1s"]);
+    let client =
+        begin(&["upload", &path, &proxies[0].address, "-j", "1", "--retry", "1", "--idle-timeout", "1s"]);
     let finished = client.finish().ended(0);
     assert_eq!(retries(&finished), 1, "{}", finished.stderr);
     let (up, _) = proxies[1].counts();
@@ -218,7 +219,7 @@ fn a_flipped_bit_is_mended() {
     let server = serve(&["--store", there.arg()]);
     let flip = (Rule::Flip(100_000), Rule::Pass);
     let proxies = Proxy::series(&address(&server), &[flip, (Rule::Pass, Rule::Pass)]);
-    let finished = run(&["upload", &path, &proxies[0].address, "--retry", "1"]).ended(0);
+    let finished = run(&["upload", &path, &proxies[0].address, "-j", "1", "--retry", "1"]).ended(0);
     assert!(finished.stderr.contains("digest mismatch; trying again"), "{}", finished.stderr);
     there.expect("f", &bytes);
 }
@@ -262,7 +263,7 @@ fn a_source_that_changed_gets_one_more_try() {
     let held = (Rule::HoldAfter(2_000_000), Rule::Pass);
     let pass = (Rule::Pass, Rule::Pass);
     let proxies = Proxy::series(&address(&server), &[held, pass]);
-    let client = begin(&["upload", &path, &proxies[0].address, "--retry", "5"]);
+    let client = begin(&["upload", &path, &proxies[0].address, "-j", "1", "--retry", "5"]);
     proxies[0].wait_held();
     source.write("f", &new);
     proxies[0].release();
@@ -272,7 +273,7 @@ fn a_source_that_changed_gets_one_more_try() {
 
     std::fs::remove_file(there.path("f")).expect("removed");
     let proxies = Proxy::series(&address(&server), &[held, held, pass]);
-    let client = begin(&["upload", &path, &proxies[0].address, "--retry", "5"]);
+    let client = begin(&["upload", &path, &proxies[0].address, "-j", "1", "--retry", "5"]);
     for (proxy, bytes) in proxies.iter().zip([&old, &new]) {
         proxy.wait_held();
         source.write("f", bytes);
@@ -288,9 +289,9 @@ fn what_the_session_before_still_holds_is_waited_for() {
     let (source, there) = (Place::new(), Place::new());
     let path = source.write("f", &bytes);
     let server = serve(&["--share", &path]);
-    let cut = (Rule::Pass, Rule::EndAfter(4_000_000));
+    let cut = (Rule::Pass, Rule::EndAfter(5_000_000));
     let proxies = Proxy::series(&address(&server), &[cut, (Rule::Pass, Rule::Pass)]);
-    let client = begin(&["download", &proxies[0].address, "-o", there.arg(), "--retry", "1"]);
+    let client = begin(&["download", &proxies[0].address, "-j", "1", "-o", there.arg(), "--retry", "1"]);
     let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("trying again");
     assert!(client.stderr.wait(LIMIT, says));
     // As a thread does that still hashes it.

@@ -68,9 +68,11 @@ impl<S: Stream> Receiving<S> {
 
     /// Whether others cannot write this name because of a part that this session has.
     fn holds(&self, path: &[u8]) -> bool {
-        let is_held = |have: &Have| matches!(have, Have::Part(_) | Have::Resumed { .. });
+        let is_held =
+            |have: &Have| matches!(have, Have::Part(_) | Have::Resumed { .. } | Have::ResumedBlocks { .. });
         let is_current = |target: &Target| matches!(target, Target::Part { .. });
         self.current.as_ref().is_some_and(|current| current.path == path && is_current(&current.target))
+            || self.blocked.holds(path)
             || self.consents.values().any(|consent| consent.path == path && is_held(&consent.have))
     }
 }
