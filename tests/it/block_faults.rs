@@ -5,9 +5,9 @@ use std::io::Write;
 
 use crate::blocks::{Scene, both_ways};
 use crate::cuts::Way;
-use crate::harness::{Finished, In, LIMIT, Out, payload, start};
+use crate::harness::{Finished, In, LIMIT, Out, payload, start, wait_until};
 use crate::proxy::{Proxy, Rule};
-use crate::xfer::{Place, address, names_in, run, serve};
+use crate::xfer::{Place, address, begin, names_in, serve};
 
 /// Holds a transfer over three connections, and lets it go on after `change`.
 fn changed_on_the_way(scene: &Scene, change: impl FnOnce()) -> Finished {
@@ -72,12 +72,20 @@ fn a_disk_that_is_filled_meanwhile_is_no_space() {
 fn a_file_that_is_refused_in_a_stream_does_not_hold_up_the_others() {
     let (source, there) = (Place::in_memory(), Place::in_memory());
     source.folder("folder");
-    source.write("folder/a", &payload(9_000_000));
+    source.write("folder/a", &payload(30_000_000));
     source.write("folder/b", b"b");
     let server = serve(&["--store", there.arg(), "--max-size", "8MB"]);
     for count in ["1", "3"] {
-        let finished = run(&["upload", &source.at("folder"), &address(&server), "-j", count]).ended(9);
+        let held = (Rule::HoldAfter(1_000_000), Rule::Pass);
+        let proxies = Proxy::series(&address(&server), &[held; 3]);
+        let client = begin(&["upload", &source.at("folder"), &proxies[0].address, "-j", count]);
+        proxies[0].wait_held();
+        // ACCEPT, HAVE and its text.
+        assert!(wait_until(LIMIT, || proxies[0].passed().1 > 32 + 60));
+        proxies.iter().for_each(Proxy::release);
+        let finished = client.finish().ended(9);
         assert!(finished.stderr.contains("at most 8000000 bytes"), "{}", finished.stderr);
+        assert!(proxies[0].counts().0 < 29_000_000, "the rest is not sent");
         there.expect("folder/b", b"b");
         std::fs::remove_dir_all(there.path("folder")).expect("removed");
     }

@@ -3,7 +3,7 @@
 use blake3::hazmat::HasherExt;
 
 use crate::frames::*;
-use crate::harness::{LIMIT, Running, payload};
+use crate::harness::{LIMIT, Running, payload, wait_until};
 use crate::xfer::{Place, address, run, serve};
 
 const BLOCK: usize = 4 << 20;
@@ -179,28 +179,48 @@ fn a_wrong_value_is_asked_for_again_as_often_as_it_comes() {
     session.complete(&[1, 0]);
 }
 
+/// The halves of block 0, of other bytes with `is_wrong`.
+fn half_of_block(session: &Session, half: usize, is_wrong: bool) -> Vec<u8> {
+    let range = half * BLOCK / 2..(half + 1) * BLOCK / 2;
+    let bytes = if is_wrong { vec![0xff; BLOCK / 2] } else { session.bytes[range.clone()].to_vec() };
+    frame(DATA, 0, 0, range.start as u64, &bytes)
+}
+
 #[test]
-fn a_block_that_still_comes_does_not_spoil_one_that_is_here() {
-    let session = Session::new(2 * BLOCK, &[], WANT);
-    let (mut slow, mut quick) = (session.join(), session.join());
-    // Other bytes, as damaged ones would be, and half of them while the right ones come.
-    slow.say(&frame(DATA, 0, 0, 0, &vec![0xff; BLOCK / 2]));
-    slow.say(&header(DATA, 0, 0, (BLOCK / 2) as u64, (BLOCK / 2) as u64));
-    quick.say(&frame(DATA, 0, 0, 0, &session.block(0)[..BLOCK / 2]));
-    let half = || std::fs::metadata(session.there.path(&session.there.names()[0])).expect("a part").len();
-    assert!(crate::harness::wait_until(LIMIT, || half() >= (BLOCK / 2) as u64));
-    quick.say(&frame(DATA, 0, 0, (BLOCK / 2) as u64, &session.block(0)[BLOCK / 2..]));
-    quick.say(&session.value(0));
-    let word = heard_of(&mut quick);
-    slow.say(&vec![0xff; BLOCK / 2]);
-    slow.say(&frame(BLOCK_FRAME, 0, 0, 0, &[7; 32]));
-    let other = heard_of(&mut slow);
-    // Which of them began last is for the server to say: only that one can be right.
-    match (word, other) {
-        ((OF_A_BLOCK, 0), (OF_A_BLOCK, 0)) => session.complete(&[1]),
-        ((_, 0), (_, 0)) => session.complete(&[1, 0]),
-        other => panic!("{other:?}"),
+fn of_one_block_on_two_connections_the_one_that_began_last_is_written() {
+    for wrong_one_is_first in [true, false] {
+        let session = Session::new(2 * BLOCK, &[], WANT);
+        let (mut one, mut two) = (session.join(), session.join());
+        one.say(&half_of_block(&session, 0, wrong_one_is_first));
+        let part = session.there.path(&session.there.names()[0]);
+        let is_written = || std::fs::metadata(&part).expect("a part").len() == BLOCK as u64 / 2;
+        assert!(wait_until(LIMIT, is_written));
+        two.say(&half_of_block(&session, 0, !wrong_one_is_first));
+        if wrong_one_is_first {
+            two.say(&[half_of_block(&session, 1, false), session.value(0)].concat());
+            assert_eq!(heard_of(&mut two), (OF_A_BLOCK, 0));
+            one.say(&[half_of_block(&session, 1, true), session.value(0)].concat());
+            assert_eq!(heard_of(&mut one), (OF_A_BLOCK, 0), "it is there, and stays as it is");
+            session.complete(&[1]);
+        } else {
+            let is_replaced = || std::fs::read(&part).expect("a part")[BLOCK / 2 - 1] == 0xff;
+            assert!(wait_until(LIMIT, is_replaced));
+            one.say(&[half_of_block(&session, 1, false), session.value(0)].concat());
+            assert_eq!(heard_of(&mut one), (OF_A_BLOCK | AGAIN, 0), "its first half is gone");
+            two.say(&[half_of_block(&session, 1, true), session.value(0)].concat());
+            assert_eq!(heard_of(&mut two), (OF_A_BLOCK | AGAIN, 0));
+            session.complete(&[1, 0]);
+        }
     }
+}
+
+#[test]
+fn a_connection_that_falls_silent_is_dropped_and_the_session_has_its_time_for_another() {
+    let session = Session::new(2 * BLOCK, &["--idle-timeout", "1s"], WANT);
+    let mut silent = session.join();
+    silent.say(&half_of_block(&session, 0, false));
+    assert!(silent.hear_all().is_empty());
+    session.complete(&[0, 1]);
 }
 
 #[test]

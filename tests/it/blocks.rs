@@ -51,6 +51,13 @@ impl Scene {
         (if self.way == Way::Upload { up } else { down }) as usize
     }
 
+    /// The server has noticed that its session is over, and has let go of what it wrote.
+    #[track_caller]
+    fn expect_noticed(&self) {
+        let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("sendall: ");
+        assert!(self.server.stderr.wait(LIMIT, says), "{}", self.server.stderr.text());
+    }
+
     /// Everything is there, and nothing else.
     #[track_caller]
     fn expect(&self) {
@@ -241,6 +248,7 @@ fn the_end_of_the_first_connection_is_the_end_and_the_next_run_goes_on() {
             let proxies = scene.proxies(&[cut, Rule::HoldAfter(5_000_000)]);
             scene.client(&proxies[0].address, &["-j", "2"]).finish().expect(5);
             proxies[1].release();
+            scene.expect_noticed();
             assert!(!scene.there.path("f").exists());
             let sent = scene.again();
             assert!(sent < 32_000_000 - BLOCK, "{way:?} {cut:?}: {sent}");
@@ -268,6 +276,7 @@ fn only_the_blocks_that_differ_are_sent_again() {
         let scene = Scene::new(way, 5 * BLOCK, &[]);
         let proxies = scene.proxies(&[Rule::EndAfter(9_000_000)]);
         scene.client(&proxies[0].address, &["-j", "1"]).finish().expect(5);
+        scene.expect_noticed();
         let part = scene.there.path(scene.there.names().remove(0));
         let flipped = |at: usize| {
             let mut bytes = scene.bytes.clone();
@@ -330,8 +339,7 @@ fn a_side_that_is_killed_and_run_again_goes_on() {
         proxies.iter().for_each(Proxy::release);
         assert_eq!(client.finish().code, if *kills_client { -9 } else { 5 });
         if *kills_client {
-            let server = &scene.server;
-            assert!(server.stderr.wait(LIMIT, |text, _| String::from_utf8_lossy(text).contains("sendall: ")));
+            scene.expect_noticed();
         } else {
             let path = scene.source.at("f");
             let mode = if *way == Way::Upload { ["--store", scene.there.arg()] } else { ["--share", &path] };

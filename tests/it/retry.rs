@@ -10,11 +10,11 @@ use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, payload, sendall, wait_u
 use crate::proxy::{Proxy, Rule};
 use crate::xfer::{Place, address, begin, names_in, run, serve, wait_for_part};
 
-/// A client that goes to `to`, with these options.
+/// A client that goes to `to` with one connection, since a proxy counts them, and with these options.
 fn client(way: Way, path: &str, destination: &Place, to: &str, options: &[&str]) -> Vec<String> {
     let all = match way {
-        Way::Upload => [&["upload", path, to], options].concat(),
-        Way::Download => [&["download", to, "-o", destination.arg()], options].concat(),
+        Way::Upload => [&["upload", path, to, "-j", "1"], options].concat(),
+        Way::Download => [&["download", to, "-o", destination.arg(), "-j", "1"], options].concat(),
     };
     all.into_iter().map(String::from).collect()
 }

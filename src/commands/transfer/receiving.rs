@@ -59,7 +59,7 @@ pub(crate) struct Receiving<S> {
     current: Option<Arriving>,
     blocked: BlockedFiles,
     inflow: Inflow,
-    /// Files in blocks that have ended: of theirs a block may still come.
+    /// Files in blocks that have ended or were given up: of theirs a block may still come.
     ended_blocks: HashSet<u32>,
     team: Team<Inflow>,
     takes_blocks: bool,

@@ -207,6 +207,9 @@ impl<S: Stream> Receiving<S> {
             let name = entry.map(|entry| escape_bytes(&entry.path)).unwrap_or_default();
             return Err(failed(Role::Receiver, name, fault));
         }
+        if self.machine.comes_in_blocks(file) == Some(true) {
+            self.ended_blocks.insert(file);
+        }
         let (reason, text) = reason_of(fault, Role::Receiver);
         self.machine.give_up(file, reason, text);
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::proto::Digest;
-use crate::proto::blocks::{BLOCK_BYTES, block_length};
+use crate::proto::blocks::{BLOCK_BYTES, block_count, block_length};
 use crate::proto::entry::Entry;
 use crate::proto::frame::Frame;
 use crate::proto::violation::Violation;
@@ -11,6 +11,8 @@ use crate::store::{BlockHasher, Fault, Part, root_of};
 
 /// A file that comes in blocks.
 pub(super) struct Blocked {
+    /// Below the destination.
+    path: Vec<u8>,
     part: Part,
     size: u64,
     /// By number.
@@ -33,11 +35,12 @@ enum Slot {
 }
 
 impl Blocked {
-    /// A file of `count` blocks, of which those with these values are there from its beginning on.
-    pub(super) fn new(part: Part, size: u64, count: usize, values: Vec<Digest>) -> Blocked {
+    /// A file of so many bytes, of which the blocks with these values are there from its beginning on.
+    pub(super) fn new(path: Vec<u8>, part: Part, size: u64, values: Vec<Digest>) -> Blocked {
+        let count = usize::try_from(block_count(size)).unwrap_or(usize::MAX);
         let mut slots: Vec<Slot> = values.into_iter().map(Slot::Before).collect();
         slots.resize(count, Slot::Missing);
-        Blocked { part, size, slots, end: None }
+        Blocked { path, part, size, slots, end: None }
     }
 
     fn slot(&mut self, offset: u64) -> Option<&mut Slot> {
@@ -115,10 +118,6 @@ pub(super) struct BlockedFiles {
 impl BlockedFiles {
     pub(super) fn is_open(&self, file: u32) -> bool {
         self.open.contains_key(&file)
-    }
-
-    pub(super) fn open(&mut self, file: u32, blocked: Blocked) {
-        self.open.insert(file, blocked);
     }
 
     /// Whether one of them is to have this path.

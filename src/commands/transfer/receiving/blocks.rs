@@ -10,7 +10,6 @@ use crate::commands::transfer::wire::{CHUNK_BYTES, Failure, Filled, Wire};
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
-use crate::proto::blocks::block_count;
 use crate::proto::entry::Entry;
 use crate::proto::frame::{Frame, encode};
 use crate::proto::reason::Reason;
@@ -24,13 +23,12 @@ const MAX_UNFINISHED: usize = 64;
 impl Consent {
     /// Opens the file for its blocks.
     fn open_blocks(self, size: u64, destination: &super::Destination) -> Result<Blocked, Fault> {
-        let count = usize::try_from(block_count(size)).unwrap_or(usize::MAX);
         let (part, values) = match self.have {
             Have::ResumedBlocks { part, values } => (part, values),
             Have::Part(part) => (part, Vec::new()),
             _ => (Part::create(&destination.folder, &self.path)?, Vec::new()),
         };
-        Ok(Blocked::new(part, size, count, values))
+        Ok(Blocked::new(self.path, part, size, values))
     }
 }
 

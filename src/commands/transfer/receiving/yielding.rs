@@ -76,6 +76,7 @@ impl<S: Stream> Receiving<S> {
             |have: &Have| matches!(have, Have::Part(_) | Have::Resumed { .. } | Have::ResumedBlocks { .. });
         let is_current = |target: &Target| matches!(target, Target::Part { .. });
         self.current.as_ref().is_some_and(|current| current.path == path && is_current(&current.target))
+            || self.blocked.holds(path)
             || self.consents.values().any(|consent| consent.path == path && is_held(&consent.have))
             || self.blocked.holds(path)
     }
