@@ -120,9 +120,13 @@ impl BlockedFiles {
         self.open.contains_key(&file)
     }
 
-    /// Whether one of them is to have this path.
+    /// Whether a file that is written has this path.
     pub(super) fn holds(&self, path: &[u8]) -> bool {
-        self.open.values().any(|blocked| blocked.part.path() == path)
+        self.open.values().any(|blocked| blocked.path == path)
+    }
+
+    pub(super) fn open(&mut self, file: u32, blocked: Blocked) {
+        self.open.insert(file, blocked);
     }
 
     pub(super) fn forget(&mut self, file: u32) {
