@@ -49,7 +49,7 @@ fn a_cut_is_mended_and_what_has_come_is_not_sent_again() {
                 Way::Download => ((Rule::Pass, cut), (Rule::Pass, Rule::Pass)),
             };
             let proxies = Proxy::series(&address(&server), &[first, second]);
-            let args = client(way, &path, &there, &proxies[0].address, &["-j", "1", "--retry", "1"]);
+            let args = client(way, &path, &there, &proxies[0].address, &["--retry", "1"]);
             let finished = start(&args).finish().ended(0);
             assert_eq!(retries(&finished), 1, "{way:?} {cut:?}: {}", finished.stderr);
             let (up, down) = proxies[1].counts();
@@ -77,13 +77,13 @@ fn it_goes_on_cut_after_cut_and_gives_up_with_the_code_of_the_last_try() {
         // Before a session, in the greeting, in the entries, twice in the body.
         let series: Vec<_> = [10, 50, 2_500_000, 3_500_000].map(rules).to_vec();
         let proxies = Proxy::series(&address(&server), &series);
-        let args = client(way, &path, &there, &proxies[0].address, &["-j", "1", "--retry", "3"]);
+        let args = client(way, &path, &there, &proxies[0].address, &["--retry", "3"]);
         let finished = start(&args).finish().ended(5);
         assert_eq!(retries(&finished), 3, "{way:?}: {}", finished.stderr);
         assert_eq!(finished.errors().len(), 4, "{way:?}: {}", finished.stderr);
 
         let proxies = Proxy::series(&address(&server), &[rules(3_000_000), (Rule::Pass, Rule::Pass)]);
-        let args = client(way, &path, &there, &proxies[0].address, &["-j", "1", "--retry", "3"]);
+        let args = client(way, &path, &there, &proxies[0].address, &["--retry", "3"]);
         let finished = start(&args).finish().ended(0);
         assert_eq!(retries(&finished), 1, "{way:?}: {}", finished.stderr);
         there.expect("f", &bytes);
@@ -115,7 +115,7 @@ fn a_server_that_is_killed_and_comes_back() {
         let held = Rule::HoldAfter(8_000_000);
         let rules = if way == Way::Upload { (held, Rule::Pass) } else { (Rule::Pass, held) };
         let proxies = Proxy::series(&to, &[rules, (Rule::Pass, Rule::Pass), (Rule::Pass, Rule::Pass)]);
-        let args = client(way, &path, &there, &proxies[0].address, &["-j", "1", "--retry", "6"]);
+        let args = client(way, &path, &there, &proxies[0].address, &["--retry", "6"]);
         let client = start(&args);
         wait_for_part(there.root(), 4_000_000);
         first.signal(Signal::KILL);
