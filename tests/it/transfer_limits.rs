@@ -207,3 +207,24 @@ fn many_parts_of_earlier_sessions_are_not_all_open_at_once() {
     let held = descriptors(server.id()) - before;
     assert!(held < 100, "{held} descriptors");
 }
+
+#[test]
+fn a_connection_that_has_left_makes_room_for_another() {
+    let there = Place::new();
+    let server = serve(&["--store", there.arg()]);
+    let to = address(&server);
+    let with_tree = |mut hello: Vec<u8>| {
+        hello[15] = 1;
+        hello
+    };
+    let mut first = Peer::connect(&to);
+    first.say(&[with_tree(hello(PUT, b"")), entry(0, b"f", 9 << 20), turn()].concat());
+    let session = first.hear(32)[16..].to_vec();
+    for count in 0..40 {
+        let mut further = Peer::connect(&to);
+        further.say(&with_tree(hello(4, &session)));
+        assert_eq!(further.hear(32)[10], 0, "{count} have come and gone before");
+        further.0.shutdown(std::net::Shutdown::Write).expect("ended");
+        assert!(further.hear_all().is_empty());
+    }
+}
