@@ -3,7 +3,10 @@
 
 use std::collections::HashSet;
 
+use blake3::hazmat::HasherExt;
+
 use crate::cuts::{WAYS, Way};
+use crate::frames::*;
 use crate::harness::{Finished, LIMIT, Running, payload};
 use crate::trace::{self, Call};
 use crate::xfer::{CHUNK, Place, address, begin, in_parallel, is_part, serve};
@@ -26,6 +29,8 @@ const NEEDED: [&str; 14] = [
     "ftruncate",
 ];
 const SYNCS: [&str; 3] = ["fsync", "fdatasync", "syncfs"];
+/// The type of the frame that has the values of blocks.
+const BLOCK_VALUES: u8 = 6;
 const READS: [&str; 5] = ["read", "pread64", "preadv", "sendfile", "splice"];
 
 /// Calls that signal(7) names, of those that can wait.
@@ -301,4 +306,38 @@ fn interrupted_calls_of_a_transfer_are_repeated() {
             assert!(scene.check(&ended, &what));
         });
     }
+}
+
+#[test]
+fn a_sender_that_compares_blocks_for_long_says_so() {
+    const BLOCK: usize = 4 << 20;
+    if !trace::is_there() {
+        return;
+    }
+    let (here, bytes) = (Place::new(), payload(6 * BLOCK));
+    let path = here.write("f", &bytes);
+    let value = |(index, block): (usize, &[u8])| {
+        let mut hasher = blake3::Hasher::new();
+        hasher.set_input_offset((index * BLOCK) as u64).update(block).finalize_non_root()
+    };
+    let values = bytes.chunks(BLOCK).enumerate().map(value).collect::<Vec<_>>().concat();
+    let server = FakeServer::new(move |peer| {
+        peer.hear(32);
+        let mut accepted = accept();
+        accepted[15] = 1;
+        peer.say(&accepted);
+        peer.hear_until(TURN);
+        let have = frame(HAVE, 0, 0, 6 * BLOCK as u64, &[&[1][..], &[0; 35]].concat());
+        peer.say(&[frame(BLOCK_VALUES, 0, 0, 0, &values), have, turn()].concat());
+        assert_eq!(peer.hear_frame(), (PING, 1, Vec::new()), "hashing");
+        assert_eq!(peer.hear_until(END), blake3::hash(&bytes).as_bytes());
+        peer.hear_until(EOT);
+        peer.say(&result(1, 0));
+        peer.hear_all();
+    });
+    let slow = ["-e", "trace=pread64", "-e", "inject=pread64:delay_enter=100000"];
+    let args = ["upload", "-q", "-j", "1", &path, &server.address];
+    let client = trace::traced(&here.at("log"), &slow, &args).finish();
+    server.join();
+    client.ended(0);
 }

@@ -184,3 +184,47 @@ fn an_upload_beside_slow_clients_is_not_slowed() {
     let proxy = Proxy::new(&to, Rule::Pass, Rule::Pass);
     begin(&["upload", &path, &proxy.address]).finish_within(Duration::from_secs(3)).expect(0);
 }
+
+#[test]
+fn many_parts_of_earlier_sessions_are_not_all_open_at_once() {
+    const PART: u64 = 1 << 20;
+    let there = Place::new();
+    let name = |file: u32| format!("f{file}").into_bytes();
+    for file in 0..100 {
+        let part = there.path(format!(".sendall-{}.part", &blake3::hash(&name(file)).to_hex()[..16]));
+        std::fs::File::create(part).and_then(|part| part.set_len(PART)).expect("a part");
+    }
+    let server = serve(&["--store", there.arg()]);
+    let before = descriptors(server.id());
+    let mut peer = Peer::connect(&address(&server));
+    let entries: Vec<Vec<u8>> = (0..100).map(|file| entry(file, &name(file), 2 * PART)).collect();
+    peer.say(&[hello(PUT, b""), entries.concat(), turn()].concat());
+    peer.hear(32);
+    let digest = blake3::hash(&vec![0; PART as usize]);
+    let resumed: Vec<u32> =
+        (0..100).filter(|_| peer.hear_until(HAVE)[4..36] == digest.as_bytes()[..]).collect();
+    assert_eq!(resumed, (0..32).collect::<Vec<_>>(), "the first are");
+    let held = descriptors(server.id()) - before;
+    assert!(held < 100, "{held} descriptors");
+}
+
+#[test]
+fn a_connection_that_has_left_makes_room_for_another() {
+    let there = Place::new();
+    let server = serve(&["--store", there.arg()]);
+    let to = address(&server);
+    let with_tree = |mut hello: Vec<u8>| {
+        hello[15] = 1;
+        hello
+    };
+    let mut first = Peer::connect(&to);
+    first.say(&[with_tree(hello(PUT, b"")), entry(0, b"f", 9 << 20), turn()].concat());
+    let session = first.hear(32)[16..].to_vec();
+    for count in 0..40 {
+        let mut further = Peer::connect(&to);
+        further.say(&with_tree(hello(4, &session)));
+        assert_eq!(further.hear(32)[10], 0, "{count} have come and gone before");
+        further.0.shutdown(std::net::Shutdown::Write).expect("ended");
+        assert!(further.hear_all().is_empty());
+    }
+}

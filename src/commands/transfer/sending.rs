@@ -317,6 +317,9 @@ impl<S: Stream> Sending<S> {
         }
         if status == Status::Waiting {
             link.check_time(turn.now, self.busy())?;
+        } else if status == Status::Again && link.is_accepted() && link.wire.last_traffic() < turn.now {
+            // Blocks that the receiver has are read and compared: for as long as that takes, nothing is sent.
+            link.check_time(turn.now, Some(frame::Phase::Hashing))?;
         }
         Ok(status)
     }

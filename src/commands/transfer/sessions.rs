@@ -33,6 +33,7 @@ struct Port {
 #[derive(Default)]
 struct Mail {
     joined: Vec<Socket>,
+    /// Those that have joined and are not gone.
     connections: usize,
     is_taken_over: bool,
     last_traffic: Option<Instant>,
@@ -99,6 +100,12 @@ impl Listed {
     /// The connections that have joined since.
     pub(crate) fn joined(&self) -> Vec<Socket> {
         std::mem::take(&mut self.port.mail().joined)
+    }
+
+    /// One of the connections that have joined is gone: another may come in its place.
+    pub(super) fn has_left(&self) {
+        let mut mail = self.port.mail();
+        mail.connections = mail.connections.saturating_sub(1);
     }
 
     /// Whether the client has come back in another session.

@@ -105,7 +105,10 @@ impl<L: Default> Team<L> {
     pub(crate) fn welcome(&mut self, now: Instant) {
         let Origin::Server(listed) = &self.origin else { return };
         for socket in listed.joined() {
-            let Ok(transport) = socket.register(&self.io) else { continue };
+            let Ok(transport) = socket.register(&self.io) else {
+                listed.has_left();
+                continue;
+            };
             let mut wire = Wire::new(transport, now);
             wire.push(&Accept { refused: None, stream: false, tree: true, session: listed.id() }.encode());
             let link = Link::new(wire, self.role, self.limits, false);
@@ -137,6 +140,10 @@ impl<L: Default> Team<L> {
                 Err(error) => {
                     if error.exit() != Exit::Done {
                         self.report.detail(format_args!("a further connection is gone: {error}"));
+                    }
+                    // Before the socket is closed, so that who sees that finds room for another.
+                    if let Origin::Server(listed) = &self.origin {
+                        listed.has_left();
                     }
                     advanced.lost.push(self.lanes.swap_remove(index).id);
                 }

@@ -22,6 +22,9 @@ pub(super) const SMALL_BYTES: u64 = 1 << 20;
 /// Parts created before their bytes come, so that of several sessions with one name all but the first hear so early.
 /// Each holds descriptors.
 const MAX_EARLY_PARTS: usize = 4;
+/// Parts of earlier sessions that are open at a time, and wait for the rest. A session leaves a few; who offers more
+/// names that have one sends those files from the start.
+const MAX_RESUMED_PARTS: usize = 32;
 /// How much may be consented to before the file system is asked again what is free.
 const SPACE_STEP_BYTES: u64 = 64 << 20;
 
@@ -241,8 +244,14 @@ impl<S: Stream> Receiving<S> {
         }
         let mut have = Have::Nothing;
         if !is_small && !self.machine.is_streaming() {
+            let is_resumed = |consent: &&Consent| {
+                matches!(consent.have, Have::Resumed { .. } | Have::ResumedBlocks { .. })
+            };
+            let may_resume = self.consents.values().filter(is_resumed).count() < MAX_RESUMED_PARTS;
             match Part::resume(&self.destination.folder, &path) {
-                Ok(Some((part, length))) if length > 0 && entry.size.is_some_and(|size| length <= size) => {
+                Ok(Some((part, length)))
+                    if may_resume && length > 0 && entry.size.is_some_and(|size| length <= size) =>
+                {
                     self.patience.end();
                     self.hash_part(entry, part, length)?;
                     return Ok(None);
