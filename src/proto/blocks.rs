@@ -66,10 +66,14 @@ struct Outgoing {
 impl Outbox {
     /// A file is to be sent; the receiver has blocks of these values from its beginning on.
     pub fn open(&mut self, file: u32, size: u64, theirs: Vec<Digest>) {
-        let count = block_count(size);
-        let values = vec![None; usize::try_from(count).unwrap_or(usize::MAX)];
-        self.files.insert(file, Outgoing { size, next: 0, theirs, values, unverified: count });
+        let (values, unverified) = (Vec::new(), block_count(size));
+        self.files.insert(file, Outgoing { size, next: 0, theirs, values, unverified });
         self.fresh.push_back(file);
+    }
+
+    /// Whether a connection has blocks on their way.
+    pub fn is_on(&self, connection: usize) -> bool {
+        self.in_flight.values().any(|(sent_by, _)| *sent_by == connection)
     }
 
     /// Whether the file is being sent.
@@ -93,7 +97,8 @@ impl Outbox {
         if outgoing.next == outgoing.size {
             self.fresh.pop_front();
         }
-        let index = (offset / BLOCK_BYTES) as usize;
+        let index = outgoing.values.len();
+        outgoing.values.push(None);
         self.in_flight.insert((file, offset), (connection, 0));
         Some(Task { file, offset, length, theirs: outgoing.theirs.get(index).copied() })
     }
@@ -110,7 +115,7 @@ impl Outbox {
 
     /// All values of a file, once each block was read.
     pub fn values(&self, file: u32) -> Option<Vec<Digest>> {
-        let outgoing = self.files.get(&file)?;
+        let outgoing = self.files.get(&file).filter(|outgoing| outgoing.next == outgoing.size)?;
         outgoing.values.iter().copied().collect()
     }
 

@@ -49,6 +49,7 @@ pub(crate) struct Link<S> {
     refused: Option<crate::proto::reason::Reason>,
     accepted: Option<Accept>,
     round_trip: Duration,
+    excused: Option<Instant>,
     next_ping: Option<Instant>,
 }
 
@@ -67,6 +68,7 @@ impl<S: Stream> Link<S> {
             refused: None,
             accepted: None,
             round_trip: Duration::ZERO,
+            excused: None,
             next_ping: None,
         }
     }
@@ -74,6 +76,15 @@ impl<S: Stream> Link<S> {
     /// Whether what is sent now is heard by a session: ACCEPT is here, or was sent.
     pub(crate) fn is_accepted(&self) -> bool {
         self.accept_by.is_none() && self.refused.is_none()
+    }
+
+    /// There is nothing for this connection to carry: its silence does not count up to now.
+    pub(crate) fn excuse(&mut self) {
+        self.excused = Some(self.wire.now());
+    }
+
+    fn idle_since(&self) -> Instant {
+        self.excused.map_or(self.wire.last_traffic(), |time| time.max(self.wire.last_traffic()))
     }
 
     /// How long a client has waited for ACCEPT.
@@ -182,7 +193,7 @@ impl<S: Stream> Link<S> {
         if self.accept_by.is_some_and(|time| now >= time) {
             return Err(limit("the peer did not answer within", self.limits.handshake, "--timeout"));
         }
-        if now >= self.wire.last_traffic() + self.limits.idle {
+        if now >= self.idle_since() + self.limits.idle {
             return Err(limit("nothing went either way for", self.limits.idle, "--idle-timeout"));
         }
         Ok(())
@@ -190,7 +201,7 @@ impl<S: Stream> Link<S> {
 
     /// When to look at the clock again.
     pub(crate) fn deadline(&self) -> Instant {
-        let idle = self.next_ping.unwrap_or(self.wire.last_traffic() + self.limits.idle);
+        let idle = self.next_ping.unwrap_or(self.idle_since() + self.limits.idle);
         [self.accept_by, self.wire.wake_up()].into_iter().flatten().fold(idle, Instant::min)
     }
 }

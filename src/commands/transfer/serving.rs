@@ -207,7 +207,9 @@ impl Serving {
 
     /// Hands the connection to the session that it is for, which answers it.
     fn join(&self, wire: Wire<Transport>, session: &SessionId) -> State {
-        if wire.copy_socket().is_ok_and(|socket| self.offer.sessions.join(session, socket)) {
+        // What has come behind HELLO would be lost: a client waits for ACCEPT.
+        let is_clean = wire.incoming().is_empty();
+        if is_clean && wire.copy_socket().is_ok_and(|socket| self.offer.sessions.join(session, socket)) {
             return State::Joined;
         }
         let text = "there is no such session that takes another connection";

@@ -9,13 +9,19 @@ use crate::proto::frame::Frame;
 use crate::proto::violation::Violation;
 use crate::store::{BlockHasher, Fault, Part, root_of};
 
+/// Files in blocks that are written at once, at most: each holds descriptors.
+const MAX_OPEN: usize = 64;
+/// How far ahead of those that came before a block may begin: what is kept of a file grows as it comes, not with the
+/// size that its sender gives it.
+const MAX_AHEAD: usize = 1024;
+
 /// A file that comes in blocks.
 pub(super) struct Blocked {
     /// Below the destination.
     path: Vec<u8>,
     part: Part,
     size: u64,
-    /// By number.
+    /// By number, up to the last that has begun.
     slots: Vec<Slot>,
     /// `END` has come.
     end: Option<(Entry, Digest)>,
@@ -37,14 +43,22 @@ enum Slot {
 impl Blocked {
     /// A file of so many bytes, of which the blocks with these values are there from its beginning on.
     pub(super) fn new(path: Vec<u8>, part: Part, size: u64, values: Vec<Digest>) -> Blocked {
-        let count = usize::try_from(block_count(size)).unwrap_or(usize::MAX);
-        let mut slots: Vec<Slot> = values.into_iter().map(Slot::Before).collect();
-        slots.resize(count, Slot::Missing);
+        let slots = values.into_iter().map(Slot::Before).collect();
         Blocked { path, part, size, slots, end: None }
     }
 
     fn slot(&mut self, offset: u64) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(offset / BLOCK_BYTES).ok()?)
+    }
+
+    /// The place of a block that begins; none if it is too far ahead.
+    fn slot_to_begin(&mut self, offset: u64) -> Option<&mut Slot> {
+        let index = usize::try_from(offset / BLOCK_BYTES).ok()?;
+        if index >= self.slots.len() + MAX_AHEAD {
+            return None;
+        }
+        self.slots.resize(self.slots.len().max(index + 1), Slot::Missing);
+        self.slots.get_mut(index)
     }
 
     fn values(&self) -> impl Iterator<Item = Option<Digest>> {
@@ -63,6 +77,9 @@ impl Blocked {
 
     /// `END` and all blocks have come, and they fit each other.
     fn is_whole(&self) -> bool {
+        if self.slots.len() as u64 != block_count(self.size) {
+            return false;
+        }
         let values: Option<Vec<Digest>> = self.values().collect();
         let digest = self.end.as_ref().map(|(_, digest)| *digest);
         digest.is_some() && values.and_then(|values| root_of(&values)) == digest
@@ -97,6 +114,11 @@ impl Inflow {
         self.remaining > 0
     }
 
+    /// Nothing that its sender waits for is on its way.
+    pub(super) fn is_between_blocks(&self) -> bool {
+        self.block.is_none()
+    }
+
     /// How much of it has still to come.
     pub(super) fn remaining(&self) -> usize {
         self.remaining
@@ -125,6 +147,11 @@ impl BlockedFiles {
         self.open.values().any(|blocked| blocked.path == path)
     }
 
+    /// There are more of them than may be.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.open.len() > MAX_OPEN
+    }
+
     pub(super) fn open(&mut self, file: u32, blocked: Blocked) {
         self.open.insert(file, blocked);
     }
@@ -139,11 +166,6 @@ impl BlockedFiles {
 
     pub(super) fn files(&self) -> Vec<u32> {
         self.open.keys().copied().collect()
-    }
-
-    /// How many have ended and still miss blocks.
-    pub(super) fn unfinished(&self) -> usize {
-        self.open.values().filter(|blocked| blocked.end.is_some()).count()
     }
 
     /// `END` has come. False if the file is not written any more.
@@ -191,9 +213,10 @@ impl BlockedFiles {
             return Err(Violation::Contradiction("DATA that begins within a block"));
         };
         self.begun += 1;
-        let is_useless = match blocked.and_then(|blocked| blocked.slot(offset)) {
-            None | Some(Slot::Verified(_)) => true,
-            Some(slot) => {
+        let is_useless = match blocked.map(|blocked| blocked.slot_to_begin(offset)) {
+            None | Some(Some(Slot::Verified(_))) => true,
+            Some(None) => return Err(Violation::Contradiction("a block far ahead of the others")),
+            Some(Some(slot)) => {
                 *slot = Slot::Coming(self.begun);
                 false
             }

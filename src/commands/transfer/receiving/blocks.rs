@@ -6,7 +6,7 @@ use super::{Receiving, cut};
 use crate::commands::transfer::link::{Heard, Link};
 use crate::commands::transfer::outcome::{Role, broken, reason_of, told};
 use crate::commands::transfer::team::{Advanced, LANE_BUDGET_BYTES};
-use crate::commands::transfer::wire::{CHUNK_BYTES, Failure, Filled, Wire};
+use crate::commands::transfer::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, Wire};
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
@@ -17,14 +17,15 @@ use crate::proto::violation::Violation;
 use crate::report::Phase;
 use crate::store::{Fault, Part};
 
-/// Files that have ended and still miss blocks, at most: each holds descriptors.
-const MAX_UNFINISHED: usize = 64;
-
 impl Consent {
     /// Opens the file for its blocks.
     fn open_blocks(self, size: u64, destination: &super::Destination) -> Result<Blocked, Fault> {
         let (part, values) = match self.have {
-            Have::ResumedBlocks { part, values } => (part, values),
+            Have::ResumedBlocks { mut part, values } => {
+                // From here on it is of use only if the session says so.
+                part.keep_if_dropped(false);
+                (part, values)
+            }
             Have::Part(part) => (part, Vec::new()),
             _ => (Part::create(&destination.folder, &self.path)?, Vec::new()),
         };
@@ -76,7 +77,7 @@ impl<S: Stream> Receiving<S> {
 
     /// A file in blocks was consented to, and is opened when it is first needed.
     fn open_blocked(&mut self, file: u32) {
-        if self.blocked.is_open(file) {
+        if self.blocked.is_open(file) || self.blocked.is_crowded() {
             return;
         }
         let Some(entry) = self.machine.entry(file) else { return };
@@ -105,9 +106,6 @@ impl<S: Stream> Receiving<S> {
             self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
             return Ok(());
         }
-        if self.blocked.unfinished() > MAX_UNFINISHED {
-            return Err(broken(Violation::Contradiction("too many files that miss blocks")));
-        }
         self.complete_blocked()
     }
 
@@ -132,6 +130,9 @@ impl<S: Stream> Receiving<S> {
     }
 
     fn tell_faults(&mut self) -> Result<(), Failure> {
+        if self.blocked.is_crowded() {
+            return Err(broken(Violation::Contradiction("blocks of too many files at once")));
+        }
         for (file, fault) in std::mem::take(&mut self.blocked.faults) {
             if self.ended_blocks.contains(&file) {
                 self.blocked.forget(file);
@@ -156,11 +157,13 @@ impl<S: Stream> Receiving<S> {
             }
         }
         let mut to_open = Vec::new();
+        let goes_on = link.wire.last_traffic() == now || self.busy().is_some();
         let (blocked, machine, progress, ended) =
             (&mut self.blocked, &self.machine, &mut self.progress, &self.ended_blocks);
-        let advanced = self.team.advance(now, |_, inflow, lane| {
+        let mut advanced = self.team.advance(now, |_, inflow, lane| {
             let mut budget = LANE_BUDGET_BYTES;
             while budget > 0 {
+                budget = budget.saturating_sub(FRAME_COST_BYTES);
                 if inflow.is_open() {
                     match take_in(blocked, inflow, &mut lane.wire) {
                         Ok(Some(count)) => budget = budget.saturating_sub(count),
@@ -207,13 +210,17 @@ impl<S: Stream> Receiving<S> {
                 blocked.begin(inflow, (file, offset, length)).map_err(|violation| broken(violation).error)?;
             }
             lane.wire.flush()?;
+            if goes_on && inflow.is_between_blocks() {
+                lane.excuse();
+            }
             Ok(budget == 0)
         });
         to_open.retain(|file| self.consents.contains_key(file));
-        let is_more = !to_open.is_empty();
+        // Those that wait for these go on in the next turn.
+        advanced.has_more |= !to_open.is_empty();
         to_open.into_iter().for_each(|file| self.open_blocked(file));
         self.complete_blocked()?;
-        if is_more { self.advance_lanes(link) } else { Ok(advanced) }
+        Ok(advanced)
     }
 }
 

@@ -93,28 +93,32 @@ impl From<Verdict> for Judged {
 #[derive(Default)]
 pub(super) struct Space {
     free_bytes: u64,
-    taken_bytes: u64,
+    /// Consented to since that was asked.
+    since_bytes: u64,
+    /// Consented to in all.
+    consented_bytes: u64,
 }
 
 impl Space {
-    /// Whether there is room for so many bytes more.
-    fn take(&mut self, folder: &Folder, bytes: u64) -> bool {
-        let wanted = self.taken_bytes.saturating_add(bytes);
-        if wanted > SPACE_STEP_BYTES || wanted > self.free_bytes {
-            // What was consented to and has not come is not yet missing there.
-            let free = folder.free_bytes().unwrap_or(u64::MAX);
-            if self.taken_bytes.saturating_add(bytes) > free {
+    /// Whether there is room for so many bytes more, when `written_bytes` of what was consented to have come.
+    fn take(&mut self, folder: &Folder, bytes: u64, written_bytes: u64) -> bool {
+        let outstanding = self.consented_bytes.saturating_sub(written_bytes);
+        let wanted = outstanding.saturating_add(bytes);
+        self.since_bytes = self.since_bytes.saturating_add(bytes);
+        if wanted > self.free_bytes || self.since_bytes > SPACE_STEP_BYTES {
+            self.free_bytes = folder.free_bytes().unwrap_or(u64::MAX);
+            self.since_bytes = 0;
+            if wanted > self.free_bytes {
                 return false;
             }
-            (self.free_bytes, self.taken_bytes) = (free, 0);
         }
-        self.taken_bytes = self.taken_bytes.saturating_add(bytes);
+        self.consented_bytes = self.consented_bytes.saturating_add(bytes);
         true
     }
 
     /// They are not wanted yet after all.
     fn put_back(&mut self, bytes: u64) {
-        self.taken_bytes = self.taken_bytes.saturating_sub(bytes);
+        self.consented_bytes = self.consented_bytes.saturating_sub(bytes);
     }
 }
 
@@ -239,7 +243,8 @@ impl<S: Stream> Receiving<S> {
         now: Instant,
     ) -> Result<Option<Judged>, Failure> {
         let is_small = entry.size.is_some_and(|size| size <= SMALL_BYTES);
-        if !self.space.take(&self.destination.folder, entry.size.unwrap_or(0)) {
+        let written = self.machine.received_bytes() + self.blocked.received_bytes;
+        if !self.space.take(&self.destination.folder, entry.size.unwrap_or(0), written) {
             return Ok(Some(Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string()).into()));
         }
         let mut have = Have::Nothing;

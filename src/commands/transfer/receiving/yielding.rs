@@ -24,6 +24,8 @@ const STEP: Duration = Duration::from_millis(50);
 pub(super) struct Patience {
     /// An earlier session of the same client has ended: what it was busy with may take a moment more.
     pub(super) is_successor: bool,
+    /// One that goes on was waited for in vain: others are not.
+    in_vain: bool,
     until: Option<Instant>,
     pub(super) next_look: Option<Instant>,
 }
@@ -39,17 +41,17 @@ impl<S: Stream> Receiving<S> {
     /// Another session writes this name: whether to look again later. Where that session goes on, not for long.
     pub(super) fn waits_for(&mut self, path: &[u8], now: Instant) -> bool {
         let is_asked = self.listed.as_ref().is_some_and(|listed| listed.want(path, now));
-        let Patience { is_successor, until, .. } = &mut self.patience;
+        let Patience { is_successor, until, in_vain, .. } = &mut self.patience;
         let limit = match (*is_successor, is_asked) {
             (true, _) => SUCCESSOR_LIMIT,
             (false, true) => LIMIT,
+            (false, false) if *in_vain => Duration::ZERO,
             (false, false) => GRACE,
         };
         let until = *until.get_or_insert(now + limit);
         self.patience.next_look = (now < until).then_some(now + STEP);
         if self.patience.next_look.is_none() {
-            // The next name that is taken is not waited for again.
-            self.patience = Patience::default();
+            self.patience = Patience { in_vain: true, ..Patience::default() };
         }
         self.patience.next_look.is_some()
     }

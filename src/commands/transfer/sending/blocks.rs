@@ -250,10 +250,12 @@ impl<S: Stream> Sending<S> {
     pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.team.welcome(link.wire.now());
         let (mut team_failure, mut failed) = (None, None);
+        let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
         let (blocks, progress) = (&mut self.blocks, &mut self.progress);
         let mut advanced = self.team.advance(link.wire.now(), |id, block, lane| {
             let mut budget = LANE_BUDGET_BYTES;
-            loop {
+            while budget > 0 {
+                budget = budget.saturating_sub(FRAME_COST_BYTES);
                 match lane.hear().map_err(|failure| failure.error)? {
                     Heard::Frame(Frame::Verified { file, offset, again }) => {
                         match blocks.verified(id, (file, offset, again)) {
@@ -289,6 +291,9 @@ impl<S: Stream> Sending<S> {
                 }
             }
             lane.wire.flush()?;
+            if goes_on && !blocks.outbox.is_on(id) {
+                lane.excuse();
+            }
             Ok(budget == 0)
         });
         // What was on its way there is to be sent by others, now.
