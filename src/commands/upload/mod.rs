@@ -191,6 +191,7 @@ impl UploadArgs {
             (self.dry_run, "--dry-run"),
             (self.name.is_some(), "--name"),
             (self.retry.retry > 0, "--retry"),
+            (self.limits.connections.is_some(), "--connections"),
             (self.digests.digests.is_some(), "--digests"),
             (!self.include.is_empty() || !self.exclude.is_empty(), "--include and --exclude"),
             (self.links != LinkChoice::Skip, "--links"),
