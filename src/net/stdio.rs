@@ -24,13 +24,23 @@ use crate::error::{Error, Exit};
 /// What a pipe or terminal that says "writable" takes at once: POSIX' PIPE_BUF, a page on Linux.
 const SAFE_WRITE_BYTES: usize = 4096;
 
+static STDIN_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Runs before Rust's runtime, which opens `/dev/null` in the place of closed standard descriptors.
 #[ctor::ctor]
-fn notice_closed_stdout() {
-    let closed = rustix::io::fcntl_getfd(stdio::stdout()) == Err(Errno::BADF);
-    STDOUT_WAS_CLOSED.store(closed, Ordering::Relaxed);
+fn notice_closed_streams() {
+    for (fd, was_closed) in [(stdio::stdin(), &STDIN_WAS_CLOSED), (stdio::stdout(), &STDOUT_WAS_CLOSED)] {
+        was_closed.store(rustix::io::fcntl_getfd(fd) == Err(Errno::BADF), Ordering::Relaxed);
+    }
+}
+
+/// Fails if the process was started with its stdin closed: for what needs content, not only somebody to say nothing.
+pub fn check_stdin() -> Result<(), Error> {
+    if STDIN_WAS_CLOSED.load(Ordering::Relaxed) {
+        return Err(Error::new(Exit::Usage, "stdin is closed: give it a file, a pipe or /dev/null"));
+    }
+    Ok(())
 }
 
 /// Fails if the process was started with its stdout closed.

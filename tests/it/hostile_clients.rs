@@ -36,7 +36,9 @@ fn other_first_bytes_are_refused_at_once() {
     for bytes in [&b"GET / HTTP/1.0\r\n\r\n"[..], b"SSH-2.0-x\r\n", b"\n", b"x", b"upload|f|3"] {
         let start = now();
         let heard = alone(bytes, false, 7, text);
-        assert!(heard.starts_with(b"This is a sendall transfer server") && heard.ends_with(b"\r\n"));
+        assert!(
+            heard.starts_with(b"501 refused: this is a sendall transfer server") && heard.ends_with(b"\r\n")
+        );
         assert!(start.elapsed() < Duration::from_secs(2));
     }
     alone(&[0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3], false, 7, "the client speaks TLS");

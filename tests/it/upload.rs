@@ -230,3 +230,15 @@ fn of_fifty_clients_with_one_name_one_wins() {
     }
     there.expect_names(&["one"]);
 }
+
+#[test]
+fn a_stdin_that_is_closed_is_no_empty_file() {
+    let there = Place::new();
+    let server = sendall(&["serve", "127.0.0.1:0", "--store", there.arg()], In::Null, Out::Collect);
+    let to = server.listening(1).remove(0);
+    for (stdin, code) in [(In::Closed, 2), (In::Null, 0)] {
+        let client = sendall(&["upload", "-", "--name", "f", &to], stdin, Out::Collect).finish();
+        assert_eq!(client.code, code, "{}", client.stderr);
+        assert_eq!(there.names().len(), usize::from(code == 0));
+    }
+}

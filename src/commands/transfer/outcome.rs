@@ -26,7 +26,12 @@ pub(super) fn describe(name: &[u8], reason: Reason, text: &str) -> String {
 
 fn explain(reason: Reason, text: &str) -> String {
     let words = reason.to_string();
-    if text.is_empty() || text == words { words } else { format!("{words}: {text}") }
+    // The text of a fault may begin with the same words.
+    match text.strip_prefix(&words) {
+        _ if text.is_empty() => words,
+        Some(rest) if rest.is_empty() || rest.starts_with(':') => text.to_owned(),
+        _ => format!("{words}: {text}"),
+    }
 }
 
 /// The exit code for a reason, on the side that has the given role.

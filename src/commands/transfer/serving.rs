@@ -247,8 +247,9 @@ fn not_allowed(what: &str, option: &str) -> Failure {
 
 /// The failure that other first bytes are. A person or a program that reads text is answered in text.
 fn not_ours(wire: &mut Wire<Transport>) -> Failure {
+    // In the words of a refusal, which 'upload --wire text' knows: what it sends is not taken.
     const ANSWER: &[u8] =
-        b"This is a sendall transfer server: use 'sendall upload' or 'sendall download'.\r\n";
+        b"501 refused: this is a sendall transfer server: use 'sendall upload' or 'sendall download'\r\n";
     let what = match wire.incoming().first() {
         Some(0x16) => "TLS",
         Some(byte) if byte.is_ascii_graphic() || byte.is_ascii_whitespace() => {

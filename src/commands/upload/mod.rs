@@ -23,6 +23,7 @@ use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
+use crate::net::stdio::check_stdin;
 use crate::proto::hello::Hello;
 use crate::proto::names::CleanPath;
 use crate::report::{Report, escape_bytes};
@@ -191,6 +192,7 @@ impl UploadArgs {
             (self.dry_run, "--dry-run"),
             (self.name.is_some(), "--name"),
             (self.retry.retry > 0, "--retry"),
+            (self.limits.connections.is_some(), "--connections"),
             (self.digests.digests.is_some(), "--digests"),
             (!self.include.is_empty() || !self.exclude.is_empty(), "--include and --exclude"),
             (self.links != LinkChoice::Skip, "--links"),
@@ -231,6 +233,7 @@ impl UploadArgs {
                 return Err(usage("stdin needs a name there: type --name NAME (or ./- for a file called -)"));
             };
             let name = name.as_bytes().to_vec();
+            check_stdin()?;
             CleanPath::parse(&name)
                 .map_err(|fault| usage(format!("--name {}: the name {fault}", escape_bytes(&name))))?;
             return Ok((name.clone(), Root::Stdin { name }, None));

@@ -10,11 +10,11 @@ use crate::commands::opened::Opened;
 use crate::commands::transfer::{Limits, SentText, TextSending, Wire};
 use crate::error::{Error, Exit};
 use crate::net::dial::Dial;
-use crate::net::endpoint::Endpoint;
+use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::proto::text_header;
-use crate::report::{Progress, Report, amount, escape_bytes};
+use crate::report::{FileEvent, Progress, Report, Sums, amount, escape_bytes};
 use crate::store::Source;
 
 /// A file to send.
@@ -44,6 +44,11 @@ impl TextFile {
             .map_err(|_| usage("with --wire text a name cannot have a '|': rename the file"))?;
         Ok(TextFile { path: path.to_owned(), name, size })
     }
+
+    fn sent(&self) -> FileEvent<'_> {
+        let (path, size) = (&self.name[..], Some(self.size));
+        FileEvent { path, kind: "file", state: "sent", size, digest: None, reason: None, text: None }
+    }
 }
 
 /// Sends the files. A file that the server refuses, or that cannot be read, does not keep the others from being sent.
@@ -63,12 +68,10 @@ pub(super) fn run(
     for (index, file) in files.iter().enumerate() {
         match send((endpoint, limits), file, &progress, report, signals) {
             Ok(sent) => {
-                let (name, amount) = (escape_bytes(&file.name), amount(file.size, sent.time));
-                let line = format!("sent {name} to {}: {amount}, unverified", sent.peer);
-                if count == 1 {
-                    report.say(line);
-                } else {
-                    report.detail(line);
+                if report.is_json() {
+                    report.file(&file.sent());
+                } else if count > 1 {
+                    report.detail(told(&escape_bytes(&file.name), &sent.peer, (file.size, sent.time)));
                 }
                 progress.done(1);
                 bytes += file.size;
@@ -87,10 +90,12 @@ pub(super) fn run(
         }
     }
     drop(progress);
-    if let Some(peer) = last_peer.filter(|_| count > 1) {
+    if let Some(peer) = last_peer {
         let done = count - failures.len();
-        let amount = amount(bytes, time);
-        report.say(format_args!("sent {done} of {count} files to {peer}: {amount}, unverified"));
+        let single = files.first().filter(|_| count == 1);
+        let what = single.map_or_else(|| format!("{done} of {count} files"), |file| escape_bytes(&file.name));
+        let sums = sums(count, done, &peer, (bytes, time), single.map(|file| &file.name[..]));
+        report.summary(told(&what, &peer, (bytes, time)), &sums);
     }
     match failures[..] {
         [] => Ok(()),
@@ -99,6 +104,34 @@ pub(super) fn run(
             Err(Error::new(exit, format!("all {count} files failed")))
         }
         _ => Err(Error::new(Exit::Partial, format!("{} of {count} files failed", failures.len()))),
+    }
+}
+
+fn told(what: &str, peer: &PeerName, (bytes, time): (u64, Duration)) -> String {
+    format!("sent {what} to {peer}: {}, unverified", amount(bytes, time))
+}
+
+fn sums<'a>(
+    entries: usize,
+    done: usize,
+    peer: &'a PeerName,
+    (bytes, time): (u64, Duration),
+    path: Option<&'a [u8]>,
+) -> Sums<'a> {
+    let (entries, done) = (entries as u64, done as u64);
+    let failed = entries - done;
+    Sums {
+        verb: "sent",
+        peer,
+        entries,
+        done,
+        there: 0,
+        failed,
+        bytes,
+        time,
+        verified: false,
+        digest: None,
+        path,
     }
 }
 

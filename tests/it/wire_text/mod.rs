@@ -126,8 +126,9 @@ fn one_that_is_refused_does_not_keep_the_others_back() {
 fn what_the_text_header_cannot_say_is_wrong_usage() {
     let here = Place::new();
     let (plain, barred) = (here.write("f", b"x"), here.write("a|b", b"x"));
-    let mistakes: [(&[&str], &str); 5] = [
+    let mistakes: [(&[&str], &str); 6] = [
         (&["upload", "--wire", "text", "--force", &plain, "localhost:1"], "--force"),
+        (&["upload", "--wire", "text", "-j", "2", &plain, "localhost:1"], "--connections"),
         (&["upload", "--wire", "text", &barred, "localhost:1"], "'|'"),
         (&["upload", "--wire", "json", &plain, "localhost:1"], "sendall, text"),
         (&["serve", "0", "--wire", "text"], "--store"),

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use rustix::process::Signal;
 
 use crate::frames::{FakeServer, Peer};
-use crate::harness::{A_WHILE, Finished, LIMIT, Running, payload, wait_until};
+use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, Running, payload, sendall, wait_until};
 use crate::xfer::{Place, begin, run};
 
 /// Does something to a sender, or to its file, when it has to wait with most of a large body still to be sent. The
@@ -141,4 +141,43 @@ fn an_end_in_order_before_everything_has_arrived_is_a_lost_connection() {
     });
     run(&["upload", "--wire", "text", &path, &server.address]).expect(5);
     server.join();
+}
+
+#[test]
+fn a_server_of_the_other_protocol_is_not_believed() {
+    let (here, there) = (Place::new(), Place::new());
+    let (path, name) = (here.write("f", b"content"), format!("unix:{}", here.at("socket")));
+    for at in ["127.0.0.1:0", &name] {
+        let args = ["serve", at, "--store", there.arg(), "--once"];
+        let server = sendall(&args, In::Null, Out::Collect);
+        let to = server.listening(1).remove(0);
+        run(&["upload", "--wire", "text", &path, &to])
+            .expect_saying(7, "refused: this is a sendall transfer server");
+        server.finish();
+        there.expect_names(&[]);
+    }
+}
+
+#[test]
+fn events_tell_what_was_sent_and_that_it_is_unverified() {
+    let (here, there) = (Place::new(), Place::new());
+    let (one, two) = (here.write("one", b"12345"), here.write("two", b"678"));
+    let args = ["serve", "--json", "--wire", "text", "--store", there.arg(), "127.0.0.1:0"];
+    let server = sendall(&args, In::Null, Out::Collect);
+    assert!(server.stderr.wait(LIMIT, |bytes, ended| ended || bytes.contains(&b'\n')));
+    let listening = server.stderr.text();
+    let to = listening.split('"').find(|word| word.starts_with("127.0.0.1:")).expect("an address");
+    let several = run(&["upload", "--json", "--wire", "text", &one, &two, to]).ended(0).stderr;
+    let three = here.write("three", b"9");
+    let single = run(&["upload", "--json", "--wire", "text", &three, to]).ended(0).stderr;
+    for (stderr, files, sums) in [
+        (&several, 2, r#""entries":2,"done":2,"there":0,"failed":0,"sent_bytes":8"#),
+        (&single, 1, r#""entries":1,"done":1,"there":0,"failed":0,"sent_bytes":1"#),
+    ] {
+        assert_eq!(stderr.matches(r#""state":"sent""#).count(), files, "{stderr}");
+        let summary = stderr.lines().last().expect("a line");
+        assert!(summary.contains(r#""verified":false"#) && summary.contains(sums), "{summary}");
+    }
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().stderr.matches(r#""state":"received""#).count(), 3);
 }

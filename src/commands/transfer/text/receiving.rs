@@ -14,7 +14,7 @@ use crate::net::reactor::{Aside, Io, Session, Status, Turn};
 use crate::net::stream::Stream;
 use crate::proto::reason::Reason;
 use crate::proto::text_header::{ACCEPTED, ParsedText, TextHeader, parse, refusal};
-use crate::report::{Phase, Progress, Report, amount, escape_bytes};
+use crate::report::{FileEvent, Phase, Progress, Report, amount, escape_bytes};
 use crate::store::{Fault, Folder, Part};
 
 /// Nothing ends a header: it is complete when it is one and nothing has followed for so long.
@@ -261,6 +261,11 @@ impl<S: Stream> TextReceiving<S> {
         result?.map_err(|fault| failed(Role::Receiver, &name, &fault))?;
         self.files_in_place += 1;
         let amount = amount(size, now - file.start);
+        if self.report.is_json() {
+            let (path, size) = (file.header.name.as_bytes(), Some(size));
+            let (kind, state) = ("file", "received");
+            self.report.file(&FileEvent { path, kind, state, size, digest: None, reason: None, text: None });
+        }
         self.report.say(format_args!("received {name} from {}: {amount}, unverified", self.peer));
         Ok(Step::Moved(0))
     }
