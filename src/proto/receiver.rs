@@ -25,6 +25,9 @@ pub const ACK_BYTES: u64 = 4 << 20;
 const MAX_FAILURES: usize = 10_000;
 const MAX_FAILURE_BYTES: usize = 2 << 20;
 
+/// In a stream, a sender is told of a refusal before `RESULT` if so much of the file is still to come.
+const HINT_BYTES: u64 = 1 << 20;
+
 /// What the driver does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiveStep {
@@ -295,8 +298,14 @@ impl Receiver {
 
     /// The file fails here, in the middle of its bodies or before: the rest of them is to be discarded.
     pub fn give_up(&mut self, file: u32, reason: Reason, text: String) {
-        if let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) {
-            incoming.failure.get_or_insert((reason, text));
+        let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) else { return };
+        if incoming.failure.is_none() {
+            incoming.failure = Some((reason, text.clone()));
+            // In a stream its sender can be told to stop.
+            if self.streaming && incoming.entry.size.is_none_or(|size| size >= HINT_BYTES) {
+                let verdict = Verdict::Refused(reason, text);
+                self.out.extend(encode(&Frame::Have { file, verdict }));
+            }
         }
     }
 

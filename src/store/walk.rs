@@ -37,6 +37,8 @@ pub enum Skip {
     Socket,
     /// A device.
     Device,
+    /// What has one of our own temporary names: a part of a file, or a stage.
+    Unfinished,
 }
 
 /// Something below the folder of a [`Walk`].
@@ -69,8 +71,7 @@ pub enum What {
 }
 
 /// All that is below a folder, depth first: the names of a folder in the order of their bytes, and a folder behind all
-/// that is in it, so that its time can be set last. Our own temporary names are left out, and so is, without a word,
-/// what the filter leaves out.
+/// that is in it, so that its time can be set last. What the filter leaves out is left out without a word.
 ///
 /// It holds the names of the folders on the way, and the descriptor of the last one only. Nothing is opened but
 /// folders, and without [`Links::Follow`] none outside of the folder. A folder that a link puts into itself is
@@ -149,15 +150,15 @@ impl Walk {
 
     /// A name in the last folder.
     fn visit(&mut self, name: &[u8], kind: Kind) -> Option<Found> {
-        if is_part_name(name) {
-            return None;
-        }
         let above = self.path.len();
         let mut path = self.path.clone();
         if above > 0 {
             path.push(b'/');
         }
         path.extend_from_slice(name);
+        if is_part_name(name) {
+            return Some(Found { path, what: What::Skipped(Skip::Unfinished) });
+        }
         if kind == Kind::Folder {
             if self.filter.excludes(&path, true) {
                 return None;

@@ -26,6 +26,10 @@ pub(super) fn describe(name: &[u8], reason: Reason, text: &str) -> String {
 
 fn explain(reason: Reason, text: &str) -> String {
     let words = reason.to_string();
+    // What is being written has no content yet that could be another.
+    if reason == Reason::Exists && !text.is_empty() && text != words {
+        return if text.starts_with("exists") { text.to_owned() } else { format!("exists: {text}") };
+    }
     // The text of a fault may begin with the same words.
     match text.strip_prefix(&words) {
         _ if text.is_empty() => words,

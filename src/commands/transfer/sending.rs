@@ -336,8 +336,8 @@ impl<S: Stream> Sending<S> {
 
 fn skipped(count: u64) -> String {
     match count {
-        1 => "1 link or special file was left out (see --links)".to_owned(),
-        count => format!("{count} links or special files were left out (see --links)"),
+        1 => "1 link, special or unfinished file was left out (see --links)".to_owned(),
+        count => format!("{count} links, special or unfinished files were left out (see --links)"),
     }
 }
 

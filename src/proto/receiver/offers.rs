@@ -6,7 +6,7 @@ use super::super::have::Verdict;
 use super::super::names::CleanPath;
 use super::super::reason::Reason;
 use super::super::violation::Violation;
-use super::{Incoming, ReceiveStep, Receiver, State, Wanted};
+use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State, Wanted};
 
 /// How many bytes of `HAVE` frames are collected for one write.
 const WRITE_BYTES: usize = 32 << 10;
@@ -14,8 +14,6 @@ const WRITE_BYTES: usize = 32 << 10;
 /// disk there are several copies of it: this is what a peer can make this side hold.
 const MAX_ENTRY_BYTES: usize = 4 << 20;
 const MAX_ROUND_ENTRIES: usize = 16_384;
-/// In a stream, a sender is told of a refusal before `RESULT` if so much of the file is still to come.
-const HINT_BYTES: u64 = 1 << 20;
 
 impl Wanted {
     /// Takes an entry for an answer to the name that is due, or to the next one.

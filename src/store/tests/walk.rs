@@ -53,11 +53,14 @@ fn a_folder_comes_behind_what_is_in_it_and_names_in_the_order_of_their_bytes() {
         "é/",
     ];
     for links in [Links::Skip, Links::Follow, Links::Copy] {
-        assert_eq!(walk(&scene.folder, links, &[], &[]), expected);
+        let (ours, others): (Vec<_>, Vec<_>) =
+            walk(&scene.folder, links, &[], &[]).into_iter().partition(|line| line.contains(".sendall-"));
+        assert_eq!(others, expected);
+        assert!(ours.len() == 3 && ours.iter().all(|line| line.ends_with(": Unfinished")), "{ours:?}");
     }
     drop((part, staged));
     let of_b = Folder::open(&scene.inside("b")).unwrap();
-    assert_eq!(walk(&of_b, Links::Skip, &[], &[])[0], "keep/y.o");
+    assert!(walk(&of_b, Links::Skip, &[], &[]).contains(&"keep/y.o".to_owned()));
 }
 
 #[test]

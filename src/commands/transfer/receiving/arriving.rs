@@ -14,7 +14,7 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::reason::Reason;
 use crate::report::{Phase, escape_bytes};
-use crate::store::{Fault, Part, Stage, Staged};
+use crate::store::{Fault, FaultKind, Part, Stage, Staged};
 
 /// When a file cannot be written and more than this would still come for it, the session ends at once.
 const MAX_DISCARDED_BYTES: u64 = 16 << 20;
@@ -203,7 +203,9 @@ impl<S: Stream> Receiving<S> {
     pub(super) fn give_up(&mut self, file: u32, fault: &Fault) -> Result<(), Failure> {
         self.forget(file);
         let entry = self.machine.entry(file);
-        if entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES)) {
+        let is_large = entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES));
+        // A name that another session writes is no reason to give up the others: in a stream the sender stops.
+        if is_large && !(self.machine.is_streaming() && fault.kind == FaultKind::Busy) {
             let name = entry.map(|entry| escape_bytes(&entry.path)).unwrap_or_default();
             return Err(failed(Role::Receiver, name, fault));
         }
