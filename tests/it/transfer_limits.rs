@@ -195,7 +195,6 @@ fn many_parts_of_earlier_sessions_are_not_all_open_at_once() {
         std::fs::File::create(part).and_then(|part| part.set_len(PART)).expect("a part");
     }
     let server = serve(&["--store", there.arg()]);
-    let before = descriptors(server.id());
     let mut peer = Peer::connect(&address(&server));
     let entries: Vec<Vec<u8>> = (0..100).map(|file| entry(file, &name(file), 2 * PART)).collect();
     peer.say(&[hello(PUT, b""), entries.concat(), turn()].concat());
@@ -204,8 +203,9 @@ fn many_parts_of_earlier_sessions_are_not_all_open_at_once() {
     let resumed: Vec<u32> =
         (0..100).filter(|_| peer.hear_until(HAVE)[4..36] == digest.as_bytes()[..]).collect();
     assert_eq!(resumed, (0..32).collect::<Vec<_>>(), "the first are");
-    let held = descriptors(server.id()) - before;
-    assert!(held < 100, "{held} descriptors");
+    // All of the process: it has about twenty of its own.
+    let held = descriptors(server.id());
+    assert!(held < 120, "{held} descriptors");
 }
 
 #[test]
