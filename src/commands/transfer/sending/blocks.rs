@@ -18,6 +18,10 @@ use crate::proto::violation::Violation;
 use crate::report::Phase;
 use crate::store::{BlockHasher, Source, root_of};
 
+/// Files that wait for the receiver's word at once: each holds a descriptor on both sides, and a receiver takes
+/// twice as many.
+const MAX_FILES: usize = 32;
+
 /// The number of the first connection.
 pub(super) const FIRST: usize = 0;
 
@@ -156,6 +160,9 @@ impl<S: Stream> Sending<S> {
     /// Goes on with the file of `SendStep::Blocks` on the first connection: how many bytes were read; none if others
     /// are still at it.
     pub(super) fn send_blocks(&mut self, link: &mut Link<S>, file: u32) -> Result<Option<usize>, Failure> {
+        if !self.blocks.files.contains_key(&file) && self.blocks.files.len() >= MAX_FILES {
+            return self.send_block(link);
+        }
         if !self.blocks.files.contains_key(&file) {
             if let Err(ended) = self.open_blocks(file) {
                 self.machine.end(ended);
