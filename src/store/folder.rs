@@ -5,7 +5,7 @@ use super::confine::{
     open_regular, split_last,
 };
 use super::fault::{Fault, FaultKind};
-use super::leftover::temporary_name;
+use super::leftover::{clear, temporary_name};
 use super::part::Meta;
 use super::publish::sync_names;
 use super::source::Source;
@@ -140,14 +140,27 @@ impl Folder {
 
     /// Is there a part that an earlier session has left of this path, see [`super::Part::resume`]?
     pub fn has_part(&self, path: &[u8]) -> bool {
+        self.with_temporary(path, |parent, temporary| {
+            statat(parent, temporary, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+        })
+    }
+
+    /// Removes the part that an earlier session has left of this path: it is of no use any more. One that is in use
+    /// stays, and so does what cannot be removed.
+    pub fn remove_part(&self, path: &[u8]) {
+        self.with_temporary(path, |parent, temporary| clear(parent, temporary).is_ok());
+    }
+
+    /// Does something with the folder of a path and the name that its part has there. False if there is no such folder.
+    fn with_temporary(&self, path: &[u8], work: impl FnOnce(&File, &str) -> bool) -> bool {
         let (parents, name) = split_last(path);
         let temporary = temporary_name(name);
-        let parent = parents.map(|parents| open_folder(self.file.as_fd(), parents)).transpose();
-        check_path(path).is_ok()
-            && parent.is_ok_and(|parent| {
-                let at = parent.as_ref().map_or(self.file.as_fd(), AsFd::as_fd);
-                statat(at, &*temporary, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-            })
+        match parents {
+            _ if check_path(path).is_err() => false,
+            None => work(&self.file, &temporary),
+            Some(parents) => open_readable(self.file.as_fd(), parents)
+                .is_ok_and(|parent| work(&File::from(parent), &temporary)),
+        }
     }
 
     /// Opens a folder below it.

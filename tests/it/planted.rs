@@ -175,3 +175,18 @@ fn a_leftover_of_a_crash_is_replaced_and_what_is_in_use_is_not() {
     there.expect_names(&["f"]);
     there.expect("f", &large);
 }
+
+#[test]
+fn of_a_file_that_is_whole_no_part_stays() {
+    let (here, there) = (Place::new(), Place::new());
+    let bytes = payload(2_000_000);
+    let path = here.write("f", &bytes);
+    for option in ["-v", "--force"] {
+        there.write("f", &bytes);
+        there.write(&format!(".sendall-{}.part", &blake3::hash(b"f").to_hex()[..16]), &payload(1 << 20));
+        let server = serve(&["--store", there.arg(), "--once"]);
+        run(&["upload", &path, &address(&server), option]).ended(0);
+        server.finish().ended(0);
+        there.expect_names(&["f"]);
+    }
+}

@@ -152,6 +152,8 @@ impl<S: Stream> Receiving<S> {
         match existing {
             Err(fault) => Ok(Some(refused(&fault).into())),
             Ok(Some((content, size))) if Some(size) == entry.size => {
+                // Of a file that is whole no part is of use.
+                self.destination.folder.remove_part(&path);
                 self.hash_existing(file, &entry, content, size)
             }
             Ok(Some(_)) if !self.destination.replace => {
