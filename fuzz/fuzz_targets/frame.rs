@@ -36,6 +36,8 @@ fn converse(bytes: &[u8], cut: usize, streaming: bool) {
     if streaming {
         receiver.expect_stream();
     }
+    sender.allow_blocks();
+    receiver.allow_blocks();
     let (mut buffer, mut skip) = (Vec::new(), 0);
     for chunk in bytes.chunks(cut) {
         buffer.extend_from_slice(chunk);
@@ -65,13 +67,14 @@ fn converse(bytes: &[u8], cut: usize, streaming: bool) {
     }
 }
 
-/// What the sender has, one after the other: a file, one of unknown size, a link and a folder.
+/// What the sender has, one after the other: a file, one of unknown size, a link, a folder, and a file in blocks.
 fn offered(id: u32) -> Option<Entry> {
     let (path, kind, size) = match id {
         0 => (b"d/a", Kind::File, Some(3)),
         1 => (b"d/b", Kind::File, None),
         2 => (b"d/c", Kind::Link(b"a".to_vec()), Some(0)),
         3 => (b"d/d", Kind::Folder, Some(0)),
+        4 => (b"d/e", Kind::File, Some(9 << 20)),
         _ => return None,
     };
     Some(Entry {
@@ -99,6 +102,10 @@ fn drive(sender: &mut Sender, receiver: &mut Receiver) {
                 sender.end(Ended::Digest([0; 32]));
             }
             SendStep::Body { .. } => drop(sender.data(1)),
+            SendStep::Blocks { file } => {
+                let _ = sender.theirs(file);
+                sender.end(Ended::Digest([0; 32]));
+            }
             SendStep::Await | SendStep::PeerError { .. } | SendStep::Finished => break,
         }
         while sender.closed().is_some() {}
