@@ -83,9 +83,11 @@ fn any_call_of_a_server_failing_leaves_nothing_half_done() {
             for process in [&client, &server] {
                 assert!(!process.stderr.contains("panicked"), "{what}: {}", process.stderr);
             }
-            assert!([-9, 0, 1, 3, 5, 10].contains(&server.code), "{what}: {server:?}");
-            assert!([0, 1, 3, 4, 5, 7].contains(&client.code), "{what}: {client:?}");
-            assert_eq!(client.errors().len(), usize::from(client.code != 0), "{what}: {client:?}");
+            assert!([-9, 0, 1, 3, 5, 9, 10].contains(&server.code), "{what}: {server:?}");
+            assert!([0, 1, 3, 4, 5, 7, 9].contains(&client.code), "{what}: {client:?}");
+            // A listing that breaks off is one failure beside a file that came: 9 has a line for it.
+            let due = usize::from(client.code != 0) + usize::from(client.code == 9);
+            assert_eq!(client.errors().len(), due, "{what}: {client:?}");
             let names = scene.destination.names();
             assert!(names.iter().all(|name| name == "f" || is_part(name)), "{what}: {names:?}");
             if client.code == 0 || scene.destination.path("f").exists() {
