@@ -214,6 +214,43 @@ EXAMPLES
     sendall serve --share inbox unix:/run/shelf   offer a folder";
 
 /// For `connect`.
+pub(crate) const CONNECT: &str = "\
+TRYING AGAIN
+
+With --retry N a connection that cannot be had (codes 3 and 4) is tried again, N times in all, as 'sendall --help' has it for \
+upload and download. A stream that has begun is never tried again: what was sent cannot be taken back.
+
+PROBE
+
+With --probe connections are made and closed at once; nothing is sent. ENDPOINT may have several ports, as numbers and \
+ranges: host:20-25,80. stdout gets a line for each in their order, a word and the address:
+
+    open ADDRESS         a connection was taken
+    refused ADDRESS      the host answered that nobody listens
+    timeout ADDRESS      nobody answered within --timeout
+    unreachable ADDRESS  no way leads there, or the way is closed; of a Unix socket: it is not there
+
+A name with several addresses is open if one of them is; the addresses are raced as for a connection. Up to 1000 are tried \
+at once. The code is 0 if all are open, else 3. With --json each line is an object:
+
+    state    string: open, refused, timeout or unreachable
+    address  string
+    port     number or null: null for a Unix socket
+    text     string or null: why it is not open
+    seconds  number: how long that took
+
+SOCKET OPTIONS
+
+They hold for upload and download, too. What the system refuses is a failure: 1, or 3 for --source and --interface. So is a \
+buffer that it makes smaller than was asked for. With -vv a line tells what is in force, as the system says: Linux \
+tells twice the size of a buffer, and keepalive as the first wait and those that follow.
+
+--source and --interface leave out the addresses that cannot be reached from there. --keepalive DURATION tests a silent \
+connection after so long, then each time after a quarter of that. --user-timeout also ends a connection whose peer has \
+only paused reading. --mark needs a privilege. With --mptcp a peer that does not know it is spoken to over plain TCP: \
+mptcp=fallback.";
+
+/// For `connect`.
 pub(crate) const CONNECT_EXAMPLES: &str = "\
 EXAMPLES
 

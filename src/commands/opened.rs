@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Exit};
 use crate::net::dial::Dial;
+use crate::net::endpoint::PeerName;
 use crate::net::listen::Listener;
 use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 use crate::net::stream::Transport;
+use crate::report::Report;
 
 /// Brings about one connection.
 pub(crate) trait Opening {
@@ -100,6 +102,15 @@ pub(crate) fn is_one_clients(error: &std::io::Error) -> bool {
                 | Errno::TIMEDOUT
         )
     )
+}
+
+/// Tells that a connection is there, and for those who asked twice what it is like. Returns the peer's name.
+pub(crate) fn tell(transport: &Transport, report: &Report) -> PeerName {
+    let peer = transport.peer_name();
+    report.peer("connected", &peer);
+    let (local, options) = (transport.local_name(), transport.options_in_force());
+    report.debug(format_args!("local {local}, peer {peer}, options in force: {options}"));
+    peer
 }
 
 /// Opens a connection, then is the session that was made for it.

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::opened::tell;
 use super::options::RelayArgs;
 use super::{cannot_write, lost};
 use crate::error::{Error, Exit};
@@ -263,8 +264,7 @@ pub fn with_stdio(
     let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
     // Until the session has ended in order: a process that is killed must not look like one that has said everything.
     transport.reset_on_close(true).map_err(|error| lost(&error))?;
-    let peer = transport.peer_name();
-    report.peer("connected", &peer);
+    let peer = tell(&transport, report);
     let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now);
     let relay = relay.with(peer).limited(args.limit_rate);
     Ok(if args.recv_only { relay.without_input() } else { relay })

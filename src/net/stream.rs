@@ -6,15 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use mio::net::{TcpStream, UnixStream};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 
 use super::endpoint::PeerName;
+use super::options::{InForce, SocketOptions};
 use super::reactor::{Io, Readiness};
-
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// Unix sockets do not tune their buffers: a larger one saves wake-ups. The system gives what it allows.
-const UNIX_BUFFER_BYTES: usize = 1 << 20;
 
 /// A non-blocking byte stream with two directions.
 ///
@@ -130,17 +126,22 @@ impl Socket {
         })
     }
 
-    /// Registers the socket and sets the options that every connection gets.
-    pub fn register(mut self, io: &Io) -> io::Result<Transport> {
-        match &self {
-            Socket::Tcp(tcp) => {
-                tcp.set_nodelay(true)?;
-                let keepalive =
-                    TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
-                SockRef::from(tcp).set_tcp_keepalive(&keepalive)?;
-            }
-            Socket::Unix(unix) => SockRef::from(unix).set_send_buffer_size(UNIX_BUFFER_BYTES)?,
-        }
+    /// Registers the socket of a client, with the options that every connection has.
+    pub fn register(self, io: &Io) -> io::Result<Transport> {
+        self.register_with(&SocketOptions::default(), io)
+    }
+
+    /// Registers the socket of a client, with these options.
+    ///
+    /// # Errors
+    /// Of an option that the kernel refuses, by name; of registering.
+    pub fn register_with(self, options: &SocketOptions, io: &Io) -> io::Result<Transport> {
+        options.apply(self.as_fd())?;
+        self.enroll(io)
+    }
+
+    /// Registers the socket as it is.
+    pub(super) fn enroll(mut self, io: &Io) -> io::Result<Transport> {
         let readiness = match &mut self {
             Socket::Tcp(tcp) => io.register(tcp)?,
             Socket::Unix(unix) => io.register(unix)?,
@@ -181,6 +182,11 @@ impl Transport {
     /// The address on this side.
     pub fn local_name(&self) -> PeerName {
         self.socket.local_name()
+    }
+
+    /// The socket's options: asked for when it is shown.
+    pub fn options_in_force(&self) -> InForce<'_> {
+        InForce(self.socket.as_fd())
     }
 
     fn end(&self) -> KernelEnd<'_> {

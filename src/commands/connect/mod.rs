@@ -1,74 +1,131 @@
-//! `connect`: joins stdin and stdout to a server.
+//! `connect`: joins stdin and stdout to a server, or tries its ports.
 
+mod probe;
+
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueHint};
 
+use self::probe::{Probe, Targets};
 use super::opened::Opened;
-use super::options::{RelayArgs, duration};
+use super::options::{LocalArgs, RelayArgs, duration};
 use super::relay;
-use crate::error::{Error, Exit};
+use super::retry::RetryArgs;
+use crate::error::{Error, Exit, Mend};
 use crate::manual;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
+use crate::net::local_end::LocalEnd;
+use crate::net::ports;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::report::Report;
 
 /// Join stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::CONNECT_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::CONNECT, manual::CONNECT_EXAMPLES].join("\n\n"))]
 pub struct ConnectArgs {
     /// Where to.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..=2,
         value_hint = ValueHint::Hostname)]
     endpoint: Vec<String>,
 
+    /// Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80
+    #[arg(long, conflicts_with_all = ["retry", "idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
+        "no_half_close"])]
+    probe: bool,
+
     /// Time limit for each address that is tried
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     timeout: Duration,
 
     #[command(flatten)]
+    retry: RetryArgs,
+
+    #[command(flatten)]
     relay: RelayArgs,
+
+    #[command(flatten)]
+    local: LocalArgs,
 }
 
 /// What was meant.
-pub struct Plan {
+pub struct Plan(Task);
+
+enum Task {
+    Join(Joining),
+    Probe(Targets),
+}
+
+/// What is joined, and how.
+struct Joining {
     endpoint: Endpoint,
+    local: LocalEnd,
     timeout: Duration,
+    retry: RetryArgs,
     relay: RelayArgs,
 }
 
 impl ConnectArgs {
     /// Validates everything, before anything is opened.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let endpoints = Endpoint::parse_list(&self.endpoint, Role::Connect);
-        match endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?.as_slice() {
+        let usage = |hint: String| Error::new(Exit::Usage, hint);
+        let timeout = self.timeout;
+        if self.probe {
+            let (endpoint, ports) = ports::parse(&self.endpoint).map_err(usage)?;
+            let local = self.local.end_for(&endpoint)?;
+            let targets = Targets { endpoint, ports, local, limit: timeout };
+            return Ok(Plan(Task::Probe(targets)));
+        }
+        match Endpoint::parse_list(&self.endpoint, Role::Connect).map_err(usage)?.as_slice() {
             [endpoint] => {
-                Ok(Plan { endpoint: endpoint.clone(), timeout: self.timeout, relay: self.relay.clone() })
+                let (endpoint, local) = (endpoint.clone(), self.local.end_for(endpoint)?);
+                let (retry, relay) = (self.retry, self.relay.clone());
+                Ok(Plan(Task::Join(Joining { endpoint, local, timeout, retry, relay })))
             }
-            _ => Err(Error::new(Exit::Usage, "connect takes one endpoint: type HOST:PORT")),
+            _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
         }
     }
 }
 
 impl Plan {
-    /// Connects, relays, and returns when both directions have ended.
+    /// Returns when both directions have ended, or all ports were tried.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        relay::check_streams(&self.relay)?;
+        match self.0 {
+            Task::Join(joining) => {
+                relay::check_streams(&joining.relay)?;
+                joining.retry.run(report, signals, |_| joining.join(report, signals))
+            }
+            Task::Probe(targets) => {
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                reactor.add(|io| Probe::new(targets, io, report))?;
+                reactor.run()
+            }
+        }
+    }
+}
+
+impl Joining {
+    /// Connects and relays. Only the way to a connection can be tried again: what a stream has taken is gone.
+    fn join(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let has_begun = Rc::new(Cell::new(false));
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            let dial = Dial::new(self.endpoint, self.timeout, io.clone());
-            let report = report.clone();
+            let dial = Dial::new(self.endpoint.clone(), self.timeout, io.clone()).from(&self.local);
+            let (report, relay, has_begun) = (report.clone(), self.relay.clone(), Rc::clone(&has_begun));
             Ok(Opened::new(dial, move |transport, now: Instant| {
+                has_begun.set(true);
                 report.detail(format_args!(
                     "connected to {} from {}",
                     transport.peer_name(),
                     transport.local_name()
                 ));
-                relay::with_stdio(transport, &self.relay, &report, &io, now)
+                relay::with_stdio(transport, &relay, &report, &io, now)
             }))
         })?;
-        reactor.run()
+        let result = reactor.run();
+        result.map_err(|error| if has_begun.get() { error.mended(Mend::Never) } else { error })
     }
 }
