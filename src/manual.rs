@@ -67,8 +67,7 @@ listening: a socket is bound.
 
     address  string: an endpoint that 'connect' takes
 
-peer: a connection has come or gone. A relay ends with its peer, and so does a client: only a server with --store or \
---share tells the end of each.
+peer: a connection has come or gone. A client ends with its peer: only a server tells the end of each.
 
     state  string: connected or ended
 
@@ -248,7 +247,11 @@ tells twice the size of a buffer, and keepalive as the first wait and those that
 --source and --interface leave out the addresses that cannot be reached from there. --keepalive DURATION tests a silent \
 connection after so long, then each time after a quarter of that. --user-timeout also ends a connection whose peer has \
 only paused reading. --mark needs a privilege. With --mptcp a peer that does not know it is spoken to over plain TCP: \
-mptcp=fallback.";
+mptcp=fallback.
+
+--fastopen, of connect only, saves a round trip where the server does TCP Fast Open and the system knows its cookie from an \
+earlier connection: stdin is waited for before the connection is asked for. What is sent so may reach a server twice: only \
+for questions that can be asked twice.";
 
 /// For `connect`.
 pub(crate) const CONNECT_EXAMPLES: &str = "\

@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::opened::tell;
+use super::opened::describe;
 use super::options::RelayArgs;
+use super::settling::Settling;
 use super::{cannot_write, lost};
 use crate::error::{Error, Exit};
 use crate::net::pump::{Fault, Pump, Pumped, Side};
@@ -15,10 +16,6 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
 use crate::proto::ending::{EndWhen, Ending, InputKind};
 use crate::report::Report;
-
-/// How often the kernel is asked whether the peer has acknowledged our end: from the first to the longest wait.
-const ACKNOWLEDGED_FIRST_WAIT: Duration = Duration::from_millis(1);
-const ACKNOWLEDGED_LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// A local side and a peer, joined.
 pub struct Relay<L, P> {
@@ -32,7 +29,7 @@ pub struct Relay<L, P> {
     last_moved: (u64, Instant),
     /// The sending direction has failed; what the peer still sent is written before the command ends.
     failure: Option<Error>,
-    next_look: Option<(Instant, Duration)>,
+    settling: Settling,
     report: Report,
     /// As it is reported.
     peer_name: String,
@@ -58,7 +55,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             start: now,
             last_moved: (0, now),
             failure: None,
-            next_look: None,
+            settling: Settling::default(),
             report,
             peer_name: String::new(),
         }
@@ -137,12 +134,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             self.peer.finish_writing().map_err(|error| lost(&error))?;
             self.outbound.lane_mut().finish_sink();
         }
-        let acknowledged = self.peer.is_acknowledged().map_err(|error| lost(&error))?;
-        let wait = self.next_look.map_or(ACKNOWLEDGED_FIRST_WAIT, |(_, wait)| wait);
-        if self.next_look.is_none_or(|(time, _)| now >= time) {
-            self.next_look = Some((now + wait, (wait * 2).min(ACKNOWLEDGED_LONGEST_WAIT)));
-        }
-        Ok(acknowledged)
+        self.settling.settles(&mut self.peer, now)
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
@@ -163,12 +155,9 @@ impl<L: Stream, P: Stream> Relay<L, P> {
 
     fn finish(&mut self, now: Instant) -> Result<Status, Error> {
         let (sent, received) = (self.outbound.lane().delivered(), self.inbound.lane().delivered());
-        let ended = match self.failure.take() {
-            Some(failure) => Err(failure),
-            None => self.peer.reset_on_close(false).map_err(|error| lost(&error)),
-        };
+        let ended = self.failure.take().map_or(Ok(Status::Done), Err);
         self.report.relayed(&self.peer_name, sent, received, now - self.start);
-        ended.map(|()| Status::Done)
+        ended
     }
 }
 
@@ -188,7 +177,7 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
         }
         if !self.ending.is_over(self.outbound.lane(), self.inbound.lane()) {
             // With `--end-when input` a stuck stdout puts the end off again: a look that is due would be due for ever.
-            self.next_look = None;
+            self.settling.put_off();
         } else if self.is_settled(turn.now)? {
             return self.finish(turn.now);
         }
@@ -199,8 +188,7 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
 
     fn deadline(&self) -> Option<Instant> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
-        let look = self.next_look.map(|(time, _)| time);
-        [idle, look, self.peer.wake_up()].into_iter().flatten().min()
+        [idle, self.settling.deadline(), self.peer.wake_up()].into_iter().flatten().min()
     }
 }
 
@@ -248,23 +236,36 @@ pub fn check_streams(args: &RelayArgs) -> Result<(), Error> {
 
 /// Joins stdin and stdout to a connection.
 pub fn with_stdio(
-    mut transport: Transport,
+    transport: Transport,
     args: &RelayArgs,
     report: &Report,
     io: &Io,
     now: Instant,
 ) -> Result<Relay<Box<dyn Stream>, Transport>, Error> {
     let stdio = Stdio::open(io)?;
-    let input = match stdio.input_kind() {
+    let kind = stdio.input_kind();
+    with_local((stdio, kind), transport, args, report, now)
+}
+
+/// Joins a local stream, and what its input is, to a connection.
+pub fn with_local(
+    (local, input): (impl Stream + 'static, FdKind),
+    mut transport: Transport,
+    args: &RelayArgs,
+    report: &Report,
+    now: Instant,
+) -> Result<Relay<Box<dyn Stream>, Transport>, Error> {
+    let input = match input {
         FdKind::Null => InputKind::Nothing,
         FdKind::Terminal => InputKind::Terminal,
         _ => InputKind::Real,
     };
     let rules = ending(args, input);
-    let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
+    let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(local)) } else { Box::new(local) };
     // Until the session has ended in order: a process that is killed must not look like one that has said everything.
     transport.reset_on_close(true).map_err(|error| lost(&error))?;
-    let peer = tell(&transport, report);
+    describe(&transport, report);
+    let peer = transport.peer_name();
     let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now);
     let relay = relay.with(peer).limited(args.limit_rate);
     Ok(if args.recv_only { relay.without_input() } else { relay })

@@ -22,6 +22,7 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 pub struct Dial {
     target: Endpoint,
     local: LocalEnd,
+    first: Vec<u8>,
     io: Io,
     limit: Duration,
     step: Step,
@@ -50,6 +51,7 @@ impl Dial {
         Dial {
             target,
             local: LocalEnd::default(),
+            first: Vec::new(),
             io,
             limit,
             step: Step::Start,
@@ -70,6 +72,13 @@ impl Dial {
     #[must_use]
     pub fn to(self, addresses: VecDeque<SocketAddr>) -> Dial {
         Dial { step: Step::Racing, queue: addresses, ..self }
+    }
+
+    /// Sends this along with the packet that asks for the connection, as far as a cookie of the peer's is known (RFC 7413).
+    /// Of several addresses each may be sent it. It is to be written to the transport all the same, which knows what
+    /// of it went.
+    pub fn say_first(&mut self, first: &[u8]) {
+        self.first = first.to_vec();
     }
 
     /// What became of the addresses that were tried in vain.
@@ -172,8 +181,9 @@ impl Dial {
     }
 
     fn attempt(&mut self, address: SocketAddr, now: Instant) -> Result<io::Result<Attempt>, Error> {
-        let at_once = self.local.connect(address).map_err(|error| self.about(error))?;
-        Ok(at_once.and_then(|socket| Socket::Tcp(socket).enroll(&self.io)).map(|transport| Attempt {
+        let begun = self.local.connect(address, &self.first).map_err(|error| self.about(error))?;
+        let enroll = |(socket, said)| Ok(Socket::Tcp(socket).enroll(&self.io)?.having_said(said));
+        Ok(begun.and_then(enroll).map(|transport| Attempt {
             name: PeerName::from_ip(Some(address)),
             transport,
             deadline: now + self.limit,

@@ -85,11 +85,16 @@ impl LocalEnd {
         self.source.is_none_or(|source| source.address_for(remote).is_some())
     }
 
-    /// Begins a connection, without waiting. The inner error is that of the way to `remote`.
+    /// Begins a connection, without waiting. With `first`, which may be nothing: returns how much of it went at once.
+    /// The inner error is that of the way to `remote`.
     ///
     /// # Errors
     /// Of what was asked of this end: it would fail on the way to any address.
-    pub(super) fn connect(&self, remote: SocketAddr) -> Result<io::Result<TcpStream>, Error> {
+    pub(super) fn connect(
+        &self,
+        remote: SocketAddr,
+        first: &[u8],
+    ) -> Result<io::Result<(TcpStream, usize)>, Error> {
         let refused = |error: io::Error| Error::new(Exit::Failed, error);
         let socket =
             match Socket::new(Domain::for_address(remote), Type::STREAM, Some(self.options.protocol())) {
@@ -103,10 +108,20 @@ impl LocalEnd {
             };
         self.options.apply(socket.as_fd()).map_err(refused)?;
         self.bind(&socket, &remote).map_err(|error| Error::new(Exit::NoConnection, error))?;
-        let connected = socket.set_nonblocking(true).and_then(|()| socket.connect(&SockAddr::from(remote)));
-        Ok(match connected {
-            Err(error) if !is_under_way(&error) => Err(error),
-            _ => Ok(TcpStream::from_std(socket.into())),
+        let address = SockAddr::from(remote);
+        let begun = socket.set_nonblocking(true).and_then(|()| match first {
+            [] => socket.connect(&address).map(|()| 0),
+            first => send_with_syn(&socket, first, &address),
+        });
+        Ok(match begun {
+            Ok(count) => Ok((TcpStream::from_std(socket.into()), count)),
+            Err(error) if is_under_way(&error) => Ok((TcpStream::from_std(socket.into()), 0)),
+            Err(error) if !first.is_empty() && is_unknown(&error) => {
+                return Err(refused(io::Error::other(format!(
+                    "--fastopen: {error}: see net.ipv4.tcp_fastopen"
+                ))));
+            }
+            Err(error) => Err(error),
         })
     }
 
@@ -133,6 +148,18 @@ impl LocalEnd {
 
 fn address_shown(address: &SocketAddr) -> String {
     Source { ip: Some(address.ip()), port: address.port() }.to_string()
+}
+
+/// tcp(7) and RFC 7413: connects, and sends what fits at once if a cookie of that host is known; else asks for one.
+#[cfg(target_os = "linux")]
+fn send_with_syn(socket: &Socket, first: &[u8], remote: &SockAddr) -> io::Result<usize> {
+    use uapi::c::{MSG_FASTOPEN, MSG_NOSIGNAL};
+    socket.send_to_with_flags(first, remote, MSG_FASTOPEN | MSG_NOSIGNAL)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_with_syn(_: &Socket, _: &[u8], _: &SockAddr) -> io::Result<usize> {
+    Err(rustix::io::Errno::OPNOTSUPP.into())
 }
 
 /// True if connect(2) goes on without us.

@@ -90,6 +90,8 @@ pub enum FdKind {
 pub struct Transport {
     socket: Socket,
     readiness: Readiness,
+    /// Of what will be written first the kernel has so much already.
+    said_bytes: usize,
 }
 
 /// A connected socket of either family, not yet registered.
@@ -146,7 +148,7 @@ impl Socket {
             Socket::Tcp(tcp) => io.register(tcp)?,
             Socket::Unix(unix) => io.register(unix)?,
         };
-        Ok(Transport { socket: self, readiness })
+        Ok(Transport { socket: self, readiness, said_bytes: 0 })
     }
 }
 
@@ -160,6 +162,11 @@ impl AsFd for Socket {
 }
 
 impl Transport {
+    /// The kernel has sent so much already of what will be written first.
+    pub(super) fn having_said(self, said_bytes: usize) -> Transport {
+        Transport { said_bytes, ..self }
+    }
+
     /// True once a connection that was started is there; an error if it failed.
     pub(crate) fn is_connected(&mut self) -> io::Result<bool> {
         if !self.readiness.is_writable() {
@@ -220,6 +227,11 @@ impl Stream for Transport {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.said_bytes > 0 {
+            let count = bytes.len().min(self.said_bytes);
+            self.said_bytes -= count;
+            return Ok(count);
+        }
         if !self.readiness.is_writable() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -280,7 +292,7 @@ impl Stream for Transport {
     }
 
     fn writing_end(&self) -> Option<KernelEnd<'_>> {
-        Some(self.end())
+        (self.said_bytes == 0).then(|| self.end())
     }
 }
 

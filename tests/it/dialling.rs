@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::harness::{Finished, In, LIMIT, Out, Running, now, sendall};
+use crate::harness::{Finished, In, LIMIT, Out, Running, assert_same, now, payload, sendall};
 use crate::link::{Net as Kind, Side, TestListener, Way};
 use crate::vanish::{Host, Net, REFUSED_ON_THE_WAY, SERVER, TWO_ADDRESSES};
 use crate::xfer::{Place, address, serve};
@@ -210,4 +210,61 @@ fn the_next_address_is_tried_beside_a_silent_one_and_at_once_after_a_failure() {
     net.name("many.test", &addresses);
     let time = connect_by_name(&net, "many.test");
     assert!(time < Duration::from_secs(4), "{time:?}");
+}
+
+#[test]
+fn the_first_bytes_go_with_the_packet_that_asks_for_the_connection() {
+    let Some(net) = Net::new() else { return };
+    // 1 for clients, 2 for servers, 0x400 for those that have not asked for it.
+    net.set(Host::Server, "ipv4/tcp_fastopen", 0x403).expect("set");
+    net.set(Host::Client, "ipv4/tcp_fastopen", 1).expect("set");
+    // The first connection asks for a cookie. Less than a packet, more than one, and nothing.
+    for (length, went) in [(3, 0), (3, 1), (300_000, 1), (0, 0)] {
+        let (before, bytes) = (net.counter(Host::Client, "TCPFastOpenActive"), payload(length));
+        let server = net.run(Host::Server, &["serve", &format!("{SERVER}:0")], In::Null, Out::Collect);
+        let to = format!("{SERVER}:{}", server.port());
+        let args = ["connect", &to, "--fastopen", "-v"];
+        let client = net.run(Host::Client, &args, In::Bytes(bytes.clone()), Out::Collect);
+        assert_same(&server.finish().expect(0).stdout, &bytes, "at the server");
+        let said = client.finish().expect_said();
+        assert!(said.contains(&format!("sent {length} bytes")), "{said}");
+        assert_eq!(net.counter(Host::Client, "TCPFastOpenActive") - before, went, "{length} bytes");
+    }
+    net.set(Host::Client, "ipv4/tcp_fastopen", 0).expect("set");
+    let args = ["connect", &format!("{SERVER}:9"), "--fastopen"];
+    let client = net.run(Host::Client, &args, In::Bytes(b"x".to_vec()), Out::Collect).finish().expect(1);
+    assert!(client.stderr.contains("--fastopen: "), "{}", client.stderr);
+}
+
+#[test]
+fn what_is_to_go_first_is_waited_for_and_kept_for_the_next_try() {
+    let listener = TestListener::bind(Kind::Tcp, Default::default());
+    let mut client = sendall(&["connect", &listener.name, "--fastopen"], In::Open, Out::Collect);
+    client.assert_waits();
+    assert!(!listener.has_client());
+    client.say(b"first");
+    let mut link = listener.accept().expect("a client");
+    link.expect(b"first");
+    client.say(b"then");
+    link.expect(b"then");
+    link.send(b"answer");
+    client.end_input();
+    link.expect_all(b"");
+    link.end();
+    assert_eq!(client.finish().expect(0).stdout, b"answer");
+
+    let (socket, address) = reserved();
+    let args = ["connect", &address, "--fastopen", "--retry", "1000", "--retry-delay", "20ms"];
+    let client = sendall(&args, In::Bytes(b"all of it".to_vec()), Out::Collect);
+    wait_for_text(&client, "(2 of 1000)");
+    socket.listen(1).expect("listening");
+    let mut link = TestListener::from(TcpListener::from(socket)).accept().expect("a client");
+    link.expect_all(b"all of it");
+    link.end();
+    assert_eq!(client.finish().code, 0);
+
+    // Nothing to say: the connection is made all the same.
+    let client = sendall(&["connect", &listener.name, "--fastopen"], In::Null, Out::Collect);
+    listener.accept().expect("a client").end();
+    client.finish().expect(0);
 }

@@ -52,6 +52,8 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["connect", "--probe", "localhost:80", "--retry", "1"], "--retry"),
     (&["connect", "localhost:80", "--retry-delay", "1s"], "--retry"),
     (&["connect", "localhost:80", "--source", "eth0"], ":4000"),
+    (&["connect", "unix:/x", "--fastopen"], "Unix socket"),
+    (&["connect", "localhost:80", "--fastopen", "--recv-only"], "--recv-only"),
     (&["connect", "localhost:80", "--dscp", "64"], "0 to 63"),
     (&["connect", "localhost:80", "--ttl", "0"], "1..=255"),
     (&["connect", "localhost:80", "--nodelay", "maybe"], "on or off"),

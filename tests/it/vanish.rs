@@ -103,12 +103,27 @@ impl Net {
     }
 
     /// Writes a number below `/proc/sys/net` there.
-    fn set(&self, host: Host, key: &str, value: u32) -> Result<(), String> {
+    pub(crate) fn set(&self, host: Host, key: &str, value: u32) -> Result<(), String> {
         let script = format!("echo {value} > /proc/sys/net/{key}");
         let status =
             Command::new("ip").args(["netns", "exec", &self.host(host), "sh", "-c", &script]).status();
         let done = status.is_ok_and(|status| status.success());
         done.then_some(()).ok_or_else(|| format!("{key} cannot be set"))
+    }
+
+    /// One of the kernel's counters there (proc_pid_net(5), netstat).
+    pub(crate) fn counter(&self, host: Host, name: &str) -> u64 {
+        let output = Command::new("ip")
+            .args(["netns", "exec", &self.host(host), "cat", "/proc/net/netstat"])
+            .output()
+            .expect("the counters");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
+        let found = rows.chunks(2).find_map(|pair| {
+            let column = pair[0].iter().position(|word| *word == name)?;
+            pair[1][column].parse().ok()
+        });
+        found.unwrap_or_else(|| panic!("no counter {name}"))
     }
 
     /// From now on no packet passes, in either direction, and nobody is told.

@@ -1,13 +1,15 @@
 //! `connect`: joins stdin and stdout to a server, or tries its ports.
 
+mod early;
 mod probe;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueHint};
 
+use self::early::{Early, First, FromFirst};
 use self::probe::{Probe, Targets};
 use super::opened::Opened;
 use super::options::{LocalArgs, RelayArgs, duration};
@@ -19,8 +21,10 @@ use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::local_end::LocalEnd;
 use crate::net::ports;
-use crate::net::reactor::Reactor;
+use crate::net::reactor::{Reactor, Session};
 use crate::net::signals::Signals;
+use crate::net::stdio::Stdio;
+use crate::net::stream::Transport;
 use crate::report::Report;
 
 /// Join stdin and stdout to a server
@@ -49,6 +53,10 @@ pub struct ConnectArgs {
 
     #[command(flatten)]
     local: LocalArgs,
+
+    /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "recv_only"])]
+    fastopen: bool,
 }
 
 /// What was meant.
@@ -66,6 +74,8 @@ struct Joining {
     timeout: Duration,
     retry: RetryArgs,
     relay: RelayArgs,
+    /// With `--fastopen`.
+    first: Option<Rc<RefCell<First>>>,
 }
 
 impl ConnectArgs {
@@ -81,9 +91,12 @@ impl ConnectArgs {
         }
         match Endpoint::parse_list(&self.endpoint, Role::Connect).map_err(usage)?.as_slice() {
             [endpoint] => {
+                if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
+                    return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
+                }
                 let (endpoint, local) = (endpoint.clone(), self.local.end_for(endpoint)?);
-                let (retry, relay) = (self.retry, self.relay.clone());
-                Ok(Plan(Task::Join(Joining { endpoint, local, timeout, retry, relay })))
+                let (retry, relay, first) = (self.retry, self.relay.clone(), self.fastopen.then(Rc::default));
+                Ok(Plan(Task::Join(Joining { endpoint, local, timeout, retry, relay, first })))
             }
             _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
         }
@@ -115,15 +128,28 @@ impl Joining {
         reactor.add(|io| {
             let dial = Dial::new(self.endpoint.clone(), self.timeout, io.clone()).from(&self.local);
             let (report, relay, has_begun) = (report.clone(), self.relay.clone(), Rc::clone(&has_begun));
-            Ok(Opened::new(dial, move |transport, now: Instant| {
+            let begin = move |transport: &Transport| {
                 has_begun.set(true);
-                report.detail(format_args!(
-                    "connected to {} from {}",
-                    transport.peer_name(),
-                    transport.local_name()
-                ));
-                relay::with_stdio(transport, &relay, &report, &io, now)
-            }))
+                let (peer, local) = (transport.peer_name(), transport.local_name());
+                report.detail(format_args!("connected to {peer} from {local}"));
+                report.peer("connected", peer);
+                report
+            };
+            let Some(first) = &self.first else {
+                let session = Opened::new(dial, move |transport, now: Instant| {
+                    let report = begin(&transport);
+                    relay::with_stdio(transport, &relay, &report, &io, now)
+                });
+                return Ok(Box::new(session) as Box<dyn Session>);
+            };
+            let stdio = Stdio::open(&io)?;
+            let kind = stdio.input_kind();
+            let (stdio, first) = (Rc::new(RefCell::new(stdio)), Rc::clone(first));
+            Ok(Box::new(Opened::new(Early::new(&stdio, &first, dial), move |transport, now: Instant| {
+                let report = begin(&transport);
+                let local = (FromFirst::new(&stdio, &first), kind);
+                relay::with_local(local, transport, &relay, &report, now)
+            })))
         })?;
         let result = reactor.run();
         result.map_err(|error| if has_begun.get() { error.mended(Mend::Never) } else { error })

@@ -117,7 +117,7 @@ impl Probe {
             Step::Trying(_) => return Ok(()),
         };
         // A port takes as many descriptors as the host has addresses.
-        let descriptors = crate::net::descriptor_limit()
+        let descriptors = crate::net::raised_descriptor_limit(MOST_AT_ONCE + DESCRIPTORS_RESERVED)
             .map_or(MOST_AT_ONCE, |limit| limit.saturating_sub(DESCRIPTORS_RESERVED).clamp(1, MOST_AT_ONCE));
         self.most_at_once = (descriptors as usize / addresses.len().max(1)).max(1);
         self.step = Step::Trying(addresses);
