@@ -15,6 +15,7 @@ pub mod relay;
 pub mod retry;
 pub mod serve;
 mod settling;
+pub mod socket_args;
 mod texts;
 mod transfer;
 pub mod upload;

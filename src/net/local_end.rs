@@ -7,9 +7,10 @@ use std::os::fd::AsFd;
 use std::str::FromStr;
 
 use mio::net::TcpStream;
-use socket2::{Domain, SockAddr, Socket, Type};
+use rustix::io::Errno;
+use socket2::{Domain, SockAddr, Socket};
 
-use super::options::{SocketOptions, named};
+use super::options::{SocketOptions, is_refusal, named};
 use crate::error::{Error, Exit};
 
 /// Where a connection comes from, as far as the system is not to choose.
@@ -96,16 +97,10 @@ impl LocalEnd {
         first: &[u8],
     ) -> Result<io::Result<(TcpStream, usize)>, Error> {
         let refused = |error: io::Error| Error::new(Exit::Failed, error);
-        let socket =
-            match Socket::new(Domain::for_address(remote), Type::STREAM, Some(self.options.protocol())) {
-                Ok(socket) => socket,
-                Err(error) if self.options.mptcp && is_unknown(&error) => {
-                    return Err(refused(io::Error::other(format!(
-                        "--mptcp: {error}: see net.mptcp.enabled"
-                    ))));
-                }
-                Err(error) => return Ok(Err(error)),
-            };
+        let socket = match self.options.socket(Domain::for_address(remote)) {
+            Err(error) if !is_refusal(&error) => return Ok(Err(error)),
+            socket => socket.map_err(refused)?,
+        };
         self.options.apply(socket.as_fd()).map_err(refused)?;
         self.bind(&socket, &remote).map_err(|error| Error::new(Exit::NoConnection, error))?;
         let address = SockAddr::from(remote);
@@ -116,10 +111,9 @@ impl LocalEnd {
         Ok(match begun {
             Ok(count) => Ok((TcpStream::from_std(socket.into()), count)),
             Err(error) if is_under_way(&error) => Ok((TcpStream::from_std(socket.into()), 0)),
-            Err(error) if !first.is_empty() && is_unknown(&error) => {
-                return Err(refused(io::Error::other(format!(
-                    "--fastopen: {error}: see net.ipv4.tcp_fastopen"
-                ))));
+            Err(error) if is_unsupported(&error) && !first.is_empty() => {
+                let text = format!("--fastopen: {error}: see net.ipv4.tcp_fastopen");
+                return Err(Error::new(Exit::Failed, text));
             }
             Err(error) => Err(error),
         })
@@ -159,31 +153,25 @@ fn send_with_syn(socket: &Socket, first: &[u8], remote: &SockAddr) -> io::Result
 
 #[cfg(not(target_os = "linux"))]
 fn send_with_syn(_: &Socket, _: &[u8], _: &SockAddr) -> io::Result<usize> {
-    Err(rustix::io::Errno::OPNOTSUPP.into())
+    Err(Errno::OPNOTSUPP.into())
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::OPNOTSUPP)
 }
 
 /// True if connect(2) goes on without us.
 fn is_under_way(error: &io::Error) -> bool {
-    use rustix::io::Errno;
     matches!(Errno::from_io_error(error), Some(Errno::INPROGRESS | Errno::INTR))
-}
-
-/// True if the kernel does not have the protocol, or not now.
-fn is_unknown(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let unknown = [Errno::PROTONOSUPPORT, Errno::NOPROTOOPT, Errno::INVAL, Errno::OPNOTSUPP];
-    Errno::from_io_error(error).is_some_and(|error| unknown.contains(&error))
 }
 
 #[cfg(target_os = "linux")]
 fn bind_device(socket: &Socket, interface: &str) -> io::Result<()> {
-    socket.bind_device(Some(interface.as_bytes())).map_err(|error| {
-        match rustix::io::Errno::from_io_error(&error) {
-            Some(rustix::io::Errno::NODEV | rustix::io::Errno::INVAL) => {
-                io::Error::new(io::ErrorKind::NotFound, "there is no such interface: 'ip link' lists them")
-            }
-            _ => error,
+    socket.bind_device(Some(interface.as_bytes())).map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NODEV | Errno::INVAL) => {
+            io::Error::new(io::ErrorKind::NotFound, "there is no such interface: 'ip link' lists them")
         }
+        _ => error,
     })
 }
 

@@ -7,7 +7,9 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, TcpKeepalive};
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// Of a connection on which nothing was asked. Finds a peer that is gone while nothing is sent.
 const KEEPALIVE: Keepalive = Keepalive::After(Duration::from_secs(60));
@@ -51,13 +53,24 @@ pub struct SocketOptions {
 }
 
 impl SocketOptions {
-    /// What a TCP socket is to be created as.
-    pub(super) fn protocol(&self) -> Protocol {
+    /// A TCP socket that may be as they want it, and on which the others have not been set yet.
+    ///
+    /// # Errors
+    /// If the kernel has no such sockets, by the option's name; if it is short of something.
+    pub(super) fn socket(&self, family: Domain) -> io::Result<Socket> {
         #[cfg(target_os = "linux")]
         if self.mptcp {
-            return Protocol::MPTCP;
+            return Socket::new(family, Type::STREAM, Some(Protocol::MPTCP)).map_err(|error| {
+                match Errno::from_io_error(&error) {
+                    Some(Errno::PROTONOSUPPORT | Errno::NOPROTOOPT | Errno::INVAL) => {
+                        let text = format!("--mptcp: {error}: see net.mptcp.enabled");
+                        io::Error::new(error.kind(), Refused(text))
+                    }
+                    _ => error,
+                }
+            });
         }
-        Protocol::TCP
+        Socket::new(family, Type::STREAM, Some(Protocol::TCP))
     }
 
     /// True if there is one that a Unix socket does not know.
@@ -142,10 +155,10 @@ impl SocketOptions {
             ("--mptcp", self.mptcp),
         ];
         match asked.iter().find(|(_, is_asked)| *is_asked) {
-            Some((option, _)) => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!("{option}: this system has no such option: leave it out"),
-            )),
+            Some((option, _)) => {
+                let text = format!("{option}: this system has no such option: leave it out");
+                Err(io::Error::new(io::ErrorKind::Unsupported, Refused(text)))
+            }
             None => Ok(()),
         }
     }
@@ -163,9 +176,26 @@ fn explain_name(error: io::Error) -> io::Error {
     }
 }
 
+/// What an option that was refused is told as, inside of an [`io::Error`].
+#[derive(Debug)]
+struct Refused(String);
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// True if it is an option that the kernel has refused.
+pub(super) fn is_refusal(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Refused>())
+}
+
 /// Says which option it was.
 pub(super) fn named<T>(option: &str, value: impl Display, result: io::Result<T>) -> io::Result<T> {
-    result.map_err(|error| io::Error::new(error.kind(), format!("{option} {value}: {error}")))
+    result.map_err(|error| io::Error::new(error.kind(), Refused(format!("{option} {value}: {error}"))))
 }
 
 /// A buffer that is larger than the system's limit is cut to it without a word. Linux counts its own books in: what it
@@ -268,7 +298,6 @@ fn mptcp(socket: &SockRef<'_>) -> io::Result<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use socket2::{Socket, Type};
     use std::os::fd::AsFd;
 
     fn socket() -> Socket {

@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
-use super::opened::{Opened, tell};
-use super::options::{LimitArgs, LocalArgs, MAX_ENTRIES, size};
+use super::opened::{Opened, describe, tell};
+use super::options::{LimitArgs, MAX_ENTRIES, size};
 use super::retry::RetryArgs;
+use super::socket_args::LocalArgs;
 use super::transfer::{
     Destination, DigestArgs, DigestSink, Limits, Naming, Origin, Printing, Receiving, Terms, Wire,
 };
@@ -210,6 +211,7 @@ impl Plan {
                 reactor.add(|io| {
                     let dial = Dial::new(endpoint, limits.handshake, io.clone()).from(&local);
                     Ok(Opened::new(dial, move |transport, now: Instant| {
+                        describe(&transport, &report);
                         let mut wire = Wire::new(transport, now);
                         wire.push(&hello);
                         Printing::new(wire, limits, &io, report)

@@ -12,8 +12,9 @@ use std::time::Instant;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::opened::{Opened, tell};
-use super::options::{LimitArgs, LocalArgs, WireChoice};
+use super::options::{LimitArgs, WireChoice};
 use super::retry::RetryArgs;
+use super::socket_args::LocalArgs;
 use super::transfer::{
     DigestArgs, DigestSink, Limits, Naming, Offering, Origin, Rehearsal, Root, Sending, Start, Wire,
 };
