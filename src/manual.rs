@@ -39,7 +39,7 @@ alone if it was damaged; a connection that is lost costs the blocks that were on
 
 With --retry N, upload and download try again, N times in all, after a failure that a new connection can mend: codes 3, 4 \
 and 5, a server with too many clients, and a digest that does not match; once, where the source has changed. They wait \
-250 ms first, then twice as long each time up to 10 s; from 250 ms again once files have moved. What is there already is \
+--retry-delay first (250 ms), then twice as long each time up to 10 s; from the first pause again once files have moved. What is there already is \
 not sent again. A refusal ends it; so does 'serve --once', which has nobody to come back to. The server ends the session that was cut, where it has \
 not noticed yet. While one session writes a name, \
 others are refused that name, unless nothing has come from it for 10 seconds: then it makes way.
@@ -56,7 +56,7 @@ LIMITED RATE
 EVENTS
 
 With --json every command writes events to stderr in the place of text: each a line, a JSON object. stdout is as without \
-it, but for listings (download --list and upload --dry-run), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
+it, but for listings (download --list, upload --dry-run, connect --probe), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
     event  the kind: listening, peer, file, progress, summary, warning, error or detail
@@ -260,7 +260,10 @@ EXAMPLES
     sendall connect localhost 25                  talk to a server from the terminal
     printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sendall connect example.org:80
     tar cf - folder | sendall connect host:9000   stream
-    sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged";
+    sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged
+    sendall connect --probe host:22,80,8000-8100  which ports take connections
+    sendall connect --retry 100 host:9000 <log    wait for a server that is being started
+    sendall connect --source 192.0.2.7 host:25    from that address of this machine";
 
 /// For `upload`.
 pub(crate) const UPLOAD: &str = "\
