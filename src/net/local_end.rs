@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket};
 
 use super::options::{SocketOptions, is_refusal, named};
+use super::stream::uninterrupted;
 use crate::error::{Error, Exit};
 
 /// Where a connection comes from, as far as the system is not to choose.
@@ -104,10 +105,11 @@ impl LocalEnd {
         self.options.apply(socket.as_fd()).map_err(refused)?;
         self.bind(&socket, &remote).map_err(|error| Error::new(Exit::NoConnection, error))?;
         let address = SockAddr::from(remote);
-        let begun = socket.set_nonblocking(true).and_then(|()| match first {
+        let begin = || match first {
             [] => socket.connect(&address).map(|()| 0),
             first => send_with_syn(&socket, first, &address),
-        });
+        };
+        let begun = socket.set_nonblocking(true).and_then(|()| uninterrupted(begin));
         Ok(match begun {
             Ok(count) => Ok((TcpStream::from_std(socket.into()), count)),
             Err(error) if is_under_way(&error) => Ok((TcpStream::from_std(socket.into()), 0)),
@@ -160,9 +162,9 @@ fn is_unsupported(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::OPNOTSUPP)
 }
 
-/// True if connect(2) goes on without us.
+/// True if connect(2) goes on without us; one that was interrupted may have begun all the same.
 fn is_under_way(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::INPROGRESS | Errno::INTR))
+    matches!(Errno::from_io_error(error), Some(Errno::INPROGRESS | Errno::ALREADY | Errno::ISCONN))
 }
 
 #[cfg(target_os = "linux")]
