@@ -22,10 +22,13 @@ fn reserved() -> (Socket, String) {
     (socket, address.to_string())
 }
 
-/// A port of which the test has made sure that it was free.
+/// A port that is free, or as good as that for a client.
 fn free_port(ip: &str) -> u16 {
-    let listener = TcpListener::bind((ip, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
+    let address: SocketAddr = (ip.parse::<std::net::IpAddr>().expect("an address"), 0).into();
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    // A child of another test may hold it for a moment longer.
+    socket.set_reuse_address(true).and_then(|()| socket.bind(&SockAddr::from(address))).expect("a port");
+    socket.local_addr().ok().and_then(|address| address.as_socket()).expect("an address").port()
 }
 
 #[track_caller]
@@ -115,9 +118,8 @@ fn an_end_that_is_not_to_be_had_is_exit_code_3_and_named() {
         assert!(finished.stderr.contains(why), "{}", finished.stderr);
     }
     assert!(!listener.has_client());
-    let taken = TcpListener::bind("127.0.0.9:0").expect("a port").local_addr().expect("an address");
-    let held = TcpListener::bind(taken).expect("the port");
-    let source = taken.to_string();
+    let held = TcpListener::bind("127.0.0.9:0").expect("a port");
+    let source = held.local_addr().expect("an address").to_string();
     let finished =
         sendall(&["connect", &listener.name, "--source", &source], In::Null, Out::Collect).finish().expect(3);
     assert!(finished.stderr.contains("address in use"), "{}", finished.stderr);
@@ -201,15 +203,15 @@ fn the_next_address_is_tried_beside_a_silent_one_and_at_once_after_a_failure() {
     let Some(net) = Net::new() else { return };
     let time = connect_by_name(&net, TWO_ADDRESSES);
     assert!(time >= Duration::from_millis(250), "the first address had no time of its own: {time:?}");
-    assert!(time < Duration::from_secs(5), "the first address was waited for: {time:?}");
+    assert!(time < Duration::from_secs(12), "the first address was waited for: {time:?}");
 
-    // With a quarter of a second for each these would take five seconds.
+    // With a quarter of a second for each these would take 20 seconds.
     let prefix = REFUSED_ON_THE_WAY.rsplit_once('.').expect("an address").0;
-    let mut addresses: Vec<String> = (1..=20).map(|last| format!("{prefix}.{last}")).collect();
+    let mut addresses: Vec<String> = (1..=80).map(|last| format!("{prefix}.{last}")).collect();
     addresses.push(SERVER.into());
     net.name("many.test", &addresses);
     let time = connect_by_name(&net, "many.test");
-    assert!(time < Duration::from_secs(4), "{time:?}");
+    assert!(time < Duration::from_secs(12), "{time:?}");
 }
 
 #[test]

@@ -124,9 +124,11 @@ fn a_unix_socket() {
     let finished = probe(&[&missing]).finish().expect(3);
     assert_eq!(lines(&finished), [format!("unreachable {missing}")]);
     assert!(finished.stderr.contains("no such socket"), "{}", finished.stderr);
-    drop(listener);
-    // Its file is left, and nobody listens.
-    let dead = format!("unix:{}", dir.path().join("socket").display());
+    // Its file is there, and nobody listens.
+    let silent = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+    let path = dir.path().join("silent");
+    silent.bind(&SockAddr::unix(&path).expect("a name")).expect("a file");
+    let dead = format!("unix:{}", path.display());
     assert_eq!(lines(&probe(&[&dead]).finish().expect(3)), [format!("refused {dead}")]);
 }
 
