@@ -6,8 +6,6 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use mio::net::UnixStream;
-
 use super::endpoint::{Endpoint, PeerName};
 use super::local_end::LocalEnd;
 use super::reactor::{Aside, Io};
@@ -35,7 +33,7 @@ pub struct Dial {
 enum Step {
     Start,
     Resolving(Resolution),
-    ConnectingUnix(Aside<io::Result<std::os::unix::net::UnixStream>>, Instant),
+    ConnectingUnix(Aside<io::Result<Socket>>, Instant),
     Racing,
 }
 
@@ -128,14 +126,18 @@ impl Dial {
         let deadline = now + self.limit;
         self.step = match self.target.clone() {
             Endpoint::UnixPath(path) => Step::ConnectingUnix(
-                self.io.aside(move || std::os::unix::net::UnixStream::connect(path))?,
+                self.io.aside(move || Socket::unix(std::os::unix::net::UnixStream::connect(path)?))?,
                 deadline,
             ),
             Endpoint::UnixAbstract(name) => Step::ConnectingUnix(
                 self.io.aside(move || {
                     let address = super::abstract_name::address(&name)?;
-                    std::os::unix::net::UnixStream::connect_addr(&address)
+                    Socket::unix(std::os::unix::net::UnixStream::connect_addr(&address)?)
                 })?,
+                deadline,
+            ),
+            Endpoint::SeqPacket(name) => Step::ConnectingUnix(
+                self.io.aside(move || super::packet::connect(&name).map(Socket::Packet))?,
                 deadline,
             ),
             Endpoint::Tcp { host, port } => {
@@ -190,17 +192,12 @@ impl Dial {
         }))
     }
 
-    fn connected_unix(
-        &mut self,
-        result: io::Result<std::os::unix::net::UnixStream>,
-    ) -> Result<Transport, Error> {
+    fn connected_unix(&mut self, result: io::Result<Socket>) -> Result<Transport, Error> {
         match result {
             Ok(socket) => {
                 let options = self.local.options.apply(socket.as_fd());
                 options.map_err(|error| self.about(Error::new(Exit::Failed, error)))?;
-                let enrolled = socket
-                    .set_nonblocking(true)
-                    .and_then(|()| Socket::Unix(UnixStream::from_std(socket)).enroll(&self.io));
+                let enrolled = socket.enroll(&self.io);
                 enrolled.map_err(|error| self.about(Error::new(Exit::NoConnection, error)))
             }
             Err(error) => {

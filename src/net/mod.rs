@@ -10,6 +10,7 @@ pub mod listen;
 pub mod local_end;
 pub mod options;
 mod pacing;
+mod packet;
 pub mod ports;
 pub mod pump;
 pub mod rate;

@@ -10,11 +10,9 @@ use super::endpoint::{Endpoint, Role};
 /// Returns the endpoint with the first port, and all of them, in order and each once. The error says what to type instead.
 pub fn parse(words: &[String]) -> Result<(Endpoint, Vec<u16>), String> {
     let (host, list) = match words {
-        [host, _] if host.starts_with("unix:") => return Err(format!("{host} has no port: leave that out")),
+        [host, _] if is_unix(host) => return Err(format!("{host} has no port: leave that out")),
         [host, list] => (host.as_str(), list.as_str()),
-        [word] if !word.starts_with("unix:") && word.contains(':') => {
-            word.rsplit_once(':').unwrap_or_default()
-        }
+        [word] if !is_unix(word) && word.contains(':') => word.rsplit_once(':').unwrap_or_default(),
         _ => {
             let word = words.first().map_or("", String::as_str);
             return Endpoint::parse(word, Role::Connect).map(|endpoint| (endpoint, Vec::new()));
@@ -27,6 +25,10 @@ pub fn parse(words: &[String]) -> Result<(Endpoint, Vec<u16>), String> {
         _ => Endpoint::parse(&format!("{host}:{first}"), Role::Connect),
     };
     Ok((endpoint?, ports))
+}
+
+fn is_unix(word: &str) -> bool {
+    word.starts_with("unix:") || word.starts_with("unix-seqpacket:")
 }
 
 fn parse_list(list: &str) -> Result<Vec<u16>, String> {
@@ -69,6 +71,7 @@ mod tests {
             ("[::1]:1,65535", "[::1]:1", vec![1, 65535]),
             ("::1 5", "[::1]:5", vec![5]),
             ("unix:/run/x:1", "unix:/run/x:1", vec![]),
+            ("unix-seqpacket:@x", "unix-seqpacket:@x", vec![]),
         ] {
             assert_eq!(parsed(text), Ok((endpoint.into(), ports)), "{text}");
         }

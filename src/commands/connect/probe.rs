@@ -16,6 +16,7 @@ use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::resolve::Resolution;
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stdio::{Stdio, check_stdout};
+use crate::net::stream::Transport;
 use crate::report::{Probed, Report};
 
 /// Connections that are tried at once, at most; fewer where descriptors are short.
@@ -32,6 +33,16 @@ pub(super) struct Targets {
     pub(super) local: LocalEnd,
     /// For each address.
     pub(super) limit: Duration,
+}
+
+impl Targets {
+    /// What took the connection: one of a host's addresses, or the Unix socket.
+    fn name_of(&self, transport: &Transport) -> PeerName {
+        match self.endpoint {
+            Endpoint::Tcp { .. } => transport.peer_name(),
+            _ => PeerName::of_endpoint(&self.endpoint),
+        }
+    }
 }
 
 /// Tries them, and prints a line for each, in their order.
@@ -162,7 +173,7 @@ impl Probe {
                     continue;
                 }
                 // Dropped, and so closed in order: nothing was said.
-                Ok(Some(transport)) => Some(("open", transport.peer_name(), None)),
+                Ok(Some(transport)) => Some(("open", self.targets.name_of(&transport), None)),
                 Err(error) => match verdict(dial.failures()) {
                     // It never came to a try: what was asked of this end is not to be had.
                     None => return Err(error),
