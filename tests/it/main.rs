@@ -25,6 +25,7 @@ mod send;
 // Many clients: each on its own, together, and those who may not come in.
 mod access;
 mod hub;
+mod many;
 mod modes;
 mod packets;
 // The events of --json.
