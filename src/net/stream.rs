@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::net::{TcpStream, UnixStream};
 use socket2::{SockRef, TcpKeepalive};
@@ -18,8 +18,8 @@ const UNIX_BUFFER_BYTES: usize = 1 << 20;
 
 /// A non-blocking byte stream with two directions.
 ///
-/// `WouldBlock` means: nothing now, readiness will come. A simulator or a TLS session implements the first three
-/// methods; the rest lets bytes pass inside the kernel where both sides have a descriptor.
+/// `WouldBlock` means: nothing now, readiness or the time of `wake_up` will come. A simulator or a TLS session implements
+/// the first three methods; the ends let bytes pass inside the kernel where both sides have a descriptor.
 pub trait Stream {
     /// Reads some bytes; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
@@ -49,6 +49,19 @@ pub trait Stream {
     /// than that. True if it does.
     fn pace(&mut self, _bytes_per_second: u64) -> io::Result<bool> {
         Ok(false)
+    }
+
+    /// A turn begins: for streams that something else than readiness holds up, which read no clock.
+    fn tick(&mut self, _now: Instant) {}
+
+    /// When to go on, if such a stream held something up in this turn: no readiness will come for it.
+    fn wake_up(&self) -> Option<Instant> {
+        None
+    }
+
+    /// How many bytes have come from the other side, where they are not those that `read` has given.
+    fn received_bytes(&self) -> Option<u64> {
+        None
     }
 
     /// The descriptor from which the kernel can take bytes by itself.
@@ -283,6 +296,32 @@ pub(crate) fn would_block<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
+/// For a stream around another, in a field: what it leaves as it is, but for `tick`, `wake_up` and the kernel's ends.
+macro_rules! passes_on {
+    ($field:ident) => {
+        fn finish_writing(&mut self) -> io::Result<()> {
+            self.$field.finish_writing()
+        }
+
+        fn take_error(&mut self) -> io::Result<()> {
+            self.$field.take_error()
+        }
+
+        fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
+            self.$field.reset_on_close(reset)
+        }
+
+        fn is_acknowledged(&mut self) -> io::Result<bool> {
+            self.$field.is_acknowledged()
+        }
+
+        fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
+            self.$field.pace(bytes_per_second)
+        }
+    };
+}
+pub(crate) use passes_on;
+
 impl<S: Stream + ?Sized> Stream for Box<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (**self).read(buffer)
@@ -310,6 +349,18 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
         (**self).pace(bytes_per_second)
+    }
+
+    fn tick(&mut self, now: Instant) {
+        (**self).tick(now);
+    }
+
+    fn wake_up(&self) -> Option<Instant> {
+        (**self).wake_up()
+    }
+
+    fn received_bytes(&self) -> Option<u64> {
+        (**self).received_bytes()
     }
 
     fn reading_end(&self) -> Option<KernelEnd<'_>> {

@@ -149,9 +149,12 @@ impl Encoder {
 /// What came is not a message, or not one that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breach {
-    /// A message of so many bytes is announced, and that is more than the limit. With an end mark, so many have come
-    /// without it; with a netstring, so many at least.
+    /// A message of so many bytes is announced, and that is more than the limit.
     TooLong(u64),
+    /// The same, of so many at least: the digits have not ended.
+    TooLongYet(u64),
+    /// More bytes than the limit have come without an end mark.
+    Endless,
     /// Not a netstring: what is wrong with it.
     NotANetstring(&'static str),
 }
@@ -297,7 +300,7 @@ impl Decoder {
             b'0'..=b'9' if before == b"0" => Err(Breach::NotANetstring("its length begins with 0")),
             b'0'..=b'9' => match value(field) {
                 Some(length) if length <= self.max_bytes && field.len() < MOST_DIGITS => Ok(1),
-                length => Err(Breach::TooLong(length.unwrap_or(u64::MAX))),
+                length => Err(Breach::TooLongYet(length.unwrap_or(u64::MAX))),
             },
             _ => Err(Breach::NotANetstring("its length is not a number")),
         }
@@ -332,9 +335,8 @@ impl Decoder {
         let mark = self.framing.end_mark();
         let end = input.iter().position(|byte| Some(*byte) == mark);
         let part = &input[..end.unwrap_or(input.len())];
-        let length = (self.message.len() + part.len()) as u64;
-        if length > self.max_bytes {
-            return Err(Breach::TooLong(length));
+        if (self.message.len() + part.len()) as u64 > self.max_bytes {
+            return Err(Breach::Endless);
         }
         self.message.extend_from_slice(part);
         self.is_complete = end.is_some();

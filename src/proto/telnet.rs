@@ -29,18 +29,12 @@ pub struct Telnet {
 }
 
 impl Telnet {
-    /// Adds what is data to `data`, and what has to be answered to `replies`, where at most `most_replies` bytes stand
-    /// then. Returns how many bytes of `input` it took: fewer than all when there is no room for another reply.
+    /// Adds what is data to `data`, and what it has to be answered to `replies`: at most as many bytes as in `input` and
+    /// two.
     ///
     /// `DO` is answered by `WONT` and `WILL` by `DONT`. `WONT` and `DONT` say how things are, and are not answered, so
     /// that no two sides go on for ever. Other commands say nothing to somebody who is not a terminal.
-    pub fn take(
-        &mut self,
-        input: &[u8],
-        data: &mut Vec<u8>,
-        replies: &mut Vec<u8>,
-        most_replies: usize,
-    ) -> usize {
+    pub fn take(&mut self, input: &[u8], data: &mut Vec<u8>, replies: &mut Vec<u8>) {
         let mut used = 0;
         while let Some(&byte) = input.get(used) {
             self.state = match (self.state, byte) {
@@ -61,9 +55,6 @@ impl Telnet {
                 (State::Command, _) => State::Data,
                 (State::Option(verb), option) => {
                     if let Some(refusal) = refusal(verb) {
-                        if replies.len() + 3 > most_replies {
-                            break;
-                        }
                         replies.extend_from_slice(&[IAC, refusal, option]);
                     }
                     State::Data
@@ -74,7 +65,6 @@ impl Telnet {
             };
             used += 1;
         }
-        used
     }
 }
 
@@ -102,7 +92,7 @@ mod tests {
     fn in_pieces(input: &[u8], size: usize) -> (Vec<u8>, Vec<u8>) {
         let (mut telnet, mut data, mut replies) = (Telnet::default(), Vec::new(), Vec::new());
         for piece in input.chunks(size) {
-            assert_eq!(telnet.take(piece, &mut data, &mut replies, 4096), piece.len());
+            telnet.take(piece, &mut data, &mut replies);
         }
         (data, replies)
     }
@@ -127,18 +117,6 @@ mod tests {
                 assert_eq!(in_pieces(input, size), (data.to_vec(), replies.to_vec()), "{input:?} by {size}");
             }
         }
-    }
-
-    #[test]
-    fn without_room_for_a_reply_it_waits_and_loses_nothing() {
-        let (mut telnet, mut data, mut replies) = (Telnet::default(), Vec::new(), Vec::new());
-        let input = b"a\xff\xfd\x01b\xff\xfb\x02c";
-        let used = telnet.take(input, &mut data, &mut replies, 5);
-        assert_eq!((&data[..], &replies[..]), (&b"ab"[..], &b"\xff\xfc\x01"[..]));
-        assert_eq!(telnet.take(&input[used..], &mut data, &mut replies, 5), 0);
-        replies.clear();
-        telnet.take(&input[used..], &mut data, &mut replies, 5);
-        assert_eq!((&data[..], &replies[..]), (&b"abc"[..], &b"\xff\xfe\x02"[..]));
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::opened::Opened;
 use super::options::{RelayArgs, duration};
-use super::relay;
+use super::relay::LocalSide;
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
@@ -55,7 +55,7 @@ impl ConnectArgs {
 impl Plan {
     /// Connects, relays, and returns when both directions have ended.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        relay::check_streams(&self.relay)?;
+        let local = LocalSide::new(&self.relay, report)?;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
             let dial = Dial::new(self.endpoint, self.timeout, io.clone());
@@ -66,7 +66,7 @@ impl Plan {
                     transport.peer_name(),
                     transport.local_name()
                 ));
-                relay::with_stdio(transport, &self.relay, &report, &io, now)
+                local.join(transport, &report, &io, now)
             }))
         })?;
         reactor.run()

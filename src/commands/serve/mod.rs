@@ -11,7 +11,7 @@ use clap::{ArgGroup, Args, ValueHint};
 use self::clients::{ClientLimits, Clients, Running};
 use super::opened::{FirstClient, Opened};
 use super::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
-use super::relay;
+use super::relay::LocalSide;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -36,11 +36,12 @@ pub struct ServeArgs {
 
     /// Take uploads into this folder, from many clients at once
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath,
-        conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close"])]
+        conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close", "ToolArgs"])]
     store: Option<PathBuf>,
 
     /// Offer a file, or all that is in a folder, for download
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close"])]
+    #[arg(long, value_name = "PATH",
+        conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close", "ToolArgs"])]
     share: Option<PathBuf>,
 
     /// With --store: what clients speak
@@ -159,14 +160,14 @@ impl Plan {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         match self.mode {
             Mode::Relay { timeout, relay } => {
-                relay::check_streams(&relay)?;
+                let local = LocalSide::new(&relay, report)?;
                 reactor.add(|io| {
                     let listeners = listen_on_all(&self.endpoints, &io, report)?;
                     let client = FirstClient::new(listeners, timeout, io.clone());
                     let report = report.clone();
                     Ok(Opened::new(client, move |transport, now: Instant| {
                         report.detail(format_args!("client {}", transport.peer_name()));
-                        relay::with_stdio(transport, &relay, &report, &io, now)
+                        local.join(transport, &report, &io, now)
                     }))
                 })?;
                 reactor.run()
