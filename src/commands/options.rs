@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::transfer::Limits;
+use crate::error::{Error, Exit};
 use crate::net::rate::MIN_RATE;
 use crate::proto::ending::EndWhen;
 use crate::proto::message::Framing;
@@ -121,6 +122,7 @@ pub struct RelayArgs {
 
 /// What is done to the bytes on their way, and what is written down of them.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Lines and messages")]
 pub struct ToolArgs {
     /// Send each line end of stdin as CR LF
     #[arg(long, conflicts_with = "recv_only")]
@@ -208,6 +210,32 @@ pub enum FrameOut {
     Raw,
     /// A JSON object, on a line of its own
     Json,
+}
+
+impl RelayArgs {
+    /// Fails if one of the options was given that only make sense between stdin, stdout and one peer.
+    pub(super) fn refuse_with(&self, mode: &str) -> Result<(), Error> {
+        let given = [
+            ("--send-only", self.send_only),
+            ("--recv-only", self.recv_only),
+            ("--end-when", self.end_when.is_some()),
+            ("--no-half-close", self.no_half_close),
+            ("--crlf", self.tools.crlf),
+            ("--line-delay", self.tools.line_delay.is_some()),
+            ("--telnet", self.tools.telnet),
+            ("--frame", self.tools.frame.is_some()),
+            ("--tee-in", self.tools.tee_in.is_some()),
+            ("--tee-out", self.tools.tee_out.is_some()),
+            ("--hex-dump", self.tools.hex_dump.is_some()),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => {
+                let text = format!("{option} is about stdin and stdout: leave it out with {mode}");
+                Err(Error::new(Exit::Usage, text))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// The values of `--end-when`.

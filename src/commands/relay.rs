@@ -5,6 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::options::RelayArgs;
+use super::settling::Settling;
 use super::tools::{self, Tools};
 use super::{cannot_write, lost, named};
 use crate::error::{Error, Exit};
@@ -16,10 +17,6 @@ use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
 use crate::proto::ending::{EndWhen, Ending, InputKind};
 use crate::proto::lane::Lane;
 use crate::report::Report;
-
-/// How often the kernel is asked whether the peer has acknowledged our end: from the first to the longest wait.
-const ACKNOWLEDGED_FIRST_WAIT: Duration = Duration::from_millis(1);
-const ACKNOWLEDGED_LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// A local side and a peer, joined.
 pub struct Relay<L, P> {
@@ -33,7 +30,7 @@ pub struct Relay<L, P> {
     last_moved: (u64, Instant),
     /// The sending direction has failed; what the peer still sent is written before the command ends.
     failure: Option<Error>,
-    next_look: Option<(Instant, Duration)>,
+    settling: Settling,
     report: Report,
     /// As it is reported.
     peer_name: String,
@@ -59,7 +56,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             start: now,
             last_moved: (0, now),
             failure: None,
-            next_look: None,
+            settling: Settling::default(),
             report,
             peer_name: String::new(),
         }
@@ -129,12 +126,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             self.peer.finish_writing().map_err(|error| lost(&error))?;
             self.outbound.lane_mut().finish_sink();
         }
-        let acknowledged = self.peer.is_acknowledged().map_err(|error| lost(&error))?;
-        let wait = self.next_look.map_or(ACKNOWLEDGED_FIRST_WAIT, |(_, wait)| wait);
-        if self.next_look.is_none_or(|(time, _)| now >= time) {
-            self.next_look = Some((now + wait, (wait * 2).min(ACKNOWLEDGED_LONGEST_WAIT)));
-        }
-        Ok(acknowledged)
+        self.settling.settles(&mut self.peer, now)
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
@@ -157,12 +149,9 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     fn finish(&mut self, now: Instant) -> Result<Status, Error> {
         let sent = self.outbound.lane().delivered();
         let received = self.peer.received_bytes().unwrap_or_else(|| self.inbound.lane().delivered());
-        let ended = match self.failure.take() {
-            Some(failure) => Err(failure),
-            None => self.peer.reset_on_close(false).map_err(|error| lost(&error)),
-        };
+        let ended = self.failure.take().map_or(Ok(Status::Done), Err);
         self.report.relayed(&self.peer_name, sent, received, now - self.start);
-        ended.map(|()| Status::Done)
+        ended
     }
 }
 
@@ -183,7 +172,7 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
         }
         if !self.ending.is_over(self.outbound.lane(), self.inbound.lane()) {
             // With `--end-when input` a stuck stdout puts the end off again: a look that is due would be due for ever.
-            self.next_look = None;
+            self.settling.put_off();
         } else if self.is_settled(turn.now)? {
             return self.finish(turn.now);
         }
@@ -194,8 +183,8 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
 
     fn deadline(&self) -> Option<Instant> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
-        let look = self.next_look.map(|(time, _)| time);
-        [idle, look, self.local.wake_up(), self.peer.wake_up()].into_iter().flatten().min()
+        let wake_ups = [self.local.wake_up(), self.peer.wake_up()];
+        [idle, self.settling.deadline()].into_iter().chain(wake_ups).flatten().min()
     }
 }
 
@@ -274,7 +263,6 @@ impl LocalSide {
         // Until the session has ended in order: a process that is killed must not look like one that has said everything.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
         let peer_name = transport.peer_name();
-        report.peer("connected", &peer_name);
         let mut peer = Limited::new(self.tools.recorded(transport, now), now);
         peer.limit_rate(args.limit_rate, 0);
         let (local, peer) = tools::around(local, Box::new(peer), args, rules, now);

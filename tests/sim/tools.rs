@@ -65,7 +65,7 @@ fn text(lines: &[Vec<u8>]) -> Vec<u8> {
 fn framed(framing: Framing, lines: &[Vec<u8>]) -> Vec<u8> {
     let (mut encoder, mut output) = (Encoder::new(framing, u64::MAX), Vec::new());
     for line in lines {
-        encoder.take(line, &mut output).and_then(|_| encoder.take(b"\n", &mut output)).expect("it fits");
+        assert!(encoder.take(line, &mut output).and_then(|_| encoder.take(b"\n", &mut output)).is_ok());
     }
     output
 }
