@@ -42,6 +42,8 @@ struct World {
     sent: Vec<u8>,
     received: Vec<u8>,
     refusals: Vec<u8>,
+    /// Where in the peer's bytes each refusal becomes due.
+    refusals_due: Vec<usize>,
     /// The code that the peer's bytes deserve.
     due: Exit,
     resets: bool,
@@ -95,6 +97,7 @@ impl World {
             sent: local.script.clone(),
             received: Vec::new(),
             refusals: Vec::new(),
+            refusals_due: Vec::new(),
             due: Exit::Done,
             resets: random.chance(20),
             now: Instant::now(),
@@ -139,11 +142,13 @@ impl World {
                         _ => &[255, 241],
                     };
                     peer.script.extend_from_slice(said);
-                    match said[1] {
-                        253 => self.refusals.extend_from_slice(&[255, 252, option]),
-                        251 => self.refusals.extend_from_slice(&[255, 254, option]),
-                        _ => {}
-                    }
+                    let refusal = match said[1] {
+                        253 => 252,
+                        251 => 254,
+                        _ => continue,
+                    };
+                    self.refusals.extend_from_slice(&[255, refusal, option]);
+                    self.refusals_due.push(peer.script.len());
                 }
             }
             Tool::Frame(framing) => {
@@ -232,6 +237,11 @@ impl World {
             );
             if peer.has_room() && local.end_read && !waits {
                 assert_eq!(data, self.sent, "seed {seed}: the input has ended, and there is room");
+            }
+            let holds_end = self.rules.input == InputKind::Nothing || !self.rules.half_close;
+            if peer.has_room() && (holds_end || !local.end_read) {
+                let due = self.refusals_due.iter().filter(|end| **end <= peer.read).count();
+                assert_eq!(refusals.len(), 3 * due, "seed {seed}: a refusal is due, and room");
             }
             if local.has_room() && peer.end_read {
                 assert_eq!(

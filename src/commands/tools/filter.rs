@@ -136,3 +136,54 @@ impl<S: Stream, F: Stage> Stream for Filtered<S, F> {
         self.stream.writing_end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Always has more, and says nothing.
+    struct Endless;
+
+    impl Stream for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            Ok(buffer.len())
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn finish_writing(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Swallow;
+
+    impl Stage for Swallow {
+        fn take(&mut self, input: &[u8], _: &mut Vec<u8>) -> Result<usize, Error> {
+            Ok(input.len())
+        }
+
+        fn end(&mut self, _: &mut Vec<u8>) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods)]
+    fn a_stage_that_swallows_all_leaves_others_their_turn() {
+        let start = Instant::now();
+        let mut stream = Filtered::new(Endless, Swallow, start);
+        let turn = TURN_BUDGET_BYTES as u64;
+        for number in 1..4 {
+            let now = start + Duration::from_secs(number);
+            stream.tick(now);
+            assert_eq!(stream.wake_up(), None);
+            let blocked = stream.read(&mut [0; 10]).map_err(|error| error.kind());
+            assert_eq!(blocked, Err(io::ErrorKind::WouldBlock));
+            assert!(stream.wake_up().is_some_and(|next| next > now && next < now + Duration::from_millis(1)));
+            assert_eq!(stream.received_bytes(), Some(number * turn));
+        }
+    }
+}
