@@ -285,7 +285,7 @@ fn what_does_not_go_together_is_wrong_usage_before_anything_is_opened() {
         assert!(finished.stderr.contains(hint), "{options:?}: {}", finished.stderr);
     }
     assert!(!listener.has_client());
-    for mode in [&["--store", "."][..], &["--share", "."], &["--echo"]] {
+    for mode in [&["--store", "."][..], &["--share", "."], &["--echo"], &["--keep-open"]] {
         let args = [&["serve", "0", "--frame", "u8"][..], mode].concat();
         let finished = sendall(&args, In::Null, Out::Collect).finish().expect(2);
         assert!(finished.stderr.contains("--frame is about stdin and stdout"), "{}", finished.stderr);
