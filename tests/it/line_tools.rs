@@ -105,11 +105,11 @@ fn tees_hold_what_is_on_the_wire() {
     running.expect_output(b"bc\n");
     running.say(b"d\n");
     link.expect(b"\x01d");
-    // One file for both: in the order of events.
-    assert_eq!(std::fs::read(&both).expect("a file"), b"\x01a\x02bc\x01d");
     link.end();
     running.end_input();
     running.finish().expect(0);
+    // One file for both: in the order of events.
+    assert_eq!(std::fs::read(&both).expect("a file"), b"\x01a\x02bc\x01d");
 }
 
 #[test]
