@@ -79,8 +79,6 @@ impl Mode {
     fn descriptors_per_client(&self) -> u64 {
         match self {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
-            // A pipe may carry its bytes.
-            Mode::Echo => 3,
             _ => 1,
         }
     }
@@ -100,7 +98,8 @@ impl ServeArgs {
             limits.count = Some(1);
         }
         if !matches!(mode, Mode::Transfer(..)) {
-            limits.accept_timeout = limits.accept_timeout.or(self.transfer.timeout);
+            limits.accept_timeout =
+                limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
         }
         let entrance = Entrance {
             endpoints,
