@@ -8,7 +8,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::stream::{KernelEnd, Stream, passes_on};
+use super::around::passes_on;
+use super::stream::{KernelEnd, Stream};
 
 /// The lowest rate that can be asked for, in bytes per second.
 pub const MIN_RATE: u64 = 1 << 10;

@@ -4,8 +4,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
+use crate::net::around::passes_on;
 use crate::net::reactor::TURN_BUDGET_BYTES;
-use crate::net::stream::{KernelEnd, Stream, passes_on};
+use crate::net::stream::{KernelEnd, Stream};
 
 /// What is read at a time, and how much may be ready before more is taken.
 const CHUNK_BYTES: usize = 64 << 10;

@@ -3,7 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::net::stream::{KernelEnd, Stream, passes_on};
+use crate::net::around::passes_on;
+use crate::net::stream::{KernelEnd, Stream};
 
 const BUFFER_BYTES: usize = 64 << 10;
 

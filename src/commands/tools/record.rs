@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use crate::commands::options::ToolArgs;
 use crate::error::{Error, Exit};
-use crate::net::stream::{Stream, passes_on};
+use crate::net::around::passes_on;
+use crate::net::stream::Stream;
 use crate::proto::hex_dump::{Direction, HexDump};
 use crate::report::{Report, escape_bytes};
 use crate::store;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::filter::{Filtered, Stage};
 use crate::error::Error;
-use crate::net::stream::{KernelEnd, Stream, passes_on};
+use crate::net::around::passes_on;
+use crate::net::stream::{KernelEnd, Stream};
 use crate::proto::ending::{EndWhen, Ending, InputKind};
 use crate::proto::telnet;
 
