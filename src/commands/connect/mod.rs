@@ -13,7 +13,7 @@ use self::early::{Early, First, FromFirst};
 use self::probe::{Probe, Targets};
 use super::opened::Opened;
 use super::options::{RelayArgs, duration};
-use super::relay;
+use super::relay::LocalSide;
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
 use crate::error::{Error, Exit, Mend};
@@ -30,7 +30,8 @@ use crate::report::Report;
 
 /// Join stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::CONNECT, manual::CONNECT_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::CONNECT, manual::CONNECT_EXAMPLES]
+    .join("\n\n"))]
 pub struct ConnectArgs {
     /// Where to.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..=2,
@@ -39,7 +40,7 @@ pub struct ConnectArgs {
 
     /// Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80
     #[arg(long, conflicts_with_all = ["retry", "idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
-        "no_half_close"])]
+        "no_half_close", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump"])]
     probe: bool,
 
     /// Time limit for each address that is tried
@@ -56,7 +57,8 @@ pub struct ConnectArgs {
     local: LocalArgs,
 
     /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
-    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "recv_only"])]
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "recv_only", "crlf",
+        "line_delay", "telnet", "frame"])]
     fastopen: bool,
 }
 
@@ -109,8 +111,8 @@ impl Plan {
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match self.0 {
             Task::Join(joining) => {
-                relay::check_streams(&joining.relay)?;
-                joining.retry.run(report, signals, |_| joining.join(report, signals))
+                let side = Rc::new(LocalSide::new(&joining.relay, report)?);
+                joining.retry.run(report, signals, |_| joining.join(&side, report, signals))
             }
             Task::Probe(targets) => {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
@@ -123,12 +125,12 @@ impl Plan {
 
 impl Joining {
     /// Connects and relays. Only the way to a connection can be tried again: what a stream has taken is gone.
-    fn join(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
+    fn join(&self, side: &Rc<LocalSide>, report: &Report, signals: &Signals) -> Result<(), Error> {
         let has_begun = Rc::new(Cell::new(false));
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
             let dial = Dial::new(self.endpoint.clone(), self.timeout, io.clone()).from(&self.local);
-            let (report, relay, has_begun) = (report.clone(), self.relay.clone(), Rc::clone(&has_begun));
+            let (report, side, has_begun) = (report.clone(), Rc::clone(side), Rc::clone(&has_begun));
             let begin = move |transport: &Transport| {
                 has_begun.set(true);
                 let (peer, local) = (transport.peer_name(), transport.local_name());
@@ -139,7 +141,7 @@ impl Joining {
             let Some(first) = &self.first else {
                 let session = Opened::new(dial, move |transport, now: Instant| {
                     let report = begin(&transport);
-                    relay::with_stdio(transport, &relay, &report, &io, now)
+                    side.join(transport, &report, &io, now)
                 });
                 return Ok(Box::new(session) as Box<dyn Session>);
             };
@@ -149,7 +151,7 @@ impl Joining {
             Ok(Box::new(Opened::new(Early::new(&stdio, &first, dial), move |transport, now: Instant| {
                 let report = begin(&transport);
                 let local = (FromFirst::new(&stdio, &first), kind);
-                relay::with_local(local, transport, &relay, &report, now)
+                side.join_to(local, transport, &report, now)
             })))
         })?;
         let result = reactor.run();
