@@ -6,6 +6,8 @@ pub mod dial;
 pub mod endpoint;
 pub mod listen;
 mod pacing;
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+mod pipes;
 pub mod pump;
 pub mod rate;
 pub mod reactor;
