@@ -8,15 +8,14 @@ use super::zero_copy::{self, KernelWay, Step};
 use crate::proto::lane::Lane;
 
 const BUFFER_BYTES: usize = 256 << 10;
-/// Buffers that a thread keeps while no lane needs them.
-const MOST_FREE_BUFFERS: usize = 4;
 /// Between two sockets: from so many bytes at once on, the kernel moves them; for fewer than that, two calls that copy
 /// are quicker than the five that move.
 const MANY_BYTES: u64 = 64 << 10;
 const FEW_BYTES: u64 = 16 << 10;
 
 thread_local! {
-    static FREE_BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// What all pumps of a thread read into. A lane only has memory of its own for what its sink did not take at once.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::default();
 }
 
 /// Which side of a lane failed.
@@ -59,64 +58,14 @@ enum Way {
     Kernel(KernelWay),
 }
 
-/// Memory while it holds something, and none while it does not.
 #[derive(Default)]
 struct Buffer {
     bytes: Vec<u8>,
     start: usize,
-    end: usize,
-}
-
-/// The two ends of a lane: two streams, or one that is told what it says.
-trait Ends {
-    type Source: Stream;
-    type Sink: Stream;
-
-    fn source(&mut self) -> &mut Self::Source;
-    fn sink(&mut self) -> &mut Self::Sink;
-    fn in_kernel(&self) -> Option<(KernelEnd<'_>, KernelEnd<'_>)>;
-}
-
-struct Two<'a, A, B>(&'a mut A, &'a mut B);
-
-impl<A: Stream, B: Stream> Ends for Two<'_, A, B> {
-    type Source = A;
-    type Sink = B;
-
-    fn source(&mut self) -> &mut A {
-        self.0
-    }
-
-    fn sink(&mut self) -> &mut B {
-        self.1
-    }
-
-    fn in_kernel(&self) -> Option<(KernelEnd<'_>, KernelEnd<'_>)> {
-        self.0.reading_end().zip(self.1.writing_end())
-    }
-}
-
-struct Echo<'a, S>(&'a mut S);
-
-impl<S: Stream> Ends for Echo<'_, S> {
-    type Source = S;
-    type Sink = S;
-
-    fn source(&mut self) -> &mut S {
-        self.0
-    }
-
-    fn sink(&mut self) -> &mut S {
-        self.0
-    }
-
-    fn in_kernel(&self) -> Option<(KernelEnd<'_>, KernelEnd<'_>)> {
-        self.0.reading_end().zip(self.0.writing_end())
-    }
 }
 
 impl Pump {
-    /// A pump from `source` to `sink` by the cheapest way that their kinds allow. For an echo both are one stream.
+    /// A pump from `source` to `sink` by the cheapest way that their kinds allow.
     pub fn new(source: &impl Stream, sink: &impl Stream) -> Pump {
         let kinds = source.reading_end().map(|end| end.kind).zip(sink.writing_end().map(|end| end.kind));
         let joins_sockets = kinds == Some((FdKind::Socket, FdKind::Socket));
@@ -151,15 +100,15 @@ impl Pump {
         sink: &mut impl Stream,
         budget_bytes: usize,
     ) -> Result<Pumped, Fault> {
-        self.run(Two(source, sink), budget_bytes)
+        self.advance_between(&mut Two(source, sink), budget_bytes)
     }
 
-    /// The same for a stream that is both: it is told what it says.
-    pub fn advance_echo(&mut self, stream: &mut impl Stream, budget_bytes: usize) -> Result<Pumped, Fault> {
-        self.run(Echo(stream), budget_bytes)
+    /// The same from a stream back to itself.
+    pub fn advance_within(&mut self, stream: &mut impl Stream, budget_bytes: usize) -> Result<Pumped, Fault> {
+        self.advance_between(&mut One(stream), budget_bytes)
     }
 
-    fn run(&mut self, mut ends: impl Ends, budget_bytes: usize) -> Result<Pumped, Fault> {
+    fn advance_between(&mut self, ends: &mut impl Ends, budget_bytes: usize) -> Result<Pumped, Fault> {
         let end = self.lane.delivered() + budget_bytes as u64;
         while self.lane.delivered() < end {
             if self.lane.is_drained() {
@@ -168,10 +117,10 @@ impl Pump {
             }
             let taken_before = self.taken_bytes();
             let step = match &mut self.way {
-                Way::Copy(buffer) => buffer.step(&mut self.lane, &mut ends)?,
+                Way::Copy(buffer) => buffer.step(&mut self.lane, ends)?,
                 Way::Kernel(way) => match ends.in_kernel() {
-                    Some((from, to)) => way.step(&mut self.lane, from, to)?,
-                    None => Step::Unsupported,
+                    (Some(from), Some(to)) => way.step(&mut self.lane, from, to)?,
+                    _ => Step::Unsupported,
                 },
             };
             match step {
@@ -210,14 +159,12 @@ impl Pump {
         }
     }
 
-    /// A lane that holds nothing and waits needs neither memory nor a pipe: another one takes them.
+    /// A lane that holds nothing and waits needs no pipe: another one takes it.
     fn rest(&mut self) {
-        if self.lane.held() > 0 {
-            return;
-        }
-        match &mut self.way {
-            Way::Copy(buffer) => buffer.give_back(),
-            Way::Kernel(way) => way.rest(),
+        if self.lane.held() == 0
+            && let Way::Kernel(way) = &mut self.way
+        {
+            way.rest();
         }
     }
 
@@ -227,60 +174,96 @@ impl Pump {
         if let Way::Kernel(way) = &mut self.way {
             buffer.bytes =
                 way.take_held(self.lane.held()).map_err(|error| Fault { side: Side::Source, error })?;
-            buffer.end = buffer.bytes.len();
         }
         self.way = Way::Copy(buffer);
         Ok(())
     }
 }
 
+/// Where a pump takes bytes from and where it puts them: two streams, or one.
+trait Ends {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    fn in_kernel(&self) -> (Option<KernelEnd<'_>>, Option<KernelEnd<'_>>);
+}
+
+struct Two<'a, A, B>(&'a mut A, &'a mut B);
+
+impl<A: Stream, B: Stream> Ends for Two<'_, A, B> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        super::send::send(self.1, bytes)
+    }
+
+    fn in_kernel(&self) -> (Option<KernelEnd<'_>>, Option<KernelEnd<'_>>) {
+        (self.0.reading_end(), self.1.writing_end())
+    }
+}
+
+struct One<'a, S>(&'a mut S);
+
+impl<S: Stream> Ends for One<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        super::send::send(self.0, bytes)
+    }
+
+    fn in_kernel(&self) -> (Option<KernelEnd<'_>>, Option<KernelEnd<'_>>) {
+        (self.0.reading_end(), self.0.writing_end())
+    }
+}
+
 impl Buffer {
     fn step(&mut self, lane: &mut Lane, ends: &mut impl Ends) -> Result<Step, Fault> {
-        let mut moved = false;
         if lane.held() == 0 && lane.room() > 0 {
-            self.allocate();
-            match ends.source().read(&mut self.bytes) {
-                Ok(0) => lane.end_source(),
-                Ok(count) => {
-                    (self.start, self.end) = (0, count);
-                    lane.filled(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked),
-                Err(error) => return Err(Fault { side: Side::Source, error }),
-            }
-            moved = true;
+            let mut scratch = SCRATCH.take();
+            let step = self.pass(&mut scratch, lane, ends);
+            SCRATCH.set(scratch);
+            return step;
         }
-        if lane.held() > 0 {
-            match super::send::send(ends.sink(), &self.bytes[self.start..self.end]) {
-                Ok(0) => return Err(Fault { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
-                Ok(count) => {
-                    self.start += count;
-                    lane.drained(count);
-                    moved = true;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(Fault { side: Side::Sink, error }),
-            }
+        let count = Buffer::give(&self.bytes[self.start..], lane, ends)?;
+        self.start += count;
+        if lane.held() == 0 {
+            *self = Buffer::default();
         }
-        Ok(if moved { Step::Moved } else { Step::Blocked })
+        Ok(if count > 0 { Step::Moved } else { Step::Blocked })
     }
 
-    /// Never smaller than what a fallback left in it.
-    fn allocate(&mut self) {
-        if self.bytes.is_empty() {
-            self.bytes = FREE_BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
+    /// Reads, hands over what the sink takes, and keeps the rest.
+    fn pass(&mut self, scratch: &mut Vec<u8>, lane: &mut Lane, ends: &mut impl Ends) -> Result<Step, Fault> {
+        scratch.resize(BUFFER_BYTES, 0);
+        match ends.read(scratch) {
+            Ok(0) => lane.end_source(),
+            Ok(count) => {
+                lane.filled(count);
+                let taken = Buffer::give(&scratch[..count], lane, ends)?;
+                *self = Buffer { bytes: scratch[taken..count].to_vec(), start: 0 };
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked),
+            Err(error) => return Err(Fault { side: Side::Source, error }),
         }
-        self.bytes.resize(BUFFER_BYTES, 0);
+        Ok(Step::Moved)
     }
 
-    fn give_back(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        if !bytes.is_empty() {
-            FREE_BUFFERS.with_borrow_mut(|free| {
-                if free.len() < MOST_FREE_BUFFERS {
-                    free.push(bytes);
-                }
-            });
+    /// How many of `bytes` the sink took.
+    fn give(bytes: &[u8], lane: &mut Lane, ends: &mut impl Ends) -> Result<usize, Fault> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        match ends.write(bytes) {
+            Ok(0) => Err(Fault { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
+            Ok(count) => {
+                lane.drained(count);
+                Ok(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(Fault { side: Side::Sink, error }),
         }
     }
 }
