@@ -2,22 +2,32 @@
 //!
 //! The transfer protocol is written in `PROTOCOL.md`: [`hello`] and [`frame`] are its bytes, [`sender`] and
 //! [`receiver`] its two sides after `HELLO` and `ACCEPT`, [`names`] the rule for paths that a peer may name. [`lane`]
-//! and [`ending`] are the raw stream, [`text_header`] is what older peers say before a file. Nothing here knows a
-//! socket, a file, a clock or a terminal, and no digest is computed here: digests are 32 opaque bytes.
+//! and [`ending`] are the raw stream, [`text_header`] is what older peers say before a file. [`socks`] and
+//! [`http_connect`] are what clients and proxies say before a stream, from both sides; [`proxy_header`] is what a proxy
+//! says of its client. Nothing here knows a socket, a file, a clock or a terminal, and no digest is computed here:
+//! digests are 32 opaque bytes.
 
 pub mod blocks;
 pub mod ending;
 pub mod entry;
 pub mod frame;
+pub mod handshake;
 pub mod have;
 pub mod hello;
+pub mod http_connect;
+pub mod http_head;
 pub mod lane;
 pub mod names;
 pub mod outcome;
+pub mod proxy_fault;
+pub mod proxy_header;
+pub mod proxy_server;
 pub mod reason;
 pub mod receiver;
 pub mod sender;
+pub mod socks;
 pub mod summary;
+pub mod target;
 pub mod text_header;
 pub mod violation;
 mod wire;

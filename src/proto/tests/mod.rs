@@ -6,6 +6,8 @@ mod events;
 mod hello;
 mod offers;
 mod pair;
+mod proxies;
+mod proxy_header;
 mod receiving;
 mod samples;
 mod sending;
