@@ -6,6 +6,7 @@ use super::admission::{AccessArgs, Admission, Pass, Refusal};
 use super::opened::is_one_clients;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
+use crate::net::endpoint::PeerName;
 use crate::net::listen::Listener;
 use crate::net::reactor::{Aside, Io, Session, Status, Stop, Turn};
 use crate::net::signals::Hangups;
@@ -118,7 +119,7 @@ impl<H: Host> Door<H> {
         let mut index = 0;
         while index < self.listeners.len() && self.admission.inside() < self.limits.clients {
             match self.listeners[index].accept() {
-                Ok(Some(socket)) => self.take_in(socket, now),
+                Ok(Some((socket, name))) => self.take_in(socket, name, now),
                 Ok(None) => index += 1,
                 Err(error) if is_one_clients(&error) => {}
                 Err(error) => {
@@ -135,8 +136,7 @@ impl<H: Host> Door<H> {
         }
     }
 
-    fn take_in(&mut self, socket: Socket, now: Instant) {
-        let name = socket.peer_name();
+    fn take_in(&mut self, socket: Socket, name: PeerName, now: Instant) {
         match self.admission.enter(&name, self.report.about(&name)) {
             Ok(pass) => {
                 self.report.detail(format_args!("client {name}"));

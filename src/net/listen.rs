@@ -67,14 +67,19 @@ fn explain(error: &io::Error) -> String {
 }
 
 impl Listener {
-    /// Takes one client; `None` if none waits. Errors are the process's (no descriptors) or one client's (aborted).
-    pub fn accept(&self) -> io::Result<Option<Socket>> {
+    /// Takes one client, and its address; `None` if none waits. Errors are the process's (no descriptors) or one
+    /// client's (aborted).
+    pub fn accept(&self) -> io::Result<Option<(Socket, PeerName)>> {
         if !self.readiness.is_readable() {
             return Ok(None);
         }
         let result = super::stream::uninterrupted(|| match &self.kind {
-            Kind::Tcp(tcp) => tcp.accept().map(|(socket, _)| Socket::Tcp(socket)),
-            Kind::Unix { socket: unix, .. } => unix.accept().map(|(socket, _)| Socket::Unix(socket)),
+            Kind::Tcp(tcp) => {
+                tcp.accept().map(|(socket, peer)| (Socket::Tcp(socket), PeerName::from_ip(Some(peer))))
+            }
+            Kind::Unix { socket: unix, .. } => {
+                unix.accept().map(|(socket, peer)| (Socket::Unix(socket), PeerName::from_unix(Some(peer))))
+            }
         });
         if would_block(&result) {
             self.readiness.clear_readable();
