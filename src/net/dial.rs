@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpStream, UnixStream};
 
+use super::access::Access;
 use super::endpoint::{Endpoint, Host, PeerName};
 use super::reactor::{Aside, Io};
 use super::stream::{Socket, Transport, uninterrupted};
@@ -20,6 +22,8 @@ pub struct Dial {
     target: Endpoint,
     io: Io,
     limit: Duration,
+    /// Only addresses that it admits are tried.
+    access: Option<Rc<Access>>,
     step: Step,
     attempts: Vec<Attempt>,
     queue: VecDeque<SocketAddr>,
@@ -47,12 +51,27 @@ impl Dial {
             target,
             io,
             limit,
+            access: None,
             step: Step::Start,
             attempts: Vec::new(),
             queue: VecDeque::new(),
             next_attempt: None,
             failures: Vec::new(),
         }
+    }
+
+    /// Tries only addresses that these rules admit: those of a name once it was resolved.
+    #[must_use]
+    pub fn within(mut self, access: Rc<Access>) -> Dial {
+        self.access = Some(access);
+        self
+    }
+
+    /// True if it has failed because every address refused.
+    pub fn was_refused(&self) -> bool {
+        let is_refusal =
+            |(_, error): &(PeerName, io::Error)| error.kind() == io::ErrorKind::ConnectionRefused;
+        !self.failures.is_empty() && self.failures.iter().all(is_refusal)
     }
 
     /// Goes on connecting. The transport, once; or an error when no address is left.
@@ -66,7 +85,8 @@ impl Dial {
                 None if now >= *deadline => Err(self.timed_out("resolving the name")),
                 None => Ok(None),
                 Some(result) => {
-                    self.queue = interleave(result?.map_err(|error| self.unresolved(&error))?);
+                    let found = result?.map_err(|error| self.unresolved(&error))?;
+                    self.queue = interleave(self.admitted(found)?);
                     self.step = Step::Racing;
                     self.race(now)
                 }
@@ -113,7 +133,7 @@ impl Dial {
                 };
                 match name.parse() {
                     Ok(ip) => {
-                        self.queue.push_back(SocketAddr::new(ip, port));
+                        self.queue = self.admitted(vec![SocketAddr::new(ip, port)])?.into();
                         Step::Racing
                     }
                     Err(_) => Step::Resolving(
@@ -125,6 +145,16 @@ impl Dial {
             }
         };
         Ok(())
+    }
+
+    fn admitted(&self, mut addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
+        let Some(access) = &self.access else { return Ok(addresses) };
+        let has_some = !addresses.is_empty();
+        addresses.retain(|address| access.admits(address.ip()));
+        if has_some && addresses.is_empty() {
+            return Err(Error::new(Exit::Refused, format!("not allowed to connect to {}", self.target)));
+        }
+        Ok(addresses)
     }
 
     fn race(&mut self, now: Instant) -> Result<Option<Transport>, Error> {

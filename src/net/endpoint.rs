@@ -171,7 +171,7 @@ impl fmt::Display for Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PeerName {
     shown: String,
-    ip: Option<IpAddr>,
+    address: Option<SocketAddr>,
 }
 
 impl PeerName {
@@ -184,9 +184,9 @@ impl PeerName {
                     (SocketAddr::V6(v6), IpAddr::V6(_)) => v6.to_string(),
                     (_, ip) => SocketAddr::new(ip, address.port()).to_string(),
                 };
-                PeerName { shown, ip: Some(ip) }
+                PeerName { shown, address: Some(SocketAddr::new(ip, address.port())) }
             }
-            None => PeerName { shown: "a peer that is gone".into(), ip: None },
+            None => PeerName { shown: "a peer that is gone".into(), address: None },
         }
     }
 
@@ -197,12 +197,17 @@ impl PeerName {
         };
         let name =
             address.and_then(|address| path(&address).or_else(|| super::abstract_name::name(&address)));
-        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), ip: None }
+        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), address: None }
     }
 
     /// The IP address, canonical, if it has one.
     pub fn ip(&self) -> Option<IpAddr> {
-        self.ip
+        self.address.map(|address| address.ip())
+    }
+
+    /// The IP address, canonical, and the port.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 }
 

@@ -33,6 +33,22 @@ pub trait Handshake {
     }
 }
 
+impl<H: Handshake + ?Sized> Handshake for Box<H> {
+    type Fault = H::Fault;
+
+    fn take_outgoing(&mut self) -> Vec<u8> {
+        (**self).take_outgoing()
+    }
+
+    fn wanted(&self) -> usize {
+        (**self).wanted()
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), H::Fault> {
+        (**self).take(piece)
+    }
+}
+
 /// A user's name and password, both of 1 to 255 bytes, as RFC 1929 has them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {

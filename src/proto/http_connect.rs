@@ -43,7 +43,8 @@ impl HttpClient {
                 return Err(ProxyFault::Untrusted("does not accept the user and the password (407)".into()));
             }
             407 => return Err(ProxyFault::wants_credentials()),
-            500..=599 => return Err(ProxyFault::unreachable(&reason)),
+            // Of a gateway; other failures are those of a server that is no proxy, or does not want to be.
+            502..=504 => return Err(ProxyFault::unreachable(&reason)),
             _ => return Err(ProxyFault::Refused(format!("refuses: {reason}"))),
         }
         Ok(())

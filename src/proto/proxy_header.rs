@@ -6,6 +6,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::fmt;
 
+use super::handshake::Handshake;
 use super::hello::Parsed;
 
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
@@ -176,6 +177,46 @@ impl ProxyHeader {
                 [&SIGNATURE[..], &[0x21, kind], &length, &block].concat()
             }
         }
+    }
+}
+
+/// Receives a header, and takes nothing of the stream behind it.
+#[derive(Default)]
+pub struct HeaderReader {
+    bytes: Vec<u8>,
+    header: Option<ProxyHeader>,
+    wanted: usize,
+}
+
+impl HeaderReader {
+    /// What has come, once it is whole.
+    pub fn header(&self) -> Option<ProxyHeader> {
+        self.header
+    }
+}
+
+impl Handshake for HeaderReader {
+    type Fault = HeaderFault;
+
+    fn take_outgoing(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn wanted(&self) -> usize {
+        match (self.header, self.bytes.len()) {
+            (Some(_), _) => 0,
+            (None, 0) => SHORTEST,
+            (None, _) => self.wanted,
+        }
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), HeaderFault> {
+        self.bytes.extend(piece);
+        match parse(&self.bytes)? {
+            Parsed::Complete { value, .. } => self.header = Some(value),
+            Parsed::Incomplete { needed } => self.wanted = needed - self.bytes.len(),
+        }
+        Ok(())
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueHint};
 
-use super::opened::Opened;
+use super::opened::{Opened, Opening};
 use super::options::{RelayArgs, duration};
+use super::proxies::{ProxyArgs, Route, Via};
 use super::relay;
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -24,9 +25,12 @@ pub struct ConnectArgs {
         value_hint = ValueHint::Hostname)]
     endpoint: Vec<String>,
 
-    /// Time limit for each address that is tried
+    /// Time limit for each address that is tried; with --proxy, until the server is reached
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     timeout: Duration,
+
+    #[command(flatten)]
+    proxy: ProxyArgs,
 
     #[command(flatten)]
     relay: RelayArgs,
@@ -35,6 +39,7 @@ pub struct ConnectArgs {
 /// What was meant.
 pub struct Plan {
     endpoint: Endpoint,
+    route: Option<Route>,
     timeout: Duration,
     relay: RelayArgs,
 }
@@ -44,9 +49,12 @@ impl ConnectArgs {
     pub fn plan(&self) -> Result<Plan, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoint, Role::Connect);
         match endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?.as_slice() {
-            [endpoint] => {
-                Ok(Plan { endpoint: endpoint.clone(), timeout: self.timeout, relay: self.relay.clone() })
-            }
+            [endpoint] => Ok(Plan {
+                endpoint: endpoint.clone(),
+                route: self.proxy.route(endpoint)?,
+                timeout: self.timeout,
+                relay: self.relay.clone(),
+            }),
             _ => Err(Error::new(Exit::Usage, "connect takes one endpoint: type HOST:PORT")),
         }
     }
@@ -58,14 +66,16 @@ impl Plan {
         relay::check_streams(&self.relay)?;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            let dial = Dial::new(self.endpoint, self.timeout, io.clone());
+            let through =
+                if self.route.is_some() { format!("{} through ", self.endpoint) } else { String::new() };
+            let opening: Box<dyn Opening> = match self.route {
+                Some(route) => Box::new(Via::new(route, self.timeout, io.clone())?),
+                None => Box::new(Dial::new(self.endpoint, self.timeout, io.clone())),
+            };
             let report = report.clone();
-            Ok(Opened::new(dial, move |transport, now: Instant| {
-                report.detail(format_args!(
-                    "connected to {} from {}",
-                    transport.peer_name(),
-                    transport.local_name()
-                ));
+            Ok(Opened::new(opening, move |transport, now: Instant| {
+                let (peer, local) = (transport.peer_name(), transport.local_name());
+                report.detail(format_args!("connected to {through}{peer} from {local}"));
                 report.peer("connected", transport.peer_name());
                 relay::with_stdio(transport, &self.relay, &report, &io, now)
             }))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::hub::Slow;
+use super::proxying::ProxyingArgs;
 use crate::commands::admission::AccessArgs;
 use crate::commands::door::DoorLimits;
 use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
@@ -30,6 +31,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     pub(super) mode: ModeArgs,
+
+    #[command(flatten)]
+    pub(super) proxying: ProxyingArgs,
 
     #[command(flatten)]
     pub(super) transfer: TransferArgs,
@@ -180,7 +184,8 @@ pub(super) struct TransferArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "store")]
     pub(super) digests: Option<PathBuf>,
 
-    /// With --store or --share: time limit of a client's handshake [default: 10s]; else as --accept-timeout
+    /// With --store, --share or --socks: time limit of a client's handshake; with --forward or --socks: of each address
+    /// of a target [default: 10s]; else as --accept-timeout
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
 }
