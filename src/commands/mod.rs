@@ -22,6 +22,7 @@ mod targets;
 mod texts;
 mod transfer;
 pub mod upload;
+mod vestibule;
 
 /// What a failing connection is called, and the exit code it leaves.
 fn lost(error: &io::Error) -> Error {

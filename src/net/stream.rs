@@ -183,6 +183,16 @@ impl Transport {
         self.socket.local_name()
     }
 
+    /// The connection, for another session of the same reactor. What was not read yet will be told anew.
+    pub fn into_socket(self) -> io::Result<Socket> {
+        let Transport { mut socket, readiness } = self;
+        match &mut socket {
+            Socket::Tcp(tcp) => readiness.release(tcp)?,
+            Socket::Unix(unix) => readiness.release(unix)?,
+        }
+        Ok(socket)
+    }
+
     fn end(&self) -> KernelEnd<'_> {
         KernelEnd { fd: self.socket.as_fd(), kind: FdKind::Socket, readiness: &self.readiness }
     }

@@ -210,6 +210,12 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) accept_timeout: Option<Duration>,
 
+    /// Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the
+    /// address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy
+    /// reach this port
+    #[arg(long)]
+    pub(super) accept_proxy_protocol: bool,
+
     /// Cut a client that is not done after so long [default: no limit]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) session_timeout: Option<Duration>,
@@ -223,6 +229,7 @@ impl LimitArgs {
             per_source: self.max_per_source.unwrap_or(MAX_PER_SOURCE) as usize,
             count: self.count,
             accept_timeout: self.accept_timeout,
+            header: None,
         }
     }
 
@@ -238,6 +245,12 @@ impl LimitArgs {
                 format!("{option}: without a mode there is one client only (see 'sendall serve --help')");
             return Err(Error::new(Exit::Usage, text));
         }
-        Ok(DoorLimits { clients: 1, per_source: 1, count: Some(1), accept_timeout: self.accept_timeout })
+        Ok(DoorLimits {
+            clients: 1,
+            per_source: 1,
+            count: Some(1),
+            accept_timeout: self.accept_timeout,
+            header: None,
+        })
     }
 }

@@ -111,6 +111,9 @@ impl ServeArgs {
         if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
             limits.accept_timeout = limits.accept_timeout.or(self.transfer.timeout);
         }
+        if self.limits.accept_proxy_protocol {
+            limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
+        }
         let entrance = Entrance {
             endpoints,
             limits,
