@@ -30,8 +30,8 @@ pub(crate) struct DoorLimits {
     pub(crate) per_source: usize,
     /// After so many no more are taken, and the door closes when they have left.
     pub(crate) count: Option<u64>,
-    /// Fail if nobody was in for so long.
-    pub(crate) accept_timeout: Option<Duration>,
+    /// Fail if nobody was in for so long; and the option that says so.
+    pub(crate) accept_timeout: Option<(Duration, &'static str)>,
     /// Clients come through a proxy that says who they are, in a header that comes within so long.
     pub(crate) header: Option<Duration>,
 }
@@ -185,12 +185,9 @@ impl<H: Host> Door<H> {
         }
         let since = *self.empty_since.get_or_insert(now);
         match self.limits.accept_timeout {
-            Some(limit) if now >= since + limit => {
+            Some((limit, option)) if now >= since + limit => {
                 let limit = humantime::format_duration(limit);
-                Err(Error::new(
-                    Exit::TimedOut,
-                    format!("no client came within {limit} (see --accept-timeout)"),
-                ))
+                Err(Error::new(Exit::TimedOut, format!("no client came within {limit} (see {option})")))
             }
             _ => Ok(()),
         }
@@ -217,7 +214,7 @@ impl<H: Host> Session for Door<H> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let alone = self.empty_since.zip(self.limits.accept_timeout).map(|(since, limit)| since + limit);
+        let alone = self.empty_since.zip(self.limits.accept_timeout).map(|(since, (limit, _))| since + limit);
         [self.paused_until, alone].into_iter().flatten().min()
     }
 }

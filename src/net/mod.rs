@@ -8,6 +8,7 @@ pub mod endpoint;
 mod io;
 pub mod listen;
 mod pacing;
+mod packet;
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 mod pipes;
 pub mod pump;

@@ -26,6 +26,7 @@ mod send;
 mod access;
 mod hub;
 mod modes;
+mod packets;
 // The events of --json.
 mod json;
 // The contract for `serve`, and what only `serve` does.

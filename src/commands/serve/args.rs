@@ -228,9 +228,13 @@ impl LimitArgs {
             clients: self.max_clients.unwrap_or(MAX_CLIENTS) as usize,
             per_source: self.max_per_source.unwrap_or(MAX_PER_SOURCE) as usize,
             count: self.count,
-            accept_timeout: self.accept_timeout,
+            accept_timeout: self.accept_timeout(),
             header: None,
         }
+    }
+
+    fn accept_timeout(&self) -> Option<(Duration, &'static str)> {
+        self.accept_timeout.map(|limit| (limit, "--accept-timeout"))
     }
 
     /// For the first client alone.
@@ -249,7 +253,7 @@ impl LimitArgs {
             clients: 1,
             per_source: 1,
             count: Some(1),
-            accept_timeout: self.accept_timeout,
+            accept_timeout: self.accept_timeout(),
             header: None,
         })
     }

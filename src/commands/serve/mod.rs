@@ -86,8 +86,6 @@ impl Mode {
     fn descriptors_per_client(&self) -> u64 {
         match self {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
-            // A pipe may carry its bytes.
-            Mode::Echo => 3,
             // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             _ => 1,
@@ -109,7 +107,8 @@ impl ServeArgs {
             limits.count = Some(1);
         }
         if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
-            limits.accept_timeout = limits.accept_timeout.or(self.transfer.timeout);
+            limits.accept_timeout =
+                limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
         }
         if self.limits.accept_proxy_protocol {
             limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
