@@ -38,6 +38,7 @@ mod streams;
 // The rules of the source tree.
 mod tidy;
 // Through others: to a target, as a proxy server, through proxies.
+mod announced;
 mod forward;
 mod proxies;
 mod socks;
