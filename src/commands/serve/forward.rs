@@ -28,14 +28,16 @@ pub(super) struct Destination {
 pub(super) struct Forward(State);
 
 enum State {
-    /// The client is there until it is joined; its bytes wait in the kernel.
-    Dialling {
-        client: Option<Limited<Transport>>,
-        dial: Dial,
-        header: Vec<u8>,
-        report: Report,
-    },
+    Dialling(Box<Dialling>),
     Joined(Box<Joined<Transport, Transport>>),
+}
+
+struct Dialling {
+    /// There until it is joined; its bytes wait in the kernel.
+    client: Option<Limited<Transport>>,
+    dial: Dial,
+    header: Vec<u8>,
+    report: Report,
 }
 
 impl Forward {
@@ -43,14 +45,16 @@ impl Forward {
         let Client { peer, io, name, report, .. } = client;
         let addresses = name.address().zip(peer.get_ref().local_name().address());
         let header = destination.header.map(|version| ProxyHeader { addresses }.encode(version));
+        let header = header.unwrap_or_default();
         let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io);
-        Forward(State::Dialling { client: Some(peer), dial, header: header.unwrap_or_default(), report })
+        Forward(State::Dialling(Box::new(Dialling { client: Some(peer), dial, header, report })))
     }
 }
 
 impl Session for Forward {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
-        if let State::Dialling { client, dial, header, report } = &mut self.0 {
+        if let State::Dialling(waiting) = &mut self.0 {
+            let Dialling { client, dial, header, report } = &mut **waiting;
             let Some(target) = dial.advance(turn.now)? else { return Ok(Status::Waiting) };
             report.detail(format_args!("joined to {}", target.peer_name()));
             if let Some(client) = client.take() {
@@ -61,13 +65,13 @@ impl Session for Forward {
         }
         match &mut self.0 {
             State::Joined(joined) => joined.advance(turn),
-            State::Dialling { .. } => Ok(Status::Waiting),
+            State::Dialling(_) => Ok(Status::Waiting),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         match &self.0 {
-            State::Dialling { dial, .. } => dial.deadline(),
+            State::Dialling(waiting) => waiting.dial.deadline(),
             State::Joined(joined) => joined.deadline(),
         }
     }
@@ -76,7 +80,7 @@ impl Session for Forward {
 impl Visit for Forward {
     fn moved(&self) -> (u64, u64) {
         match &self.0 {
-            State::Dialling { .. } => (0, 0),
+            State::Dialling(_) => (0, 0),
             State::Joined(joined) => joined.moved(),
         }
     }

@@ -50,7 +50,7 @@ pub(crate) struct Lane<L> {
 }
 
 enum State {
-    Dialing(Dial),
+    Dialing(Box<Dial>),
     Open(Box<Link<Transport>>),
 }
 
@@ -94,7 +94,7 @@ impl<L: Default> Team<L> {
         let wanted = connections.unwrap_or(automatic).min(MAX_CONNECTIONS);
         for _ in 1..wanted {
             let dial = Dial::new(endpoint.clone(), self.limits.handshake, self.io.clone());
-            let dial = Lane { id: self.next_id, state: State::Dialing(dial), local: L::default() };
+            let dial = Lane { id: self.next_id, state: State::Dialing(Box::new(dial)), local: L::default() };
             self.next_id += 1;
             self.lanes.push(dial);
         }
