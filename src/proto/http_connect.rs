@@ -2,8 +2,11 @@
 
 use std::rc::Rc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use super::handshake::{Credentials, Handshake, Users};
-use super::http_head::{Head, HeadFault, base64, from_base64};
+use super::http_head::{Head, HeadFault};
 use super::proxy_fault::ProxyFault;
 use super::proxy_server::{Denial, Misuse};
 use super::target::Target;
@@ -22,7 +25,7 @@ impl HttpClient {
         let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
         if let Some(credentials) = credentials {
             let pair = [credentials.user(), b":", credentials.password()].concat();
-            request += &format!("Proxy-Authorization: Basic {}\r\n", base64(&pair));
+            request += &format!("Proxy-Authorization: Basic {}\r\n", BASE64.encode(pair));
         }
         request += "\r\n";
         HttpClient {
@@ -169,7 +172,7 @@ impl HttpServer {
 /// RFC 7617: the scheme in any case, then `user:password` in base64.
 fn is_known(users: &Users, value: &[u8]) -> bool {
     let Some((scheme, rest)) = value.split_at_checked(6) else { return false };
-    let pair = from_base64(rest.trim_ascii()).unwrap_or_default();
+    let pair = BASE64.decode(rest.trim_ascii()).unwrap_or_default();
     let colon = pair.iter().position(|byte| *byte == b':');
     scheme.eq_ignore_ascii_case(b"Basic ")
         && colon.is_some_and(|colon| users.know(&pair[..colon], &pair[colon + 1..]))

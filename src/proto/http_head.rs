@@ -81,40 +81,9 @@ fn is_token(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
 }
 
-/// Base64 with padding (RFC 4648, section 4).
-pub fn base64(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = group.iter().chain([&0, &0]).take(3).fold(0, |bits, byte| bits << 8 | u32::from(*byte));
-        for index in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * index)) as usize & 63];
-            text.push(if index <= group.len() { digit.into() } else { '=' });
-        }
-    }
-    text
-}
-
-/// What [`base64`] has encoded, and nothing else.
-pub fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
-    let digits = text.strip_suffix(b"==").or(text.strip_suffix(b"=")).unwrap_or(text);
-    let mut bytes = Vec::new();
-    for group in digits.chunks(4) {
-        let mut bits = 0;
-        for digit in group {
-            bits = bits << 6 | DIGITS.iter().position(|other| other == digit)? as u32;
-        }
-        bits <<= 6 * (4 - group.len());
-        bytes.extend(&bits.to_be_bytes()[1..group.len().max(1)]);
-    }
-    (base64(&bytes).as_bytes() == text).then_some(bytes)
-}
-
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn head(text: &[u8]) -> Result<Head, HeadFault> {
         let mut head = Head::default();
@@ -145,25 +114,5 @@ mod tests {
         assert_eq!(head(&[b'a'; MAX_HEAD_BYTES + 1]).err(), Some(HeadFault::TooLong));
         let fields = head(b"GET /\r\nA-b:  c d\t\r\n\r\n").unwrap();
         assert_eq!(fields.parse(), Ok((&b"GET /"[..], vec![(&b"A-b"[..], &b"c d"[..])])));
-    }
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        for (bytes, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
-        {
-            assert_eq!(base64(bytes.as_bytes()), text);
-            assert_eq!(from_base64(text.as_bytes()).as_deref(), Some(bytes.as_bytes()));
-        }
-        for text in ["Z", "Zg", "Zg=", "Zh==", "Zg===", "Z=g=", "Zm 9", "Zm9v="] {
-            assert_eq!(from_base64(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn base64_comes_back(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            prop_assert_eq!(from_base64(base64(&bytes).as_bytes()), Some(bytes));
-        }
     }
 }
