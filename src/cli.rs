@@ -33,7 +33,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong usage, 3 no connection, 4 time limit, \
-5 connection lost, 6 integrity, 7 refused by the peer, 9 some items failed, 10 cannot write here, 128+n signal n";
+5 connection lost, 6 integrity, 7 refused by the peer, 8 not trusted, 9 some items failed, 10 cannot write here, 128+n signal n";
 
 #[derive(Subcommand, Debug)]
 enum Command {

@@ -251,6 +251,20 @@ client's address decides, and of two that are as long the denial. Who is in no l
 addresses are IPv4 whatever socket they come by; Unix sockets are under no list. @FILE has one a line, # begins a comment; on SIGHUP files \
 are read again and names resolved again. Who is refused is told nothing.
 
+FORWARDING
+
+--forward joins each client to a connection of its own: each end of file is passed on, a failure of one side is a reset for \
+the other, and a session is over when both systems have acknowledged everything. Large streams pass inside the kernel.
+
+--socks asks each client where to, in SOCKS5 or in HTTP CONNECT. Names are resolved here, and checked after that: this machine \
+itself, link-local addresses (and so the metadata services of clouds), multicast and broadcast are refused unless \
+--allow-target names them or a part of them, as 127.0.0.0/8 or 127.0.0.1; a wider network does not open them. \
+--allow-target and --deny-target are read as --allow and --deny, once at the start. Without --socks-users whoever can connect \
+can use the proxy; passwords pass in plain text.
+
+--proxy-protocol tells the server behind --forward whose connection it is. --accept-proxy-protocol, with any mode, wants to be \
+told that by a proxy in front of this server, and takes its word for it.
+
 WIRE TEXT
 
 With --wire text clients announce each file by the classic header 'command|name|size' or 'name|size', wait for an answer, \
@@ -267,7 +281,10 @@ EXAMPLES
     sendall serve --store inbox :9000             take files from many clients
     sendall serve --store inbox --once 0          one session, its outcome as exit code
     sendall serve --store inbox --wire text :9000 take files from simple scripts
-    sendall serve --share inbox unix:/run/shelf   offer a folder";
+    sendall serve --share inbox unix:/run/shelf   offer a folder
+    sendall serve --forward db.internal:5432 5432 relay each client to another server
+    sendall serve --socks --socks-users FILE :1080
+                                                  SOCKS5 and HTTP CONNECT, for those in FILE";
 
 /// For `connect`.
 pub(crate) const CONNECT: &str = "\
@@ -322,7 +339,17 @@ EXAMPLES
     sendall connect --retry 100 host:9000 <log    wait for a server that is being started
     sendall connect --source 192.0.2.7 host:25    from that address of this machine
     sendall connect --crlf --hex-dump - host:25   an SMTP server, and what passes
-    sendall connect --frame u32be host:7000       each line a message, each message a line";
+    sendall connect --frame u32be host:7000       each line a message, each message a line
+    sendall connect --proxy socks5://localhost:1080 host.example:22
+                                                  through a proxy, which resolves the name
+
+THROUGH PROXIES
+
+The first --proxy is connected to, each asks for the next one, and the last for the server, whose name it resolves; --timeout is \
+the limit for all of that. A proxy that cannot reach its target is 3, one that does not want to is 7, one that does not take the \
+user and password is 8; the line says which proxy said so. What is acknowledged then is acknowledged by the first proxy's \
+system: of what is behind it nothing is known. A password never stands on the command line: --proxy-password-file has it, or \
+SENDALL_PROXY_PASSWORD in the environment.";
 
 /// For `upload`.
 pub(crate) const UPLOAD: &str = "\

@@ -9,17 +9,22 @@ mod attended;
 pub mod connect;
 mod door;
 pub mod download;
+mod exchange;
+mod joined;
 mod opened;
 pub mod options;
+mod proxies;
 pub mod relay;
 pub mod retry;
 pub mod serve;
 mod settling;
 pub mod socket_args;
+mod targets;
 mod texts;
 pub mod tools;
 mod transfer;
 pub mod upload;
+mod vestibule;
 
 /// What a failing connection is called, and the exit code it leaves.
 fn lost(error: &io::Error) -> Error {

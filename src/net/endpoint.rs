@@ -195,7 +195,7 @@ impl fmt::Display for Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PeerName {
     shown: String,
-    ip: Option<IpAddr>,
+    address: Option<SocketAddr>,
 }
 
 impl PeerName {
@@ -208,9 +208,9 @@ impl PeerName {
                     (SocketAddr::V6(v6), IpAddr::V6(_)) => v6.to_string(),
                     (_, ip) => SocketAddr::new(ip, address.port()).to_string(),
                 };
-                PeerName { shown, ip: Some(ip) }
+                PeerName { shown, address: Some(SocketAddr::new(ip, address.port())) }
             }
-            None => PeerName { shown: "a peer that is gone".into(), ip: None },
+            None => PeerName { shown: "a peer that is gone".into(), address: None },
         }
     }
 
@@ -221,23 +221,28 @@ impl PeerName {
         };
         let name =
             address.and_then(|address| path(&address).or_else(|| super::abstract_name::name(&address)));
-        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), ip: None }
+        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), address: None }
     }
 
     /// As what was typed: of a socket that could not be connected to.
     pub fn of_endpoint(endpoint: &Endpoint) -> PeerName {
-        PeerName { shown: endpoint.to_string(), ip: None }
+        PeerName { shown: endpoint.to_string(), address: None }
     }
 
     /// Of a listener that keeps packets apart.
     pub(super) fn from_packets(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
         let stream = PeerName::from_unix(address);
-        PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), ip: None }
+        PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), address: None }
     }
 
     /// The IP address, canonical, if it has one.
     pub fn ip(&self) -> Option<IpAddr> {
-        self.ip
+        self.address.map(|address| address.ip())
+    }
+
+    /// The IP address, canonical, and the port.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 }
 

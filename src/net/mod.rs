@@ -12,6 +12,8 @@ pub mod local_end;
 pub mod options;
 mod pacing;
 mod packet;
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+mod pipes;
 pub mod ports;
 pub mod pump;
 pub mod rate;

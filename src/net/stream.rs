@@ -223,6 +223,17 @@ impl Transport {
         InForce(self.socket.as_fd())
     }
 
+    /// The connection, for another session of the same reactor. What was not read yet will be told anew.
+    pub fn into_socket(self) -> io::Result<Socket> {
+        let Transport { mut socket, readiness, .. } = self;
+        match &mut socket {
+            Socket::Tcp(tcp) => readiness.release(tcp)?,
+            Socket::Unix(unix) => readiness.release(unix)?,
+            Socket::Packet(packet) => readiness.release(packet.socket())?,
+        }
+        Ok(socket)
+    }
+
     fn end(&self) -> KernelEnd<'_> {
         let kind = match &self.socket {
             Socket::Tcp(_) | Socket::Unix(_) => FdKind::Socket,

@@ -48,6 +48,11 @@ mod signals;
 mod streams;
 // The rules of the source tree.
 mod tidy;
+// Through others: to a target, as a proxy server, through proxies.
+mod announced;
+mod forward;
+mod proxies;
+mod socks;
 // Wrong usage, and the hint that each mistake gets.
 mod usage;
 

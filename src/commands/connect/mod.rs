@@ -11,8 +11,9 @@ use clap::{Args, ValueHint};
 
 use self::early::{Early, First, FromFirst};
 use self::probe::{Probe, Targets};
-use super::opened::Opened;
+use super::opened::{Opened, Opening};
 use super::options::{RelayArgs, duration};
+use super::proxies::{ProxyArgs, Route, Via};
 use super::relay::LocalSide;
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
@@ -39,16 +40,19 @@ pub struct ConnectArgs {
     endpoint: Vec<String>,
 
     /// Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80
-    #[arg(long, conflicts_with_all = ["retry", "idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
-        "no_half_close", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump"])]
+    #[arg(long, conflicts_with_all = ["retry", "proxies", "idle_timeout", "limit_rate", "send_only", "recv_only",
+        "end_when", "no_half_close", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump"])]
     probe: bool,
 
-    /// Time limit for each address that is tried
+    /// Time limit for each address that is tried; with --proxy, until the server is reached
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     timeout: Duration,
 
     #[command(flatten)]
     retry: RetryArgs,
+
+    #[command(flatten)]
+    proxy: ProxyArgs,
 
     #[command(flatten)]
     relay: RelayArgs,
@@ -57,8 +61,8 @@ pub struct ConnectArgs {
     local: LocalArgs,
 
     /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
-    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "recv_only", "crlf",
-        "line_delay", "telnet", "frame"])]
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies", "recv_only",
+        "crlf", "line_delay", "telnet", "frame"])]
     fastopen: bool,
 }
 
@@ -73,6 +77,8 @@ enum Task {
 /// What is joined, and how.
 struct Joining {
     endpoint: Endpoint,
+    /// Through proxies.
+    route: Option<Route>,
     local: LocalEnd,
     timeout: Duration,
     retry: RetryArgs,
@@ -97,9 +103,11 @@ impl ConnectArgs {
                 if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
                     return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
                 }
-                let (endpoint, local) = (endpoint.clone(), self.local.end_for(endpoint)?);
+                let route = self.proxy.route(endpoint)?;
+                let dialled = route.as_ref().and_then(Route::first).unwrap_or(endpoint);
+                let (endpoint, local) = (endpoint.clone(), self.local.end_for(dialled)?);
                 let (retry, relay, first) = (self.retry, self.relay.clone(), self.fastopen.then(Rc::default));
-                Ok(Plan(Task::Join(Joining { endpoint, local, timeout, retry, relay, first })))
+                Ok(Plan(Task::Join(Joining { endpoint, route, local, timeout, retry, relay, first })))
             }
             _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
         }
@@ -129,17 +137,23 @@ impl Joining {
         let has_begun = Rc::new(Cell::new(false));
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            let dial = Dial::new(self.endpoint.clone(), self.timeout, io.clone()).from(&self.local);
             let (report, side, has_begun) = (report.clone(), Rc::clone(side), Rc::clone(&has_begun));
+            let through =
+                if self.route.is_some() { format!("{} through ", self.endpoint) } else { String::new() };
             let begin = move |transport: &Transport| {
                 has_begun.set(true);
                 let (peer, local) = (transport.peer_name(), transport.local_name());
-                report.detail(format_args!("connected to {peer} from {local}"));
+                report.detail(format_args!("connected to {through}{peer} from {local}"));
                 report.peer("connected", peer);
                 report
             };
+            let dial = Dial::new(self.endpoint.clone(), self.timeout, io.clone()).from(&self.local);
             let Some(first) = &self.first else {
-                let session = Opened::new(dial, move |transport, now: Instant| {
+                let opening: Box<dyn Opening> = match &self.route {
+                    Some(route) => Box::new(Via::new(route.clone(), &self.local, self.timeout, io.clone())?),
+                    None => Box::new(dial),
+                };
+                let session = Opened::new(opening, move |transport, now: Instant| {
                     let report = begin(&transport);
                     side.join(transport, &report, &io, now)
                 });

@@ -6,10 +6,13 @@ mod conversation;
 mod desk;
 mod each;
 mod echo;
+mod forward;
 mod hub;
 mod member;
 mod plain;
+mod proxying;
 mod reply;
+mod socks;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -22,10 +25,12 @@ use self::conversation::Conversation;
 use self::desk::Desk;
 use self::each::{Client, Each};
 use self::echo::Echo;
+use self::forward::{Destination, Forward};
 use self::hub::{Closing, Hub, Slow};
 use self::member::{Manners, Member, Words};
 use self::plain::Plain;
 use self::reply::Reply;
+use self::socks::{Rules, Socks};
 use super::admission::AccessArgs;
 use super::attended::{StayLimits, Visit};
 use super::door::{Door, DoorLimits, Host};
@@ -69,6 +74,8 @@ enum Mode {
     Echo,
     Discard,
     Reply(Rc<[u8]>),
+    Forward(Destination),
+    Socks(Rules),
     Script(Rc<Script>),
     Broker(Slow, Words),
     KeepOpen { slow: Slow, words: Words, recv_only: bool },
@@ -79,6 +86,8 @@ impl Mode {
     fn descriptors_per_client(&self) -> u64 {
         match self {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
+            // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
+            Mode::Forward(_) | Mode::Socks(_) => 4,
             _ => 1,
         }
     }
@@ -97,9 +106,12 @@ impl ServeArgs {
         if self.transfer.once {
             limits.count = Some(1);
         }
-        if !matches!(mode, Mode::Transfer(..)) {
+        if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
             limits.accept_timeout =
                 limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
+        }
+        if self.limits.accept_proxy_protocol {
+            limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
         }
         let entrance = Entrance {
             endpoints,
@@ -120,6 +132,8 @@ impl ServeArgs {
             ("--share", transfer.share.is_some() && transfer.store.is_none()),
             ("--keep-open", modes.keep_open),
             ("--broker", modes.broker),
+            ("--forward", self.proxying.forward.is_some()),
+            ("--socks", self.proxying.socks),
             ("--echo", modes.echo),
             ("--discard", modes.discard),
             ("--reply", modes.reply.is_some()),
@@ -136,6 +150,10 @@ impl ServeArgs {
                 return Err(Error::new(Exit::Usage, text));
             }
         }
+        let timeout = transfer.timeout.unwrap_or(HANDSHAKE_LIMIT);
+        if let Some(word) = &self.proxying.forward {
+            return Ok(Mode::Forward(self.proxying.destination(word, timeout)?));
+        }
         let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
         Ok(match &modes.reply {
             Some(reply) => Mode::Reply(text_or_file(reply, "--reply")?.into()),
@@ -146,6 +164,7 @@ impl ServeArgs {
             },
             None if modes.broker => Mode::Broker(modes.slow, lines(modes.chat, Words::Chat)),
             None if modes.has_script() => Mode::Script(Rc::new(modes.script()?)),
+            None if self.proxying.socks => Mode::Socks(self.proxying.rules(timeout)?),
             None if modes.echo => Mode::Echo,
             None if modes.discard => Mode::Discard,
             None => self.transfer_mode()?,
@@ -219,6 +238,12 @@ impl Plan {
             Mode::Discard => entrance.each(report, signals, |client| Ok(Box::new(Reply::discard(client)))),
             Mode::Reply(text) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Reply::new(client, &text))))
+            }
+            Mode::Forward(destination) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Forward::new(client, &destination))))
+            }
+            Mode::Socks(rules) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Socks::new(client, &rules))))
             }
             Mode::Script(script) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Conversation::new(client, &script))))
