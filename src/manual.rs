@@ -59,7 +59,7 @@ With --json every command writes events to stderr in the place of text: each a l
 it, but for listings (download --list and upload --dry-run), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
-    event  the kind: listening, peer, file, progress, summary, warning, error or detail
+    event  the kind: listening, peer, child, file, progress, summary, warning, error or detail
     peer   string or null: the peer; always in peer and summary events, in others where a server has several clients
     time   number: seconds since the start
 
@@ -70,6 +70,12 @@ listening: a socket is bound.
 peer: a connection has come or gone. A client ends with its peer: only a server tells the end of each.
 
     state  string: connected or ended
+
+child: a process of --exec or --sh has ended.
+
+    id      number: its process id
+    code    number or null: its exit status
+    signal  number or null: the signal that ended it
 
 file: what became of a file.
 

@@ -106,6 +106,10 @@ impl Dial {
                 })?,
                 deadline,
             ),
+            Endpoint::Inherited(_) => {
+                let text = format!("{} is there to listen on, with serve", self.target);
+                return Err(Error::new(Exit::Usage, text));
+            }
             Endpoint::Tcp { host, port } => {
                 let name = match host {
                     Host::Named(name) => name,

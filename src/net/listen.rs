@@ -40,6 +40,8 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
                 socket.set_nonblocking(true)?;
                 Ok(vec![Kind::Unix { socket: UnixListener::from_std(socket), _file: None }])
             }),
+        Endpoint::Inherited(inherited) => super::activation::take(inherited)
+            .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect()),
     };
     let register = |kinds: Vec<Kind>| -> io::Result<Vec<Listener>> {
         let mut listeners = Vec::new();
@@ -54,6 +56,15 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
     };
     bound.and_then(register).map_err(|error| {
         Error::new(Exit::NoConnection, format!("cannot listen on {endpoint}: {}", explain(&error)))
+    })
+}
+
+/// Of a socket that somebody else has bound: if it has a file, that is theirs.
+fn inherited_kind(socket: socket2::Socket) -> io::Result<Kind> {
+    Ok(match socket.domain()? {
+        Domain::UNIX => Kind::Unix { socket: UnixListener::from_std(socket.into()), _file: None },
+        Domain::IPV4 | Domain::IPV6 => Kind::Tcp(TcpListener::from_std(socket.into())),
+        other => return Err(io::Error::other(format!("no socket for TCP or of Unix, but of {other:?}"))),
     })
 }
 

@@ -3,11 +3,14 @@
 mod abstract_name;
 pub mod access;
 mod acknowledged;
+pub mod activation;
+pub mod child;
 pub mod dial;
 pub mod endpoint;
 mod io;
 pub mod listen;
 mod pacing;
+pub mod process;
 pub mod pump;
 pub mod rate;
 pub mod reactor;
@@ -15,6 +18,7 @@ pub mod send;
 pub mod signals;
 pub mod stdio;
 pub mod stream;
+mod terminal;
 mod timers;
 mod zero_copy;
 

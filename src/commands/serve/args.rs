@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, ValueHint};
 
 use crate::commands::admission::AccessArgs;
 use crate::commands::door::DoorLimits;
+use crate::commands::exec::ExecArgs;
 use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -54,6 +55,9 @@ pub(super) struct ModeArgs {
     /// Send each client this text, or what is in a file, and end; \n, \r, \t, \0, \e, \\ and \xHH are understood
     #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     pub(super) reply: Option<String>,
+
+    #[command(flatten)]
+    pub(super) exec: ExecArgs,
 }
 
 /// Transfer of files.

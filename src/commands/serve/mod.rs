@@ -21,12 +21,15 @@ use self::reply::Reply;
 use super::admission::AccessArgs;
 use super::attended::{StayLimits, Visit};
 use super::door::{Door, DoorLimits, Host};
+use super::exec::Exec;
 use super::options::{RelayArgs, WireChoice};
 use super::relay;
 use super::texts::text_or_file;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
+use crate::net::activation::Ready;
+use crate::net::child::{Program, keep_descriptors};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::listen::{Listener, listen};
 use crate::net::reactor::{Io, Reactor};
@@ -59,6 +62,7 @@ enum Mode {
     Echo,
     Discard,
     Reply(Rc<[u8]>),
+    Exec(Program),
 }
 
 impl Mode {
@@ -68,6 +72,8 @@ impl Mode {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
             // A pipe may carry its bytes.
             Mode::Echo => 3,
+            // Two pipes, and what tells the end of the process.
+            Mode::Exec(_) => 4,
             Mode::Plain(_) | Mode::Discard | Mode::Reply(_) => 1,
         }
     }
@@ -103,12 +109,14 @@ impl ServeArgs {
     /// The one mode that was asked for.
     fn mode(&self) -> Result<Mode, Error> {
         let (modes, transfer) = (&self.mode, &self.transfer);
+        let program = modes.exec.plan()?;
         let asked = [
             ("--store", transfer.store.is_some()),
             ("--share", transfer.share.is_some() && transfer.store.is_none()),
             ("--echo", modes.echo),
             ("--discard", modes.discard),
             ("--reply", modes.reply.is_some()),
+            ("--exec or --sh", program.is_some()),
         ];
         let asked: Vec<&str> =
             asked.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
@@ -119,6 +127,9 @@ impl ServeArgs {
                 let text = format!("{one} and {other} are modes of their own: type one of them");
                 return Err(Error::new(Exit::Usage, text));
             }
+        }
+        if let Some(program) = program {
+            return Ok(Mode::Exec(program));
         }
         Ok(match &modes.reply {
             Some(reply) => Mode::Reply(text_or_file(reply, "--reply")?.into()),
@@ -196,6 +207,10 @@ impl Plan {
             Mode::Reply(text) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Reply::new(client, &text))))
             }
+            Mode::Exec(program) => entrance.each(report, signals, move |client| {
+                let context = (&client.io, &client.report);
+                Ok(Box::new(Exec::start(&program, client.peer, None, context, client.now)?))
+            }),
         }
     }
 }
@@ -218,8 +233,10 @@ impl Entrance {
         host: impl FnOnce(&Io, StayLimits) -> H,
     ) -> Result<(), Error> {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        let mut _ready = None;
         reactor.add(|io| {
             let listeners = listen_on_all(&self.endpoints, &io, report)?;
+            _ready = tell_ready(report);
             let host = host(&io, self.stay);
             Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
         })?;
@@ -233,8 +250,15 @@ fn listen_on_all(endpoints: &[Endpoint], io: &Io, report: &Report) -> Result<Vec
     for endpoint in endpoints {
         listeners.extend(listen(endpoint, io)?);
     }
+    keep_descriptors();
     for listener in &listeners {
         report.listening(listener.name());
     }
     Ok(listeners)
+}
+
+/// Tells whoever has started the process that it serves, until the returned value is dropped.
+fn tell_ready(report: &Report) -> Option<Ready> {
+    let told = Ready::tell();
+    told.map_err(|error| report.warning(format_args!("cannot tell NOTIFY_SOCKET: {error}"))).ok()
 }
