@@ -35,7 +35,7 @@ fn a_socket_that_was_passed_on_is_served() {
     ] {
         let (socket, name) = tcp();
         let running = passed(socket, None, variables, &[endpoint]);
-        assert_eq!(running.listening(1), [name.clone()], "{endpoint}");
+        assert_eq!(running.listening(1), [name], "{endpoint}");
         let mut link = Link::connect(running.port());
         link.send(b"hello");
         link.end();

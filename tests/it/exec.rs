@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, test_kill_process};
@@ -159,7 +160,7 @@ fn the_exit_code_is_0_only_if_the_stream_and_the_process_have_ended_well() {
 fn a_process_has_its_peers_name_three_descriptors_and_no_signal_is_ignored() {
     let line = "echo $SENDALL_PEER_ADDR $SENDALL_PEER_PORT $SENDALL_LOCAL_ADDR $SENDALL_LOCAL_PORT; \
         echo $LISTEN_FDS$LISTEN_PID$LISTEN_FDNAMES$NOTIFY_SOCKET; for fd in /proc/$$/fd/*; do echo ${fd##*/}; done; \
-        grep SigBlk /proc/$$/status; grep SigIgn /proc/$$/status";
+        grep -e SigBlk -e SigIgn /proc/self/status";
     let listener = TestListener::bind(Net::Tcp, std::path::PathBuf::new());
     // With a descriptor too many, from whoever has started it, and with variables of its own.
     let script = "export LISTEN_FDS=1 LISTEN_PID=1 LISTEN_FDNAMES=x NOTIFY_SOCKET=/x SENDALL_PEER_ADDR=x; \
@@ -356,11 +357,14 @@ fn a_server_goes_on_after_a_program_that_is_missing() {
 fn a_status_is_told_with_verbose_and_as_an_event() {
     let line = "read code; exit $code";
     for options in [&["-v"][..], &["--json"]] {
-        let args = [&["serve", "127.0.0.1:0", "--count", "2", "--sh", line], options].concat();
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("socket");
+        let endpoint = format!("unix:{}", path.display());
+        let args = [&["serve", &endpoint, "--count", "2", "--sh", line], options].concat();
         let running = sendall(&args, In::Null, Out::Collect);
-        let port = running.listening(1).remove(0);
+        assert!(wait_until(LIMIT, || running.stderr.text().contains("listening")));
         for code in ["0\n", "3\n"] {
-            let mut link = Link::Tcp(std::net::TcpStream::connect(&port).expect("a connection"));
+            let mut link = Link::Unix(UnixStream::connect(&path).expect("a connection"));
             link.send(code.as_bytes());
             link.end();
             assert_eq!(all(&mut link), "");

@@ -64,7 +64,8 @@ fn more_than_a_terminal_holds_goes_through_it() {
 
 #[test]
 fn what_is_typed_is_echoed_and_control_c_interrupts() {
-    let options = ["--pty", "--sh", "trap 'echo interrupted; exit 4' INT; echo ready; sleep 1000"];
+    let options =
+        ["--pty", "--sh", "trap 'echo interrupted; exit 4' INT; echo ready; while :; do sleep 0.05; done"];
     let (running, mut link) = CONNECT.open(&options, In::Null, Out::Collect);
     link.expect(b"ready\r\n");
     link.send(b"\x03");
