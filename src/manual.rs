@@ -193,9 +193,13 @@ ENDPOINTS
     HOST:PORT      that address; [V6]:PORT for IPv6
     unix:/path     a Unix socket; its file is removed at the end
     unix:@name     an abstract Unix socket (Linux)
+    systemd:       the sockets that systemd listens on for a unit: sd_listen_fds(3), Accept=no
+    systemd:NAME   those of that FileDescriptorName=
+    fd:3           a listening socket that is passed on as this descriptor
 
 Port 0 lets the system choose, one port for both families. Each listener is reported on stderr in a line of its own, \
-'listening on ADDRESS', except with --quiet.
+'listening on ADDRESS', except with --quiet. A service manager that waits for it is told when all are there, and when \
+the end begins: sd_notify(3), Type=notify.
 
 With --store or --share a server ends with a signal, or with --once after its first session. Peers are not \
 authenticated and nothing is encrypted: whoever can connect can use the server.
@@ -207,6 +211,30 @@ and send exactly so many bytes; several files on one connection. Files that exis
 is answered by '200 ok', or by a status and ' refused: ' and the reason. What arrives is synced and named as always, \
 but nothing proves its content: the lines say 'unverified'. PROTOCOL.md has the rules.";
 
+/// For `serve` and `connect`.
+pub(crate) const PROCESSES: &str = "\
+PROCESSES
+
+With --exec or --sh each connection has a process of its own: what the peer sends is its stdin, what it writes goes to the \
+peer; its stderr is that of sendall. The peer's end is the end of its stdin, and the end of its stdout that of the \
+connection's sending direction. When the process has ended and all of its output was sent, the connection is closed in order; \
+what the peer still sends is thrown away, as is what a process does not want to read. Whatever else has its stdout open \
+keeps the connection open, and is ended after 10 seconds of silence.
+
+A connection that is lost, or cut by a limit, ends the process and all of its process group: SIGTERM, and SIGKILL after \
+2 seconds; after half a second if a limit or a signal to sendall was the cause. A peer that has only gone silent is not seen \
+to have gone: --idle-timeout says how long that may last.
+
+    SENDALL_PEER_ADDR, SENDALL_PEER_PORT     the peer's address; Unix sockets have no port
+    SENDALL_LOCAL_ADDR, SENDALL_LOCAL_PORT   the address on this side
+
+The process has no other descriptors, no signal is blocked, and SIGPIPE ends it as usual. 'connect' ends with 0 if the \
+stream has ended in order and the process with 0, and with 1 if it did not; 'serve' says so in a line, and with --verbose how \
+each has ended.
+
+With --pty the process has a terminal, as its controlling one, in its usual mode: it echoes what comes, ^C interrupts, a line has at \
+most 4095 bytes. The peer's end is typed as ^D; a connection that is lost hangs up.";
+
 /// For `serve`.
 pub(crate) const SERVE_EXAMPLES: &str = "\
 EXAMPLES
@@ -216,7 +244,10 @@ EXAMPLES
     sendall serve --store inbox :9000             take files from many clients
     sendall serve --store inbox --once 0          one session, its outcome as exit code
     sendall serve --store inbox --wire text :9000 take files from simple scripts
-    sendall serve --share inbox unix:/run/shelf   offer a folder";
+    sendall serve --share inbox unix:/run/shelf   offer a folder
+    sendall serve 9000 --exec -- tr a-z A-Z       a process for each client
+    sendall serve 9000 --pty --sh 'exec python3'  the same at a terminal
+    sendall serve systemd: --store inbox          what systemd listens on";
 
 /// For `connect`.
 pub(crate) const CONNECT_EXAMPLES: &str = "\
@@ -225,7 +256,8 @@ EXAMPLES
     sendall connect localhost 25                  talk to a server from the terminal
     printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sendall connect example.org:80
     tar cf - folder | sendall connect host:9000   stream
-    sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged";
+    sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged
+    sendall connect host:9000 --sh 'make 2>&1'    join the server to a process";
 
 /// For `upload`.
 pub(crate) const UPLOAD: &str = "\

@@ -61,7 +61,7 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
 
 /// Of a socket that somebody else has bound: if it has a file, that is theirs.
 fn inherited_kind(socket: socket2::Socket) -> io::Result<Kind> {
-    Ok(match socket.domain()? {
+    Ok(match socket.local_addr()?.domain() {
         Domain::UNIX => Kind::Unix { socket: UnixListener::from_std(socket.into()), _file: None },
         Domain::IPV4 | Domain::IPV6 => Kind::Tcp(TcpListener::from_std(socket.into())),
         other => return Err(io::Error::other(format!("no socket for TCP or of Unix, but of {other:?}"))),

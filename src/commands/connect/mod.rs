@@ -20,7 +20,7 @@ use crate::report::Report;
 
 /// Join stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::CONNECT_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::PROCESSES, manual::CONNECT_EXAMPLES].join("\n\n"))]
 pub struct ConnectArgs {
     /// Where to.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..=2,

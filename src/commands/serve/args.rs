@@ -17,10 +17,11 @@ const MAX_PER_SOURCE: u32 = 16;
 
 /// Listen; without a mode, join the first client to stdin and stdout and end with it
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::SERVE, manual::SERVE_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::SERVE, manual::PROCESSES, manual::SERVE_EXAMPLES].join("\n\n"))]
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
 pub struct ServeArgs {
-    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
+    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one;
+    /// systemd:, systemd:NAME or fd:N is what whoever starts the server listens on
     #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     pub(super) endpoints: Vec<String>,
 
