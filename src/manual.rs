@@ -221,8 +221,8 @@ connection's sending direction. When the process has ended and all of its output
 what the peer still sends is thrown away, as is what a process does not want to read. Whatever else has its stdout open \
 keeps the connection open, and is ended after 10 seconds of silence.
 
-A connection that is lost, or cut by a limit, ends the process and all of its process group: SIGTERM, and SIGKILL after \
-2 seconds; after half a second if a limit or a signal to sendall was the cause. A peer that has only gone silent is not seen \
+A connection that is lost, or cut by a limit, ends the process and all of its process group: SIGTERM, and SIGKILL \
+after 2 seconds, or sooner if a limit or a signal to sendall was the cause. A peer that has only gone silent is not seen \
 to have gone: --idle-timeout says how long that may last.
 
     SENDALL_PEER_ADDR, SENDALL_PEER_PORT     the peer's address; Unix sockets have no port

@@ -79,6 +79,8 @@ pub(crate) struct Exec {
     /// None when the connection is over: what is left is the process.
     relay: Option<Relay<ChildStream, Transport>>,
     process: Option<Process>,
+    /// How it has ended, once it was reaped.
+    status: Option<ExitStatus>,
     phase: Phase,
     end: End,
     /// Bytes that were sent and received.
@@ -149,6 +151,7 @@ impl Exec {
         Ok(Exec {
             relay: Some(Relay::with_limited(stream, peer, rules, idle_timeout, report.clone(), now)),
             process: Some(process),
+            status: None,
             phase: Phase::Running,
             end: End::ByItself,
             moved: (0, 0),
@@ -159,17 +162,23 @@ impl Exec {
     }
 
     /// What the end of the process means for the connection. True if the relay is to be advanced once more.
-    fn follow(&mut self, now: Instant) -> bool {
-        let (Some(relay), Some(process)) = (&mut self.relay, &mut self.process) else { return false };
-        if !process.has_ended() {
-            return false;
-        }
+    fn follow(&mut self, now: Instant) -> Result<bool, Error> {
+        let has_ended = self.process.as_mut().is_none_or(Process::has_ended);
+        let Some(relay) = self.relay.as_mut().filter(|_| has_ended) else { return Ok(false) };
         relay.local_mut().discard_input();
         let [output, _] = relay.lanes();
-        let (moved, is_told) = (output.delivered() + output.held() as u64, output.is_finished());
+        let moved = output.delivered() + output.held() as u64;
+        let is_told = output.is_finished();
         match self.phase {
-            Phase::Running | Phase::Held(..) | Phase::Abandoned if is_told => {
+            Phase::Lingering(until) if now >= until => {
+                relay.stop_receiving();
+                self.phase = Phase::Closing;
+                return Ok(true);
+            }
+            Phase::Lingering(_) | Phase::Closing => {}
+            _ if is_told => {
                 self.phase = Phase::Lingering(now + LINGER);
+                self.reap()?;
             }
             Phase::Running => self.phase = Phase::Held(moved, now),
             // The peer is slow, not the output silent.
@@ -182,16 +191,11 @@ impl Exec {
                 self.end = End::Due(GRACE);
                 relay.stop_sending();
                 self.phase = Phase::Abandoned;
-                return true;
+                return Ok(true);
             }
-            Phase::Lingering(until) if now >= until => {
-                relay.stop_receiving();
-                self.phase = Phase::Closing;
-                return true;
-            }
-            _ => {}
+            Phase::Held(..) | Phase::Abandoned => {}
         }
-        false
+        Ok(false)
     }
 
     /// Ends the process, if that is due.
@@ -210,10 +214,10 @@ impl Exec {
         }
     }
 
-    /// Reaps the process, and says how it ended.
+    /// Reaps the process, and tells how it has ended.
     fn reap(&mut self) -> Result<(), Error> {
         let Some(process) = self.process.take() else { return Ok(()) };
-        if matches!(self.end, End::Termed(_)) {
+        if !matches!(self.end, End::ByItself) {
             // What it has started and did not end with it.
             process.kill();
         }
@@ -222,43 +226,49 @@ impl Exec {
             Error::new(Exit::Failed, format!("cannot tell how process {id} has ended: {error}"))
         })?;
         self.report.child(id, status.code(), status.signal(), &describe(status));
-        match self.failure.take() {
-            Some(failure) => Err(failure),
-            None if status.success() || self.is_stopped => Ok(()),
-            None => Err(Error::new(Exit::Failed, format!("the process {}", describe(status)))),
+        self.status = Some(status);
+        Ok(())
+    }
+
+    /// What became of the stream, or else of the process.
+    fn outcome(&mut self) -> Result<Status, Error> {
+        match (self.failure.take(), self.status) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(status)) if !status.success() && !self.is_stopped => {
+                Err(Error::new(Exit::Failed, format!("the process {}", describe(status))))
+            }
+            _ => Ok(Status::Done),
         }
     }
 }
 
 impl Session for Exec {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
-        let mut status = Status::Done;
         if let Some(relay) = &mut self.relay {
-            status = relay.advance(turn).unwrap_or_else(|error| {
-                self.failure = Some(error);
-                self.end = End::Due(GRACE);
-                Status::Done
-            });
+            let moved = relay.advance(turn).and_then(|status| relay.check_peer().map(|()| status));
             let [sent, received] = relay.lanes().map(Lane::delivered);
             self.moved = (sent, received);
-        }
-        if status == Status::Done {
-            // Closes the connection and the pipes.
-            self.relay = None;
-        } else if self.follow(turn.now) {
-            status = Status::Again;
+            match moved {
+                Ok(Status::Done) => self.relay = None,
+                Ok(status) => {
+                    let again = self.follow(turn.now)?;
+                    self.end_process(turn.now);
+                    return Ok(if again { Status::Again } else { status });
+                }
+                Err(error) => {
+                    // Closes the connection and the pipes.
+                    self.relay = None;
+                    self.failure = Some(error);
+                    self.end = End::Due(GRACE);
+                }
+            }
         }
         self.end_process(turn.now);
-        match &mut self.process {
-            _ if self.relay.is_some() => Ok(status),
-            Some(process) => {
-                if process.has_ended() {
-                    return self.reap().map(|()| Status::Done);
-                }
-                Ok(Status::Waiting)
-            }
-            None => Ok(Status::Done),
+        if self.process.as_mut().is_some_and(|process| !process.has_ended()) {
+            return Ok(Status::Waiting);
         }
+        self.reap()?;
+        self.outcome()
     }
 
     fn stop(&mut self) -> Stop {

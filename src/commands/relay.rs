@@ -104,6 +104,14 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         [self.outbound.lane(), self.inbound.lane()]
     }
 
+    /// Fails if the connection has, though bytes may still wait on this side: for a local side that is not to have them.
+    pub fn check_peer(&mut self) -> Result<(), Error> {
+        match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => self.peer.take_error().map_err(|error| lost(&error)),
+        }
+    }
+
     /// What the local side may still have to say is not waited for.
     pub fn stop_sending(&mut self) {
         self.outbound.lane_mut().end_source();

@@ -193,9 +193,8 @@ impl fmt::Display for Endpoint {
             Endpoint::Tcp { host: Host::Named(host), port } => write!(f, "{host}:{port}"),
             Endpoint::UnixPath(path) => write!(f, "unix:{}", path.display()),
             Endpoint::UnixAbstract(name) => write!(f, "unix:@{name}"),
-            Endpoint::Inherited(Inherited::Systemd(name)) => {
-                write!(f, "systemd:{}", name.as_deref().unwrap_or(""))
-            }
+            Endpoint::Inherited(Inherited::Systemd(None)) => write!(f, "systemd"),
+            Endpoint::Inherited(Inherited::Systemd(Some(name))) => write!(f, "systemd:{name}"),
             Endpoint::Inherited(Inherited::Descriptor(number)) => write!(f, "fd:{number}"),
         }
     }

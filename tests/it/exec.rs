@@ -3,18 +3,17 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, test_kill_process};
 
 use crate::harness::{In, LIMIT, Out, Running, assert_same, payload, sendall, start, wait_until};
 use crate::link::{Link, Net, Side, TestListener, WAYS, Way};
-use crate::xfer::{descriptors, in_parallel, is_slow_wanted};
 
-const CONNECT: Way = Way { side: Side::Connect, net: Net::Tcp };
+/// Over TCP.
+pub(crate) const CONNECT: Way = Way { side: Side::Connect, net: Net::Tcp };
 
 /// The ways that are tested, each with `options`.
-fn with(options: &[&str], mut test: impl FnMut(Way, Running, Link)) {
+pub(crate) fn with(options: &[&str], mut test: impl FnMut(Way, Running, Link)) {
     for way in WAYS {
         let (running, link) = way.open(options, In::Null, Out::Collect);
         test(way, running, link);
@@ -23,7 +22,7 @@ fn with(options: &[&str], mut test: impl FnMut(Way, Running, Link)) {
 
 /// What comes until the end.
 #[track_caller]
-fn all(link: &mut Link) -> String {
+pub(crate) fn all(link: &mut Link) -> String {
     let mut text = String::new();
     link.read_to_string(&mut text).expect("text and the end");
     text
@@ -31,7 +30,7 @@ fn all(link: &mut Link) -> String {
 
 /// A line.
 #[track_caller]
-fn line(link: &mut Link) -> String {
+pub(crate) fn line(link: &mut Link) -> String {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\n") {
         let mut byte = [0];
@@ -43,18 +42,18 @@ fn line(link: &mut Link) -> String {
 
 /// The number of a process, which the child has said in a line.
 #[track_caller]
-fn process(link: &mut Link) -> Pid {
+pub(crate) fn process(link: &mut Link) -> Pid {
     line(link).parse().ok().and_then(Pid::from_raw).expect("a process id")
 }
 
 /// True once the process is no more, not even as a zombie of the binary.
-fn is_gone(process: Pid) -> bool {
+pub(crate) fn is_gone(process: Pid) -> bool {
     wait_until(LIMIT, || test_kill_process(process).is_err())
 }
 
 /// The end of a client: `connect` ends with it, and has an exit code; `serve` goes on until a signal comes.
 #[track_caller]
-fn finish(way: Way, running: Running, code: i32) {
+pub(crate) fn finish(way: Way, running: Running, code: i32) {
     if way.side == Side::Connect {
         running.finish().expect(code);
         return;
@@ -196,72 +195,6 @@ fn a_unix_peer_has_no_port() {
 }
 
 #[test]
-fn a_reset_ends_the_process_and_all_that_it_has_started() {
-    let line = "sleep 1000 & echo $!; echo $$; echo not read; wait";
-    with(&["--sh", line], |way, running, mut link| {
-        let (grandchild, child) = (process(&mut link), process(&mut link));
-        link.reset();
-        assert!(is_gone(child) && is_gone(grandchild));
-        finish(way, running, 5);
-    });
-}
-
-#[test]
-fn sigterm_comes_first_and_sigkill_to_those_who_do_not_care() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("termed");
-    let line =
-        format!("trap 'echo ended >{}; exit' TERM; echo $$; while :; do sleep 0.1; done", path.display());
-    let (running, mut link) = CONNECT.open(&["--sh", &line], In::Null, Out::Collect);
-    let child = process(&mut link);
-    link.reset();
-    assert!(wait_until(LIMIT, || path.exists()) && is_gone(child));
-    running.finish_within(Duration::from_secs(1)).expect(5);
-
-    let line = "trap '' TERM; echo $$; while :; do sleep 0.1; done";
-    let (running, mut link) = CONNECT.open(&["-v", "--sh", line], In::Null, Out::Collect);
-    let child = process(&mut link);
-    link.reset();
-    assert!(is_gone(child));
-    let finished = running.finish_within(Duration::from_secs(3));
-    assert_eq!(finished.code, 5);
-    assert!(
-        finished.stderr.contains(&format!("process {child} was ended by SIGKILL")),
-        "{}",
-        finished.stderr
-    );
-}
-
-#[test]
-fn a_signal_leaves_no_process_behind() {
-    for ignore in ["", "trap '' TERM; "] {
-        let line = format!("{ignore}sleep 1000 & echo $!; echo $$; wait");
-        with(&["--sh", &line], |way, running, mut link| {
-            let (grandchild, child) = (process(&mut link), process(&mut link));
-            running.signal(Signal::INT);
-            let finished = running.finish_within(Duration::from_secs(1)).expect(130);
-            assert!(finished.stderr.contains("SIGINT"), "{way:?}: {}", finished.stderr);
-            assert!(is_gone(child) && is_gone(grandchild));
-        });
-    }
-}
-
-#[test]
-fn what_others_keep_open_is_given_up_after_a_while() {
-    if !is_slow_wanted("what others keep open is given up") {
-        return;
-    }
-    let (running, mut link) = CONNECT.open(&["--sh", "sleep 1000 & echo $!"], In::Null, Out::Collect);
-    let grandchild = process(&mut link);
-    assert_eq!(all(&mut link), "");
-    link.end();
-    assert!(is_gone(grandchild));
-    let finished = running.finish();
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
-    assert!(finished.stderr.contains("kept its output open"), "{}", finished.stderr);
-}
-
-#[test]
 fn a_program_that_is_missing_is_told_and_the_peer_hears_a_reset() {
     for (name, words) in [("no-such-program-at-all", "no such program"), ("/etc", "not a program")] {
         let (running, mut link) = CONNECT.open(&["--exec", "--", name], In::Null, Out::Collect);
@@ -290,6 +223,10 @@ fn wrong_usage_says_what_to_type() {
         (&["connect", "localhost:1", "--exec"][..], "--exec -- CMD"),
         (&["connect", "localhost:1", "--exec", "cat"], "--exec -- CMD"),
         (&["connect", "localhost:1", "--", "cat"], "--exec -- CMD"),
+        (&["serve", "0", "--exec", "cat"], "--exec -- CMD"),
+        (&["serve", "0", "--", "cat"], "--exec -- CMD"),
+        (&["serve", "0", "--sh", "cat", "--echo"], "--echo"),
+        (&["serve", "0", "--sh", "cat", "--recv-only"], "--recv-only"),
         (&["connect", "localhost:1", "--pty"], "--exec -- CMD"),
         (&["connect", "localhost:1", "--sh"], "LINE"),
         (&["connect", "localhost:1", "--sh", "cat", "--exec", "--", "cat"], "--exec"),
@@ -298,39 +235,6 @@ fn wrong_usage_says_what_to_type() {
         let finished = sendall(args, In::Null, Out::Collect).finish().expect(2);
         assert!(finished.stderr.contains(hint), "{args:?}: {}", finished.stderr);
     }
-}
-
-/// The children of a process, zombies too.
-fn children(process: u32) -> Vec<String> {
-    let path = format!("/proc/{process}/task/{process}/children");
-    let text = std::fs::read_to_string(path).expect("a running process");
-    text.split_whitespace().map(String::from).collect()
-}
-
-#[test]
-fn a_thousand_clients_leave_no_zombie_and_no_descriptor() {
-    let options = ["serve", "127.0.0.1:0", "--max-per-source", "64", "--exec", "--", "cat"];
-    let running = sendall(&options, In::Null, Out::Collect);
-    let port = running.port();
-    let before = descriptors(running.id());
-    let numbers: Vec<usize> = (0..1000).collect();
-    in_parallel(&numbers, |number| {
-        let mut link = Link::connect(port);
-        let text = format!("client {number}");
-        link.send(text.as_bytes());
-        match number % 5 {
-            0 => link.reset(),
-            1 => drop(link),
-            _ => {
-                link.end();
-                link.expect_all(text.as_bytes());
-            }
-        }
-    });
-    let is_quiet = || children(running.id()).is_empty() && descriptors(running.id()) == before;
-    assert!(wait_until(LIMIT, is_quiet), "{:?}", children(running.id()));
-    running.signal(Signal::TERM);
-    assert_eq!(running.finish().code, 143);
 }
 
 #[test]
@@ -379,17 +283,5 @@ fn a_status_is_told_with_verbose_and_as_an_event() {
         for word in words {
             assert!(finished.stderr.contains(word), "{word}: {}", finished.stderr);
         }
-    }
-}
-
-#[test]
-fn a_client_that_stays_too_long_is_cut_with_its_process() {
-    for (option, line) in [("--idle-timeout", "echo $$; sleep 1000"), ("--session-timeout", "echo $$; yes")] {
-        let args = ["serve", "127.0.0.1:0", option, "400ms", "--sh", line];
-        let running = sendall(&args, In::Null, Out::Collect);
-        let mut link = Link::connect(running.port());
-        let child = process(&mut link);
-        assert!(is_gone(child));
-        assert!(running.stderr.text().contains(option), "{}", running.stderr.text());
     }
 }

@@ -18,6 +18,7 @@ mod connect;
 mod endpoints;
 // A process for each connection; at a terminal.
 mod exec;
+mod exec_ends;
 mod pty;
 // Sockets that are passed on, and what a service manager is told.
 mod activation;

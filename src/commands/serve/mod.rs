@@ -82,9 +82,11 @@ impl Mode {
 impl ServeArgs {
     /// Validates everything, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
+        // First: a command in the wrong place is taken for endpoints.
+        let program = self.mode.exec.plan()?;
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen);
         let endpoints = endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?;
-        let mode = self.mode()?;
+        let mode = self.mode(program)?;
         let mut limits = match &mode {
             Mode::Plain(_) => self.limits.of_one()?,
             _ => self.limits.of_many().within_descriptors(mode.descriptors_per_client()),
@@ -107,9 +109,8 @@ impl ServeArgs {
     }
 
     /// The one mode that was asked for.
-    fn mode(&self) -> Result<Mode, Error> {
+    fn mode(&self, program: Option<Program>) -> Result<Mode, Error> {
         let (modes, transfer) = (&self.mode, &self.transfer);
-        let program = modes.exec.plan()?;
         let asked = [
             ("--store", transfer.store.is_some()),
             ("--share", transfer.share.is_some() && transfer.store.is_none()),
