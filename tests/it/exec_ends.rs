@@ -132,6 +132,6 @@ fn a_client_that_stays_too_long_is_cut_with_its_process() {
         let mut link = Link::connect(running.port());
         let child = process(&mut link);
         assert!(is_gone(child));
-        assert!(running.stderr.text().contains(option), "{}", running.stderr.text());
+        assert!(wait_until(LIMIT, || running.stderr.text().contains(option)), "{}", running.stderr.text());
     }
 }
