@@ -165,6 +165,8 @@ impl Exec {
     fn follow(&mut self, now: Instant) -> Result<bool, Error> {
         let has_ended = self.process.as_mut().is_none_or(Process::has_ended);
         let Some(relay) = self.relay.as_mut().filter(|_| has_ended) else { return Ok(false) };
+        // What waits for room in its stdin waits no longer, and nothing else would tell the relay so.
+        let has_just_ended = matches!(self.phase, Phase::Running);
         relay.local_mut().discard_input();
         let [output, _] = relay.lanes();
         let moved = output.delivered() + output.held() as u64;
@@ -195,7 +197,7 @@ impl Exec {
             }
             Phase::Held(..) | Phase::Abandoned => {}
         }
-        Ok(false)
+        Ok(has_just_ended)
     }
 
     /// Ends the process, if that is due.

@@ -4,11 +4,9 @@
 //! group's too, belongs to nobody else as long as signals may be sent to it.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ExitStatus};
 
-use mio::Interest;
-use mio::unix::SourceFd;
 use rustix::event::PollFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
@@ -61,9 +59,11 @@ fn ended() -> WaitIdOptions {
 
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 fn descriptor(id: Pid, io: &Io) -> Option<(OwnedFd, Readiness)> {
+    use std::os::fd::AsRawFd;
     // Without it (before Linux 5.3, or out of descriptors) a thread serves.
     let fd = rustix::process::pidfd_open(id, rustix::process::PidfdFlags::empty()).ok()?;
-    let readiness = io.register_for(&mut SourceFd(&fd.as_raw_fd()), Interest::READABLE).ok()?;
+    let readiness =
+        io.register_for(&mut mio::unix::SourceFd(&fd.as_raw_fd()), mio::Interest::READABLE).ok()?;
     Some((fd, readiness))
 }
 

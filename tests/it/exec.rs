@@ -139,6 +139,18 @@ fn a_process_may_leave_its_input() {
 }
 
 #[test]
+fn a_process_may_be_gone_before_it_is_spoken_to() {
+    // In whichever order its end and the peer's words are noticed.
+    for _ in 0..50 {
+        let (running, mut link) = CONNECT.open(&["--exec", "--", "true"], In::Null, Out::Collect);
+        link.send(b"x");
+        link.end();
+        link.expect_all(b"");
+        running.finish().expect(0);
+    }
+}
+
+#[test]
 fn the_exit_code_is_0_only_if_the_stream_and_the_process_have_ended_well() {
     for (line, code, words) in [
         ("cat", 0, ""),
