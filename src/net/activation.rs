@@ -11,7 +11,7 @@ use super::endpoint::Inherited;
 /// The first descriptor that is passed on.
 pub(super) const FIRST: i32 = 3;
 
-/// Takes the listening stream sockets that an endpoint stands for; each can be taken once. They are made non-blocking:
+/// Takes the listening sockets that an endpoint stands for; each can be taken once. They are made non-blocking:
 /// that is what everybody expects of a service who shares them with it.
 #[cfg(target_os = "linux")]
 pub(super) fn take(inherited: &Inherited) -> io::Result<Vec<socket2::Socket>> {
@@ -46,11 +46,11 @@ fn own(number: i32) -> Result<socket2::Socket, String> {
     let owned: OwnedFd = uapi::OwnedFd::new(number).into();
     let socket = socket2::Socket::from(owned);
     match (socket.r#type(), socket.is_listener()) {
-        (Ok(socket2::Type::STREAM), Ok(true)) => {}
-        (Ok(socket2::Type::STREAM), _) => {
+        (Ok(socket2::Type::STREAM | socket2::Type::SEQPACKET), Ok(true)) => {}
+        (Ok(socket2::Type::STREAM | socket2::Type::SEQPACKET), _) => {
             return Err("is a connection, not a listening socket: a unit needs Accept=no".into());
         }
-        (Ok(_), _) => return Err("is not a stream socket: a unit needs ListenStream=".into()),
+        (Ok(_), _) => return Err("takes no connections: a unit needs ListenStream=".into()),
         (Err(_), _) => return Err("is not a socket".into()),
     }
     socket

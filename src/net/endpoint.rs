@@ -18,6 +18,8 @@ pub enum Endpoint {
     UnixPath(PathBuf),
     /// `unix:@name`: a Unix stream socket in Linux' abstract name space.
     UnixAbstract(String),
+    /// `unix-seqpacket:/path` and `unix-seqpacket:@name`: a Unix socket that keeps packets apart.
+    SeqPacket(UnixName),
     /// `systemd:`, `systemd:NAME`, `fd:N`: to listen on what whoever has started this process listens on already.
     Inherited(Inherited),
 }
@@ -29,6 +31,15 @@ pub enum Inherited {
     Systemd(Option<String>),
     /// A descriptor by its number.
     Descriptor(i32),
+}
+
+/// What a Unix socket is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnixName {
+    /// A path.
+    Path(PathBuf),
+    /// A name in Linux' abstract name space.
+    Abstract(String),
 }
 
 /// The host part of an endpoint.
@@ -59,6 +70,13 @@ impl Endpoint {
         }
         if let (Some(inherited), Role::Listen) = (Inherited::parse(word), role) {
             return inherited.map(Endpoint::Inherited);
+        }
+        if let Some(path) = word.strip_prefix("unix-seqpacket:") {
+            return Endpoint::parse_unix(path).map(|endpoint| match endpoint {
+                Endpoint::UnixPath(path) => Endpoint::SeqPacket(UnixName::Path(path)),
+                Endpoint::UnixAbstract(name) => Endpoint::SeqPacket(UnixName::Abstract(name)),
+                other => other,
+            });
         }
         if let Some((_, rest)) = word.split_once("://") {
             let host = rest.split('/').next().unwrap_or(rest);
@@ -196,6 +214,8 @@ impl fmt::Display for Endpoint {
             Endpoint::Inherited(Inherited::Systemd(None)) => write!(f, "systemd"),
             Endpoint::Inherited(Inherited::Systemd(Some(name))) => write!(f, "systemd:{name}"),
             Endpoint::Inherited(Inherited::Descriptor(number)) => write!(f, "fd:{number}"),
+            Endpoint::SeqPacket(UnixName::Path(path)) => write!(f, "unix-seqpacket:{}", path.display()),
+            Endpoint::SeqPacket(UnixName::Abstract(name)) => write!(f, "unix-seqpacket:@{name}"),
         }
     }
 }
@@ -241,6 +261,12 @@ impl PeerName {
             }
             _ => (&self.shown, None),
         }
+    }
+
+    /// Of a listener that keeps packets apart.
+    pub(super) fn from_packets(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
+        let stream = PeerName::from_unix(address);
+        PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), ip: None }
     }
 
     /// The IP address, canonical, if it has one.

@@ -10,6 +10,7 @@ pub mod endpoint;
 mod io;
 pub mod listen;
 mod pacing;
+mod packet;
 pub mod process;
 pub mod pump;
 pub mod rate;

@@ -222,8 +222,12 @@ impl LimitArgs {
             clients: self.max_clients.unwrap_or(MAX_CLIENTS) as usize,
             per_source: self.max_per_source.unwrap_or(MAX_PER_SOURCE) as usize,
             count: self.count,
-            accept_timeout: self.accept_timeout,
+            accept_timeout: self.accept_timeout(),
         }
+    }
+
+    fn accept_timeout(&self) -> Option<(Duration, &'static str)> {
+        self.accept_timeout.map(|limit| (limit, "--accept-timeout"))
     }
 
     /// For the first client alone.
@@ -238,6 +242,6 @@ impl LimitArgs {
                 format!("{option}: without a mode there is one client only (see 'sendall serve --help')");
             return Err(Error::new(Exit::Usage, text));
         }
-        Ok(DoorLimits { clients: 1, per_source: 1, count: Some(1), accept_timeout: self.accept_timeout })
+        Ok(DoorLimits { clients: 1, per_source: 1, count: Some(1), accept_timeout: self.accept_timeout() })
     }
 }

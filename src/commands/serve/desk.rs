@@ -43,7 +43,7 @@ impl Desk {
             let Some((piece, written)) = &mut self.writing else {
                 match self.output.next() {
                     Next::Piece(piece) => self.writing = Some((piece, 0)),
-                    Next::Wait | Next::End | Next::Cut => return Ok(()),
+                    Next::Wait | Next::End => return Ok(()),
                 }
                 continue;
             };

@@ -37,8 +37,6 @@ pub(super) enum Next {
     Wait,
     /// Nothing more will come.
     End,
-    /// It kept the others waiting.
-    Cut,
 }
 
 /// One who hears, or speaks, or both.
@@ -287,9 +285,6 @@ impl Membership {
         let mut hub = self.hub.0.borrow_mut();
         let hub = &mut *hub;
         let Some(member) = hub.members.get_mut(&self.id) else { return Next::End };
-        if member.is_cut {
-            return Next::Cut;
-        }
         let (was_full, is_output) = (member.is_full(), member.is_output);
         let piece = member.queue.pop_front();
         member.queued_bytes -= piece.as_ref().map_or(0, |piece| piece.len());
@@ -311,6 +306,11 @@ impl Membership {
             None if hub.has_input_ended && !is_output => Next::End,
             None => Next::Wait,
         }
+    }
+
+    /// True if this member kept the others waiting: nothing more is said to it.
+    pub(super) fn is_cut(&self) -> bool {
+        self.hub.0.borrow().members.get(&self.id).is_some_and(|member| member.is_cut)
     }
 
     /// How much this member has missed.

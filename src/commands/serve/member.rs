@@ -63,7 +63,7 @@ impl Member<Transport> {
     pub(super) fn new(client: Client, hub: &Hub, manners: Manners) -> Member<Transport> {
         let nudge = client.io.nudge();
         let membership = hub.join(nudge.clone(), false);
-        let name = client.peer.get_ref().peer_name();
+        let name = client.name;
         let label = match manners.words {
             Words::Raw => None,
             Words::Labelled => Some(format!("[{name}] ")),
@@ -97,16 +97,15 @@ impl<S: Stream> Member<S> {
 
     /// Sends what there is for it. True if there may be more than the budget allowed.
     fn tell(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
+        if self.membership.is_cut() {
+            return Err(Error::new(Exit::TimedOut, "cut: it kept the others waiting (see --slow)"));
+        }
         while !self.half_closed {
             let Some((piece, sent)) = &mut self.sending else {
                 match self.membership.next() {
                     Next::Piece(piece) => self.sending = Some((piece, 0)),
                     Next::Wait => break,
                     Next::End => self.half_close()?,
-                    Next::Cut => {
-                        let text = "cut: it kept the others waiting (see --slow)";
-                        return Err(Error::new(Exit::TimedOut, text));
-                    }
                 }
                 continue;
             };

@@ -83,8 +83,6 @@ impl Mode {
     fn descriptors_per_client(&self) -> u64 {
         match self {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
-            // A pipe may carry its bytes.
-            Mode::Echo => 3,
             // Two pipes, and what tells the end of the process.
             Mode::Exec(_) => 4,
             _ => 1,
@@ -108,7 +106,8 @@ impl ServeArgs {
             limits.count = Some(1);
         }
         if !matches!(mode, Mode::Transfer(..)) {
-            limits.accept_timeout = limits.accept_timeout.or(self.transfer.timeout);
+            limits.accept_timeout =
+                limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
         }
         let entrance = Entrance {
             endpoints,
