@@ -51,6 +51,10 @@ struct Members {
     slow: Slow,
     members: BTreeMap<Id, Member>,
     next: usize,
+    /// How many are full: as a rule none, and nobody need be asked.
+    full: usize,
+    /// The standard streams.
+    desk: Option<Nudge>,
     /// Those who have something to say and were told to wait.
     waiting: BTreeMap<usize, Nudge>,
     /// Nothing more will be said by stdin.
@@ -114,6 +118,8 @@ impl Hub {
             slow,
             members: BTreeMap::new(),
             next: 0,
+            full: 0,
+            desk: None,
             waiting: BTreeMap::new(),
             has_input_ended: false,
             is_closing: false,
@@ -126,6 +132,9 @@ impl Hub {
         let mut hub = self.0.borrow_mut();
         let id = Id(hub.next);
         hub.next += 1;
+        if is_output {
+            hub.desk = Some(nudge.clone());
+        }
         let member = Member {
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -154,7 +163,7 @@ impl Hub {
     /// True if there are clients. Else the one who asks is nudged when one joins.
     pub(super) fn has_clients(&self, asking: &Nudge) -> bool {
         let mut hub = self.0.borrow_mut();
-        let has_clients = hub.members.values().any(|member| !member.is_output);
+        let has_clients = hub.clients() > 0;
         if !has_clients {
             hub.waiting.insert(asking.session(), asking.clone());
         }
@@ -186,14 +195,17 @@ impl Hub {
     /// True if nobody is left, and nobody will come.
     pub(super) fn is_deserted(&self) -> bool {
         let hub = self.0.borrow();
-        hub.is_closing && hub.members.values().all(|member| member.is_output)
+        hub.is_closing && hub.clients() == 0
     }
 
     /// True if something may be said now. Else the one who asks is nudged when it is worth asking again, and gets the
     /// time at which somebody will have been waited for long enough.
     pub(super) fn may_say(&self, to: To, asking: &Nudge, now: Instant) -> Result<(), Option<Instant>> {
         let mut hub = self.0.borrow_mut();
-        let slow = hub.slow;
+        if hub.full == 0 {
+            return Ok(());
+        }
+        let (slow, mut cut) = (hub.slow, 0);
         let mut end: Option<Instant> = None;
         let is_asked = |(id, member): &(&Id, &mut Member)| to.includes(**id, member);
         let all: Vec<_> = hub.members.iter_mut().filter(is_asked).map(|(_, member)| member).collect();
@@ -205,6 +217,7 @@ impl Hub {
                 Slow::Cut if !member.is_output && others_have_room => {
                     let since = *member.blocks_since.get_or_insert(now);
                     if now >= since + PATIENCE {
+                        cut += 1;
                         member.is_cut = true;
                         member.queue.clear();
                         member.queued_bytes = 0;
@@ -217,6 +230,7 @@ impl Hub {
             }
             must_wait = true;
         }
+        hub.full -= cut;
         if must_wait {
             hub.waiting.insert(asking.session(), asking.clone());
             return Err(end);
@@ -227,6 +241,7 @@ impl Hub {
     /// Says a piece to those who have room, and are not cut. Those who have none miss it.
     pub(super) fn say(&self, to: To, piece: &Rc<[u8]>) {
         let mut hub = self.0.borrow_mut();
+        let mut filled = 0;
         for (id, member) in &mut hub.members {
             if !to.includes(*id, member) || member.is_cut {
                 continue;
@@ -237,8 +252,10 @@ impl Hub {
             }
             member.queue.push_back(Rc::clone(piece));
             member.queued_bytes += piece.len();
+            filled += usize::from(member.is_full());
             member.nudge.nudge();
         }
+        hub.full += filled;
         if to == To::Output {
             hub.output.said += 1;
         }
@@ -246,6 +263,10 @@ impl Hub {
 }
 
 impl Members {
+    fn clients(&self) -> usize {
+        self.members.len() - usize::from(self.desk.is_some())
+    }
+
     fn wake_waiting(&mut self) {
         for nudge in std::mem::take(&mut self.waiting).into_values() {
             nudge.nudge();
@@ -253,9 +274,7 @@ impl Members {
     }
 
     fn wake_output(&self) {
-        for member in self.members.values().filter(|member| member.is_output) {
-            member.nudge.nudge();
-        }
+        self.desk.iter().for_each(Nudge::nudge);
     }
 }
 
@@ -292,6 +311,7 @@ impl Membership {
             member.blocks_since = None;
         }
         let mut is_worth_asking = was_full && !member.is_full();
+        hub.full -= usize::from(is_worth_asking);
         if is_output {
             // Who asks for the next piece has written the last one.
             is_worth_asking |= hub.output.written < hub.output.taken;
@@ -322,7 +342,8 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let mut hub = self.hub.0.borrow_mut();
-        hub.members.remove(&self.id);
+        let was_full = hub.members.remove(&self.id).is_some_and(|member| member.is_full());
+        hub.full -= usize::from(was_full);
         hub.wake_waiting();
         hub.wake_output();
     }
