@@ -4,6 +4,7 @@ mod abstract_name;
 pub mod access;
 mod acknowledged;
 pub mod activation;
+pub(crate) mod around;
 pub mod child;
 pub mod dial;
 pub mod endpoint;

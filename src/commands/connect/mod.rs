@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use super::exec::{Exec, ExecArgs};
 use super::opened::Opened;
 use super::options::{RelayArgs, duration};
-use super::relay;
+use super::relay::LocalSide;
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::child::{Program, keep_descriptors};
@@ -20,7 +20,7 @@ use crate::report::Report;
 
 /// Join stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::PROCESSES, manual::CONNECT_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::PROCESSES, manual::CONNECT_EXAMPLES].join("\n\n"))]
 pub struct ConnectArgs {
     /// Where to.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..=2,
@@ -88,12 +88,12 @@ impl Plan {
             })?;
             return reactor.run();
         }
-        relay::check_streams(&relay)?;
+        let local = LocalSide::new(&relay, &report)?;
         reactor.add(|io| {
             let dial = Dial::new(endpoint, timeout, io.clone());
             Ok(Opened::new(dial, move |transport, now: Instant| {
                 connected(&transport, &report);
-                relay::with_stdio(transport, &relay, &report, &io, now)
+                local.join(transport, &report, &io, now)
             }))
         })?;
         reactor.run()
