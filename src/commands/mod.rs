@@ -10,6 +10,7 @@ pub mod connect;
 mod door;
 pub mod download;
 mod exchange;
+pub mod exec;
 mod joined;
 mod opened;
 pub mod options;

@@ -68,6 +68,8 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
                 let socket = UnixListener::from_std(socket);
                 Ok(vec![Kind::Unix { socket, is_packet: false, _file: None }])
             }),
+        Endpoint::Inherited(inherited) => super::activation::take(inherited)
+            .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect()),
     };
     let register = |kinds: Vec<Kind>| -> io::Result<Vec<Listener>> {
         let mut listeners = Vec::new();
@@ -83,6 +85,16 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
     bound.and_then(register).map_err(|error| {
         let exit = if is_refusal(&error) { Exit::Failed } else { Exit::NoConnection };
         Error::new(exit, format!("cannot listen on {endpoint}: {}", explain(&error)))
+    })
+}
+
+/// Of a socket that somebody else has bound: if it has a file, that is theirs.
+fn inherited_kind(socket: socket2::Socket) -> io::Result<Kind> {
+    let is_packet = socket.r#type()? == socket2::Type::SEQPACKET;
+    Ok(match socket.local_addr()?.domain() {
+        Domain::UNIX => Kind::Unix { socket: UnixListener::from_std(socket.into()), is_packet, _file: None },
+        Domain::IPV4 | Domain::IPV6 => Kind::Tcp(TcpListener::from_std(socket.into())),
+        other => return Err(io::Error::other(format!("no socket for TCP or of Unix, but of {other:?}"))),
     })
 }
 

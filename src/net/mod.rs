@@ -3,7 +3,9 @@
 mod abstract_name;
 pub mod access;
 mod acknowledged;
+pub mod activation;
 pub(crate) mod around;
+pub mod child;
 pub mod dial;
 pub mod endpoint;
 mod io;
@@ -15,6 +17,7 @@ mod packet;
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 mod pipes;
 pub mod ports;
+pub mod process;
 pub mod pump;
 pub mod rate;
 pub mod reactor;
@@ -23,6 +26,7 @@ pub mod send;
 pub mod signals;
 pub mod stdio;
 pub mod stream;
+mod terminal;
 mod timers;
 mod zero_copy;
 

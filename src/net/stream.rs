@@ -27,6 +27,11 @@ pub trait Stream {
     /// Tells the other side that no more comes.
     fn finish_writing(&mut self) -> io::Result<()>;
 
+    /// A write has failed with `EPIPE`. True if the stream goes on all the same, and throws away what comes.
+    fn goes_on_unread(&mut self) -> bool {
+        false
+    }
+
     /// A failure of the connection that no read or write has reported yet.
     fn take_error(&mut self) -> io::Result<()> {
         Ok(())
