@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Exit};
 use crate::net::dial::Dial;
 use crate::net::listen::Listener;
-use crate::net::reactor::{Io, Session, Status, Turn};
+use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 use crate::net::stream::Transport;
 
 /// Brings about one connection.
@@ -145,9 +145,10 @@ where
         }
     }
 
-    fn stop(&mut self) {
-        if let State::Open(session) = &mut self.state {
-            session.stop();
+    fn stop(&mut self) -> Stop {
+        match &mut self.state {
+            State::Open(session) => session.stop(),
+            State::Opening(_) => Stop::Now,
         }
     }
 

@@ -4,6 +4,7 @@ mod abstract_name;
 mod acknowledged;
 pub mod dial;
 pub mod endpoint;
+mod io;
 pub mod listen;
 mod pacing;
 pub mod pump;

@@ -1,14 +1,15 @@
 //! The run loop: readiness in, sessions advanced, finished ones removed after the batch.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Registry, Token, Waker, event};
+use mio::{Events, Interest, Poll, Token, Waker};
 
+use super::io::Shared;
+pub use super::io::{Aside, Io, Nudge, Readiness, Wake};
 use super::signals::Signals;
 use super::timers::Timers;
 use crate::error::{Error, Exit};
@@ -18,8 +19,9 @@ pub const TURN_BUDGET_BYTES: usize = 4 << 20;
 
 const WAKER: Token = Token(0);
 const SIGNAL: Token = Token(1);
-const FIRST_SOURCE: usize = 2;
 const EVENTS_PER_POLL: usize = 256;
+/// How long sessions may go on that want to finish something after a signal.
+const STOP_LIMIT: Duration = Duration::from_millis(800);
 
 /// What a session is given for one call of [`Session::advance`].
 #[derive(Clone, Copy, Debug)]
@@ -41,14 +43,25 @@ pub enum Status {
     Done,
 }
 
+/// What a session says when a signal ends the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It has nothing to wait for.
+    Now,
+    /// It has something to finish, and is advanced until it is `Done`, for less than a second.
+    Soon,
+}
+
 /// One protocol machine joined to its streams.
 pub trait Session {
     /// Does all it can now. Called at the start, on readiness and at the deadline; a spurious call costs nothing.
     /// An error ends the whole run: a session whose failure is its own affair reports it and is `Done`.
     fn advance(&mut self, turn: Turn) -> Result<Status, Error>;
 
-    /// A signal ends the run: the last chance to tell the peer, without waiting.
-    fn stop(&mut self) {}
+    /// A signal ends the run: the last chance to tell the peer.
+    fn stop(&mut self) -> Stop {
+        Stop::Now
+    }
 
     /// When to call again even if nothing happens. Must move on (or vanish) once it was reached.
     fn deadline(&self) -> Option<Instant> {
@@ -61,180 +74,12 @@ impl Session for Box<dyn Session> {
         (**self).advance(turn)
     }
 
-    fn stop(&mut self) {
-        (**self).stop();
+    fn stop(&mut self) -> Stop {
+        (**self).stop()
     }
 
     fn deadline(&self) -> Option<Instant> {
         (**self).deadline()
-    }
-}
-
-/// Sticky readiness of one source: set by events, cleared by whoever met `WouldBlock`.
-pub struct Readiness {
-    flags: Rc<Cell<Flags>>,
-    registered: Option<(Rc<Shared>, usize)>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Flags {
-    readable: bool,
-    writable: bool,
-}
-
-impl Readiness {
-    /// For what never blocks: regular files, `/dev/null` and all else that epoll refuses.
-    pub fn always() -> Readiness {
-        Readiness { flags: Rc::new(Cell::new(Flags { readable: true, writable: true })), registered: None }
-    }
-
-    /// True if a read may find something.
-    pub fn is_readable(&self) -> bool {
-        self.flags.get().readable
-    }
-
-    /// True if a write may find room.
-    pub fn is_writable(&self) -> bool {
-        self.flags.get().writable
-    }
-
-    /// A read met `WouldBlock`: wait for the next event.
-    pub fn clear_readable(&self) {
-        if self.registered.is_some() {
-            self.flags.set(Flags { readable: false, ..self.flags.get() });
-        }
-    }
-
-    /// A write met `WouldBlock`: wait for the next event.
-    pub fn clear_writable(&self) {
-        if self.registered.is_some() {
-            self.flags.set(Flags { writable: false, ..self.flags.get() });
-        }
-    }
-}
-
-impl Drop for Readiness {
-    fn drop(&mut self) {
-        if let Some((shared, token)) = &self.registered {
-            shared.sources.borrow_mut().remove(token);
-        }
-    }
-}
-
-/// A source's session and its readiness.
-type Registered = (usize, Rc<Cell<Flags>>);
-
-struct Shared {
-    registry: Registry,
-    /// By token, which is never used twice: a late event of a source that is gone finds nobody.
-    sources: RefCell<HashMap<usize, Registered>>,
-    next_token: Cell<usize>,
-    waker: Arc<Waker>,
-    /// Sessions whose work aside has ended.
-    woken: Arc<Mutex<Vec<usize>>>,
-}
-
-/// A session's way to its reactor: registers its sources, runs blocking work aside.
-#[derive(Clone)]
-pub struct Io {
-    shared: Rc<Shared>,
-    session: usize,
-}
-
-impl Io {
-    /// Registers a source for both directions, once for its life, edge-triggered.
-    pub fn register(&self, source: &mut impl event::Source) -> io::Result<Readiness> {
-        self.register_for(source, Interest::READABLE | Interest::WRITABLE)
-    }
-
-    /// Registers a source for some directions.
-    pub fn register_for(&self, source: &mut impl event::Source, interest: Interest) -> io::Result<Readiness> {
-        let token = self.shared.next_token.get();
-        self.shared.registry.register(source, Token(token), interest)?;
-        self.shared.next_token.set(token + 1);
-        let flags = Rc::new(Cell::new(Flags::default()));
-        self.shared.sources.borrow_mut().insert(token, (self.session, Rc::clone(&flags)));
-        Ok(Readiness { flags, registered: Some((Rc::clone(&self.shared), token)) })
-    }
-
-    /// Runs `work`, which may block, on a thread of its own. The session is advanced when it has ended.
-    pub fn aside<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Aside<T>, Error> {
-        let (sender, result) = mpsc::channel();
-        let notice = Notice(self.wake());
-        std::thread::Builder::new()
-            .spawn(move || {
-                // Dropped in the reverse order, also when the work panics: first the result's end, then the notice.
-                let (notice, sender) = (notice, sender);
-                // The receiver is gone if the session ended first; then nobody wants the result.
-                let _ = sender.send(work());
-                drop(sender);
-                drop(notice);
-            })
-            .map_err(|error| Error::new(Exit::Failed, format!("cannot start a thread: {error}")))?;
-        Ok(Aside { result })
-    }
-
-    /// What another thread needs to have this session advanced.
-    pub fn wake(&self) -> Wake {
-        Wake {
-            session: self.session,
-            waker: Arc::clone(&self.shared.waker),
-            woken: Arc::clone(&self.shared.woken),
-        }
-    }
-}
-
-/// Has a session advanced, from any thread.
-#[derive(Clone)]
-pub struct Wake {
-    session: usize,
-    waker: Arc<Waker>,
-    woken: Arc<Mutex<Vec<usize>>>,
-}
-
-impl Wake {
-    /// Does it, soon.
-    pub fn wake(&self) {
-        self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.session);
-        // Fails only when the reactor is gone.
-        let _ = self.waker.wake();
-    }
-}
-
-/// Wakes the session when dropped: also when the work panicked.
-struct Notice(Wake);
-
-impl Drop for Notice {
-    fn drop(&mut self) {
-        self.0.wake();
-    }
-}
-
-/// Work that runs aside; see [`Io::aside`].
-pub struct Aside<T> {
-    result: mpsc::Receiver<T>,
-}
-
-impl<T> Aside<T> {
-    /// The result, once: `None` while the work goes on.
-    pub fn take(&mut self) -> Option<Result<T, Error>> {
-        match self.result.try_recv() {
-            Ok(result) => Some(Ok(result)),
-            Err(mpsc::TryRecvError::Empty) => None,
-            Err(mpsc::TryRecvError::Disconnected) => {
-                Some(Err(Error::new(Exit::Failed, "a worker thread failed")))
-            }
-        }
-    }
-
-    /// Blocks until the work has ended, at most so long; its result is thrown away. For work that must not be cut
-    /// short by the end of the process.
-    pub fn await_end(self, limit: Duration) {
-        // Ended, failed or still at it: nobody is left to act on it.
-        let _ = self.result.recv_timeout(limit);
     }
 }
 
@@ -243,7 +88,6 @@ pub struct Reactor {
     poll: Poll,
     shared: Rc<Shared>,
     sessions: BTreeMap<usize, Box<dyn Session>>,
-    next_session: usize,
     timers: Timers,
     signals: Signals,
     _signal_source: mio::net::UnixStream,
@@ -256,18 +100,11 @@ impl Reactor {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let mut signal_source = signals.wake_source()?;
         poll.registry().register(&mut signal_source, SIGNAL, Interest::READABLE)?;
-        let shared = Rc::new(Shared {
-            registry: poll.registry().try_clone()?,
-            sources: RefCell::default(),
-            next_token: Cell::new(FIRST_SOURCE),
-            waker,
-            woken: Arc::default(),
-        });
+        let shared = Shared::new(poll.registry().try_clone()?, waker);
         Ok(Reactor {
             poll,
             shared,
             sessions: BTreeMap::new(),
-            next_session: 0,
             timers: Timers::default(),
             signals: signals.clone(),
             _signal_source: signal_source,
@@ -279,10 +116,9 @@ impl Reactor {
         &mut self,
         make: impl FnOnce(Io) -> Result<S, Error>,
     ) -> Result<(), Error> {
-        let session = self.next_session;
-        self.next_session += 1;
-        let made = make(Io { shared: Rc::clone(&self.shared), session })?;
-        self.sessions.insert(session, Box::new(made));
+        let handle = self.shared.handle();
+        let session = handle.session();
+        self.sessions.insert(session, Box::new(make(handle)?));
         Ok(())
     }
 
@@ -298,17 +134,22 @@ impl Reactor {
     pub fn run(mut self) -> Result<(), Error> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         let mut ready: BTreeSet<usize> = self.sessions.keys().copied().collect();
+        let mut stop: Option<(Error, Instant)> = None;
         loop {
             let now = read_clock();
             while let Some(session) = self.timers.expired(now) {
                 ready.insert(session);
             }
             let again = self.advance(std::mem::take(&mut ready), now)?;
-            if self.sessions.is_empty() {
-                return Ok(());
+            match stop.take() {
+                Some((error, limit)) if self.sessions.is_empty() || now >= limit => return Err(error),
+                None if self.sessions.is_empty() => return Ok(()),
+                stopping => stop = stopping,
             }
             let timeout = if again.is_empty() {
-                self.timers.next().map(|deadline| deadline.saturating_duration_since(read_clock()))
+                let deadline = [self.timers.next(), stop.as_ref().map(|(_, limit)| *limit)];
+                let deadline = deadline.into_iter().flatten().min();
+                deadline.map(|deadline| deadline.saturating_duration_since(read_clock()))
             } else {
                 Some(Duration::ZERO)
             };
@@ -318,19 +159,26 @@ impl Reactor {
                 }
                 _ => {}
             }
-            if let Some(number) = self.signals.received() {
-                for session in self.sessions.values_mut() {
-                    session.stop();
+            if stop.is_none() {
+                stop = self.stop().map(|error| (error, read_clock() + STOP_LIMIT));
+                if stop.is_some() {
+                    ready.extend(self.sessions.keys());
                 }
-                let name = super::signals::name(number);
-                return Err(Error::new(Exit::Signal(number), format!("stopped by {name}")));
             }
             ready.extend(again);
             self.collect(&events, &mut ready);
         }
     }
 
-    /// Advances each session of the batch, then removes those that are done. Returns those that want another turn.
+    /// If a signal came: tells the sessions, and keeps those that have something to finish.
+    fn stop(&mut self) -> Option<Error> {
+        let number = self.signals.received()?;
+        self.sessions.retain(|_, session| session.stop() == Stop::Soon);
+        Some(Error::new(Exit::Signal(number), format!("stopped by {}", super::signals::name(number))))
+    }
+
+    /// Advances each session of the batch, then removes those that are done, and takes in those that were added.
+    /// Returns those that want another turn.
     fn advance(&mut self, batch: BTreeSet<usize>, now: Instant) -> Result<Vec<usize>, Error> {
         let (mut again, mut done) = (Vec::new(), Vec::new());
         for id in batch {
@@ -346,6 +194,12 @@ impl Reactor {
             self.sessions.remove(&id);
             self.timers.set(id, None);
         }
+        for (id, session) in self.shared.take_born() {
+            self.sessions.insert(id, session);
+            again.push(id);
+        }
+        // Asked last: a session may have nudged others when it was dropped.
+        again.extend(self.shared.take_nudged());
         Ok(again)
     }
 
@@ -353,21 +207,8 @@ impl Reactor {
         for event in events {
             match event.token() {
                 SIGNAL => {}
-                WAKER => {
-                    let mut woken = self.shared.woken.lock().unwrap_or_else(PoisonError::into_inner);
-                    ready.extend(woken.drain(..));
-                }
-                Token(token) => {
-                    if let Some((session, flags)) = self.shared.sources.borrow().get(&token) {
-                        let closed = event.is_error() || event.is_read_closed() || event.is_write_closed();
-                        let old = flags.get();
-                        flags.set(Flags {
-                            readable: old.readable || event.is_readable() || closed,
-                            writable: old.writable || event.is_writable() || closed,
-                        });
-                        ready.insert(*session);
-                    }
-                }
+                WAKER => ready.extend(self.shared.take_woken()),
+                _ => ready.extend(self.shared.note(event)),
             }
         }
     }
@@ -377,4 +218,54 @@ impl Reactor {
 #[allow(clippy::disallowed_methods)]
 fn read_clock() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    type Log = Rc<RefCell<Vec<&'static str>>>;
+
+    /// Adds a child, and ends when that has nudged it.
+    struct Parent {
+        io: Io,
+        log: Log,
+        has_child: bool,
+    }
+
+    struct Child {
+        parent: Nudge,
+        log: Log,
+    }
+
+    impl Session for Parent {
+        fn advance(&mut self, _turn: Turn) -> Result<Status, Error> {
+            self.log.borrow_mut().push("parent");
+            if self.has_child {
+                return Ok(Status::Done);
+            }
+            self.has_child = true;
+            let (parent, log) = (self.io.nudge(), Rc::clone(&self.log));
+            self.io.spawn(|_| Ok(Child { parent, log }))?;
+            Ok(Status::Waiting)
+        }
+    }
+
+    impl Session for Child {
+        fn advance(&mut self, _turn: Turn) -> Result<Status, Error> {
+            self.log.borrow_mut().push("child");
+            self.parent.nudge();
+            Ok(Status::Done)
+        }
+    }
+
+    #[test]
+    fn a_session_adds_another_which_nudges_it() {
+        let mut reactor = Reactor::new(&Signals::install().unwrap()).unwrap();
+        let log = Log::default();
+        reactor.add(|io| Ok(Parent { io, log: Rc::clone(&log), has_child: false })).unwrap();
+        reactor.run().unwrap();
+        assert_eq!(*log.borrow(), ["parent", "child", "parent"]);
+    }
 }

@@ -8,7 +8,7 @@ use super::outcome::{Role, broken, describe, exit_of, told};
 use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
 use crate::commands::cannot_write;
 use crate::error::{Error, Exit};
-use crate::net::reactor::{Io, Session, Status, Turn};
+use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
@@ -80,10 +80,11 @@ impl<S: Stream> Session for Listing<S> {
         say_last_word(&mut self.ending, turn)
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self) -> Stop {
         if let Some(link) = &mut self.link {
             link.wire.say_stopped();
         }
+        Stop::Now
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -268,10 +269,11 @@ impl<S: Stream> Session for Printing<S> {
         say_last_word(&mut self.ending, turn)
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self) -> Stop {
         if let Some(link) = &mut self.link {
             link.wire.say_stopped();
         }
+        Stop::Now
     }
 
     fn deadline(&self) -> Option<Instant> {

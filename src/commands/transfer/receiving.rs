@@ -28,7 +28,7 @@ use super::team::{Origin, Team};
 use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{Aside, Io, Session, Status, Turn};
+use crate::net::reactor::{Aside, Io, Session, Status, Stop, Turn};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::frame::{self, Frame};
@@ -371,10 +371,11 @@ impl<S: Stream> Session for Receiving<S> {
         say_last_word(&mut self.ending, turn)
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self) -> Stop {
         if let Some(link) = &mut self.link {
             link.wire.say_stopped();
         }
+        Stop::Now
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -18,7 +18,7 @@ use super::team::{Origin, Team};
 use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{Aside, Io, Session, Status, TURN_BUDGET_BYTES, Turn};
+use crate::net::reactor::{Aside, Io, Session, Status, Stop, TURN_BUDGET_BYTES, Turn};
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
@@ -362,10 +362,11 @@ impl<S: Stream> Session for Sending<S> {
         super::wire::say_last_word(&mut self.ending, turn)
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self) -> Stop {
         if let Some(link) = &mut self.link {
             link.wire.say_stopped();
         }
+        Stop::Now
     }
 
     fn deadline(&self) -> Option<Instant> {

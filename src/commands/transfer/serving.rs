@@ -17,7 +17,7 @@ use super::team::Origin;
 use super::wire::{Failure, Filled, LastWord, Wire, say_last_word};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{Io, Session, Status, Turn};
+use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 use crate::net::stream::Transport;
 use crate::proto::hello::{Accept, Hello, Operation, Parsed};
 use crate::proto::names::CleanPath;
@@ -303,9 +303,10 @@ impl Session for Serving {
         }
     }
 
-    fn stop(&mut self) {
-        if let State::Session(session, _) = &mut self.state {
-            session.stop();
+    fn stop(&mut self) -> Stop {
+        match &mut self.state {
+            State::Session(session, _) => session.stop(),
+            _ => Stop::Now,
         }
     }
 

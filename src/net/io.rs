@@ -1,0 +1,275 @@
+//! A session's way to its reactor: sources and their readiness, work aside, other sessions.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use mio::{Interest, Registry, Token, Waker, event};
+
+use super::reactor::Session;
+use crate::error::{Error, Exit};
+
+/// Sticky readiness of one source: set by events, cleared by whoever met `WouldBlock`.
+pub struct Readiness {
+    flags: Rc<Cell<Flags>>,
+    registered: Option<(Rc<Shared>, usize)>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    readable: bool,
+    writable: bool,
+}
+
+const FIRST_SOURCE: usize = 2;
+
+impl Readiness {
+    /// For what never blocks: regular files, `/dev/null` and all else that epoll refuses.
+    pub fn always() -> Readiness {
+        Readiness { flags: Rc::new(Cell::new(Flags { readable: true, writable: true })), registered: None }
+    }
+
+    /// True if a read may find something.
+    pub fn is_readable(&self) -> bool {
+        self.flags.get().readable
+    }
+
+    /// True if a write may find room.
+    pub fn is_writable(&self) -> bool {
+        self.flags.get().writable
+    }
+
+    /// A read met `WouldBlock`: wait for the next event.
+    pub fn clear_readable(&self) {
+        if self.registered.is_some() {
+            self.flags.set(Flags { readable: false, ..self.flags.get() });
+        }
+    }
+
+    /// A write met `WouldBlock`: wait for the next event.
+    pub fn clear_writable(&self) {
+        if self.registered.is_some() {
+            self.flags.set(Flags { writable: false, ..self.flags.get() });
+        }
+    }
+}
+
+impl Drop for Readiness {
+    fn drop(&mut self) {
+        if let Some((shared, token)) = &self.registered {
+            shared.sources.borrow_mut().remove(token);
+        }
+    }
+}
+
+/// A source's session and its readiness.
+type Registered = (usize, Rc<Cell<Flags>>);
+
+/// What a reactor and the handles of its sessions have in common.
+pub(super) struct Shared {
+    registry: Registry,
+    /// By token, which is never used twice: a late event of a source that is gone finds nobody.
+    sources: RefCell<HashMap<usize, Registered>>,
+    next_token: Cell<usize>,
+    next_session: Cell<usize>,
+    waker: Arc<Waker>,
+    /// Sessions whose work aside has ended.
+    woken: Arc<Mutex<Vec<usize>>>,
+    /// Sessions that others of this reactor want to have advanced.
+    nudged: RefCell<Vec<usize>>,
+    /// Sessions that others have added, until the reactor takes them in.
+    born: RefCell<Vec<(usize, Box<dyn Session>)>>,
+}
+
+impl Shared {
+    pub(super) fn new(registry: Registry, waker: Arc<Waker>) -> Rc<Shared> {
+        Rc::new(Shared {
+            registry,
+            sources: RefCell::default(),
+            next_token: Cell::new(FIRST_SOURCE),
+            next_session: Cell::default(),
+            waker,
+            woken: Arc::default(),
+            nudged: RefCell::default(),
+            born: RefCell::default(),
+        })
+    }
+
+    /// A handle for a session that is to be made.
+    pub(super) fn handle(self: &Rc<Shared>) -> Io {
+        let session = self.next_session.get();
+        self.next_session.set(session + 1);
+        Io { shared: Rc::clone(self), session }
+    }
+
+    /// Those that were added since it was asked last.
+    pub(super) fn take_born(&self) -> Vec<(usize, Box<dyn Session>)> {
+        self.born.take()
+    }
+
+    /// Those that were nudged since it was asked last.
+    pub(super) fn take_nudged(&self) -> Vec<usize> {
+        self.nudged.take()
+    }
+
+    /// Those that were woken by other threads since it was asked last.
+    pub(super) fn take_woken(&self) -> Vec<usize> {
+        std::mem::take(&mut self.woken.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes an event sticky, and says whose it is: nobody's, if its source is gone.
+    pub(super) fn note(&self, event: &event::Event) -> Option<usize> {
+        let sources = self.sources.borrow();
+        let (session, flags) = sources.get(&event.token().0)?;
+        let closed = event.is_error() || event.is_read_closed() || event.is_write_closed();
+        let old = flags.get();
+        flags.set(Flags {
+            readable: old.readable || event.is_readable() || closed,
+            writable: old.writable || event.is_writable() || closed,
+        });
+        Some(*session)
+    }
+}
+
+/// A session's way to its reactor: registers its sources, runs blocking work aside, adds other sessions.
+#[derive(Clone)]
+pub struct Io {
+    shared: Rc<Shared>,
+    session: usize,
+}
+
+impl Io {
+    /// Registers a source for both directions, once for its life, edge-triggered.
+    pub fn register(&self, source: &mut impl event::Source) -> io::Result<Readiness> {
+        self.register_for(source, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Registers a source for some directions.
+    pub fn register_for(&self, source: &mut impl event::Source, interest: Interest) -> io::Result<Readiness> {
+        let token = self.shared.next_token.get();
+        self.shared.registry.register(source, Token(token), interest)?;
+        self.shared.next_token.set(token + 1);
+        let flags = Rc::new(Cell::new(Flags::default()));
+        self.shared.sources.borrow_mut().insert(token, (self.session, Rc::clone(&flags)));
+        Ok(Readiness { flags, registered: Some((Rc::clone(&self.shared), token)) })
+    }
+
+    /// The number of the session in its reactor.
+    pub(super) fn session(&self) -> usize {
+        self.session
+    }
+
+    /// Adds a session to this reactor: `make` builds it on its own handle. It is advanced soon after this turn.
+    pub fn spawn<S: Session + 'static>(
+        &self,
+        make: impl FnOnce(Io) -> Result<S, Error>,
+    ) -> Result<(), Error> {
+        let handle = self.shared.handle();
+        let session = handle.session;
+        let made = Box::new(make(handle)?);
+        self.shared.born.borrow_mut().push((session, made));
+        Ok(())
+    }
+
+    /// What another session of this reactor needs to have this one advanced.
+    pub fn nudge(&self) -> Nudge {
+        Nudge { shared: Rc::clone(&self.shared), session: self.session }
+    }
+
+    /// Runs `work`, which may block, on a thread of its own. The session is advanced when it has ended.
+    pub fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Aside<T>, Error> {
+        let (sender, result) = mpsc::channel();
+        let notice = Notice(self.wake());
+        std::thread::Builder::new()
+            .spawn(move || {
+                // Dropped in the reverse order, also when the work panics: first the result's end, then the notice.
+                let (notice, sender) = (notice, sender);
+                // The receiver is gone if the session ended first; then nobody wants the result.
+                let _ = sender.send(work());
+                drop(sender);
+                drop(notice);
+            })
+            .map_err(|error| Error::new(Exit::Failed, format!("cannot start a thread: {error}")))?;
+        Ok(Aside { result })
+    }
+
+    /// What another thread needs to have this session advanced.
+    pub fn wake(&self) -> Wake {
+        Wake {
+            session: self.session,
+            waker: Arc::clone(&self.shared.waker),
+            woken: Arc::clone(&self.shared.woken),
+        }
+    }
+}
+
+/// Has a session advanced, from another session of its reactor.
+#[derive(Clone)]
+pub struct Nudge {
+    shared: Rc<Shared>,
+    session: usize,
+}
+
+impl Nudge {
+    /// Does it, in the next turn.
+    pub fn nudge(&self) {
+        self.shared.nudged.borrow_mut().push(self.session);
+    }
+}
+
+/// Has a session advanced, from any thread.
+#[derive(Clone)]
+pub struct Wake {
+    session: usize,
+    waker: Arc<Waker>,
+    woken: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Wake {
+    /// Does it, soon.
+    pub fn wake(&self) {
+        self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.session);
+        // Fails only when the reactor is gone.
+        let _ = self.waker.wake();
+    }
+}
+
+/// Wakes the session when dropped: also when the work panicked.
+struct Notice(Wake);
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
+/// Work that runs aside; see [`Io::aside`].
+pub struct Aside<T> {
+    result: mpsc::Receiver<T>,
+}
+
+impl<T> Aside<T> {
+    /// The result, once: `None` while the work goes on.
+    pub fn take(&mut self) -> Option<Result<T, Error>> {
+        match self.result.try_recv() {
+            Ok(result) => Some(Ok(result)),
+            Err(mpsc::TryRecvError::Empty) => None,
+            Err(mpsc::TryRecvError::Disconnected) => {
+                Some(Err(Error::new(Exit::Failed, "a worker thread failed")))
+            }
+        }
+    }
+
+    /// Blocks until the work has ended, at most so long; its result is thrown away. For work that must not be cut
+    /// short by the end of the process.
+    pub fn await_end(self, limit: Duration) {
+        // Ended, failed or still at it: nobody is left to act on it.
+        let _ = self.result.recv_timeout(limit);
+    }
+}
