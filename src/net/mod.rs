@@ -15,6 +15,7 @@ pub mod signals;
 pub mod stdio;
 pub mod stream;
 mod timers;
+pub mod wall;
 mod zero_copy;
 
 /// Sixteen random bytes: a session's id.
