@@ -67,8 +67,7 @@ listening: a socket is bound.
 
     address  string: an endpoint that 'connect' takes
 
-peer: a connection has come or gone. A relay ends with its peer, and so does a client: only a server with --store or \
---share tells the end of each.
+peer: a connection has come or gone. A client ends with its peer: only a server tells the end of each.
 
     state  string: connected or ended
 

@@ -4,13 +4,18 @@ use std::io;
 
 use crate::error::{Error, Exit};
 
+mod admission;
+mod attended;
 pub mod connect;
+mod door;
 pub mod download;
 mod opened;
 pub mod options;
 pub mod relay;
 pub mod retry;
 pub mod serve;
+mod settling;
+mod texts;
 mod transfer;
 pub mod upload;
 
