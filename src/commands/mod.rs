@@ -9,6 +9,7 @@ mod attended;
 pub mod connect;
 mod door;
 pub mod download;
+pub mod http_hello;
 mod opened;
 pub mod options;
 pub mod relay;

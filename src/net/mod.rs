@@ -40,3 +40,8 @@ pub fn raised_descriptor_limit(wanted: u64) -> Option<u64> {
     }
     Some(current)
 }
+
+/// What this machine is called.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

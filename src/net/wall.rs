@@ -22,6 +22,7 @@ impl WallClock {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let is_first = self.next.is_none();
         self.next = Some(now + (Duration::from_secs(1) - Duration::from_nanos(time.subsec_nanos().into())));
-        (std::mem::replace(&mut self.seconds, time.as_secs()) != time.as_secs() || is_first).then_some(self.seconds)
+        (std::mem::replace(&mut self.seconds, time.as_secs()) != time.as_secs() || is_first)
+            .then_some(self.seconds)
     }
 }

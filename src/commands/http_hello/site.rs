@@ -114,8 +114,8 @@ impl Site {
         Answer::new(status, &fields, body)
     }
 
-    /// What a request is answered with. `ends` tells who asks, if that matters.
-    pub(super) fn due(&self, head: &Head<'_, '_>, ends: impl FnOnce() -> Ends) -> Due {
+    /// What a request is answered with. `ends` tells who asks.
+    pub(super) fn due(&self, head: &Head<'_, '_>, ends: &Ends) -> Due {
         match head.method {
             Method::Options => return Due::Ready(OPTIONS),
             Method::Unknown => return Due::Ready(NOT_IMPLEMENTED),
@@ -130,7 +130,7 @@ impl Site {
             Elsewhere::Greeting => Due::Ready(GREETING),
             Elsewhere::NotFound if http::path(head.target) == "/" => Due::Ready(GREETING),
             Elsewhere::NotFound => Due::Ready(NOT_FOUND),
-            Elsewhere::Whoami => Due::Made(self.whoami(head, &ends())),
+            Elsewhere::Whoami => Due::Made(self.whoami(head, ends)),
             Elsewhere::Echo => Due::Echo(kind_of(head)),
         }
     }

@@ -37,7 +37,8 @@ pub(super) fn page(
     ends: &Ends,
     host: &str,
 ) -> (&'static [(&'static str, &'static str)], String) {
-    let field = |field: &httparse::Header<'_>| Field { name: escape(field.name), value: escape_bytes(field.value) };
+    let field =
+        |field: &httparse::Header<'_>| Field { name: escape(field.name), value: escape_bytes(field.value) };
     let said = Said {
         host: escape(host),
         peer: escape(&ends.peer),
@@ -158,7 +159,10 @@ mod tests {
         let (kind, html) = page_of(request.as_bytes());
         assert_eq!(kind, "text/html; charset=utf-8");
         assert!(html.contains("/&lt;i&gt;&#123;rows&#125;"), "{html}");
-        assert!(html.contains("&lt;/td&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;amp;"), "{html}");
+        assert!(
+            html.contains("&lt;/td&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;amp;"),
+            "{html}"
+        );
         assert!(!html.contains("<script") && !html.contains("<i>") && !html.contains('\u{202e}'), "{html}");
         assert_eq!((html.matches("<tr>").count(), html.matches("<th ").count()), (3, 6));
     }
