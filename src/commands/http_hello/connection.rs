@@ -1,19 +1,21 @@
 //! One connection: requests in, answers out in their order, and an end that does not cut the last answer off.
 
+mod answering;
+
 use std::io::ErrorKind;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::answering::Begun;
 use super::host::Stay;
-use super::log::{Answered, Asked};
-use super::site::{Due, refusal};
+use super::log::Asked;
+use super::site::Due;
 use super::unsent::{Progress, Unsent};
-use super::worker::{Buffers, Tally, Ticket, Worker, make_room};
+use super::worker::{Buffers, Worker, make_room};
 use crate::error::Error;
 use crate::net::reactor::{Session, Status, Stop, Turn};
 use crate::net::stream::Stream;
-use crate::proto::http::{Answer, Exchange, Head, Method, Persistence, Step, no_fields};
+use crate::proto::http::{Exchange, Step, no_fields};
 
 /// Answers that are gathered before they are sent.
 const GATHERED_BYTES: usize = 64 << 10;
@@ -23,7 +25,6 @@ const TURN_BYTES: usize = 256 << 10;
 /// make the system send a reset, which destroys the answer on its way.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A client's session.
 pub(super) struct Connection<S> {
@@ -65,17 +66,6 @@ enum Waits {
     Room,
     /// The client's end.
     End,
-}
-
-/// A request that is not answered yet.
-struct Begun {
-    due: Due,
-    method: String,
-    target: String,
-    minor: u8,
-    is_head: bool,
-    keeps_alive: bool,
-    kept: Vec<u8>,
 }
 
 /// Why no more is taken for now.
@@ -253,6 +243,7 @@ impl<S: Stream> Connection<S> {
 
     /// Takes requests from `input`, as long as their answers have room.
     fn take(&mut self, input: &[u8], output: &mut Vec<u8>) -> (usize, Pause) {
+        let worker = Rc::clone(&self.worker);
         let mut at = 0;
         loop {
             if self.closes {
@@ -261,14 +252,23 @@ impl<S: Stream> Connection<S> {
             if output.len() >= GATHERED_BYTES || self.unsent.is_large() {
                 return (at, Pause::Gathered);
             }
+            if self.exchange.is_at_head()
+                && let Some((known, length)) = worker.recall(&input[at..])
+            {
+                at += length;
+                let asked = Asked { method: &known.method, target: &known.target, minor: 1 };
+                self.answer(Due::Ready(known.answer), &[], asked, (known.is_head, true), output);
+                continue;
+            }
             let mut fields = no_fields();
             let (used, step) = self.exchange.step(&input[at..], &mut fields);
+            let bytes = &input[at..at + used];
             at += used;
             match step {
                 Step::More => return (at, Pause::Input),
                 Step::Skipped => {}
                 Step::Head(head) => {
-                    self.request(&head, output);
+                    self.request(&head, bytes, output);
                     if self.is_delayed() && !head.has_body {
                         return (at, Pause::Delay);
                     }
@@ -283,106 +283,6 @@ impl<S: Stream> Connection<S> {
 
     fn is_delayed(&self) -> bool {
         self.worker.site.delay.is_some() && self.begun.is_some()
-    }
-
-    /// A head has come: answers it, if that is all there is to it.
-    fn request(&mut self, head: &Head<'_, '_>, output: &mut Vec<u8>) {
-        let worker = Rc::clone(&self.worker);
-        let due = worker.site.due(head, &self.stay.ends);
-        let is_head = head.method == Method::Head;
-        if !head.has_body && worker.site.delay.is_none() {
-            let asked = Asked { method: head.method_text, target: head.target, minor: head.minor };
-            self.answer(due, &[], asked, (is_head, head.keeps_alive), output);
-            return;
-        }
-        if head.expects_continue {
-            output.extend_from_slice(CONTINUE);
-        }
-        self.begun = Some(Box::new(Begun {
-            due,
-            method: head.method_text.into(),
-            target: head.target.into(),
-            minor: head.minor,
-            is_head,
-            keeps_alive: head.keeps_alive,
-            kept: Vec::new(),
-        }));
-    }
-
-    /// Keeps a part of a body, if it is to be sent back.
-    fn keep(&mut self, part: &[u8], output: &mut Vec<u8>) {
-        let Some(begun) = &mut self.begun else { return };
-        if !matches!(begun.due, Due::Echo(_)) {
-            return;
-        }
-        if self.worker.keep(part.len()) {
-            begun.kept.extend_from_slice(part);
-        } else {
-            self.refuse(503, output);
-        }
-    }
-
-    /// Answers the request that has waited.
-    fn answer_begun(&mut self, output: &mut Vec<u8>) {
-        let Some(begun) = self.begun.take() else { return };
-        let Begun { due, method, target, minor, is_head, keeps_alive, kept } = *begun;
-        let asked = Asked { method: &method, target: &target, minor };
-        self.answer(due, &kept, asked, (is_head, keeps_alive), output);
-        self.worker.let_go(kept.len());
-    }
-
-    fn answer(
-        &mut self,
-        due: Due,
-        body: &[u8],
-        asked: Asked<'_>,
-        (is_head, keeps_alive): (bool, bool),
-        output: &mut Vec<u8>,
-    ) {
-        let worker = Rc::clone(&self.worker);
-        let ticket = worker.tally.as_ref().map(Tally::take);
-        if ticket == Some(Ticket::None) {
-            self.closes = true;
-            return;
-        }
-        self.tickets += u64::from(ticket.is_some());
-        self.closes |= !keeps_alive || self.is_stopping || ticket == Some(Ticket::Last);
-        let persistence = match asked.minor {
-            _ if self.closes => Persistence::Closes,
-            0 => Persistence::SaysStays,
-            _ => Persistence::Stays,
-        };
-        let mut made = match due {
-            Due::Ready(index) => {
-                let write = |answer: &Answer| {
-                    (answer.write(output, persistence, is_head), answer.status(), answer.body_bytes())
-                };
-                let (large, status, bytes) = worker.with_ready(index, write);
-                self.sent(large, Some(asked), status, if is_head { 0 } else { bytes });
-                return;
-            }
-            Due::Made(answer) => answer,
-            Due::Echo(kind) => worker.site.echo(&kind, body),
-        };
-        worker.date(&mut made);
-        let large = made.write(output, persistence, is_head);
-        self.sent(large, Some(asked), made.status(), if is_head { 0 } else { made.body_bytes() });
-    }
-
-    /// Says why nothing more is heard.
-    fn refuse(&mut self, status: u16, output: &mut Vec<u8>) {
-        self.closes = true;
-        let mut answer = refusal(status);
-        self.worker.date(&mut answer);
-        answer.write(output, Persistence::Closes, false);
-        self.sent(None, None, status, answer.body_bytes());
-    }
-
-    fn sent(&mut self, large: Option<Arc<[u8]>>, asked: Option<Asked<'_>>, status: u16, bytes: usize) {
-        self.unsent.set_large(large);
-        if self.worker.log.is_some() {
-            self.worker.log(&Answered { peer: &self.stay.ends.peer, asked, status, bytes });
-        }
     }
 
     /// Sends the answers that were gathered. False if there is no room for all.

@@ -1,6 +1,6 @@
 //! What the connections of one reactor share: buffers, answers with the date of this second, and what is counted.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use super::log::{Answered, Log, Stamp};
 use super::site::Site;
 use crate::net::reactor::Wake;
 use crate::net::wall::WallClock;
-use crate::proto::http::Answer;
+use crate::proto::http::{Answer, Head, Method};
 
 /// What is read at once, behind what a connection still holds.
 const READ_BYTES: usize = 64 << 10;
@@ -22,9 +22,26 @@ pub(super) struct Worker {
     pub(super) buffers: RefCell<Buffers>,
     pub(super) log: Option<Log>,
     pub(super) tally: Option<Tally>,
+    familiar: RefCell<Familiar>,
     time: RefCell<Time>,
     kept_bytes: Cell<usize>,
 }
+
+/// The last head that was answered with a prepared answer and nothing else: without a body, on a connection that stays.
+///
+/// What a head means follows from its bytes alone. Those who ask again and again (health checks, proxies, load
+/// generators) send the same bytes, and comparing them costs less than reading them.
+#[derive(Default)]
+pub(super) struct Familiar {
+    bytes: Vec<u8>,
+    pub(super) answer: usize,
+    pub(super) is_head: bool,
+    pub(super) method: String,
+    pub(super) target: String,
+}
+
+/// Longer heads are not remembered.
+const MAX_FAMILIAR_BYTES: usize = 1 << 10;
 
 /// Used by one connection at a time: so one that waits has none.
 pub(super) struct Buffers {
@@ -47,6 +64,7 @@ impl Worker {
             buffers: RefCell::new(Buffers { input: Vec::new(), output: Vec::new() }),
             log,
             tally,
+            familiar: RefCell::default(),
             time: RefCell::new(Time {
                 clock: WallClock::default(),
                 date: String::new(),
@@ -69,6 +87,30 @@ impl Worker {
         for answer in answers {
             answer.set_date(date);
         }
+    }
+
+    /// If `input` begins with the last head: what it was, and how many bytes it takes.
+    pub(super) fn recall(&self, input: &[u8]) -> Option<(Ref<'_, Familiar>, usize)> {
+        let familiar = self.familiar.borrow();
+        let length = familiar.bytes.len();
+        (length > 0 && input.starts_with(&familiar.bytes)).then_some((familiar, length))
+    }
+
+    /// Remembers a head with its bytes.
+    pub(super) fn remember(&self, bytes: &[u8], head: &Head<'_, '_>, answer: usize) {
+        if bytes.len() > MAX_FAMILIAR_BYTES {
+            return;
+        }
+        let mut familiar = self.familiar.borrow_mut();
+        let Familiar { bytes: known, method, target, .. } = &mut *familiar;
+        known.clear();
+        known.extend_from_slice(bytes);
+        for (text, new) in [(method, head.method_text), (target, head.target)] {
+            text.clear();
+            text.push_str(new);
+        }
+        familiar.answer = answer;
+        familiar.is_head = head.method == Method::Head;
     }
 
     /// Has `write` append a prepared answer.

@@ -52,6 +52,11 @@ impl Exchange {
         matches!(self.state, State::Counted(_) | State::Chunked(..))
     }
 
+    /// True if what follows is a head, or a part of one.
+    pub fn is_at_head(&self) -> bool {
+        matches!(self.state, State::Head)
+    }
+
     /// Reads on at the beginning of `input`; the number is the bytes taken. A head's fields stand in `fields`.
     pub fn step<'h, 'b>(&mut self, input: &'b [u8], fields: &'h mut Fields<'b>) -> (usize, Step<'h, 'b>) {
         match self.state {

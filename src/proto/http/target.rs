@@ -65,5 +65,23 @@ pub(super) fn check_host(value: &[u8]) -> Result<(), Refusal> {
 
 /// RFC 3986, 3.2.2: unreserved, sub-delims and escapes.
 fn is_in_names(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'%'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+        )
 }
