@@ -6,6 +6,7 @@ use super::admission::{AccessArgs, Admission, Pass, Refusal};
 use super::opened::is_one_clients;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
+use crate::net::endpoint::PeerName;
 use crate::net::listen::Listener;
 use crate::net::reactor::{Aside, Io, Session, Status, Stop, Turn};
 use crate::net::signals::Hangups;
@@ -28,8 +29,8 @@ pub(crate) struct DoorLimits {
     pub(crate) per_source: usize,
     /// After so many no more are taken, and the door closes when they have left.
     pub(crate) count: Option<u64>,
-    /// Fail if nobody was in for so long.
-    pub(crate) accept_timeout: Option<Duration>,
+    /// Fail if nobody was in for so long; and the option that says so.
+    pub(crate) accept_timeout: Option<(Duration, &'static str)>,
 }
 
 impl DoorLimits {
@@ -118,7 +119,7 @@ impl<H: Host> Door<H> {
         let mut index = 0;
         while index < self.listeners.len() && self.admission.inside() < self.limits.clients {
             match self.listeners[index].accept() {
-                Ok(Some(socket)) => self.take_in(socket, now),
+                Ok(Some((socket, name))) => self.take_in(socket, name, now),
                 Ok(None) => index += 1,
                 Err(error) if is_one_clients(&error) => {}
                 Err(error) => {
@@ -135,8 +136,7 @@ impl<H: Host> Door<H> {
         }
     }
 
-    fn take_in(&mut self, socket: Socket, now: Instant) {
-        let name = socket.peer_name();
+    fn take_in(&mut self, socket: Socket, name: PeerName, now: Instant) {
         match self.admission.enter(&name, self.report.about(&name)) {
             Ok(pass) => {
                 self.report.detail(format_args!("client {name}"));
@@ -166,12 +166,9 @@ impl<H: Host> Door<H> {
         }
         let since = *self.empty_since.get_or_insert(now);
         match self.limits.accept_timeout {
-            Some(limit) if now >= since + limit => {
+            Some((limit, option)) if now >= since + limit => {
                 let limit = humantime::format_duration(limit);
-                Err(Error::new(
-                    Exit::TimedOut,
-                    format!("no client came within {limit} (see --accept-timeout)"),
-                ))
+                Err(Error::new(Exit::TimedOut, format!("no client came within {limit} (see {option})")))
             }
             _ => Ok(()),
         }
@@ -198,7 +195,7 @@ impl<H: Host> Session for Door<H> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let alone = self.empty_since.zip(self.limits.accept_timeout).map(|(since, limit)| since + limit);
+        let alone = self.empty_since.zip(self.limits.accept_timeout).map(|(since, (limit, _))| since + limit);
         [self.paused_until, alone].into_iter().flatten().min()
     }
 }

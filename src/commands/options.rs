@@ -115,6 +115,11 @@ pub struct RelayArgs {
 }
 
 impl RelayArgs {
+    /// As [`RelayArgs::refuse_with`], for a mode that need not read stdin.
+    pub(super) fn refuse_all_but_recv_only(&self, mode: &str) -> Result<(), Error> {
+        RelayArgs { recv_only: false, ..self.clone() }.refuse_with(mode)
+    }
+
     /// Fails if one of the options was given that only make sense between stdin, stdout and one peer.
     pub(super) fn refuse_with(&self, mode: &str) -> Result<(), Error> {
         let given = [

@@ -8,6 +8,7 @@ pub mod endpoint;
 mod io;
 pub mod listen;
 mod pacing;
+mod packet;
 pub mod pump;
 pub mod rate;
 pub mod reactor;

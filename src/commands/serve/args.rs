@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, ValueHint};
+use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
+use super::hub::Slow;
 use crate::commands::admission::AccessArgs;
 use crate::commands::door::DoorLimits;
 use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
+use crate::commands::texts::unescape;
 use crate::error::{Error, Exit};
 use crate::manual;
+use crate::proto::conversation::{Script, Unit};
 
 const MAX_CLIENTS: u32 = 100;
 const MAX_PER_SOURCE: u32 = 16;
@@ -18,6 +21,8 @@ const MAX_PER_SOURCE: u32 = 16;
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::END_OF_FILE, manual::SERVE, manual::SERVE_EXAMPLES].join("\n\n"))]
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
+#[command(group = ArgGroup::new("hub").args(["keep_open", "broker"]).multiple(true))]
+#[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
 pub struct ServeArgs {
     /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
     #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
@@ -43,6 +48,26 @@ pub struct ServeArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Modes")]
 pub(super) struct ModeArgs {
+    /// Join many clients to stdin and stdout: stdin goes to all, what they send to stdout
+    #[arg(long)]
+    pub(super) keep_open: bool,
+
+    /// With --keep-open: put '[ADDRESS] ' before each line that a client sends
+    #[arg(long, requires = "keep_open")]
+    pub(super) label: bool,
+
+    /// Pass on what a client sends to all other clients
+    #[arg(long)]
+    pub(super) broker: bool,
+
+    /// With --broker: whole lines, behind '<ADDRESS> ', with control characters escaped
+    #[arg(long, requires = "broker")]
+    pub(super) chat: bool,
+
+    /// With --keep-open or --broker: what becomes of a client that reads too slowly
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Slow::Cut, requires = "hub")]
+    pub(super) slow: Slow,
+
     /// Send each client what it sends
     #[arg(long)]
     pub(super) echo: bool,
@@ -54,6 +79,67 @@ pub(super) struct ModeArgs {
     /// Send each client this text, or what is in a file, and end; \n, \r, \t, \0, \e, \\ and \xHH are understood
     #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     pub(super) reply: Option<String>,
+
+    /// Talk to each client by a script: say this first; escapes as for --reply
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) greet: Option<String>,
+
+    /// Script: when a client says WHEN, say SAY; may be repeated
+    #[arg(long, value_name = "WHEN=SAY", allow_hyphen_values = true)]
+    pub(super) answer: Vec<String>,
+
+    /// Script: say this when nothing else fits
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) otherwise: Option<String>,
+
+    /// Script: when a client says this, say its answer, if there is one, and end; may be repeated
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub(super) hang_up: Vec<String>,
+
+    /// Script: what counts as one thing said
+    #[arg(long, value_enum, value_name = "UNIT", default_value_t = UnitChoice::Line, requires = "script")]
+    pub(super) unit: UnitChoice,
+}
+
+/// The values of `--unit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum UnitChoice {
+    /// A line; what is said gets a line end where it has none
+    Line,
+    /// What is received at once, for peers that send no line ends; texts are sent as they are
+    Chunk,
+}
+
+impl ModeArgs {
+    /// True if a conversation is scripted.
+    pub(super) fn has_script(&self) -> bool {
+        let texts = self.greet.is_some() || self.otherwise.is_some();
+        texts || !self.answer.is_empty() || !self.hang_up.is_empty()
+    }
+
+    /// The script, with its escapes read.
+    pub(super) fn script(&self) -> Result<Script, Error> {
+        let read = |text: &str, option: &str| {
+            unescape(text).map_err(|hint| Error::new(Exit::Usage, format!("{option}: {hint}")))
+        };
+        let answer = |text: &String| {
+            let (when, say) = text.split_once('=').ok_or_else(|| {
+                Error::new(Exit::Usage, format!("--answer '{text}': type WHEN=SAY, as in --answer '0=null'"))
+            })?;
+            Ok((read(when, "--answer")?, read(say, "--answer")?))
+        };
+        let script = Script {
+            unit: match self.unit {
+                UnitChoice::Line => Unit::Line,
+                UnitChoice::Chunk => Unit::Chunk,
+            },
+            greeting: read(self.greet.as_deref().unwrap_or_default(), "--greet")?,
+            answers: self.answer.iter().map(answer).collect::<Result<_, Error>>()?,
+            otherwise: read(self.otherwise.as_deref().unwrap_or_default(), "--otherwise")?,
+            hang_up: self.hang_up.iter().map(|text| read(text, "--hang-up")).collect::<Result<_, Error>>()?,
+        };
+        Ok(script.completed())
+    }
 }
 
 /// Transfer of files.
@@ -131,8 +217,12 @@ impl LimitArgs {
             clients: self.max_clients.unwrap_or(MAX_CLIENTS) as usize,
             per_source: self.max_per_source.unwrap_or(MAX_PER_SOURCE) as usize,
             count: self.count,
-            accept_timeout: self.accept_timeout,
+            accept_timeout: self.accept_timeout(),
         }
+    }
+
+    fn accept_timeout(&self) -> Option<(Duration, &'static str)> {
+        self.accept_timeout.map(|limit| (limit, "--accept-timeout"))
     }
 
     /// For the first client alone.
@@ -147,6 +237,6 @@ impl LimitArgs {
                 format!("{option}: without a mode there is one client only (see 'sendall serve --help')");
             return Err(Error::new(Exit::Usage, text));
         }
-        Ok(DoorLimits { clients: 1, per_source: 1, count: Some(1), accept_timeout: self.accept_timeout })
+        Ok(DoorLimits { clients: 1, per_source: 1, count: Some(1), accept_timeout: self.accept_timeout() })
     }
 }

@@ -7,6 +7,7 @@ use crate::commands::attended::{Attended, StayLimits, Visit};
 use crate::commands::door::{Guest, Host};
 use crate::commands::lost;
 use crate::error::Error;
+use crate::net::endpoint::PeerName;
 use crate::net::rate::Limited;
 use crate::net::reactor::Io;
 use crate::net::stream::{Stream, Transport};
@@ -18,8 +19,11 @@ pub(super) struct Client {
     pub(super) peer: Limited<Transport>,
     /// The session's handle.
     pub(super) io: Io,
+    /// Its address.
+    pub(super) name: PeerName,
     /// Names the client.
     pub(super) report: Report,
+    /// When it came.
     pub(super) now: Instant,
 }
 
@@ -54,7 +58,8 @@ impl<F: Make> Host for Each<F> {
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let mut peer = Limited::new(transport, now);
             peer.limit_rate(self.rate, 0);
-            let visit = (self.make)(Client { peer, io, report: pass.report.clone(), now })?;
+            let visit =
+                (self.make)(Client { peer, io, name: pass.peer.clone(), report: pass.report.clone(), now })?;
             Ok(Attended::new(visit, Rc::clone(&pass), self.stay, now))
         });
         match spawned {

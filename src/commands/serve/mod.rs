@@ -2,8 +2,12 @@
 
 mod args;
 mod clients;
+mod conversation;
+mod desk;
 mod each;
 mod echo;
+mod hub;
+mod member;
 mod plain;
 mod reply;
 
@@ -14,8 +18,12 @@ use std::time::Duration;
 
 pub use self::args::ServeArgs;
 use self::clients::{Clients, Running};
+use self::conversation::Conversation;
+use self::desk::Desk;
 use self::each::{Client, Each};
 use self::echo::Echo;
+use self::hub::{Closing, Hub, Slow};
+use self::member::{Manners, Member, Words};
 use self::plain::Plain;
 use self::reply::Reply;
 use super::admission::AccessArgs;
@@ -31,6 +39,8 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::net::listen::{Listener, listen};
 use crate::net::reactor::{Io, Reactor};
 use crate::net::signals::Signals;
+use crate::net::stdio::check_stdout;
+use crate::proto::conversation::Script;
 use crate::report::{Report, escape_bytes};
 use crate::store::{Fault, Folder, Source};
 
@@ -59,6 +69,9 @@ enum Mode {
     Echo,
     Discard,
     Reply(Rc<[u8]>),
+    Script(Rc<Script>),
+    Broker(Slow, Words),
+    KeepOpen { slow: Slow, words: Words, recv_only: bool },
 }
 
 impl Mode {
@@ -66,9 +79,7 @@ impl Mode {
     fn descriptors_per_client(&self) -> u64 {
         match self {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
-            // A pipe may carry its bytes.
-            Mode::Echo => 3,
-            Mode::Plain(_) | Mode::Discard | Mode::Reply(_) => 1,
+            _ => 1,
         }
     }
 }
@@ -87,7 +98,8 @@ impl ServeArgs {
             limits.count = Some(1);
         }
         if !matches!(mode, Mode::Transfer(..)) {
-            limits.accept_timeout = limits.accept_timeout.or(self.transfer.timeout);
+            limits.accept_timeout =
+                limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
         }
         let entrance = Entrance {
             endpoints,
@@ -106,22 +118,34 @@ impl ServeArgs {
         let asked = [
             ("--store", transfer.store.is_some()),
             ("--share", transfer.share.is_some() && transfer.store.is_none()),
+            ("--keep-open", modes.keep_open),
+            ("--broker", modes.broker),
             ("--echo", modes.echo),
             ("--discard", modes.discard),
             ("--reply", modes.reply.is_some()),
+            ("a script (--greet, --answer, --otherwise, --hang-up)", modes.has_script()),
         ];
         let asked: Vec<&str> =
             asked.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
         match asked[..] {
             [] => return Ok(Mode::Plain(self.relay.clone())),
+            ["--keep-open"] => self.relay.refuse_all_but_recv_only("--keep-open")?,
             [mode] => self.relay.refuse_with(mode)?,
             [one, other, ..] => {
                 let text = format!("{one} and {other} are modes of their own: type one of them");
                 return Err(Error::new(Exit::Usage, text));
             }
         }
+        let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
         Ok(match &modes.reply {
             Some(reply) => Mode::Reply(text_or_file(reply, "--reply")?.into()),
+            None if modes.keep_open => Mode::KeepOpen {
+                slow: modes.slow,
+                words: lines(modes.label, Words::Labelled),
+                recv_only: self.relay.recv_only,
+            },
+            None if modes.broker => Mode::Broker(modes.slow, lines(modes.chat, Words::Chat)),
+            None if modes.has_script() => Mode::Script(Rc::new(modes.script()?)),
             None if modes.echo => Mode::Echo,
             None if modes.discard => Mode::Discard,
             None => self.transfer_mode()?,
@@ -177,7 +201,7 @@ impl Plan {
         match mode {
             Mode::Plain(relay) => {
                 relay::check_streams(&relay)?;
-                entrance.open(report, signals, |io, stay| Plain::new(io, stay.session, relay))
+                entrance.open(report, signals, |io, stay| Ok(Plain::new(io, stay.session, relay)))
             }
             Mode::Transfer(offer, limits, wire) => {
                 let running = Running::default();
@@ -186,7 +210,7 @@ impl Plan {
                 }
                 let result = entrance.open(report, signals, |io, stay| {
                     let context = (io.clone(), report.clone(), signals.clone());
-                    Clients::new((limits, stay.session, wire), offer, running.clone(), context)
+                    Ok(Clients::new((limits, stay.session, wire), offer, running.clone(), context))
                 });
                 running.wait();
                 result
@@ -195,6 +219,18 @@ impl Plan {
             Mode::Discard => entrance.each(report, signals, |client| Ok(Box::new(Reply::discard(client)))),
             Mode::Reply(text) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Reply::new(client, &text))))
+            }
+            Mode::Script(script) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Conversation::new(client, &script))))
+            }
+            Mode::Broker(slow, words) => {
+                let hub = Hub::new(slow);
+                let manners = Manners { is_broker: true, words, leaves_with_its_end: true };
+                entrance.each(report, signals, move |client| Ok(Box::new(Member::new(client, &hub, manners))))
+            }
+            Mode::KeepOpen { slow, words, recv_only } => {
+                check_stdout()?;
+                entrance.keep_open(report, signals, slow, words, recv_only)
             }
         }
     }
@@ -207,7 +243,31 @@ impl Entrance {
         F: FnMut(Client) -> Result<Box<dyn Visit>, Error> + 'static,
     {
         let rate = self.rate;
-        self.open(report, signals, |io, stay| Each::new(io, stay, rate, make))
+        self.open(report, signals, |io, stay| Ok(Each::new(io, stay, rate, make)))
+    }
+
+    /// Clients that share stdin and stdout.
+    fn keep_open(
+        self,
+        report: &Report,
+        signals: &Signals,
+        slow: Slow,
+        words: Words,
+        recv_only: bool,
+    ) -> Result<(), Error> {
+        let hub = Hub::new(slow);
+        let rate = self.rate;
+        self.open(report, signals, |io, stay| {
+            let mut manners = Manners { is_broker: false, words, leaves_with_its_end: true };
+            io.spawn(|io| {
+                let desk = Desk::open(&hub, &io, recv_only)?;
+                manners.leaves_with_its_end = !desk.has_an_end();
+                Ok(desk)
+            })?;
+            let closing = Closing(hub);
+            let make = move |client| Ok(Box::new(Member::new(client, &closing.0, manners)) as Box<dyn Visit>);
+            Ok(Each::new(io, stay, rate, make))
+        })
     }
 
     /// Opens the door to a host.
@@ -215,12 +275,12 @@ impl Entrance {
         self,
         report: &Report,
         signals: &Signals,
-        host: impl FnOnce(&Io, StayLimits) -> H,
+        host: impl FnOnce(&Io, StayLimits) -> Result<H, Error>,
     ) -> Result<(), Error> {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
             let listeners = listen_on_all(&self.endpoints, &io, report)?;
-            let host = host(&io, self.stay);
+            let host = host(&io, self.stay)?;
             Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
         })?;
         reactor.run()
