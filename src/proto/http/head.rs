@@ -169,8 +169,9 @@ impl<'b> Meaning<'b> {
                     }
                 }
                 14 if field.name.eq_ignore_ascii_case("content-length") => {
-                    if meaning.length.replace(field.value).is_some() {
-                        return Err(BAD_REQUEST);
+                    match meaning.length.replace(field.value) {
+                        None => {}
+                        Some(_) => return Err(BAD_REQUEST),
                     }
                 }
                 17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
