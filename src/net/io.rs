@@ -1,13 +1,13 @@
 //! A session's way to its reactor: sources and their readiness, work aside, other sessions.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use mio::{Interest, Registry, Token, Waker, event};
+use rustc_hash::FxHashMap;
 
 use super::reactor::Session;
 use crate::error::{Error, Exit};
@@ -84,7 +84,7 @@ type Registered = (usize, Rc<Cell<Flags>>);
 pub(super) struct Shared {
     registry: Registry,
     /// By token, which is never used twice: a late event of a source that is gone finds nobody.
-    sources: RefCell<HashMap<usize, Registered>>,
+    sources: RefCell<FxHashMap<usize, Registered>>,
     next_token: Cell<usize>,
     next_session: Cell<usize>,
     waker: Arc<Waker>,
