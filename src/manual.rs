@@ -178,6 +178,40 @@ and --recv-only drop one direction.
 8. A stdout that is closed is an error at the start: 10. A reader of stdout that goes away ends the command silently: \
 141. A full disk: 10.";
 
+/// For `serve` without a mode and for `connect`.
+pub(crate) const LINES_AND_MESSAGES: &str = "\
+LINES AND MESSAGES
+
+TCP keeps the order of bytes, but not the borders between what was sent: two messages may come as one, or one in two. With --frame each line \
+of stdin, without its line feed, is one message to the peer, and each message from the peer is written once it is whole:
+
+    u8, u16be, u16le, u32be, u32le, u64be
+               its length stands before it, in 1 to 8 bytes, big- or little-endian; the length's own bytes do not count
+    netstring  length in decimal digits, a colon, the message, a comma
+    line, nul  a line feed or a NUL byte stands behind it
+
+--frame-out line adds a line feed to each message, raw nothing. A message may have line feeds of its own: json tells messages apart \
+whatever is in them. It writes a line for each, an object:
+
+    length  number: bytes
+    text    string or null: the message, if it is UTF-8
+    base64  string or null: the message, if it is not
+
+A message over --max-message is refused when its length is read: 7. An end of the stream within a message is a connection lost: 5; what \
+came of that message is not written. What is not a netstring where one is due: 6. A line that is too long for its length or over \
+--max-message, or has a NUL byte in it that would end it: 1, and nothing of that line is sent.
+
+--crlf sends a line feed as CR LF unless its CR is there already; what comes is left as it is. --line-delay waits after each \
+line; the end of stdin is passed on at once. --telnet refuses every option that the peer negotiates (DO is answered by WONT, WILL by \
+DONT), takes commands and subnegotiations out of what comes, and escapes the byte 255 both ways (RFC 854, RFC 855); what is negotiated after the end \
+of stdin was passed on is not answered.
+
+--tee-in and --tee-out write what is received and sent to a file, as it is on the wire, framing and refusals included. --hex-dump \
+writes both directions to one, a line for each 16 bytes: > sent or < received, seconds since the connection began, \
+offset in that direction, the bytes, and those of them that are printable ASCII; - is stderr, because stdout has what the peer says. \
+A file that is there is emptied first. A pipe or device will do; the session waits for it. What cannot be written \
+ends the session: 10. All of these let the bytes pass through the program, where otherwise the kernel moves them.";
+
 /// For `serve`.
 pub(crate) const SERVE: &str = "\
 ENDPOINTS
@@ -242,7 +276,9 @@ EXAMPLES
     sendall connect localhost 25                  talk to a server from the terminal
     printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sendall connect example.org:80
     tar cf - folder | sendall connect host:9000   stream
-    sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged";
+    sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged
+    sendall connect --crlf --hex-dump - host:25   an SMTP server, and what passes
+    sendall connect --frame u32be host:7000       each line a message, each message a line";
 
 /// For `upload`.
 pub(crate) const UPLOAD: &str = "\

@@ -17,6 +17,7 @@ pub mod retry;
 pub mod serve;
 mod settling;
 mod texts;
+pub mod tools;
 mod transfer;
 pub mod upload;
 
@@ -30,6 +31,11 @@ fn lost(error: &io::Error) -> Error {
         }
         _ => Error::new(Exit::Lost, format!("connection lost: {error}")),
     }
+}
+
+/// A failure that a stream of ours has found and named itself; otherwise what `name` calls it.
+fn named(error: io::Error, name: impl FnOnce(&io::Error) -> Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|error| name(&error))
 }
 
 /// The failure of a write to stdout.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::options::RelayArgs;
 use super::settling::Settling;
-use super::{cannot_write, lost};
+use super::tools::{self, Tools};
+use super::{cannot_write, lost, named};
 use crate::error::{Error, Exit};
 use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
@@ -14,12 +15,13 @@ use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
 use crate::proto::ending::{EndWhen, Ending, InputKind};
+use crate::proto::lane::Lane;
 use crate::report::Report;
 
 /// A local side and a peer, joined.
 pub struct Relay<L, P> {
     local: L,
-    peer: Limited<P>,
+    peer: P,
     outbound: Pump,
     inbound: Pump,
     ending: Ending,
@@ -48,7 +50,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             outbound: Pump::new(&local, &peer),
             inbound: Pump::new(&peer, &local),
             local,
-            peer: Limited::new(peer, now),
+            peer,
             ending,
             idle_timeout,
             start: now,
@@ -74,18 +76,6 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         self
     }
 
-    /// Each way at most so many bytes per second.
-    #[must_use]
-    pub fn limited(mut self, bytes_per_second: Option<u64>) -> Relay<L, P> {
-        self.peer.limit_rate(bytes_per_second, 0);
-        self
-    }
-
-    /// The two streams: the local side and the peer. For tests, which look at what they were given.
-    pub fn streams(&self) -> (&L, &P) {
-        (&self.local, self.peer.get_ref())
-    }
-
     fn pump_out(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
         if self.failure.is_some() {
             return Ok(Pumped::Blocked);
@@ -101,20 +91,23 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         match pumped {
             Ok(pumped) => Ok(pumped),
             Err(Fault { side: Side::Source, error }) => {
-                Err(Error::new(Exit::Failed, format!("cannot read stdin: {error}")))
+                Err(named(error, |error| Error::new(Exit::Failed, format!("cannot read stdin: {error}"))))
             }
-            Err(Fault { side: Side::Sink, error }) => {
-                self.failure = Some(lost(&error));
-                Ok(Pumped::Blocked)
-            }
+            Err(Fault { side: Side::Sink, error }) => match error.downcast::<Error>() {
+                Ok(ours) => Err(ours),
+                Err(error) => {
+                    self.failure = Some(lost(&error));
+                    Ok(Pumped::Blocked)
+                }
+            },
         }
     }
 
     fn pump_in(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
         let pumped = self.inbound.advance(&mut self.peer, &mut self.local, budget_bytes).map_err(
             |fault| match fault.side {
-                Side::Source => lost(&fault.error),
-                Side::Sink => cannot_write(&fault.error),
+                Side::Source => named(fault.error, lost),
+                Side::Sink => named(fault.error, cannot_write),
             },
         )?;
         if self.inbound.lane().owes_half_close() {
@@ -137,8 +130,9 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
-        let lanes = [self.outbound.lane(), self.inbound.lane()];
-        let moved = lanes.iter().map(|lane| lane.delivered() + lane.held() as u64).sum();
+        let of = |lane: &Lane| lane.delivered() + lane.held() as u64;
+        let received = self.peer.received_bytes().unwrap_or_else(|| of(self.inbound.lane()));
+        let moved = of(self.outbound.lane()) + received;
         if self.last_moved.0 != moved {
             self.last_moved = (moved, now);
         }
@@ -153,7 +147,8 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     }
 
     fn finish(&mut self, now: Instant) -> Result<Status, Error> {
-        let (sent, received) = (self.outbound.lane().delivered(), self.inbound.lane().delivered());
+        let sent = self.outbound.lane().delivered();
+        let received = self.peer.received_bytes().unwrap_or_else(|| self.inbound.lane().delivered());
         let ended = self.failure.take().map_or(Ok(Status::Done), Err);
         self.report.relayed(&self.peer_name, sent, received, now - self.start);
         ended
@@ -162,6 +157,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
 
 impl<L: Stream, P: Stream> Session for Relay<L, P> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        self.local.tick(turn.now);
         self.peer.tick(turn.now);
         let sent = self.pump_out(turn.budget_bytes)?;
         let ended_before = self.inbound.lane().has_source_ended();
@@ -187,7 +183,8 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
 
     fn deadline(&self) -> Option<Instant> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
-        [idle, self.settling.deadline(), self.peer.wake_up()].into_iter().flatten().min()
+        let wake_ups = [self.local.wake_up(), self.peer.wake_up()];
+        [idle, self.settling.deadline()].into_iter().chain(wake_ups).flatten().min()
     }
 }
 
@@ -228,31 +225,49 @@ pub fn ending(args: &RelayArgs, input: InputKind) -> Ending {
     Ending { input, end_when, half_close: !args.no_half_close }
 }
 
-/// Fails before anything is opened if a stream that will be needed is missing.
-pub fn check_streams(args: &RelayArgs) -> Result<(), Error> {
-    if args.send_only { Ok(()) } else { crate::net::stdio::check_stdout() }
+/// Stdin and stdout, joined to a connection.
+pub type StdioRelay = Relay<Box<dyn Stream>, Box<dyn Stream>>;
+
+/// Stdin, stdout and what is done on the way between them and a connection, ready before there is one.
+pub struct LocalSide {
+    args: RelayArgs,
+    tools: Tools,
 }
 
-/// Joins stdin and stdout to a connection.
-pub fn with_stdio(
-    mut transport: Transport,
-    args: &RelayArgs,
-    report: &Report,
-    io: &Io,
-    now: Instant,
-) -> Result<Relay<Box<dyn Stream>, Transport>, Error> {
-    let stdio = Stdio::open(io)?;
-    let input = match stdio.input_kind() {
-        FdKind::Null => InputKind::Nothing,
-        FdKind::Terminal => InputKind::Terminal,
-        _ => InputKind::Real,
-    };
-    let rules = ending(args, input);
-    let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
-    // Until the session has ended in order: a process that is killed must not look like one that has said everything.
-    transport.reset_on_close(true).map_err(|error| lost(&error))?;
-    let peer = transport.peer_name();
-    let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now);
-    let relay = relay.with(peer).limited(args.limit_rate);
-    Ok(if args.recv_only { relay.without_input() } else { relay })
+impl LocalSide {
+    /// Fails before anything is opened to the network if a stream or a file that will be needed cannot be used.
+    pub fn new(args: &RelayArgs, report: &Report) -> Result<LocalSide, Error> {
+        if !args.send_only {
+            crate::net::stdio::check_stdout()?;
+        }
+        Ok(LocalSide { args: args.clone(), tools: Tools::new(&args.tools, report)? })
+    }
+
+    /// Joins stdin and stdout to a connection.
+    pub fn join(
+        &self,
+        mut transport: Transport,
+        report: &Report,
+        io: &Io,
+        now: Instant,
+    ) -> Result<StdioRelay, Error> {
+        let args = &self.args;
+        let stdio = Stdio::open(io)?;
+        let input = match stdio.input_kind() {
+            FdKind::Null => InputKind::Nothing,
+            FdKind::Terminal => InputKind::Terminal,
+            _ => InputKind::Real,
+        };
+        let rules = ending(args, input);
+        let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
+        // Until the session has ended in order: a process that is killed must not look like one that has said everything.
+        transport.reset_on_close(true).map_err(|error| lost(&error))?;
+        let peer_name = transport.peer_name();
+        let mut peer = Limited::new(self.tools.recorded(transport, now), now);
+        peer.limit_rate(args.limit_rate, 0);
+        let (local, peer) = tools::around(local, Box::new(peer), args, rules, now);
+        let relay = Relay::new(local, peer, rules, args.idle_timeout, report.clone(), now).with(peer_name);
+        // With --telnet the input, or that there is none, ends when the peer has: until then there is to be answered.
+        Ok(if args.recv_only && !args.tools.telnet { relay.without_input() } else { relay })
+    }
 }

@@ -3,6 +3,7 @@
 mod abstract_name;
 pub mod access;
 mod acknowledged;
+pub(crate) mod around;
 pub mod dial;
 pub mod endpoint;
 mod io;

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::net::{TcpStream, UnixStream};
 use socket2::{SockRef, TcpKeepalive};
@@ -19,8 +19,8 @@ const UNIX_BUFFER_BYTES: usize = 1 << 20;
 
 /// A non-blocking byte stream with two directions.
 ///
-/// `WouldBlock` means: nothing now, readiness will come. A simulator or a TLS session implements the first three
-/// methods; the rest lets bytes pass inside the kernel where both sides have a descriptor.
+/// `WouldBlock` means: nothing now, readiness or the time of `wake_up` will come. A simulator or a TLS session implements
+/// the first three methods; the ends let bytes pass inside the kernel where both sides have a descriptor.
 pub trait Stream {
     /// Reads some bytes; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
@@ -56,6 +56,19 @@ pub trait Stream {
     /// than that. True if it does.
     fn pace(&mut self, _bytes_per_second: u64) -> io::Result<bool> {
         Ok(false)
+    }
+
+    /// A turn begins: for streams that something else than readiness holds up, which read no clock.
+    fn tick(&mut self, _now: Instant) {}
+
+    /// When to go on, if such a stream held something up in this turn: no readiness will come for it.
+    fn wake_up(&self) -> Option<Instant> {
+        None
+    }
+
+    /// How many bytes have come from the other side, where they are not those that `read` has given.
+    fn received_bytes(&self) -> Option<u64> {
+        None
     }
 
     /// The descriptor from which the kernel can take bytes by itself.
@@ -317,42 +330,4 @@ impl Stream for Transport {
 /// True if a call would have had to wait.
 pub(crate) fn would_block<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-}
-
-impl<S: Stream + ?Sized> Stream for Box<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (**self).read(buffer)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (**self).write(bytes)
-    }
-
-    fn finish_writing(&mut self) -> io::Result<()> {
-        (**self).finish_writing()
-    }
-
-    fn take_error(&mut self) -> io::Result<()> {
-        (**self).take_error()
-    }
-
-    fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
-        (**self).reset_on_close(reset)
-    }
-
-    fn is_acknowledged(&mut self) -> io::Result<bool> {
-        (**self).is_acknowledged()
-    }
-
-    fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
-        (**self).pace(bytes_per_second)
-    }
-
-    fn reading_end(&self) -> Option<KernelEnd<'_>> {
-        (**self).reading_end()
-    }
-
-    fn writing_end(&self) -> Option<KernelEnd<'_>> {
-        (**self).writing_end()
-    }
 }

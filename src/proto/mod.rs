@@ -2,9 +2,10 @@
 //!
 //! The transfer protocol is written in `PROTOCOL.md`: [`hello`] and [`frame`] are its bytes, [`sender`] and
 //! [`receiver`] its two sides after `HELLO` and `ACCEPT`, [`names`] the rule for paths that a peer may name. [`lane`]
-//! and [`ending`] are the raw stream, [`conversation`] is a script that talks to it, [`labels`] says whose a line is,
-//! [`text_header`] is what older peers say before a file, [`http`] what web clients and servers say. Nothing here knows
-//! a socket, a file, a clock or a terminal, and no digest is computed here: digests are 32 opaque bytes.
+//! and [`ending`] are the raw stream, [`message`], [`lines`], [`telnet`] and [`hex_dump`] what may be done to it,
+//! [`conversation`] is a script that talks to it, [`labels`] says whose a line is, [`text_header`] is what older peers
+//! say before a file, [`http`] what web clients and servers say. Nothing here knows a socket, a file, a clock or a
+//! terminal, and no digest is computed here: digests are 32 opaque bytes.
 
 pub mod blocks;
 pub mod conversation;
@@ -13,15 +14,19 @@ pub mod entry;
 pub mod frame;
 pub mod have;
 pub mod hello;
+pub mod hex_dump;
 pub mod http;
 pub mod labels;
 pub mod lane;
+pub mod lines;
+pub mod message;
 pub mod names;
 pub mod outcome;
 pub mod reason;
 pub mod receiver;
 pub mod sender;
 pub mod summary;
+pub mod telnet;
 pub mod text_header;
 pub mod violation;
 mod wire;

@@ -171,6 +171,14 @@ impl Report {
         })
     }
 
+    /// Lines that were asked for on stderr.
+    ///
+    /// # Errors
+    /// Of stderr.
+    pub fn dump(&self, lines: &[u8]) -> io::Result<()> {
+        self.bars.suspend(|| io::stderr().write_all(lines))
+    }
+
     /// A line that is left out when quiet. Events have no room for it.
     pub fn say(&self, text: impl Display) {
         if self.level >= Level::Normal && !self.json {

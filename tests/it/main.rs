@@ -18,6 +18,10 @@ mod connect;
 mod endpoints;
 // Every exit code that can be reached, and the one line that goes with it.
 mod exit_codes;
+// Bytes that are changed or written down on their way; streams of messages.
+mod line_tools;
+mod messages;
+mod telnet;
 // Next to the netcats that are installed.
 mod peers;
 // The two verbs of the core, on real sockets.
@@ -25,6 +29,7 @@ mod send;
 // Many clients: each on its own, together, and those who may not come in.
 mod access;
 mod hub;
+mod many;
 mod modes;
 mod packets;
 // The events of --json.

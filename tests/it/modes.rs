@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::{In, Out, Running, assert_same, payload};
 use crate::link::{Link, Net, Side, Way};
-use crate::xfer::{Place, serve};
+use crate::xfer::{Place, descriptors, serve};
 
 const NETS: [Net; 2] = [Net::Tcp, Net::Unix];
 
@@ -209,7 +209,7 @@ fn a_server_that_is_killed_does_not_look_like_one_that_has_ended() {
 #[test]
 fn echo_serves_the_next_client_after_10_000_aborted_ones() {
     let server = serve(&["--echo", "--max-per-source", "200"]);
-    let (port, before) = (server.port(), descriptors_of(&server));
+    let (port, before) = (server.port(), descriptors(server.id()));
     for _ in 0..10_000 {
         Link::connect(port).reset();
     }
@@ -217,12 +217,8 @@ fn echo_serves_the_next_client_after_10_000_aborted_ones() {
     link.send(b"still here");
     link.expect(b"still here");
     drop(link);
-    let same = crate::harness::wait_until(crate::harness::LIMIT, || descriptors_of(&server) <= before);
+    let same = crate::harness::wait_until(crate::harness::LIMIT, || descriptors(server.id()) <= before);
     assert!(same, "descriptors were left open");
-}
-
-fn descriptors_of(server: &Running) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", server.id())).expect("descriptors").count()
 }
 
 #[test]

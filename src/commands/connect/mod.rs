@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::opened::Opened;
 use super::options::{RelayArgs, duration};
-use super::relay;
+use super::relay::LocalSide;
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
@@ -17,7 +17,7 @@ use crate::report::Report;
 
 /// Join stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::CONNECT_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::CONNECT_EXAMPLES].join("\n\n"))]
 pub struct ConnectArgs {
     /// Where to.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..=2,
@@ -55,7 +55,7 @@ impl ConnectArgs {
 impl Plan {
     /// Connects, relays, and returns when both directions have ended.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        relay::check_streams(&self.relay)?;
+        let local = LocalSide::new(&self.relay, report)?;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
             let dial = Dial::new(self.endpoint, self.timeout, io.clone());
@@ -67,7 +67,7 @@ impl Plan {
                     transport.local_name()
                 ));
                 report.peer("connected", transport.peer_name());
-                relay::with_stdio(transport, &self.relay, &report, &io, now)
+                local.join(transport, &report, &io, now)
             }))
         })?;
         reactor.run()

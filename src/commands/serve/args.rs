@@ -19,7 +19,7 @@ const MAX_PER_SOURCE: u32 = 16;
 
 /// Listen; without a mode, join the first client to stdin and stdout and end with it
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::SERVE, manual::SERVE_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::SERVE, manual::SERVE_EXAMPLES].join("\n\n"))]
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
 #[command(group = ArgGroup::new("hub").args(["keep_open", "broker"]).multiple(true))]
 #[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]

@@ -30,7 +30,7 @@ use super::admission::AccessArgs;
 use super::attended::{StayLimits, Visit};
 use super::door::{Door, DoorLimits, Host};
 use super::options::{RelayArgs, WireChoice};
-use super::relay;
+use super::relay::LocalSide;
 use super::texts::text_or_file;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
@@ -200,8 +200,8 @@ impl Plan {
         let Plan { entrance, mode } = self;
         match mode {
             Mode::Plain(relay) => {
-                relay::check_streams(&relay)?;
-                entrance.open(report, signals, |io, stay| Ok(Plain::new(io, stay.session, relay)))
+                let local = LocalSide::new(&relay, report)?;
+                entrance.open(report, signals, |io, stay| Ok(Plain::new(io, stay.session, local)))
             }
             Mode::Transfer(offer, limits, wire) => {
                 let running = Running::default();

@@ -4,6 +4,7 @@ mod blocks;
 mod codec;
 mod events;
 mod hello;
+mod message;
 mod offers;
 mod pair;
 mod receiving;
