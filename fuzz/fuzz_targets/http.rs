@@ -4,6 +4,8 @@
 use libfuzzer_sys::fuzz_target;
 use sendall::proto::http::{Exchange, Step, no_fields, path, preferred};
 
+// What is due is for the tests.
+#[allow(dead_code)]
 #[path = "../../src/proto/http/tests/corpus.rs"]
 mod corpus;
 

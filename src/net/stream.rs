@@ -27,7 +27,7 @@ pub trait Stream {
 
     /// The last read left room in its buffer, and the caller needs no more for now. True if readiness will come with
     /// whatever follows: then no read has to meet `WouldBlock` first.
-    fn is_drained(&mut self) -> bool {
+    fn drained(&mut self) -> bool {
         false
     }
 
@@ -253,7 +253,7 @@ impl Stream for Transport {
         result
     }
 
-    fn is_drained(&mut self) -> bool {
+    fn drained(&mut self) -> bool {
         // epoll(7): a short read of a stream shows that there was no more; what comes later is a new event. An end
         // that came before the read is none.
         self.readiness.clear_drained()

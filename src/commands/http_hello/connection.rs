@@ -37,6 +37,8 @@ pub(super) struct Connection<S> {
     unsent: Unsent,
     /// Answers of `--count` that are not on their way yet.
     tickets: u64,
+    /// Of bodies that are sent back, and that the worker has room for.
+    kept_bytes: usize,
     /// The request that is answered when its body is there, or its time has come.
     begun: Option<Box<Begun>>,
     waits: Waits,
@@ -101,6 +103,7 @@ impl<S: Stream> Connection<S> {
             held: Vec::new(),
             unsent: Unsent::default(),
             tickets: 0,
+            kept_bytes: 0,
             begun: None,
             waits: Waits::Head,
             deadline: now + patience.header,
@@ -137,7 +140,7 @@ impl<S: Stream> Connection<S> {
             Waits::Delay if is_late => self.answer_begun(output),
             Waits::Delay => return Ok(Status::Waiting),
             Waits::Room => match self.unsent.send(&mut self.stream)? {
-                Progress::All => {}
+                Progress::All => self.all_is_sent(),
                 Progress::Some => return Ok(self.wait_for(Waits::Room, now)),
                 Progress::None if is_late => return Err(Lost),
                 Progress::None => return Ok(Status::Waiting),
@@ -191,7 +194,7 @@ impl<S: Stream> Connection<S> {
                 Pause::Input => {}
             }
             // Behind whole requests nothing more is likely to be there.
-            if came_short && at == end && !self.exchange.is_in_body() && self.stream.is_drained() {
+            if came_short && at == end && !self.exchange.is_in_body() && self.stream.drained() {
                 break Status::Waiting;
             }
             input.copy_within(at..end, 0);
@@ -296,11 +299,19 @@ impl<S: Stream> Connection<S> {
             self.wait_for(Waits::Room, now);
             return Ok(false);
         }
+        self.all_is_sent();
+        Ok(true)
+    }
+
+    /// Gives back what answers have taken that are on their way now.
+    fn all_is_sent(&mut self) {
+        if self.begun.is_none() {
+            self.worker.let_go(std::mem::take(&mut self.kept_bytes));
+        }
         // Of a connection that ends, they are on their way when it has ended.
         if !self.closes {
             self.return_tickets();
         }
-        Ok(true)
     }
 
     fn return_tickets(&mut self) {
@@ -355,7 +366,7 @@ impl<S: Stream> Session for Connection<S> {
 
 impl<S> Drop for Connection<S> {
     fn drop(&mut self) {
-        self.worker.let_go(self.begun.as_ref().map_or(0, |begun| begun.kept.len()));
+        self.worker.let_go(self.kept_bytes);
         if let Some(tally) = self.worker.tally.as_ref().filter(|_| self.tickets > 0) {
             tally.sent(self.tickets);
         }

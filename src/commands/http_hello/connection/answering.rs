@@ -21,7 +21,7 @@ pub(super) struct Begun {
     is_head: bool,
     keeps_alive: bool,
     /// Of its body, if that is sent back.
-    pub(super) kept: Vec<u8>,
+    kept: Vec<u8>,
 }
 
 impl<S: Stream> Connection<S> {
@@ -62,6 +62,7 @@ impl<S: Stream> Connection<S> {
             return;
         }
         if self.worker.keep(part.len()) {
+            self.kept_bytes += part.len();
             begun.kept.extend_from_slice(part);
         } else {
             self.refuse(503, output);
@@ -74,7 +75,6 @@ impl<S: Stream> Connection<S> {
         let Begun { due, method, target, minor, is_head, keeps_alive, kept } = *begun;
         let asked = Asked { method: &method, target: &target, minor };
         self.answer(due, &kept, asked, (is_head, keeps_alive), output);
-        self.worker.let_go(kept.len());
     }
 
     pub(super) fn answer(
