@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and which code it reaches.
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 
 use crate::commands::{connect, download, http_hello, serve, upload};
 use crate::error::Error;
@@ -19,9 +19,9 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Tell peers, addresses, byte counts and durations
-    #[arg(short, long, global = true, conflicts_with = "quiet", display_order = 100)]
-    verbose: bool,
+    /// Tell peers, addresses, byte counts and durations; given twice, sockets' options too
+    #[arg(short, long, global = true, conflicts_with = "quiet", display_order = 100, action = ArgAction::Count)]
+    verbose: u8,
 
     /// Print errors only
     #[arg(short, long, global = true, display_order = 101)]
@@ -49,8 +49,9 @@ impl Cli {
     pub fn report(&self) -> Report {
         let level = match (self.quiet, self.verbose) {
             (true, _) => Level::Quiet,
-            (false, true) => Level::Verbose,
-            (false, false) => Level::Normal,
+            (false, 0) => Level::Normal,
+            (false, 1) => Level::Verbose,
+            (false, _) => Level::Debug,
         };
         if self.json { Report::json(level) } else { Report::new(level) }
     }

@@ -39,7 +39,7 @@ alone if it was damaged; a connection that is lost costs the blocks that were on
 
 With --retry N, upload and download try again, N times in all, after a failure that a new connection can mend: codes 3, 4 \
 and 5, a server with too many clients, and a digest that does not match; once, where the source has changed. They wait \
-250 ms first, then twice as long each time up to 10 s; from 250 ms again once files have moved. What is there already is \
+--retry-delay first (250 ms), then twice as long each time up to 10 s; from the first pause again once files have moved. What is there already is \
 not sent again. A refusal ends it; so does 'serve --once', which has nobody to come back to. The server ends the session that was cut, where it has \
 not noticed yet. While one session writes a name, \
 others are refused that name, unless nothing has come from it for 10 seconds: then it makes way.
@@ -56,7 +56,7 @@ LIMITED RATE
 EVENTS
 
 With --json every command writes events to stderr in the place of text: each a line, a JSON object. stdout is as without \
-it, but for listings (download --list and upload --dry-run), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
+it, but for listings (download --list, upload --dry-run, connect --probe), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
     event  the kind: listening, peer, file, progress, summary, warning, error or detail
@@ -270,6 +270,47 @@ EXAMPLES
     sendall serve --share inbox unix:/run/shelf   offer a folder";
 
 /// For `connect`.
+pub(crate) const CONNECT: &str = "\
+TRYING AGAIN
+
+With --retry N a connection that cannot be had (codes 3 and 4) is tried again, N times in all, as 'sendall --help' has it for \
+upload and download. A stream that has begun is never tried again: what was sent cannot be taken back.
+
+PROBE
+
+With --probe connections are made and closed at once; nothing is sent. ENDPOINT may have several ports, as numbers and \
+ranges: host:20-25,80. stdout gets a line for each in their order, a word and the address:
+
+    open ADDRESS         a connection was taken
+    refused ADDRESS      the host answered that nobody listens
+    timeout ADDRESS      nobody answered within --timeout
+    unreachable ADDRESS  no way leads there, or the way is closed; of a Unix socket: it is not there
+
+A name with several addresses is open if one of them is; the addresses are raced as for a connection. Up to 1000 are tried \
+at once. The code is 0 if all are open, else 3. With --json each line is an object:
+
+    state    string: open, refused, timeout or unreachable
+    address  string
+    port     number or null: null for a Unix socket
+    text     string or null: why it is not open
+    seconds  number: how long that took
+
+SOCKET OPTIONS
+
+They hold for upload and download, too. What the system refuses is a failure: 1, or 3 for --source and --interface. So is a \
+buffer that it makes smaller than was asked for. With -vv a line tells what is in force, as the system says: Linux \
+tells twice the size of a buffer, and keepalive as the first wait and those that follow.
+
+--source and --interface leave out the addresses that cannot be reached from there. --keepalive DURATION tests a silent \
+connection after so long, then each time after a quarter of that. --user-timeout also ends a connection whose peer has \
+only paused reading. --mark needs a privilege. With --mptcp a peer that does not know it is spoken to over plain TCP: \
+mptcp=fallback.
+
+--fastopen, of connect only, saves a round trip where the server does TCP Fast Open and the system knows its cookie from an \
+earlier connection: stdin is waited for before the connection is asked for. What is sent so may reach a server twice: only \
+for questions that can be asked twice.";
+
+/// For `connect`.
 pub(crate) const CONNECT_EXAMPLES: &str = "\
 EXAMPLES
 
@@ -277,6 +318,9 @@ EXAMPLES
     printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sendall connect example.org:80
     tar cf - folder | sendall connect host:9000   stream
     sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged
+    sendall connect --probe host:22,80,8000-8100  which ports take connections
+    sendall connect --retry 100 host:9000 <log    wait for a server that is being started
+    sendall connect --source 192.0.2.7 host:25    from that address of this machine
     sendall connect --crlf --hex-dump - host:25   an SMTP server, and what passes
     sendall connect --frame u32be host:7000       each line a message, each message a line";
 

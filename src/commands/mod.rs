@@ -16,6 +16,7 @@ pub mod relay;
 pub mod retry;
 pub mod serve;
 mod settling;
+pub mod socket_args;
 mod texts;
 pub mod tools;
 mod transfer;

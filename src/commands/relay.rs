@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::opened::describe;
 use super::options::RelayArgs;
 use super::settling::Settling;
 use super::tools::{self, Tools};
@@ -246,22 +247,35 @@ impl LocalSide {
     /// Joins stdin and stdout to a connection.
     pub fn join(
         &self,
-        mut transport: Transport,
+        transport: Transport,
         report: &Report,
         io: &Io,
         now: Instant,
     ) -> Result<StdioRelay, Error> {
-        let args = &self.args;
         let stdio = Stdio::open(io)?;
-        let input = match stdio.input_kind() {
+        let kind = stdio.input_kind();
+        self.join_to((stdio, kind), transport, report, now)
+    }
+
+    /// Joins what stands for stdin and stdout, and what its input is, to a connection.
+    pub fn join_to(
+        &self,
+        (local, input): (impl Stream + 'static, FdKind),
+        mut transport: Transport,
+        report: &Report,
+        now: Instant,
+    ) -> Result<StdioRelay, Error> {
+        let args = &self.args;
+        let input = match input {
             FdKind::Null => InputKind::Nothing,
             FdKind::Terminal => InputKind::Terminal,
             _ => InputKind::Real,
         };
         let rules = ending(args, input);
-        let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
+        let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(local)) } else { Box::new(local) };
         // Until the session has ended in order: a process that is killed must not look like one that has said everything.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
+        describe(&transport, report);
         let peer_name = transport.peer_name();
         let mut peer = Limited::new(self.tools.recorded(transport, now), now);
         peer.limit_rate(args.limit_rate, 0);

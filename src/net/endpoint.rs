@@ -167,6 +167,10 @@ fn is_number(word: &str) -> bool {
 }
 
 fn port_error(port: &str) -> String {
+    let is_list = port.contains(['-', ',']) && port.starts_with(|c: char| c.is_ascii_digit());
+    if is_list && port.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b',') {
+        return format!("'{port}' is several ports: type one, or --probe to try them all");
+    }
     format!("'{}' is not a port: type a number from 0 to 65535", port.escape_debug())
 }
 
@@ -218,6 +222,11 @@ impl PeerName {
         let name =
             address.and_then(|address| path(&address).or_else(|| super::abstract_name::name(&address)));
         PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), ip: None }
+    }
+
+    /// As what was typed: of a socket that could not be connected to.
+    pub fn of_endpoint(endpoint: &Endpoint) -> PeerName {
+        PeerName { shown: endpoint.to_string(), ip: None }
     }
 
     /// Of a listener that keeps packets apart.

@@ -10,7 +10,7 @@ mod progress;
 pub use escape::{escape, escape_bytes};
 pub use event::{FileEvent, Sums};
 pub use lines::Lines;
-pub use listed::Listed;
+pub use listed::{Listed, Probed};
 pub use progress::{Phase, Progress, amount};
 
 use std::fmt::Display;
@@ -31,6 +31,8 @@ pub enum Level {
     Normal,
     /// Peers, addresses, counts and durations too.
     Verbose,
+    /// The sockets' options too.
+    Debug,
 }
 
 /// Where everything that is said goes: stderr. Clones share one terminal.
@@ -188,10 +190,19 @@ impl Report {
 
     /// A line for those who asked for more.
     pub fn detail(&self, text: impl Display) {
-        match (self.level, self.json) {
-            (Level::Verbose, true) => self.event(Event::Detail { text: Text::new(text) }),
-            (Level::Verbose, false) => self.named(text),
-            _ => {}
+        self.more(Level::Verbose, text);
+    }
+
+    /// A line for those who asked twice for more.
+    pub fn debug(&self, text: impl Display) {
+        self.more(Level::Debug, text);
+    }
+
+    fn more(&self, level: Level, text: impl Display) {
+        match self.json {
+            _ if self.level < level => {}
+            true => self.event(Event::Detail { text: Text::new(text) }),
+            false => self.named(text),
         }
     }
 

@@ -14,6 +14,12 @@ mod contract;
 mod abnormal;
 // The contract for `connect`, and what only `connect` does.
 mod connect;
+// How a connection is made: from where, in which order of addresses, how often.
+mod dialling;
+// `connect --probe`.
+mod probe;
+// What is asked of a socket, and what it says of itself.
+mod socket_options;
 // The forms of an endpoint, for both commands.
 mod endpoints;
 // Every exit code that can be reached, and the one line that goes with it.
