@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{connect, download, serve, upload};
+use crate::commands::{connect, download, http_hello, serve, upload};
 use crate::error::Error;
 use crate::manual;
 use crate::net::signals::Signals;
@@ -41,6 +41,7 @@ enum Command {
     Connect(connect::ConnectArgs),
     Upload(upload::UploadArgs),
     Download(download::DownloadArgs),
+    HttpHello(http_hello::HttpHelloArgs),
 }
 
 impl Cli {
@@ -62,6 +63,7 @@ impl Cli {
             Command::Connect(args) => args.plan()?.run(report, signals),
             Command::Upload(args) => args.plan()?.run(report, signals),
             Command::Download(args) => args.plan()?.run(report, signals),
+            Command::HttpHello(args) => args.plan()?.run(report, signals),
         }
     }
 }

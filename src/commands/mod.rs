@@ -11,6 +11,7 @@ mod door;
 pub mod download;
 mod exchange;
 pub mod exec;
+pub mod http_hello;
 mod joined;
 mod opened;
 pub mod options;

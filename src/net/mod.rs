@@ -28,6 +28,7 @@ pub mod stdio;
 pub mod stream;
 mod terminal;
 mod timers;
+pub mod wall;
 mod zero_copy;
 
 /// Sixteen random bytes: a session's id.
@@ -50,4 +51,9 @@ pub fn raised_descriptor_limit(wanted: u64) -> Option<u64> {
         return Some(raised);
     }
     Some(current)
+}
+
+/// What this machine is called.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

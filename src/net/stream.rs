@@ -21,6 +21,12 @@ pub trait Stream {
     /// Reads some bytes; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// The last read left room in its buffer, and the caller needs no more for now. True if readiness will come with
+    /// whatever follows: then no read has to meet `WouldBlock` first.
+    fn drained(&mut self) -> bool {
+        false
+    }
+
     /// Writes some bytes: one attempt.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
@@ -273,6 +279,12 @@ impl Stream for Transport {
             self.readiness.clear_readable();
         }
         result
+    }
+
+    fn drained(&mut self) -> bool {
+        // epoll(7): a short read of a stream shows that there was no more; what comes later is a new event. An end
+        // that came before the read is none.
+        self.readiness.clear_drained()
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

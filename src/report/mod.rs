@@ -3,11 +3,13 @@
 mod draw;
 mod escape;
 mod event;
+mod lines;
 mod listed;
 mod progress;
 
 pub use escape::{escape, escape_bytes};
 pub use event::{FileEvent, Sums};
+pub use lines::Lines;
 pub use listed::{Listed, Probed};
 pub use progress::{Phase, Progress, amount};
 

@@ -46,6 +46,8 @@ mod modes;
 mod packets;
 // The events of --json.
 mod json;
+// `http-hello`: raw requests, its options, hostile and slow clients, and real ones.
+mod http_hello;
 // The contract for `serve`, and what only `serve` does.
 mod serve;
 // SIGINT, SIGTERM, SIGSTOP, interrupted calls.

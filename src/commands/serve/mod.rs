@@ -331,7 +331,11 @@ impl Entrance {
 }
 
 /// Binds every endpoint, then reports each listener.
-fn listen_on_all(endpoints: &[Endpoint], io: &Io, report: &Report) -> Result<Vec<Listener>, Error> {
+pub(super) fn listen_on_all(
+    endpoints: &[Endpoint],
+    io: &Io,
+    report: &Report,
+) -> Result<Vec<Listener>, Error> {
     let mut listeners = Vec::new();
     for endpoint in endpoints {
         listeners.extend(listen(endpoint, io)?);
