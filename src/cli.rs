@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{connect, download, serve, upload};
+use crate::commands::{connect, download, serve, udp_listen, udp_send, upload};
 use crate::error::Error;
 use crate::manual;
 use crate::net::signals::Signals;
@@ -41,6 +41,8 @@ enum Command {
     Connect(connect::ConnectArgs),
     Upload(upload::UploadArgs),
     Download(download::DownloadArgs),
+    UdpListen(udp_listen::UdpListenArgs),
+    UdpSend(udp_send::UdpSendArgs),
 }
 
 impl Cli {
@@ -61,6 +63,8 @@ impl Cli {
             Command::Connect(args) => args.plan()?.run(report, signals),
             Command::Upload(args) => args.plan()?.run(report, signals),
             Command::Download(args) => args.plan()?.run(report, signals),
+            Command::UdpListen(args) => args.plan()?.run(report, signals),
+            Command::UdpSend(args) => args.plan()?.run(report, signals),
         }
     }
 }

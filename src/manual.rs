@@ -279,3 +279,11 @@ EXAMPLES
     sendall download host:9000 disk.img -o copy.img
     sendall download host:9000 photos.tar -o - | tar xf -
     sendall download --list host:9000";
+
+/// For `udp-listen`.
+pub(crate) const UDP_LISTEN: &str = "\
+-";
+pub(crate) const UDP_LISTEN_EXAMPLES: &str = "\
+-";
+pub(crate) const UDP_SEND: &str = "\
+-";

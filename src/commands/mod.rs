@@ -5,6 +5,7 @@ use std::io;
 use crate::error::{Error, Exit};
 
 pub mod connect;
+mod datagrams;
 pub mod download;
 mod opened;
 pub mod options;
@@ -12,6 +13,8 @@ pub mod relay;
 pub mod retry;
 pub mod serve;
 mod transfer;
+pub mod udp_listen;
+pub mod udp_send;
 pub mod upload;
 
 /// What a failing connection is called, and the exit code it leaves.

@@ -30,10 +30,14 @@ enum Kind {
 /// Binds everything that an endpoint stands for: one socket, or one per address family.
 pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
-        Endpoint::Tcp { host, port } => bind_tcp(host, *port).and_then(|sockets| {
-            sockets.into_iter().map(|socket| Ok(Kind::Tcp(TcpListener::from_std(socket)))).collect()
+        Endpoint::Tcp { host, port } => bind_host(host, *port, bind_stream).map(|sockets| {
+            sockets.into_iter().map(|socket| Kind::Tcp(TcpListener::from_std(socket.into()))).collect()
         }),
-        Endpoint::UnixPath(path) => bind_path(path).map(|kind| vec![kind]),
+        Endpoint::UnixPath(path) => bind_path(path, || std::os::unix::net::UnixListener::bind(path))
+            .and_then(|(socket, file)| {
+                socket.set_nonblocking(true)?;
+                Ok(vec![Kind::Unix { socket: UnixListener::from_std(socket), _file: Some(file) }])
+            }),
         Endpoint::UnixAbstract(name) => super::abstract_name::address(name)
             .and_then(|address| std::os::unix::net::UnixListener::bind_addr(&address))
             .and_then(|socket| {
@@ -52,18 +56,18 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
         }
         Ok(listeners)
     };
-    bound.and_then(register).map_err(|error| {
-        Error::new(Exit::NoConnection, format!("cannot listen on {endpoint}: {}", explain(&error)))
-    })
+    bound.and_then(register).map_err(|error| cannot_listen(endpoint, &error))
 }
 
-fn explain(error: &io::Error) -> String {
-    match error.kind() {
+/// Why an endpoint cannot be bound.
+pub(super) fn cannot_listen(endpoint: &Endpoint, error: &io::Error) -> Error {
+    let why = match error.kind() {
         io::ErrorKind::AddrInUse => "address in use".into(),
         io::ErrorKind::PermissionDenied => "not permitted".into(),
         io::ErrorKind::AddrNotAvailable => "not an address of this machine".into(),
         _ => error.to_string(),
-    }
+    };
+    Error::new(Exit::NoConnection, format!("cannot listen on {endpoint}: {why}"))
 }
 
 impl Listener {
@@ -92,29 +96,33 @@ impl Listener {
     }
 }
 
-fn bind_tcp(host: &Host, port: u16) -> io::Result<Vec<std::net::TcpListener>> {
+/// Makes and binds a socket.
+type Bind = fn(SocketAddr) -> io::Result<socket2::Socket>;
+
+/// Binds what a host and a port stand for, with `bind`.
+pub(super) fn bind_host(host: &Host, port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
     match host {
-        Host::Loopback => bind_both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, port),
-        Host::Any => bind_both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port),
+        Host::Loopback => bind_both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, port, bind),
+        Host::Any => bind_both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port, bind),
         Host::Named(name) => {
             let address = (name.as_str(), port).to_socket_addrs()?.next();
             let address = address.ok_or_else(|| io::Error::other("the name has no address"))?;
-            Ok(vec![bind_one(address)?])
+            Ok(vec![bind(address)?])
         }
     }
 }
 
 /// Binds one port in both families. Where IPv6 is off, IPv4 alone; and the other way round.
-fn bind_both(v4: Ipv4Addr, v6: Ipv6Addr, port: u16) -> io::Result<Vec<std::net::TcpListener>> {
+fn bind_both(v4: Ipv4Addr, v6: Ipv6Addr, port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
     let mut tries = 0;
     loop {
-        let first = match bind_one((v4, port).into()) {
-            Err(error) if is_family_missing(&error) => return Ok(vec![bind_one((v6, port).into())?]),
+        let first = match bind((v4, port).into()) {
+            Err(error) if is_family_missing(&error) => return Ok(vec![bind((v6, port).into())?]),
             result => result?,
         };
-        let chosen = first.local_addr()?.port();
+        let chosen = first.local_addr()?.as_socket().map_or(port, |address| address.port());
         tries += 1;
-        match bind_one((v6, chosen).into()) {
+        match bind((v6, chosen).into()) {
             Ok(second) => return Ok(vec![first, second]),
             Err(error) if is_family_missing(&error) => return Ok(vec![first]),
             // The system chose the port for one family; the other may have it in use.
@@ -129,7 +137,7 @@ fn is_family_missing(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-fn bind_one(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn bind_stream(address: SocketAddr) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -138,12 +146,12 @@ fn bind_one(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
-/// Binds a Unix socket's path. A file of a server that lives is not touched; one left by a dead server is replaced.
-fn bind_path(path: &Path) -> io::Result<Kind> {
-    let bind = || std::os::unix::net::UnixListener::bind(path);
+/// Binds a Unix socket's path with `bind`. A file of a server that lives is not touched; one left by a dead server is
+/// replaced.
+pub(super) fn bind_path<S>(path: &Path, bind: impl Fn() -> io::Result<S>) -> io::Result<(S, SocketFile)> {
     let socket = match bind() {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             let file = std::fs::symlink_metadata(path)?;
@@ -162,14 +170,12 @@ fn bind_path(path: &Path) -> io::Result<Kind> {
         }
         result => result?,
     };
-    socket.set_nonblocking(true)?;
     let inode = std::fs::symlink_metadata(path)?.ino();
-    let file = SocketFile { path: path.to_owned(), inode };
-    Ok(Kind::Unix { socket: UnixListener::from_std(socket), _file: Some(file) })
+    Ok((socket, SocketFile { path: path.to_owned(), inode }))
 }
 
 /// A Unix socket's name in the file system, removed when dropped, unless another server has replaced it.
-struct SocketFile {
+pub(super) struct SocketFile {
     path: PathBuf,
     inode: u64,
 }

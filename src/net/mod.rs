@@ -1,4 +1,5 @@
-//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2, uapi and rustix' networking.
+//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2, quinn-udp,
+//! uapi and rustix' networking.
 
 mod abstract_name;
 mod acknowledged;
@@ -15,6 +16,7 @@ pub mod signals;
 pub mod stdio;
 pub mod stream;
 mod timers;
+pub mod udp;
 mod zero_copy;
 
 /// Sixteen random bytes: a session's id.

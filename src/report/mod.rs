@@ -1,12 +1,14 @@
 //! What people and scripts read: lines or events on stderr, progress, escaping. With `main.rs` the only code that prints.
 
+mod datagrams;
 mod draw;
 mod escape;
 mod event;
 mod listed;
 mod progress;
 
-pub use escape::{escape, escape_bytes};
+pub use datagrams::DatagramSums;
+pub use escape::{escape, escape_bytes, escape_json};
 pub use event::{FileEvent, Sums};
 pub use listed::Listed;
 pub use progress::{Phase, Progress, amount};
@@ -152,6 +154,7 @@ impl Report {
                 sent_bytes,
                 received_bytes,
                 seconds: event::seconds(time),
+                datagrams: None,
             };
             self.event_about(summary, Some(Text::new(peer)));
         }

@@ -30,6 +30,9 @@ mod serve;
 mod signals;
 // Every kind of stdin and stdout: exact bytes, flags untouched, no spinning, bounded memory.
 mod streams;
+// Datagrams.
+mod udp_listen;
+mod udp_send;
 // The rules of the source tree.
 mod tidy;
 // Wrong usage, and the hint that each mistake gets.

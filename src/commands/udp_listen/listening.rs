@@ -1,0 +1,236 @@
+//! The session of `udp-listen`: takes datagrams from its sockets, puts them on stdout, has them answered.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+
+use super::answering::{Answering, Typed};
+use crate::commands::datagrams::output::Output;
+use crate::commands::datagrams::tally::Tally;
+use crate::error::{Error, Exit};
+use crate::net::reactor::{Session, Status, Stop, Turn};
+use crate::net::udp::{Buffers, Datagram, DatagramSocket, Peer};
+use crate::report::Report;
+
+/// What the system still holds is counted at the end, but not for ever while more comes.
+const MOST_UNREAD: u64 = 1 << 20;
+
+/// Which datagrams are wanted, and how long.
+pub(super) struct Intake {
+    pub(super) count: Option<u64>,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) from: Vec<IpNet>,
+    pub(super) max_size: Option<u64>,
+    pub(super) is_connected: bool,
+}
+
+/// Sockets, stdout and what lies between them.
+pub(super) struct Listening {
+    sockets: Vec<DatagramSocket>,
+    buffers: Buffers,
+    desk: Desk,
+    start: Instant,
+    report: Report,
+}
+
+/// What sees each datagram.
+struct Desk {
+    output: Output,
+    intake: Intake,
+    answering: Answering,
+    tally: Tally,
+    /// Datagrams that were put on their way to stdout.
+    taken: u64,
+    last_came: Instant,
+    now: Instant,
+    /// With `--connected`: the one that is heard, and the socket it came to.
+    only: Option<(Peer, usize)>,
+}
+
+impl Listening {
+    pub(super) fn new(
+        sockets: Vec<DatagramSocket>,
+        output: Output,
+        intake: Intake,
+        answering: Answering,
+        report: Report,
+        now: Instant,
+    ) -> Listening {
+        let tally = Tally::default();
+        let desk = Desk { output, intake, answering, tally, taken: 0, last_came: now, now, only: None };
+        Listening { sockets, buffers: Buffers::default(), desk, start: now, report }
+    }
+
+    /// Receives until nothing is there, the queue to stdout is full, or the budget is used up.
+    fn receive(&mut self, mut budget_bytes: usize) -> Result<Status, Error> {
+        let Listening { sockets, buffers, desk, .. } = self;
+        for (index, socket) in sockets.iter().enumerate() {
+            while !desk.output.is_full() && !desk.has_enough() && !desk.is_done_with(index) {
+                if budget_bytes == 0 {
+                    return Ok(Status::Again);
+                }
+                let result = socket.receive(buffers, |datagram| {
+                    budget_bytes = budget_bytes.saturating_sub(datagram.payload.len().max(1));
+                    desk.take(&datagram, index, socket);
+                });
+                match result {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // A peer that was answered is gone: others are there.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                    Err(error) => {
+                        return Err(Error::new(Exit::Failed, format!("cannot receive: {error}")));
+                    }
+                }
+                if desk.output.is_worth_a_write() {
+                    desk.flush()?;
+                }
+            }
+        }
+        desk.flush()?;
+        Ok(Status::Waiting)
+    }
+
+    /// With `--connected`, once somebody was heard: the kernel keeps the others away.
+    fn connect(&mut self) -> Result<(), Error> {
+        let Some((peer, index)) = &self.desk.only else { return Ok(()) };
+        if self.sockets.len() > 1 || *index > 0 {
+            self.sockets = vec![self.sockets.swap_remove(*index)];
+        }
+        let (peer, report) = (peer.clone(), &self.report);
+        self.desk.only = Some((peer.clone(), 0));
+        if self.desk.intake.is_connected {
+            self.desk.intake.is_connected = false;
+            self.desk.answering.moved_to(0);
+            report.detail(format_args!("hears {peer} only"));
+            // A Unix socket without a name cannot be connected to: what others send is left out here.
+            if let Err(error) = self.sockets[0].connect(&peer) {
+                report.detail(format_args!("not connected to {peer}: {error}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, turn: Turn) -> Result<Status, Error> {
+        let status = self.receive(turn.budget_bytes)?;
+        if self.desk.intake.is_connected {
+            self.connect()?;
+        }
+        let typed = self.desk.converse(&self.sockets)?;
+        if self.desk.output.is_empty() && (self.desk.has_enough() || typed == Typed::Ended) {
+            return Ok(Status::Done);
+        }
+        if self.desk.idle_end().is_some_and(|end| turn.now >= end) {
+            return self.desk.ended_idle().map(|()| Status::Done);
+        }
+        Ok(if typed == Typed::More { Status::Again } else { status })
+    }
+
+    fn tell(&mut self) {
+        let drops: Vec<Option<u64>> = self.sockets.iter().map(DatagramSocket::dropped).collect();
+        let tally = &mut self.desk.tally;
+        tally.dropped_by_system = drops.into_iter().sum();
+        tally.withheld = self.desk.answering.withheld();
+        (tally.sent, tally.sent_bytes) = self.desk.answering.sent();
+        tally.tell("received", "", self.desk.now - self.start, &self.report);
+    }
+}
+
+impl Desk {
+    fn has_enough(&self) -> bool {
+        self.intake.count.is_some_and(|count| self.taken >= count)
+    }
+
+    fn is_done_with(&self, socket: usize) -> bool {
+        self.only.as_ref().is_some_and(|(_, only)| *only != socket)
+    }
+
+    fn take(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket) {
+        let is_wanted = |ip: std::net::IpAddr| self.intake.from.iter().any(|network| network.contains(&ip));
+        let is_from_others = self.only.as_ref().is_some_and(|(only, _)| *only != datagram.peer);
+        if is_from_others || !(self.intake.from.is_empty() || datagram.peer.ip().is_some_and(is_wanted)) {
+            self.tally.filtered += 1;
+        } else if datagram.is_truncated {
+            self.tally.truncated += 1;
+        } else if self.intake.max_size.is_some_and(|most| datagram.payload.len() as u64 > most) {
+            self.tally.too_large += 1;
+        } else if !self.has_enough() {
+            self.taken += 1;
+            self.last_came = self.now;
+            if self.intake.is_connected && self.only.is_none() {
+                self.only = Some((datagram.peer.clone(), index));
+            }
+            self.output.push(datagram);
+            self.answering.answer(datagram, index, socket, self.now);
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let written = self.output.flush();
+        let (records, bytes) = self.output.take_completed();
+        self.tally.received += records;
+        self.tally.received_bytes += bytes;
+        written
+    }
+
+    fn converse(&mut self, sockets: &[DatagramSocket]) -> Result<Typed, Error> {
+        self.answering.converse(&mut self.output, sockets, self.now)
+    }
+
+    /// When it has been quiet for long enough. While stdout is stuck nobody knows whether it is.
+    fn idle_end(&self) -> Option<Instant> {
+        let limit = self.intake.idle_timeout.filter(|_| self.output.is_empty())?;
+        Some(self.last_came + limit)
+    }
+
+    fn ended_idle(&self) -> Result<(), Error> {
+        let (Some(limit), count) = (self.intake.idle_timeout, self.intake.count) else { return Ok(()) };
+        let limit = humantime::format_duration(limit);
+        let text = match count {
+            None if self.taken > 0 => return Ok(()),
+            None => format!("nothing came for {limit} (see --idle-timeout)"),
+            Some(count) => {
+                let taken = self.taken;
+                format!("{taken} of {count} datagrams came, and nothing for {limit} (see --idle-timeout)")
+            }
+        };
+        Err(Error::new(Exit::TimedOut, text))
+    }
+}
+
+impl Session for Listening {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        self.desk.now = turn.now;
+        let result = self.step(turn);
+        match &result {
+            Ok(Status::Done) => {
+                self.tell();
+                self.desk.tally.check()?;
+            }
+            Err(error) if !error.is_silent() => {
+                self.desk.tally.unwritten += self.desk.output.unwritten();
+                self.tell();
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// Writes what stdout takes at once. The rest, and what nobody has taken from the system yet, is counted as dropped.
+    fn stop(&mut self) -> Stop {
+        // The signal is what ends the run, whatever else fails now.
+        let _ = self.desk.flush();
+        let mut unread = 0;
+        for socket in &self.sockets {
+            while unread < MOST_UNREAD && socket.receive(&mut self.buffers, |_| unread += 1).is_ok() {}
+        }
+        self.desk.tally.unwritten += unread + self.desk.output.unwritten();
+        self.tell();
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.desk.idle_end()
+    }
+}

@@ -1,0 +1,121 @@
+//! UDP with many datagrams in one call (recvmmsg(2), and the kernel's segmentation, udp(7) `UDP_SEGMENT`) by quinn-udp.
+
+use std::cell::Cell;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use rustix::io::Errno;
+use uapi::c;
+
+use super::{BUFFER_BYTES, Datagram, Peer};
+
+/// Datagrams in one call.
+pub(super) const BATCH: usize = BATCH_SIZE;
+/// sock_diag(7): the array that `SO_MEMINFO` fills, and the place of the count of drops in it.
+const SO_MEMINFO: c::c_int = 55;
+const SK_MEMINFO_VARS: usize = 9;
+const SK_MEMINFO_DROPS: usize = 8;
+
+/// What is known of a socket.
+pub(super) struct State {
+    quinn: UdpSocketState,
+    is_batching: Cell<bool>,
+}
+
+impl State {
+    /// quinn-udp prepares a socket for QUIC; what only QUIC wants is taken back.
+    pub(super) fn new(fd: &OwnedFd, local: &SocketAddr, is_timed: bool) -> io::Result<State> {
+        let quinn = UdpSocketState::new(fd.into())?;
+        let set = |level, option, value: c::c_int| uapi::setsockopt(fd.as_raw_fd(), level, option, &value);
+        // Datagrams that are larger than a packet go in fragments.
+        set(c::IPPROTO_IP, c::IP_MTU_DISCOVER, c::IP_PMTUDISC_WANT)?;
+        if local.is_ipv6() {
+            set(c::IPPROTO_IPV6, c::IPV6_MTU_DISCOVER, c::IPV6_PMTUDISC_WANT)?;
+            set(c::IPPROTO_IPV6, c::IPV6_DONTFRAG, 0)?;
+            set(c::IPPROTO_IPV6, c::IPV6_RECVTCLASS, 0)?;
+        } else {
+            set(c::IPPROTO_IP, c::IP_RECVTOS, 0)?;
+        }
+        // The kernel counts what it drops by buffers, and one that it has put together counts once, however many
+        // datagrams it holds. Only without that is the count exact. A kernel without the option has none to turn off.
+        let _ = set(c::SOL_UDP, c::UDP_GRO, 0);
+        set(c::SOL_SOCKET, c::SO_TIMESTAMPNS, is_timed.into())?;
+        Ok(State { quinn, is_batching: Cell::new(true) })
+    }
+
+    pub(super) fn receive(
+        &self,
+        fd: &OwnedFd,
+        bytes: &mut [u8],
+        mut take: impl FnMut(Datagram<'_>),
+    ) -> io::Result<()> {
+        let mut meta = [RecvMeta::default(); BATCH];
+        let mut chunks = bytes.chunks_exact_mut(BUFFER_BYTES);
+        let mut buffers: [IoSliceMut<'_>; BATCH] =
+            std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+        let count = self.quinn.recv(fd.into(), &mut buffers, &mut meta)?;
+        for (buffer, meta) in buffers.iter().zip(&meta[..count]) {
+            take(Datagram {
+                peer: Peer::Ip(meta.addr),
+                payload: &buffer[..meta.len],
+                // No UDP datagram is larger than the buffer.
+                is_truncated: false,
+                local: meta.dst_ip,
+                time: meta.timestamp,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn send(
+        &self,
+        fd: &OwnedFd,
+        to: SocketAddr,
+        payload: &[u8],
+        segment_bytes: Option<usize>,
+        from: Option<IpAddr>,
+    ) -> io::Result<()> {
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents: payload,
+            segment_size: segment_bytes,
+            src_ip: from,
+        };
+        self.quinn.try_send(fd.into(), &transmit)
+    }
+
+    pub(super) fn batch_limit(&self) -> usize {
+        if self.is_batching() { self.quinn.max_gso_segments() } else { 1 }
+    }
+
+    pub(super) fn is_batching(&self) -> bool {
+        self.is_batching.get()
+    }
+
+    pub(super) fn stop_batching(&self) {
+        self.is_batching.set(false);
+    }
+}
+
+/// True for what sendmsg(2) says if it cannot cut a batch into datagrams.
+pub(super) fn is_batch_refused(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::INVAL | Errno::IO | Errno::MSGSIZE | Errno::OPNOTSUPP | Errno::NOPROTOOPT)
+    )
+}
+
+/// The count that `SO_RXQ_OVFL` puts beside each datagram; asked for, it includes what was dropped behind the last.
+pub(super) fn dropped(fd: &OwnedFd) -> Option<u64> {
+    let mut info = [0u32; SK_MEMINFO_VARS];
+    uapi::getsockopt(fd.as_raw_fd(), c::SOL_SOCKET, SO_MEMINFO, &mut info).ok()?;
+    Some(info[SK_MEMINFO_DROPS].into())
+}
+
+pub(super) fn force_receive_queue(fd: &OwnedFd, bytes: usize) -> io::Result<()> {
+    let bytes = bytes as c::c_int;
+    Ok(uapi::setsockopt(fd.as_raw_fd(), c::SOL_SOCKET, c::SO_RCVBUFFORCE, &bytes)?)
+}
