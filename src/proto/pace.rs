@@ -39,7 +39,8 @@ impl Pace {
         let nanoseconds = size_bytes.max(1) as u128 * 1_000_000_000 / u128::from(rate.max(1));
         let due = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         let from = self.next.unwrap_or(now).max(now.checked_sub(BURST).unwrap_or(now));
-        self.next = Some((from + due).max(now + self.interval));
+        let by_rate = from + due;
+        self.next = Some(if self.interval.is_zero() { by_rate } else { by_rate.max(now + self.interval) });
     }
 }
 
@@ -70,6 +71,21 @@ mod tests {
         assert!((1000..=1003).contains(&in_ten_seconds(Pace::new(None, Some(100_000)), 1000)));
         assert_eq!(in_ten_seconds(Pace::new(Some(second), Some(1_000_000)), 1000), 10);
         assert!(Pace::new(None, None).is_free() && !Pace::new(Some(second), None).is_free());
+    }
+
+    #[test]
+    fn waits_that_are_too_long_are_made_up_for() {
+        let start = Instant::now();
+        let (mut pace, mut count) = (Pace::new(None, Some(1_000_000)), 0);
+        // Ten datagrams are due in each of the milliseconds that epoll counts in.
+        for millisecond in 0..1000 {
+            let now = start + Duration::from_millis(millisecond);
+            while pace.wait(now).is_none() {
+                pace.sent(100, now);
+                count += 1;
+            }
+        }
+        assert!((9990..=10_200).contains(&count), "{count}");
     }
 
     #[test]

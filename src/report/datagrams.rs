@@ -23,8 +23,8 @@ pub struct DatagramSums<'a> {
     pub received_bytes: u64,
     /// Datagrams that came and were not taken in time.
     pub dropped: u64,
-    /// Whether the system has counted its part of them.
-    pub is_drop_count_complete: bool,
+    /// Whether there may be more of them than the system has counted.
+    pub is_drop_count_exact: bool,
     /// Datagrams that were larger than the buffer.
     pub truncated: u64,
     /// Datagrams that were larger than wanted.
@@ -33,8 +33,6 @@ pub struct DatagramSums<'a> {
     pub filtered: u64,
     /// Answers that were not sent.
     pub withheld: u64,
-    /// From start to end.
-    pub time: Duration,
 }
 
 /// The part of a summary event that only datagrams have.
@@ -42,7 +40,8 @@ pub struct DatagramSums<'a> {
 pub(super) struct Counts {
     sent: u64,
     received: u64,
-    dropped: Option<u64>,
+    dropped: u64,
+    dropped_exactly: bool,
     truncated: u64,
     too_large: u64,
     filtered: u64,
@@ -50,13 +49,13 @@ pub(super) struct Counts {
 }
 
 impl DatagramSums<'_> {
-    fn line(&self) -> String {
+    fn line(&self, time: Duration) -> String {
         let named = |count: u64| if count == 1 { "1 datagram".into() } else { format!("{count} datagrams") };
         let mut line = match self.verb {
             "sent" => format!("sent {} ({} bytes) to {}", named(self.sent), self.sent_bytes, self.peer),
             _ => format!("received {} ({} bytes)", named(self.received), self.received_bytes),
         };
-        let time = Duration::from_millis(self.time.as_millis() as u64);
+        let time = Duration::from_millis(time.as_millis() as u64);
         line += &format!(" in {}", humantime::format_duration(time));
         let (others, what) = match self.verb {
             "sent" => (self.received, "received"),
@@ -64,7 +63,7 @@ impl DatagramSums<'_> {
         };
         for (count, what) in [
             (others, what),
-            (self.dropped, "dropped"),
+            (self.dropped, if self.is_drop_count_exact { "dropped" } else { "or more dropped" }),
             (self.truncated, "truncated"),
             (self.too_large, "too large"),
             (self.filtered, "filtered"),
@@ -81,8 +80,9 @@ impl DatagramSums<'_> {
 impl Report {
     /// How a run with datagrams ended.
     pub fn datagrams(&self, sums: &DatagramSums<'_>) {
+        let time = self.clock.elapsed();
         if !self.json {
-            return self.say(sums.line());
+            return self.say(sums.line(time));
         }
         if self.level < Level::Normal {
             return;
@@ -98,11 +98,12 @@ impl Report {
             failed: 0,
             sent_bytes: sums.sent_bytes,
             received_bytes: sums.received_bytes,
-            seconds: seconds(sums.time),
+            seconds: seconds(time),
             datagrams: Some(Counts {
                 sent: sums.sent,
                 received: sums.received,
-                dropped: sums.is_drop_count_complete.then_some(sums.dropped),
+                dropped: sums.dropped,
+                dropped_exactly: sums.is_drop_count_exact,
                 truncated: sums.truncated,
                 too_large: sums.too_large,
                 filtered: sums.filtered,

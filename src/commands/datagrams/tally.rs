@@ -1,8 +1,7 @@
 //! What became of the datagrams, counted and told.
 
-use std::time::Duration;
-
 use crate::error::{Error, Exit};
+use crate::net::udp::DatagramSocket;
 use crate::report::{DatagramSums, Report};
 
 /// Counts of one run.
@@ -13,8 +12,10 @@ pub(in crate::commands) struct Tally {
     /// Written to stdout, all of each.
     pub(in crate::commands) received: u64,
     pub(in crate::commands) received_bytes: u64,
-    /// By the system, because nobody took them in time. None: it does not count them.
-    pub(in crate::commands) dropped_by_system: Option<u64>,
+    /// By the system, because nobody took them in time; where it counts them.
+    dropped_by_system: u64,
+    /// Whether the system has counted all of those.
+    is_inexact: bool,
     /// Received, and never written.
     pub(in crate::commands) unwritten: u64,
     pub(in crate::commands) truncated: u64,
@@ -27,11 +28,24 @@ pub(in crate::commands) struct Tally {
 
 impl Tally {
     fn dropped(&self) -> u64 {
-        self.dropped_by_system.unwrap_or(0) + self.unwritten
+        self.dropped_by_system + self.unwritten
+    }
+
+    /// Asks the system what it has dropped.
+    pub(in crate::commands) fn count_drops<'a>(
+        &mut self,
+        sockets: impl IntoIterator<Item = &'a DatagramSocket>,
+    ) {
+        (self.dropped_by_system, self.is_inexact) = (0, false);
+        for socket in sockets {
+            let dropped = socket.dropped();
+            self.dropped_by_system += dropped.map_or(0, |dropped| dropped.count);
+            self.is_inexact |= dropped.is_none_or(|dropped| !dropped.is_exact);
+        }
     }
 
     /// Tells the sums.
-    pub(in crate::commands) fn tell(&self, verb: &'static str, peer: &str, time: Duration, report: &Report) {
+    pub(in crate::commands) fn tell(&self, verb: &'static str, peer: &str, report: &Report) {
         report.datagrams(&DatagramSums {
             verb,
             peer,
@@ -40,12 +54,11 @@ impl Tally {
             received: self.received,
             received_bytes: self.received_bytes,
             dropped: self.dropped(),
-            is_drop_count_complete: self.dropped_by_system.is_some(),
+            is_drop_count_exact: !self.is_inexact,
             truncated: self.truncated,
             too_large: self.too_large,
             filtered: self.filtered,
             withheld: self.withheld,
-            time,
         });
     }
 

@@ -30,7 +30,6 @@ pub(super) struct Listening {
     sockets: Vec<DatagramSocket>,
     buffers: Buffers,
     desk: Desk,
-    start: Instant,
     report: Report,
 }
 
@@ -59,7 +58,7 @@ impl Listening {
     ) -> Listening {
         let tally = Tally::default();
         let desk = Desk { output, intake, answering, tally, taken: 0, last_came: now, now, only: None };
-        Listening { sockets, buffers: Buffers::default(), desk, start: now, report }
+        Listening { sockets, buffers: Buffers::default(), desk, report }
     }
 
     /// Receives until nothing is there, the queue to stdout is full, or the budget is used up.
@@ -86,7 +85,9 @@ impl Listening {
                 if desk.output.is_worth_a_write() {
                     desk.flush()?;
                 }
+                desk.tally.unwritten += relieve(socket, buffers);
             }
+            desk.tally.unwritten += relieve(socket, buffers);
         }
         desk.flush()?;
         Ok(Status::Waiting)
@@ -128,13 +129,19 @@ impl Listening {
     }
 
     fn tell(&mut self) {
-        let drops: Vec<Option<u64>> = self.sockets.iter().map(DatagramSocket::dropped).collect();
         let tally = &mut self.desk.tally;
-        tally.dropped_by_system = drops.into_iter().sum();
+        tally.count_drops(&self.sockets);
         tally.withheld = self.desk.answering.withheld();
         (tally.sent, tally.sent_bytes) = self.desk.answering.sent();
-        tally.tell("received", "", self.desk.now - self.start, &self.report);
+        tally.tell("received", "", &self.report);
     }
+}
+
+/// Throws away what more has come than can be written, before the system does. How many datagrams those were.
+fn relieve(socket: &DatagramSocket, buffers: &mut Buffers) -> u64 {
+    let mut thrown = 0;
+    while socket.is_pressed() && socket.receive(buffers, |_| thrown += 1).is_ok() {}
+    thrown
 }
 
 impl Desk {

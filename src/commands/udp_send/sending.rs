@@ -162,7 +162,12 @@ impl Sending {
         }
         let mut budget_bytes = turn.budget_bytes;
         while budget_bytes > 0 {
-            let next = self.source.next(&mut self.output)?;
+            let next = match self.source.next(&mut self.output) {
+                Ok(next) => next,
+                // What stands before it goes out first.
+                Err(_) if open.batch.count() > 0 => Next::Waiting,
+                Err(error) => return Err(error),
+            };
             if next == Next::Datagram && self.pace.is_free() && !open.is_first(&self.tally) {
                 // As long as it fits in, it need not go now.
                 if open.batch.push(self.source.current(), open.socket.batch_limit()) {
@@ -236,9 +241,11 @@ impl Sending {
 
     fn tell(&mut self) {
         let Stage::Open(open) = &self.stage else { return };
-        self.tally.dropped_by_system = if self.wanted.is_some() { open.socket.dropped() } else { Some(0) };
+        if self.wanted.is_some() {
+            self.tally.count_drops([&open.socket]);
+        }
         self.tally.unwritten = self.output.unwritten();
-        self.tally.tell("sent", &open.peer.to_string(), self.now - self.start, &self.report);
+        self.tally.tell("sent", &open.peer.to_string(), &self.report);
     }
 }
 

@@ -39,7 +39,7 @@ const FIRST_USER_PORT: u16 = 1024;
 /// Room for one datagram: no UDP datagram is larger.
 const BUFFER_BYTES: usize = 1 << 16;
 /// Asked for, so that a burst finds room; the system gives what it allows.
-const RECEIVE_QUEUE_BYTES: usize = 8 << 20;
+const RECEIVE_QUEUE_BYTES: usize = 32 << 20;
 
 /// Who sent a datagram, or is to have one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -95,6 +95,15 @@ pub struct Datagram<'a> {
     pub local: Option<IpAddr>,
     /// When it came, since 1970, where that was asked for.
     pub time: Option<Duration>,
+}
+
+/// Datagrams that the system has dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many, or at least so many.
+    pub count: u64,
+    /// Whether there may be more of them than the system has counted.
+    pub is_exact: bool,
 }
 
 /// Room for what one call receives.
@@ -243,13 +252,19 @@ impl DatagramSocket {
         SockRef::from(&self.fd).take_error()?.map_or(Ok(()), Err)
     }
 
-    /// How many datagrams the system has dropped because nobody took them in time, where it counts them.
-    pub fn dropped(&self) -> Option<u64> {
-        match self.family {
-            Family::Ip(_) => ip::dropped(&self.fd),
+    /// What the system has dropped because nobody took it in time, where it counts that.
+    pub fn dropped(&self) -> Option<Dropped> {
+        match &self.family {
+            Family::Ip(state) => state.dropped(&self.fd),
             // A Unix socket that is full has its senders wait.
-            Family::Unix => Some(0),
+            Family::Unix => Some(Dropped { count: 0, is_exact: true }),
         }
+    }
+
+    /// True if what waits should rather be taken and thrown away, and counted here, than be left to the system, which
+    /// would not count it exactly.
+    pub fn is_pressed(&self) -> bool {
+        matches!(&self.family, Family::Ip(state) if state.is_pressed(&self.fd))
     }
 }
 

@@ -1,13 +1,13 @@
 //! Bound and connected datagram sockets.
 
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 
 use rustix::net::SocketAddrUnix;
 use socket2::{Domain, Type};
 
-use super::options::{bind, bind_shared};
+use super::options::{bind, bind_shared, interface_index};
 use super::{DatagramSocket, Options, Peer};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Host};
@@ -71,7 +71,10 @@ pub fn addresses_of(endpoint: &Endpoint) -> Result<Vec<Peer>, Error> {
                     Host::Named(name) => name.as_str(),
                     Host::Loopback | Host::Any => "localhost",
                 };
-                (name, *port).to_socket_addrs()?.map(Peer::Ip).collect()
+                match scoped(name, *port)? {
+                    Some(address) => vec![Peer::Ip(address)],
+                    None => (name, *port).to_socket_addrs()?.map(Peer::Ip).collect(),
+                }
             }
             Endpoint::UnixPath(path) => vec![Peer::Unix(SocketAddrUnix::new(path)?)],
             Endpoint::UnixAbstract(name) => vec![Peer::Unix(abstract_address(name)?)],
@@ -86,6 +89,20 @@ pub fn addresses_of(endpoint: &Endpoint) -> Result<Vec<Peer>, Error> {
             Err(failed(text.strip_prefix("failed to lookup address information: ").unwrap_or(&text)))
         }
     }
+}
+
+/// An IPv6 address with an interface, which getaddrinfo(3) takes for some kinds of addresses only.
+fn scoped(name: &str, port: u16) -> io::Result<Option<SocketAddr>> {
+    let Some((ip, interface)) = name.split_once('%') else { return Ok(None) };
+    let Ok(ip) = ip.parse() else { return Ok(None) };
+    let index = match interface.parse() {
+        Ok(index) => index,
+        Err(_) => {
+            let socket = socket2::Socket::new(Domain::IPV6, Type::DGRAM, None)?;
+            interface_index(&socket, interface)?
+        }
+    };
+    Ok(Some(SocketAddrV6::new(ip, port, 0, index).into()))
 }
 
 fn bind_unix(address: &SocketAddrUnix) -> io::Result<OwnedFd> {

@@ -159,14 +159,16 @@ fn only_joined(_: &Socket, _: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// The number of an interface.
 #[cfg(target_os = "linux")]
-fn interface_index(socket: &Socket, name: &str) -> io::Result<u32> {
+pub(super) fn interface_index(socket: &Socket, name: &str) -> io::Result<u32> {
     rustix::net::netdevice::name_to_index(socket, name)
         .map_err(|_| io::Error::other(format!("there is no interface '{}'", name.escape_debug())))
 }
 
+/// The number of an interface, which has to be typed here.
 #[cfg(not(target_os = "linux"))]
-fn interface_index(_: &Socket, name: &str) -> io::Result<u32> {
+pub(super) fn interface_index(_: &Socket, name: &str) -> io::Result<u32> {
     name.parse().map_err(|_| io::Error::other("name the interface by its number"))
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
-use super::{Datagram, Peer, single};
+use super::{Datagram, Dropped, Peer, single};
 
 /// Datagrams in one call.
 pub(super) const BATCH: usize = 1;
@@ -48,15 +48,19 @@ impl State {
     }
 
     pub(super) fn stop_batching(&self) {}
+
+    /// Not known here.
+    pub(super) fn dropped(&self, _: &OwnedFd) -> Option<Dropped> {
+        None
+    }
+
+    pub(super) fn is_pressed(&self, _: &OwnedFd) -> bool {
+        false
+    }
 }
 
 pub(super) fn is_batch_refused(_: &io::Error) -> bool {
     false
-}
-
-/// Not known here.
-pub(super) fn dropped(_: &OwnedFd) -> Option<u64> {
-    None
 }
 
 pub(super) fn force_receive_queue(_: &OwnedFd, _: usize) -> io::Result<()> {
