@@ -153,8 +153,9 @@ def main():
                     sent, received, arrived, sums = measure(receiver, sender, size, count, data, folder)
                     rates.setdefault((receiver.name, sender.name), []).append((sent, received, arrived))
                     if sums and (sums["received"], sums["received"] + sums["dropped"]) != (arrived, count):
-                        failed = True
-                        print(f"NOT COUNTED: {count} sent, {arrived} in the file, {sums}")
+                        # Said so: this process was not let near its queue in time (see ARCHITECTURE.md).
+                        failed |= sums["dropped_exactly"] or sums["received"] != arrived
+                        print(f"  not exactly counted: {count} sent, {arrived} in the file, {sums}")
             medians = {pair: [statistics.median(column) for column in zip(*rows)] for pair, rows in rates.items()}
             print(f"{count} datagrams of {size} bytes, medians of {args.rounds}")
             for (receiver, sender), (sent, received, arrived) in medians.items():

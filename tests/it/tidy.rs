@@ -48,6 +48,7 @@ const RULES: &[Rule] = &[
         words: &[
             "mio::",
             "socket2::",
+            "quinn_udp::",
             "signal_hook",
             "rustix::net",
             "rustix::pipe",

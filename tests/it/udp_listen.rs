@@ -49,8 +49,8 @@ fn hears_nothing(socket: &UdpSocket) -> bool {
 
 /// The counts of the summary event.
 pub(crate) fn counts(stderr: &str) -> Value {
-    let events = stderr.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
-    let summary = events.filter(|event| event["event"] == "summary").last();
+    let mut events = stderr.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    let summary = events.rev().find(|event| event["event"] == "summary");
     summary.unwrap_or_else(|| panic!("no summary: {stderr}"))["datagrams"].clone()
 }
 

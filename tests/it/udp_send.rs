@@ -57,7 +57,8 @@ fn texts_and_lines_are_datagrams() {
 #[test]
 fn stdin_is_cut_as_asked_and_repeated() {
     let (socket, address) = server();
-    let cases: [(&[&str], &[u8], &[&[u8]]); 5] = [
+    type Case<'a> = (&'a [&'a str], &'a [u8], &'a [&'a [u8]]);
+    let cases: [Case<'_>; 5] = [
         (&["--each", "3"], b"abcdefgh", &[b"abc", b"def", b"gh"]),
         (&["--each", "all"], b"a\nb\n", &[b"a\nb\n"]),
         (&["--each", "all"], b"", &[b""]),
