@@ -250,12 +250,40 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -h --store --share --wire --once --keep-existing --max-size --max-entries --digests --max-clients --max-per-source --timeout --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
+            opts="-v -q -h --keep-open --label --broker --chat --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --store --share --wire --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --count --accept-timeout --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --slow)
+                    COMPREPLY=($(compgen -W "drop wait cut" -- "${cur}"))
+                    return 0
+                    ;;
+                --reply)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --greet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --answer)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --otherwise)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hang-up)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit)
+                    COMPREPLY=($(compgen -W "line chunk" -- "${cur}"))
+                    return 0
+                    ;;
                 --store)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -294,6 +322,10 @@ _sendall() {
                     fi
                     return 0
                     ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-clients)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -302,7 +334,23 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --timeout)
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --accept-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

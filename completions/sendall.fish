@@ -34,6 +34,16 @@ complete -c sendall -n "__fish_sendall_needs_command" -f -a "connect" -d 'Join s
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "upload" -d 'Send files and folders to a \'sendall serve --store\', verified and synced before success is reported'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "download" -d 'Fetch files and folders from a \'sendall serve --share\', verified and synced before they get their names'
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l slow -d 'With --keep-open or --broker: what becomes of a client that reads too slowly' -r -f -a "drop\t'It misses what does not fit into its queue; how much, is told at its end'
+wait\t'All wait for the slowest'
+cut\t'A client that keeps the others waiting for a second is cut'"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l reply -d 'Send each client this text, or what is in a file, and end; \\n, \\r, \\t, \\0, \\e, \\\\ and \\xHH are understood' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l greet -d 'Talk to each client by a script: say this first; escapes as for --reply' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l answer -d 'Script: when a client says WHEN, say SAY; may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l otherwise -d 'Script: say this when nothing else fits' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l hang-up -d 'Script: when a client says this, say its answer, if there is one, and end; may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l unit -d 'Script: what counts as one thing said' -r -f -a "line\t'A line; what is said gets a line end where it has none'
+chunk\t'What is received at once, for peers that send no line ends; texts are sent as they are'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l store -d 'Take uploads into this folder, from many clients at once' -r -f -a "(__fish_complete_directories)"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l share -d 'Offer a file, or all that is in a folder, for download' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wire -d 'With --store: what clients speak' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'
@@ -41,14 +51,25 @@ text\t'The classic header \'command|name|size\' for peers that speak nothing els
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'With --store: refuse files that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-entries -d 'With --store: the most files, folders and links that one client may send' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout' -r -F
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'With --store or --share: clients at the same time' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'With --store or --share: clients at the same time from one address' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'How long to wait for a client [default: for ever]; with --store or --share, for its handshake [default: 10s]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'With --store or --share: time limit of a client\'s handshake [default: 10s]; else as --accept-timeout' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Clients at the same time [default: 100]; others wait' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Clients at the same time from one address [default: 16]; others are refused' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l count -d 'End when so many clients were served: with 0 if all went well, with 9 if some failed' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-timeout -d 'Fail if there was no client for so long [default: wait for ever]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l session-timeout -d 'Cut a client that is not done after so long [default: no limit]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l allow -d 'Admit this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny -d 'Admit nobody from this network, address or name; of several that fit the longest prefix decides' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l idle-timeout -d 'Give up when nothing was sent or received for so long [default: no limit]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l limit-rate -d 'Send and receive at most so many bytes per second on each connection, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l end-when -d 'Which end of file ends the command [default: both; with a terminal as stdin: peer]' -r -f -a "both\t'Both directions have ended'
 peer\t'The peer has ended and all it sent was written'
 input\t'The input has ended and all of it was acknowledged'"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-open -d 'Join many clients to stdin and stdout: stdin goes to all, what they send to stdout'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l label -d 'With --keep-open: put \'[ADDRESS] \' before each line that a client sends'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l broker -d 'Pass on what a client sends to all other clients'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l chat -d 'With --broker: whole lines, behind \'<ADDRESS> \', with control characters escaped'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l echo -d 'Send each client what it sends'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l discard -d 'Read what clients send, and throw it away'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, even for \'upload --force\''
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l send-only -d 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'

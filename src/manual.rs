@@ -67,8 +67,7 @@ listening: a socket is bound.
 
     address  string: an endpoint that 'connect' takes
 
-peer: a connection has come or gone. A relay ends with its peer, and so does a client: only a server with --store or \
---share tells the end of each.
+peer: a connection has come or gone. A client ends with its peer: only a server tells the end of each.
 
     state  string: connected or ended
 
@@ -192,12 +191,35 @@ ENDPOINTS
     HOST:PORT      that address; [V6]:PORT for IPv6
     unix:/path     a Unix socket; its file is removed at the end
     unix:@name     an abstract Unix socket (Linux)
+    unix-seqpacket:/path, unix-seqpacket:@name
+                   a Unix socket that keeps packets apart; one without bytes is taken for the end
 
 Port 0 lets the system choose, one port for both families. Each listener is reported on stderr in a line of its own, \
 'listening on ADDRESS', except with --quiet.
 
-With --store or --share a server ends with a signal, or with --once after its first session. Peers are not \
-authenticated and nothing is encrypted: whoever can connect can use the server.
+With a mode a server takes many clients at once, and ends with a signal, or with --count or --once when it has served so \
+many. What fails with one client has a line that names it, and the server goes on. Peers are not authenticated and \
+nothing is encrypted: whoever can connect can use the server, see --allow and --deny.
+
+MANY CLIENTS
+
+With --keep-open stdin goes to all clients and what they send to stdout, in pieces as they come or, with --label, in whole lines. \
+stdin is read when there is a client. A client that has ended is ended, too, when what it sent was written; if stdin is a \
+pipe or a file, then only when that has ended as well. With --broker what a client sends goes to all others, \
+and one that has ended leaves.
+
+Each client has a queue of 192 KiB. With --slow cut, a client whose queue is full and that keeps others waiting for a second is cut; with \
+drop it misses what does not fit, and the server says how much; with wait all wait for it. stdout is always waited for.
+
+A script hears lines or chunks and answers with the first --answer whose WHEN is equal to it, without its line end. A client that is hung up on \
+has two seconds to end its side.
+
+ACCESS
+
+--allow and --deny take networks (10.0.0.0/8, 2001:db8::/32), addresses and names; the longest prefix that holds a \
+client's address decides, and of two that are as long the denial. Who is in no list may come in if there are denials only. IPv4 \
+addresses are IPv4 whatever socket they come by; Unix sockets are under no list. @FILE has one a line, # begins a comment; on SIGHUP files \
+are read again and names resolved again. Who is refused is told nothing.
 
 WIRE TEXT
 

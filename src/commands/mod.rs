@@ -4,14 +4,19 @@ use std::io;
 
 use crate::error::{Error, Exit};
 
+mod admission;
+mod attended;
 pub mod connect;
 mod datagrams;
+mod door;
 pub mod download;
 mod opened;
 pub mod options;
 pub mod relay;
 pub mod retry;
 pub mod serve;
+mod settling;
+mod texts;
 mod transfer;
 pub mod udp_listen;
 pub mod udp_send;

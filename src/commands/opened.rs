@@ -1,11 +1,10 @@
 //! A session that begins once a connection is there.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::error::{Error, Exit};
+use crate::error::Error;
 use crate::net::dial::Dial;
-use crate::net::listen::Listener;
-use crate::net::reactor::{Io, Session, Status, Stop, Turn};
+use crate::net::reactor::{Session, Status, Stop, Turn};
 use crate::net::stream::Transport;
 
 /// Brings about one connection.
@@ -25,61 +24,6 @@ impl Opening for Dial {
     fn deadline(&self) -> Option<Instant> {
         Dial::deadline(self)
     }
-}
-
-/// Waits for the first client of several listeners.
-pub(crate) struct FirstClient {
-    listeners: Vec<Listener>,
-    io: Io,
-    limit: Option<Duration>,
-    deadline: Option<Instant>,
-}
-
-impl FirstClient {
-    /// Waits for at most `limit`.
-    pub(crate) fn new(listeners: Vec<Listener>, limit: Option<Duration>, io: Io) -> FirstClient {
-        FirstClient { listeners, io, limit, deadline: None }
-    }
-}
-
-impl Opening for FirstClient {
-    fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
-        let deadline = self.limit.map(|limit| *self.deadline.get_or_insert(now + limit));
-        for listener in &self.listeners {
-            loop {
-                match listener.accept() {
-                    Ok(Some(socket)) => match socket.register(&self.io) {
-                        Ok(transport) => return Ok(Some(transport)),
-                        // This client is gone already: the next one is the first.
-                        Err(error) if is_gone(&error) => continue,
-                        Err(error) => {
-                            return Err(Error::new(Exit::Failed, format!("cannot serve a client: {error}")));
-                        }
-                    },
-                    Ok(None) => break,
-                    Err(error) if is_one_clients(&error) => continue,
-                    Err(error) => return Err(Error::new(Exit::Failed, format!("cannot accept: {error}"))),
-                }
-            }
-        }
-        match (deadline, self.limit) {
-            (Some(deadline), Some(limit)) if now >= deadline => {
-                let limit = humantime::format_duration(limit);
-                Err(Error::new(Exit::TimedOut, format!("no client came within {limit} (see --timeout)")))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.deadline
-    }
-}
-
-/// True for errors of a socket that was reset before anybody looked at it.
-fn is_gone(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionReset, InvalidInput, NotConnected};
-    matches!(error.kind(), ConnectionReset | InvalidInput | NotConnected)
 }
 
 /// True for errors of accept(2) that concern one client, who is gone, and not the listener.

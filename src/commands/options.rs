@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::transfer::Limits;
+use crate::error::{Error, Exit};
 use crate::net::rate::MIN_RATE;
 use crate::proto::ending::EndWhen;
 
@@ -111,6 +112,30 @@ pub struct RelayArgs {
     /// Do not pass the end of stdin on as long as the peer has not ended
     #[arg(long)]
     pub no_half_close: bool,
+}
+
+impl RelayArgs {
+    /// As [`RelayArgs::refuse_with`], for a mode that need not read stdin.
+    pub(super) fn refuse_all_but_recv_only(&self, mode: &str) -> Result<(), Error> {
+        RelayArgs { recv_only: false, ..self.clone() }.refuse_with(mode)
+    }
+
+    /// Fails if one of the options was given that only make sense between stdin, stdout and one peer.
+    pub(super) fn refuse_with(&self, mode: &str) -> Result<(), Error> {
+        let given = [
+            ("--send-only", self.send_only),
+            ("--recv-only", self.recv_only),
+            ("--end-when", self.end_when.is_some()),
+            ("--no-half-close", self.no_half_close),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => {
+                let text = format!("{option} is about stdin and stdout: leave it out with {mode}");
+                Err(Error::new(Exit::Usage, text))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// The values of `--end-when`.

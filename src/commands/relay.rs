@@ -5,6 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::options::RelayArgs;
+use super::settling::Settling;
 use super::{cannot_write, lost};
 use crate::error::{Error, Exit};
 use crate::net::pump::{Fault, Pump, Pumped, Side};
@@ -14,10 +15,6 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
 use crate::proto::ending::{EndWhen, Ending, InputKind};
 use crate::report::Report;
-
-/// How often the kernel is asked whether the peer has acknowledged our end: from the first to the longest wait.
-const ACKNOWLEDGED_FIRST_WAIT: Duration = Duration::from_millis(1);
-const ACKNOWLEDGED_LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// A local side and a peer, joined.
 pub struct Relay<L, P> {
@@ -31,7 +28,7 @@ pub struct Relay<L, P> {
     last_moved: (u64, Instant),
     /// The sending direction has failed; what the peer still sent is written before the command ends.
     failure: Option<Error>,
-    next_look: Option<(Instant, Duration)>,
+    settling: Settling,
     report: Report,
     /// As it is reported.
     peer_name: String,
@@ -57,7 +54,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             start: now,
             last_moved: (0, now),
             failure: None,
-            next_look: None,
+            settling: Settling::default(),
             report,
             peer_name: String::new(),
         }
@@ -136,12 +133,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             self.peer.finish_writing().map_err(|error| lost(&error))?;
             self.outbound.lane_mut().finish_sink();
         }
-        let acknowledged = self.peer.is_acknowledged().map_err(|error| lost(&error))?;
-        let wait = self.next_look.map_or(ACKNOWLEDGED_FIRST_WAIT, |(_, wait)| wait);
-        if self.next_look.is_none_or(|(time, _)| now >= time) {
-            self.next_look = Some((now + wait, (wait * 2).min(ACKNOWLEDGED_LONGEST_WAIT)));
-        }
-        Ok(acknowledged)
+        self.settling.settles(&mut self.peer, now)
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
@@ -162,12 +154,9 @@ impl<L: Stream, P: Stream> Relay<L, P> {
 
     fn finish(&mut self, now: Instant) -> Result<Status, Error> {
         let (sent, received) = (self.outbound.lane().delivered(), self.inbound.lane().delivered());
-        let ended = match self.failure.take() {
-            Some(failure) => Err(failure),
-            None => self.peer.reset_on_close(false).map_err(|error| lost(&error)),
-        };
+        let ended = self.failure.take().map_or(Ok(Status::Done), Err);
         self.report.relayed(&self.peer_name, sent, received, now - self.start);
-        ended.map(|()| Status::Done)
+        ended
     }
 }
 
@@ -187,7 +176,7 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
         }
         if !self.ending.is_over(self.outbound.lane(), self.inbound.lane()) {
             // With `--end-when input` a stuck stdout puts the end off again: a look that is due would be due for ever.
-            self.next_look = None;
+            self.settling.put_off();
         } else if self.is_settled(turn.now)? {
             return self.finish(turn.now);
         }
@@ -198,8 +187,7 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
 
     fn deadline(&self) -> Option<Instant> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
-        let look = self.next_look.map(|(time, _)| time);
-        [idle, look, self.peer.wake_up()].into_iter().flatten().min()
+        [idle, self.settling.deadline(), self.peer.wake_up()].into_iter().flatten().min()
     }
 }
 
@@ -264,7 +252,6 @@ pub fn with_stdio(
     // Until the session has ended in order: a process that is killed must not look like one that has said everything.
     transport.reset_on_close(true).map_err(|error| lost(&error))?;
     let peer = transport.peer_name();
-    report.peer("connected", &peer);
     let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now);
     let relay = relay.with(peer).limited(args.limit_rate);
     Ok(if args.recv_only { relay.without_input() } else { relay })

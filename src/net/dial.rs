@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use mio::net::{TcpStream, UnixStream};
+use mio::net::TcpStream;
 
 use super::endpoint::{Endpoint, Host, PeerName};
 use super::reactor::{Aside, Io};
@@ -30,7 +30,7 @@ pub struct Dial {
 enum Step {
     Start,
     Resolving(Aside<io::Result<Vec<SocketAddr>>>, Instant),
-    ConnectingUnix(Aside<io::Result<std::os::unix::net::UnixStream>>, Instant),
+    ConnectingUnix(Aside<io::Result<Socket>>, Instant),
     Racing,
 }
 
@@ -96,14 +96,18 @@ impl Dial {
         let deadline = now + self.limit;
         self.step = match self.target.clone() {
             Endpoint::UnixPath(path) => Step::ConnectingUnix(
-                self.io.aside(move || std::os::unix::net::UnixStream::connect(path))?,
+                self.io.aside(move || Socket::unix(std::os::unix::net::UnixStream::connect(path)?))?,
                 deadline,
             ),
             Endpoint::UnixAbstract(name) => Step::ConnectingUnix(
                 self.io.aside(move || {
                     let address = super::abstract_name::address(&name)?;
-                    std::os::unix::net::UnixStream::connect_addr(&address)
+                    Socket::unix(std::os::unix::net::UnixStream::connect_addr(&address)?)
                 })?,
+                deadline,
+            ),
+            Endpoint::SeqPacket(name) => Step::ConnectingUnix(
+                self.io.aside(move || super::packet::connect(&name).map(Socket::Packet))?,
                 deadline,
             ),
             Endpoint::Tcp { host, port } => {
@@ -164,12 +168,8 @@ impl Dial {
         Ok(Attempt { name: PeerName::from_ip(Some(address)), transport, deadline: now + self.limit })
     }
 
-    fn connected_unix(&self, result: io::Result<std::os::unix::net::UnixStream>) -> Result<Transport, Error> {
-        let register = |socket: std::os::unix::net::UnixStream| {
-            socket.set_nonblocking(true)?;
-            Socket::Unix(UnixStream::from_std(socket)).register(&self.io)
-        };
-        result.and_then(register).map_err(|error| {
+    fn connected_unix(&self, result: io::Result<Socket>) -> Result<Transport, Error> {
+        result.and_then(|socket| socket.register(&self.io)).map_err(|error| {
             let why = match error.kind() {
                 io::ErrorKind::NotFound => "there is no such socket".into(),
                 _ => explain(&error),

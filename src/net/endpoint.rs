@@ -18,6 +18,17 @@ pub enum Endpoint {
     UnixPath(PathBuf),
     /// `unix:@name`: a Unix stream socket in Linux' abstract name space.
     UnixAbstract(String),
+    /// `unix-seqpacket:/path` and `unix-seqpacket:@name`: a Unix socket that keeps packets apart.
+    SeqPacket(UnixName),
+}
+
+/// What a Unix socket is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnixName {
+    /// A path.
+    Path(PathBuf),
+    /// A name in Linux' abstract name space.
+    Abstract(String),
 }
 
 /// The host part of an endpoint.
@@ -45,6 +56,13 @@ impl Endpoint {
     pub fn parse(word: &str, role: Role) -> Result<Endpoint, String> {
         if let Some(path) = word.strip_prefix("unix:") {
             return Endpoint::parse_unix(path);
+        }
+        if let Some(path) = word.strip_prefix("unix-seqpacket:") {
+            return Endpoint::parse_unix(path).map(|endpoint| match endpoint {
+                Endpoint::UnixPath(path) => Endpoint::SeqPacket(UnixName::Path(path)),
+                Endpoint::UnixAbstract(name) => Endpoint::SeqPacket(UnixName::Abstract(name)),
+                other => other,
+            });
         }
         if let Some((_, rest)) = word.split_once("://") {
             let host = rest.split('/').next().unwrap_or(rest);
@@ -163,6 +181,8 @@ impl fmt::Display for Endpoint {
             Endpoint::Tcp { host: Host::Named(host), port } => write!(f, "{host}:{port}"),
             Endpoint::UnixPath(path) => write!(f, "unix:{}", path.display()),
             Endpoint::UnixAbstract(name) => write!(f, "unix:@{name}"),
+            Endpoint::SeqPacket(UnixName::Path(path)) => write!(f, "unix-seqpacket:{}", path.display()),
+            Endpoint::SeqPacket(UnixName::Abstract(name)) => write!(f, "unix-seqpacket:@{name}"),
         }
     }
 }
@@ -198,6 +218,12 @@ impl PeerName {
         let name =
             address.and_then(|address| path(&address).or_else(|| super::abstract_name::name(&address)));
         PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), ip: None }
+    }
+
+    /// Of a listener that keeps packets apart.
+    pub(super) fn from_packets(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
+        let stream = PeerName::from_unix(address);
+        PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), ip: None }
     }
 
     /// The IP address, canonical, if it has one.

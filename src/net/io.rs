@@ -217,6 +217,11 @@ pub struct Nudge {
 }
 
 impl Nudge {
+    /// The number of the session that it is for.
+    pub fn session(&self) -> usize {
+        self.session
+    }
+
     /// Does it, in the next turn.
     pub fn nudge(&self) {
         self.shared.nudged.borrow_mut().push(self.session);

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use mio::net::{TcpListener, UnixListener};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
-use super::endpoint::{Endpoint, Host, PeerName};
+use super::endpoint::{Endpoint, Host, PeerName, UnixName};
+use super::packet::Packet;
 use super::reactor::{Io, Readiness};
 use super::stream::{Socket, would_block};
 use crate::error::{Error, Exit};
@@ -24,7 +25,22 @@ pub struct Listener {
 
 enum Kind {
     Tcp(TcpListener),
-    Unix { socket: UnixListener, _file: Option<SocketFile> },
+    Unix { socket: UnixListener, is_packet: bool, _file: Option<SocketFile> },
+}
+
+impl Kind {
+    fn of_path((socket, file): (std::os::unix::net::UnixListener, SocketFile)) -> io::Result<Kind> {
+        socket.set_nonblocking(true)?;
+        let socket = UnixListener::from_std(socket);
+        Ok(Kind::Unix { socket, is_packet: false, _file: Some(file) })
+    }
+
+    fn of_packets(self) -> Kind {
+        match self {
+            Kind::Unix { socket, _file, .. } => Kind::Unix { socket, is_packet: true, _file },
+            tcp @ Kind::Tcp(_) => tcp,
+        }
+    }
 }
 
 /// Binds everything that an endpoint stands for: one socket, or one per address family.
@@ -34,15 +50,21 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
             sockets.into_iter().map(|socket| Kind::Tcp(TcpListener::from_std(socket.into()))).collect()
         }),
         Endpoint::UnixPath(path) => bind_path(path, || std::os::unix::net::UnixListener::bind(path))
-            .and_then(|(socket, file)| {
-                socket.set_nonblocking(true)?;
-                Ok(vec![Kind::Unix { socket: UnixListener::from_std(socket), _file: Some(file) }])
-            }),
+            .and_then(|bound| Ok(vec![Kind::of_path(bound)?])),
+        Endpoint::SeqPacket(name @ UnixName::Path(path)) => {
+            bind_path(path, || super::packet::bind(name, BACKLOG))
+                .and_then(|bound| Ok(vec![Kind::of_path(bound)?.of_packets()]))
+        }
+        Endpoint::SeqPacket(name) => super::packet::bind(name, BACKLOG).map(|socket| {
+            let socket = UnixListener::from_std(socket);
+            vec![Kind::Unix { socket, is_packet: true, _file: None }]
+        }),
         Endpoint::UnixAbstract(name) => super::abstract_name::address(name)
             .and_then(|address| std::os::unix::net::UnixListener::bind_addr(&address))
             .and_then(|socket| {
                 socket.set_nonblocking(true)?;
-                Ok(vec![Kind::Unix { socket: UnixListener::from_std(socket), _file: None }])
+                let socket = UnixListener::from_std(socket);
+                Ok(vec![Kind::Unix { socket, is_packet: false, _file: None }])
             }),
     };
     let register = |kinds: Vec<Kind>| -> io::Result<Vec<Listener>> {
@@ -71,14 +93,23 @@ pub(super) fn cannot_listen(endpoint: &Endpoint, error: &io::Error) -> Error {
 }
 
 impl Listener {
-    /// Takes one client; `None` if none waits. Errors are the process's (no descriptors) or one client's (aborted).
-    pub fn accept(&self) -> io::Result<Option<Socket>> {
+    /// Takes one client, and its address; `None` if none waits. Errors are the process's (no descriptors) or one
+    /// client's (aborted).
+    pub fn accept(&self) -> io::Result<Option<(Socket, PeerName)>> {
         if !self.readiness.is_readable() {
             return Ok(None);
         }
         let result = super::stream::uninterrupted(|| match &self.kind {
-            Kind::Tcp(tcp) => tcp.accept().map(|(socket, _)| Socket::Tcp(socket)),
-            Kind::Unix { socket: unix, .. } => unix.accept().map(|(socket, _)| Socket::Unix(socket)),
+            Kind::Tcp(tcp) => {
+                tcp.accept().map(|(socket, peer)| (Socket::Tcp(socket), PeerName::from_ip(Some(peer))))
+            }
+            Kind::Unix { socket: unix, is_packet, .. } => unix.accept().map(|(socket, peer)| {
+                let socket = match is_packet {
+                    true => Socket::Packet(Packet::of(socket)),
+                    false => Socket::Unix(socket),
+                };
+                (socket, PeerName::from_unix(Some(peer)))
+            }),
         });
         if would_block(&result) {
             self.readiness.clear_readable();
@@ -91,7 +122,8 @@ impl Listener {
     pub fn name(&self) -> PeerName {
         match &self.kind {
             Kind::Tcp(tcp) => PeerName::from_ip(tcp.local_addr().ok()),
-            Kind::Unix { socket: unix, .. } => PeerName::from_unix(unix.local_addr().ok()),
+            Kind::Unix { socket: unix, is_packet: false, .. } => PeerName::from_unix(unix.local_addr().ok()),
+            Kind::Unix { socket: unix, .. } => PeerName::from_packets(unix.local_addr().ok()),
         }
     }
 }

@@ -2,12 +2,14 @@
 //! uapi and rustix' networking.
 
 mod abstract_name;
+pub mod access;
 mod acknowledged;
 pub mod dial;
 pub mod endpoint;
 mod io;
 pub mod listen;
 mod pacing;
+mod packet;
 pub mod pump;
 pub mod rate;
 pub mod reactor;
@@ -27,7 +29,16 @@ pub fn random_id() -> [u8; 16] {
     id
 }
 
-/// How many descriptors this process may have open, if there is a limit.
-pub fn descriptor_limit() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+/// How many descriptors this process may have open, if there is a limit: raised to `wanted`, as far as it may be.
+pub fn raised_descriptor_limit(wanted: u64) -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.current?;
+    let raised = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    if raised > current
+        && setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum: limit.maximum }).is_ok()
+    {
+        return Some(raised);
+    }
+    Some(current)
 }

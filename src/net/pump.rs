@@ -1,12 +1,18 @@
 //! Moves the bytes of one lane: inside the kernel where both ends allow it, else through a buffer.
 
+use std::cell::RefCell;
 use std::io;
 
-use super::stream::Stream;
+use super::stream::{KernelEnd, Stream};
 use super::zero_copy::{self, KernelWay, Step};
 use crate::proto::lane::Lane;
 
 const BUFFER_BYTES: usize = 256 << 10;
+
+thread_local! {
+    /// What all pumps of a thread read into. A lane only has memory of its own for what its sink did not take at once.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::default();
+}
 
 /// Which side of a lane failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +56,6 @@ enum Way {
 struct Buffer {
     bytes: Vec<u8>,
     start: usize,
-    end: usize,
 }
 
 impl Pump {
@@ -85,14 +90,23 @@ impl Pump {
         sink: &mut impl Stream,
         budget_bytes: usize,
     ) -> Result<Pumped, Fault> {
+        self.advance_between(&mut Two(source, sink), budget_bytes)
+    }
+
+    /// The same from a stream back to itself.
+    pub fn advance_within(&mut self, stream: &mut impl Stream, budget_bytes: usize) -> Result<Pumped, Fault> {
+        self.advance_between(&mut One(stream), budget_bytes)
+    }
+
+    fn advance_between(&mut self, ends: &mut impl Ends, budget_bytes: usize) -> Result<Pumped, Fault> {
         let end = self.lane.delivered() + budget_bytes as u64;
         while self.lane.delivered() < end {
             if self.lane.is_drained() {
                 return Ok(Pumped::Blocked);
             }
             let step = match &mut self.way {
-                Way::Copy(buffer) => buffer.step(&mut self.lane, source, sink)?,
-                Way::Kernel(way) => match (source.reading_end(), sink.writing_end()) {
+                Way::Copy(buffer) => buffer.step(&mut self.lane, ends)?,
+                Way::Kernel(way) => match ends.in_kernel() {
                     (Some(from), Some(to)) => way.step(&mut self.lane, from, to)?,
                     _ => Step::Unsupported,
                 },
@@ -113,47 +127,96 @@ impl Pump {
         if let Way::Kernel(way) = &mut self.way {
             buffer.bytes =
                 way.take_held(self.lane.held()).map_err(|error| Fault { side: Side::Source, error })?;
-            buffer.end = buffer.bytes.len();
         }
         self.way = Way::Copy(buffer);
         Ok(())
     }
 }
 
+/// Where a pump takes bytes from and where it puts them: two streams, or one.
+trait Ends {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+    fn in_kernel(&self) -> (Option<KernelEnd<'_>>, Option<KernelEnd<'_>>);
+}
+
+struct Two<'a, A, B>(&'a mut A, &'a mut B);
+
+impl<A: Stream, B: Stream> Ends for Two<'_, A, B> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        super::send::send(self.1, bytes)
+    }
+
+    fn in_kernel(&self) -> (Option<KernelEnd<'_>>, Option<KernelEnd<'_>>) {
+        (self.0.reading_end(), self.1.writing_end())
+    }
+}
+
+struct One<'a, S>(&'a mut S);
+
+impl<S: Stream> Ends for One<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        super::send::send(self.0, bytes)
+    }
+
+    fn in_kernel(&self) -> (Option<KernelEnd<'_>>, Option<KernelEnd<'_>>) {
+        (self.0.reading_end(), self.0.writing_end())
+    }
+}
+
 impl Buffer {
-    fn step(
-        &mut self,
-        lane: &mut Lane,
-        source: &mut impl Stream,
-        sink: &mut impl Stream,
-    ) -> Result<Step, Fault> {
-        let mut moved = false;
+    fn step(&mut self, lane: &mut Lane, ends: &mut impl Ends) -> Result<Step, Fault> {
         if lane.held() == 0 && lane.room() > 0 {
-            // Allocated when first needed, and never smaller than what a fallback left in it.
-            self.bytes.resize(BUFFER_BYTES, 0);
-            match source.read(&mut self.bytes) {
-                Ok(0) => lane.end_source(),
-                Ok(count) => {
-                    (self.start, self.end) = (0, count);
-                    lane.filled(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked),
-                Err(error) => return Err(Fault { side: Side::Source, error }),
-            }
-            moved = true;
+            let mut scratch = SCRATCH.take();
+            let step = self.pass(&mut scratch, lane, ends);
+            SCRATCH.set(scratch);
+            return step;
         }
-        if lane.held() > 0 {
-            match super::send::send(sink, &self.bytes[self.start..self.end]) {
-                Ok(0) => return Err(Fault { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
-                Ok(count) => {
-                    self.start += count;
-                    lane.drained(count);
-                    moved = true;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(Fault { side: Side::Sink, error }),
-            }
+        let count = Buffer::give(&self.bytes[self.start..], lane, ends)?;
+        self.start += count;
+        if lane.held() == 0 {
+            *self = Buffer::default();
         }
-        Ok(if moved { Step::Moved } else { Step::Blocked })
+        Ok(if count > 0 { Step::Moved } else { Step::Blocked })
+    }
+
+    /// Reads, hands over what the sink takes, and keeps the rest.
+    fn pass(&mut self, scratch: &mut Vec<u8>, lane: &mut Lane, ends: &mut impl Ends) -> Result<Step, Fault> {
+        scratch.resize(BUFFER_BYTES, 0);
+        match ends.read(scratch) {
+            Ok(0) => lane.end_source(),
+            Ok(count) => {
+                lane.filled(count);
+                let taken = Buffer::give(&scratch[..count], lane, ends)?;
+                *self = Buffer { bytes: scratch[taken..count].to_vec(), start: 0 };
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked),
+            Err(error) => return Err(Fault { side: Side::Source, error }),
+        }
+        Ok(Step::Moved)
+    }
+
+    /// How many of `bytes` the sink took.
+    fn give(bytes: &[u8], lane: &mut Lane, ends: &mut impl Ends) -> Result<usize, Fault> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        match ends.write(bytes) {
+            Ok(0) => Err(Fault { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
+            Ok(count) => {
+                lane.drained(count);
+                Ok(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(Fault { side: Side::Sink, error }),
+        }
     }
 }

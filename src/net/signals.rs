@@ -1,11 +1,13 @@
-//! SIGINT and SIGTERM: the first stops in order, the second at once.
+//! SIGINT and SIGTERM: the first stops in order, the second at once. SIGHUP, for those who ask for it.
 
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+
+use super::reactor::{Io, Readiness};
 
 /// Tells every reactor of the process that a signal asked it to stop.
 ///
@@ -55,5 +57,36 @@ pub(crate) fn name(number: i32) -> String {
         SIGINT => "SIGINT".into(),
         SIGTERM => "SIGTERM".into(),
         _ => format!("signal {number}"),
+    }
+}
+
+/// SIGHUP, for a session that reads something again then. Without one the signal ends the process, as always.
+pub struct Hangups {
+    source: mio::net::UnixStream,
+    readiness: Readiness,
+}
+
+impl Hangups {
+    /// Installs the handler; the session of `io` is advanced when the signal comes.
+    pub fn install(io: &Io) -> io::Result<Hangups> {
+        let (read, written) = UnixStream::pair()?;
+        signal_hook::low_level::pipe::register(SIGHUP, written)?;
+        read.set_nonblocking(true)?;
+        let mut source = mio::net::UnixStream::from_std(read);
+        let readiness = io.register(&mut source)?;
+        Ok(Hangups { source, readiness })
+    }
+
+    /// True if the signal came since it was asked last.
+    pub fn came(&mut self) -> bool {
+        if !self.readiness.is_readable() {
+            return false;
+        }
+        let (mut came, mut bytes) = (false, [0; 64]);
+        while matches!(self.source.read(&mut bytes), Ok(1..)) {
+            came = true;
+        }
+        self.readiness.clear_readable();
+        came
     }
 }

@@ -9,6 +9,7 @@ use mio::net::{TcpStream, UnixStream};
 use socket2::{SockRef, TcpKeepalive};
 
 use super::endpoint::PeerName;
+use super::packet::Packet;
 use super::reactor::{Io, Readiness};
 
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -102,14 +103,23 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A Unix stream socket.
     Unix(UnixStream),
+    /// A Unix socket that keeps packets apart.
+    Packet(Packet),
 }
 
 impl Socket {
+    /// Takes over a connected Unix socket.
+    pub(crate) fn unix(socket: std::os::unix::net::UnixStream) -> io::Result<Socket> {
+        socket.set_nonblocking(true)?;
+        Ok(Socket::Unix(UnixStream::from_std(socket)))
+    }
+
     /// The peer's address.
     pub fn peer_name(&self) -> PeerName {
         match self {
             Socket::Tcp(tcp) => PeerName::from_ip(tcp.peer_addr().ok()),
             Socket::Unix(unix) => PeerName::from_unix(unix.peer_addr().ok()),
+            Socket::Packet(packet) => PeerName::from_unix(packet.get_ref().peer_addr().ok()),
         }
     }
 
@@ -118,6 +128,7 @@ impl Socket {
         match self {
             Socket::Tcp(tcp) => PeerName::from_ip(tcp.local_addr().ok()),
             Socket::Unix(unix) => PeerName::from_unix(unix.local_addr().ok()),
+            Socket::Packet(packet) => PeerName::from_unix(packet.get_ref().local_addr().ok()),
         }
     }
 
@@ -127,6 +138,7 @@ impl Socket {
         Ok(match &transport.socket {
             Socket::Tcp(_) => Socket::Tcp(TcpStream::from_std(copy.into())),
             Socket::Unix(_) => Socket::Unix(UnixStream::from_std(copy.into())),
+            Socket::Packet(_) => Socket::Packet(Packet::new(copy)),
         })
     }
 
@@ -140,10 +152,12 @@ impl Socket {
                 SockRef::from(tcp).set_tcp_keepalive(&keepalive)?;
             }
             Socket::Unix(unix) => SockRef::from(unix).set_send_buffer_size(UNIX_BUFFER_BYTES)?,
+            Socket::Packet(packet) => SockRef::from(packet).set_send_buffer_size(UNIX_BUFFER_BYTES)?,
         }
         let readiness = match &mut self {
             Socket::Tcp(tcp) => io.register(tcp)?,
             Socket::Unix(unix) => io.register(unix)?,
+            Socket::Packet(packet) => io.register(packet.socket())?,
         };
         Ok(Transport { socket: self, readiness })
     }
@@ -154,6 +168,7 @@ impl AsFd for Socket {
         match self {
             Socket::Tcp(tcp) => tcp.as_fd(),
             Socket::Unix(unix) => unix.as_fd(),
+            Socket::Packet(packet) => packet.as_fd(),
         }
     }
 }
@@ -184,7 +199,11 @@ impl Transport {
     }
 
     fn end(&self) -> KernelEnd<'_> {
-        KernelEnd { fd: self.socket.as_fd(), kind: FdKind::Socket, readiness: &self.readiness }
+        let kind = match &self.socket {
+            Socket::Tcp(_) | Socket::Unix(_) => FdKind::Socket,
+            Socket::Packet(_) => FdKind::Other,
+        };
+        KernelEnd { fd: self.socket.as_fd(), kind, readiness: &self.readiness }
     }
 }
 
@@ -200,12 +219,14 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::R
 
 impl Stream for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.readiness.is_readable() {
+        let has_held = matches!(&self.socket, Socket::Packet(packet) if packet.has_held());
+        if !self.readiness.is_readable() && !has_held {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let result = uninterrupted(|| match &mut self.socket {
             Socket::Tcp(tcp) => tcp.read(buffer),
             Socket::Unix(unix) => unix.read(buffer),
+            Socket::Packet(packet) => packet.read(buffer),
         });
         if would_block(&result) {
             self.readiness.clear_readable();
@@ -220,6 +241,7 @@ impl Stream for Transport {
         let result = uninterrupted(|| match &mut self.socket {
             Socket::Tcp(tcp) => tcp.write(bytes),
             Socket::Unix(unix) => unix.write(bytes),
+            Socket::Packet(packet) => packet.write(bytes),
         });
         if would_block(&result) {
             self.readiness.clear_writable();
@@ -231,6 +253,7 @@ impl Stream for Transport {
         match &self.socket {
             Socket::Tcp(tcp) => tcp.shutdown(Shutdown::Write),
             Socket::Unix(unix) => unix.shutdown(Shutdown::Write),
+            Socket::Packet(packet) => packet.get_ref().shutdown(Shutdown::Write),
         }
     }
 
@@ -238,6 +261,7 @@ impl Stream for Transport {
         let error = match &self.socket {
             Socket::Tcp(tcp) => tcp.take_error()?,
             Socket::Unix(unix) => unix.take_error()?,
+            Socket::Packet(packet) => packet.get_ref().take_error()?,
         };
         error.map_or(Ok(()), Err)
     }
@@ -246,7 +270,7 @@ impl Stream for Transport {
         // socket(7), SO_LINGER: with a limit of zero, close(2) sends a reset. Unix sockets know no such thing.
         match &self.socket {
             Socket::Tcp(tcp) => SockRef::from(tcp).set_linger(reset.then_some(Duration::ZERO)),
-            Socket::Unix(_) => Ok(()),
+            Socket::Unix(_) | Socket::Packet(_) => Ok(()),
         }
     }
 
@@ -258,7 +282,7 @@ impl Stream for Transport {
                 tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
                     || super::acknowledged::is_half_closed(tcp.as_fd())
             }
-            Socket::Unix(_) => true,
+            Socket::Unix(_) | Socket::Packet(_) => true,
         };
         // Asked last: a reset takes the peer's name away too, and may come between the two questions.
         self.take_error()?;

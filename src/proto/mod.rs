@@ -2,17 +2,19 @@
 //!
 //! The transfer protocol is written in `PROTOCOL.md`: [`hello`] and [`frame`] are its bytes, [`sender`] and
 //! [`receiver`] its two sides after `HELLO` and `ACCEPT`, [`names`] the rule for paths that a peer may name. [`lane`]
-//! and [`ending`] are the raw stream, [`text_header`] is what older peers say before a file. [`records`]
-//! cuts a stream into datagrams, [`guard`] and [`pace`] say who is answered and when to send. Nothing here knows a
-//! socket, a file, a clock or a terminal, and no digest is computed here: digests are 32 opaque bytes.
+//! and [`ending`] are the raw stream, [`conversation`] is a script that talks to it, [`labels`] says whose a line is,
+//! [`text_header`] is what older peers say before a file. [`records`] cuts a stream into datagrams, [`guard`] and [`pace`]
+//! say who is answered and when to send. Nothing here knows a socket, a file, a clock or a terminal, and no digest is computed here: digests are 32 opaque bytes.
 
 pub mod blocks;
+pub mod conversation;
 pub mod ending;
 pub mod entry;
 pub mod frame;
 pub mod guard;
 pub mod have;
 pub mod hello;
+pub mod labels;
 pub mod lane;
 pub mod names;
 pub mod outcome;

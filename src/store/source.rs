@@ -5,7 +5,7 @@ use super::fault::{Fault, FaultKind};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
@@ -133,4 +133,21 @@ pub(super) fn read_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Resu
         }
     }
     Ok(filled)
+}
+
+/// All of a file that the user named: options that stand in files.
+///
+/// # Errors
+/// As [`Source::open`], except that a FIFO or a device is read like any other; `Unsafe` over `most_bytes`.
+pub fn read_whole(path: &Path, most_bytes: u64) -> Result<Vec<u8>, Fault> {
+    let fault = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Fault::new(FaultKind::NotFound, "does not exist"),
+        _ => Fault::read(error),
+    };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(fault)?.take(most_bytes + 1).read_to_end(&mut bytes).map_err(fault)?;
+    if bytes.len() as u64 > most_bytes {
+        return Err(Fault::new(FaultKind::Unsafe, "is too large to be read whole"));
+    }
+    Ok(bytes)
 }

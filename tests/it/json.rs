@@ -170,7 +170,7 @@ fn a_relay_tells_its_listener_its_peer_and_its_sums() {
     let (client, server) = (ended(client.finish(), 0), server.finish());
     assert_eq!(server.stdout, b"123");
     let server = ended(server, 0);
-    assert_eq!(kinds(&server), ["listening", "peer", "summary"]);
+    assert_eq!(kinds(&server), ["listening", "peer", "summary", "peer"]);
     assert_eq!(kinds(&client), ["peer", "summary"]);
     for (events, sent, received) in [(&server, 5, 3), (&client, 3, 5)] {
         let (peer, summary) = (first(events, "peer"), first(events, "summary"));
@@ -247,7 +247,7 @@ fn files_are_told_on_both_sides() {
     let client = ended(begin(&["upload", &one, &two, &old, &to, "--json"]).finish(), 9);
     let server = ended(server.finish(), 9);
     assert_eq!(kinds(&client), ["peer", "file", "file", "file", "summary", "error"]);
-    assert_eq!(kinds(&server), ["listening", "peer", "file", "file", "file", "summary", "error"]);
+    assert_eq!(kinds(&server), ["listening", "peer", "file", "file", "file", "summary", "peer", "error"]);
     for (events, verb) in [(&client, "sent"), (&server, "received")] {
         let files: Vec<&Event> = events.iter().filter(|event| event["event"] == "file").collect();
         let mut files = files;

@@ -22,6 +22,12 @@ mod exit_codes;
 mod peers;
 // The two verbs of the core, on real sockets.
 mod send;
+// Many clients: each on its own, together, and those who may not come in.
+mod access;
+mod hub;
+mod many;
+mod modes;
+mod packets;
 // The events of --json.
 mod json;
 // The contract for `serve`, and what only `serve` does.

@@ -23,7 +23,7 @@ fn without_a_client_the_time_limit_is_exit_code_4() {
     running.assert_waits();
     let finished = running.finish_within(Duration::from_secs(3)).expect(4);
     assert!(
-        finished.stderr.contains("400ms") && finished.stderr.contains("--timeout"),
+        finished.stderr.contains("400ms") && finished.stderr.contains("see --timeout"),
         "{}",
         finished.stderr
     );

@@ -15,7 +15,7 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
     let (file, folder) = (place.write("f", b"x"), place.folder("folder"));
     place.write("folder/f", b"y");
     let (same, missing, to) = (place.at("folder/f"), place.at("missing"), "127.0.0.1:1");
-    let cases: [(&[&str], &str); 32] = [
+    let cases: [(&[&str], &str); 40] = [
         (&["upload"], "required"),
         (&["upload", &file], "where to"),
         (&["upload", "-", to], "--name"),
@@ -45,9 +45,17 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
         (&["serve", "0", "--store", &file], "is not a folder"),
         (&["serve", "0", "--share", &missing], "does not exist"),
         (&["serve", "0", "--once"], "--store"),
+        (&["serve", "0", "--echo", "--recv-only"], "leave it out with --echo"),
+        (&["serve", "0", "--echo", "--share", &file], "type one of them"),
+        (&["serve", "0", "--max-clients", "3"], "one client only"),
+        (&["serve", "0", "--count", "3"], "one client only"),
+        (&["serve", "0", "--reply", "\\q"], "\\xHH"),
+        (&["serve", "0", "--reply", "@/no/such"], "does not exist"),
+        (&["serve", "0", "--echo", "--allow", "10.0.0.0/33"], "10.0.0.0/8"),
+        (&["serve", "0", "--echo", "--deny", "@/no/such"], "does not exist"),
         (&["serve", "0", "--share", &file, "--keep-existing"], "--store"),
         (&["serve", "0", "--store", &folder, "--max-clients", "0"], "max-clients"),
-        (&["serve", "0", "--store", &folder, "--send-only"], "cannot be used"),
+        (&["serve", "0", "--store", &folder, "--send-only"], "leave it out with --store"),
     ];
     for (args, hint) in cases {
         let finished = run(args).ended(2);

@@ -56,7 +56,7 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["udp-listen", "0", "--each", "json", "--label"], "--label"),
     (&["udp-listen", "0", "--frame", "u16be", "--label"], "--label"),
     (&["udp-listen", "0", "--count", "0"], "--count"),
-    (&["udp-listen", "0", "--from", "everywhere"], "192.0.2.0/24"),
+    (&["udp-listen", "0", "--from", "10.0.0.0/99"], "10.0.0.0/8"),
     (&["udp-listen", "unix:/tmp/x", "--from", "192.0.2.0/24"], "--from"),
     (&["udp-listen", "0", "--echo", "--reply", "x"], "--reply"),
     (&["udp-listen", "0", "--reply", "@/nonexistent"], "does not exist"),

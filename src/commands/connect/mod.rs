@@ -66,6 +66,7 @@ impl Plan {
                     transport.peer_name(),
                     transport.local_name()
                 ));
+                report.peer("connected", transport.peer_name());
                 relay::with_stdio(transport, &self.relay, &report, &io, now)
             }))
         })?;

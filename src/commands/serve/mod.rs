@@ -1,101 +1,87 @@
-//! `serve`: listens; without a mode it joins the first client to stdin and stdout, with one it transfers files.
+//! `serve`: listens. Without a mode it joins the first client to stdin and stdout; with one it serves many.
 
+mod args;
 mod clients;
+mod conversation;
+mod desk;
+mod each;
+mod echo;
+mod hub;
+mod member;
+mod plain;
+mod reply;
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
 
-use clap::{ArgGroup, Args, ValueHint};
-
-use self::clients::{ClientLimits, Clients, Running};
-use super::opened::{FirstClient, Opened};
-use super::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
+pub use self::args::ServeArgs;
+use self::clients::{Clients, Running};
+use self::conversation::Conversation;
+use self::desk::Desk;
+use self::each::{Client, Each};
+use self::echo::Echo;
+use self::hub::{Closing, Hub, Slow};
+use self::member::{Manners, Member, Words};
+use self::plain::Plain;
+use self::reply::Reply;
+use super::admission::AccessArgs;
+use super::attended::{StayLimits, Visit};
+use super::door::{Door, DoorLimits, Host};
+use super::options::{RelayArgs, WireChoice};
 use super::relay;
+use super::texts::text_or_file;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
-use crate::manual;
+use crate::net::access::Access;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::listen::{Listener, listen};
 use crate::net::reactor::{Io, Reactor};
 use crate::net::signals::Signals;
+use crate::net::stdio::check_stdout;
+use crate::proto::conversation::Script;
 use crate::report::{Report, escape_bytes};
 use crate::store::{Fault, Folder, Source};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Listen; without a mode, join the first client to stdin and stdout and end with it
-#[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::SERVE, manual::SERVE_EXAMPLES].join("\n\n"))]
-#[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
-pub struct ServeArgs {
-    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
-    #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
-    endpoints: Vec<String>,
-
-    /// Take uploads into this folder, from many clients at once
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath,
-        conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close"])]
-    store: Option<PathBuf>,
-
-    /// Offer a file, or all that is in a folder, for download
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["send_only", "recv_only", "end_when", "no_half_close"])]
-    share: Option<PathBuf>,
-
-    /// With --store: what clients speak
-    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall, requires = "store",
-        conflicts_with = "share")]
-    wire: WireChoice,
-
-    /// With --store or --share: end after the first session, with its outcome as exit code
-    #[arg(long, requires = "transfer")]
-    once: bool,
-
-    /// With --store: never replace a file, even for 'upload --force'
-    #[arg(long, requires = "store")]
-    keep_existing: bool,
-
-    /// With --store: refuse files that are larger
-    #[arg(long, value_name = "SIZE", value_parser = size, requires = "store")]
-    max_size: Option<u64>,
-
-    /// With --store: the most files, folders and links that one client may send
-    #[arg(long, value_name = "N", default_value_t = MAX_ENTRIES, requires = "store",
-        value_parser = clap::value_parser!(u32).range(1..))]
-    max_entries: u32,
-
-    /// With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "store")]
-    digests: Option<PathBuf>,
-
-    /// With --store or --share: clients at the same time
-    #[arg(long, value_name = "N", default_value_t = 100, requires = "transfer",
-        value_parser = clap::value_parser!(u32).range(1..))]
-    max_clients: u32,
-
-    /// With --store or --share: clients at the same time from one address
-    #[arg(long, value_name = "N", default_value_t = 16, requires = "transfer",
-        value_parser = clap::value_parser!(u32).range(1..))]
-    max_per_source: u32,
-
-    /// How long to wait for a client [default: for ever]; with --store or --share, for its handshake [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    timeout: Option<Duration>,
-
-    #[command(flatten)]
-    relay: RelayArgs,
-}
-
 /// What was meant.
 pub struct Plan {
-    endpoints: Vec<Endpoint>,
+    entrance: Entrance,
     mode: Mode,
 }
 
+/// Where clients come in, and how long they may stay.
+struct Entrance {
+    endpoints: Vec<Endpoint>,
+    limits: DoorLimits,
+    access: Access,
+    access_args: AccessArgs,
+    stay: StayLimits,
+    rate: Option<u64>,
+}
+
 enum Mode {
-    Relay { timeout: Option<Duration>, relay: RelayArgs },
-    Transfer { offer: Offer, limits: ClientLimits },
+    Plain(RelayArgs),
+    Transfer(Offer, Limits, WireChoice),
+    Echo,
+    Discard,
+    Reply(Rc<[u8]>),
+    Script(Rc<Script>),
+    Broker(Slow, Words),
+    KeepOpen { slow: Slow, words: Words, recv_only: bool },
+}
+
+impl Mode {
+    /// Descriptors that one client needs at most.
+    fn descriptors_per_client(&self) -> u64 {
+        match self {
+            Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
+            _ => 1,
+        }
+    }
 }
 
 impl ServeArgs {
@@ -103,35 +89,90 @@ impl ServeArgs {
     pub fn plan(&self) -> Result<Plan, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen);
         let endpoints = endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?;
-        if self.store.is_none() && self.share.is_none() {
-            let mode = Mode::Relay { timeout: self.timeout, relay: self.relay.clone() };
-            return Ok(Plan { endpoints, mode });
+        let mode = self.mode()?;
+        let mut limits = match &mode {
+            Mode::Plain(_) => self.limits.of_one()?,
+            _ => self.limits.of_many().within_descriptors(mode.descriptors_per_client()),
+        };
+        if self.transfer.once {
+            limits.count = Some(1);
         }
-        if self.wire == WireChoice::Text && self.digests.is_some() {
+        if !matches!(mode, Mode::Transfer(..)) {
+            limits.accept_timeout =
+                limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
+        }
+        let entrance = Entrance {
+            endpoints,
+            limits,
+            access: self.access.load()?,
+            access_args: self.access.clone(),
+            stay: StayLimits { idle: self.relay.idle_timeout, session: self.limits.session_timeout },
+            rate: self.relay.limit_rate,
+        };
+        Ok(Plan { entrance, mode })
+    }
+
+    /// The one mode that was asked for.
+    fn mode(&self) -> Result<Mode, Error> {
+        let (modes, transfer) = (&self.mode, &self.transfer);
+        let asked = [
+            ("--store", transfer.store.is_some()),
+            ("--share", transfer.share.is_some() && transfer.store.is_none()),
+            ("--keep-open", modes.keep_open),
+            ("--broker", modes.broker),
+            ("--echo", modes.echo),
+            ("--discard", modes.discard),
+            ("--reply", modes.reply.is_some()),
+            ("a script (--greet, --answer, --otherwise, --hang-up)", modes.has_script()),
+        ];
+        let asked: Vec<&str> =
+            asked.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
+        match asked[..] {
+            [] => return Ok(Mode::Plain(self.relay.clone())),
+            ["--keep-open"] => self.relay.refuse_all_but_recv_only("--keep-open")?,
+            [mode] => self.relay.refuse_with(mode)?,
+            [one, other, ..] => {
+                let text = format!("{one} and {other} are modes of their own: type one of them");
+                return Err(Error::new(Exit::Usage, text));
+            }
+        }
+        let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
+        Ok(match &modes.reply {
+            Some(reply) => Mode::Reply(text_or_file(reply, "--reply")?.into()),
+            None if modes.keep_open => Mode::KeepOpen {
+                slow: modes.slow,
+                words: lines(modes.label, Words::Labelled),
+                recv_only: self.relay.recv_only,
+            },
+            None if modes.broker => Mode::Broker(modes.slow, lines(modes.chat, Words::Chat)),
+            None if modes.has_script() => Mode::Script(Rc::new(modes.script()?)),
+            None if modes.echo => Mode::Echo,
+            None if modes.discard => Mode::Discard,
+            None => self.transfer_mode()?,
+        })
+    }
+
+    fn transfer_mode(&self) -> Result<Mode, Error> {
+        let transfer = &self.transfer;
+        if transfer.wire == WireChoice::Text && transfer.digests.is_some() {
             let text = "--wire text verifies nothing: leave --digests out";
             return Err(Error::new(Exit::Usage, text));
         }
         let offer = Offer {
-            store: self.store.as_deref().map(open_store).transpose()?,
-            share: self.share.as_deref().map(open_share).transpose()?,
-            keep_existing: self.keep_existing,
-            max_size: self.max_size,
-            max_entries: self.max_entries,
-            digests: self.digests.as_deref().map(appended).transpose()?,
+            store: transfer.store.as_deref().map(open_store).transpose()?,
+            share: transfer.share.as_deref().map(open_share).transpose()?,
+            keep_existing: transfer.keep_existing,
+            max_size: transfer.max_size,
+            max_entries: transfer.max_entries,
+            digests: transfer.digests.as_deref().map(appended).transpose()?,
             sessions: Sessions::default(),
         };
-        let limits = ClientLimits {
-            clients: self.max_clients as usize,
-            per_source: self.max_per_source as usize,
-            session: Limits {
-                handshake: self.timeout.unwrap_or(HANDSHAKE_LIMIT),
-                idle: self.relay.idle_timeout.unwrap_or(IDLE_LIMIT),
-                rate: self.relay.limit_rate,
-            },
-            once: self.once,
-            wire: self.wire,
+        let limits = Limits {
+            handshake: transfer.timeout.unwrap_or(HANDSHAKE_LIMIT),
+            idle: self.relay.idle_timeout.unwrap_or(IDLE_LIMIT),
+            rate: self.relay.limit_rate,
         };
-        Ok(Plan { endpoints, mode: Mode::Transfer { offer, limits: limits.within_descriptors() } })
+        Ok(Mode::Transfer(offer, limits, transfer.wire))
     }
 }
 
@@ -154,38 +195,95 @@ fn open_share(path: &Path) -> Result<Share, Error> {
 }
 
 impl Plan {
-    /// Listens, and returns when the session is over; a transfer server ends with a signal.
+    /// Listens, and returns when the clients that were asked for were served; else a signal ends it.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-        match self.mode {
-            Mode::Relay { timeout, relay } => {
+        let Plan { entrance, mode } = self;
+        match mode {
+            Mode::Plain(relay) => {
                 relay::check_streams(&relay)?;
-                reactor.add(|io| {
-                    let listeners = listen_on_all(&self.endpoints, &io, report)?;
-                    let client = FirstClient::new(listeners, timeout, io.clone());
-                    let report = report.clone();
-                    Ok(Opened::new(client, move |transport, now: Instant| {
-                        report.detail(format_args!("client {}", transport.peer_name()));
-                        relay::with_stdio(transport, &relay, &report, &io, now)
-                    }))
-                })?;
-                reactor.run()
+                entrance.open(report, signals, |io, stay| Ok(Plain::new(io, stay.session, relay)))
             }
-            Mode::Transfer { offer, limits } => {
+            Mode::Transfer(offer, limits, wire) => {
                 let running = Running::default();
                 if let Some(folder) = &offer.store {
                     folder.remove_leftovers();
                 }
-                reactor.add(|io| {
-                    let listeners = listen_on_all(&self.endpoints, &io, report)?;
-                    let context = (io, report.clone(), signals.clone());
-                    Ok(Clients::new(listeners, limits, offer, running.clone(), context))
-                })?;
-                let result = reactor.run();
+                let result = entrance.open(report, signals, |io, stay| {
+                    let context = (io.clone(), report.clone(), signals.clone());
+                    Ok(Clients::new((limits, stay.session, wire), offer, running.clone(), context))
+                });
                 running.wait();
                 result
             }
+            Mode::Echo => entrance.each(report, signals, |client| Ok(Box::new(Echo::new(client)))),
+            Mode::Discard => entrance.each(report, signals, |client| Ok(Box::new(Reply::discard(client)))),
+            Mode::Reply(text) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Reply::new(client, &text))))
+            }
+            Mode::Script(script) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Conversation::new(client, &script))))
+            }
+            Mode::Broker(slow, words) => {
+                let hub = Hub::new(slow);
+                let manners = Manners { is_broker: true, words, leaves_with_its_end: true };
+                entrance.each(report, signals, move |client| Ok(Box::new(Member::new(client, &hub, manners))))
+            }
+            Mode::KeepOpen { slow, words, recv_only } => {
+                check_stdout()?;
+                entrance.keep_open(report, signals, slow, words, recv_only)
+            }
         }
+    }
+}
+
+impl Entrance {
+    /// A session of its own for each client.
+    fn each<F>(self, report: &Report, signals: &Signals, make: F) -> Result<(), Error>
+    where
+        F: FnMut(Client) -> Result<Box<dyn Visit>, Error> + 'static,
+    {
+        let rate = self.rate;
+        self.open(report, signals, |io, stay| Ok(Each::new(io, stay, rate, make)))
+    }
+
+    /// Clients that share stdin and stdout.
+    fn keep_open(
+        self,
+        report: &Report,
+        signals: &Signals,
+        slow: Slow,
+        words: Words,
+        recv_only: bool,
+    ) -> Result<(), Error> {
+        let hub = Hub::new(slow);
+        let rate = self.rate;
+        self.open(report, signals, |io, stay| {
+            let mut manners = Manners { is_broker: false, words, leaves_with_its_end: true };
+            io.spawn(|io| {
+                let desk = Desk::open(&hub, &io, recv_only)?;
+                manners.leaves_with_its_end = !desk.has_an_end();
+                Ok(desk)
+            })?;
+            let closing = Closing(hub);
+            let make = move |client| Ok(Box::new(Member::new(client, &closing.0, manners)) as Box<dyn Visit>);
+            Ok(Each::new(io, stay, rate, make))
+        })
+    }
+
+    /// Opens the door to a host.
+    fn open<H: Host + 'static>(
+        self,
+        report: &Report,
+        signals: &Signals,
+        host: impl FnOnce(&Io, StayLimits) -> Result<H, Error>,
+    ) -> Result<(), Error> {
+        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        reactor.add(|io| {
+            let listeners = listen_on_all(&self.endpoints, &io, report)?;
+            let host = host(&io, self.stay)?;
+            Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
+        })?;
+        reactor.run()
     }
 }
 

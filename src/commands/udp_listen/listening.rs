@@ -3,12 +3,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
-
 use super::answering::{Answering, Typed};
 use crate::commands::datagrams::output::Output;
 use crate::commands::datagrams::tally::Tally;
 use crate::error::{Error, Exit};
+use crate::net::access::Access;
 use crate::net::reactor::{Session, Status, Stop, Turn};
 use crate::net::udp::{Buffers, Datagram, DatagramSocket, Peer};
 use crate::report::Report;
@@ -20,7 +19,7 @@ const MOST_UNREAD: u64 = 1 << 20;
 pub(super) struct Intake {
     pub(super) count: Option<u64>,
     pub(super) idle_timeout: Option<Duration>,
-    pub(super) from: Vec<IpNet>,
+    pub(super) from: Access,
     pub(super) max_size: Option<u64>,
     pub(super) is_connected: bool,
 }
@@ -154,9 +153,8 @@ impl Desk {
     }
 
     fn take(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket) {
-        let is_wanted = |ip: std::net::IpAddr| self.intake.from.iter().any(|network| network.contains(&ip));
         let is_from_others = self.only.as_ref().is_some_and(|(only, _)| *only != datagram.peer);
-        if is_from_others || !(self.intake.from.is_empty() || datagram.peer.ip().is_some_and(is_wanted)) {
+        if is_from_others || !datagram.peer.ip().is_none_or(|ip| self.intake.from.admits(ip)) {
             self.tally.filtered += 1;
         } else if datagram.is_truncated {
             self.tally.truncated += 1;

@@ -4,11 +4,7 @@ mod answering;
 mod listening;
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
-
-use clap::{ArgGroup, Args, ValueHint};
-use ipnet::IpNet;
 
 use self::answering::{Answering, Answers};
 use self::listening::{Intake, Listening};
@@ -16,8 +12,10 @@ use super::datagrams::output::Output;
 use super::datagrams::style::{Each, Frame, Style};
 use super::datagrams::too_large;
 use super::options::{duration, size};
+use super::texts::text_or_file;
 use crate::error::{Error, Exit};
 use crate::manual;
+use crate::net::access::{Access, Rule};
 use crate::net::endpoint::{Endpoint, Host, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
@@ -26,7 +24,7 @@ use crate::net::udp::{self, DatagramSocket, Group, Options};
 use crate::proto::guard::Rules;
 use crate::proto::records::LARGEST_BYTES;
 use crate::report::Report;
-use crate::store::Source;
+use clap::{ArgGroup, Args, ValueHint};
 
 /// Receive datagrams, whole, from any number of peers; can answer
 #[derive(Args, Clone, Debug)]
@@ -57,9 +55,9 @@ pub struct UdpListenArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
 
-    /// Listen to peers of this network only, as in 192.0.2.0/24 or 2001:db8::/32; may be repeated
-    #[arg(long, value_name = "CIDR", value_parser = network)]
-    from: Vec<IpNet>,
+    /// Hear peers of this network, address or name only, as in 192.0.2.0/24; may be repeated
+    #[arg(long, value_name = "CIDR|HOST", value_parser = Rule::parse)]
+    from: Vec<Rule>,
 
     /// Leave out datagrams that are larger
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -69,7 +67,7 @@ pub struct UdpListenArgs {
     #[arg(long)]
     echo: bool,
 
-    /// Answer each datagram with this text, or with what is in a file
+    /// Answer each datagram with this text, in which \\n, \\r, \\t and \\xHH are read, or with what is in a file
     #[arg(long, value_name = "TEXT|@FILE")]
     reply: Option<String>,
 
@@ -146,7 +144,7 @@ impl UdpListenArgs {
             intake: Intake {
                 count: self.count,
                 idle_timeout: self.idle_timeout,
-                from: self.from.clone(),
+                from: Access::new(&self.from, &[]).map_err(usage)?,
                 max_size: self.max_size,
                 is_connected: self.connected,
             },
@@ -159,11 +157,11 @@ impl UdpListenArgs {
         Ok(if self.echo {
             Answers::Echo
         } else if let Some(reply) = &self.reply {
-            Answers::Fixed(match reply.strip_prefix('@') {
-                Some(path) => read_reply(Path::new(path))?,
-                None if reply.len() > LARGEST_BYTES => return Err(too_large("--reply")),
-                None => reply.clone().into_bytes(),
-            })
+            let reply = text_or_file(reply, "--reply")?;
+            if reply.len() > LARGEST_BYTES {
+                return Err(too_large("--reply"));
+            }
+            Answers::Fixed(reply)
         } else if self.interactive {
             let to = self.to.as_deref().map(|to| Endpoint::parse(to, Role::Connect)).transpose();
             let to = to.map_err(|hint| Error::new(Exit::Usage, hint))?;
@@ -172,23 +170,6 @@ impl UdpListenArgs {
             Answers::None
         })
     }
-}
-
-/// Reads a network, or one address.
-fn network(text: &str) -> Result<IpNet, String> {
-    let address = |_| text.parse().map(|ip: IpAddr| IpNet::from(ip));
-    text.parse().or_else(address).map_err(|_| "type a network, as in 192.0.2.0/24 or 2001:db8::/32".into())
-}
-
-fn read_reply(path: &Path) -> Result<Vec<u8>, Error> {
-    let unusable = |fault| Error::new(Exit::Usage, format!("--reply @{}: {fault}", path.display()));
-    let mut bytes = vec![0; LARGEST_BYTES + 1];
-    let count = Source::open(path).and_then(|mut source| source.read(&mut bytes)).map_err(unusable)?;
-    if count > LARGEST_BYTES {
-        return Err(too_large(&format!("--reply @{}", path.display())));
-    }
-    bytes.truncate(count);
-    Ok(bytes)
 }
 
 impl Plan {

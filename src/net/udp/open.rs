@@ -39,6 +39,7 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
                 Ok(vec![register(socket, Some(file))?])
             }
             Endpoint::UnixAbstract(name) => Ok(vec![register(bind_unix(&abstract_address(name)?)?, None)?]),
+            Endpoint::SeqPacket(_) => Err(no_packets()),
         }
     };
     open().map_err(|error| cannot_listen(endpoint, &error))
@@ -78,6 +79,7 @@ pub fn addresses_of(endpoint: &Endpoint) -> Result<Vec<Peer>, Error> {
             }
             Endpoint::UnixPath(path) => vec![Peer::Unix(SocketAddrUnix::new(path)?)],
             Endpoint::UnixAbstract(name) => vec![Peer::Unix(abstract_address(name)?)],
+            Endpoint::SeqPacket(_) => return Err(no_packets()),
         })
     };
     let failed = |why: &str| Error::new(Exit::NoConnection, format!("cannot send to {endpoint}: {why}"));
@@ -89,6 +91,10 @@ pub fn addresses_of(endpoint: &Endpoint) -> Result<Vec<Peer>, Error> {
             Err(failed(text.strip_prefix("failed to lookup address information: ").unwrap_or(&text)))
         }
     }
+}
+
+fn no_packets() -> io::Error {
+    io::Error::other("packets belong to a connection, datagrams do not: type unix:/path or unix:@name")
 }
 
 /// An IPv6 address with an interface, which getaddrinfo(3) takes for some kinds of addresses only.

@@ -1,0 +1,146 @@
+//! One client's session among many: its failure is its own, its time is limited, its end is told.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::admission::Pass;
+use crate::error::{Error, Exit};
+use crate::net::reactor::{Session, Status, Stop, Turn};
+
+/// What a client's session can say of itself.
+pub(crate) trait Visit: Session {
+    /// Bytes that were sent and received so far.
+    fn moved(&self) -> (u64, u64);
+}
+
+impl Visit for Box<dyn Visit> {
+    fn moved(&self) -> (u64, u64) {
+        (**self).moved()
+    }
+}
+
+impl Session for Box<dyn Visit> {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        (**self).advance(turn)
+    }
+
+    fn stop(&mut self) -> Stop {
+        (**self).stop()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
+}
+
+/// A session that fails if it is not over in time.
+pub(crate) struct Within<S> {
+    session: S,
+    limit: Option<(Duration, Instant)>,
+}
+
+impl<S> Within<S> {
+    /// From `now` on.
+    pub(crate) fn new(session: S, limit: Option<Duration>, now: Instant) -> Within<S> {
+        Within { session, limit: limit.map(|limit| (limit, now + limit)) }
+    }
+}
+
+impl<S: Session> Session for Within<S> {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        match (self.session.advance(turn)?, self.limit) {
+            (Status::Done, _) => Ok(Status::Done),
+            (_, Some((limit, end))) if turn.now >= end => {
+                let limit = humantime::format_duration(limit);
+                Err(Error::new(Exit::TimedOut, format!("not over within {limit} (see --session-timeout)")))
+            }
+            (status, _) => Ok(status),
+        }
+    }
+
+    fn stop(&mut self) -> Stop {
+        self.session.stop()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [self.session.deadline(), self.limit.map(|(_, end)| end)].into_iter().flatten().min()
+    }
+}
+
+/// How long a client may stay.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StayLimits {
+    /// While nothing is sent or received.
+    pub(crate) idle: Option<Duration>,
+    /// In all.
+    pub(crate) session: Option<Duration>,
+}
+
+/// A visit within its limits.
+pub(crate) struct Attended<V> {
+    visit: Within<V>,
+    pass: Rc<Pass>,
+    start: Instant,
+    idle: Option<Duration>,
+    /// What had moved when somebody looked last, and when that was.
+    last_moved: ((u64, u64), Instant),
+    /// A deadline that moved with every byte would cost more than the bytes: this one is looked at when it is due.
+    look_at: Option<Instant>,
+}
+
+impl<V: Visit> Attended<V> {
+    /// A visit that begins at `now`.
+    pub(crate) fn new(visit: V, pass: Rc<Pass>, limits: StayLimits, now: Instant) -> Attended<V> {
+        Attended {
+            visit: Within::new(visit, limits.session, now),
+            pass,
+            start: now,
+            idle: limits.idle,
+            last_moved: ((0, 0), now),
+            look_at: limits.idle.map(|limit| now + limit),
+        }
+    }
+
+    fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
+        let Some(limit) = self.idle else { return Ok(()) };
+        let moved = self.visit.session.moved();
+        if moved != self.last_moved.0 {
+            self.last_moved = (moved, now);
+        }
+        if self.look_at.is_some_and(|due| now >= due) {
+            let end = self.last_moved.1 + limit;
+            if now >= end {
+                let limit = humantime::format_duration(limit);
+                let text = format!("nothing was sent or received for {limit} (see --idle-timeout)");
+                return Err(Error::new(Exit::TimedOut, text));
+            }
+            self.look_at = Some(end);
+        }
+        Ok(())
+    }
+
+    /// Says how it ended.
+    fn leave(&mut self, result: Result<(), Error>, now: Instant) -> Status {
+        self.pass.leave(result, self.visit.session.moved(), now - self.start);
+        Status::Done
+    }
+}
+
+impl<V: Visit> Session for Attended<V> {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        let status = match self.visit.advance(turn) {
+            Ok(Status::Done) => return Ok(self.leave(Ok(()), turn.now)),
+            Ok(status) => self.check_idle(turn.now).map(|()| status),
+            Err(error) => Err(error),
+        };
+        Ok(status.unwrap_or_else(|error| self.leave(Err(error), turn.now)))
+    }
+
+    fn stop(&mut self) -> Stop {
+        self.visit.stop()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [self.visit.deadline(), self.look_at].into_iter().flatten().min()
+    }
+}

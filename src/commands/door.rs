@@ -1,0 +1,255 @@
+//! Takes clients in: one accept loop for every server, with its limits.
+
+use std::time::{Duration, Instant};
+
+use super::admission::{AccessArgs, Admission, Pass, Refusal};
+use super::opened::is_one_clients;
+use crate::error::{Error, Exit};
+use crate::net::access::Access;
+use crate::net::endpoint::PeerName;
+use crate::net::listen::Listener;
+use crate::net::reactor::{Aside, Io, Session, Status, Stop, Turn};
+use crate::net::signals::Hangups;
+use crate::net::stream::Socket;
+use crate::report::Report;
+
+/// How long accepting pauses when the process is out of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often the same trouble is told.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
+/// Descriptors that are not for clients: standard streams, the reactor's own, listeners, logs.
+const DESCRIPTORS_RESERVED: u64 = 16;
+
+/// How many clients are taken in, and for how long.
+#[derive(Clone, Debug)]
+pub(crate) struct DoorLimits {
+    /// At the same time.
+    pub(crate) clients: usize,
+    /// At the same time from one IP address.
+    pub(crate) per_source: usize,
+    /// After so many no more are taken, and the door closes when they have left.
+    pub(crate) count: Option<u64>,
+    /// Fail if nobody was in for so long; and the option that says so.
+    pub(crate) accept_timeout: Option<(Duration, &'static str)>,
+}
+
+impl DoorLimits {
+    /// Never more clients than there are descriptors for, when each needs so many. The process's own limit is raised
+    /// as far as the system lets it.
+    pub(crate) fn within_descriptors(mut self, per_client: u64) -> DoorLimits {
+        let wanted = (self.clients as u64).saturating_mul(per_client).saturating_add(DESCRIPTORS_RESERVED);
+        if let Some(limit) = crate::net::raised_descriptor_limit(wanted) {
+            let fitting = limit.saturating_sub(DESCRIPTORS_RESERVED) / per_client;
+            let fitting = usize::try_from(fitting.max(1)).unwrap_or(usize::MAX);
+            if fitting < self.clients {
+                self.clients = fitting;
+                // One source must not be able to take them all.
+                self.per_source = self.per_source.min((fitting / 2).max(1));
+            }
+        }
+        self
+    }
+}
+
+/// A client that may come in.
+pub(crate) struct Guest {
+    pub(crate) socket: Socket,
+    /// To be held for as long as the client is served.
+    pub(crate) pass: Pass,
+}
+
+/// What is behind a door.
+pub(crate) trait Host {
+    /// Serves a client. What fails is that client's affair, see [`Pass::fail`]. False if it was gone already: then it
+    /// does not count.
+    fn welcome(&mut self, guest: Guest, now: Instant) -> bool;
+
+    /// A client may not come in; it is gone when its socket is dropped.
+    fn turn_away(&mut self, _socket: Socket, _why: Refusal) {}
+
+    /// Called in each of the door's turns, before clients are taken in. An error ends the run.
+    fn advance(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Several listeners and one host.
+pub(crate) struct Door<H> {
+    listeners: Vec<Listener>,
+    host: H,
+    limits: DoorLimits,
+    admission: Admission,
+    lists: Option<Lists>,
+    taken: u64,
+    /// Since when nobody is in.
+    empty_since: Option<Instant>,
+    paused_until: Option<Instant>,
+    complaints: Complaints,
+    report: Report,
+}
+
+impl<H: Host> Door<H> {
+    /// A door that opens when it is first advanced.
+    pub(crate) fn new(
+        listeners: Vec<Listener>,
+        limits: DoorLimits,
+        (access, args): (Access, &AccessArgs),
+        (io, report): (&Io, &Report),
+        host: H,
+    ) -> Result<Door<H>, Error> {
+        Ok(Door {
+            listeners,
+            host,
+            admission: Admission::new(access, limits.per_source, limits.count == Some(1), io.nudge()),
+            limits,
+            lists: Lists::new(args, io)?,
+            taken: 0,
+            empty_since: None,
+            paused_until: None,
+            complaints: Complaints::default(),
+            report: report.clone(),
+        })
+    }
+
+    fn accept(&mut self, now: Instant) {
+        if self.paused_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.paused_until = None;
+        let mut index = 0;
+        while index < self.listeners.len() && self.admission.inside() < self.limits.clients {
+            match self.listeners[index].accept() {
+                Ok(Some((socket, name))) => self.take_in(socket, name, now),
+                Ok(None) => index += 1,
+                Err(error) if is_one_clients(&error) => {}
+                Err(error) => {
+                    self.paused_until = Some(now + ACCEPT_PAUSE);
+                    if self.complaints.may_complain(now) {
+                        self.report.warning(format_args!("cannot accept clients for now: {error}"));
+                    }
+                    return;
+                }
+            }
+            if self.limits.count.is_some_and(|count| self.taken >= count) {
+                self.listeners.clear();
+            }
+        }
+    }
+
+    fn take_in(&mut self, socket: Socket, name: PeerName, now: Instant) {
+        match self.admission.enter(&name, self.report.about(&name)) {
+            Ok(pass) => {
+                self.report.detail(format_args!("client {name}"));
+                self.report.peer("connected", &name);
+                self.taken += u64::from(self.host.welcome(Guest { socket, pass }, now));
+            }
+            Err(why) => {
+                if self.complaints.may_complain(now) {
+                    let text = match why {
+                        Refusal::Denied => "refused by --allow or --deny",
+                        Refusal::TooMany => {
+                            "refused: too many clients from its address (see --max-per-source)"
+                        }
+                    };
+                    self.report.about(&name).warning(text);
+                }
+                self.host.turn_away(socket, why);
+            }
+        }
+    }
+
+    /// Fails when nobody was in for too long.
+    fn check_presence(&mut self, now: Instant) -> Result<(), Error> {
+        if self.admission.inside() > 0 {
+            self.empty_since = None;
+            return Ok(());
+        }
+        let since = *self.empty_since.get_or_insert(now);
+        match self.limits.accept_timeout {
+            Some((limit, option)) if now >= since + limit => {
+                let limit = humantime::format_duration(limit);
+                Err(Error::new(Exit::TimedOut, format!("no client came within {limit} (see {option})")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<H: Host> Session for Door<H> {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        self.host.advance()?;
+        if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
+            self.admission.set_access(access);
+        }
+        self.accept(turn.now);
+        if self.listeners.is_empty() && self.admission.inside() == 0 {
+            return self.admission.outcome().map(|()| Status::Done);
+        }
+        self.check_presence(turn.now)?;
+        Ok(Status::Waiting)
+    }
+
+    fn stop(&mut self) -> Stop {
+        self.listeners.clear();
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let alone = self.empty_since.zip(self.limits.accept_timeout).map(|(since, (limit, _))| since + limit);
+        [self.paused_until, alone].into_iter().flatten().min()
+    }
+}
+
+/// The same trouble is told once a second at most.
+#[derive(Default)]
+pub(crate) struct Complaints(Option<Instant>);
+
+impl Complaints {
+    pub(crate) fn may_complain(&mut self, now: Instant) -> bool {
+        let may = self.0.is_none_or(|last| now >= last + COMPLAINT_INTERVAL);
+        if may {
+            self.0 = Some(now);
+        }
+        may
+    }
+}
+
+/// Access lists in files, read again on SIGHUP.
+struct Lists {
+    args: AccessArgs,
+    hangups: Hangups,
+    reading: Option<Aside<Result<Access, Error>>>,
+    io: Io,
+}
+
+impl Lists {
+    /// `None` if no file is named.
+    fn new(args: &AccessArgs, io: &Io) -> Result<Option<Lists>, Error> {
+        if !args.can_change() {
+            return Ok(None);
+        }
+        let hangups = Hangups::install(io)
+            .map_err(|error| Error::new(Exit::Failed, format!("cannot wait for SIGHUP: {error}")))?;
+        Ok(Some(Lists { args: args.clone(), hangups, reading: None, io: io.clone() }))
+    }
+
+    /// The new rules, once they were read. Those that cannot be read leave the old ones in force.
+    fn advance(&mut self, report: &Report) -> Option<Access> {
+        if self.reading.is_none() && self.hangups.came() {
+            let args = self.args.clone();
+            self.reading = self.io.aside(move || args.load()).map_err(|error| report.warning(error)).ok();
+        }
+        let read = self.reading.as_mut()?.take()?;
+        self.reading = None;
+        match read.and_then(|access| access) {
+            Ok(access) => {
+                report.say("access lists were read again");
+                Some(access)
+            }
+            Err(error) => {
+                report.warning(format_args!("the old access lists stay in force: {error}"));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What `serve` can be told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, ValueEnum, ValueHint};
+
+use super::hub::Slow;
+use crate::commands::admission::AccessArgs;
+use crate::commands::door::DoorLimits;
+use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
+use crate::commands::texts::unescape;
+use crate::error::{Error, Exit};
+use crate::manual;
+use crate::proto::conversation::{Script, Unit};
+
+const MAX_CLIENTS: u32 = 100;
+const MAX_PER_SOURCE: u32 = 16;
+
+/// Listen; without a mode, join the first client to stdin and stdout and end with it
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = [manual::END_OF_FILE, manual::SERVE, manual::SERVE_EXAMPLES].join("\n\n"))]
+#[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
+#[command(group = ArgGroup::new("hub").args(["keep_open", "broker"]).multiple(true))]
+#[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
+pub struct ServeArgs {
+    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
+    #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
+    pub(super) endpoints: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) mode: ModeArgs,
+
+    #[command(flatten)]
+    pub(super) transfer: TransferArgs,
+
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
+
+    #[command(flatten)]
+    pub(super) relay: RelayArgs,
+}
+
+/// What is done with each client; one at a time.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Modes")]
+pub(super) struct ModeArgs {
+    /// Join many clients to stdin and stdout: stdin goes to all, what they send to stdout
+    #[arg(long)]
+    pub(super) keep_open: bool,
+
+    /// With --keep-open: put '[ADDRESS] ' before each line that a client sends
+    #[arg(long, requires = "keep_open")]
+    pub(super) label: bool,
+
+    /// Pass on what a client sends to all other clients
+    #[arg(long)]
+    pub(super) broker: bool,
+
+    /// With --broker: whole lines, behind '<ADDRESS> ', with control characters escaped
+    #[arg(long, requires = "broker")]
+    pub(super) chat: bool,
+
+    /// With --keep-open or --broker: what becomes of a client that reads too slowly
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Slow::Cut, requires = "hub")]
+    pub(super) slow: Slow,
+
+    /// Send each client what it sends
+    #[arg(long)]
+    pub(super) echo: bool,
+
+    /// Read what clients send, and throw it away
+    #[arg(long)]
+    pub(super) discard: bool,
+
+    /// Send each client this text, or what is in a file, and end; \n, \r, \t, \0, \e, \\ and \xHH are understood
+    #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
+    pub(super) reply: Option<String>,
+
+    /// Talk to each client by a script: say this first; escapes as for --reply
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) greet: Option<String>,
+
+    /// Script: when a client says WHEN, say SAY; may be repeated
+    #[arg(long, value_name = "WHEN=SAY", allow_hyphen_values = true)]
+    pub(super) answer: Vec<String>,
+
+    /// Script: say this when nothing else fits
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(super) otherwise: Option<String>,
+
+    /// Script: when a client says this, say its answer, if there is one, and end; may be repeated
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub(super) hang_up: Vec<String>,
+
+    /// Script: what counts as one thing said
+    #[arg(long, value_enum, value_name = "UNIT", default_value_t = UnitChoice::Line, requires = "script")]
+    pub(super) unit: UnitChoice,
+}
+
+/// The values of `--unit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum UnitChoice {
+    /// A line; what is said gets a line end where it has none
+    Line,
+    /// What is received at once, for peers that send no line ends; texts are sent as they are
+    Chunk,
+}
+
+impl ModeArgs {
+    /// True if a conversation is scripted.
+    pub(super) fn has_script(&self) -> bool {
+        let texts = self.greet.is_some() || self.otherwise.is_some();
+        texts || !self.answer.is_empty() || !self.hang_up.is_empty()
+    }
+
+    /// The script, with its escapes read.
+    pub(super) fn script(&self) -> Result<Script, Error> {
+        let read = |text: &str, option: &str| {
+            unescape(text).map_err(|hint| Error::new(Exit::Usage, format!("{option}: {hint}")))
+        };
+        let answer = |text: &String| {
+            let (when, say) = text.split_once('=').ok_or_else(|| {
+                Error::new(Exit::Usage, format!("--answer '{text}': type WHEN=SAY, as in --answer '0=null'"))
+            })?;
+            Ok((read(when, "--answer")?, read(say, "--answer")?))
+        };
+        let script = Script {
+            unit: match self.unit {
+                UnitChoice::Line => Unit::Line,
+                UnitChoice::Chunk => Unit::Chunk,
+            },
+            greeting: read(self.greet.as_deref().unwrap_or_default(), "--greet")?,
+            answers: self.answer.iter().map(answer).collect::<Result<_, Error>>()?,
+            otherwise: read(self.otherwise.as_deref().unwrap_or_default(), "--otherwise")?,
+            hang_up: self.hang_up.iter().map(|text| read(text, "--hang-up")).collect::<Result<_, Error>>()?,
+        };
+        Ok(script.completed())
+    }
+}
+
+/// Transfer of files.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "File transfer")]
+pub(super) struct TransferArgs {
+    /// Take uploads into this folder, from many clients at once
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) store: Option<PathBuf>,
+
+    /// Offer a file, or all that is in a folder, for download
+    #[arg(long, value_name = "PATH")]
+    pub(super) share: Option<PathBuf>,
+
+    /// With --store: what clients speak
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall, requires = "store",
+        conflicts_with = "share")]
+    pub(super) wire: WireChoice,
+
+    /// With --store or --share: end after the first session, with its outcome as exit code
+    #[arg(long, requires = "transfer", conflicts_with = "count")]
+    pub(super) once: bool,
+
+    /// With --store: never replace a file, even for 'upload --force'
+    #[arg(long, requires = "store")]
+    pub(super) keep_existing: bool,
+
+    /// With --store: refuse files that are larger
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "store")]
+    pub(super) max_size: Option<u64>,
+
+    /// With --store: the most files, folders and links that one client may send
+    #[arg(long, value_name = "N", default_value_t = MAX_ENTRIES, requires = "store",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_entries: u32,
+
+    /// With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "store")]
+    pub(super) digests: Option<PathBuf>,
+
+    /// With --store or --share: time limit of a client's handshake [default: 10s]; else as --accept-timeout
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+}
+
+/// How many clients, and for how long.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Access and limits")]
+pub(super) struct LimitArgs {
+    /// Clients at the same time [default: 100]; others wait
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_clients: Option<u32>,
+
+    /// Clients at the same time from one address [default: 16]; others are refused
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_per_source: Option<u32>,
+
+    /// End when so many clients were served: with 0 if all went well, with 9 if some failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+
+    /// Fail if there was no client for so long [default: wait for ever]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) accept_timeout: Option<Duration>,
+
+    /// Cut a client that is not done after so long [default: no limit]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) session_timeout: Option<Duration>,
+}
+
+impl LimitArgs {
+    /// For a mode with many clients.
+    pub(super) fn of_many(&self) -> DoorLimits {
+        DoorLimits {
+            clients: self.max_clients.unwrap_or(MAX_CLIENTS) as usize,
+            per_source: self.max_per_source.unwrap_or(MAX_PER_SOURCE) as usize,
+            count: self.count,
+            accept_timeout: self.accept_timeout(),
+        }
+    }
+
+    fn accept_timeout(&self) -> Option<(Duration, &'static str)> {
+        self.accept_timeout.map(|limit| (limit, "--accept-timeout"))
+    }
+
+    /// For the first client alone.
+    pub(super) fn of_one(&self) -> Result<DoorLimits, Error> {
+        let given = [
+            ("--max-clients", self.max_clients.is_some()),
+            ("--max-per-source", self.max_per_source.is_some()),
+            ("--count", self.count.is_some()),
+        ];
+        if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
+            let text =
+                format!("{option}: without a mode there is one client only (see 'sendall serve --help')");
+            return Err(Error::new(Exit::Usage, text));
+        }
+        Ok(DoorLimits { clients: 1, per_source: 1, count: Some(1), accept_timeout: self.accept_timeout() })
+    }
+}

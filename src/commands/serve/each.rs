@@ -1,0 +1,72 @@
+//! A session for each client, all on the door's reactor.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::commands::attended::{Attended, StayLimits, Visit};
+use crate::commands::door::{Guest, Host};
+use crate::commands::lost;
+use crate::error::Error;
+use crate::net::endpoint::PeerName;
+use crate::net::rate::Limited;
+use crate::net::reactor::Io;
+use crate::net::stream::{Stream, Transport};
+use crate::report::Report;
+
+/// A client whose session is to be made.
+pub(super) struct Client {
+    /// The connection, which is reset when it is dropped before it was ended in order.
+    pub(super) peer: Limited<Transport>,
+    /// The session's handle.
+    pub(super) io: Io,
+    /// Its address.
+    pub(super) name: PeerName,
+    /// Names the client.
+    pub(super) report: Report,
+    /// When it came.
+    pub(super) now: Instant,
+}
+
+/// Makes a client's session.
+pub(super) trait Make: FnMut(Client) -> Result<Box<dyn Visit>, Error> {}
+
+impl<F: FnMut(Client) -> Result<Box<dyn Visit>, Error>> Make for F {}
+
+/// Serves each client by a session that `make` makes.
+pub(super) struct Each<F> {
+    io: Io,
+    stay: StayLimits,
+    rate: Option<u64>,
+    make: F,
+}
+
+impl<F: Make> Each<F> {
+    /// `rate`: bytes per second, each way, of each client.
+    pub(super) fn new(io: &Io, stay: StayLimits, rate: Option<u64>, make: F) -> Each<F> {
+        Each { io: io.clone(), stay, rate, make }
+    }
+}
+
+impl<F: Make> Host for Each<F> {
+    fn welcome(&mut self, guest: Guest, now: Instant) -> bool {
+        let Guest { socket, pass } = guest;
+        let pass = Rc::new(pass);
+        let mut is_there = false;
+        let spawned = self.io.spawn(|io| {
+            let mut transport = socket.register(&io).map_err(|error| lost(&error))?;
+            is_there = true;
+            transport.reset_on_close(true).map_err(|error| lost(&error))?;
+            let mut peer = Limited::new(transport, now);
+            peer.limit_rate(self.rate, 0);
+            let visit =
+                (self.make)(Client { peer, io, name: pass.peer.clone(), report: pass.report.clone(), now })?;
+            Ok(Attended::new(visit, Rc::clone(&pass), self.stay, now))
+        });
+        match spawned {
+            Err(error) if is_there => pass.fail(error),
+            Err(error) => pass.report.detail(error),
+            Ok(()) => {}
+        }
+        is_there
+    }
+}

@@ -1,0 +1,350 @@
+//! What many clients and the standard streams have in common: what one says, others hear.
+//!
+//! Each member has a queue of its own. Pieces are shared, not copied: a queue costs no more than its longest member.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+
+use crate::net::reactor::Nudge;
+
+/// What may wait for one member: a piece more when it is full.
+const QUEUE_BYTES: usize = 192 << 10;
+/// What is read at once.
+pub(super) const PIECE_BYTES: usize = 32 << 10;
+/// How long a client may keep the others waiting, with `--slow cut`.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The values of `--slow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Slow {
+    /// It misses what does not fit into its queue; how much, is told at its end
+    Drop,
+    /// All wait for the slowest
+    Wait,
+    /// A client that keeps the others waiting for a second is cut
+    Cut,
+}
+
+/// What a piece is for one who takes from its queue.
+pub(super) enum Next {
+    /// These bytes.
+    Piece(Rc<[u8]>),
+    /// Nothing yet.
+    Wait,
+    /// Nothing more will come.
+    End,
+}
+
+/// One who hears, or speaks, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id(usize);
+
+/// The members. A clone is the same hub.
+#[derive(Clone)]
+pub(super) struct Hub(Rc<RefCell<Members>>);
+
+struct Members {
+    slow: Slow,
+    members: BTreeMap<Id, Member>,
+    next: usize,
+    /// How many are full: as a rule none, and nobody need be asked.
+    full: usize,
+    /// The standard streams.
+    desk: Option<Nudge>,
+    /// Those who have something to say and were told to wait.
+    waiting: BTreeMap<usize, Nudge>,
+    /// Nothing more will be said by stdin.
+    has_input_ended: bool,
+    /// No more clients will come.
+    is_closing: bool,
+    /// Pieces that were said to stdout, taken for it, and written.
+    output: Output,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Output {
+    said: u64,
+    taken: u64,
+    written: u64,
+}
+
+struct Member {
+    queue: VecDeque<Rc<[u8]>>,
+    queued_bytes: usize,
+    /// Stdout: it is neither cut nor spared.
+    is_output: bool,
+    /// Since when others wait for it; until its queue was empty once.
+    blocks_since: Option<Instant>,
+    is_cut: bool,
+    missed_bytes: u64,
+    nudge: Nudge,
+}
+
+impl Member {
+    fn is_full(&self) -> bool {
+        self.queued_bytes >= QUEUE_BYTES && !self.is_cut
+    }
+}
+
+/// Whom something is said to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    /// Stdout.
+    Output,
+    /// All clients.
+    Clients,
+    /// All clients but this one.
+    Others(Id),
+}
+
+impl To {
+    fn includes(self, id: Id, member: &Member) -> bool {
+        match self {
+            To::Output => member.is_output,
+            To::Clients => !member.is_output,
+            To::Others(speaker) => !member.is_output && id != speaker,
+        }
+    }
+}
+
+impl Hub {
+    /// A hub without members.
+    pub(super) fn new(slow: Slow) -> Hub {
+        Hub(Rc::new(RefCell::new(Members {
+            slow,
+            members: BTreeMap::new(),
+            next: 0,
+            full: 0,
+            desk: None,
+            waiting: BTreeMap::new(),
+            has_input_ended: false,
+            is_closing: false,
+            output: Output::default(),
+        })))
+    }
+
+    /// A client joins; it leaves with what is returned. `nudge` is used when there is something for it.
+    pub(super) fn join(&self, nudge: Nudge, is_output: bool) -> Membership {
+        let mut hub = self.0.borrow_mut();
+        let id = Id(hub.next);
+        hub.next += 1;
+        if is_output {
+            hub.desk = Some(nudge.clone());
+        }
+        let member = Member {
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            is_output,
+            blocks_since: None,
+            is_cut: false,
+            missed_bytes: 0,
+            nudge,
+        };
+        hub.members.insert(id, member);
+        // Who had nobody to talk to has now.
+        hub.wake_waiting();
+        drop(hub);
+        Membership { hub: self.clone(), id }
+    }
+
+    /// Stdin has ended: nothing more will be said to the clients.
+    pub(super) fn end_input(&self) {
+        let mut hub = self.0.borrow_mut();
+        hub.has_input_ended = true;
+        for member in hub.members.values() {
+            member.nudge.nudge();
+        }
+    }
+
+    /// True if there are clients. Else the one who asks is nudged when one joins.
+    pub(super) fn has_clients(&self, asking: &Nudge) -> bool {
+        let mut hub = self.0.borrow_mut();
+        let has_clients = hub.clients() > 0;
+        if !has_clients {
+            hub.waiting.insert(asking.session(), asking.clone());
+        }
+        has_clients
+    }
+
+    /// What clients have said to stdout so far; see [`Hub::is_written`].
+    pub(super) fn said_to_output(&self) -> u64 {
+        self.0.borrow().output.said
+    }
+
+    /// True if stdout has all that was said to it up to that point. Else the one who asks is nudged later.
+    pub(super) fn is_written(&self, said: u64, asking: &Nudge) -> bool {
+        let mut hub = self.0.borrow_mut();
+        let is_written = hub.output.written >= said;
+        if !is_written {
+            hub.waiting.insert(asking.session(), asking.clone());
+        }
+        is_written
+    }
+
+    /// No more clients will come: the standard streams have no further use when the last one has left.
+    fn close(&self) {
+        let mut hub = self.0.borrow_mut();
+        hub.is_closing = true;
+        hub.wake_output();
+    }
+
+    /// True if nobody is left, and nobody will come.
+    pub(super) fn is_deserted(&self) -> bool {
+        let hub = self.0.borrow();
+        hub.is_closing && hub.clients() == 0
+    }
+
+    /// True if something may be said now. Else the one who asks is nudged when it is worth asking again, and gets the
+    /// time at which somebody will have been waited for long enough.
+    pub(super) fn may_say(&self, to: To, asking: &Nudge, now: Instant) -> Result<(), Option<Instant>> {
+        let mut hub = self.0.borrow_mut();
+        if hub.full == 0 {
+            return Ok(());
+        }
+        let (slow, mut cut) = (hub.slow, 0);
+        let mut end: Option<Instant> = None;
+        let is_asked = |(id, member): &(&Id, &mut Member)| to.includes(**id, member);
+        let all: Vec<_> = hub.members.iter_mut().filter(is_asked).map(|(_, member)| member).collect();
+        let others_have_room = all.iter().any(|member| !member.is_full());
+        let mut must_wait = false;
+        for member in all.into_iter().filter(|member| member.is_full()) {
+            match slow {
+                Slow::Drop if !member.is_output && others_have_room => continue,
+                Slow::Cut if !member.is_output && others_have_room => {
+                    let since = *member.blocks_since.get_or_insert(now);
+                    if now >= since + PATIENCE {
+                        cut += 1;
+                        member.is_cut = true;
+                        member.queue.clear();
+                        member.queued_bytes = 0;
+                        member.nudge.nudge();
+                        continue;
+                    }
+                    end = Some(end.map_or(since + PATIENCE, |other| other.min(since + PATIENCE)));
+                }
+                _ => {}
+            }
+            must_wait = true;
+        }
+        hub.full -= cut;
+        if must_wait {
+            hub.waiting.insert(asking.session(), asking.clone());
+            return Err(end);
+        }
+        Ok(())
+    }
+
+    /// Says a piece to those who have room, and are not cut. Those who have none miss it.
+    pub(super) fn say(&self, to: To, piece: &Rc<[u8]>) {
+        let mut hub = self.0.borrow_mut();
+        let mut filled = 0;
+        for (id, member) in &mut hub.members {
+            if !to.includes(*id, member) || member.is_cut {
+                continue;
+            }
+            if member.is_full() {
+                member.missed_bytes += piece.len() as u64;
+                continue;
+            }
+            member.queue.push_back(Rc::clone(piece));
+            member.queued_bytes += piece.len();
+            filled += usize::from(member.is_full());
+            member.nudge.nudge();
+        }
+        hub.full += filled;
+        if to == To::Output {
+            hub.output.said += 1;
+        }
+    }
+}
+
+impl Members {
+    fn clients(&self) -> usize {
+        self.members.len() - usize::from(self.desk.is_some())
+    }
+
+    fn wake_waiting(&mut self) {
+        for nudge in std::mem::take(&mut self.waiting).into_values() {
+            nudge.nudge();
+        }
+    }
+
+    fn wake_output(&self) {
+        self.desk.iter().for_each(Nudge::nudge);
+    }
+}
+
+/// Closes a hub when it is dropped: with the door, which takes no more clients in then.
+pub(super) struct Closing(pub(super) Hub);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// One member, until it is dropped.
+pub(super) struct Membership {
+    hub: Hub,
+    id: Id,
+}
+
+impl Membership {
+    /// Whose it is.
+    pub(super) fn id(&self) -> Id {
+        self.id
+    }
+
+    /// What is next for this member.
+    pub(super) fn next(&self) -> Next {
+        let mut hub = self.hub.0.borrow_mut();
+        let hub = &mut *hub;
+        let Some(member) = hub.members.get_mut(&self.id) else { return Next::End };
+        let (was_full, is_output) = (member.is_full(), member.is_output);
+        let piece = member.queue.pop_front();
+        member.queued_bytes -= piece.as_ref().map_or(0, |piece| piece.len());
+        if piece.is_none() {
+            member.blocks_since = None;
+        }
+        let mut is_worth_asking = was_full && !member.is_full();
+        hub.full -= usize::from(is_worth_asking);
+        if is_output {
+            // Who asks for the next piece has written the last one.
+            is_worth_asking |= hub.output.written < hub.output.taken;
+            hub.output.written = hub.output.taken;
+            hub.output.taken += u64::from(piece.is_some());
+        }
+        if is_worth_asking {
+            hub.wake_waiting();
+        }
+        match piece {
+            Some(piece) => Next::Piece(piece),
+            None if hub.has_input_ended && !is_output => Next::End,
+            None => Next::Wait,
+        }
+    }
+
+    /// True if this member kept the others waiting: nothing more is said to it.
+    pub(super) fn is_cut(&self) -> bool {
+        self.hub.0.borrow().members.get(&self.id).is_some_and(|member| member.is_cut)
+    }
+
+    /// How much this member has missed.
+    pub(super) fn missed_bytes(&self) -> u64 {
+        self.hub.0.borrow().members.get(&self.id).map_or(0, |member| member.missed_bytes)
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let mut hub = self.hub.0.borrow_mut();
+        let was_full = hub.members.remove(&self.id).is_some_and(|member| member.is_full());
+        hub.full -= usize::from(was_full);
+        hub.wake_waiting();
+        hub.wake_output();
+    }
+}

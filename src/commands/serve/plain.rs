@@ -1,0 +1,68 @@
+//! Without a mode: the first client is joined to stdin and stdout.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::commands::admission::Pass;
+use crate::commands::attended::Within;
+use crate::commands::door::{Guest, Host};
+use crate::commands::options::RelayArgs;
+use crate::commands::{lost, relay};
+use crate::error::Error;
+use crate::net::reactor::{Io, Session, Status, Stop, Turn};
+
+/// Serves one client.
+pub(super) struct Plain {
+    io: Io,
+    session_timeout: Option<Duration>,
+    args: RelayArgs,
+}
+
+impl Plain {
+    pub(super) fn new(io: &Io, session_timeout: Option<Duration>, args: RelayArgs) -> Plain {
+        Plain { io: io.clone(), session_timeout, args }
+    }
+}
+
+impl Host for Plain {
+    fn welcome(&mut self, guest: Guest, now: Instant) -> bool {
+        let Guest { socket, pass } = guest;
+        let pass = Rc::new(pass);
+        let mut is_there = false;
+        let spawned = self.io.spawn(|io| {
+            let transport = socket.register(&io).map_err(|error| lost(&error))?;
+            is_there = true;
+            let relay = relay::with_stdio(transport, &self.args, &pass.report, &io, now)?;
+            Ok(Only { session: Within::new(relay, self.session_timeout, now), pass: Rc::clone(&pass) })
+        });
+        match spawned {
+            Err(error) if is_there => pass.fail(error),
+            Err(error) => pass.report.detail(error),
+            Ok(()) => {}
+        }
+        is_there
+    }
+}
+
+/// A session whose failure is told to its pass.
+struct Only<S> {
+    session: S,
+    pass: Rc<Pass>,
+}
+
+impl<S: Session> Session for Only<S> {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        Ok(self.session.advance(turn).unwrap_or_else(|error| {
+            self.pass.fail(error);
+            Status::Done
+        }))
+    }
+
+    fn stop(&mut self) -> Stop {
+        self.session.stop()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.session.deadline()
+    }
+}

@@ -1,0 +1,149 @@
+//! Who may connect: lists of networks and names, decided on canonical addresses.
+//!
+//! The longest prefix that holds an address decides; of two that are as long the denial does. What no rule holds may
+//! come if there are denials only.
+
+use std::net::{IpAddr, ToSocketAddrs};
+
+use ipnet::IpNet;
+
+/// A rule as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Addresses, written as `10.0.0.0/8` or as one address.
+    Network(IpNet),
+    /// A name, which stands for its addresses.
+    Host(String),
+}
+
+impl Rule {
+    /// Parses one word. The error says what to type instead.
+    pub fn parse(word: &str) -> Result<Rule, String> {
+        let bare = word.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(word);
+        if let Ok(address) = bare.parse::<IpAddr>() {
+            return Ok(Rule::Network(IpNet::from(address.to_canonical())));
+        }
+        if let Ok(network) = bare.parse::<IpNet>() {
+            return Ok(Rule::Network(canonical(network)));
+        }
+        let looks_like_a_host = bare.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        let is_number = bare.chars().all(|c| c.is_ascii_digit() || c == '.');
+        if !looks_like_a_host || is_number {
+            return Err(format!(
+                "'{word}' is no network, address or name: type 10.0.0.0/8, 2001:db8::/32, 192.0.2.7 or host.example"
+            ));
+        }
+        Ok(Rule::Host(bare.to_owned()))
+    }
+
+    /// The networks that it stands for now. Blocks while a name is resolved.
+    fn resolve(&self) -> Result<Vec<IpNet>, String> {
+        match self {
+            Rule::Network(network) => Ok(vec![*network]),
+            Rule::Host(name) => {
+                let found =
+                    (name.as_str(), 0).to_socket_addrs().map_err(|error| format!("{name}: {error}"))?;
+                Ok(found.map(|address| IpNet::from(address.ip().to_canonical())).collect())
+            }
+        }
+    }
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+fn canonical(network: IpNet) -> IpNet {
+    const MAPPED_BITS: u8 = 96;
+    match network {
+        IpNet::V6(v6) if v6.prefix_len() >= MAPPED_BITS => match v6.addr().to_canonical() {
+            address @ IpAddr::V4(_) => {
+                IpNet::new(address, v6.prefix_len() - MAPPED_BITS).unwrap_or(network).trunc()
+            }
+            IpAddr::V6(_) => network.trunc(),
+        },
+        _ => network.trunc(),
+    }
+}
+
+/// Rules that are in force.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Each with whether it admits.
+    rules: Vec<(IpNet, bool)>,
+    admits_others: bool,
+}
+
+impl Access {
+    /// Resolves names, which blocks.
+    ///
+    /// # Errors
+    /// The line that says which name has no address.
+    pub fn new(allowed: &[Rule], denied: &[Rule]) -> Result<Access, String> {
+        let mut rules = Vec::new();
+        for (list, admits) in [(allowed, true), (denied, false)] {
+            for rule in list {
+                rules.extend(rule.resolve()?.into_iter().map(|network| (network, admits)));
+            }
+        }
+        Ok(Access { rules, admits_others: allowed.is_empty() })
+    }
+
+    /// True if there are no rules.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.admits_others
+    }
+
+    /// True if `address` may connect, or be connected to.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let matching = self.rules.iter().filter(|(network, _)| network.contains(&address));
+        let best = matching.max_by_key(|(network, admits)| (network.prefix_len(), !admits));
+        best.map_or(self.admits_others, |(_, admits)| *admits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(allowed: &[&str], denied: &[&str]) -> Access {
+        let rules = |words: &[&str]| words.iter().map(|word| Rule::parse(word).unwrap()).collect::<Vec<_>>();
+        Access::new(&rules(allowed), &rules(denied)).unwrap()
+    }
+
+    fn admits(access: &Access, address: &str) -> bool {
+        access.admits(address.parse().unwrap())
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_and_a_tie_denies() {
+        let list = access(&["10.0.0.0/8", "10.1.2.3"], &["10.1.0.0/16", "10.0.0.0/8"]);
+        assert!(!admits(&list, "10.9.9.9"), "a tie");
+        assert!(!admits(&list, "10.1.9.9"));
+        assert!(admits(&list, "10.1.2.3"));
+        assert!(!admits(&list, "192.0.2.1"), "there is a list of those who may");
+        let denials = access(&[], &["2001:db8::/32"]);
+        assert!(admits(&denials, "192.0.2.1") && !admits(&denials, "2001:db8::1"));
+        assert!(access(&[], &[]).is_empty() && admits(&access(&[], &[]), "::1"));
+        assert!(!admits(&access(&[], &["0.0.0.0/0", "::/0"]), "::1"));
+    }
+
+    #[test]
+    fn mapped_addresses_are_ipv4() {
+        let list = access(&["127.0.0.1"], &[]);
+        assert!(admits(&list, "::ffff:127.0.0.1") && !admits(&list, "::1"));
+        let mapped = access(&["::ffff:10.0.0.0/104"], &["::ffff:10.1.0.7"]);
+        assert!(admits(&mapped, "10.200.0.1") && !admits(&mapped, "::ffff:10.1.0.7"));
+        assert!(!admits(&mapped, "::1"));
+    }
+
+    #[test]
+    fn what_cannot_be_a_rule_is_explained() {
+        for word in ["", "10.0.0.0/33", "10.0.0", "1", "::1/129", "a/8", "host:80", "*"] {
+            assert!(Rule::parse(word).is_err_and(|hint| hint.contains("type 10.0.0.0/8")), "{word}");
+        }
+        assert_eq!(Rule::parse("localhost"), Ok(Rule::Host("localhost".into())));
+        assert_eq!(Rule::parse("[::1]"), Rule::parse("::1/128"));
+        assert_eq!(Rule::parse("10.1.2.3/8"), Rule::parse("10.0.0.0/8"));
+        assert!(admits(&access(&["localhost"], &[]), "127.0.0.1"));
+        assert!(Access::new(&[Rule::Host("no.such.name.invalid".into())], &[]).is_err());
+    }
+}
