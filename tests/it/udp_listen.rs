@@ -49,7 +49,7 @@ fn hears_nothing(socket: &UdpSocket) -> bool {
 
 /// The counts of the summary event.
 pub(crate) fn counts(stderr: &str) -> Value {
-    let mut events = stderr.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    let events = stderr.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
     let summary = events.rev().find(|event| event["event"] == "summary");
     summary.unwrap_or_else(|| panic!("no summary: {stderr}"))["datagrams"].clone()
 }
