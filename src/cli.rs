@@ -37,7 +37,7 @@ const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong us
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     Connect(connect::ConnectArgs),
     Upload(upload::UploadArgs),
     Download(download::DownloadArgs),

@@ -59,7 +59,7 @@ With --json every command writes events to stderr in the place of text: each a l
 it, but for listings (download --list and upload --dry-run), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
-    event  the kind: listening, peer, file, progress, summary, warning, error or detail
+    event  the kind: listening, peer, child, file, progress, summary, warning, error or detail
     peer   string or null: the peer; always in peer events, and in summary events but those of udp-listen; in others where a server has several clients
     time   number: seconds since the start
 
@@ -70,6 +70,12 @@ listening: a socket is bound.
 peer: a connection has come or gone. A client ends with its peer: only a server tells the end of each.
 
     state  string: connected or ended
+
+child: a process of --exec or --sh has ended.
+
+    id      number: its process id
+    code    number or null: its exit status
+    signal  number or null: the signal that ended it
 
 file: what became of a file.
 
@@ -193,9 +199,13 @@ ENDPOINTS
     unix:@name     an abstract Unix socket (Linux)
     unix-seqpacket:/path, unix-seqpacket:@name
                    a Unix socket that keeps packets apart; one without bytes is taken for the end
+    systemd:       the sockets that systemd listens on for a unit: sd_listen_fds(3), Accept=no
+    systemd:NAME   those of that FileDescriptorName=
+    fd:3           a listening socket that is passed on as this descriptor
 
 Port 0 lets the system choose, one port for both families. Each listener is reported on stderr in a line of its own, \
-'listening on ADDRESS', except with --quiet.
+'listening on ADDRESS', except with --quiet. A service manager that waits for it is told when all are there, and when \
+the end begins: sd_notify(3), Type=notify.
 
 With a mode a server takes many clients at once, and ends with a signal, or with --count or --once when it has served so \
 many. What fails with one client has a line that names it, and the server goes on. Peers are not authenticated and \
@@ -228,6 +238,30 @@ and send exactly so many bytes; several files on one connection. Files that exis
 is answered by '200 ok', or by a status and ' refused: ' and the reason. What arrives is synced and named as always, \
 but nothing proves its content: the lines say 'unverified'. PROTOCOL.md has the rules.";
 
+/// For `serve` and `connect`.
+pub(crate) const PROCESSES: &str = "\
+PROCESSES
+
+With --exec or --sh each connection has a process of its own: what the peer sends is its stdin, what it writes goes to the \
+peer; its stderr is that of sendall. The peer's end is the end of its stdin, and the end of its stdout that of the \
+connection's sending direction. When the process has ended and all of its output was sent, the connection is closed in order; \
+what the peer still sends is thrown away, as is what a process does not want to read. Whatever else has its stdout open \
+keeps the connection open, and is ended after 10 seconds of silence.
+
+A connection that is lost, or cut by a limit, ends the process and all of its process group: SIGTERM, and SIGKILL \
+after 2 seconds, or sooner if a limit or a signal to sendall was the cause. A peer that has only gone silent is not seen \
+to have gone: --idle-timeout says how long that may last.
+
+    SENDALL_PEER_ADDR, SENDALL_PEER_PORT     the peer's address; Unix sockets have no port
+    SENDALL_LOCAL_ADDR, SENDALL_LOCAL_PORT   the address on this side
+
+The process has no other descriptors, no signal is blocked, and SIGPIPE ends it as usual. 'connect' ends with 0 if the \
+stream has ended in order and the process with 0, and with 1 if it did not; 'serve' says so in a line, and with --verbose how \
+each has ended.
+
+With --pty the process has a terminal, as its controlling one, in its usual mode: it echoes what comes, ^C interrupts, a line has at \
+most 4095 bytes. The peer's end is typed as ^D; a connection that is lost hangs up.";
+
 /// For `serve`.
 pub(crate) const SERVE_EXAMPLES: &str = "\
 EXAMPLES
@@ -237,7 +271,10 @@ EXAMPLES
     sendall serve --store inbox :9000             take files from many clients
     sendall serve --store inbox --once 0          one session, its outcome as exit code
     sendall serve --store inbox --wire text :9000 take files from simple scripts
-    sendall serve --share inbox unix:/run/shelf   offer a folder";
+    sendall serve --share inbox unix:/run/shelf   offer a folder
+    sendall serve 9000 --exec -- tr a-z A-Z       a process for each client
+    sendall serve 9000 --pty --sh 'exec python3'  the same at a terminal
+    sendall serve systemd: --store inbox          what systemd listens on";
 
 /// For `connect`.
 pub(crate) const CONNECT_EXAMPLES: &str = "\
@@ -246,7 +283,8 @@ EXAMPLES
     sendall connect localhost 25                  talk to a server from the terminal
     printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sendall connect example.org:80
     tar cf - folder | sendall connect host:9000   stream
-    sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged";
+    sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged
+    sendall connect host:9000 --sh 'make 2>&1'    join the server to a process";
 
 /// For `upload`.
 pub(crate) const UPLOAD: &str = "\

@@ -10,6 +10,7 @@ pub mod connect;
 mod datagrams;
 mod door;
 pub mod download;
+pub mod exec;
 mod opened;
 pub mod options;
 pub mod relay;

@@ -14,6 +14,7 @@ use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
 use crate::proto::ending::{EndWhen, Ending, InputKind};
+use crate::proto::lane::Lane;
 use crate::report::Report;
 
 /// A local side and a peer, joined.
@@ -44,11 +45,23 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         report: Report,
         now: Instant,
     ) -> Relay<L, P> {
+        Relay::with_limited(local, Limited::new(peer, now), ending, idle_timeout, report, now)
+    }
+
+    /// The same for a peer that may be limited already.
+    pub fn with_limited(
+        local: L,
+        peer: Limited<P>,
+        ending: Ending,
+        idle_timeout: Option<Duration>,
+        report: Report,
+        now: Instant,
+    ) -> Relay<L, P> {
         Relay {
             outbound: Pump::new(&local, &peer),
             inbound: Pump::new(&peer, &local),
             local,
-            peer: Limited::new(peer, now),
+            peer,
             ending,
             idle_timeout,
             start: now,
@@ -60,7 +73,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         }
     }
 
-    /// Names the peer, for the report.
+    /// Names the peer, for the report: without a name its end is not reported.
     #[must_use]
     pub fn with(mut self, peer: impl Display) -> Relay<L, P> {
         self.peer_name = peer.to_string();
@@ -79,6 +92,34 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     pub fn limited(mut self, bytes_per_second: Option<u64>) -> Relay<L, P> {
         self.peer.limit_rate(bytes_per_second, 0);
         self
+    }
+
+    /// The local side's stream.
+    pub fn local_mut(&mut self) -> &mut L {
+        &mut self.local
+    }
+
+    /// The lane from the local side to the peer, and that from the peer.
+    pub fn lanes(&self) -> [&Lane; 2] {
+        [self.outbound.lane(), self.inbound.lane()]
+    }
+
+    /// Fails if the connection has, though bytes may still wait on this side: for a local side that is not to have them.
+    pub fn check_peer(&mut self) -> Result<(), Error> {
+        match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => self.peer.take_error().map_err(|error| lost(&error)),
+        }
+    }
+
+    /// What the local side may still have to say is not waited for.
+    pub fn stop_sending(&mut self) {
+        self.outbound.lane_mut().end_source();
+    }
+
+    /// What the peer may still have to say is not waited for.
+    pub fn stop_receiving(&mut self) {
+        self.inbound.lane_mut().end_source();
     }
 
     /// The two streams: the local side and the peer. For tests, which look at what they were given.
@@ -111,12 +152,16 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     }
 
     fn pump_in(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
-        let pumped = self.inbound.advance(&mut self.peer, &mut self.local, budget_bytes).map_err(
-            |fault| match fault.side {
-                Side::Source => lost(&fault.error),
-                Side::Sink => cannot_write(&fault.error),
-            },
-        )?;
+        let pumped = match self.inbound.advance(&mut self.peer, &mut self.local, budget_bytes) {
+            Ok(pumped) => pumped,
+            Err(Fault { side: Side::Source, error }) => return Err(lost(&error)),
+            Err(Fault { side: Side::Sink, error })
+                if error.kind() == io::ErrorKind::BrokenPipe && self.local.goes_on_unread() =>
+            {
+                Pumped::More
+            }
+            Err(Fault { side: Side::Sink, error }) => return Err(cannot_write(&error)),
+        };
         if self.inbound.lane().owes_half_close() {
             self.local.finish_writing().map_err(|error| cannot_write(&error))?;
             self.inbound.lane_mut().finish_sink();
@@ -155,7 +200,9 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     fn finish(&mut self, now: Instant) -> Result<Status, Error> {
         let (sent, received) = (self.outbound.lane().delivered(), self.inbound.lane().delivered());
         let ended = self.failure.take().map_or(Ok(Status::Done), Err);
-        self.report.relayed(&self.peer_name, sent, received, now - self.start);
+        if !self.peer_name.is_empty() {
+            self.report.relayed(&self.peer_name, sent, received, now - self.start);
+        }
         ended
     }
 }

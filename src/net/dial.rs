@@ -106,6 +106,10 @@ impl Dial {
                 })?,
                 deadline,
             ),
+            Endpoint::Inherited(_) => {
+                let text = format!("{} is there to listen on, with serve", self.target);
+                return Err(Error::new(Exit::Usage, text));
+            }
             Endpoint::SeqPacket(name) => Step::ConnectingUnix(
                 self.io.aside(move || super::packet::connect(&name).map(Socket::Packet))?,
                 deadline,

@@ -66,6 +66,8 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
                 let socket = UnixListener::from_std(socket);
                 Ok(vec![Kind::Unix { socket, is_packet: false, _file: None }])
             }),
+        Endpoint::Inherited(inherited) => super::activation::take(inherited)
+            .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect()),
     };
     let register = |kinds: Vec<Kind>| -> io::Result<Vec<Listener>> {
         let mut listeners = Vec::new();
@@ -79,6 +81,16 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
         Ok(listeners)
     };
     bound.and_then(register).map_err(|error| cannot_listen(endpoint, &error))
+}
+
+/// Of a socket that somebody else has bound: if it has a file, that is theirs.
+fn inherited_kind(socket: socket2::Socket) -> io::Result<Kind> {
+    let is_packet = socket.r#type()? == Type::SEQPACKET;
+    Ok(match socket.local_addr()?.domain() {
+        Domain::UNIX => Kind::Unix { socket: UnixListener::from_std(socket.into()), is_packet, _file: None },
+        Domain::IPV4 | Domain::IPV6 => Kind::Tcp(TcpListener::from_std(socket.into())),
+        other => return Err(io::Error::other(format!("no socket for TCP or of Unix, but of {other:?}"))),
+    })
 }
 
 /// Why an endpoint cannot be bound.

@@ -31,6 +31,11 @@ pub trait Stream {
     /// Tells the other side that no more comes.
     fn finish_writing(&mut self) -> io::Result<()>;
 
+    /// A write has failed with `EPIPE`. True if the stream goes on all the same, and throws away what comes.
+    fn goes_on_unread(&mut self) -> bool {
+        false
+    }
+
     /// A failure of the connection that no read or write has reported yet.
     fn take_error(&mut self) -> io::Result<()> {
         Ok(())
@@ -318,6 +323,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn finish_writing(&mut self) -> io::Result<()> {
         (**self).finish_writing()
+    }
+
+    fn goes_on_unread(&mut self) -> bool {
+        (**self).goes_on_unread()
     }
 
     fn take_error(&mut self) -> io::Result<()> {

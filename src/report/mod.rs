@@ -107,6 +107,16 @@ impl Report {
         }
     }
 
+    /// A process that was run for a peer has ended: with an exit status, or by a signal. As text it is a line for those
+    /// who asked for more, which says it in words.
+    pub fn child(&self, id: u32, code: Option<i32>, signal: Option<i32>, words: &str) {
+        if !self.json {
+            self.detail(format_args!("process {id} {words}"));
+        } else if self.level >= Level::Normal {
+            self.event(Event::Child { id, code, signal });
+        }
+    }
+
     /// What became of a file. As text it is a line for those who asked for more, except that the caller says why a file
     /// has failed.
     pub fn file(&self, event: &FileEvent<'_>) {

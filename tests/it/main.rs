@@ -16,6 +16,12 @@ mod abnormal;
 mod connect;
 // The forms of an endpoint, for both commands.
 mod endpoints;
+// A process for each connection; at a terminal.
+mod exec;
+mod exec_ends;
+mod pty;
+// Sockets that are passed on, and what a service manager is told.
+mod activation;
 // Every exit code that can be reached, and the one line that goes with it.
 mod exit_codes;
 // Next to the netcats that are installed.

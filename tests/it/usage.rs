@@ -68,6 +68,7 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["udp-listen", "0", "--join", "239.1.2.3"], "type :PORT"),
     (&["udp-listen", ":0", "--join", "192.0.2.1"], "224"),
     (&["udp-listen", ":0", "--source-filter", "192.0.2.1"], "--join"),
+    (&["udp-listen", "fd:3"], "not for datagrams"),
     (&["udp-send"], "<ENDPOINT"),
     (&["udp-send", "localhost"], "localhost:PORT"),
     (&["udp-send", "localhost:1", "x", "--each", "all"], "leave them out"),

@@ -5,7 +5,19 @@ pub(super) mod style;
 pub(super) mod tally;
 
 use crate::error::{Error, Exit};
+use crate::net::endpoint::Endpoint;
 use crate::proto::records::LARGEST_BYTES;
+
+/// Fails for an endpoint of a kind that datagrams do not go to.
+pub(super) fn check(endpoint: &Endpoint) -> Result<(), Error> {
+    match endpoint {
+        Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => {
+            let text = format!("{endpoint} is not for datagrams: type HOST:PORT, unix:/path or unix:@name");
+            Err(Error::new(Exit::Usage, text))
+        }
+        Endpoint::Tcp { .. } | Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) => Ok(()),
+    }
+}
 
 /// A datagram that cannot be.
 pub(super) fn too_large(what: &str) -> Error {

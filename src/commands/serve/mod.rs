@@ -29,12 +29,15 @@ use self::reply::Reply;
 use super::admission::AccessArgs;
 use super::attended::{StayLimits, Visit};
 use super::door::{Door, DoorLimits, Host};
+use super::exec::Exec;
 use super::options::{RelayArgs, WireChoice};
 use super::relay;
 use super::texts::text_or_file;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
+use crate::net::activation::Ready;
+use crate::net::child::{Program, keep_descriptors};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::listen::{Listener, listen};
 use crate::net::reactor::{Io, Reactor};
@@ -72,6 +75,7 @@ enum Mode {
     Script(Rc<Script>),
     Broker(Slow, Words),
     KeepOpen { slow: Slow, words: Words, recv_only: bool },
+    Exec(Program),
 }
 
 impl Mode {
@@ -79,6 +83,8 @@ impl Mode {
     fn descriptors_per_client(&self) -> u64 {
         match self {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
+            // Two pipes, and what tells the end of the process.
+            Mode::Exec(_) => 4,
             _ => 1,
         }
     }
@@ -87,9 +93,11 @@ impl Mode {
 impl ServeArgs {
     /// Validates everything, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
+        // First: a command in the wrong place is taken for endpoints.
+        let program = self.mode.exec.plan()?;
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen);
         let endpoints = endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?;
-        let mode = self.mode()?;
+        let mode = self.mode(program)?;
         let mut limits = match &mode {
             Mode::Plain(_) => self.limits.of_one()?,
             _ => self.limits.of_many().within_descriptors(mode.descriptors_per_client()),
@@ -113,7 +121,7 @@ impl ServeArgs {
     }
 
     /// The one mode that was asked for.
-    fn mode(&self) -> Result<Mode, Error> {
+    fn mode(&self, program: Option<Program>) -> Result<Mode, Error> {
         let (modes, transfer) = (&self.mode, &self.transfer);
         let asked = [
             ("--store", transfer.store.is_some()),
@@ -124,6 +132,7 @@ impl ServeArgs {
             ("--discard", modes.discard),
             ("--reply", modes.reply.is_some()),
             ("a script (--greet, --answer, --otherwise, --hang-up)", modes.has_script()),
+            ("--exec or --sh", program.is_some()),
         ];
         let asked: Vec<&str> =
             asked.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
@@ -137,6 +146,9 @@ impl ServeArgs {
             }
         }
         let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
+        if let Some(program) = program {
+            return Ok(Mode::Exec(program));
+        }
         Ok(match &modes.reply {
             Some(reply) => Mode::Reply(text_or_file(reply, "--reply")?.into()),
             None if modes.keep_open => Mode::KeepOpen {
@@ -232,6 +244,10 @@ impl Plan {
                 check_stdout()?;
                 entrance.keep_open(report, signals, slow, words, recv_only)
             }
+            Mode::Exec(program) => entrance.each(report, signals, move |client| {
+                let context = (&client.io, &client.report);
+                Ok(Box::new(Exec::start(&program, client.peer, None, context, client.now)?))
+            }),
         }
     }
 }
@@ -278,9 +294,11 @@ impl Entrance {
         host: impl FnOnce(&Io, StayLimits) -> Result<H, Error>,
     ) -> Result<(), Error> {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        let mut _ready = None;
         reactor.add(|io| {
             let listeners = listen_on_all(&self.endpoints, &io, report)?;
             let host = host(&io, self.stay)?;
+            _ready = tell_ready(report);
             Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
         })?;
         reactor.run()
@@ -293,8 +311,15 @@ fn listen_on_all(endpoints: &[Endpoint], io: &Io, report: &Report) -> Result<Vec
     for endpoint in endpoints {
         listeners.extend(listen(endpoint, io)?);
     }
+    keep_descriptors();
     for listener in &listeners {
         report.listening(listener.name());
     }
     Ok(listeners)
+}
+
+/// Tells whoever has started the process that it serves, until the returned value is dropped.
+fn tell_ready(report: &Report) -> Option<Ready> {
+    let told = Ready::tell();
+    told.map_err(|error| report.warning(format_args!("cannot tell NOTIFY_SOCKET: {error}"))).ok()
 }

@@ -10,7 +10,7 @@ use self::answering::{Answering, Answers};
 use self::listening::{Intake, Listening};
 use super::datagrams::output::Output;
 use super::datagrams::style::{Each, Frame, Style};
-use super::datagrams::too_large;
+use super::datagrams::{check, too_large};
 use super::options::{duration, size};
 use super::texts::text_or_file;
 use crate::error::{Error, Exit};
@@ -120,6 +120,7 @@ impl UdpListenArgs {
     pub fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
+        endpoints.iter().try_for_each(check)?;
         if self.label && self.each == Each::Json {
             return Err(usage("--each json tells the peer already: leave --label out".into()));
         }

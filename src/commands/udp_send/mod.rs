@@ -13,7 +13,7 @@ use self::sending::{Sending, Wanted};
 use self::source::Source;
 use super::datagrams::output::Output;
 use super::datagrams::style::{Each, Style};
-use super::datagrams::too_large;
+use super::datagrams::{check, too_large};
 use super::options::{duration, rate};
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -107,6 +107,7 @@ impl UdpSendArgs {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let (first, second) = (&self.words[0], self.words.get(1).map(String::as_str));
         let (endpoint, used) = Endpoint::parse_first(first, second, Role::Connect).map_err(usage)?;
+        check(&endpoint)?;
         let texts = &self.words[used..];
         if !texts.is_empty() && (self.each.is_some() || self.until.is_some()) {
             return Err(usage("--each and --until are about stdin: leave them out, or the texts".into()));

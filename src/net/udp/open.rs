@@ -39,7 +39,7 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
                 Ok(vec![register(socket, Some(file))?])
             }
             Endpoint::UnixAbstract(name) => Ok(vec![register(bind_unix(&abstract_address(name)?)?, None)?]),
-            Endpoint::SeqPacket(_) => Err(no_packets()),
+            Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => Err(no_datagrams()),
         }
     };
     open().map_err(|error| cannot_listen(endpoint, &error))
@@ -79,7 +79,7 @@ pub fn addresses_of(endpoint: &Endpoint) -> Result<Vec<Peer>, Error> {
             }
             Endpoint::UnixPath(path) => vec![Peer::Unix(SocketAddrUnix::new(path)?)],
             Endpoint::UnixAbstract(name) => vec![Peer::Unix(abstract_address(name)?)],
-            Endpoint::SeqPacket(_) => return Err(no_packets()),
+            Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => return Err(no_datagrams()),
         })
     };
     let failed = |why: &str| Error::new(Exit::NoConnection, format!("cannot send to {endpoint}: {why}"));
@@ -93,8 +93,8 @@ pub fn addresses_of(endpoint: &Endpoint) -> Result<Vec<Peer>, Error> {
     }
 }
 
-fn no_packets() -> io::Error {
-    io::Error::other("packets belong to a connection, datagrams do not: type unix:/path or unix:@name")
+fn no_datagrams() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "not with datagrams: type HOST:PORT, unix:/path or unix:@name")
 }
 
 /// An IPv6 address with an interface, which getaddrinfo(3) takes for some kinds of addresses only.
