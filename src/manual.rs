@@ -368,12 +368,17 @@ that, it is told as '... or more'.
 
 ANSWERS
 
---echo, --reply and --interactive answer. Source addresses of datagrams can be forged, so an answer is never larger than what \
+--echo, --reply, --exec and --interactive answer. Source addresses of datagrams can be forged, so an answer is never larger than what \
 came in (--amplify-ok takes that back), and goes out --max-answers times per second to one peer at most. Nothing goes to ports \
 below 1024, to multicast or broadcast addresses, or to the socket itself. When a peer sends the same datagram 64 times in \
 a row, each within a second after an answer, it is taken for one that answers answers, and is not answered until it was \
 quiet for a second. Of each reason to withhold an answer the first is told, and all are counted. With --interactive, lines \
 from a terminal, or with --to, are sent whatever their size.
+
+With --exec -- CMD each peer has a process of its own. What the peer sends comes to its stdin as it stands on stdout (a line, or as \
+--each and --frame say), and each line that it says, or each record behind a length, is a datagram to the peer; with --each raw, \
+whatever one read(2) brings. A process that has ended is started again when its peer is heard again; one whose peer was not \
+heard for --peer-timeout is ended.
 
 MULTICAST
 
@@ -388,6 +393,7 @@ EXAMPLES
     sendall udp-listen --each json --from 192.0.2.0/24 :5140
     sendall udp-listen --count 1 --idle-timeout 5s 9000
     sendall udp-listen --echo :7007                 answer with the same bytes
+    sendall udp-listen --exec -- sed -u s/a/b/ :7007
     sendall udp-listen --join 239.1.2.3 :5000       a multicast group
     sendall udp-listen --frame u16be 9000 >datagrams";
 

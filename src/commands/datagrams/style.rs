@@ -56,6 +56,16 @@ impl Style {
         self.each == Each::Json
     }
 
+    /// Whether a length stands before each payload.
+    pub(in crate::commands) fn has_prefix(self) -> bool {
+        self.frame.is_some()
+    }
+
+    /// Whether nothing says where a payload ends.
+    pub(in crate::commands) fn is_raw(self) -> bool {
+        self.frame.is_none() && self.each == Each::Raw
+    }
+
     /// Hands the parts of a datagram's record to `push`.
     pub(in crate::commands) fn write(self, datagram: &Datagram<'_>, mut push: impl FnMut(&[u8])) {
         let payload = datagram.payload;

@@ -4,14 +4,19 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use super::processes::{Processes, Runs, Way};
 use crate::commands::datagrams::output::Output;
 use crate::commands::datagrams::too_large;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
+use crate::net::reactor::Io;
 use crate::net::udp::{Datagram, DatagramSocket, Peer, addresses_of};
 use crate::proto::guard::{Guard, Refusal, Rules};
 use crate::proto::records::{Cut, Splitter};
 use crate::report::Report;
+
+/// Lines of stdin before what comes gets its turn.
+const LINES_AT_ONCE: usize = 256;
 
 /// What is answered.
 pub(super) enum Answers {
@@ -19,6 +24,7 @@ pub(super) enum Answers {
     Echo,
     Fixed(Vec<u8>),
     Typed { to: Option<Endpoint>, until: Option<String> },
+    Run(Runs),
 }
 
 /// How far stdin has come.
@@ -35,6 +41,7 @@ pub(super) enum Typed {
 /// Answers, and who may have them.
 pub(super) struct Answering {
     answers: Answers,
+    processes: Option<Processes>,
     guard: Guard<Peer>,
     /// Somebody types by hand: who is no amplifier.
     by_hand: bool,
@@ -56,18 +63,24 @@ impl Answering {
         answers: Answers,
         rules: Rules,
         by_hand: bool,
-        report: &Report,
+        (io, report): (&Io, &Report),
         sockets: &[DatagramSocket],
     ) -> Result<Answering, Error> {
         let named = match &answers {
             Answers::Typed { to: Some(to), .. } => Some(reachable(to, sockets)?),
             _ => None,
         };
+        let has_input = matches!(answers, Answers::Typed { .. });
+        let (answers, processes) = match answers {
+            Answers::Run(runs) => (Answers::None, Some(Processes::new(runs, io.clone(), report.clone()))),
+            others => (others, None),
+        };
         Ok(Answering {
+            processes,
             by_hand,
             guard: Guard::new(rules),
             lines: Splitter::new(Cut::Lines),
-            has_ended: !matches!(answers, Answers::Typed { .. }),
+            has_ended: !has_input,
             is_named: named.is_some(),
             talking_to: named,
             answers,
@@ -92,6 +105,9 @@ impl Answering {
     /// All sockets but one are gone, which has this index now.
     pub(super) fn moved_to(&mut self, index: usize) {
         self.talking_to = self.talking_to.take().map(|(peer, _)| (peer, index));
+        if let Some(processes) = &mut self.processes {
+            processes.moved_to(index);
+        }
     }
 
     /// A datagram has come.
@@ -103,8 +119,11 @@ impl Answering {
         now: Instant,
     ) {
         let peer = &datagram.peer;
+        if self.processes.is_some() {
+            return self.process(datagram, index, socket, now);
+        }
         let answer = match &self.answers {
-            Answers::None => return,
+            Answers::None | Answers::Run(_) => return,
             Answers::Typed { .. } => {
                 if !self.is_named && self.may_be_answered(datagram, socket) {
                     self.guard.heard(peer, datagram.payload, now);
@@ -123,10 +142,60 @@ impl Answering {
             (None, Err(refusal)) => Err(words(refusal).into()),
             (None, Ok(())) => {
                 let length = answer.len();
-                socket.answer(datagram, answer).map(|()| length).map_err(|error| error.to_string())
+                socket
+                    .answer(peer, datagram.local, answer)
+                    .map(|()| length)
+                    .map_err(|error| error.to_string())
             }
         };
         self.count(peer, result);
+    }
+
+    fn process(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket, now: Instant) {
+        // Not started for a peer that could not have its answers.
+        if !self.may_be_answered(datagram, socket) {
+            return;
+        }
+        self.guard.heard(&datagram.peer, datagram.payload, now);
+        let way = Way { socket: index, local: datagram.local };
+        let taken = self.processes.as_mut().map(|processes| processes.take(datagram, way, socket, now));
+        if let Some(Err(why)) = taken {
+            self.count(&datagram.peer, Err(why));
+        }
+    }
+
+    /// Lets the processes go on. True if there is more at once.
+    pub(super) fn run(&mut self, sockets: &[DatagramSocket], now: Instant) -> bool {
+        let Some(mut processes) = self.processes.take() else { return false };
+        let has_more = processes.advance(now, |peer, way, answer| {
+            let allowed = self.guard.answer(peer, answer.len(), now).map_err(|why| words(why).to_owned());
+            let send =
+                |()| sockets[way.socket].answer(peer, way.local, answer).map_err(|error| error.to_string());
+            self.count(peer, allowed.and_then(send).map(|()| answer.len()));
+        });
+        self.processes = Some(processes);
+        has_more
+    }
+
+    /// No more datagrams come. True when no process is left.
+    pub(super) fn has_finished(&mut self, now: Instant) -> bool {
+        self.processes.as_mut().is_none_or(|processes| {
+            processes.close(now);
+            processes.is_empty()
+        })
+    }
+
+    /// A signal has come. True if no process is left.
+    pub(super) fn terminate(&mut self) -> bool {
+        self.processes.as_mut().is_none_or(|processes| {
+            processes.terminate();
+            processes.is_empty()
+        })
+    }
+
+    /// When processes want to be looked at.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.processes.as_ref().and_then(Processes::deadline)
     }
 
     fn may_be_answered(&mut self, datagram: &Datagram<'_>, socket: &DatagramSocket) -> bool {
@@ -151,7 +220,7 @@ impl Answering {
         let Some((peer, index)) = self.talking_to.clone().filter(|_| !self.has_ended) else {
             return Ok(if self.has_ended && ends { Typed::Ended } else { Typed::Waiting });
         };
-        loop {
+        for _ in 0..LINES_AT_ONCE {
             let line = self.lines.next().map_err(|_| too_large("a line of stdin"))?.map(<[u8]>::to_vec);
             match line {
                 Some(line) if until.as_ref().is_some_and(|until| until.as_bytes() == trimmed(&line)) => {
@@ -169,6 +238,7 @@ impl Answering {
                 },
             }
         }
+        Ok(Typed::More)
     }
 
     fn say(&mut self, peer: &Peer, line: &[u8], socket: &DatagramSocket, now: Instant) {

@@ -29,6 +29,12 @@ pub(super) struct Listening {
     sockets: Vec<DatagramSocket>,
     buffers: Buffers,
     desk: Desk,
+    /// No more datagrams are taken: what is there is finished.
+    is_ending: bool,
+    /// Because nothing came for so long.
+    is_late: bool,
+    /// Because of a signal.
+    is_stopped: bool,
     report: Report,
 }
 
@@ -57,7 +63,15 @@ impl Listening {
     ) -> Listening {
         let tally = Tally::default();
         let desk = Desk { output, intake, answering, tally, taken: 0, last_came: now, now, only: None };
-        Listening { sockets, buffers: Buffers::default(), desk, report }
+        Listening {
+            sockets,
+            buffers: Buffers::default(),
+            desk,
+            is_ending: false,
+            is_late: false,
+            is_stopped: false,
+            report,
+        }
     }
 
     /// Receives until nothing is there, the queue to stdout is full, or the budget is used up.
@@ -113,18 +127,27 @@ impl Listening {
     }
 
     fn step(&mut self, turn: Turn) -> Result<Status, Error> {
-        let status = self.receive(turn.budget_bytes)?;
+        let status = if self.is_ending {
+            self.desk.flush().map(|()| Status::Waiting)
+        } else {
+            self.receive(turn.budget_bytes)
+        }?;
         if self.desk.intake.is_connected {
             self.connect()?;
         }
         let typed = self.desk.converse(&self.sockets)?;
-        if self.desk.output.is_empty() && (self.desk.has_enough() || typed == Typed::Ended) {
-            return Ok(Status::Done);
+        let has_more = self.desk.answering.run(&self.sockets, turn.now);
+        let is_idle = self.desk.idle_end().is_some_and(|end| turn.now >= end);
+        self.is_late |= is_idle && !self.is_ending;
+        self.is_ending |= is_idle || self.desk.has_enough() || typed == Typed::Ended;
+        if self.is_ending && self.desk.output.is_empty() && self.desk.answering.has_finished(turn.now) {
+            return if self.is_late {
+                self.desk.ended_idle().map(|()| Status::Done)
+            } else {
+                Ok(Status::Done)
+            };
         }
-        if self.desk.idle_end().is_some_and(|end| turn.now >= end) {
-            return self.desk.ended_idle().map(|()| Status::Done);
-        }
-        Ok(if typed == Typed::More { Status::Again } else { status })
+        Ok(if has_more || typed == Typed::More { Status::Again } else { status })
     }
 
     fn tell(&mut self) {
@@ -189,10 +212,10 @@ impl Desk {
         Some(self.last_came + limit)
     }
 
+    /// Fails if fewer came than were to come.
     fn ended_idle(&self) -> Result<(), Error> {
-        let (Some(limit), count) = (self.intake.idle_timeout, self.intake.count) else { return Ok(()) };
-        let limit = humantime::format_duration(limit);
-        let text = match count {
+        let limit = humantime::format_duration(self.intake.idle_timeout.unwrap_or_default());
+        let text = match self.intake.count {
             None if self.taken > 0 => return Ok(()),
             None => format!("nothing came for {limit} (see --idle-timeout)"),
             Some(count) => {
@@ -211,7 +234,10 @@ impl Session for Listening {
         match &result {
             Ok(Status::Done) => {
                 self.tell();
-                self.desk.tally.check()?;
+                // The signal is what ended the run.
+                if !self.is_stopped {
+                    self.desk.tally.check()?;
+                }
             }
             Err(error) if !error.is_silent() => {
                 self.desk.tally.unwritten += self.desk.output.unwritten();
@@ -231,11 +257,16 @@ impl Session for Listening {
             while unread < MOST_UNREAD && socket.receive(&mut self.buffers, |_| unread += 1).is_ok() {}
         }
         self.desk.tally.unwritten += unread + self.desk.output.unwritten();
-        self.tell();
-        Stop::Now
+        if self.desk.answering.terminate() {
+            self.tell();
+            return Stop::Now;
+        }
+        (self.is_ending, self.is_stopped) = (true, true);
+        Stop::Soon
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.desk.idle_end()
+        let idle = if self.is_ending { None } else { self.desk.idle_end() };
+        idle.into_iter().chain(self.desk.answering.deadline()).min()
     }
 }

@@ -2,20 +2,24 @@
 
 mod answering;
 mod listening;
+mod processes;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use self::answering::{Answering, Answers};
 use self::listening::{Intake, Listening};
+use self::processes::Runs;
 use super::datagrams::output::Output;
 use super::datagrams::style::{Each, Frame, Style};
 use super::datagrams::{check, too_large};
+use super::exec::ExecArgs;
 use super::options::{duration, size};
 use super::texts::text_or_file;
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::access::{Access, Rule};
+use crate::net::child::keep_descriptors;
 use crate::net::endpoint::{Endpoint, Host, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
@@ -29,7 +33,7 @@ use clap::{ArgGroup, Args, ValueHint};
 /// Receive datagrams, whole, from any number of peers; can answer
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::UDP_LISTEN, manual::UDP_LISTEN_EXAMPLES].join("\n\n"))]
-#[command(group = ArgGroup::new("answer").args(["echo", "reply", "interactive"]))]
+#[command(group = ArgGroup::new("answer").args(["echo", "reply", "interactive", "exec", "sh"]))]
 pub struct UdpListenArgs {
     /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
     #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
@@ -82,6 +86,17 @@ pub struct UdpListenArgs {
     /// With --interactive: end when this line is typed, or at the end of stdin
     #[arg(long, value_name = "LINE", requires = "interactive")]
     until: Option<String>,
+
+    #[command(flatten)]
+    exec: ExecArgs,
+
+    /// With --exec or --sh: processes at the same time
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    max_peers: u32,
+
+    /// With --exec or --sh: end the process of a peer when neither has said anything for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    peer_timeout: Duration,
 
     /// Answers may be larger than what came in: only where every peer is known
     #[arg(long, requires = "answer")]
@@ -149,12 +164,19 @@ impl UdpListenArgs {
                 max_size: self.max_size,
                 is_connected: self.connected,
             },
-            answers: self.answers()?,
+            answers: self.answers(style)?,
             rules: Rules { amplify: self.amplify_ok, per_second: self.max_answers },
         })
     }
 
-    fn answers(&self) -> Result<Answers, Error> {
+    fn answers(&self, style: Style) -> Result<Answers, Error> {
+        if let Some(program) = self.exec.plan()? {
+            if program.at_terminal {
+                return Err(Error::new(Exit::Usage, "a terminal knows no datagrams: leave --pty out"));
+            }
+            let (idle, most) = (self.peer_timeout, self.max_peers as usize);
+            return Ok(Answers::Run(Runs { program, style, idle, most }));
+        }
         Ok(if self.echo {
             Answers::Echo
         } else if let Some(reply) = &self.reply {
@@ -177,6 +199,7 @@ impl Plan {
     /// Listens, and returns when enough has come, or nothing more.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         check_stdout()?;
+        keep_descriptors();
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add_at_start(|io, now| {
             let mut sockets: Vec<DatagramSocket> = Vec::new();
@@ -184,7 +207,8 @@ impl Plan {
                 sockets.extend(udp::listen(endpoint, &self.options, &io)?);
             }
             let output = Output::new(Stdio::open(&io)?, self.style);
-            let answering = Answering::new(self.answers, self.rules, output.is_typed(), report, &sockets)?;
+            let answering =
+                Answering::new(self.answers, self.rules, output.is_typed(), (&io, report), &sockets)?;
             for socket in &sockets {
                 report.listening(socket.name());
             }

@@ -60,6 +60,14 @@ impl Peer {
         }
     }
 
+    /// As processes are told of it.
+    pub fn to_name(&self) -> PeerName {
+        match self {
+            Peer::Ip(address) => PeerName::from_ip(Some(*address)),
+            Peer::Unix(_) => PeerName::from_unix(None),
+        }
+    }
+
     /// The address, over UDP.
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
@@ -180,15 +188,14 @@ impl DatagramSocket {
         })
     }
 
-    /// Sends an answer to where a datagram came from; from the address it was sent to, so that the peer knows it again.
-    pub fn answer(&self, datagram: &Datagram<'_>, payload: &[u8]) -> io::Result<()> {
-        match (&self.name, datagram.local) {
+    /// Sends an answer to a datagram that was sent to `local`; from there, so that the peer knows it again.
+    pub fn answer(&self, to: &Peer, local: Option<IpAddr>, payload: &[u8]) -> io::Result<()> {
+        match (&self.name, local) {
             (Peer::Ip(bound), Some(local)) if bound.ip().is_unspecified() && !is_shared(local) => {
                 // A broadcast address of a network cannot be told from others, and not be sent from.
-                self.send(&datagram.peer, payload, Some(local))
-                    .or_else(|_| self.send(&datagram.peer, payload, None))
+                self.send(to, payload, Some(local)).or_else(|_| self.send(to, payload, None))
             }
-            _ => self.send(&datagram.peer, payload, None),
+            _ => self.send(to, payload, None),
         }
     }
 
