@@ -74,16 +74,19 @@ impl Listening {
         }
     }
 
-    /// Receives until nothing is there, the queue to stdout is full, or the budget is used up.
-    fn receive(&mut self, mut budget_bytes: usize) -> Result<Status, Error> {
+    /// Receives until nothing is there, the queue to stdout is full, or each socket's share of the budget is used up.
+    fn receive(&mut self, budget_bytes: usize) -> Result<Status, Error> {
         let Listening { sockets, buffers, desk, .. } = self;
+        let mut status = Status::Waiting;
         for (index, socket) in sockets.iter().enumerate() {
+            let mut share_bytes = budget_bytes / sockets.len();
             while !desk.output.is_full() && !desk.has_enough() && !desk.is_done_with(index) {
-                if budget_bytes == 0 {
-                    return Ok(Status::Again);
+                if share_bytes == 0 {
+                    status = Status::Again;
+                    break;
                 }
                 let result = socket.receive(buffers, |datagram| {
-                    budget_bytes = budget_bytes.saturating_sub(datagram.payload.len().max(1));
+                    share_bytes = share_bytes.saturating_sub(datagram.payload.len().max(1));
                     desk.take(&datagram, index, socket);
                 });
                 match result {
@@ -103,37 +106,40 @@ impl Listening {
             desk.tally.unwritten += relieve(socket, buffers);
         }
         desk.flush()?;
-        Ok(Status::Waiting)
+        Ok(status)
     }
 
     /// With `--connected`, once somebody was heard: the kernel keeps the others away.
-    fn connect(&mut self) -> Result<(), Error> {
-        let Some((peer, index)) = &self.desk.only else { return Ok(()) };
-        if self.sockets.len() > 1 || *index > 0 {
-            self.sockets = vec![self.sockets.swap_remove(*index)];
+    fn connect(&mut self) {
+        let Some((peer, index)) = self.desk.only.take() else { return };
+        self.sockets = vec![self.sockets.swap_remove(index)];
+        self.desk.answering.moved_to(0);
+        self.desk.intake.is_connected = false;
+        self.report.detail(format_args!("hears {peer} only"));
+        // A Unix socket without a name cannot be connected to: what others send is left out here.
+        if let Err(error) = self.sockets[0].connect(&peer) {
+            self.report.detail(format_args!("not connected to {peer}: {error}"));
         }
-        let (peer, report) = (peer.clone(), &self.report);
-        self.desk.only = Some((peer.clone(), 0));
-        if self.desk.intake.is_connected {
-            self.desk.intake.is_connected = false;
-            self.desk.answering.moved_to(0);
-            report.detail(format_args!("hears {peer} only"));
-            // A Unix socket without a name cannot be connected to: what others send is left out here.
-            if let Err(error) = self.sockets[0].connect(&peer) {
-                report.detail(format_args!("not connected to {peer}: {error}"));
-            }
-        }
-        Ok(())
+        self.desk.only = Some((peer, 0));
     }
 
     fn step(&mut self, turn: Turn) -> Result<Status, Error> {
+        if self.is_stopped {
+            let has_more = self.desk.answering.run(&self.sockets, turn.now);
+            let is_over = self.desk.answering.has_finished(turn.now);
+            return Ok(match (is_over, has_more) {
+                (true, _) => Status::Done,
+                (false, true) => Status::Again,
+                (false, false) => Status::Waiting,
+            });
+        }
         let status = if self.is_ending {
             self.desk.flush().map(|()| Status::Waiting)
         } else {
             self.receive(turn.budget_bytes)
         }?;
         if self.desk.intake.is_connected {
-            self.connect()?;
+            self.connect();
         }
         let typed = self.desk.converse(&self.sockets)?;
         let has_more = self.desk.answering.run(&self.sockets, turn.now);
@@ -148,6 +154,18 @@ impl Listening {
             };
         }
         Ok(if has_more || typed == Typed::More { Status::Again } else { status })
+    }
+
+    /// Writes what stdout takes at once. The rest, and what nobody has taken from the system yet, is counted as dropped.
+    fn settle(&mut self) {
+        // The signal is what ends the run, whatever else fails now.
+        let _ = self.desk.flush();
+        let mut unread = 0;
+        for socket in &self.sockets {
+            while unread < MOST_UNREAD && socket.receive(&mut self.buffers, |_| unread += 1).is_ok() {}
+        }
+        self.desk.tally.unwritten += unread + self.desk.output.unwritten();
+        self.tell();
     }
 
     fn tell(&mut self) {
@@ -232,12 +250,10 @@ impl Session for Listening {
         self.desk.now = turn.now;
         let result = self.step(turn);
         match &result {
+            Ok(Status::Done) if self.is_stopped => self.settle(),
             Ok(Status::Done) => {
                 self.tell();
-                // The signal is what ended the run.
-                if !self.is_stopped {
-                    self.desk.tally.check()?;
-                }
+                self.desk.tally.check()?;
             }
             Err(error) if !error.is_silent() => {
                 self.desk.tally.unwritten += self.desk.output.unwritten();
@@ -248,20 +264,12 @@ impl Session for Listening {
         result
     }
 
-    /// Writes what stdout takes at once. The rest, and what nobody has taken from the system yet, is counted as dropped.
     fn stop(&mut self) -> Stop {
-        // The signal is what ends the run, whatever else fails now.
-        let _ = self.desk.flush();
-        let mut unread = 0;
-        for socket in &self.sockets {
-            while unread < MOST_UNREAD && socket.receive(&mut self.buffers, |_| unread += 1).is_ok() {}
-        }
-        self.desk.tally.unwritten += unread + self.desk.output.unwritten();
+        (self.is_ending, self.is_stopped) = (true, true);
         if self.desk.answering.terminate() {
-            self.tell();
+            self.settle();
             return Stop::Now;
         }
-        (self.is_ending, self.is_stopped) = (true, true);
         Stop::Soon
     }
 

@@ -33,6 +33,7 @@ use clap::{ArgGroup, Args, ValueHint};
 /// Receive datagrams, whole, from any number of peers; can answer
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::UDP_LISTEN, manual::UDP_LISTEN_EXAMPLES].join("\n\n"))]
+#[command(mut_arg("pty", |arg| arg.hide(true)))]
 #[command(group = ArgGroup::new("answer").args(["echo", "reply", "interactive", "exec", "sh"]))]
 pub struct UdpListenArgs {
     /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
@@ -71,7 +72,7 @@ pub struct UdpListenArgs {
     #[arg(long)]
     echo: bool,
 
-    /// Answer each datagram with this text, in which \\n, \\r, \\t and \\xHH are read, or with what is in a file
+    /// Answer each datagram with this text, in which \n, \r, \t and \xHH are read, or with what is in a file
     #[arg(long, value_name = "TEXT|@FILE")]
     reply: Option<String>,
 

@@ -14,6 +14,8 @@ use super::{BUFFER_BYTES, Datagram, Dropped, Peer};
 
 /// Datagrams in one call.
 pub(super) const BATCH: usize = BATCH_SIZE;
+/// Of those that hold many each, so few that they are still in the processor's cache when they are looked at.
+const COALESCED_AT_ONCE: usize = 4;
 /// sock_diag(7): the array that `SO_MEMINFO` fills, and places in it.
 const SO_MEMINFO: c::c_int = 55;
 const SK_MEMINFO_RMEM_ALLOC: usize = 0;
@@ -67,7 +69,8 @@ impl State {
         let mut chunks = bytes.chunks_exact_mut(BUFFER_BYTES);
         let mut buffers: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-        let count = self.quinn.recv(fd.into(), &mut buffers, &mut meta)?;
+        let at_once = if self.is_coalescing { COALESCED_AT_ONCE } else { BATCH };
+        let count = self.quinn.recv(fd.into(), &mut buffers[..at_once], &mut meta)?;
         for (buffer, meta) in buffers.iter().zip(&meta[..count]) {
             let mut take = |payload| {
                 take(Datagram {
