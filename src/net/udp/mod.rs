@@ -39,7 +39,7 @@ const FIRST_USER_PORT: u16 = 1024;
 /// Room for one datagram: no UDP datagram is larger.
 const BUFFER_BYTES: usize = 1 << 16;
 /// Asked for, so that a burst finds room; the system gives what it allows.
-const RECEIVE_QUEUE_BYTES: usize = 32 << 20;
+const RECEIVE_QUEUE_BYTES: usize = 64 << 20;
 
 /// Who sent a datagram, or is to have one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
