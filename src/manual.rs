@@ -1,5 +1,9 @@
 //! Texts that `--help` and the manual pages share. A line in capitals is a heading; indented lines are shown as they are.
 
+mod datagrams;
+
+pub(crate) use datagrams::{UDP_LISTEN, UDP_LISTEN_EXAMPLES, UDP_SEND};
+
 /// For the whole program.
 pub(crate) const OVERVIEW: &str = "\
 EXIT STATUS
@@ -8,11 +12,11 @@ EXIT STATUS
     1      failed for a reason that is not listed here
     2      wrong usage; also a file or folder on the command line that cannot be used
     3      no connection: name not found, refused, unreachable, address in use, not permitted to bind
-    4      a time limit ran out
+    4      a time limit ran out; with datagrams also a reply that was asked for and did not come
     5      connection lost: reset, or ended before the data was complete
     6      integrity: a digest does not match, the source changed while it was sent, the protocol was broken
     7      the peer refused: exists, not found, not allowed, too large, no space there, unsafe name
-    9      some files done, some failed (each failure has a line on stderr)
+    9      some files done, some failed (each failure has a line on stderr); some datagrams are known to be lost
     10     cannot write here: disk full, read-only, stdout closed or failing
     128+n  ended by signal n: 130 for SIGINT, 143 for SIGTERM, 141 when the reader of stdout went away
 
@@ -60,7 +64,7 @@ it, but for listings (download --list, upload --dry-run, connect --probe), whose
 not apply; fields and kinds may be added later. Every object has these:
 
     event  the kind: listening, peer, child, file, progress, summary, warning, error or detail
-    peer   string or null: the peer; always in peer and summary events, in others where a server has several clients
+    peer   string or null: the peer; always in peer events, and in summary events but those of udp-listen; in others where a server has several clients
     time   number: seconds since the start
 
 listening: a socket is bound.
@@ -112,6 +116,10 @@ summary: a session has come to its end. If part of it failed, an error event fol
     sent_bytes      number: bytes of content that were sent
     received_bytes  number: bytes of content that were received
     seconds         number: how long the session took
+    datagrams       object or null: counts of udp-listen and udp-send
+
+Those counts are sent; received, which were written to stdout; dropped, by the system or for want of room on stdout, and \
+dropped_exactly, false if there may be more of them; truncated, too_large, filtered; and withheld, answers that were not sent.
 
 error: a failure. With no peer it is the last event of the command, and its code the exit code; with one it is the \
 failure of that client's session, and the server goes on.
