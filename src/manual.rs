@@ -43,7 +43,7 @@ alone if it was damaged; a connection that is lost costs the blocks that were on
 
 With --retry N, upload and download try again, N times in all, after a failure that a new connection can mend: codes 3, 4 \
 and 5, a server with too many clients, and a digest that does not match; once, where the source has changed. They wait \
-250 ms first, then twice as long each time up to 10 s; from 250 ms again once files have moved. What is there already is \
+--retry-delay first (250 ms), then twice as long each time up to 10 s; from the first pause again once files have moved. What is there already is \
 not sent again. A refusal ends it; so does 'serve --once', which has nobody to come back to. The server ends the session that was cut, where it has \
 not noticed yet. While one session writes a name, \
 others are refused that name, unless nothing has come from it for 10 seconds: then it makes way.
@@ -60,7 +60,7 @@ LIMITED RATE
 EVENTS
 
 With --json every command writes events to stderr in the place of text: each a line, a JSON object. stdout is as without \
-it, but for listings (download --list and upload --dry-run), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
+it, but for listings (download --list, upload --dry-run, connect --probe), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
     event  the kind: listening, peer, child, file, progress, summary, warning, error or detail
@@ -192,6 +192,40 @@ and --recv-only drop one direction.
 8. A stdout that is closed is an error at the start: 10. A reader of stdout that goes away ends the command silently: \
 141. A full disk: 10.";
 
+/// For `serve` without a mode and for `connect`.
+pub(crate) const LINES_AND_MESSAGES: &str = "\
+LINES AND MESSAGES
+
+TCP keeps the order of bytes, but not the borders between what was sent: two messages may come as one, or one in two. With --frame each line \
+of stdin, without its line feed, is one message to the peer, and each message from the peer is written once it is whole:
+
+    u8, u16be, u16le, u32be, u32le, u64be
+               its length stands before it, in 1 to 8 bytes, big- or little-endian; the length's own bytes do not count
+    netstring  length in decimal digits, a colon, the message, a comma
+    line, nul  a line feed or a NUL byte stands behind it
+
+--frame-out line adds a line feed to each message, raw nothing. A message may have line feeds of its own: json tells messages apart \
+whatever is in them. It writes a line for each, an object:
+
+    length  number: bytes
+    text    string or null: the message, if it is UTF-8
+    base64  string or null: the message, if it is not
+
+A message over --max-message is refused when its length is read: 7. An end of the stream within a message is a connection lost: 5; what \
+came of that message is not written. What is not a netstring where one is due: 6. A line that is too long for its length or over \
+--max-message, or has a NUL byte in it that would end it: 1, and nothing of that line is sent.
+
+--crlf sends a line feed as CR LF unless its CR is there already; what comes is left as it is. --line-delay waits after each \
+line; the end of stdin is passed on at once. --telnet refuses every option that the peer negotiates (DO is answered by WONT, WILL by \
+DONT), takes commands and subnegotiations out of what comes, and escapes the byte 255 both ways (RFC 854, RFC 855); what is negotiated after the end \
+of stdin was passed on is not answered.
+
+--tee-in and --tee-out write what is received and sent to a file, as it is on the wire, framing and refusals included. --hex-dump \
+writes both directions to one, a line for each 16 bytes: > sent or < received, seconds since the connection began, \
+offset in that direction, the bytes, and those of them that are printable ASCII; - is stderr, because stdout has what the peer says. \
+A file that is there is emptied first. A pipe or device will do; the session waits for it. What cannot be written \
+ends the session: 10. All of these let the bytes pass through the program, where otherwise the kernel moves them.";
+
 /// For `serve`.
 pub(crate) const SERVE: &str = "\
 ENDPOINTS
@@ -235,6 +269,20 @@ client's address decides, and of two that are as long the denial. Who is in no l
 addresses are IPv4 whatever socket they come by; Unix sockets are under no list. @FILE has one a line, # begins a comment; on SIGHUP files \
 are read again and names resolved again. Who is refused is told nothing.
 
+FORWARDING
+
+--forward joins each client to a connection of its own: each end of file is passed on, a failure of one side is a reset for \
+the other, and a session is over when both systems have acknowledged everything. Large streams pass inside the kernel.
+
+--socks asks each client where to, in SOCKS5 or in HTTP CONNECT. Names are resolved here, and checked after that: this machine \
+itself, link-local addresses (and so the metadata services of clouds), multicast and broadcast are refused unless \
+--allow-target names them or a part of them, as 127.0.0.0/8 or 127.0.0.1; a wider network does not open them. \
+--allow-target and --deny-target are read as --allow and --deny, once at the start. Without --socks-users whoever can connect \
+can use the proxy; passwords pass in plain text.
+
+--proxy-protocol tells the server behind --forward whose connection it is. --accept-proxy-protocol, with any mode, wants to be \
+told that by a proxy in front of this server, and takes its word for it.
+
 WIRE TEXT
 
 With --wire text clients announce each file by the classic header 'command|name|size' or 'name|size', wait for an answer, \
@@ -276,9 +324,53 @@ EXAMPLES
     sendall serve --store inbox --once 0          one session, its outcome as exit code
     sendall serve --store inbox --wire text :9000 take files from simple scripts
     sendall serve --share inbox unix:/run/shelf   offer a folder
+    sendall serve --forward db.internal:5432 5432 relay each client to another server
+    sendall serve --socks --socks-users FILE :1080
+                                                  SOCKS5 and HTTP CONNECT, for those in FILE
     sendall serve 9000 --exec -- tr a-z A-Z       a process for each client
     sendall serve 9000 --pty --sh 'exec python3'  the same at a terminal
     sendall serve systemd: --store inbox          what systemd listens on";
+
+/// For `connect`.
+pub(crate) const CONNECT: &str = "\
+TRYING AGAIN
+
+With --retry N a connection that cannot be had (codes 3 and 4) is tried again, N times in all, as 'sendall --help' has it for \
+upload and download. A stream that has begun is never tried again: what was sent cannot be taken back.
+
+PROBE
+
+With --probe connections are made and closed at once; nothing is sent. ENDPOINT may have several ports, as numbers and \
+ranges: host:20-25,80. stdout gets a line for each in their order, a word and the address:
+
+    open ADDRESS         a connection was taken
+    refused ADDRESS      the host answered that nobody listens
+    timeout ADDRESS      nobody answered within --timeout
+    unreachable ADDRESS  no way leads there, or the way is closed; of a Unix socket: it is not there
+
+A name with several addresses is open if one of them is; the addresses are raced as for a connection. Up to 1000 are tried \
+at once. The code is 0 if all are open, else 3. With --json each line is an object:
+
+    state    string: open, refused, timeout or unreachable
+    address  string
+    port     number or null: null for a Unix socket
+    text     string or null: why it is not open
+    seconds  number: how long that took
+
+SOCKET OPTIONS
+
+They hold for upload and download, too. What the system refuses is a failure: 1, or 3 for --source and --interface. So is a \
+buffer that it makes smaller than was asked for. With -vv a line tells what is in force, as the system says: Linux \
+tells twice the size of a buffer, and keepalive as the first wait and those that follow.
+
+--source and --interface leave out the addresses that cannot be reached from there. --keepalive DURATION tests a silent \
+connection after so long, then each time after a quarter of that. --user-timeout also ends a connection whose peer has \
+only paused reading. --mark needs a privilege. With --mptcp a peer that does not know it is spoken to over plain TCP: \
+mptcp=fallback.
+
+--fastopen, of connect only, saves a round trip where the server does TCP Fast Open and the system knows its cookie from an \
+earlier connection: stdin is waited for before the connection is asked for. What is sent so may reach a server twice: only \
+for questions that can be asked twice.";
 
 /// For `connect`.
 pub(crate) const CONNECT_EXAMPLES: &str = "\
@@ -288,7 +380,22 @@ EXAMPLES
     printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sendall connect example.org:80
     tar cf - folder | sendall connect host:9000   stream
     sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged
-    sendall connect host:9000 --sh 'make 2>&1'    join the server to a process";
+    sendall connect --probe host:22,80,8000-8100  which ports take connections
+    sendall connect --retry 100 host:9000 <log    wait for a server that is being started
+    sendall connect --source 192.0.2.7 host:25    from that address of this machine
+    sendall connect --crlf --hex-dump - host:25   an SMTP server, and what passes
+    sendall connect --frame u32be host:7000       each line a message, each message a line
+    sendall connect --proxy socks5://localhost:1080 host.example:22
+                                                  through a proxy, which resolves the name
+    sendall connect host:9000 --sh 'make 2>&1'    join the server to a process
+
+THROUGH PROXIES
+
+The first --proxy is connected to, each asks for the next one, and the last for the server, whose name it resolves; --timeout is \
+the limit for all of that. A proxy that cannot reach its target is 3, one that does not want to is 7, one that does not take the \
+user and password is 8; the line says which proxy said so. What is acknowledged then is acknowledged by the first proxy's \
+system: of what is behind it nothing is known. A password never stands on the command line: --proxy-password-file has it, or \
+SENDALL_PROXY_PASSWORD in the environment.";
 
 /// For `upload`.
 pub(crate) const UPLOAD: &str = "\
@@ -347,3 +454,32 @@ EXAMPLES
     sendall download host:9000 disk.img -o copy.img
     sendall download host:9000 photos.tar -o - | tar xf -
     sendall download --list host:9000";
+
+/// For `http-hello`.
+pub(crate) const HTTP_HELLO: &str = "\
+ANSWERS
+
+GET, POST, PUT, PATCH and DELETE get the answer, HEAD gets it without its body, OPTIONS is told what is allowed (204); any \
+other method gets 501. A request's body is read whole before it is answered. A path is compared as it was sent, without \
+its query. An answer of --path without a body has its status as text.
+
+Connections are kept (HTTP/1.0: if the client asks for it), and requests that are sent ahead are answered in their order. \
+Refused, and the connection closed: what is not HTTP, or could be read in two ways (400); a head or a body that took too \
+long (408), a body over --max-body (413), a target over 8 KiB (414), an expectation other than 100-continue (417), \
+fields over 8 KiB or more than 100 of them (431), CONNECT and transfer codings other than chunked (501), versions other \
+than 1.0 and 1.1 (505).
+
+--log writes lines to stdout: common is what web servers write; json is an object with time, peer, method, target, version, \
+status and bytes. No client ever waits for it: lines that stdout does not take are left out, and stderr says how many.
+
+The first SIGINT or SIGTERM finishes what has begun, within a second.";
+
+/// For `http-hello`, behind its options.
+pub(crate) const HTTP_HELLO_EXAMPLES: &str = "\
+EXAMPLES
+
+    sendall http-hello                                 greets on 127.0.0.1:8080
+    sendall http-hello :80 --path /health=204          a target for a load balancer
+    sendall http-hello --whoami                        shows what a proxy passes on
+    sendall http-hello 0 --status 503 --header 'Retry-After: 60' --body 'back soon\\n'
+    sendall http-hello 0 --count 1 --log common        waits for one request, and ends";

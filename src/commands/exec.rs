@@ -77,7 +77,7 @@ impl ExecArgs {
 /// A process and its peer.
 pub(crate) struct Exec {
     /// None when the connection is over: what is left is the process.
-    relay: Option<Relay<ChildStream, Transport>>,
+    relay: Option<Relay<ChildStream, Limited<Transport>>>,
     process: Option<Process>,
     /// How it has ended, once it was reaped.
     status: Option<ExitStatus>,
@@ -149,7 +149,7 @@ impl Exec {
         report.detail(format_args!("process {} runs '{}'", process.id(), program.name.display()));
         let rules = Ending { input: InputKind::Real, end_when: EndWhen::Both, half_close: true };
         Ok(Exec {
-            relay: Some(Relay::with_limited(stream, peer, rules, idle_timeout, report.clone(), now)),
+            relay: Some(Relay::new(stream, peer, rules, idle_timeout, report.clone(), now)),
             process: Some(process),
             status: None,
             phase: Phase::Running,

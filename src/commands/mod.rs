@@ -10,18 +10,26 @@ pub mod connect;
 mod datagrams;
 mod door;
 pub mod download;
+mod exchange;
 pub mod exec;
+pub mod http_hello;
+mod joined;
 mod opened;
 pub mod options;
+mod proxies;
 pub mod relay;
 pub mod retry;
 pub mod serve;
 mod settling;
+pub mod socket_args;
+mod targets;
 mod texts;
+pub mod tools;
 mod transfer;
 pub mod udp_listen;
 pub mod udp_send;
 pub mod upload;
+mod vestibule;
 
 /// What a failing connection is called, and the exit code it leaves.
 fn lost(error: &io::Error) -> Error {
@@ -33,6 +41,11 @@ fn lost(error: &io::Error) -> Error {
         }
         _ => Error::new(Exit::Lost, format!("connection lost: {error}")),
     }
+}
+
+/// A failure that a stream of ours has found and named itself; otherwise what `name` calls it.
+fn named(error: io::Error, name: impl FnOnce(&io::Error) -> Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|error| name(&error))
 }
 
 /// The failure of a write to stdout.

@@ -1,13 +1,15 @@
 //! Options that several commands share, and how their values are read.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::transfer::Limits;
 use crate::error::{Error, Exit};
 use crate::net::rate::MIN_RATE;
 use crate::proto::ending::EndWhen;
+use crate::proto::message::Framing;
 
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -112,6 +114,102 @@ pub struct RelayArgs {
     /// Do not pass the end of stdin on as long as the peer has not ended
     #[arg(long)]
     pub no_half_close: bool,
+
+    /// What is done to the bytes on their way.
+    #[command(flatten)]
+    pub tools: ToolArgs,
+}
+
+/// What is done to the bytes on their way, and what is written down of them.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Lines and messages")]
+pub struct ToolArgs {
+    /// Send each line end of stdin as CR LF
+    #[arg(long, conflicts_with = "recv_only")]
+    pub crlf: bool,
+
+    /// Wait so long after each line of stdin before the next one is sent
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "recv_only")]
+    pub line_delay: Option<Duration>,
+
+    /// Speak to a Telnet server: each option it negotiates is refused, its commands are left out
+    #[arg(long)]
+    pub telnet: bool,
+
+    /// Each line of stdin is a message to the peer, and each message from it a line on stdout; this tells them apart
+    #[arg(long, value_enum, value_name = "HOW", conflicts_with_all = ["crlf", "telnet"])]
+    pub frame: Option<FrameChoice>,
+
+    /// With --frame: how a message from the peer is written
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = FrameOut::Line, requires = "frame",
+        conflicts_with = "send_only")]
+    pub frame_out: FrameOut,
+
+    /// With --frame: refuse longer messages, either way
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB", requires = "frame")]
+    pub max_message: u64,
+
+    /// Write all that is received to this file, as it comes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub tee_in: Option<PathBuf>,
+
+    /// Write all that is sent to this file, as it goes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub tee_out: Option<PathBuf>,
+
+    /// Write both directions to this file in hexadecimal, with time and offset; - is stderr
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub hex_dump: Option<PathBuf>,
+}
+
+/// The values of `--frame`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FrameChoice {
+    /// Its length in 1 byte before it
+    U8,
+    /// In 2 bytes, big-endian
+    U16be,
+    /// In 2 bytes, little-endian
+    U16le,
+    /// In 4 bytes, big-endian
+    U32be,
+    /// In 4 bytes, little-endian
+    U32le,
+    /// In 8 bytes, big-endian
+    U64be,
+    /// Its length in digits and a colon before it, a comma behind it
+    Netstring,
+    /// A line feed behind it
+    Line,
+    /// A NUL byte behind it
+    Nul,
+}
+
+impl From<FrameChoice> for Framing {
+    fn from(choice: FrameChoice) -> Framing {
+        match choice {
+            FrameChoice::U8 => Framing::U8,
+            FrameChoice::U16be => Framing::U16Be,
+            FrameChoice::U16le => Framing::U16Le,
+            FrameChoice::U32be => Framing::U32Be,
+            FrameChoice::U32le => Framing::U32Le,
+            FrameChoice::U64be => Framing::U64Be,
+            FrameChoice::Netstring => Framing::Netstring,
+            FrameChoice::Line => Framing::Line,
+            FrameChoice::Nul => Framing::Nul,
+        }
+    }
+}
+
+/// The values of `--frame-out`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FrameOut {
+    /// As it is, and a line feed behind it
+    Line,
+    /// As it is, with nothing between two
+    Raw,
+    /// A JSON object, on a line of its own
+    Json,
 }
 
 impl RelayArgs {
@@ -127,6 +225,13 @@ impl RelayArgs {
             ("--recv-only", self.recv_only),
             ("--end-when", self.end_when.is_some()),
             ("--no-half-close", self.no_half_close),
+            ("--crlf", self.tools.crlf),
+            ("--line-delay", self.tools.line_delay.is_some()),
+            ("--telnet", self.tools.telnet),
+            ("--frame", self.tools.frame.is_some()),
+            ("--tee-in", self.tools.tee_in.is_some()),
+            ("--tee-out", self.tools.tee_out.is_some()),
+            ("--hex-dump", self.tools.hex_dump.is_some()),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => {

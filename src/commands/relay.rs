@@ -4,9 +4,11 @@ use std::fmt::Display;
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::opened::describe;
 use super::options::RelayArgs;
 use super::settling::Settling;
-use super::{cannot_write, lost};
+use super::tools::{self, Tools};
+use super::{cannot_write, lost, named};
 use crate::error::{Error, Exit};
 use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
@@ -20,7 +22,7 @@ use crate::report::Report;
 /// A local side and a peer, joined.
 pub struct Relay<L, P> {
     local: L,
-    peer: Limited<P>,
+    peer: P,
     outbound: Pump,
     inbound: Pump,
     ending: Ending,
@@ -40,18 +42,6 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     pub fn new(
         local: L,
         peer: P,
-        ending: Ending,
-        idle_timeout: Option<Duration>,
-        report: Report,
-        now: Instant,
-    ) -> Relay<L, P> {
-        Relay::with_limited(local, Limited::new(peer, now), ending, idle_timeout, report, now)
-    }
-
-    /// The same for a peer that may be limited already.
-    pub fn with_limited(
-        local: L,
-        peer: Limited<P>,
         ending: Ending,
         idle_timeout: Option<Duration>,
         report: Report,
@@ -87,13 +77,6 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         self
     }
 
-    /// Each way at most so many bytes per second.
-    #[must_use]
-    pub fn limited(mut self, bytes_per_second: Option<u64>) -> Relay<L, P> {
-        self.peer.limit_rate(bytes_per_second, 0);
-        self
-    }
-
     /// The local side's stream.
     pub fn local_mut(&mut self) -> &mut L {
         &mut self.local
@@ -122,11 +105,6 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         self.inbound.lane_mut().end_source();
     }
 
-    /// The two streams: the local side and the peer. For tests, which look at what they were given.
-    pub fn streams(&self) -> (&L, &P) {
-        (&self.local, self.peer.get_ref())
-    }
-
     fn pump_out(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
         if self.failure.is_some() {
             return Ok(Pumped::Blocked);
@@ -142,25 +120,28 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         match pumped {
             Ok(pumped) => Ok(pumped),
             Err(Fault { side: Side::Source, error }) => {
-                Err(Error::new(Exit::Failed, format!("cannot read stdin: {error}")))
+                Err(named(error, |error| Error::new(Exit::Failed, format!("cannot read stdin: {error}"))))
             }
-            Err(Fault { side: Side::Sink, error }) => {
-                self.failure = Some(lost(&error));
-                Ok(Pumped::Blocked)
-            }
+            Err(Fault { side: Side::Sink, error }) => match error.downcast::<Error>() {
+                Ok(ours) => Err(ours),
+                Err(error) => {
+                    self.failure = Some(lost(&error));
+                    Ok(Pumped::Blocked)
+                }
+            },
         }
     }
 
     fn pump_in(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
         let pumped = match self.inbound.advance(&mut self.peer, &mut self.local, budget_bytes) {
             Ok(pumped) => pumped,
-            Err(Fault { side: Side::Source, error }) => return Err(lost(&error)),
+            Err(Fault { side: Side::Source, error }) => return Err(named(error, lost)),
             Err(Fault { side: Side::Sink, error })
                 if error.kind() == io::ErrorKind::BrokenPipe && self.local.goes_on_unread() =>
             {
                 Pumped::More
             }
-            Err(Fault { side: Side::Sink, error }) => return Err(cannot_write(&error)),
+            Err(Fault { side: Side::Sink, error }) => return Err(named(error, cannot_write)),
         };
         if self.inbound.lane().owes_half_close() {
             self.local.finish_writing().map_err(|error| cannot_write(&error))?;
@@ -182,8 +163,9 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
-        let lanes = [self.outbound.lane(), self.inbound.lane()];
-        let moved = lanes.iter().map(|lane| lane.delivered() + lane.held() as u64).sum();
+        let of = |lane: &Lane| lane.delivered() + lane.held() as u64;
+        let received = self.peer.received_bytes().unwrap_or_else(|| of(self.inbound.lane()));
+        let moved = of(self.outbound.lane()) + received;
         if self.last_moved.0 != moved {
             self.last_moved = (moved, now);
         }
@@ -198,7 +180,8 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     }
 
     fn finish(&mut self, now: Instant) -> Result<Status, Error> {
-        let (sent, received) = (self.outbound.lane().delivered(), self.inbound.lane().delivered());
+        let sent = self.outbound.lane().delivered();
+        let received = self.peer.received_bytes().unwrap_or_else(|| self.inbound.lane().delivered());
         let ended = self.failure.take().map_or(Ok(Status::Done), Err);
         if !self.peer_name.is_empty() {
             self.report.relayed(&self.peer_name, sent, received, now - self.start);
@@ -209,6 +192,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
 
 impl<L: Stream, P: Stream> Session for Relay<L, P> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        self.local.tick(turn.now);
         self.peer.tick(turn.now);
         let sent = self.pump_out(turn.budget_bytes)?;
         let ended_before = self.inbound.lane().has_source_ended();
@@ -234,7 +218,8 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
 
     fn deadline(&self) -> Option<Instant> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
-        [idle, self.settling.deadline(), self.peer.wake_up()].into_iter().flatten().min()
+        let wake_ups = [self.local.wake_up(), self.peer.wake_up()];
+        [idle, self.settling.deadline()].into_iter().chain(wake_ups).flatten().min()
     }
 }
 
@@ -275,31 +260,62 @@ pub fn ending(args: &RelayArgs, input: InputKind) -> Ending {
     Ending { input, end_when, half_close: !args.no_half_close }
 }
 
-/// Fails before anything is opened if a stream that will be needed is missing.
-pub fn check_streams(args: &RelayArgs) -> Result<(), Error> {
-    if args.send_only { Ok(()) } else { crate::net::stdio::check_stdout() }
+/// Stdin and stdout, joined to a connection.
+pub type StdioRelay = Relay<Box<dyn Stream>, Box<dyn Stream>>;
+
+/// Stdin, stdout and what is done on the way between them and a connection, ready before there is one.
+pub struct LocalSide {
+    args: RelayArgs,
+    tools: Tools,
 }
 
-/// Joins stdin and stdout to a connection.
-pub fn with_stdio(
-    mut transport: Transport,
-    args: &RelayArgs,
-    report: &Report,
-    io: &Io,
-    now: Instant,
-) -> Result<Relay<Box<dyn Stream>, Transport>, Error> {
-    let stdio = Stdio::open(io)?;
-    let input = match stdio.input_kind() {
-        FdKind::Null => InputKind::Nothing,
-        FdKind::Terminal => InputKind::Terminal,
-        _ => InputKind::Real,
-    };
-    let rules = ending(args, input);
-    let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
-    // Until the session has ended in order: a process that is killed must not look like one that has said everything.
-    transport.reset_on_close(true).map_err(|error| lost(&error))?;
-    let peer = transport.peer_name();
-    let relay = Relay::new(local, transport, rules, args.idle_timeout, report.clone(), now);
-    let relay = relay.with(peer).limited(args.limit_rate);
-    Ok(if args.recv_only { relay.without_input() } else { relay })
+impl LocalSide {
+    /// Fails before anything is opened to the network if a stream or a file that will be needed cannot be used.
+    pub fn new(args: &RelayArgs, report: &Report) -> Result<LocalSide, Error> {
+        if !args.send_only {
+            crate::net::stdio::check_stdout()?;
+        }
+        Ok(LocalSide { args: args.clone(), tools: Tools::new(&args.tools, report)? })
+    }
+
+    /// Joins stdin and stdout to a connection.
+    pub fn join(
+        &self,
+        transport: Transport,
+        report: &Report,
+        io: &Io,
+        now: Instant,
+    ) -> Result<StdioRelay, Error> {
+        let stdio = Stdio::open(io)?;
+        let kind = stdio.input_kind();
+        self.join_to((stdio, kind), transport, report, now)
+    }
+
+    /// Joins what stands for stdin and stdout, and what its input is, to a connection.
+    pub fn join_to(
+        &self,
+        (local, input): (impl Stream + 'static, FdKind),
+        mut transport: Transport,
+        report: &Report,
+        now: Instant,
+    ) -> Result<StdioRelay, Error> {
+        let args = &self.args;
+        let input = match input {
+            FdKind::Null => InputKind::Nothing,
+            FdKind::Terminal => InputKind::Terminal,
+            _ => InputKind::Real,
+        };
+        let rules = ending(args, input);
+        let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(local)) } else { Box::new(local) };
+        // Until the session has ended in order: a process that is killed must not look like one that has said everything.
+        transport.reset_on_close(true).map_err(|error| lost(&error))?;
+        describe(&transport, report);
+        let peer_name = transport.peer_name();
+        let mut peer = Limited::new(self.tools.recorded(transport, now), now);
+        peer.limit_rate(args.limit_rate, 0);
+        let (local, peer) = tools::around(local, Box::new(peer), args, rules, now);
+        let relay = Relay::new(local, peer, rules, args.idle_timeout, report.clone(), now).with(peer_name);
+        // With --telnet the input, or that there is none, ends when the peer has: until then there is to be answered.
+        Ok(if args.recv_only && !args.tools.telnet { relay.without_input() } else { relay })
+    }
 }

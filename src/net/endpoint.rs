@@ -197,6 +197,10 @@ fn is_number(word: &str) -> bool {
 }
 
 fn port_error(port: &str) -> String {
+    let is_list = port.contains(['-', ',']) && port.starts_with(|c: char| c.is_ascii_digit());
+    if is_list && port.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b',') {
+        return format!("'{port}' is several ports: type one, or --probe to try them all");
+    }
     format!("'{}' is not a port: type a number from 0 to 65535", port.escape_debug())
 }
 
@@ -224,7 +228,7 @@ impl fmt::Display for Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PeerName {
     shown: String,
-    ip: Option<IpAddr>,
+    address: Option<SocketAddr>,
 }
 
 impl PeerName {
@@ -237,9 +241,9 @@ impl PeerName {
                     (SocketAddr::V6(v6), IpAddr::V6(_)) => v6.to_string(),
                     (_, ip) => SocketAddr::new(ip, address.port()).to_string(),
                 };
-                PeerName { shown, ip: Some(ip) }
+                PeerName { shown, address: Some(SocketAddr::new(ip, address.port())) }
             }
-            None => PeerName { shown: "a peer that is gone".into(), ip: None },
+            None => PeerName { shown: "a peer that is gone".into(), address: None },
         }
     }
 
@@ -250,28 +254,38 @@ impl PeerName {
         };
         let name =
             address.and_then(|address| path(&address).or_else(|| super::abstract_name::name(&address)));
-        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), ip: None }
+        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), address: None }
     }
 
     /// What is shown, in two: the host without brackets, and the port if it has one.
     pub fn host_and_port(&self) -> (&str, Option<&str>) {
         match self.shown.rsplit_once(':') {
-            Some((host, port)) if self.ip.is_some() => {
+            Some((host, port)) if self.ip().is_some() => {
                 (host.trim_start_matches('[').trim_end_matches(']'), Some(port))
             }
             _ => (&self.shown, None),
         }
     }
 
+    /// As what was typed: of a socket that could not be connected to.
+    pub fn of_endpoint(endpoint: &Endpoint) -> PeerName {
+        PeerName { shown: endpoint.to_string(), address: None }
+    }
+
     /// Of a listener that keeps packets apart.
     pub(super) fn from_packets(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
         let stream = PeerName::from_unix(address);
-        PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), ip: None }
+        PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), address: None }
     }
 
     /// The IP address, canonical, if it has one.
     pub fn ip(&self) -> Option<IpAddr> {
-        self.ip
+        self.address.map(|address| address.ip())
+    }
+
+    /// The IP address, canonical, and the port.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 }
 

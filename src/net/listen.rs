@@ -1,21 +1,21 @@
-//! Listening: binding every form of endpoint, accepting, and cleaning up after Unix sockets.
+//! Listening: every form of endpoint bound, clients accepted.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 
 use mio::net::{TcpListener, UnixListener};
-use socket2::{Domain, Protocol, SockAddr, Type};
+use socket2::{Domain, SockAddr};
 
-use super::endpoint::{Endpoint, Host, PeerName, UnixName};
+use super::bind::{SocketFile, bind_host, bind_path, cannot_listen};
+use super::endpoint::{Endpoint, PeerName, UnixName};
+use super::options::SocketOptions;
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
 use super::stream::{Socket, would_block};
-use crate::error::{Error, Exit};
+use crate::error::Error;
 
 const BACKLOG: i32 = 1024;
-const PORT_TRIES: u32 = 32;
 
 /// A bound socket that takes clients.
 pub struct Listener {
@@ -45,10 +45,18 @@ impl Kind {
 
 /// Binds everything that an endpoint stands for: one socket, or one per address family.
 pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
+    listen_with(endpoint, &SocketOptions::default(), io)
+}
+
+/// The same with options that must hold from a client's first packet on. Its accepted socket needs them once more:
+/// [`Socket::register_with`].
+pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
-        Endpoint::Tcp { host, port } => bind_host(host, *port, bind_stream).map(|sockets| {
-            sockets.into_iter().map(|socket| Kind::Tcp(TcpListener::from_std(socket.into()))).collect()
-        }),
+        Endpoint::Tcp { host, port } => {
+            bind_host(host, *port, &|address| bind_stream(address, options)).map(|sockets| {
+                sockets.into_iter().map(|socket| Kind::Tcp(TcpListener::from_std(socket.into()))).collect()
+            })
+        }
         Endpoint::UnixPath(path) => bind_path(path, || std::os::unix::net::UnixListener::bind(path))
             .and_then(|bound| Ok(vec![Kind::of_path(bound)?])),
         Endpoint::SeqPacket(name @ UnixName::Path(path)) => {
@@ -85,23 +93,12 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
 
 /// Of a socket that somebody else has bound: if it has a file, that is theirs.
 fn inherited_kind(socket: socket2::Socket) -> io::Result<Kind> {
-    let is_packet = socket.r#type()? == Type::SEQPACKET;
+    let is_packet = socket.r#type()? == socket2::Type::SEQPACKET;
     Ok(match socket.local_addr()?.domain() {
         Domain::UNIX => Kind::Unix { socket: UnixListener::from_std(socket.into()), is_packet, _file: None },
         Domain::IPV4 | Domain::IPV6 => Kind::Tcp(TcpListener::from_std(socket.into())),
         other => return Err(io::Error::other(format!("no socket for TCP or of Unix, but of {other:?}"))),
     })
-}
-
-/// Why an endpoint cannot be bound.
-pub(super) fn cannot_listen(endpoint: &Endpoint, error: &io::Error) -> Error {
-    let why = match error.kind() {
-        io::ErrorKind::AddrInUse => "address in use".into(),
-        io::ErrorKind::PermissionDenied => "not permitted".into(),
-        io::ErrorKind::AddrNotAvailable => "not an address of this machine".into(),
-        _ => error.to_string(),
-    };
-    Error::new(Exit::NoConnection, format!("cannot listen on {endpoint}: {why}"))
 }
 
 impl Listener {
@@ -140,49 +137,9 @@ impl Listener {
     }
 }
 
-/// Makes and binds a socket.
-type Bind = fn(SocketAddr) -> io::Result<socket2::Socket>;
-
-/// Binds what a host and a port stand for, with `bind`.
-pub(super) fn bind_host(host: &Host, port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
-    match host {
-        Host::Loopback => bind_both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, port, bind),
-        Host::Any => bind_both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port, bind),
-        Host::Named(name) => {
-            let address = (name.as_str(), port).to_socket_addrs()?.next();
-            let address = address.ok_or_else(|| io::Error::other("the name has no address"))?;
-            Ok(vec![bind(address)?])
-        }
-    }
-}
-
-/// Binds one port in both families. Where IPv6 is off, IPv4 alone; and the other way round.
-fn bind_both(v4: Ipv4Addr, v6: Ipv6Addr, port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
-    let mut tries = 0;
-    loop {
-        let first = match bind((v4, port).into()) {
-            Err(error) if is_family_missing(&error) => return Ok(vec![bind((v6, port).into())?]),
-            result => result?,
-        };
-        let chosen = first.local_addr()?.as_socket().map_or(port, |address| address.port());
-        tries += 1;
-        match bind((v6, chosen).into()) {
-            Ok(second) => return Ok(vec![first, second]),
-            Err(error) if is_family_missing(&error) => return Ok(vec![first]),
-            // The system chose the port for one family; the other may have it in use.
-            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn is_family_missing(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AddrNotAvailable
-        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
-}
-
-fn bind_stream(address: SocketAddr) -> io::Result<socket2::Socket> {
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+fn bind_stream(address: SocketAddr, options: &SocketOptions) -> io::Result<socket2::Socket> {
+    let socket = options.socket(Domain::for_address(address))?;
+    options.apply(socket.as_fd())?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -193,42 +150,22 @@ fn bind_stream(address: SocketAddr) -> io::Result<socket2::Socket> {
     Ok(socket)
 }
 
-/// Binds a Unix socket's path with `bind`. A file of a server that lives is not touched; one left by a dead server is
-/// replaced.
-pub(super) fn bind_path<S>(path: &Path, bind: impl Fn() -> io::Result<S>) -> io::Result<(S, SocketFile)> {
-    let socket = match bind() {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let file = std::fs::symlink_metadata(path)?;
-            if !file.file_type().is_socket() {
-                return Err(io::Error::other("a file that is not a socket is in the way"));
-            }
-            // A datagram socket cannot connect to a stream socket, but hears whether one lives there: a stream
-            // socket would be taken for a client.
-            match std::os::unix::net::UnixDatagram::unbound()?.connect(path) {
-                Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
-                    std::fs::remove_file(path)?;
-                    bind()?
-                }
-                _ => return Err(error),
-            }
-        }
-        result => result?,
-    };
-    let inode = std::fs::symlink_metadata(path)?.ino();
-    Ok((socket, SocketFile { path: path.to_owned(), inode }))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::options::{InForce, is_refusal};
+    use std::net::Ipv4Addr;
 
-/// A Unix socket's name in the file system, removed when dropped, unless another server has replaced it.
-pub(super) struct SocketFile {
-    path: PathBuf,
-    inode: u64,
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
-            // Nothing can be done, and nothing is lost, if it is gone already.
-            let _ = std::fs::remove_file(&self.path);
-        }
+    #[test]
+    fn a_listener_has_its_options_before_its_clients_come() {
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        let asked =
+            |ttl, send_buffer_bytes| SocketOptions { ttl, send_buffer_bytes, ..SocketOptions::default() };
+        let listener = bind_stream(address, &asked(Some(9), None)).expect("a port");
+        let told = InForce(listener.as_fd()).to_string();
+        assert!(told.contains(" ttl=9 "), "{told}");
+        let refused =
+            bind_stream(address, &asked(None, Some(1 << 30))).expect_err("larger than any system's limit");
+        assert!(is_refusal(&refused) && refused.to_string().starts_with("--sndbuf 1073741824: "));
     }
 }

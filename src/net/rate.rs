@@ -8,6 +8,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::around::passes_on;
 use super::stream::{KernelEnd, Stream};
 
 /// The lowest rate that can be asked for, in bytes per second.
@@ -96,19 +97,6 @@ impl<S: Stream> Limited<S> {
         });
     }
 
-    /// A turn begins.
-    pub fn tick(&mut self, now: Instant) {
-        self.now = now;
-        if let Some(limit) = &mut self.limit {
-            limit.wake_up = None;
-        }
-    }
-
-    /// When to go on, if the limit kept something from passing in this turn: no readiness will come for it.
-    pub fn wake_up(&self) -> Option<Instant> {
-        self.limit.as_ref().and_then(|limit| limit.wake_up)
-    }
-
     /// The stream itself.
     pub fn get_ref(&self) -> &S {
         &self.stream
@@ -138,20 +126,23 @@ impl<S: Stream> Stream for Limited<S> {
         Ok(count)
     }
 
-    fn finish_writing(&mut self) -> io::Result<()> {
-        self.stream.finish_writing()
+    passes_on!(stream);
+
+    fn tick(&mut self, now: Instant) {
+        self.now = now;
+        if let Some(limit) = &mut self.limit {
+            limit.wake_up = None;
+        }
+        self.stream.tick(now);
     }
 
-    fn take_error(&mut self) -> io::Result<()> {
-        self.stream.take_error()
+    fn wake_up(&self) -> Option<Instant> {
+        let limit = self.limit.as_ref().and_then(|limit| limit.wake_up);
+        limit.into_iter().chain(self.stream.wake_up()).min()
     }
 
-    fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
-        self.stream.reset_on_close(reset)
-    }
-
-    fn is_acknowledged(&mut self) -> io::Result<bool> {
-        self.stream.is_acknowledged()
+    fn received_bytes(&self) -> Option<u64> {
+        self.stream.received_bytes()
     }
 
     // With a limit every byte has to pass here.

@@ -4,13 +4,15 @@ mod datagrams;
 mod draw;
 mod escape;
 mod event;
+mod lines;
 mod listed;
 mod progress;
 
 pub use datagrams::DatagramSums;
 pub use escape::{escape, escape_bytes, escape_json};
 pub use event::{FileEvent, Sums};
-pub use listed::Listed;
+pub use lines::Lines;
+pub use listed::{Listed, Probed};
 pub use progress::{Phase, Progress, amount};
 
 use std::fmt::Display;
@@ -31,6 +33,8 @@ pub enum Level {
     Normal,
     /// Peers, addresses, counts and durations too.
     Verbose,
+    /// The sockets' options too.
+    Debug,
 }
 
 /// Where everything that is said goes: stderr. Clones share one terminal.
@@ -182,6 +186,14 @@ impl Report {
         })
     }
 
+    /// Lines that were asked for on stderr.
+    ///
+    /// # Errors
+    /// Of stderr.
+    pub fn dump(&self, lines: &[u8]) -> io::Result<()> {
+        self.bars.suspend(|| io::stderr().write_all(lines))
+    }
+
     /// A line that is left out when quiet. Events have no room for it.
     pub fn say(&self, text: impl Display) {
         if self.level >= Level::Normal && !self.json {
@@ -191,10 +203,19 @@ impl Report {
 
     /// A line for those who asked for more.
     pub fn detail(&self, text: impl Display) {
-        match (self.level, self.json) {
-            (Level::Verbose, true) => self.event(Event::Detail { text: Text::new(text) }),
-            (Level::Verbose, false) => self.named(text),
-            _ => {}
+        self.more(Level::Verbose, text);
+    }
+
+    /// A line for those who asked twice for more.
+    pub fn debug(&self, text: impl Display) {
+        self.more(Level::Debug, text);
+    }
+
+    fn more(&self, level: Level, text: impl Display) {
+        match self.json {
+            _ if self.level < level => {}
+            true => self.event(Event::Detail { text: Text::new(text) }),
+            false => self.named(text),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Text files that are written beside a transfer: lists, not what is transferred.
+//! Files that are written beside a session: lists and records, not what is transferred.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular};
 use super::fault::{Fault, FaultKind};
@@ -63,6 +63,23 @@ impl TextPlace {
         check_regular(&fstat(&file).map_err(Fault::write)?)?;
         file.write_all(bytes).map_err(Fault::write)
     }
+}
+
+/// Opens a file to write down what happens while it happens: made if it is not there, emptied if it is. A pipe or a
+/// device will do as well; a write to it may wait.
+///
+/// # Errors
+/// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.
+pub fn record(path: &Path) -> Result<File, Fault> {
+    // What two of them write into one file stands in the order in which it was written.
+    let flags =
+        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
+    // A FIFO that nobody reads is an error, and not a wait.
+    let mode = Mode::from_raw_mode(0o666);
+    let file =
+        retry_on_intr(|| rustix::fs::open(path, flags | OFlags::NONBLOCK, mode)).map_err(Fault::write)?;
+    rustix::fs::fcntl_setfl(&file, OFlags::APPEND).map_err(Fault::write)?;
+    Ok(file.into())
 }
 
 /// An empty file without a name, in the folder of a text or in the system's for such: it is gone when it is closed.

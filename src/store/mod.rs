@@ -34,7 +34,7 @@ pub use fault::{Fault, FaultKind};
 pub use filter::Filter;
 pub use folder::Folder;
 pub use hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
-pub use lines::{TextPlace, nameless};
+pub use lines::{TextPlace, nameless, record};
 pub use part::{Meta, Part};
 pub use source::{Source, read_whole};
 pub use stage::{Settled, Stage, Staged};

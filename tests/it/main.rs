@@ -14,6 +14,12 @@ mod contract;
 mod abnormal;
 // The contract for `connect`, and what only `connect` does.
 mod connect;
+// How a connection is made: from where, in which order of addresses, how often.
+mod dialling;
+// `connect --probe`.
+mod probe;
+// What is asked of a socket, and what it says of itself.
+mod socket_options;
 // The forms of an endpoint, for both commands.
 mod endpoints;
 // A process for each connection; at a terminal.
@@ -24,6 +30,10 @@ mod pty;
 mod activation;
 // Every exit code that can be reached, and the one line that goes with it.
 mod exit_codes;
+// Bytes that are changed or written down on their way; streams of messages.
+mod line_tools;
+mod messages;
+mod telnet;
 // Next to the netcats that are installed.
 mod peers;
 // The two verbs of the core, on real sockets.
@@ -36,6 +46,8 @@ mod modes;
 mod packets;
 // The events of --json.
 mod json;
+// `http-hello`: raw requests, its options, hostile and slow clients, and real ones.
+mod http_hello;
 // The contract for `serve`, and what only `serve` does.
 mod serve;
 // SIGINT, SIGTERM, SIGSTOP, interrupted calls.
@@ -48,6 +60,11 @@ mod udp_listen;
 mod udp_send;
 // The rules of the source tree.
 mod tidy;
+// Through others: to a target, as a proxy server, through proxies.
+mod announced;
+mod forward;
+mod proxies;
+mod socks;
 // Wrong usage, and the hint that each mistake gets.
 mod usage;
 

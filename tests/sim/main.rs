@@ -1,5 +1,6 @@
 //! A relay in seeded worlds without sockets or clocks. `SEED=n` replays one.
 
+mod tools;
 mod world;
 
 use std::time::{Duration, Instant};

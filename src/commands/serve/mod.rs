@@ -6,10 +6,13 @@ mod conversation;
 mod desk;
 mod each;
 mod echo;
+mod forward;
 mod hub;
 mod member;
 mod plain;
+mod proxying;
 mod reply;
+mod socks;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -22,16 +25,18 @@ use self::conversation::Conversation;
 use self::desk::Desk;
 use self::each::{Client, Each};
 use self::echo::Echo;
+use self::forward::{Destination, Forward};
 use self::hub::{Closing, Hub, Slow};
 use self::member::{Manners, Member, Words};
 use self::plain::Plain;
 use self::reply::Reply;
+use self::socks::{Rules, Socks};
 use super::admission::AccessArgs;
 use super::attended::{StayLimits, Visit};
 use super::door::{Door, DoorLimits, Host};
 use super::exec::Exec;
 use super::options::{RelayArgs, WireChoice};
-use super::relay;
+use super::relay::LocalSide;
 use super::texts::text_or_file;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
@@ -72,6 +77,8 @@ enum Mode {
     Echo,
     Discard,
     Reply(Rc<[u8]>),
+    Forward(Destination),
+    Socks(Rules),
     Script(Rc<Script>),
     Broker(Slow, Words),
     KeepOpen { slow: Slow, words: Words, recv_only: bool },
@@ -83,6 +90,8 @@ impl Mode {
     fn descriptors_per_client(&self) -> u64 {
         match self {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
+            // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
+            Mode::Forward(_) | Mode::Socks(_) => 4,
             // Two pipes, and what tells the end of the process.
             Mode::Exec(_) => 4,
             _ => 1,
@@ -105,9 +114,12 @@ impl ServeArgs {
         if self.transfer.once {
             limits.count = Some(1);
         }
-        if !matches!(mode, Mode::Transfer(..)) {
+        if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
             limits.accept_timeout =
                 limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
+        }
+        if self.limits.accept_proxy_protocol {
+            limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
         }
         let entrance = Entrance {
             endpoints,
@@ -128,6 +140,8 @@ impl ServeArgs {
             ("--share", transfer.share.is_some() && transfer.store.is_none()),
             ("--keep-open", modes.keep_open),
             ("--broker", modes.broker),
+            ("--forward", self.proxying.forward.is_some()),
+            ("--socks", self.proxying.socks),
             ("--echo", modes.echo),
             ("--discard", modes.discard),
             ("--reply", modes.reply.is_some()),
@@ -145,6 +159,10 @@ impl ServeArgs {
                 return Err(Error::new(Exit::Usage, text));
             }
         }
+        let timeout = transfer.timeout.unwrap_or(HANDSHAKE_LIMIT);
+        if let Some(word) = &self.proxying.forward {
+            return Ok(Mode::Forward(self.proxying.destination(word, timeout)?));
+        }
         let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
         if let Some(program) = program {
             return Ok(Mode::Exec(program));
@@ -158,6 +176,7 @@ impl ServeArgs {
             },
             None if modes.broker => Mode::Broker(modes.slow, lines(modes.chat, Words::Chat)),
             None if modes.has_script() => Mode::Script(Rc::new(modes.script()?)),
+            None if self.proxying.socks => Mode::Socks(self.proxying.rules(timeout)?),
             None if modes.echo => Mode::Echo,
             None if modes.discard => Mode::Discard,
             None => self.transfer_mode()?,
@@ -212,8 +231,8 @@ impl Plan {
         let Plan { entrance, mode } = self;
         match mode {
             Mode::Plain(relay) => {
-                relay::check_streams(&relay)?;
-                entrance.open(report, signals, |io, stay| Ok(Plain::new(io, stay.session, relay)))
+                let local = LocalSide::new(&relay, report)?;
+                entrance.open(report, signals, |io, stay| Ok(Plain::new(io, stay.session, local)))
             }
             Mode::Transfer(offer, limits, wire) => {
                 let running = Running::default();
@@ -231,6 +250,12 @@ impl Plan {
             Mode::Discard => entrance.each(report, signals, |client| Ok(Box::new(Reply::discard(client)))),
             Mode::Reply(text) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Reply::new(client, &text))))
+            }
+            Mode::Forward(destination) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Forward::new(client, &destination))))
+            }
+            Mode::Socks(rules) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Socks::new(client, &rules))))
             }
             Mode::Script(script) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Conversation::new(client, &script))))
@@ -306,7 +331,11 @@ impl Entrance {
 }
 
 /// Binds every endpoint, then reports each listener.
-fn listen_on_all(endpoints: &[Endpoint], io: &Io, report: &Report) -> Result<Vec<Listener>, Error> {
+pub(super) fn listen_on_all(
+    endpoints: &[Endpoint],
+    io: &Io,
+    report: &Report,
+) -> Result<Vec<Listener>, Error> {
     let mut listeners = Vec::new();
     for endpoint in endpoints {
         listeners.extend(listen(endpoint, io)?);

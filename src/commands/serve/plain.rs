@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::commands::admission::Pass;
 use crate::commands::attended::Within;
 use crate::commands::door::{Guest, Host};
-use crate::commands::options::RelayArgs;
-use crate::commands::{lost, relay};
+use crate::commands::lost;
+use crate::commands::relay::LocalSide;
 use crate::error::Error;
 use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 
@@ -15,12 +15,12 @@ use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 pub(super) struct Plain {
     io: Io,
     session_timeout: Option<Duration>,
-    args: RelayArgs,
+    local: LocalSide,
 }
 
 impl Plain {
-    pub(super) fn new(io: &Io, session_timeout: Option<Duration>, args: RelayArgs) -> Plain {
-        Plain { io: io.clone(), session_timeout, args }
+    pub(super) fn new(io: &Io, session_timeout: Option<Duration>, local: LocalSide) -> Plain {
+        Plain { io: io.clone(), session_timeout, local }
     }
 }
 
@@ -32,7 +32,7 @@ impl Host for Plain {
         let spawned = self.io.spawn(|io| {
             let transport = socket.register(&io).map_err(|error| lost(&error))?;
             is_there = true;
-            let relay = relay::with_stdio(transport, &self.args, &pass.report, &io, now)?;
+            let relay = self.local.join(transport, &pass.report, &io, now)?.with(&pass.peer);
             Ok(Only { session: Within::new(relay, self.session_timeout, now), pass: Rc::clone(&pass) })
         });
         match spawned {

@@ -27,8 +27,8 @@ use socket2::SockRef;
 pub use self::batch::Batch;
 pub use self::open::{addresses_of, listen, open_for};
 pub use self::options::{Group, Options};
+use super::bind::SocketFile;
 use super::endpoint::PeerName;
-use super::listen::SocketFile;
 use super::reactor::{Io, Readiness};
 use super::stream::would_block;
 

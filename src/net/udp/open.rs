@@ -10,8 +10,8 @@ use socket2::{Domain, Type};
 use super::options::{bind, bind_shared, interface_index};
 use super::{DatagramSocket, Options, Peer};
 use crate::error::{Error, Exit};
+use crate::net::bind::{bind_host, bind_path, cannot_listen};
 use crate::net::endpoint::{Endpoint, Host};
-use crate::net::listen::{bind_host, bind_path, cannot_listen};
 use crate::net::reactor::Io;
 
 /// Binds everything that an endpoint stands for: one socket, or one per address family.
@@ -21,7 +21,7 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
         match endpoint {
             Endpoint::Tcp { host, port } => {
                 let bind = if options.groups.is_empty() { bind } else { bind_shared };
-                let sockets = bind_host(host, *port, bind)?;
+                let sockets = bind_host(host, *port, &bind)?;
                 let mut joined = 0;
                 for socket in &sockets {
                     joined += options.join(socket)?;

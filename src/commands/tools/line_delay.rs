@@ -1,0 +1,75 @@
+//! A stream that gives one line at a time, with a pause behind each.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::net::around::passes_on;
+use crate::net::stream::{KernelEnd, Stream};
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// A stream that is read line by line. The first line and the end come at once.
+pub struct LineDelay<S> {
+    stream: S,
+    delay: Duration,
+    held: Vec<u8>,
+    start: usize,
+    end: usize,
+    now: Instant,
+    next_at: Instant,
+    waits: bool,
+}
+
+impl<S: Stream> LineDelay<S> {
+    /// With `delay` behind each line.
+    pub fn new(stream: S, delay: Duration, now: Instant) -> LineDelay<S> {
+        LineDelay { stream, delay, held: Vec::new(), start: 0, end: 0, now, next_at: now, waits: false }
+    }
+}
+
+impl<S: Stream> Stream for LineDelay<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.start == self.end {
+            self.held.resize(BUFFER_BYTES, 0);
+            (self.start, self.end) = (0, 0);
+            self.end = self.stream.read(&mut self.held)?;
+            if self.end == 0 {
+                return Ok(0);
+            }
+        }
+        if self.now < self.next_at {
+            self.waits = true;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let held = &self.held[self.start..self.end];
+        let line = held.iter().position(|byte| *byte == b'\n').map_or(held.len(), |end| end + 1);
+        let count = line.min(buffer.len());
+        buffer[..count].copy_from_slice(&held[..count]);
+        self.start += count;
+        if held[count - 1] == b'\n' {
+            self.next_at = self.now + self.delay;
+        }
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    passes_on!(stream);
+
+    fn tick(&mut self, now: Instant) {
+        self.now = now;
+        self.waits = false;
+        self.stream.tick(now);
+    }
+
+    fn wake_up(&self) -> Option<Instant> {
+        let next = self.waits.then_some(self.next_at);
+        next.into_iter().chain(self.stream.wake_up()).min()
+    }
+
+    fn writing_end(&self) -> Option<KernelEnd<'_>> {
+        self.stream.writing_end()
+    }
+}

@@ -1,0 +1,76 @@
+//! What may be done to a raw stream on its way, and what may be written down of it.
+//!
+//! Each tool is a stream around another one. All that change bytes stand where bytes are read, on the local side for what
+//! goes out and around the peer for what comes in: what is written was ready before, so the relay's rules for the last
+//! byte, the half-close and the rate hold as they are. Without a tool nothing stands there, and the kernel moves the bytes.
+
+mod filter;
+mod line_delay;
+mod record;
+mod stages;
+mod telnet;
+
+use std::rc::Rc;
+use std::time::Instant;
+
+pub use self::filter::{Filtered, Stage};
+pub use self::line_delay::LineDelay;
+pub use self::stages::{Decoding, Encoding, ToCrlf};
+pub use self::telnet::Telnet;
+
+use self::record::{Recorded, Records};
+use super::options::{RelayArgs, ToolArgs};
+use crate::error::Error;
+use crate::net::stream::Stream;
+use crate::proto::ending::Ending;
+use crate::report::Report;
+
+/// The tools of one command, their files open.
+pub(super) struct Tools {
+    records: Rc<Records>,
+}
+
+impl Tools {
+    /// Opens the files that will be written.
+    pub(super) fn new(args: &ToolArgs, report: &Report) -> Result<Tools, Error> {
+        Ok(Tools { records: Rc::new(Records::open(args, report)?) })
+    }
+
+    /// A connection of which the bytes are written down, if that was asked for.
+    pub(super) fn recorded(&self, peer: impl Stream + 'static, now: Instant) -> Box<dyn Stream> {
+        if self.records.is_empty() {
+            return Box::new(peer);
+        }
+        Box::new(Recorded::new(peer, Rc::clone(&self.records), now))
+    }
+}
+
+/// The local side and the peer with the tools around them that change bytes.
+pub(super) fn around(
+    mut local: Box<dyn Stream>,
+    mut peer: Box<dyn Stream>,
+    args: &RelayArgs,
+    ending: Ending,
+    now: Instant,
+) -> (Box<dyn Stream>, Box<dyn Stream>) {
+    let tools = &args.tools;
+    if let Some(delay) = tools.line_delay {
+        local = Box::new(LineDelay::new(local, delay, now));
+    }
+    if tools.crlf {
+        local = Box::new(Filtered::new(local, ToCrlf::default(), now));
+    }
+    if let Some(framing) = tools.frame {
+        local = Box::new(Filtered::new(local, Encoding::new(framing.into(), tools.max_message), now));
+        // With --send-only nobody hears what the peer says.
+        if !args.send_only {
+            let decoding = Decoding::new(framing.into(), tools.frame_out, tools.max_message);
+            peer = Box::new(Filtered::new(peer, decoding, now));
+        }
+    }
+    if tools.telnet {
+        let telnet = Telnet::new(ending, !args.recv_only);
+        return (telnet.local(local, now), telnet.peer(peer, now));
+    }
+    (local, peer)
+}

@@ -1,0 +1,143 @@
+//! What is sent and received, written down as it passes: `--tee-in`, `--tee-out`, `--hex-dump`.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::commands::options::ToolArgs;
+use crate::error::{Error, Exit};
+use crate::net::around::passes_on;
+use crate::net::stream::Stream;
+use crate::proto::hex_dump::{Direction, HexDump};
+use crate::report::{Report, escape_bytes};
+use crate::store;
+
+/// The files, open.
+pub(super) struct Records {
+    tee_in: Option<Record>,
+    tee_out: Option<Record>,
+    hex_dump: Option<Record>,
+}
+
+struct Record {
+    to: Place,
+    /// The option and its value, as they are shown.
+    name: String,
+}
+
+enum Place {
+    File(File),
+    Stderr(Report),
+}
+
+impl Record {
+    fn open(option: &str, path: Option<&Path>) -> Result<Option<Record>, Error> {
+        let Some(path) = path else { return Ok(None) };
+        let name = format!("{option} {}", escape_bytes(path.as_os_str().as_bytes()));
+        match store::record(path) {
+            Ok(file) => Ok(Some(Record { to: Place::File(file), name })),
+            Err(fault) => Err(Error::new(Exit::Usage, format!("{name}: {fault}"))),
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let written = match &self.to {
+            Place::File(file) => (&*file).write_all(bytes),
+            Place::Stderr(report) => report.dump(bytes),
+        };
+        let failed =
+            |error| Error::new(Exit::CannotWrite, format!("{}: cannot be written: {error}", self.name));
+        written.map_err(|error| io::Error::other(failed(error)))
+    }
+}
+
+impl Records {
+    pub(super) fn open(args: &ToolArgs, report: &Report) -> Result<Records, Error> {
+        let is_dash = |path: &Path| path.as_os_str() == "-";
+        for (option, path) in [("--tee-in", &args.tee_in), ("--tee-out", &args.tee_out)] {
+            if path.as_deref().is_some_and(is_dash) {
+                let text =
+                    format!("{option} -: stdout is for what the peer says; type a file, /dev/stderr or ./-");
+                return Err(Error::new(Exit::Usage, text));
+            }
+        }
+        let hex_dump = match args.hex_dump.as_deref() {
+            Some(path) if is_dash(path) && report.is_json() => {
+                let text = "--hex-dump -: with --json stderr is for events; type a file";
+                return Err(Error::new(Exit::Usage, text));
+            }
+            Some(path) if is_dash(path) => {
+                Some(Record { to: Place::Stderr(report.clone()), name: "--hex-dump -".into() })
+            }
+            path => Record::open("--hex-dump", path)?,
+        };
+        Ok(Records {
+            tee_in: Record::open("--tee-in", args.tee_in.as_deref())?,
+            tee_out: Record::open("--tee-out", args.tee_out.as_deref())?,
+            hex_dump,
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tee_in.is_none() && self.tee_out.is_none() && self.hex_dump.is_none()
+    }
+}
+
+/// A stream that is written down.
+pub(super) struct Recorded<S> {
+    stream: S,
+    records: Rc<Records>,
+    hex_dump: HexDump,
+    start: Instant,
+    now: Instant,
+}
+
+impl<S: Stream> Recorded<S> {
+    /// A connection that begins at `now`.
+    pub(super) fn new(stream: S, records: Rc<Records>, now: Instant) -> Recorded<S> {
+        Recorded { stream, records, hex_dump: HexDump::default(), start: now, now }
+    }
+
+    fn record(&mut self, direction: Direction, bytes: &[u8]) -> io::Result<()> {
+        let tee = match direction {
+            Direction::Sent => &self.records.tee_out,
+            Direction::Received => &self.records.tee_in,
+        };
+        if let Some(tee) = tee {
+            tee.write(bytes)?;
+        }
+        if let Some(dump) = &self.records.hex_dump {
+            dump.write(self.hex_dump.lines(direction, self.now - self.start, bytes).as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+// The kernel must not move the bytes by itself: the ends are kept.
+impl<S: Stream> Stream for Recorded<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        self.record(Direction::Received, &buffer[..count])?;
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.stream.write(bytes)?;
+        self.record(Direction::Sent, &bytes[..count])?;
+        Ok(count)
+    }
+
+    passes_on!(stream);
+
+    fn tick(&mut self, now: Instant) {
+        self.now = now;
+        self.stream.tick(now);
+    }
+
+    fn wake_up(&self) -> Option<Instant> {
+        self.stream.wake_up()
+    }
+}

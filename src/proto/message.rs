@@ -1,0 +1,345 @@
+//! Messages on a stream: each with its length before it, or with an end mark behind it.
+//!
+//! TCP keeps bytes and not the borders between what was sent. A framing marks them. [`Encoder`] makes a message of each
+//! line of a text, [`Decoder`] finds the messages in what comes. Both hold one message at most, and no more of it than
+//! has come: a length that is announced costs nothing, and one over the limit is refused when it is read.
+
+use std::fmt;
+
+/// How messages are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// A length of one byte, then the message.
+    U8,
+    /// A length of two bytes, the most significant first.
+    U16Be,
+    /// A length of two bytes, the least significant first.
+    U16Le,
+    /// A length of four bytes, the most significant first.
+    U32Be,
+    /// A length of four bytes, the least significant first.
+    U32Le,
+    /// A length of eight bytes, the most significant first.
+    U64Be,
+    /// The length in decimal digits and a colon, the message, a comma: <https://cr.yp.to/proto/netstrings.txt>.
+    Netstring,
+    /// The message, then a line feed.
+    Line,
+    /// The message, then a NUL byte.
+    Nul,
+}
+
+/// The decimal digits of a `u64` at most.
+const MOST_DIGITS: usize = 20;
+
+impl Framing {
+    /// How many bytes a length has.
+    fn length_bytes(self) -> usize {
+        match self {
+            Framing::U8 => 1,
+            Framing::U16Be | Framing::U16Le => 2,
+            Framing::U32Be | Framing::U32Le => 4,
+            Framing::U64Be => 8,
+            Framing::Netstring | Framing::Line | Framing::Nul => 0,
+        }
+    }
+
+    /// The longest message that can be said, in bytes.
+    pub fn longest(self) -> u64 {
+        match self.length_bytes() {
+            bytes @ 1..8 => (1 << (8 * bytes)) - 1,
+            _ => u64::MAX,
+        }
+    }
+
+    /// The byte behind each message, which none has in it.
+    fn end_mark(self) -> Option<u8> {
+        match self {
+            Framing::Line => Some(b'\n'),
+            Framing::Nul => Some(0),
+            _ => None,
+        }
+    }
+
+    /// Adds a message to `output`. The caller has compared it with [`Framing::longest`] and [`Framing::end_mark`].
+    fn encode(self, message: &[u8], output: &mut Vec<u8>) {
+        let length = message.len() as u64;
+        let field = length.to_be_bytes();
+        match self {
+            Framing::U8 | Framing::U16Be | Framing::U32Be | Framing::U64Be => {
+                output.extend_from_slice(&field[8 - self.length_bytes()..]);
+            }
+            Framing::U16Le | Framing::U32Le => {
+                output.extend_from_slice(&length.to_le_bytes()[..self.length_bytes()]);
+            }
+            Framing::Netstring => output.extend_from_slice(format!("{length}:").as_bytes()),
+            Framing::Line | Framing::Nul => {}
+        }
+        output.extend_from_slice(message);
+        match self {
+            Framing::Netstring => output.push(b','),
+            _ => output.extend(self.end_mark()),
+        }
+    }
+}
+
+/// A line that cannot be said as a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is longer than so many bytes: what the length can say, or the limit, whichever is less.
+    TooLong(u64),
+    /// It holds the byte that ends a message.
+    HasEndMark,
+}
+
+/// Makes a message of each line: a line is what stands before a line feed, or behind the last one.
+#[derive(Debug)]
+pub struct Encoder {
+    framing: Framing,
+    longest: u64,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl Encoder {
+    /// For lines of at most `max_bytes`.
+    pub fn new(framing: Framing, max_bytes: u64) -> Encoder {
+        Encoder { framing, longest: max_bytes.min(framing.longest()), line: Vec::new(), number: 1 }
+    }
+
+    /// Takes what comes up to the end of the first line, and adds its message to `output`. Returns how many bytes it took.
+    ///
+    /// # Errors
+    /// The line does not fit. Nothing of it was added.
+    pub fn take(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, Unfit> {
+        let end = input.iter().position(|byte| *byte == b'\n');
+        let part = &input[..end.unwrap_or(input.len())];
+        if (self.line.len() + part.len()) as u64 > self.longest {
+            return Err(Unfit::TooLong(self.longest));
+        }
+        if self.framing.end_mark().is_some_and(|mark| part.contains(&mark)) {
+            return Err(Unfit::HasEndMark);
+        }
+        self.line.extend_from_slice(part);
+        if end.is_some() {
+            self.complete(output);
+        }
+        Ok(part.len() + usize::from(end.is_some()))
+    }
+
+    /// The text has ended: what stands behind its last line feed is a line too.
+    pub fn end(&mut self, output: &mut Vec<u8>) {
+        if !self.line.is_empty() {
+            self.complete(output);
+        }
+    }
+
+    /// The number of the line that is being taken, from 1.
+    pub fn line_number(&self) -> u64 {
+        self.number
+    }
+
+    fn complete(&mut self, output: &mut Vec<u8>) {
+        self.framing.encode(&self.line, output);
+        self.line.clear();
+        self.number += 1;
+    }
+}
+
+/// What came is not a message, or not one that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breach {
+    /// A message of so many bytes is announced, and that is more than the limit.
+    TooLong(u64),
+    /// The same, of so many at least: the digits have not ended.
+    TooLongYet(u64),
+    /// More bytes than the limit have come without an end mark.
+    Endless,
+    /// Not a netstring: what is wrong with it.
+    NotANetstring(&'static str),
+}
+
+/// The stream has ended within a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Of the message so many bytes have come, and so many were announced.
+    InMessage(u64, u64),
+    /// Of the length so many bytes have come.
+    InLength(u64),
+    /// Of a message without its end mark so many bytes have come.
+    BeforeMark(u64),
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cut::InMessage(came, of) if came == of => write!(f, "{came} bytes of it came, but not its end"),
+            Cut::InMessage(came, of) => write!(f, "{came} of its {of} bytes came"),
+            Cut::InLength(came) => write!(f, "{came} bytes of its length came"),
+            Cut::BeforeMark(came) => write!(f, "{came} bytes of it came, but not its end"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Before or in a length: its bytes so far.
+    Length { field: [u8; MOST_DIGITS], filled: usize },
+    /// In a message of known length.
+    Body { length: u64 },
+    /// Before or in a message that ends with its mark.
+    Marked,
+}
+
+/// Finds the messages in what comes.
+#[derive(Debug)]
+pub struct Decoder {
+    framing: Framing,
+    max_bytes: u64,
+    state: State,
+    message: Vec<u8>,
+    is_complete: bool,
+}
+
+impl Decoder {
+    /// For messages of at most `max_bytes`.
+    pub fn new(framing: Framing, max_bytes: u64) -> Decoder {
+        Decoder {
+            framing,
+            max_bytes,
+            state: Decoder::first(framing),
+            message: Vec::new(),
+            is_complete: false,
+        }
+    }
+
+    fn first(framing: Framing) -> State {
+        match framing.end_mark() {
+            Some(_) => State::Marked,
+            None => State::Length { field: [0; MOST_DIGITS], filled: 0 },
+        }
+    }
+
+    /// Takes what comes, up to the end of the first message. Returns how many bytes it took, at least one, and whether
+    /// there is a [`Decoder::message`] now.
+    ///
+    /// # Errors
+    /// From then on the stream cannot be understood.
+    pub fn take(&mut self, input: &[u8]) -> Result<(usize, bool), Breach> {
+        if std::mem::take(&mut self.is_complete) {
+            self.message.clear();
+            self.state = Decoder::first(self.framing);
+        }
+        let mut used = 0;
+        while used < input.len() && !self.is_complete {
+            used += match self.state {
+                State::Length { field, filled } => self.take_length(input[used], field, filled)?,
+                State::Body { length } => self.take_body(&input[used..], length)?,
+                State::Marked => self.take_marked(&input[used..])?,
+            };
+        }
+        Ok((used, self.is_complete))
+    }
+
+    /// The message that has just been completed.
+    pub fn message(&self) -> &[u8] {
+        if self.is_complete { &self.message } else { &[] }
+    }
+
+    /// The stream has ended.
+    ///
+    /// # Errors
+    /// It did so within a message.
+    pub fn end(&self) -> Result<(), Cut> {
+        let came = self.message.len() as u64;
+        match self.state {
+            _ if self.is_complete => Ok(()),
+            State::Length { filled: 0, .. } => Ok(()),
+            State::Length { filled, .. } => Err(Cut::InLength(filled as u64)),
+            State::Body { length } => Err(Cut::InMessage(came, length)),
+            State::Marked if came == 0 => Ok(()),
+            State::Marked => Err(Cut::BeforeMark(came)),
+        }
+    }
+
+    fn take_length(
+        &mut self,
+        byte: u8,
+        mut field: [u8; MOST_DIGITS],
+        filled: usize,
+    ) -> Result<usize, Breach> {
+        field[filled] = byte;
+        let filled = filled + 1;
+        self.state = State::Length { field, filled };
+        if self.framing == Framing::Netstring {
+            return self.take_digit(byte, &field[..filled]);
+        }
+        let size = self.framing.length_bytes();
+        if filled == size {
+            let mut bytes = [0; 8];
+            bytes[8 - size..].copy_from_slice(&field[..size]);
+            if matches!(self.framing, Framing::U16Le | Framing::U32Le) {
+                bytes[8 - size..].reverse();
+            }
+            self.begin(u64::from_be_bytes(bytes))?;
+        }
+        Ok(1)
+    }
+
+    fn take_digit(&mut self, byte: u8, field: &[u8]) -> Result<usize, Breach> {
+        let before = &field[..field.len() - 1];
+        // Each digit was compared with the limit: there are never more than a u64 has.
+        let value = |digits: &[u8]| {
+            digits
+                .iter()
+                .try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+        };
+        match byte {
+            b':' if before.is_empty() => Err(Breach::NotANetstring("its length is missing")),
+            b':' => self.begin(value(before).unwrap_or(u64::MAX)).map(|()| 1),
+            b'0'..=b'9' if before == b"0" => Err(Breach::NotANetstring("its length begins with 0")),
+            b'0'..=b'9' => match value(field) {
+                Some(length) if length <= self.max_bytes && field.len() < MOST_DIGITS => Ok(1),
+                length => Err(Breach::TooLongYet(length.unwrap_or(u64::MAX))),
+            },
+            _ => Err(Breach::NotANetstring("its length is not a number")),
+        }
+    }
+
+    fn begin(&mut self, length: u64) -> Result<(), Breach> {
+        if length > self.max_bytes {
+            return Err(Breach::TooLong(length));
+        }
+        self.state = State::Body { length };
+        self.is_complete = length == 0 && self.framing != Framing::Netstring;
+        Ok(())
+    }
+
+    fn take_body(&mut self, input: &[u8], length: u64) -> Result<usize, Breach> {
+        let missing = length - self.message.len() as u64;
+        if missing == 0 {
+            // Behind a netstring.
+            self.is_complete = true;
+            return match input[0] {
+                b',' => Ok(1),
+                _ => Err(Breach::NotANetstring("no comma stands behind it")),
+            };
+        }
+        let count = usize::try_from(missing).unwrap_or(usize::MAX).min(input.len());
+        self.message.extend_from_slice(&input[..count]);
+        self.is_complete = count as u64 == missing && self.framing != Framing::Netstring;
+        Ok(count)
+    }
+
+    fn take_marked(&mut self, input: &[u8]) -> Result<usize, Breach> {
+        let mark = self.framing.end_mark();
+        let end = input.iter().position(|byte| Some(*byte) == mark);
+        let part = &input[..end.unwrap_or(input.len())];
+        if (self.message.len() + part.len()) as u64 > self.max_bytes {
+            return Err(Breach::Endless);
+        }
+        self.message.extend_from_slice(part);
+        self.is_complete = end.is_some();
+        Ok(part.len() + usize::from(end.is_some()))
+    }
+}
