@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{connect, download, http_hello, serve, upload};
+use crate::commands::{connect, download, http_hello, serve, udp_listen, udp_send, upload};
 use crate::error::Error;
 use crate::manual;
 use crate::net::signals::Signals;
@@ -33,7 +33,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong usage, 3 no connection, 4 time limit, \
-5 connection lost, 6 integrity, 7 refused by the peer, 9 some items failed, 10 cannot write here, 128+n signal n";
+5 connection lost, 6 integrity, 7 refused by the peer, 8 not trusted, 9 some items failed, 10 cannot write here, 128+n signal n";
 
 #[derive(Subcommand, Debug)]
 enum Command {
@@ -42,6 +42,8 @@ enum Command {
     Upload(upload::UploadArgs),
     Download(download::DownloadArgs),
     HttpHello(http_hello::HttpHelloArgs),
+    UdpListen(udp_listen::UdpListenArgs),
+    UdpSend(udp_send::UdpSendArgs),
 }
 
 impl Cli {
@@ -64,6 +66,8 @@ impl Cli {
             Command::Upload(args) => args.plan()?.run(report, signals),
             Command::Download(args) => args.plan()?.run(report, signals),
             Command::HttpHello(args) => args.plan()?.run(report, signals),
+            Command::UdpListen(args) => args.plan()?.run(report, signals),
+            Command::UdpSend(args) => args.plan()?.run(report, signals),
         }
     }
 }

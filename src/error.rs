@@ -21,6 +21,8 @@ pub enum Exit {
     Integrity,
     /// The peer refused: 7.
     Refused,
+    /// Not trusted: a secret or a handshake failed: 8.
+    Untrusted,
     /// Some items done, some failed: 9.
     Partial,
     /// Cannot write here: disk full, read-only, stdout failing: 10.
@@ -41,6 +43,7 @@ impl Exit {
             Exit::Lost => 5,
             Exit::Integrity => 6,
             Exit::Refused => 7,
+            Exit::Untrusted => 8,
             Exit::Partial => 9,
             Exit::CannotWrite => 10,
             Exit::Signal(number) => 128u8.wrapping_add(number as u8),

@@ -1,7 +1,9 @@
 //! Texts that `--help` and the manual pages share. A line in capitals is a heading; indented lines are shown as they are.
 
+mod datagrams;
 mod http_hello;
 
+pub(crate) use datagrams::{UDP_LISTEN, UDP_LISTEN_EXAMPLES, UDP_SEND};
 pub(crate) use http_hello::{HTTP_HELLO, HTTP_HELLO_EXAMPLES};
 
 /// For the whole program.
@@ -12,11 +14,11 @@ EXIT STATUS
     1      failed for a reason that is not listed here
     2      wrong usage; also a file or folder on the command line that cannot be used
     3      no connection: name not found, refused, unreachable, address in use, not permitted to bind
-    4      a time limit ran out
+    4      a time limit ran out; with datagrams also a reply that was asked for and did not come
     5      connection lost: reset, or ended before the data was complete
     6      integrity: a digest does not match, the source changed while it was sent, the protocol was broken
     7      the peer refused: exists, not found, not allowed, too large, no space there, unsafe name
-    9      some files done, some failed (each failure has a line on stderr)
+    9      some files done, some failed (each failure has a line on stderr); some datagrams are known to be lost
     10     cannot write here: disk full, read-only, stdout closed or failing
     128+n  ended by signal n: 130 for SIGINT, 143 for SIGTERM, 141 when the reader of stdout went away
 
@@ -63,8 +65,8 @@ With --json every command writes events to stderr in the place of text: each a l
 it, but for listings (download --list, upload --dry-run, connect --probe), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
-    event  the kind: listening, peer, file, progress, summary, warning, error or detail
-    peer   string or null: the peer; always in peer and summary events, in others where a server has several clients
+    event  the kind: listening, peer, child, file, progress, summary, warning, error or detail
+    peer   string or null: the peer; always in peer events, and in summary events but those of udp-listen; in others where a server has several clients
     time   number: seconds since the start
 
 listening: a socket is bound.
@@ -74,6 +76,12 @@ listening: a socket is bound.
 peer: a connection has come or gone. A client ends with its peer: only a server tells the end of each.
 
     state  string: connected or ended
+
+child: a process of --exec or --sh has ended.
+
+    id      number: its process id
+    code    number or null: its exit status
+    signal  number or null: the signal that ended it
 
 file: what became of a file.
 
@@ -110,6 +118,10 @@ summary: a session has come to its end. If part of it failed, an error event fol
     sent_bytes      number: bytes of content that were sent
     received_bytes  number: bytes of content that were received
     seconds         number: how long the session took
+    datagrams       object or null: counts of udp-listen and udp-send
+
+Those counts are sent; received, which were written to stdout; dropped, by the system or for want of room on stdout, and \
+dropped_exactly, false if there may be more of them; truncated, too_large, filtered; and withheld, answers that were not sent.
 
 error: a failure. With no peer it is the last event of the command, and its code the exit code; with one it is the \
 failure of that client's session, and the server goes on.
@@ -227,9 +239,13 @@ ENDPOINTS
     unix:@name     an abstract Unix socket (Linux)
     unix-seqpacket:/path, unix-seqpacket:@name
                    a Unix socket that keeps packets apart; one without bytes is taken for the end
+    systemd:       the sockets that systemd listens on for a unit: sd_listen_fds(3), Accept=no
+    systemd:NAME   those of that FileDescriptorName=
+    fd:3           a listening socket that is passed on as this descriptor
 
 Port 0 lets the system choose, one port for both families. Each listener is reported on stderr in a line of its own, \
-'listening on ADDRESS', except with --quiet.
+'listening on ADDRESS', except with --quiet. A service manager that waits for it is told when all are there, and when \
+the end begins: sd_notify(3), Type=notify.
 
 With a mode a server takes many clients at once, and ends with a signal, or with --count or --once when it has served so \
 many. What fails with one client has a line that names it, and the server goes on. Peers are not authenticated and \
@@ -255,12 +271,50 @@ client's address decides, and of two that are as long the denial. Who is in no l
 addresses are IPv4 whatever socket they come by; Unix sockets are under no list. @FILE has one a line, # begins a comment; on SIGHUP files \
 are read again and names resolved again. Who is refused is told nothing.
 
+FORWARDING
+
+--forward joins each client to a connection of its own: each end of file is passed on, a failure of one side is a reset for \
+the other, and a session is over when both systems have acknowledged everything. Large streams pass inside the kernel.
+
+--socks asks each client where to, in SOCKS5 or in HTTP CONNECT. Names are resolved here, and checked after that: this machine \
+itself, link-local addresses (and so the metadata services of clouds), multicast and broadcast are refused unless \
+--allow-target names them or a part of them, as 127.0.0.0/8 or 127.0.0.1; a wider network does not open them. \
+--allow-target and --deny-target are read as --allow and --deny, once at the start. Without --socks-users whoever can connect \
+can use the proxy; passwords pass in plain text.
+
+--proxy-protocol tells the server behind --forward whose connection it is. --accept-proxy-protocol, with any mode, wants to be \
+told that by a proxy in front of this server, and takes its word for it.
+
 WIRE TEXT
 
 With --wire text clients announce each file by the classic header 'command|name|size' or 'name|size', wait for an answer, \
 and send exactly so many bytes; several files on one connection. Files that exist are never replaced. A header \
 is answered by '200 ok', or by a status and ' refused: ' and the reason. What arrives is synced and named as always, \
 but nothing proves its content: the lines say 'unverified'. PROTOCOL.md has the rules.";
+
+/// For `serve` and `connect`.
+pub(crate) const PROCESSES: &str = "\
+PROCESSES
+
+With --exec or --sh each connection has a process of its own: what the peer sends is its stdin, what it writes goes to the \
+peer; its stderr is that of sendall. The peer's end is the end of its stdin, and the end of its stdout that of the \
+connection's sending direction. When the process has ended and all of its output was sent, the connection is closed in order; \
+what the peer still sends is thrown away, as is what a process does not want to read. Whatever else has its stdout open \
+keeps the connection open, and is ended after 10 seconds of silence.
+
+A connection that is lost, or cut by a limit, ends the process and all of its process group: SIGTERM, and SIGKILL \
+after 2 seconds, or sooner if a limit or a signal to sendall was the cause. A peer that has only gone silent is not seen \
+to have gone: --idle-timeout says how long that may last.
+
+    SENDALL_PEER_ADDR, SENDALL_PEER_PORT     the peer's address; Unix sockets have no port
+    SENDALL_LOCAL_ADDR, SENDALL_LOCAL_PORT   the address on this side
+
+The process has no other descriptors, no signal is blocked, and SIGPIPE ends it as usual. 'connect' ends with 0 if the \
+stream has ended in order and the process with 0, and with 1 if it did not; 'serve' says so in a line, and with --verbose how \
+each has ended.
+
+With --pty the process has a terminal, as its controlling one, in its usual mode: it echoes what comes, ^C interrupts, a line has at \
+most 4095 bytes. The peer's end is typed as ^D; a connection that is lost hangs up.";
 
 /// For `serve`.
 pub(crate) const SERVE_EXAMPLES: &str = "\
@@ -271,7 +325,13 @@ EXAMPLES
     sendall serve --store inbox :9000             take files from many clients
     sendall serve --store inbox --once 0          one session, its outcome as exit code
     sendall serve --store inbox --wire text :9000 take files from simple scripts
-    sendall serve --share inbox unix:/run/shelf   offer a folder";
+    sendall serve --share inbox unix:/run/shelf   offer a folder
+    sendall serve --forward db.internal:5432 5432 relay each client to another server
+    sendall serve --socks --socks-users FILE :1080
+                                                  SOCKS5 and HTTP CONNECT, for those in FILE
+    sendall serve 9000 --exec -- tr a-z A-Z       a process for each client
+    sendall serve 9000 --pty --sh 'exec python3'  the same at a terminal
+    sendall serve systemd: --store inbox          what systemd listens on";
 
 /// For `connect`.
 pub(crate) const CONNECT: &str = "\
@@ -326,7 +386,18 @@ EXAMPLES
     sendall connect --retry 100 host:9000 <log    wait for a server that is being started
     sendall connect --source 192.0.2.7 host:25    from that address of this machine
     sendall connect --crlf --hex-dump - host:25   an SMTP server, and what passes
-    sendall connect --frame u32be host:7000       each line a message, each message a line";
+    sendall connect --frame u32be host:7000       each line a message, each message a line
+    sendall connect --proxy socks5://localhost:1080 host.example:22
+                                                  through a proxy, which resolves the name
+    sendall connect host:9000 --sh 'make 2>&1'    join the server to a process
+
+THROUGH PROXIES
+
+The first --proxy is connected to, each asks for the next one, and the last for the server, whose name it resolves; --timeout is \
+the limit for all of that. A proxy that cannot reach its target is 3, one that does not want to is 7, one that does not take the \
+user and password is 8; the line says which proxy said so. What is acknowledged then is acknowledged by the first proxy's \
+system: of what is behind it nothing is known. A password never stands on the command line: --proxy-password-file has it, or \
+SENDALL_PROXY_PASSWORD in the environment.";
 
 /// For `upload`.
 pub(crate) const UPLOAD: &str = "\

@@ -42,7 +42,7 @@ impl AccessArgs {
     }
 }
 
-fn rules(words: &[String], option: &str) -> Result<Vec<Rule>, Error> {
+pub(super) fn rules(words: &[String], option: &str) -> Result<Vec<Rule>, Error> {
     let usage = |hint| Error::new(Exit::Usage, format!("{option}: {hint}"));
     let mut rules = Vec::new();
     for word in words {

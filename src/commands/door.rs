@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::admission::{AccessArgs, Admission, Pass, Refusal};
 use super::opened::is_one_clients;
+use super::vestibule::Vestibule;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::PeerName;
@@ -31,6 +32,8 @@ pub(crate) struct DoorLimits {
     pub(crate) count: Option<u64>,
     /// Fail if nobody was in for so long; and the option that says so.
     pub(crate) accept_timeout: Option<(Duration, &'static str)>,
+    /// Clients come through a proxy that says who they are, in a header that comes within so long.
+    pub(crate) header: Option<Duration>,
 }
 
 impl DoorLimits {
@@ -79,6 +82,7 @@ pub(crate) struct Door<H> {
     host: H,
     limits: DoorLimits,
     admission: Admission,
+    vestibule: Option<Vestibule>,
     lists: Option<Lists>,
     taken: u64,
     /// Since when nobody is in.
@@ -101,6 +105,7 @@ impl<H: Host> Door<H> {
             listeners,
             host,
             admission: Admission::new(access, limits.per_source, limits.count == Some(1), io.nudge()),
+            vestibule: limits.header.map(|limit| Vestibule::new(limit, io, report)),
             limits,
             lists: Lists::new(args, io)?,
             taken: 0,
@@ -116,10 +121,16 @@ impl<H: Host> Door<H> {
             return;
         }
         self.paused_until = None;
+        for (socket, name) in self.vestibule.as_ref().map(Vestibule::announced).unwrap_or_default() {
+            self.take_in(socket, name, now);
+        }
         let mut index = 0;
-        while index < self.listeners.len() && self.admission.inside() < self.limits.clients {
+        while index < self.listeners.len() && self.has_room() {
             match self.listeners[index].accept() {
-                Ok(Some((socket, name))) => self.take_in(socket, name, now),
+                Ok(Some((socket, name))) => match &self.vestibule {
+                    Some(vestibule) => vestibule.enter(socket, name, now),
+                    None => self.take_in(socket, name, now),
+                },
                 Ok(None) => index += 1,
                 Err(error) if is_one_clients(&error) => {}
                 Err(error) => {
@@ -130,10 +141,15 @@ impl<H: Host> Door<H> {
                     return;
                 }
             }
-            if self.limits.count.is_some_and(|count| self.taken >= count) {
-                self.listeners.clear();
-            }
         }
+    }
+
+    /// Whether one more may come; those who have not said who they are count as if they were in.
+    fn has_room(&self) -> bool {
+        let waiting = self.vestibule.as_ref().map_or(0, Vestibule::waiting);
+        let is_last_one_here = |count| self.taken + waiting as u64 >= count;
+        self.admission.inside() + waiting < self.limits.clients
+            && !self.limits.count.is_some_and(is_last_one_here)
     }
 
     fn take_in(&mut self, socket: Socket, name: PeerName, now: Instant) {
@@ -142,6 +158,9 @@ impl<H: Host> Door<H> {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);
                 self.taken += u64::from(self.host.welcome(Guest { socket, pass }, now));
+                if self.limits.count.is_some_and(|count| self.taken >= count) {
+                    self.listeners.clear();
+                }
             }
             Err(why) => {
                 if self.complaints.may_complain(now) {
@@ -191,6 +210,8 @@ impl<H: Host> Session for Door<H> {
 
     fn stop(&mut self) -> Stop {
         self.listeners.clear();
+        // What has failed just now is told. Errors that end the run have come too late for that.
+        let _ = self.host.advance();
         Stop::Now
     }
 

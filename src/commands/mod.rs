@@ -7,20 +7,29 @@ use crate::error::{Error, Exit};
 mod admission;
 mod attended;
 pub mod connect;
+mod datagrams;
 mod door;
 pub mod download;
+mod exchange;
+pub mod exec;
 pub mod http_hello;
+mod joined;
 mod opened;
 pub mod options;
+mod proxies;
 pub mod relay;
 pub mod retry;
 pub mod serve;
 mod settling;
 pub mod socket_args;
+mod targets;
 mod texts;
 pub mod tools;
 mod transfer;
+pub mod udp_listen;
+pub mod udp_send;
 pub mod upload;
+mod vestibule;
 
 /// What a failing connection is called, and the exit code it leaves.
 fn lost(error: &io::Error) -> Error {

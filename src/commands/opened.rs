@@ -28,6 +28,16 @@ impl Opening for Dial {
     }
 }
 
+impl Opening for Box<dyn Opening> {
+    fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
+        (**self).advance(now)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
+}
+
 /// True for errors of accept(2) that concern one client, who is gone, and not the listener.
 pub(crate) fn is_one_clients(error: &std::io::Error) -> bool {
     use rustix::io::Errno;

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::access::Access;
 use super::endpoint::{Endpoint, PeerName};
 use super::local_end::LocalEnd;
 use super::reactor::{Aside, Io};
@@ -23,6 +25,8 @@ pub struct Dial {
     first: Vec<u8>,
     io: Io,
     limit: Duration,
+    /// Only addresses that it admits are tried.
+    access: Option<Rc<Access>>,
     step: Step,
     attempts: Vec<Attempt>,
     queue: VecDeque<SocketAddr>,
@@ -52,6 +56,7 @@ impl Dial {
             first: Vec::new(),
             io,
             limit,
+            access: None,
             step: Step::Start,
             attempts: Vec::new(),
             queue: VecDeque::new(),
@@ -84,6 +89,20 @@ impl Dial {
         &self.failures
     }
 
+    /// Tries only addresses that these rules admit: those of a name once it was resolved.
+    #[must_use]
+    pub fn within(mut self, access: Rc<Access>) -> Dial {
+        self.access = Some(access);
+        self
+    }
+
+    /// True if it has failed because every address refused.
+    pub fn was_refused(&self) -> bool {
+        let is_refusal =
+            |(_, error): &(PeerName, io::Error)| error.kind() == io::ErrorKind::ConnectionRefused;
+        !self.failures.is_empty() && self.failures.iter().all(is_refusal)
+    }
+
     /// Goes on connecting. The transport, once; or an error when no address is left.
     pub fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
         match &mut self.step {
@@ -93,7 +112,7 @@ impl Dial {
             }
             Step::Resolving(resolution) => {
                 let Some(addresses) = resolution.advance(&self.local, now)? else { return Ok(None) };
-                self.queue = addresses;
+                self.queue = self.admitted(addresses)?;
                 self.step = Step::Racing;
                 self.race(now)
             }
@@ -136,6 +155,10 @@ impl Dial {
                 })?,
                 deadline,
             ),
+            Endpoint::Inherited(_) => {
+                let text = format!("{} is there to listen on, with serve", self.target);
+                return Err(Error::new(Exit::Usage, text));
+            }
             Endpoint::SeqPacket(name) => Step::ConnectingUnix(
                 self.io.aside(move || super::packet::connect(&name).map(Socket::Packet))?,
                 deadline,
@@ -145,6 +168,16 @@ impl Dial {
             }
         };
         Ok(())
+    }
+
+    fn admitted(&self, mut addresses: VecDeque<SocketAddr>) -> Result<VecDeque<SocketAddr>, Error> {
+        let Some(access) = &self.access else { return Ok(addresses) };
+        let has_some = !addresses.is_empty();
+        addresses.retain(|address| access.admits(address.ip()));
+        if has_some && addresses.is_empty() {
+            return Err(Error::new(Exit::Refused, format!("not allowed to connect to {}", self.target)));
+        }
+        Ok(addresses)
     }
 
     fn race(&mut self, now: Instant) -> Result<Option<Transport>, Error> {

@@ -20,6 +20,17 @@ pub enum Endpoint {
     UnixAbstract(String),
     /// `unix-seqpacket:/path` and `unix-seqpacket:@name`: a Unix socket that keeps packets apart.
     SeqPacket(UnixName),
+    /// `systemd:`, `systemd:NAME`, `fd:N`: to listen on what whoever has started this process listens on already.
+    Inherited(Inherited),
+}
+
+/// Listening sockets that are passed on to this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inherited {
+    /// Those that `LISTEN_FDS` announces, sd_listen_fds(3): all, or those of a name in `LISTEN_FDNAMES`.
+    Systemd(Option<String>),
+    /// A descriptor by its number.
+    Descriptor(i32),
 }
 
 /// What a Unix socket is called.
@@ -56,6 +67,9 @@ impl Endpoint {
     pub fn parse(word: &str, role: Role) -> Result<Endpoint, String> {
         if let Some(path) = word.strip_prefix("unix:") {
             return Endpoint::parse_unix(path);
+        }
+        if let (Some(inherited), Role::Listen) = (Inherited::parse(word), role) {
+            return inherited.map(Endpoint::Inherited);
         }
         if let Some(path) = word.strip_prefix("unix-seqpacket:") {
             return Endpoint::parse_unix(path).map(|endpoint| match endpoint {
@@ -162,6 +176,22 @@ impl Endpoint {
     }
 }
 
+impl Inherited {
+    /// None if the word is something else.
+    fn parse(word: &str) -> Option<Result<Inherited, String>> {
+        if let Some(name) = word.strip_prefix("systemd:") {
+            return Some(Ok(Inherited::Systemd(Some(name.to_owned()).filter(|name| !name.is_empty()))));
+        }
+        let number = word.strip_prefix("fd:")?;
+        Some(match number.parse() {
+            Ok(number) if number >= super::activation::FIRST && is_number(word.trim_start_matches("fd:")) => {
+                Ok(Inherited::Descriptor(number))
+            }
+            _ => Err(format!("'{word}' is no descriptor of a socket: type fd:3 or a higher number")),
+        })
+    }
+}
+
 fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
@@ -185,6 +215,9 @@ impl fmt::Display for Endpoint {
             Endpoint::Tcp { host: Host::Named(host), port } => write!(f, "{host}:{port}"),
             Endpoint::UnixPath(path) => write!(f, "unix:{}", path.display()),
             Endpoint::UnixAbstract(name) => write!(f, "unix:@{name}"),
+            Endpoint::Inherited(Inherited::Systemd(None)) => write!(f, "systemd"),
+            Endpoint::Inherited(Inherited::Systemd(Some(name))) => write!(f, "systemd:{name}"),
+            Endpoint::Inherited(Inherited::Descriptor(number)) => write!(f, "fd:{number}"),
             Endpoint::SeqPacket(UnixName::Path(path)) => write!(f, "unix-seqpacket:{}", path.display()),
             Endpoint::SeqPacket(UnixName::Abstract(name)) => write!(f, "unix-seqpacket:@{name}"),
         }
@@ -195,7 +228,7 @@ impl fmt::Display for Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PeerName {
     shown: String,
-    ip: Option<IpAddr>,
+    address: Option<SocketAddr>,
 }
 
 impl PeerName {
@@ -208,9 +241,9 @@ impl PeerName {
                     (SocketAddr::V6(v6), IpAddr::V6(_)) => v6.to_string(),
                     (_, ip) => SocketAddr::new(ip, address.port()).to_string(),
                 };
-                PeerName { shown, ip: Some(ip) }
+                PeerName { shown, address: Some(SocketAddr::new(ip, address.port())) }
             }
-            None => PeerName { shown: "a peer that is gone".into(), ip: None },
+            None => PeerName { shown: "a peer that is gone".into(), address: None },
         }
     }
 
@@ -221,23 +254,38 @@ impl PeerName {
         };
         let name =
             address.and_then(|address| path(&address).or_else(|| super::abstract_name::name(&address)));
-        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), ip: None }
+        PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), address: None }
+    }
+
+    /// What is shown, in two: the host without brackets, and the port if it has one.
+    pub fn host_and_port(&self) -> (&str, Option<&str>) {
+        match self.shown.rsplit_once(':') {
+            Some((host, port)) if self.ip().is_some() => {
+                (host.trim_start_matches('[').trim_end_matches(']'), Some(port))
+            }
+            _ => (&self.shown, None),
+        }
     }
 
     /// As what was typed: of a socket that could not be connected to.
     pub fn of_endpoint(endpoint: &Endpoint) -> PeerName {
-        PeerName { shown: endpoint.to_string(), ip: None }
+        PeerName { shown: endpoint.to_string(), address: None }
     }
 
     /// Of a listener that keeps packets apart.
     pub(super) fn from_packets(address: Option<std::os::unix::net::SocketAddr>) -> PeerName {
         let stream = PeerName::from_unix(address);
-        PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), ip: None }
+        PeerName { shown: stream.shown.replacen("unix", "unix-seqpacket", 1), address: None }
     }
 
     /// The IP address, canonical, if it has one.
     pub fn ip(&self) -> Option<IpAddr> {
-        self.ip
+        self.address.map(|address| address.ip())
+    }
+
+    /// The IP address, canonical, and the port.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 }
 
@@ -265,6 +313,10 @@ mod tests {
         assert_eq!(listen("example.org:443"), Ok(tcp("example.org", 443)));
         assert_eq!(listen("unix:/run/a.sock"), Ok(Endpoint::UnixPath("/run/a.sock".into())));
         assert_eq!(listen("unix:@name"), Ok(Endpoint::UnixAbstract("name".into())));
+        assert_eq!(listen("systemd:"), Ok(Endpoint::Inherited(Inherited::Systemd(None))));
+        assert_eq!(listen("systemd:web"), Ok(Endpoint::Inherited(Inherited::Systemd(Some("web".into())))));
+        assert_eq!(listen("fd:3"), Ok(Endpoint::Inherited(Inherited::Descriptor(3))));
+        assert_eq!(Endpoint::parse("fd:3", Role::Connect), Ok(tcp("fd", 3)));
     }
 
     #[test]
@@ -300,6 +352,9 @@ mod tests {
             ("unix:", Role::Listen, "unix:/path"),
             ("unix:@", Role::Listen, "unix:/path"),
             ("/run/x", Role::Listen, "unix:/run/x"),
+            ("fd:", Role::Listen, "fd:3"),
+            ("fd:2", Role::Listen, "fd:3"),
+            ("fd:+4", Role::Listen, "fd:3"),
             ("http://localhost:80/x", Role::Connect, "as in localhost:80"),
             ("", Role::Listen, "PORT"),
         ] {
@@ -313,6 +368,10 @@ mod tests {
         let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().expect("an address");
         assert_eq!(PeerName::from_ip(Some(mapped)).to_string(), "192.0.2.1:80");
         let scoped: SocketAddr = "[fe80::1%3]:80".parse().expect("an address");
-        assert_eq!(PeerName::from_ip(Some(scoped)).to_string(), "[fe80::1%3]:80");
+        let scoped = PeerName::from_ip(Some(scoped));
+        assert_eq!(scoped.to_string(), "[fe80::1%3]:80");
+        assert_eq!(scoped.host_and_port(), ("fe80::1%3", Some("80")));
+        assert_eq!(PeerName::from_ip(Some(mapped)).host_and_port(), ("192.0.2.1", Some("80")));
+        assert_eq!(PeerName::from_unix(None).host_and_port(), ("unix", None));
     }
 }

@@ -45,6 +45,11 @@ impl Readiness {
         self.flags.get().writable
     }
 
+    /// The source leaves its reactor, to be registered for another session.
+    pub(super) fn release(self, source: &mut impl event::Source) -> io::Result<()> {
+        self.registered.as_ref().map_or(Ok(()), |(shared, _)| shared.registry.deregister(source))
+    }
+
     /// A read met `WouldBlock`: wait for the next event.
     pub fn clear_readable(&self) {
         if self.registered.is_some() {

@@ -1,9 +1,13 @@
-//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2, uapi and rustix' networking.
+//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2, quinn-udp,
+//! uapi and rustix' networking.
 
 mod abstract_name;
 pub mod access;
 mod acknowledged;
+pub mod activation;
 pub(crate) mod around;
+mod bind;
+pub mod child;
 pub mod dial;
 pub mod endpoint;
 mod io;
@@ -12,7 +16,10 @@ pub mod local_end;
 pub mod options;
 mod pacing;
 mod packet;
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+mod pipes;
 pub mod ports;
+pub mod process;
 pub mod pump;
 pub mod rate;
 pub mod reactor;
@@ -21,7 +28,9 @@ pub mod send;
 pub mod signals;
 pub mod stdio;
 pub mod stream;
+mod terminal;
 mod timers;
+pub mod udp;
 pub mod wall;
 mod zero_copy;
 

@@ -3,11 +3,15 @@
 use std::cell::RefCell;
 use std::io;
 
-use super::stream::{KernelEnd, Stream};
+use super::stream::{FdKind, KernelEnd, Stream};
 use super::zero_copy::{self, KernelWay, Step};
 use crate::proto::lane::Lane;
 
 const BUFFER_BYTES: usize = 256 << 10;
+/// Between two sockets: from so many bytes at once on, the kernel moves them; for fewer than that, two calls that copy
+/// are quicker than the five that move.
+const MANY_BYTES: u64 = 64 << 10;
+const FEW_BYTES: u64 = 16 << 10;
 
 thread_local! {
     /// What all pumps of a thread read into. A lane only has memory of its own for what its sink did not take at once.
@@ -45,6 +49,8 @@ pub enum Pumped {
 pub struct Pump {
     lane: Lane,
     way: Way,
+    /// Both ends are sockets: the way follows from how much comes at once.
+    joins_sockets: bool,
 }
 
 enum Way {
@@ -62,15 +68,19 @@ impl Pump {
     /// A pump from `source` to `sink` by the cheapest way that their kinds allow.
     pub fn new(source: &impl Stream, sink: &impl Stream) -> Pump {
         let kinds = source.reading_end().map(|end| end.kind).zip(sink.writing_end().map(|end| end.kind));
+        let joins_sockets = kinds == Some((FdKind::Socket, FdKind::Socket));
         match kinds.and_then(|(from, to)| KernelWay::between(from, to)) {
-            Some(way) => Pump { lane: Lane::new(zero_copy::CHUNK_BYTES), way: Way::Kernel(way) },
+            Some(way) => {
+                let way = if joins_sockets { Way::Copy(Buffer::default()) } else { Way::Kernel(way) };
+                Pump { lane: Lane::new(zero_copy::CHUNK_BYTES), way, joins_sockets }
+            }
             None => Pump::copying(),
         }
     }
 
     /// A pump that copies, for any two streams.
     pub fn copying() -> Pump {
-        Pump { lane: Lane::new(BUFFER_BYTES), way: Way::Copy(Buffer::default()) }
+        Pump { lane: Lane::new(BUFFER_BYTES), way: Way::Copy(Buffer::default()), joins_sockets: false }
     }
 
     /// The lane's numbers.
@@ -102,8 +112,10 @@ impl Pump {
         let end = self.lane.delivered() + budget_bytes as u64;
         while self.lane.delivered() < end {
             if self.lane.is_drained() {
+                self.rest();
                 return Ok(Pumped::Blocked);
             }
+            let taken_before = self.taken_bytes();
             let step = match &mut self.way {
                 Way::Copy(buffer) => buffer.step(&mut self.lane, ends)?,
                 Way::Kernel(way) => match ends.in_kernel() {
@@ -112,13 +124,48 @@ impl Pump {
                 },
             };
             match step {
+                Step::Moved if self.joins_sockets => self.choose_way(self.taken_bytes() - taken_before),
                 Step::Moved => {}
-                Step::Blocked => return Ok(Pumped::Blocked),
+                Step::Blocked => {
+                    self.rest();
+                    return Ok(Pumped::Blocked);
+                }
                 Step::Unclear => return Ok(Pumped::More),
                 Step::Unsupported => self.fall_back()?,
             }
         }
         Ok(Pumped::More)
+    }
+
+    fn taken_bytes(&self) -> u64 {
+        self.lane.delivered() + self.lane.held() as u64
+    }
+
+    /// The way of the next bytes between two sockets, after so many have come at once. None is left in the old one.
+    fn choose_way(&mut self, count: u64) {
+        if self.lane.held() > 0 {
+            return;
+        }
+        let way = match &self.way {
+            Way::Copy(_) if count >= MANY_BYTES => {
+                KernelWay::between(FdKind::Socket, FdKind::Socket).map(Way::Kernel)
+            }
+            Way::Kernel(_) if (1..FEW_BYTES).contains(&count) => Some(Way::Copy(Buffer::default())),
+            _ => None,
+        };
+        if let Some(way) = way {
+            self.rest();
+            self.way = way;
+        }
+    }
+
+    /// A lane that holds nothing and waits needs no pipe: another one takes it.
+    fn rest(&mut self) {
+        if self.lane.held() == 0
+            && let Way::Kernel(way) = &mut self.way
+        {
+            way.rest();
+        }
     }
 
     /// From inside the kernel to copying. What a kernel pipe still holds moves into the buffer.
@@ -195,8 +242,11 @@ impl Buffer {
             Ok(0) => lane.end_source(),
             Ok(count) => {
                 lane.filled(count);
-                let taken = Buffer::give(&scratch[..count], lane, ends)?;
+                let given = Buffer::give(&scratch[..count], lane, ends);
+                // What the sink did not take is kept, also if it fails: it may go on all the same.
+                let taken = *given.as_ref().unwrap_or(&0);
                 *self = Buffer { bytes: scratch[taken..count].to_vec(), start: 0 };
+                given?;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked),
             Err(error) => return Err(Fault { side: Side::Source, error }),

@@ -33,6 +33,11 @@ pub trait Stream {
     /// Tells the other side that no more comes.
     fn finish_writing(&mut self) -> io::Result<()>;
 
+    /// A write has failed with `EPIPE`. True if the stream goes on all the same, and throws away what comes.
+    fn goes_on_unread(&mut self) -> bool {
+        false
+    }
+
     /// A failure of the connection that no read or write has reported yet.
     fn take_error(&mut self) -> io::Result<()> {
         Ok(())
@@ -227,6 +232,17 @@ impl Transport {
     /// The socket's options: asked for when it is shown.
     pub fn options_in_force(&self) -> InForce<'_> {
         InForce(self.socket.as_fd())
+    }
+
+    /// The connection, for another session of the same reactor. What was not read yet will be told anew.
+    pub fn into_socket(self) -> io::Result<Socket> {
+        let Transport { mut socket, readiness, .. } = self;
+        match &mut socket {
+            Socket::Tcp(tcp) => readiness.release(tcp)?,
+            Socket::Unix(unix) => readiness.release(unix)?,
+            Socket::Packet(packet) => readiness.release(packet.socket())?,
+        }
+        Ok(socket)
     }
 
     fn end(&self) -> KernelEnd<'_> {

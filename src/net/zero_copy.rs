@@ -1,8 +1,8 @@
 //! Bytes that never enter the process: sendfile(2) and splice(2).
 //!
 //! Chosen by kind: a file to a socket by sendfile; a pipe to a socket and a socket to a pipe by splice; a socket to a
-//! file or `/dev/null` by splice through a pipe of our own. Everything else is copied, as is everything where these
-//! calls are missing.
+//! file, `/dev/null` or a socket by splice through a pipe of our own. Everything else is copied, as is everything where
+//! these calls are missing.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use super::pump::Fault;
 use super::stream::{FdKind, KernelEnd};
 use crate::proto::lane::Lane;
 
-/// Most bytes per call, and the size that pipes are asked to have: what an unprivileged process may ask for.
+/// Most bytes per call: what a pipe of our own holds.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 
 /// What one step of a pump did.
@@ -39,14 +39,15 @@ pub(crate) use portable::KernelWay;
 mod linux {
     use std::fs::File;
     use std::io::Read;
-    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+    use std::os::fd::BorrowedFd;
 
     use rustix::event::PollFlags;
     use rustix::io::Errno;
     use rustix::net::RecvFlags;
-    use rustix::pipe::{PipeFlags, SpliceFlags};
+    use rustix::pipe::SpliceFlags;
 
     use super::*;
+    use crate::net::pipes::{OwnPipe, enlarge};
     use crate::net::pump::Side;
     use crate::net::stdio::{are_ready, is_ready};
 
@@ -56,8 +57,8 @@ mod linux {
         SendFile,
         /// A pipe to a socket or a socket to a pipe; asked for once, a larger pipe.
         Splice { enlarged: bool },
-        /// A socket to a file, through a pipe of our own: its read end and write end.
-        ThroughPipe(Option<(OwnedFd, OwnedFd)>),
+        /// A socket to a file or a socket, through a pipe of our own, which is there while it holds something.
+        ThroughPipe(Option<OwnPipe>),
     }
 
     impl KernelWay {
@@ -68,7 +69,9 @@ mod linux {
                 (FdKind::Pipe, FdKind::Socket) | (FdKind::Socket, FdKind::Pipe) => {
                     Some(KernelWay::Splice { enlarged: false })
                 }
-                (FdKind::Socket, FdKind::File | FdKind::Null) => Some(KernelWay::ThroughPipe(None)),
+                (FdKind::Socket, FdKind::File | FdKind::Null | FdKind::Socket) => {
+                    Some(KernelWay::ThroughPipe(None))
+                }
                 _ => None,
             }
         }
@@ -90,36 +93,37 @@ mod linux {
                     }
                     splice_directly(lane, from, to)
                 }
-                KernelWay::ThroughPipe(pipe) => {
-                    if pipe.is_none() {
-                        let Ok(ends) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC) else {
-                            return Ok(Step::Unsupported);
-                        };
-                        enlarge(&ends.1);
-                        *pipe = Some(ends);
+                KernelWay::ThroughPipe(_) if lane.held() == 0 && !from.readiness.is_readable() => {
+                    Ok(Step::Blocked)
+                }
+                KernelWay::ThroughPipe(own) => {
+                    if own.is_none() {
+                        *own = OwnPipe::take();
                     }
-                    match pipe {
-                        Some((read, write)) => splice_through(lane, from, (read, write), to),
+                    match own {
+                        Some(pipe) => splice_through(lane, from, pipe, to),
                         None => Ok(Step::Unsupported),
                     }
                 }
             }
         }
 
+        /// Nothing is to be moved for now, and nothing is held.
+        pub(crate) fn rest(&mut self) {
+            if let KernelWay::ThroughPipe(own) = self
+                && let Some(pipe) = own.take()
+            {
+                pipe.give_back();
+            }
+        }
+
         /// The `held` bytes inside our own pipe, read out of it.
         pub(crate) fn take_held(&mut self, held: usize) -> io::Result<Vec<u8>> {
             let mut bytes = vec![0; held];
-            if let KernelWay::ThroughPipe(Some((read, _))) = self {
-                File::from(read.try_clone()?).read_exact(&mut bytes)?;
+            if let KernelWay::ThroughPipe(Some(pipe)) = self {
+                File::from(pipe.read_end().try_clone_to_owned()?).read_exact(&mut bytes)?;
             }
             Ok(bytes)
-        }
-    }
-
-    /// A larger pipe takes fewer calls. Where it is refused, the old size serves.
-    fn enlarge(pipe: impl AsFd) {
-        if rustix::pipe::fcntl_getpipe_size(&pipe).is_ok_and(|size| size < CHUNK_BYTES) {
-            let _ = rustix::pipe::fcntl_setpipe_size(&pipe, CHUNK_BYTES);
         }
     }
 
@@ -220,14 +224,11 @@ mod linux {
     fn splice_through(
         lane: &mut Lane,
         from: KernelEnd<'_>,
-        (read, write): (&OwnedFd, &OwnedFd),
+        pipe: &OwnPipe,
         to: KernelEnd<'_>,
     ) -> Result<Step, Fault> {
         if lane.held() == 0 {
-            if !from.readiness.is_readable() {
-                return Ok(Step::Blocked);
-            }
-            match splice_from_socket(from, write.as_fd(), lane.room()) {
+            match splice_from_socket(from, pipe.write_end(), lane.room()) {
                 Ok(0) => lane.end_source(),
                 Ok(count) => lane.filled(count),
                 // The pipe is empty, so it is the socket that has nothing.
@@ -241,9 +242,17 @@ mod linux {
             }
         }
         if lane.held() > 0 {
-            match rustix::pipe::splice(read, None, to.fd, None, lane.held(), SpliceFlags::MOVE) {
+            if !to.readiness.is_writable() {
+                return Ok(Step::Blocked);
+            }
+            match rustix::pipe::splice(pipe.read_end(), None, to.fd, None, lane.held(), FLAGS) {
                 Ok(0) => return Err(Fault { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
                 Ok(count) => lane.drained(count),
+                // The pipe holds something, so it is the sink that has no room.
+                Err(Errno::AGAIN) if to.kind == FdKind::Socket => {
+                    to.readiness.clear_writable();
+                    return Ok(Step::Blocked);
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
                 Err(error) => return Err(fault(Side::Sink, error)),
@@ -271,6 +280,10 @@ mod portable {
             _: KernelEnd<'_>,
             _: KernelEnd<'_>,
         ) -> Result<Step, Fault> {
+            match *self {}
+        }
+
+        pub(crate) fn rest(&mut self) {
             match *self {}
         }
 

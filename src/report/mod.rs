@@ -1,5 +1,6 @@
 //! What people and scripts read: lines or events on stderr, progress, escaping. With `main.rs` the only code that prints.
 
+mod datagrams;
 mod draw;
 mod escape;
 mod event;
@@ -7,7 +8,8 @@ mod lines;
 mod listed;
 mod progress;
 
-pub use escape::{escape, escape_bytes};
+pub use datagrams::DatagramSums;
+pub use escape::{escape, escape_bytes, escape_json};
 pub use event::{FileEvent, Sums};
 pub use lines::Lines;
 pub use listed::{Listed, Probed};
@@ -109,6 +111,16 @@ impl Report {
         }
     }
 
+    /// A process that was run for a peer has ended: with an exit status, or by a signal. As text it is a line for those
+    /// who asked for more, which says it in words.
+    pub fn child(&self, id: u32, code: Option<i32>, signal: Option<i32>, words: &str) {
+        if !self.json {
+            self.detail(format_args!("process {id} {words}"));
+        } else if self.level >= Level::Normal {
+            self.event(Event::Child { id, code, signal });
+        }
+    }
+
     /// What became of a file. As text it is a line for those who asked for more, except that the caller says why a file
     /// has failed.
     pub fn file(&self, event: &FileEvent<'_>) {
@@ -156,6 +168,7 @@ impl Report {
                 sent_bytes,
                 received_bytes,
                 seconds: event::seconds(time),
+                datagrams: None,
             };
             self.event_about(summary, Some(Text::new(peer)));
         }

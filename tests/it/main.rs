@@ -22,6 +22,12 @@ mod probe;
 mod socket_options;
 // The forms of an endpoint, for both commands.
 mod endpoints;
+// A process for each connection; at a terminal.
+mod exec;
+mod exec_ends;
+mod pty;
+// Sockets that are passed on, and what a service manager is told.
+mod activation;
 // Every exit code that can be reached, and the one line that goes with it.
 mod exit_codes;
 // Bytes that are changed or written down on their way; streams of messages.
@@ -48,8 +54,16 @@ mod serve;
 mod signals;
 // Every kind of stdin and stdout: exact bytes, flags untouched, no spinning, bounded memory.
 mod streams;
+// Datagrams.
+mod udp_listen;
+mod udp_send;
 // The rules of the source tree.
 mod tidy;
+// Through others: to a target, as a proxy server, through proxies.
+mod announced;
+mod forward;
+mod proxies;
+mod socks;
 // Wrong usage, and the hint that each mistake gets.
 mod usage;
 

@@ -127,7 +127,7 @@ fn cases() -> Vec<Case> {
 
 /// A port that is free: these tools do not tell which one they were given. From below the ports that the system
 /// hands out by itself, so that no connection of another test takes it meanwhile.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(64);
     loop {
@@ -139,7 +139,7 @@ fn free_port() -> u16 {
 }
 
 /// True if something listens there; asked of the kernel, since a connection would be the one client.
-fn is_listening(port: u16) -> bool {
+pub(crate) fn is_listening(port: u16) -> bool {
     let local = format!(":{port:04X} ");
     ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
         let table = std::fs::read_to_string(table).unwrap_or_default();

@@ -124,6 +124,7 @@ impl HttpHelloArgs {
             per_source: self.limits.max_per_source.unwrap_or(u32::MAX) as usize,
             count: None,
             accept_timeout: None,
+            header: None,
         };
         Ok(Plan {
             endpoints,

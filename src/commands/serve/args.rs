@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::hub::Slow;
+use super::proxying::ProxyingArgs;
 use crate::commands::admission::AccessArgs;
 use crate::commands::door::DoorLimits;
+use crate::commands::exec::ExecArgs;
 use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use crate::commands::texts::unescape;
 use crate::error::{Error, Exit};
@@ -19,17 +21,21 @@ const MAX_PER_SOURCE: u32 = 16;
 
 /// Listen; without a mode, join the first client to stdin and stdout and end with it
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::SERVE, manual::SERVE_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::SERVE, manual::PROCESSES, manual::SERVE_EXAMPLES].join("\n\n"))]
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
 #[command(group = ArgGroup::new("hub").args(["keep_open", "broker"]).multiple(true))]
 #[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
 pub struct ServeArgs {
-    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
+    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one;
+    /// systemd:, systemd:NAME or fd:N is what whoever starts the server listens on
     #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     pub(super) endpoints: Vec<String>,
 
     #[command(flatten)]
     pub(super) mode: ModeArgs,
+
+    #[command(flatten)]
+    pub(super) proxying: ProxyingArgs,
 
     #[command(flatten)]
     pub(super) transfer: TransferArgs,
@@ -99,6 +105,9 @@ pub(super) struct ModeArgs {
     /// Script: what counts as one thing said
     #[arg(long, value_enum, value_name = "UNIT", default_value_t = UnitChoice::Line, requires = "script")]
     pub(super) unit: UnitChoice,
+
+    #[command(flatten)]
+    pub(super) exec: ExecArgs,
 }
 
 /// The values of `--unit`.
@@ -180,7 +189,8 @@ pub(super) struct TransferArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "store")]
     pub(super) digests: Option<PathBuf>,
 
-    /// With --store or --share: time limit of a client's handshake [default: 10s]; else as --accept-timeout
+    /// With --store, --share or --socks: time limit of a client's handshake; with --forward or --socks: of each address
+    /// of a target [default: 10s]; else as --accept-timeout
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
 }
@@ -205,6 +215,12 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) accept_timeout: Option<Duration>,
 
+    /// Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the
+    /// address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy
+    /// reach this port
+    #[arg(long)]
+    pub(super) accept_proxy_protocol: bool,
+
     /// Cut a client that is not done after so long [default: no limit]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) session_timeout: Option<Duration>,
@@ -218,6 +234,7 @@ impl LimitArgs {
             per_source: self.max_per_source.unwrap_or(MAX_PER_SOURCE) as usize,
             count: self.count,
             accept_timeout: self.accept_timeout(),
+            header: None,
         }
     }
 
@@ -237,6 +254,12 @@ impl LimitArgs {
                 format!("{option}: without a mode there is one client only (see 'sendall serve --help')");
             return Err(Error::new(Exit::Usage, text));
         }
-        Ok(DoorLimits { clients: 1, per_source: 1, count: Some(1), accept_timeout: self.accept_timeout() })
+        Ok(DoorLimits {
+            clients: 1,
+            per_source: 1,
+            count: Some(1),
+            accept_timeout: self.accept_timeout(),
+            header: None,
+        })
     }
 }

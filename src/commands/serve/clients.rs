@@ -12,6 +12,7 @@ use crate::commands::door::{Guest, Host};
 use crate::commands::options::WireChoice;
 use crate::commands::transfer::{Limits, Offer, Serving, TextReceiving};
 use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Reactor, Session};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
@@ -108,8 +109,12 @@ impl Clients {
         }
     }
 
-    fn serve(&self, socket: Socket, refused: bool) -> Result<Aside<Result<(), Error>>, Error> {
-        let name = socket.peer_name();
+    fn serve(
+        &self,
+        socket: Socket,
+        name: PeerName,
+        refused: bool,
+    ) -> Result<Aside<Result<(), Error>>, Error> {
         let (offer, limits, report) = (Arc::clone(&self.offer), self.limits, self.report.about(&name));
         let (signals, running) = (self.signals.clone(), self.running.enter());
         let session_timeout = self.session_timeout;
@@ -137,7 +142,7 @@ impl Clients {
 
 impl Host for Clients {
     fn welcome(&mut self, guest: Guest, _now: Instant) -> bool {
-        match self.serve(guest.socket, false) {
+        match self.serve(guest.socket, guest.pass.peer.clone(), false) {
             Ok(session) => self.clients.push(Client { pass: Some(guest.pass), session }),
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => guest.pass.fail(error),
@@ -149,7 +154,8 @@ impl Host for Clients {
         let refused = self.clients.iter().filter(|client| client.pass.is_none()).count();
         if why == Refusal::TooMany && refused < MAX_REFUSALS {
             // A client that cannot be told why finds out by itself.
-            let session = self.serve(socket, true).ok();
+            let name = socket.peer_name();
+            let session = self.serve(socket, name, true).ok();
             self.clients.extend(session.map(|session| Client { pass: None, session }));
         }
     }

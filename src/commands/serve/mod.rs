@@ -6,10 +6,13 @@ mod conversation;
 mod desk;
 mod each;
 mod echo;
+mod forward;
 mod hub;
 mod member;
 mod plain;
+mod proxying;
 mod reply;
+mod socks;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -22,19 +25,24 @@ use self::conversation::Conversation;
 use self::desk::Desk;
 use self::each::{Client, Each};
 use self::echo::Echo;
+use self::forward::{Destination, Forward};
 use self::hub::{Closing, Hub, Slow};
 use self::member::{Manners, Member, Words};
 use self::plain::Plain;
 use self::reply::Reply;
+use self::socks::{Rules, Socks};
 use super::admission::AccessArgs;
 use super::attended::{StayLimits, Visit};
 use super::door::{Door, DoorLimits, Host};
+use super::exec::Exec;
 use super::options::{RelayArgs, WireChoice};
 use super::relay::LocalSide;
 use super::texts::text_or_file;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
+use crate::net::activation::Ready;
+use crate::net::child::{Program, keep_descriptors};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::listen::{Listener, listen};
 use crate::net::reactor::{Io, Reactor};
@@ -69,9 +77,12 @@ enum Mode {
     Echo,
     Discard,
     Reply(Rc<[u8]>),
+    Forward(Destination),
+    Socks(Rules),
     Script(Rc<Script>),
     Broker(Slow, Words),
     KeepOpen { slow: Slow, words: Words, recv_only: bool },
+    Exec(Program),
 }
 
 impl Mode {
@@ -79,6 +90,10 @@ impl Mode {
     fn descriptors_per_client(&self) -> u64 {
         match self {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
+            // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
+            Mode::Forward(_) | Mode::Socks(_) => 4,
+            // Two pipes, and what tells the end of the process.
+            Mode::Exec(_) => 4,
             _ => 1,
         }
     }
@@ -87,9 +102,11 @@ impl Mode {
 impl ServeArgs {
     /// Validates everything, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
+        // First: a command in the wrong place is taken for endpoints.
+        let program = self.mode.exec.plan()?;
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen);
         let endpoints = endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?;
-        let mode = self.mode()?;
+        let mode = self.mode(program)?;
         let mut limits = match &mode {
             Mode::Plain(_) => self.limits.of_one()?,
             _ => self.limits.of_many().within_descriptors(mode.descriptors_per_client()),
@@ -97,9 +114,12 @@ impl ServeArgs {
         if self.transfer.once {
             limits.count = Some(1);
         }
-        if !matches!(mode, Mode::Transfer(..)) {
+        if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
             limits.accept_timeout =
                 limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
+        }
+        if self.limits.accept_proxy_protocol {
+            limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
         }
         let entrance = Entrance {
             endpoints,
@@ -113,17 +133,20 @@ impl ServeArgs {
     }
 
     /// The one mode that was asked for.
-    fn mode(&self) -> Result<Mode, Error> {
+    fn mode(&self, program: Option<Program>) -> Result<Mode, Error> {
         let (modes, transfer) = (&self.mode, &self.transfer);
         let asked = [
             ("--store", transfer.store.is_some()),
             ("--share", transfer.share.is_some() && transfer.store.is_none()),
             ("--keep-open", modes.keep_open),
             ("--broker", modes.broker),
+            ("--forward", self.proxying.forward.is_some()),
+            ("--socks", self.proxying.socks),
             ("--echo", modes.echo),
             ("--discard", modes.discard),
             ("--reply", modes.reply.is_some()),
             ("a script (--greet, --answer, --otherwise, --hang-up)", modes.has_script()),
+            ("--exec or --sh", program.is_some()),
         ];
         let asked: Vec<&str> =
             asked.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
@@ -136,7 +159,14 @@ impl ServeArgs {
                 return Err(Error::new(Exit::Usage, text));
             }
         }
+        let timeout = transfer.timeout.unwrap_or(HANDSHAKE_LIMIT);
+        if let Some(word) = &self.proxying.forward {
+            return Ok(Mode::Forward(self.proxying.destination(word, timeout)?));
+        }
         let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
+        if let Some(program) = program {
+            return Ok(Mode::Exec(program));
+        }
         Ok(match &modes.reply {
             Some(reply) => Mode::Reply(text_or_file(reply, "--reply")?.into()),
             None if modes.keep_open => Mode::KeepOpen {
@@ -146,6 +176,7 @@ impl ServeArgs {
             },
             None if modes.broker => Mode::Broker(modes.slow, lines(modes.chat, Words::Chat)),
             None if modes.has_script() => Mode::Script(Rc::new(modes.script()?)),
+            None if self.proxying.socks => Mode::Socks(self.proxying.rules(timeout)?),
             None if modes.echo => Mode::Echo,
             None if modes.discard => Mode::Discard,
             None => self.transfer_mode()?,
@@ -220,6 +251,12 @@ impl Plan {
             Mode::Reply(text) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Reply::new(client, &text))))
             }
+            Mode::Forward(destination) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Forward::new(client, &destination))))
+            }
+            Mode::Socks(rules) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Socks::new(client, &rules))))
+            }
             Mode::Script(script) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Conversation::new(client, &script))))
             }
@@ -232,6 +269,10 @@ impl Plan {
                 check_stdout()?;
                 entrance.keep_open(report, signals, slow, words, recv_only)
             }
+            Mode::Exec(program) => entrance.each(report, signals, move |client| {
+                let context = (&client.io, &client.report);
+                Ok(Box::new(Exec::start(&program, client.peer, None, context, client.now)?))
+            }),
         }
     }
 }
@@ -278,9 +319,11 @@ impl Entrance {
         host: impl FnOnce(&Io, StayLimits) -> Result<H, Error>,
     ) -> Result<(), Error> {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        let mut _ready = None;
         reactor.add(|io| {
             let listeners = listen_on_all(&self.endpoints, &io, report)?;
             let host = host(&io, self.stay)?;
+            _ready = tell_ready(report);
             Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
         })?;
         reactor.run()
@@ -297,8 +340,15 @@ pub(super) fn listen_on_all(
     for endpoint in endpoints {
         listeners.extend(listen(endpoint, io)?);
     }
+    keep_descriptors();
     for listener in &listeners {
         report.listening(listener.name());
     }
     Ok(listeners)
+}
+
+/// Tells whoever has started the process that it serves, until the returned value is dropped.
+fn tell_ready(report: &Report) -> Option<Ready> {
+    let told = Ready::tell();
+    told.map_err(|error| report.warning(format_args!("cannot tell NOTIFY_SOCKET: {error}"))).ok()
 }

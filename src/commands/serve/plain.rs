@@ -32,7 +32,7 @@ impl Host for Plain {
         let spawned = self.io.spawn(|io| {
             let transport = socket.register(&io).map_err(|error| lost(&error))?;
             is_there = true;
-            let relay = self.local.join(transport, &pass.report, &io, now)?;
+            let relay = self.local.join(transport, &pass.report, &io, now)?.with(&pass.peer);
             Ok(Only { session: Within::new(relay, self.session_timeout, now), pass: Rc::clone(&pass) })
         });
         match spawned {

@@ -7,6 +7,8 @@ mod hello;
 mod message;
 mod offers;
 mod pair;
+mod proxies;
+mod proxy_header;
 mod receiving;
 mod samples;
 mod sending;

@@ -1,0 +1,99 @@
+//! Where a proxy server lets its clients go.
+
+use std::rc::Rc;
+
+use clap::Args;
+
+use super::admission::rules;
+use crate::error::{Error, Exit};
+use crate::net::access::{Access, Rule};
+
+/// What nobody is let to unless it is allowed by name: this machine itself, whatever is reached without a router (and
+/// so the metadata services of clouds), and addresses that are no single machine's.
+const NOT_BY_DEFAULT: [&str; 12] = [
+    "0.0.0.0/8",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "224.0.0.0/4",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fe80::/10",
+    "ff00::/8",
+    // Metadata of one cloud, over IPv6.
+    "fd00:ec2::254",
+    // IPv4 behind a translator.
+    "64:ff9b::/96",
+    "64:ff9b:1::/48",
+];
+
+/// Targets of a proxy server.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct TargetArgs {
+    /// With --socks: connect to this network, address or name, and to nothing that is not listed; @FILE has one a line
+    #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
+    allow_target: Vec<String>,
+
+    /// With --socks: do not connect to this network, address or name [always: loopback, link-local, multicast, unless
+    /// --allow-target names it or a part of it]
+    #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
+    deny_target: Vec<String>,
+}
+
+impl TargetArgs {
+    /// The rules. Reads files and resolves names: blocks.
+    pub(crate) fn load(&self) -> Result<Rc<Access>, Error> {
+        let allowed = rules(&self.allow_target, "--allow-target")?;
+        let mut denied = rules(&self.deny_target, "--deny-target")?;
+        // Of two rules for one network the denial holds: one of ours must not stand against what was asked for.
+        let ours = NOT_BY_DEFAULT.iter().filter_map(|network| Rule::parse(network).ok());
+        denied.extend(ours.filter(|rule| !allowed.contains(rule)));
+        let access = Access::new(&allowed, &denied);
+        let named = |text| Error::new(Exit::NoConnection, format!("--allow-target or --deny-target: {text}"));
+        Ok(Rc::new(access.map_err(named)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admits(allowed: &[&str], denied: &[&str], address: &str) -> bool {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_string()).collect();
+        let args = TargetArgs { allow_target: words(allowed), deny_target: words(denied) };
+        args.load().unwrap().admits(address.parse().unwrap())
+    }
+
+    #[test]
+    fn this_machine_and_its_link_are_not_targets_by_default() {
+        for address in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "0.0.0.0",
+            "169.254.169.254",
+            "255.255.255.255",
+            "239.1.2.3",
+            "::1",
+            "::",
+            "::ffff:127.0.0.1",
+            "fe80::1",
+            "fd00:ec2::254",
+            "64:ff9b::7f00:1",
+        ] {
+            assert!(!admits(&[], &[], address), "{address}");
+            assert!(!admits(&["0.0.0.0/0", "::/0"], &[], address), "{address} by a wide list");
+        }
+        assert!(
+            admits(&[], &[], "192.0.2.1") && admits(&[], &[], "10.0.0.1") && admits(&[], &[], "2001:db8::1")
+        );
+    }
+
+    #[test]
+    fn what_is_allowed_by_name_is_a_target_and_a_denial_holds() {
+        assert!(admits(&["127.0.0.0/8"], &[], "127.0.0.1"));
+        assert!(admits(&["127.0.0.1"], &[], "127.0.0.1") && !admits(&["127.0.0.1"], &[], "127.0.0.2"));
+        assert!(!admits(&["127.0.0.1"], &[], "192.0.2.1"), "a list of those that may be reached");
+        assert!(!admits(&["127.0.0.0/8"], &["127.0.0.0/8"], "127.0.0.1"));
+        assert!(!admits(&[], &["192.0.2.0/24"], "192.0.2.1"));
+    }
+}

@@ -1,0 +1,150 @@
+//! What two sides say before a stream begins, and what the machines of such handshakes have in common.
+
+/// One side of a handshake, fed in pieces of any size. The bytes behind it belong to the stream: it takes none of them.
+pub trait Handshake {
+    /// Why it failed.
+    type Fault;
+
+    /// What is to be sent now; empty if nothing is.
+    fn take_outgoing(&mut self) -> Vec<u8>;
+
+    /// So many more bytes belong to the handshake for certain, and may be read without touching the stream behind it.
+    /// 0: nothing is to be received, now or at all.
+    fn wanted(&self) -> usize;
+
+    /// Takes a piece of at most [`Handshake::wanted`] bytes.
+    ///
+    /// # Errors
+    /// What ends it. Once that was said, nothing more may be given to it.
+    fn take(&mut self, piece: &[u8]) -> Result<(), Self::Fault>;
+
+    /// Takes what belongs to it of some bytes, and says how many that were.
+    ///
+    /// # Errors
+    /// As [`Handshake::take`].
+    fn receive(&mut self, bytes: &[u8]) -> Result<usize, Self::Fault> {
+        let mut used = 0;
+        while used < bytes.len() && self.wanted() > 0 {
+            let piece = self.wanted().min(bytes.len() - used);
+            self.take(&bytes[used..used + piece])?;
+            used += piece;
+        }
+        Ok(used)
+    }
+}
+
+impl<H: Handshake + ?Sized> Handshake for Box<H> {
+    type Fault = H::Fault;
+
+    fn take_outgoing(&mut self) -> Vec<u8> {
+        (**self).take_outgoing()
+    }
+
+    fn wanted(&self) -> usize {
+        (**self).wanted()
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), H::Fault> {
+        (**self).take(piece)
+    }
+}
+
+/// A user's name and password, both of 1 to 255 bytes, as RFC 1929 has them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    user: Vec<u8>,
+    password: Vec<u8>,
+}
+
+const MOST_CREDENTIAL_BYTES: usize = 255;
+
+impl Credentials {
+    /// # Errors
+    /// What is wrong with one of them, in words that stand behind its name.
+    pub fn new(user: &[u8], password: &[u8]) -> Result<Credentials, String> {
+        for (what, value) in [("user", user), ("password", password)] {
+            if value.is_empty() || value.len() > MOST_CREDENTIAL_BYTES {
+                return Err(format!("a {what} has 1 to {MOST_CREDENTIAL_BYTES} bytes"));
+            }
+        }
+        if user.contains(&b':') {
+            return Err("a user has no colon".into());
+        }
+        Ok(Credentials { user: user.to_vec(), password: password.to_vec() })
+    }
+
+    /// The user's name.
+    pub fn user(&self) -> &[u8] {
+        &self.user
+    }
+
+    /// The password.
+    pub fn password(&self) -> &[u8] {
+        &self.password
+    }
+}
+
+/// Shows the user only.
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", String::from_utf8_lossy(&self.user).escape_debug())
+    }
+}
+
+/// Those who may use a server.
+#[derive(Clone, Debug, Default)]
+pub struct Users(Vec<Credentials>);
+
+impl Users {
+    /// Reads lines of `user:password`. Empty lines and those that begin with `#` mean nothing.
+    ///
+    /// # Errors
+    /// The line's number, and what is wrong with it.
+    pub fn parse(text: &[u8]) -> Result<Users, String> {
+        let mut users = Vec::new();
+        for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            let colon = line.iter().position(|byte| *byte == b':');
+            let colon = colon.ok_or_else(|| format!("line {number}: a line is user:password"))?;
+            let credentials = Credentials::new(&line[..colon], &line[colon + 1..]);
+            users.push(credentials.map_err(|fault| format!("line {number}: {fault}"))?);
+        }
+        if users.is_empty() { Err("no user is in it".into()) } else { Ok(Users(users)) }
+    }
+
+    /// True if there is such a user with that password. How long it takes tells nothing about a password but its length.
+    pub fn know(&self, user: &[u8], password: &[u8]) -> bool {
+        self.0.iter().fold(false, |known, other| {
+            known | (is_same(&other.user, user) & is_same(&other.password, password))
+        })
+    }
+}
+
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_read_or_the_line_is_named() {
+        let users = Users::parse(b"# who may\n\nann:s3cret:with colon\r\nbob:x\n").unwrap();
+        assert!(users.know(b"ann", b"s3cret:with colon") && users.know(b"bob", b"x"));
+        assert!(!users.know(b"ann", b"x") && !users.know(b"bob", b"") && !users.know(b"", b""));
+        for (text, why) in [
+            (&b"ann\n"[..], "line 1: a line is user:password"),
+            (b"a:b\n:c\n", "line 2: a user has 1"),
+            (b"a:\n", "line 1: a password has 1"),
+            (b"\n#a:b\n", "no user"),
+        ] {
+            assert!(Users::parse(text).is_err_and(|fault| fault.contains(why)), "{why}");
+        }
+        assert!(Credentials::new(b"a", &[b'x'; 256]).is_err() && Credentials::new(b"a:b", b"c").is_err());
+        assert_eq!(format!("{:?}", Credentials::new(b"ann", b"s3cret").unwrap()), "ann");
+    }
+}

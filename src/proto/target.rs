@@ -1,0 +1,112 @@
+//! Where a proxy is asked to connect to.
+
+use core::net::{IpAddr, SocketAddr};
+use std::fmt;
+
+/// As long as a name may be in SOCKS5, in bytes; more than DNS allows.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The host.
+    pub host: TargetHost,
+    /// The port, never 0.
+    pub port: u16,
+}
+
+/// An address, or a name that the proxy resolves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetHost {
+    /// An address, canonical: never IPv4 in IPv6's clothes.
+    Ip(IpAddr),
+    /// A name of at most 255 visible ASCII characters, without those that separate it from what is around it.
+    Name(String),
+}
+
+impl Target {
+    /// A target of this name or address (without brackets), if it can be one.
+    pub fn new(host: &str, port: u16) -> Option<Target> {
+        if port == 0 {
+            return None;
+        }
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            return Some(Target::of((ip, port).into()));
+        }
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b":/@[]\\%?#\"<>".contains(byte);
+        let is_name = (1..=MAX_NAME_BYTES).contains(&host.len()) && host.as_bytes().iter().all(is_plain);
+        is_name.then(|| Target { host: TargetHost::Name(host.into()), port })
+    }
+
+    /// An address.
+    pub fn of(address: SocketAddr) -> Target {
+        Target { host: TargetHost::Ip(address.ip().to_canonical()), port: address.port() }
+    }
+
+    /// Reads `host:port` or `[address]:port`, as RFC 9110, section 9.3.6, has it in CONNECT.
+    pub fn parse(authority: &str) -> Option<Target> {
+        let (host, port) = authority.rsplit_once(':')?;
+        let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port.parse().ok().filter(|_| is_number)?;
+        match host.strip_prefix('[') {
+            Some(rest) => {
+                let address = rest.strip_suffix(']')?.parse::<core::net::Ipv6Addr>().ok()?;
+                Target::new(&address.to_string(), port)
+            }
+            None if host.contains(':') => None,
+            None => Target::new(host, port),
+        }
+    }
+}
+
+/// As `host:port`, with brackets around an IPv6 address.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            TargetHost::Ip(ip) => SocketAddr::new(*ip, self.port).fmt(f),
+            TargetHost::Name(name) => write!(f, "{name}:{}", self.port),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_read_again() {
+        for text in ["example.org:80", "192.0.2.1:1", "[2001:db8::1]:65535", "a_b-c.:9"] {
+            assert_eq!(Target::parse(text).map(|target| target.to_string()).as_deref(), Some(text));
+        }
+        assert_eq!(Target::parse("[::ffff:192.0.2.1]:80"), Target::parse("192.0.2.1:80"));
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        let long = format!("{}:80", "a".repeat(256));
+        for text in [
+            "",
+            ":80",
+            "a",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:+1",
+            "a:80 ",
+            "::1:80",
+            "[::1:80",
+            "[a]:80",
+            "[::1]80",
+            "a b:80",
+            "a/b:80",
+            "u@a:80",
+            "a\n:80",
+            "\u{e9}:80",
+            "http://a:80",
+            "[fe80::1%1]:80",
+            &long,
+        ] {
+            assert_eq!(Target::parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `serve --socks`, with curl, ncat, socat and raw bytes as its clients.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use crate::harness::{Finished, In, LIMIT, Out, Running, payload, start};
+use crate::link::{Link, TestListener};
+use crate::xfer::{Place, serve};
+
+const ALLOWED: [&str; 5] = ["--socks", "--allow-target", "127.0.0.0/8", "--allow-target", "::1"];
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    if !found {
+        println!("skipped: {program} is not installed");
+    }
+    found
+}
+
+/// Answers one HTTP request after the other, on a thread; its port.
+fn web(body: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream: TcpStream = stream.expect("a client");
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+                head.push(byte[0]);
+            }
+            let length = body.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(&[answer.as_bytes(), body].concat());
+        }
+    });
+    port
+}
+
+fn curl(options: &[&str], url: &str) -> Finished {
+    let args =
+        [&["-sS", "--max-time", "15", "--noproxy", "", "-w", " %{http_connect}"], options, &[url]].concat();
+    start("curl", &args, In::Null, Out::Collect).finish()
+}
+
+fn users(place: &Place) -> String {
+    std::fs::write(place.path("users"), "# who may\nann:se:cret\nbob:b\n").expect("written");
+    place.path("users").display().to_string()
+}
+
+#[test]
+fn curl_goes_through_in_every_way() {
+    if !is_installed("curl") {
+        return;
+    }
+    let port = web(b"hello");
+    let server = serve(&ALLOWED);
+    let proxy = format!("127.0.0.1:{}", server.port());
+    let http = format!("http://{proxy}");
+    for (options, host, expected) in [
+        (&["--socks5-hostname", &proxy][..], "localhost", "hello 000"),
+        (&["--socks5", &proxy], "localhost", "hello 000"),
+        (&["--socks5", &proxy], "127.0.0.1", "hello 000"),
+        (&["--proxytunnel", "--proxy", &http], "localhost", "hello 200"),
+        (&["--proxytunnel", "--proxy1.0", &proxy], "127.0.0.1", "hello 200"),
+    ] {
+        let finished = curl(options, &format!("http://{host}:{port}/"));
+        assert_eq!(finished.code, 0, "{options:?}: {}", finished.stderr);
+        assert_eq!(String::from_utf8_lossy(&finished.stdout), expected, "{options:?}");
+    }
+    // Without a tunnel: told what to type.
+    let finished = curl(&["--proxy", &http], &format!("http://127.0.0.1:{port}/"));
+    assert!(String::from_utf8_lossy(&finished.stdout).contains("--proxytunnel"), "{}", finished.stderr);
+}
+
+#[test]
+fn curl_gives_a_user_and_a_password() {
+    if !is_installed("curl") {
+        return;
+    }
+    let (place, port) = (Place::new(), web(b"hello"));
+    let server = serve(&[&ALLOWED[..], &["--socks-users", &users(&place)]].concat());
+    let url = format!("http://127.0.0.1:{port}/");
+    for (user, expected) in [("ann:se:cret@", true), ("bob:b@", true), ("bob:se:cret@", false), ("", false)] {
+        let socks = format!("socks5h://{user}127.0.0.1:{}", server.port());
+        let finished = curl(&["--proxy", &socks], &url);
+        assert_eq!(finished.stdout.starts_with(b"hello"), expected, "{user}: {}", finished.stderr);
+        assert_eq!(finished.code, if expected { 0 } else { 97 }, "{}", finished.stderr);
+        let http = format!("http://{user}127.0.0.1:{}", server.port());
+        let finished = curl(&["--proxytunnel", "--proxy", &http], &url);
+        let status: &[u8] = if expected { b"hello 200" } else { b" 407" };
+        assert_eq!(finished.stdout, status, "{user}: {}", finished.stderr);
+    }
+    let log = server.stderr.text();
+    assert!(!log.contains("cret"), "a password in a log: {log}");
+}
+
+#[test]
+fn ncat_and_socat_go_through() {
+    let server = serve(&ALLOWED);
+    let proxy = format!("127.0.0.1:{}", server.port());
+    let bytes = payload(700_000);
+    let listener = TestListener::from(TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let port = listener.name.rsplit(':').next().expect("a port").to_owned();
+    let target = format!("PROXY:127.0.0.1:127.0.0.1:{port},proxyport={}", server.port());
+    for (program, args) in [
+        ("ncat", &["--proxy", &proxy, "--proxy-type", "socks5", "127.0.0.1", &port][..]),
+        ("ncat", &["--proxy", &proxy, "--proxy-type", "http", "127.0.0.1", &port]),
+        ("socat", &["-t", "20", "STDIO", &target]),
+    ] {
+        if !is_installed(program) {
+            continue;
+        }
+        let client = start(program, args, In::Bytes(bytes.clone()), Out::Collect);
+        let mut link = listener.accept().unwrap_or_else(|| panic!("{args:?}: {}", client.stderr.text()));
+        let mut reading = link.try_clone();
+        let got = bytes.clone();
+        let reader = std::thread::spawn(move || reading.expect_all(&got));
+        reader.join().expect("the bytes");
+        link.send(b"thanks");
+        link.end();
+        client.expect_output(b"thanks");
+        assert!(client.ends_within(LIMIT), "{args:?} does not end");
+    }
+}
+
+/// Says something to a proxy server, and what comes back until it ends.
+fn told(server: &Running, words: &[u8]) -> Vec<u8> {
+    let mut link = Link::connect(server.port());
+    link.send(words);
+    let mut answer = Vec::new();
+    link.read_to_end(&mut answer).expect("an answer and an end");
+    answer
+}
+
+fn socks_request(address: &[u8], port: u16) -> Vec<u8> {
+    [b"\x05\x01\0\x05\x01\0", address, &port.to_be_bytes()].concat()
+}
+
+#[test]
+fn this_machine_is_no_target_unless_it_is_allowed() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("non-blocking");
+    let port = listener.local_addr().expect("an address").port();
+    let server = serve(&["--socks"]);
+    let mapped = [&[4][..], &[0; 10], &[0xff, 0xff, 127, 0, 0, 1]].concat();
+    for address in [
+        &b"\x01\x7f\0\0\x01"[..],
+        b"\x01\0\0\0\0",
+        b"\x01\xa9\xfe\xa9\xfe",
+        // Decided after the name was resolved.
+        b"\x03\x09localhost",
+        b"\x03\x09127.0.0.1",
+        &mapped,
+    ] {
+        let answer = told(&server, &socks_request(address, port));
+        assert_eq!(&answer[..4], b"\x05\0\x05\x02", "{address:?}: {answer:?}");
+    }
+    let answer = told(&server, format!("CONNECT [::ffff:127.0.0.1]:{port} HTTP/1.0\r\n\r\n").as_bytes());
+    assert!(answer.starts_with(b"HTTP/1.1 403 "), "{}", String::from_utf8_lossy(&answer));
+    assert!(listener.accept().is_err(), "a connection came");
+    // A list of those that may be reached.
+    let server = serve(&["--socks", "--allow-target", "localhost", "--deny-target", "127.0.0.1"]);
+    assert_eq!(&told(&server, &socks_request(b"\x01\x7f\0\0\x01", port))[..4], b"\x05\0\x05\x02");
+}
+
+#[test]
+fn a_target_that_cannot_be_had_is_told_with_its_reason() {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+    let server = serve(&ALLOWED);
+    assert_eq!(&told(&server, &socks_request(b"\x01\x7f\0\0\x01", port))[2..4], b"\x05\x05");
+    assert_eq!(&told(&server, &socks_request(b"\x03\x0fno.name.invalid", port))[2..4], b"\x05\x04");
+    let answer = told(&server, format!("CONNECT 127.0.0.1:{port} HTTP/1.0\r\n\r\n").as_bytes());
+    assert!(answer.starts_with(b"HTTP/1.1 502 "), "{}", String::from_utf8_lossy(&answer));
+    let server = serve(&["--socks", "--count", "1"]);
+    told(&server, &socks_request(b"\x01\x7f\0\0\x01", port));
+    let finished = server.finish().expect(7);
+    assert!(finished.stderr.contains("not allowed to connect"), "{}", finished.stderr);
+}
+
+#[test]
+fn what_stands_behind_the_request_belongs_to_the_stream() {
+    let listener = TestListener::from(TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let port = listener.name.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let server = serve(&ALLOWED);
+    let http = format!("CONNECT 127.0.0.1:{port} HTTP/1.0\r\n\r\n").into_bytes();
+    let bytes = payload(200_000);
+    for (request, answer) in [
+        (socks_request(b"\x01\x7f\0\0\x01", port), &b"\x05\0\x05\0\0\x01\x7f\0\0\x01"[..]),
+        (http, b"HTTP/1.1 200 Connection established\r\n\r\n"),
+    ] {
+        let mut client = Link::connect(server.port());
+        // The request and the stream at once.
+        let (mut writing, said) = (client.try_clone(), [&request[..], &bytes].concat());
+        std::thread::spawn(move || {
+            writing.send(&said);
+            writing.end();
+        });
+        let mut target = listener.accept().expect("joined");
+        target.expect_all(&bytes);
+        target.send(b"reply");
+        target.end();
+        client.expect(answer);
+        if answer[0] == 5 {
+            let mut port = [0; 2];
+            client.read_exact(&mut port).expect("the port");
+        }
+        client.expect_all(b"reply");
+    }
+}
+
+#[test]
+fn garbage_and_silence_end_by_themselves() {
+    let server = serve(&["--socks", "--timeout", "200ms"]);
+    assert_eq!(told(&server, b"\x16\x03\x01\0\x01"), b"");
+    assert_eq!(&told(&server, b"\x04\x01\0\x50\x7f\0\0\x01\0")[..2], b"\0\x5b");
+    assert!(told(&server, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with(b"HTTP/1.1 405 "));
+    let mut slow = Link::connect(server.port());
+    slow.send(b"\x05");
+    assert!(slow.read(&mut [0; 10]).is_err(), "no reset after the time limit");
+    let log = server.stderr.text();
+    assert!(log.contains("speaks neither SOCKS5 nor HTTP") && log.contains("SOCKS4"), "{log}");
+}
