@@ -1,4 +1,4 @@
-//! What `http-hello` answers.
+//! The texts of `http-hello`.
 
 /// For `http-hello`.
 pub(crate) const HTTP_HELLO: &str = "\
