@@ -22,7 +22,7 @@ fn the_examples_do_what_they_say() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let setup = blocks(&readme, SETUP);
     let examples = blocks(&readme, EXAMPLE);
-    assert_eq!((setup.len(), examples.len()), (1, 10), "one setup and ten examples");
+    assert_eq!((setup.len(), examples.len()), (1, 15), "one setup and fifteen examples");
     for (index, example) in examples.into_iter().enumerate() {
         let mut steps = setup[0].clone();
         steps.extend(example);
