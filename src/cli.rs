@@ -14,7 +14,7 @@ use crate::report::{Level, Report};
 /// Anything else is another code, and one line on stderr that says why.
 #[derive(Parser, Debug)]
 #[command(name = "sendall", version, max_term_width = 100)]
-#[command(after_help = EXIT_CODES, after_long_help = manual::OVERVIEW)]
+#[command(after_help = EXIT_CODES, after_long_help = [manual::OVERVIEW, manual::NETCATS].join("\n\n"))]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -55,6 +55,7 @@ mod signals;
 // Every kind of stdin and stdout: exact bytes, flags untouched, no spinning, bounded memory.
 mod streams;
 // Datagrams.
+mod udp_answers;
 mod udp_listen;
 mod udp_send;
 // The rules of the source tree.
