@@ -1,14 +1,14 @@
 //! Texts that `--help` and the manual pages share. A line in capitals is a heading; indented lines are shown as they are.
 
 mod datagrams;
-mod http_hello;
+mod http;
 mod netcats;
 mod serving;
 mod streams;
 mod transfers;
 
 pub(crate) use datagrams::{UDP_LISTEN, UDP_LISTEN_EXAMPLES, UDP_SEND};
-pub(crate) use http_hello::{HTTP_HELLO, HTTP_HELLO_EXAMPLES};
+pub(crate) use http::{HTTP_HELLO, HTTP_HELLO_EXAMPLES};
 pub(crate) use netcats::NETCATS;
 pub(crate) use serving::{SERVE, SERVE_EXAMPLES};
 pub(crate) use streams::{CONNECT, CONNECT_EXAMPLES, END_OF_FILE, LINES_AND_MESSAGES, PROCESSES};

@@ -1,4 +1,4 @@
-//! The texts of `http-hello`.
+//! What `http-hello` answers.
 
 /// For `http-hello`.
 pub(crate) const HTTP_HELLO: &str = "\
