@@ -14,6 +14,7 @@ mod proxying;
 mod reply;
 mod socks;
 
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -40,7 +41,7 @@ use super::texts::text_or_file;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{self, Endpoint, Role};
 use crate::net::listen::{Listener, listen};
 use crate::net::reactor::{Io, Reactor};
 use crate::net::signals::Signals;
@@ -243,6 +244,9 @@ impl Plan {
                 entrance.each(report, signals, move |client| Ok(Box::new(Forward::new(client, &destination))))
             }
             Mode::Socks(rules) => {
+                if rules.users.is_none() && entrance.is_open_to_others() {
+                    report.warning("whoever can connect can use this proxy: see --socks-users and --allow");
+                }
                 entrance.each(report, signals, move |client| Ok(Box::new(Socks::new(client, &rules))))
             }
             Mode::Script(script) => {
@@ -262,6 +266,19 @@ impl Plan {
 }
 
 impl Entrance {
+    /// True if others than this machine's users can connect, and there are no access lists.
+    fn is_open_to_others(&self) -> bool {
+        let is_open = |endpoint: &Endpoint| match endpoint {
+            Endpoint::Tcp { host: endpoint::Host::Loopback, .. } => false,
+            Endpoint::Tcp { host: endpoint::Host::Named(name), .. } => {
+                !name.parse::<IpAddr>().map_or(name == "localhost", |ip| ip.is_loopback())
+            }
+            Endpoint::Tcp { .. } => true,
+            _ => false,
+        };
+        self.access.is_empty() && self.endpoints.iter().any(is_open)
+    }
+
     /// A session of its own for each client.
     fn each<F>(self, report: &Report, signals: &Signals, make: F) -> Result<(), Error>
     where
