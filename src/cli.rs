@@ -1,8 +1,8 @@
 //! The command line: what can be typed, and which code it reaches.
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{connect, download, serve, upload};
+use crate::commands::{connect, download, http_hello, serve, upload};
 use crate::error::Error;
 use crate::manual;
 use crate::net::signals::Signals;
@@ -19,9 +19,9 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Tell peers, addresses, byte counts and durations
-    #[arg(short, long, global = true, conflicts_with = "quiet", display_order = 100)]
-    verbose: bool,
+    /// Tell peers, addresses, byte counts and durations; given twice, sockets' options too
+    #[arg(short, long, global = true, conflicts_with = "quiet", display_order = 100, action = ArgAction::Count)]
+    verbose: u8,
 
     /// Print errors only
     #[arg(short, long, global = true, display_order = 101)]
@@ -41,6 +41,7 @@ enum Command {
     Connect(connect::ConnectArgs),
     Upload(upload::UploadArgs),
     Download(download::DownloadArgs),
+    HttpHello(http_hello::HttpHelloArgs),
 }
 
 impl Cli {
@@ -48,8 +49,9 @@ impl Cli {
     pub fn report(&self) -> Report {
         let level = match (self.quiet, self.verbose) {
             (true, _) => Level::Quiet,
-            (false, true) => Level::Verbose,
-            (false, false) => Level::Normal,
+            (false, 0) => Level::Normal,
+            (false, 1) => Level::Verbose,
+            (false, _) => Level::Debug,
         };
         if self.json { Report::json(level) } else { Report::new(level) }
     }
@@ -61,6 +63,7 @@ impl Cli {
             Command::Connect(args) => args.plan()?.run(report, signals),
             Command::Upload(args) => args.plan()?.run(report, signals),
             Command::Download(args) => args.plan()?.run(report, signals),
+            Command::HttpHello(args) => args.plan()?.run(report, signals),
         }
     }
 }

@@ -39,7 +39,7 @@ alone if it was damaged; a connection that is lost costs the blocks that were on
 
 With --retry N, upload and download try again, N times in all, after a failure that a new connection can mend: codes 3, 4 \
 and 5, a server with too many clients, and a digest that does not match; once, where the source has changed. They wait \
-250 ms first, then twice as long each time up to 10 s; from 250 ms again once files have moved. What is there already is \
+--retry-delay first (250 ms), then twice as long each time up to 10 s; from the first pause again once files have moved. What is there already is \
 not sent again. A refusal ends it; so does 'serve --once', which has nobody to come back to. The server ends the session that was cut, where it has \
 not noticed yet. While one session writes a name, \
 others are refused that name, unless nothing has come from it for 10 seconds: then it makes way.
@@ -56,10 +56,10 @@ LIMITED RATE
 EVENTS
 
 With --json every command writes events to stderr in the place of text: each a line, a JSON object. stdout is as without \
-it, but for listings (download --list and upload --dry-run), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
+it, but for listings (download --list, upload --dry-run, connect --probe), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
-    event  the kind: listening, peer, file, progress, summary, warning, error or detail
+    event  the kind: listening, peer, child, file, progress, summary, warning, error or detail
     peer   string or null: the peer; always in peer and summary events, in others where a server has several clients
     time   number: seconds since the start
 
@@ -70,6 +70,12 @@ listening: a socket is bound.
 peer: a connection has come or gone. A client ends with its peer: only a server tells the end of each.
 
     state  string: connected or ended
+
+child: a process of --exec or --sh has ended.
+
+    id      number: its process id
+    code    number or null: its exit status
+    signal  number or null: the signal that ended it
 
 file: what became of a file.
 
@@ -223,9 +229,13 @@ ENDPOINTS
     unix:@name     an abstract Unix socket (Linux)
     unix-seqpacket:/path, unix-seqpacket:@name
                    a Unix socket that keeps packets apart; one without bytes is taken for the end
+    systemd:       the sockets that systemd listens on for a unit: sd_listen_fds(3), Accept=no
+    systemd:NAME   those of that FileDescriptorName=
+    fd:3           a listening socket that is passed on as this descriptor
 
 Port 0 lets the system choose, one port for both families. Each listener is reported on stderr in a line of its own, \
-'listening on ADDRESS', except with --quiet.
+'listening on ADDRESS', except with --quiet. A service manager that waits for it is told when all are there, and when \
+the end begins: sd_notify(3), Type=notify.
 
 With a mode a server takes many clients at once, and ends with a signal, or with --count or --once when it has served so \
 many. What fails with one client has a line that names it, and the server goes on. Peers are not authenticated and \
@@ -272,6 +282,30 @@ and send exactly so many bytes; several files on one connection. Files that exis
 is answered by '200 ok', or by a status and ' refused: ' and the reason. What arrives is synced and named as always, \
 but nothing proves its content: the lines say 'unverified'. PROTOCOL.md has the rules.";
 
+/// For `serve` and `connect`.
+pub(crate) const PROCESSES: &str = "\
+PROCESSES
+
+With --exec or --sh each connection has a process of its own: what the peer sends is its stdin, what it writes goes to the \
+peer; its stderr is that of sendall. The peer's end is the end of its stdin, and the end of its stdout that of the \
+connection's sending direction. When the process has ended and all of its output was sent, the connection is closed in order; \
+what the peer still sends is thrown away, as is what a process does not want to read. Whatever else has its stdout open \
+keeps the connection open, and is ended after 10 seconds of silence.
+
+A connection that is lost, or cut by a limit, ends the process and all of its process group: SIGTERM, and SIGKILL \
+after 2 seconds, or sooner if a limit or a signal to sendall was the cause. A peer that has only gone silent is not seen \
+to have gone: --idle-timeout says how long that may last.
+
+    SENDALL_PEER_ADDR, SENDALL_PEER_PORT     the peer's address; Unix sockets have no port
+    SENDALL_LOCAL_ADDR, SENDALL_LOCAL_PORT   the address on this side
+
+The process has no other descriptors, no signal is blocked, and SIGPIPE ends it as usual. 'connect' ends with 0 if the \
+stream has ended in order and the process with 0, and with 1 if it did not; 'serve' says so in a line, and with --verbose how \
+each has ended.
+
+With --pty the process has a terminal, as its controlling one, in its usual mode: it echoes what comes, ^C interrupts, a line has at \
+most 4095 bytes. The peer's end is typed as ^D; a connection that is lost hangs up.";
+
 /// For `serve`.
 pub(crate) const SERVE_EXAMPLES: &str = "\
 EXAMPLES
@@ -284,7 +318,51 @@ EXAMPLES
     sendall serve --share inbox unix:/run/shelf   offer a folder
     sendall serve --forward db.internal:5432 5432 relay each client to another server
     sendall serve --socks --socks-users FILE :1080
-                                                  SOCKS5 and HTTP CONNECT, for those in FILE";
+                                                  SOCKS5 and HTTP CONNECT, for those in FILE
+    sendall serve 9000 --exec -- tr a-z A-Z       a process for each client
+    sendall serve 9000 --pty --sh 'exec python3'  the same at a terminal
+    sendall serve systemd: --store inbox          what systemd listens on";
+
+/// For `connect`.
+pub(crate) const CONNECT: &str = "\
+TRYING AGAIN
+
+With --retry N a connection that cannot be had (codes 3 and 4) is tried again, N times in all, as 'sendall --help' has it for \
+upload and download. A stream that has begun is never tried again: what was sent cannot be taken back.
+
+PROBE
+
+With --probe connections are made and closed at once; nothing is sent. ENDPOINT may have several ports, as numbers and \
+ranges: host:20-25,80. stdout gets a line for each in their order, a word and the address:
+
+    open ADDRESS         a connection was taken
+    refused ADDRESS      the host answered that nobody listens
+    timeout ADDRESS      nobody answered within --timeout
+    unreachable ADDRESS  no way leads there, or the way is closed; of a Unix socket: it is not there
+
+A name with several addresses is open if one of them is; the addresses are raced as for a connection. Up to 1000 are tried \
+at once. The code is 0 if all are open, else 3. With --json each line is an object:
+
+    state    string: open, refused, timeout or unreachable
+    address  string
+    port     number or null: null for a Unix socket
+    text     string or null: why it is not open
+    seconds  number: how long that took
+
+SOCKET OPTIONS
+
+They hold for upload and download, too. What the system refuses is a failure: 1, or 3 for --source and --interface. So is a \
+buffer that it makes smaller than was asked for. With -vv a line tells what is in force, as the system says: Linux \
+tells twice the size of a buffer, and keepalive as the first wait and those that follow.
+
+--source and --interface leave out the addresses that cannot be reached from there. --keepalive DURATION tests a silent \
+connection after so long, then each time after a quarter of that. --user-timeout also ends a connection whose peer has \
+only paused reading. --mark needs a privilege. With --mptcp a peer that does not know it is spoken to over plain TCP: \
+mptcp=fallback.
+
+--fastopen, of connect only, saves a round trip where the server does TCP Fast Open and the system knows its cookie from an \
+earlier connection: stdin is waited for before the connection is asked for. What is sent so may reach a server twice: only \
+for questions that can be asked twice.";
 
 /// For `connect`.
 pub(crate) const CONNECT_EXAMPLES: &str = "\
@@ -294,10 +372,14 @@ EXAMPLES
     printf 'GET / HTTP/1.0\\r\\n\\r\\n' | sendall connect example.org:80
     tar cf - folder | sendall connect host:9000   stream
     sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged
+    sendall connect --probe host:22,80,8000-8100  which ports take connections
+    sendall connect --retry 100 host:9000 <log    wait for a server that is being started
+    sendall connect --source 192.0.2.7 host:25    from that address of this machine
     sendall connect --crlf --hex-dump - host:25   an SMTP server, and what passes
     sendall connect --frame u32be host:7000       each line a message, each message a line
     sendall connect --proxy socks5://localhost:1080 host.example:22
                                                   through a proxy, which resolves the name
+    sendall connect host:9000 --sh 'make 2>&1'    join the server to a process
 
 THROUGH PROXIES
 
@@ -364,3 +446,32 @@ EXAMPLES
     sendall download host:9000 disk.img -o copy.img
     sendall download host:9000 photos.tar -o - | tar xf -
     sendall download --list host:9000";
+
+/// For `http-hello`.
+pub(crate) const HTTP_HELLO: &str = "\
+ANSWERS
+
+GET, POST, PUT, PATCH and DELETE get the answer, HEAD gets it without its body, OPTIONS is told what is allowed (204); any \
+other method gets 501. A request's body is read whole before it is answered. A path is compared as it was sent, without \
+its query. An answer of --path without a body has its status as text.
+
+Connections are kept (HTTP/1.0: if the client asks for it), and requests that are sent ahead are answered in their order. \
+Refused, and the connection closed: what is not HTTP, or could be read in two ways (400); a head or a body that took too \
+long (408), a body over --max-body (413), a target over 8 KiB (414), an expectation other than 100-continue (417), \
+fields over 8 KiB or more than 100 of them (431), CONNECT and transfer codings other than chunked (501), versions other \
+than 1.0 and 1.1 (505).
+
+--log writes lines to stdout: common is what web servers write; json is an object with time, peer, method, target, version, \
+status and bytes. No client ever waits for it: lines that stdout does not take are left out, and stderr says how many.
+
+The first SIGINT or SIGTERM finishes what has begun, within a second.";
+
+/// For `http-hello`, behind its options.
+pub(crate) const HTTP_HELLO_EXAMPLES: &str = "\
+EXAMPLES
+
+    sendall http-hello                                 greets on 127.0.0.1:8080
+    sendall http-hello :80 --path /health=204          a target for a load balancer
+    sendall http-hello --whoami                        shows what a proxy passes on
+    sendall http-hello 0 --status 503 --header 'Retry-After: 60' --body 'back soon\\n'
+    sendall http-hello 0 --count 1 --log common        waits for one request, and ends";

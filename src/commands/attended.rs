@@ -86,6 +86,8 @@ pub(crate) struct Attended<V> {
     last_moved: ((u64, u64), Instant),
     /// A deadline that moved with every byte would cost more than the bytes: this one is looked at when it is due.
     look_at: Option<Instant>,
+    /// It has failed, or was cut, but has something to finish: see [`Stop::Soon`].
+    failure: Option<Error>,
 }
 
 impl<V: Visit> Attended<V> {
@@ -98,6 +100,7 @@ impl<V: Visit> Attended<V> {
             idle: limits.idle,
             last_moved: ((0, 0), now),
             look_at: limits.idle.map(|limit| now + limit),
+            failure: None,
         }
     }
 
@@ -128,12 +131,28 @@ impl<V: Visit> Attended<V> {
 
 impl<V: Visit> Session for Attended<V> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        if let Some(failure) = self.failure.take() {
+            return Ok(match self.visit.session.advance(turn) {
+                Ok(Status::Done) | Err(_) => self.leave(Err(failure), turn.now),
+                Ok(status) => {
+                    self.failure = Some(failure);
+                    status
+                }
+            });
+        }
         let status = match self.visit.advance(turn) {
             Ok(Status::Done) => return Ok(self.leave(Ok(()), turn.now)),
             Ok(status) => self.check_idle(turn.now).map(|()| status),
             Err(error) => Err(error),
         };
-        Ok(status.unwrap_or_else(|error| self.leave(Err(error), turn.now)))
+        Ok(match status {
+            Ok(status) => status,
+            Err(error) if self.visit.stop() == Stop::Soon => {
+                self.failure = Some(error);
+                Status::Again
+            }
+            Err(error) => self.leave(Err(error), turn.now),
+        })
     }
 
     fn stop(&mut self) -> Stop {
@@ -141,6 +160,9 @@ impl<V: Visit> Session for Attended<V> {
     }
 
     fn deadline(&self) -> Option<Instant> {
+        if self.failure.is_some() {
+            return self.visit.session.deadline();
+        }
         [self.visit.deadline(), self.look_at].into_iter().flatten().min()
     }
 }

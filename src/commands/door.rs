@@ -210,6 +210,8 @@ impl<H: Host> Session for Door<H> {
 
     fn stop(&mut self) -> Stop {
         self.listeners.clear();
+        // What has failed just now is told. Errors that end the run have come too late for that.
+        let _ = self.host.advance();
         Stop::Now
     }
 

@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use crate::error::Error;
 use crate::net::dial::Dial;
+use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Session, Status, Stop, Turn};
 use crate::net::stream::Transport;
+use crate::report::Report;
 
 /// Brings about one connection.
 pub(crate) trait Opening {
@@ -54,6 +56,21 @@ pub(crate) fn is_one_clients(error: &std::io::Error) -> bool {
                 | Errno::TIMEDOUT
         )
     )
+}
+
+/// Tells that a connection is there. Returns the peer's name.
+pub(crate) fn tell(transport: &Transport, report: &Report) -> PeerName {
+    let peer = transport.peer_name();
+    report.peer("connected", &peer);
+    describe(transport, report);
+    peer
+}
+
+/// Tells those who asked twice what a connection is like.
+pub(crate) fn describe(transport: &Transport, report: &Report) {
+    let (local, peer, options) =
+        (transport.local_name(), transport.peer_name(), transport.options_in_force());
+    report.debug(format_args!("local {local}, peer {peer}, options in force: {options}"));
 }
 
 /// Opens a connection, then is the session that was made for it.

@@ -13,6 +13,7 @@ use super::texts::bytes_of;
 use crate::error::{Error, Exit};
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Host, Role};
+use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
 use crate::net::stream::Transport;
 use crate::proto::handshake::{Credentials, Handshake};
@@ -50,6 +51,13 @@ struct Proxy {
 pub(crate) struct Route {
     proxies: Vec<(Proxy, Option<Credentials>)>,
     target: Target,
+}
+
+impl Route {
+    /// Where the first connection leads.
+    pub(crate) fn first(&self) -> Option<&Endpoint> {
+        self.proxies.first().map(|(proxy, _)| &proxy.endpoint)
+    }
 }
 
 impl ProxyArgs {
@@ -199,7 +207,7 @@ pub(crate) struct Via {
 
 impl Via {
     /// All of it may take `limit`.
-    pub(crate) fn new(route: Route, limit: Duration, io: Io) -> Result<Via, Error> {
+    pub(crate) fn new(route: Route, local: &LocalEnd, limit: Duration, io: Io) -> Result<Via, Error> {
         let Route { proxies, target } = route;
         let mut targets = Vec::new();
         for (proxy, _) in proxies.iter().skip(1) {
@@ -214,7 +222,7 @@ impl Via {
             proxy,
         };
         let hops = proxies.into_iter().zip(targets).map(hop).collect();
-        let dial = Dial::new(first.endpoint.clone(), limit, io);
+        let dial = Dial::new(first.endpoint.clone(), limit, io).from(local);
         Ok(Via { dial, first, transport: None, hops, limit, deadline: None })
     }
 

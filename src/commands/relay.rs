@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::opened::describe;
 use super::options::RelayArgs;
 use super::settling::Settling;
 use super::tools::{self, Tools};
@@ -62,7 +63,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         }
     }
 
-    /// Names the peer, for the report.
+    /// Names the peer, for the report: without a name its end is not reported.
     #[must_use]
     pub fn with(mut self, peer: impl Display) -> Relay<L, P> {
         self.peer_name = peer.to_string();
@@ -74,6 +75,34 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     pub fn without_input(mut self) -> Relay<L, P> {
         self.outbound.lane_mut().end_source();
         self
+    }
+
+    /// The local side's stream.
+    pub fn local_mut(&mut self) -> &mut L {
+        &mut self.local
+    }
+
+    /// The lane from the local side to the peer, and that from the peer.
+    pub fn lanes(&self) -> [&Lane; 2] {
+        [self.outbound.lane(), self.inbound.lane()]
+    }
+
+    /// Fails if the connection has, though bytes may still wait on this side: for a local side that is not to have them.
+    pub fn check_peer(&mut self) -> Result<(), Error> {
+        match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => self.peer.take_error().map_err(|error| lost(&error)),
+        }
+    }
+
+    /// What the local side may still have to say is not waited for.
+    pub fn stop_sending(&mut self) {
+        self.outbound.lane_mut().end_source();
+    }
+
+    /// What the peer may still have to say is not waited for.
+    pub fn stop_receiving(&mut self) {
+        self.inbound.lane_mut().end_source();
     }
 
     fn pump_out(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
@@ -104,12 +133,16 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     }
 
     fn pump_in(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
-        let pumped = self.inbound.advance(&mut self.peer, &mut self.local, budget_bytes).map_err(
-            |fault| match fault.side {
-                Side::Source => named(fault.error, lost),
-                Side::Sink => named(fault.error, cannot_write),
-            },
-        )?;
+        let pumped = match self.inbound.advance(&mut self.peer, &mut self.local, budget_bytes) {
+            Ok(pumped) => pumped,
+            Err(Fault { side: Side::Source, error }) => return Err(named(error, lost)),
+            Err(Fault { side: Side::Sink, error })
+                if error.kind() == io::ErrorKind::BrokenPipe && self.local.goes_on_unread() =>
+            {
+                Pumped::More
+            }
+            Err(Fault { side: Side::Sink, error }) => return Err(named(error, cannot_write)),
+        };
         if self.inbound.lane().owes_half_close() {
             self.local.finish_writing().map_err(|error| cannot_write(&error))?;
             self.inbound.lane_mut().finish_sink();
@@ -150,7 +183,9 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         let sent = self.outbound.lane().delivered();
         let received = self.peer.received_bytes().unwrap_or_else(|| self.inbound.lane().delivered());
         let ended = self.failure.take().map_or(Ok(Status::Done), Err);
-        self.report.relayed(&self.peer_name, sent, received, now - self.start);
+        if !self.peer_name.is_empty() {
+            self.report.relayed(&self.peer_name, sent, received, now - self.start);
+        }
         ended
     }
 }
@@ -246,22 +281,35 @@ impl LocalSide {
     /// Joins stdin and stdout to a connection.
     pub fn join(
         &self,
-        mut transport: Transport,
+        transport: Transport,
         report: &Report,
         io: &Io,
         now: Instant,
     ) -> Result<StdioRelay, Error> {
-        let args = &self.args;
         let stdio = Stdio::open(io)?;
-        let input = match stdio.input_kind() {
+        let kind = stdio.input_kind();
+        self.join_to((stdio, kind), transport, report, now)
+    }
+
+    /// Joins what stands for stdin and stdout, and what its input is, to a connection.
+    pub fn join_to(
+        &self,
+        (local, input): (impl Stream + 'static, FdKind),
+        mut transport: Transport,
+        report: &Report,
+        now: Instant,
+    ) -> Result<StdioRelay, Error> {
+        let args = &self.args;
+        let input = match input {
             FdKind::Null => InputKind::Nothing,
             FdKind::Terminal => InputKind::Terminal,
             _ => InputKind::Real,
         };
         let rules = ending(args, input);
-        let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(stdio)) } else { Box::new(stdio) };
+        let local: Box<dyn Stream> = if args.send_only { Box::new(Unheard(local)) } else { Box::new(local) };
         // Until the session has ended in order: a process that is killed must not look like one that has said everything.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
+        describe(&transport, report);
         let peer_name = transport.peer_name();
         let mut peer = Limited::new(self.tools.recorded(transport, now), now);
         peer.limit_rate(args.limit_rate, 0);

@@ -4,22 +4,25 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::options::duration;
 use super::transfer::Track;
 use crate::error::{Error, Exit, Mend};
 use crate::net::reactor::{Reactor, Session, Status, Turn};
 use crate::net::signals::Signals;
 use crate::report::Report;
 
-/// The first pause; each is twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How often a transfer's client tries again.
+/// How often a client tries again.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RetryArgs {
-    /// Try again so often after a failure that a new connection can mend, and go on where it was
+    /// Try again so often after a failure that a new connection can mend
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub retry: u32,
+
+    /// The pause before that; each is twice as long as the one before, up to 10s
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "250ms", requires = "retry")]
+    pub retry_delay: Duration,
 }
 
 impl RetryArgs {
@@ -33,7 +36,8 @@ impl RetryArgs {
         mut try_once: impl FnMut(&Track) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let track = Track::new(self.retry > 0);
-        let (mut pause, mut has_changed) = (FIRST_PAUSE, false);
+        let longest = LONGEST_PAUSE.max(self.retry_delay);
+        let (mut pause, mut has_changed) = (self.retry_delay, false);
         for retry in 1..=self.retry {
             let Err(error) = try_once(&track) else { return Ok(()) };
             let is_hopeless = match error.mend() {
@@ -45,12 +49,12 @@ impl RetryArgs {
                 return Err(error);
             }
             if track.take_moved() {
-                pause = FIRST_PAUSE;
+                pause = self.retry_delay;
             }
             let (shown, all) = (humantime::format_duration(pause), self.retry);
             report.warning(format_args!("{error}; trying again in {shown} ({retry} of {all})"));
             wait(pause, signals)?;
-            pause = (2 * pause).min(LONGEST_PAUSE);
+            pause = (2 * pause).min(longest);
         }
         try_once(&track)
     }

@@ -12,6 +12,10 @@ macro_rules! passes_on {
             self.$field.finish_writing()
         }
 
+        fn goes_on_unread(&mut self) -> bool {
+            self.$field.goes_on_unread()
+        }
+
         fn take_error(&mut self) -> io::Result<()> {
             self.$field.take_error()
         }
@@ -42,6 +46,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn finish_writing(&mut self) -> io::Result<()> {
         (**self).finish_writing()
+    }
+
+    fn goes_on_unread(&mut self) -> bool {
+        (**self).goes_on_unread()
     }
 
     fn take_error(&mut self) -> io::Result<()> {

@@ -1,17 +1,18 @@
-//! Connecting: names resolved aside, addresses of both families raced (RFC 8305), each within a time limit.
+//! Connecting: addresses of both families raced (RFC 8305), each within a time limit.
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
-
 use super::access::Access;
-use super::endpoint::{Endpoint, Host, PeerName};
+use super::endpoint::{Endpoint, PeerName};
+use super::local_end::LocalEnd;
 use super::reactor::{Aside, Io};
-use super::stream::{Socket, Transport, uninterrupted};
+use super::resolve::{Resolution, timed_out};
+use super::stream::{Socket, Transport};
 use crate::error::{Error, Exit};
 
 /// How long an attempt is alone before the next address is tried beside it (RFC 8305, section 5).
@@ -20,6 +21,8 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// A connection in the making.
 pub struct Dial {
     target: Endpoint,
+    local: LocalEnd,
+    first: Vec<u8>,
     io: Io,
     limit: Duration,
     /// Only addresses that it admits are tried.
@@ -33,7 +36,7 @@ pub struct Dial {
 
 enum Step {
     Start,
-    Resolving(Aside<io::Result<Vec<SocketAddr>>>, Instant),
+    Resolving(Resolution),
     ConnectingUnix(Aside<io::Result<Socket>>, Instant),
     Racing,
 }
@@ -49,6 +52,8 @@ impl Dial {
     pub fn new(target: Endpoint, limit: Duration, io: Io) -> Dial {
         Dial {
             target,
+            local: LocalEnd::default(),
+            first: Vec::new(),
             io,
             limit,
             access: None,
@@ -58,6 +63,30 @@ impl Dial {
             next_attempt: None,
             failures: Vec::new(),
         }
+    }
+
+    /// From this end.
+    #[must_use]
+    pub fn from(self, local: &LocalEnd) -> Dial {
+        Dial { local: local.clone(), ..self }
+    }
+
+    /// To these addresses, which are the target's: it is not resolved again.
+    #[must_use]
+    pub fn to(self, addresses: VecDeque<SocketAddr>) -> Dial {
+        Dial { step: Step::Racing, queue: addresses, ..self }
+    }
+
+    /// Sends this along with the packet that asks for the connection, as far as a cookie of the peer's is known (RFC 7413).
+    /// Of several addresses each may be sent it. It is to be written to the transport all the same, which knows what
+    /// of it went.
+    pub fn say_first(&mut self, first: &[u8]) {
+        self.first = first.to_vec();
+    }
+
+    /// What became of the addresses that were tried in vain.
+    pub fn failures(&self) -> &[(PeerName, io::Error)] {
+        &self.failures
     }
 
     /// Tries only addresses that these rules admit: those of a name once it was resolved.
@@ -81,18 +110,17 @@ impl Dial {
                 self.start(now)?;
                 self.advance(now)
             }
-            Step::Resolving(aside, deadline) => match aside.take() {
-                None if now >= *deadline => Err(self.timed_out("resolving the name")),
-                None => Ok(None),
-                Some(result) => {
-                    let found = result?.map_err(|error| self.unresolved(&error))?;
-                    self.queue = interleave(self.admitted(found)?);
-                    self.step = Step::Racing;
-                    self.race(now)
-                }
-            },
+            Step::Resolving(resolution) => {
+                let Some(addresses) = resolution.advance(&self.local, now)? else { return Ok(None) };
+                self.queue = self.admitted(addresses)?;
+                self.step = Step::Racing;
+                self.race(now)
+            }
             Step::ConnectingUnix(aside, deadline) => match aside.take() {
-                None if now >= *deadline => Err(self.timed_out("connecting")),
+                None if now >= *deadline => {
+                    self.failed_unix(io::ErrorKind::TimedOut.into());
+                    Err(timed_out(&self.target, "connecting", self.limit))
+                }
                 None => Ok(None),
                 Some(result) => self.connected_unix(result?).map(Some),
             },
@@ -104,7 +132,8 @@ impl Dial {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.step {
             Step::Start => None,
-            Step::Resolving(_, deadline) | Step::ConnectingUnix(_, deadline) => Some(*deadline),
+            Step::Resolving(resolution) => Some(resolution.deadline()),
+            Step::ConnectingUnix(_, deadline) => Some(*deadline),
             Step::Racing => {
                 let attempts = self.attempts.iter().map(|attempt| attempt.deadline);
                 attempts.chain(self.next_attempt).min()
@@ -126,32 +155,22 @@ impl Dial {
                 })?,
                 deadline,
             ),
+            Endpoint::Inherited(_) => {
+                let text = format!("{} is there to listen on, with serve", self.target);
+                return Err(Error::new(Exit::Usage, text));
+            }
             Endpoint::SeqPacket(name) => Step::ConnectingUnix(
                 self.io.aside(move || super::packet::connect(&name).map(Socket::Packet))?,
                 deadline,
             ),
             Endpoint::Tcp { host, port } => {
-                let name = match host {
-                    Host::Named(name) => name,
-                    Host::Loopback | Host::Any => "localhost".into(),
-                };
-                match name.parse() {
-                    Ok(ip) => {
-                        self.queue = self.admitted(vec![SocketAddr::new(ip, port)])?.into();
-                        Step::Racing
-                    }
-                    Err(_) => Step::Resolving(
-                        self.io
-                            .aside(move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))?,
-                        deadline,
-                    ),
-                }
+                Step::Resolving(Resolution::new(&self.target, (&host, port), self.limit, &self.io, now)?)
             }
         };
         Ok(())
     }
 
-    fn admitted(&self, mut addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
+    fn admitted(&self, mut addresses: VecDeque<SocketAddr>) -> Result<VecDeque<SocketAddr>, Error> {
         let Some(access) = &self.access else { return Ok(addresses) };
         let has_some = !addresses.is_empty();
         addresses.retain(|address| access.admits(address.ip()));
@@ -175,13 +194,16 @@ impl Dial {
         while self.attempts.is_empty() || self.next_attempt.is_some_and(|start| now >= start) {
             self.next_attempt = None;
             let Some(address) = self.queue.pop_front() else { break };
-            match self.attempt(address, now) {
-                Ok(attempt) => self.attempts.push(attempt),
+            // RFC 8305: a failure starts the next attempt at once.
+            let mut next = now;
+            match self.attempt(address, now)? {
+                Ok(attempt) => {
+                    self.attempts.push(attempt);
+                    next += ATTEMPT_DELAY;
+                }
                 Err(error) => self.failures.push((PeerName::from_ip(Some(address)), error)),
             }
-            if !self.queue.is_empty() {
-                self.next_attempt = Some(now + ATTEMPT_DELAY);
-            }
+            self.next_attempt = (!self.queue.is_empty()).then_some(next);
         }
         if self.attempts.is_empty() { Err(self.all_failed()) } else { Ok(None) }
     }
@@ -189,46 +211,50 @@ impl Dial {
     fn fail(&mut self, index: usize, error: io::Error) {
         let attempt = self.attempts.swap_remove(index);
         self.failures.push((attempt.name, error));
-        // RFC 8305: a failure starts the next attempt at once.
+        // As above.
         self.next_attempt = self.next_attempt.map(|_| attempt.deadline - self.limit);
     }
 
-    fn attempt(&mut self, address: SocketAddr, now: Instant) -> io::Result<Attempt> {
-        let transport = Socket::Tcp(uninterrupted(|| TcpStream::connect(address))?).register(&self.io)?;
-        Ok(Attempt { name: PeerName::from_ip(Some(address)), transport, deadline: now + self.limit })
+    fn attempt(&mut self, address: SocketAddr, now: Instant) -> Result<io::Result<Attempt>, Error> {
+        let begun = self.local.connect(address, &self.first).map_err(|error| self.about(error))?;
+        let enroll = |(socket, said)| Ok(Socket::Tcp(socket).enroll(&self.io)?.having_said(said));
+        Ok(begun.and_then(enroll).map(|transport| Attempt {
+            name: PeerName::from_ip(Some(address)),
+            transport,
+            deadline: now + self.limit,
+        }))
     }
 
-    fn connected_unix(&self, result: io::Result<Socket>) -> Result<Transport, Error> {
-        result.and_then(|socket| socket.register(&self.io)).map_err(|error| {
-            let why = match error.kind() {
-                io::ErrorKind::NotFound => "there is no such socket".into(),
-                _ => explain(&error),
-            };
-            Error::new(Exit::NoConnection, format!("cannot connect to {}: {why}", self.target))
-        })
+    fn connected_unix(&mut self, result: io::Result<Socket>) -> Result<Transport, Error> {
+        match result {
+            Ok(socket) => {
+                let options = self.local.options.apply(socket.as_fd());
+                options.map_err(|error| self.about(Error::new(Exit::Failed, error)))?;
+                let enrolled = socket.enroll(&self.io);
+                enrolled.map_err(|error| self.about(Error::new(Exit::NoConnection, error)))
+            }
+            Err(error) => {
+                let why = explain(&error);
+                self.failed_unix(error);
+                Err(self.about(Error::new(Exit::NoConnection, why)))
+            }
+        }
     }
 
-    fn unresolved(&self, error: &io::Error) -> Error {
-        let text = error.to_string();
-        let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-        Error::new(Exit::NoConnection, format!("cannot connect to {}: {text}", self.target))
+    fn failed_unix(&mut self, error: io::Error) {
+        self.failures.push((PeerName::of_endpoint(&self.target), error));
     }
 
-    fn timed_out(&self, what: &str) -> Error {
-        let limit = humantime::format_duration(self.limit);
-        Error::new(
-            Exit::TimedOut,
-            format!("cannot connect to {}: {what} took over {limit} (see --timeout)", self.target),
-        )
+    fn about(&self, error: Error) -> Error {
+        error.context(format_args!("cannot connect to {}", self.target))
     }
 
     fn all_failed(&self) -> Error {
         let (target, mut failures) = (self.target.to_string(), self.failures.iter());
         if !self.failures.is_empty() && failures.all(|(_, error)| error.kind() == io::ErrorKind::TimedOut) {
-            return self.timed_out("connecting");
+            return timed_out(&self.target, "connecting", self.limit);
         }
         let reasons: Vec<String> = match &self.failures[..] {
-            [] => vec!["the name has no address".into()],
             [(name, error)] if name.to_string() == target => vec![explain(error)],
             all => all.iter().map(|(name, error)| format!("{name}: {}", explain(error))).collect(),
         };
@@ -239,40 +265,13 @@ impl Dial {
     }
 }
 
-fn explain(error: &io::Error) -> String {
+/// Why an address was tried in vain.
+pub fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::TimedOut => "no answer in time".into(),
         io::ErrorKind::ConnectionReset => "connection reset by peer".into(),
+        io::ErrorKind::NotFound => "there is no such socket".into(),
         _ => error.to_string(),
-    }
-}
-
-/// Alternates the families, beginning with that of the first address (RFC 8305, section 4).
-fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
-    let v6_first = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|a| a.is_ipv6() == v6_first);
-    let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut queue = VecDeque::new();
-    loop {
-        let (one, other) = (first.next(), second.next());
-        if one.is_none() && other.is_none() {
-            return queue;
-        }
-        queue.extend(one.into_iter().chain(other));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn families_alternate() {
-        let list = |text: &[&str]| -> Vec<SocketAddr> {
-            text.iter().map(|address| address.parse().expect("an address")).collect()
-        };
-        let sorted = interleave(list(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]));
-        assert_eq!(sorted, list(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]));
     }
 }

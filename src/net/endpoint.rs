@@ -20,6 +20,17 @@ pub enum Endpoint {
     UnixAbstract(String),
     /// `unix-seqpacket:/path` and `unix-seqpacket:@name`: a Unix socket that keeps packets apart.
     SeqPacket(UnixName),
+    /// `systemd:`, `systemd:NAME`, `fd:N`: to listen on what whoever has started this process listens on already.
+    Inherited(Inherited),
+}
+
+/// Listening sockets that are passed on to this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inherited {
+    /// Those that `LISTEN_FDS` announces, sd_listen_fds(3): all, or those of a name in `LISTEN_FDNAMES`.
+    Systemd(Option<String>),
+    /// A descriptor by its number.
+    Descriptor(i32),
 }
 
 /// What a Unix socket is called.
@@ -57,6 +68,9 @@ impl Endpoint {
         if let Some(path) = word.strip_prefix("unix:") {
             return Endpoint::parse_unix(path);
         }
+        if let (Some(inherited), Role::Listen) = (Inherited::parse(word), role) {
+            return inherited.map(Endpoint::Inherited);
+        }
         if let Some(path) = word.strip_prefix("unix-seqpacket:") {
             return Endpoint::parse_unix(path).map(|endpoint| match endpoint {
                 Endpoint::UnixPath(path) => Endpoint::SeqPacket(UnixName::Path(path)),
@@ -86,6 +100,17 @@ impl Endpoint {
             };
         };
         Endpoint::from_host_and_port(host, port, role)
+    }
+
+    /// True if only this machine's users can reach what listens there, as far as the words tell.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Endpoint::Tcp { host: Host::Named(name), .. } => {
+                name.parse::<IpAddr>().map_or(name == "localhost", |ip| ip.is_loopback())
+            }
+            Endpoint::Tcp { host, .. } => *host == Host::Loopback,
+            _ => true,
+        }
     }
 
     /// Parses the two-word form `HOST PORT`, where the host may be an IPv6 address without brackets.
@@ -162,11 +187,31 @@ impl Endpoint {
     }
 }
 
+impl Inherited {
+    /// None if the word is something else.
+    fn parse(word: &str) -> Option<Result<Inherited, String>> {
+        if let Some(name) = word.strip_prefix("systemd:") {
+            return Some(Ok(Inherited::Systemd(Some(name.to_owned()).filter(|name| !name.is_empty()))));
+        }
+        let number = word.strip_prefix("fd:")?;
+        Some(match number.parse() {
+            Ok(number) if number >= super::activation::FIRST && is_number(word.trim_start_matches("fd:")) => {
+                Ok(Inherited::Descriptor(number))
+            }
+            _ => Err(format!("'{word}' is no descriptor of a socket: type fd:3 or a higher number")),
+        })
+    }
+}
+
 fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn port_error(port: &str) -> String {
+    let is_list = port.contains(['-', ',']) && port.starts_with(|c: char| c.is_ascii_digit());
+    if is_list && port.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b',') {
+        return format!("'{port}' is several ports: type one, or --probe to try them all");
+    }
     format!("'{}' is not a port: type a number from 0 to 65535", port.escape_debug())
 }
 
@@ -181,6 +226,9 @@ impl fmt::Display for Endpoint {
             Endpoint::Tcp { host: Host::Named(host), port } => write!(f, "{host}:{port}"),
             Endpoint::UnixPath(path) => write!(f, "unix:{}", path.display()),
             Endpoint::UnixAbstract(name) => write!(f, "unix:@{name}"),
+            Endpoint::Inherited(Inherited::Systemd(None)) => write!(f, "systemd"),
+            Endpoint::Inherited(Inherited::Systemd(Some(name))) => write!(f, "systemd:{name}"),
+            Endpoint::Inherited(Inherited::Descriptor(number)) => write!(f, "fd:{number}"),
             Endpoint::SeqPacket(UnixName::Path(path)) => write!(f, "unix-seqpacket:{}", path.display()),
             Endpoint::SeqPacket(UnixName::Abstract(name)) => write!(f, "unix-seqpacket:@{name}"),
         }
@@ -218,6 +266,21 @@ impl PeerName {
         let name =
             address.and_then(|address| path(&address).or_else(|| super::abstract_name::name(&address)));
         PeerName { shown: name.map_or_else(|| "unix".into(), |name| format!("unix:{name}")), address: None }
+    }
+
+    /// What is shown, in two: the host without brackets, and the port if it has one.
+    pub fn host_and_port(&self) -> (&str, Option<&str>) {
+        match self.shown.rsplit_once(':') {
+            Some((host, port)) if self.ip().is_some() => {
+                (host.trim_start_matches('[').trim_end_matches(']'), Some(port))
+            }
+            _ => (&self.shown, None),
+        }
+    }
+
+    /// As what was typed: of a socket that could not be connected to.
+    pub fn of_endpoint(endpoint: &Endpoint) -> PeerName {
+        PeerName { shown: endpoint.to_string(), address: None }
     }
 
     /// Of a listener that keeps packets apart.
@@ -261,6 +324,10 @@ mod tests {
         assert_eq!(listen("example.org:443"), Ok(tcp("example.org", 443)));
         assert_eq!(listen("unix:/run/a.sock"), Ok(Endpoint::UnixPath("/run/a.sock".into())));
         assert_eq!(listen("unix:@name"), Ok(Endpoint::UnixAbstract("name".into())));
+        assert_eq!(listen("systemd:"), Ok(Endpoint::Inherited(Inherited::Systemd(None))));
+        assert_eq!(listen("systemd:web"), Ok(Endpoint::Inherited(Inherited::Systemd(Some("web".into())))));
+        assert_eq!(listen("fd:3"), Ok(Endpoint::Inherited(Inherited::Descriptor(3))));
+        assert_eq!(Endpoint::parse("fd:3", Role::Connect), Ok(tcp("fd", 3)));
     }
 
     #[test]
@@ -296,6 +363,9 @@ mod tests {
             ("unix:", Role::Listen, "unix:/path"),
             ("unix:@", Role::Listen, "unix:/path"),
             ("/run/x", Role::Listen, "unix:/run/x"),
+            ("fd:", Role::Listen, "fd:3"),
+            ("fd:2", Role::Listen, "fd:3"),
+            ("fd:+4", Role::Listen, "fd:3"),
             ("http://localhost:80/x", Role::Connect, "as in localhost:80"),
             ("", Role::Listen, "PORT"),
         ] {
@@ -309,6 +379,10 @@ mod tests {
         let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().expect("an address");
         assert_eq!(PeerName::from_ip(Some(mapped)).to_string(), "192.0.2.1:80");
         let scoped: SocketAddr = "[fe80::1%3]:80".parse().expect("an address");
-        assert_eq!(PeerName::from_ip(Some(scoped)).to_string(), "[fe80::1%3]:80");
+        let scoped = PeerName::from_ip(Some(scoped));
+        assert_eq!(scoped.to_string(), "[fe80::1%3]:80");
+        assert_eq!(scoped.host_and_port(), ("fe80::1%3", Some("80")));
+        assert_eq!(PeerName::from_ip(Some(mapped)).host_and_port(), ("192.0.2.1", Some("80")));
+        assert_eq!(PeerName::from_unix(None).host_and_port(), ("unix", None));
     }
 }

@@ -1,13 +1,13 @@
 //! A session's way to its reactor: sources and their readiness, work aside, other sessions.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use mio::{Interest, Registry, Token, Waker, event};
+use rustc_hash::FxHashMap;
 
 use super::reactor::Session;
 use crate::error::{Error, Exit};
@@ -22,6 +22,8 @@ pub struct Readiness {
 struct Flags {
     readable: bool,
     writable: bool,
+    /// There is an end, or an error, to be read.
+    ended: bool,
 }
 
 const FIRST_SOURCE: usize = 2;
@@ -29,7 +31,8 @@ const FIRST_SOURCE: usize = 2;
 impl Readiness {
     /// For what never blocks: regular files, `/dev/null` and all else that epoll refuses.
     pub fn always() -> Readiness {
-        Readiness { flags: Rc::new(Cell::new(Flags { readable: true, writable: true })), registered: None }
+        let flags = Flags { readable: true, writable: true, ended: false };
+        Readiness { flags: Rc::new(Cell::new(flags)), registered: None }
     }
 
     /// True if a read may find something.
@@ -52,6 +55,15 @@ impl Readiness {
         if self.registered.is_some() {
             self.flags.set(Flags { readable: false, ..self.flags.get() });
         }
+    }
+
+    /// A read came short: wait for the next event, unless the end was seen coming. True if there will be one.
+    pub fn clear_drained(&self) -> bool {
+        let may_wait = self.registered.is_some() && !self.flags.get().ended;
+        if may_wait {
+            self.clear_readable();
+        }
+        may_wait
     }
 
     /// A write met `WouldBlock`: wait for the next event.
@@ -77,7 +89,7 @@ type Registered = (usize, Rc<Cell<Flags>>);
 pub(super) struct Shared {
     registry: Registry,
     /// By token, which is never used twice: a late event of a source that is gone finds nobody.
-    sources: RefCell<HashMap<usize, Registered>>,
+    sources: RefCell<FxHashMap<usize, Registered>>,
     next_token: Cell<usize>,
     next_session: Cell<usize>,
     waker: Arc<Waker>,
@@ -134,6 +146,7 @@ impl Shared {
         flags.set(Flags {
             readable: old.readable || event.is_readable() || closed,
             writable: old.writable || event.is_writable() || closed,
+            ended: old.ended || closed,
         });
         Some(*session)
     }

@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use mio::net::{TcpListener, UnixListener};
-use socket2::{Domain, Protocol, SockAddr, Type};
+use socket2::{Domain, SockAddr};
 
 use super::endpoint::{Endpoint, Host, PeerName, UnixName};
+use super::options::{SocketOptions, is_refusal};
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
 use super::stream::{Socket, would_block};
@@ -39,8 +41,14 @@ impl Kind {
 
 /// Binds everything that an endpoint stands for: one socket, or one per address family.
 pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
+    listen_with(endpoint, &SocketOptions::default(), io)
+}
+
+/// The same with options that must hold from a client's first packet on. Its accepted socket needs them once more:
+/// [`Socket::register_with`].
+pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
-        Endpoint::Tcp { host, port } => bind_tcp(host, *port).and_then(|sockets| {
+        Endpoint::Tcp { host, port } => bind_tcp(host, *port, options).and_then(|sockets| {
             sockets.into_iter().map(|socket| Ok(Kind::Tcp(TcpListener::from_std(socket)))).collect()
         }),
         Endpoint::UnixPath(path) => {
@@ -60,6 +68,8 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
                 let socket = UnixListener::from_std(socket);
                 Ok(vec![Kind::Unix { socket, is_packet: false, _file: None }])
             }),
+        Endpoint::Inherited(inherited) => super::activation::take(inherited)
+            .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect()),
     };
     let register = |kinds: Vec<Kind>| -> io::Result<Vec<Listener>> {
         let mut listeners = Vec::new();
@@ -73,12 +83,24 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
         Ok(listeners)
     };
     bound.and_then(register).map_err(|error| {
-        Error::new(Exit::NoConnection, format!("cannot listen on {endpoint}: {}", explain(&error)))
+        let exit = if is_refusal(&error) { Exit::Failed } else { Exit::NoConnection };
+        Error::new(exit, format!("cannot listen on {endpoint}: {}", explain(&error)))
+    })
+}
+
+/// Of a socket that somebody else has bound: if it has a file, that is theirs.
+fn inherited_kind(socket: socket2::Socket) -> io::Result<Kind> {
+    let is_packet = socket.r#type()? == socket2::Type::SEQPACKET;
+    Ok(match socket.local_addr()?.domain() {
+        Domain::UNIX => Kind::Unix { socket: UnixListener::from_std(socket.into()), is_packet, _file: None },
+        Domain::IPV4 | Domain::IPV6 => Kind::Tcp(TcpListener::from_std(socket.into())),
+        other => return Err(io::Error::other(format!("no socket for TCP or of Unix, but of {other:?}"))),
     })
 }
 
 fn explain(error: &io::Error) -> String {
     match error.kind() {
+        _ if is_refusal(error) => error.to_string(),
         io::ErrorKind::AddrInUse => "address in use".into(),
         io::ErrorKind::PermissionDenied => "not permitted".into(),
         io::ErrorKind::AddrNotAvailable => "not an address of this machine".into(),
@@ -122,29 +144,36 @@ impl Listener {
     }
 }
 
-fn bind_tcp(host: &Host, port: u16) -> io::Result<Vec<std::net::TcpListener>> {
+fn bind_tcp(host: &Host, port: u16, options: &SocketOptions) -> io::Result<Vec<std::net::TcpListener>> {
     match host {
-        Host::Loopback => bind_both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, port),
-        Host::Any => bind_both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port),
+        Host::Loopback => bind_both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, port, options),
+        Host::Any => bind_both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port, options),
         Host::Named(name) => {
             let address = (name.as_str(), port).to_socket_addrs()?.next();
             let address = address.ok_or_else(|| io::Error::other("the name has no address"))?;
-            Ok(vec![bind_one(address)?])
+            Ok(vec![bind_one(address, options)?])
         }
     }
 }
 
 /// Binds one port in both families. Where IPv6 is off, IPv4 alone; and the other way round.
-fn bind_both(v4: Ipv4Addr, v6: Ipv6Addr, port: u16) -> io::Result<Vec<std::net::TcpListener>> {
+fn bind_both(
+    v4: Ipv4Addr,
+    v6: Ipv6Addr,
+    port: u16,
+    options: &SocketOptions,
+) -> io::Result<Vec<std::net::TcpListener>> {
     let mut tries = 0;
     loop {
-        let first = match bind_one((v4, port).into()) {
-            Err(error) if is_family_missing(&error) => return Ok(vec![bind_one((v6, port).into())?]),
+        let first = match bind_one((v4, port).into(), options) {
+            Err(error) if is_family_missing(&error) => {
+                return Ok(vec![bind_one((v6, port).into(), options)?]);
+            }
             result => result?,
         };
         let chosen = first.local_addr()?.port();
         tries += 1;
-        match bind_one((v6, chosen).into()) {
+        match bind_one((v6, chosen).into(), options) {
             Ok(second) => return Ok(vec![first, second]),
             Err(error) if is_family_missing(&error) => return Ok(vec![first]),
             // The system chose the port for one family; the other may have it in use.
@@ -159,8 +188,9 @@ fn is_family_missing(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-fn bind_one(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+fn bind_one(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net::TcpListener> {
+    let socket = options.socket(Domain::for_address(address))?;
+    options.apply(socket.as_fd())?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -212,5 +242,24 @@ impl Drop for SocketFile {
             // Nothing can be done, and nothing is lost, if it is gone already.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::options::InForce;
+
+    #[test]
+    fn a_listener_has_its_options_before_its_clients_come() {
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        let asked =
+            |ttl, send_buffer_bytes| SocketOptions { ttl, send_buffer_bytes, ..SocketOptions::default() };
+        let listener = bind_one(address, &asked(Some(9), None)).expect("a port");
+        let told = InForce(listener.as_fd()).to_string();
+        assert!(told.contains(" ttl=9 "), "{told}");
+        let refused =
+            bind_one(address, &asked(None, Some(1 << 30))).expect_err("larger than any system's limit");
+        assert!(is_refusal(&refused) && explain(&refused).starts_with("--sndbuf 1073741824: "));
     }
 }

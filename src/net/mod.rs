@@ -3,23 +3,32 @@
 mod abstract_name;
 pub mod access;
 mod acknowledged;
+pub mod activation;
 pub(crate) mod around;
+pub mod child;
 pub mod dial;
 pub mod endpoint;
 mod io;
 pub mod listen;
+pub mod local_end;
+pub mod options;
 mod pacing;
 mod packet;
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 mod pipes;
+pub mod ports;
+pub mod process;
 pub mod pump;
 pub mod rate;
 pub mod reactor;
+pub mod resolve;
 pub mod send;
 pub mod signals;
 pub mod stdio;
 pub mod stream;
+mod terminal;
 mod timers;
+pub mod wall;
 mod zero_copy;
 
 /// Sixteen random bytes: a session's id.
@@ -42,4 +51,9 @@ pub fn raised_descriptor_limit(wanted: u64) -> Option<u64> {
         return Some(raised);
     }
     Some(current)
+}
+
+/// What this machine is called.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -242,8 +242,11 @@ impl Buffer {
             Ok(0) => lane.end_source(),
             Ok(count) => {
                 lane.filled(count);
-                let taken = Buffer::give(&scratch[..count], lane, ends)?;
+                let given = Buffer::give(&scratch[..count], lane, ends);
+                // What the sink did not take is kept, also if it fails: it may go on all the same.
+                let taken = *given.as_ref().unwrap_or(&0);
                 *self = Buffer { bytes: scratch[taken..count].to_vec(), start: 0 };
+                given?;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked),
             Err(error) => return Err(Fault { side: Side::Source, error }),

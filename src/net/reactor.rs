@@ -1,12 +1,12 @@
 //! The run loop: readiness in, sessions advanced, finished ones removed after the batch.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustc_hash::FxHashMap;
 
 use super::io::Shared;
 pub use super::io::{Aside, Io, Nudge, Readiness, Wake};
@@ -87,7 +87,7 @@ impl Session for Box<dyn Session> {
 pub struct Reactor {
     poll: Poll,
     shared: Rc<Shared>,
-    sessions: BTreeMap<usize, Box<dyn Session>>,
+    sessions: FxHashMap<usize, Box<dyn Session>>,
     timers: Timers,
     signals: Signals,
     _signal_source: mio::net::UnixStream,
@@ -104,7 +104,7 @@ impl Reactor {
         Ok(Reactor {
             poll,
             shared,
-            sessions: BTreeMap::new(),
+            sessions: FxHashMap::default(),
             timers: Timers::default(),
             signals: signals.clone(),
             _signal_source: signal_source,
@@ -133,14 +133,14 @@ impl Reactor {
     /// Runs until no session is left. A session's failure, or a signal, ends all of them.
     pub fn run(mut self) -> Result<(), Error> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
-        let mut ready: BTreeSet<usize> = self.sessions.keys().copied().collect();
+        let mut ready: Vec<usize> = self.sessions.keys().copied().collect();
         let mut stop: Option<(Error, Instant)> = None;
         loop {
             let now = read_clock();
             while let Some(session) = self.timers.expired(now) {
-                ready.insert(session);
+                ready.push(session);
             }
-            let again = self.advance(std::mem::take(&mut ready), now)?;
+            let again = self.advance(&mut ready, now)?;
             match stop.take() {
                 Some((error, limit)) if self.sessions.is_empty() || now >= limit => return Err(error),
                 None if self.sessions.is_empty() => return Ok(()),
@@ -179,9 +179,12 @@ impl Reactor {
 
     /// Advances each session of the batch, then removes those that are done, and takes in those that were added.
     /// Returns those that want another turn.
-    fn advance(&mut self, batch: BTreeSet<usize>, now: Instant) -> Result<Vec<usize>, Error> {
+    fn advance(&mut self, batch: &mut Vec<usize>, now: Instant) -> Result<Vec<usize>, Error> {
+        // Each once, and the oldest first.
+        batch.sort_unstable();
+        batch.dedup();
         let (mut again, mut done) = (Vec::new(), Vec::new());
-        for id in batch {
+        for id in batch.drain(..) {
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             match session.advance(Turn { now, budget_bytes: TURN_BUDGET_BYTES })? {
                 Status::Waiting => {}
@@ -203,7 +206,7 @@ impl Reactor {
         Ok(again)
     }
 
-    fn collect(&self, events: &Events, ready: &mut BTreeSet<usize>) {
+    fn collect(&self, events: &Events, ready: &mut Vec<usize>) {
         for event in events {
             match event.token() {
                 SIGNAL => {}

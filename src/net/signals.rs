@@ -52,12 +52,8 @@ impl Signals {
 }
 
 /// A signal's name, as people know it.
-pub(crate) fn name(number: i32) -> String {
-    match number {
-        SIGINT => "SIGINT".into(),
-        SIGTERM => "SIGTERM".into(),
-        _ => format!("signal {number}"),
-    }
+pub fn name(number: i32) -> String {
+    signal_hook::low_level::signal_name(number).map_or_else(|| format!("signal {number}"), String::from)
 }
 
 /// SIGHUP, for a session that reads something again then. Without one the signal ends the process, as always.

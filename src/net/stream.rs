@@ -6,16 +6,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpStream, UnixStream};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 
 use super::endpoint::PeerName;
+use super::options::{InForce, SocketOptions};
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
-
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// Unix sockets do not tune their buffers: a larger one saves wake-ups. The system gives what it allows.
-const UNIX_BUFFER_BYTES: usize = 1 << 20;
 
 /// A non-blocking byte stream with two directions.
 ///
@@ -25,11 +21,22 @@ pub trait Stream {
     /// Reads some bytes; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// The last read left room in its buffer, and the caller needs no more for now. True if readiness will come with
+    /// whatever follows: then no read has to meet `WouldBlock` first.
+    fn drained(&mut self) -> bool {
+        false
+    }
+
     /// Writes some bytes: one attempt.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Tells the other side that no more comes.
     fn finish_writing(&mut self) -> io::Result<()>;
+
+    /// A write has failed with `EPIPE`. True if the stream goes on all the same, and throws away what comes.
+    fn goes_on_unread(&mut self) -> bool {
+        false
+    }
 
     /// A failure of the connection that no read or write has reported yet.
     fn take_error(&mut self) -> io::Result<()> {
@@ -108,6 +115,8 @@ pub enum FdKind {
 pub struct Transport {
     socket: Socket,
     readiness: Readiness,
+    /// Of what will be written first the kernel has so much already.
+    said_bytes: usize,
 }
 
 /// A connected socket of either family, not yet registered.
@@ -155,24 +164,28 @@ impl Socket {
         })
     }
 
-    /// Registers the socket and sets the options that every connection gets.
-    pub fn register(mut self, io: &Io) -> io::Result<Transport> {
-        match &self {
-            Socket::Tcp(tcp) => {
-                tcp.set_nodelay(true)?;
-                let keepalive =
-                    TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
-                SockRef::from(tcp).set_tcp_keepalive(&keepalive)?;
-            }
-            Socket::Unix(unix) => SockRef::from(unix).set_send_buffer_size(UNIX_BUFFER_BYTES)?,
-            Socket::Packet(packet) => SockRef::from(packet).set_send_buffer_size(UNIX_BUFFER_BYTES)?,
-        }
+    /// Registers the socket of a client, with the options that every connection has.
+    pub fn register(self, io: &Io) -> io::Result<Transport> {
+        self.register_with(&SocketOptions::default(), io)
+    }
+
+    /// Registers the socket of a client, with these options.
+    ///
+    /// # Errors
+    /// Of an option that the kernel refuses, by name; of registering.
+    pub fn register_with(self, options: &SocketOptions, io: &Io) -> io::Result<Transport> {
+        options.apply(self.as_fd())?;
+        self.enroll(io)
+    }
+
+    /// Registers the socket as it is.
+    pub(super) fn enroll(mut self, io: &Io) -> io::Result<Transport> {
         let readiness = match &mut self {
             Socket::Tcp(tcp) => io.register(tcp)?,
             Socket::Unix(unix) => io.register(unix)?,
             Socket::Packet(packet) => io.register(packet.socket())?,
         };
-        Ok(Transport { socket: self, readiness })
+        Ok(Transport { socket: self, readiness, said_bytes: 0 })
     }
 }
 
@@ -187,6 +200,11 @@ impl AsFd for Socket {
 }
 
 impl Transport {
+    /// The kernel has sent so much already of what will be written first.
+    pub(super) fn having_said(self, said_bytes: usize) -> Transport {
+        Transport { said_bytes, ..self }
+    }
+
     /// True once a connection that was started is there; an error if it failed.
     pub(crate) fn is_connected(&mut self) -> io::Result<bool> {
         if !self.readiness.is_writable() {
@@ -211,9 +229,14 @@ impl Transport {
         self.socket.local_name()
     }
 
+    /// The socket's options: asked for when it is shown.
+    pub fn options_in_force(&self) -> InForce<'_> {
+        InForce(self.socket.as_fd())
+    }
+
     /// The connection, for another session of the same reactor. What was not read yet will be told anew.
     pub fn into_socket(self) -> io::Result<Socket> {
-        let Transport { mut socket, readiness } = self;
+        let Transport { mut socket, readiness, .. } = self;
         match &mut socket {
             Socket::Tcp(tcp) => readiness.release(tcp)?,
             Socket::Unix(unix) => readiness.release(unix)?,
@@ -258,7 +281,18 @@ impl Stream for Transport {
         result
     }
 
+    fn drained(&mut self) -> bool {
+        // epoll(7): a short read of a stream shows that there was no more; what comes later is a new event. An end
+        // that came before the read is none.
+        self.readiness.clear_drained()
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.said_bytes > 0 {
+            let count = bytes.len().min(self.said_bytes);
+            self.said_bytes -= count;
+            return Ok(count);
+        }
         if !self.readiness.is_writable() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -322,7 +356,7 @@ impl Stream for Transport {
     }
 
     fn writing_end(&self) -> Option<KernelEnd<'_>> {
-        Some(self.end())
+        (self.said_bytes == 0).then(|| self.end())
     }
 }
 

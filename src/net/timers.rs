@@ -1,43 +1,64 @@
 //! Deadlines of sessions, in order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
+use rustc_hash::FxHashMap;
+
 /// Deadlines by session number; each session has one at most.
+///
+/// Most deadlines are moved out again and again and never reached. So one that moves out keeps its place in the row,
+/// and is put into its new one when the old one is reached.
 #[derive(Default)]
 pub(crate) struct Timers {
     by_time: BTreeSet<(Instant, usize)>,
-    by_session: HashMap<usize, Instant>,
+    by_session: FxHashMap<usize, Timer>,
+}
+
+struct Timer {
+    deadline: Instant,
+    /// Where it stands in the row: at its deadline or before.
+    place: Instant,
 }
 
 impl Timers {
     /// Sets, moves or (with `None`) removes a session's deadline.
     pub(crate) fn set(&mut self, session: usize, deadline: Option<Instant>) {
-        if self.by_session.get(&session).copied() == deadline {
-            return;
-        }
-        if let Some(old) = self.by_session.remove(&session) {
-            self.by_time.remove(&(old, session));
-        }
-        if let Some(new) = deadline {
-            self.by_session.insert(session, new);
-            self.by_time.insert((new, session));
+        match (self.by_session.get_mut(&session), deadline) {
+            (None, None) => {}
+            (Some(timer), Some(new)) if new >= timer.place => timer.deadline = new,
+            (old, _) => {
+                if let Some(old) = old {
+                    self.by_time.remove(&(old.place, session));
+                }
+                match deadline {
+                    Some(new) => self.place(session, new),
+                    None => drop(self.by_session.remove(&session)),
+                }
+            }
         }
     }
 
-    /// The earliest deadline.
+    fn place(&mut self, session: usize, deadline: Instant) {
+        self.by_session.insert(session, Timer { deadline, place: deadline });
+        self.by_time.insert((deadline, session));
+    }
+
+    /// When to look next: at the earliest deadline or before.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.by_time.first().map(|(time, _)| *time)
     }
 
     /// Takes out a session whose deadline is not after `now`.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<usize> {
-        let &(time, session) = self.by_time.first()?;
-        if time > now {
-            return None;
+        loop {
+            let &(place, session) = self.by_time.first().filter(|(place, _)| *place <= now)?;
+            self.by_time.remove(&(place, session));
+            match self.by_session.remove(&session) {
+                Some(timer) if timer.deadline > now => self.place(session, timer.deadline),
+                _ => return Some(session),
+            }
         }
-        self.set(session, None);
-        Some(session)
     }
 }
 
@@ -63,5 +84,21 @@ mod tests {
         timers.set(2, Some(at(4)));
         timers.set(2, None);
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn a_deadline_that_moves_out_and_back_is_met() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut timers = Timers::default();
+        timers.set(1, Some(at(2)));
+        timers.set(1, Some(at(8)));
+        timers.set(2, Some(at(5)));
+        assert_eq!(timers.expired(at(4)), None);
+        assert_eq!(timers.next(), Some(at(5)));
+        assert_eq!((timers.expired(at(6)), timers.expired(at(6))), (Some(2), None));
+        timers.set(1, Some(at(9)));
+        timers.set(1, Some(at(7)));
+        assert_eq!((timers.expired(at(7)), timers.expired(at(9)), timers.next()), (Some(1), None, None));
     }
 }

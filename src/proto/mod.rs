@@ -5,8 +5,8 @@
 //! and [`ending`] are the raw stream, [`message`], [`lines`], [`telnet`] and [`hex_dump`] what may be done to it,
 //! [`conversation`] is a script that talks to it, [`labels`] says whose a line is, [`text_header`] is what older peers
 //! say before a file. [`socks`] and [`http_connect`] are what clients and proxies say before a stream, from both sides;
-//! [`proxy_header`] is what a proxy says of its client. Nothing here knows a socket, a file, a clock or a terminal, and
-//! no digest is computed here: digests are 32 opaque bytes.
+//! [`proxy_header`] is what a proxy says of its client, [`http`] what web clients and servers say. Nothing here knows a
+//! socket, a file, a clock or a terminal, and no digest is computed here: digests are 32 opaque bytes.
 
 pub mod blocks;
 pub mod conversation;
@@ -17,6 +17,7 @@ pub mod handshake;
 pub mod have;
 pub mod hello;
 pub mod hex_dump;
+pub mod http;
 pub mod http_connect;
 pub mod http_head;
 pub mod labels;

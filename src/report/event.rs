@@ -33,6 +33,11 @@ pub(super) enum Event {
     Peer {
         state: &'static str,
     },
+    Child {
+        id: u32,
+        code: Option<i32>,
+        signal: Option<i32>,
+    },
     File {
         path: Text,
         kind: &'static str,

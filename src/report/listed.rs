@@ -1,9 +1,13 @@
-//! A line of a listing with `--json`: what is offered, on stdout. The manual describes it (`manual::DOWNLOAD`),
-//! `tests/it/listing.rs` holds it.
+//! What was asked for, a line each, on stdout. With `--json` of a listing what is offered: the manual describes it
+//! (`manual::DOWNLOAD`), `tests/it/listing.rs` holds it. What ports take connections: `manual::CONNECT`, `tests/it/probe.rs`.
+
+use std::fmt::Display;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::event::Text;
+use super::escape;
+use super::event::{Text, seconds};
 
 /// A file, folder or link that is offered.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +42,45 @@ impl Listed<'_> {
         let Listed { path, kind, size, mtime, executable, target } = *self;
         let target = target.map(Text::path);
         let line = Line { path: Text::path(path), kind, size, mtime, executable, target };
+        serde_json::to_string(&line).ok().map(|line| line + "\n")
+    }
+}
+
+/// A port that was tried.
+#[derive(Clone, Copy)]
+pub struct Probed<'a> {
+    /// `open`, `refused`, `timeout` or `unreachable`.
+    pub state: &'static str,
+    /// Where, as `connect` takes it.
+    pub address: &'a dyn Display,
+    /// Its port, if it has one.
+    pub port: Option<u16>,
+    /// Why it is not open.
+    pub text: Option<&'a str>,
+    /// How long that took.
+    pub time: Duration,
+}
+
+#[derive(Serialize)]
+struct ProbedLine {
+    state: &'static str,
+    address: Text,
+    port: Option<u16>,
+    text: Option<Text>,
+    seconds: f64,
+}
+
+impl Probed<'_> {
+    /// Its line as text.
+    pub fn line(&self) -> String {
+        format!("{} {}\n", self.state, escape(&self.address.to_string()))
+    }
+
+    /// Its line as an object. None is not reached, as above.
+    pub fn json(&self) -> Option<String> {
+        let Probed { state, address, port, text, time } = *self;
+        let (address, text) = (Text::new(address), text.map(Text::new));
+        let line = ProbedLine { state, address, port, text, seconds: seconds(time) };
         serde_json::to_string(&line).ok().map(|line| line + "\n")
     }
 }

@@ -3,12 +3,14 @@
 mod draw;
 mod escape;
 mod event;
+mod lines;
 mod listed;
 mod progress;
 
 pub use escape::{escape, escape_bytes};
 pub use event::{FileEvent, Sums};
-pub use listed::Listed;
+pub use lines::Lines;
+pub use listed::{Listed, Probed};
 pub use progress::{Phase, Progress, amount};
 
 use std::fmt::Display;
@@ -29,6 +31,8 @@ pub enum Level {
     Normal,
     /// Peers, addresses, counts and durations too.
     Verbose,
+    /// The sockets' options too.
+    Debug,
 }
 
 /// Where everything that is said goes: stderr. Clones share one terminal.
@@ -102,6 +106,16 @@ impl Report {
     pub fn peer(&self, state: &'static str, name: impl Display) {
         if self.json && self.level >= Level::Normal {
             self.event_about(Event::Peer { state }, Some(Text::new(name)));
+        }
+    }
+
+    /// A process that was run for a peer has ended: with an exit status, or by a signal. As text it is a line for those
+    /// who asked for more, which says it in words.
+    pub fn child(&self, id: u32, code: Option<i32>, signal: Option<i32>, words: &str) {
+        if !self.json {
+            self.detail(format_args!("process {id} {words}"));
+        } else if self.level >= Level::Normal {
+            self.event(Event::Child { id, code, signal });
         }
     }
 
@@ -186,10 +200,19 @@ impl Report {
 
     /// A line for those who asked for more.
     pub fn detail(&self, text: impl Display) {
-        match (self.level, self.json) {
-            (Level::Verbose, true) => self.event(Event::Detail { text: Text::new(text) }),
-            (Level::Verbose, false) => self.named(text),
-            _ => {}
+        self.more(Level::Verbose, text);
+    }
+
+    /// A line for those who asked twice for more.
+    pub fn debug(&self, text: impl Display) {
+        self.more(Level::Debug, text);
+    }
+
+    fn more(&self, level: Level, text: impl Display) {
+        match self.json {
+            _ if self.level < level => {}
+            true => self.event(Event::Detail { text: Text::new(text) }),
+            false => self.named(text),
         }
     }
 

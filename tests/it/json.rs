@@ -35,6 +35,7 @@ const PHASES: &[&str] = &["waiting", "hashing", "sending", "receiving", "verifyi
 const SCHEMA: &[(&str, &[(&str, Kind)])] = &[
     ("listening", &[("address", Kind::Text)]),
     ("peer", &[("state", Kind::Word(&["connected", "ended"]))]),
+    ("child", &[("id", Kind::Count), ("code", MAYBE_COUNT), ("signal", MAYBE_COUNT)]),
     (
         "file",
         &[

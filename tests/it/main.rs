@@ -14,8 +14,20 @@ mod contract;
 mod abnormal;
 // The contract for `connect`, and what only `connect` does.
 mod connect;
+// How a connection is made: from where, in which order of addresses, how often.
+mod dialling;
+// `connect --probe`.
+mod probe;
+// What is asked of a socket, and what it says of itself.
+mod socket_options;
 // The forms of an endpoint, for both commands.
 mod endpoints;
+// A process for each connection; at a terminal.
+mod exec;
+mod exec_ends;
+mod pty;
+// Sockets that are passed on, and what a service manager is told.
+mod activation;
 // Every exit code that can be reached, and the one line that goes with it.
 mod exit_codes;
 // Bytes that are changed or written down on their way; streams of messages.
@@ -34,6 +46,8 @@ mod modes;
 mod packets;
 // The events of --json.
 mod json;
+// `http-hello`: raw requests, its options, hostile and slow clients, and real ones.
+mod http_hello;
 // The contract for `serve`, and what only `serve` does.
 mod serve;
 // SIGINT, SIGTERM, SIGSTOP, interrupted calls.

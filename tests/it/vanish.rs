@@ -13,23 +13,23 @@ use crate::xfer::{Place, in_parallel, is_part, wait_for_part};
 const LIMIT_OPTION: &str = "1s";
 const OVER: Duration = Duration::from_secs(8);
 
-const SERVER: &str = "10.77.1.2";
+pub(crate) const SERVER: &str = "10.77.1.2";
 /// Packets to there are lost on the way.
-const LOST: &str = "10.77.9.9";
+pub(crate) const LOST: &str = "10.77.9.9";
 /// Packets to there come back as errors.
-const REFUSED_ON_THE_WAY: &str = "10.77.8.8";
+pub(crate) const REFUSED_ON_THE_WAY: &str = "10.77.8.8";
 /// No way leads there.
-const NOWHERE: &str = "192.0.2.1";
+pub(crate) const NOWHERE: &str = "192.0.2.1";
 /// Has two addresses, the first of which is `LOST`.
-const TWO_ADDRESSES: &str = "both.test";
+pub(crate) const TWO_ADDRESSES: &str = "both.test";
 
 /// A namespace each for the server, the router and the client. They go when this is dropped.
-struct Net {
+pub(crate) struct Net {
     name: String,
 }
 
 #[derive(Clone, Copy)]
-enum Host {
+pub(crate) enum Host {
     Server,
     Router,
     Client,
@@ -44,7 +44,7 @@ fn ip(args: &str) -> Result<(), String> {
 
 impl Net {
     /// None, and a word why, where that cannot be made.
-    fn new() -> Option<Net> {
+    pub(crate) fn new() -> Option<Net> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("sendall-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let net = Net { name };
@@ -96,8 +96,14 @@ impl Net {
         PathBuf::from(format!("/etc/netns/{}", self.host(Host::Client)))
     }
 
+    /// From now on the client knows a name for these addresses, in their order.
+    pub(crate) fn name(&self, name: &str, addresses: &[String]) {
+        let lines: String = addresses.iter().map(|address| format!("{address} {name}\n")).collect();
+        std::fs::write(self.settings().join("hosts"), lines).expect("a file of hosts");
+    }
+
     /// Writes a number below `/proc/sys/net` there.
-    fn set(&self, host: Host, key: &str, value: u32) -> Result<(), String> {
+    pub(crate) fn set(&self, host: Host, key: &str, value: u32) -> Result<(), String> {
         let script = format!("echo {value} > /proc/sys/net/{key}");
         let status =
             Command::new("ip").args(["netns", "exec", &self.host(host), "sh", "-c", &script]).status();
@@ -105,12 +111,27 @@ impl Net {
         done.then_some(()).ok_or_else(|| format!("{key} cannot be set"))
     }
 
+    /// One of the kernel's counters there (proc_pid_net(5), netstat).
+    pub(crate) fn counter(&self, host: Host, name: &str) -> u64 {
+        let output = Command::new("ip")
+            .args(["netns", "exec", &self.host(host), "cat", "/proc/net/netstat"])
+            .output()
+            .expect("the counters");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
+        let found = rows.chunks(2).find_map(|pair| {
+            let column = pair[0].iter().position(|word| *word == name)?;
+            pair[1][column].parse().ok()
+        });
+        found.unwrap_or_else(|| panic!("no counter {name}"))
+    }
+
     /// From now on no packet passes, in either direction, and nobody is told.
     fn cut(&self) {
         self.set(Host::Router, "ipv4/ip_forward", 0).expect("cut");
     }
 
-    fn run(&self, host: Host, args: &[&str], input: In, output: Out) -> Running {
+    pub(crate) fn run(&self, host: Host, args: &[&str], input: In, output: Out) -> Running {
         let name = self.host(host);
         let all = [&["netns", "exec", &name, env!("CARGO_BIN_EXE_sendall")], args].concat();
         start("ip", &all, input, output)

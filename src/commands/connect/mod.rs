@@ -1,85 +1,221 @@
-//! `connect`: joins stdin and stdout to a server.
+//! `connect`: joins stdin and stdout to a server, or tries its ports.
 
+mod early;
+mod probe;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueHint};
 
+use self::early::{Early, First, FromFirst};
+use self::probe::{Probe, Targets};
+use super::exec::{Exec, ExecArgs};
 use super::opened::{Opened, Opening};
 use super::options::{RelayArgs, duration};
 use super::proxies::{ProxyArgs, Route, Via};
 use super::relay::LocalSide;
-use crate::error::{Error, Exit};
+use super::retry::RetryArgs;
+use super::socket_args::LocalArgs;
+use crate::error::{Error, Exit, Mend};
 use crate::manual;
+use crate::net::child::{Program, keep_descriptors};
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
-use crate::net::reactor::Reactor;
+use crate::net::local_end::LocalEnd;
+use crate::net::ports;
+use crate::net::reactor::{Reactor, Session};
 use crate::net::signals::Signals;
+use crate::net::stdio::Stdio;
+use crate::net::stream::Transport;
 use crate::report::Report;
 
 /// Join stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::CONNECT_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::CONNECT, manual::PROCESSES,
+    manual::CONNECT_EXAMPLES]
+    .join("\n\n"))]
 pub struct ConnectArgs {
     /// Where to.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..=2,
         value_hint = ValueHint::Hostname)]
     endpoint: Vec<String>,
 
+    /// Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80
+    #[arg(long, conflicts_with_all = ["retry", "proxies", "idle_timeout", "limit_rate", "send_only", "recv_only",
+        "end_when", "no_half_close", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump", "exec", "sh"])]
+    probe: bool,
+
     /// Time limit for each address that is tried; with --proxy, until the server is reached
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     timeout: Duration,
+
+    #[command(flatten)]
+    retry: RetryArgs,
 
     #[command(flatten)]
     proxy: ProxyArgs,
 
     #[command(flatten)]
     relay: RelayArgs,
+
+    #[command(flatten)]
+    local: LocalArgs,
+
+    /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies", "recv_only",
+        "crlf", "line_delay", "telnet", "frame", "exec", "sh"])]
+    fastopen: bool,
+
+    #[command(flatten)]
+    exec: ExecArgs,
 }
 
 /// What was meant.
-pub struct Plan {
+pub struct Plan(Task);
+
+enum Task {
+    Join(Box<Joining>),
+    Probe(Box<Targets>),
+}
+
+/// What is joined, and how.
+struct Joining {
     endpoint: Endpoint,
+    /// Through proxies.
     route: Option<Route>,
+    local: LocalEnd,
     timeout: Duration,
+    retry: RetryArgs,
+    program: Option<Rc<Program>>,
     relay: RelayArgs,
+    /// With `--fastopen`.
+    first: Option<Rc<RefCell<First>>>,
 }
 
 impl ConnectArgs {
     /// Validates everything, before anything is opened.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let endpoints = Endpoint::parse_list(&self.endpoint, Role::Connect);
-        match endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?.as_slice() {
-            [endpoint] => Ok(Plan {
-                endpoint: endpoint.clone(),
-                route: self.proxy.route(endpoint)?,
-                timeout: self.timeout,
-                relay: self.relay.clone(),
-            }),
-            _ => Err(Error::new(Exit::Usage, "connect takes one endpoint: type HOST:PORT")),
+        let usage = |hint: String| Error::new(Exit::Usage, hint);
+        // First: a command in the wrong place is taken for an endpoint.
+        let program = self.exec.plan()?.map(Rc::new);
+        if program.is_some() {
+            self.relay.refuse_with("--exec and --sh")?;
+        }
+        let timeout = self.timeout;
+        if self.probe {
+            let (endpoint, ports) = ports::parse(&self.endpoint).map_err(usage)?;
+            let local = self.local.end_for(&endpoint)?;
+            let targets = Targets { endpoint, ports, local, limit: timeout };
+            return Ok(Plan(Task::Probe(Box::new(targets))));
+        }
+        match Endpoint::parse_list(&self.endpoint, Role::Connect).map_err(usage)?.as_slice() {
+            [endpoint] => {
+                if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
+                    return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
+                }
+                let route = self.proxy.route(endpoint)?;
+                let dialled = route.as_ref().and_then(Route::first).unwrap_or(endpoint);
+                let (endpoint, local) = (endpoint.clone(), self.local.end_for(dialled)?);
+                let (retry, relay, first) = (self.retry, self.relay.clone(), self.fastopen.then(Rc::default));
+                Ok(Plan(Task::Join(Box::new(Joining {
+                    endpoint,
+                    route,
+                    local,
+                    timeout,
+                    retry,
+                    program,
+                    relay,
+                    first,
+                }))))
+            }
+            _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
         }
     }
 }
 
 impl Plan {
-    /// Connects, relays, and returns when both directions have ended.
+    /// Returns when both directions have ended, and the process if there is one; or when all ports were tried.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let local = LocalSide::new(&self.relay, report)?;
+        match self.0 {
+            Task::Join(joining) => {
+                let partner = joining.partner(report)?;
+                joining.retry.run(report, signals, |_| joining.join(&partner, report, signals))
+            }
+            Task::Probe(targets) => {
+                let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+                reactor.add(|io| Probe::new(*targets, io, report))?;
+                reactor.run()
+            }
+        }
+    }
+}
+
+/// What a connection is joined to.
+#[derive(Clone)]
+enum Partner {
+    Stdio(Rc<LocalSide>),
+    Program(Rc<Program>),
+}
+
+impl Joining {
+    fn partner(&self, report: &Report) -> Result<Partner, Error> {
+        Ok(match &self.program {
+            Some(program) => {
+                keep_descriptors();
+                Partner::Program(Rc::clone(program))
+            }
+            None => Partner::Stdio(Rc::new(LocalSide::new(&self.relay, report)?)),
+        })
+    }
+
+    /// Connects and relays. Only the way to a connection can be tried again: what a stream has taken is gone.
+    fn join(&self, partner: &Partner, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let has_begun = Rc::new(Cell::new(false));
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
+            let (report, partner, has_begun) = (report.clone(), partner.clone(), Rc::clone(&has_begun));
             let through =
                 if self.route.is_some() { format!("{} through ", self.endpoint) } else { String::new() };
-            let opening: Box<dyn Opening> = match self.route {
-                Some(route) => Box::new(Via::new(route, self.timeout, io.clone())?),
-                None => Box::new(Dial::new(self.endpoint, self.timeout, io.clone())),
-            };
-            let report = report.clone();
-            Ok(Opened::new(opening, move |transport, now: Instant| {
-                let (peer, here) = (transport.peer_name(), transport.local_name());
-                report.detail(format_args!("connected to {through}{peer} from {here}"));
+            let begin = move |transport: &Transport| {
+                has_begun.set(true);
+                let (peer, local) = (transport.peer_name(), transport.local_name());
+                report.detail(format_args!("connected to {through}{peer} from {local}"));
                 report.peer("connected", peer);
-                local.join(transport, &report, &io, now)
-            }))
+                report
+            };
+            let dial = Dial::new(self.endpoint.clone(), self.timeout, io.clone()).from(&self.local);
+            let (Some(first), Partner::Stdio(side)) = (&self.first, &partner) else {
+                let opening: Box<dyn Opening> = match &self.route {
+                    Some(route) => Box::new(Via::new(route.clone(), &self.local, self.timeout, io.clone())?),
+                    None => Box::new(dial),
+                };
+                let relay = self.relay.clone();
+                let session = Opened::new(opening, move |transport, now: Instant| {
+                    let report = begin(&transport);
+                    Ok(match &partner {
+                        Partner::Stdio(side) => {
+                            Box::new(side.join(transport, &report, &io, now)?) as Box<dyn Session>
+                        }
+                        Partner::Program(program) => {
+                            Box::new(Exec::dialled(program, transport, &relay, (&io, &report), now)?)
+                        }
+                    })
+                });
+                return Ok(Box::new(session) as Box<dyn Session>);
+            };
+            let side = Rc::clone(side);
+            let stdio = Stdio::open(&io)?;
+            let kind = stdio.input_kind();
+            let (stdio, first) = (Rc::new(RefCell::new(stdio)), Rc::clone(first));
+            Ok(Box::new(Opened::new(Early::new(&stdio, &first, dial), move |transport, now: Instant| {
+                let report = begin(&transport);
+                let local = (FromFirst::new(&stdio, &first), kind);
+                side.join_to(local, transport, &report, now)
+            })))
         })?;
-        reactor.run()
+        let result = reactor.run();
+        result.map_err(|error| if has_begun.get() { error.mended(Mend::Never) } else { error })
     }
 }

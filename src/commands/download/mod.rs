@@ -8,9 +8,10 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
-use super::opened::Opened;
+use super::opened::{Opened, describe, tell};
 use super::options::{LimitArgs, MAX_ENTRIES, size};
 use super::retry::RetryArgs;
+use super::socket_args::LocalArgs;
 use super::transfer::{
     Destination, DigestArgs, DigestSink, Limits, Naming, Origin, Printing, Receiving, Terms, Wire,
 };
@@ -18,6 +19,7 @@ use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
+use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
@@ -66,11 +68,15 @@ pub struct DownloadArgs {
 
     #[command(flatten)]
     limits: LimitArgs,
+
+    #[command(flatten)]
+    local: LocalArgs,
 }
 
 /// What was meant.
 pub struct Plan {
     endpoint: Endpoint,
+    local: LocalEnd,
     names: Vec<Vec<u8>>,
     task: Task,
     limits: Limits,
@@ -137,9 +143,10 @@ impl DownloadArgs {
             }
         }
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
-        let (limits, connections) = (self.limits.limits(), self.limits.connections());
+        let (limits, local) = (self.limits.limits(), self.local.end_for(&endpoint)?);
+        let connections = self.local.connections(self.limits.connections())?;
         if self.list {
-            return Ok(Plan { endpoint, names, task: Task::List, limits, connections });
+            return Ok(Plan { endpoint, local, names, task: Task::List, limits, connections });
         }
         let (folder, naming) = self.destination(&names)?;
         let (replace, max_size, max_entries) = (self.force, self.max_size, self.max_entries);
@@ -149,7 +156,7 @@ impl DownloadArgs {
         }
         let recipe = Recipe { folder, naming, replace, max_size, max_entries, digests };
         recipe.destination()?;
-        Ok(Plan { endpoint, names, task: Task::Fetch(recipe, self.retry), limits, connections })
+        Ok(Plan { endpoint, local, names, task: Task::Fetch(recipe, self.retry), limits, connections })
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
@@ -192,7 +199,7 @@ impl DownloadArgs {
 impl Plan {
     /// Fetches what was asked for, and returns when it is on the disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let Plan { endpoint, names, task, limits, connections } = self;
+        let Plan { endpoint, local, names, task, limits, connections } = self;
         let hello = |operation, names| {
             Hello::get(operation, names).map_err(|error| Error::new(Exit::Usage, error.to_string()))
         };
@@ -202,8 +209,9 @@ impl Plan {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let (report, hello) = (report.clone(), hello(Operation::List, names)?.encode());
                 reactor.add(|io| {
-                    let dial = Dial::new(endpoint, limits.handshake, io.clone());
+                    let dial = Dial::new(endpoint, limits.handshake, io.clone()).from(&local);
                     Ok(Opened::new(dial, move |transport, now: Instant| {
+                        describe(&transport, &report);
                         let mut wire = Wire::new(transport, now);
                         wire.push(&hello);
                         Printing::new(wire, limits, &io, report)
@@ -217,12 +225,12 @@ impl Plan {
                 destination.folder.remove_leftovers();
                 let digests = recipe.digests.as_ref().map(|sink| sink.begin(recipe.naming.clone()));
                 reactor.add(|io| {
-                    let dial = Dial::new(endpoint.clone(), limits.handshake, io.clone());
+                    let dial = Dial::new(endpoint.clone(), limits.handshake, io.clone()).from(&local);
                     let (report, track, names) = (report.clone(), track.clone(), names.clone());
-                    let origin = Origin::Client { endpoint: endpoint.clone(), connections };
+                    let (endpoint, local) = (endpoint.clone(), local.clone());
+                    let origin = Origin::Client { endpoint, local, connections };
                     Ok(Opened::new(dial, move |transport, now: Instant| {
-                        let peer = transport.peer_name();
-                        report.peer("connected", &peer);
+                        let peer = tell(&transport, &report);
                         let mut wire = Wire::new(transport, now).tracked(&track);
                         let may_stream = is_fresh(&destination, &names);
                         let hello = hello(Operation::Get { stream: may_stream }, names.clone())?;

@@ -9,6 +9,7 @@ use super::hub::Slow;
 use super::proxying::ProxyingArgs;
 use crate::commands::admission::AccessArgs;
 use crate::commands::door::DoorLimits;
+use crate::commands::exec::ExecArgs;
 use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use crate::commands::texts::unescape;
 use crate::error::{Error, Exit};
@@ -20,12 +21,13 @@ const MAX_PER_SOURCE: u32 = 16;
 
 /// Listen; without a mode, join the first client to stdin and stdout and end with it
 #[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::SERVE, manual::SERVE_EXAMPLES].join("\n\n"))]
+#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::SERVE, manual::PROCESSES, manual::SERVE_EXAMPLES].join("\n\n"))]
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
 #[command(group = ArgGroup::new("hub").args(["keep_open", "broker"]).multiple(true))]
 #[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
 pub struct ServeArgs {
-    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
+    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one;
+    /// systemd:, systemd:NAME or fd:N is what whoever starts the server listens on
     #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     pub(super) endpoints: Vec<String>,
 
@@ -103,6 +105,9 @@ pub(super) struct ModeArgs {
     /// Script: what counts as one thing said
     #[arg(long, value_enum, value_name = "UNIT", default_value_t = UnitChoice::Line, requires = "script")]
     pub(super) unit: UnitChoice,
+
+    #[command(flatten)]
+    pub(super) exec: ExecArgs,
 }
 
 /// The values of `--unit`.

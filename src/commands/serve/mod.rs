@@ -14,7 +14,6 @@ mod proxying;
 mod reply;
 mod socks;
 
-use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -35,13 +34,16 @@ use self::socks::{Rules, Socks};
 use super::admission::AccessArgs;
 use super::attended::{StayLimits, Visit};
 use super::door::{Door, DoorLimits, Host};
+use super::exec::Exec;
 use super::options::{RelayArgs, WireChoice};
 use super::relay::LocalSide;
 use super::texts::text_or_file;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
-use crate::net::endpoint::{self, Endpoint, Role};
+use crate::net::activation::Ready;
+use crate::net::child::{Program, keep_descriptors};
+use crate::net::endpoint::{Endpoint, Role};
 use crate::net::listen::{Listener, listen};
 use crate::net::reactor::{Io, Reactor};
 use crate::net::signals::Signals;
@@ -80,6 +82,7 @@ enum Mode {
     Script(Rc<Script>),
     Broker(Slow, Words),
     KeepOpen { slow: Slow, words: Words, recv_only: bool },
+    Exec(Program),
 }
 
 impl Mode {
@@ -89,6 +92,8 @@ impl Mode {
             Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
             // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
+            // Two pipes, and what tells the end of the process.
+            Mode::Exec(_) => 4,
             _ => 1,
         }
     }
@@ -97,9 +102,11 @@ impl Mode {
 impl ServeArgs {
     /// Validates everything, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
+        // First: a command in the wrong place is taken for endpoints.
+        let program = self.mode.exec.plan()?;
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen);
         let endpoints = endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?;
-        let mode = self.mode()?;
+        let mode = self.mode(program)?;
         let mut limits = match &mode {
             Mode::Plain(_) => self.limits.of_one()?,
             _ => self.limits.of_many().within_descriptors(mode.descriptors_per_client()),
@@ -126,7 +133,7 @@ impl ServeArgs {
     }
 
     /// The one mode that was asked for.
-    fn mode(&self) -> Result<Mode, Error> {
+    fn mode(&self, program: Option<Program>) -> Result<Mode, Error> {
         let (modes, transfer) = (&self.mode, &self.transfer);
         let asked = [
             ("--store", transfer.store.is_some()),
@@ -139,6 +146,7 @@ impl ServeArgs {
             ("--discard", modes.discard),
             ("--reply", modes.reply.is_some()),
             ("a script (--greet, --answer, --otherwise, --hang-up)", modes.has_script()),
+            ("--exec or --sh", program.is_some()),
         ];
         let asked: Vec<&str> =
             asked.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
@@ -156,6 +164,9 @@ impl ServeArgs {
             return Ok(Mode::Forward(self.proxying.destination(word, timeout)?));
         }
         let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
+        if let Some(program) = program {
+            return Ok(Mode::Exec(program));
+        }
         Ok(match &modes.reply {
             Some(reply) => Mode::Reply(text_or_file(reply, "--reply")?.into()),
             None if modes.keep_open => Mode::KeepOpen {
@@ -261,6 +272,10 @@ impl Plan {
                 check_stdout()?;
                 entrance.keep_open(report, signals, slow, words, recv_only)
             }
+            Mode::Exec(program) => entrance.each(report, signals, move |client| {
+                let context = (&client.io, &client.report);
+                Ok(Box::new(Exec::start(&program, client.peer, None, context, client.now)?))
+            }),
         }
     }
 }
@@ -268,15 +283,7 @@ impl Plan {
 impl Entrance {
     /// True if others than this machine's users can connect, and there are no access lists.
     fn is_open_to_others(&self) -> bool {
-        let is_open = |endpoint: &Endpoint| match endpoint {
-            Endpoint::Tcp { host: endpoint::Host::Loopback, .. } => false,
-            Endpoint::Tcp { host: endpoint::Host::Named(name), .. } => {
-                !name.parse::<IpAddr>().map_or(name == "localhost", |ip| ip.is_loopback())
-            }
-            Endpoint::Tcp { .. } => true,
-            _ => false,
-        };
-        self.access.is_empty() && self.endpoints.iter().any(is_open)
+        self.access.is_empty() && !self.endpoints.iter().all(Endpoint::is_local)
     }
 
     /// A session of its own for each client.
@@ -320,9 +327,11 @@ impl Entrance {
         host: impl FnOnce(&Io, StayLimits) -> Result<H, Error>,
     ) -> Result<(), Error> {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        let mut _ready = None;
         reactor.add(|io| {
             let listeners = listen_on_all(&self.endpoints, &io, report)?;
             let host = host(&io, self.stay)?;
+            _ready = tell_ready(report);
             Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
         })?;
         reactor.run()
@@ -330,13 +339,24 @@ impl Entrance {
 }
 
 /// Binds every endpoint, then reports each listener.
-fn listen_on_all(endpoints: &[Endpoint], io: &Io, report: &Report) -> Result<Vec<Listener>, Error> {
+pub(super) fn listen_on_all(
+    endpoints: &[Endpoint],
+    io: &Io,
+    report: &Report,
+) -> Result<Vec<Listener>, Error> {
     let mut listeners = Vec::new();
     for endpoint in endpoints {
         listeners.extend(listen(endpoint, io)?);
     }
+    keep_descriptors();
     for listener in &listeners {
         report.listening(listener.name());
     }
     Ok(listeners)
+}
+
+/// Tells whoever has started the process that it serves, until the returned value is dropped.
+fn tell_ready(report: &Report) -> Option<Ready> {
+    let told = Ready::tell();
+    told.map_err(|error| report.warning(format_args!("cannot tell NOTIFY_SOCKET: {error}"))).ok()
 }

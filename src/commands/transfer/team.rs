@@ -10,6 +10,7 @@ use super::wire::Wire;
 use crate::error::{Error, Exit};
 use crate::net::dial::Dial;
 use crate::net::endpoint::Endpoint;
+use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
 use crate::net::stream::Transport;
 use crate::proto::hello::{Accept, Hello};
@@ -36,7 +37,7 @@ pub(crate) struct Advanced {
 /// Where further connections come from.
 pub(crate) enum Origin {
     /// A client's: it opens them, as many as were asked for in all; none: as the distance suggests.
-    Client { endpoint: Endpoint, connections: Option<usize> },
+    Client { endpoint: Endpoint, local: LocalEnd, connections: Option<usize> },
     /// A server's: clients bring them.
     Server(Rc<Listed>),
 }
@@ -84,7 +85,7 @@ impl<L: Default> Team<L> {
 
     /// A client opens its further connections, once: something is there for them to carry.
     pub(crate) fn grow(&mut self, session: Option<SessionId>, round_trip: Duration) {
-        let (Origin::Client { endpoint, connections }, Some(session)) = (&self.origin, session) else {
+        let (Origin::Client { endpoint, local, connections }, Some(session)) = (&self.origin, session) else {
             return;
         };
         if std::mem::replace(&mut self.has_grown, true) {
@@ -93,7 +94,7 @@ impl<L: Default> Team<L> {
         let automatic = if round_trip < FAR { 1 } else { DEFAULT_CONNECTIONS };
         let wanted = connections.unwrap_or(automatic).min(MAX_CONNECTIONS);
         for _ in 1..wanted {
-            let dial = Dial::new(endpoint.clone(), self.limits.handshake, self.io.clone());
+            let dial = Dial::new(endpoint.clone(), self.limits.handshake, self.io.clone()).from(local);
             let dial = Lane { id: self.next_id, state: State::Dialing(Box::new(dial)), local: L::default() };
             self.next_id += 1;
             self.lanes.push(dial);

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::commands::opened::Opened;
+use crate::commands::opened::{Opened, tell};
 use crate::commands::transfer::{Limits, SentText, TextSending, Wire};
 use crate::error::{Error, Exit};
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, PeerName};
+use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::proto::text_header;
@@ -53,7 +54,7 @@ impl TextFile {
 
 /// Sends the files. A file that the server refuses, or that cannot be read, does not keep the others from being sent.
 pub(super) fn run(
-    endpoint: &Endpoint,
+    to: (&Endpoint, &LocalEnd),
     files: &[TextFile],
     limits: Limits,
     report: &Report,
@@ -66,7 +67,7 @@ pub(super) fn run(
     let (mut bytes, mut time, mut last_peer) = (0, Duration::ZERO, None);
     let mut failures: Vec<Exit> = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        match send((endpoint, limits), file, &progress, report, signals) {
+        match send((to, limits), file, &progress, report, signals) {
             Ok(sent) => {
                 if report.is_json() {
                     report.file(&file.sent());
@@ -136,7 +137,7 @@ fn sums<'a>(
 }
 
 fn send(
-    (endpoint, limits): (&Endpoint, Limits),
+    ((endpoint, local), limits): ((&Endpoint, &LocalEnd), Limits),
     file: &TextFile,
     progress: &Rc<Progress>,
     report: &Report,
@@ -152,11 +153,11 @@ fn send(
     let sent = Rc::new(RefCell::new(None));
     let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
     reactor.add(|io| {
-        let dial = Dial::new(endpoint.clone(), limits.handshake, io);
+        let dial = Dial::new(endpoint.clone(), limits.handshake, io).from(local);
         let (report, name) = (report.clone(), file.name.clone());
         let outcome = (Rc::clone(progress), Rc::clone(&sent));
         Ok(Opened::new(dial, move |transport, now: Instant| {
-            let peer = transport.peer_name();
+            let peer = tell(&transport, &report);
             let wire = Wire::new(transport, now);
             Ok(TextSending::new(wire, &header, (name, source), limits, (report, peer), outcome))
         }))

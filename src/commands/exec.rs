@@ -1,0 +1,331 @@
+//! `--exec` and `--sh`: a command that is run for a connection, its process and the peer joined.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueHint};
+
+use super::attended::Visit;
+use super::lost;
+use super::options::RelayArgs;
+use super::relay::Relay;
+use crate::error::{Error, Exit};
+use crate::net::child::{self, ChildStream, Environment, Program};
+use crate::net::endpoint::PeerName;
+use crate::net::process::Process;
+use crate::net::rate::Limited;
+use crate::net::reactor::{Io, Session, Status, Stop, Turn};
+use crate::net::signals;
+use crate::net::stream::{Stream, Transport};
+use crate::proto::ending::{EndWhen, Ending, InputKind};
+use crate::proto::lane::Lane;
+use crate::report::Report;
+
+/// Between SIGTERM and SIGKILL, when the peer has gone.
+const GRACE: Duration = Duration::from_secs(2);
+/// The same when a signal has ended the command, which is to stop within a second.
+const LAST_GRACE: Duration = Duration::from_millis(500);
+/// How long the peer has to end once the process has, and all of its output was sent: a socket that is closed while
+/// something unread comes in answers with a reset, which may overtake what the peer has not read yet.
+const LINGER: Duration = Duration::from_secs(2);
+/// How long what the process has left behind may keep its output open and say nothing.
+const HELD_LIMIT: Duration = Duration::from_secs(10);
+
+/// A command in the place of stdin and stdout.
+#[derive(Args, Clone, Debug)]
+pub struct ExecArgs {
+    /// Join each connection to a process of its own: --exec -- CMD ARG...
+    #[arg(long)]
+    exec: bool,
+
+    /// The same for a line of shell: /bin/sh -c LINE
+    #[arg(long, value_name = "LINE", value_hint = ValueHint::CommandString, conflicts_with = "exec")]
+    sh: Option<OsString>,
+
+    /// With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes
+    #[arg(long)]
+    pty: bool,
+
+    /// With --exec: the command and its arguments
+    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    command: Vec<OsString>,
+}
+
+impl ExecArgs {
+    /// The program that was asked for, if one was.
+    pub(crate) fn plan(&self) -> Result<Option<Program>, Error> {
+        let wrong = |hint: &str| Err(Error::new(Exit::Usage, hint));
+        let at_terminal = self.pty;
+        match (self.exec, &self.sh, self.command.split_first()) {
+            (true, _, None) => wrong("--exec takes its command behind --: type --exec -- CMD ARG..."),
+            (true, _, Some((name, args))) => {
+                Ok(Some(Program { name: name.clone(), args: args.to_vec(), at_terminal }))
+            }
+            (false, _, Some(_)) => wrong("what stands behind -- is a command: type --exec -- CMD ARG..."),
+            (false, Some(line), None) => {
+                let args = vec!["-c".into(), line.clone()];
+                Ok(Some(Program { name: "/bin/sh".into(), args, at_terminal }))
+            }
+            (false, None, None) if self.pty => wrong("--pty goes with --exec -- CMD ARG... or --sh LINE"),
+            (false, None, None) => Ok(None),
+        }
+    }
+}
+
+/// A process and its peer.
+pub(crate) struct Exec {
+    /// None when the connection is over: what is left is the process.
+    relay: Option<Relay<ChildStream, Limited<Transport>>>,
+    process: Option<Process>,
+    /// How it has ended, once it was reaped.
+    status: Option<ExitStatus>,
+    phase: Phase,
+    end: End,
+    /// Bytes that were sent and received.
+    moved: (u64, u64),
+    failure: Option<Error>,
+    /// A signal has ended the command: how the process ends says nothing.
+    is_stopped: bool,
+    report: Report,
+}
+
+/// Where the relay stands in relation to the process.
+enum Phase {
+    /// The process runs.
+    Running,
+    /// It has ended, but others have its output: so many bytes have come, the last one then.
+    Held(u64, Instant),
+    /// They have said nothing for so long that their output is not read any more.
+    Abandoned,
+    /// It has ended, and the peer was told. The peer's end is waited for until then.
+    Lingering(Instant),
+    /// The peer's end is not waited for.
+    Closing,
+}
+
+/// Whether the process is made to end.
+enum End {
+    /// It ends by itself.
+    ByItself,
+    /// It is to be sent SIGTERM, and to be given so much time.
+    Due(Duration),
+    /// It was sent SIGTERM, and will be sent SIGKILL then.
+    Termed(Instant),
+    /// It was sent SIGKILL.
+    Killed,
+}
+
+impl Exec {
+    /// Starts the program for a connection that was dialled. A program that cannot be started resets it.
+    pub(crate) fn dialled(
+        program: &Program,
+        mut transport: Transport,
+        args: &RelayArgs,
+        (io, report): (&Io, &Report),
+        now: Instant,
+    ) -> Result<Exec, Error> {
+        // Until the session has ended in order.
+        transport.reset_on_close(true).map_err(|error| lost(&error))?;
+        let mut peer = Limited::new(transport, now);
+        peer.limit_rate(args.limit_rate, 0);
+        let name = peer.get_ref().peer_name();
+        let mut exec = Exec::start(program, peer, args.idle_timeout, (io, report), now)?;
+        exec.relay = exec.relay.map(|relay| relay.with(name));
+        Ok(exec)
+    }
+
+    /// Starts the program for a connection. The caller tells how many bytes were sent and received.
+    pub(crate) fn start(
+        program: &Program,
+        peer: Limited<Transport>,
+        idle_timeout: Option<Duration>,
+        (io, report): (&Io, &Report),
+        now: Instant,
+    ) -> Result<Exec, Error> {
+        let (name, local) = (peer.get_ref().peer_name(), peer.get_ref().local_name());
+        let (stream, process) = child::spawn(program, &environment(&name, &local), io)?;
+        report.detail(format_args!("process {} runs '{}'", process.id(), program.name.display()));
+        let rules = Ending { input: InputKind::Real, end_when: EndWhen::Both, half_close: true };
+        Ok(Exec {
+            relay: Some(Relay::new(stream, peer, rules, idle_timeout, report.clone(), now)),
+            process: Some(process),
+            status: None,
+            phase: Phase::Running,
+            end: End::ByItself,
+            moved: (0, 0),
+            failure: None,
+            is_stopped: false,
+            report: report.clone(),
+        })
+    }
+
+    /// What the end of the process means for the connection. True if the relay is to be advanced once more.
+    fn follow(&mut self, now: Instant) -> Result<bool, Error> {
+        let has_ended = self.process.as_mut().is_none_or(Process::has_ended);
+        let Some(relay) = self.relay.as_mut().filter(|_| has_ended) else { return Ok(false) };
+        // What waits for room in its stdin waits no longer, and nothing else would tell the relay so.
+        let has_just_ended = matches!(self.phase, Phase::Running);
+        relay.local_mut().discard_input();
+        let [output, _] = relay.lanes();
+        let moved = output.delivered() + output.held() as u64;
+        let is_told = output.is_finished();
+        match self.phase {
+            Phase::Lingering(until) if now >= until => {
+                relay.stop_receiving();
+                self.phase = Phase::Closing;
+                return Ok(true);
+            }
+            Phase::Lingering(_) | Phase::Closing => {}
+            _ if is_told => {
+                self.phase = Phase::Lingering(now + LINGER);
+                self.reap()?;
+            }
+            Phase::Running => self.phase = Phase::Held(moved, now),
+            // The peer is slow, not the output silent.
+            Phase::Held(before, _) if before != moved || relay.local_mut().has_output() => {
+                self.phase = Phase::Held(moved, now);
+            }
+            Phase::Held(_, since) if now >= since + HELD_LIMIT => {
+                let text = "the process has ended, but others kept its output open: they are ended";
+                self.report.warning(text);
+                self.end = End::Due(GRACE);
+                relay.stop_sending();
+                self.phase = Phase::Abandoned;
+                return Ok(true);
+            }
+            Phase::Held(..) | Phase::Abandoned => {}
+        }
+        Ok(has_just_ended)
+    }
+
+    /// Ends the process, if that is due.
+    fn end_process(&mut self, now: Instant) {
+        let Some(process) = &self.process else { return };
+        match self.end {
+            End::Due(grace) => {
+                process.terminate();
+                self.end = End::Termed(now + grace);
+            }
+            End::Termed(limit) if now >= limit => {
+                process.kill();
+                self.end = End::Killed;
+            }
+            _ => {}
+        }
+    }
+
+    /// Reaps the process, and tells how it has ended.
+    fn reap(&mut self) -> Result<(), Error> {
+        let Some(process) = self.process.take() else { return Ok(()) };
+        if !matches!(self.end, End::ByItself) {
+            // What it has started and did not end with it.
+            process.kill();
+        }
+        let id = process.id();
+        let status = process.reap().map_err(|error| {
+            Error::new(Exit::Failed, format!("cannot tell how process {id} has ended: {error}"))
+        })?;
+        self.report.child(id, status.code(), status.signal(), &describe(status));
+        self.status = Some(status);
+        Ok(())
+    }
+
+    /// What became of the stream, or else of the process.
+    fn outcome(&mut self) -> Result<Status, Error> {
+        match (self.failure.take(), self.status) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(status)) if !status.success() && !self.is_stopped => {
+                Err(Error::new(Exit::Failed, format!("the process {}", describe(status))))
+            }
+            _ => Ok(Status::Done),
+        }
+    }
+}
+
+impl Session for Exec {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        if let Some(relay) = &mut self.relay {
+            let moved = relay.advance(turn).and_then(|status| relay.check_peer().map(|()| status));
+            let [sent, received] = relay.lanes().map(Lane::delivered);
+            self.moved = (sent, received);
+            match moved {
+                Ok(Status::Done) => self.relay = None,
+                Ok(status) => {
+                    let again = self.follow(turn.now)?;
+                    self.end_process(turn.now);
+                    return Ok(if again { Status::Again } else { status });
+                }
+                Err(error) => {
+                    // Closes the connection and the pipes.
+                    self.relay = None;
+                    self.failure = Some(error);
+                    self.end = End::Due(GRACE);
+                }
+            }
+        }
+        self.end_process(turn.now);
+        if self.process.as_mut().is_some_and(|process| !process.has_ended()) {
+            return Ok(Status::Waiting);
+        }
+        self.reap()?;
+        self.outcome()
+    }
+
+    fn stop(&mut self) -> Stop {
+        if self.process.is_none() {
+            return Stop::Now;
+        }
+        self.relay = None;
+        self.failure = None;
+        self.is_stopped = true;
+        self.end = End::Due(LAST_GRACE);
+        Stop::Soon
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let phase = match self.phase {
+            Phase::Held(_, since) if self.relay.is_some() => Some(since + HELD_LIMIT),
+            Phase::Lingering(until) if self.relay.is_some() => Some(until),
+            _ => None,
+        };
+        let end = match self.end {
+            End::Termed(limit) => Some(limit),
+            _ => None,
+        };
+        let relay = self.relay.as_ref().and_then(Session::deadline);
+        [phase, end, relay].into_iter().flatten().min()
+    }
+}
+
+impl Visit for Exec {
+    fn moved(&self) -> (u64, u64) {
+        self.moved
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with {code}"),
+        (None, Some(signal)) => format!("was ended by {}", signals::name(signal)),
+        (None, None) => "has ended".into(),
+    }
+}
+
+/// What a process is told about its connection. What is for us alone is taken out.
+fn environment(peer: &PeerName, local: &PeerName) -> Environment {
+    let owned = |(host, port): (&str, Option<&str>)| (host.to_owned(), port.map(str::to_owned));
+    let ((peer, peer_port), (local, local_port)) =
+        (owned(peer.host_and_port()), owned(local.host_and_port()));
+    vec![
+        ("SENDALL_PEER_ADDR", Some(peer)),
+        ("SENDALL_PEER_PORT", peer_port),
+        ("SENDALL_LOCAL_ADDR", Some(local)),
+        ("SENDALL_LOCAL_PORT", local_port),
+        ("LISTEN_FDS", None),
+        ("LISTEN_PID", None),
+        ("LISTEN_FDNAMES", None),
+        ("NOTIFY_SOCKET", None),
+    ]
+}

@@ -1,0 +1,162 @@
+//! `--log`: a line for each answer.
+
+use std::io::Write;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::report::{Lines, escape};
+
+/// The values of `--log`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogForm {
+    /// As web servers write it: the Common Log Format
+    Common,
+    /// An object for each answer
+    Json,
+}
+
+/// Where the lines go, and in which form.
+#[derive(Clone)]
+pub(super) struct Log {
+    pub(super) form: LogForm,
+    pub(super) lines: Lines,
+}
+
+/// What was asked, as it was sent.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a str,
+    pub(super) target: &'a str,
+    pub(super) minor: u8,
+}
+
+/// An answer, and whom it went to.
+pub(super) struct Answered<'a> {
+    pub(super) peer: &'a str,
+    /// `None`: it was no request that could be understood.
+    pub(super) asked: Option<Asked<'a>>,
+    pub(super) status: u16,
+    /// Of the body.
+    pub(super) bytes: usize,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    time: &'a str,
+    peer: &'a str,
+    method: Option<String>,
+    target: Option<String>,
+    version: Option<String>,
+    status: u16,
+    bytes: usize,
+}
+
+/// The time of this second, in the forms that are needed.
+#[derive(Default)]
+pub(super) struct Stamp {
+    common: String,
+    json: String,
+}
+
+impl Stamp {
+    /// Of a time in seconds since 1970 and its date as HTTP has it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub(super) fn new(unix_seconds: u64, date: &str) -> Stamp {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(unix_seconds);
+        let json = humantime::format_rfc3339_seconds(time).to_string();
+        let part = |range| date.get(range).unwrap_or_default();
+        let common = format!("{}/{}/{}:{} +0000", part(5..7), part(8..11), part(12..16), part(17..25));
+        Stamp { common, json }
+    }
+}
+
+impl Log {
+    pub(super) fn write(&self, stamp: &Stamp, answered: &Answered<'_>) {
+        match self.form {
+            LogForm::Common => self.lines.add(|out| common(out, stamp, answered)),
+            LogForm::Json => {
+                let line = json(stamp, answered);
+                self.lines.add(|out| out.extend_from_slice(line.as_bytes()));
+            }
+        }
+    }
+}
+
+fn common(out: &mut Vec<u8>, stamp: &Stamp, answered: &Answered<'_>) {
+    let Answered { peer, asked, status, bytes } = answered;
+    // The port is no part of this format.
+    let host = peer.rsplit_once(':').map_or(*peer, |(host, _)| host);
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{host} - - [{}] \"", stamp.common);
+    match asked {
+        Some(asked) => {
+            quoted(out, asked.method);
+            out.push(b' ');
+            quoted(out, asked.target);
+            let _ = write!(out, " HTTP/1.{}", asked.minor);
+        }
+        None => out.push(b'-'),
+    }
+    let _ = writeln!(out, "\" {status} {bytes}");
+}
+
+/// Text from a client between quotes.
+fn quoted(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        out.extend_from_slice(escape(&text.replace('\\', "\\\\").replace('"', "\\\"")).as_bytes());
+    }
+}
+
+fn json(stamp: &Stamp, answered: &Answered<'_>) -> String {
+    let asked = answered.asked;
+    let object = Object {
+        time: &stamp.json,
+        peer: answered.peer,
+        method: asked.map(|asked| escape(asked.method)),
+        target: asked.map(|asked| escape(asked.target)),
+        version: asked.map(|asked| format!("HTTP/1.{}", asked.minor)),
+        status: answered.status,
+        bytes: answered.bytes,
+    };
+    // No field can fail to be written.
+    serde_json::to_string(&object).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_whatever_was_asked() {
+        let stamp = Stamp::new(784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT");
+        let mut answered = Answered {
+            peer: "192.0.2.1:4711",
+            asked: Some(Asked { method: "GET", target: "/a\"\\ä\u{202e}", minor: 1 }),
+            status: 200,
+            bytes: 13,
+        };
+        let line = |answered: &Answered<'_>| {
+            let mut out = Vec::new();
+            common(&mut out, &stamp, answered);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            line(&answered),
+            "192.0.2.1 - - [06/Nov/1994:08:49:37 +0000] \"GET /a\\\"\\\\ä\\u{202e} HTTP/1.1\" 200 13\n"
+        );
+        assert_eq!(
+            json(&stamp, &answered),
+            concat!(
+                r#"{"time":"1994-11-06T08:49:37Z","peer":"192.0.2.1:4711","method":"GET","#,
+                r#""target":"/a\"\\ä\\u{202e}","version":"HTTP/1.1","status":200,"bytes":13}"#,
+                "\n"
+            )
+        );
+        answered.asked = None;
+        answered.status = 400;
+        assert_eq!(line(&answered), "192.0.2.1 - - [06/Nov/1994:08:49:37 +0000] \"-\" 400 13\n");
+        assert!(json(&stamp, &answered).contains(r#""method":null"#));
+    }
+}

@@ -1,0 +1,83 @@
+//! `http-hello`: a small HTTP/1.1 server with fixed answers.
+
+mod args;
+mod connection;
+mod host;
+mod log;
+mod site;
+mod unsent;
+mod whoami;
+mod worker;
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+pub use self::args::HttpHelloArgs;
+use self::host::{Common, Hello};
+use self::log::{Log, LogForm};
+use self::site::Site;
+use self::worker::Tally;
+use super::admission::AccessArgs;
+use super::door::{Door, DoorLimits};
+use super::serve::listen_on_all;
+use crate::error::{Error, Exit};
+use crate::net::access::Access;
+use crate::net::endpoint::Endpoint;
+use crate::net::reactor::Reactor;
+use crate::net::signals::Signals;
+use crate::report::{Lines, Report};
+
+/// How long other workers, and then the log, may take after the first one has ended. With that one's time it stays
+/// below a second.
+const END_LIMIT: Duration = Duration::from_millis(80);
+
+/// What was meant.
+pub struct Plan {
+    endpoints: Vec<Endpoint>,
+    limits: DoorLimits,
+    access: Access,
+    access_args: AccessArgs,
+    site: Site,
+    workers: usize,
+    count: Option<u64>,
+    log: Option<LogForm>,
+}
+
+impl Plan {
+    /// Answers until a signal comes, or `--count` is reached.
+    pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        if self.log.is_some() {
+            crate::net::stdio::check_stdout()?;
+        }
+        let (alive, all_ended) = mpsc::channel();
+        let mut lines = None;
+        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        reactor.add(|io| {
+            let listeners = listen_on_all(&self.endpoints, &io, report)?;
+            if let Some(form) = self.log {
+                let door = io.wake();
+                let started = Lines::start(report.clone(), move || door.wake());
+                let started = started.map_err(|error| Error::new(Exit::Failed, error))?;
+                lines = Some(Log { form, lines: started });
+            }
+            let tally = self.count.map(|count| Tally::new(count, io.wake()));
+            let common = Common { site: Arc::new(self.site), log: lines.clone(), tally };
+            let host = Hello::new(&io, common, self.workers, signals, &alive)?;
+            Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
+        })?;
+        drop(alive);
+        let result = reactor.run();
+        if signals.received().is_some() {
+            // Nobody sends: it returns when all threads have ended, or when they took too long.
+            let _ = all_ended.recv_timeout(END_LIMIT);
+        }
+        if let Some(log) = lines {
+            log.lines.finish(END_LIMIT);
+        }
+        match result {
+            // An error ends a reactor's run. Here it is a good end.
+            Err(error) if error.exit() == Exit::Done => Ok(()),
+            result => result,
+        }
+    }
+}

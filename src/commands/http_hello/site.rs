@@ -1,0 +1,171 @@
+//! What is answered: everything that the command line decides, and nothing of a connection.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::whoami::{self, Ends};
+use crate::proto::http::{self, Answer, Head, Method, reason};
+
+/// The methods that are answered.
+const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Places in the row of answers. Those of `--path` stand behind them.
+const GREETING: usize = 0;
+const OPTIONS: usize = 1;
+const NOT_IMPLEMENTED: usize = 2;
+const NOT_FOUND: usize = 3;
+
+/// An answer's own fields.
+pub(super) type AnswerFields = Vec<(String, Vec<u8>)>;
+
+/// Where no path has an answer of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// The greeting.
+    Greeting,
+    /// The greeting at `/`, and 404 behind it.
+    NotFound,
+    /// What the request says.
+    Whoami,
+    /// The request's body.
+    Echo,
+}
+
+/// How long a client may take, and how much it may send.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// From the beginning of a head to its end.
+    pub(super) header: Duration,
+    /// Between requests, for a whole body, and while nothing of an answer is taken.
+    pub(super) idle: Duration,
+    /// The longest body.
+    pub(super) max_body_bytes: u64,
+}
+
+/// The greeting and the paths.
+pub(super) struct Site {
+    /// Without dates: each worker has its own.
+    pub(super) answers: Vec<Answer>,
+    paths: HashMap<String, usize>,
+    elsewhere: Elsewhere,
+    fields: AnswerFields,
+    host_name: String,
+    pub(super) delay: Option<Duration>,
+    pub(super) patience: Patience,
+}
+
+/// What a request is to be answered with.
+pub(super) enum Due {
+    /// A prepared answer.
+    Ready(usize),
+    /// One that was made for it.
+    Made(Answer),
+    /// Its body, with this type.
+    Echo(Vec<u8>),
+}
+
+impl Site {
+    /// `greeting` is a status, a type and a body.
+    pub(super) fn new(
+        (status, kind, body): (u16, &str, &[u8]),
+        elsewhere: Elsewhere,
+        fields: AnswerFields,
+        delay: Option<Duration>,
+        patience: Patience,
+    ) -> Site {
+        let mut site = Site {
+            answers: Vec::new(),
+            paths: HashMap::new(),
+            elsewhere,
+            fields,
+            host_name: crate::net::host_name(),
+            delay,
+            patience,
+        };
+        site.answers.push(site.answer(status, kind, body));
+        let mut allowed = site.fields.clone();
+        allowed.push(("Allow".into(), ALLOWED.into()));
+        site.answers.push(Answer::new(204, &allowed, b""));
+        for status in [501, 404] {
+            site.answers.push(site.answer(status, TEXT, &status_line(status)));
+        }
+        site
+    }
+
+    /// Gives a path an answer of its own. False if it has one.
+    pub(super) fn add_path(&mut self, path: &str, status: u16, body: Option<(&str, &[u8])>) -> bool {
+        let answer = match body {
+            Some((kind, body)) => self.answer(status, kind, body),
+            None => self.answer(status, TEXT, &status_line(status)),
+        };
+        let is_new = self.paths.insert(path.into(), self.answers.len()).is_none();
+        self.answers.push(answer);
+        is_new
+    }
+
+    /// An answer with the fields that all have.
+    fn answer(&self, status: u16, kind: &str, body: &[u8]) -> Answer {
+        let mut fields = Vec::new();
+        if !http::has_no_body(status) {
+            fields.push(("Content-Type".into(), kind.into()));
+        }
+        fields.extend_from_slice(&self.fields);
+        Answer::new(status, &fields, body)
+    }
+
+    /// What a request is answered with. `ends` tells who asks.
+    pub(super) fn due(&self, head: &Head<'_, '_>, ends: &Ends) -> Due {
+        match head.method {
+            Method::Options => return Due::Ready(OPTIONS),
+            Method::Unknown => return Due::Ready(NOT_IMPLEMENTED),
+            Method::Answered | Method::Head => {}
+        }
+        if !self.paths.is_empty()
+            && let Some(&index) = self.paths.get(http::path(head.target))
+        {
+            return Due::Ready(index);
+        }
+        match self.elsewhere {
+            Elsewhere::Greeting => Due::Ready(GREETING),
+            Elsewhere::NotFound if http::path(head.target) == "/" => Due::Ready(GREETING),
+            Elsewhere::NotFound => Due::Ready(NOT_FOUND),
+            Elsewhere::Whoami => Due::Made(self.whoami(head, ends)),
+            Elsewhere::Echo => Due::Echo(kind_of(head)),
+        }
+    }
+
+    fn whoami(&self, head: &Head<'_, '_>, ends: &Ends) -> Answer {
+        let (form_fields, body) = whoami::page(head, ends, &self.host_name);
+        let mut fields: AnswerFields =
+            form_fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        fields.extend_from_slice(&self.fields);
+        Answer::new(200, &fields, body.as_bytes())
+    }
+
+    /// A request's body, sent back.
+    pub(super) fn echo(&self, kind: &[u8], body: &[u8]) -> Answer {
+        let mut fields: AnswerFields = vec![
+            ("Content-Type".into(), kind.to_vec()),
+            ("X-Content-Type-Options".into(), b"nosniff".to_vec()),
+        ];
+        fields.extend_from_slice(&self.fields);
+        Answer::new(200, &fields, body)
+    }
+}
+
+/// The type of a request's body, as its client calls it.
+fn kind_of(head: &Head<'_, '_>) -> Vec<u8> {
+    let kind = head.fields.iter().find(|field| field.name.eq_ignore_ascii_case("content-type"));
+    kind.map_or_else(|| b"application/octet-stream".to_vec(), |field| field.value.to_vec())
+}
+
+/// The text of an answer that has nothing to say but its status.
+fn status_line(status: u16) -> Vec<u8> {
+    format!("{status} {}", reason(status)).trim_end().bytes().chain([b'\n']).collect()
+}
+
+/// An answer to what is not served, on a connection that ends.
+pub(super) fn refusal(status: u16) -> Answer {
+    Answer::new(status, &[("Content-Type", TEXT)], &status_line(status))
+}

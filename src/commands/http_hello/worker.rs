@@ -1,0 +1,210 @@
+//! What the connections of one reactor share: buffers, answers with the date of this second, and what is counted.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use super::log::{Answered, Log, Stamp};
+use super::site::Site;
+use crate::net::reactor::Wake;
+use crate::net::wall::WallClock;
+use crate::proto::http::{Answer, Head, Method};
+
+/// What is read at once, behind what a connection still holds.
+const READ_BYTES: usize = 64 << 10;
+/// Bodies that all connections of a worker hold together, to send them back.
+const MAX_KEPT_BYTES: usize = 256 << 20;
+
+/// One per thread.
+pub(super) struct Worker {
+    pub(super) site: Arc<Site>,
+    pub(super) buffers: RefCell<Buffers>,
+    pub(super) log: Option<Log>,
+    pub(super) tally: Option<Tally>,
+    familiar: RefCell<Familiar>,
+    time: RefCell<Time>,
+    kept_bytes: Cell<usize>,
+}
+
+/// The last head that was answered with a prepared answer and nothing else: without a body, on a connection that stays.
+///
+/// What a head means follows from its bytes alone. Those who ask again and again (health checks, proxies, load
+/// generators) send the same bytes, and comparing them costs less than reading them.
+#[derive(Default)]
+pub(super) struct Familiar {
+    bytes: Vec<u8>,
+    pub(super) answer: usize,
+    pub(super) is_head: bool,
+    pub(super) method: String,
+    pub(super) target: String,
+}
+
+/// Longer heads are not remembered.
+const MAX_FAMILIAR_BYTES: usize = 1 << 10;
+
+/// Used by one connection at a time: so one that waits has none.
+pub(super) struct Buffers {
+    pub(super) input: Vec<u8>,
+    pub(super) output: Vec<u8>,
+}
+
+struct Time {
+    clock: WallClock,
+    date: String,
+    stamp: Stamp,
+    answers: Vec<Answer>,
+}
+
+impl Worker {
+    pub(super) fn new(site: Arc<Site>, log: Option<Log>, tally: Option<Tally>) -> Worker {
+        let answers = site.answers.clone();
+        Worker {
+            site,
+            buffers: RefCell::new(Buffers { input: Vec::new(), output: Vec::new() }),
+            log,
+            tally,
+            familiar: RefCell::default(),
+            time: RefCell::new(Time {
+                clock: WallClock::default(),
+                date: String::new(),
+                stamp: Stamp::default(),
+                answers,
+            }),
+            kept_bytes: Cell::default(),
+        }
+    }
+
+    /// Brings the date up to date. To be called in each turn before an answer is written.
+    pub(super) fn tick(&self, now: Instant) {
+        let mut time = self.time.borrow_mut();
+        let Some(seconds) = time.clock.new_second(now) else { return };
+        time.date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+        if self.log.is_some() {
+            time.stamp = Stamp::new(seconds, &time.date);
+        }
+        let Time { date, answers, .. } = &mut *time;
+        for answer in answers {
+            answer.set_date(date);
+        }
+    }
+
+    /// If `input` begins with the last head: what it was, and how many bytes it takes.
+    pub(super) fn recall(&self, input: &[u8]) -> Option<(Ref<'_, Familiar>, usize)> {
+        let familiar = self.familiar.borrow();
+        let length = familiar.bytes.len();
+        (length > 0 && input.starts_with(&familiar.bytes)).then_some((familiar, length))
+    }
+
+    /// Remembers a head with its bytes.
+    pub(super) fn remember(&self, bytes: &[u8], head: &Head<'_, '_>, answer: usize) {
+        if bytes.len() > MAX_FAMILIAR_BYTES {
+            return;
+        }
+        let mut familiar = self.familiar.borrow_mut();
+        let Familiar { bytes: known, method, target, .. } = &mut *familiar;
+        known.clear();
+        known.extend_from_slice(bytes);
+        for (text, new) in [(method, head.method_text), (target, head.target)] {
+            text.clear();
+            text.push_str(new);
+        }
+        familiar.answer = answer;
+        familiar.is_head = head.method == Method::Head;
+    }
+
+    /// Has `write` append a prepared answer.
+    pub(super) fn with_ready<T>(&self, index: usize, write: impl FnOnce(&Answer) -> T) -> T {
+        write(&self.time.borrow().answers[index])
+    }
+
+    /// Gives an answer that was made for a request its date.
+    pub(super) fn date(&self, answer: &mut Answer) {
+        answer.set_date(&self.time.borrow().date);
+    }
+
+    pub(super) fn log(&self, answered: &Answered<'_>) {
+        if let Some(log) = &self.log {
+            log.write(&self.time.borrow().stamp, answered);
+        }
+    }
+
+    /// Asks for room to keep a part of a body. False if there is none.
+    pub(super) fn keep(&self, bytes: usize) -> bool {
+        let kept = self.kept_bytes.get() + bytes;
+        let has_room = kept <= MAX_KEPT_BYTES;
+        if has_room {
+            self.kept_bytes.set(kept);
+        }
+        has_room
+    }
+
+    /// Gives room back.
+    pub(super) fn let_go(&self, bytes: usize) {
+        self.kept_bytes.set(self.kept_bytes.get() - bytes);
+    }
+}
+
+/// Room in `input` for `held` bytes and a read.
+pub(super) fn make_room(input: &mut Vec<u8>, held: usize) {
+    if input.len() < held + READ_BYTES {
+        input.resize(held + READ_BYTES, 0);
+    }
+}
+
+/// `--count`: how many answers are still to be given, and how many are on their way. All workers share it.
+#[derive(Clone)]
+pub(super) struct Tally {
+    count: Arc<Count>,
+    door: Wake,
+}
+
+struct Count {
+    left: AtomicU64,
+    unsent: AtomicU64,
+}
+
+/// What a request gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ticket {
+    /// An answer.
+    One,
+    /// The last answer.
+    Last,
+    /// None: they are used up.
+    None,
+}
+
+impl Tally {
+    /// `door` is woken when the last answer is on its way.
+    pub(super) fn new(answers: u64, door: Wake) -> Tally {
+        Tally { count: Arc::new(Count { left: AtomicU64::new(answers), unsent: AtomicU64::new(0) }), door }
+    }
+
+    pub(super) fn take(&self) -> Ticket {
+        let less = |left: u64| left.checked_sub(1);
+        // Counted before it is taken: whoever sees that none is left sees those that are on their way.
+        self.count.unsent.fetch_add(1, Ordering::SeqCst);
+        match self.count.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
+            Ok(1) => Ticket::Last,
+            Ok(_) => Ticket::One,
+            Err(_) => {
+                self.sent(1);
+                Ticket::None
+            }
+        }
+    }
+
+    /// So many answers are on their way.
+    pub(super) fn sent(&self, answers: u64) {
+        self.count.unsent.fetch_sub(answers, Ordering::SeqCst);
+        if self.is_over() {
+            self.door.wake();
+        }
+    }
+
+    /// All answers were given.
+    pub(super) fn is_over(&self) -> bool {
+        self.count.left.load(Ordering::SeqCst) == 0 && self.count.unsent.load(Ordering::SeqCst) == 0
+    }
+}

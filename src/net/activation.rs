@@ -1,0 +1,157 @@
+//! Sockets that whoever has started this process has opened for it: sd_listen_fds(3); and telling him how far it is:
+//! sd_notify(3).
+
+use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+
+use super::endpoint::Inherited;
+
+/// The first descriptor that is passed on.
+pub(super) const FIRST: i32 = 3;
+
+/// Takes the listening sockets that an endpoint stands for; each can be taken once. They are made non-blocking:
+/// that is what everybody expects of a service who shares them with it.
+#[cfg(target_os = "linux")]
+pub(super) fn take(inherited: &Inherited) -> io::Result<Vec<socket2::Socket>> {
+    let numbers = match inherited {
+        Inherited::Descriptor(number) => vec![*number],
+        Inherited::Systemd(name) => {
+            let variable = |name: &str| std::env::var(name).ok();
+            let variables = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"].map(variable);
+            let [pid, count, names] = variables.each_ref().map(Option::as_deref);
+            select(name.as_deref(), [pid, count, names], std::process::id()).map_err(io::Error::other)?
+        }
+    };
+    numbers.into_iter().map(|number| own(number).map_err(|why| failed(number, &why))).collect()
+}
+
+#[cfg(target_os = "linux")]
+fn failed(number: i32, why: &str) -> io::Error {
+    io::Error::other(format!("descriptor {number} {why}"))
+}
+
+/// Takes one descriptor over.
+#[cfg(target_os = "linux")]
+fn own(number: i32) -> Result<socket2::Socket, String> {
+    // What this process has opened itself closes on exec, and what it has inherited does not, or would not be there.
+    match uapi::fcntl_getfd(number) {
+        Err(_) => return Err("is not open".into()),
+        Ok(flags) if flags & uapi::c::FD_CLOEXEC != 0 => {
+            return Err("was not passed on, or was taken before".into());
+        }
+        Ok(_) => {}
+    }
+    let owned: OwnedFd = uapi::OwnedFd::new(number).into();
+    let socket = socket2::Socket::from(owned);
+    match (socket.r#type(), socket.is_listener()) {
+        (Ok(socket2::Type::STREAM | socket2::Type::SEQPACKET), Ok(true)) => {}
+        (Ok(socket2::Type::STREAM | socket2::Type::SEQPACKET), _) => {
+            return Err("is a connection, not a listening socket: a unit needs Accept=no".into());
+        }
+        (Ok(_), _) => return Err("takes no connections: a unit needs ListenStream=".into()),
+        (Err(_), _) => return Err("is not a socket".into()),
+    }
+    socket
+        .set_cloexec(true)
+        .and_then(|()| socket.set_nonblocking(true))
+        .map_err(|error| error.to_string())?;
+    Ok(socket)
+}
+
+/// There is no such thing here.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn take(_: &Inherited) -> io::Result<Vec<socket2::Socket>> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system passes no sockets on"))
+}
+
+/// The descriptors that the variables `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES` give a process: all, or those of a
+/// name. The error says what is wrong with them.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has systemd"))]
+fn select(name: Option<&str>, variables: [Option<&str>; 3], process: u32) -> Result<Vec<i32>, String> {
+    let [pid, count, names] = variables;
+    let (Some(pid), Some(count)) = (pid, count) else {
+        return Err("no sockets were passed on: LISTEN_PID and LISTEN_FDS are not set".into());
+    };
+    if pid.parse() != Ok(process) {
+        return Err(format!("the sockets are for process {pid}, and this is {process} (LISTEN_PID)"));
+    }
+    let count: i32 = match count.parse() {
+        Ok(count @ 1..=65_536) => count,
+        _ => return Err(format!("LISTEN_FDS is '{count}', which is no number of sockets")),
+    };
+    let all = FIRST..FIRST + count;
+    let Some(name) = name else { return Ok(all.collect()) };
+    let names: Vec<&str> = names.map(|names| names.split(':').collect()).unwrap_or_default();
+    let named = all.zip(&names).filter(|(_, given)| **given == name);
+    match named.map(|(number, _)| number).collect::<Vec<i32>>() {
+        found if found.is_empty() => Err(format!(
+            "no socket of that name was passed on, but '{}' (LISTEN_FDNAMES)",
+            names.join("', '")
+        )),
+        found => Ok(found),
+    }
+}
+
+/// Tells a service manager that the process serves, and when dropped that it ends.
+pub struct Ready(());
+
+impl Ready {
+    /// It serves from now on. Does nothing unless `NOTIFY_SOCKET` is set.
+    ///
+    /// # Errors
+    /// If nobody is there who could be told.
+    pub fn tell() -> io::Result<Ready> {
+        notify("READY=1").map(|()| Ready(()))
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        // A manager that is gone need not hear it.
+        let _ = notify("STOPPING=1");
+    }
+}
+
+fn notify(state: &str) -> io::Result<()> {
+    let Some(address) = std::env::var_os("NOTIFY_SOCKET").filter(|address| !address.is_empty()) else {
+        return Ok(());
+    };
+    let socket = UnixDatagram::unbound()?;
+    match address.to_str().and_then(|address| address.strip_prefix('@')) {
+        Some(name) => socket.send_to_addr(state.as_bytes(), &super::abstract_name::address(name)?)?,
+        None => socket.send_to(state.as_bytes(), &address)?,
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_selected_by_the_rules_of_sd_listen_fds() {
+        let set = |pid, count, names| [Some(pid), Some(count), names];
+        assert_eq!(select(None, set("7", "2", None), 7), Ok(vec![3, 4]));
+        let names = Some("http:admin:http");
+        assert_eq!(select(Some("http"), set("7", "3", names), 7), Ok(vec![3, 5]));
+        assert_eq!(select(Some("admin"), set("7", "3", names), 7), Ok(vec![4]));
+        for (name, variables, hint) in [
+            (None, [None, None, None], "not set"),
+            (None, [Some("7"), None, None], "not set"),
+            (None, set("8", "1", None), "process 8"),
+            (None, set("", "1", None), "LISTEN_PID"),
+            (None, set("7", "0", None), "LISTEN_FDS"),
+            (None, set("7", "-1", None), "LISTEN_FDS"),
+            (None, set("7", "99999999999", None), "LISTEN_FDS"),
+            (Some("x"), set("7", "3", names), "'http', 'admin', 'http'"),
+            (Some("x"), set("7", "1", None), "LISTEN_FDNAMES"),
+            // Names without a socket.
+            (Some("x"), set("7", "1", Some("y:x")), "LISTEN_FDNAMES"),
+        ] {
+            let error = select(name, variables, 7).expect_err(hint);
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+}

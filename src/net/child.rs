@@ -1,0 +1,198 @@
+//! Commands that are run for a connection, on pipes or at a terminal, and the stream that their stdin and stdout are.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use mio::Interest;
+use mio::unix::pipe::{Receiver, Sender};
+
+use super::process::Process;
+use super::reactor::{Io, Readiness};
+use super::stream::{FdKind, KernelEnd, Stream, uninterrupted, would_block};
+use super::terminal::Terminal;
+use crate::error::{Error, Exit};
+
+/// A command, and what it is run on.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Looked for in `PATH` unless it has a slash.
+    pub name: OsString,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Runs it at a terminal of its own, as the leader of a session, instead of on pipes.
+    pub at_terminal: bool,
+}
+
+/// The environment of a child, in so far as it differs from ours.
+pub type Environment = Vec<(&'static str, Option<String>)>;
+
+/// Starts a program in a process group of its own. Its stderr is ours, or its terminal.
+///
+/// Of our descriptors it has none but these three: all that we open close on exec, and [`keep_descriptors`] has seen to
+/// those that we were started with. Its signal mask is empty and SIGPIPE does what it does by default:
+/// [`Command`] takes care of that.
+///
+/// # Errors
+/// If it cannot be started: no such program, not permitted, no descriptors or processes left.
+pub fn spawn(program: &Program, environment: &Environment, io: &Io) -> Result<(ChildStream, Process), Error> {
+    let failed = |error: io::Error| {
+        let reason = match error.kind() {
+            io::ErrorKind::NotFound => "there is no such program".into(),
+            io::ErrorKind::PermissionDenied => "not permitted, or not a program".into(),
+            _ => error.to_string(),
+        };
+        Error::new(Exit::Failed, format!("cannot run '{}': {reason}", program.name.display()))
+    };
+    let mut command = Command::new(&program.name);
+    command.args(&program.args);
+    for (name, value) in environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if program.at_terminal {
+        let (terminal, child) = Terminal::spawn(command, io).map_err(failed)?;
+        return Ok((ChildStream::Terminal(terminal), Process::new(child, io)?));
+    }
+    command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    let ends = child.stdin.take().zip(child.stdout.take());
+    let process = Process::new(child, io)?;
+    let ends = ends.ok_or_else(|| io::Error::other("it has no pipes"));
+    let pipes = ends.and_then(|(stdin, stdout)| Pipes::new(stdin.into(), stdout.into(), io));
+    Ok((ChildStream::Pipes(pipes.map_err(failed)?), process))
+}
+
+/// Has every descriptor that this process was started with, but 0 to 2, closed in the programs that it starts.
+#[cfg(target_os = "linux")]
+pub fn keep_descriptors() {
+    // close_range(2) can do that since Linux 5.11.
+    if uapi::close_range(3, u32::MAX, uapi::c::CLOSE_RANGE_CLOEXEC).is_err() {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let end = limit.unwrap_or(1024).min(1 << 16) as i32;
+        for fd in 3..end {
+            // Most of them are not open.
+            let _ = uapi::fcntl_setfd(fd, uapi::c::FD_CLOEXEC);
+        }
+    }
+}
+
+/// What this process was started with is passed on, where it does not close on exec by itself.
+#[cfg(not(target_os = "linux"))]
+pub fn keep_descriptors() {}
+
+/// A child's stdin and stdout: what is written goes to its stdin, what is read comes from its stdout.
+pub enum ChildStream {
+    /// Two pipes.
+    Pipes(Pipes),
+    /// Its terminal.
+    Terminal(Terminal),
+}
+
+/// Our ends of two pipes.
+pub struct Pipes {
+    /// None once it was closed: what comes for it then is thrown away.
+    stdin: Option<(Sender, Readiness)>,
+    stdout: (Receiver, Readiness),
+}
+
+impl Pipes {
+    fn new(mut stdin: Sender, mut stdout: Receiver, io: &Io) -> io::Result<Pipes> {
+        // Our ends only: each end of a pipe has flags of its own.
+        stdin.set_nonblocking(true)?;
+        stdout.set_nonblocking(true)?;
+        let writable = io.register_for(&mut stdin, Interest::WRITABLE)?;
+        let readable = io.register_for(&mut stdout, Interest::READABLE)?;
+        Ok(Pipes { stdin: Some((stdin, writable)), stdout: (stdout, readable) })
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (stdout, readiness) = &mut self.stdout;
+        if !readiness.is_readable() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let result = uninterrupted(|| stdout.read(buffer));
+        if would_block(&result) {
+            readiness.clear_readable();
+        }
+        result
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some((stdin, readiness)) = &mut self.stdin else { return Ok(bytes.len()) };
+        if !readiness.is_writable() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let result = uninterrupted(|| stdin.write(bytes));
+        if would_block(&result) {
+            readiness.clear_writable();
+        }
+        result
+    }
+}
+
+impl ChildStream {
+    /// True if its output may hold something that was not read yet.
+    pub fn has_output(&self) -> bool {
+        match self {
+            ChildStream::Pipes(pipes) => pipes.stdout.1.is_readable(),
+            ChildStream::Terminal(terminal) => terminal.has_output(),
+        }
+    }
+
+    /// Nobody reads its stdin any more: what comes for it is thrown away from now on.
+    pub fn discard_input(&mut self) {
+        match self {
+            ChildStream::Pipes(pipes) => pipes.stdin = None,
+            ChildStream::Terminal(terminal) => terminal.discard_input(),
+        }
+    }
+}
+
+impl Stream for ChildStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            ChildStream::Pipes(pipes) => pipes.read(buffer),
+            ChildStream::Terminal(terminal) => terminal.read(buffer),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            ChildStream::Pipes(pipes) => pipes.write(bytes),
+            ChildStream::Terminal(terminal) => terminal.write(bytes),
+        }
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        match self {
+            ChildStream::Pipes(pipes) => {
+                pipes.stdin = None;
+                Ok(())
+            }
+            ChildStream::Terminal(terminal) => terminal.finish_writing(),
+        }
+    }
+
+    fn goes_on_unread(&mut self) -> bool {
+        // A program may leave its input, as 'head' does; its exit status says what it thinks of that.
+        self.discard_input();
+        true
+    }
+
+    fn reading_end(&self) -> Option<KernelEnd<'_>> {
+        let ChildStream::Pipes(pipes) = self else { return None };
+        let (stdout, readiness) = &pipes.stdout;
+        Some(KernelEnd { fd: stdout.as_fd(), kind: FdKind::Pipe, readiness })
+    }
+
+    fn writing_end(&self) -> Option<KernelEnd<'_>> {
+        let ChildStream::Pipes(pipes) = self else { return None };
+        let (stdin, readiness) = pipes.stdin.as_ref()?;
+        Some(KernelEnd { fd: stdin.as_fd(), kind: FdKind::Pipe, readiness })
+    }
+}

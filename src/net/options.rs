@@ -1,0 +1,334 @@
+//! What is asked of a socket, set before its connection begins and read back from the kernel.
+//!
+//! What the kernel refuses, or grants in part only, is an error that begins with the option's name.
+
+use std::fmt::{self, Display};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+/// Of a connection on which nothing was asked. Finds a peer that is gone while nothing is sent.
+const KEEPALIVE: Keepalive = Keepalive::After(Duration::from_secs(60));
+/// Probes that nobody answers are repeated after this part of the first wait.
+const KEEPALIVE_PARTS: u32 = 4;
+/// Unix sockets do not tune their buffers: a larger one saves wake-ups. The system gives what it allows.
+const UNIX_BUFFER_BYTES: usize = 1 << 20;
+
+/// When a connection that is silent is tested, tcp(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keepalive {
+    /// Never.
+    Off,
+    /// First after so long, in whole seconds; then, while nobody answers, each time after a quarter of that.
+    After(Duration),
+}
+
+/// Options of a socket. Those that are `None` are as every connection has them. socket(7), ip(7), ipv6(7), tcp(7).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Whether small pieces are sent at once; yes unless it says no.
+    pub nodelay: Option<bool>,
+    /// How a peer that is gone is noticed; after 60 seconds unless it says otherwise.
+    pub keepalive: Option<Keepalive>,
+    /// How many routers a packet may pass.
+    pub ttl: Option<u8>,
+    /// The class of its packets, 0 to 63, RFC 2474.
+    pub dscp: Option<u8>,
+    /// Room for what is to be sent.
+    pub send_buffer_bytes: Option<usize>,
+    /// Room for what has come.
+    pub receive_buffer_bytes: Option<usize>,
+    /// For routing and packet filters.
+    pub mark: Option<u32>,
+    /// How long what was sent may stay unacknowledged, RFC 5482.
+    pub user_timeout: Option<Duration>,
+    /// The congestion control's name.
+    pub congestion: Option<String>,
+    /// Whether the connection may have several paths, RFC 8684. A peer that does not know it has plain TCP.
+    pub mptcp: bool,
+}
+
+impl SocketOptions {
+    /// A TCP socket that may be as they want it, and on which the others have not been set yet.
+    ///
+    /// # Errors
+    /// If the kernel has no such sockets, by the option's name; if it is short of something.
+    pub(super) fn socket(&self, family: Domain) -> io::Result<Socket> {
+        #[cfg(target_os = "linux")]
+        if self.mptcp {
+            return Socket::new(family, Type::STREAM, Some(Protocol::MPTCP)).map_err(|error| {
+                match Errno::from_io_error(&error) {
+                    Some(Errno::PROTONOSUPPORT | Errno::NOPROTOOPT | Errno::INVAL) => {
+                        let text = format!("--mptcp: {error}: see net.mptcp.enabled");
+                        io::Error::new(error.kind(), Refused(text))
+                    }
+                    _ => error,
+                }
+            });
+        }
+        Socket::new(family, Type::STREAM, Some(Protocol::TCP))
+    }
+
+    /// True if there is one that a Unix socket does not know.
+    pub fn needs_tcp(&self) -> bool {
+        let buffers = SocketOptions {
+            send_buffer_bytes: self.send_buffer_bytes,
+            receive_buffer_bytes: self.receive_buffer_bytes,
+            ..SocketOptions::default()
+        };
+        *self != buffers
+    }
+
+    /// Sets them on a socket that is not connected yet, that listens, or that was accepted.
+    ///
+    /// # Errors
+    /// Of the first that the kernel refuses, by name; of its kind.
+    pub fn apply(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
+        let socket = &SockRef::from(&socket);
+        if let Some(bytes) = self.receive_buffer_bytes {
+            let given = socket.set_recv_buffer_size(bytes).and_then(|()| socket.recv_buffer_size());
+            granted("--rcvbuf", bytes, given, "net.core.rmem_max")?;
+        }
+        if let Some(bytes) = self.send_buffer_bytes {
+            let given = socket.set_send_buffer_size(bytes).and_then(|()| socket.send_buffer_size());
+            granted("--sndbuf", bytes, given, "net.core.wmem_max")?;
+        }
+        let family = socket.local_addr()?.domain();
+        if family == Domain::UNIX {
+            return match self.send_buffer_bytes {
+                Some(_) => Ok(()),
+                None => socket.set_send_buffer_size(UNIX_BUFFER_BYTES),
+            };
+        }
+        let nodelay = self.nodelay.unwrap_or(true);
+        named("--nodelay", nodelay, socket.set_tcp_nodelay(nodelay))?;
+        match self.keepalive.unwrap_or(KEEPALIVE) {
+            Keepalive::Off => named("--keepalive", "off", socket.set_keepalive(false))?,
+            Keepalive::After(time) => {
+                let interval = (time / KEEPALIVE_PARTS).max(Duration::from_secs(1));
+                let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval);
+                let shown = humantime::format_duration(time);
+                named("--keepalive", shown, socket.set_tcp_keepalive(&keepalive))?;
+            }
+        }
+        if let Some(ttl) = self.ttl {
+            let v6 = family == Domain::IPV6;
+            let hops = u32::from(ttl);
+            let result = if v6 { socket.set_unicast_hops_v6(hops) } else { socket.set_ttl_v4(hops) };
+            named("--ttl", ttl, result)?;
+        }
+        if let Some(dscp) = self.dscp {
+            // The two bits below are those of explicit congestion notification, which the kernel keeps for itself.
+            let class = u32::from(dscp) << 2;
+            let v6 = family == Domain::IPV6;
+            let result = if v6 { socket.set_tclass_v6(class) } else { socket.set_tos_v4(class) };
+            named("--dscp", dscp, result)?;
+        }
+        self.apply_systems_own(socket)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn apply_systems_own(&self, socket: &SockRef<'_>) -> io::Result<()> {
+        if let Some(mark) = self.mark {
+            named("--mark", mark, socket.set_mark(mark))?;
+        }
+        if let Some(time) = self.user_timeout {
+            let shown = humantime::format_duration(time);
+            named("--user-timeout", shown, socket.set_tcp_user_timeout(Some(time)))?;
+        }
+        if let Some(name) = &self.congestion {
+            named("--congestion", name, socket.set_tcp_congestion(name.as_bytes()).map_err(explain_name))?;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn apply_systems_own(&self, _: &SockRef<'_>) -> io::Result<()> {
+        let asked = [
+            ("--mark", self.mark.is_some()),
+            ("--user-timeout", self.user_timeout.is_some()),
+            ("--congestion", self.congestion.is_some()),
+            ("--mptcp", self.mptcp),
+        ];
+        match asked.iter().find(|(_, is_asked)| *is_asked) {
+            Some((option, _)) => {
+                let text = format!("{option}: this system has no such option: leave it out");
+                Err(io::Error::new(io::ErrorKind::Unsupported, Refused(text)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Kernels have the names that were built in or loaded, and tell of others that no such file is there.
+#[cfg(target_os = "linux")]
+fn explain_name(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => io::Error::new(
+            error.kind(),
+            "this kernel has none of that name: see net.ipv4.tcp_available_congestion_control",
+        ),
+        _ => error,
+    }
+}
+
+/// What an option that was refused is told as, inside of an [`io::Error`].
+#[derive(Debug)]
+struct Refused(String);
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// True if it is an option that the kernel has refused.
+pub(super) fn is_refusal(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Refused>())
+}
+
+/// Says which option it was.
+pub(super) fn named<T>(option: &str, value: impl Display, result: io::Result<T>) -> io::Result<T> {
+    result.map_err(|error| io::Error::new(error.kind(), Refused(format!("{option} {value}: {error}"))))
+}
+
+/// A buffer that is larger than the system's limit is cut to it without a word. Linux counts its own books in: what it
+/// tells is twice what it was asked for.
+fn granted(option: &str, asked: usize, given: io::Result<usize>, limit: &str) -> io::Result<()> {
+    let given = named(option, asked, given)? / if cfg!(target_os = "linux") { 2 } else { 1 };
+    if given >= asked {
+        return Ok(());
+    }
+    let why = format!("the system gives {given} bytes: ask for less, or raise {limit}");
+    named(option, asked, Err(io::Error::new(io::ErrorKind::InvalidInput, why)))
+}
+
+/// A socket's options, as the kernel tells them when this is shown: `name=value`, separated by spaces.
+pub struct InForce<'a>(pub(super) BorrowedFd<'a>);
+
+impl Display for InForce<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let socket = &SockRef::from(&self.0);
+        let family = socket.local_addr().ok().map(|address| address.domain());
+        let mut pairs = Vec::new();
+        if family != Some(Domain::UNIX) {
+            pairs.extend(of_tcp(socket, family == Some(Domain::IPV6)));
+        }
+        pairs.push(("sndbuf", socket.send_buffer_size().map(|bytes| bytes.to_string())));
+        pairs.push(("rcvbuf", socket.recv_buffer_size().map(|bytes| bytes.to_string())));
+        if family != Some(Domain::UNIX) {
+            pairs.extend(systems_own(socket));
+        }
+        // One that cannot be read back is not told.
+        let told = pairs.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.ok()?)));
+        f.write_str(&told.collect::<Vec<_>>().join(" "))
+    }
+}
+
+type Pair = (&'static str, io::Result<String>);
+
+fn of_tcp(socket: &SockRef<'_>, v6: bool) -> [Pair; 4] {
+    let hops = if v6 { socket.unicast_hops_v6() } else { socket.ttl_v4() };
+    let class = if v6 { socket.tclass_v6() } else { socket.tos_v4() };
+    [
+        ("nodelay", socket.tcp_nodelay().map(on_or_off)),
+        ("keepalive", keepalive(socket)),
+        ("ttl", hops.map(|hops| hops.to_string())),
+        ("dscp", class.map(|class| (class >> 2).to_string())),
+    ]
+}
+
+#[cfg(target_os = "linux")]
+fn systems_own(socket: &SockRef<'_>) -> [Pair; 5] {
+    let time = |time: Option<Duration>| time.map(|time| humantime::format_duration(time).to_string());
+    let text = |name: Vec<u8>| String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned();
+    let or_off = |text: Option<String>| text.unwrap_or_else(|| "off".into());
+    [
+        ("mark", socket.mark().map(|mark| mark.to_string())),
+        ("user-timeout", socket.tcp_user_timeout().map(time).map(or_off)),
+        ("congestion", socket.tcp_congestion().map(text)),
+        ("mptcp", mptcp(socket).map(str::to_owned)),
+        ("interface", socket.device().map(|name| or_off(name.map(text)))),
+    ]
+}
+
+#[cfg(not(target_os = "linux"))]
+fn systems_own(_: &SockRef<'_>) -> [Pair; 0] {
+    []
+}
+
+fn on_or_off(value: bool) -> String {
+    if value { "on" } else { "off" }.into()
+}
+
+fn keepalive(socket: &SockRef<'_>) -> io::Result<String> {
+    if !socket.keepalive()? {
+        return Ok("off".into());
+    }
+    let time = humantime::format_duration;
+    let (first, then) = (socket.tcp_keepalive_time()?, socket.tcp_keepalive_interval()?);
+    Ok(format!("{}/{}", time(first), time(then)))
+}
+
+/// Whether it is spoken on this connection: asking for it leaves a peer that does not know it with plain TCP.
+#[cfg(target_os = "linux")]
+fn mptcp(socket: &SockRef<'_>) -> io::Result<&'static str> {
+    use std::os::fd::AsRawFd;
+    use uapi::c::{IPPROTO_TCP, c_int};
+
+    // linux/tcp.h, since Linux 5.16.
+    const TCP_IS_MPTCP: c_int = 43;
+    if socket.protocol()? != Some(Protocol::MPTCP) {
+        return Ok("off");
+    }
+    let mut is_spoken: c_int = 0;
+    Ok(match uapi::getsockopt(socket.as_raw_fd(), IPPROTO_TCP, TCP_IS_MPTCP, &mut is_spoken) {
+        Err(_) => "asked",
+        Ok(_) if is_spoken == 0 => "fallback",
+        Ok(_) => "on",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    fn socket() -> Socket {
+        Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket")
+    }
+
+    #[test]
+    fn what_is_set_is_what_is_read_back() {
+        let options = SocketOptions {
+            nodelay: Some(false),
+            keepalive: Some(Keepalive::After(Duration::from_secs(40))),
+            ttl: Some(7),
+            dscp: Some(46),
+            send_buffer_bytes: Some(40_000),
+            receive_buffer_bytes: Some(50_000),
+            ..SocketOptions::default()
+        };
+        let socket = socket();
+        options.apply(socket.as_fd()).expect("no privilege is needed for these");
+        let told = InForce(socket.as_fd()).to_string();
+        for pair in ["nodelay=off", "keepalive=40s/10s", "ttl=7", "dscp=46"] {
+            assert!(told.split(' ').any(|word| word == pair), "{told}");
+        }
+        assert!(options.needs_tcp());
+        assert!(!SocketOptions { send_buffer_bytes: Some(1), ..SocketOptions::default() }.needs_tcp());
+    }
+
+    #[test]
+    fn a_buffer_that_is_cut_is_an_error() {
+        let options = SocketOptions { send_buffer_bytes: Some(1 << 30), ..SocketOptions::default() };
+        let error = options.apply(socket().as_fd()).expect_err("larger than any system's limit");
+        assert!(error.to_string().starts_with("--sndbuf 1073741824: the system gives "), "{error}");
+    }
+}

@@ -1,0 +1,142 @@
+//! A host's addresses, asked for aside.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use super::endpoint::{Endpoint, Host};
+use super::local_end::LocalEnd;
+use super::reactor::{Aside, Io};
+use crate::error::{Error, Exit, Mend};
+
+/// A name that is being resolved.
+pub struct Resolution {
+    target: Endpoint,
+    source: Source,
+    limit: Duration,
+    deadline: Instant,
+}
+
+enum Source {
+    /// The name is an address.
+    Known(SocketAddr),
+    Asked(Aside<io::Result<Vec<SocketAddr>>>),
+}
+
+impl Resolution {
+    /// Asks for the addresses of `target`, which is `host` and `port`; for `limit` from `now` on.
+    pub fn new(
+        target: &Endpoint,
+        (host, port): (&Host, u16),
+        limit: Duration,
+        io: &Io,
+        now: Instant,
+    ) -> Result<Resolution, Error> {
+        let name = match host {
+            Host::Named(name) => name.clone(),
+            Host::Loopback | Host::Any => "localhost".into(),
+        };
+        let source = match name.parse() {
+            Ok(ip) => Source::Known(SocketAddr::new(ip, port)),
+            Err(_) => Source::Asked(
+                io.aside(move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))?,
+            ),
+        };
+        Ok(Resolution { target: target.clone(), source, limit, deadline: now + limit })
+    }
+
+    /// The addresses that can be reached from `local`, once, in the order in which they are to be tried.
+    ///
+    /// # Errors
+    /// The name is not known, has no such address, or the time has run out.
+    pub fn advance(&mut self, local: &LocalEnd, now: Instant) -> Result<Option<VecDeque<SocketAddr>>, Error> {
+        let addresses = match &mut self.source {
+            Source::Known(address) => vec![*address],
+            Source::Asked(aside) => match aside.take() {
+                None if now >= self.deadline => {
+                    return Err(timed_out(&self.target, "resolving the name", self.limit));
+                }
+                None => return Ok(None),
+                Some(result) => result?.map_err(|error| self.unresolved(&error))?,
+            },
+        };
+        if addresses.is_empty() {
+            return Err(self.unresolved(&"the name has no address"));
+        }
+        let mut queue = interleave(addresses.into_iter().map(canonical).collect());
+        queue.retain(|address| local.reaches(address));
+        match local.source {
+            Some(source) if queue.is_empty() => {
+                let why = format!("it has no address of the family of --source {source}");
+                Err(self.unresolved(&why).mended(Mend::Never))
+            }
+            _ => Ok(Some(queue)),
+        }
+    }
+
+    /// When to call again if nothing happens before.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn unresolved(&self, error: &impl ToString) -> Error {
+        let text = error.to_string();
+        let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+        Error::new(Exit::NoConnection, format!("cannot connect to {}: {text}", self.target))
+    }
+}
+
+/// The failure of a step that took too long.
+pub(super) fn timed_out(target: &Endpoint, what: &str, limit: Duration) -> Error {
+    let limit = humantime::format_duration(limit);
+    Error::new(
+        Exit::TimedOut,
+        format!("cannot connect to {target}: {what} took over {limit} (see --timeout)"),
+    )
+}
+
+/// An IPv4-mapped address leads over IPv4, where the options of IPv4 hold.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        std::net::IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
+        std::net::IpAddr::V6(_) => address,
+    }
+}
+
+/// Alternates the families, beginning with that of the first address (RFC 8305, section 4).
+fn interleave(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+    let v6_first = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|a| a.is_ipv6() == v6_first);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut queue = VecDeque::new();
+    loop {
+        let (one, other) = (first.next(), second.next());
+        if one.is_none() && other.is_none() {
+            return queue;
+        }
+        queue.extend(one.into_iter().chain(other));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &[&str]) -> Vec<SocketAddr> {
+        text.iter().map(|address| address.parse().expect("an address")).collect()
+    }
+
+    #[test]
+    fn families_alternate() {
+        let sorted = interleave(list(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "2.2.2.2:1"]));
+        assert_eq!(sorted, list(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]));
+    }
+
+    #[test]
+    fn a_mapped_address_is_one_of_ipv4() {
+        let mapped: Vec<SocketAddr> =
+            list(&["[::ffff:1.1.1.1]:1", "[fe80::1%3]:1"]).into_iter().map(canonical).collect();
+        assert_eq!(mapped, list(&["1.1.1.1:1", "[fe80::1%3]:1"]));
+    }
+}

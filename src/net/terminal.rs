@@ -1,0 +1,112 @@
+//! A terminal for a child: the master's end of a pseudoterminal, pty(7), as a stream.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::process::{Child, Command};
+
+use mio::unix::SourceFd;
+use rustix::io::Errno;
+use rustix::termios::SpecialCodeIndex;
+
+use super::reactor::{Io, Readiness};
+use super::stream::{uninterrupted, would_block};
+
+/// What programs assume that are told nothing else. The client's own size is not known.
+const ROWS: u16 = 24;
+const COLUMNS: u16 = 80;
+
+/// The master's end.
+pub struct Terminal {
+    master: OwnedFd,
+    readiness: Readiness,
+    /// How many end-of-file characters the child's line discipline has still to get.
+    ends_owed: u8,
+    at_line_start: bool,
+    discards: bool,
+}
+
+impl Terminal {
+    /// Starts a command as the leader of a session that has the terminal.
+    pub(super) fn spawn(mut command: Command, io: &Io) -> io::Result<(Terminal, Child)> {
+        let other = |error: pty_process::Error| match error {
+            pty_process::Error::Io(error) => error,
+            pty_process::Error::Rustix(error) => error.into(),
+        };
+        let (pty, pts) = pty_process::blocking::open().map_err(other)?;
+        pty.resize(pty_process::Size::new(ROWS, COLUMNS)).map_err(other)?;
+        if std::env::var_os("TERM").is_none() {
+            command.env("TERM", "dumb");
+        }
+        let master: OwnedFd = pty.into();
+        rustix::io::ioctl_fionbio(&master, true)?;
+        let readiness = io.register(&mut SourceFd(&master.as_raw_fd()))?;
+        let child = pty_process::blocking::Command::from(command).spawn(pts).map_err(other)?;
+        Ok((Terminal { master, readiness, ends_owed: 0, at_line_start: true, discards: false }, child))
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        self.readiness.is_readable()
+    }
+
+    pub(super) fn discard_input(&mut self) {
+        self.discards = true;
+        self.ends_owed = 0;
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.pay_ends()?;
+        if !self.readiness.is_readable() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let result = uninterrupted(|| match rustix::io::read(&self.master, &mut *buffer) {
+            // Nobody has the other end open any more.
+            Err(Errno::IO) => Ok(0),
+            result => Ok(result?),
+        });
+        if would_block(&result) {
+            self.readiness.clear_readable();
+        }
+        result
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.discards {
+            return Ok(bytes.len());
+        }
+        if !self.readiness.is_writable() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let result = uninterrupted(|| Ok(rustix::io::write(&self.master, bytes)?));
+        match &result {
+            Ok(count) if *count > 0 => self.at_line_start = bytes[*count - 1] == b'\n',
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readiness.clear_writable(),
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Types what ends the input at a terminal, ^D as a rule: once where a line begins, twice within a line.
+    pub(super) fn finish_writing(&mut self) -> io::Result<()> {
+        if !self.discards {
+            self.ends_owed = if self.at_line_start { 1 } else { 2 };
+        }
+        self.pay_ends()
+    }
+
+    /// Types what is owed, as far as there is room: the rest when there is.
+    fn pay_ends(&mut self) -> io::Result<()> {
+        while self.ends_owed > 0 && self.readiness.is_writable() {
+            let settings = rustix::termios::tcgetattr(self.master.as_fd())?;
+            let end = settings.special_codes[SpecialCodeIndex::VEOF];
+            match rustix::io::write(&self.master, &[end]) {
+                Ok(_) => self.ends_owed -= 1,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.readiness.clear_writable(),
+                // The child is gone, and hears nothing.
+                Err(_) => self.ends_owed = 0,
+            }
+        }
+        Ok(())
+    }
+}

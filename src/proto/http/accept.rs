@@ -1,0 +1,64 @@
+//! Which form of an answer a client prefers: RFC 9110, 12.5.1.
+
+use super::head::elements;
+
+/// A form that an answer can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `text/plain`
+    Text,
+    /// `application/json`
+    Json,
+    /// `text/html`
+    Html,
+}
+
+const FORMS: [(Form, &str, &str); 3] =
+    [(Form::Text, "text", "plain"), (Form::Json, "application", "json"), (Form::Html, "text", "html")];
+
+/// The form that the values of all `Accept` fields prefer: by weight, then the one that is named rather than covered
+/// by a range, then the one that is named first; text, if nothing else decides, and if nothing is acceptable.
+pub fn preferred<'a>(values: impl Iterator<Item = &'a [u8]>) -> Form {
+    let ranges: Vec<Range<'_>> = values.flat_map(elements).filter_map(Range::parse).collect();
+    let mut best = (0, 0, 0, Form::Text);
+    for (form, main, sub) in FORMS {
+        // Of the ranges that cover a form the closest one has its weight, and of equal ones the first.
+        let fitting = ranges.iter().rev().enumerate();
+        let fitting =
+            fitting.filter_map(|(place, range)| Some((range.fits(main, sub)?, place, range.weight)));
+        let Some((closeness, place, weight)) = fitting.max() else { continue };
+        if weight > 0 && (weight, closeness, place) > (best.0, best.1, best.2) {
+            best = (weight, closeness, place, form);
+        }
+    }
+    best.3
+}
+
+/// One element of an `Accept` field.
+struct Range<'a> {
+    main: &'a str,
+    sub: &'a str,
+    /// In thousandths.
+    weight: u16,
+}
+
+impl<'a> Range<'a> {
+    fn parse(element: &'a [u8]) -> Option<Range<'a>> {
+        let mut parts = std::str::from_utf8(element).ok()?.split(';').map(str::trim);
+        let (main, sub) = parts.next()?.split_once('/')?;
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        let weight = weight.map_or(Some(1.0), |text| text.parse::<f32>().ok())?;
+        Some(Range { main, sub, weight: (weight.clamp(0.0, 1.0) * 1000.0) as u16 })
+    }
+
+    /// How closely it names a type, if it covers it.
+    fn fits(&self, main: &str, sub: &str) -> Option<u8> {
+        match (self.main, self.sub) {
+            ("*", "*") => Some(0),
+            (ours, "*") if ours.eq_ignore_ascii_case(main) => Some(1),
+            (ours, theirs) => {
+                (ours.eq_ignore_ascii_case(main) && theirs.eq_ignore_ascii_case(sub)).then_some(2)
+            }
+        }
+    }
+}

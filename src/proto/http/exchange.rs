@@ -1,0 +1,119 @@
+//! The requests of one connection, one after the other.
+
+use super::Refusal;
+use super::chunked::{Chunked, Piece};
+use super::head::{self, Fields, Framing, Head};
+
+/// Where the incoming side of a connection is. It holds no bytes: what [`Exchange::step`] does not take, it is given
+/// again, with more behind it.
+#[derive(Debug)]
+pub struct Exchange {
+    max_body_bytes: u64,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Between requests, or in a head.
+    Head,
+    /// In a body with so many bytes to come.
+    Counted(u64),
+    /// In a body in chunks, which may have so many bytes more.
+    Chunked(Chunked, u64),
+    /// Nothing more is heard.
+    Refused(Refusal),
+}
+
+/// What some bytes were.
+#[derive(Debug)]
+pub enum Step<'h, 'b> {
+    /// Not enough for anything.
+    More,
+    /// Nothing to act on; there may be more.
+    Skipped,
+    /// A request. If it has a body, that comes next; if not, the request is whole and to be answered.
+    Head(Head<'h, 'b>),
+    /// A part of the body.
+    Body(&'b [u8]),
+    /// The body is whole: the request is to be answered.
+    End,
+    /// What came is refused, now and for ever: say so, and close.
+    Refused(Refusal),
+}
+
+impl Exchange {
+    /// A connection on which nothing was said yet. Longer bodies are refused.
+    pub fn new(max_body_bytes: u64) -> Exchange {
+        Exchange { max_body_bytes, state: State::Head }
+    }
+
+    /// True in a body: what follows belongs to a request that has begun.
+    pub fn is_in_body(&self) -> bool {
+        matches!(self.state, State::Counted(_) | State::Chunked(..))
+    }
+
+    /// True if what follows is a head, or a part of one.
+    pub fn is_at_head(&self) -> bool {
+        matches!(self.state, State::Head)
+    }
+
+    /// Reads on at the beginning of `input`; the number is the bytes taken. A head's fields stand in `fields`.
+    pub fn step<'h, 'b>(&mut self, input: &'b [u8], fields: &'h mut Fields<'b>) -> (usize, Step<'h, 'b>) {
+        match self.state {
+            State::Head => self.head(input, fields),
+            State::Counted(0) => {
+                self.state = State::Head;
+                (0, Step::End)
+            }
+            State::Counted(_) if input.is_empty() => (0, Step::More),
+            State::Counted(rest) => {
+                let count = usize::try_from(rest).unwrap_or(usize::MAX).min(input.len());
+                self.state = State::Counted(rest - count as u64);
+                (count, Step::Body(&input[..count]))
+            }
+            State::Chunked(mut chunked, mut left) => match chunked.step(input, &mut left) {
+                Ok((used, piece)) => {
+                    self.state = State::Chunked(chunked, left);
+                    let step = match piece {
+                        Piece::More => Step::More,
+                        Piece::Framing => Step::Skipped,
+                        Piece::Content(content) => Step::Body(content),
+                        Piece::End => {
+                            self.state = State::Head;
+                            Step::End
+                        }
+                    };
+                    (used, step)
+                }
+                Err(refusal) => self.refuse(refusal),
+            },
+            State::Refused(refusal) => (0, Step::Refused(refusal)),
+        }
+    }
+
+    fn head<'h, 'b>(&mut self, input: &'b [u8], fields: &'h mut Fields<'b>) -> (usize, Step<'h, 'b>) {
+        match input {
+            // RFC 9112, 2.2: empty lines before a request are skipped.
+            [b'\r', b'\n', ..] => return (2, Step::Skipped),
+            [] | [b'\r'] => return (0, Step::More),
+            _ => {}
+        }
+        match head::parse(input, fields, self.max_body_bytes) {
+            Ok(None) => (0, Step::More),
+            Ok(Some((used, head, framing))) => {
+                self.state = match framing {
+                    Framing::Counted(0) => State::Head,
+                    Framing::Counted(length) => State::Counted(length),
+                    Framing::Chunked => State::Chunked(Chunked::Size, self.max_body_bytes),
+                };
+                (used, Step::Head(head))
+            }
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    fn refuse<'h, 'b>(&mut self, refusal: Refusal) -> (usize, Step<'h, 'b>) {
+        self.state = State::Refused(refusal);
+        (0, Step::Refused(refusal))
+    }
+}

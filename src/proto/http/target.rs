@@ -1,0 +1,87 @@
+//! Request targets and hosts.
+
+use super::head::Method;
+use super::{BAD_REQUEST, Refusal};
+
+/// The schemes of the absolute form.
+const SCHEMES: [&str; 2] = ["http://", "https://"];
+
+/// RFC 9112, 3.2: a path, `*` for OPTIONS, or a whole URI. A fragment is never sent. What a method that is not known
+/// means with its target is not known either.
+pub(super) fn check(target: &str, method: Method) -> Result<(), Refusal> {
+    let in_order = match target.as_bytes() {
+        _ if method == Method::Unknown => true,
+        b"*" => method == Method::Options,
+        [b'/', rest @ ..] => !rest.contains(&b'#'),
+        _ => match authority_and_path(target) {
+            Some((authority, path)) => {
+                !authority.is_empty() && check_host(authority.as_bytes()).is_ok() && !path.contains('#')
+            }
+            None => false,
+        },
+    };
+    if in_order { Ok(()) } else { Err(BAD_REQUEST) }
+}
+
+/// The path of a target, without its query: that of a whole URI, too, where it may be empty for `/`.
+pub fn path(target: &str) -> &str {
+    let target = authority_and_path(target).map_or(target, |(_, path)| path);
+    match target.find('?').map_or(target, |query| &target[..query]) {
+        "" => "/",
+        path => path,
+    }
+}
+
+/// The parts of a target in the absolute form.
+fn authority_and_path(target: &str) -> Option<(&str, &str)> {
+    let begins_with =
+        |scheme: &str| target.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
+    let scheme = SCHEMES.iter().find(|scheme| begins_with(scheme))?;
+    let rest = &target[scheme.len()..];
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    Some(rest.split_at(end))
+}
+
+/// RFC 9110, 7.2: a host and perhaps a port. An empty one belongs to a target without authority.
+pub(super) fn check_host(value: &[u8]) -> Result<(), Refusal> {
+    let (host, port) = match value {
+        [b'[', rest @ ..] => {
+            let end = memchr::memchr(b']', rest).ok_or(BAD_REQUEST)?;
+            let is_literal = rest[..end].iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte));
+            if end == 0 || !is_literal {
+                return Err(BAD_REQUEST);
+            }
+            (&b""[..], &rest[end + 1..])
+        }
+        _ => value.split_at(memchr::memchr(b':', value).unwrap_or(value.len())),
+    };
+    let is_port = match port {
+        [] => true,
+        [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if is_port && host.iter().all(|&byte| is_in_names(byte)) { Ok(()) } else { Err(BAD_REQUEST) }
+}
+
+/// RFC 3986, 3.2.2: unreserved, sub-delims and escapes.
+fn is_in_names(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'%'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+        )
+}

@@ -1,0 +1,5 @@
+//! The corpus in pieces of every kind, arbitrary bytes, and the smaller parts.
+
+pub(crate) mod corpus;
+mod parts;
+mod pieces;

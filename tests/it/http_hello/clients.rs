@@ -1,0 +1,171 @@
+//! Real clients, where they are installed.
+
+use std::process::{Command, Stdio};
+
+use super::{Client, server};
+use crate::harness::{In, LIMIT, Out, Running, start, wait_until};
+
+/// What a program prints, if it is there.
+fn run(program: &str, args: &[&str]) -> Option<String> {
+    let started = Command::new(program).args(args).stdin(Stdio::null()).output();
+    let Ok(output) = started else {
+        println!("SKIPPED: no {program}");
+        return None;
+    };
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {text}");
+    Some(text)
+}
+
+#[test]
+fn curl() {
+    let (_running, port) = server(&["--echo", "--path", "/hello=200:hi"]);
+    let url = format!("http://127.0.0.1:{port}");
+    let hello = format!("{url}/hello");
+    let Some(text) = run("curl", &["-sSf", &hello, &hello, "-w", "%{num_connects}"]) else { return };
+    assert_eq!(text, "hi1hi0");
+    for version in ["--http1.0", "--http1.1", "--http2"] {
+        assert_eq!(run("curl", &["-sSf", version, &hello]).as_deref(), Some("hi"), "{version}");
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "x".repeat(500_000)).expect("written");
+    let from = format!("@{}", file.path().display());
+    // A body of this size is announced with Expect: 100-continue.
+    let options = [
+        "-sSf",
+        "-H",
+        "Expect: 100-continue",
+        "--data-binary",
+        &from,
+        &url,
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{size_download} %{time_total}",
+    ];
+    let text = run("curl", &options).expect("curl");
+    let (size, seconds) = text.split_once(' ').expect("two numbers");
+    assert!(size == "500000" && seconds.parse::<f64>().expect("a time") < 0.9, "{text}");
+    let chunked = ["-sSf", "-H", "Transfer-Encoding: chunked", "--data-binary", "abc", &url];
+    assert_eq!(run("curl", &chunked).as_deref(), Some("abc"));
+    assert!(run("curl", &["-sSI", &hello]).expect("curl").contains("Content-Length: 2"));
+    // Through a proxy the absolute form is sent: here the proxy is the server.
+    assert_eq!(run("curl", &["-sSf", "-x", &url, "http://elsewhere.example/hello"]).as_deref(), Some("hi"));
+}
+
+#[test]
+fn python() {
+    let (_running, port) = server(&["--echo"]);
+    let script = "
+import http.client, sys
+c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), timeout=20)
+for n in range(50):
+    c.request('POST', '/', body=b'x' * n)
+    assert c.getresponse().read() == b'x' * n
+c.request('POST', '/', body=iter([b'a', b'bc']), encode_chunked=True, headers={'Transfer-Encoding': 'chunked'})
+assert c.getresponse().read() == b'abc'
+c.request('HEAD', '/')
+r = c.getresponse()
+assert r.status == 200 and r.read() == b''
+c.request('OPTIONS', '*')
+assert c.getresponse().status == 204
+print('ok')
+";
+    if let Some(text) = run("python3", &["-c", script, &port.to_string()]) {
+        assert_eq!(text, "ok\n");
+    }
+}
+
+#[test]
+fn wrk_and_ab() {
+    let (_running, port) = server(&["--workers", "2"]);
+    let url = format!("http://127.0.0.1:{port}/");
+    if let Some(text) = run("wrk", &["-t1", "-c20", "-d1s", &url]) {
+        assert!(!text.contains("Non-2xx") && !text.contains("Socket errors"), "{text}");
+        assert!(!text.contains(" 0 requests in"), "{text}");
+    }
+    for keep in [&["-k"][..], &[]] {
+        if let Some(text) = run("ab", &[keep, &["-q", "-n2000", "-c20", &url]].concat()) {
+            assert!(text.contains("Failed requests:        0\n"), "{text}");
+            assert!(text.contains("Complete requests:      2000\n") && !text.contains("Non-2xx"), "{text}");
+            assert_eq!(text.contains("Keep-Alive requests:    2000\n"), !keep.is_empty(), "{text}");
+        }
+    }
+}
+
+/// nginx in front of a server, over connections that are kept.
+fn nginx(folder: &std::path::Path, upstream: u16) -> Option<(Running, u16)> {
+    let found = ["/usr/sbin/nginx", "/usr/bin/nginx", "/sbin/nginx"]
+        .into_iter()
+        .find(|path| std::path::Path::new(path).exists());
+    let Some(program) = found else {
+        println!("SKIPPED: no nginx");
+        return None;
+    };
+    // Asked from the system, and free again when nginx takes it.
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let at = folder.display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .iter()
+        .map(|name| format!("{name}_temp_path {at}/{name};\n"))
+        .collect();
+    let text = format!(
+        "daemon off; master_process off; pid {at}/pid; error_log {at}/errors;\nevents {{ }}\nhttp {{ access_log off; {temporary}
+        upstream hello {{ server 127.0.0.1:{upstream}; keepalive 4; }}
+        server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://hello; proxy_http_version 1.1;
+        proxy_set_header Connection \"\"; proxy_set_header X-Real-IP $remote_addr; }} }} }}\n"
+    );
+    let file = folder.join("conf");
+    std::fs::write(&file, text).expect("written");
+    let running = start(program, &["-c", file.to_str().expect("UTF-8")], In::Null, Out::Collect);
+    let answers = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    assert!(wait_until(LIMIT, answers), "nginx: {}", running.stderr.text());
+    Some((running, port))
+}
+
+#[test]
+fn behind_nginx() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (running, port) = server(&["--whoami", "--path", "/e=503", "--log", "json"]);
+    let Some((_nginx, front)) = nginx(folder.path(), port) else { return };
+    // nginx takes a client's half-close for its end.
+    let ask = |request: String| {
+        let mut client = Client::new(front);
+        client.say(request.as_bytes());
+        client.rest()
+    };
+    for number in 0..20 {
+        let answer =
+            ask(format!("GET /{number} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Test: ä\r\n\r\n"));
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\nX-Real-IP: 127.0.0.1\n"),
+            "{answer}"
+        );
+    }
+    assert!(ask("GET /e HTTP/1.0\r\n\r\n".into()).starts_with("HTTP/1.1 503 "));
+    let chunks = "POST /up HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc";
+    assert!(ask(chunks.into()).contains("POST /up HTTP/1.1\n"));
+    running.signal(rustix::process::Signal::TERM);
+    let log = String::from_utf8(running.finish().expect(143).stdout).expect("text");
+    let peers: std::collections::BTreeSet<&str> =
+        log.lines().filter_map(|line| line.split("\"peer\":\"").nth(1)?.split('"').next()).collect();
+    assert_eq!((log.lines().count(), peers.len()), (22, 1), "the connection was not kept: {log}");
+}
+
+#[test]
+fn chromium_shows_the_page() {
+    let (_running, port) = server(&["--whoami"]);
+    let url = format!("http://127.0.0.1:{port}/<script>document.title='hacked'</script>?a=%3Cb%3E");
+    let options =
+        ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom", &url];
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = format!("--user-data-dir={}", folder.path().display());
+    let Some(text) = run("chromium", &[&options[..], &[&profile]].concat()) else { return };
+    assert!(
+        text.contains("<h1>Your request has arrived</h1>") && text.contains("<td>Mozilla/5.0 "),
+        "{text}"
+    );
+    assert!(text.contains("<title>GET at ") && !text.contains("<script"), "{text}");
+}

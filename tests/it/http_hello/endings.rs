@@ -1,0 +1,118 @@
+//! How connections and the command end.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::{Client, PROBE, get, server};
+use crate::harness::{In, Out, now, sendall, wait_until};
+
+const SOON: Duration = Duration::from_secs(1);
+
+#[test]
+fn an_answer_survives_the_close() {
+    // The client goes on sending: without lingering its answer would be lost in a reset.
+    let (_running, port) = server(&[]);
+    for _ in 0..20 {
+        let mut client = Client::new(port);
+        client.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n");
+        client.say(&vec![b'x'; 200_000]);
+        let answer = client.answers(1, "\n");
+        assert!(answer.starts_with("HTTP/1.1 413 Content Too Large\r\n"), "{answer}");
+        client.say(&vec![b'x'; 100_000]);
+        client.finish();
+        assert_eq!(client.rest(), "");
+    }
+}
+
+#[test]
+fn what_was_asked_is_answered_after_the_clients_end() {
+    let (_running, port) = server(&["--delay", "50ms"]);
+    assert!(get(port, "/", "").ends_with("Hello, World\n"));
+    let broken = super::ask(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT");
+    assert!(broken.contains("Hello, World\n") && broken.contains("HTTP/1.1 400 "), "{broken}");
+}
+
+#[test]
+fn it_ends_after_so_many_answers() {
+    for workers in ["1", "3"] {
+        let (running, port) = server(&["--count", "5", "--workers", workers]);
+        let idle = Client::new(port);
+        for _ in 0..3 {
+            assert!(get(port, "/", "").contains("200 OK"));
+        }
+        // The sixth has no answer.
+        let mut client = Client::new(port);
+        client.say(&PROBE.repeat(3));
+        let rest = client.rest();
+        assert_eq!(rest.matches("Hello, World\n").count(), 2, "{rest}");
+        assert_eq!(rest.matches("Connection: close").count(), 1, "{rest}");
+        running.finish().expect(0);
+        drop(idle);
+    }
+}
+
+#[test]
+fn a_signal_finishes_what_has_begun() {
+    for (signal, code, workers) in [(Signal::TERM, 143, "1"), (Signal::INT, 130, "2")] {
+        let (running, port) = server(&["--delay", "600ms", "--workers", workers]);
+        let idle = Client::new(port);
+        let mut clients = [Client::new(port), Client::new(port), Client::new(port)];
+        for client in &mut clients {
+            client.say(PROBE);
+        }
+        assert!(wait_until(SOON, || running_has_read(&running)), "requests are not read");
+        let start = now();
+        running.signal(signal);
+        for client in clients {
+            let rest = client.rest();
+            assert!(rest.contains("Connection: close") && rest.ends_with("Hello, World\n"), "{rest}");
+        }
+        let finished = running.finish_within(SOON).expect(code);
+        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+        assert!(finished.stderr.contains("stopped by"), "{}", finished.stderr);
+        drop(idle);
+    }
+}
+
+/// True when nothing waits in any socket of the server.
+fn running_has_read(running: &crate::harness::Running) -> bool {
+    let pid = running.id();
+    let Ok(table) = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")) else { return true };
+    let port = format!(":{:04X} ", running.port());
+    table
+        .lines()
+        .filter(|line| line.split_whitespace().nth(1).is_some_and(|own| format!("{own} ").ends_with(&port)))
+        // Column 4: bytes to be sent and to be read. A listener counts clients there.
+        .all(|line| line.split_whitespace().nth(4).is_some_and(|queues| queues.ends_with(":00000000")))
+}
+
+#[test]
+fn a_stuck_client_does_not_keep_it_from_ending() {
+    let (running, port) = server(&["--delay", "20s"]);
+    let mut client = Client::new(port);
+    client.say(PROBE);
+    let mut other = Client::new(port);
+    other.say(b"GET / HTTP/1.1\r\nHo");
+    assert!(wait_until(SOON, || running_has_read(&running)));
+    running.signal(Signal::TERM);
+    running.finish_within(SOON).expect(143);
+}
+
+#[test]
+fn a_unix_socket_is_served_and_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("web");
+    let endpoint = format!("unix:{}", path.display());
+    let running = sendall(&["http-hello", &endpoint, "--whoami"], In::Null, Out::Collect);
+    running.listening(1);
+    use std::io::{Read, Write};
+    let mut stream = std::os::unix::net::UnixStream::connect(&path).expect("a connection");
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains("\nPeer: unix\n"), "{answer}");
+    running.signal(Signal::TERM);
+    running.finish().expect(143);
+    assert!(!path.exists());
+}
