@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::commands::{connect, download, http_hello, serve, upload};
+use crate::commands::{connect, download, http_hello, serve, udp_listen, udp_send, upload};
 use crate::error::Error;
 use crate::manual;
 use crate::net::signals::Signals;
@@ -14,7 +14,7 @@ use crate::report::{Level, Report};
 /// Anything else is another code, and one line on stderr that says why.
 #[derive(Parser, Debug)]
 #[command(name = "sendall", version, max_term_width = 100)]
-#[command(after_help = EXIT_CODES, after_long_help = manual::OVERVIEW)]
+#[command(after_help = EXIT_CODES, after_long_help = [manual::OVERVIEW, manual::NETCATS].join("\n\n"))]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -42,6 +42,8 @@ enum Command {
     Upload(upload::UploadArgs),
     Download(download::DownloadArgs),
     HttpHello(http_hello::HttpHelloArgs),
+    UdpListen(udp_listen::UdpListenArgs),
+    UdpSend(udp_send::UdpSendArgs),
 }
 
 impl Cli {
@@ -64,6 +66,8 @@ impl Cli {
             Command::Upload(args) => args.plan()?.run(report, signals),
             Command::Download(args) => args.plan()?.run(report, signals),
             Command::HttpHello(args) => args.plan()?.run(report, signals),
+            Command::UdpListen(args) => args.plan()?.run(report, signals),
+            Command::UdpSend(args) => args.plan()?.run(report, signals),
         }
     }
 }

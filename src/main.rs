@@ -42,7 +42,9 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            "no command: type 'sendall serve', 'connect', 'upload', 'download' or 'http-hello', or 'sendall --help'".into()
+            "no command: type 'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello', \
+             or 'sendall --help'"
+                .into()
         }
         _ => one_line(&error.render().to_string()),
     };

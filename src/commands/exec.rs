@@ -305,7 +305,8 @@ impl Visit for Exec {
     }
 }
 
-fn describe(status: ExitStatus) -> String {
+/// How a process has ended, in words.
+pub(crate) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exited with {code}"),
         (None, Some(signal)) => format!("was ended by {}", signals::name(signal)),
@@ -314,7 +315,7 @@ fn describe(status: ExitStatus) -> String {
 }
 
 /// What a process is told about its connection. What is for us alone is taken out.
-fn environment(peer: &PeerName, local: &PeerName) -> Environment {
+pub(crate) fn environment(peer: &PeerName, local: &PeerName) -> Environment {
     let owned = |(host, port): (&str, Option<&str>)| (host.to_owned(), port.map(str::to_owned));
     let ((peer, peer_port), (local, local_port)) =
         (owned(peer.host_and_port()), owned(local.host_and_port()));

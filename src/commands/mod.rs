@@ -7,6 +7,7 @@ use crate::error::{Error, Exit};
 mod admission;
 mod attended;
 pub mod connect;
+mod datagrams;
 mod door;
 pub mod download;
 mod exchange;
@@ -25,6 +26,8 @@ mod targets;
 mod texts;
 pub mod tools;
 mod transfer;
+pub mod udp_listen;
+pub mod udp_send;
 pub mod upload;
 mod vestibule;
 

@@ -1,23 +1,21 @@
-//! Listening: binding every form of endpoint, accepting, and cleaning up after Unix sockets.
+//! Listening: every form of endpoint bound, clients accepted.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
 
 use mio::net::{TcpListener, UnixListener};
 use socket2::{Domain, SockAddr};
 
-use super::endpoint::{Endpoint, Host, PeerName, UnixName};
-use super::options::{SocketOptions, is_refusal};
+use super::bind::{SocketFile, bind_host, bind_path, cannot_listen};
+use super::endpoint::{Endpoint, PeerName, UnixName};
+use super::options::SocketOptions;
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
 use super::stream::{Socket, would_block};
-use crate::error::{Error, Exit};
+use crate::error::Error;
 
 const BACKLOG: i32 = 1024;
-const PORT_TRIES: u32 = 32;
 
 /// A bound socket that takes clients.
 pub struct Listener {
@@ -31,6 +29,12 @@ enum Kind {
 }
 
 impl Kind {
+    fn of_path((socket, file): (std::os::unix::net::UnixListener, SocketFile)) -> io::Result<Kind> {
+        socket.set_nonblocking(true)?;
+        let socket = UnixListener::from_std(socket);
+        Ok(Kind::Unix { socket, is_packet: false, _file: Some(file) })
+    }
+
     fn of_packets(self) -> Kind {
         match self {
             Kind::Unix { socket, _file, .. } => Kind::Unix { socket, is_packet: true, _file },
@@ -48,14 +52,16 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
 /// [`Socket::register_with`].
 pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
-        Endpoint::Tcp { host, port } => bind_tcp(host, *port, options).and_then(|sockets| {
-            sockets.into_iter().map(|socket| Ok(Kind::Tcp(TcpListener::from_std(socket)))).collect()
-        }),
-        Endpoint::UnixPath(path) => {
-            bind_path(path, || std::os::unix::net::UnixListener::bind(path)).map(|kind| vec![kind])
+        Endpoint::Tcp { host, port } => {
+            bind_host(host, *port, &|address| bind_stream(address, options)).map(|sockets| {
+                sockets.into_iter().map(|socket| Kind::Tcp(TcpListener::from_std(socket.into()))).collect()
+            })
         }
+        Endpoint::UnixPath(path) => bind_path(path, || std::os::unix::net::UnixListener::bind(path))
+            .and_then(|bound| Ok(vec![Kind::of_path(bound)?])),
         Endpoint::SeqPacket(name @ UnixName::Path(path)) => {
-            bind_path(path, || super::packet::bind(name, BACKLOG)).map(|kind| vec![kind.of_packets()])
+            bind_path(path, || super::packet::bind(name, BACKLOG))
+                .and_then(|bound| Ok(vec![Kind::of_path(bound)?.of_packets()]))
         }
         Endpoint::SeqPacket(name) => super::packet::bind(name, BACKLOG).map(|socket| {
             let socket = UnixListener::from_std(socket);
@@ -82,10 +88,7 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
         }
         Ok(listeners)
     };
-    bound.and_then(register).map_err(|error| {
-        let exit = if is_refusal(&error) { Exit::Failed } else { Exit::NoConnection };
-        Error::new(exit, format!("cannot listen on {endpoint}: {}", explain(&error)))
-    })
+    bound.and_then(register).map_err(|error| cannot_listen(endpoint, &error))
 }
 
 /// Of a socket that somebody else has bound: if it has a file, that is theirs.
@@ -96,16 +99,6 @@ fn inherited_kind(socket: socket2::Socket) -> io::Result<Kind> {
         Domain::IPV4 | Domain::IPV6 => Kind::Tcp(TcpListener::from_std(socket.into())),
         other => return Err(io::Error::other(format!("no socket for TCP or of Unix, but of {other:?}"))),
     })
-}
-
-fn explain(error: &io::Error) -> String {
-    match error.kind() {
-        _ if is_refusal(error) => error.to_string(),
-        io::ErrorKind::AddrInUse => "address in use".into(),
-        io::ErrorKind::PermissionDenied => "not permitted".into(),
-        io::ErrorKind::AddrNotAvailable => "not an address of this machine".into(),
-        _ => error.to_string(),
-    }
 }
 
 impl Listener {
@@ -144,51 +137,7 @@ impl Listener {
     }
 }
 
-fn bind_tcp(host: &Host, port: u16, options: &SocketOptions) -> io::Result<Vec<std::net::TcpListener>> {
-    match host {
-        Host::Loopback => bind_both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, port, options),
-        Host::Any => bind_both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port, options),
-        Host::Named(name) => {
-            let address = (name.as_str(), port).to_socket_addrs()?.next();
-            let address = address.ok_or_else(|| io::Error::other("the name has no address"))?;
-            Ok(vec![bind_one(address, options)?])
-        }
-    }
-}
-
-/// Binds one port in both families. Where IPv6 is off, IPv4 alone; and the other way round.
-fn bind_both(
-    v4: Ipv4Addr,
-    v6: Ipv6Addr,
-    port: u16,
-    options: &SocketOptions,
-) -> io::Result<Vec<std::net::TcpListener>> {
-    let mut tries = 0;
-    loop {
-        let first = match bind_one((v4, port).into(), options) {
-            Err(error) if is_family_missing(&error) => {
-                return Ok(vec![bind_one((v6, port).into(), options)?]);
-            }
-            result => result?,
-        };
-        let chosen = first.local_addr()?.port();
-        tries += 1;
-        match bind_one((v6, chosen).into(), options) {
-            Ok(second) => return Ok(vec![first, second]),
-            Err(error) if is_family_missing(&error) => return Ok(vec![first]),
-            // The system chose the port for one family; the other may have it in use.
-            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn is_family_missing(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::AddrNotAvailable
-        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
-}
-
-fn bind_one(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net::TcpListener> {
+fn bind_stream(address: SocketAddr, options: &SocketOptions) -> io::Result<socket2::Socket> {
     let socket = options.socket(Domain::for_address(address))?;
     options.apply(socket.as_fd())?;
     socket.set_reuse_address(true)?;
@@ -198,68 +147,25 @@ fn bind_one(address: SocketAddr, options: &SocketOptions) -> io::Result<std::net
     socket.bind(&SockAddr::from(address))?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// Binds a Unix socket's path. A file of a server that lives is not touched; one left by a dead server is replaced.
-fn bind_path(
-    path: &Path,
-    bind: impl Fn() -> io::Result<std::os::unix::net::UnixListener>,
-) -> io::Result<Kind> {
-    let socket = match bind() {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let file = std::fs::symlink_metadata(path)?;
-            if !file.file_type().is_socket() {
-                return Err(io::Error::other("a file that is not a socket is in the way"));
-            }
-            // A datagram socket cannot connect to a stream socket, but hears whether one lives there: a stream
-            // socket would be taken for a client.
-            match std::os::unix::net::UnixDatagram::unbound()?.connect(path) {
-                Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
-                    std::fs::remove_file(path)?;
-                    bind()?
-                }
-                _ => return Err(error),
-            }
-        }
-        result => result?,
-    };
-    socket.set_nonblocking(true)?;
-    let inode = std::fs::symlink_metadata(path)?.ino();
-    let file = SocketFile { path: path.to_owned(), inode };
-    Ok(Kind::Unix { socket: UnixListener::from_std(socket), is_packet: false, _file: Some(file) })
-}
-
-/// A Unix socket's name in the file system, removed when dropped, unless another server has replaced it.
-struct SocketFile {
-    path: PathBuf,
-    inode: u64,
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
-            // Nothing can be done, and nothing is lost, if it is gone already.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
+    Ok(socket)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::options::InForce;
+    use crate::net::options::{InForce, is_refusal};
+    use std::net::Ipv4Addr;
 
     #[test]
     fn a_listener_has_its_options_before_its_clients_come() {
         let address = (Ipv4Addr::LOCALHOST, 0).into();
         let asked =
             |ttl, send_buffer_bytes| SocketOptions { ttl, send_buffer_bytes, ..SocketOptions::default() };
-        let listener = bind_one(address, &asked(Some(9), None)).expect("a port");
+        let listener = bind_stream(address, &asked(Some(9), None)).expect("a port");
         let told = InForce(listener.as_fd()).to_string();
         assert!(told.contains(" ttl=9 "), "{told}");
         let refused =
-            bind_one(address, &asked(None, Some(1 << 30))).expect_err("larger than any system's limit");
-        assert!(is_refusal(&refused) && explain(&refused).starts_with("--sndbuf 1073741824: "));
+            bind_stream(address, &asked(None, Some(1 << 30))).expect_err("larger than any system's limit");
+        assert!(is_refusal(&refused) && refused.to_string().starts_with("--sndbuf 1073741824: "));
     }
 }

@@ -1,10 +1,12 @@
-//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2, uapi and rustix' networking.
+//! Sockets, standard streams, readiness and signals: the one module that names mio, socket2, quinn-udp,
+//! uapi and rustix' networking.
 
 mod abstract_name;
 pub mod access;
 mod acknowledged;
 pub mod activation;
 pub(crate) mod around;
+mod bind;
 pub mod child;
 pub mod dial;
 pub mod endpoint;
@@ -28,6 +30,7 @@ pub mod stdio;
 pub mod stream;
 mod terminal;
 mod timers;
+pub mod udp;
 pub mod wall;
 mod zero_copy;
 

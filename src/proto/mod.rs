@@ -5,14 +5,16 @@
 //! and [`ending`] are the raw stream, [`message`], [`lines`], [`telnet`] and [`hex_dump`] what may be done to it,
 //! [`conversation`] is a script that talks to it, [`labels`] says whose a line is, [`text_header`] is what older peers
 //! say before a file. [`socks`] and [`http_connect`] are what clients and proxies say before a stream, from both sides;
-//! [`proxy_header`] is what a proxy says of its client, [`http`] what web clients and servers say. Nothing here knows a
-//! socket, a file, a clock or a terminal, and no digest is computed here: digests are 32 opaque bytes.
+//! [`proxy_header`] is what a proxy says of its client, [`http`] what web clients and servers say.
+//! [`records`] cuts a stream into datagrams, [`guard`] and [`pace`] say who is answered and when to send. Nothing here
+//! knows a socket, a file, a clock or a terminal, and no digest is computed here: digests are 32 opaque bytes.
 
 pub mod blocks;
 pub mod conversation;
 pub mod ending;
 pub mod entry;
 pub mod frame;
+pub mod guard;
 pub mod handshake;
 pub mod have;
 pub mod hello;
@@ -26,11 +28,13 @@ pub mod lines;
 pub mod message;
 pub mod names;
 pub mod outcome;
+pub mod pace;
 pub mod proxy_fault;
 pub mod proxy_header;
 pub mod proxy_server;
 pub mod reason;
 pub mod receiver;
+pub mod records;
 pub mod sender;
 pub mod socks;
 pub mod summary;

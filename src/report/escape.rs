@@ -31,6 +31,21 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     safe
 }
 
+/// The same for JSON, whose strings can name such characters without loss. Control bytes are escaped in it already.
+pub fn escape_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_harmful(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,

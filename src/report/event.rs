@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::datagrams::Counts;
 use super::{escape, escape_bytes};
 
 /// Text that may come from elsewhere. It can be made only by escaping, so no event holds anything else.
@@ -69,6 +70,7 @@ pub(super) enum Event {
         sent_bytes: u64,
         received_bytes: u64,
         seconds: f64,
+        datagrams: Option<Counts>,
     },
     Warning {
         text: Text,
@@ -182,6 +184,7 @@ impl Sums<'_> {
             sent_bytes,
             received_bytes,
             seconds: seconds(self.time),
+            datagrams: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What people and scripts read: lines or events on stderr, progress, escaping. With `main.rs` the only code that prints.
 
+mod datagrams;
 mod draw;
 mod escape;
 mod event;
@@ -7,7 +8,8 @@ mod lines;
 mod listed;
 mod progress;
 
-pub use escape::{escape, escape_bytes};
+pub use datagrams::DatagramSums;
+pub use escape::{escape, escape_bytes, escape_json};
 pub use event::{FileEvent, Sums};
 pub use lines::Lines;
 pub use listed::{Listed, Probed};
@@ -166,6 +168,7 @@ impl Report {
                 sent_bytes,
                 received_bytes,
                 seconds: event::seconds(time),
+                datagrams: None,
             };
             self.event_about(summary, Some(Text::new(peer)));
         }

@@ -22,6 +22,8 @@ enum Kind {
     /// One of these.
     Word(&'static [&'static str]),
     Digest,
+    /// The counts of datagrams.
+    Counts,
     /// That, or null.
     Maybe(&'static Kind),
 }
@@ -29,6 +31,9 @@ enum Kind {
 const MAYBE_TEXT: Kind = Kind::Maybe(&Kind::Text);
 const MAYBE_COUNT: Kind = Kind::Maybe(&Kind::Count);
 const MAYBE_DIGEST: Kind = Kind::Maybe(&Kind::Digest);
+/// In the order of a map that sorts its keys.
+const COUNTS: &[&str] =
+    &["dropped", "dropped_exactly", "filtered", "received", "sent", "too_large", "truncated", "withheld"];
 const PHASES: &[&str] = &["waiting", "hashing", "sending", "receiving", "verifying", "syncing"];
 
 /// The kinds of events, and their own fields.
@@ -75,6 +80,7 @@ const SCHEMA: &[(&str, &[(&str, Kind)])] = &[
             ("sent_bytes", Kind::Count),
             ("received_bytes", Kind::Count),
             ("seconds", Kind::Number),
+            ("datagrams", Kind::Maybe(&Kind::Counts)),
         ],
     ),
     ("warning", &[("text", Kind::Text)]),
@@ -95,6 +101,11 @@ fn fits(value: &Value, kind: Kind) -> bool {
         Kind::Digest => value
             .as_str()
             .is_some_and(|text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())),
+        Kind::Counts => value.as_object().is_some_and(|counts| {
+            let names = counts.keys().map(String::as_str);
+            names.eq(COUNTS.iter().copied())
+                && counts.iter().all(|(name, value)| value.is_u64() || name == "dropped_exactly")
+        }),
         Kind::Maybe(kind) => value.is_null() || fits(value, *kind),
     }
 }

@@ -54,6 +54,9 @@ mod serve;
 mod signals;
 // Every kind of stdin and stdout: exact bytes, flags untouched, no spinning, bounded memory.
 mod streams;
+// Datagrams.
+mod udp_listen;
+mod udp_send;
 // The rules of the source tree.
 mod tidy;
 // Through others: to a target, as a proxy server, through proxies.

@@ -1,0 +1,28 @@
+//! What `udp-listen` and `udp-send` have in common: datagrams as records on stdout, and the sums at the end.
+
+pub(super) mod output;
+pub(super) mod style;
+pub(super) mod tally;
+
+use crate::error::{Error, Exit};
+use crate::net::endpoint::Endpoint;
+use crate::proto::records::LARGEST_BYTES;
+
+/// Fails for an endpoint of a kind that datagrams do not go to.
+pub(super) fn check(endpoint: &Endpoint) -> Result<(), Error> {
+    match endpoint {
+        Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => {
+            let text = format!("{endpoint} is not for datagrams: type HOST:PORT, unix:/path or unix:@name");
+            Err(Error::new(Exit::Usage, text))
+        }
+        Endpoint::Tcp { .. } | Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) => Ok(()),
+    }
+}
+
+/// A datagram that cannot be.
+pub(super) fn too_large(what: &str) -> Error {
+    Error::new(
+        Exit::Usage,
+        format!("a datagram holds at most {LARGEST_BYTES} bytes: {what} is larger (see --each)"),
+    )
+}

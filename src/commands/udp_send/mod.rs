@@ -1,0 +1,192 @@
+//! `udp-send`: datagrams from arguments or stdin, and the replies to them.
+
+mod sending;
+mod source;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueHint};
+
+use self::sending::{Sending, Wanted};
+use self::source::Source;
+use super::datagrams::output::Output;
+use super::datagrams::style::{Each, Style};
+use super::datagrams::{check, too_large};
+use super::options::{duration, rate};
+use crate::error::{Error, Exit};
+use crate::manual;
+use crate::net::endpoint::{Endpoint, Role};
+use crate::net::reactor::Reactor;
+use crate::net::signals::Signals;
+use crate::net::stdio::{Stdio, check_stdin, check_stdout};
+use crate::net::udp::Options;
+use crate::proto::pace::Pace;
+use crate::proto::records::{Cut, LARGEST_BYTES};
+use crate::report::Report;
+
+/// How long to wait for replies unless --wait says so.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Send datagrams from arguments or stdin; can wait for replies
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = manual::UDP_SEND)]
+pub struct UdpSendArgs {
+    /// Where to (HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT), and texts, a datagram each
+    #[arg(value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
+    words: Vec<String>,
+
+    /// Where stdin is cut: line, all (nowhere), u16be (length prefixes), or a SIZE in bytes [default: line]
+    #[arg(long, value_name = "line|SIZE|all|u16be", value_parser = cut)]
+    each: Option<Cut>,
+
+    /// Print replies, until so long after the last datagram was sent; none is a failure
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    wait: Option<Duration>,
+
+    /// Print replies, and end after so many; fewer within --wait [default: 10s] are a failure
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    replies: Option<u64>,
+
+    /// What stands on stdout for each reply [default: line]
+    #[arg(long, value_enum, value_name = "FORM")]
+    print: Option<Each>,
+
+    /// The peer's address and a blank before each reply
+    #[arg(long)]
+    label: bool,
+
+    /// Send each datagram so many times
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    repeat: u64,
+
+    /// Wait so long from one datagram to the next
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    interval: Option<Duration>,
+
+    /// Send at most so many bytes per second, as in 500KiB or 10MB
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    limit_rate: Option<u64>,
+
+    /// End when stdin has this line, without sending it
+    #[arg(long, value_name = "LINE")]
+    until: Option<String>,
+
+    /// Send from this address or port: ADDRESS, ADDRESS:PORT or :PORT
+    #[arg(long, value_name = "ADDRESS", value_parser = source_address)]
+    source: Option<(Option<IpAddr>, u16)>,
+
+    /// Time to live, or hop limit, of what is sent [default: the system's, and 1 to a multicast group]
+    #[arg(long, visible_alias = "hops", value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    ttl: Option<u8>,
+
+    /// Allow a broadcast address, and hear replies from anywhere
+    #[arg(long)]
+    broadcast: bool,
+
+    /// Whether this machine hears what is sent to a multicast group: on or off [default: on]
+    #[arg(long = "loop", value_name = "on|off", value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    loops: Option<bool>,
+}
+
+/// What was meant.
+pub struct Plan {
+    endpoint: Endpoint,
+    options: Options,
+    source: Source,
+    wanted: Option<Wanted>,
+    style: Style,
+    pace: Pace,
+}
+
+impl UdpSendArgs {
+    /// Validates everything, before anything is opened.
+    pub fn plan(&self) -> Result<Plan, Error> {
+        let usage = |hint: String| Error::new(Exit::Usage, hint);
+        let (first, second) = (&self.words[0], self.words.get(1).map(String::as_str));
+        let (endpoint, used) = Endpoint::parse_first(first, second, Role::Connect).map_err(usage)?;
+        check(&endpoint)?;
+        let texts = &self.words[used..];
+        if !texts.is_empty() && (self.each.is_some() || self.until.is_some()) {
+            return Err(usage("--each and --until are about stdin: leave them out, or the texts".into()));
+        }
+        if self.wait.is_none() && self.replies.is_none() && (self.print.is_some() || self.label) {
+            return Err(usage("--print and --label are about replies: add --wait or --replies".into()));
+        }
+        if self.label && self.print == Some(Each::Json) {
+            return Err(usage("--print json tells the peer already: leave --label out".into()));
+        }
+        for (number, text) in texts.iter().enumerate() {
+            if text.len() > LARGEST_BYTES {
+                return Err(too_large(&format!("text {}", number + 1)));
+            }
+        }
+        let source = if texts.is_empty() {
+            Source::stdin(self.each.unwrap_or(Cut::Lines), self.until.clone(), self.repeat)
+        } else {
+            Source::texts(texts, self.repeat)
+        };
+        let is_asking = self.wait.is_some() || self.replies.is_some();
+        let style = Style::new(self.print.unwrap_or(Each::Line), None, self.label);
+        Ok(Plan {
+            endpoint,
+            options: Options {
+                is_timed: style.is_timed(),
+                source: self.source,
+                ttl: self.ttl,
+                broadcast: self.broadcast,
+                loops: self.loops,
+                ..Options::default()
+            },
+            source,
+            wanted: is_asking.then(|| Wanted { replies: self.replies, wait: self.wait.unwrap_or(WAIT) }),
+            style,
+            pace: Pace::new(self.interval, self.limit_rate),
+        })
+    }
+}
+
+fn cut(text: &str) -> Result<Cut, String> {
+    match text {
+        "line" => Ok(Cut::Lines),
+        "all" => Ok(Cut::All),
+        "u16be" => Ok(Cut::U16be),
+        _ => match super::options::size(text) {
+            Ok(size) if (1..=LARGEST_BYTES as u64).contains(&size) => Ok(Cut::Blocks(size as usize)),
+            Ok(_) => Err(format!("a datagram holds 1 to {LARGEST_BYTES} bytes")),
+            Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
+        },
+    }
+}
+
+fn source_address(text: &str) -> Result<(Option<IpAddr>, u16), String> {
+    if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
+        return Ok((None, port));
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok((Some(address.ip()), address.port()));
+    }
+    let ip = text.parse().map_err(|_| "type an address of this machine, ADDRESS:PORT or :PORT")?;
+    Ok((Some(ip), 0))
+}
+
+impl Plan {
+    /// Sends, and returns when all is sent and the replies that were asked for are there.
+    pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        if self.wanted.is_some() {
+            check_stdout()?;
+        }
+        if self.source.is_stdin() {
+            check_stdin()?;
+        }
+        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        reactor.add_at_start(|io, now| {
+            let output = Output::new(Stdio::open(&io)?, self.style);
+            let what = (self.source, self.pace, self.wanted);
+            Sending::new(self.endpoint, self.options, what, output, (io, report.clone()), now)
+        })?;
+        reactor.run()
+    }
+}

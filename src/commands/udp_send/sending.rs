@@ -1,0 +1,322 @@
+//! The session of `udp-send`: a name looked up, datagrams sent in batches or one by one, replies printed.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::source::{Next, Source};
+use crate::commands::datagrams::output::Output;
+use crate::commands::datagrams::tally::Tally;
+use crate::error::{Error, Exit};
+use crate::net::endpoint::Endpoint;
+use crate::net::reactor::{Aside, Io, Session, Status, Stop, Turn};
+use crate::net::udp::{Batch, Buffers, DatagramSocket, Options, Peer, addresses_of, open_for};
+use crate::proto::pace::Pace;
+use crate::report::Report;
+
+/// How long the look-up of a name may take.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Which replies were asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) replies: Option<u64>,
+    /// From the last datagram on.
+    pub(super) wait: Duration,
+}
+
+/// Sends, and prints replies.
+pub(super) struct Sending {
+    target: Endpoint,
+    options: Options,
+    source: Source,
+    pace: Pace,
+    wanted: Option<Wanted>,
+    output: Output,
+    io: Io,
+    report: Report,
+    stage: Stage,
+    tally: Tally,
+    start: Instant,
+    now: Instant,
+}
+
+enum Stage {
+    Resolving(Aside<Result<Vec<Peer>, Error>>),
+    Open(Box<Open>),
+}
+
+struct Open {
+    peer: Peer,
+    /// Addresses of the same name that were not tried.
+    others: VecDeque<Peer>,
+    socket: DatagramSocket,
+    batch: Batch,
+    buffers: Buffers,
+    /// When everything was sent.
+    sent_at: Option<Instant>,
+    replies: u64,
+}
+
+impl Sending {
+    pub(super) fn new(
+        target: Endpoint,
+        options: Options,
+        (source, pace, wanted): (Source, Pace, Option<Wanted>),
+        output: Output,
+        (io, report): (Io, Report),
+        now: Instant,
+    ) -> Result<Sending, Error> {
+        let endpoint = target.clone();
+        let stage = Stage::Resolving(io.aside(move || addresses_of(&endpoint))?);
+        let tally = Tally::default();
+        Ok(Sending {
+            target,
+            options,
+            source,
+            pace,
+            wanted,
+            output,
+            io,
+            report,
+            stage,
+            tally,
+            start: now,
+            now,
+        })
+    }
+
+    /// Opens a socket for the first address that there is a way to.
+    fn open(&mut self, peers: Vec<Peer>) -> Result<(), Error> {
+        let mut others = VecDeque::from(peers);
+        let mut failure = None;
+        while let Some(peer) = others.pop_front() {
+            match open_for(&peer, &self.options, &self.io) {
+                Ok(socket) => {
+                    self.report.detail(format_args!("sends to {peer} from {}", socket.name()));
+                    self.stage = Stage::Open(Box::new(Open {
+                        peer,
+                        others,
+                        socket,
+                        batch: Batch::default(),
+                        buffers: Buffers::default(),
+                        sent_at: None,
+                        replies: 0,
+                    }));
+                    return Ok(());
+                }
+                Err(error) => failure = Some((peer, error)),
+            }
+        }
+        match failure {
+            Some((peer, error)) => Err(cannot_send(&peer, &error)),
+            None => {
+                Err(Error::new(Exit::NoConnection, format!("cannot send to {}: no address", self.target)))
+            }
+        }
+    }
+
+    fn step(&mut self, turn: Turn) -> Result<Status, Error> {
+        if let Stage::Resolving(aside) = &mut self.stage {
+            let Some(result) = aside.take() else {
+                if turn.now < self.start + RESOLVE_LIMIT {
+                    return Ok(Status::Waiting);
+                }
+                let text = format!("cannot send to {}: no answer about the name in time", self.target);
+                return Err(Error::new(Exit::TimedOut, text));
+            };
+            self.open(result??)?;
+        }
+        let status = self.send(turn)?;
+        self.receive(turn.budget_bytes)?;
+        let Stage::Open(open) = &mut self.stage else { return Ok(status) };
+        let Some(sent_at) = open.sent_at else { return Ok(status) };
+        let Some(wanted) = self.wanted else {
+            open.socket.take_error().map_err(|error| cannot_send(&open.peer, &error))?;
+            return Ok(Status::Done);
+        };
+        let is_enough = wanted.replies.is_some_and(|count| open.replies >= count);
+        let is_late = turn.now >= sent_at + wanted.wait;
+        if !self.output.is_empty() || !(is_enough || is_late) {
+            return Ok(status);
+        }
+        let due = wanted.replies.unwrap_or(1);
+        if open.replies < due {
+            let wait = humantime::format_duration(wanted.wait);
+            let text = match (open.replies, due) {
+                (0, _) => format!("no reply came from {} within {wait} (see --wait)", open.peer),
+                (came, due) => format!("{came} of {due} replies came within {wait} (see --wait)"),
+            };
+            return Err(Error::new(Exit::TimedOut, text));
+        }
+        Ok(Status::Done)
+    }
+
+    /// Sends until nothing is there, the system has no room, or the pace or the budget says so.
+    fn send(&mut self, turn: Turn) -> Result<Status, Error> {
+        let Stage::Open(open) = &mut self.stage else { return Ok(Status::Waiting) };
+        if open.sent_at.is_some() {
+            return Ok(Status::Waiting);
+        }
+        let mut budget_bytes = turn.budget_bytes;
+        while budget_bytes > 0 {
+            let next = match self.source.next(&mut self.output) {
+                Ok(next) => next,
+                // What stands before it goes out first.
+                Err(_) if open.batch.count() > 0 => Next::Waiting,
+                Err(error) => return Err(error),
+            };
+            if next == Next::Datagram && self.pace.is_free() && !open.is_first(&self.tally) {
+                // As long as it fits in, it need not go now.
+                if open.batch.push(self.source.current(), open.socket.batch_limit()) {
+                    self.source.taken();
+                    continue;
+                }
+            }
+            if open.batch.count() > 0 {
+                let before = open.batch.bytes().len();
+                let count = match open.socket.send_batch(&open.peer, &mut open.batch) {
+                    Ok(count) => count,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Status::Waiting),
+                    Err(error) => return Err(cannot_send(&open.peer, &error)),
+                };
+                let bytes = before - open.batch.bytes().len();
+                self.tally.sent += count as u64;
+                self.tally.sent_bytes += bytes as u64;
+                budget_bytes = budget_bytes.saturating_sub(bytes.max(1));
+                continue;
+            }
+            match next {
+                Next::Waiting => return Ok(Status::Waiting),
+                Next::Over => {
+                    open.sent_at = Some(turn.now);
+                    return Ok(Status::Waiting);
+                }
+                Next::Datagram if self.pace.wait(turn.now).is_some() => return Ok(Status::Waiting),
+                Next::Datagram => {}
+            }
+            let datagram = self.source.current();
+            match open.send_one(datagram, &self.tally, &self.options, &self.io) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Status::Waiting),
+                Err(error) => return Err(cannot_send(&open.peer, &error)),
+            }
+            self.tally.sent += 1;
+            self.tally.sent_bytes += datagram.len() as u64;
+            self.pace.sent(datagram.len(), turn.now);
+            budget_bytes = budget_bytes.saturating_sub(datagram.len().max(1));
+            self.source.taken();
+        }
+        Ok(Status::Again)
+    }
+
+    fn receive(&mut self, mut budget_bytes: usize) -> Result<(), Error> {
+        let (Stage::Open(open), Some(wanted)) = (&mut self.stage, self.wanted) else { return Ok(()) };
+        while budget_bytes > 0 && !self.output.is_full() {
+            let (replies, output, tally) = (&mut open.replies, &mut self.output, &mut self.tally);
+            let result = open.socket.receive(&mut open.buffers, |reply| {
+                budget_bytes = budget_bytes.saturating_sub(reply.payload.len().max(1));
+                if reply.is_truncated {
+                    tally.truncated += 1;
+                } else if wanted.replies.is_none_or(|count| *replies < count) {
+                    *replies += 1;
+                    output.push(&reply);
+                }
+            });
+            match result {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(cannot_send(&open.peer, &error)),
+            }
+        }
+        let written = self.output.flush();
+        let (records, bytes) = self.output.take_completed();
+        self.tally.received += records;
+        self.tally.received_bytes += bytes;
+        written
+    }
+
+    fn tell(&mut self) {
+        let Stage::Open(open) = &self.stage else { return };
+        if self.wanted.is_some() {
+            self.tally.count_drops([&open.socket]);
+        }
+        self.tally.unwritten = self.output.unwritten();
+        self.tally.tell("sent", &open.peer.to_string(), &self.report);
+    }
+}
+
+impl Open {
+    /// True while it is to be seen whether anybody listens on this address of several.
+    fn is_first(&self, tally: &Tally) -> bool {
+        tally.sent == 0 && !self.others.is_empty()
+    }
+
+    /// Sends one datagram. False if this address has refused the first one, and there is another to try.
+    fn send_one(&mut self, datagram: &[u8], tally: &Tally, options: &Options, io: &Io) -> io::Result<bool> {
+        self.socket.send(&self.peer, datagram, None)?;
+        if self.is_first(tally) {
+            // A name has an address of each family as a rule, and a server may listen on one of them only.
+            // On this machine that is known at once.
+            while self.socket.take_error().is_err() {
+                let Some(peer) = self.others.pop_front() else { break };
+                if let Ok(socket) = open_for(&peer, options, io) {
+                    (self.peer, self.socket) = (peer, socket);
+                    return Ok(false);
+                }
+            }
+            self.others.clear();
+        }
+        Ok(true)
+    }
+}
+
+fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
+    let why = match Errno::from_io_error(error) {
+        Some(Errno::CONNREFUSED) => "nothing listens there (connection refused)".into(),
+        Some(Errno::ACCESS) => "not permitted; a broadcast address needs --broadcast".into(),
+        Some(Errno::NOENT) => "there is no such socket".into(),
+        Some(Errno::MSGSIZE) => {
+            return Error::new(Exit::Usage, format!("too large for a datagram to {peer}"));
+        }
+        _ => error.to_string(),
+    };
+    Error::new(Exit::NoConnection, format!("cannot send to {peer}: {why}"))
+}
+
+impl Session for Sending {
+    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
+        self.now = turn.now;
+        let result = self.step(turn);
+        match &result {
+            Ok(Status::Done) => {
+                self.tell();
+                self.tally.check()?;
+            }
+            Err(error) if !error.is_silent() => self.tell(),
+            _ => {}
+        }
+        result
+    }
+
+    fn stop(&mut self) -> Stop {
+        // The signal is what ends the run, whatever else fails now.
+        let _ = self.output.flush();
+        self.tell();
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match (&self.stage, self.wanted) {
+            (Stage::Resolving(_), _) => Some(self.start + RESOLVE_LIMIT),
+            (Stage::Open(open), Some(wanted)) if open.sent_at.is_some() && self.output.is_empty() => {
+                open.sent_at.map(|sent_at| sent_at + wanted.wait)
+            }
+            (Stage::Open(open), _) if open.sent_at.is_none() => self.pace.wait(self.now),
+            _ => None,
+        }
+    }
+}

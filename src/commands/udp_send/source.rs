@@ -1,0 +1,111 @@
+//! Where `udp-send` has its datagrams from: texts, or stdin cut into pieces; each so many times.
+
+use std::collections::VecDeque;
+
+use crate::commands::datagrams::output::Output;
+use crate::commands::datagrams::too_large;
+use crate::error::{Error, Exit};
+use crate::proto::records::{BadRecord, Cut, Splitter};
+
+/// What is to be sent, one datagram after the other.
+pub(super) struct Source {
+    origin: Origin,
+    repeat: u64,
+    current: Vec<u8>,
+    /// How often the current one is to be sent still.
+    left: u64,
+    /// How many were taken from the origin.
+    number: u64,
+}
+
+enum Origin {
+    Texts(VecDeque<Vec<u8>>),
+    Stdin { splitter: Splitter, until: Option<Vec<u8>>, has_ended: bool },
+}
+
+/// What there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A datagram: [`Source::current`].
+    Datagram,
+    /// Nothing now.
+    Waiting,
+    /// Nothing any more.
+    Over,
+}
+
+impl Source {
+    pub(super) fn texts(texts: &[String], repeat: u64) -> Source {
+        let texts = texts.iter().map(|text| text.clone().into_bytes()).collect();
+        Source { origin: Origin::Texts(texts), repeat, current: Vec::new(), left: 0, number: 0 }
+    }
+
+    pub(super) fn stdin(cut: Cut, until: Option<String>, repeat: u64) -> Source {
+        let until = until.map(String::into_bytes);
+        let origin = Origin::Stdin { splitter: Splitter::new(cut), until, has_ended: false };
+        Source { origin, repeat, current: Vec::new(), left: 0, number: 0 }
+    }
+
+    pub(super) fn is_stdin(&self) -> bool {
+        matches!(self.origin, Origin::Stdin { .. })
+    }
+
+    /// The datagram that is to be sent next.
+    pub(super) fn current(&self) -> &[u8] {
+        &self.current
+    }
+
+    /// The current one was sent, or is in a batch.
+    pub(super) fn taken(&mut self) {
+        self.left -= 1;
+    }
+
+    /// Finds the next datagram, if the current one has gone often enough.
+    pub(super) fn next(&mut self, output: &mut Output) -> Result<Next, Error> {
+        if self.left > 0 {
+            return Ok(Next::Datagram);
+        }
+        self.current.clear();
+        match &mut self.origin {
+            Origin::Texts(texts) => match texts.pop_front() {
+                Some(text) => self.current = text,
+                None => return Ok(Next::Over),
+            },
+            Origin::Stdin { has_ended: true, .. } => return Ok(Next::Over),
+            Origin::Stdin { splitter, until, has_ended } => loop {
+                if let Some(datagram) = splitter.next().map_err(|bad| explain(bad, self.number + 1))? {
+                    self.current.extend_from_slice(datagram);
+                    if until.as_ref().is_some_and(|until| is_line(until, datagram)) {
+                        *has_ended = true;
+                        return Ok(Next::Over);
+                    }
+                    break;
+                }
+                if splitter.is_over() {
+                    return Ok(Next::Over);
+                }
+                match output.read(splitter.space())? {
+                    Some(count) => splitter.filled(count),
+                    None => return Ok(Next::Waiting),
+                }
+            },
+        }
+        self.number += 1;
+        self.left = self.repeat;
+        Ok(Next::Datagram)
+    }
+}
+
+/// A line that was typed on another system may end with a carriage return.
+fn is_line(wanted: &[u8], line: &[u8]) -> bool {
+    line.strip_suffix(b"\r").unwrap_or(line) == wanted
+}
+
+fn explain(bad: BadRecord, number: u64) -> Error {
+    match bad {
+        BadRecord::TooLarge => too_large(&format!("record {number} of stdin")),
+        BadRecord::Incomplete => {
+            Error::new(Exit::Failed, format!("stdin ended within record {number}, which was not sent"))
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The texts of `udp-listen` and `udp-send`.
+
+/// For `udp-listen`.
+pub(crate) const UDP_LISTEN: &str = "\
+Each datagram is one record on stdout, whole, in the order in which they came; an empty one is an empty record. It ends with \
+--count, with --idle-timeout, or with a signal, and then tells how many came. What is known to be lost (dropped by \
+the system or here because stdout was too slow, or cut) is counted, told, and exit code 9. What a network lost on \
+the way nobody knows.
+
+--each line is the payload and a line end, whatever is in the payload; raw is the payload alone; json is an object in a line:
+
+    time    string: when it came, as RFC 3339 has it, in UTC
+    peer    string: who sent it
+    length  number: bytes of payload
+    text    string or null: the payload, if it is UTF-8
+    base64  string or null: the payload, if it is not
+
+--frame u16be puts two bytes with the length before each payload, most significant first: 'udp-send --each u16be' reads that.
+
+Everything received waits for stdout in a queue that is bounded, first here and then in the system. On Linux the system says \
+exactly how many datagrams it has dropped there; with a queue of 32 MiB or more (privileges, or sysctl net.core.rmem_max) \
+datagrams that came together are taken together, which is several times faster, and should the system drop any in spite of \
+that, it is told as '... or more'.
+
+ANSWERS
+
+--echo, --reply, --exec and --interactive answer. Source addresses of datagrams can be forged, so an answer is never larger than what \
+came in (--amplify-ok takes that back), and goes out --max-answers times per second to one peer at most. Nothing goes to ports \
+below 1024, to multicast or broadcast addresses, or to the socket itself. When a peer sends the same datagram 64 times in \
+a row, each within a second after an answer, it is taken for one that answers answers, and is not answered until it was \
+quiet for a second. Of each reason to withhold an answer the first is told, and all are counted. With --interactive, lines \
+from a terminal, or with --to, are sent whatever their size.
+
+With --exec -- CMD each peer has a process of its own. What the peer sends comes to its stdin as it stands on stdout (a line, or as \
+--each and --frame say), and each line that it says, or each record behind a length, is a datagram to the peer; with --each raw, \
+whatever one read(2) brings. A process that has ended is started again when its peer is heard again; one whose peer was not \
+heard for --peer-timeout is ended.
+
+MULTICAST
+
+--join hears a group in addition to what is sent to the port itself; type :PORT, or GROUP:PORT to hear the group alone. Several \
+programs on one machine can hear the same group.";
+
+/// For `udp-listen`.
+pub(crate) const UDP_LISTEN_EXAMPLES: &str = "\
+EXAMPLES
+
+    sendall udp-listen :5140                        what others log, a line each
+    sendall udp-listen --each json --from 192.0.2.0/24 :5140
+    sendall udp-listen --count 1 --idle-timeout 5s 9000
+    sendall udp-listen --echo :7007                 answer with the same bytes
+    sendall udp-listen --exec -- sed -u s/a/b/ :7007
+    sendall udp-listen --join 239.1.2.3 :5000       a multicast group
+    sendall udp-listen --frame u16be 9000 >datagrams";
+
+/// For `udp-send`.
+pub(crate) const UDP_SEND: &str = "\
+Each TEXT is a datagram; without one, each line of stdin, without its line end. A datagram holds at most 65507 bytes: what is \
+larger is refused (exit code 2), never cut in two. Texts are looked at before anything is sent; stdin as it is read.
+
+That a datagram was sent says nothing about its arrival. A port where nobody listens is exit code 3 where the peer's system \
+says so in time: at once on this machine, otherwise usually with --wait. With --wait or --replies, missing replies are exit \
+code 4. Replies are printed as 'udp-listen' prints datagrams. A multicast or broadcast address is answered by anybody.
+
+With a name of several addresses the first is used that there is a way to, and the next where the port is closed on this machine.
+
+EXAMPLES
+
+    sendall udp-send localhost:9000 hello
+    sendall udp-send logs.example 514 '<13>it works'
+    sendall udp-send --replies 1 --wait 2s time.example:37 ''
+    sendall udp-send --each 1400 --limit-rate 10MB host:9000 <stream
+    sendall udp-send --wait 1s --label '[ff02::1%eth0]:9000' 'who is there?'
+    sendall udp-send --wait 1h --until exit host:9000   type lines, read replies";

@@ -1,0 +1,30 @@
+//! What `http-hello` answers.
+
+/// For `http-hello`.
+pub(crate) const HTTP_HELLO: &str = "\
+ANSWERS
+
+GET, POST, PUT, PATCH and DELETE get the answer, HEAD gets it without its body, OPTIONS is told what is allowed (204); any \
+other method gets 501. A request's body is read whole before it is answered. A path is compared as it was sent, without \
+its query. An answer of --path without a body has its status as text.
+
+Connections are kept (HTTP/1.0: if the client asks for it), and requests that are sent ahead are answered in their order. \
+Refused, and the connection closed: what is not HTTP, or could be read in two ways (400); a head or a body that took too \
+long (408), a body over --max-body (413), a target over 8 KiB (414), an expectation other than 100-continue (417), \
+fields over 8 KiB or more than 100 of them (431), CONNECT and transfer codings other than chunked (501), versions other \
+than 1.0 and 1.1 (505).
+
+--log writes lines to stdout: common is what web servers write; json is an object with time, peer, method, target, version, \
+status and bytes. No client ever waits for it: lines that stdout does not take are left out, and stderr says how many.
+
+The first SIGINT or SIGTERM finishes what has begun, within a second.";
+
+/// For `http-hello`, behind its options.
+pub(crate) const HTTP_HELLO_EXAMPLES: &str = "\
+EXAMPLES
+
+    sendall http-hello                                 greets on 127.0.0.1:8080
+    sendall http-hello :80 --path /health=204          a target for a load balancer
+    sendall http-hello --whoami                        shows what a proxy passes on
+    sendall http-hello 0 --status 503 --header 'Retry-After: 60' --body 'back soon\\n'
+    sendall http-hello 0 --count 1 --log common        waits for one request, and ends";

@@ -1,0 +1,64 @@
+//! How what other netcats are told is said here.
+
+/// For the whole program.
+pub(crate) const NETCATS: &str = "\
+COMING FROM OTHER NETCATS
+
+An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
+
+    nc HOST PORT            connect HOST PORT
+    nc -l PORT              serve :PORT; serve PORT for this machine only
+    nc -l -s ADDR PORT      serve ADDR:PORT
+    nc -k -l PORT           serve --keep-open :PORT
+    nc -N, -q 0             nothing: the end of stdin is always passed on, and the answer waited for
+    nc -q SECONDS           --idle-timeout 10s; --end-when input to leave when stdin has ended
+    nc -d                   --recv-only
+    nc -w SECONDS           --timeout 10s for connecting, --idle-timeout 10s for silence
+    nc -W N                 udp-listen --count N, udp-send --replies N
+    nc -z HOST 20-25        connect --probe HOST:20-25
+    nc -u                   udp-send HOST:PORT, udp-listen :PORT
+    nc -U PATH              connect unix:PATH; with -l: serve unix:PATH
+    nc -u -U PATH           udp-send unix:PATH, udp-listen unix:PATH
+    nc -C                   --crlf
+    nc -i SECONDS           --line-delay 1s
+    nc -t                   --telnet
+    nc -s ADDR, -p PORT     --source ADDR, --source :PORT
+    nc -x HOST:PORT -X 5    --proxy socks5://HOST:PORT; -X connect: --proxy http://HOST:PORT
+    nc -P USER              --proxy socks5://USER@HOST:PORT, the password in SENDALL_PROXY_PASSWORD
+    nc -I N, -O N           --rcvbuf N, --sndbuf N
+    nc -M TTL, -T CLASS     --ttl TTL, --dscp CLASS
+    nc -b                   udp-send --broadcast
+    nc -n, -v               nothing (addresses are never looked up by name), --verbose
+    nc -4, -6               --source 0.0.0.0, --source ::
+    nc -e, -c               --exec -- COMMAND, --sh LINE
+    nc -Z, ncat --ssl       not yet: send it through a tunnel
+
+    ncat -l -k --exec CMD   serve PORT --exec -- CMD; --sh-exec LINE: --sh LINE
+    ncat -l --broker        serve --broker; --chat: serve --broker --chat
+    ncat --send-only        --send-only; --recv-only is --recv-only
+    ncat --no-shutdown      --no-half-close
+    ncat --allow, --deny    --allow, --deny; --allowfile FILE: --allow @FILE
+    ncat -m N               --max-clients N
+    ncat -i TIME, -w TIME   --idle-timeout TIME, --timeout TIME
+    ncat -d TIME            --line-delay TIME
+    ncat -o FILE, -x FILE   --tee-in FILE and --tee-out FILE, --hex-dump FILE
+    ncat --proxy ADDR       --proxy http://ADDR or socks5://ADDR
+    ncat -l --proxy-type http    serve --socks, which answers both
+
+    socat TCP-LISTEN:P,fork TCP:HOST:Q      serve --forward HOST:Q :P
+    socat TCP-LISTEN:P,fork UNIX:PATH       serve --forward unix:PATH :P
+    socat UNIX-LISTEN:PATH,fork TCP:HOST:Q  serve --forward HOST:Q unix:PATH
+    socat TCP-LISTEN:P,fork EXEC:CMD        serve :P --exec -- CMD
+    socat TCP-LISTEN:P,fork EXEC:CMD,pty    serve :P --exec --pty -- CMD
+    socat TCP-LISTEN:P,fork SYSTEM:LINE     serve --sh LINE :P
+    socat TCP-LISTEN:P,fork PIPE            serve --echo :P
+    socat TCP-LISTEN:P,fork,range=10.0.0.0/8 ...   --allow 10.0.0.0/8
+    socat TCP-LISTEN:P,max-children=N ...   --max-clients N
+    socat -u FILE:F TCP:HOST:P              connect --send-only HOST:P <F; upload F HOST:P proves it
+    socat -u TCP-LISTEN:P OPEN:F,creat      serve --recv-only :P >F
+    socat - UDP-RECVFROM:P,fork             udp-listen :P
+    socat UDP-RECVFROM:P,fork EXEC:CMD      udp-listen :P --exec -- CMD
+    socat - UDP4-DATAGRAM:GROUP:P,...       udp-listen --join GROUP :P, udp-send GROUP:P
+    socat -x -v ...                         --hex-dump -
+    socat - SOCKS4A:..., PROXY:...          connect --proxy socks5://..., http://...
+    socat - TCP:HOST:P,retry=N,interval=S   connect --retry N --retry-delay S HOST:P";

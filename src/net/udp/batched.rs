@@ -1,0 +1,155 @@
+//! UDP with many datagrams in one call (recvmmsg(2), and the kernel's segmentation, udp(7) `UDP_SEGMENT`) by quinn-udp.
+
+use std::cell::Cell;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use rustix::io::Errno;
+use socket2::SockRef;
+use uapi::c;
+
+use super::{BUFFER_BYTES, Datagram, Dropped, Peer};
+
+/// Datagrams in one call.
+pub(super) const BATCH: usize = BATCH_SIZE;
+/// Of those that hold many each, so few that they are still in the processor's cache when they are looked at.
+const COALESCED_AT_ONCE: usize = 4;
+/// sock_diag(7): the array that `SO_MEMINFO` fills, and places in it.
+const SO_MEMINFO: c::c_int = 55;
+const SK_MEMINFO_RMEM_ALLOC: usize = 0;
+const SK_MEMINFO_RCVBUF: usize = 1;
+const SK_MEMINFO_DROPS: usize = 8;
+const SK_MEMINFO_VARS: usize = 9;
+/// From this size of its queue on a socket takes datagrams that the kernel has put together.
+const LONG_QUEUE_BYTES: usize = 32 << 20;
+
+/// What is known of a socket.
+pub(super) struct State {
+    quinn: UdpSocketState,
+    is_batching: Cell<bool>,
+    /// What the kernel has put together comes as one.
+    is_coalescing: bool,
+}
+
+impl State {
+    /// quinn-udp prepares a socket for QUIC; what only QUIC wants is taken back.
+    pub(super) fn new(fd: &OwnedFd, local: &SocketAddr, is_timed: bool) -> io::Result<State> {
+        let quinn = UdpSocketState::new(fd.into())?;
+        let set = |level, option, value: c::c_int| uapi::setsockopt(fd.as_raw_fd(), level, option, &value);
+        // Datagrams that are larger than a packet go in fragments.
+        set(c::IPPROTO_IP, c::IP_MTU_DISCOVER, c::IP_PMTUDISC_WANT)?;
+        if local.is_ipv6() {
+            set(c::IPPROTO_IPV6, c::IPV6_MTU_DISCOVER, c::IPV6_PMTUDISC_WANT)?;
+            set(c::IPPROTO_IPV6, c::IPV6_DONTFRAG, 0)?;
+            set(c::IPPROTO_IPV6, c::IPV6_RECVTCLASS, 0)?;
+        } else {
+            set(c::IPPROTO_IP, c::IP_RECVTOS, 0)?;
+        }
+        // The kernel counts what it drops by buffers, and one that it has put together counts once, however many
+        // datagrams it holds. So they are taken only where the queue is long enough to be emptied here in time.
+        let is_coalescing =
+            quinn.gro_segments() > 1 && SockRef::from(fd).recv_buffer_size()? >= LONG_QUEUE_BYTES;
+        if !is_coalescing {
+            // A kernel without the option has none to turn off.
+            let _ = set(c::SOL_UDP, c::UDP_GRO, 0);
+        }
+        set(c::SOL_SOCKET, c::SO_TIMESTAMPNS, is_timed.into())?;
+        Ok(State { quinn, is_batching: Cell::new(true), is_coalescing })
+    }
+
+    pub(super) fn receive(
+        &self,
+        fd: &OwnedFd,
+        bytes: &mut [u8],
+        mut take: impl FnMut(Datagram<'_>),
+    ) -> io::Result<()> {
+        let mut meta = [RecvMeta::default(); BATCH];
+        let mut chunks = bytes.chunks_exact_mut(BUFFER_BYTES);
+        let mut buffers: [IoSliceMut<'_>; BATCH] =
+            std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+        let at_once = if self.is_coalescing { COALESCED_AT_ONCE } else { BATCH };
+        let count = self.quinn.recv(fd.into(), &mut buffers[..at_once], &mut meta)?;
+        for (buffer, meta) in buffers.iter().zip(&meta[..count]) {
+            let mut take = |payload| {
+                take(Datagram {
+                    peer: Peer::Ip(meta.addr),
+                    payload,
+                    // No UDP datagram is larger than the buffer.
+                    is_truncated: false,
+                    local: meta.dst_ip,
+                    time: meta.timestamp,
+                });
+            };
+            if meta.len == 0 {
+                take(&[]);
+            }
+            buffer[..meta.len].chunks(meta.stride.max(1)).for_each(take);
+        }
+        Ok(())
+    }
+
+    pub(super) fn send(
+        &self,
+        fd: &OwnedFd,
+        to: SocketAddr,
+        payload: &[u8],
+        segment_bytes: Option<usize>,
+        from: Option<IpAddr>,
+    ) -> io::Result<()> {
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents: payload,
+            segment_size: segment_bytes,
+            src_ip: from,
+        };
+        self.quinn.try_send(fd.into(), &transmit)
+    }
+
+    pub(super) fn batch_limit(&self) -> usize {
+        if self.is_batching() { self.quinn.max_gso_segments() } else { 1 }
+    }
+
+    pub(super) fn is_batching(&self) -> bool {
+        self.is_batching.get()
+    }
+
+    pub(super) fn stop_batching(&self) {
+        self.is_batching.set(false);
+    }
+
+    /// The count that `SO_RXQ_OVFL` puts beside each datagram; asked for, it includes what was dropped behind the last.
+    pub(super) fn dropped(&self, fd: &OwnedFd) -> Option<Dropped> {
+        let count = memory(fd)?[SK_MEMINFO_DROPS].into();
+        Some(Dropped { count, is_exact: !self.is_coalescing || count == 0 })
+    }
+
+    /// True if the kernel might soon drop more than it counts.
+    pub(super) fn is_pressed(&self, fd: &OwnedFd) -> bool {
+        let is_half_full = |info: Memory| info[SK_MEMINFO_RMEM_ALLOC] > info[SK_MEMINFO_RCVBUF] / 2;
+        self.is_coalescing && memory(fd).is_some_and(is_half_full)
+    }
+}
+
+type Memory = [u32; SK_MEMINFO_VARS];
+
+fn memory(fd: &OwnedFd) -> Option<Memory> {
+    let mut info = [0; SK_MEMINFO_VARS];
+    uapi::getsockopt(fd.as_raw_fd(), c::SOL_SOCKET, SO_MEMINFO, &mut info).ok()?;
+    Some(info)
+}
+
+/// True for what sendmsg(2) says if it cannot cut a batch into datagrams.
+pub(super) fn is_batch_refused(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::INVAL | Errno::IO | Errno::MSGSIZE | Errno::OPNOTSUPP | Errno::NOPROTOOPT)
+    )
+}
+
+pub(super) fn force_receive_queue(fd: &OwnedFd, bytes: usize) -> io::Result<()> {
+    let bytes = bytes as c::c_int;
+    Ok(uapi::setsockopt(fd.as_raw_fd(), c::SOL_SOCKET, c::SO_RCVBUFFORCE, &bytes)?)
+}

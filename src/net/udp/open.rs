@@ -1,0 +1,128 @@
+//! Bound and connected datagram sockets.
+
+use std::io;
+use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+
+use rustix::net::SocketAddrUnix;
+use socket2::{Domain, Type};
+
+use super::options::{bind, bind_shared, interface_index};
+use super::{DatagramSocket, Options, Peer};
+use crate::error::{Error, Exit};
+use crate::net::bind::{bind_host, bind_path, cannot_listen};
+use crate::net::endpoint::{Endpoint, Host};
+use crate::net::reactor::Io;
+
+/// Binds everything that an endpoint stands for: one socket, or one per address family.
+pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<DatagramSocket>, Error> {
+    let open = || -> io::Result<Vec<DatagramSocket>> {
+        let register = |fd: OwnedFd, file| DatagramSocket::register(fd, file, options.is_timed, io);
+        match endpoint {
+            Endpoint::Tcp { host, port } => {
+                let bind = if options.groups.is_empty() { bind } else { bind_shared };
+                let sockets = bind_host(host, *port, &bind)?;
+                let mut joined = 0;
+                for socket in &sockets {
+                    joined += options.join(socket)?;
+                }
+                if joined < options.groups.len() {
+                    return Err(io::Error::other(
+                        "the endpoint and a group to join are of different families",
+                    ));
+                }
+                sockets.into_iter().map(|socket| register(socket.into(), None)).collect()
+            }
+            Endpoint::UnixPath(path) => {
+                let address = SocketAddrUnix::new(path)?;
+                let (socket, file) = bind_path(path, || bind_unix(&address))?;
+                Ok(vec![register(socket, Some(file))?])
+            }
+            Endpoint::UnixAbstract(name) => Ok(vec![register(bind_unix(&abstract_address(name)?)?, None)?]),
+            Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => Err(no_datagrams()),
+        }
+    };
+    open().map_err(|error| cannot_listen(endpoint, &error))
+}
+
+/// A socket for datagrams to `peer`. Where that is one host, it hears that one only, and learns if its port is closed.
+pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramSocket> {
+    let fd = match peer {
+        Peer::Ip(to) => {
+            let socket = bind(options.local(to.is_ipv4())?)?;
+            options.prepare(&socket, *to)?;
+            socket.into()
+        }
+        // A name that the system chooses, so that the peer can answer.
+        Peer::Unix(_) => bind_unix(&SocketAddrUnix::new_unnamed())?,
+    };
+    let socket = DatagramSocket::register(fd, None, options.is_timed, io)?;
+    if !(options.broadcast || peer.ip().is_some_and(|ip| ip.is_multicast())) {
+        socket.connect(peer)?;
+    }
+    Ok(socket)
+}
+
+/// The addresses that an endpoint stands for. Names are looked up, which may take its time.
+pub fn addresses_of(endpoint: &Endpoint) -> Result<Vec<Peer>, Error> {
+    let find = || -> io::Result<Vec<Peer>> {
+        Ok(match endpoint {
+            Endpoint::Tcp { host, port } => {
+                let name = match host {
+                    Host::Named(name) => name.as_str(),
+                    Host::Loopback | Host::Any => "localhost",
+                };
+                match scoped(name, *port)? {
+                    Some(address) => vec![Peer::Ip(address)],
+                    None => (name, *port).to_socket_addrs()?.map(Peer::Ip).collect(),
+                }
+            }
+            Endpoint::UnixPath(path) => vec![Peer::Unix(SocketAddrUnix::new(path)?)],
+            Endpoint::UnixAbstract(name) => vec![Peer::Unix(abstract_address(name)?)],
+            Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => return Err(no_datagrams()),
+        })
+    };
+    let failed = |why: &str| Error::new(Exit::NoConnection, format!("cannot send to {endpoint}: {why}"));
+    match find() {
+        Ok(peers) if peers.is_empty() => Err(failed("the name has no address")),
+        Ok(peers) => Ok(peers),
+        Err(error) => {
+            let text = error.to_string();
+            Err(failed(text.strip_prefix("failed to lookup address information: ").unwrap_or(&text)))
+        }
+    }
+}
+
+fn no_datagrams() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "not with datagrams: type HOST:PORT, unix:/path or unix:@name")
+}
+
+/// An IPv6 address with an interface, which getaddrinfo(3) takes for some kinds of addresses only.
+fn scoped(name: &str, port: u16) -> io::Result<Option<SocketAddr>> {
+    let Some((ip, interface)) = name.split_once('%') else { return Ok(None) };
+    let Ok(ip) = ip.parse() else { return Ok(None) };
+    let index = match interface.parse() {
+        Ok(index) => index,
+        Err(_) => {
+            let socket = socket2::Socket::new(Domain::IPV6, Type::DGRAM, None)?;
+            interface_index(&socket, interface)?
+        }
+    };
+    Ok(Some(SocketAddrV6::new(ip, port, 0, index).into()))
+}
+
+fn bind_unix(address: &SocketAddrUnix) -> io::Result<OwnedFd> {
+    let socket: OwnedFd = socket2::Socket::new(Domain::UNIX, Type::DGRAM, None)?.into();
+    rustix::net::bind(&socket, address)?;
+    Ok(socket)
+}
+
+#[cfg(target_os = "linux")]
+fn abstract_address(name: &str) -> io::Result<SocketAddrUnix> {
+    Ok(SocketAddrUnix::new_abstract_name(name.as_bytes())?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abstract_address(_: &str) -> io::Result<SocketAddrUnix> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no abstract names: use unix:/path"))
+}

@@ -1,0 +1,68 @@
+//! UDP without batches: for systems other than Linux.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use super::{Datagram, Dropped, Peer, single};
+
+/// Datagrams in one call.
+pub(super) const BATCH: usize = 1;
+
+/// What is known of a socket.
+pub(super) struct State {
+    is_timed: bool,
+}
+
+impl State {
+    pub(super) fn new(_: &OwnedFd, _: &SocketAddr, is_timed: bool) -> io::Result<State> {
+        Ok(State { is_timed })
+    }
+
+    pub(super) fn receive(
+        &self,
+        fd: &OwnedFd,
+        buffer: &mut [u8],
+        take: impl FnMut(Datagram<'_>),
+    ) -> io::Result<()> {
+        single::receive(fd, buffer, self.is_timed, take)
+    }
+
+    pub(super) fn send(
+        &self,
+        fd: &OwnedFd,
+        to: SocketAddr,
+        payload: &[u8],
+        _segment_bytes: Option<usize>,
+        _from: Option<IpAddr>,
+    ) -> io::Result<()> {
+        single::send(fd, &Peer::Ip(to), payload)
+    }
+
+    pub(super) fn batch_limit(&self) -> usize {
+        1
+    }
+
+    pub(super) fn is_batching(&self) -> bool {
+        false
+    }
+
+    pub(super) fn stop_batching(&self) {}
+
+    /// Not known here.
+    pub(super) fn dropped(&self, _: &OwnedFd) -> Option<Dropped> {
+        None
+    }
+
+    pub(super) fn is_pressed(&self, _: &OwnedFd) -> bool {
+        false
+    }
+}
+
+pub(super) fn is_batch_refused(_: &io::Error) -> bool {
+    false
+}
+
+pub(super) fn force_receive_queue(_: &OwnedFd, _: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,54 @@
+//! One datagram with each call: for every kind of socket, on every system.
+
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, SocketAddrAny, SocketAddrUnix, recvmsg, sendto,
+};
+
+use super::{BUFFER_BYTES, Datagram, Peer};
+use crate::net::stream::uninterrupted;
+
+/// Receives one datagram.
+pub(super) fn receive(
+    fd: &OwnedFd,
+    buffer: &mut [u8],
+    is_timed: bool,
+    mut take: impl FnMut(Datagram<'_>),
+) -> io::Result<()> {
+    let buffer = &mut buffer[..BUFFER_BYTES];
+    let received = uninterrupted(|| {
+        let mut nothing = RecvAncillaryBuffer::default();
+        let into = &mut [IoSliceMut::new(buffer)];
+        Ok(recvmsg(fd, into, &mut nothing, RecvFlags::DONTWAIT)?)
+    })?;
+    let peer = received.address.map_or_else(|| Ok(Peer::Unix(SocketAddrUnix::new_unnamed())), peer)?;
+    take(Datagram {
+        peer,
+        payload: &buffer[..received.bytes.min(BUFFER_BYTES)],
+        is_truncated: received.flags.contains(ReturnFlags::TRUNC),
+        local: None,
+        time: is_timed.then(crate::net::reactor::wall_clock),
+    });
+    Ok(())
+}
+
+/// Sends one datagram.
+pub(super) fn send(fd: &OwnedFd, to: &Peer, payload: &[u8]) -> io::Result<()> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    match to {
+        Peer::Ip(address) => sendto(fd, payload, flags, address)?,
+        Peer::Unix(unix) => sendto(fd, payload, flags, unix)?,
+    };
+    Ok(())
+}
+
+/// An address of one of the families that are known here.
+pub(super) fn peer(address: SocketAddrAny) -> io::Result<Peer> {
+    match SocketAddr::try_from(address.clone()) {
+        Ok(address) => Ok(Peer::Ip(address)),
+        Err(_) => Ok(Peer::Unix(SocketAddrUnix::try_from(address)?)),
+    }
+}

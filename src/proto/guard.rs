@@ -1,0 +1,220 @@
+//! Whether an answer to a datagram may go out. Source addresses of datagrams can be forged: whoever answers them all can
+//! be made to flood others, or to talk to another one like itself for ever (CVE-2024-2169).
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::time::{Duration, Instant};
+
+/// Peers that are remembered; with more, those not heard for longest are forgotten.
+const MOST_PEERS: usize = 8192;
+/// Bytes that a peer may have left over for later answers.
+const MOST_CREDIT_BYTES: usize = 64 << 10;
+/// What follows an answer within this may be caused by it.
+const SOON: Duration = Duration::from_secs(1);
+/// So many equal datagrams in a row, each soon after an answer, are a loop.
+const LOOP_LENGTH: u32 = 64;
+
+/// Why an answer is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// More bytes than came in.
+    Amplifies,
+    /// More answers per second than one peer gets.
+    TooMany,
+    /// The peer seems to answer answers.
+    Loops,
+}
+
+/// What holds for every peer.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Answers may be larger than what came in.
+    pub amplify: bool,
+    /// Answers per second to one peer; as many may go at once.
+    pub per_second: u32,
+}
+
+/// The peers that were heard lately, and what each is still due.
+pub struct Guard<K> {
+    rules: Rules,
+    hasher: RandomState,
+    /// Peers heard lately. When they are too many they become the old ones, and those are forgotten.
+    recent: HashMap<K, State>,
+    old: HashMap<K, State>,
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    credit_bytes: usize,
+    /// A token bucket, as the time at which it is full again.
+    full_at: Instant,
+    last_hash: u64,
+    last_heard: Instant,
+    last_answer: Option<Instant>,
+    repeats: u32,
+}
+
+impl<K: Hash + Eq + Clone> Guard<K> {
+    /// Nobody was heard yet.
+    pub fn new(rules: Rules) -> Guard<K> {
+        Guard { rules, hasher: RandomState::new(), recent: HashMap::new(), old: HashMap::new() }
+    }
+
+    /// A datagram has come: it pays for answers of as many bytes.
+    pub fn heard(&mut self, peer: &K, payload: &[u8], now: Instant) {
+        let hash = self.hasher.hash_one(payload);
+        let fresh = State {
+            credit_bytes: 0,
+            full_at: now,
+            last_hash: !hash,
+            last_heard: now,
+            last_answer: None,
+            repeats: 0,
+        };
+        let state = self.state(peer).unwrap_or(fresh);
+        // While a loop is not answered it has to be quiet for as long before it is.
+        let since = state.last_answer.map(|answer| answer.max(state.last_heard));
+        let is_repeat = state.last_hash == hash && since.is_some_and(|time| now < time + SOON);
+        let state = State {
+            credit_bytes: (state.credit_bytes + payload.len()).min(MOST_CREDIT_BYTES),
+            last_hash: hash,
+            last_heard: now,
+            repeats: if is_repeat { state.repeats.saturating_add(1) } else { 0 },
+            ..state
+        };
+        if self.recent.len() >= MOST_PEERS / 2 && !self.recent.contains_key(peer) {
+            self.old = std::mem::take(&mut self.recent);
+        }
+        self.recent.insert(peer.clone(), state);
+    }
+
+    /// Whether an answer of so many bytes may go to a peer. If so, it counts as sent.
+    ///
+    /// # Errors
+    /// Why it must not be sent.
+    pub fn answer(&mut self, peer: &K, size_bytes: usize, now: Instant) -> Result<(), Refusal> {
+        let Rules { amplify, per_second } = self.rules;
+        let Some(state) = self.recent.get_mut(peer).or(self.old.get_mut(peer)) else {
+            return Err(Refusal::Amplifies);
+        };
+        if state.repeats >= LOOP_LENGTH {
+            return Err(Refusal::Loops);
+        }
+        if !amplify && size_bytes > state.credit_bytes {
+            return Err(Refusal::Amplifies);
+        }
+        let full_at = state.full_at.max(now) + Duration::from_secs(1) / per_second.max(1);
+        if full_at > now + Duration::from_secs(1) {
+            return Err(Refusal::TooMany);
+        }
+        state.full_at = full_at;
+        state.credit_bytes = state.credit_bytes.saturating_sub(size_bytes);
+        state.last_answer = Some(now);
+        Ok(())
+    }
+
+    /// What is left of a datagram's credit is not for later answers: where each datagram has one answer.
+    pub fn settle(&mut self, peer: &K) {
+        if let Some(state) = self.recent.get_mut(peer).or(self.old.get_mut(peer)) {
+            state.credit_bytes = 0;
+        }
+    }
+
+    fn state(&self, peer: &K) -> Option<State> {
+        self.recent.get(peer).or(self.old.get(peer)).copied()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules { amplify: false, per_second: 1000 };
+
+    fn at(start: Instant, milliseconds: u64) -> Instant {
+        start + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn never_more_bytes_than_came_in() {
+        let (mut guard, now) = (Guard::new(RULES), Instant::now());
+        assert_eq!(guard.answer(&1, 0, now), Err(Refusal::Amplifies), "never heard");
+        guard.heard(&1, b"four", now);
+        assert_eq!(guard.answer(&1, 5, now), Err(Refusal::Amplifies));
+        assert_eq!(guard.answer(&1, 3, now), Ok(()));
+        assert_eq!(guard.answer(&1, 2, now), Err(Refusal::Amplifies));
+        assert_eq!(guard.answer(&2, 0, now), Err(Refusal::Amplifies), "another peer's credit");
+        guard.heard(&1, b"more", now);
+        guard.settle(&1);
+        assert_eq!(guard.answer(&1, 1, now), Err(Refusal::Amplifies), "settled");
+        guard.heard(&1, b"", now);
+        assert_eq!(guard.answer(&1, 0, now), Ok(()), "an empty one for an empty one");
+        let mut guard = Guard::new(Rules { amplify: true, ..RULES });
+        guard.heard(&1, b"", now);
+        assert_eq!(guard.answer(&1, 65_507, now), Ok(()));
+    }
+
+    #[test]
+    fn one_peer_gets_so_many_a_second() {
+        let (mut guard, start) = (Guard::new(Rules { amplify: true, per_second: 10 }), Instant::now());
+        for peer in [1, 2] {
+            let mut sent = 0;
+            for time in 0..10_000_u64 {
+                let now = at(start, time);
+                guard.heard(&peer, &time.to_le_bytes(), now);
+                sent += u32::from(guard.answer(&peer, 8, now).is_ok());
+            }
+            assert!((100..=111).contains(&sent), "{sent} in ten seconds");
+        }
+    }
+
+    #[test]
+    fn two_echoing_ends_stop() {
+        let (mut one, mut other) = (Guard::new(RULES), Guard::new(RULES));
+        let mut now = Instant::now();
+        let mut rounds = 0;
+        loop {
+            one.heard(&'o', b"echo", now);
+            if one.answer(&'o', 4, now).is_err() {
+                break;
+            }
+            other.heard(&'p', b"echo", now);
+            if other.answer(&'p', 4, now).is_err() {
+                break;
+            }
+            rounds += 1;
+            assert!(rounds < 1000, "a loop");
+            now = at(now, 1);
+        }
+        // It stays so while it goes on, and is over when it was quiet.
+        one.heard(&'o', b"echo", at(now, 900));
+        assert_eq!(one.answer(&'o', 4, at(now, 900)), Err(Refusal::Loops));
+        one.heard(&'o', b"echo", at(now, 2000));
+        assert_eq!(one.answer(&'o', 4, at(now, 2000)), Ok(()));
+    }
+
+    #[test]
+    fn a_client_that_says_other_things_or_takes_its_time_is_no_loop() {
+        let (mut guard, start) = (Guard::new(RULES), Instant::now());
+        for round in 0..1000_u64 {
+            let now = at(start, 2 * round);
+            guard.heard(&1, &round.to_le_bytes(), now);
+            assert_eq!(guard.answer(&1, 8, now), Ok(()));
+            let now = at(start, 1000 * round);
+            guard.heard(&2, b"ping", now);
+            assert_eq!(guard.answer(&2, 4, now), Ok(()));
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_latest_are_known() {
+        let (mut guard, now) = (Guard::new(RULES), Instant::now());
+        for peer in 0..100_000 {
+            guard.heard(&peer, b"x", now);
+        }
+        assert!(guard.recent.len() + guard.old.len() <= MOST_PEERS);
+        assert_eq!(guard.answer(&99_999, 1, now), Ok(()));
+        assert_eq!(guard.answer(&0, 1, now), Err(Refusal::Amplifies));
+    }
+}

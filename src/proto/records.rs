@@ -1,0 +1,234 @@
+//! A stream of bytes cut into datagrams: lines, blocks, everything, or records with a length prefix.
+
+/// The largest datagram that is made: what UDP over IPv4 holds.
+pub const LARGEST_BYTES: usize = 65_507;
+/// What is read at once.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Where one datagram ends and the next begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// At line ends, which are not sent. What stands behind the last one is a datagram, too.
+    Lines,
+    /// After so many bytes; what is left at the end is a smaller one.
+    Blocks(usize),
+    /// Nowhere: everything is one.
+    All,
+    /// As `u16be` says: two bytes with the length, most significant first, and so many bytes.
+    U16be,
+}
+
+/// Why a stream cannot be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadRecord {
+    /// Larger than a datagram can be.
+    TooLarge,
+    /// The stream ended within a record.
+    Incomplete,
+}
+
+/// Cuts what comes in pieces of any size. Holds one chunk and one datagram at most.
+pub struct Splitter {
+    cut: Cut,
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Up to here there is no line end.
+    searched: usize,
+    has_ended: bool,
+    is_over: bool,
+}
+
+impl Splitter {
+    /// Nothing has come yet.
+    pub fn new(cut: Cut) -> Splitter {
+        Splitter { cut, bytes: Vec::new(), start: 0, end: 0, searched: 0, has_ended: false, is_over: false }
+    }
+
+    /// Room for what comes next, to be filled and then counted. Never empty where [`Splitter::next`] had nothing.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.searched -= self.start;
+        (self.start, self.end) = (0, self.end - self.start);
+        if self.bytes.is_empty() {
+            self.bytes.resize(CHUNK_BYTES + LARGEST_BYTES + 1, 0);
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// The first `count` bytes of the space were filled; none: the stream has ended.
+    pub fn filled(&mut self, count: usize) {
+        self.end += count;
+        self.has_ended |= count == 0;
+    }
+
+    /// True when the stream has ended and every datagram was taken.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The next datagram; `None` if more has to come first, or the stream is over.
+    ///
+    /// # Errors
+    /// For what cannot be a datagram. The stream is not to be read any further.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<&[u8]>, BadRecord> {
+        let found = match self.cut {
+            Cut::Lines => self.line()?,
+            Cut::Blocks(size) => self.block(size),
+            Cut::All => self.all()?,
+            Cut::U16be => self.prefixed()?,
+        };
+        self.is_over = self.has_ended && found.is_none();
+        Ok(found.map(|(from, to)| &self.bytes[from..to]))
+    }
+
+    fn held(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Takes `size` bytes and what stands on both sides of them.
+    fn take(&mut self, before: usize, size: usize, behind: usize) -> (usize, usize) {
+        let from = self.start + before;
+        self.start = from + size + behind;
+        self.searched = self.start;
+        (from, from + size)
+    }
+
+    fn line(&mut self) -> Result<Option<(usize, usize)>, BadRecord> {
+        match memchr::memchr(b'\n', &self.bytes[self.searched..self.end]) {
+            Some(at) => {
+                let size = self.searched + at - self.start;
+                if size > LARGEST_BYTES { Err(BadRecord::TooLarge) } else { Ok(Some(self.take(0, size, 1))) }
+            }
+            None if self.held() > LARGEST_BYTES => Err(BadRecord::TooLarge),
+            None if self.has_ended && self.held() > 0 => Ok(Some(self.take(0, self.held(), 0))),
+            None => {
+                self.searched = self.end;
+                Ok(None)
+            }
+        }
+    }
+
+    fn block(&mut self, size: usize) -> Option<(usize, usize)> {
+        if self.held() >= size {
+            return Some(self.take(0, size, 0));
+        }
+        (self.has_ended && self.held() > 0).then(|| self.take(0, self.held(), 0))
+    }
+
+    fn all(&mut self) -> Result<Option<(usize, usize)>, BadRecord> {
+        if self.held() > LARGEST_BYTES {
+            return Err(BadRecord::TooLarge);
+        }
+        // Once, also if nothing came: nothing is a datagram.
+        let is_first = self.has_ended && self.cut == Cut::All;
+        if is_first {
+            self.cut = Cut::Lines;
+        }
+        Ok(is_first.then(|| self.take(0, self.held(), 0)))
+    }
+
+    fn prefixed(&mut self) -> Result<Option<(usize, usize)>, BadRecord> {
+        let held = &self.bytes[self.start..self.end];
+        if let Some((prefix, rest)) = held.split_first_chunk::<2>() {
+            let size = usize::from(u16::from_be_bytes(*prefix));
+            if size > LARGEST_BYTES {
+                return Err(BadRecord::TooLarge);
+            }
+            if rest.len() >= size {
+                return Ok(Some(self.take(2, size, 0)));
+            }
+        }
+        if self.has_ended && !held.is_empty() { Err(BadRecord::Incomplete) } else { Ok(None) }
+    }
+}
+
+/// The prefix of a record of so many bytes, which fit into two.
+pub fn u16be(size_bytes: usize) -> Option<[u8; 2]> {
+    u16::try_from(size_bytes).ok().map(u16::to_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What comes of `stream` in pieces of `piece` bytes.
+    fn cut(cut: Cut, stream: &[u8], piece: usize) -> Result<Vec<Vec<u8>>, BadRecord> {
+        let (mut splitter, mut rest, mut found) = (Splitter::new(cut), stream, Vec::new());
+        loop {
+            while let Some(datagram) = splitter.next()? {
+                assert!(datagram.len() <= LARGEST_BYTES);
+                found.push(datagram.to_vec());
+            }
+            if splitter.is_over() {
+                return Ok(found);
+            }
+            let space = splitter.space();
+            assert!(!space.is_empty());
+            let count = rest.len().min(piece).min(space.len());
+            space[..count].copy_from_slice(&rest[..count]);
+            splitter.filled(count);
+            rest = &rest[count..];
+        }
+    }
+
+    #[test]
+    fn each_way_of_cutting_in_small_pieces() {
+        for piece in [1, 2, 3, 1 << 20] {
+            let list = |parts: &[&[u8]]| Ok(parts.iter().map(|part| part.to_vec()).collect::<Vec<_>>());
+            assert_eq!(cut(Cut::Lines, b"ab\n\nc\r\nd", piece), list(&[b"ab", b"", b"c\r", b"d"]));
+            assert_eq!(cut(Cut::Lines, b"a\n", piece), list(&[b"a"]));
+            assert_eq!(cut(Cut::Lines, b"", piece), list(&[]));
+            assert_eq!(cut(Cut::Blocks(3), b"abcdefg", piece), list(&[b"abc", b"def", b"g"]));
+            assert_eq!(cut(Cut::All, b"a\nb", piece), list(&[b"a\nb"]));
+            assert_eq!(cut(Cut::All, b"", piece), list(&[b""]));
+            assert_eq!(cut(Cut::U16be, b"\0\x02ab\0\0\0\x01c", piece), list(&[b"ab", b"", b"c"]));
+            for part in [&b"\0"[..], b"\0\x02a", b"\0\x01a\0"] {
+                assert_eq!(cut(Cut::U16be, part, piece), Err(BadRecord::Incomplete));
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_passes_and_one_more_byte_does_not() {
+        let large = vec![b'x'; LARGEST_BYTES + 1];
+        let with_end = [&large[1..], b"\n"].concat();
+        for piece in [4096, 1 << 20] {
+            for how in [Cut::Lines, Cut::All] {
+                assert_eq!(cut(how, &large[1..], piece), Ok(vec![large[1..].to_vec()]));
+                assert_eq!(cut(how, &large, piece), Err(BadRecord::TooLarge));
+            }
+            assert_eq!(cut(Cut::Lines, &with_end, piece), Ok(vec![large[1..].to_vec()]));
+            assert_eq!(cut(Cut::Lines, &[&large[..], b"\n"].concat(), piece), Err(BadRecord::TooLarge));
+        }
+        assert_eq!(cut(Cut::U16be, &[0xff, 0xe4], 1), Err(BadRecord::TooLarge));
+        assert_eq!(cut(Cut::U16be, &[0xff, 0xe3], 1), Err(BadRecord::Incomplete));
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_matter(
+            stream in prop::collection::vec(prop::sample::select(vec![b'\n', 0, 1, 2, b'x']), 0..64),
+            piece in 1..4usize,
+            size in 1..9usize,
+        ) {
+            for how in [Cut::Lines, Cut::Blocks(size), Cut::All, Cut::U16be] {
+                prop_assert_eq!(cut(how, &stream, piece), cut(how, &stream, 64));
+            }
+        }
+
+        #[test]
+        fn what_was_prefixed_is_cut_again(
+            records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..9), 0..9),
+        ) {
+            let mut stream = Vec::new();
+            for record in &records {
+                stream.extend(u16be(record.len()).unwrap());
+                stream.extend(record);
+            }
+            prop_assert_eq!(cut(Cut::U16be, &stream, 3), Ok(records));
+        }
+    }
+}

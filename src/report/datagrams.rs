@@ -1,0 +1,115 @@
+//! The sums of `udp-listen` and `udp-send`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::event::{Event, Text, seconds};
+use super::{Level, Report};
+
+/// The sums of a run with datagrams.
+pub struct DatagramSums<'a> {
+    /// `sent` or `received`.
+    pub verb: &'static str,
+    /// Whom they went to; empty: nobody in particular.
+    pub peer: &'a str,
+    /// Datagrams handed to the system.
+    pub sent: u64,
+    /// Their payload.
+    pub sent_bytes: u64,
+    /// Datagrams written to stdout.
+    pub received: u64,
+    /// Their payload.
+    pub received_bytes: u64,
+    /// Datagrams that came and were not taken in time.
+    pub dropped: u64,
+    /// Whether there may be more of them than the system has counted.
+    pub is_drop_count_exact: bool,
+    /// Datagrams that were larger than the buffer.
+    pub truncated: u64,
+    /// Datagrams that were larger than wanted.
+    pub too_large: u64,
+    /// Datagrams from addresses that are not wanted.
+    pub filtered: u64,
+    /// Answers that were not sent.
+    pub withheld: u64,
+}
+
+/// The part of a summary event that only datagrams have.
+#[derive(Serialize)]
+pub(super) struct Counts {
+    sent: u64,
+    received: u64,
+    dropped: u64,
+    dropped_exactly: bool,
+    truncated: u64,
+    too_large: u64,
+    filtered: u64,
+    withheld: u64,
+}
+
+impl DatagramSums<'_> {
+    fn line(&self, time: Duration) -> String {
+        let named = |count: u64| if count == 1 { "1 datagram".into() } else { format!("{count} datagrams") };
+        let mut line = match self.verb {
+            "sent" => format!("sent {} ({} bytes) to {}", named(self.sent), self.sent_bytes, self.peer),
+            _ => format!("received {} ({} bytes)", named(self.received), self.received_bytes),
+        };
+        let time = Duration::from_millis(time.as_millis() as u64);
+        line += &format!(" in {}", humantime::format_duration(time));
+        let (others, what) = match self.verb {
+            "sent" => (self.received, "received"),
+            _ => (self.sent, "sent"),
+        };
+        for (count, what) in [
+            (others, what),
+            (self.dropped, if self.is_drop_count_exact { "dropped" } else { "or more dropped" }),
+            (self.truncated, "truncated"),
+            (self.too_large, "too large"),
+            (self.filtered, "filtered"),
+            (self.withheld, "answers withheld"),
+        ] {
+            if count > 0 {
+                line += &format!(", {count} {what}");
+            }
+        }
+        line
+    }
+}
+
+impl Report {
+    /// How a run with datagrams ended.
+    pub fn datagrams(&self, sums: &DatagramSums<'_>) {
+        let time = self.clock.elapsed();
+        if !self.json {
+            return self.say(sums.line(time));
+        }
+        if self.level < Level::Normal {
+            return;
+        }
+        let summary = Event::Summary {
+            verb: sums.verb,
+            path: None,
+            digest: None,
+            verified: false,
+            entries: 0,
+            done: 0,
+            there: 0,
+            failed: 0,
+            sent_bytes: sums.sent_bytes,
+            received_bytes: sums.received_bytes,
+            seconds: seconds(time),
+            datagrams: Some(Counts {
+                sent: sums.sent,
+                received: sums.received,
+                dropped: sums.dropped,
+                dropped_exactly: sums.is_drop_count_exact,
+                truncated: sums.truncated,
+                too_large: sums.too_large,
+                filtered: sums.filtered,
+                withheld: sums.withheld,
+            }),
+        };
+        self.event_about(summary, (!sums.peer.is_empty()).then(|| Text::new(sums.peer)));
+    }
+}
