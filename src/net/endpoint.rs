@@ -102,6 +102,17 @@ impl Endpoint {
         Endpoint::from_host_and_port(host, port, role)
     }
 
+    /// True if only this machine's users can reach what listens there, as far as the words tell.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Endpoint::Tcp { host: Host::Named(name), .. } => {
+                name.parse::<IpAddr>().map_or(name == "localhost", |ip| ip.is_loopback())
+            }
+            Endpoint::Tcp { host, .. } => *host == Host::Loopback,
+            _ => true,
+        }
+    }
+
     /// Parses the two-word form `HOST PORT`, where the host may be an IPv6 address without brackets.
     pub fn parse_two(host: &str, port: &str, role: Role) -> Result<Endpoint, String> {
         if host.contains(':') && !host.starts_with('[') {

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use crate::harness::{Finished, In, LIMIT, Out, Running, payload, start};
+use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, start};
 use crate::link::{Link, TestListener};
 use crate::xfer::{Place, serve};
 
@@ -207,6 +207,23 @@ fn what_stands_behind_the_request_belongs_to_the_stream() {
             client.read_exact(&mut port).expect("the port");
         }
         client.expect_all(b"reply");
+    }
+}
+
+#[test]
+fn an_open_proxy_is_warned_of() {
+    let place = Place::new();
+    let users = users(&place);
+    for (options, is_open) in [
+        (&["serve", "0.0.0.0:0", "--socks"][..], true),
+        (&["serve", "0.0.0.0:0", "--socks", "--allow", "10.0.0.0/8"], false),
+        (&["serve", "0.0.0.0:0", "--socks", "--socks-users", &users], false),
+        (&["serve", "0", "--socks"], false),
+        (&["serve", "127.0.0.1:0", "--socks"], false),
+    ] {
+        let server = sendall(options, In::Null, Out::Collect);
+        server.listening(1);
+        assert_eq!(server.stderr.text().contains("whoever can connect"), is_open, "{options:?}");
     }
 }
 

@@ -76,8 +76,8 @@ pub struct ConnectArgs {
 pub struct Plan(Task);
 
 enum Task {
-    Join(Joining),
-    Probe(Targets),
+    Join(Box<Joining>),
+    Probe(Box<Targets>),
 }
 
 /// What is joined, and how.
@@ -108,7 +108,7 @@ impl ConnectArgs {
             let (endpoint, ports) = ports::parse(&self.endpoint).map_err(usage)?;
             let local = self.local.end_for(&endpoint)?;
             let targets = Targets { endpoint, ports, local, limit: timeout };
-            return Ok(Plan(Task::Probe(targets)));
+            return Ok(Plan(Task::Probe(Box::new(targets))));
         }
         match Endpoint::parse_list(&self.endpoint, Role::Connect).map_err(usage)?.as_slice() {
             [endpoint] => {
@@ -119,7 +119,7 @@ impl ConnectArgs {
                 let dialled = route.as_ref().and_then(Route::first).unwrap_or(endpoint);
                 let (endpoint, local) = (endpoint.clone(), self.local.end_for(dialled)?);
                 let (retry, relay, first) = (self.retry, self.relay.clone(), self.fastopen.then(Rc::default));
-                Ok(Plan(Task::Join(Joining {
+                Ok(Plan(Task::Join(Box::new(Joining {
                     endpoint,
                     route,
                     local,
@@ -128,7 +128,7 @@ impl ConnectArgs {
                     program,
                     relay,
                     first,
-                })))
+                }))))
             }
             _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
         }
@@ -145,7 +145,7 @@ impl Plan {
             }
             Task::Probe(targets) => {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-                reactor.add(|io| Probe::new(targets, io, report))?;
+                reactor.add(|io| Probe::new(*targets, io, report))?;
                 reactor.run()
             }
         }

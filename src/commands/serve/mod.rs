@@ -255,6 +255,9 @@ impl Plan {
                 entrance.each(report, signals, move |client| Ok(Box::new(Forward::new(client, &destination))))
             }
             Mode::Socks(rules) => {
+                if rules.users.is_none() && entrance.is_open_to_others() {
+                    report.warning("whoever can connect can use this proxy: see --socks-users and --allow");
+                }
                 entrance.each(report, signals, move |client| Ok(Box::new(Socks::new(client, &rules))))
             }
             Mode::Script(script) => {
@@ -278,6 +281,11 @@ impl Plan {
 }
 
 impl Entrance {
+    /// True if others than this machine's users can connect, and there are no access lists.
+    fn is_open_to_others(&self) -> bool {
+        self.access.is_empty() && !self.endpoints.iter().all(Endpoint::is_local)
+    }
+
     /// A session of its own for each client.
     fn each<F>(self, report: &Report, signals: &Signals, make: F) -> Result<(), Error>
     where

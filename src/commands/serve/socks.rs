@@ -49,7 +49,7 @@ pub(super) struct Socks {
 enum State {
     /// Until then.
     Asking(Instant),
-    Dialling(Dial),
+    Dialling(Box<Dial>),
     Joined(Box<Joined<Transport, Transport>>),
     /// It is told why not, and its connection ends when it has read that.
     Refusing {
@@ -90,7 +90,7 @@ impl Socks {
         let Some(endpoint) = self.exchange.machine.target().map(endpoint_of) else { return Ok(()) };
         self.report.detail(format_args!("asks for {endpoint}"));
         let dial = Dial::new(endpoint, self.rules.timeout, self.io.clone());
-        self.state = State::Dialling(dial.within(Rc::clone(&self.rules.targets)));
+        self.state = State::Dialling(Box::new(dial.within(Rc::clone(&self.rules.targets))));
         Ok(())
     }
 
