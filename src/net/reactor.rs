@@ -3,7 +3,7 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustc_hash::FxHashMap;
@@ -215,12 +215,6 @@ impl Reactor {
             }
         }
     }
-}
-
-/// The time since 1970, for what came without the kernel's own time.
-#[allow(clippy::disallowed_methods)]
-pub(crate) fn wall_clock() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The one place that reads the clock: once a turn, and once before the wait.
