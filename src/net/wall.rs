@@ -1,12 +1,6 @@
 //! The wall clock, for what people and other programs read: dates in answers and logs. Nothing is timed by it.
 
-use std::time::{Duration, Instant, SystemTime};
-
-/// The time since 1970. Before that the clock is wrong, and no time is better than another.
-#[allow(clippy::disallowed_methods)]
-pub(crate) fn wall_clock() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
-}
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The time of day, asked for once a second at most.
 #[derive(Debug, Default)]
@@ -23,10 +17,16 @@ impl WallClock {
         if self.next.is_some_and(|next| now < next) {
             return None;
         }
-        let time = wall_clock();
+        let time = since_1970();
         let is_first = self.next.is_none();
         self.next = Some(now + (Duration::from_secs(1) - Duration::from_nanos(time.subsec_nanos().into())));
         (std::mem::replace(&mut self.seconds, time.as_secs()) != time.as_secs() || is_first)
             .then_some(self.seconds)
     }
+}
+
+/// The time of day, since 1970. Before that the clock is wrong, and no date is better than another.
+#[allow(clippy::disallowed_methods)]
+pub(super) fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

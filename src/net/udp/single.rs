@@ -30,7 +30,7 @@ pub(super) fn receive(
         payload: &buffer[..received.bytes.min(BUFFER_BYTES)],
         is_truncated: received.flags.contains(ReturnFlags::TRUNC),
         local: None,
-        time: is_timed.then(crate::net::wall::wall_clock),
+        time: is_timed.then(crate::net::wall::since_1970),
     });
     Ok(())
 }
