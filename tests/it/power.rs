@@ -12,6 +12,8 @@ use crate::xfer::{CHUNK, Place, address, begin, is_part, run, serve, wait_for_pa
 /// A file system in a file, mounted as long as this lives.
 struct Disk {
     place: Place,
+    /// The place is mounted on itself.
+    bound: bool,
     mounted: bool,
 }
 
@@ -39,8 +41,14 @@ impl Disk {
         std::fs::File::create(&image).and_then(|file| file.set_len(400 << 20)).expect("an image");
         command(&format!("mkfs.{system}"), &["-q", &image])?;
         command("python3", &["-c", "import fcntl"])?;
-        let mut disk = Disk { place, mounted: false };
+        let mut disk = Disk { place, bound: false, mounted: false };
         std::fs::create_dir(disk.folder()).expect("a folder");
+        // Tests with network namespaces copy all that is mounted. In a shared tree their copies are unmounted with
+        // ours; else a file system without power would live on in them, and be the one that is mounted again.
+        let root = disk.place.arg().to_owned();
+        command("mount", &["--bind", &root, &root])?;
+        disk.bound = true;
+        command("mount", &["--make-shared", &root])?;
         disk.mount()?;
         Ok(disk)
     }
@@ -79,6 +87,9 @@ impl Drop for Disk {
             // Lazily, if a process of a failed test still holds it.
             let _ = command("umount", &[&self.place.at("mounted")])
                 .or_else(|_| command("umount", &["-l", &self.place.at("mounted")]));
+        }
+        if self.bound {
+            let _ = command("umount", &["-l", self.place.arg()]);
         }
     }
 }
