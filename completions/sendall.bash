@@ -572,7 +572,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -h --keep-open --label --broker --chat --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --forward --proxy-protocol --socks --socks-users --allow-target --deny-target --store --share --wire --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --verbose --quiet --json --help"
+            opts="-v -q -h --keep-open --label --broker --chat --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --forward --proxy-protocol --socks --socks-users --allow-target --deny-target --store --share --wire --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -782,6 +782,42 @@ _sendall() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --nodelay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keepalive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ttl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dscp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sndbuf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rcvbuf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mark)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --congestion)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

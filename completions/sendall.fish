@@ -91,6 +91,15 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-message -d
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l tee-in -d 'Write all that is received to this file, as it comes' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l tee-out -d 'Write all that is sent to this file, as it goes' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l hex-dump -d 'Write both directions to this file in hexadecimal, with time and offset; - is stderr' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l nodelay -d 'Send small pieces at once, or gather them first [default: on]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keepalive -d 'Test a connection that is silent for so long, and give it up when nobody answers; or off [default: 60s]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l ttl -d 'How many routers a packet may pass' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l dscp -d 'The class of its packets: a number up to 63, or a name as in ef, cs1, af41' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l sndbuf -d 'Room in the system for what is to be sent' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l rcvbuf -d 'Room in the system for what was received' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mark -d 'A number for routing rules and packet filters' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l user-timeout -d 'Give up when what was sent is not acknowledged for so long' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l congestion -d 'The congestion control\'s name, as in cubic, reno, bbr' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-open -d 'Join many clients to stdin and stdout: stdin goes to all, what they send to stdout'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l label -d 'With --keep-open: put \'[ADDRESS] \' before each line that a client sends'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l broker -d 'Pass on what a client sends to all other clients'
@@ -108,6 +117,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l recv-only -d '
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l crlf -d 'Send each line end of stdin as CR LF'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l telnet -d 'Speak to a Telnet server: each option it negotiates is refused, its commands are left out'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'

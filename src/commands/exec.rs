@@ -131,7 +131,7 @@ impl Exec {
         let mut peer = Limited::new(transport, now);
         peer.limit_rate(args.limit_rate, 0);
         let name = peer.get_ref().peer_name();
-        let mut exec = Exec::start(program, peer, args.idle_timeout, (io, report), now)?;
+        let mut exec = Exec::start(program, (peer, &name), args.idle_timeout, (io, report), now)?;
         exec.relay = exec.relay.map(|relay| relay.with(name));
         Ok(exec)
     }
@@ -139,13 +139,13 @@ impl Exec {
     /// Starts the program for a connection. The caller tells how many bytes were sent and received.
     pub(crate) fn start(
         program: &Program,
-        peer: Limited<Transport>,
+        (peer, name): (Limited<Transport>, &PeerName),
         idle_timeout: Option<Duration>,
         (io, report): (&Io, &Report),
         now: Instant,
     ) -> Result<Exec, Error> {
-        let (name, local) = (peer.get_ref().peer_name(), peer.get_ref().local_name());
-        let (stream, process) = child::spawn(program, &environment(&name, &local), io)?;
+        let local = peer.get_ref().local_name();
+        let (stream, process) = child::spawn(program, &environment(name, &local), io)?;
         report.detail(format_args!("process {} runs '{}'", process.id(), program.name.display()));
         let rules = Ending { input: InputKind::Real, end_when: EndWhen::Both, half_close: true };
         Ok(Exec {

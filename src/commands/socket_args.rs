@@ -112,7 +112,27 @@ pub struct SocketArgs {
     mptcp: bool,
 }
 
+/// Fails for a socket that knows the sizes of its buffers only.
+fn refuse_without_tcp(endpoint: &Endpoint) -> Result<(), Error> {
+    if matches!(endpoint, Endpoint::Tcp { .. }) {
+        return Ok(());
+    }
+    let text = "a Unix socket has --sndbuf and --rcvbuf only: leave the other socket options out";
+    Err(Error::new(Exit::Usage, text))
+}
+
 impl SocketArgs {
+    /// The same for those who come in at these endpoints.
+    pub(super) fn options_for(&self, endpoints: &[Endpoint]) -> Result<SocketOptions, Error> {
+        let options = self.options();
+        if options.needs_tcp() {
+            // What somebody else has bound may be anything: there the system says so.
+            let known = endpoints.iter().filter(|endpoint| !matches!(endpoint, Endpoint::Inherited(_)));
+            known.map(refuse_without_tcp).collect::<Result<(), Error>>()?;
+        }
+        Ok(options)
+    }
+
     /// As a socket takes them.
     pub fn options(&self) -> SocketOptions {
         SocketOptions {
@@ -150,9 +170,8 @@ impl LocalArgs {
     pub(super) fn end_for(&self, endpoint: &Endpoint) -> Result<LocalEnd, Error> {
         let (source, interface) = (self.source, self.interface.clone());
         let end = LocalEnd { source, interface, options: self.socket.options() };
-        if end.needs_tcp() && !matches!(endpoint, Endpoint::Tcp { .. }) {
-            let text = "a Unix socket has --sndbuf and --rcvbuf only: leave the other socket options out";
-            return Err(Error::new(Exit::Usage, text));
+        if end.needs_tcp() {
+            refuse_without_tcp(endpoint)?;
         }
         Ok(end)
     }

@@ -154,3 +154,14 @@ fn curl_says_it_too() {
     assert_eq!(finished.stdout, b"hello", "{}", finished.stderr);
     wait_for(&server, "client 127.0.0.1:");
 }
+
+#[test]
+fn a_process_is_told_the_client_of_the_header() {
+    let server = serve(&["--sh", "echo $SENDALL_PEER_ADDR $SENDALL_PEER_PORT", "--count", "1", ACCEPT]);
+    let mut link = Link::connect(server.port());
+    link.send(V1);
+    link.end();
+    link.expect_all(b"192.0.2.7 4711\n");
+    drop(link);
+    server.finish().expect(0);
+}

@@ -53,6 +53,26 @@ fn every_option_is_in_force() {
 }
 
 #[test]
+fn a_servers_clients_have_them_too() {
+    for (option, value, told) in
+        [("--nodelay", "off", "nodelay=off"), ("--ttl", "9", "ttl=9"), ("--dscp", "ef", "dscp=46")]
+    {
+        let way = Way { side: Side::Serve, net: Net::Tcp };
+        let (running, link) = way.open(&["-vv", option, value], In::Bytes(b"x".to_vec()), Out::Collect);
+        link.end();
+        let finished = running.finish();
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        assert!(in_force(&finished.stderr).contains(&told), "{option} {value}: {}", finished.stderr);
+    }
+    for mode in ["--echo", "--keep-open"] {
+        let refused = sendall(&["serve", "127.0.0.1:0", mode, "--sndbuf", "1GiB"], In::Null, Out::Collect);
+        assert!(refused.finish().expect(1).stderr.contains("--sndbuf"));
+        let unix = sendall(&["serve", "unix:/tmp/x", mode, "--ttl", "9"], In::Null, Out::Collect);
+        assert!(unix.finish().expect(2).stderr.contains("Unix socket"));
+    }
+}
+
+#[test]
 fn without_options_there_are_those_of_every_connection() {
     let finished = session(&["-vv"]);
     let told = in_force(&finished.stderr);

@@ -23,6 +23,7 @@ use super::serve::listen_on_all;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::Endpoint;
+use crate::net::options::SocketOptions;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::report::{Lines, Report};
@@ -53,7 +54,7 @@ impl Plan {
         let mut lines = None;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            let listeners = listen_on_all(&self.endpoints, &io, report)?;
+            let listeners = listen_on_all(&self.endpoints, &SocketOptions::default(), &io, report)?;
             if let Some(form) = self.log {
                 let door = io.wake();
                 let started = Lines::start(report.clone(), move || door.wake());

@@ -11,6 +11,7 @@ use crate::commands::admission::AccessArgs;
 use crate::commands::door::DoorLimits;
 use crate::commands::exec::ExecArgs;
 use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
+use crate::commands::socket_args::SocketArgs;
 use crate::commands::texts::unescape;
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -48,6 +49,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     pub(super) relay: RelayArgs,
+
+    #[command(flatten)]
+    pub(super) socket: SocketArgs,
 }
 
 /// What is done with each client; one at a time.

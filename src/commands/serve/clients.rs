@@ -6,6 +6,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::entrance::Terms;
 use crate::commands::admission::{Pass, Refusal};
 use crate::commands::attended::Within;
 use crate::commands::door::{Guest, Host};
@@ -30,7 +31,7 @@ const STOP_LIMIT: Duration = Duration::from_millis(800);
 pub(super) struct Clients {
     /// Of each session.
     limits: Limits,
-    session_timeout: Option<Duration>,
+    terms: Terms,
     /// What they speak.
     wire: WireChoice,
     offer: Arc<Offer>,
@@ -76,14 +77,14 @@ impl Drop for OneRunning {
 
 impl Clients {
     pub(super) fn new(
-        (limits, session_timeout, wire): (Limits, Option<Duration>, WireChoice),
+        (limits, terms, wire): (Limits, Terms, WireChoice),
         offer: Offer,
         running: Running,
         (io, report, signals): (Io, Report, Signals),
     ) -> Clients {
         Clients {
             limits,
-            session_timeout,
+            terms,
             wire,
             offer: Arc::new(offer),
             clients: Vec::new(),
@@ -117,13 +118,14 @@ impl Clients {
     ) -> Result<Aside<Result<(), Error>>, Error> {
         let (offer, limits, report) = (Arc::clone(&self.offer), self.limits, self.report.about(&name));
         let (signals, running) = (self.signals.clone(), self.running.enter());
-        let session_timeout = self.session_timeout;
+        let Terms { stay, socket: options, .. } = self.terms.clone();
         let text = offer.store.clone().filter(|_| self.wire == WireChoice::Text);
         self.io.aside(move || {
             let _running = running;
             let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
             reactor.add_at_start(|io, now| {
-                let transport = socket.register(&io).map_err(|error| Error::new(Exit::Lost, error))?;
+                let transport =
+                    socket.register_with(&options, &io).map_err(|error| Error::new(Exit::Lost, error))?;
                 let context = (io, report, name);
                 let session = match text {
                     Some(folder) => {
@@ -133,7 +135,7 @@ impl Clients {
                     }
                     None => Box::new(Serving::new(transport, now, offer, limits, refused, context)),
                 };
-                Ok(Within::new(session, session_timeout, now))
+                Ok(Within::new(session, stay.session, now))
             })?;
             reactor.run()
         })

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::commands::attended::{Attended, StayLimits, Visit};
+use super::entrance::Terms;
+use crate::commands::attended::{Attended, Visit};
 use crate::commands::door::{Guest, Host};
 use crate::commands::lost;
 use crate::error::Error;
@@ -35,15 +36,14 @@ impl<F: FnMut(Client) -> Result<Box<dyn Visit>, Error>> Make for F {}
 /// Serves each client by a session that `make` makes.
 pub(super) struct Each<F> {
     io: Io,
-    stay: StayLimits,
-    rate: Option<u64>,
+    terms: Terms,
     make: F,
 }
 
 impl<F: Make> Each<F> {
-    /// `rate`: bytes per second, each way, of each client.
-    pub(super) fn new(io: &Io, stay: StayLimits, rate: Option<u64>, make: F) -> Each<F> {
-        Each { io: io.clone(), stay, rate, make }
+    /// For sessions on the reactor of `io`.
+    pub(super) fn new(io: &Io, terms: Terms, make: F) -> Each<F> {
+        Each { io: io.clone(), terms, make }
     }
 }
 
@@ -53,14 +53,15 @@ impl<F: Make> Host for Each<F> {
         let pass = Rc::new(pass);
         let mut is_there = false;
         let spawned = self.io.spawn(|io| {
-            let mut transport = socket.register(&io).map_err(|error| lost(&error))?;
+            let mut transport =
+                socket.register_with(&self.terms.socket, &io).map_err(|error| lost(&error))?;
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let mut peer = Limited::new(transport, now);
-            peer.limit_rate(self.rate, 0);
+            peer.limit_rate(self.terms.rate, 0);
             let visit =
                 (self.make)(Client { peer, io, name: pass.peer.clone(), report: pass.report.clone(), now })?;
-            Ok(Attended::new(visit, Rc::clone(&pass), self.stay, now))
+            Ok(Attended::new(visit, Rc::clone(&pass), self.terms.stay, now))
         });
         match spawned {
             Err(error) if is_there => pass.fail(error),

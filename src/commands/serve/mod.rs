@@ -6,6 +6,7 @@ mod conversation;
 mod desk;
 mod each;
 mod echo;
+mod entrance;
 mod forward;
 mod hub;
 mod member;
@@ -22,30 +23,24 @@ use std::time::Duration;
 pub use self::args::ServeArgs;
 use self::clients::{Clients, Running};
 use self::conversation::Conversation;
-use self::desk::Desk;
-use self::each::{Client, Each};
 use self::echo::Echo;
+pub(super) use self::entrance::listen_on_all;
+use self::entrance::{Entrance, Terms};
 use self::forward::{Destination, Forward};
-use self::hub::{Closing, Hub, Slow};
+use self::hub::{Hub, Slow};
 use self::member::{Manners, Member, Words};
 use self::plain::Plain;
 use self::reply::Reply;
 use self::socks::{Rules, Socks};
-use super::admission::AccessArgs;
-use super::attended::{StayLimits, Visit};
-use super::door::{Door, DoorLimits, Host};
+use super::attended::StayLimits;
 use super::exec::Exec;
 use super::options::{RelayArgs, WireChoice};
 use super::relay::LocalSide;
 use super::texts::text_or_file;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
-use crate::net::access::Access;
-use crate::net::activation::Ready;
-use crate::net::child::{Program, keep_descriptors};
+use crate::net::child::Program;
 use crate::net::endpoint::{Endpoint, Role};
-use crate::net::listen::{Listener, listen};
-use crate::net::reactor::{Io, Reactor};
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::proto::conversation::Script;
@@ -59,16 +54,6 @@ const IDLE_LIMIT: Duration = Duration::from_secs(60);
 pub struct Plan {
     entrance: Entrance,
     mode: Mode,
-}
-
-/// Where clients come in, and how long they may stay.
-struct Entrance {
-    endpoints: Vec<Endpoint>,
-    limits: DoorLimits,
-    access: Access,
-    access_args: AccessArgs,
-    stay: StayLimits,
-    rate: Option<u64>,
 }
 
 enum Mode {
@@ -106,6 +91,7 @@ impl ServeArgs {
         let program = self.mode.exec.plan()?;
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen);
         let endpoints = endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?;
+        let socket = self.socket.options_for(&endpoints)?;
         let mode = self.mode(program)?;
         let mut limits = match &mode {
             Mode::Plain(_) => self.limits.of_one()?,
@@ -126,8 +112,11 @@ impl ServeArgs {
             limits,
             access: self.access.load()?,
             access_args: self.access.clone(),
-            stay: StayLimits { idle: self.relay.idle_timeout, session: self.limits.session_timeout },
-            rate: self.relay.limit_rate,
+            terms: Terms {
+                stay: StayLimits { idle: self.relay.idle_timeout, session: self.limits.session_timeout },
+                rate: self.relay.limit_rate,
+                socket,
+            },
         };
         Ok(Plan { entrance, mode })
     }
@@ -232,16 +221,16 @@ impl Plan {
         match mode {
             Mode::Plain(relay) => {
                 let local = LocalSide::new(&relay, report)?;
-                entrance.open(report, signals, |io, stay| Ok(Plain::new(io, stay.session, local)))
+                entrance.open(report, signals, |io, terms| Ok(Plain::new(io, terms, local)))
             }
             Mode::Transfer(offer, limits, wire) => {
                 let running = Running::default();
                 if let Some(folder) = &offer.store {
                     folder.remove_leftovers();
                 }
-                let result = entrance.open(report, signals, |io, stay| {
+                let result = entrance.open(report, signals, |io, terms| {
                     let context = (io.clone(), report.clone(), signals.clone());
-                    Ok(Clients::new((limits, stay.session, wire), offer, running.clone(), context))
+                    Ok(Clients::new((limits, terms, wire), offer, running.clone(), context))
                 });
                 running.wait();
                 result
@@ -274,89 +263,8 @@ impl Plan {
             }
             Mode::Exec(program) => entrance.each(report, signals, move |client| {
                 let context = (&client.io, &client.report);
-                Ok(Box::new(Exec::start(&program, client.peer, None, context, client.now)?))
+                Ok(Box::new(Exec::start(&program, (client.peer, &client.name), None, context, client.now)?))
             }),
         }
     }
-}
-
-impl Entrance {
-    /// True if others than this machine's users can connect, and there are no access lists.
-    fn is_open_to_others(&self) -> bool {
-        self.access.is_empty() && !self.endpoints.iter().all(Endpoint::is_local)
-    }
-
-    /// A session of its own for each client.
-    fn each<F>(self, report: &Report, signals: &Signals, make: F) -> Result<(), Error>
-    where
-        F: FnMut(Client) -> Result<Box<dyn Visit>, Error> + 'static,
-    {
-        let rate = self.rate;
-        self.open(report, signals, |io, stay| Ok(Each::new(io, stay, rate, make)))
-    }
-
-    /// Clients that share stdin and stdout.
-    fn keep_open(
-        self,
-        report: &Report,
-        signals: &Signals,
-        slow: Slow,
-        words: Words,
-        recv_only: bool,
-    ) -> Result<(), Error> {
-        let hub = Hub::new(slow);
-        let rate = self.rate;
-        self.open(report, signals, |io, stay| {
-            let mut manners = Manners { is_broker: false, words, leaves_with_its_end: true };
-            io.spawn(|io| {
-                let desk = Desk::open(&hub, &io, recv_only)?;
-                manners.leaves_with_its_end = !desk.has_an_end();
-                Ok(desk)
-            })?;
-            let closing = Closing(hub);
-            let make = move |client| Ok(Box::new(Member::new(client, &closing.0, manners)) as Box<dyn Visit>);
-            Ok(Each::new(io, stay, rate, make))
-        })
-    }
-
-    /// Opens the door to a host.
-    fn open<H: Host + 'static>(
-        self,
-        report: &Report,
-        signals: &Signals,
-        host: impl FnOnce(&Io, StayLimits) -> Result<H, Error>,
-    ) -> Result<(), Error> {
-        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-        let mut _ready = None;
-        reactor.add(|io| {
-            let listeners = listen_on_all(&self.endpoints, &io, report)?;
-            let host = host(&io, self.stay)?;
-            _ready = tell_ready(report);
-            Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
-        })?;
-        reactor.run()
-    }
-}
-
-/// Binds every endpoint, then reports each listener.
-pub(super) fn listen_on_all(
-    endpoints: &[Endpoint],
-    io: &Io,
-    report: &Report,
-) -> Result<Vec<Listener>, Error> {
-    let mut listeners = Vec::new();
-    for endpoint in endpoints {
-        listeners.extend(listen(endpoint, io)?);
-    }
-    keep_descriptors();
-    for listener in &listeners {
-        report.listening(listener.name());
-    }
-    Ok(listeners)
-}
-
-/// Tells whoever has started the process that it serves, until the returned value is dropped.
-fn tell_ready(report: &Report) -> Option<Ready> {
-    let told = Ready::tell();
-    told.map_err(|error| report.warning(format_args!("cannot tell NOTIFY_SOCKET: {error}"))).ok()
 }

@@ -1,8 +1,9 @@
 //! Without a mode: the first client is joined to stdin and stdout.
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::entrance::Terms;
 use crate::commands::admission::Pass;
 use crate::commands::attended::Within;
 use crate::commands::door::{Guest, Host};
@@ -14,13 +15,13 @@ use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 /// Serves one client.
 pub(super) struct Plain {
     io: Io,
-    session_timeout: Option<Duration>,
+    terms: Terms,
     local: LocalSide,
 }
 
 impl Plain {
-    pub(super) fn new(io: &Io, session_timeout: Option<Duration>, local: LocalSide) -> Plain {
-        Plain { io: io.clone(), session_timeout, local }
+    pub(super) fn new(io: &Io, terms: Terms, local: LocalSide) -> Plain {
+        Plain { io: io.clone(), terms, local }
     }
 }
 
@@ -30,10 +31,10 @@ impl Host for Plain {
         let pass = Rc::new(pass);
         let mut is_there = false;
         let spawned = self.io.spawn(|io| {
-            let transport = socket.register(&io).map_err(|error| lost(&error))?;
+            let transport = socket.register_with(&self.terms.socket, &io).map_err(|error| lost(&error))?;
             is_there = true;
             let relay = self.local.join(transport, &pass.report, &io, now)?.with(&pass.peer);
-            Ok(Only { session: Within::new(relay, self.session_timeout, now), pass: Rc::clone(&pass) })
+            Ok(Only { session: Within::new(relay, self.terms.stay.session, now), pass: Rc::clone(&pass) })
         });
         match spawned {
             Err(error) if is_there => pass.fail(error),

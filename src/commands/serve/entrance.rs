@@ -1,0 +1,118 @@
+//! Where clients come in: the endpoints, the door before them, and on which terms clients stay.
+
+use super::desk::Desk;
+use super::each::{Client, Each};
+use super::hub::{Closing, Hub, Slow};
+use super::member::{Manners, Member, Words};
+use crate::commands::admission::AccessArgs;
+use crate::commands::attended::{StayLimits, Visit};
+use crate::commands::door::{Door, DoorLimits, Host};
+use crate::error::{Error, Exit};
+use crate::net::access::Access;
+use crate::net::activation::Ready;
+use crate::net::child::keep_descriptors;
+use crate::net::endpoint::Endpoint;
+use crate::net::listen::{Listener, listen_with};
+use crate::net::options::SocketOptions;
+use crate::net::reactor::{Io, Reactor};
+use crate::net::signals::Signals;
+use crate::report::Report;
+
+/// On which terms a client is served.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) stay: StayLimits,
+    /// Bytes per second, each way.
+    pub(super) rate: Option<u64>,
+    /// Of its socket.
+    pub(super) socket: SocketOptions,
+}
+
+/// Where clients come in.
+pub(super) struct Entrance {
+    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) limits: DoorLimits,
+    pub(super) access: Access,
+    pub(super) access_args: AccessArgs,
+    pub(super) terms: Terms,
+}
+
+impl Entrance {
+    /// True if others than this machine's users can connect, and there are no access lists.
+    pub(super) fn is_open_to_others(&self) -> bool {
+        self.access.is_empty() && !self.endpoints.iter().all(Endpoint::is_local)
+    }
+
+    /// A session of its own for each client.
+    pub(super) fn each<F>(self, report: &Report, signals: &Signals, make: F) -> Result<(), Error>
+    where
+        F: FnMut(Client) -> Result<Box<dyn Visit>, Error> + 'static,
+    {
+        self.open(report, signals, |io, terms| Ok(Each::new(io, terms, make)))
+    }
+
+    /// Clients that share stdin and stdout.
+    pub(super) fn keep_open(
+        self,
+        report: &Report,
+        signals: &Signals,
+        slow: Slow,
+        words: Words,
+        recv_only: bool,
+    ) -> Result<(), Error> {
+        let hub = Hub::new(slow);
+        self.open(report, signals, |io, terms| {
+            let mut manners = Manners { is_broker: false, words, leaves_with_its_end: true };
+            io.spawn(|io| {
+                let desk = Desk::open(&hub, &io, recv_only)?;
+                manners.leaves_with_its_end = !desk.has_an_end();
+                Ok(desk)
+            })?;
+            let closing = Closing(hub);
+            let make = move |client| Ok(Box::new(Member::new(client, &closing.0, manners)) as Box<dyn Visit>);
+            Ok(Each::new(io, terms, make))
+        })
+    }
+
+    /// Opens the door to a host.
+    pub(super) fn open<H: Host + 'static>(
+        self,
+        report: &Report,
+        signals: &Signals,
+        host: impl FnOnce(&Io, Terms) -> Result<H, Error>,
+    ) -> Result<(), Error> {
+        let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        let mut _ready = None;
+        reactor.add(|io| {
+            let listeners = listen_on_all(&self.endpoints, &self.terms.socket, &io, report)?;
+            let host = host(&io, self.terms)?;
+            _ready = tell_ready(report);
+            Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
+        })?;
+        reactor.run()
+    }
+}
+
+/// Binds every endpoint, then reports each listener.
+pub(crate) fn listen_on_all(
+    endpoints: &[Endpoint],
+    options: &SocketOptions,
+    io: &Io,
+    report: &Report,
+) -> Result<Vec<Listener>, Error> {
+    let mut listeners = Vec::new();
+    for endpoint in endpoints {
+        listeners.extend(listen_with(endpoint, options, io)?);
+    }
+    keep_descriptors();
+    for listener in &listeners {
+        report.listening(listener.name());
+    }
+    Ok(listeners)
+}
+
+/// Tells whoever has started the process that it serves, until the returned value is dropped.
+fn tell_ready(report: &Report) -> Option<Ready> {
+    let told = Ready::tell();
+    told.map_err(|error| report.warning(format_args!("cannot tell NOTIFY_SOCKET: {error}"))).ok()
+}
