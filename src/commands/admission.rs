@@ -36,9 +36,11 @@ impl AccessArgs {
             .map_err(|text| Error::new(Exit::NoConnection, format!("--allow or --deny: {text}")))
     }
 
-    /// True if there are files that may have changed, or names.
+    /// True if there are files, whose content may change, or names, whose addresses may.
     pub(crate) fn can_change(&self) -> bool {
-        self.allow.iter().chain(&self.deny).any(|word| word.starts_with('@'))
+        let may_change =
+            |word: &String| word.starts_with('@') || matches!(Rule::parse(word), Ok(Rule::Host(_)));
+        self.allow.iter().chain(&self.deny).any(may_change)
     }
 }
 

@@ -19,20 +19,6 @@ impl Visit for Box<dyn Visit> {
     }
 }
 
-impl Session for Box<dyn Visit> {
-    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
-        (**self).advance(turn)
-    }
-
-    fn stop(&mut self) -> Stop {
-        (**self).stop()
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        (**self).deadline()
-    }
-}
-
 /// A session that fails if it is not over in time.
 pub(crate) struct Within<S> {
     session: S,

@@ -235,7 +235,7 @@ impl Complaints {
     }
 }
 
-/// Access lists in files, read again on SIGHUP.
+/// Access lists with files or names, read and resolved again on SIGHUP.
 struct Lists {
     args: AccessArgs,
     hangups: Hangups,
@@ -244,7 +244,7 @@ struct Lists {
 }
 
 impl Lists {
-    /// `None` if no file is named.
+    /// `None` if nothing can change.
     fn new(args: &AccessArgs, io: &Io) -> Result<Option<Lists>, Error> {
         if !args.can_change() {
             return Ok(None);
@@ -256,13 +256,15 @@ impl Lists {
 
     /// The new rules, once they were read. Those that cannot be read leave the old ones in force.
     fn advance(&mut self, report: &Report) -> Option<Access> {
+        let read = self.reading.as_mut().and_then(Aside::take);
+        if read.is_some() {
+            self.reading = None;
+        }
         if self.reading.is_none() && self.hangups.came() {
             let args = self.args.clone();
             self.reading = self.io.aside(move || args.load()).map_err(|error| report.warning(error)).ok();
         }
-        let read = self.reading.as_mut()?.take()?;
-        self.reading = None;
-        match read.and_then(|access| access) {
+        match read?.and_then(|access| access) {
             Ok(access) => {
                 report.say("access lists were read again");
                 Some(access)

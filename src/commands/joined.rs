@@ -51,7 +51,7 @@ fn pass(
     pump: &mut Pump,
     source: &mut impl Stream,
     sink: &mut impl Stream,
-    budget_bytes: usize,
+    (budget_bytes, may_end): (usize, bool),
 ) -> Result<Pumped, Fault> {
     if preface.pending() > 0 {
         let sent = send_all(sink, preface).map_err(|fault| Fault { side: Side::Sink, error: fault.error })?;
@@ -60,7 +60,7 @@ fn pass(
         }
     }
     let pumped = pump.advance(source, sink, budget_bytes)?;
-    if pump.lane().owes_half_close() {
+    if may_end && pump.lane().owes_half_close() {
         sink.finish_writing().map_err(|error| Fault { side: Side::Sink, error })?;
         pump.lane_mut().finish_sink();
     }
@@ -96,14 +96,16 @@ impl<C: Stream, T: Stream> Joined<C, T> {
         if self.failure.as_ref().is_some_and(|(failed, _)| *failed == way) {
             return Ok(Pumped::Blocked);
         }
+        // A side that takes no more has been reset: an end of what comes from it is none to be passed on.
+        let terms = (budget_bytes, self.failure.is_none());
         let pumped = match way {
             Way::Out => {
                 let (client, target) = (&mut self.client, &mut self.target);
-                pass(&mut self.to_target, &mut self.outbound, client, target, budget_bytes)
+                pass(&mut self.to_target, &mut self.outbound, client, target, terms)
             }
             Way::In => {
                 let (client, target) = (&mut self.client, &mut self.target);
-                pass(&mut self.to_client, &mut self.inbound, target, client, budget_bytes)
+                pass(&mut self.to_client, &mut self.inbound, target, client, terms)
             }
         };
         pumped.or_else(|Fault { side, error }| {
@@ -137,7 +139,7 @@ impl<C: Stream, T: Stream> Joined<C, T> {
         self.client.tick(turn.now);
         let moved = [Way::Out, Way::In].map(|way| self.pump(way, turn.budget_bytes));
         let [sent, received] = moved;
-        let more = sent? == Pumped::More || received? == Pumped::More;
+        let more = [sent?, received?].contains(&Pumped::More);
         let other_is_over = self.failure.as_ref().is_some_and(|(way, _)| match way {
             Way::Out => self.inbound.lane().is_drained(),
             Way::In => self.outbound.lane().is_drained(),

@@ -197,7 +197,8 @@ struct Hop {
 
 /// Dials the first proxy, then asks each for the next, and the last one for the server.
 pub(crate) struct Via {
-    dial: Dial,
+    /// Dropped when it has led somewhere: other attempts end.
+    dial: Option<Dial>,
     first: Proxy,
     transport: Option<Transport>,
     hops: VecDeque<Hop>,
@@ -223,7 +224,7 @@ impl Via {
         };
         let hops = proxies.into_iter().zip(targets).map(hop).collect();
         let dial = Dial::new(first.endpoint.clone(), limit, io).from(local);
-        Ok(Via { dial, first, transport: None, hops, limit, deadline: None })
+        Ok(Via { dial: Some(dial), first, transport: None, hops, limit, deadline: None })
     }
 
     fn timed_out(&self) -> Error {
@@ -257,9 +258,10 @@ impl Hop {
 impl Opening for Via {
     fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
         let deadline = *self.deadline.get_or_insert(now + self.limit);
-        if self.transport.is_none() {
-            let dialled = self.dial.advance(now);
+        if let Some(dial) = &mut self.dial {
+            let dialled = dial.advance(now);
             self.transport = dialled.map_err(|error| error.context(format!("proxy {}", self.first)))?;
+            self.dial.take_if(|_| self.transport.is_some());
         }
         if let Some(transport) = &mut self.transport {
             while let Some(hop) = self.hops.front_mut() {
@@ -277,7 +279,7 @@ impl Opening for Via {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let dial = if self.transport.is_none() { self.dial.deadline() } else { None };
+        let dial = self.dial.as_ref().and_then(Dial::deadline);
         dial.into_iter().chain(self.deadline).min()
     }
 }

@@ -69,7 +69,7 @@ pub trait Session {
     }
 }
 
-impl Session for Box<dyn Session> {
+impl<S: Session + ?Sized> Session for Box<S> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         (**self).advance(turn)
     }

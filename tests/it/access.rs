@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::{In, LIMIT, Out, sendall, wait_until};
 use crate::link::Link;
-use crate::xfer::{Place, limited, serve};
+use crate::xfer::{Place, cpu_ticks, limited, serve};
 
 /// True if this client is echoed; false if it is cut without a byte.
 fn is_echoed(link: &mut Link) -> bool {
@@ -92,6 +92,16 @@ fn lists_in_files_are_read_again_on_sighup() {
 }
 
 #[test]
+fn names_are_resolved_again_on_sighup() {
+    let server = serve(&["--echo", "--allow", "localhost"]);
+    assert!(is_echoed(&mut Link::connect(server.port())));
+    server.signal(Signal::HUP);
+    let told = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("were read again");
+    assert!(server.stderr.wait(LIMIT, told), "{}", server.stderr.text());
+    assert!(is_echoed(&mut Link::connect(server.port())));
+}
+
+#[test]
 fn one_source_is_bounded_and_another_is_served() {
     let server = serve(&["--echo", "--max-per-source", "3"]);
     let port = server.port();
@@ -168,11 +178,4 @@ fn without_descriptors_it_waits_says_so_and_recovers() {
         Link::connect(port).read_to_end(&mut bytes).is_ok_and(|_| bytes == b"x")
     };
     assert!(wait_until(Duration::from_secs(2), is_served), "{}", server.stderr.text());
-}
-
-/// Processor time so far, in hundredths of a second.
-fn cpu_ticks(id: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("stat");
-    let fields: Vec<&str> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
-    [11, 12].map(|field| fields[field].parse::<u64>().expect("a number")).iter().sum()
 }

@@ -4,19 +4,12 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::harness::{LIMIT, Running, now, payload, wait_until};
+use crate::harness::{LIMIT, now, payload, wait_until};
 use crate::link::Link;
-use crate::xfer::{Place, begin, descriptors, is_slow_wanted, serve, status_kib};
+use crate::xfer::{Place, begin, cpu_ticks, descriptors, is_slow_wanted, serve, status_kib};
 
 const IDLE_CLIENTS: usize = 10_000;
 const SLOW_CLIENTS: usize = 500;
-
-/// Processor time so far, in hundredths of a second.
-fn cpu_ticks(server: &Running) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("stat");
-    let fields: Vec<&str> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
-    [11, 12].map(|field| fields[field].parse::<u64>().expect("a number")).iter().sum()
-}
 
 /// From one of several addresses of this machine: one has not ports enough.
 fn connect(index: usize, port: u16) -> Link {
@@ -51,9 +44,9 @@ fn ten_thousand_idle_clients_cost_little_and_a_new_one_is_served() {
         }
         assert!(wait_until(LIMIT, || descriptors(server.id()) > IDLE_CLIENTS), "all are in");
         let each = (status_kib(server.id(), "VmRSS") - before) * 1024 / IDLE_CLIENTS as u64;
-        let ticks = cpu_ticks(&server);
+        let ticks = cpu_ticks(server.id());
         assert!(!server.ends_within(Duration::from_secs(2)));
-        let idle = cpu_ticks(&server) - ticks;
+        let idle = cpu_ticks(server.id()) - ticks;
         println!("{mode}: {each} bytes for each client, {idle} hundredths of a second in 2 s");
         assert!(each <= 8 << 10, "{each} bytes for each");
         assert!(idle <= 2, "{idle} hundredths of a second in 2 s");

@@ -71,7 +71,8 @@ fn a_line_is_sent_when_it_is_whole() {
 
 #[test]
 fn messages_are_written_as_lines_as_they_are_or_as_objects() {
-    let framed = b"\x03one\x02\xff\xfe\x04a\nb\0\x00";
+    // The last one would reach a terminal as a command, and turn its direction.
+    let framed = b"\x03one\x02\xff\xfe\x04a\nb\0\x00\x05\xc2\x9b\xe2\x80\xae";
     let json = concat!(
         r#"{"length":3,"text":"one","base64":null}"#,
         "\n",
@@ -81,10 +82,12 @@ fn messages_are_written_as_lines_as_they_are_or_as_objects() {
         "\n",
         r#"{"length":0,"text":"","base64":null}"#,
         "\n",
+        r#"{"length":5,"text":"\u009b\u202e","base64":null}"#,
+        "\n",
     );
     for (form, expected) in [
-        ("line", &b"one\n\xff\xfe\na\nb\0\n\n"[..]),
-        ("raw", b"one\xff\xfea\nb\0"),
+        ("line", &b"one\n\xff\xfe\na\nb\0\n\n\xc2\x9b\xe2\x80\xae\n"[..]),
+        ("raw", b"one\xff\xfea\nb\0\xc2\x9b\xe2\x80\xae"),
         ("json", json.as_bytes()),
     ] {
         let options = ["--frame", "u8", "--frame-out", form];

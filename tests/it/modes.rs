@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::{In, Out, Running, assert_same, payload};
 use crate::link::{Link, Net, Side, Way};
-use crate::xfer::{Place, descriptors, serve};
+use crate::xfer::{Place, cpu_ticks, descriptors, serve};
 
 const NETS: [Net; 2] = [Net::Tcp, Net::Unix];
 
@@ -144,6 +144,18 @@ fn a_last_line_without_its_end_is_answered_and_a_line_without_end_is_cut() {
     let _ = link.write_all(&[b'a'; 200_000]);
     let finished = server.finish().expect(1);
     assert!(finished.stderr.contains("a line of more than 65536 bytes"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_client_that_has_ended_and_does_not_read_costs_no_time() {
+    let (server, link) = open(Net::Tcp, &["--greet", &"x".repeat(120_000)]);
+    socket2::SockRef::from(&link).set_recv_buffer_size(2048).expect("a small buffer");
+    link.end();
+    // Longer than such a client is waited for before it has ended.
+    assert!(!server.ends_within(Duration::from_millis(2300)));
+    let before = cpu_ticks(server.id());
+    assert!(!server.ends_within(Duration::from_millis(500)));
+    assert!(cpu_ticks(server.id()) - before < 10, "it spins");
 }
 
 #[test]

@@ -149,6 +149,28 @@ fn replies_are_printed() {
 }
 
 #[test]
+fn replies_that_wait_all_at_once_are_all_received_or_counted() {
+    const REPLIES: usize = 60;
+    let (socket, address) = server();
+    let args = ["udp-send", &address, "--wait", "2s", "--json", "--print", "line", "q"];
+    let sender = sendall(&args, In::Null, Out::Collect);
+    let mut buffer = [0; 16];
+    let (_, asking) = socket.recv_from(&mut buffer).expect("a question");
+    sender.signal(Signal::STOP);
+    // More than the queue to stdout holds, and than one turn takes.
+    for _ in 0..REPLIES {
+        socket.send_to(&[b'x'; 60_000], asking).expect("sent");
+    }
+    sender.signal(Signal::CONT);
+    let finished = sender.finish();
+    let counts = counts(&finished.stderr);
+    let received = finished.stdout.len() / 60_001;
+    assert_eq!(counts["received"], received, "{counts}");
+    let dropped = counts["dropped"].as_u64().expect("a number");
+    assert_eq!(received as u64 + dropped, REPLIES as u64, "{counts}");
+}
+
+#[test]
 fn lines_go_out_as_they_are_typed_until_the_last_one() {
     let (_listener, address) = listen(&["--echo"], Out::Collect);
     let options = ["udp-send", &address, "--wait", "20s", "--replies", "2", "--until", "exit"];

@@ -172,6 +172,13 @@ pub(crate) fn status_kib(pid: u32, field: &str) -> u64 {
     line.trim_start_matches(':').trim().trim_end_matches("kB").trim().parse().expect("a number")
 }
 
+/// Processor time so far, in hundredths of a second.
+pub(crate) fn cpu_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    let fields: Vec<&str> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
+    [11, 12].map(|field| fields[field].parse::<u64>().expect("a number")).iter().sum()
+}
+
 /// The number of open descriptors.
 pub(crate) fn descriptors(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).expect("a process").count()

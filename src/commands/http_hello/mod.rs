@@ -19,7 +19,7 @@ use self::site::Site;
 use self::worker::Tally;
 use super::admission::AccessArgs;
 use super::door::{Door, DoorLimits};
-use super::serve::listen_on_all;
+use super::serve::{listen_on_all, tell_ready};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::Endpoint;
@@ -51,7 +51,7 @@ impl Plan {
             crate::net::stdio::check_stdout()?;
         }
         let (alive, all_ended) = mpsc::channel();
-        let mut lines = None;
+        let (mut lines, mut _ready) = (None, None);
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
             let listeners = listen_on_all(&self.endpoints, &SocketOptions::default(), &io, report)?;
@@ -64,6 +64,7 @@ impl Plan {
             let tally = self.count.map(|count| Tally::new(count, io.wake()));
             let common = Common { site: Arc::new(self.site), log: lines.clone(), tally };
             let host = Hello::new(&io, common, self.workers, signals, &alive)?;
+            _ready = tell_ready(report);
             Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
         })?;
         drop(alive);

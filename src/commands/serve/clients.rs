@@ -10,6 +10,7 @@ use super::entrance::Terms;
 use crate::commands::admission::{Pass, Refusal};
 use crate::commands::attended::Within;
 use crate::commands::door::{Guest, Host};
+use crate::commands::lost;
 use crate::commands::options::WireChoice;
 use crate::commands::transfer::{Limits, Offer, Serving, TextReceiving};
 use crate::error::{Error, Exit};
@@ -126,6 +127,8 @@ impl Clients {
             reactor.add_at_start(|io, now| {
                 let transport =
                     socket.register_with(&options, &io).map_err(|error| Error::new(Exit::Lost, error))?;
+                // One that has waited for its header was to be reset. Transfers have a last word.
+                transport.reset_on_close(false).map_err(|error| lost(&error))?;
                 let context = (io, report, name);
                 let session = match text {
                     Some(folder) => {

@@ -151,7 +151,8 @@ impl<S: Stream> Session for Conversation<S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let times = [self.settling.deadline(), self.peer.wake_up(), self.linger_until];
+        let linger = self.linger_until.filter(|_| !self.has_ended);
+        let times = [self.settling.deadline(), self.peer.wake_up(), linger];
         times.into_iter().flatten().min()
     }
 }

@@ -112,7 +112,7 @@ pub(crate) fn listen_on_all(
 }
 
 /// Tells whoever has started the process that it serves, until the returned value is dropped.
-fn tell_ready(report: &Report) -> Option<Ready> {
+pub(crate) fn tell_ready(report: &Report) -> Option<Ready> {
     let told = Ready::tell();
     told.map_err(|error| report.warning(format_args!("cannot tell NOTIFY_SOCKET: {error}"))).ok()
 }

@@ -9,6 +9,7 @@ use crate::commands::options::FrameOut;
 use crate::error::{Error, Exit};
 use crate::proto::lines::Crlf;
 use crate::proto::message::{Breach, Decoder, Encoder, Framing, Unfit};
+use crate::report::escape_json;
 
 /// Each line ends with CR LF.
 #[derive(Default)]
@@ -92,8 +93,8 @@ impl Decoding {
                 let text = std::str::from_utf8(message).ok();
                 let base64 = text.is_none().then(|| BASE64_STANDARD.encode(message));
                 let object = Object { length: message.len(), text, base64 };
-                serde_json::to_writer(&mut *output, &object)
-                    .map_err(|error| Error::new(Exit::Failed, error))?;
+                let json = serde_json::to_string(&object).map_err(|error| Error::new(Exit::Failed, error))?;
+                output.extend_from_slice(escape_json(&json).as_bytes());
             }
         }
         if self.form != FrameOut::Raw {

@@ -77,7 +77,7 @@ impl Listening {
     /// Receives until nothing is there, the queue to stdout is full, or each socket's share of the budget is used up.
     fn receive(&mut self, budget_bytes: usize) -> Result<Status, Error> {
         let Listening { sockets, buffers, desk, .. } = self;
-        let mut status = Status::Waiting;
+        let (mut status, mut is_held_back) = (Status::Waiting, false);
         for (index, socket) in sockets.iter().enumerate() {
             let mut share_bytes = budget_bytes / sockets.len();
             while !desk.output.is_full() && !desk.has_enough() && !desk.is_done_with(index) {
@@ -103,10 +103,12 @@ impl Listening {
                 }
                 desk.tally.unwritten += relieve(socket, buffers);
             }
+            is_held_back |= desk.output.is_full();
             desk.tally.unwritten += relieve(socket, buffers);
         }
         desk.flush()?;
-        Ok(status)
+        // No readiness will come for what was left when the queue was full.
+        Ok(if is_held_back && !desk.output.is_full() { Status::Again } else { status })
     }
 
     /// With `--connected`, once somebody was heard: the kernel keeps the others away.
