@@ -17,7 +17,7 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Reactor, Session};
 use crate::net::signals::Signals;
-use crate::net::stream::Socket;
+use crate::net::stream::{Socket, Stream};
 use crate::report::Report;
 
 /// Clients that are being told that they are too many, at a time; more are dropped without a word.
@@ -125,7 +125,7 @@ impl Clients {
             let _running = running;
             let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
             reactor.add_at_start(|io, now| {
-                let transport =
+                let mut transport =
                     socket.register_with(&options, &io).map_err(|error| Error::new(Exit::Lost, error))?;
                 // One that has waited for its header was to be reset. Transfers have a last word.
                 transport.reset_on_close(false).map_err(|error| lost(&error))?;
