@@ -70,9 +70,9 @@ impl Packet {
         super::stdio::is_ready(self.socket.as_fd(), PollFlags::RDHUP)
     }
 
+    /// Of all packets that wait.
     fn has_bytes_behind(&self) -> bool {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        rustix::net::recv(&self.socket, &mut [0; 1][..], flags).is_ok_and(|(count, _)| count > 0)
+        rustix::io::ioctl_fionread(&self.socket).is_ok_and(|count| count > 0)
     }
 
     fn read_one(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
