@@ -1,6 +1,6 @@
 //! SIGINT and SIGTERM: the first stops in order, the second at once. SIGHUP, for those who ask for it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ const REPEATED_WITHIN: Duration = Duration::from_millis(300);
 
 /// Tells every reactor of the process that a signal asked it to stop.
 ///
-/// Clones are the same. A thread writes to a socket that all reactors poll and none reads, so that one signal wakes them all.
+/// Clones are the same. The handlers write to a socket that all reactors poll and none reads, so that one signal wakes them all.
 #[derive(Clone)]
 pub struct Signals {
     number: Arc<AtomicUsize>,
@@ -29,24 +29,31 @@ impl Signals {
     /// A signal that is repeated at once is one: timeout(1) sends each to a process and then to its group.
     pub fn install(at_once: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
         let number = Arc::new(AtomicUsize::new(0));
-        let (wakes, mut written) = UnixStream::pair()?;
+        let (wakes, to_reactors) = UnixStream::pair()?;
+        let (mut caught, to_watch) = UnixStream::pair()?;
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
+            signal_hook::low_level::pipe::register(signal, to_reactors.try_clone()?)?;
+            signal_hook::low_level::pipe::register(signal, to_watch.try_clone()?)?;
+        }
         // A file size limit is to be an error of write(2), EFBIG, and not the end of the process. And where the parent
         // ignores SIGCHLD, processes would be reaped by the system.
         for signal in [SIGXFSZ, SIGCHLD] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
-        let mut caught = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
-        let first = Arc::clone(&number);
+        let last = Arc::clone(&number);
         let watch = move || {
-            let mut signals = caught.forever();
-            let Some(signal) = signals.next() else { return };
-            first.store(signal as usize, Ordering::SeqCst);
-            // Fails only when all reactors are gone.
-            let _ = written.write_all(&[0]);
+            // One that cannot be waited for is as good as one that never comes.
+            let mut comes = || caught.read_exact(&mut [0]).is_ok();
+            if !comes() {
+                return;
+            }
             let end = read_clock() + REPEATED_WITHIN;
-            if let Some(again) = signals.find(|_| read_clock() >= end) {
-                super::process::kill_all();
-                at_once(again);
+            while comes() {
+                if read_clock() >= end {
+                    super::process::kill_all();
+                    return at_once(last.load(Ordering::SeqCst) as i32);
+                }
             }
         };
         std::thread::Builder::new().name("signals".into()).spawn(watch)?;
