@@ -27,9 +27,9 @@ pub(super) const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
 /// The way to a server.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ProxyArgs {
-    /// Connect through this proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT), which resolves the
-    /// server's name; repeated, through one after the other
-    #[arg(long = "proxy", value_name = "URL", value_hint = ValueHint::Url)]
+    /// The way, in its order.
+    #[arg(long = "proxy", help = "Connect through this proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT \
+        (CONNECT), which resolves the server's name; repeated, through one after the other", value_name = "URL", value_hint = ValueHint::Url)]
     proxies: Vec<String>,
 
     /// The password of each proxy with a USER, one a line in their order, or one line for all of them; without this

@@ -153,8 +153,13 @@ impl SocketArgs {
 /// How a connection is made.
 #[derive(Args, Clone, Debug)]
 pub struct LocalArgs {
-    /// Connect from this address of this machine, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT
-    #[arg(long, value_name = "ADDR", help_heading = "Socket options")]
+    /// Where connections come from.
+    #[arg(
+        long,
+        help = "Connect from this address of this machine, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT",
+        value_name = "ADDR",
+        help_heading = "Socket options"
+    )]
     source: Option<Source>,
 
     /// Connect over this network interface only

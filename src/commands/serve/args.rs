@@ -62,16 +62,24 @@ pub(super) struct ModeArgs {
     #[arg(long)]
     pub(super) keep_open: bool,
 
-    /// With --keep-open: put '[ADDRESS] ' before each line that a client sends
-    #[arg(long, requires = "keep_open")]
+    /// Lines say whose they are.
+    #[arg(
+        long,
+        help = "With --keep-open: put '[ADDRESS] ' before each line that a client sends",
+        requires = "keep_open"
+    )]
     pub(super) label: bool,
 
     /// Pass on what a client sends to all other clients
     #[arg(long)]
     pub(super) broker: bool,
 
-    /// With --broker: whole lines, behind '<ADDRESS> ', with control characters escaped
-    #[arg(long, requires = "broker")]
+    /// For people at terminals.
+    #[arg(
+        long,
+        help = "With --broker: whole lines, behind '<ADDRESS> ', with control characters escaped",
+        requires = "broker"
+    )]
     pub(super) chat: bool,
 
     /// With --keep-open or --broker: what becomes of a client that reads too slowly

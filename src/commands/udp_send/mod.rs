@@ -33,8 +33,9 @@ const WAIT: Duration = Duration::from_secs(10);
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::UDP_SEND)]
 pub struct UdpSendArgs {
-    /// Where to (HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT), and texts, a datagram each
-    #[arg(value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
+    /// Where to, and texts.
+    #[arg(help = "Where to (HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT), and texts, a datagram \
+        each", value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
     words: Vec<String>,
 
     /// Where stdin is cut: line, all (nowhere), u16be (length prefixes), or a SIZE in bytes [default: line]
