@@ -116,3 +116,30 @@ fn a_unix_socket_is_served_and_removed() {
     running.finish().expect(143);
     assert!(!path.exists());
 }
+
+#[test]
+fn an_answer_that_was_lost_does_not_count() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), vec![b'x'; 15_000_000]).expect("written");
+    let option = format!("@{}", file.path().display());
+    for workers in ["1", "2"] {
+        let options = ["--count", "1", "--body", &option, "--idle-timeout", "300ms", "--workers", workers];
+        let (running, port) = server(&options);
+        // One goes away in the middle, with a reset because of what it has not read.
+        let mut client = Client::new(port);
+        client.say(PROBE);
+        assert!(client.hear());
+        drop(client);
+        running.assert_waits();
+        // One takes nothing, and is cut.
+        let mut client = Client::new(port);
+        client.say(PROBE);
+        client.answers(1, "x");
+        let begun = now();
+        running.assert_waits();
+        assert!(wait_until(SOON * 5, || begun.elapsed() > Duration::from_millis(600)));
+        running.assert_waits();
+        assert!(get(port, "/", "").ends_with("xxx"));
+        running.finish().expect(0);
+    }
+}
