@@ -1,6 +1,7 @@
 //! One connection: requests in, answers out in their order, and an end that does not cut the last answer off.
 
 mod answering;
+mod ending;
 
 use std::io::ErrorKind;
 use std::rc::Rc;
@@ -39,6 +40,8 @@ pub(super) struct Connection<S> {
     /// Answers of `--count` of which it is not known that they have arrived.
     tickets: u64,
     settling: Settling,
+    /// The client's system has the last answer.
+    is_confirmed: bool,
     /// Of bodies that are sent back, and that the worker has room for.
     kept_bytes: usize,
     /// The request that is answered when its body is there, or its time has come.
@@ -108,6 +111,7 @@ impl<S: Stream> Connection<S> {
             unsent: Unsent::default(),
             tickets: 0,
             settling: Settling::default(),
+            is_confirmed: false,
             kept_bytes: 0,
             begun: None,
             waits: Waits::Head,
@@ -312,57 +316,8 @@ impl<S: Stream> Connection<S> {
         }
         // Of a connection that ends it can be known whether they arrive.
         if !self.closes {
-            self.return_tickets();
+            self.give_back(true);
         }
-    }
-
-    fn return_tickets(&mut self) {
-        let tickets = std::mem::take(&mut self.tickets);
-        if let Some(tally) = self.worker.tally.as_ref().filter(|_| tickets > 0) {
-            tally.given(tickets);
-        }
-    }
-
-    /// What becomes of a connection that answers no more: it ends when everything was sent, and the client has ended.
-    fn after_last(&mut self, now: Instant) -> Status {
-        if !self.unsent.is_empty() {
-            return Status::Waiting;
-        }
-        let needs_receipt = self.tickets > 0;
-        if self.has_ended && !needs_receipt || self.stream.finish_writing().is_err() {
-            return Status::Done;
-        }
-        self.wait_for(if self.has_ended { Waits::Receipt } else { Waits::End }, now);
-        Status::Again
-    }
-
-    /// Hears the client out, and does not listen.
-    fn linger(&mut self, input: &mut Vec<u8>, now: Instant) -> Result<Status, Lost> {
-        make_room(input, 0);
-        while self.linger_bytes > 0 {
-            match self.stream.read(input) {
-                Ok(0) => break,
-                Ok(count) => self.linger_bytes = self.linger_bytes.saturating_sub(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Status::Waiting),
-                Err(_) => return Err(Lost),
-            }
-        }
-        self.settle(now)
-    }
-
-    /// Ends it; with `--count` once the client's system has the answer.
-    fn settle(&mut self, now: Instant) -> Result<Status, Lost> {
-        if self.tickets == 0 {
-            return Ok(Status::Done);
-        }
-        if self.waits != Waits::Receipt {
-            self.wait_for(Waits::Receipt, now);
-        }
-        if self.settling.settles(&mut self.stream, now).map_err(|_| Lost)? {
-            self.return_tickets();
-            return Ok(Status::Done);
-        }
-        if now >= self.deadline { Err(Lost) } else { Ok(Status::Waiting) }
     }
 }
 
@@ -378,16 +333,7 @@ impl<S: Stream> Session for Connection<S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        // Asked for in one state alone.
+        // Asked for at the end alone.
         Some(self.settling.deadline().map_or(self.deadline, |time| time.min(self.deadline)))
-    }
-}
-
-impl<S> Drop for Connection<S> {
-    fn drop(&mut self) {
-        self.worker.let_go(self.kept_bytes);
-        if let Some(tally) = self.worker.tally.as_ref().filter(|_| self.tickets > 0) {
-            tally.lost(self.tickets);
-        }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{Client, PROBE, get, server};
-use crate::harness::{In, Out, now, sendall, wait_until};
+use super::{Client, PROBE, get, server, text};
+use crate::harness::{A_WHILE, In, Out, now, sendall, wait_until};
 
 const SOON: Duration = Duration::from_secs(1);
 
@@ -142,4 +142,21 @@ fn an_answer_that_was_lost_does_not_count() {
         assert!(get(port, "/", "").ends_with("xxx"));
         running.finish().expect(0);
     }
+}
+
+#[test]
+fn a_client_that_goes_with_a_reset_has_its_answer() {
+    let (running, port) = server(&["--count", "1"]);
+    // As health checks do it. A reset that overtakes the server's look at the confirmation leaves it to the next one.
+    let has_counted = (0..20).any(|_| {
+        let mut client = Client::new(port);
+        client.say(PROBE);
+        while client.hear() {}
+        assert!(text(&client.got).ends_with("World\n"));
+        socket2::SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).expect("a reset");
+        drop(client);
+        running.ends_within(A_WHILE)
+    });
+    assert!(has_counted);
+    running.finish().expect(0);
 }
