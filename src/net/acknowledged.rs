@@ -4,26 +4,22 @@ use std::os::fd::BorrowedFd;
 
 /// True if the socket is in FIN_WAIT2: all that was sent, the end included, was acknowledged, and the peer may go on.
 ///
-/// Read from `/proc/net/tcp` and `/proc/net/tcp6` (proc_pid_net(5)), where the socket is found by its inode.
+/// tcp(7), `TCP_INFO`: the state is its first byte.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_half_closed(socket: BorrowedFd<'_>) -> bool {
-    const FIN_WAIT2: &str = "05";
+    use std::os::fd::AsRawFd;
+    use uapi::c::{IPPROTO_TCP, TCP_INFO};
+
+    const FIN_WAIT2: u8 = 5;
     if let Some(acknowledged) = by_multipath(socket) {
         return acknowledged;
     }
-    let Ok(stat) = rustix::fs::fstat(socket) else { return false };
-    let inode = stat.st_ino.to_string();
-    ["/proc/net/tcp", "/proc/net/tcp6"].iter().filter_map(|table| std::fs::read_to_string(table).ok()).any(
-        |table| {
-            table.lines().any(|line| {
-                let mut fields = line.split_ascii_whitespace();
-                fields.nth(3) == Some(FIN_WAIT2) && fields.nth(5) == Some(&inode)
-            })
-        },
-    )
+    let mut info = [0_u8; 1];
+    let told = uapi::getsockopt(socket.as_raw_fd(), IPPROTO_TCP, TCP_INFO, &mut info);
+    told.is_ok() && info == [FIN_WAIT2]
 }
 
-/// The same for a connection over several paths, which that table does not have: linux/mptcp.h, `MPTCP_INFO`. Our end
+/// The same for a connection over several paths, which has no such state: linux/mptcp.h, `MPTCP_INFO`. Our end
 /// has a number of its own there, behind that of the last byte. `None` for any other socket.
 #[cfg(target_os = "linux")]
 fn by_multipath(socket: BorrowedFd<'_>) -> Option<bool> {

@@ -3,11 +3,15 @@
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
-use super::reactor::{Io, Readiness};
+use super::reactor::{Io, Readiness, read_clock};
+
+/// What comes so soon after a signal is the same one.
+const REPEATED_WITHIN: Duration = Duration::from_millis(300);
 
 /// Tells every reactor of the process that a signal asked it to stop.
 ///
@@ -19,19 +23,40 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs the handlers, once for the process.
-    pub fn install() -> io::Result<Signals> {
+    /// Installs the handlers, once for the process. When a signal comes once more, the processes that were started are
+    /// killed and `at_once`, which is to end this one, is called on another thread.
+    ///
+    /// A signal that is repeated at once is one: timeout(1) sends each to a process and then to its group.
+    pub fn install(at_once: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
         let number = Arc::new(AtomicUsize::new(0));
-        let armed = Arc::new(AtomicBool::new(false));
-        let (wakes, written) = UnixStream::pair()?;
+        let (wakes, to_reactors) = UnixStream::pair()?;
+        let (mut caught, to_watch) = UnixStream::pair()?;
         for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&armed))?;
-            signal_hook::flag::register(signal, Arc::clone(&armed))?;
             signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
-            signal_hook::low_level::pipe::register(signal, written.try_clone()?)?;
+            signal_hook::low_level::pipe::register(signal, to_reactors.try_clone()?)?;
+            signal_hook::low_level::pipe::register(signal, to_watch.try_clone()?)?;
         }
-        // A file size limit is to be an error of write(2), EFBIG, and not the end of the process.
-        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+        // A file size limit is to be an error of write(2), EFBIG, and not the end of the process. And where the parent
+        // ignores SIGCHLD, processes would be reaped by the system.
+        for signal in [SIGXFSZ, SIGCHLD] {
+            signal_hook::flag::register(signal, Arc::default())?;
+        }
+        let last = Arc::clone(&number);
+        let watch = move || {
+            // One that cannot be waited for is as good as one that never comes.
+            let mut comes = || caught.read_exact(&mut [0]).is_ok();
+            if !comes() {
+                return;
+            }
+            let end = read_clock() + REPEATED_WITHIN;
+            while comes() {
+                if read_clock() >= end {
+                    super::process::kill_all();
+                    return at_once(last.load(Ordering::SeqCst) as i32);
+                }
+            }
+        };
+        std::thread::Builder::new().name("signals".into()).spawn(watch)?;
         Ok(Signals { number, wakes: Arc::new(wakes) })
     }
 

@@ -334,7 +334,7 @@ impl Stream for Transport {
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {
         // A TCP socket loses its peer's name when both ends have been seen and acknowledged. While the peer goes
-        // on sending, the kernel's table tells whether our end was acknowledged: FIN_WAIT2.
+        // on sending, its state tells whether our end was acknowledged: FIN_WAIT2.
         let acknowledged = match &self.socket {
             Socket::Tcp(tcp) => {
                 tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
