@@ -26,6 +26,8 @@ const DESCRIPTORS_RESERVED: u64 = 16;
 pub(crate) struct DoorLimits {
     /// At the same time.
     pub(crate) clients: usize,
+    /// What `clients` was, if the user typed more than there are descriptors for.
+    pub(crate) clients_asked: Option<usize>,
     /// At the same time from one IP address.
     pub(crate) per_source: usize,
     /// After so many no more are taken, and the door closes when they have left.
@@ -37,21 +39,45 @@ pub(crate) struct DoorLimits {
 }
 
 impl DoorLimits {
-    /// Never more clients than there are descriptors for, when each needs so many. The process's own limit is raised
-    /// as far as the system lets it.
-    pub(crate) fn within_descriptors(mut self, per_client: u64) -> DoorLimits {
-        let wanted = (self.clients as u64).saturating_mul(per_client).saturating_add(DESCRIPTORS_RESERVED);
-        if let Some(limit) = crate::net::raised_descriptor_limit(wanted) {
-            let fitting = limit.saturating_sub(DESCRIPTORS_RESERVED) / per_client;
-            let fitting = usize::try_from(fitting.max(1)).unwrap_or(usize::MAX);
-            if fitting < self.clients {
-                self.clients = fitting;
+    /// Never more clients than there are descriptors for. The process's own limit is raised as far as the system lets
+    /// it. What the user typed is not lowered in silence, and a limit for each source not at all.
+    pub(crate) fn within_descriptors(self, needs: Descriptors, typed: Typed) -> DoorLimits {
+        let reserved = needs.others.saturating_add(DESCRIPTORS_RESERVED);
+        let wanted = (self.clients as u64).saturating_mul(needs.per_client).saturating_add(reserved);
+        match crate::net::raised_descriptor_limit(wanted) {
+            Some(limit) => self.at_most(limit.saturating_sub(reserved) / needs.per_client, typed),
+            None => self,
+        }
+    }
+
+    fn at_most(mut self, fitting: u64, typed: Typed) -> DoorLimits {
+        let fitting = usize::try_from(fitting.max(1)).unwrap_or(usize::MAX);
+        if fitting < self.clients {
+            self.clients_asked = typed.clients.then_some(self.clients);
+            self.clients = fitting;
+            if !typed.per_source {
                 // One source must not be able to take them all.
                 self.per_source = self.per_source.min((fitting / 2).max(1));
             }
         }
         self
     }
+}
+
+/// What descriptors are needed for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Descriptors {
+    /// By each client.
+    pub(crate) per_client: u64,
+    /// Beside clients, and beside what every server needs.
+    pub(crate) others: u64,
+}
+
+/// Which limits the user has chosen. The others are defaults.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Typed {
+    pub(crate) clients: bool,
+    pub(crate) per_source: bool,
 }
 
 /// A client that may come in.
@@ -107,6 +133,12 @@ impl<H: Host> Door<H> {
         (io, report): (&Io, &Report),
         host: H,
     ) -> Result<Door<H>, Error> {
+        if let Some(asked) = limits.clients_asked {
+            report.warning(format_args!(
+                "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} clients; others wait",
+                limits.clients
+            ));
+        }
         Ok(Door {
             listeners,
             host,
@@ -280,5 +312,30 @@ impl Lists {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_lower_defaults_alone() {
+        let limits = |clients, per_source| DoorLimits {
+            clients,
+            clients_asked: None,
+            per_source,
+            count: None,
+            accept_timeout: None,
+            header: None,
+        };
+        let outcome = |limits: DoorLimits, clients, per_source| {
+            let limits = limits.at_most(20, Typed { clients, per_source });
+            (limits.clients, limits.clients_asked, limits.per_source)
+        };
+        assert_eq!(outcome(limits(100, 16), false, false), (20, None, 10));
+        assert_eq!(outcome(limits(100, 16), true, true), (20, Some(100), 16));
+        assert_eq!(outcome(limits(100, usize::MAX), false, true), (20, None, usize::MAX));
+        assert_eq!(outcome(limits(20, 16), true, false), (20, None, 16));
     }
 }

@@ -7,9 +7,6 @@ use crate::error::{Error, Exit};
 use crate::report::escape_bytes;
 use crate::store::read_whole;
 
-/// What a file of an option may hold.
-pub(crate) const MAX_FILE_BYTES: u64 = 16 << 20;
-
 /// The bytes of `TEXT` with its escapes, or of `@FILE` as they are.
 pub(crate) fn text_or_file(value: &str, option: &str) -> Result<Vec<u8>, Error> {
     match value.strip_prefix('@') {
@@ -20,7 +17,7 @@ pub(crate) fn text_or_file(value: &str, option: &str) -> Result<Vec<u8>, Error> 
 
 /// All that is in a file which an option names.
 pub(crate) fn bytes_of(path: &Path, option: &str) -> Result<Vec<u8>, Error> {
-    read_whole(path, MAX_FILE_BYTES).map_err(|fault| {
+    read_whole(path).map_err(|fault| {
         let path = escape_bytes(path.as_os_str().as_bytes());
         Error::new(Exit::Usage, format!("{option} {path}: {fault}"))
     })

@@ -15,9 +15,14 @@ fields over 8 KiB or more than 100 of them (431), CONNECT and transfer codings o
 than 1.0 and 1.1 (505).
 
 --log writes lines to stdout: common is what web servers write; json is an object with time, peer, method, target, version, \
-status and bytes. No client ever waits for it: lines that stdout does not take are left out, and stderr says how many.
+status and bytes. No client ever waits for it: lines that stdout does not take are left out, and stderr says how many. The end of --count \
+waits until stdout has taken all of them; if some were left out it leaves 9.
 
-The first SIGINT or SIGTERM finishes what has begun, within a second.";
+--count counts answers that have arrived: the last one on a connection when the client's system has confirmed it, those \
+before it when they were handed to ours. One that was lost is given to the next client.
+
+The first SIGINT or SIGTERM finishes what has begun, within a second. Clients over --max-clients, or over the limit on \
+descriptors (ulimit -n), wait.";
 
 /// For `http-hello`, behind its options.
 pub(crate) const HTTP_HELLO_EXAMPLES: &str = "\

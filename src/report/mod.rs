@@ -201,6 +201,14 @@ impl Report {
         }
     }
 
+    /// What holds the end of the command up: left out when quiet, and as an event a warning.
+    pub fn wait(&self, text: impl Display) {
+        match self.json {
+            true if self.level >= Level::Normal => self.warning(text),
+            _ => self.say(text),
+        }
+    }
+
     /// A line for those who asked for more.
     pub fn detail(&self, text: impl Display) {
         self.more(Level::Verbose, text);

@@ -135,19 +135,22 @@ pub(super) fn read_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Resu
     Ok(filled)
 }
 
+/// The largest file that is read whole. The fault below names it.
+const MAX_WHOLE_BYTES: u64 = 16 << 20;
+
 /// All of a file that the user named: options that stand in files.
 ///
 /// # Errors
-/// As [`Source::open`], except that a FIFO or a device is read like any other; `Unsafe` over `most_bytes`.
-pub fn read_whole(path: &Path, most_bytes: u64) -> Result<Vec<u8>, Fault> {
+/// As [`Source::open`], except that a FIFO or a device is read like any other; `Unsafe` over 16 MiB.
+pub fn read_whole(path: &Path) -> Result<Vec<u8>, Fault> {
     let fault = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Fault::new(FaultKind::NotFound, "does not exist"),
         _ => Fault::read(error),
     };
     let mut bytes = Vec::new();
-    File::open(path).map_err(fault)?.take(most_bytes + 1).read_to_end(&mut bytes).map_err(fault)?;
-    if bytes.len() as u64 > most_bytes {
-        return Err(Fault::new(FaultKind::Unsafe, "is too large to be read whole"));
+    File::open(path).map_err(fault)?.take(MAX_WHOLE_BYTES + 1).read_to_end(&mut bytes).map_err(fault)?;
+    if bytes.len() as u64 > MAX_WHOLE_BYTES {
+        return Err(Fault::new(FaultKind::Unsafe, "is larger than the 16 MiB that are read at most"));
     }
     Ok(bytes)
 }

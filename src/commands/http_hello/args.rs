@@ -9,7 +9,7 @@ use super::Plan;
 use super::log::LogForm;
 use super::site::{AnswerFields, Elsewhere, Patience, Site};
 use crate::commands::admission::AccessArgs;
-use crate::commands::door::DoorLimits;
+use crate::commands::door::{Descriptors, DoorLimits, Typed};
 use crate::commands::options::{duration, size};
 use crate::commands::texts::text_or_file;
 use crate::error::{Error, Exit};
@@ -18,6 +18,9 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::http::{has_no_body, is_field_name, is_field_value};
 
 const GREETING: &[u8] = b"Hello, World\n";
+const MAX_CLIENTS: u32 = 16_384;
+/// Of the reactor of each further worker: epoll, twice, its waker, and what tells it of signals.
+const DESCRIPTORS_PER_WORKER: u64 = 4;
 /// Fields that the server sets, and what says the same.
 const OWN_FIELDS: [(&str, &str); 5] = [
     ("content-type", "use --type"),
@@ -94,9 +97,9 @@ pub struct HttpHelloArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Access and limits")]
 struct LimitArgs {
-    /// Connections at the same time, as far as there are descriptors; others wait
-    #[arg(long, value_name = "N", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..))]
-    max_clients: u32,
+    /// Connections at the same time, as far as there are descriptors [default: 16384]; others wait
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_clients: Option<u32>,
 
     /// Connections at the same time from one address [default: no limit]; others are refused
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -120,16 +123,20 @@ impl HttpHelloArgs {
     pub fn plan(&self) -> Result<Plan, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
         let limits = DoorLimits {
-            clients: self.limits.max_clients as usize,
+            clients: self.limits.max_clients.unwrap_or(MAX_CLIENTS) as usize,
+            clients_asked: None,
             per_source: self.limits.max_per_source.unwrap_or(u32::MAX) as usize,
             count: None,
             accept_timeout: None,
             header: None,
         };
+        let others = (self.workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
+        // Without a limit there is none: a proxy in front is one source.
+        let typed = Typed { clients: self.limits.max_clients.is_some(), per_source: true };
         Ok(Plan {
             endpoints,
             site: self.site()?,
-            limits: limits.within_descriptors(1),
+            limits: limits.within_descriptors(Descriptors { per_client: 1, others }, typed),
             access: self.access.load()?,
             access_args: self.access.clone(),
             workers: self.workers,

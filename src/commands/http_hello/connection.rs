@@ -1,6 +1,7 @@
 //! One connection: requests in, answers out in their order, and an end that does not cut the last answer off.
 
 mod answering;
+mod ending;
 
 use std::io::ErrorKind;
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use super::log::Asked;
 use super::site::Due;
 use super::unsent::{Progress, Unsent};
 use super::worker::{Buffers, Worker, make_room};
+use crate::commands::settling::Settling;
 use crate::error::Error;
 use crate::net::reactor::{Session, Status, Stop, Turn};
 use crate::net::stream::Stream;
@@ -35,8 +37,11 @@ pub(super) struct Connection<S> {
     /// What came and was not taken yet: nothing, between requests.
     held: Vec<u8>,
     unsent: Unsent,
-    /// Answers of `--count` that are not on their way yet.
+    /// Answers of `--count` of which it is not known that they have arrived.
     tickets: u64,
+    settling: Settling,
+    /// The client's system has the last answer.
+    is_confirmed: bool,
     /// Of bodies that are sent back, and that the worker has room for.
     kept_bytes: usize,
     /// The request that is answered when its body is there, or its time has come.
@@ -68,6 +73,8 @@ enum Waits {
     Room,
     /// The client's end.
     End,
+    /// That the client's system has the last answer, which counts then.
+    Receipt,
 }
 
 /// Why no more is taken for now.
@@ -103,6 +110,8 @@ impl<S: Stream> Connection<S> {
             held: Vec::new(),
             unsent: Unsent::default(),
             tickets: 0,
+            settling: Settling::default(),
+            is_confirmed: false,
             kept_bytes: 0,
             begun: None,
             waits: Waits::Head,
@@ -120,7 +129,7 @@ impl<S: Stream> Connection<S> {
         self.deadline = now
             + match what {
                 Waits::Head => patience.header,
-                Waits::Request | Waits::Body | Waits::Room => patience.idle,
+                Waits::Request | Waits::Body | Waits::Room | Waits::Receipt => patience.idle,
                 Waits::Delay => self.worker.site.delay.unwrap_or_default(),
                 Waits::End => LINGER_TIME,
             };
@@ -145,8 +154,9 @@ impl<S: Stream> Connection<S> {
                 Progress::None if is_late => return Err(Lost),
                 Progress::None => return Ok(Status::Waiting),
             },
-            Waits::End if is_late => return Ok(Status::Done),
-            Waits::End => return self.linger(input),
+            Waits::End if is_late => return self.settle(now),
+            Waits::End => return self.linger(input, now),
+            Waits::Receipt => return self.settle(now),
         }
         if matches!(self.waits, Waits::Delay | Waits::Room) {
             self.wait_for(Waits::Request, now);
@@ -160,7 +170,8 @@ impl<S: Stream> Connection<S> {
             return Ok(Status::Done);
         }
         // RFC 9110, 15.5.9: the client took too long.
-        self.refuse(408, output);
+        let held = std::mem::take(&mut self.held);
+        self.refuse(408, &held, output);
         self.flush(output, now)?;
         Ok(self.after_last(now))
     }
@@ -190,7 +201,7 @@ impl<S: Stream> Connection<S> {
                 Pause::Delay => break self.wait_for(Waits::Delay, now),
                 _ if moved >= TURN_BYTES => break Status::Again,
                 Pause::Gathered => continue,
-                Pause::Input if self.has_ended => return self.end_of_input(output, at == end, now),
+                Pause::Input if self.has_ended => return self.end_of_input(&input[at..end], output, now),
                 Pause::Input => {}
             }
             // Behind whole requests nothing more is likely to be there.
@@ -229,17 +240,12 @@ impl<S: Stream> Connection<S> {
     }
 
     /// The client says nothing more. What it has said is answered by now.
-    fn end_of_input(
-        &mut self,
-        output: &mut Vec<u8>,
-        is_all_taken: bool,
-        now: Instant,
-    ) -> Result<Status, Lost> {
-        if is_all_taken && !self.exchange.is_in_body() {
+    fn end_of_input(&mut self, rest: &[u8], output: &mut Vec<u8>, now: Instant) -> Result<Status, Lost> {
+        if rest.is_empty() && !self.exchange.is_in_body() {
             return Ok(Status::Done);
         }
         // RFC 9112, 8: a request that breaks off.
-        self.refuse(400, output);
+        self.refuse(400, rest, output);
         self.flush(output, now)?;
         Ok(self.after_last(now))
     }
@@ -279,7 +285,7 @@ impl<S: Stream> Connection<S> {
                 Step::Body(part) => self.keep(part, output),
                 Step::End if self.is_delayed() => return (at, Pause::Delay),
                 Step::End => self.answer_begun(output),
-                Step::Refused(why) => self.refuse(why.0, output),
+                Step::Refused(why) => self.refuse(why.0, &input[at..], output),
             }
         }
     }
@@ -308,43 +314,10 @@ impl<S: Stream> Connection<S> {
         if self.begun.is_none() {
             self.worker.let_go(std::mem::take(&mut self.kept_bytes));
         }
-        // Of a connection that ends, they are on their way when it has ended.
+        // Of a connection that ends it can be known whether they arrive.
         if !self.closes {
-            self.return_tickets();
+            self.give_back(true);
         }
-    }
-
-    fn return_tickets(&mut self) {
-        let tickets = std::mem::take(&mut self.tickets);
-        if let Some(tally) = self.worker.tally.as_ref().filter(|_| tickets > 0) {
-            tally.sent(tickets);
-        }
-    }
-
-    /// What becomes of a connection that answers no more: it ends when everything was sent, and the client has ended.
-    fn after_last(&mut self, now: Instant) -> Status {
-        if !self.unsent.is_empty() {
-            return Status::Waiting;
-        }
-        if self.has_ended || self.stream.finish_writing().is_err() {
-            return Status::Done;
-        }
-        self.wait_for(Waits::End, now);
-        Status::Again
-    }
-
-    /// Hears the client out, and does not listen.
-    fn linger(&mut self, input: &mut Vec<u8>) -> Result<Status, Lost> {
-        make_room(input, 0);
-        while self.linger_bytes > 0 {
-            match self.stream.read(input) {
-                Ok(0) => return Ok(Status::Done),
-                Ok(count) => self.linger_bytes = self.linger_bytes.saturating_sub(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Status::Waiting),
-                Err(_) => return Err(Lost),
-            }
-        }
-        Ok(Status::Done)
     }
 }
 
@@ -360,15 +333,7 @@ impl<S: Stream> Session for Connection<S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.deadline)
-    }
-}
-
-impl<S> Drop for Connection<S> {
-    fn drop(&mut self) {
-        self.worker.let_go(self.kept_bytes);
-        if let Some(tally) = self.worker.tally.as_ref().filter(|_| self.tickets > 0) {
-            tally.sent(self.tickets);
-        }
+        // Asked for at the end alone.
+        Some(self.settling.deadline().map_or(self.deadline, |time| time.min(self.deadline)))
     }
 }

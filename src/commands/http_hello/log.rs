@@ -5,6 +5,9 @@ use std::io::Write;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::commands::cannot_write;
+use crate::error::{Error, Exit};
+use crate::net::signals::{self, Signals};
 use crate::report::{Lines, escape};
 
 /// The values of `--log`.
@@ -78,6 +81,28 @@ impl Log {
                 let line = json(stamp, answered);
                 self.lines.add(|out| out.extend_from_slice(line.as_bytes()));
             }
+        }
+    }
+
+    /// The run has ended so. After a good end there is time until stdout has everything, or a signal comes. That lines
+    /// were left out is told, and makes a good end a partial one.
+    pub(super) fn finish(&self, result: Result<(), Error>, signals: &Signals) -> Result<(), Error> {
+        let left_out = self.lines.finish(|| result.is_ok() && signals.received().is_none());
+        if left_out == 0 {
+            return result;
+        }
+        let text = format!("{left_out} lines of the log were left out");
+        match (result, signals.received()) {
+            (Err(error), _) if error.is_silent() || error.exit() == Exit::CannotWrite => Err(error),
+            (Err(error), _) => Err(error.context(text)),
+            (Ok(()), Some(number)) => {
+                let stopped = format!("stopped by {}", signals::name(number));
+                Err(Error::new(Exit::Signal(number), stopped).context(text))
+            }
+            (Ok(()), None) => Err(match self.lines.take_failure() {
+                Some(error) => cannot_write(&error),
+                None => Error::new(Exit::Partial, text),
+            }),
         }
     }
 }

@@ -28,8 +28,8 @@ use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::report::{Lines, Report};
 
-/// How long other workers, and then the log, may take after the first one has ended. With that one's time it stays
-/// below a second.
+/// How long other workers may take after the first one has ended. With that one's time, and the log's, it stays below a
+/// second.
 const END_LIMIT: Duration = Duration::from_millis(80);
 
 /// What was meant.
@@ -73,13 +73,14 @@ impl Plan {
             // Nobody sends: it returns when all threads have ended, or when they took too long.
             let _ = all_ended.recv_timeout(END_LIMIT);
         }
-        if let Some(log) = lines {
-            log.lines.finish(END_LIMIT);
-        }
-        match result {
+        let result = match result {
             // An error ends a reactor's run. Here it is a good end.
             Err(error) if error.exit() == Exit::Done => Ok(()),
             result => result,
+        };
+        match lines {
+            Some(log) => log.finish(result, signals),
+            None => result,
         }
     }
 }

@@ -152,7 +152,7 @@ pub(super) fn make_room(input: &mut Vec<u8>, held: usize) {
     }
 }
 
-/// `--count`: how many answers are still to be given, and how many are on their way. All workers share it.
+/// `--count`: how many answers may still be begun, and how many have not arrived. All workers share it.
 #[derive(Clone)]
 pub(super) struct Tally {
     count: Arc<Count>,
@@ -161,7 +161,7 @@ pub(super) struct Tally {
 
 struct Count {
     left: AtomicU64,
-    unsent: AtomicU64,
+    missing: AtomicU64,
 }
 
 /// What a request gets.
@@ -176,28 +176,29 @@ pub(super) enum Ticket {
 }
 
 impl Tally {
-    /// `door` is woken when the last answer is on its way.
+    /// `door` is woken when the last answer has arrived.
     pub(super) fn new(answers: u64, door: Wake) -> Tally {
-        Tally { count: Arc::new(Count { left: AtomicU64::new(answers), unsent: AtomicU64::new(0) }), door }
+        let count = Count { left: AtomicU64::new(answers), missing: AtomicU64::new(answers) };
+        Tally { count: Arc::new(count), door }
     }
 
     pub(super) fn take(&self) -> Ticket {
         let less = |left: u64| left.checked_sub(1);
-        // Counted before it is taken: whoever sees that none is left sees those that are on their way.
-        self.count.unsent.fetch_add(1, Ordering::SeqCst);
         match self.count.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
             Ok(1) => Ticket::Last,
             Ok(_) => Ticket::One,
-            Err(_) => {
-                self.sent(1);
-                Ticket::None
-            }
+            Err(_) => Ticket::None,
         }
     }
 
-    /// So many answers are on their way.
-    pub(super) fn sent(&self, answers: u64) {
-        self.count.unsent.fetch_sub(answers, Ordering::SeqCst);
+    /// So many answers were lost: others are given instead of them.
+    pub(super) fn lost(&self, answers: u64) {
+        self.count.left.fetch_add(answers, Ordering::SeqCst);
+    }
+
+    /// So many answers have arrived, as far as can be known.
+    pub(super) fn given(&self, answers: u64) {
+        self.count.missing.fetch_sub(answers, Ordering::SeqCst);
         if self.is_over() {
             self.door.wake();
         }
@@ -205,6 +206,6 @@ impl Tally {
 
     /// All answers were given.
     pub(super) fn is_over(&self) -> bool {
-        self.count.left.load(Ordering::SeqCst) == 0 && self.count.unsent.load(Ordering::SeqCst) == 0
+        self.count.missing.load(Ordering::SeqCst) == 0
     }
 }

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 use super::hub::Slow;
 use super::proxying::ProxyingArgs;
 use crate::commands::admission::AccessArgs;
-use crate::commands::door::DoorLimits;
+use crate::commands::door::{DoorLimits, Typed};
 use crate::commands::exec::ExecArgs;
 use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use crate::commands::socket_args::SocketArgs;
@@ -243,11 +243,17 @@ impl LimitArgs {
     pub(super) fn of_many(&self) -> DoorLimits {
         DoorLimits {
             clients: self.max_clients.unwrap_or(MAX_CLIENTS) as usize,
+            clients_asked: None,
             per_source: self.max_per_source.unwrap_or(MAX_PER_SOURCE) as usize,
             count: self.count,
             accept_timeout: self.accept_timeout(),
             header: None,
         }
+    }
+
+    /// Which of them were chosen.
+    pub(super) fn typed(&self) -> Typed {
+        Typed { clients: self.max_clients.is_some(), per_source: self.max_per_source.is_some() }
     }
 
     fn accept_timeout(&self) -> Option<(Duration, &'static str)> {
@@ -268,6 +274,7 @@ impl LimitArgs {
         }
         Ok(DoorLimits {
             clients: 1,
+            clients_asked: None,
             per_source: 1,
             count: Some(1),
             accept_timeout: self.accept_timeout(),

@@ -33,6 +33,7 @@ use self::plain::Plain;
 use self::reply::Reply;
 use self::socks::{Rules, Socks};
 use super::attended::StayLimits;
+use super::door::Descriptors;
 use super::exec::Exec;
 use super::options::{RelayArgs, WireChoice};
 use super::relay::LocalSide;
@@ -95,7 +96,10 @@ impl ServeArgs {
         let mode = self.mode(program)?;
         let mut limits = match &mode {
             Mode::Plain(_) => self.limits.of_one()?,
-            _ => self.limits.of_many().within_descriptors(mode.descriptors_per_client()),
+            _ => {
+                let needs = Descriptors { per_client: mode.descriptors_per_client(), others: 0 };
+                self.limits.of_many().within_descriptors(needs, self.limits.typed())
+            }
         };
         if self.transfer.once {
             limits.count = Some(1);

@@ -176,3 +176,34 @@ fn wrong_usage_says_what_to_type() {
         assert!(finished.stderr.contains(hint), "{options:?}: {}", finished.stderr);
     }
 }
+
+#[test]
+fn a_refused_head_has_no_body() {
+    let (_running, port) = server(&["--header-timeout", "300ms", "--idle-timeout", "300ms"]);
+    for (rest, status) in [
+        ("/ HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", "413"),
+        ("/ HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n", "417"),
+        ("/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", "400"),
+        ("/ HT", "400"),
+    ] {
+        let answer = ask(port, &format!("HEAD {rest}"));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && body(&answer).is_empty(), "{answer}");
+        assert!(!body(&ask(port, &format!("GET {rest}"))).is_empty(), "{rest}");
+    }
+    for late in ["HEAD / HT", "HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"] {
+        let mut client = Client::new(port);
+        client.say(late.as_bytes());
+        let answer = client.rest();
+        assert!(answer.starts_with("HTTP/1.1 408 ") && body(&answer).is_empty(), "{answer}");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_told_how_large_it_may_be() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    file.as_file().set_len(30_000_000).expect("a size");
+    let option = format!("@{}", file.path().display());
+    let args = ["http-hello", "--body", &option];
+    let finished = sendall(&args, In::Null, Out::Collect).finish().expect(2);
+    assert!(finished.stderr.contains("16 MiB"), "{}", finished.stderr);
+}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{Client, PROBE, get, server};
-use crate::harness::{In, Out, now, sendall, wait_until};
+use super::{Client, PROBE, get, server, text};
+use crate::harness::{A_WHILE, In, Out, now, sendall, wait_until};
 
 const SOON: Duration = Duration::from_secs(1);
 
@@ -115,4 +115,48 @@ fn a_unix_socket_is_served_and_removed() {
     running.signal(Signal::TERM);
     running.finish().expect(143);
     assert!(!path.exists());
+}
+
+#[test]
+fn an_answer_that_was_lost_does_not_count() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), vec![b'x'; 15_000_000]).expect("written");
+    let option = format!("@{}", file.path().display());
+    for workers in ["1", "2"] {
+        let options = ["--count", "1", "--body", &option, "--idle-timeout", "300ms", "--workers", workers];
+        let (running, port) = server(&options);
+        // One goes away in the middle, with a reset because of what it has not read.
+        let mut client = Client::new(port);
+        client.say(PROBE);
+        assert!(client.hear());
+        drop(client);
+        running.assert_waits();
+        // One takes nothing, and is cut.
+        let mut client = Client::new(port);
+        client.say(PROBE);
+        client.answers(1, "x");
+        let begun = now();
+        running.assert_waits();
+        assert!(wait_until(SOON * 5, || begun.elapsed() > Duration::from_millis(600)));
+        running.assert_waits();
+        assert!(get(port, "/", "").ends_with("xxx"));
+        running.finish().expect(0);
+    }
+}
+
+#[test]
+fn a_client_that_goes_with_a_reset_has_its_answer() {
+    let (running, port) = server(&["--count", "1"]);
+    // As health checks do it. A reset that overtakes the server's look at the confirmation leaves it to the next one.
+    let has_counted = (0..20).any(|_| {
+        let mut client = Client::new(port);
+        client.say(PROBE);
+        while client.hear() {}
+        assert!(text(&client.got).ends_with("World\n"));
+        socket2::SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).expect("a reset");
+        drop(client);
+        running.ends_within(A_WHILE)
+    });
+    assert!(has_counted);
+    running.finish().expect(0);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Client, PROBE, get, server, statuses};
-use crate::harness::{A_WHILE, LIMIT, now, wait_until};
+use crate::harness::{A_WHILE, In, LIMIT, Out, Running, now, start, wait_until};
 
 #[test]
 fn a_head_has_its_time_however_busily_it_is_sent() {
@@ -133,4 +133,32 @@ fn idle_clients_cost_little() {
     }
     let each = (memory_kib() - before) * 1024 / count;
     assert!(each <= 4096, "{each} bytes each");
+}
+
+/// A server that may have so many descriptors, with these options.
+fn server_with_descriptors(count: u32, options: &str) -> (Running, u16) {
+    let binary = env!("CARGO_BIN_EXE_sendall");
+    let script = format!("ulimit -n {count} && exec {binary} http-hello 127.0.0.1:0 {options}");
+    let running = start("sh", &["-c", &script], In::Null, Out::Collect);
+    let port = running.port();
+    (running, port)
+}
+
+#[test]
+fn clients_without_a_descriptor_wait_and_none_is_refused() {
+    for (options, warns) in
+        [("", false), ("--workers 8", false), ("--max-clients 1000 --max-per-source 500", true)]
+    {
+        let (running, port) = server_with_descriptors(80, options);
+        let mut clients: Vec<Client> = (0..100).map(|_| Client::new(port)).collect();
+        for client in &mut clients {
+            client.say(b"GET / HTTP/1.0\r\n\r\n");
+        }
+        for client in clients {
+            assert!(client.rest().ends_with("Hello, World\n"), "{options}");
+        }
+        let said = running.stderr.text();
+        assert_eq!(said.contains("--max-clients 1000: the limit on descriptors"), warns, "{said}");
+        assert!(!said.contains("refused") && !said.contains("cannot accept"), "{options}: {said}");
+    }
 }

@@ -1,6 +1,7 @@
 //! `--log`: a line for each answer, whatever stdout does.
 
 use std::io::Read;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -58,24 +59,29 @@ fn a_line_can_be_an_object() {
 
 #[test]
 fn a_blocked_stdout_blocks_nobody() {
-    let mut running = sendall(&["http-hello", "127.0.0.1:0", "--log", "common"], In::Null, Out::Held);
+    let args = ["http-hello", "127.0.0.1:0", "--log", "common", "--count", "12001"];
+    let mut running = sendall(&args, In::Null, Out::Held);
     let port = running.port();
     let requests = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(500)).repeat(1000);
     // Over 5 MB of lines, of which the pipe takes 64 KiB and the server keeps 4 MiB.
     for _ in 0..12 {
         assert_eq!(ask(port, &requests).matches("Hello, World\n").count(), 1000);
     }
+    // It is told while stdout still takes nothing.
+    assert!(running.stderr.wait(LIMIT, |bytes, _| String::from_utf8_lossy(bytes).contains("were left out")));
     let mut stdout = running.stdout.take().expect("a pipe");
     let reading = std::thread::spawn(move || {
         let mut log = String::new();
         stdout.read_to_string(&mut log).expect("text");
         log.lines().count()
     });
-    assert!(running.stderr.wait(LIMIT, |bytes, _| String::from_utf8_lossy(bytes).contains("were left out")));
-    running.signal(Signal::TERM);
-    assert!(running.ends_within(LIMIT));
+    // Reached only now: an end that is good but for the log.
+    assert_eq!(ask(port, std::str::from_utf8(PROBE).expect("text")).matches("Hello, World\n").count(), 1);
+    let finished = running.finish();
     let count = reading.join().expect("a count");
     assert!((5000..12_000).contains(&count), "{count} lines");
+    let left_out = format!("sendall: {} lines of the log were left out", 12_001 - count);
+    assert!(finished.code == 9 && finished.stderr.contains(&left_out), "{left_out}: {}", finished.stderr);
 }
 
 #[test]
@@ -93,4 +99,56 @@ fn a_stdout_that_fails_ends_it() {
     running.finish().expect(141);
 
     sendall(&["http-hello", "127.0.0.1:0", "--log", "json"], In::Null, Out::Closed).finish().expect(10);
+}
+
+/// Asks `count` times, 100 requests on each connection.
+fn ask_often(port: u16, count: usize) {
+    for _ in 0..count / 100 {
+        let answers = ask(port, &"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100));
+        assert_eq!(answers.matches("Hello, World\n").count(), 100);
+    }
+}
+
+#[test]
+fn a_good_end_waits_for_a_slow_reader() {
+    let args = ["http-hello", "127.0.0.1:0", "--log", "json", "--count", "3000"];
+    let mut running = sendall(&args, In::Null, Out::Held);
+    ask_often(running.port(), 3000);
+    // All were answered, and the pipe has room for a fraction of the lines.
+    let waits = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("stdout takes nothing");
+    assert!(running.stderr.wait(LIMIT, waits), "{}", running.stderr.text());
+    let mut log = String::new();
+    running.stdout.take().expect("a pipe").read_to_string(&mut log).expect("text");
+    assert_eq!((log.lines().count(), log.ends_with("}\n")), (3000, true));
+    running.finish().expect(0);
+}
+
+#[test]
+fn lines_that_a_signal_leaves_out_are_counted() {
+    for (count, signal, code) in [("3000", Signal::INT, 130), ("9999", Signal::TERM, 143)] {
+        let args = ["http-hello", "127.0.0.1:0", "--log", "json", "--count", count];
+        let mut running = sendall(&args, In::Null, Out::Held);
+        ask_often(running.port(), 3000);
+        if count == "3000" {
+            let waits = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("stdout takes nothing");
+            assert!(running.stderr.wait(LIMIT, waits), "{}", running.stderr.text());
+        }
+        running.signal(signal);
+        assert!(running.ends_within(Duration::from_secs(1)));
+        let mut log = String::new();
+        running.stdout.take().expect("a pipe").read_to_string(&mut log).expect("text");
+        assert!(log.ends_with("}\n"), "a line was cut");
+        let left_out = format!("{} lines of the log were left out", 3000 - log.lines().count());
+        let finished = running.finish().expect(code);
+        assert!(finished.stderr.contains(&left_out), "{left_out}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_stdout_that_fails_at_the_end_is_no_good_end() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let args = ["http-hello", "127.0.0.1:0", "--log", "common", "--count", "1"];
+    let running = sendall(&args, In::Null, Out::Fd(full.into()));
+    assert!(get(running.port(), "/", "").contains("200 OK"));
+    running.finish().expect(10);
 }

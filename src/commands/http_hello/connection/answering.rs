@@ -65,7 +65,7 @@ impl<S: Stream> Connection<S> {
             self.kept_bytes += part.len();
             begun.kept.extend_from_slice(part);
         } else {
-            self.refuse(503, output);
+            self.refuse(503, &[], output);
         }
     }
 
@@ -115,13 +115,15 @@ impl<S: Stream> Connection<S> {
         self.sent(large, Some(asked), made.status(), if is_head { 0 } else { made.body_bytes() });
     }
 
-    /// Says why nothing more is heard.
-    pub(super) fn refuse(&mut self, status: u16, output: &mut Vec<u8>) {
+    /// Says why nothing more is heard. `rest` begins with the head that is refused, unless a body is.
+    pub(super) fn refuse(&mut self, status: u16, rest: &[u8], output: &mut Vec<u8>) {
         self.closes = true;
+        // RFC 9110, 9.3.2: no answer to HEAD has a body.
+        let is_head = self.begun.as_ref().map_or_else(|| rest.starts_with(b"HEAD "), |begun| begun.is_head);
         let mut answer = refusal(status);
         self.worker.date(&mut answer);
-        answer.write(output, Persistence::Closes, false);
-        self.sent(None, None, status, answer.body_bytes());
+        answer.write(output, Persistence::Closes, is_head);
+        self.sent(None, None, status, if is_head { 0 } else { answer.body_bytes() });
     }
 
     fn sent(&mut self, large: Option<Arc<[u8]>>, asked: Option<Asked<'_>>, status: u16, bytes: usize) {

@@ -1,0 +1,83 @@
+//! How a connection ends: not before its client has the last answer, as far as that can be known.
+
+use std::io::ErrorKind;
+use std::time::Instant;
+
+use super::{Connection, Lost, Waits};
+use crate::commands::http_hello::worker::make_room;
+use crate::net::reactor::Status;
+use crate::net::stream::Stream;
+
+impl<S: Stream> Connection<S> {
+    /// What becomes of a connection that answers no more: it ends when everything was sent, and the client has ended.
+    pub(super) fn after_last(&mut self, now: Instant) -> Status {
+        if !self.unsent.is_empty() {
+            return Status::Waiting;
+        }
+        let needs_receipt = self.tickets > 0;
+        if self.has_ended && !needs_receipt || self.stream.finish_writing().is_err() {
+            return Status::Done;
+        }
+        // What goes wrong here shows again below.
+        let _ = self.confirm(now);
+        self.wait_for(if self.has_ended { Waits::Receipt } else { Waits::End }, now);
+        Status::Again
+    }
+
+    /// Hears the client out, and does not listen.
+    pub(super) fn linger(&mut self, input: &mut Vec<u8>, now: Instant) -> Result<Status, Lost> {
+        // First: after a reset it could not be known any more.
+        self.confirm(now)?;
+        make_room(input, 0);
+        while self.linger_bytes > 0 {
+            match self.stream.read(input) {
+                Ok(0) => break,
+                Ok(count) => self.linger_bytes = self.linger_bytes.saturating_sub(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Status::Waiting),
+                Err(_) => return Err(Lost),
+            }
+        }
+        self.settle(now)
+    }
+
+    /// Ends it; with `--count` once the client's system has the answer.
+    pub(super) fn settle(&mut self, now: Instant) -> Result<Status, Lost> {
+        self.confirm(now)?;
+        if self.tickets == 0 || self.is_confirmed {
+            return Ok(Status::Done);
+        }
+        if self.waits != Waits::Receipt {
+            self.wait_for(Waits::Receipt, now);
+        }
+        if now >= self.deadline { Err(Lost) } else { Ok(Status::Waiting) }
+    }
+
+    fn confirm(&mut self, now: Instant) -> Result<(), Lost> {
+        if self.tickets > 0 && !self.is_confirmed {
+            self.is_confirmed = self.settling.settles(&mut self.stream, now).map_err(|_| Lost)?;
+            if self.is_confirmed {
+                self.settling.put_off();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S> Connection<S> {
+    /// The answers of `--count` have arrived, or are lost.
+    pub(super) fn give_back(&mut self, have_arrived: bool) {
+        let tickets = std::mem::take(&mut self.tickets);
+        match self.worker.tally.as_ref().filter(|_| tickets > 0) {
+            Some(tally) if have_arrived => tally.given(tickets),
+            Some(tally) => tally.lost(tickets),
+            None => {}
+        }
+    }
+}
+
+impl<S> Drop for Connection<S> {
+    fn drop(&mut self) {
+        self.worker.let_go(self.kept_bytes);
+        self.give_back(self.is_confirmed);
+    }
+}
