@@ -63,7 +63,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'With --store, --share or --socks: time limit of a client''s handshake; with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'Clients at the same time [default: 100]; others wait')
             [CompletionResult]::new('--max-per-source', '--max-per-source', [CompletionResultType]::ParameterName, 'Clients at the same time from one address [default: 16]; others are refused')
-            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'End when so many clients were served: with 0 if all went well, with 9 if some failed')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'End when so many clients were served: with 0 if all went well, else with 9, or of one client with its own code')
             [CompletionResult]::new('--accept-timeout', '--accept-timeout', [CompletionResultType]::ParameterName, 'Fail if there was no client for so long [default: wait for ever]')
             [CompletionResult]::new('--session-timeout', '--session-timeout', [CompletionResultType]::ParameterName, 'Cut a client that is not done after so long [default: no limit]')
             [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'Admit this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP')

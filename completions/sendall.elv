@@ -59,7 +59,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --timeout 'With --store, --share or --socks: time limit of a client''s handshake; with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout'
             cand --max-clients 'Clients at the same time [default: 100]; others wait'
             cand --max-per-source 'Clients at the same time from one address [default: 16]; others are refused'
-            cand --count 'End when so many clients were served: with 0 if all went well, with 9 if some failed'
+            cand --count 'End when so many clients were served: with 0 if all went well, else with 9, or of one client with its own code'
             cand --accept-timeout 'Fail if there was no client for so long [default: wait for ever]'
             cand --session-timeout 'Cut a client that is not done after so long [default: no limit]'
             cand --allow 'Admit this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP'

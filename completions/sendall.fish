@@ -39,7 +39,7 @@ complete -c sendall -n "__fish_sendall_needs_command" -f -a "udp-send" -d 'Send 
 complete -c sendall -n "__fish_sendall_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l slow -d 'With --keep-open or --broker: what becomes of a client that reads too slowly' -r -f -a "drop\t'It misses what does not fit into its queue; how much, is told at its end'
 wait\t'All wait for the slowest'
-cut\t'A client that keeps the others waiting for a second is cut'"
+cut\t'A client that keeps the others waiting and takes nothing for a second is cut'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l reply -d 'Send each client this text, or what is in a file, and end; \\n, \\r, \\t, \\0, \\e, \\\\ and \\xHH are understood' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l greet -d 'Talk to each client by a script: say this first; escapes as for --reply' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l answer -d 'Script: when a client says WHEN, say SAY; may be repeated' -r
@@ -64,7 +64,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'Wi
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'With --store, --share or --socks: time limit of a client\'s handshake; with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Clients at the same time [default: 100]; others wait' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Clients at the same time from one address [default: 16]; others are refused' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l count -d 'End when so many clients were served: with 0 if all went well, with 9 if some failed' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l count -d 'End when so many clients were served: with 0 if all went well, else with 9, or of one client with its own code' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-timeout -d 'Fail if there was no client for so long [default: wait for ever]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l session-timeout -d 'Cut a client that is not done after so long [default: no limit]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l allow -d 'Admit this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP' -r

@@ -1,6 +1,8 @@
 //! The `sendall` command: parse, run, report, exit code.
 
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -29,8 +31,21 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, report: &Report) -> anyhow::Result<()> {
-    let signals = Signals::install().context("cannot install signal handlers")?;
-    Ok(cli.run(report, &signals)?)
+    let last = report.clone();
+    let signals = Signals::install(move |number| stop_at_once(last, number));
+    Ok(cli.run(report, &signals.context("cannot install signal handlers")?)?)
+}
+
+/// The second signal. What is stuck may be stderr itself.
+fn stop_at_once(report: Report, number: i32) {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let text = format!("stopped at once by {}", sendall::net::signals::name(number));
+        report.error(&Error::new(Exit::Signal(number), text));
+        tell.send(())
+    });
+    let _ = told.recv_timeout(Duration::from_millis(100));
+    std::process::exit(128 + number);
 }
 
 /// Help and version go to stdout; anything else is one line that says what to type instead.

@@ -32,7 +32,7 @@ impl AccessArgs {
     /// The rules that are in force now. Reads files and resolves names: blocks.
     pub(crate) fn load(&self) -> Result<Access, Error> {
         let (allowed, denied) = (rules(&self.allow, "--allow")?, rules(&self.deny, "--deny")?);
-        Access::new(&allowed, &denied)
+        Access::new((!self.allow.is_empty()).then_some(&allowed[..]), &denied)
             .map_err(|text| Error::new(Exit::NoConnection, format!("--allow or --deny: {text}")))
     }
 
@@ -168,10 +168,10 @@ impl Pass {
 
     /// The guest's session has ended: tells how many bytes were sent and received, and how it went.
     pub(crate) fn leave(&self, result: Result<(), Error>, (sent, received): (u64, u64), time: Duration) {
+        self.report.relayed(&self.peer, sent, received, time);
         if let Err(error) = result {
             self.fail(error);
         }
-        self.report.relayed(&self.peer, sent, received, time);
     }
 }
 

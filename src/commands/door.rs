@@ -70,6 +70,12 @@ pub(crate) trait Host {
     /// A client may not come in; it is gone when its socket is dropped.
     fn turn_away(&mut self, _socket: Socket, _why: Refusal) {}
 
+    /// False while something of those who have left is still to be done; then the door is nudged when it is worth
+    /// asking again.
+    fn may_close(&self) -> bool {
+        true
+    }
+
     /// Called in each of the door's turns, before clients are taken in. An error ends the run.
     fn advance(&mut self) -> Result<(), Error> {
         Ok(())
@@ -201,7 +207,7 @@ impl<H: Host> Session for Door<H> {
             self.admission.set_access(access);
         }
         self.accept(turn.now);
-        if self.listeners.is_empty() && self.admission.inside() == 0 {
+        if self.listeners.is_empty() && self.admission.inside() == 0 && self.host.may_close() {
             return self.admission.outcome().map(|()| Status::Done);
         }
         self.check_presence(turn.now)?;

@@ -328,5 +328,7 @@ pub(crate) fn environment(peer: &PeerName, local: &PeerName) -> Environment {
         ("LISTEN_PID", None),
         ("LISTEN_FDNAMES", None),
         ("NOTIFY_SOCKET", None),
+        // A secret of ours, not of the process.
+        (super::proxies::PASSWORD_VARIABLE, None),
     ]
 }

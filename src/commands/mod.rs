@@ -35,7 +35,10 @@ mod vestibule;
 fn lost(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::TimedOut => Error::new(Exit::TimedOut, "the peer no longer answers"),
-        io::ErrorKind::ConnectionReset => Error::new(Exit::Lost, "connection reset by peer"),
+        // To end a direction of a connection that was reset meanwhile finds none.
+        io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => {
+            Error::new(Exit::Lost, "connection reset by peer")
+        }
         io::ErrorKind::BrokenPipe => {
             Error::new(Exit::Lost, "the peer closed the connection before it had everything")
         }

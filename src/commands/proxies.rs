@@ -22,7 +22,7 @@ use crate::proto::proxy_fault::ProxyFault;
 use crate::proto::socks::client::SocksClient;
 use crate::proto::target::Target;
 
-const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
+pub(super) const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
 
 /// The way to a server.
 #[derive(Args, Clone, Debug, Default)]

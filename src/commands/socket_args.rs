@@ -158,7 +158,8 @@ pub struct LocalArgs {
     source: Option<Source>,
 
     /// Connect over this network interface only
-    #[arg(long, value_name = "NAME", help_heading = "Socket options")]
+    #[arg(long, value_name = "NAME", help_heading = "Socket options",
+        value_parser = clap::builder::NonEmptyStringValueParser::new())]
     interface: Option<String>,
 
     #[command(flatten)]

@@ -48,7 +48,8 @@ impl TargetArgs {
         // Of two rules for one network the denial holds: one of ours must not stand against what was asked for.
         let ours = NOT_BY_DEFAULT.iter().filter_map(|network| Rule::parse(network).ok());
         denied.extend(ours.filter(|rule| !allowed.contains(rule)));
-        let access = Access::new(&allowed, &denied);
+        let is_a_list = !self.allow_target.is_empty();
+        let access = Access::new(is_a_list.then_some(&allowed[..]), &denied).map(Access::sparing_own);
         let named = |text| Error::new(Exit::NoConnection, format!("--allow-target or --deny-target: {text}"));
         Ok(Rc::new(access.map_err(named)?))
     }

@@ -10,7 +10,7 @@ ENDPOINTS
     unix:/path     a Unix socket; its file is removed at the end
     unix:@name     an abstract Unix socket (Linux)
     unix-seqpacket:/path, unix-seqpacket:@name
-                   a Unix socket that keeps packets apart; one without bytes is taken for the end
+                   a Unix socket that keeps packets apart; those without bytes are left out
     systemd:       the sockets that systemd listens on for a unit: sd_listen_fds(3), Accept=no
     systemd:NAME   those of that FileDescriptorName=
     fd:3           a listening socket that is passed on as this descriptor

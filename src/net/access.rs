@@ -68,22 +68,32 @@ fn canonical(network: IpNet) -> IpNet {
 pub struct Access {
     /// Each with whether it admits.
     rules: Vec<(IpNet, bool)>,
+    /// There is no list of those who may come: whom no rule holds may.
     admits_others: bool,
+    /// Addresses of this machine are admitted only if a rule holds nothing else.
+    spares_own: bool,
 }
 
 impl Access {
-    /// Resolves names, which blocks.
+    /// Resolves names, which blocks. With `allowed`, though it may be empty, nobody else is admitted.
     ///
     /// # Errors
     /// The line that says which name has no address.
-    pub fn new(allowed: &[Rule], denied: &[Rule]) -> Result<Access, String> {
+    pub fn new(allowed: Option<&[Rule]>, denied: &[Rule]) -> Result<Access, String> {
         let mut rules = Vec::new();
-        for (list, admits) in [(allowed, true), (denied, false)] {
+        for (list, admits) in [(allowed.unwrap_or_default(), true), (denied, false)] {
             for rule in list {
                 rules.extend(rule.resolve()?.into_iter().map(|network| (network, admits)));
             }
         }
-        Ok(Access { rules, admits_others: allowed.is_empty() })
+        Ok(Access { rules, admits_others: allowed.is_none(), spares_own: false })
+    }
+
+    /// This machine's own addresses are admitted only where they are allowed one by one. For targets: for clients it
+    /// would ask the system each time.
+    #[must_use]
+    pub fn sparing_own(self) -> Access {
+        Access { spares_own: true, ..self }
     }
 
     /// True if there are no rules.
@@ -96,8 +106,19 @@ impl Access {
         let address = address.to_canonical();
         let matching = self.rules.iter().filter(|(network, _)| network.contains(&address));
         let best = matching.max_by_key(|(network, admits)| (network.prefix_len(), !admits));
-        best.map_or(self.admits_others, |(_, admits)| *admits)
+        if !best.map_or(self.admits_others, |(_, admits)| *admits) {
+            return false;
+        }
+        let is_named = best.is_some_and(|(network, _)| network.prefix_len() == network.max_prefix_len());
+        // Networks that are this machine's alone have rules of their own.
+        !self.spares_own || is_named || address.is_loopback() || !is_own(address)
     }
+}
+
+/// True if `address` is one of this machine: then, and only then, a socket can have it (unless
+/// `net.ipv4.ip_nonlocal_bind` says otherwise). Nothing is sent.
+fn is_own(address: IpAddr) -> bool {
+    std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
 #[cfg(test)]
@@ -106,7 +127,8 @@ mod tests {
 
     fn access(allowed: &[&str], denied: &[&str]) -> Access {
         let rules = |words: &[&str]| words.iter().map(|word| Rule::parse(word).unwrap()).collect::<Vec<_>>();
-        Access::new(&rules(allowed), &rules(denied)).unwrap()
+        let allowed = (!allowed.is_empty()).then(|| rules(allowed));
+        Access::new(allowed.as_deref(), &rules(denied)).unwrap()
     }
 
     fn admits(access: &Access, address: &str) -> bool {
@@ -127,6 +149,22 @@ mod tests {
     }
 
     #[test]
+    fn a_list_without_anybody_admits_nobody() {
+        let nobody = Access::new(Some(&[]), &[]).unwrap();
+        assert!(!admits(&nobody, "192.0.2.1") && !nobody.is_empty());
+    }
+
+    #[test]
+    fn own_addresses_are_admitted_only_by_name() {
+        // Two that no machine has, and one that this one has for certain, but which has rules of its own.
+        for list in [access(&[], &[]), access(&["0.0.0.0/0", "::/0"], &[])] {
+            let list = list.sparing_own();
+            assert!(admits(&list, "192.0.2.1") && admits(&list, "2001:db8::1") && admits(&list, "127.0.0.1"));
+        }
+        assert!(is_own("127.0.0.1".parse().unwrap()) && !is_own("192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
     fn mapped_addresses_are_ipv4() {
         let list = access(&["127.0.0.1"], &[]);
         assert!(admits(&list, "::ffff:127.0.0.1") && !admits(&list, "::1"));
@@ -144,6 +182,6 @@ mod tests {
         assert_eq!(Rule::parse("[::1]"), Rule::parse("::1/128"));
         assert_eq!(Rule::parse("10.1.2.3/8"), Rule::parse("10.0.0.0/8"));
         assert!(admits(&access(&["localhost"], &[]), "127.0.0.1"));
-        assert!(Access::new(&[Rule::Host("no.such.name.invalid".into())], &[]).is_err());
+        assert!(Access::new(Some(&[Rule::Host("no.such.name.invalid".into())]), &[]).is_err());
     }
 }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use mio::net::UnixStream;
+use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, Type};
 
@@ -13,6 +14,8 @@ use super::endpoint::UnixName;
 
 /// The largest packet that is received: a larger one ends the connection.
 const LONGEST_BYTES: usize = 4 << 20;
+/// How many packets without bytes are left out at once.
+const MOST_EMPTY: usize = 1000;
 /// What is sent as one packet at most: every system takes that.
 const SENT_BYTES: usize = 32 << 10;
 
@@ -49,8 +52,30 @@ impl Packet {
         self.start < self.held.len()
     }
 
-    /// Reads some bytes of one packet. A packet without bytes looks like the end.
+    /// Reads some bytes of one packet. Packets without bytes are left out.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        for _ in 0..MOST_EMPTY {
+            match self.read_one(buffer)? {
+                // The end looks like a packet without bytes. Before the peer has ended it is none; and behind the end
+                // there is nothing.
+                0 if !self.has_peer_ended() => {}
+                0 if self.has_bytes_behind() => {}
+                count => return Ok(count),
+            }
+        }
+        Err(io::Error::other(format!("{MOST_EMPTY} packets without bytes, one behind the other")))
+    }
+
+    fn has_peer_ended(&self) -> bool {
+        super::stdio::is_ready(self.socket.as_fd(), PollFlags::RDHUP)
+    }
+
+    /// Of all packets that wait.
+    fn has_bytes_behind(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.socket).is_ok_and(|count| count > 0)
+    }
+
+    fn read_one(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.has_held() {
             // With MSG_TRUNC the call returns the packet's length, whatever the buffer's.
             let flags = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;

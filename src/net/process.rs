@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ExitStatus};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::PollFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -23,10 +24,26 @@ pub struct Process {
 
 struct Unreaped(Option<Child>);
 
+/// The groups of processes that are not reaped yet, by number: for an end at once.
+static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+
+fn groups() -> MutexGuard<'static, Vec<Pid>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends all processes that were started and are not reaped yet, with their groups: SIGKILL.
+pub(super) fn kill_all() {
+    for leader in groups().iter() {
+        signal(*leader, Signal::KILL);
+    }
+}
+
 impl Drop for Unreaped {
     fn drop(&mut self) {
         if let Some(child) = &mut self.0 {
-            signal(Pid::from_child(child), Signal::KILL);
+            let leader = Pid::from_child(child);
+            signal(leader, Signal::KILL);
+            groups().retain(|other| *other != leader);
             let _ = child.wait();
         }
     }
@@ -76,6 +93,7 @@ impl Process {
     /// Takes charge of a child, which leads a process group of its own.
     pub(super) fn new(child: Child, io: &Io) -> Result<Process, Error> {
         let id = Pid::from_child(&child);
+        groups().push(id);
         let child = Unreaped(Some(child));
         Ok(Process { child, id, watch: Watch::new(id, io)?, has_ended: false })
     }
@@ -112,6 +130,8 @@ impl Process {
     /// # Errors
     /// Of wait(2): somebody else has reaped it.
     pub fn reap(mut self) -> io::Result<ExitStatus> {
+        // Before it is reaped: then its number may be somebody else's.
+        groups().retain(|other| *other != self.id);
         self.child.0.take().ok_or_else(|| io::Error::other("it was reaped before"))?.wait()
     }
 }

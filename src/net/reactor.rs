@@ -217,9 +217,9 @@ impl Reactor {
     }
 }
 
-/// The one place that reads the clock: once a turn, and once before the wait.
+/// The one place that reads the clock: once a turn, and once before the wait; and for signals.
 #[allow(clippy::disallowed_methods)]
-fn read_clock() -> Instant {
+pub(super) fn read_clock() -> Instant {
     Instant::now()
 }
 
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_session_adds_another_which_nudges_it() {
-        let mut reactor = Reactor::new(&Signals::install().unwrap()).unwrap();
+        let mut reactor = Reactor::new(&Signals::install(|_| {}).unwrap()).unwrap();
         let log = Log::default();
         reactor.add(|io| Ok(Parent { io, log: Rc::clone(&log), has_child: false })).unwrap();
         reactor.run().unwrap();

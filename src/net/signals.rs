@@ -1,17 +1,21 @@
 //! SIGINT and SIGTERM: the first stops in order, the second at once. SIGHUP, for those who ask for it.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
-use super::reactor::{Io, Readiness};
+use super::reactor::{Io, Readiness, read_clock};
+
+/// What comes so soon after a signal is the same one.
+const REPEATED_WITHIN: Duration = Duration::from_millis(300);
 
 /// Tells every reactor of the process that a signal asked it to stop.
 ///
-/// Clones are the same. The handlers write to a socket that all reactors poll and none reads, so that one signal wakes them all.
+/// Clones are the same. A thread writes to a socket that all reactors poll and none reads, so that one signal wakes them all.
 #[derive(Clone)]
 pub struct Signals {
     number: Arc<AtomicUsize>,
@@ -19,19 +23,33 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs the handlers, once for the process.
-    pub fn install() -> io::Result<Signals> {
+    /// Installs the handlers, once for the process. When a signal comes once more, the processes that were started are
+    /// killed and `at_once`, which is to end this one, is called on another thread.
+    ///
+    /// A signal that is repeated at once is one: timeout(1) sends each to a process and then to its group.
+    pub fn install(at_once: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
         let number = Arc::new(AtomicUsize::new(0));
-        let armed = Arc::new(AtomicBool::new(false));
-        let (wakes, written) = UnixStream::pair()?;
-        for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&armed))?;
-            signal_hook::flag::register(signal, Arc::clone(&armed))?;
-            signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
-            signal_hook::low_level::pipe::register(signal, written.try_clone()?)?;
+        let (wakes, mut written) = UnixStream::pair()?;
+        // A file size limit is to be an error of write(2), EFBIG, and not the end of the process. And where the parent
+        // ignores SIGCHLD, processes would be reaped by the system.
+        for signal in [SIGXFSZ, SIGCHLD] {
+            signal_hook::flag::register(signal, Arc::default())?;
         }
-        // A file size limit is to be an error of write(2), EFBIG, and not the end of the process.
-        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+        let mut caught = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        let first = Arc::clone(&number);
+        let watch = move || {
+            let mut signals = caught.forever();
+            let Some(signal) = signals.next() else { return };
+            first.store(signal as usize, Ordering::SeqCst);
+            // Fails only when all reactors are gone.
+            let _ = written.write_all(&[0]);
+            let end = read_clock() + REPEATED_WITHIN;
+            if let Some(again) = signals.find(|_| read_clock() >= end) {
+                super::process::kill_all();
+                at_once(again);
+            }
+        };
+        std::thread::Builder::new().name("signals".into()).spawn(watch)?;
         Ok(Signals { number, wakes: Arc::new(wakes) })
     }
 

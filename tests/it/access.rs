@@ -77,6 +77,10 @@ fn lists_in_files_are_read_again_on_sighup() {
     let list = place.write("list", b"# nobody yet\n10.0.0.0/8\n");
     let server = serve(&["--echo", "--allow", &format!("@{list}")]);
     assert!(!is_echoed(&mut Link::connect(server.port())));
+    // A list of nobody is a list.
+    let empty = place.write("empty", b"# nobody\n");
+    let closed = serve(&["--echo", "--allow", &format!("@{empty}")]);
+    assert!(!is_echoed(&mut Link::connect(closed.port())));
     place.write("list", b"10.0.0.0/8\n127.0.0.1 # this machine\n");
     server.signal(Signal::HUP);
     assert!(wait_until(LIMIT, || is_echoed(&mut Link::connect(server.port()))), "{}", server.stderr.text());

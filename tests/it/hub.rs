@@ -267,6 +267,42 @@ fn one_stuck_reader_does_not_stop_the_rest() {
 }
 
 #[test]
+fn clients_that_read_as_fast_as_they_may_are_not_cut() {
+    let options = ["--count", "2", "--limit-rate", "200KiB"];
+    let server = keep_open(&options, In::Bytes(payload(600_000)), Out::Collect);
+    server.listening(1);
+    let clients: Vec<_> = (0..2)
+        .map(|index| {
+            let mut link = Link::connect(server.port());
+            if index == 0 {
+                // The other one comes later, and hears less.
+                link.expect(&payload(600_000)[..8192]);
+            }
+            std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                let result = link.read_to_end(&mut bytes).map(|_| bytes.len());
+                link.end();
+                result
+            })
+        })
+        .collect();
+    for client in clients {
+        assert!(client.join().expect("a thread").is_ok_and(|count| count > 300_000));
+    }
+    server.finish().expect(0);
+}
+
+#[test]
+fn what_a_client_that_fails_has_begun_to_say_is_a_line() {
+    let options = ["--label", "--count", "1", "--session-timeout", "400ms"];
+    let server = keep_open(&options, In::Null, Out::Collect);
+    let mut link = Link::connect(server.port());
+    link.send(b"whole\nbegun");
+    let text = String::from_utf8(server.finish().expect(4).stdout).expect("UTF-8");
+    assert!(text.ends_with("] begun\n") && text.lines().count() == 2, "{text:?}");
+}
+
+#[test]
 fn with_wait_nobody_misses_anything() {
     let server = broker(&["--slow", "wait"]);
     let mut links = joined(&server, 3);

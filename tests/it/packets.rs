@@ -3,7 +3,7 @@
 use crate::harness::{In, Out, assert_same, payload, sendall, start};
 use crate::xfer::Place;
 
-/// A client that sends packets of these sizes, ends, and prints what comes back.
+/// A client that sends packets of these sizes, and some without bytes, ends, and prints what comes back.
 const CLIENT: &str = r#"
 import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -12,7 +12,9 @@ s.settimeout(20)
 s.connect(sys.argv[1].replace("@", "\0", 1))
 data = sys.stdin.buffer.read()
 for size in map(int, sys.argv[2:]):
+    s.send(b"")
     s.send(data[:size])
+    s.send(b"")
     data = data[size:]
 s.shutdown(socket.SHUT_WR)
 while True:

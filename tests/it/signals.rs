@@ -1,11 +1,13 @@
 //! SIGINT and SIGTERM stop in order, SIGSTOP and SIGCONT change nothing, interrupted calls are repeated.
 
+use std::io::Read;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::harness::{In, LIMIT, Out, assert_same, payload, sendall, start, wait_until};
-use crate::link::{Net, Side, TestListener, WAYS, Way};
+use crate::link::{Link, Net, Side, TestListener, WAYS, Way};
+use crate::xfer::{Place, serve};
 
 const STOPS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
 const A_SECOND: Duration = Duration::from_secs(1);
@@ -112,4 +114,44 @@ fn interrupted_calls_are_repeated() {
             assert_same(&finished.stdout, &bytes, call);
         }
     }
+}
+
+#[test]
+fn a_signal_that_is_doubled_is_one_and_leaves_no_process() {
+    for gap in [0, 5, 50] {
+        let server = serve(&["--sh", "trap '' TERM INT; echo $$; sleep 60"]);
+        let mut link = Link::connect(server.port());
+        let mut id = String::new();
+        while !id.ends_with('\n') {
+            let mut byte = [0];
+            link.read_exact(&mut byte).expect("the process's number");
+            id.push(byte[0].into());
+        }
+        server.signal(Signal::TERM);
+        assert!(!server.ends_within(Duration::from_millis(gap)));
+        server.signal(Signal::TERM);
+        let finished = server.finish_within(Duration::from_secs(2)).expect(143);
+        assert!(finished.stderr.contains("stopped by SIGTERM"), "{}", finished.stderr);
+        let is_gone = || !std::path::Path::new("/proc").join(id.trim()).exists();
+        assert!(wait_until(LIMIT, is_gone), "process {id} was left");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    // A write that cannot be cut short: to a FIFO that is open, and that nobody reads.
+    let place = Place::new();
+    let fifo = place.at("fifo");
+    assert_eq!(start("mkfifo", &[&fifo], In::Null, Out::Collect).finish().code, 0);
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+    let _reader = rustix::fs::open(&*fifo, flags, rustix::fs::Mode::empty()).expect("the FIFO");
+    let way = Way { side: Side::Connect, net: Net::Tcp };
+    let (running, mut link) = way.open(&["--tee-in", &fifo], In::Null, Out::Collect);
+    link.send(&payload(200_000));
+    running.assert_waits();
+    running.signal(Signal::INT);
+    assert!(!running.ends_within(Duration::from_millis(400)), "it is not stuck");
+    running.signal(Signal::INT);
+    let finished = running.finish_within(Duration::from_secs(1)).expect(130);
+    assert!(finished.stderr.contains("stopped at once by SIGINT"), "{}", finished.stderr);
 }

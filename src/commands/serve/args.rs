@@ -211,7 +211,7 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_per_source: Option<u32>,
 
-    /// End when so many clients were served: with 0 if all went well, with 9 if some failed
+    /// End when so many clients were served: with 0 if all went well, else with 9, or of one client with its own code
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 

@@ -1,12 +1,14 @@
 //! Where clients come in: the endpoints, the door before them, and on which terms clients stay.
 
+use std::time::Instant;
+
 use super::desk::Desk;
-use super::each::{Client, Each};
+use super::each::{Client, Each, Make};
 use super::hub::{Closing, Hub, Slow};
 use super::member::{Manners, Member, Words};
 use crate::commands::admission::AccessArgs;
 use crate::commands::attended::{StayLimits, Visit};
-use crate::commands::door::{Door, DoorLimits, Host};
+use crate::commands::door::{Door, DoorLimits, Guest, Host};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::activation::Ready;
@@ -14,7 +16,7 @@ use crate::net::child::keep_descriptors;
 use crate::net::endpoint::Endpoint;
 use crate::net::listen::{Listener, listen_with};
 use crate::net::options::SocketOptions;
-use crate::net::reactor::{Io, Reactor};
+use crate::net::reactor::{Io, Nudge, Reactor};
 use crate::net::signals::Signals;
 use crate::report::Report;
 
@@ -68,9 +70,9 @@ impl Entrance {
                 manners.leaves_with_its_end = !desk.has_an_end();
                 Ok(desk)
             })?;
-            let closing = Closing(hub);
+            let (closing, door) = (Closing(hub.clone()), io.nudge());
             let make = move |client| Ok(Box::new(Member::new(client, &closing.0, manners)) as Box<dyn Visit>);
-            Ok(Each::new(io, terms, make))
+            Ok(Gathering { each: Each::new(io, terms, make), hub, door })
         })
     }
 
@@ -90,6 +92,23 @@ impl Entrance {
             Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
         })?;
         reactor.run()
+    }
+}
+
+/// Clients whose words must be written before the end.
+struct Gathering<F> {
+    each: Each<F>,
+    hub: Hub,
+    door: Nudge,
+}
+
+impl<F: Make> Host for Gathering<F> {
+    fn welcome(&mut self, guest: Guest, now: Instant) -> bool {
+        self.each.welcome(guest, now)
+    }
+
+    fn may_close(&self) -> bool {
+        self.hub.is_written(self.hub.said_to_output(), &self.door)
     }
 }
 

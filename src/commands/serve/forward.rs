@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use super::each::Client;
 use crate::commands::attended::Visit;
 use crate::commands::joined::Joined;
+use crate::commands::lost;
 use crate::error::Error;
 use crate::net::dial::Dial;
 use crate::net::endpoint::Endpoint;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Session, Status, Turn};
-use crate::net::stream::Transport;
+use crate::net::stream::{Stream, Transport};
 use crate::proto::proxy_header::{HeaderVersion, ProxyHeader};
 use crate::report::Report;
 
@@ -55,7 +56,13 @@ impl Session for Forward {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         if let State::Dialling(waiting) = &mut self.0 {
             let Dialling { client, dial, header, report } = &mut **waiting;
-            let Some(target) = dial.advance(turn.now)? else { return Ok(Status::Waiting) };
+            let Some(target) = dial.advance(turn.now)? else {
+                // A client that is gone needs no target.
+                if let Some(client) = client {
+                    client.take_error().map_err(|error| lost(&error))?;
+                }
+                return Ok(Status::Waiting);
+            };
             report.detail(format_args!("joined to {}", target.peer_name()));
             if let Some(client) = client.take() {
                 let mut joined = Joined::new(client, target)?;

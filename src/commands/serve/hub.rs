@@ -25,7 +25,7 @@ pub(super) enum Slow {
     Drop,
     /// All wait for the slowest
     Wait,
-    /// A client that keeps the others waiting for a second is cut
+    /// A client that keeps the others waiting and takes nothing for a second is cut
     Cut,
 }
 
@@ -77,7 +77,7 @@ struct Member {
     queued_bytes: usize,
     /// Stdout: it is neither cut nor spared.
     is_output: bool,
-    /// Since when others wait for it; until its queue was empty once.
+    /// Since when others wait for it and it takes nothing.
     blocks_since: Option<Instant>,
     is_cut: bool,
     missed_bytes: u64,
@@ -307,9 +307,8 @@ impl Membership {
         let (was_full, is_output) = (member.is_full(), member.is_output);
         let piece = member.queue.pop_front();
         member.queued_bytes -= piece.as_ref().map_or(0, |piece| piece.len());
-        if piece.is_none() {
-            member.blocks_since = None;
-        }
+        // Whoever takes something is not stuck.
+        member.blocks_since = None;
         let mut is_worth_asking = was_full && !member.is_full();
         hub.full -= usize::from(is_worth_asking);
         if is_output {

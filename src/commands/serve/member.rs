@@ -150,6 +150,26 @@ impl<S: Stream> Member<S> {
         Ok(false)
     }
 
+    fn half_close(&mut self) -> Result<(), Error> {
+        self.peer.finish_writing().map_err(|error| lost(&error))?;
+        self.half_closed = true;
+        Ok(())
+    }
+
+    /// True when it is over on both sides, and what it said was written.
+    fn is_over(&mut self, now: Instant) -> Result<bool, Error> {
+        if !self.has_ended || !self.hub.is_written(self.said, &self.nudge) {
+            return Ok(false);
+        }
+        // Nothing is on its way to it, and what it had to say is said.
+        if self.manners.leaves_with_its_end && self.sending.is_none() && !self.half_closed {
+            self.half_close()?;
+        }
+        Ok(self.half_closed && self.settling.settles(&mut self.peer, now)?)
+    }
+}
+
+impl<S> Member<S> {
     /// Nothing is the end.
     fn pass_on(&mut self, piece: &[u8]) {
         let said: Rc<[u8]> = match &mut self.labels {
@@ -173,23 +193,12 @@ impl<S: Stream> Member<S> {
             self.said = self.hub.said_to_output();
         }
     }
+}
 
-    fn half_close(&mut self) -> Result<(), Error> {
-        self.peer.finish_writing().map_err(|error| lost(&error))?;
-        self.half_closed = true;
-        Ok(())
-    }
-
-    /// True when it is over on both sides, and what it said was written.
-    fn is_over(&mut self, now: Instant) -> Result<bool, Error> {
-        if !self.has_ended || !self.hub.is_written(self.said, &self.nudge) {
-            return Ok(false);
-        }
-        // Nothing is on its way to it, and what it had to say is said.
-        if self.manners.leaves_with_its_end && self.sending.is_none() && !self.half_closed {
-            self.half_close()?;
-        }
-        Ok(self.half_closed && self.settling.settles(&mut self.peer, now)?)
+/// A line that has begun is a line, however its speaker has ended.
+impl<S> Drop for Member<S> {
+    fn drop(&mut self) {
+        self.pass_on(&[]);
     }
 }
 

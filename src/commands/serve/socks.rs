@@ -97,7 +97,12 @@ impl Socks {
     fn dial(&mut self, now: Instant) -> Result<(), Error> {
         let State::Dialling(dial) = &mut self.state else { return Ok(()) };
         match dial.advance(now) {
-            Ok(None) => {}
+            // A client that is gone needs no target.
+            Ok(None) => {
+                if let Some(client) = &mut self.client {
+                    client.take_error().map_err(|error| lost(&error))?;
+                }
+            }
             Ok(Some(target)) => {
                 self.report.detail(format_args!("joined to {}", target.peer_name()));
                 let answer = self.exchange.machine.answer(Ok(target.local_name().address()));

@@ -163,7 +163,7 @@ impl UdpListenArgs {
             intake: Intake {
                 count: self.count,
                 idle_timeout: self.idle_timeout,
-                from: Access::new(&self.from, &[]).map_err(usage)?,
+                from: Access::new((!self.from.is_empty()).then_some(&self.from[..]), &[]).map_err(usage)?,
                 max_size: self.max_size,
                 is_connected: self.connected,
             },
