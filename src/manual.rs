@@ -129,7 +129,8 @@ summary: a session has come to its end. If part of it failed, an error event fol
     datagrams       object or null: counts of udp-listen and udp-send
 
 Those counts are sent; received, which were written to stdout; dropped, by the system or for want of room on stdout, and \
-dropped_exactly, false if there may be more of them; truncated, too_large, filtered; and withheld, answers that were not sent.
+dropped_exactly, false if there may be more of them; truncated, too_large, filtered; withheld, answers that were not sent; and \
+undelivered, lines of stdin that were not sent, and datagrams that no process was given.
 
 error: a failure. With no peer it is the last event of the command, and its code the exit code; with one it is the \
 failure of that client's session, and the server goes on.

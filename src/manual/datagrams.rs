@@ -28,13 +28,20 @@ ANSWERS
 came in (--amplify-ok takes that back), and goes out --max-answers times per second to one peer at most. Nothing goes to ports \
 below 1024, to multicast or broadcast addresses, or to the socket itself. When a peer sends the same datagram 64 times in \
 a row, each within a second after an answer, it is taken for one that answers answers, and is not answered until it was \
-quiet for a second. Of each reason to withhold an answer the first is told, and all are counted. With --interactive, lines \
-from a terminal, or with --to, are sent whatever their size.
+quiet for a second. Of each reason to withhold an answer the first is told, and all are counted.
+
+With --interactive each line of stdin is a datagram to the peer that was heard last, or to --to. The rules above hold for \
+lines, too, but not for those from a terminal or with --to. Lines wait for the rate, for room in the system, and (at most 64) for \
+somebody to be heard. One that is larger than what came in, or that the system does not send, is told and counted, and the exit \
+code 9; where nobody listens at --to, it is 3, as far as the system says so. --until ends it at its line, also before anybody was \
+heard, and at the end of stdin when all lines are sent. Lines that were read and not sent at the end count as not delivered.
 
 With --exec -- CMD each peer has a process of its own. What the peer sends comes to its stdin as it stands on stdout (a line, or as \
 --each and --frame say), and each line that it says, or each record behind a length, is a datagram to the peer; with --each raw, \
 whatever one read(2) brings. A process that has ended is started again when its peer is heard again; one whose peer was not \
-heard for --peer-timeout is ended.
+heard for --peer-timeout is ended. A datagram that no process could be given (it cannot be started, does not read, or there are \
+--max-peers of them) counts as not delivered: exit code 9. At the end each process' stdin ends, and it has 10 seconds to finish; \
+one that has not is ended, and the exit code 4.
 
 MULTICAST
 
@@ -60,7 +67,8 @@ larger is refused (exit code 2), never cut in two. Texts are looked at before an
 
 That a datagram was sent says nothing about its arrival. A port where nobody listens is exit code 3 where the peer's system \
 says so in time: at once on this machine, otherwise usually with --wait. With --wait or --replies, missing replies are exit \
-code 4. Replies are printed as 'udp-listen' prints datagrams. A multicast or broadcast address is answered by anybody.
+code 4. The line of --until ends the waiting, too, unless --replies asks for more of them; the end of stdin does not. \
+Replies are printed as 'udp-listen' prints datagrams. A multicast or broadcast address is answered by anybody.
 
 With a name of several addresses the first is used that there is a way to, and the next where the port is closed on this machine.
 

@@ -33,6 +33,8 @@ pub struct DatagramSums<'a> {
     pub filtered: u64,
     /// Answers that were not sent.
     pub withheld: u64,
+    /// Lines of stdin that were not sent, and datagrams that no process was given.
+    pub undelivered: u64,
 }
 
 /// The part of a summary event that only datagrams have.
@@ -46,6 +48,7 @@ pub(super) struct Counts {
     too_large: u64,
     filtered: u64,
     withheld: u64,
+    undelivered: u64,
 }
 
 impl DatagramSums<'_> {
@@ -67,7 +70,8 @@ impl DatagramSums<'_> {
             (self.truncated, "truncated"),
             (self.too_large, "too large"),
             (self.filtered, "filtered"),
-            (self.withheld, "answers withheld"),
+            (self.withheld, if self.withheld == 1 { "answer withheld" } else { "answers withheld" }),
+            (self.undelivered, "not delivered"),
         ] {
             if count > 0 {
                 line += &format!(", {count} {what}");
@@ -108,6 +112,7 @@ impl Report {
                 too_large: sums.too_large,
                 filtered: sums.filtered,
                 withheld: sums.withheld,
+                undelivered: sums.undelivered,
             }),
         };
         self.event_about(summary, (!sums.peer.is_empty()).then(|| Text::new(sums.peer)));

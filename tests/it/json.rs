@@ -32,8 +32,17 @@ const MAYBE_TEXT: Kind = Kind::Maybe(&Kind::Text);
 const MAYBE_COUNT: Kind = Kind::Maybe(&Kind::Count);
 const MAYBE_DIGEST: Kind = Kind::Maybe(&Kind::Digest);
 /// In the order of a map that sorts its keys.
-const COUNTS: &[&str] =
-    &["dropped", "dropped_exactly", "filtered", "received", "sent", "too_large", "truncated", "withheld"];
+const COUNTS: &[&str] = &[
+    "dropped",
+    "dropped_exactly",
+    "filtered",
+    "received",
+    "sent",
+    "too_large",
+    "truncated",
+    "undelivered",
+    "withheld",
+];
 const PHASES: &[&str] = &["waiting", "hashing", "sending", "receiving", "verifying", "syncing"];
 
 /// The kinds of events, and their own fields.

@@ -57,7 +57,9 @@ mod streams;
 // Datagrams.
 mod udp_answers;
 mod udp_listen;
+mod udp_processes;
 mod udp_send;
+mod udp_typed;
 // The rules of the source tree.
 mod tidy;
 // Through others: to a target, as a proxy server, through proxies.

@@ -182,6 +182,35 @@ fn lines_go_out_as_they_are_typed_until_the_last_one() {
 }
 
 #[test]
+fn the_line_that_ends_it_is_not_followed_by_the_wait() {
+    let (_listener, address) = listen(&["--echo"], Out::Collect);
+    let options = ["udp-send", &address, "--wait", "1h", "--until", "exit"];
+    let mut running = sendall(&options, In::Open, Out::Collect);
+    running.say(b"one\n");
+    running.expect_output(b"one\n");
+    running.say(b"exit\n");
+    running.finish().expect(0);
+    let nothing = In::Bytes(b"exit\n".to_vec());
+    sendall(&options, nothing, Out::Collect).finish().expect(0);
+    let (_socket, silent) = server();
+    let options = ["udp-send", &silent, "--wait", "1h", "--until", "exit"];
+    let finished = sendall(&options, In::Bytes(b"x\nexit\n".to_vec()), Out::Collect).finish().expect(4);
+    assert!(finished.stderr.contains("no reply"), "{}", finished.stderr);
+}
+
+#[test]
+fn mistakes_are_told_what_to_type() {
+    for (args, hint) in [
+        (["udp-send", "239.1.2.3%lo:5077", "--repeat", "1", "x"], "--source"),
+        (["udp-send", "127.0.0.1:9", "--interval", "0s", "x"], "leave the option out"),
+    ] {
+        let finished = sendall(&args, In::Null, Out::Collect).finish();
+        assert!(matches!(finished.code, 2 | 3), "{}", finished.stderr);
+        assert!(finished.stderr.contains(hint), "{}", finished.stderr);
+    }
+}
+
+#[test]
 fn the_pace_is_kept() {
     let (socket, address) = server();
     let start = now();

@@ -4,8 +4,13 @@ pub(super) mod output;
 pub(super) mod style;
 pub(super) mod tally;
 
+use std::io;
+
+use rustix::io::Errno;
+
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
+use crate::net::udp::Peer;
 use crate::proto::records::LARGEST_BYTES;
 
 /// Fails for an endpoint of a kind that datagrams do not go to.
@@ -21,8 +26,19 @@ pub(super) fn check(endpoint: &Endpoint) -> Result<(), Error> {
 
 /// A datagram that cannot be.
 pub(super) fn too_large(what: &str) -> Error {
-    Error::new(
-        Exit::Usage,
-        format!("a datagram holds at most {LARGEST_BYTES} bytes: {what} is larger (see --each)"),
-    )
+    Error::new(Exit::Usage, format!("a datagram holds at most {LARGEST_BYTES} bytes: {what} is larger"))
+}
+
+/// Why nothing goes to a peer.
+pub(super) fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
+    let why = match Errno::from_io_error(error) {
+        Some(Errno::CONNREFUSED) => "nothing listens there (connection refused)".into(),
+        Some(Errno::ACCESS) => "not permitted; a broadcast address needs --broadcast".into(),
+        Some(Errno::NOENT) => "there is no such socket".into(),
+        Some(Errno::MSGSIZE) => {
+            return Error::new(Exit::Usage, format!("too large for a datagram to {peer}"));
+        }
+        _ => error.to_string(),
+    };
+    Error::new(Exit::NoConnection, format!("cannot send to {peer}: {why}"))
 }

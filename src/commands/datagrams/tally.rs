@@ -24,6 +24,8 @@ pub(in crate::commands) struct Tally {
     pub(in crate::commands) filtered: u64,
     /// Answers that were not sent.
     pub(in crate::commands) withheld: u64,
+    /// Lines of stdin that were not sent, and datagrams that no process was given.
+    pub(in crate::commands) undelivered: u64,
 }
 
 impl Tally {
@@ -59,6 +61,7 @@ impl Tally {
             too_large: self.too_large,
             filtered: self.filtered,
             withheld: self.withheld,
+            undelivered: self.undelivered,
         });
     }
 
@@ -67,6 +70,7 @@ impl Tally {
         let parts = [
             (self.dropped(), "dropped: more came than could be written in time"),
             (self.truncated, "cut by the system: they were larger than a datagram may be"),
+            (self.undelivered, "not delivered: the lines above say why"),
         ];
         let told: Vec<String> = parts
             .iter()

@@ -2,21 +2,27 @@
 //! have them do harm.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
 
 use super::processes::{Processes, Runs, Way};
+use super::typing::{Said, Typed, Typing};
+use crate::commands::datagrams::cannot_send;
 use crate::commands::datagrams::output::Output;
-use crate::commands::datagrams::too_large;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::Io;
 use crate::net::udp::{Datagram, DatagramSocket, Peer, addresses_of};
 use crate::proto::guard::{Guard, Refusal, Rules};
-use crate::proto::records::{Cut, Splitter};
 use crate::report::Report;
 
-/// Lines of stdin before what comes gets its turn.
-const LINES_AT_ONCE: usize = 256;
+/// A device that has no room for the moment says nothing when it has.
+const ROOM_WAIT: Duration = Duration::from_millis(1);
+
+/// For who types before somebody was heard.
+const NOBODY: &str = "nobody was heard yet: what is typed waits";
 
 /// What is answered.
 pub(super) enum Answers {
@@ -27,17 +33,6 @@ pub(super) enum Answers {
     Run(Runs),
 }
 
-/// How far stdin has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Typed {
-    /// Nothing now.
-    Waiting,
-    /// Much at once: the others come first.
-    More,
-    /// This was the last of it, and the run is to end.
-    Ended,
-}
-
 /// Answers, and who may have them.
 pub(super) struct Answering {
     answers: Answers,
@@ -45,15 +40,15 @@ pub(super) struct Answering {
     guard: Guard<Peer>,
     /// Somebody types by hand: who is no amplifier.
     by_hand: bool,
-    lines: Splitter,
-    has_ended: bool,
-    /// Where typed lines go, and through which socket.
-    talking_to: Option<(Peer, usize)>,
-    /// Whether that was named on the command line.
-    is_named: bool,
+    typing: Option<Typing>,
+    /// The line that waits has passed the guard.
+    is_allowed: bool,
+    /// From one answer to a peer to the next.
+    interval: Duration,
     sent: u64,
     sent_bytes: u64,
     withheld: u64,
+    undelivered: u64,
     told: BTreeSet<String>,
     report: Report,
 }
@@ -66,27 +61,31 @@ impl Answering {
         (io, report): (&Io, &Report),
         sockets: &[DatagramSocket],
     ) -> Result<Answering, Error> {
-        let named = match &answers {
-            Answers::Typed { to: Some(to), .. } => Some(reachable(to, sockets)?),
-            _ => None,
-        };
-        let has_input = matches!(answers, Answers::Typed { .. });
-        let (answers, processes) = match answers {
-            Answers::Run(runs) => (Answers::None, Some(Processes::new(runs, io.clone(), report.clone()))),
-            others => (others, None),
+        let (mut processes, mut typing) = (None, None);
+        let answers = match answers {
+            Answers::Run(runs) => {
+                processes = Some(Processes::new(runs, io.clone(), report.clone()));
+                Answers::None
+            }
+            Answers::Typed { to, until } => {
+                let named = to.map(|to| reachable(&to, sockets)).transpose()?;
+                typing = Some(Typing::new(until, named));
+                Answers::None
+            }
+            others => others,
         };
         Ok(Answering {
             processes,
             by_hand,
             guard: Guard::new(rules),
-            lines: Splitter::new(Cut::Lines),
-            has_ended: !has_input,
-            is_named: named.is_some(),
-            talking_to: named,
+            typing,
+            is_allowed: false,
+            interval: Duration::from_secs(1) / rules.per_second.max(1),
             answers,
             sent: 0,
             sent_bytes: 0,
             withheld: 0,
+            undelivered: 0,
             told: BTreeSet::new(),
             report: report.clone(),
         })
@@ -102,12 +101,32 @@ impl Answering {
         self.withheld
     }
 
-    /// All sockets but one are gone, which has this index now.
-    pub(super) fn moved_to(&mut self, index: usize) {
-        self.talking_to = self.talking_to.take().map(|(peer, _)| (peer, index));
+    /// Lines of stdin that were not sent, and datagrams that no process was given.
+    pub(super) fn undelivered(&self) -> u64 {
+        self.undelivered
+    }
+
+    /// Fails if processes had to be ended.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.processes.as_ref().map_or(Ok(()), Processes::check)
+    }
+
+    /// All sockets but this one are gone, which has this index now.
+    ///
+    /// # Errors
+    /// If there is no way from it to the peer that was named.
+    pub(super) fn moved_to(&mut self, index: usize, socket: &DatagramSocket) -> Result<(), Error> {
+        if let Some(typing) = &mut self.typing {
+            if let Some(named) = typing.named().filter(|named| !named.is_alike(socket.name())) {
+                let why = "with --connected, one of another family was heard first";
+                return Err(Error::new(Exit::NoConnection, format!("cannot send to {named}: {why}")));
+            }
+            typing.moved_to(index);
+        }
         if let Some(processes) = &mut self.processes {
             processes.moved_to(index);
         }
+        Ok(())
     }
 
     /// A datagram has come.
@@ -122,15 +141,16 @@ impl Answering {
         if self.processes.is_some() {
             return self.process(datagram, index, socket, now);
         }
+        if self.typing.as_ref().is_some_and(|typing| typing.named().is_none())
+            && self.may_be_answered(datagram, socket)
+        {
+            self.guard.heard(peer, datagram.payload, now);
+            self.typing.as_mut().into_iter().for_each(|typing| typing.heard(peer, index));
+            // The line that waits may go to another one now.
+            self.is_allowed = false;
+        }
         let answer = match &self.answers {
-            Answers::None | Answers::Run(_) => return,
-            Answers::Typed { .. } => {
-                if !self.is_named && self.may_be_answered(datagram, socket) {
-                    self.guard.heard(peer, datagram.payload, now);
-                    self.talking_to = Some((peer.clone(), index));
-                }
-                return;
-            }
+            Answers::None | Answers::Typed { .. } | Answers::Run(_) => return,
             Answers::Echo => datagram.payload,
             Answers::Fixed(reply) => reply,
         };
@@ -160,7 +180,9 @@ impl Answering {
         let way = Way { socket: index, local: datagram.local };
         let taken = self.processes.as_mut().map(|processes| processes.take(datagram, way, socket, now));
         if let Some(Err(why)) = taken {
-            self.count(&datagram.peer, Err(why));
+            self.undelivered += 1;
+            let peer = &datagram.peer;
+            self.tell(format!("a datagram of {peer} has not reached a process: {why}"));
         }
     }
 
@@ -187,15 +209,17 @@ impl Answering {
 
     /// A signal has come. True if no process is left.
     pub(super) fn terminate(&mut self) -> bool {
+        self.typing = None;
         self.processes.as_mut().is_none_or(|processes| {
             processes.terminate();
             processes.is_empty()
         })
     }
 
-    /// When processes want to be looked at.
+    /// When processes want to be looked at, or a line may go.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.processes.as_ref().and_then(Processes::deadline)
+        let process = self.processes.as_ref().and_then(Processes::deadline);
+        process.into_iter().chain(self.typing.as_ref().and_then(Typing::deadline)).min()
     }
 
     fn may_be_answered(&mut self, datagram: &Datagram<'_>, socket: &DatagramSocket) -> bool {
@@ -213,42 +237,86 @@ impl Answering {
         sockets: &[DatagramSocket],
         now: Instant,
     ) -> Result<Typed, Error> {
-        let Answers::Typed { until, .. } = &self.answers else { return Ok(Typed::Waiting) };
-        let ends = until.is_some();
-        let until = until.clone();
-        // Nobody to talk to yet: stdin keeps what it has.
-        let Some((peer, index)) = self.talking_to.clone().filter(|_| !self.has_ended) else {
-            return Ok(if self.has_ended && ends { Typed::Ended } else { Typed::Waiting });
-        };
-        for _ in 0..LINES_AT_ONCE {
-            let line = self.lines.next().map_err(|_| too_large("a line of stdin"))?.map(<[u8]>::to_vec);
-            match line {
-                Some(line) if until.as_ref().is_some_and(|until| until.as_bytes() == trimmed(&line)) => {
-                    self.has_ended = true;
-                    return Ok(Typed::Ended);
-                }
-                Some(line) => self.say(&peer, &line, &sockets[index], now),
-                None if self.lines.is_over() => {
-                    self.has_ended = true;
-                    return Ok(if ends { Typed::Ended } else { Typed::Waiting });
-                }
-                None => match output.read(self.lines.space())? {
-                    Some(count) => self.lines.filled(count),
-                    None => return Ok(Typed::Waiting),
-                },
-            }
+        let Some(mut typing) = self.typing.take() else { return Ok(Typed::Waiting) };
+        let is_named = typing.named().is_some();
+        let typed = typing
+            .advance(output, |peer, index, line| self.say((peer, is_named), line, &sockets[index], now))?;
+        if typing.waits_for_a_peer() && self.told.insert(NOBODY.into()) {
+            self.report.say(NOBODY);
         }
-        Ok(Typed::More)
+        let socket = typing.socket().filter(|_| typed == Typed::Ended);
+        self.typing = Some(typing);
+        if let Some(Err(error)) = socket.map(|index| sockets[index].take_error()) {
+            self.refused(&error)?;
+        }
+        Ok(typed)
     }
 
-    fn say(&mut self, peer: &Peer, line: &[u8], socket: &DatagramSocket, now: Instant) {
-        let allowed = if self.is_named || self.by_hand {
-            Ok(())
-        } else {
-            self.guard.answer(peer, line.len(), now).map_err(|refusal| words(refusal).to_owned())
-        };
-        let sent = |()| socket.send(peer, line, None).map_err(|error| error.to_string());
-        self.count(peer, allowed.and_then(sent).map(|()| line.len()));
+    fn say(
+        &mut self,
+        (peer, is_named): (&Peer, bool),
+        line: &[u8],
+        socket: &DatagramSocket,
+        now: Instant,
+    ) -> Result<Said, Error> {
+        if !(is_named || self.by_hand || self.is_allowed) {
+            match self.guard.answer(peer, line.len(), now) {
+                Ok(()) => self.is_allowed = true,
+                Err(Refusal::TooMany) => return Ok(Said::Later(Some(now + self.interval))),
+                Err(refusal) => {
+                    self.unsent(peer, words(refusal));
+                    return Ok(Said::Over);
+                }
+            }
+        }
+        match socket.send(peer, line, None) {
+            Ok(()) => self.count(peer, Ok(line.len())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Said::Later(None)),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => {
+                return Ok(Said::Later(Some(now + ROOM_WAIT)));
+            }
+            Err(error) if is_named && is_no_way(&error) => return Err(cannot_send(peer, &error)),
+            Err(error) => self.unsent(peer, &error.to_string()),
+        }
+        self.is_allowed = false;
+        Ok(Said::Over)
+    }
+
+    /// A peer's system has said that nobody has taken a datagram.
+    ///
+    /// # Errors
+    /// If that peer was named, and lines of stdin are for it alone.
+    pub(super) fn refused(&mut self, error: &io::Error) -> Result<(), Error> {
+        let Some(typing) = &self.typing else { return Ok(()) };
+        match typing.named() {
+            Some(peer) => Err(cannot_send(peer, error)),
+            None => {
+                self.undelivered += 1;
+                self.tell(format!("a line of stdin has reached nobody: {error}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// The run is over: what is left of stdin is not sent any more.
+    pub(super) fn leave(&mut self) {
+        let left = self.typing.as_mut().map_or(0, Typing::leave);
+        if left > 0 {
+            self.undelivered += left;
+            self.tell("lines of stdin were left when the end came".into());
+        }
+    }
+
+    fn unsent(&mut self, peer: &Peer, why: &str) {
+        self.undelivered += 1;
+        self.tell(format!("a line of stdin was not sent to {peer}: {why}"));
+    }
+
+    fn tell(&mut self, text: String) {
+        if !self.told.contains(&text) {
+            self.report.warning(format_args!("{text} (told once)"));
+            self.told.insert(text);
+        }
     }
 
     /// Counts an answer; of each reason to send none the first is told.
@@ -276,15 +344,20 @@ fn words(refusal: Refusal) -> &'static str {
     }
 }
 
-/// A line that was typed on another system may end with a carriage return.
-fn trimmed(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
+/// What says that there is no way to a peer, rather than that this datagram could not go.
+fn is_no_way(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::CONNREFUSED | Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::AFNOSUPPORT | Errno::NOENT)
+    )
 }
 
 /// The address of `--to`, and a socket of its family.
 fn reachable(to: &Endpoint, sockets: &[DatagramSocket]) -> Result<(Peer, usize), Error> {
     for peer in addresses_of(to)? {
         if let Some(index) = sockets.iter().position(|socket| socket.name().is_alike(&peer)) {
+            let failed = |error| Error::new(Exit::Failed, format!("cannot ask for errors: {error}"));
+            sockets[index].hear_refusals().map_err(failed)?;
             return Ok((peer, index));
         }
     }

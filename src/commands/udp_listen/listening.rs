@@ -3,7 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::answering::{Answering, Typed};
+use super::answering::Answering;
+use super::typing::Typed;
 use crate::commands::datagrams::output::Output;
 use crate::commands::datagrams::tally::Tally;
 use crate::error::{Error, Exit};
@@ -93,7 +94,9 @@ impl Listening {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     // A peer that was answered is gone: others are there.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                        desk.answering.refused(&error)?;
+                    }
                     Err(error) => {
                         return Err(Error::new(Exit::Failed, format!("cannot receive: {error}")));
                     }
@@ -112,10 +115,10 @@ impl Listening {
     }
 
     /// With `--connected`, once somebody was heard: the kernel keeps the others away.
-    fn connect(&mut self) {
-        let Some((peer, index)) = self.desk.only.take() else { return };
+    fn connect(&mut self) -> Result<(), Error> {
+        let Some((peer, index)) = self.desk.only.take() else { return Ok(()) };
         self.sockets = vec![self.sockets.swap_remove(index)];
-        self.desk.answering.moved_to(0);
+        self.desk.answering.moved_to(0, &self.sockets[0])?;
         self.desk.intake.is_connected = false;
         self.report.detail(format_args!("hears {peer} only"));
         // A Unix socket without a name cannot be connected to: what others send is left out here.
@@ -123,6 +126,7 @@ impl Listening {
             self.report.detail(format_args!("not connected to {peer}: {error}"));
         }
         self.desk.only = Some((peer, 0));
+        Ok(())
     }
 
     fn step(&mut self, turn: Turn) -> Result<Status, Error> {
@@ -141,7 +145,7 @@ impl Listening {
             self.receive(turn.budget_bytes)
         }?;
         if self.desk.intake.is_connected {
-            self.connect();
+            self.connect()?;
         }
         let typed = self.desk.converse(&self.sockets)?;
         let has_more = self.desk.answering.run(&self.sockets, turn.now);
@@ -174,6 +178,7 @@ impl Listening {
         let tally = &mut self.desk.tally;
         tally.count_drops(&self.sockets);
         tally.withheld = self.desk.answering.withheld();
+        tally.undelivered = self.desk.answering.undelivered();
         (tally.sent, tally.sent_bytes) = self.desk.answering.sent();
         tally.tell("received", "", &self.report);
     }
@@ -254,7 +259,9 @@ impl Session for Listening {
         match &result {
             Ok(Status::Done) if self.is_stopped => self.settle(),
             Ok(Status::Done) => {
+                self.desk.answering.leave();
                 self.tell();
+                self.desk.answering.check()?;
                 self.desk.tally.check()?;
             }
             Err(error) if !error.is_silent() => {

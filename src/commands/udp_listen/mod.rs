@@ -3,6 +3,7 @@
 mod answering;
 mod listening;
 mod processes;
+mod typing;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -35,6 +36,7 @@ use clap::{ArgGroup, Args, ValueHint};
 #[command(after_long_help = [manual::UDP_LISTEN, manual::UDP_LISTEN_EXAMPLES].join("\n\n"))]
 #[command(mut_arg("pty", |arg| arg.hide(true)))]
 #[command(group = ArgGroup::new("answer").args(["echo", "reply", "interactive", "exec", "sh"]))]
+#[command(group = ArgGroup::new("process").args(["exec", "sh"]))]
 pub struct UdpListenArgs {
     /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
     #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
@@ -92,11 +94,11 @@ pub struct UdpListenArgs {
     exec: ExecArgs,
 
     /// With --exec or --sh: processes at the same time
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "process", value_parser = clap::value_parser!(u32).range(1..))]
     max_peers: u32,
 
     /// With --exec or --sh: end the process of a peer when neither has said anything for so long
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s", requires = "process")]
     peer_timeout: Duration,
 
     /// Answers may be larger than what came in: only where every peer is known

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::commands::datagrams::style::Style;
 use crate::commands::exec::{describe, environment};
-use crate::error::Error;
+use crate::error::{Error, Exit};
 use crate::net::child::{ChildStream, Program, spawn};
 use crate::net::process::Process;
 use crate::net::reactor::Io;
@@ -44,6 +44,8 @@ pub(super) struct Runs {
 pub(super) struct Processes {
     runs: Runs,
     by_peer: HashMap<Peer, Worker>,
+    /// Processes that had not finished when everything had come, within the limit.
+    unfinished: u64,
     io: Io,
     report: Report,
 }
@@ -67,6 +69,7 @@ struct Worker {
     way: Way,
     last_moved: Instant,
     end: End,
+    is_unfinished: bool,
 }
 
 /// What is done to have it end.
@@ -75,6 +78,8 @@ enum End {
     Nothing,
     /// Its stdin ends when everything is written; SIGTERM follows then.
     Closing(Instant),
+    /// The same, and it is not to be ended while it has something to do: the last datagrams may be in its hands.
+    Last(Instant),
     /// It is to be sent SIGTERM at once.
     Due,
     /// It was sent SIGTERM, or has ended and left its output to others; SIGKILL follows then.
@@ -85,7 +90,7 @@ enum End {
 
 impl Processes {
     pub(super) fn new(runs: Runs, io: Io, report: Report) -> Processes {
-        Processes { runs, by_peer: HashMap::new(), io, report }
+        Processes { runs, by_peer: HashMap::new(), unfinished: 0, io, report }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -143,6 +148,7 @@ impl Processes {
             way,
             last_moved: now,
             end: End::Nothing,
+            is_unfinished: false,
         })
     }
 
@@ -163,6 +169,7 @@ impl Processes {
         }
         for peer in over {
             let Some(worker) = self.by_peer.remove(&peer) else { continue };
+            self.unfinished += u64::from(worker.is_unfinished);
             // What it has started and did not end with it.
             worker.process.kill();
             let id = worker.process.id();
@@ -180,8 +187,20 @@ impl Processes {
     /// No more datagrams come: their stdin ends, and they have a limit.
     pub(super) fn close(&mut self, now: Instant) {
         for worker in self.by_peer.values_mut().filter(|worker| worker.end == End::Nothing) {
-            worker.end = End::Closing(now + LAST_LIMIT);
+            worker.end = End::Last(now + LAST_LIMIT);
+            worker.end_input();
         }
+    }
+
+    /// Fails if processes had to be ended that had not finished.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let limit = humantime::format_duration(LAST_LIMIT);
+        let what = match self.unfinished {
+            0 => return Ok(()),
+            1 => "a process was".to_owned(),
+            count => format!("{count} processes were"),
+        };
+        Err(Error::new(Exit::TimedOut, format!("{what} still at work {limit} after the end, and was ended")))
     }
 
     /// They are to end at once.
@@ -216,12 +235,10 @@ impl Worker {
             }
             _ => {}
         }
-        if let End::Closing(limit) = self.end {
-            if self.input.pending() == 0 {
-                // Fails where it was closed already.
-                let _ = self.stream.finish_writing();
-            }
+        if let End::Closing(limit) | End::Last(limit) = self.end {
+            self.end_input();
             if now >= limit {
+                self.is_unfinished = matches!(self.end, End::Last(_)) && !self.process.has_ended();
                 self.process.terminate();
                 self.end = End::Termed(now + GRACE);
             }
@@ -244,6 +261,14 @@ impl Worker {
             self.end = End::Termed(now + GRACE);
         }
         Ok(if has_more { Moved::More } else { Moved::Waiting })
+    }
+
+    /// Ends its stdin, if everything is written.
+    fn end_input(&mut self) {
+        if self.input.pending() == 0 {
+            // Fails where it was closed already.
+            let _ = self.stream.finish_writing();
+        }
     }
 
     fn write(&mut self) {
@@ -296,7 +321,7 @@ impl Worker {
     fn deadline(&self, idle: Duration) -> Option<Instant> {
         match self.end {
             End::Nothing => Some(self.last_moved + idle),
-            End::Closing(limit) | End::Termed(limit) => Some(limit),
+            End::Closing(limit) | End::Last(limit) | End::Termed(limit) => Some(limit),
             End::Due | End::Killed => None,
         }
     }

@@ -64,7 +64,7 @@ pub struct UdpSendArgs {
     repeat: u64,
 
     /// Wait so long from one datagram to the next
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
     interval: Option<Duration>,
 
     /// Send at most so many bytes per second, as in 500KiB or 10MB
@@ -160,6 +160,13 @@ fn cut(text: &str) -> Result<Cut, String> {
             Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
         },
     }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    if humantime::parse_duration(text).is_ok_and(|interval| interval.is_zero()) {
+        return Err("datagrams go without a pause anyway: leave the option out".into());
+    }
+    duration(text)
 }
 
 fn source_address(text: &str) -> Result<(Option<IpAddr>, u16), String> {

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 use super::source::{Next, Source};
+use crate::commands::datagrams::cannot_send;
 use crate::commands::datagrams::output::Output;
 use crate::commands::datagrams::tally::Tally;
 use crate::error::{Error, Exit};
@@ -142,15 +141,18 @@ impl Sending {
         };
         let is_enough = wanted.replies.is_some_and(|count| open.replies >= count);
         // What is there when the time is over has come in time; a flood of it ends all the same.
-        let end = sent_at + wanted.wait;
+        let has_said_so = self.source.has_ended_by_line() && wanted.replies.is_none();
+        let end = if has_said_so { sent_at } else { sent_at + wanted.wait };
         let is_late = turn.now >= if has_more { end + FLOOD_LIMIT } else { end };
         if !self.output.is_empty() || !(is_enough || is_late) {
             return Ok(status);
         }
-        let due = wanted.replies.unwrap_or(1);
+        // Who ends it before anything was sent has missed nothing.
+        let due = wanted.replies.unwrap_or(u64::from(!has_said_so || self.tally.sent > 0));
         if open.replies < due {
             let wait = humantime::format_duration(wanted.wait);
             let text = match (open.replies, due) {
+                (0, _) if has_said_so => format!("no reply came from {} before the end was typed", open.peer),
                 (0, _) => format!("no reply came from {} within {wait} (see --wait)", open.peer),
                 (came, due) => format!("{came} of {due} replies came within {wait} (see --wait)"),
             };
@@ -283,19 +285,6 @@ impl Open {
         }
         Ok(true)
     }
-}
-
-fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
-    let why = match Errno::from_io_error(error) {
-        Some(Errno::CONNREFUSED) => "nothing listens there (connection refused)".into(),
-        Some(Errno::ACCESS) => "not permitted; a broadcast address needs --broadcast".into(),
-        Some(Errno::NOENT) => "there is no such socket".into(),
-        Some(Errno::MSGSIZE) => {
-            return Error::new(Exit::Usage, format!("too large for a datagram to {peer}"));
-        }
-        _ => error.to_string(),
-    };
-    Error::new(Exit::NoConnection, format!("cannot send to {peer}: {why}"))
 }
 
 impl Session for Sending {

@@ -50,6 +50,11 @@ impl Source {
         matches!(self.origin, Origin::Stdin { .. })
     }
 
+    /// The line of `--until` has come.
+    pub(super) fn has_ended_by_line(&self) -> bool {
+        matches!(self.origin, Origin::Stdin { has_ended: true, .. })
+    }
+
     /// The datagram that is to be sent next.
     pub(super) fn current(&self) -> &[u8] {
         &self.current
@@ -103,7 +108,7 @@ fn is_line(wanted: &[u8], line: &[u8]) -> bool {
 
 fn explain(bad: BadRecord, number: u64) -> Error {
     match bad {
-        BadRecord::TooLarge => too_large(&format!("record {number} of stdin")),
+        BadRecord::TooLarge => too_large(&format!("as --each cuts it, record {number} of stdin")),
         BadRecord::Incomplete => {
             Error::new(Exit::Failed, format!("stdin ended within record {number}, which was not sent"))
         }

@@ -108,6 +108,11 @@ impl State {
         self.quinn.try_send(fd.into(), &transmit)
     }
 
+    /// ip(7), `IP_RECVERR`.
+    pub(super) fn hear_refusals(&self, fd: &OwnedFd) -> io::Result<()> {
+        self.quinn.enable_transport_errors(fd.into())
+    }
+
     pub(super) fn batch_limit(&self) -> usize {
         if self.is_batching() { self.quinn.max_gso_segments() } else { 1 }
     }

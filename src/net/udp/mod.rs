@@ -254,6 +254,15 @@ impl DatagramSocket {
         Ok(())
     }
 
+    /// From now on what a peer's system says of a closed port is an error here, where the system can do that without
+    /// a connection.
+    pub fn hear_refusals(&self) -> io::Result<()> {
+        match &self.family {
+            Family::Ip(state) => state.hear_refusals(&self.fd),
+            Family::Unix => Ok(()),
+        }
+    }
+
     /// What the peer's system has said about a datagram, if nothing has reported it yet.
     pub fn take_error(&self) -> io::Result<()> {
         SockRef::from(&self.fd).take_error()?.map_or(Ok(()), Err)

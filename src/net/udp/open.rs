@@ -1,7 +1,7 @@
 //! Bound and connected datagram sockets.
 
 use std::io;
-use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 
 use rustix::net::SocketAddrUnix;
@@ -100,6 +100,12 @@ fn no_datagrams() -> io::Error {
 /// An IPv6 address with an interface, which getaddrinfo(3) takes for some kinds of addresses only.
 fn scoped(name: &str, port: u16) -> io::Result<Option<SocketAddr>> {
     let Some((ip, interface)) = name.split_once('%') else { return Ok(None) };
+    if ip.parse::<Ipv4Addr>().is_ok() {
+        let text = format!(
+            "an IPv4 address takes no interface: type {ip}, and this machine's address there as --source ADDRESS"
+        );
+        return Err(io::Error::other(text));
+    }
     let Ok(ip) = ip.parse() else { return Ok(None) };
     let index = match interface.parse() {
         Ok(index) => index,

@@ -39,6 +39,10 @@ impl State {
         single::send(fd, &Peer::Ip(to), payload)
     }
 
+    pub(super) fn hear_refusals(&self, _: &OwnedFd) -> io::Result<()> {
+        Ok(())
+    }
+
     pub(super) fn batch_limit(&self) -> usize {
         1
     }

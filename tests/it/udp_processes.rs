@@ -1,0 +1,147 @@
+//! `udp-listen --exec`: a process for each peer.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::harness::{A_WHILE, In, LIMIT, Out, Running, sendall, wait_until};
+use crate::udp_listen::{client, counts, heard, listen};
+
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// `--exec -- sh -c SCRIPT`, and the address.
+fn run(script: &str, options: &[&str]) -> (Running, String) {
+    listen(&[options, &["--exec", "--", "sh", "-c", script]].concat(), Out::Collect)
+}
+
+#[test]
+fn each_peer_has_a_process_of_its_own() {
+    let script = "n=0; while read -r line; do n=$((n + 1)); echo \"$n $line\"; done";
+    let (listener, address) = run(script, &["--amplify-ok", "--count", "40"]);
+    let sockets: Vec<UdpSocket> = (0..20).map(|_| client(&address)).collect();
+    for round in 1..=2 {
+        for (number, socket) in sockets.iter().enumerate() {
+            socket.send(format!("from {number}").as_bytes()).expect("sent");
+        }
+        for (number, socket) in sockets.iter().enumerate() {
+            assert_eq!(heard(socket), format!("{round} from {number}").as_bytes());
+        }
+    }
+    listener.finish().expect(0);
+}
+
+#[test]
+fn a_process_reads_and_says_records() {
+    for (options, sent) in [
+        (&["--frame", "u16be"][..], &[&b"a\nb"[..], b"", b"c"][..]),
+        (&["--each", "raw"], &[b"a\nb\n"]),
+        (&["--each", "line"], &[b"x", b""]),
+    ] {
+        let (_listener, address) = listen(&[options, &["--exec", "--", "cat"]].concat(), Out::Collect);
+        let socket = client(&address);
+        for datagram in sent {
+            socket.send(datagram).expect("sent");
+            assert_eq!(heard(&socket), *datagram, "{options:?}");
+        }
+    }
+    // The last answers are waited for.
+    let (listener, address) = run("cat; echo end", &["--count", "1", "--amplify-ok"]);
+    let socket = client(&address);
+    socket.send(b"x").expect("sent");
+    assert_eq!((heard(&socket), heard(&socket)), (b"x".to_vec(), b"end".to_vec()));
+    listener.finish().expect(0);
+}
+
+#[test]
+fn a_process_ends_with_its_peer_and_another_one_is_started() {
+    let (listener, address) = run("read -r line; echo \"$line\"", &["--peer-timeout", "20s", "-v"]);
+    let socket = client(&address);
+    for text in ["one", "two"] {
+        // Between the end of a process and its being noticed a datagram may be refused.
+        assert!(wait_until(LIMIT, || {
+            socket.send(text.as_bytes()).expect("sent");
+            socket.set_read_timeout(Some(A_WHILE)).expect("a limit");
+            socket.recv(&mut [0; 16]).is_ok()
+        }));
+    }
+    let (idle, address) =
+        run("trap '' TERM; while :; do read -r line; done", &["--peer-timeout", "100ms", "--json"]);
+    client(&address).send(b"x").expect("sent");
+    let is_over = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains(r#""event":"child""#);
+    assert!(idle.stderr.wait(LIMIT, is_over), "{}", idle.stderr.text());
+    // One that does not want to end is ended in time for the sums.
+    let (stubborn, address) = run("trap '' TERM; echo x; while :; do sleep 1; done", &[]);
+    let socket = client(&address);
+    socket.send(b"x").expect("sent");
+    assert_eq!(heard(&socket), b"x");
+    stubborn.signal(Signal::INT);
+    let finished = stubborn.finish_within(A_SECOND).expect(130);
+    assert!(finished.stderr.contains("received 1 datagram"), "{}", finished.stderr);
+    let (refused, address) = run("cat", &["--max-peers", "1", "--json"]);
+    let (first, second) = (client(&address), client(&address));
+    first.send(b"1").expect("sent");
+    assert_eq!(heard(&first), b"1");
+    second.send(b"2").expect("sent");
+    assert!(refused.stderr.wait(LIMIT, |bytes, _| String::from_utf8_lossy(bytes).contains("--max-peers")));
+    for running in [listener, idle, refused] {
+        running.signal(Signal::TERM);
+        assert_eq!(running.finish_within(A_SECOND).code, 143);
+    }
+}
+
+#[test]
+fn a_process_that_cannot_be_started_is_told() {
+    let (listener, address) = listen(&["--json", "--exec", "--", "/nonexistent/program"], Out::Collect);
+    client(&address).send(b"x").expect("sent");
+    let is_told = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("no such program");
+    assert!(listener.stderr.wait(LIMIT, is_told), "{}", listener.stderr.text());
+    listener.expect_output(b"x\n");
+    listener.signal(Signal::TERM);
+    let counts = counts(&listener.finish().stderr);
+    assert_eq!((&counts["withheld"], &counts["undelivered"]), (&0.into(), &1.into()), "{counts}");
+}
+
+#[test]
+fn a_datagram_that_reaches_no_process_is_exit_code_9() {
+    let (listener, address) = listen(&["--count", "1", "--exec", "--", "/nonexistent/program"], Out::Collect);
+    client(&address).send(b"x").expect("sent");
+    let finished = listener.finish();
+    assert_eq!(finished.code, 9, "{}", finished.stderr);
+    assert!(finished.stderr.contains("1 not delivered"), "{}", finished.stderr);
+    // More than a pipe and the queue before it hold.
+    let (listener, address) =
+        run("kill -STOP $$; cat >/dev/null", &["--count", "10", "--json", "--peer-timeout", "1s"]);
+    let socket = client(&address);
+    for _ in 0..10 {
+        socket.send(&[b'x'; 60_000]).expect("sent");
+    }
+    let finished = listener.finish();
+    assert_ne!(finished.code, 0);
+    assert!(counts(&finished.stderr)["undelivered"].as_u64() >= Some(1), "{}", finished.stderr);
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_process_that_waits_for_it() {
+    let (listener, address) = listen(&["--idle-timeout", "300ms", "--exec", "--", "cat"], Out::Collect);
+    let socket = client(&address);
+    socket.send(b"x").expect("sent");
+    assert_eq!(heard(&socket), b"x");
+    listener.finish_within(Duration::from_secs(5)).expect(0);
+}
+
+#[test]
+fn a_process_that_has_not_finished_ten_seconds_after_the_end_is_told() {
+    let (listener, address) = run("exec sleep 60", &["--count", "1"]);
+    client(&address).send(b"x").expect("sent");
+    let finished = listener.finish().expect(4);
+    assert!(finished.stderr.contains("still at work 10s after the end"), "{}", finished.stderr);
+}
+
+#[test]
+fn options_about_processes_need_one() {
+    for options in [["--max-peers", "5"], ["--peer-timeout", "5s"]] {
+        let args = [&["udp-listen", "0", "--echo"][..], &options].concat();
+        sendall(&args, In::Null, Out::Collect).finish().expect(2);
+    }
+}
