@@ -246,7 +246,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'End with 0 after so many answers')
             [CompletionResult]::new('--workers', '--workers', [CompletionResultType]::ParameterName, 'Threads that answer: a number, or auto for one per core')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Write a line for each answer to stdout')
-            [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'Connections at the same time, as far as there are descriptors; others wait')
+            [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'Connections at the same time, as far as there are descriptors [default: 16384]; others wait')
             [CompletionResult]::new('--max-per-source', '--max-per-source', [CompletionResultType]::ParameterName, 'Connections at the same time from one address [default: no limit]; others are refused')
             [CompletionResult]::new('--header-timeout', '--header-timeout', [CompletionResultType]::ParameterName, 'Time for a request''s head, from its first byte; for the first one from the beginning of the connection')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Time between requests, for a whole body, and for a client that takes nothing of its answer')

@@ -238,7 +238,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --count 'End with 0 after so many answers'
             cand --workers 'Threads that answer: a number, or auto for one per core'
             cand --log 'Write a line for each answer to stdout'
-            cand --max-clients 'Connections at the same time, as far as there are descriptors; others wait'
+            cand --max-clients 'Connections at the same time, as far as there are descriptors [default: 16384]; others wait'
             cand --max-per-source 'Connections at the same time from one address [default: no limit]; others are refused'
             cand --header-timeout 'Time for a request''s head, from its first byte; for the first one from the beginning of the connection'
             cand --idle-timeout 'Time between requests, for a whole body, and for a client that takes nothing of its answer'

@@ -246,7 +246,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l count -d 
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l workers -d 'Threads that answer: a number, or auto for one per core' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l log -d 'Write a line for each answer to stdout' -r -f -a "common\t'As web servers write it: the Common Log Format'
 json\t'An object for each answer'"
-complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-clients -d 'Connections at the same time, as far as there are descriptors; others wait' -r
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-clients -d 'Connections at the same time, as far as there are descriptors [default: 16384]; others wait' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-per-source -d 'Connections at the same time from one address [default: no limit]; others are refused' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l header-timeout -d 'Time for a request\'s head, from its first byte; for the first one from the beginning of the connection' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l idle-timeout -d 'Time between requests, for a whole body, and for a client that takes nothing of its answer' -r

@@ -127,8 +127,8 @@ impl SocketArgs {
         let options = self.options();
         if options.needs_tcp() {
             // What somebody else has bound may be anything: there the system says so.
-            let known = endpoints.iter().filter(|endpoint| !matches!(endpoint, Endpoint::Inherited(_)));
-            known.map(refuse_without_tcp).collect::<Result<(), Error>>()?;
+            let mut known = endpoints.iter().filter(|endpoint| !matches!(endpoint, Endpoint::Inherited(_)));
+            known.try_for_each(refuse_without_tcp)?;
         }
         Ok(options)
     }
