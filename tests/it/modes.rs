@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{In, Out, Running, assert_same, payload};
+use crate::harness::{In, Out, Running, assert_same, payload, start};
 use crate::link::{Link, Net, Side, Way};
 use crate::xfer::{Place, cpu_ticks, descriptors, serve};
 
@@ -244,4 +244,44 @@ fn bytes_are_the_same_at_a_limited_rate() {
     assert!(crate::harness::now() - start > Duration::from_millis(250), "too fast");
     drop(link);
     server.finish().expect(0);
+}
+
+/// A client that sends no line ends, and one that says a line and waits for the end: other people's programs.
+#[test]
+fn other_programs_are_served() {
+    const PYTHON: &str = "import socket, sys
+s = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 20)
+print(s.recv(100).decode())
+for word in ('0', '7', 'exit'):
+    s.sendall(word.encode())
+    print(s.recv(100).decode())";
+    let server = serve(&[SCRIPT, &["--hang-up", "exit", "--unit", "chunk"]].concat());
+    let port = server.port().to_string();
+    let heard = start("python3", &["-c", PYTHON, &port], In::Null, Out::Collect).finish();
+    assert_eq!(String::from_utf8_lossy(&heard.stdout), "Wähle\nnull\nnochmal\n\n", "{}", heard.stderr);
+
+    let (echo, reply) = (serve(&["--echo"]), serve(&["--reply", "hello\\n"]));
+    for (server, answer) in [(&echo, "a line\n"), (&reply, "hello\n")] {
+        let port = server.port().to_string();
+        let to = format!("TCP:127.0.0.1:{port}");
+        for client in [
+            &["nc.openbsd", "-N", "127.0.0.1", &port][..],
+            &["nc.traditional", "-q", "5", "127.0.0.1", &port],
+            &["ncat", "127.0.0.1", &port],
+            &["socat", "-t", "5", "-", &to],
+        ] {
+            if !is_installed(client[0]) {
+                println!("skipped: no {}", client[0]);
+                continue;
+            }
+            let finished =
+                start(client[0], &client[1..], In::Bytes(b"a line\n".to_vec()), Out::Collect).finish();
+            assert_eq!(String::from_utf8_lossy(&finished.stdout), answer, "{client:?}");
+        }
+    }
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
