@@ -217,9 +217,9 @@ impl Reactor {
     }
 }
 
-/// The one place that reads the clock: once a turn, and once before the wait; and for signals.
+/// The one place that reads the clock: once a turn, and once before the wait.
 #[allow(clippy::disallowed_methods)]
-pub(super) fn read_clock() -> Instant {
+fn read_clock() -> Instant {
     Instant::now()
 }
 

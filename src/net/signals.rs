@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
-use super::reactor::{Io, Readiness, read_clock};
+use super::reactor::{Io, Readiness};
 
 /// What comes so soon after a signal is the same one.
 const REPEATED_WITHIN: Duration = Duration::from_millis(300);
+/// How often the next one is looked for from then on, as long as the process is about to stop.
+const LOOKED_FOR_EVERY: Duration = Duration::from_millis(20);
 
 /// Tells every reactor of the process that a signal asked it to stop.
 ///
@@ -29,35 +32,44 @@ impl Signals {
     /// A signal that is repeated at once is one: timeout(1) sends each to a process and then to its group.
     pub fn install(at_once: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
         let number = Arc::new(AtomicUsize::new(0));
-        let (wakes, to_reactors) = UnixStream::pair()?;
-        let (mut caught, to_watch) = UnixStream::pair()?;
+        let (wakes, written) = UnixStream::pair()?;
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
-            signal_hook::low_level::pipe::register(signal, to_reactors.try_clone()?)?;
-            signal_hook::low_level::pipe::register(signal, to_watch.try_clone()?)?;
+            signal_hook::low_level::pipe::register(signal, written.try_clone()?)?;
         }
         // A file size limit is to be an error of write(2), EFBIG, and not the end of the process. And where the parent
         // ignores SIGCHLD, processes would be reaped by the system.
         for signal in [SIGXFSZ, SIGCHLD] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
-        let last = Arc::clone(&number);
+        let signals = Signals { number, wakes: Arc::new(wakes) };
+        let watched = signals.clone();
         let watch = move || {
-            // One that cannot be waited for is as good as one that never comes.
-            let mut comes = || caught.read_exact(&mut [0]).is_ok();
-            if !comes() {
-                return;
-            }
-            let end = read_clock() + REPEATED_WITHIN;
-            while comes() {
-                if read_clock() >= end {
-                    super::process::kill_all();
-                    return at_once(last.load(Ordering::SeqCst) as i32);
-                }
+            if watched.comes_again() {
+                super::process::kill_all();
+                at_once(watched.received().unwrap_or(SIGTERM));
             }
         };
         std::thread::Builder::new().name("signals".into()).spawn(watch)?;
-        Ok(Signals { number, wakes: Arc::new(wakes) })
+        Ok(signals)
+    }
+
+    /// Waits for a signal, and for one more that is not the same. False if that cannot be waited for.
+    fn comes_again(&self) -> bool {
+        // Nobody reads what the handlers write: a byte for each signal.
+        let count = || rustix::io::ioctl_fionread(&*self.wakes).unwrap_or_default();
+        if !waited(&mut [PollFd::new(&*self.wakes, PollFlags::IN)], None)
+            || !waited(&mut [], Some(REPEATED_WITHIN))
+        {
+            return false;
+        }
+        let first = count();
+        while waited(&mut [], Some(LOOKED_FOR_EVERY)) {
+            if count() > first {
+                return true;
+            }
+        }
+        false
     }
 
     /// The number of the last signal, if one came.
@@ -74,6 +86,12 @@ impl Signals {
         clone.set_nonblocking(true)?;
         Ok(mio::net::UnixStream::from_std(clone))
     }
+}
+
+/// poll(2): true when something is ready, or the time is over.
+fn waited(fds: &mut [PollFd<'_>], time: Option<Duration>) -> bool {
+    let time = time.map(|time| Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() });
+    rustix::io::retry_on_intr(|| rustix::event::poll(fds, time.as_ref())).is_ok()
 }
 
 /// A signal's name, as people know it.
