@@ -34,8 +34,8 @@ pub(crate) struct TargetArgs {
     #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
     allow_target: Vec<String>,
 
-    /// With --socks: do not connect to this network, address or name [always: loopback, link-local, multicast, unless
-    /// --allow-target names it or a part of it]
+    /// With --socks: do not connect to this network, address or name [always: this machine's own, link-local, multicast,
+    /// unless --allow-target names it]
     #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
     deny_target: Vec<String>,
 }

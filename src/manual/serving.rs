@@ -50,7 +50,8 @@ the other, and a session is over when both systems have acknowledged everything.
 
 --socks asks each client where to, in SOCKS5 or in HTTP CONNECT. Names are resolved here, and checked after that: this machine \
 itself, link-local addresses (and so the metadata services of clouds), multicast and broadcast are refused unless \
---allow-target names them or a part of them, as 127.0.0.0/8 or 127.0.0.1; a wider network does not open them. \
+--allow-target names them or a part of them, as 127.0.0.0/8 or 127.0.0.1; a wider network does not open them. This machine's other \
+addresses are refused unless they are named one by one. \
 --allow-target and --deny-target are read as --allow and --deny, once at the start. Without --socks-users whoever can connect \
 can use the proxy; passwords pass in plain text.
 
