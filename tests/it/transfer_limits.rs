@@ -9,7 +9,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::frames::*;
 use crate::harness::{LIMIT, Running, now, payload, wait_until};
 use crate::proxy::{Proxy, Rule};
-use crate::xfer::{Place, address, begin, descriptors, limited, run, serve, status_kib};
+use crate::xfer::{Place, address, begin, descriptors, field_kib, limited, run, serve, status_kib};
 
 fn from_another_source(to: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
@@ -160,9 +160,8 @@ fn a_large_file_needs_little_memory_on_either_side() {
         let mut peak = 0;
         let ended = wait_until(3 * LIMIT, || {
             let status = std::fs::read_to_string(format!("/proc/{}/status", client.id())).unwrap_or_default();
-            if status.contains("VmHWM") {
-                peak = peak.max(status_kib(client.id(), "VmHWM"));
-            }
+            // Not there any more when it has just ended.
+            peak = peak.max(field_kib(&status, "VmHWM").unwrap_or_default());
             client.ends_within(Duration::ZERO)
         });
         assert!(ended, "{}", client.stderr.text());

@@ -168,8 +168,13 @@ pub(crate) fn wait_for_part(folder: &Path, bytes: u64) {
 /// A field of `/proc/PID/status`, in KiB.
 pub(crate) fn status_kib(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field");
-    line.trim_start_matches(':').trim().trim_end_matches("kB").trim().parse().expect("a number")
+    field_kib(&status, field).expect("the field")
+}
+
+/// A field of what such a file holds, if it is there.
+pub(crate) fn field_kib(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    line.trim_start_matches(':').trim().trim_end_matches("kB").trim().parse().ok()
 }
 
 /// Processor time so far, in hundredths of a second.
