@@ -90,3 +90,14 @@ fn a_file_that_is_refused_in_a_stream_does_not_hold_up_the_others() {
         std::fs::remove_dir_all(there.path("folder")).expect("removed");
     }
 }
+
+#[test]
+fn a_connection_that_is_never_made_does_not_outlive_its_session() {
+    both_ways(|way| {
+        let scene = Scene::new(way, 36_000_000, &[]);
+        let held = Rule::HoldAfter(1_000_000);
+        let proxy = Proxy::deaf(&address(&scene.server), held, held);
+        let limits = ["-j", "3", "--idle-timeout", "1s", "--timeout", "60s"];
+        scene.client(&proxy.address, &limits).finish().expect_saying(4, "--idle-timeout");
+    });
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::contract::contract_for;
-use crate::harness::{In, LIMIT, Out, sendall};
+use crate::harness::{In, LIMIT, Out, fill, sendall};
 use crate::link::{Net, Side, TestListener, WAYS, Way};
 
 contract_for!(Side::Connect);
@@ -24,16 +24,9 @@ fn the_time_limit_is_for_each_address_and_is_exit_code_4() {
     // A listener whose queue is full: the system lets further clients wait without an answer.
     let any_port: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
     let full = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    full.bind(&SockAddr::from(any_port)).and_then(|()| full.listen(0)).expect("listening");
+    full.bind(&SockAddr::from(any_port)).expect("a port");
     let address = full.local_addr().expect("an address");
-    let waiting: Vec<Socket> = (0..4)
-        .map(|_| {
-            let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-            client.set_nonblocking(true).expect("non-blocking");
-            let _ = client.connect(&address);
-            client
-        })
-        .collect();
+    let _waiting = fill(full);
     let name = address.as_socket().expect("an IP address").to_string();
     let running = sendall(&["connect", &name, "--timeout", "300ms"], In::Null, Out::Collect);
     running.assert_waits();
@@ -43,7 +36,6 @@ fn the_time_limit_is_for_each_address_and_is_exit_code_4() {
         "{}",
         finished.stderr
     );
-    drop(waiting);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 /// Longer than anything here takes, even on a busy machine.
@@ -344,4 +345,18 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Makes a socket a listener whose queue is full, as long as what is returned lives: further clients wait without an
+/// answer.
+pub(crate) fn fill(socket: Socket) -> Vec<Socket> {
+    socket.listen(0).expect("listening");
+    let address = socket.local_addr().expect("an address");
+    let client = |_| {
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        client.set_nonblocking(true).expect("non-blocking");
+        let _ = client.connect(&address);
+        client
+    };
+    (0..4).map(client).chain([socket]).collect()
 }

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::harness::{A_WHILE, Finished, In, Out, Running, now, sendall, start};
+use crate::harness::{A_WHILE, Finished, In, Out, Running, fill, now, sendall, start};
 use crate::link::{Net as Kind, TestListener};
 use crate::vanish::{Host, LOST, NOWHERE, Net, REFUSED_ON_THE_WAY, SERVER, TWO_ADDRESSES};
 
@@ -34,18 +34,7 @@ fn silent_port() -> (Socket, u16) {
 /// A listener whose queue is full: further clients wait without an answer.
 fn full() -> (u16, Vec<Socket>) {
     let (socket, port) = silent_port();
-    socket.listen(0).expect("listening");
-    let address = socket.local_addr().expect("an address");
-    let mut held: Vec<Socket> = (0..4)
-        .map(|_| {
-            let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-            client.set_nonblocking(true).expect("non-blocking");
-            let _ = client.connect(&address);
-            client
-        })
-        .collect();
-    held.push(socket);
-    (port, held)
+    (port, fill(socket))
 }
 
 /// Ports with what is due for each, as an argument from the highest down, and as lines from the lowest up.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use crate::harness::{LIMIT, now, wait_for_fd, wait_until};
+use crate::harness::{LIMIT, fill, now, wait_for_fd, wait_until};
 
 /// What happens to the bytes of one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,8 +49,18 @@ struct Shared {
 }
 
 impl Proxy {
-    /// Stands before `server`; `up` is for the bytes to the server, `down` for those to the client.
+    /// Stands before `server`; `up` is for the bytes to the server, `down` for those to the client. Further
+    /// connections are refused.
     pub(crate) fn new(server: &str, up: Rule, down: Rule) -> Proxy {
+        Proxy::of_one(server, up, down, drop)
+    }
+
+    /// As [`Proxy::new`], but further connections wait for an answer in vain.
+    pub(crate) fn deaf(server: &str, up: Rule, down: Rule) -> Proxy {
+        Proxy::of_one(server, up, down, |listener| fill(listener.into()))
+    }
+
+    fn of_one<T: 'static>(server: &str, up: Rule, down: Rule, end: fn(TcpListener) -> T) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         // So that a sender cannot run far ahead of what is held.
         socket2::SockRef::from(&listener).set_recv_buffer_size(64 << 10).expect("a buffer size");
@@ -62,7 +72,7 @@ impl Proxy {
                 && let Ok((client, _)) = listener.accept()
                 && let Ok(server) = TcpStream::connect(server)
             {
-                drop(listener);
+                let _ended = end(listener);
                 pass(client, server, [Lane::new(up), Lane::new(down)], &of_thread);
             }
             of_thread.over.store(true, Ordering::SeqCst);

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::harness::{Finished, In, Out, Running, now, start};
+use crate::harness::{Finished, In, LIMIT, Out, Running, now, start};
 use crate::xfer::{Place, in_parallel, is_part, wait_for_part};
 
 /// The limit of what is to end, and what a test adds to it for a busy machine.
@@ -173,7 +173,7 @@ fn both_time_out(what: &str, client: Running, server: Running) {
     for (end, running) in [("client", client), ("server", server)] {
         let Finished { code, stderr, .. } = running.finish_within(OVER);
         assert_eq!(code, 4, "{what}, {end}: {stderr}");
-        let errors = stderr.lines().filter(|line| line.starts_with("sendall: ")).count();
+        let errors = stderr.lines().filter(|line| line.contains("--idle-timeout")).count();
         assert_eq!(errors, 1, "{what}, {end}: {stderr}");
     }
 }
@@ -196,7 +196,9 @@ fn a_peer_that_vanishes_is_given_up_at_the_limit() {
     let silent = net.client(&["connect", &silence], In::Bytes(b"hello".to_vec()), Out::Collect);
     quiet.expect_output(b"hello");
     let zeros = In::Fd(opened("/dev/zero"));
-    let noisy = net.client(&["connect", &noise], zeros, Out::Fd(opened("/dev/null")));
+    let noisy = net.client(&["connect", "-v", &noise], zeros, Out::Fd(opened("/dev/null")));
+    let is_connected = |text: &[u8], _| String::from_utf8_lossy(text).contains("connected to");
+    assert!(noisy.stderr.wait(LIMIT, is_connected), "{}", noisy.stderr.text());
     wait_for_part(there.root(), 1);
     wait_for_part(back.root(), 1);
     net.cut();

@@ -379,9 +379,11 @@ impl<S: Stream> Session for Receiving<S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
+        // The connections that are left are of a session that is over: their times do not count.
+        if let Some((last, _)) = &self.ending {
+            return Some(last.deadline());
+        }
         let link = self.link.as_ref().map(Link::deadline);
-        let due = link.into_iter().chain(self.team.deadline()).min().or(ending);
-        self.patience.next_look.map_or(due, |next| due.map(|due| due.min(next)))
+        link.into_iter().chain(self.team.deadline()).chain(self.patience.next_look).min()
     }
 }

@@ -370,9 +370,10 @@ impl<S: Stream> Session for Sending<S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
-        let link = self.link.as_ref().map(Link::deadline);
-        link.into_iter().chain(self.team.deadline()).min().or(ending)
+        if let Some((last, _)) = &self.ending {
+            return Some(last.deadline());
+        }
+        self.link.as_ref().map(Link::deadline).into_iter().chain(self.team.deadline()).min()
     }
 }
 
