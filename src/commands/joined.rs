@@ -51,7 +51,7 @@ fn pass(
     pump: &mut Pump,
     source: &mut impl Stream,
     sink: &mut impl Stream,
-    (budget_bytes, may_end): (usize, bool),
+    (turn, may_end): (Turn, bool),
 ) -> Result<Pumped, Fault> {
     if preface.pending() > 0 {
         let sent = send_all(sink, preface).map_err(|fault| Fault { side: Side::Sink, error: fault.error })?;
@@ -59,7 +59,7 @@ fn pass(
             return Ok(Pumped::Blocked);
         }
     }
-    let pumped = pump.advance(source, sink, budget_bytes)?;
+    let pumped = pump.advance(source, sink, turn)?;
     if may_end && pump.lane().owes_half_close() {
         sink.finish_writing().map_err(|error| Fault { side: Side::Sink, error })?;
         pump.lane_mut().finish_sink();
@@ -92,12 +92,12 @@ impl<C: Stream, T: Stream> Joined<C, T> {
         self.to_client.push(bytes);
     }
 
-    fn pump(&mut self, way: Way, budget_bytes: usize) -> Result<Pumped, Error> {
+    fn pump(&mut self, way: Way, turn: Turn) -> Result<Pumped, Error> {
         if self.failure.as_ref().is_some_and(|(failed, _)| *failed == way) {
             return Ok(Pumped::Blocked);
         }
         // A side that takes no more has been reset: an end of what comes from it is none to be passed on.
-        let terms = (budget_bytes, self.failure.is_none());
+        let terms = (turn, self.failure.is_none());
         let pumped = match way {
             Way::Out => {
                 let (client, target) = (&mut self.client, &mut self.target);
@@ -137,7 +137,7 @@ impl<C: Stream, T: Stream> Joined<C, T> {
 
     pub(crate) fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         self.client.tick(turn.now);
-        let moved = [Way::Out, Way::In].map(|way| self.pump(way, turn.budget_bytes));
+        let moved = [Way::Out, Way::In].map(|way| self.pump(way, turn));
         let [sent, received] = moved;
         let more = [sent?, received?].contains(&Pumped::More);
         let other_is_over = self.failure.as_ref().is_some_and(|(way, _)| match way {
@@ -162,7 +162,8 @@ impl<C: Stream, T: Stream> Joined<C, T> {
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let looks = self.settling.iter().filter_map(Settling::deadline);
-        looks.chain(self.client.wake_up()).min()
+        let pumps = [&self.outbound, &self.inbound].into_iter().filter_map(Pump::wake_up);
+        looks.chain(pumps).chain(self.client.wake_up()).min()
     }
 
     /// Bytes that went to the client, and came from it.

@@ -105,18 +105,17 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         self.inbound.lane_mut().end_source();
     }
 
-    fn pump_out(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
+    fn pump_out(&mut self, turn: Turn) -> Result<Pumped, Error> {
         if self.failure.is_some() {
             return Ok(Pumped::Blocked);
         }
-        let pumped =
-            self.outbound.advance(&mut self.local, &mut self.peer, budget_bytes).and_then(|pumped| {
-                if self.ending.passes_end_on(self.outbound.lane(), self.inbound.lane()) {
-                    self.peer.finish_writing().map_err(|error| Fault { side: Side::Sink, error })?;
-                    self.outbound.lane_mut().finish_sink();
-                }
-                Ok(pumped)
-            });
+        let pumped = self.outbound.advance(&mut self.local, &mut self.peer, turn).and_then(|pumped| {
+            if self.ending.passes_end_on(self.outbound.lane(), self.inbound.lane()) {
+                self.peer.finish_writing().map_err(|error| Fault { side: Side::Sink, error })?;
+                self.outbound.lane_mut().finish_sink();
+            }
+            Ok(pumped)
+        });
         match pumped {
             Ok(pumped) => Ok(pumped),
             Err(Fault { side: Side::Source, error }) => {
@@ -132,8 +131,8 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         }
     }
 
-    fn pump_in(&mut self, budget_bytes: usize) -> Result<Pumped, Error> {
-        let pumped = match self.inbound.advance(&mut self.peer, &mut self.local, budget_bytes) {
+    fn pump_in(&mut self, turn: Turn) -> Result<Pumped, Error> {
+        let pumped = match self.inbound.advance(&mut self.peer, &mut self.local, turn) {
             Ok(pumped) => pumped,
             Err(Fault { side: Side::Source, error }) => return Err(named(error, lost)),
             Err(Fault { side: Side::Sink, error })
@@ -194,9 +193,9 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         self.local.tick(turn.now);
         self.peer.tick(turn.now);
-        let sent = self.pump_out(turn.budget_bytes)?;
+        let sent = self.pump_out(turn)?;
         let ended_before = self.inbound.lane().has_source_ended();
-        let received = self.pump_in(turn.budget_bytes)?;
+        let received = self.pump_in(turn)?;
         self.check_idle(turn.now)?;
         if self.inbound.lane().has_source_ended() {
             if self.failure.is_some() {
@@ -218,7 +217,8 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
 
     fn deadline(&self) -> Option<Instant> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
-        let wake_ups = [self.local.wake_up(), self.peer.wake_up()];
+        let pumps = [self.outbound.wake_up(), self.inbound.wake_up()];
+        let wake_ups = [self.local.wake_up(), self.peer.wake_up()].into_iter().chain(pumps);
         [idle, self.settling.deadline()].into_iter().chain(wake_ups).flatten().min()
     }
 }

@@ -10,6 +10,7 @@ mod bind;
 pub mod child;
 pub mod dial;
 pub mod endpoint;
+mod gathering;
 mod io;
 pub mod listen;
 pub mod local_end;

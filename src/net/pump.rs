@@ -2,7 +2,10 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::time::Instant;
 
+use super::gathering::Gathering;
+use super::reactor::Turn;
 use super::stream::{FdKind, KernelEnd, Stream};
 use super::zero_copy::{self, KernelWay, Step};
 use crate::proto::lane::Lane;
@@ -51,6 +54,7 @@ pub struct Pump {
     way: Way,
     /// Both ends are sockets: the way follows from how much comes at once.
     joins_sockets: bool,
+    gathering: Gathering,
 }
 
 enum Way {
@@ -72,7 +76,8 @@ impl Pump {
         match kinds.and_then(|(from, to)| KernelWay::between(from, to)) {
             Some(way) => {
                 let way = if joins_sockets { Way::Copy(Buffer::default()) } else { Way::Kernel(way) };
-                Pump { lane: Lane::new(zero_copy::CHUNK_BYTES), way, joins_sockets }
+                let lane = Lane::new(zero_copy::CHUNK_BYTES);
+                Pump { lane, way, joins_sockets, gathering: Gathering::default() }
             }
             None => Pump::copying(),
         }
@@ -80,7 +85,8 @@ impl Pump {
 
     /// A pump that copies, for any two streams.
     pub fn copying() -> Pump {
-        Pump { lane: Lane::new(BUFFER_BYTES), way: Way::Copy(Buffer::default()), joins_sockets: false }
+        let (lane, way) = (Lane::new(BUFFER_BYTES), Way::Copy(Buffer::default()));
+        Pump { lane, way, joins_sockets: false, gathering: Gathering::default() }
     }
 
     /// The lane's numbers.
@@ -93,23 +99,31 @@ impl Pump {
         &mut self.lane
     }
 
-    /// Moves what can be moved now, at most about `budget_bytes`.
+    /// Moves what can be moved now, at most about the turn's budget. To be called again at [`Pump::wake_up`], too.
     pub fn advance(
         &mut self,
         source: &mut impl Stream,
         sink: &mut impl Stream,
-        budget_bytes: usize,
+        turn: Turn,
     ) -> Result<Pumped, Fault> {
-        self.advance_between(&mut Two(source, sink), budget_bytes)
+        self.advance_between(&mut Two(source, sink), turn)
     }
 
     /// The same from a stream back to itself.
-    pub fn advance_within(&mut self, stream: &mut impl Stream, budget_bytes: usize) -> Result<Pumped, Fault> {
-        self.advance_between(&mut One(stream), budget_bytes)
+    pub fn advance_within(&mut self, stream: &mut impl Stream, turn: Turn) -> Result<Pumped, Fault> {
+        self.advance_between(&mut One(stream), turn)
     }
 
-    fn advance_between(&mut self, ends: &mut impl Ends, budget_bytes: usize) -> Result<Pumped, Fault> {
-        let end = self.lane.delivered() + budget_bytes as u64;
+    /// When to go on if no readiness comes before.
+    pub fn wake_up(&self) -> Option<Instant> {
+        self.gathering.wake_up()
+    }
+
+    fn advance_between(&mut self, ends: &mut impl Ends, turn: Turn) -> Result<Pumped, Fault> {
+        let end = self.lane.delivered() + turn.budget_bytes as u64;
+        if let (Some(from), Some(to)) = ends.in_kernel() {
+            self.gathering.tick(turn.now, (from, to));
+        }
         while self.lane.delivered() < end {
             if self.lane.is_drained() {
                 self.rest();
@@ -123,10 +137,17 @@ impl Pump {
                     _ => Step::Unsupported,
                 },
             };
+            let taken = self.taken_bytes() - taken_before;
+            if let (Some(from), Some(to)) = ends.in_kernel() {
+                self.gathering.took(taken, turn.now, (from, to));
+            }
             match step {
-                Step::Moved if self.joins_sockets => self.choose_way(self.taken_bytes() - taken_before),
+                Step::Moved if self.joins_sockets => self.choose_way(taken),
                 Step::Moved => {}
                 Step::Blocked => {
+                    if self.lane.held() == 0 {
+                        self.gathering.wait(turn.now);
+                    }
                     self.rest();
                     return Ok(Pumped::Blocked);
                 }

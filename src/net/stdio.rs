@@ -200,7 +200,9 @@ impl Stream for Stdio {
     }
 
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
-        Some(KernelEnd { fd: stdio::stdin(), kind: self.input_kind, readiness: &self.input })
+        // Splicing from a socket changes its flags for a while, and others may have this one too.
+        let kind = if self.input_kind == FdKind::Socket { FdKind::Other } else { self.input_kind };
+        Some(KernelEnd { fd: stdio::stdin(), kind, readiness: &self.input })
     }
 
     fn writing_end(&self) -> Option<KernelEnd<'_>> {

@@ -73,6 +73,27 @@ fn the_targets_end_goes_first_as_well() {
 }
 
 #[test]
+fn the_rest_of_a_fast_stream_is_not_held_up() {
+    let bytes = payload((24 << 20) + 1);
+    let (server, client, target) = open(Net::Tcp, Net::Tcp, &[]);
+    let (echo, one) = Way { side: Side::Serve, net: Net::Tcp }.open(&["--echo"], In::Null, Out::Collect);
+    for (from, to) in [(&client, &target), (&target, &client), (&one, &one)] {
+        let (mut from, mut to) = (from.try_clone(), to.try_clone());
+        for _ in 0..3 {
+            std::thread::scope(|scope| {
+                scope.spawn(|| from.send(&bytes));
+                // Neither an end nor more bytes come after it.
+                to.expect(&bytes);
+            });
+        }
+    }
+    client.end();
+    target.end();
+    server.finish().expect(0);
+    drop((one, echo));
+}
+
+#[test]
 fn both_send_much_at_once_and_little_in_between() {
     let (server, client, target) = open(Net::Tcp, Net::Tcp, &["-v"]);
     let (mut near, mut far) = (client.try_clone(), target.try_clone());

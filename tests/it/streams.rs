@@ -284,6 +284,28 @@ fn standard_streams_that_are_one_socket() {
 }
 
 #[test]
+fn a_socket_that_others_have_too_keeps_its_flags() {
+    let bytes = payload((16 << 20) + 1);
+    let (mut feeder, stdin) = UnixStream::pair().expect("a pair");
+    let others = stdin.try_clone().expect("a clone");
+    let before = rustix::fs::fcntl_getfl(&others).expect("flags");
+    let (running, mut link) = TCP.open(&[], In::Fd(stdin.into()), Out::Collect);
+    let (given, rest) = bytes.split_at(16 << 20);
+    std::thread::scope(|scope| {
+        scope.spawn(|| feeder.write_all(given).expect("written"));
+        link.expect(given);
+    });
+    // Whoever is killed cannot put anything back.
+    assert_eq!(rustix::fs::fcntl_getfl(&others).expect("flags"), before);
+    feeder.write_all(rest).expect("written");
+    link.expect(rest);
+    feeder.shutdown(std::net::Shutdown::Write).expect("a half-close");
+    link.end();
+    running.finish().expect(0);
+    assert_eq!(rustix::fs::fcntl_getfl(&others).expect("flags"), before);
+}
+
+#[test]
 fn a_closed_stderr_changes_nothing() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();

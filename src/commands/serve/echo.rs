@@ -34,7 +34,7 @@ impl<S: Stream> Echo<S> {
 impl<S: Stream> Session for Echo<S> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         self.peer.tick(turn.now);
-        let pumped = self.pump.advance_within(&mut self.peer, turn.budget_bytes);
+        let pumped = self.pump.advance_within(&mut self.peer, turn);
         if pumped.map_err(|fault| lost(&fault.error))? == Pumped::More {
             return Ok(Status::Again);
         }
@@ -47,7 +47,7 @@ impl<S: Stream> Session for Echo<S> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.settling.deadline(), self.peer.wake_up()].into_iter().flatten().min()
+        [self.settling.deadline(), self.peer.wake_up(), self.pump.wake_up()].into_iter().flatten().min()
     }
 }
 

@@ -63,7 +63,7 @@ impl<S: Stream> Reply<S> {
 impl<S: Stream> Session for Reply<S> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         self.peer.tick(turn.now);
-        let drained = self.drain.advance(&mut self.peer, &mut Nowhere, turn.budget_bytes);
+        let drained = self.drain.advance(&mut self.peer, &mut Nowhere, turn);
         let drained = drained.map_err(|fault| lost(&fault.error))?;
         self.tell().map_err(|error| lost(&error))?;
         if drained == Pumped::More {

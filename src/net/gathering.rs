@@ -1,0 +1,184 @@
+//! A stream that comes fast is read in large pieces: the kernel is asked to wake its reader for many bytes only.
+//!
+//! Who reads as fast as the peer sends is woken for every packet, and wakes the next one for it. Between processors
+//! that costs more than the bytes. `SO_RCVLOWAT` (socket(7); for poll(2) with TCP since Linux 4.18) lets them gather.
+//! It never holds up what has no successor: an end, an error and a full window wake the reader as always, and bytes
+//! that fewer than the mark wait for are taken after `PATIENCE`. For as long, a socket that they go on to sends full
+//! segments while it has others on the way (`TCP_NODELAY` off, tcp(7)): one more for the rest of each piece costs as
+//! much as the piece.
+
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use super::stream::{FdKind, KernelEnd};
+
+/// How many bytes wake the reader.
+const MARK_BYTES: u32 = 512 << 10;
+/// How long fewer bytes wait.
+const PATIENCE: Duration = Duration::from_millis(1);
+/// A stream is fast that brings the mark within the patience, so many times in a row.
+const ROW: u32 = 4;
+
+/// Whether the bytes of one source gather.
+#[derive(Default)]
+pub(super) struct Gathering {
+    state: State,
+    /// The sink sent everything at once before.
+    was_eager: bool,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Idle,
+    /// So many bytes have come since then.
+    Counted(u64, Instant),
+    On,
+    /// They are awaited until then.
+    Awaited(Instant),
+}
+
+impl Gathering {
+    /// `count` bytes were taken from the source at once.
+    pub(super) fn took(&mut self, count: u64, now: Instant, (source, sink): (KernelEnd<'_>, KernelEnd<'_>)) {
+        if count == 0 || source.kind != FdKind::Socket {
+            return;
+        }
+        self.state = match self.state {
+            State::Idle => State::Counted(count, now),
+            State::Counted(_, since) if now > since + ROW * PATIENCE => State::Counted(count, now),
+            State::Counted(before, since) if before + count < u64::from(ROW * MARK_BYTES) => {
+                State::Counted(before + count, since)
+            }
+            State::Counted(..) if !set_mark(source.fd, MARK_BYTES) => State::Idle,
+            State::Counted(..) => {
+                self.was_eager = sink.kind == FdKind::Socket && set_eager(sink.fd, false);
+                State::On
+            }
+            State::On | State::Awaited(_) => State::On,
+        };
+    }
+
+    /// The source has nothing, as far as its readiness tells.
+    pub(super) fn wait(&mut self, now: Instant) {
+        if matches!(self.state, State::On) {
+            self.state = State::Awaited(now + PATIENCE);
+        }
+    }
+
+    /// Ends it if enough time has passed: readiness tells at once if there is something.
+    pub(super) fn tick(&mut self, now: Instant, (source, sink): (KernelEnd<'_>, KernelEnd<'_>)) {
+        if self.wake_up().is_none_or(|time| now < time) {
+            return;
+        }
+        set_mark(source.fd, 1);
+        if std::mem::take(self).was_eager {
+            set_eager(sink.fd, true);
+        }
+    }
+
+    /// When to call [`Gathering::tick`].
+    pub(super) fn wake_up(&self) -> Option<Instant> {
+        match self.state {
+            State::Awaited(time) => Some(time),
+            _ => None,
+        }
+    }
+}
+
+/// False where that cannot be asked for.
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+fn set_mark(socket: BorrowedFd<'_>, bytes: u32) -> bool {
+    use std::os::fd::AsRawFd;
+    use uapi::c::{SO_RCVLOWAT, SOL_SOCKET};
+
+    uapi::setsockopt(socket.as_raw_fd(), SOL_SOCKET, SO_RCVLOWAT, &bytes).is_ok()
+}
+
+#[cfg(not(all(target_os = "linux", not(sendall_portable))))]
+fn set_mark(_socket: BorrowedFd<'_>, _bytes: u32) -> bool {
+    false
+}
+
+/// True if it was the other way before: whether a TCP socket sends everything at once. What it held back is sent then.
+fn set_eager(socket: BorrowedFd<'_>, eager: bool) -> bool {
+    let socket = socket2::SockRef::from(&socket);
+    socket.tcp_nodelay().is_ok_and(|before| before != eager) && socket.set_tcp_nodelay(eager).is_ok()
+}
+
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::{AsFd, AsRawFd};
+
+    use super::*;
+    use crate::net::reactor::Readiness;
+
+    struct Ends(TcpStream, Readiness);
+
+    impl Ends {
+        /// A socket that is both, as of an echo.
+        fn new() -> Ends {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let socket =
+                TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+            socket.set_nodelay(true).expect("an option");
+            Ends(socket, Readiness::always())
+        }
+
+        fn both(&self) -> (KernelEnd<'_>, KernelEnd<'_>) {
+            let end = KernelEnd { fd: self.0.as_fd(), kind: FdKind::Socket, readiness: &self.1 };
+            (end, end)
+        }
+
+        fn mark(&self) -> u32 {
+            let mut mark = 0_u32;
+            let (level, option) = (uapi::c::SOL_SOCKET, uapi::c::SO_RCVLOWAT);
+            uapi::getsockopt(self.0.as_raw_fd(), level, option, &mut mark).expect("an option");
+            mark
+        }
+
+        #[track_caller]
+        fn expect(&self, mark: u32, nodelay: bool) {
+            assert_eq!((self.mark(), self.0.nodelay().expect("an option")), (mark, nodelay));
+        }
+    }
+
+    const PIECE: u64 = 16 << 10;
+    const PIECES: u32 = ROW * MARK_BYTES / PIECE as u32;
+
+    #[test]
+    fn the_bytes_of_a_fast_stream_gather_until_it_is_none() {
+        let (ends, now) = (Ends::new(), Instant::now());
+        let mut gathering = Gathering::default();
+        (1..PIECES).for_each(|_| gathering.took(PIECE, now, ends.both()));
+        gathering.wait(now);
+        assert_eq!(gathering.wake_up(), None);
+        ends.expect(1, true);
+        gathering.took(PIECE, now + ROW * PATIENCE, ends.both());
+        ends.expect(MARK_BYTES, false);
+
+        gathering.wait(now);
+        gathering.took(u64::from(MARK_BYTES), now, ends.both());
+        assert_eq!(gathering.wake_up(), None, "the mark was reached");
+        gathering.wait(now);
+        gathering.wait(now + PATIENCE / 2);
+        assert_eq!(gathering.wake_up(), Some(now + PATIENCE), "from the first time on");
+        gathering.tick(now + PATIENCE / 2, ends.both());
+        ends.expect(MARK_BYTES, false);
+        gathering.tick(now + PATIENCE, ends.both());
+        ends.expect(1, true);
+        assert_eq!(gathering.wake_up(), None);
+    }
+
+    #[test]
+    fn those_of_a_slower_stream_do_not() {
+        let (ends, start) = (Ends::new(), Instant::now());
+        let mut gathering = Gathering::default();
+        for piece in 0..4 * PIECES {
+            gathering.took(PIECE, start + piece * (ROW * PATIENCE) / (PIECES - 2), ends.both());
+        }
+        ends.expect(1, true);
+    }
+}
