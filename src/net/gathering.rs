@@ -1,16 +1,16 @@
-//! A stream that comes fast is read in large pieces: the kernel is asked to wake its reader for many bytes only.
+//! A stream that goes from socket to socket and comes fast is read in large pieces: the kernel is asked to wake its
+//! reader for many bytes only.
 //!
 //! Who reads as fast as the peer sends is woken for every packet, and wakes the next one for it. Between processors
 //! that costs more than the bytes. `SO_RCVLOWAT` (socket(7); for poll(2) with TCP since Linux 4.18) lets them gather.
-//! It never holds up what has no successor: an end, an error and a full window wake the reader as always, and bytes
-//! that fewer than the mark wait for are taken after `PATIENCE`. For as long, a socket that they go on to sends full
-//! segments while it has others on the way (`TCP_NODELAY` off, tcp(7)): one more for the rest of each piece costs as
-//! much as the piece.
+//! An end, an error and a full window wake the reader as always, and fewer bytes than the mark are taken after
+//! `PATIENCE`. For as long, the socket that they go on to sends full segments while it has others on the way
+//! (`TCP_NODELAY` off, tcp(7)): one more for the rest of each piece costs as much as the piece.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use super::stream::{FdKind, KernelEnd};
+use super::stream::KernelEnd;
 
 /// How many bytes wake the reader.
 const MARK_BYTES: u32 = 512 << 10;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// A stream is fast that brings the mark within the patience, so many times in a row.
 const ROW: u32 = 4;
 
-/// Whether the bytes of one source gather.
+/// Whether the bytes from one socket to another gather.
 #[derive(Default)]
 pub(super) struct Gathering {
     state: State,
@@ -41,7 +41,7 @@ enum State {
 impl Gathering {
     /// `count` bytes were taken from the source at once.
     pub(super) fn took(&mut self, count: u64, now: Instant, (source, sink): (KernelEnd<'_>, KernelEnd<'_>)) {
-        if count == 0 || source.kind != FdKind::Socket {
+        if count == 0 {
             return;
         }
         self.state = match self.state {
@@ -52,7 +52,7 @@ impl Gathering {
             }
             State::Counted(..) if !set_mark(source.fd, MARK_BYTES) => State::Idle,
             State::Counted(..) => {
-                self.was_eager = sink.kind == FdKind::Socket && set_eager(sink.fd, false);
+                self.was_eager = set_eager(sink.fd, false);
                 State::On
             }
             State::On | State::Awaited(_) => State::On,
@@ -108,12 +108,14 @@ fn set_eager(socket: BorrowedFd<'_>, eager: bool) -> bool {
 
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::{AsFd, AsRawFd};
 
     use super::*;
     use crate::net::reactor::Readiness;
+    use crate::net::stream::FdKind;
 
     struct Ends(TcpStream, Readiness);
 

@@ -138,11 +138,13 @@ impl Pump {
                 },
             };
             let taken = self.taken_bytes() - taken_before;
-            if let (Some(from), Some(to)) = ends.in_kernel() {
-                self.gathering.took(taken, turn.now, (from, to));
-            }
             match step {
-                Step::Moved if self.joins_sockets => self.choose_way(taken),
+                Step::Moved if self.joins_sockets => {
+                    if let (Some(from), Some(to)) = ends.in_kernel() {
+                        self.gathering.took(taken, turn.now, (from, to));
+                    }
+                    self.choose_way(taken);
+                }
                 Step::Moved => {}
                 Step::Blocked => {
                     if self.lane.held() == 0 {
