@@ -1,11 +1,12 @@
 //! What a session reads from and writes to, and the sockets that are such streams.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpStream, UnixStream};
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 
 use super::endpoint::PeerName;
@@ -271,9 +272,12 @@ impl Stream for Transport {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let result = uninterrupted(|| match &mut self.socket {
-            Socket::Tcp(tcp) => tcp.read(buffer),
-            Socket::Unix(unix) => unix.read(buffer),
             Socket::Packet(packet) => packet.read(buffer),
+            // The system call itself: that of the C library asks each time whether its thread is to be cancelled.
+            stream => {
+                let (count, _) = rustix::net::recv(stream.as_fd(), &mut *buffer, RecvFlags::empty())?;
+                Ok(count)
+            }
         });
         if would_block(&result) {
             self.readiness.clear_readable();
@@ -297,9 +301,8 @@ impl Stream for Transport {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let result = uninterrupted(|| match &mut self.socket {
-            Socket::Tcp(tcp) => tcp.write(bytes),
-            Socket::Unix(unix) => unix.write(bytes),
             Socket::Packet(packet) => packet.write(bytes),
+            stream => Ok(rustix::net::send(stream.as_fd(), bytes, SendFlags::empty())?),
         });
         if would_block(&result) {
             self.readiness.clear_writable();
