@@ -184,6 +184,9 @@ fn a_server_goes_on_after_every_outcome_and_ends_with_a_signal() {
         let path = here.write(name, format!("{code}").as_bytes());
         run(&["upload", &path, &to]).expect(code);
     }
+    // A client hears its outcome before the server says it.
+    let told = |text: &[u8], _| String::from_utf8_lossy(text).matches("exists").count() == 3;
+    assert!(server.stderr.wait(LIMIT, told), "{}", server.stderr.text());
     server.signal(Signal::TERM);
     let finished = server.finish_within(Duration::from_secs(2)).ended(143);
     assert_eq!(finished.errors().len(), 4, "{}", finished.stderr);

@@ -105,8 +105,11 @@ impl Clients {
                 continue;
             };
             let client = self.clients.swap_remove(index);
-            if let (Some(pass), Err(error)) = (client.pass, result.and_then(|outcome| outcome)) {
-                pass.fail(error);
+            match (client.pass, result.and_then(|outcome| outcome)) {
+                // It has seen before this thread that the process is to stop: that is said once.
+                (_, Err(error)) if matches!(error.exit(), Exit::Signal(_)) => {}
+                (Some(pass), Err(error)) => pass.fail(error),
+                _ => {}
             }
         }
     }
