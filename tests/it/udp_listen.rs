@@ -196,7 +196,10 @@ ip link add va type veth peer name vb
 ip addr add fd83::1/64 dev va nodad
 ip link set va up
 ip link set vb up
+# The kernel notices the cable in its own time.
+until ip -6 route get ff15::8301 oif va >"$1/way" 2>&1; do :; done
 mkfifo "$1/ready"
+trap 'kill $! 2>"$1/gone" || :' EXIT
 "$0" udp-listen --each line --join ff15::8301%va $2 --count 1 :5000 2>"$1/ready" &
 exec 3<"$1/ready"
 read -r line <&3
