@@ -159,11 +159,15 @@ impl Link {
     /// No more comes from this end.
     #[track_caller]
     pub(crate) fn end(&self) {
+        self.try_end().expect("a half-close");
+    }
+
+    /// As [`Link::end`], of a connection that may be gone already.
+    pub(crate) fn try_end(&self) -> io::Result<()> {
         match self {
             Link::Tcp(tcp) => tcp.shutdown(Shutdown::Write),
             Link::Unix(unix) => unix.shutdown(Shutdown::Write),
         }
-        .expect("a half-close");
     }
 
     /// Closes with a reset. A Unix socket does that only if something was not read.

@@ -150,6 +150,9 @@ fn failures_with_long_paths_are_counted_and_some_are_named() {
     let mut named_bytes = 0;
     let (flags, counts) = loop {
         let (kind, flags, body) = peer.hear_frame();
+        if kind == PING {
+            continue;
+        }
         assert_eq!(kind, RESULT);
         named_bytes += body.len();
         if flags & 1 == 0 {

@@ -55,24 +55,37 @@ fn it_ends_after_so_many_answers() {
 #[test]
 fn a_signal_finishes_what_has_begun() {
     for (signal, code, workers) in [(Signal::TERM, 143, "1"), (Signal::INT, 130, "2")] {
-        let (running, port) = server(&["--delay", "600ms", "--workers", workers]);
-        let idle = Client::new(port);
-        let mut clients = [Client::new(port), Client::new(port), Client::new(port)];
-        for client in &mut clients {
-            client.say(PROBE);
-        }
-        assert!(wait_until(SOON, || running_has_read(&running)), "requests are not read");
-        let start = now();
-        running.signal(signal);
-        for client in clients {
-            let rest = client.rest();
-            assert!(rest.contains("Connection: close") && rest.ends_with("Hello, World\n"), "{rest}");
-        }
-        let finished = running.finish_within(SOON).expect(code);
-        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
-        assert!(finished.stderr.contains("stopped by"), "{}", finished.stderr);
-        drop(idle);
+        // On a busy machine an answer may be given before the signal comes: then that was not it.
+        let seen = (0..10).find(|_| sees_a_request_finished(signal, code, workers));
+        assert!(seen.is_some(), "too busy a machine");
     }
+}
+
+/// False if the signal came too late.
+fn sees_a_request_finished(signal: Signal, code: i32, workers: &str) -> bool {
+    const DELAY: Duration = Duration::from_millis(600);
+    let (running, port) = server(&["--delay", "600ms", "--workers", workers]);
+    let idle = Client::new(port);
+    let mut clients = [Client::new(port), Client::new(port), Client::new(port)];
+    let said = now();
+    for client in &mut clients {
+        client.say(PROBE);
+    }
+    assert!(wait_until(SOON, || running_has_read(&running)), "requests are not read");
+    let start = now();
+    running.signal(signal);
+    if said.elapsed() > DELAY / 2 {
+        return false;
+    }
+    for client in clients {
+        let rest = client.rest();
+        assert!(rest.contains("Connection: close") && rest.ends_with("Hello, World\n"), "{rest}");
+    }
+    let finished = running.finish_within(SOON).expect(code);
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert!(finished.stderr.contains("stopped by"), "{}", finished.stderr);
+    drop(idle);
+    true
 }
 
 /// True when nothing waits in any socket of the server.
