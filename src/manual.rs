@@ -26,7 +26,8 @@ EXIT STATUS
     5      connection lost: reset, or ended before the data was complete
     6      integrity: a digest does not match, the source changed while it was sent, the protocol was broken
     7      the peer refused: exists, not found, not allowed, too large, no space there, unsafe name
-    9      some files done, some failed (each failure has a line on stderr); some datagrams are known to be lost
+    8      not trusted: a proxy wants a user and a password, or does not accept them
+    9      some files or clients done, some failed (each failure has a line on stderr); some datagrams are known to be lost
     10     cannot write here: disk full, read-only, stdout closed or failing
     128+n  ended by signal n: 130 for SIGINT, 143 for SIGTERM, 141 when the reader of stdout went away
 

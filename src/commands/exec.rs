@@ -78,6 +78,9 @@ impl ExecArgs {
 pub(crate) struct Exec {
     /// None when the connection is over: what is left is the process.
     relay: Option<Relay<ChildStream, Limited<Transport>>>,
+    /// The relay when both ends have ended in order. A process may let go of its terminal before it ends: to close our
+    /// end of it then would hang up.
+    over: Option<Relay<ChildStream, Limited<Transport>>>,
     process: Option<Process>,
     /// How it has ended, once it was reaped.
     status: Option<ExitStatus>,
@@ -150,6 +153,7 @@ impl Exec {
         let rules = Ending { input: InputKind::Real, end_when: EndWhen::Both, half_close: true };
         Ok(Exec {
             relay: Some(Relay::new(stream, peer, rules, idle_timeout, report.clone(), now)),
+            over: None,
             process: Some(process),
             status: None,
             phase: Phase::Running,
@@ -251,7 +255,7 @@ impl Session for Exec {
             let [sent, received] = relay.lanes().map(Lane::delivered);
             self.moved = (sent, received);
             match moved {
-                Ok(Status::Done) => self.relay = None,
+                Ok(Status::Done) => self.over = self.relay.take(),
                 Ok(status) => {
                     let again = self.follow(turn.now)?;
                     self.end_process(turn.now);
@@ -277,7 +281,7 @@ impl Session for Exec {
         if self.process.is_none() {
             return Stop::Now;
         }
-        self.relay = None;
+        (self.relay, self.over) = (None, None);
         self.failure = None;
         self.is_stopped = true;
         self.end = End::Due(LAST_GRACE);

@@ -9,7 +9,7 @@ use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Status, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::{Nowhere, Stream, Transport};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -29,6 +29,9 @@ pub(crate) struct Joined<C, T> {
     to_client: Outgoing,
     /// A side that takes no more; what it has sent before is still passed on.
     failure: Option<(Way, Error)>,
+    /// What comes for that side is thrown away. Unread it would fill its connection until the system drops all that
+    /// comes, room for the other direction included.
+    drain: Pump,
     settling: [Settling; 2],
 }
 
@@ -78,6 +81,7 @@ impl<C: Stream, T: Stream> Joined<C, T> {
             to_target: Outgoing::default(),
             to_client: Outgoing::default(),
             failure: None,
+            drain: Pump::copying(),
             settling: Default::default(),
         }
     }
@@ -93,12 +97,12 @@ impl<C: Stream, T: Stream> Joined<C, T> {
     }
 
     fn pump(&mut self, way: Way, turn: Turn) -> Result<Pumped, Error> {
-        if self.failure.as_ref().is_some_and(|(failed, _)| *failed == way) {
-            return Ok(Pumped::Blocked);
-        }
+        let has_failed = self.failure.as_ref().is_some_and(|(failed, _)| *failed == way);
         // A side that takes no more has been reset: an end of what comes from it is none to be passed on.
         let terms = (turn, self.failure.is_none());
         let pumped = match way {
+            Way::Out if has_failed => self.drain.advance(&mut self.client, &mut Nowhere, turn),
+            Way::In if has_failed => self.drain.advance(&mut self.target, &mut Nowhere, turn),
             Way::Out => {
                 let (client, target) = (&mut self.client, &mut self.target);
                 pass(&mut self.to_target, &mut self.outbound, client, target, terms)

@@ -52,7 +52,7 @@ impl RetryArgs {
                 pause = self.retry_delay;
             }
             let (shown, all) = (humantime::format_duration(pause), self.retry);
-            report.warning(format_args!("{error}; trying again in {shown} ({retry} of {all})"));
+            report.again(format_args!("{error}; trying again in {shown} ({retry} of {all})"));
             wait(pause, signals)?;
             pause = (2 * pause).min(longest);
         }

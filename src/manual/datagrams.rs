@@ -39,9 +39,9 @@ heard, and at the end of stdin when all lines are sent. Lines that were read and
 With --exec -- CMD each peer has a process of its own. What the peer sends comes to its stdin as it stands on stdout (a line, or as \
 --each and --frame say), and each line that it says, or each record behind a length, is a datagram to the peer; with --each raw, \
 whatever one read(2) brings. A process that has ended is started again when its peer is heard again; one whose peer was not \
-heard for --peer-timeout is ended. A datagram that no process could be given (it cannot be started, does not read, or there are \
---max-peers of them) counts as not delivered: exit code 9. At the end each process' stdin ends, and it has 10 seconds to finish; \
-one that has not is ended, and the exit code 4.
+heard for --peer-timeout is ended. A datagram that no process could be given (it cannot be started, does not read, there are \
+--max-peers of them, or it was ended before) counts as not delivered: exit code 9, as for a process that fails by itself. At the \
+end each process' stdin ends, and it has 10 seconds to finish; one that has not is ended, and the exit code 4.
 
 MULTICAST
 

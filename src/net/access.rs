@@ -6,6 +6,7 @@
 use std::net::{IpAddr, ToSocketAddrs};
 
 use ipnet::IpNet;
+use rustix::io::Errno;
 
 /// A rule as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,9 +117,13 @@ impl Access {
 }
 
 /// True if `address` is one of this machine: then, and only then, a socket can have it (unless
-/// `net.ipv4.ip_nonlocal_bind` says otherwise). Nothing is sent.
+/// `net.ipv4.ip_nonlocal_bind` says otherwise). Nothing is sent. Where that cannot be found out, it is one.
 fn is_own(address: IpAddr) -> bool {
-    std::net::UdpSocket::bind((address, 0)).is_ok()
+    let is_strange = |error: std::io::Error| {
+        let error = Errno::from_io_error(&error);
+        matches!(error, Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT | Errno::INVAL | Errno::NODEV))
+    };
+    !std::net::UdpSocket::bind((address, 0)).is_err_and(is_strange)
 }
 
 #[cfg(test)]

@@ -18,24 +18,31 @@ const MARK_BYTES: u32 = 512 << 10;
 const PATIENCE: Duration = Duration::from_millis(1);
 /// A stream is fast that brings the mark within the patience, so many times in a row.
 const ROW: u32 = 4;
+/// If it then does not bring it so often, it is one of questions and answers, which pays that patience each time: the
+/// next row is twice as long, up to this many times.
+const LONG_ROW: u32 = 8;
+const MOST_DOUBLED: u32 = 6;
 
 /// Whether the bytes from one socket to another gather.
 #[derive(Default)]
 pub(super) struct Gathering {
     state: State,
+    /// How often the row was doubled.
+    doubled: u32,
     /// The sink sent everything at once before.
     was_eager: bool,
 }
 
+/// Numbers are bytes that have come since it began.
 #[derive(Default)]
 enum State {
     #[default]
     Idle,
-    /// So many bytes have come since then.
+    /// Since then, as far as it was fast.
     Counted(u64, Instant),
-    On,
-    /// They are awaited until then.
-    Awaited(Instant),
+    On(u64),
+    /// On, and more are awaited until then.
+    Awaited(u64, Instant),
 }
 
 impl Gathering {
@@ -44,43 +51,48 @@ impl Gathering {
         if count == 0 {
             return;
         }
+        let row = ROW << self.doubled;
         self.state = match self.state {
             State::Idle => State::Counted(count, now),
-            State::Counted(_, since) if now > since + ROW * PATIENCE => State::Counted(count, now),
-            State::Counted(before, since) if before + count < u64::from(ROW * MARK_BYTES) => {
+            State::Counted(_, since) if now > since + row * PATIENCE => State::Counted(count, now),
+            State::Counted(before, since) if before + count < u64::from(row) * u64::from(MARK_BYTES) => {
                 State::Counted(before + count, since)
             }
             State::Counted(..) if !set_mark(source.fd, MARK_BYTES) => State::Idle,
             State::Counted(..) => {
                 self.was_eager = set_eager(sink.fd, false);
-                State::On
+                State::On(0)
             }
-            State::On | State::Awaited(_) => State::On,
+            State::On(before) | State::Awaited(before, _) => State::On(before + count),
         };
     }
 
     /// The source has nothing, as far as its readiness tells.
     pub(super) fn wait(&mut self, now: Instant) {
-        if matches!(self.state, State::On) {
-            self.state = State::Awaited(now + PATIENCE);
+        if let State::On(count) = self.state {
+            self.state = State::Awaited(count, now + PATIENCE);
         }
     }
 
     /// Ends it if enough time has passed: readiness tells at once if there is something.
     pub(super) fn tick(&mut self, now: Instant, (source, sink): (KernelEnd<'_>, KernelEnd<'_>)) {
-        if self.wake_up().is_none_or(|time| now < time) {
+        let State::Awaited(count, time) = self.state else { return };
+        if now < time {
             return;
         }
         set_mark(source.fd, 1);
-        if std::mem::take(self).was_eager {
+        if self.was_eager {
             set_eager(sink.fd, true);
         }
+        let was_long = count >= u64::from(LONG_ROW * MARK_BYTES);
+        let doubled = if was_long { 0 } else { (self.doubled + 1).min(MOST_DOUBLED) };
+        *self = Gathering { doubled, ..Gathering::default() };
     }
 
     /// When to call [`Gathering::tick`].
     pub(super) fn wake_up(&self) -> Option<Instant> {
         match self.state {
-            State::Awaited(time) => Some(time),
+            State::Awaited(_, time) => Some(time),
             _ => None,
         }
     }
@@ -148,17 +160,30 @@ mod tests {
     }
 
     const PIECE: u64 = 16 << 10;
-    const PIECES: u32 = ROW * MARK_BYTES / PIECE as u32;
+
+    /// As many pieces in no time as make a row of so many marks.
+    fn bring(gathering: &mut Gathering, marks: u32, now: Instant, ends: &Ends) {
+        (0..marks * MARK_BYTES / PIECE as u32).for_each(|_| gathering.took(PIECE, now, ends.both()));
+    }
+
+    /// Waits in vain.
+    fn pause(gathering: &mut Gathering, now: Instant, ends: &Ends) -> Instant {
+        gathering.wait(now);
+        gathering.tick(now + PATIENCE, ends.both());
+        assert_eq!(gathering.wake_up(), None);
+        ends.expect(1, true);
+        now + PATIENCE
+    }
 
     #[test]
     fn the_bytes_of_a_fast_stream_gather_until_it_is_none() {
         let (ends, now) = (Ends::new(), Instant::now());
         let mut gathering = Gathering::default();
-        (1..PIECES).for_each(|_| gathering.took(PIECE, now, ends.both()));
+        bring(&mut gathering, ROW - 1, now, &ends);
         gathering.wait(now);
         assert_eq!(gathering.wake_up(), None);
         ends.expect(1, true);
-        gathering.took(PIECE, now + ROW * PATIENCE, ends.both());
+        bring(&mut gathering, 1, now + ROW * PATIENCE, &ends);
         ends.expect(MARK_BYTES, false);
 
         gathering.wait(now);
@@ -169,18 +194,35 @@ mod tests {
         assert_eq!(gathering.wake_up(), Some(now + PATIENCE), "from the first time on");
         gathering.tick(now + PATIENCE / 2, ends.both());
         ends.expect(MARK_BYTES, false);
-        gathering.tick(now + PATIENCE, ends.both());
-        ends.expect(1, true);
-        assert_eq!(gathering.wake_up(), None);
+        pause(&mut gathering, now, &ends);
     }
 
     #[test]
     fn those_of_a_slower_stream_do_not() {
         let (ends, start) = (Ends::new(), Instant::now());
-        let mut gathering = Gathering::default();
-        for piece in 0..4 * PIECES {
-            gathering.took(PIECE, start + piece * (ROW * PATIENCE) / (PIECES - 2), ends.both());
+        let (mut gathering, pieces) = (Gathering::default(), ROW * MARK_BYTES / PIECE as u32);
+        for piece in 0..4 * pieces {
+            gathering.took(PIECE, start + piece * (ROW * PATIENCE) / (pieces - 2), ends.both());
         }
         ends.expect(1, true);
+    }
+
+    #[test]
+    fn questions_and_answers_wait_ever_less_often() {
+        let (ends, mut now) = (Ends::new(), Instant::now());
+        let mut gathering = Gathering::default();
+        for doubled in [0, 1, 2, 3, 4, 5, 6, 6] {
+            bring(&mut gathering, (ROW << doubled) - 1, now, &ends);
+            ends.expect(1, true);
+            bring(&mut gathering, 1, now, &ends);
+            ends.expect(MARK_BYTES, false);
+            bring(&mut gathering, LONG_ROW - 1, now, &ends);
+            now = pause(&mut gathering, now, &ends);
+        }
+        bring(&mut gathering, ROW << 6, now, &ends);
+        bring(&mut gathering, LONG_ROW, now, &ends);
+        now = pause(&mut gathering, now, &ends);
+        bring(&mut gathering, ROW, now, &ends);
+        ends.expect(MARK_BYTES, false);
     }
 }

@@ -120,6 +120,15 @@ impl Pump {
     }
 
     fn advance_between(&mut self, ends: &mut impl Ends, turn: Turn) -> Result<Pumped, Fault> {
+        let result = self.move_between(ends, turn);
+        if result.is_err() {
+            // Nobody may ask it to go on: then it must not ask to be asked.
+            self.gathering = Gathering::default();
+        }
+        result
+    }
+
+    fn move_between(&mut self, ends: &mut impl Ends, turn: Turn) -> Result<Pumped, Fault> {
         let end = self.lane.delivered() + turn.budget_bytes as u64;
         if let (Some(from), Some(to)) = ends.in_kernel() {
             self.gathering.tick(turn.now, (from, to));

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -31,10 +31,11 @@ impl Signals {
     ///
     /// A signal that is repeated at once is one: timeout(1) sends each to a process and then to its group.
     pub fn install(at_once: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
-        let number = Arc::new(AtomicUsize::new(0));
+        let (number, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let (wakes, written) = UnixStream::pair()?;
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
+            signal_hook::flag::register(signal, Arc::clone(&again))?;
             signal_hook::low_level::pipe::register(signal, written.try_clone()?)?;
         }
         // A file size limit is to be an error of write(2), EFBIG, and not the end of the process. And where the parent
@@ -45,7 +46,7 @@ impl Signals {
         let signals = Signals { number, wakes: Arc::new(wakes) };
         let watched = signals.clone();
         let watch = move || {
-            if watched.comes_again() {
+            if watched.comes_again(&again) {
                 super::process::kill_all();
                 at_once(watched.received().unwrap_or(SIGTERM));
             }
@@ -55,17 +56,15 @@ impl Signals {
     }
 
     /// Waits for a signal, and for one more that is not the same. False if that cannot be waited for.
-    fn comes_again(&self) -> bool {
-        // Nobody reads what the handlers write: a byte for each signal.
-        let count = || rustix::io::ioctl_fionread(&*self.wakes).unwrap_or_default();
+    fn comes_again(&self, again: &AtomicBool) -> bool {
         if !waited(&mut [PollFd::new(&*self.wakes, PollFlags::IN)], None)
             || !waited(&mut [], Some(REPEATED_WITHIN))
         {
             return false;
         }
-        let first = count();
+        again.store(false, Ordering::SeqCst);
         while waited(&mut [], Some(LOOKED_FOR_EVERY)) {
-            if count() > first {
+            if again.load(Ordering::SeqCst) {
                 return true;
             }
         }

@@ -200,16 +200,41 @@ impl Stream for Stdio {
     }
 
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
-        // Splicing from a socket changes its flags for a while, and others may have this one too.
-        let kind = if self.input_kind == FdKind::Socket { FdKind::Other } else { self.input_kind };
-        Some(KernelEnd { fd: stdio::stdin(), kind, readiness: &self.input })
+        Some(KernelEnd { fd: stdio::stdin(), kind: shared(self.input_kind), readiness: &self.input })
     }
 
     fn writing_end(&self) -> Option<KernelEnd<'_>> {
         let fd = self.own_output.as_ref().map_or(stdio::stdout(), AsFd::as_fd);
-        let kind = if self.appends { FdKind::Other } else { self.output_kind };
+        let kind = if self.appends { FdKind::Other } else { shared(self.output_kind) };
         Some(KernelEnd { fd, kind, readiness: &self.output })
     }
+}
+
+/// Writes everything to stdout, and waits until it has taken it; also where others have made it non-blocking.
+///
+/// # Errors
+/// Of write(2).
+pub fn write_stdout(mut bytes: &[u8]) -> io::Result<()> {
+    let stdout = stdio::stdout();
+    while !bytes.is_empty() {
+        match rustix::io::write(stdout, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::AGAIN) => {
+                let mut fds = [PollFd::from_borrowed_fd(stdout, PollFlags::OUT)];
+                rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None))?;
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// What the kernel may do with a descriptor that others have too: what it moves from or to a socket changes the socket's
+/// flags and options for a while.
+fn shared(kind: FdKind) -> FdKind {
+    if kind == FdKind::Socket { FdKind::Other } else { kind }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Many lines for stdout, written by a thread of their own: whoever has one to write never waits.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,15 +43,20 @@ struct State {
 }
 
 impl Lines {
-    /// Starts the thread. `on_failure` is called when stdout has failed; then [`Lines::take_failure`] has the reason.
+    /// Starts the thread. `write` waits until stdout has taken everything; `on_failure` is called when it has failed:
+    /// then [`Lines::take_failure`] has the reason.
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn start(report: Report, on_failure: impl FnOnce() + Send + 'static) -> io::Result<Lines> {
+    pub fn start(
+        report: Report,
+        write: fn(&[u8]) -> io::Result<()>,
+        on_failure: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Lines> {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), report });
         let lines = Lines(Arc::clone(&shared));
         std::thread::Builder::new().spawn(move || {
-            if let Err(error) = shared.write_all() {
+            if let Err(error) = shared.write_all(write) {
                 shared.lock().failure = Some(error);
                 on_failure();
             }
@@ -120,7 +125,7 @@ impl Shared {
     }
 
     /// Writes what comes, until no more will.
-    fn write_all(&self) -> io::Result<()> {
+    fn write_all(&self, write: fn(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut taken = Vec::new();
         loop {
             let state = self.lock();
@@ -132,16 +137,13 @@ impl Shared {
             std::mem::swap(&mut state.waiting, &mut taken);
             let is_ending = state.is_ending;
             drop(state);
-            let mut stdout = io::stdout().lock();
             let mut rest = &taken[..];
             while !rest.is_empty() {
                 let (piece, behind) = rest.split_at(whole_lines(rest));
-                stdout.write_all(piece)?;
-                stdout.flush()?;
+                write(piece)?;
                 self.lock().unwritten -= memchr::memchr_iter(b'\n', piece).count() as u64;
                 rest = behind;
             }
-            drop(stdout);
             taken.clear();
             if is_ending {
                 return Ok(());

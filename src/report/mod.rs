@@ -86,6 +86,13 @@ impl Report {
         }
     }
 
+    /// A failure that is not the end: it is tried once more. Left out when quiet, but for events.
+    pub fn again(&self, text: impl Display) {
+        if self.json || self.level >= Level::Normal {
+            self.warning(text);
+        }
+    }
+
     /// Something that goes on all the same, but should be known.
     pub fn warning(&self, text: impl Display) {
         if self.json {

@@ -4,7 +4,7 @@ use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
 use super::part::Part;
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::fs::File;
@@ -66,19 +66,27 @@ impl TextPlace {
 }
 
 /// Opens a file to write down what happens while it happens: made if it is not there, emptied if it is. A pipe or a
-/// device will do as well; a write to it may wait.
+/// device will do as well; a write to it may wait. The file that stdin is read from is none: it would be gone.
 ///
 /// # Errors
 /// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.
 pub fn record(path: &Path) -> Result<File, Fault> {
     // What two of them write into one file stands in the order in which it was written.
-    let flags =
-        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
     // A FIFO that nobody reads is an error, and not a wait.
     let mode = Mode::from_raw_mode(0o666);
     let file =
         retry_on_intr(|| rustix::fs::open(path, flags | OFlags::NONBLOCK, mode)).map_err(Fault::write)?;
     rustix::fs::fcntl_setfl(&file, OFlags::APPEND).map_err(Fault::write)?;
+    let own = fstat(&file).map_err(Fault::write)?;
+    if FileType::from_raw_mode(own.st_mode) == FileType::RegularFile {
+        // A stdin that is closed is nothing's.
+        if fstat(std::io::stdin()).is_ok_and(|stdin| (stdin.st_dev, stdin.st_ino) == (own.st_dev, own.st_ino))
+        {
+            return Err(Fault::new(FaultKind::CannotWrite, "is the file that stdin is read from"));
+        }
+        rustix::fs::ftruncate(&file, 0).map_err(Fault::write)?;
+    }
     Ok(file.into())
 }
 

@@ -162,6 +162,14 @@ fn what_cannot_be_had_is_tried_so_often_and_no_more() {
 }
 
 #[test]
+fn quiet_it_says_nothing_but_the_last_failure() {
+    let (_held, address) = reserved();
+    let args = ["connect", "-q", "--retry", "2", "--retry-delay", "10ms", &address];
+    let finished = sendall(&args, In::Null, Out::Collect).finish().expect(3);
+    assert_eq!(finished.errors().len(), 1, "{}", finished.stderr);
+}
+
+#[test]
 fn a_stream_that_has_begun_is_never_tried_again() {
     let (mut client, mut link) = TCP.open(&["--retry", "5", "--retry-delay", "1ms"], In::Open, Out::Collect);
     client.say(b"begun");

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::{In, LIMIT, Out, Running, assert_same, payload, wait_until};
 use crate::link::{Link, Net, Side, TestListener, Way};
-use crate::xfer::{Place, serve};
+use crate::xfer::{Place, cpu_ticks, serve};
 
 /// A server in the middle, the client's end and the target's.
 fn open(net: Net, target_net: Net, options: &[&str]) -> (Running, Link, Link) {
@@ -163,6 +163,39 @@ fn a_server_that_is_killed_has_not_finished_for_either_side() {
     server.signal(Signal::KILL);
     expect_reset(&mut client);
     expect_reset(&mut target);
+}
+
+#[test]
+fn a_target_that_has_gone_is_no_burden_while_its_answer_waits() {
+    let (server, mut client, mut target) = open(Net::Tcp, Net::Tcp, &[]);
+    let block = payload(1 << 20);
+    socket2::SockRef::from(&target).set_nonblocking(true).expect("non-blocking");
+    let mut given = 0;
+    let is_full = || match target.write(&block) {
+        Ok(count) => {
+            given += count;
+            false
+        }
+        Err(error) => error.kind() == ErrorKind::WouldBlock,
+    };
+    assert!(wait_until(LIMIT, is_full), "read without end");
+    target.reset();
+    // Nobody gets that, and nobody has to wait for it.
+    client.send(&payload(64 << 20));
+    server.assert_waits();
+    let before = cpu_ticks(server.id());
+    server.assert_waits();
+    assert!(cpu_ticks(server.id()) <= before + 2, "busy with nothing");
+    let (mut got, mut buffer) = (0, vec![0; 1 << 20]);
+    let end = loop {
+        match client.read(&mut buffer) {
+            Ok(count) if count > 0 => got += count,
+            end => break end,
+        }
+    };
+    assert_eq!(end.map_err(|error| error.kind()).err(), Some(ErrorKind::ConnectionReset));
+    assert!((1..=given).contains(&got), "{got} of {given}");
+    server.finish().expect(5);
 }
 
 #[test]

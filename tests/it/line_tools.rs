@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::harness::{In, LIMIT, Out, assert_same, now, payload, sendall};
 use crate::link::{Net, Side, TestListener, WAYS, Way};
+use crate::xfer::Place;
 
 const TCP: Way = Way { side: Side::Connect, net: Net::Tcp };
 
@@ -237,5 +238,18 @@ fn what_cannot_be_written_is_told_before_anything_is_opened() {
         let finished = sendall(&args, In::Null, Out::Collect).finish().expect(2);
         let text = format!("{} is about stdin and stdout", option[0]);
         assert!(finished.stderr.contains(&text), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn the_file_that_stdin_is_read_from_is_not_written() {
+    let place = Place::new();
+    let path = place.write("data", b"precious");
+    for option in ["--tee-in", "--tee-out", "--hex-dump"] {
+        let stdin = In::Fd(std::fs::File::open(&path).expect("the file").into());
+        let finished = sendall(&["connect", option, &path, "127.0.0.1:9"], stdin, Out::Collect).finish();
+        assert_eq!(finished.code, 2, "{}", finished.stderr);
+        assert!(finished.stderr.contains("stdin is read from"), "{}", finished.stderr);
+        place.expect("data", b"precious");
     }
 }

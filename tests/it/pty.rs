@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, test_kill_process};
 
 use crate::harness::{In, LIMIT, Out, wait_until};
 use crate::link::{Link, Net, Side, Way};
+use crate::xfer::Place;
 
 const CONNECT: Way = Way { side: Side::Connect, net: Net::Tcp };
 
@@ -42,6 +43,23 @@ fn the_peers_end_is_typed_as_control_d() {
         let text = all(&mut link);
         assert_eq!(text, format!("{input}over\n"), "{input:?}");
         running.finish().expect(code);
+    }
+}
+
+#[test]
+fn a_process_may_let_go_of_its_terminal_before_it_ends() {
+    let place = Place::new();
+    let line = format!("read line; exec <&- >&- 2>&-; sleep 0.3; echo $line >'{}'", place.at("worked"));
+    for side in [Side::Connect, Side::Serve] {
+        let options = ["--pty", "--sh", &line];
+        let options =
+            if side == Side::Serve { [&["--count", "1"][..], &options].concat() } else { options.into() };
+        let (running, mut link) = Way { side, net: Net::Tcp }.open(&options, In::Null, Out::Collect);
+        link.send(b"word\n");
+        link.end();
+        all(&mut link);
+        running.finish().expect(0);
+        place.expect("worked", b"word\n");
     }
 }
 

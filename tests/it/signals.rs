@@ -139,6 +139,13 @@ fn a_signal_that_is_doubled_is_one_and_leaves_no_process() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
+    for burst in [1, 2000] {
+        second_after(burst);
+    }
+}
+
+/// After so many that count as one.
+fn second_after(burst: u32) {
     // A write that cannot be cut short: to a FIFO that is open, and that nobody reads.
     let place = Place::new();
     let fifo = place.at("fifo");
@@ -149,7 +156,7 @@ fn a_second_signal_ends_at_once() {
     let (running, mut link) = way.open(&["--tee-in", &fifo], In::Null, Out::Collect);
     link.send(&payload(200_000));
     running.assert_waits();
-    running.signal(Signal::INT);
+    (0..burst).for_each(|_| running.signal(Signal::INT));
     assert!(!running.ends_within(Duration::from_millis(400)), "it is not stuck");
     running.signal(Signal::INT);
     let finished = running.finish_within(Duration::from_secs(1)).expect(130);

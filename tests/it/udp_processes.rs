@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::{A_WHILE, In, LIMIT, Out, Running, sendall, wait_until};
 use crate::udp_listen::{client, counts, heard, listen};
+use crate::xfer::Place;
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -144,4 +145,61 @@ fn options_about_processes_need_one() {
         let args = [&["udp-listen", "0", "--echo"][..], &options].concat();
         sendall(&args, In::Null, Out::Collect).finish().expect(2);
     }
+}
+
+#[test]
+fn a_process_that_says_nothing_is_given_everything() {
+    // Its output is elsewhere: so it has ended before anything was read.
+    let place = Place::new();
+    let script = format!("exec >'{}'; sleep 0.2; exec cat", place.at("log"));
+    let (listener, address) = run(&script, &["--count", "10"]);
+    let socket = client(&address);
+    for number in 0..10 {
+        socket.send(format!("{number}").as_bytes()).expect("sent");
+    }
+    listener.finish().expect(0);
+    place.expect("log", b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+}
+
+#[test]
+fn what_a_process_was_not_given_when_it_is_ended_is_exit_code_9() {
+    let options = ["--idle-timeout", "2s", "--peer-timeout", "1s", "--json"];
+    let (listener, address) = run("exec sleep 60", &options);
+    let socket = client(&address);
+    // More than a pipe holds.
+    for _ in 0..250 {
+        socket.send(&[b'x'; 900]).expect("sent");
+    }
+    let finished = listener.finish();
+    assert_eq!(finished.code, 9, "{}", finished.stderr);
+    assert!(counts(&finished.stderr)["undelivered"].as_u64() >= Some(100), "{}", finished.stderr);
+    assert!(finished.stderr.contains("was ended before it took all"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_process_that_fails_is_exit_code_9_and_told_once_whoever_its_peer_is() {
+    for (script, frame) in [("read line; exit 3", None), ("printf '\\000\\005ab'", Some("u16be"))] {
+        let frame = frame.map_or(vec![], |frame| vec!["--frame", frame]);
+        let (listener, address) = run(script, &[&["--count", "20"][..], &frame].concat());
+        let sockets: Vec<UdpSocket> = (0..20).map(|_| client(&address)).collect();
+        for socket in &sockets {
+            socket.send(b"x").expect("sent");
+        }
+        let finished = listener.finish();
+        assert_eq!(finished.code, 9, "{}", finished.stderr);
+        assert_eq!(finished.stderr.matches("has failed: ").count(), 1, "{}", finished.stderr);
+        assert!(finished.stderr.contains("20 processes have failed"), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn the_same_reason_is_told_once_of_all_peers() {
+    let (listener, address) = run("cat >/dev/null", &["--count", "100", "--max-peers", "1"]);
+    let sockets: Vec<UdpSocket> = (0..100).map(|_| client(&address)).collect();
+    for socket in &sockets {
+        socket.send(b"x").expect("sent");
+    }
+    let finished = listener.finish();
+    assert_eq!(finished.code, 9, "{}", finished.stderr);
+    assert_eq!(finished.stderr.matches("--max-peers").count(), 1, "{}", finished.stderr);
 }

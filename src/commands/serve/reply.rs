@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::net::pump::{Pump, Pumped};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Session, Status, Turn};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::{Nowhere, Stream, Transport};
 
 /// A client that is told something, and drained.
 pub(super) struct Reply<S> {
@@ -82,22 +82,5 @@ impl<S: Stream> Session for Reply<S> {
 impl<S: Stream> Visit for Reply<S> {
     fn moved(&self) -> (u64, u64) {
         (self.told as u64, self.drain.lane().delivered())
-    }
-}
-
-/// Takes everything.
-struct Nowhere;
-
-impl Stream for Nowhere {
-    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(0)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len())
-    }
-
-    fn finish_writing(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

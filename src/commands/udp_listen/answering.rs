@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::processes::{Processes, Runs, Way};
+use super::processes::{Processes, Runs, Trouble, Way};
 use super::typing::{Said, Typed, Typing};
 use crate::commands::datagrams::cannot_send;
 use crate::commands::datagrams::output::Output;
@@ -49,6 +49,9 @@ pub(super) struct Answering {
     sent_bytes: u64,
     withheld: u64,
     undelivered: u64,
+    /// Processes that have failed.
+    failed: u64,
+    /// Of each reason one is told.
     told: BTreeSet<String>,
     report: Report,
 }
@@ -86,6 +89,7 @@ impl Answering {
             sent_bytes: 0,
             withheld: 0,
             undelivered: 0,
+            failed: 0,
             told: BTreeSet::new(),
             report: report.clone(),
         })
@@ -106,9 +110,15 @@ impl Answering {
         self.undelivered
     }
 
-    /// Fails if processes had to be ended.
+    /// Fails if processes have, or had to be ended.
     pub(super) fn check(&self) -> Result<(), Error> {
-        self.processes.as_ref().map_or(Ok(()), Processes::check)
+        self.processes.as_ref().map_or(Ok(()), Processes::check)?;
+        let what = match self.failed {
+            0 => return Ok(()),
+            1 => "a process has".to_owned(),
+            count => format!("{count} processes have"),
+        };
+        Err(Error::new(Exit::Partial, format!("{what} failed")))
     }
 
     /// All sockets but this one are gone, which has this index now.
@@ -181,8 +191,8 @@ impl Answering {
         let taken = self.processes.as_mut().map(|processes| processes.take(datagram, way, socket, now));
         if let Some(Err(why)) = taken {
             self.undelivered += 1;
-            let peer = &datagram.peer;
-            self.tell(format!("a datagram of {peer} has not reached a process: {why}"));
+            let text = format!("a datagram of {} has not reached a process: {why}", datagram.peer);
+            self.tell(why, text);
         }
     }
 
@@ -195,6 +205,20 @@ impl Answering {
                 |()| sockets[way.socket].answer(peer, way.local, answer).map_err(|error| error.to_string());
             self.count(peer, allowed.and_then(send).map(|()| answer.len()));
         });
+        for (peer, trouble) in processes.troubles() {
+            match trouble {
+                Trouble::Unread(count) => {
+                    self.undelivered += count;
+                    let text = format!("the process of {peer} was ended before it took all that came for it");
+                    self.tell("not taken".into(), text);
+                }
+                Trouble::Failed(why) => {
+                    self.failed += 1;
+                    let text = format!("the process of {peer} has failed: {why}");
+                    self.tell(why, text);
+                }
+            }
+        }
         self.processes = Some(processes);
         has_more
     }
@@ -292,7 +316,7 @@ impl Answering {
             Some(peer) => Err(cannot_send(peer, error)),
             None => {
                 self.undelivered += 1;
-                self.tell(format!("a line of stdin has reached nobody: {error}"));
+                self.tell(error.to_string(), format!("a line of stdin has reached nobody: {error}"));
                 Ok(())
             }
         }
@@ -303,19 +327,19 @@ impl Answering {
         let left = self.typing.as_mut().map_or(0, Typing::leave);
         if left > 0 {
             self.undelivered += left;
-            self.tell("lines of stdin were left when the end came".into());
+            self.tell("left".into(), "lines of stdin were left when the end came".into());
         }
     }
 
     fn unsent(&mut self, peer: &Peer, why: &str) {
         self.undelivered += 1;
-        self.tell(format!("a line of stdin was not sent to {peer}: {why}"));
+        self.tell(why.to_owned(), format!("a line of stdin was not sent to {peer}: {why}"));
     }
 
-    fn tell(&mut self, text: String) {
-        if !self.told.contains(&text) {
+    /// Tells the first of each reason: peers may be without number.
+    fn tell(&mut self, reason: String, text: String) {
+        if self.told.insert(reason) {
             self.report.warning(format_args!("{text} (told once)"));
-            self.told.insert(text);
         }
     }
 
@@ -328,9 +352,8 @@ impl Answering {
             }
             Err(why) => {
                 self.withheld += 1;
-                if self.told.insert(why.clone()) {
-                    self.report.warning(format_args!("no answer to {peer}: {why} (told once)"));
-                }
+                let text = format!("no answer to {peer}: {why}");
+                self.tell(why, text);
             }
         }
     }

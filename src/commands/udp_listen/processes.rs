@@ -1,7 +1,7 @@
 //! `--exec` and `--sh` for datagrams: a process for each peer. What the peer sends is written to its stdin as a record, and
 //! each record of its stdout goes to the peer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::process::ExitStatusExt;
@@ -46,8 +46,17 @@ pub(super) struct Processes {
     by_peer: HashMap<Peer, Worker>,
     /// Processes that had not finished when everything had come, within the limit.
     unfinished: u64,
+    troubles: Vec<(Peer, Trouble)>,
     io: Io,
     report: Report,
+}
+
+/// What a process has left behind.
+pub(super) enum Trouble {
+    /// So many datagrams that it was not given, because it was ended.
+    Unread(u64),
+    /// Why it has failed, by itself.
+    Failed(String),
 }
 
 /// Where a peer's answers go out.
@@ -63,6 +72,11 @@ struct Worker {
     stream: ChildStream,
     process: Process,
     input: Outgoing,
+    /// Bytes of all records that were put into `input`, and where each one ends that is not written yet.
+    input_bytes: u64,
+    record_ends: VecDeque<u64>,
+    /// Records that it was not given, because it was ended.
+    unread: u64,
     /// None: each read is a record.
     output: Option<Splitter>,
     has_output_ended: bool,
@@ -70,6 +84,8 @@ struct Worker {
     last_moved: Instant,
     end: End,
     is_unfinished: bool,
+    /// It did not end by itself.
+    was_ended: bool,
 }
 
 /// What is done to have it end.
@@ -90,7 +106,7 @@ enum End {
 
 impl Processes {
     pub(super) fn new(runs: Runs, io: Io, report: Report) -> Processes {
-        Processes { runs, by_peer: HashMap::new(), unfinished: 0, io, report }
+        Processes { runs, by_peer: HashMap::new(), unfinished: 0, troubles: Vec::new(), io, report }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -130,7 +146,11 @@ impl Processes {
             return Err("its process does not read what came before".into());
         }
         worker.last_moved = now;
-        self.runs.style.write(datagram, |part| worker.input.push(part));
+        self.runs.style.write(datagram, |part| {
+            worker.input.push(part);
+            worker.input_bytes += part.len() as u64;
+        });
+        worker.record_ends.push_back(worker.input_bytes);
         Ok(())
     }
 
@@ -143,12 +163,16 @@ impl Processes {
             stream,
             process,
             input: Outgoing::default(),
+            input_bytes: 0,
+            record_ends: VecDeque::new(),
+            unread: 0,
             output: self.runs.style.cut().map(Splitter::new),
             has_output_ended: false,
             way,
             last_moved: now,
             end: End::Nothing,
             is_unfinished: false,
+            was_ended: false,
         })
     }
 
@@ -161,7 +185,8 @@ impl Processes {
                 Ok(Moved::More) => has_more = true,
                 Ok(Moved::Over) => over.push(peer.clone()),
                 Err(why) => {
-                    self.report.warning(format_args!("the process of {peer} is ended: {why}"));
+                    worker.was_ended = true;
+                    self.troubles.push((peer.clone(), Trouble::Failed(why)));
                     worker.process.kill();
                     over.push(peer.clone());
                 }
@@ -170,11 +195,18 @@ impl Processes {
         for peer in over {
             let Some(worker) = self.by_peer.remove(&peer) else { continue };
             self.unfinished += u64::from(worker.is_unfinished);
+            let unread = worker.unread + worker.record_ends.len() as u64;
+            if unread > 0 {
+                self.troubles.push((peer.clone(), Trouble::Unread(unread)));
+            }
             // What it has started and did not end with it.
             worker.process.kill();
             let id = worker.process.id();
             match worker.process.reap() {
                 Ok(status) => {
+                    if !(status.success() || worker.was_ended) {
+                        self.troubles.push((peer.clone(), Trouble::Failed(describe(status))));
+                    }
                     let report = self.report.about(&peer);
                     report.child(id, status.code(), status.signal(), &describe(status));
                 }
@@ -182,6 +214,11 @@ impl Processes {
             }
         }
         has_more
+    }
+
+    /// What those have left behind that have ended since it was asked last.
+    pub(super) fn troubles(&mut self) -> Vec<(Peer, Trouble)> {
+        std::mem::take(&mut self.troubles)
     }
 
     /// No more datagrams come: their stdin ends, and they have a limit.
@@ -230,7 +267,7 @@ impl Worker {
         self.write();
         let has_more = self.read(now, &mut deliver)?;
         match self.end {
-            End::Nothing if self.has_output_ended || now >= self.last_moved + idle => {
+            End::Nothing if now >= self.last_moved + idle => {
                 self.end = End::Closing(now);
             }
             _ => {}
@@ -239,12 +276,12 @@ impl Worker {
             self.end_input();
             if now >= limit {
                 self.is_unfinished = matches!(self.end, End::Last(_)) && !self.process.has_ended();
-                self.process.terminate();
+                self.terminate();
                 self.end = End::Termed(now + GRACE);
             }
         }
         if self.end == End::Due {
-            self.process.terminate();
+            self.terminate();
             self.end = End::Termed(now + LAST_GRACE);
         }
         if matches!(self.end, End::Termed(limit) if now >= limit) {
@@ -263,6 +300,11 @@ impl Worker {
         Ok(if has_more { Moved::More } else { Moved::Waiting })
     }
 
+    fn terminate(&mut self) {
+        self.was_ended |= !self.process.has_ended();
+        self.process.terminate();
+    }
+
     /// Ends its stdin, if everything is written.
     fn end_input(&mut self) {
         if self.input.pending() == 0 {
@@ -273,9 +315,14 @@ impl Worker {
 
     fn write(&mut self) {
         if send_all(&mut self.stream, &mut self.input).is_err() {
-            // It has closed its stdin: what comes for it is not wanted.
+            // It has closed its stdin. Unless that is because it was ended, what comes for it is not wanted.
+            self.unread += if self.was_ended { self.record_ends.len() as u64 } else { 0 };
             self.stream.discard_input();
             self.input.clear();
+        }
+        let written = self.input_bytes - self.input.pending() as u64;
+        while self.record_ends.front().is_some_and(|end| *end <= written) {
+            self.record_ends.pop_front();
         }
     }
 
