@@ -62,15 +62,14 @@ impl Proxy {
 
     fn of_one<T: 'static>(server: &str, up: Rule, down: Rule, end: fn(TcpListener) -> T) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        // So that a sender cannot run far ahead of what is held.
-        socket2::SockRef::from(&listener).set_recv_buffer_size(64 << 10).expect("a buffer size");
+        socket2::SockRef::from(&listener).set_recv_buffer_size(BUFFER_BYTES).expect("a buffer size");
         let address = listener.local_addr().expect("an address").to_string();
         let (shared, server) = (Arc::<Shared>::default(), server.to_owned());
         let of_thread = Arc::clone(&shared);
         std::thread::spawn(move || {
             if wait_for_fd(listener.as_fd(), PollFlags::IN, LIMIT)
                 && let Ok((client, _)) = listener.accept()
-                && let Ok(server) = TcpStream::connect(server)
+                && let Ok(server) = connect(&server)
             {
                 let _ended = end(listener);
                 pass(client, server, [Lane::new(up), Lane::new(down)], &of_thread);
@@ -83,7 +82,7 @@ impl Proxy {
     /// As [`Proxy::new`], for one client after the other, each with rules of its own, at one address.
     pub(crate) fn series(server: &str, rules: &[(Rule, Rule)]) -> Vec<Proxy> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        socket2::SockRef::from(&listener).set_recv_buffer_size(64 << 10).expect("a buffer size");
+        socket2::SockRef::from(&listener).set_recv_buffer_size(BUFFER_BYTES).expect("a buffer size");
         let address = listener.local_addr().expect("an address").to_string();
         let proxy = |_| Proxy { address: address.clone(), shared: Arc::default() };
         let proxies: Vec<Proxy> = rules.iter().map(proxy).collect();
@@ -93,7 +92,7 @@ impl Proxy {
             for ((up, down), shared) in rules.into_iter().zip(shared) {
                 if wait_for_fd(listener.as_fd(), PollFlags::IN, LIMIT)
                     && let Ok((client, _)) = listener.accept()
-                    && let Ok(server) = TcpStream::connect(&server)
+                    && let Ok(server) = connect(&server)
                 {
                     // The next one may come while this one is held.
                     std::thread::spawn(move || {
@@ -127,6 +126,17 @@ impl Proxy {
     pub(crate) fn release(&self) {
         self.shared.released.store(true, Ordering::SeqCst);
     }
+}
+
+/// What a socket takes in, so that a sender cannot run far ahead of what is held.
+const BUFFER_BYTES: usize = 64 << 10;
+
+fn connect(server: &str) -> std::io::Result<TcpStream> {
+    let address: std::net::SocketAddr = server.parse().expect("an address");
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    socket.set_recv_buffer_size(BUFFER_BYTES)?;
+    socket.connect(&address.into())?;
+    Ok(socket.into())
 }
 
 struct Lane {
