@@ -33,7 +33,7 @@ and one that has ended leaves.
 Each client has a queue of 192 KiB. With --slow cut, a client whose queue is full and that keeps others waiting for a second is cut; with \
 drop it misses what does not fit, and the server says how much; with wait all wait for it. stdout is always waited for.
 
-A script hears lines or chunks and answers with the first --answer whose WHEN is equal to it, without its line end. A client that is hung up on \
+A script hears lines or chunks and answers with the first --answer whose WHEN is equal to it, without its line end. A client whose line is over 64 KiB is cut. A client that is hung up on \
 has two seconds to end its side.
 
 ACCESS

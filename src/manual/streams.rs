@@ -93,7 +93,7 @@ upload and download. A stream that has begun is never tried again: what was sent
 PROBE
 
 With --probe connections are made and closed at once; nothing is sent. ENDPOINT may have several ports, as numbers and \
-ranges: host:20-25,80. stdout gets a line for each in their order, a word and the address:
+ranges: host:20-25,80. stdout gets a line for each, the lowest port first, a word and the address:
 
     open ADDRESS         a connection was taken
     refused ADDRESS      the host answered that nobody listens
