@@ -117,7 +117,8 @@ fn what_the_receiver_could_not_use_is_taken_back() {
 
 #[test]
 fn after_a_retry_the_list_is_of_everything() {
-    let (source, there, lists) = (Place::new(), Place::new(), Place::new());
+    // In memory: what a busy disk still takes in of the first try, the second one finds in its way.
+    let (source, there, lists) = (Place::in_memory(), Place::in_memory(), Place::new());
     let tree = source.folder("tree");
     for index in 0..20 {
         source.write(&format!("tree/{index:02}"), &payload(200_000 + index));
