@@ -160,14 +160,14 @@ fn an_answer_that_was_lost_does_not_count() {
 #[test]
 fn a_client_that_goes_with_a_reset_has_its_answer() {
     let (running, port) = server(&["--count", "1"]);
-    // As health checks do it. A reset that overtakes the server's look at the confirmation leaves it to the next one,
-    // which takes its time.
+    // As health checks do it. A reset that overtakes the confirmation, which systems put off for 40 ms or more, leaves it
+    // to the next client, which takes its time.
     let has_counted = (0..20).any(|hesitation| {
         let mut client = Client::new(port);
         client.say(PROBE);
         while client.hear() {}
         assert!(text(&client.got).ends_with("World\n"));
-        running.ends_within(Duration::from_millis(hesitation));
+        running.ends_within(Duration::from_millis(10 * hesitation));
         socket2::SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).expect("a reset");
         drop(client);
         running.ends_within(A_WHILE)
