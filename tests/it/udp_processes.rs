@@ -176,15 +176,21 @@ fn what_a_process_was_not_given_when_it_is_ended_is_exit_code_9() {
     assert!(finished.stderr.contains("was ended before it took all"), "{}", finished.stderr);
 }
 
+/// So many peers, each of which has sent a datagram.
+fn heard_from(count: usize, address: &str) -> Vec<UdpSocket> {
+    let peers: Vec<UdpSocket> = (0..count).map(|_| client(address)).collect();
+    for peer in &peers {
+        peer.send(b"x").expect("sent");
+    }
+    peers
+}
+
 #[test]
 fn a_process_that_fails_is_exit_code_9_and_told_once_whoever_its_peer_is() {
     for (script, frame) in [("read line; exit 3", None), ("printf '\\000\\005ab'", Some("u16be"))] {
         let frame = frame.map_or(vec![], |frame| vec!["--frame", frame]);
         let (listener, address) = run(script, &[&["--count", "20"][..], &frame].concat());
-        let sockets: Vec<UdpSocket> = (0..20).map(|_| client(&address)).collect();
-        for socket in &sockets {
-            socket.send(b"x").expect("sent");
-        }
+        let _peers = heard_from(20, &address);
         let finished = listener.finish();
         assert_eq!(finished.code, 9, "{}", finished.stderr);
         assert_eq!(finished.stderr.matches("has failed: ").count(), 1, "{}", finished.stderr);
@@ -195,10 +201,7 @@ fn a_process_that_fails_is_exit_code_9_and_told_once_whoever_its_peer_is() {
 #[test]
 fn the_same_reason_is_told_once_of_all_peers() {
     let (listener, address) = run("cat >/dev/null", &["--count", "100", "--max-peers", "1"]);
-    let sockets: Vec<UdpSocket> = (0..100).map(|_| client(&address)).collect();
-    for socket in &sockets {
-        socket.send(b"x").expect("sent");
-    }
+    let _peers = heard_from(100, &address);
     let finished = listener.finish();
     assert_eq!(finished.code, 9, "{}", finished.stderr);
     assert_eq!(finished.stderr.matches("--max-peers").count(), 1, "{}", finished.stderr);

@@ -124,6 +124,21 @@ fn a_good_end_waits_for_a_slow_reader() {
 }
 
 #[test]
+fn a_stdout_that_others_have_made_non_blocking_is_waited_for() {
+    let (mut reader, stdout) = std::io::pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&stdout, true).expect("non-blocking");
+    let args = ["http-hello", "127.0.0.1:0", "--log", "json", "--count", "3000"];
+    let running = sendall(&args, In::Null, Out::Fd(stdout.into()));
+    ask_often(running.port(), 3000);
+    // More lines than a pipe holds.
+    running.assert_waits();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).expect("lines");
+    assert_eq!(text.lines().count(), 3000);
+    running.finish().expect(0);
+}
+
+#[test]
 fn lines_that_a_signal_leaves_out_are_counted() {
     for (count, signal, code) in [("3000", Signal::INT, 130), ("9999", Signal::TERM, 143)] {
         let args = ["http-hello", "127.0.0.1:0", "--log", "json", "--count", count];
