@@ -266,11 +266,8 @@ impl Worker {
     ) -> Result<Moved, String> {
         self.write();
         let has_more = self.read(now, &mut deliver)?;
-        match self.end {
-            End::Nothing if now >= self.last_moved + idle => {
-                self.end = End::Closing(now);
-            }
-            _ => {}
+        if self.end == End::Nothing && now >= self.last_moved + idle {
+            self.end = End::Closing(now);
         }
         if let End::Closing(limit) | End::Last(limit) = self.end {
             self.end_input();
