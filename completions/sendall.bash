@@ -86,7 +86,7 @@ _sendall() {
             ;;
         sendall__subcmd__connect)
             opts="-v -q -h --probe --timeout --retry --retry-delay --proxy --proxy-password-file --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --source --interface --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --verbose --quiet --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+            if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -247,12 +247,12 @@ _sendall() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=()
             return 0
             ;;
         sendall__subcmd__download)
             opts="-o -f -j -v -q -h --output --force --max-size --max-entries --list --retry --retry-delay --digests --timeout --idle-timeout --connections --limit-rate --source --interface --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+            if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -364,7 +364,7 @@ _sendall() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=()
             return 0
             ;;
         sendall__subcmd__help)
@@ -495,7 +495,7 @@ _sendall() {
             ;;
         sendall__subcmd__http__subcmd__hello)
             opts="-v -q -h --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --max-clients --max-per-source --header-timeout --idle-timeout --max-body --allow --deny --verbose --quiet --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+            if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -568,12 +568,12 @@ _sendall() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=()
             return 0
             ;;
         sendall__subcmd__serve)
             opts="-v -q -h --keep-open --label --broker --chat --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --forward --proxy-protocol --socks --socks-users --allow-target --deny-target --store --share --wire --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+            if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -824,12 +824,12 @@ _sendall() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=()
             return 0
             ;;
         sendall__subcmd__udp__subcmd__listen)
             opts="-v -q -h --each --frame --label --count --idle-timeout --from --max-size --echo --reply --interactive --to --until --exec --sh --max-peers --peer-timeout --amplify-ok --max-answers --join --source-filter --connected --pty --verbose --quiet --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+            if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -898,12 +898,12 @@ _sendall() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=()
             return 0
             ;;
         sendall__subcmd__udp__subcmd__send)
             opts="-v -q -h --each --wait --replies --print --label --repeat --interval --limit-rate --until --source --hops --ttl --broadcast --loop --verbose --quiet --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+            if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -960,12 +960,12 @@ _sendall() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=()
             return 0
             ;;
         sendall__subcmd__upload)
             opts="-f -j -v -q -h --force --name --links --include --exclude --dry-run --retry --retry-delay --digests --wire --timeout --idle-timeout --connections --limit-rate --source --interface --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+            if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1084,7 +1084,7 @@ _sendall() {
                     COMPREPLY=()
                     ;;
             esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            COMPREPLY=()
             return 0
             ;;
     esac

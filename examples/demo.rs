@@ -70,16 +70,18 @@ fn demo() -> Result<u8> {
     Ok(0)
 }
 
-/// Builds the program, with the cargo and the profile that built this one. Returns its path.
+/// Builds the program, with the cargo and the profile that built this one. Returns its path. The example is named as
+/// well, because the features of its packages are those that were built for this run: only the program itself is new.
 fn build() -> Result<PathBuf> {
     let here = std::env::current_exe()?;
     let folder = here.parent().and_then(Path::parent).context("not in a target folder")?;
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--bin", "sendall", "--manifest-path"]);
+    cargo.args(["build", "--bin", "sendall", "--example", "demo", "--manifest-path"]);
     cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
+    println!("building sendall itself; the first time this takes a minute or two");
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "cargo cannot build sendall");
     Ok(folder.join("sendall"))

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod hints;
 mod manual;
 pub mod net;
 pub mod proto;

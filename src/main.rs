@@ -1,15 +1,18 @@
 //! The `sendall` command: parse, run, report, exit code.
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use clap::error::ErrorKind;
 use sendall::cli::Cli;
 use sendall::error::{Error, Exit};
+use sendall::hints;
 use sendall::net::signals::Signals;
+use sendall::net::stdio;
 use sendall::report::{Level, Report};
 
 fn main() -> ExitCode {
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
             let error = error
                 .downcast::<Error>()
                 .unwrap_or_else(|other| Error::new(Exit::Failed, format!("{other:#}")));
+            let error = explained(error);
             report.error(&error);
             ExitCode::from(error.exit().code())
         }
@@ -34,6 +38,15 @@ fn run(cli: &Cli, report: &Report) -> anyhow::Result<()> {
     let last = report.clone();
     let signals = Signals::install(move |number| stop_at_once(last, number));
     Ok(cli.run(report, &signals.context("cannot install signal handlers")?)?)
+}
+
+/// What was typed wrong may come of an option that means something else to nc.
+fn explained(error: Error) -> Error {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match hints::quiet_number(&words) {
+        Some(hint) if error.exit() == Exit::Usage => Error::new(Exit::Usage, hint),
+        _ => error,
+    }
 }
 
 /// The second signal. What is stuck may be stderr itself.
@@ -50,38 +63,28 @@ fn stop_at_once(report: Report, number: i32) {
 
 /// Help and version go to stdout; anything else is one line that says what to type instead.
 fn usage(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        // A reader that goes away in the middle of the help has seen enough.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
-    }
-    let text = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            "no command: type 'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello', \
-             or 'sendall --help'"
-                .into()
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let failure = if error.use_stderr() {
+        Error::new(Exit::Usage, hints::usage_line(error, &words))
+    } else {
+        match stdio::check_stdout().and_then(|()| print(error)) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(failure) => failure,
         }
-        _ => one_line(&error.render().to_string()),
     };
     // What could not be parsed is searched for the one word that says in which form to complain.
-    let wants_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
+    let wants_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let report = if wants_json { Report::json(Level::Normal) } else { Report::new(Level::Normal) };
-    report.error(&Error::new(Exit::Usage, text));
-    ExitCode::from(Exit::Usage.code())
+    report.error(&failure);
+    ExitCode::from(failure.exit().code())
 }
 
-/// What clap says in several paragraphs.
-fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    for part in text.lines().map(str::trim).filter(|part| !part.is_empty() && !part.starts_with("For more")) {
-        let part = part.strip_prefix("error: ").unwrap_or(part);
-        let separator = match part {
-            _ if line.is_empty() => "",
-            _ if part.starts_with("tip:") || part.starts_with("Usage:") => "; ",
-            _ => " ",
-        };
-        line += separator;
-        line += &part.replace("Usage:", "usage:");
+/// Prints the help or the version. A reader that goes away in the middle has seen enough.
+fn print(text: &clap::Error) -> Result<(), Error> {
+    match text.print().and_then(|()| std::io::stdout().flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(Exit::CannotWrite, format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
     }
-    line
 }

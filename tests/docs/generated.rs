@@ -50,8 +50,39 @@ fn completions(files: &mut Files) {
             Shell::Zsh => "_sendall",
             other => panic!("a shell without a file name: {other}"),
         };
-        files.insert(Path::new("completions").join(name), text);
+        let text = String::from_utf8(text).unwrap();
+        let text = match shell {
+            Shell::Bash => arguments_in_bash(&text),
+            Shell::Fish => help_in_fish(text),
+            _ => text,
+        };
+        files.insert(Path::new("completions").join(name), text.into_bytes());
     }
+}
+
+/// Where nothing but an argument can stand, clap_complete offers options, and their common `-` is typed for the user.
+/// Of a command's arguments the shell's own completion knows more: it lists files.
+fn arguments_in_bash(text: &str) -> String {
+    let (mut lines, mut is_of_command) = (Vec::new(), false);
+    let all = "            COMPREPLY=( $(compgen -W \"${opts}\" -- \"${cur}\") )";
+    for line in text.lines() {
+        if let Some(case) = line.strip_prefix("        sendall") {
+            is_of_command = case.starts_with("__subcmd__") && !case.starts_with("__subcmd__help");
+        }
+        let line = match line.split_once(" || ${COMP_CWORD} -eq ") {
+            Some((start, _)) if is_of_command => format!("{start} ]] ; then"),
+            _ if is_of_command && line == all => "            COMPREPLY=()".into(),
+            _ => line.to_owned(),
+        };
+        lines.push(line + "\n");
+    }
+    lines.concat()
+}
+
+/// `help` has commands behind it and never files. clap_complete asks that none of a list was typed, in which `help` is.
+fn help_in_fish(text: String) -> String {
+    let text = text.replace(" help\" -f -a ", "\" -f -a ");
+    text + "complete -c sendall -n \"__fish_sendall_using_subcommand help\" -f\n"
 }
 
 fn manual(files: &mut Files) {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+// What the completions offer in real shells.
+mod completions;
 // Completions and manual pages, rendered from the command line's definition.
 mod generated;
 // The example of PROTOCOL.md, with both sides.

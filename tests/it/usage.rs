@@ -61,7 +61,7 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["connect", "unix:/x", "--fastopen"], "Unix socket"),
     (&["connect", "localhost:80", "--fastopen", "--recv-only"], "--recv-only"),
     (&["connect", "localhost:80", "--dscp", "64"], "0 to 63"),
-    (&["connect", "localhost:80", "--ttl", "0"], "1..=255"),
+    (&["connect", "localhost:80", "--ttl", "0"], "from 1 to 255"),
     (&["connect", "localhost:80", "--nodelay", "maybe"], "on or off"),
     (&["connect", "localhost:80", "--keepalive", "100ms"], "whole seconds"),
     (&["connect", "localhost:80", "--mark", "blue"], "0x7"),
@@ -117,6 +117,54 @@ fn every_mistake_is_exit_code_2_and_one_line_with_a_hint() {
         assert!(finished.stderr.contains(hint), "{args:?}: no {hint:?} in {}", finished.stderr);
         assert!(!finished.stderr.contains("error:"), "{args:?}: {}", finished.stderr);
         assert_eq!(finished.stdout, b"", "{args:?}");
+    }
+}
+
+/// What users of other tools type, and what they are told to type here.
+const HABITS: &[(&[&str], &str)] = &[
+    (&["send", "f", "h:1"], "sendall upload PATH HOST:PORT"),
+    (&["receive", "9000"], "sendall serve --store DIR :PORT"),
+    (&["listen", "80"], "sendall serve :PORT"),
+    (&["get", "h:1", "f"], "sendall download HOST:PORT NAME"),
+    (&["localhost:80"], "sendall connect localhost:80"),
+    (&["-l", "8080"], "serve :PORT"),
+    (&["-lvnp", "8080"], "serve :PORT"),
+    (&["serve", "-l", "80"], "leave it out"),
+    (&["serve", "-p", "80"], "sendall serve :PORT"),
+    (&["serve", "-e", "/bin/sh", "80"], "--exec -- COMMAND"),
+    (&["connect", "-z", "h", "1"], "connect --probe HOST:20-25"),
+    (&["connect", "-vzw5", "h", "1"], "connect --probe HOST:20-25"),
+    (&["connect", "-w", "5", "h:1"], "--idle-timeout 10s"),
+    (&["connect", "-q", "1", "h:1"], "--linger 1s"),
+    (&["connect", "-u", "h", "53"], "udp-send HOST:PORT"),
+    (&["connect", "-l", "53"], "sendall serve :PORT"),
+    (&["connect", "--no-shutdown", "h:1"], "--no-shutdown"),
+    (&["upload", "-r", "d", "h:1"], "leave it out"),
+    (&["upload", "-P", "22", "d", "h:1"], "HOST:PORT"),
+    (&["download", "h:1", "-j", "0"], "type a number from 1 to 16"),
+    (&["serve", "0", "--max-clients", "x"], "type a whole number"),
+];
+
+#[test]
+fn habits_from_other_tools_are_answered_with_what_to_type_here() {
+    for (args, hint) in HABITS {
+        let finished = sendall(args, In::Null, Out::Collect).finish().expect(2);
+        assert_eq!(finished.stderr.lines().count(), 1, "{args:?}: {}", finished.stderr);
+        assert!(finished.stderr.contains(hint), "{args:?}: no {hint:?} in {}", finished.stderr);
+        for wrong in ["as a value, use '--", "invalid digit", "is not in"] {
+            assert!(!finished.stderr.contains(wrong), "{args:?}: {}", finished.stderr);
+        }
+    }
+}
+
+#[test]
+fn help_that_cannot_be_written_is_no_success() {
+    for word in ["--help", "--version"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let finished = sendall(&[word], In::Null, Out::Fd(full.into())).finish().expect(10);
+        assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
+        let finished = sendall(&[word], In::Null, Out::Closed).finish().expect(10);
+        assert!(finished.stderr.contains("stdout is closed"), "{}", finished.stderr);
     }
 }
 

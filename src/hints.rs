@@ -1,0 +1,194 @@
+//! Usage errors as one line that says what to type instead.
+
+use std::ffi::OsString;
+
+use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::cli::Cli;
+use crate::manual::NETCATS;
+use crate::net::endpoint::{Endpoint, Role};
+
+/// Words that people type in the place of a command, and what they may type.
+const COMMANDS: &[(&[&str], &str)] = &[
+    (
+        &["send", "put", "push", "copy", "cp", "scp", "up"],
+        "'sendall upload PATH HOST:PORT' for files, 'sendall connect HOST:PORT' for a stream",
+    ),
+    (
+        &["receive", "recv", "store"],
+        "'sendall serve --store DIR :PORT' for files, 'sendall serve :PORT' for a stream",
+    ),
+    (&["get", "fetch", "pull", "down"], "'sendall download HOST:PORT NAME'"),
+    (&["share", "offer"], "'sendall serve --share PATH :PORT'"),
+    (&["list", "ls", "dir"], "'sendall download --list HOST:PORT'"),
+    (&["listen", "server", "bind"], "'sendall serve :PORT'"),
+    (&["client", "open", "dial", "telnet"], "'sendall connect HOST:PORT'"),
+    (&["probe", "scan", "check", "wait"], "'sendall connect --probe HOST:PORT'"),
+    (&["forward", "relay", "tunnel"], "'sendall serve --forward HOST:PORT PORT'"),
+    (&["proxy", "socks"], "'sendall serve --socks PORT'"),
+    (&["chat", "broker"], "'sendall serve --broker --chat :PORT'"),
+    (&["echo", "discard"], "'sendall serve --echo PORT' or '--discard'"),
+    (&["exec"], "'sendall serve PORT --exec -- COMMAND'"),
+    (&["udp"], "'sendall udp-listen PORT' or 'sendall udp-send HOST:PORT TEXT'"),
+    (&["http", "web", "hello"], "'sendall http-hello PORT'"),
+];
+
+/// Options of nc and of copying tools, by the commands that they are typed for. Those of `connect`, and of `serve` where
+/// nothing is said here, are in the manual's table.
+const OPTIONS: &[(&[&str], &[&str], &str)] = &[
+    (&["serve"], &["-l", "--listen"], "leave it out: 'sendall serve :PORT' listens"),
+    (&["serve"], &["-p", "--port"], "type the port by itself: 'sendall serve :PORT'"),
+    (&["serve"], &["-s"], "type the address before the port: 'sendall serve ADDR:PORT'"),
+    (&["serve"], &["-k"], "--keep-open joins many clients to stdin and stdout"),
+    (&["serve", "connect"], &["-w"], "--timeout 10s limits connecting, --idle-timeout 10s limits silence"),
+    (&["connect"], &["-l", "--listen"], "'sendall serve :PORT' listens"),
+    (&["connect"], &["-k"], "'sendall serve --keep-open :PORT' takes many clients"),
+    (
+        &["connect"],
+        &["-p", "--port"],
+        "the server's port follows its host, as in HOST:PORT; --source :PORT is this side's",
+    ),
+    (&["connect"], &["-r", "--recursive"], "'sendall upload DIR HOST:PORT' sends folders"),
+    (&["udp-listen", "udp-send"], &["-u", "--udp"], "leave it out: these are datagrams"),
+    (&["udp-send"], &["-l", "--listen"], "'sendall udp-listen :PORT' listens"),
+    (&["udp-listen"], &["-l", "--listen"], "leave it out: 'sendall udp-listen :PORT' listens"),
+    (&["udp-send"], &["-w"], "--wait 1s waits for replies"),
+    (
+        &["upload", "download"],
+        &["-r", "-R", "-a", "--recursive", "--archive"],
+        "leave it out: folders go with all in them",
+    ),
+    (
+        &["upload", "download"],
+        &["-p", "--preserve", "-t", "--times"],
+        "leave it out: times and modes are kept",
+    ),
+    (&["upload", "download"], &["-P", "--port"], "the port follows the host, as in HOST:PORT"),
+    (&["upload", "download"], &["-l", "--bwlimit"], "--limit-rate 500KB limits the rate"),
+    (&["upload", "download"], &["-f", "--overwrite"], "--force replaces files"),
+    (&["upload", "download"], &["--progress"], "leave it out: progress is shown at a terminal"),
+    (&["upload"], &["-o", "--output"], "--name NAME names a file there"),
+    (&["download"], &["-O"], "-o FILE or -o DIR says where to"),
+    (
+        &["upload", "download"],
+        &["-z", "-C", "--compress"],
+        "nothing is compressed: type 'gzip <FILE | sendall upload - --name FILE.gz HOST:PORT'",
+    ),
+];
+
+/// The line for what the parser refuses. `words` are those behind the program's name.
+pub fn usage_line(error: &clap::Error, words: &[OsString]) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "no command: type 'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello', \
+             or 'sendall --help'"
+                .into()
+        }
+        ErrorKind::InvalidSubcommand => unknown_command(context(ContextKind::InvalidSubcommand).unwrap_or_default())
+            .unwrap_or_else(|| one_line(error)),
+        ErrorKind::UnknownArgument => unknown_option(context(ContextKind::InvalidArg).unwrap_or_default(), words)
+            .unwrap_or_else(|| one_line(error)),
+        ErrorKind::ValueValidation => plain_numbers(&one_line(error)),
+        _ => one_line(error),
+    }
+}
+
+/// The line for `-q 1`, which nc's users take for its time limit. `None` if it was not typed.
+pub fn quiet_number(words: &[OsString]) -> Option<String> {
+    let is_number = |word: &OsString| word.to_str().is_some_and(|word| word.parse::<u16>().is_ok());
+    let pair = words.windows(2).find(|pair| pair[0] == "-q" && is_number(&pair[1]))?;
+    let number = pair[1].to_string_lossy();
+    Some(format!("-q is --quiet and takes no number: for nc's '-q {number}' type --linger {number}s"))
+}
+
+fn unknown_command(word: &str) -> Option<String> {
+    if let Some((_, hint)) = COMMANDS.iter().find(|(words, _)| words.contains(&word)) {
+        return Some(format!("'{word}' is not a command: type {hint}"));
+    }
+    let is_server = Endpoint::parse(word, Role::Connect).is_ok();
+    is_server.then(|| format!("'{word}' is not a command: type 'sendall connect {word}'"))
+}
+
+fn unknown_option(option: &str, words: &[OsString]) -> Option<String> {
+    let command = words.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'));
+    let command = command.filter(|command| Cli::command().find_subcommand(command).is_some());
+    // Of a group of letters the parser names the first that it does not know.
+    let option = option.split('=').next().unwrap_or(option);
+    let Some(command) = command else {
+        let hint = netcat_option(option)?;
+        return Some(format!("'{option}' is not an option of sendall: {hint}; see 'sendall --help'"));
+    };
+    let listed = |(commands, options, _): &&(&[&str], &[&str], &str)| {
+        commands.contains(&command) && options.contains(&option)
+    };
+    let hint = match OPTIONS.iter().find(listed) {
+        Some((_, _, hint)) => (*hint).to_owned(),
+        None if matches!(command, "connect" | "serve") => netcat_option(option)?,
+        None => return None,
+    };
+    Some(format!(
+        "'{option}' is not an option of 'sendall {command}': {hint}; see 'sendall {command} --help'"
+    ))
+}
+
+/// What the manual's table says to an option of nc: "nc's '-z HOST 20-25' is here: connect --probe HOST:20-25".
+fn netcat_option(option: &str) -> Option<String> {
+    let rows = NETCATS.lines().filter_map(|line| line.strip_prefix("    ")?.split_once("  "));
+    let mut rows = rows.filter(|(theirs, _)| theirs.starts_with("nc "));
+    let names = |theirs: &str| {
+        theirs.split([' ', ',']).filter(|word| word.starts_with('-')).any(|word| word == option)
+    };
+    // The first row that begins with it, or else one that has it.
+    let (theirs, ours) = rows
+        .clone()
+        .find(|(theirs, _)| {
+            theirs.split_whitespace().nth(1).map(|word| word.trim_end_matches(',')) == Some(option)
+        })
+        .or_else(|| rows.find(|(theirs, _)| names(theirs)))?;
+    let theirs = theirs.trim_start_matches("nc ").trim();
+    Some(format!("nc's '{theirs}' is here: {}", ours.trim()))
+}
+
+/// What clap says in several paragraphs, without its advice to pass an option as a value.
+fn one_line(error: &clap::Error) -> String {
+    let mut line = String::new();
+    let text = error.render().to_string();
+    let is_advice = |part: &&str| part.starts_with("For more") || part.starts_with("tip: to pass '");
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty() && !is_advice(part)) {
+        let part = part.strip_prefix("error: ").unwrap_or(part);
+        let separator = match part {
+            _ if line.is_empty() => "",
+            _ if part.starts_with("tip:") || part.starts_with("Usage:") => "; ",
+            _ => " ",
+        };
+        line += separator;
+        line += &part.replace("Usage:", "usage:");
+    }
+    line
+}
+
+/// The parser's words about numbers, in words for people.
+fn plain_numbers(line: &str) -> String {
+    const RAW: [&str; 4] = [
+        "invalid digit found in string",
+        "cannot parse integer from empty string",
+        "number too large to fit in target type",
+        "number too small to fit in target type",
+    ];
+    for raw in RAW {
+        if let Some(start) = line.strip_suffix(raw) {
+            return format!("{start}type a whole number");
+        }
+    }
+    let Some((start, range)) = line.rsplit_once(" is not in ") else { return line.to_owned() };
+    let Some((start, _)) = start.rsplit_once(": ") else { return line.to_owned() };
+    match range.split_once("..=") {
+        Some((least, most)) => format!("{start}: type a number from {least} to {most}"),
+        None => line.to_owned(),
+    }
+}
