@@ -1,6 +1,6 @@
 //! The documents are held to what the program does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 // What the completions offer in real shells.
 mod completions;
