@@ -43,6 +43,7 @@ mod access;
 mod hub;
 mod many;
 mod modes;
+mod nonblocking;
 mod packets;
 // The events of --json.
 mod json;
