@@ -111,6 +111,7 @@ mod crash;
 mod failing;
 mod injected;
 mod power;
+mod space;
 mod trace;
 // Many at once; very many one after the other.
 mod crowd;
