@@ -221,7 +221,7 @@ impl<S: Stream> Receiving<S> {
                 Ok(Some((part, length)))
                     if may_resume && length > 0 && entry.size.is_some_and(|size| length <= size) =>
                 {
-                    self.patience.end();
+                    self.patience.end(now);
                     if !self.has_room(file, &path, size.saturating_sub(part.allocated_bytes())) {
                         // It waits for a session that finds more room.
                         part.keep();
@@ -231,7 +231,7 @@ impl<S: Stream> Receiving<S> {
                     return Ok(None);
                 }
                 Ok(_) => {}
-                Err(fault) => return Ok(self.busy_or_refused(&fault, &path, now)),
+                Err(fault) => return Ok(self.busy_or_refused(&fault, &path, entry, now)),
             }
         }
         if !self.has_room(file, &path, size) {
@@ -244,11 +244,11 @@ impl<S: Stream> Receiving<S> {
                 Ok(part) => have = Have::Part(part),
                 Err(fault) => {
                     self.space.ended(file);
-                    return Ok(self.busy_or_refused(&fault, &path, now));
+                    return Ok(self.busy_or_refused(&fault, &path, entry, now));
                 }
             }
         }
-        self.patience.end();
+        self.patience.end(now);
         self.consent(file, path, entry, have);
         Ok(Some(Verdict::WHOLE.into()))
     }
@@ -259,11 +259,19 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// The verdict where a part cannot be had; none if it may be had a little later.
-    fn busy_or_refused(&mut self, fault: &Fault, path: &[u8], now: Instant) -> Option<Judged> {
-        if fault.kind == FaultKind::Busy && self.waits_for(path, now) {
+    fn busy_or_refused(&mut self, fault: &Fault, path: &[u8], entry: &Entry, now: Instant) -> Option<Judged> {
+        if fault.kind != FaultKind::Busy {
+            return Some(refused(fault).into());
+        }
+        if self.waits_for(path, entry, now) {
             return None;
         }
-        Some(refused(fault).into())
+        let (reason, mut text) = reason_of(fault, Role::Receiver);
+        let waited = self.patience.end(now).as_secs();
+        if waited > 0 {
+            text += &format!(", which has not ended within {waited}s");
+        }
+        Some(Verdict::Refused(reason, text).into())
     }
 
     fn consent(&mut self, file: u32, path: Vec<u8>, entry: &Entry, have: Have) {
