@@ -210,27 +210,6 @@ impl Stream for Stdio {
     }
 }
 
-/// Writes everything to stdout, and waits until it has taken it; also where others have made it non-blocking.
-///
-/// # Errors
-/// Of write(2).
-pub fn write_stdout(mut bytes: &[u8]) -> io::Result<()> {
-    let stdout = stdio::stdout();
-    while !bytes.is_empty() {
-        match rustix::io::write(stdout, bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::AGAIN) => {
-                let mut fds = [PollFd::from_borrowed_fd(stdout, PollFlags::OUT)];
-                rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None))?;
-            }
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
 /// What the kernel may do with a descriptor that others have too: what it moves from or to a socket changes the socket's
 /// flags and options for a while.
 fn shared(kind: FdKind) -> FdKind {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Report;
+use super::{Report, write_stdout};
 
 /// Lines that are waiting at most. More are left out, counted, and told about.
 const MAX_WAITING_BYTES: usize = 4 << 20;
@@ -43,20 +43,15 @@ struct State {
 }
 
 impl Lines {
-    /// Starts the thread. `write` waits until stdout has taken everything; `on_failure` is called when it has failed:
-    /// then [`Lines::take_failure`] has the reason.
+    /// Starts the thread. `on_failure` is called when stdout has failed: then [`Lines::take_failure`] has the reason.
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn start(
-        report: Report,
-        write: fn(&[u8]) -> io::Result<()>,
-        on_failure: impl FnOnce() + Send + 'static,
-    ) -> io::Result<Lines> {
+    pub fn start(report: Report, on_failure: impl FnOnce() + Send + 'static) -> io::Result<Lines> {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), report });
         let lines = Lines(Arc::clone(&shared));
         std::thread::Builder::new().spawn(move || {
-            if let Err(error) = shared.write_all(write) {
+            if let Err(error) = shared.write_all() {
                 shared.lock().failure = Some(error);
                 on_failure();
             }
@@ -125,7 +120,7 @@ impl Shared {
     }
 
     /// Writes what comes, until no more will.
-    fn write_all(&self, write: fn(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    fn write_all(&self) -> io::Result<()> {
         let mut taken = Vec::new();
         loop {
             let state = self.lock();
@@ -140,7 +135,7 @@ impl Shared {
             let mut rest = &taken[..];
             while !rest.is_empty() {
                 let (piece, behind) = rest.split_at(whole_lines(rest));
-                write(piece)?;
+                write_stdout(piece)?;
                 self.lock().unwritten -= memchr::memchr_iter(b'\n', piece).count() as u64;
                 rest = behind;
             }

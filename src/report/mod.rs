@@ -6,6 +6,7 @@ mod escape;
 mod event;
 mod lines;
 mod listed;
+mod output;
 mod progress;
 
 pub use datagrams::DatagramSums;
@@ -13,15 +14,17 @@ pub use escape::{escape, escape_bytes, escape_json};
 pub use event::{FileEvent, Sums};
 pub use lines::Lines;
 pub use listed::{Listed, Probed};
+pub use output::write_stdout;
 pub use progress::{Phase, Progress, amount};
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use self::event::{Event, Text};
+use self::output::write_stderr;
 use crate::error::Error;
 
 /// How much is said.
@@ -186,11 +189,7 @@ impl Report {
     /// # Errors
     /// Of stdout.
     pub fn print(&self, bytes: &[u8]) -> io::Result<()> {
-        self.bars.suspend(|| {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(bytes)?;
-            stdout.flush()
-        })
+        self.bars.suspend(|| write_stdout(bytes))
     }
 
     /// Lines that were asked for on stderr.
@@ -198,7 +197,7 @@ impl Report {
     /// # Errors
     /// Of stderr.
     pub fn dump(&self, lines: &[u8]) -> io::Result<()> {
-        self.bars.suspend(|| io::stderr().write_all(lines))
+        self.bars.suspend(|| write_stderr(|| lines))
     }
 
     /// A line that is left out when quiet. Events have no room for it.
@@ -246,7 +245,7 @@ impl Report {
         let line = escape(&text.to_string()) + "\n";
         // A stderr that is closed or full must not change what the command does.
         self.bars.suspend(|| {
-            let _ = io::stderr().write_all(line.as_bytes());
+            let _ = write_stderr(|| &line);
         });
     }
 
@@ -256,10 +255,7 @@ impl Report {
 
     fn event_about(&self, event: Event, peer: Option<Text>) {
         // The clock is read under the lock: the lines of several threads stand in the order of their times.
-        let mut stderr = io::stderr().lock();
-        if let Some(line) = event::line(event, peer, self.clock.elapsed()) {
-            // As with text, a failure changes nothing.
-            let _ = stderr.write_all(line.as_bytes());
-        }
+        // As with text, a failure changes nothing.
+        let _ = write_stderr(|| event::line(event, peer, self.clock.elapsed()).unwrap_or_default());
     }
 }

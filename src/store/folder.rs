@@ -197,13 +197,19 @@ impl Folder {
         make_folders(&self.file, path).map(|(_, new)| new)
     }
 
-    /// How many bytes the file system has left for this user (statvfs(3), `f_bavail`).
-    ///
-    /// # Errors
-    /// Where the file system does not say.
-    pub fn free_bytes(&self) -> Result<u64, Fault> {
-        let stat = fstatvfs(&*self.file).map_err(Fault::read)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    /// How many bytes a file of this path may take, by what the file system says (statvfs(3)): what is kept for root
+    /// counts for root. None where it says nothing, as ramfs does, or where the path leads to another file system.
+    pub fn free_bytes(&self, path: &[u8]) -> Option<u64> {
+        let stat = fstatvfs(&*self.file).ok().filter(|stat| stat.f_blocks > 0)?;
+        if let (Some(parents), _) = split_last(path)
+            && let Ok(parent) = open_folder(self.file.as_fd(), parents)
+            && fstat(&parent).ok()?.st_dev != fstat(&*self.file).ok()?.st_dev
+        {
+            return None;
+        }
+        let is_root = rustix::process::geteuid().is_root();
+        let blocks = if is_root { stat.f_bfree } else { stat.f_bavail };
+        Some(blocks.saturating_mul(stat.f_frsize))
     }
 
     /// Brings the folder's names to disk (fsync(2)); after [`super::Part::commit`] and before anything is

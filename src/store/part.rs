@@ -138,6 +138,12 @@ impl Part {
         &self.file
     }
 
+    /// What it takes of the disk: less than its length where it has holes. 0 where the file system does not say.
+    pub fn allocated_bytes(&self) -> u64 {
+        // st_blocks counts pieces of 512 bytes, see inode(7).
+        fstat(&self.file).map_or(0, |stat| u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512))
+    }
+
     /// The path that it will have.
     pub fn path(&self) -> &[u8] {
         &self.path

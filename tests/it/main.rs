@@ -43,6 +43,7 @@ mod access;
 mod hub;
 mod many;
 mod modes;
+mod nonblocking;
 mod packets;
 // The events of --json.
 mod json;
@@ -110,6 +111,7 @@ mod crash;
 mod failing;
 mod injected;
 mod power;
+mod space;
 mod trace;
 // Many at once; very many one after the other.
 mod crowd;

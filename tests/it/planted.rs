@@ -163,8 +163,10 @@ fn a_leftover_of_a_crash_is_replaced_and_what_is_in_use_is_not() {
     crate::xfer::wait_for_part(there.root(), 500_000);
     // A live part keeps a second one out, here and from another server.
     let second = serve(&["--store", there.arg()]);
+    let elsewhere = Place::new();
+    let path = elsewhere.write("f", &large);
     for to in [address(&server), address(&second)] {
-        run(&["upload", &path, &to]).expect_saying(7, "another session");
+        run(&["upload", &path, &to]).expect_saying(7, "another session, which has not ended within 1s");
     }
     server.signal(Signal::KILL);
     drop(server);

@@ -165,6 +165,8 @@ fn another_client_takes_over_from_one_that_is_silent_and_hears_exists_before() {
     wait_for_part(there.root(), 2_000_000);
     first.signal(Signal::STOP);
     let to = address(&server);
+    let elsewhere = Place::new();
+    let path = elsewhere.write("f", &bytes);
     // While it may come back at any moment, the name is taken.
     run(&["upload", &path, &to]).expect_saying(7, "exists");
     let arrived = wait_until(LIMIT, || run(&["upload", "-q", &path, &to]).code == 0);
@@ -172,6 +174,28 @@ fn another_client_takes_over_from_one_that_is_silent_and_hears_exists_before() {
     there.expect("f", &bytes);
     there.expect_names(&["f"]);
     let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("another client sends");
+    assert!(server.stderr.wait(LIMIT, says), "{}", server.stderr.text());
+}
+
+#[test]
+fn the_same_line_typed_again_takes_the_place_of_a_client_that_is_gone() {
+    let bytes = payload(20_000_000);
+    let (source, there) = (Place::new(), Place::new());
+    let path = source.write("f", &bytes);
+    let server = serve(&["--store", there.arg()]);
+    let to = address(&server);
+    // What stands between keeps the connection, and the server hears nothing of the end of its client.
+    let proxy = Proxy::new(&to, Rule::HoldAfter(10_000_000), Rule::Pass);
+    let first = begin(&["upload", &path, &proxy.address]);
+    proxy.wait_held();
+    wait_for_part(there.root(), 8_000_000);
+    first.signal(Signal::INT);
+    first.finish();
+    let second = Proxy::new(&to, Rule::Pass, Rule::Pass);
+    run(&["upload", &path, &second.address]).expect(0);
+    assert!(second.counts().0 < 14_000_000, "{:?}", second.counts());
+    there.expect("f", &bytes);
+    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("its client has come back");
     assert!(server.stderr.wait(LIMIT, says), "{}", server.stderr.text());
 }
 

@@ -26,7 +26,7 @@ use crate::net::endpoint::Endpoint;
 use crate::net::options::SocketOptions;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
-use crate::net::stdio::{check_stdout, write_stdout};
+use crate::net::stdio::check_stdout;
 use crate::report::{Lines, Report};
 
 /// How long other workers may take after the first one has ended. With that one's time, and the log's, it stays below a
@@ -58,7 +58,7 @@ impl Plan {
             let listeners = listen_on_all(&self.endpoints, &SocketOptions::default(), &io, report)?;
             if let Some(form) = self.log {
                 let door = io.wake();
-                let started = Lines::start(report.clone(), write_stdout, move || door.wake());
+                let started = Lines::start(report.clone(), move || door.wake());
                 let started = started.map_err(|error| Error::new(Exit::Failed, error))?;
                 lines = Some(Log { form, lines: started });
             }

@@ -5,6 +5,7 @@ mod blocked;
 mod blocks;
 mod committing;
 mod judging;
+mod space;
 mod terms;
 mod yielding;
 
@@ -68,7 +69,7 @@ pub(crate) struct Receiving<S> {
     hashing: Option<Aside<Hashed>>,
     commits: Commits,
     digests: HashMap<u32, Digest>,
-    space: judging::Space,
+    space: space::Space,
     awaits_output: bool,
     next_ack: Instant,
     /// A server's: how other sessions reach this one.
@@ -123,7 +124,7 @@ impl<S: Stream> Receiving<S> {
             consents: HashMap::new(),
             hashing: None,
             digests: HashMap::new(),
-            space: judging::Space::default(),
+            space: space::Space::default(),
             awaits_output: false,
             listed: None,
             patience: Patience::default(),
@@ -290,6 +291,7 @@ impl<S: Stream> Receiving<S> {
     fn note_closed(&mut self) {
         while let Some(closed) = self.machine.closed() {
             self.progress.done(1);
+            self.space.ended(closed.file);
             let digest = self.digests.remove(&closed.file);
             self.tally.note(closed, digest);
         }

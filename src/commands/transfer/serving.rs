@@ -185,7 +185,7 @@ impl Serving {
         let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
         limits.rate = limits.rate.into_iter().chain(hello.rate).min();
         wire.push(&Accept { refused: None, stream, tree: in_blocks, session: id }.encode());
-        let listed = Rc::new(self.offer.sessions.enter(id, hello.run(), context.0.wake()));
+        let listed = Rc::new(self.offer.sessions.enter(id, hello.run(), &context.2, context.0.wake()));
         let origin = Origin::Server(Rc::clone(&listed));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {

@@ -1,9 +1,12 @@
 //! The sessions of a server, by id: a further connection joins one, and a client that comes back takes over from its own.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::net::endpoint::PeerName;
 use crate::net::reactor::Wake;
 use crate::net::stream::Socket;
 use crate::proto::hello::RunId;
@@ -13,6 +16,8 @@ pub(crate) const MAX_CONNECTIONS: usize = 16;
 
 /// A session that nothing has come from for so long makes way for another that wants the same name.
 pub(super) const STALE_AFTER: Duration = Duration::from_secs(10);
+/// The same where the other one is from the same address and sends the same file: its client has come back.
+pub(super) const OWN_STALE_AFTER: Duration = Duration::from_secs(1);
 /// Names that a session is asked for at a time; each is asked for again as long as it is wanted.
 const MAX_WANTED: usize = 64;
 
@@ -26,6 +31,8 @@ pub(crate) struct Sessions(Arc<Mutex<HashMap<SessionId, Arc<Port>>>>);
 /// How other threads reach a session.
 struct Port {
     run: Option<RunId>,
+    /// None: a client on this machine, by a Unix socket.
+    source: Option<IpAddr>,
     mail: Mutex<Mail>,
     wake: Wake,
 }
@@ -37,7 +44,34 @@ struct Mail {
     connections: usize,
     is_taken_over: bool,
     last_traffic: Option<Instant>,
-    wanted: Vec<Vec<u8>>,
+    wanted: Vec<Wanted>,
+}
+
+/// A name that another session wants.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    /// Below the destination.
+    pub(super) path: Vec<u8>,
+    /// Size and time of the file that is to have it.
+    pub(super) version: Version,
+    /// Both sessions are from the same address.
+    is_neighbour: bool,
+    is_own: Arc<AtomicBool>,
+}
+
+/// What tells two files of one name apart before they are read: size and modification time.
+pub(super) type Version = (Option<u64>, i64, u32);
+
+impl Wanted {
+    /// The session that has the name sends the same file from the same address: its client has come back, or has been
+    /// started twice. The other one hears of it.
+    pub(super) fn is_own(&self, version: Version) -> bool {
+        let is_own = self.is_neighbour && self.version == version;
+        if is_own {
+            self.is_own.store(true, Ordering::Relaxed);
+        }
+        is_own
+    }
 }
 
 impl Port {
@@ -52,8 +86,8 @@ impl Sessions {
     }
 
     /// A session begins; it is found until its entry is dropped.
-    pub(crate) fn enter(&self, id: SessionId, run: Option<RunId>, wake: Wake) -> Listed {
-        let port = Arc::new(Port { run, mail: Mutex::default(), wake });
+    pub(crate) fn enter(&self, id: SessionId, run: Option<RunId>, peer: &PeerName, wake: Wake) -> Listed {
+        let port = Arc::new(Port { run, source: peer.ip(), mail: Mutex::default(), wake });
         self.all().insert(id, Arc::clone(&port));
         Listed { sessions: self.clone(), id, port }
     }
@@ -114,25 +148,28 @@ impl Listed {
     }
 
     /// Tells the others when something last came or went here, and takes the names that they have asked for since.
-    pub(super) fn wanted(&self, last_traffic: Instant) -> Vec<Vec<u8>> {
+    pub(super) fn wanted(&self, last_traffic: Instant) -> Vec<Wanted> {
         let mut mail = self.port.mail();
         mail.last_traffic = Some(last_traffic);
         std::mem::take(&mut mail.wanted)
     }
 
-    /// Asks every other session that is stale to make way if it is what keeps this one from a name. False where
-    /// there is none.
-    pub(super) fn want(&self, path: &[u8], now: Instant) -> bool {
+    /// Asks every other session that is stale or from the same address to make way if it is what keeps this one from a
+    /// name. Returns whether one of them is stale; `is_own` becomes true if one sends the same file.
+    pub(super) fn want(&self, path: &[u8], version: Version, is_own: &Arc<AtomicBool>, now: Instant) -> bool {
         let all = self.sessions.all();
         let mut found = false;
         for port in all.values().filter(|port| !Arc::ptr_eq(port, &self.port)) {
+            let is_neighbour = port.source == self.port.source;
             let mut mail = port.mail();
-            if mail.last_traffic.is_some_and(|last| now >= last + STALE_AFTER) {
+            let is_stale = mail.last_traffic.is_some_and(|last| now >= last + STALE_AFTER);
+            if is_stale || is_neighbour {
                 if mail.wanted.len() < MAX_WANTED {
-                    mail.wanted.push(path.to_vec());
+                    let (path, is_own) = (path.to_vec(), Arc::clone(is_own));
+                    mail.wanted.push(Wanted { path, version, is_neighbour, is_own });
                 }
                 port.wake.wake();
-                found = true;
+                found |= is_stale;
             }
         }
         found

@@ -31,15 +31,15 @@ fn a_full_disk_is_no_space_and_leaves_nothing() {
     let root = tempfile::tempdir().unwrap();
     let Some(_mounted) = mounted(root.path(), "size=64k,nr_inodes=8") else { return };
     let folder = Folder::open(root.path()).unwrap();
-    assert!(folder.free_bytes().unwrap() <= 65536);
+    assert!(folder.free_bytes(b"f").unwrap() <= 65536);
     deliver(&folder, b"small", b"fits", false).unwrap();
     let mut part = Part::create(&folder, b"big").unwrap();
     assert_eq!(kind(part.write_all(&[1; 100_000])), FaultKind::NoSpace);
     assert!(part.write_all(&[1; 100_000]).unwrap_err().to_string().contains("No space left"));
-    assert_eq!(folder.free_bytes().unwrap(), 0);
+    assert_eq!(folder.free_bytes(b"f").unwrap(), 0);
     drop(part);
     assert_eq!(folder.files().unwrap(), [b"small"]);
-    assert!(folder.free_bytes().unwrap() > 0);
+    assert!(folder.free_bytes(b"f").unwrap() > 0);
 
     // No inodes.
     let mut filler = 0_u32;

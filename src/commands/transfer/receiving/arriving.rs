@@ -183,6 +183,7 @@ impl<S: Stream> Receiving<S> {
             Ok(count) => {
                 arriving.hasher.update(&bytes[..count]);
                 arriving.written_bytes += count as u64;
+                self.space.written(file, count as u64);
                 self.progress.moved(count as u64);
                 Ok(count)
             }

@@ -142,9 +142,9 @@ impl BlockedFiles {
         self.open.contains_key(&file)
     }
 
-    /// Whether a file that is written has this path.
-    pub(super) fn holds(&self, path: &[u8]) -> bool {
-        self.open.values().any(|blocked| blocked.path == path)
+    /// The file that is written and has this path.
+    pub(super) fn holds(&self, path: &[u8]) -> Option<u32> {
+        self.open.iter().find(|(_, blocked)| blocked.path == path).map(|(file, _)| *file)
     }
 
     /// There are more of them than may be.

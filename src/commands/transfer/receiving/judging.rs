@@ -15,7 +15,7 @@ use crate::proto::have::Verdict;
 use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
 use crate::report::Phase;
-use crate::store::{Fault, FaultKind, Folder, Part, hash_blocks, hash_prefix};
+use crate::store::{Fault, FaultKind, Part, hash_blocks, hash_prefix};
 
 /// Files up to this size wait on the stage, without a lock or a sync of their own, and are hashed at once.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
@@ -25,8 +25,6 @@ const MAX_EARLY_PARTS: usize = 4;
 /// Parts of earlier sessions that are open at a time, and wait for the rest. A session leaves a few; who offers more
 /// names that have one sends those files from the start.
 const MAX_RESUMED_PARTS: usize = 32;
-/// How much may be consented to before the file system is asked again what is free.
-const SPACE_STEP_BYTES: u64 = 64 << 20;
 
 /// A file that was consented to, and whose bytes have not begun to come.
 pub(super) struct Consent {
@@ -86,39 +84,6 @@ pub(super) enum Judged {
 impl From<Verdict> for Judged {
     fn from(verdict: Verdict) -> Judged {
         Judged::Verdict(verdict)
-    }
-}
-
-/// What the file system has left, asked now and then.
-#[derive(Default)]
-pub(super) struct Space {
-    free_bytes: u64,
-    /// Consented to since that was asked.
-    since_bytes: u64,
-    /// Consented to in all.
-    consented_bytes: u64,
-}
-
-impl Space {
-    /// Whether there is room for so many bytes more, when `written_bytes` of what was consented to have come.
-    fn take(&mut self, folder: &Folder, bytes: u64, written_bytes: u64) -> bool {
-        let outstanding = self.consented_bytes.saturating_sub(written_bytes);
-        let wanted = outstanding.saturating_add(bytes);
-        self.since_bytes = self.since_bytes.saturating_add(bytes);
-        if wanted > self.free_bytes || self.since_bytes > SPACE_STEP_BYTES {
-            self.free_bytes = folder.free_bytes().unwrap_or(u64::MAX);
-            self.since_bytes = 0;
-            if wanted > self.free_bytes {
-                return false;
-            }
-        }
-        self.consented_bytes = self.consented_bytes.saturating_add(bytes);
-        true
-    }
-
-    /// They are not wanted yet after all.
-    fn put_back(&mut self, bytes: u64) {
-        self.consented_bytes = self.consented_bytes.saturating_sub(bytes);
     }
 }
 
@@ -244,13 +209,10 @@ impl<S: Stream> Receiving<S> {
         entry: &Entry,
         now: Instant,
     ) -> Result<Option<Judged>, Failure> {
+        let size = entry.size.unwrap_or(0);
         let is_small = entry.size.is_some_and(|size| size <= SMALL_BYTES);
-        let written = self.machine.received_bytes() + self.blocked.received_bytes;
-        if !self.space.take(&self.destination.folder, entry.size.unwrap_or(0), written) {
-            return Ok(Some(Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string()).into()));
-        }
-        let mut have = Have::Nothing;
-        if !is_small && !self.machine.is_streaming() {
+        let takes_part = !is_small && !self.machine.is_streaming();
+        if takes_part {
             let is_resumed = |consent: &&Consent| {
                 matches!(consent.have, Have::Resumed { .. } | Have::ResumedBlocks { .. })
             };
@@ -259,33 +221,57 @@ impl<S: Stream> Receiving<S> {
                 Ok(Some((part, length)))
                     if may_resume && length > 0 && entry.size.is_some_and(|size| length <= size) =>
                 {
-                    self.patience.end();
+                    self.patience.end(now);
+                    if !self.has_room(file, &path, size.saturating_sub(part.allocated_bytes())) {
+                        // It waits for a session that finds more room.
+                        part.keep();
+                        return Ok(Some(no_space()));
+                    }
                     self.hash_part(entry, part, length)?;
                     return Ok(None);
                 }
                 Ok(_) => {}
                 Err(fault) => return Ok(self.busy_or_refused(&fault, &path, entry, now)),
             }
-            let early = self.consents.values().filter(|consent| matches!(consent.have, Have::Part(_)));
-            if early.count() < MAX_EARLY_PARTS {
-                match Part::create(&self.destination.folder, &path) {
-                    Ok(part) => have = Have::Part(part),
-                    Err(fault) => return Ok(self.busy_or_refused(&fault, &path, entry, now)),
+        }
+        if !self.has_room(file, &path, size) {
+            return Ok(Some(no_space()));
+        }
+        let mut have = Have::Nothing;
+        let early = self.consents.values().filter(|consent| matches!(consent.have, Have::Part(_)));
+        if takes_part && early.count() < MAX_EARLY_PARTS {
+            match Part::create(&self.destination.folder, &path) {
+                Ok(part) => have = Have::Part(part),
+                Err(fault) => {
+                    self.space.ended(file);
+                    return Ok(self.busy_or_refused(&fault, &path, entry, now));
                 }
             }
         }
-        self.patience.end();
+        self.patience.end(now);
         self.consent(file, path, entry, have);
         Ok(Some(Verdict::WHOLE.into()))
     }
 
+    fn has_room(&mut self, file: u32, path: &[u8], bytes: u64) -> bool {
+        let folder = &self.destination.folder;
+        self.space.take(file, bytes, || folder.free_bytes(path))
+    }
+
     /// The verdict where a part cannot be had; none if it may be had a little later.
     fn busy_or_refused(&mut self, fault: &Fault, path: &[u8], entry: &Entry, now: Instant) -> Option<Judged> {
-        if fault.kind == FaultKind::Busy && self.waits_for(path, now) {
-            self.space.put_back(entry.size.unwrap_or(0));
+        if fault.kind != FaultKind::Busy {
+            return Some(refused(fault).into());
+        }
+        if self.waits_for(path, entry, now) {
             return None;
         }
-        Some(refused(fault).into())
+        let (reason, mut text) = reason_of(fault, Role::Receiver);
+        let waited = self.patience.end(now).as_secs();
+        if waited > 0 {
+            text += &format!(", which has not ended within {waited}s");
+        }
+        Some(Verdict::Refused(reason, text).into())
     }
 
     fn consent(&mut self, file: u32, path: Vec<u8>, entry: &Entry, have: Have) {
@@ -343,6 +329,10 @@ fn below_what_was_wanted(names: &[Vec<u8>], path: &[u8]) -> Vec<u8> {
         .and_then(|name| name.iter().rposition(|byte| *byte == b'/'))
         .map_or(0, |slash| slash + 1);
     path[dropped..].to_vec()
+}
+
+fn no_space() -> Judged {
+    Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string()).into()
 }
 
 fn refused(fault: &Fault) -> Verdict {

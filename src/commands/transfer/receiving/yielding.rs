@@ -1,20 +1,26 @@
 //! A name that another session is writing: who waits for whom.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Receiving;
 use super::arriving::Target;
 use super::judging::Have;
-use crate::commands::transfer::sessions::STALE_AFTER;
+use crate::commands::transfer::sessions::{OWN_STALE_AFTER, STALE_AFTER, Version};
 use crate::commands::transfer::wire::Failure;
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
+use crate::proto::entry::Entry;
 use crate::proto::reason::Reason;
 
 /// How long to wait for a session that is to make way, and how often to look.
 const LIMIT: Duration = Duration::from_secs(2);
 /// The same for a session that seems to be alive: its client may be gone and back before the server has noticed.
 const GRACE: Duration = Duration::from_secs(1);
+/// The same for a session that sends the same file from the same address: what its client had sent when it was
+/// interrupted may still be on its way.
+const OWN_LIMIT: Duration = Duration::from_secs(10);
 /// The same for what a session before this one was hashing aside when it ended: that takes as long as the part is large.
 const SUCCESSOR_LIMIT: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(50);
@@ -26,34 +32,42 @@ pub(super) struct Patience {
     pub(super) is_successor: bool,
     /// One that goes on was waited for in vain: others are not.
     in_vain: bool,
-    until: Option<Instant>,
+    /// It waits since then.
+    since: Option<Instant>,
+    /// The other session has said that it sends the same file from the same address.
+    is_own: Arc<AtomicBool>,
     pub(super) next_look: Option<Instant>,
 }
 
 impl Patience {
-    /// The name is free, or given up.
-    pub(super) fn end(&mut self) {
-        (self.until, self.next_look) = (None, None);
+    /// The name is free, or given up. Returns how long it was waited for.
+    pub(super) fn end(&mut self, now: Instant) -> Duration {
+        self.next_look = None;
+        self.is_own = Arc::default();
+        self.since.take().map_or(Duration::ZERO, |since| now - since)
     }
 }
 
 impl<S: Stream> Receiving<S> {
     /// Another session writes this name: whether to look again later. Where that session goes on, not for long.
-    pub(super) fn waits_for(&mut self, path: &[u8], now: Instant) -> bool {
-        let is_asked = self.listed.as_ref().is_some_and(|listed| listed.want(path, now));
-        let Patience { is_successor, until, in_vain, .. } = &mut self.patience;
+    pub(super) fn waits_for(&mut self, path: &[u8], entry: &Entry, now: Instant) -> bool {
+        let Patience { is_successor, in_vain, is_own, .. } = &self.patience;
+        let want = |listed: &super::Listed| listed.want(path, version(entry), is_own, now);
+        let is_asked = self.listed.as_deref().is_some_and(want);
         let limit = match (*is_successor, is_asked) {
             (true, _) => SUCCESSOR_LIMIT,
             (false, true) => LIMIT,
             (false, false) if *in_vain => Duration::ZERO,
+            (false, false) if is_own.load(Ordering::Relaxed) => OWN_LIMIT,
             (false, false) => GRACE,
         };
-        let until = *until.get_or_insert(now + limit);
-        self.patience.next_look = (now < until).then_some(now + STEP);
-        if self.patience.next_look.is_none() {
-            self.patience = Patience { in_vain: true, ..Patience::default() };
+        let since = *self.patience.since.get_or_insert(now);
+        let waits = now < since + limit;
+        self.patience.next_look = waits.then_some(now + STEP);
+        if !waits {
+            (self.patience.in_vain, self.patience.is_successor) = (true, false);
         }
-        self.patience.next_look.is_some()
+        waits
     }
 
     /// Ends this session if nothing comes any more and another one wants what it holds.
@@ -62,24 +76,36 @@ impl<S: Stream> Receiving<S> {
             *next = (*next).max(now + STEP);
         }
         let Some(listed) = &self.listed else { return Ok(()) };
-        let wanted = listed.wanted(last_traffic);
-        if now < last_traffic + STALE_AFTER || !wanted.iter().any(|path| self.holds(path)) {
-            return Ok(());
+        let silence = now.saturating_duration_since(last_traffic);
+        for wanted in listed.wanted(last_traffic) {
+            let Some(entry) = self.holds(&wanted.path).and_then(|file| self.machine.entry(file)) else {
+                continue;
+            };
+            let (limit, who) = match wanted.is_own(version(entry)) {
+                true => (OWN_STALE_AFTER, "its client has come back and sends this file in another session"),
+                false => (STALE_AFTER, "another client sends a file of this name"),
+            };
+            if silence >= limit {
+                let text = format!("nothing came for over {}, and {who}", humantime::format_duration(limit));
+                let tell = Some((Reason::TimeLimit, text.clone()));
+                return Err(Failure { error: Error::new(Exit::TimedOut, text), tell });
+            }
         }
-        let limit = humantime::format_duration(STALE_AFTER);
-        let text = format!("nothing came for over {limit}, and another client sends a file of this name");
-        let tell = Some((Reason::TimeLimit, text.clone()));
-        Err(Failure { error: Error::new(Exit::TimedOut, text), tell })
+        Ok(())
     }
 
-    /// Whether others cannot write this name because of a part that this session has.
-    fn holds(&self, path: &[u8]) -> bool {
+    /// The file for which this session has a part that keeps others from writing this name.
+    fn holds(&self, path: &[u8]) -> Option<u32> {
         let is_held =
             |have: &Have| matches!(have, Have::Part(_) | Have::Resumed { .. } | Have::ResumedBlocks { .. });
-        let is_current = |target: &Target| matches!(target, Target::Part { .. });
-        self.current.as_ref().is_some_and(|current| current.path == path && is_current(&current.target))
-            || self.blocked.holds(path)
-            || self.consents.values().any(|consent| consent.path == path && is_held(&consent.have))
-            || self.blocked.holds(path)
+        let current = self.current.iter().filter(|current| matches!(current.target, Target::Part { .. }));
+        let mut waiting = self.consents.iter().filter(|(_, consent)| is_held(&consent.have));
+        None.or_else(|| current.filter(|current| current.path == path).map(|current| current.file).next())
+            .or_else(|| self.blocked.holds(path))
+            .or_else(|| waiting.find(|(_, consent)| consent.path == path).map(|(file, _)| *file))
     }
+}
+
+fn version(entry: &Entry) -> Version {
+    (entry.size, entry.mtime_seconds, entry.mtime_nanoseconds)
 }

@@ -196,7 +196,7 @@ impl<S: Stream> TextReceiving<S> {
         if self.folder.existing(name).map_err(fault)?.is_some() {
             return Err(no(Reason::Exists, "a file of that name exists"));
         }
-        if self.folder.free_bytes().is_ok_and(|free| free < header.size) {
+        if self.folder.free_bytes(name).is_some_and(|free| free < header.size) {
             return Err(no(Reason::NoSpace, &Reason::NoSpace.to_string()));
         }
         let part = Part::create(&self.folder, name).map_err(fault)?;

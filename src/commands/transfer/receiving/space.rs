@@ -1,0 +1,104 @@
+//! Room on the disk for what was consented to: a warning before the bytes come. The last word is the write's.
+
+use std::collections::HashMap;
+
+/// How much may be consented to before the file system is asked again what is free.
+const STEP_BYTES: u64 = 64 << 20;
+
+/// What the file system has left, asked now and then.
+#[derive(Default)]
+pub(super) struct Space {
+    /// Free when it was asked, less what was consented to then and since.
+    left_bytes: u64,
+    /// Consented to since it was asked.
+    since_bytes: u64,
+    /// What has still to come, by file and in all.
+    outstanding: HashMap<u32, u64>,
+    outstanding_bytes: u64,
+}
+
+impl Space {
+    /// Whether there is room for so many bytes more, for this file. `free_bytes` asks the file system; where it does
+    /// not say, there is.
+    pub(super) fn take(&mut self, file: u32, bytes: u64, free_bytes: impl FnOnce() -> Option<u64>) -> bool {
+        if bytes > self.left_bytes || self.since_bytes > STEP_BYTES {
+            let Some(free_bytes) = free_bytes() else { return true };
+            self.left_bytes = free_bytes.saturating_sub(self.outstanding_bytes);
+            self.since_bytes = 0;
+        }
+        if bytes > self.left_bytes {
+            return false;
+        }
+        self.left_bytes -= bytes;
+        self.since_bytes += bytes;
+        self.ended(file);
+        self.outstanding.insert(file, bytes);
+        self.outstanding_bytes += bytes;
+        true
+    }
+
+    /// Bytes of a file were written: the file system counts them now.
+    pub(super) fn written(&mut self, file: u32, bytes: u64) {
+        if let Some(rest) = self.outstanding.get_mut(&file) {
+            let bytes = bytes.min(*rest);
+            *rest -= bytes;
+            self.outstanding_bytes -= bytes;
+        }
+    }
+
+    /// Nothing more comes of a file, whatever became of it.
+    pub(super) fn ended(&mut self, file: u32) {
+        self.outstanding_bytes -= self.outstanding.remove(&file).unwrap_or(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_takes_no_room() {
+        let mut space = Space::default();
+        assert!(space.take(1, 60, || Some(100)));
+        assert!(!space.take(2, 60, || Some(100)));
+        // What is written is not free any more, and not outstanding.
+        space.written(1, 20);
+        assert!(space.take(2, 40, || Some(80)));
+        assert!(!space.take(3, 1, || Some(80)));
+        space.ended(1);
+        assert!(space.take(3, 40, || Some(80)));
+        space.ended(2);
+        space.ended(3);
+        space.written(3, 9);
+        assert!(space.take(4, 80, || Some(80)));
+        // Written twice, as a block that was damaged.
+        space.written(4, 70);
+        space.written(4, 70);
+        assert!(space.take(5, 10, || Some(10)));
+        assert!(!space.take(6, 1, || Some(10)));
+    }
+
+    #[test]
+    fn the_file_system_is_asked_now_and_then() {
+        let mut space = Space::default();
+        let mut asked = 0;
+        for file in 0..1000 {
+            let free = || {
+                asked += 1;
+                Some(1 << 40)
+            };
+            assert!(space.take(file, 1 << 20, free));
+            space.written(file, 1 << 20);
+            space.ended(file);
+        }
+        assert!((10..20).contains(&asked), "{asked}");
+    }
+
+    #[test]
+    fn unknown_is_unknown() {
+        let mut space = Space::default();
+        assert!(space.take(1, u64::MAX, || None));
+        assert!(space.take(2, u64::MAX, || None));
+        assert!(!space.take(3, 2, || Some(1)));
+    }
+}
