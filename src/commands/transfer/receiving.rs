@@ -34,7 +34,6 @@ use crate::proto::Digest;
 use crate::proto::frame::{self, Frame};
 use crate::proto::hello::Hello;
 use crate::proto::receiver::{ReceiveStep, Receiver};
-use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report};
 
 /// What a decision about a file counts for when turns are shared out: it asks the file system several times.
@@ -49,8 +48,6 @@ pub(crate) struct Receiving<S> {
     destination: Destination,
     io: Io,
     progress: Progress,
-    /// HELLO has said that it may come in a stream.
-    may_stream: bool,
     /// The totals were announced.
     is_announced: bool,
     tally: Tally,
@@ -105,7 +102,6 @@ impl<S: Stream> Receiving<S> {
             next_ack: wire.last_traffic() + ACK_INTERVAL,
             link: Some(Link::new(wire, Role::Receiver, terms.limits, is_client)),
             machine,
-            may_stream: terms.may_stream,
             commits: Commits::new(destination.stage.clone(), destination.replace),
             destination,
             blocked: BlockedFiles::default(),
@@ -239,9 +235,6 @@ impl<S: Stream> Receiving<S> {
         }
         let heard = link.hear()?;
         if let Some(accept) = link.accepted() {
-            if accept.stream && !self.may_stream {
-                return Err(broken(Violation::Contradiction("a stream that was not asked for")));
-            }
             if accept.stream {
                 self.machine.expect_stream();
             }
