@@ -16,6 +16,11 @@ fn server(script: impl FnOnce(&mut Peer) + Send + 'static) -> FakeServer {
     })
 }
 
+/// A server that says only this.
+fn says(bytes: Vec<u8>) -> FakeServer {
+    server(move |peer| assert!(peer.say(&bytes), "it was not heard"))
+}
+
 /// Checks the code and the words; nothing was counted that did not arrive.
 #[track_caller]
 fn expect(finished: Finished, code: i32, words: &str) {
@@ -44,13 +49,9 @@ fn upload_in_a_stream(refuses: Refuses, result: Vec<u8>) -> Finished {
     let refusal = |file| refused(file, 10, b"full");
     let server = server(move |peer| {
         peer.say(&accept_with(2, 0));
-        while !matches!(refuses, Refuses::AtTheEnd) {
-            let (kind, _, body) = peer.hear_frame();
-            if kind == ENTRY && body.ends_with(b"d/b") {
-                break;
-            }
-        }
         if !matches!(refuses, Refuses::AtTheEnd) {
+            let is_large = |(kind, _, body): (u8, u8, Vec<u8>)| kind == ENTRY && body.ends_with(b"d/b");
+            while !is_large(peer.hear_frame()) {}
             peer.say(&refusal(1));
         }
         if matches!(refuses, Refuses::BothFiles) {
@@ -128,7 +129,7 @@ fn what_was_not_asked_for_is_not_granted() {
     let large = entry(0, b"sendall-test-of-blocks-to-stdout", (4 << 20) + 1);
     let accepts = |flags, capabilities| {
         let more = [entry(0, b"f", 3), turn(), large.clone()].concat();
-        server(move |peer| drop(peer.say(&[accept_with(flags, capabilities), more].concat())))
+        says([accept_with(flags, capabilities), more].concat())
     };
     let to_folder = here.folder("to");
     here.write("to/f", b"abc");
@@ -150,7 +151,7 @@ fn download(options: &[&str], tree: u8, frames: &[Vec<u8>]) -> Finished {
     let here = Place::new();
     here.write("f", b"abc");
     let bytes = [accept_with(0, tree), frames.concat()].concat();
-    let server = server(move |peer| drop(peer.say(&bytes)));
+    let server = says(bytes);
     let finished = run(&[&["download", &server.address, "-o", here.arg()], options].concat());
     server.join();
     here.expect("f", b"abc");
@@ -201,7 +202,7 @@ fn a_listing_answers_what_was_asked_for() {
         (&["f"], [entry(0, b"f", 3), eot(1, 3)], 6, "counts of EOT"),
         (&["--max-entries", "1"], [entry(0, b"f", 3), entry(1, b"g", 3)], 7, "more than 1 entries"),
     ] {
-        let server = server(move |peer| drop(peer.say(&[accept(), frames.concat()].concat())));
+        let server = says([accept(), frames.concat()].concat());
         let finished = run(&[&["download", &server.address, "--list"], names].concat());
         server.join();
         assert_eq!(finished.code, code, "{}", finished.stderr);

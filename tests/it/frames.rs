@@ -148,6 +148,13 @@ impl Peer {
         Peer::new(stream)
     }
 
+    /// The next client of a listener.
+    #[track_caller]
+    pub(crate) fn accept(listener: &TcpListener) -> Peer {
+        assert!(wait_for_fd(listener.as_fd(), PollFlags::IN, LIMIT), "no client came");
+        Peer::new(listener.accept().expect("a client").0)
+    }
+
     fn new(stream: TcpStream) -> Peer {
         stream.set_nodelay(true).expect("an option");
         stream.set_read_timeout(Some(LIMIT)).and(stream.set_write_timeout(Some(LIMIT))).expect("time limits");
@@ -218,8 +225,7 @@ impl FakeServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let thread = std::thread::spawn(move || {
-            assert!(wait_for_fd(listener.as_fd(), PollFlags::IN, LIMIT), "no client came");
-            let mut peer = Peer::new(listener.accept().expect("a client").0);
+            let mut peer = Peer::accept(&listener);
             script(&mut peer);
         });
         FakeServer { address, thread }

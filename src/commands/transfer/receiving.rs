@@ -8,12 +8,12 @@ mod judging;
 mod terms;
 mod yielding;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::arriving::{Arriving, Body};
-use self::blocked::{Blocked, BlockedFiles, Inflow};
+use self::blocked::{Blocked, BlockedFiles, EndedFiles, Inflow};
 use self::committing::Commits;
 use self::judging::{Consent, Hashed, Judged};
 pub(crate) use self::terms::{Destination, Naming, Terms};
@@ -57,7 +57,7 @@ pub(crate) struct Receiving<S> {
     blocked: BlockedFiles,
     inflow: Inflow,
     /// Files in blocks that have ended or were given up: of theirs a block may still come.
-    ended_blocks: HashSet<u32>,
+    ended_blocks: EndedFiles,
     team: Team<Inflow>,
     takes_blocks: bool,
     session: Option<SessionId>,
@@ -106,7 +106,7 @@ impl<S: Stream> Receiving<S> {
             destination,
             blocked: BlockedFiles::default(),
             inflow: Inflow::default(),
-            ended_blocks: HashSet::new(),
+            ended_blocks: EndedFiles::default(),
             team: Team::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report.clone()),
             session: None,
             takes_blocks: terms.tree,
