@@ -49,9 +49,19 @@ pub struct Outbox {
     /// In the order in which they were opened: those that have blocks that were never taken.
     fresh: VecDeque<u32>,
     again: VecDeque<(u32, u64)>,
-    /// By file and offset: the connection, and how often it was sent.
-    in_flight: HashMap<(u32, u64), (usize, u32)>,
+    /// By file and offset.
+    in_flight: HashMap<(u32, u64), InFlight>,
     tries: HashMap<(u32, u64), u32>,
+}
+
+/// A block that is on its way.
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    connection: usize,
+    /// How often it was sent before.
+    tries: u32,
+    /// Where its `BLOCK` ends among the bytes of its connection, once that is queued.
+    end: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -73,7 +83,7 @@ impl Outbox {
 
     /// Whether a connection has blocks on their way.
     pub fn is_on(&self, connection: usize) -> bool {
-        self.in_flight.values().any(|(sent_by, _)| *sent_by == connection)
+        self.in_flight.values().any(|block| block.connection == connection)
     }
 
     /// Whether the file is being sent.
@@ -86,7 +96,7 @@ impl Outbox {
         if let Some((file, offset)) = self.again.pop_front() {
             let length = block_length(offset, self.files.get(&file)?.size)?;
             let tries = self.tries.get(&(file, offset)).copied().unwrap_or(0);
-            self.in_flight.insert((file, offset), (connection, tries));
+            self.in_flight.insert((file, offset), InFlight { connection, tries, end: None });
             return Some(Task { file, offset, length, theirs: None });
         }
         let file = *self.fresh.front()?;
@@ -99,7 +109,7 @@ impl Outbox {
         }
         let index = outgoing.values.len();
         outgoing.values.push(None);
-        self.in_flight.insert((file, offset), (connection, 0));
+        self.in_flight.insert((file, offset), InFlight { connection, tries: 0, end: None });
         Some(Task { file, offset, length, theirs: outgoing.theirs.get(index).copied() })
     }
 
@@ -119,6 +129,13 @@ impl Outbox {
         outgoing.values.iter().copied().collect()
     }
 
+    /// A block and its `BLOCK` are queued: they end there among the bytes of their connection.
+    pub fn queued(&mut self, file: u32, offset: u64, end: u64) {
+        if let Some(block) = self.in_flight.get_mut(&(file, offset)) {
+            block.end = Some(end);
+        }
+    }
+
     /// The receiver has had this block before.
     pub fn same(&mut self, file: u32, offset: u64) {
         if self.in_flight.remove(&(file, offset)).is_some() {
@@ -126,20 +143,24 @@ impl Outbox {
         }
     }
 
-    /// The receiver's word on a block. Returns how many bytes of it are verified.
+    /// The receiver's word on a block, on a connection that so many bytes have left by. Returns how many bytes of it
+    /// are verified.
     ///
     /// # Errors
-    /// The block is not on its way, or was damaged too often.
+    /// The block is not on its way or has not left as a whole, or it was damaged too often.
     pub fn verified(
         &mut self,
-        connection: usize,
+        (connection, left_bytes): (usize, u64),
         file: u32,
         offset: u64,
         again: bool,
     ) -> Result<u64, Violation> {
         match self.in_flight.get(&(file, offset)) {
-            Some((sent_by, tries)) if *sent_by == connection => {
-                let tries = tries + 1;
+            Some(block) if block.connection == connection => {
+                if block.end.is_none_or(|end| end > left_bytes) {
+                    return Err(Violation::Contradiction("ACK of a block that is not sent yet"));
+                }
+                let tries = block.tries + 1;
                 self.in_flight.remove(&(file, offset));
                 if again {
                     if tries >= MAX_TRIES {
@@ -170,7 +191,7 @@ impl Outbox {
         let lost: Vec<_> = self
             .in_flight
             .iter()
-            .filter(|(_, (sent_by, _))| *sent_by == connection)
+            .filter(|(_, block)| block.connection == connection)
             .map(|(key, _)| *key)
             .collect();
         for key in lost {

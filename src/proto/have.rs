@@ -72,6 +72,7 @@ impl Verdict {
             WANT if offset == 0 => Ok(Verdict::WHOLE),
             WANT => Ok(Verdict::Want { offset, digest }),
             KEEP => Ok(Verdict::Keep { size: offset, digest }),
+            REFUSED if offset != 0 => Err(Violation::Contradiction("REFUSED with an offset")),
             REFUSED => Ok(Verdict::Refused(reason, text)),
             _ => Err(Violation::Malformed("an unknown verdict")),
         }

@@ -305,6 +305,31 @@ impl Accept {
         bytes
     }
 
+    /// Compares an answer with what was asked.
+    ///
+    /// # Errors
+    /// It grants what the client did not ask for, or the connection is taken into another session.
+    pub fn check(&self, hello: &Hello) -> Result<(), Violation> {
+        let (may_stream, is_its_session) = match hello.operation {
+            Operation::Put { .. } => (!hello.roots.is_empty(), true),
+            Operation::Get { stream } => (stream, true),
+            Operation::List => (false, true),
+            Operation::Join(session) => (false, self.session == session && self.tree),
+        };
+        let fault = if self.refused.is_some() {
+            return Ok(());
+        } else if self.stream && !may_stream {
+            "a stream that was not asked for"
+        } else if self.tree && !hello.tree {
+            "blocks that were not asked for"
+        } else if !is_its_session {
+            "the session that was joined"
+        } else {
+            return Ok(());
+        };
+        Err(Violation::Contradiction(fault))
+    }
+
     /// Reads an `ACCEPT` from the beginning of `bytes`. The magic is refused at its first wrong byte.
     ///
     /// # Errors

@@ -42,6 +42,7 @@ pub mod target;
 pub mod telnet;
 pub mod text_header;
 pub mod violation;
+pub mod wanted;
 mod wire;
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
 use super::summary::Failure;
 use super::violation::Violation;
+use super::wanted::Wanted;
 
 /// How many body bytes one `ACK` stands for, unless the driver asks for one before.
 pub const ACK_BYTES: u64 = 4 << 20;
@@ -108,14 +109,6 @@ pub struct Receiver {
     whole_files: u64,
 }
 
-/// The names of a `GET`, and how far they were answered.
-#[derive(Debug)]
-struct Wanted {
-    names: Vec<Vec<u8>>,
-    current: usize,
-    answered: bool,
-}
-
 #[derive(Debug)]
 struct Incoming {
     entry: Entry,
@@ -145,7 +138,7 @@ impl Receiver {
             streaming: false,
             tree: false,
             has_begun: false,
-            wanted: wanted.map(|names| Wanted { names, current: 0, answered: false }),
+            wanted: wanted.map(Wanted::new),
             round: Vec::new(),
             base: 0,
             entry_bytes: 0,

@@ -5,9 +5,11 @@
 
 mod answers;
 mod bodies;
+mod failures;
 
 use std::collections::{HashMap, VecDeque};
 
+use self::failures::Failures;
 use super::Digest;
 use super::entry::Entry;
 use super::frame::{Frame, HEADER_BYTES, Phase, encode};
@@ -79,7 +81,7 @@ pub enum Ended {
 }
 
 /// The sender's machine.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sender {
     state: State,
     streaming: bool,
@@ -103,9 +105,10 @@ pub struct Sender {
     acknowledged_bytes: u64,
     whole_files: u64,
     failed: u64,
+    failures: Failures,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Offered {
     entry: Entry,
     verdict: Option<Verdict>,
@@ -147,6 +150,7 @@ impl Sender {
             acknowledged_bytes: 0,
             whole_files: 0,
             failed: 0,
+            failures: Failures::default(),
         }
     }
 
@@ -252,7 +256,7 @@ impl Sender {
             Frame::Ping { phase, done } => self.phase = phase.map(|phase| (phase, done)),
             Frame::Error { reason, text } => self.error = Some((reason, text)),
             Frame::Block { file, offset, values } => self.has_blocks(file, offset, values)?,
-            Frame::Have { file, verdict } if self.streaming => self.hinted(file, &verdict)?,
+            Frame::Have { file, verdict } if self.streaming => self.hinted(file, verdict)?,
             Frame::Have { file, verdict } => self.answered(file, verdict)?,
             Frame::Turn => self.turn()?,
             Frame::Ack { bytes } => self.acknowledged(bytes)?,

@@ -1,10 +1,13 @@
 //! Peers written by hand that join sessions, and send blocks as they like, to `serve --store`.
 
+use std::net::TcpListener;
+use std::time::Duration;
+
 use blake3::hazmat::HasherExt;
 
 use crate::frames::*;
 use crate::harness::{LIMIT, Running, payload, wait_until};
-use crate::xfer::{Place, address, run, serve};
+use crate::xfer::{Place, address, begin, run, serve, status_kib};
 
 const BLOCK: usize = 4 << 20;
 const BLOCK_FRAME: u8 = 6;
@@ -290,4 +293,70 @@ fn a_file_of_unknown_size_has_no_blocks() {
     first.say(&[whole(0, &bytes), eot(1, 5)].concat());
     assert_eq!(first.hear_until(RESULT)[..4], [0; 4]);
     there.expect("f", &bytes);
+}
+
+#[test]
+fn a_block_of_a_file_that_is_over_is_whole_or_a_violation() {
+    let early = [frame(DATA, 0, 0, 0, b"x"), frame(BLOCK_FRAME, 0, 0, 0, &[1; 32])].concat();
+    for joins in [true, false] {
+        let mut session = Session::new(2 * BLOCK, &[], WANT);
+        let mut second = session.join();
+        for index in [0, 1] {
+            session.first.say(&[session.data(index), session.value(index)].concat());
+            assert_eq!(heard_of(&mut session.first), (OF_A_BLOCK, index));
+        }
+        session.first.say(&session.end());
+        // It is over, and its blocks are thrown away.
+        second.say(&[session.data(0), session.value(0)].concat());
+        assert_eq!(heard_of(&mut second), (OF_A_BLOCK, 0));
+        if joins {
+            second.say(&early);
+            assert!(second.hear_all().is_empty(), "this connection only");
+            session.first.say(&eot(1, 0));
+            assert_eq!(session.first.hear_until(RESULT)[..4], [0; 4]);
+        } else {
+            session.first.say(&early);
+            assert_eq!(session.first.hear_until(ERROR)[0], 2);
+        }
+    }
+}
+
+/// Sends blocks of one byte of a file that has none, whose answers nobody reads, as long as they are taken.
+#[track_caller]
+fn flood(peer: &mut Peer) {
+    // No room here: what is answered waits at the other side.
+    socket2::SockRef::from(&peer.0).set_recv_buffer_size(4096).expect("an option");
+    peer.0.set_write_timeout(Some(Duration::from_millis(200))).expect("a time limit");
+    let useless = [frame(DATA, 0, 0, 0, b"x"), frame(BLOCK_FRAME, 0, 0, 0, &[1; 32])].concat().repeat(10_000);
+    let sent = (0..100).take_while(|_| peer.say(&useless)).count();
+    assert!(sent < 100, "all of it was taken");
+}
+
+#[test]
+fn answers_that_nobody_reads_cost_no_memory() {
+    let session = Session::new(5, &[], WANT);
+    let mut second = session.join();
+    let before = status_kib(session.server.id(), "VmHWM");
+    flood(&mut second);
+    let grown = status_kib(session.server.id(), "VmHWM") - before;
+    assert!(grown < 3 << 10, "a server: {grown} KiB");
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let here = Place::new();
+    let to = listener.local_addr().expect("an address").to_string();
+    let client = begin(&["download", &to, "-j", "2", "-o", here.arg()]);
+    let accepted = [MAGIC.as_slice(), &[1, 0, 0, 0, 0, 0, 0, 1], &[7; 16]].concat();
+    let mut first = Peer::accept(&listener);
+    first.hear_hello();
+    let offer = [entry(0, b"f", 5), entry(1, b"g", 2 * BLOCK as u64), turn()].concat();
+    first.say(&[accepted.clone(), offer].concat());
+    let mut second = Peer::accept(&listener);
+    second.hear_hello();
+    second.say(&accepted);
+    let before = status_kib(client.id(), "VmHWM");
+    flood(&mut second);
+    let grown = status_kib(client.id(), "VmHWM") - before;
+    assert!(grown < 3 << 10, "a client: {grown} KiB");
+    first.say(&error(18, b""));
+    client.finish().ended(5);
 }

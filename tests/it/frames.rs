@@ -40,6 +40,13 @@ pub(crate) fn accept() -> Vec<u8> {
     bytes
 }
 
+/// ACCEPT with these flags and capabilities.
+pub(crate) fn accept_with(flags: u8, capabilities: u8) -> Vec<u8> {
+    let mut bytes = accept();
+    (bytes[11], bytes[15]) = (flags, capabilities);
+    bytes
+}
+
 /// A header alone, whatever its length says.
 pub(crate) fn header(kind: u8, flags: u8, file: u32, offset: u64, length: u64) -> Vec<u8> {
     let mut bytes = vec![kind, flags, 0, 0];
@@ -87,6 +94,21 @@ pub(crate) fn refused(file: u32, reason: u8, text: &[u8]) -> Vec<u8> {
     frame(HAVE, 0, file, 0, &body)
 }
 
+/// KEEP of so many bytes with this digest.
+pub(crate) fn keep(file: u32, size: u64, digest: &[u8; 32]) -> Vec<u8> {
+    frame(HAVE, 0, file, size, &[&[2, 0, 0, 0], &digest[..]].concat())
+}
+
+/// A RESULT that names these failures, with reason 10; with `flags` 2 it may leave some out.
+pub(crate) fn result_naming(flags: u8, done: u32, failed: u32, failures: &[u32]) -> Vec<u8> {
+    let mut body = result(done, failed)[24..].to_vec();
+    for file in failures {
+        body.extend(file.to_be_bytes());
+        body.extend([10, 0, 0, 1, 0, 0, b'x']);
+    }
+    frame(RESULT, flags, 0, 0, &body)
+}
+
 /// A whole file: DATA, if there is any, and END.
 pub(crate) fn whole(file: u32, bytes: &[u8]) -> Vec<u8> {
     let data = if bytes.is_empty() { Vec::new() } else { frame(DATA, 0, file, 0, bytes) };
@@ -124,6 +146,13 @@ impl Peer {
     pub(crate) fn connect(address: &str) -> Peer {
         let stream = TcpStream::connect(address).expect("a connection");
         Peer::new(stream)
+    }
+
+    /// The next client of a listener.
+    #[track_caller]
+    pub(crate) fn accept(listener: &TcpListener) -> Peer {
+        assert!(wait_for_fd(listener.as_fd(), PollFlags::IN, LIMIT), "no client came");
+        Peer::new(listener.accept().expect("a client").0)
     }
 
     fn new(stream: TcpStream) -> Peer {
@@ -164,6 +193,15 @@ impl Peer {
         }
     }
 
+    /// HELLO with its tail.
+    #[track_caller]
+    pub(crate) fn hear_hello(&mut self) -> Vec<u8> {
+        let mut hello = self.hear(32);
+        let lengths = [28, 30].map(|at| usize::from(u16::from_be_bytes([hello[at], hello[at + 1]])));
+        hello.extend(self.hear(lengths.iter().sum()));
+        hello
+    }
+
     /// Everything up to the end, or a reset.
     #[track_caller]
     pub(crate) fn hear_all(&mut self) -> Vec<u8> {
@@ -187,8 +225,7 @@ impl FakeServer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let thread = std::thread::spawn(move || {
-            assert!(wait_for_fd(listener.as_fd(), PollFlags::IN, LIMIT), "no client came");
-            let mut peer = Peer::new(listener.accept().expect("a client").0);
+            let mut peer = Peer::accept(&listener);
             script(&mut peer);
         });
         FakeServer { address, thread }

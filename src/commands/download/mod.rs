@@ -84,7 +84,8 @@ pub struct Plan {
 }
 
 enum Task {
-    List,
+    /// So many entries at most.
+    List(u32),
     Fetch(Recipe, RetryArgs),
 }
 
@@ -146,7 +147,14 @@ impl DownloadArgs {
         let (limits, local) = (self.limits.limits(), self.local.end_for(&endpoint)?);
         let connections = self.local.connections(self.limits.connections())?;
         if self.list {
-            return Ok(Plan { endpoint, local, names, task: Task::List, limits, connections });
+            return Ok(Plan {
+                endpoint,
+                local,
+                names,
+                task: Task::List(self.max_entries),
+                limits,
+                connections,
+            });
         }
         let (folder, naming) = self.destination(&names)?;
         let (replace, max_size, max_entries) = (self.force, self.max_size, self.max_entries);
@@ -204,17 +212,17 @@ impl Plan {
             Hello::get(operation, names).map_err(|error| Error::new(Exit::Usage, error.to_string()))
         };
         match task {
-            Task::List => {
+            Task::List(max_entries) => {
                 check_stdout()?;
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-                let (report, hello) = (report.clone(), hello(Operation::List, names)?.encode());
+                let (report, hello) = (report.clone(), hello(Operation::List, names.clone())?.encode());
                 reactor.add(|io| {
                     let dial = Dial::new(endpoint, limits.handshake, io.clone()).from(&local);
                     Ok(Opened::new(dial, move |transport, now: Instant| {
                         describe(&transport, &report);
                         let mut wire = Wire::new(transport, now);
                         wire.push(&hello);
-                        Printing::new(wire, limits, &io, report)
+                        Printing::new(wire, (names, max_entries), limits, (&io, report))
                     }))
                 })?;
                 reactor.run()
@@ -240,7 +248,7 @@ impl Plan {
                         let is_successor = track.has_greeted();
                         wire.push(&track.greeting(hello));
                         let wanted = (!names.is_empty()).then_some(names);
-                        let terms = Terms { wanted, stream: false, may_stream, tree: false, limits, origin };
+                        let terms = Terms { wanted, stream: false, tree: false, limits, origin };
                         let context = (io, report, peer);
                         let receiving = Receiving::new(wire, destination, terms, None, context);
                         Ok(receiving.succeeding(is_successor).listing(digests))

@@ -7,7 +7,7 @@ use super::wire::{Failure, Filled, Wire};
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
 use crate::proto::frame::{Frame, ParsedFrame, Phase, encode, parse};
-use crate::proto::hello::{Accept, FIXED_BYTES, Parsed};
+use crate::proto::hello::{Accept, FIXED_BYTES, Hello, Parsed};
 
 /// How often a side that is busy says so, at least: well within any sensible idle limit.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
@@ -46,6 +46,8 @@ pub(crate) struct Link<S> {
     accept_by: Option<Instant>,
     /// A client's: its HELLO, until ACCEPT is here.
     hello: Option<Vec<u8>>,
+    /// The same, read.
+    asked: Option<Hello>,
     refused: Option<crate::proto::reason::Reason>,
     accepted: Option<Accept>,
     round_trip: Duration,
@@ -59,12 +61,17 @@ impl<S: Stream> Link<S> {
         wire.limit_rate(limits.rate);
         let accept_by = awaits_accept.then(|| wire.last_traffic() + limits.handshake);
         let hello = awaits_accept.then(|| wire.queued().iter().take(FIXED_BYTES).copied().collect());
+        let asked = match Hello::parse(wire.queued()) {
+            Ok(Parsed::Complete { value, .. }) if awaits_accept => Some(value),
+            _ => None,
+        };
         Link {
             wire,
             role,
             limits,
             accept_by,
             hello,
+            asked,
             refused: None,
             accepted: None,
             round_trip: Duration::ZERO,
@@ -142,6 +149,9 @@ impl<S: Stream> Link<S> {
                     if self.hello.take().is_some_and(|hello| self.wire.incoming().starts_with(&hello)) {
                         let text = "the peer sends this side's own bytes back: it is an echo server";
                         return Err(Error::new(Exit::Refused, text).into());
+                    }
+                    if let Some(hello) = self.asked.take() {
+                        value.check(&hello).map_err(broken)?;
                     }
                     self.wire.consume(used);
                     if let Some(time) = self.accept_by.take() {

@@ -16,6 +16,7 @@ use crate::proto::entry::{Entry, Kind};
 use crate::proto::frame::{self, Frame, encode};
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
+use crate::proto::wanted::Wanted;
 use crate::report::{Listed, Report, escape_bytes};
 
 /// What an entry counts for when turns are shared out: it asks the file system several times.
@@ -100,22 +101,35 @@ pub(crate) struct Printing<S> {
     lines: Outgoing,
     report: Report,
     entries: u64,
-    /// Names that were asked for and are not there.
+    /// How many are taken.
+    max_entries: u32,
+    /// The names that were asked for, if it was not everything.
+    wanted: Option<Wanted>,
+    /// The first of what cannot be listed, and how many there are.
     missing: Vec<Entry>,
+    missing_count: u64,
     ended: bool,
     ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
 impl<S: Stream> Printing<S> {
-    /// Waits for ACCEPT first.
-    pub(crate) fn new(wire: Wire<S>, limits: Limits, io: &Io, report: Report) -> Result<Printing<S>, Error> {
+    /// Waits for ACCEPT first. Takes at most `max_entries` entries, which answer these names: none is everything.
+    pub(crate) fn new(
+        wire: Wire<S>,
+        (names, max_entries): (Vec<Vec<u8>>, u32),
+        limits: Limits,
+        (io, report): (&Io, Report),
+    ) -> Result<Printing<S>, Error> {
         Ok(Printing {
             link: Some(Link::new(wire, Role::Receiver, limits, true)),
             stdout: Stdio::open(io)?,
             lines: Outgoing::default(),
             report,
             entries: 0,
+            max_entries,
+            wanted: (!names.is_empty()).then(|| Wanted::new(names)),
             missing: Vec::new(),
+            missing_count: 0,
             ended: false,
             ending: None,
         })
@@ -141,8 +155,14 @@ impl<S: Stream> Printing<S> {
             budget = budget.saturating_sub(FRAME_COST_BYTES);
             match link.hear()? {
                 Heard::Frame(Frame::Entry { file, entry }) => self.entry(file, entry)?,
-                Heard::Frame(Frame::Eot { entries, bytes: 0 }) if entries == self.entries => {
-                    self.ended = true
+                Heard::Frame(Frame::Eot { entries, bytes }) => {
+                    if (entries, bytes) != (self.entries, 0) {
+                        return Err(broken(Violation::Contradiction("the counts of EOT")));
+                    }
+                    if let Some(wanted) = &self.wanted {
+                        wanted.finish().map_err(broken)?;
+                    }
+                    self.ended = true;
                 }
                 Heard::Frame(Frame::Ping { .. }) => {}
                 Heard::Frame(Frame::Error { reason, text }) => {
@@ -170,8 +190,15 @@ impl<S: Stream> Printing<S> {
         if u64::from(file) != self.entries {
             return Err(broken(Violation::Contradiction("the order of the file ids")));
         }
+        if file >= self.max_entries {
+            return Err(broken(Violation::TooManyEntries(self.max_entries)));
+        }
+        if let Some(wanted) = &mut self.wanted {
+            wanted.take(&entry).map_err(broken)?;
+        }
         self.entries += 1;
         if entry.not_offered.is_some() {
+            self.missing_count += 1;
             // A few are enough to say what is wrong.
             if self.missing.len() < 100 {
                 self.missing.push(entry);
@@ -194,7 +221,7 @@ impl<S: Stream> Printing<S> {
                 for entry in all {
                     self.report.warning(failed(entry));
                 }
-                Some(Error::new(Exit::Partial, format!("{} names cannot be listed", all.len())))
+                Some(Error::new(Exit::Partial, format!("{} names cannot be listed", self.missing_count)))
             }
         }
     }

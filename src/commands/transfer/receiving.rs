@@ -9,12 +9,12 @@ mod space;
 mod terms;
 mod yielding;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::arriving::{Arriving, Body};
-use self::blocked::{Blocked, BlockedFiles, Inflow};
+use self::blocked::{Blocked, BlockedFiles, EndedFiles, Inflow};
 use self::committing::Commits;
 use self::judging::{Consent, Hashed, Judged};
 pub(crate) use self::terms::{Destination, Naming, Terms};
@@ -35,7 +35,6 @@ use crate::proto::Digest;
 use crate::proto::frame::{self, Frame};
 use crate::proto::hello::Hello;
 use crate::proto::receiver::{ReceiveStep, Receiver};
-use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report};
 
 /// What a decision about a file counts for when turns are shared out: it asks the file system several times.
@@ -50,8 +49,6 @@ pub(crate) struct Receiving<S> {
     destination: Destination,
     io: Io,
     progress: Progress,
-    /// HELLO has said that it may come in a stream.
-    may_stream: bool,
     /// The totals were announced.
     is_announced: bool,
     tally: Tally,
@@ -61,7 +58,7 @@ pub(crate) struct Receiving<S> {
     blocked: BlockedFiles,
     inflow: Inflow,
     /// Files in blocks that have ended or were given up: of theirs a block may still come.
-    ended_blocks: HashSet<u32>,
+    ended_blocks: EndedFiles,
     team: Team<Inflow>,
     takes_blocks: bool,
     session: Option<SessionId>,
@@ -106,12 +103,11 @@ impl<S: Stream> Receiving<S> {
             next_ack: wire.last_traffic() + ACK_INTERVAL,
             link: Some(Link::new(wire, Role::Receiver, terms.limits, is_client)),
             machine,
-            may_stream: terms.may_stream,
             commits: Commits::new(destination.stage.clone(), destination.replace),
             destination,
             blocked: BlockedFiles::default(),
             inflow: Inflow::default(),
-            ended_blocks: HashSet::new(),
+            ended_blocks: EndedFiles::default(),
             team: Team::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report.clone()),
             session: None,
             takes_blocks: terms.tree,
@@ -240,9 +236,6 @@ impl<S: Stream> Receiving<S> {
         }
         let heard = link.hear()?;
         if let Some(accept) = link.accepted() {
-            if accept.stream && !self.may_stream {
-                return Err(broken(Violation::Contradiction("a stream that was not asked for")));
-            }
             if accept.stream {
                 self.machine.expect_stream();
             }

@@ -7,7 +7,7 @@ mod prefix;
 use std::collections::HashMap;
 use std::time::Instant;
 
-use self::blocks::{Block, Blocks, FIRST};
+use self::blocks::{Block, Blocks};
 use self::content::Current;
 use super::link::{Heard, Limits, Link};
 use super::offering::{Key, Offering};
@@ -186,7 +186,12 @@ impl<S: Stream> Sending<S> {
             match heard {
                 Heard::Frame(Frame::Error { reason, text }) => return Err(told(reason, &text, Role::Sender)),
                 Heard::Frame(Frame::Verified { file, offset, again }) => {
-                    self.block_verified(FIRST, (file, offset, again)).map_err(broken)?;
+                    let left_bytes = link.wire.positions().0;
+                    self.block_verified(left_bytes, (file, offset, again)).map_err(broken)?;
+                }
+                // EOT has not left, and perhaps not all before it.
+                Heard::Frame(Frame::Result(_)) if !link.wire.queued().is_empty() => {
+                    return Err(broken(Violation::OutOfTurn("RESULT")));
                 }
                 Heard::Frame(frame) => {
                     self.machine.receive(frame).map_err(broken)?;

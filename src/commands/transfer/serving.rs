@@ -189,8 +189,7 @@ impl Serving {
         let origin = Origin::Server(Rc::clone(&listed));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
-                let terms =
-                    Terms { wanted: None, stream, may_stream: false, tree: in_blocks, limits, origin };
+                let terms = Terms { wanted: None, stream, tree: in_blocks, limits, origin };
                 let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))

@@ -171,6 +171,12 @@ impl<S: Stream> Wire<S> {
         Ok(Filled::Enough)
     }
 
+    /// How many bytes have left in all, and how many were queued.
+    pub(crate) fn positions(&self) -> (u64, u64) {
+        let left = self.outgoing.taken_bytes();
+        (left, left + self.outgoing.pending() as u64)
+    }
+
     /// The bytes that wait to be sent.
     pub(crate) fn queued(&self) -> &[u8] {
         self.outgoing.queued()

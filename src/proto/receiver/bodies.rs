@@ -63,15 +63,18 @@ impl Receiver {
             (EndState::Changed, ..) => told(Reason::Changed),
             (EndState::Differs, Some(_), _) => told(Reason::Exists),
             (EndState::Differs, None, _) => return Err(Violation::Contradiction("DIFFERS without KEEP")),
-            (_, _, Some((reason, text))) => Some((FileOutcome::Failed(reason, text), true)),
-            (EndState::Stopped, _, None) => {
+            // In a round the sender was not told.
+            (EndState::Stopped, _, given_up) if !self.streaming || given_up.is_none() => {
                 return Err(Violation::Contradiction("STOPPED without a refusal"));
             }
+            (_, _, Some((reason, text))) => Some((FileOutcome::Failed(reason, text), true)),
             (EndState::Whole, Some(kept), None) if kept == end.digest => {
                 Some((FileOutcome::AlreadyThere, false))
             }
-            (EndState::Whole, Some(_), None) => Some((FileOutcome::failed(Reason::Exists), true)),
-            (EndState::Whole, None, None) => None,
+            (EndState::Whole | EndState::Stopped, Some(_), None) => {
+                Some((FileOutcome::failed(Reason::Exists), true))
+            }
+            (EndState::Whole | EndState::Stopped, None, None) => None,
         };
         let entry = std::mem::replace(&mut self.round[file].entry, nothing());
         match verdict {
@@ -107,8 +110,8 @@ impl Receiver {
         if entries != self.whole_files || bytes != self.received_bytes {
             return Err(Violation::Contradiction("the counts of EOT"));
         }
-        if self.wanted.as_ref().is_some_and(|wanted| !wanted.is_answered()) {
-            return Err(Violation::Contradiction("a name was not answered"));
+        if let Some(wanted) = &self.wanted {
+            wanted.finish()?;
         }
         self.acknowledge(self.received_bytes);
         self.state = State::Ended;

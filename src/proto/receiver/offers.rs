@@ -6,7 +6,7 @@ use super::super::have::Verdict;
 use super::super::names::CleanPath;
 use super::super::reason::Reason;
 use super::super::violation::Violation;
-use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State, Wanted};
+use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State};
 
 /// How many bytes of `HAVE` frames are collected for one write.
 const WRITE_BYTES: usize = 32 << 10;
@@ -14,28 +14,6 @@ const WRITE_BYTES: usize = 32 << 10;
 /// disk there are several copies of it: this is what a peer can make this side hold.
 const MAX_ENTRY_BYTES: usize = 4 << 20;
 const MAX_ROUND_ENTRIES: usize = 16_384;
-
-impl Wanted {
-    /// Takes an entry for an answer to the name that is due, or to the next one.
-    fn take(&mut self, entry: &Entry) -> bool {
-        loop {
-            let Some(name) = self.names.get(self.current) else { return false };
-            let rest = entry.path.strip_prefix(name.as_slice());
-            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
-                self.answered = true;
-                return true;
-            }
-            if !std::mem::take(&mut self.answered) {
-                return false;
-            }
-            self.current += 1;
-        }
-    }
-
-    pub(super) fn is_answered(&self) -> bool {
-        self.current + usize::from(self.answered) >= self.names.len()
-    }
-}
 
 impl Receiver {
     pub(super) fn offered(&mut self, file: u32, entry: Entry) -> Result<(), Violation> {
@@ -54,8 +32,8 @@ impl Receiver {
         if self.entry_bytes > MAX_ENTRY_BYTES || self.round.len() >= MAX_ROUND_ENTRIES {
             return Err(Violation::TooManyEntries(MAX_ROUND_ENTRIES as u32));
         }
-        if self.wanted.as_mut().is_some_and(|wanted| !wanted.take(&entry)) {
-            return Err(Violation::Contradiction("an entry that was not asked for"));
+        if let Some(wanted) = &mut self.wanted {
+            wanted.take(&entry)?;
         }
         let failure = match (&entry.not_offered, &entry.kind, CleanPath::parse(&entry.path)) {
             (Some((reason, text)), ..) => Some((*reason, text.clone())),

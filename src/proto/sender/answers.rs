@@ -31,6 +31,18 @@ impl Sender {
             }
             _ => {}
         }
+        let from_blocks = self.theirs.get(&next).map(|values| values.len() as u64 * BLOCK_BYTES);
+        let fits = match (from_blocks, &verdict) {
+            (Some(bytes), Verdict::Want { offset, .. }) => Some(*offset) == size.map(|size| size.min(bytes)),
+            (Some(_), _) => false,
+            (None, Verdict::Want { offset, .. }) if self.in_blocks(next) => {
+                *offset == 0 || Some(*offset) == size
+            }
+            (None, _) => true,
+        };
+        if !fits {
+            return Err(Violation::Contradiction("HAVE and the blocks that are there"));
+        }
         self.round[next].verdict = Some(verdict);
         self.state = State::Verdicts { next: self.next_asked(next + 1) };
         Ok(())
@@ -58,15 +70,19 @@ impl Sender {
         Ok(())
     }
 
-    /// In a stream: the receiver refuses a file that it is sent. `RESULT` will name it again.
-    pub(super) fn hinted(&mut self, file: u32, verdict: &Verdict) -> Result<(), Violation> {
-        if !matches!(verdict, Verdict::Refused(..)) || file >= self.next_id() {
+    /// In a stream: the receiver refuses a file that it is sent, or was. `RESULT` must name it again.
+    pub(super) fn hinted(&mut self, file: u32, verdict: Verdict) -> Result<(), Violation> {
+        let Verdict::Refused(reason, text) = verdict else {
+            return Err(Violation::Contradiction("HAVE in a stream"));
+        };
+        if file >= self.next_id() {
             return Err(Violation::Contradiction("HAVE in a stream"));
         }
+        self.failures.refused(file);
         if let State::Body { file: current, .. } | State::Blocks { file: current } = self.state
             && self.id(current) == file
         {
-            self.stop(current);
+            self.stop(current, reason, text);
         }
         Ok(())
     }
@@ -102,6 +118,12 @@ impl Sender {
                 return Err(Violation::Contradiction("the order of the result's failures"));
             }
             next = failure.file.saturating_add(1);
+            match self.failures.named(failure.file) {
+                Some(true) => {}
+                // It was told when it was stopped.
+                Some(false) => continue,
+                None => return Err(Violation::Contradiction("a failure that is known already")),
+            }
             self.failed += 1;
             self.closed.push_back(Closed {
                 file: failure.file,
@@ -119,11 +141,14 @@ impl Sender {
             self.state = State::Result { counts: Some(now), next };
             return Ok(());
         }
-        let (named, failed) = (self.failed, u64::from(summary.failed));
+        if !summary.cut && !self.failures.all_named() {
+            return Err(Violation::Contradiction("the result leaves out a file that was refused"));
+        }
+        let (named, failed) = (self.failed + self.failures.unnamed(), u64::from(summary.failed));
         if named > failed || (!summary.cut && named != failed) {
             return Err(Violation::Contradiction("the failures of the result and their count"));
         }
-        self.state = State::Finished { unnamed: failed - named };
+        self.state = State::Finished { unnamed: failed - self.failed };
         Ok(())
     }
 }

@@ -55,13 +55,13 @@ impl Sender {
         }
     }
 
-    fn in_blocks(&self, file: usize) -> bool {
+    pub(super) fn in_blocks(&self, file: usize) -> bool {
         self.tree && has_blocks(self.round[file].entry.size)
     }
 
     /// The receiver does not want the rest of the file.
-    pub(super) fn stop(&mut self, file: usize) {
-        self.close(file, EndState::Stopped, 0, [0; 32]);
+    pub(super) fn stop(&mut self, file: usize, reason: Reason, text: String) {
+        self.close_with(file, EndState::Stopped, 0, [0; 32], FileOutcome::Failed(reason, text));
     }
 
     fn close(&mut self, file: usize, state: EndState, reached: u64, digest: Digest) {
@@ -73,8 +73,20 @@ impl Sender {
             EndState::Changed => FileOutcome::failed(Reason::Changed),
             EndState::Differs => FileOutcome::failed(Reason::Exists),
             EndState::Whole if kept => FileOutcome::AlreadyThere,
-            EndState::Whole | EndState::Stopped => FileOutcome::Done,
+            EndState::Stopped => FileOutcome::failed(Reason::Failed),
+            EndState::Whole => FileOutcome::Done,
         };
+        self.close_with(file, state, reached, digest, outcome);
+    }
+
+    fn close_with(
+        &mut self,
+        file: usize,
+        state: EndState,
+        reached: u64,
+        digest: Digest,
+        outcome: FileOutcome,
+    ) {
         self.whole_files += u64::from(state == EndState::Whole);
         let end = End { file: self.id(file), size: reached, state, digest };
         self.out.extend(encode(&Frame::End(end)));
@@ -83,7 +95,10 @@ impl Sender {
     }
 
     fn note(&mut self, file: usize, outcome: FileOutcome, size: u64) {
-        self.failed += u64::from(outcome.is_failed());
+        if outcome.is_failed() {
+            self.failed += 1;
+            self.failures.note(self.id(file));
+        }
         let entry = &mut self.round[file].entry;
         let (path, kind) = (std::mem::take(&mut entry.path), std::mem::replace(&mut entry.kind, Kind::File));
         self.closed.push_back(Closed { file: self.id(file), path, kind, size, outcome, revokes: false });

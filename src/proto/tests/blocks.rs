@@ -32,6 +32,13 @@ fn task(file: u32, index: u64, length: u64) -> Option<Task> {
     Some(Task { file, offset: index * B, length, theirs: None })
 }
 
+/// The next block for a connection, which it has sent.
+fn taken(outbox: &mut Outbox, connection: usize) -> Option<Task> {
+    let task = outbox.take(connection)?;
+    outbox.queued(task.file, task.offset, 0);
+    Some(task)
+}
+
 /// An outbox with one file of three blocks, the last of 5 bytes, of which these are there.
 fn outbox(theirs: &[[u8; 32]]) -> Outbox {
     let mut outbox = Outbox::default();
@@ -43,20 +50,20 @@ fn outbox(theirs: &[[u8; 32]]) -> Outbox {
 fn each_block_is_taken_once_and_counts_when_it_is_verified() {
     let mut outbox = outbox(&[]);
     assert!(outbox.is_open(7) && !outbox.is_idle());
-    assert_eq!(outbox.take(0), task(7, 0, B));
-    assert_eq!(outbox.take(1), task(7, 1, B));
-    assert_eq!(outbox.take(0), task(7, 2, 5));
-    assert_eq!((outbox.take(0), outbox.take(1)), (None, None));
+    assert_eq!(taken(&mut outbox, 0), task(7, 0, B));
+    assert_eq!(taken(&mut outbox, 1), task(7, 1, B));
+    assert_eq!(taken(&mut outbox, 0), task(7, 2, 5));
+    assert_eq!((taken(&mut outbox, 0), taken(&mut outbox, 1)), (None, None));
     for index in 0..3u8 {
         assert_eq!(outbox.values(7), None);
         outbox.hashed(7, u64::from(index) * B, [index; 32]);
     }
     outbox.hashed(7, B, [9; 32]);
     assert_eq!(outbox.values(7), Some(vec![[0; 32], [1; 32], [2; 32]]), "the first value stays");
-    assert_eq!(outbox.verified(0, 7, 2 * B, false), Ok(5));
-    assert_eq!(outbox.verified(0, 7, 0, false), Ok(B));
+    assert_eq!(outbox.verified((0, 0), 7, 2 * B, false), Ok(5));
+    assert_eq!(outbox.verified((0, 0), 7, 0, false), Ok(B));
     assert!(outbox.finished(|_| true).is_empty());
-    assert_eq!(outbox.verified(1, 7, B, false), Ok(B));
+    assert_eq!(outbox.verified((1, 0), 7, B, false), Ok(B));
     assert!(outbox.finished(|_| false).is_empty(), "not before its end");
     assert_eq!(outbox.finished(|_| true), [7]);
     assert!(outbox.is_idle() && !outbox.is_open(7));
@@ -65,66 +72,76 @@ fn each_block_is_taken_once_and_counts_when_it_is_verified() {
 #[test]
 fn a_word_on_a_block_that_is_not_on_its_way_there_is_a_contradiction() {
     let mut outbox = outbox(&[]);
-    contradiction(outbox.verified(0, 7, 0, false));
+    contradiction(outbox.verified((0, 0), 7, 0, false));
+    taken(&mut outbox, 0);
+    contradiction(outbox.verified((1, 0), 7, 0, false));
+    contradiction(outbox.verified((0, 0), 7, 1, false));
+    contradiction(outbox.verified((0, 0), 7, B, true));
+    assert_eq!(outbox.verified((0, 0), 7, 0, false), Ok(B));
+    contradiction(outbox.verified((0, 0), 7, 0, false));
+    assert_eq!(outbox.verified((0, 0), 8, 0, true), Ok(0), "of a file that is over it means nothing");
+}
+
+#[test]
+fn a_word_on_a_block_that_has_not_left_is_a_contradiction() {
+    let mut outbox = outbox(&[]);
     outbox.take(0);
-    contradiction(outbox.verified(1, 7, 0, false));
-    contradiction(outbox.verified(0, 7, 1, false));
-    contradiction(outbox.verified(0, 7, B, true));
-    assert_eq!(outbox.verified(0, 7, 0, false), Ok(B));
-    contradiction(outbox.verified(0, 7, 0, false));
-    assert_eq!(outbox.verified(0, 8, 0, true), Ok(0), "of a file that is over it means nothing");
+    contradiction(outbox.verified((0, u64::MAX), 7, 0, false));
+    outbox.queued(7, 0, 100);
+    contradiction(outbox.verified((0, 99), 7, 0, false));
+    assert_eq!(outbox.verified((0, 100), 7, 0, false), Ok(B));
 }
 
 #[test]
 fn a_damaged_block_is_sent_four_times_on_any_connection_and_no_more() {
     let mut outbox = outbox(&[]);
-    let first = outbox.take(0);
+    let first = taken(&mut outbox, 0);
     for connection in 0..3 {
-        assert_eq!(outbox.verified(connection, 7, 0, true), Ok(0));
+        assert_eq!(outbox.verified((connection, 0), 7, 0, true), Ok(0));
         assert!(outbox.has_again());
-        assert_eq!(outbox.take(connection + 1), first, "before any that was not sent yet");
+        assert_eq!(taken(&mut outbox, connection + 1), first, "before any that was not sent yet");
         assert!(!outbox.has_again());
     }
     // A connection that is lost is no try.
     outbox.lost(3);
-    assert_eq!(outbox.take(0), first);
-    assert_eq!(outbox.verified(0, 7, 0, true), Err(Violation::Damaged(0)));
+    assert_eq!(taken(&mut outbox, 0), first);
+    assert_eq!(outbox.verified((0, 0), 7, 0, true), Err(Violation::Damaged(0)));
     assert_eq!(Violation::Damaged(0).reason(), Reason::DigestMismatch);
 }
 
 #[test]
 fn what_a_lost_connection_carried_goes_by_another_and_is_not_compared_again() {
     let mut outbox = outbox(&[[1; 32]]);
-    assert_eq!(outbox.take(1), task(7, 0, B).map(|task| Task { theirs: Some([1; 32]), ..task }));
-    assert_eq!(outbox.take(1), task(7, 1, B));
-    assert_eq!(outbox.take(2), task(7, 2, 5));
+    assert_eq!(taken(&mut outbox, 1), task(7, 0, B).map(|task| Task { theirs: Some([1; 32]), ..task }));
+    assert_eq!(taken(&mut outbox, 1), task(7, 1, B));
+    assert_eq!(taken(&mut outbox, 2), task(7, 2, 5));
     outbox.lost(1);
     outbox.lost(1);
-    contradiction(outbox.verified(1, 7, 0, false));
-    let mut again = [outbox.take(2), outbox.take(2)];
+    contradiction(outbox.verified((1, 0), 7, 0, false));
+    let mut again = [taken(&mut outbox, 2), taken(&mut outbox, 2)];
     again.sort_by_key(|task| task.map(|task| task.offset));
     assert_eq!(again, [task(7, 0, B), task(7, 1, B)]);
-    assert_eq!(outbox.take(2), None);
+    assert_eq!(taken(&mut outbox, 2), None);
 }
 
 #[test]
 fn what_is_the_same_needs_no_word_and_a_file_that_is_given_up_is_gone() {
     let mut outbox = outbox(&[[1; 32]; 3]);
     for index in 0..3 {
-        assert!(outbox.take(0).is_some_and(|task| task.theirs == Some([1; 32])));
+        assert!(taken(&mut outbox, 0).is_some_and(|task| task.theirs == Some([1; 32])));
         outbox.same(7, index * B);
         outbox.same(7, index * B);
         assert_eq!(outbox.finished(|_| true).is_empty(), index < 2);
     }
     outbox.open(8, 2 * B, Vec::new());
     outbox.open(9, 2 * B, Vec::new());
-    outbox.take(0);
-    outbox.take(1);
-    assert_eq!(outbox.verified(1, 8, B, true), Ok(0));
+    taken(&mut outbox, 0);
+    taken(&mut outbox, 1);
+    assert_eq!(outbox.verified((1, 0), 8, B, true), Ok(0));
     outbox.give_up(8);
     assert!(!outbox.has_again() && !outbox.is_open(8) && outbox.is_open(9));
-    assert_eq!(outbox.verified(0, 8, 0, true), Ok(0));
-    assert_eq!(outbox.take(0), task(9, 0, B));
+    assert_eq!(outbox.verified((0, 0), 8, 0, true), Ok(0));
+    assert_eq!(taken(&mut outbox, 0), task(9, 0, B));
 }
 
 #[derive(Debug, Clone)]
@@ -171,7 +188,7 @@ proptest! {
                     outbox.open(file, size, vec![[1; 32]; theirs]);
                 }
                 Event::Open(..) => {}
-                Event::Take(by) => if let Some(task) = outbox.take(by) {
+                Event::Take(by) => if let Some(task) = taken(&mut outbox, by) {
                     let before = on_the_way.insert((task.file, task.offset), by);
                     prop_assert_eq!(before, None);
                     prop_assert!(outbox.is_open(task.file) && task.length > 0 && task.length <= B);
@@ -183,7 +200,7 @@ proptest! {
                 }
                 Event::Verified(by, file, offset, again) => {
                     let is_due = on_the_way.get(&(file, offset)) == Some(&by);
-                    let heard = outbox.verified(by, file, offset, again);
+                    let heard = outbox.verified((by, 0), file, offset, again);
                     prop_assert!(is_due || !matches!(heard, Ok(1..)));
                     // The end of the session.
                     if matches!(heard, Err(Violation::Damaged(_))) { return Ok(()); }
@@ -192,7 +209,7 @@ proptest! {
                 Event::Word(which, again) if !on_the_way.is_empty() => {
                     let keys: Vec<_> = on_the_way.iter().map(|(key, by)| (*key, *by)).collect();
                     let ((file, offset), by) = keys[which % keys.len()];
-                    let heard = outbox.verified(by, file, offset, again);
+                    let heard = outbox.verified((by, 0), file, offset, again);
                     prop_assert!(matches!((again, heard), (false, Ok(1..)) | (true, Ok(0) | Err(Violation::Damaged(_)))));
                     if heard.is_err() { return Ok(()); }
                     on_the_way.remove(&(file, offset));
@@ -211,8 +228,8 @@ proptest! {
         }
         // Whatever has happened: what is left goes by the last connection.
         (0..3).for_each(|by| outbox.lost(by));
-        while let Some(task) = outbox.take(5) {
-            prop_assert_eq!(outbox.verified(5, task.file, task.offset, false), Ok(task.length));
+        while let Some(task) = taken(&mut outbox, 5) {
+            prop_assert_eq!(outbox.verified((5, 0), task.file, task.offset, false), Ok(task.length));
         }
         outbox.finished(|_| true);
         prop_assert!(outbox.is_idle());

@@ -191,14 +191,32 @@ fn in_a_stream_each_file_follows_its_entry_until_it_is_refused() {
     sender.receive(refused(3)).unwrap();
     let (failed, done) = (|closed: &FileOutcome| closed.is_failed(), FileOutcome::Done);
     let closed: Vec<_> = std::iter::from_fn(|| sender.closed()).map(|closed| closed.outcome).collect();
-    assert!(failed(&closed[1]) && [&closed[0], &closed[2], &closed[3]] == [&done; 3]);
-    sender.receive(Frame::Result(result(1, 3, &[2, 3]))).unwrap();
+    assert!(failed(&closed[1]) && failed(&closed[2]) && [&closed[0], &closed[3]] == [&done; 2]);
+    // Files 0, 2 and 3 were refused, file 1 cannot be offered: each of the three is named, 1 is not.
+    let cut = |summary| Summary { cut: true, ..summary };
+    for wrong in [
+        result(4, 0, &[]),
+        result(1, 3, &[2, 3]),
+        result(0, 4, &[0, 2]),
+        result(0, 4, &[0, 3]),
+        result(0, 4, &[0, 1, 2, 3]),
+        result(1, 3, &[1, 2, 3]),
+        cut(result(1, 3, &[2, 3])),
+        cut(result(2, 2, &[])),
+    ] {
+        contradiction(sender.clone().receive(Frame::Result(wrong)));
+    }
+    let mut cut_sender = sender.clone();
+    cut_sender.receive(Frame::Result(cut(result(0, 4, &[2])))).unwrap();
+    assert_eq!((cut_sender.step(), cut_sender.unnamed_failures()), (SendStep::Finished, 2));
+    sender.receive(Frame::Result(result(0, 4, &[0, 2, 3]))).unwrap();
     assert_eq!(sender.step(), SendStep::Finished);
-    for id in [2, 3] {
+    for id in [0, 3] {
         let closed = sender.closed().unwrap();
         assert_eq!((closed.file, closed.revokes, closed.kind), (id, true, Kind::File));
         assert_eq!((closed.path, closed.outcome.is_failed()), (failure(id).path, true));
     }
+    assert_eq!(sender.closed(), None, "file 2 was told when it was stopped");
 }
 
 #[test]

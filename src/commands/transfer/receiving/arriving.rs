@@ -204,6 +204,7 @@ impl<S: Stream> Receiving<S> {
     pub(super) fn give_up(&mut self, file: u32, fault: &Fault) -> Result<(), Failure> {
         self.forget(file);
         let entry = self.machine.entry(file);
+        let size = entry.and_then(|entry| entry.size);
         let is_large = entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES));
         // A name that another session writes is no reason to give up the others: in a stream the sender stops.
         if is_large && !(self.machine.is_streaming() && fault.kind == FaultKind::Busy) {
@@ -211,7 +212,7 @@ impl<S: Stream> Receiving<S> {
             return Err(failed(Role::Receiver, name, fault));
         }
         if self.machine.comes_in_blocks(file) == Some(true) {
-            self.ended_blocks.insert(file);
+            self.ended_blocks.insert(file, size);
         }
         let (reason, text) = reason_of(fault, Role::Receiver);
         self.machine.give_up(file, reason, text);

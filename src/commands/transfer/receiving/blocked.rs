@@ -1,6 +1,6 @@
 //! The blocks of files as they come: which are here, which are being written, and by which connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::proto::Digest;
 use crate::proto::blocks::{BLOCK_BYTES, block_count, block_length};
@@ -14,6 +14,33 @@ const MAX_OPEN: usize = 64;
 /// How far ahead of those that came before a block may begin: what is kept of a file grows as it comes, not with the
 /// size that its sender gives it.
 const MAX_AHEAD: usize = 1024;
+
+/// Files that are over and are remembered, because a block of theirs may still come: twice as many as may wait for
+/// their answers.
+const MAX_ENDED: usize = 2 * MAX_OPEN;
+
+/// Files in blocks that have ended or were given up, the last of them, with their sizes.
+#[derive(Default)]
+pub(super) struct EndedFiles(VecDeque<(u32, u64)>);
+
+impl EndedFiles {
+    pub(super) fn insert(&mut self, file: u32, size: Option<u64>) {
+        if !self.contains(file) {
+            self.0.push_back((file, size.unwrap_or(0)));
+        }
+        if self.0.len() > MAX_ENDED {
+            self.0.pop_front();
+        }
+    }
+
+    pub(super) fn contains(&self, file: u32) -> bool {
+        self.size(file).is_some()
+    }
+
+    pub(super) fn size(&self, file: u32) -> Option<u64> {
+        self.0.iter().find(|(ended, _)| *ended == file).map(|(_, size)| *size)
+    }
+}
 
 /// A file that comes in blocks.
 pub(super) struct Blocked {
@@ -100,6 +127,8 @@ struct Block {
     file: u32,
     offset: u64,
     length: u64,
+    /// Its file's size is known. Without it `length` is only the most that may come.
+    is_exact: bool,
     done: u64,
     hasher: BlockHasher,
     /// No two blocks of a session have the same.
@@ -185,18 +214,19 @@ impl BlockedFiles {
         end.map(|(entry, digest)| (part, entry, digest))
     }
 
-    /// A DATA frame of a block begins on a connection.
+    /// A DATA frame of a block begins on a connection; `size` is that of its file, if it is known.
     pub(super) fn begin(
         &mut self,
         inflow: &mut Inflow,
         (file, offset, length): (u32, u64, u32),
+        size: Option<u64>,
     ) -> Result<(), Violation> {
         let goes_on = inflow
             .block
             .as_ref()
             .is_some_and(|block| block.file == file && block.offset + block.done == offset);
         if !goes_on {
-            inflow.block = Some(self.new_block(file, offset)?);
+            inflow.block = Some(self.new_block(file, offset, size)?);
         }
         if inflow.block.as_ref().is_some_and(|block| u64::from(length) > block.length - block.done) {
             return Err(Violation::Contradiction("DATA beyond its block"));
@@ -205,11 +235,10 @@ impl BlockedFiles {
         Ok(())
     }
 
-    fn new_block(&mut self, file: u32, offset: u64) -> Result<Block, Violation> {
+    fn new_block(&mut self, file: u32, offset: u64, size: Option<u64>) -> Result<Block, Violation> {
         let blocked = self.open.get_mut(&file);
-        // Of a file that is not written the size does not matter any more.
-        let size = blocked.as_ref().map_or(u64::MAX, |blocked| blocked.size);
-        let Some(length) = block_length(offset, size) else {
+        let size = blocked.as_ref().map(|blocked| blocked.size).or(size);
+        let Some(length) = block_length(offset, size.unwrap_or(u64::MAX)) else {
             return Err(Violation::Contradiction("DATA that begins within a block"));
         };
         self.begun += 1;
@@ -222,7 +251,8 @@ impl BlockedFiles {
             }
         };
         let hasher = BlockHasher::new(offset);
-        Ok(Block { file, offset, length, done: 0, hasher, number: self.begun, is_useless })
+        let (is_exact, number) = (size.is_some(), self.begun);
+        Ok(Block { file, offset, length, is_exact, done: 0, hasher, number, is_useless })
     }
 
     /// Hashes and writes a piece of the frame that comes.
@@ -257,11 +287,11 @@ impl BlockedFiles {
             return Err(Violation::Contradiction("BLOCK without its block"));
         };
         let again = |again| Frame::Verified { file, offset, again };
+        if block.is_exact && block.done != block.length {
+            return Err(Violation::Contradiction("BLOCK before the end of its block"));
+        }
         if block.is_useless {
             return Ok((again(false), 0));
-        }
-        if block.done != block.length {
-            return Err(Violation::Contradiction("BLOCK before the end of its block"));
         }
         let Some(blocked) = self.open.get_mut(&file) else { return Ok((again(false), 0)) };
         let has_ended = blocked.end.is_some();

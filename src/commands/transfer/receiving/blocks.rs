@@ -1,6 +1,6 @@
 //! Files in blocks: any block on any connection, each compared with its value and answered.
 
-use super::blocked::{Blocked, BlockedFiles, Inflow};
+use super::blocked::{Blocked, BlockedFiles, EndedFiles, Inflow};
 use super::judging::{Consent, Have};
 use super::{Receiving, cut};
 use crate::commands::transfer::link::{Heard, Link};
@@ -10,9 +10,11 @@ use crate::commands::transfer::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Fi
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
+use crate::proto::blocks::has_blocks;
 use crate::proto::entry::Entry;
 use crate::proto::frame::{Frame, encode};
 use crate::proto::reason::Reason;
+use crate::proto::receiver::Receiver;
 use crate::proto::violation::Violation;
 use crate::report::Phase;
 use crate::store::{Fault, Part};
@@ -38,14 +40,15 @@ impl<S: Stream> Receiving<S> {
     pub(super) fn is_of_a_block(&self, file: u32) -> bool {
         self.blocked.is_open(file)
             || self.machine.comes_in_blocks(file) == Some(true)
-            || self.ended_blocks.contains(&file)
+            || self.ended_blocks.contains(file)
     }
 
     /// A DATA frame of a block begins on the first connection.
     pub(super) fn begin_block(&mut self, file: u32, offset: u64, length: u32) -> Result<(), Failure> {
         self.open_blocked(file);
         let mut inflow = std::mem::take(&mut self.inflow);
-        let begun = self.blocked.begin(&mut inflow, (file, offset, length));
+        let size = size_of(&self.machine, &self.ended_blocks, file);
+        let begun = self.blocked.begin(&mut inflow, (file, offset, length), size);
         self.inflow = inflow;
         begun.map_err(broken)
     }
@@ -102,7 +105,7 @@ impl<S: Stream> Receiving<S> {
                 }
             }
         }
-        self.ended_blocks.insert(file);
+        self.ended_blocks.insert(file, entry.size);
         if !self.blocked.ended(file, entry, digest) {
             self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
             return Ok(());
@@ -135,7 +138,7 @@ impl<S: Stream> Receiving<S> {
             return Err(broken(Violation::Contradiction("blocks of too many files at once")));
         }
         for (file, fault) in std::mem::take(&mut self.blocked.faults) {
-            if self.ended_blocks.contains(&file) {
+            if self.ended_blocks.contains(file) {
                 self.blocked.forget(file);
                 self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
             } else {
@@ -165,6 +168,10 @@ impl<S: Stream> Receiving<S> {
             let mut budget = LANE_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
+                // No room for an answer, no reading: what waits is bounded.
+                if lane.wire.is_full() && !lane.wire.flush()? {
+                    return Ok(false);
+                }
                 if inflow.is_open() {
                     match take_in(blocked, inflow, &mut lane.wire) {
                         Ok(Some(count)) => budget = budget.saturating_sub(count),
@@ -200,7 +207,7 @@ impl<S: Stream> Receiving<S> {
                     },
                 };
                 let Some((file, offset, length)) = header else { continue };
-                let is_known = blocked.is_open(file) || ended.contains(&file);
+                let is_known = blocked.is_open(file) || ended.contains(file);
                 if !is_known && (machine.is_unknown(file) || machine.comes_in_blocks(file) == Some(true)) {
                     let is_refused = machine.is_refused(file);
                     if !is_refused {
@@ -209,7 +216,10 @@ impl<S: Stream> Receiving<S> {
                         break;
                     }
                 }
-                blocked.begin(inflow, (file, offset, length)).map_err(|violation| broken(violation).error)?;
+                let size = size_of(machine, ended, file);
+                blocked
+                    .begin(inflow, (file, offset, length), size)
+                    .map_err(|violation| broken(violation).error)?;
             }
             lane.wire.flush()?;
             if goes_on && inflow.is_between_blocks() {
@@ -224,6 +234,11 @@ impl<S: Stream> Receiving<S> {
         self.complete_blocked()?;
         Ok(advanced)
     }
+}
+
+/// The size of a file in blocks of which one comes, if it is still known.
+fn size_of(machine: &Receiver, ended: &EndedFiles, file: u32) -> Option<u64> {
+    ended.size(file).or_else(|| machine.entry(file)?.size).filter(|size| has_blocks(Some(*size)))
 }
 
 /// Takes in a piece of the frame that comes: its size. None if it is not there.

@@ -33,8 +33,6 @@ pub(crate) struct Terms {
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
     /// It comes without being asked for. A client learns that from ACCEPT.
     pub(crate) stream: bool,
-    /// A client has said that nothing of it is there.
-    pub(crate) may_stream: bool,
     /// Large files may come in blocks. A client learns that from ACCEPT.
     pub(crate) tree: bool,
     pub(crate) limits: Limits,

@@ -23,7 +23,7 @@ use crate::store::{BlockHasher, Source, root_of};
 const MAX_FILES: usize = 32;
 
 /// The number of the first connection.
-pub(super) const FIRST: usize = 0;
+const FIRST: usize = 0;
 
 /// What goes in blocks.
 #[derive(Default)]
@@ -102,7 +102,7 @@ impl Blocks {
     /// The receiver's word on a block: how many bytes of it are verified.
     fn verified(
         &mut self,
-        connection: usize,
+        connection: (usize, u64),
         (file, offset, again): (u32, u64, bool),
     ) -> Result<u64, Violation> {
         let verified = self.outbox.verified(connection, file, offset, again)?;
@@ -150,6 +150,7 @@ impl Blocks {
                 self.outbox.same(file, offset);
             } else {
                 wire.push(&encode(&Frame::Block { file, offset, values: vec![value] }));
+                self.outbox.queued(file, offset, wire.positions().1);
             }
         }
         Step::Read(count)
@@ -242,13 +243,13 @@ impl<S: Stream> Sending<S> {
         Ok(())
     }
 
-    /// The receiver's word on a block that went over a connection.
+    /// The receiver's word on a block that went over the first connection, by which so many bytes have left.
     pub(super) fn block_verified(
         &mut self,
-        connection: usize,
+        left_bytes: u64,
         word: (u32, u64, bool),
     ) -> Result<(), Violation> {
-        let bytes = self.blocks.verified(connection, word)?;
+        let bytes = self.blocks.verified((FIRST, left_bytes), word)?;
         self.progress.moved(bytes);
         Ok(())
     }
@@ -265,7 +266,7 @@ impl<S: Stream> Sending<S> {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
                 match lane.hear().map_err(|failure| failure.error)? {
                     Heard::Frame(Frame::Verified { file, offset, again }) => {
-                        match blocks.verified(id, (file, offset, again)) {
+                        match blocks.verified((id, lane.wire.positions().0), (file, offset, again)) {
                             Ok(bytes) => progress.moved(bytes),
                             Err(violation @ Violation::Damaged(_)) => {
                                 team_failure = Some(broken(violation));
