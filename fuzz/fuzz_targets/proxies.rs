@@ -1,4 +1,4 @@
-//! Arbitrary bytes, in pieces, to both sides of SOCKS5 and HTTP CONNECT.
+//! Arbitrary bytes, in pieces, to both sides of SOCKS5 and HTTP CONNECT, and to a proxy that forwards requests.
 #![no_main]
 
 use std::rc::Rc;
@@ -6,6 +6,7 @@ use std::rc::Rc;
 use libfuzzer_sys::fuzz_target;
 use sendall::proto::handshake::{Credentials, Handshake, Users};
 use sendall::proto::http_connect::HttpClient;
+use sendall::proto::http_forward::AnswerHead;
 use sendall::proto::proxy_server::ProxyServer;
 use sendall::proto::socks::client::SocksClient;
 use sendall::proto::target::Target;
@@ -15,7 +16,7 @@ fuzz_target!(|input: (u8, u8, Vec<u8>)| {
     let piece = usize::from(piece).max(1);
     let target = Target::parse("example.org:80").expect("a target");
     let ann = Credentials::new(b"ann", b"secret").expect("a user");
-    match side % 4 {
+    match side % 5 {
         0 => drop(feed(&mut ProxyServer::new(None), &bytes, piece)),
         1 => {
             let users = Users::parse(b"ann:secret").expect("a user");
@@ -26,6 +27,7 @@ fuzz_target!(|input: (u8, u8, Vec<u8>)| {
             }
         }
         2 => drop(feed(&mut SocksClient::new(target, Some(ann)), &bytes, piece)),
+        3 => drop(feed(&mut AnswerHead::new(piece as u8 % 2), &bytes, piece)),
         _ => drop(feed(&mut HttpClient::new(&target, Some(&ann)), &bytes, piece)),
     }
 });
