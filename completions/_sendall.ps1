@@ -95,7 +95,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--discard', '--discard', [CompletionResultType]::ParameterName, 'Read what clients send, and throw it away')
             [CompletionResult]::new('--exec', '--exec', [CompletionResultType]::ParameterName, 'Join each connection to a process of its own: --exec -- CMD ARG...')
             [CompletionResult]::new('--pty', '--pty', [CompletionResultType]::ParameterName, 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes')
-            [CompletionResult]::new('--socks', '--socks', [CompletionResultType]::ParameterName, 'Be a proxy server: clients say in SOCKS5 or HTTP CONNECT where they want to be connected to')
+            [CompletionResult]::new('--socks', '--socks', [CompletionResultType]::ParameterName, 'Be a proxy server: clients say in SOCKS5 or in HTTP (CONNECT, or a request for an http:// URL) where they want to be connected to')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'With --store or --share: end after the first session, with its outcome as exit code')
             [CompletionResult]::new('--keep-existing', '--keep-existing', [CompletionResultType]::ParameterName, 'With --store: never replace a file, even for ''upload --force''')
             [CompletionResult]::new('--accept-proxy-protocol', '--accept-proxy-protocol', [CompletionResultType]::ParameterName, 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port')

@@ -91,7 +91,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --discard 'Read what clients send, and throw it away'
             cand --exec 'Join each connection to a process of its own: --exec -- CMD ARG...'
             cand --pty 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes'
-            cand --socks 'Be a proxy server: clients say in SOCKS5 or HTTP CONNECT where they want to be connected to'
+            cand --socks 'Be a proxy server: clients say in SOCKS5 or in HTTP (CONNECT, or a request for an http:// URL) where they want to be connected to'
             cand --once 'With --store or --share: end after the first session, with its outcome as exit code'
             cand --keep-existing 'With --store: never replace a file, even for ''upload --force'''
             cand --accept-proxy-protocol 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port'

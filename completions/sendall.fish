@@ -108,7 +108,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l echo -d 'Send 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l discard -d 'Read what clients send, and throw it away'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec -d 'Join each connection to a process of its own: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l pty -d 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Be a proxy server: clients say in SOCKS5 or HTTP CONNECT where they want to be connected to'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Be a proxy server: clients say in SOCKS5 or in HTTP (CONNECT, or a request for an http:// URL) where they want to be connected to'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, even for \'upload --force\''
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-proxy-protocol -d 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port'

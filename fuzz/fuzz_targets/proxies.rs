@@ -1,4 +1,5 @@
-//! Messages of SOCKS5 and HTTP CONNECT that are nearly right, in pieces, to both sides of both.
+//! Messages of SOCKS5 and HTTP CONNECT that are nearly right, in pieces, to both sides of both, and to a proxy that
+//! forwards requests.
 #![no_main]
 
 use std::rc::Rc;
@@ -7,6 +8,7 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use sendall::proto::handshake::{Credentials, Handshake, Users};
 use sendall::proto::http_connect::HttpClient;
+use sendall::proto::http_forward::AnswerHead;
 use sendall::proto::proxy_server::ProxyServer;
 use sendall::proto::socks::client::SocksClient;
 use sendall::proto::target::Target;
@@ -154,7 +156,7 @@ impl Line {
 fn say(bytes: &[u8], piece: usize, side: u8) {
     let target = Target::parse("example.org:80").expect("a target");
     let ann = Credentials::new(b"ann", b"secret").expect("a user");
-    match side % 4 {
+    match side % 5 {
         0 => drop(feed(&mut ProxyServer::new(None), bytes, piece)),
         1 => {
             let users = Users::parse(b"ann:secret").expect("a user");
@@ -165,6 +167,7 @@ fn say(bytes: &[u8], piece: usize, side: u8) {
             }
         }
         2 => drop(feed(&mut SocksClient::new(target, Some(ann)), bytes, piece)),
+        3 => drop(feed(&mut AnswerHead::new(piece as u8 % 2), bytes, piece)),
         _ => drop(feed(&mut HttpClient::new(&target, Some(&ann)), bytes, piece)),
     }
 }

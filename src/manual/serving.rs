@@ -48,7 +48,8 @@ FORWARDING
 --forward joins each client to a connection of its own: each end of file is passed on, a failure of one side is a reset for \
 the other, and a session is over when both systems have acknowledged everything. Large streams pass inside the kernel.
 
---socks asks each client where to, in SOCKS5 or in HTTP CONNECT. Names are resolved here, and checked after that: this machine \
+--socks asks each client where to, in SOCKS5 or in HTTP: CONNECT makes a tunnel, and a request for an http:// URL (what \
+http_proxy= makes programs send) is forwarded, one for each connection, with Via and Connection: close. Names are resolved here, and checked after that: this machine \
 itself, link-local addresses (and so the metadata services of clouds), multicast and broadcast are refused unless \
 --allow-target names them or a part of them, as 127.0.0.0/8 or 127.0.0.1; a wider network does not open them. This machine's other \
 addresses are refused unless they are named one by one. \
@@ -77,7 +78,7 @@ EXAMPLES
     sendall serve --share inbox unix:/run/shelf   offer a folder
     sendall serve --forward db.internal:5432 5432 relay each client to another server
     sendall serve --socks --socks-users FILE :1080
-                                                  SOCKS5 and HTTP CONNECT, for those in FILE
+                                                  SOCKS5 and HTTP, for those in FILE
     sendall serve 9000 --exec -- tr a-z A-Z       a process for each client
     sendall serve 9000 --pty --sh 'exec python3'  the same at a terminal
     sendall serve systemd: --store inbox          what systemd listens on";

@@ -28,5 +28,36 @@ impl WallClock {
 /// The time of day, since 1970. Before that the clock is wrong, and no date is better than another.
 #[allow(clippy::disallowed_methods)]
 pub(super) fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    writable(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// The last second whose year has four digits, since 1970: dates of later ones cannot be written in any form used here.
+const LAST_SECOND: Duration = Duration::from_secs(253_402_300_799);
+
+/// A time since 1970, or the last one that can be written as a date.
+pub fn writable(since_1970: Duration) -> Duration {
+    since_1970.min(LAST_SECOND)
+}
+
+/// A time as HTTP writes it (RFC 9110, 5.6.7), in 29 bytes.
+pub fn http_date(unix_seconds: u64) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + writable(Duration::from_secs(unix_seconds)))
+}
+
+/// [`http_date`] of now.
+pub fn http_date_now() -> String {
+    http_date(since_1970().as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_has_29_bytes_whatever_the_clock_says() {
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        for seconds in [253_402_300_799, 253_402_300_800, u64::MAX] {
+            assert_eq!(http_date(seconds), "Fri, 31 Dec 9999 23:59:59 GMT");
+        }
+    }
 }

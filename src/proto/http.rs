@@ -16,7 +16,7 @@ pub use accept::{Form, preferred};
 pub use exchange::{Exchange, Step};
 pub use head::{Fields, Head, Method, no_fields};
 pub use response::{Answer, Persistence, has_no_body, is_field_name, is_field_value, reason};
-pub use target::path;
+pub use target::{http_parts, path};
 
 /// The longest request target, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;

@@ -1,6 +1,6 @@
-//! The head of an HTTP/1 message, as far as CONNECT needs it (RFC 9110, section 9.3.6; RFC 9112): strict and bounded.
+//! The head of an HTTP/1 message, as far as proxies need it (RFC 9110, sections 7.6 and 9.3.6; RFC 9112): strict and bounded.
 
-/// A head may have so many bytes, its end included.
+/// The head that answers CONNECT may have up to this many bytes, its end included.
 pub const MAX_HEAD_BYTES: usize = 8 << 10;
 const MOST_FIELDS: usize = 100;
 const END: &[u8] = b"\r\n\r\n";
@@ -10,7 +10,7 @@ const SHORTEST: usize = 16;
 /// Why some bytes are no head, whatever follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadFault {
-    /// Over 8 KiB, or over 100 fields.
+    /// More bytes than are taken, or over 100 fields.
     TooLong,
     /// Something that RFC 9112 does not allow.
     Malformed,
@@ -20,12 +20,24 @@ pub enum HeadFault {
 type Field<'a> = (&'a [u8], &'a [u8]);
 
 /// A head that is being received.
-#[derive(Default)]
 pub struct Head {
     bytes: Vec<u8>,
+    max_bytes: usize,
+}
+
+/// Of up to [`MAX_HEAD_BYTES`].
+impl Default for Head {
+    fn default() -> Head {
+        Head::of_at_most(MAX_HEAD_BYTES)
+    }
 }
 
 impl Head {
+    /// A head of up to `max_bytes`, its end included.
+    pub fn of_at_most(max_bytes: usize) -> Head {
+        Head { bytes: Vec::new(), max_bytes }
+    }
+
     /// How many more bytes it has for certain: as many as its end has, where that is not there.
     pub fn wanted(&self) -> usize {
         let matched = (0..=END.len()).rev().find(|length| self.bytes.ends_with(&END[..*length]));
@@ -49,7 +61,7 @@ impl Head {
             }
             self.bytes.push(*byte);
         }
-        if self.bytes.len() > MAX_HEAD_BYTES { Err(HeadFault::TooLong) } else { Ok(()) }
+        if self.bytes.len() > self.max_bytes { Err(HeadFault::TooLong) } else { Ok(()) }
     }
 
     /// The bytes so far.

@@ -66,6 +66,7 @@ mod tidy;
 // Through others: to a target, as a proxy server, through proxies.
 mod announced;
 mod forward;
+mod http_proxy;
 mod proxies;
 mod socks;
 // Wrong usage, and the hint that each mistake gets.

@@ -123,6 +123,8 @@ fn what_is_no_proxy_is_noticed() {
         ("http", b"SSH-2.0-x\r\n", 7, "does not answer as an HTTP proxy does"),
         ("http", b"HTTP/1.1 404 Not\x1bFound\r\n\r\n", 7, "does not answer"),
         ("http", b"HTTP/1.1 404 Not Found\r\n\r\n", 7, "refuses: 404 Not Found"),
+        ("http", b"HTTP/1.1 500 Oops\r\n\r\n", 3, "cannot connect to the target: 500 Oops"),
+        ("http", b"HTTP/1.1 401 Unauthorized\r\n\r\n", 8, "wants a user and a password"),
         ("socks5", b"", 5, "ended the connection without an answer"),
     ] {
         let (listener, name) = listener();

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::net::udp::Datagram;
+use crate::net::wall::writable;
 use crate::proto::records::u16be;
 use crate::report::escape_json;
 
@@ -102,7 +103,7 @@ fn json(datagram: &Datagram<'_>) -> String {
 }
 
 fn rfc3339(since_1970: Duration) -> String {
-    humantime::format_rfc3339_micros(SystemTime::UNIX_EPOCH + since_1970).to_string()
+    humantime::format_rfc3339_micros(SystemTime::UNIX_EPOCH + writable(since_1970)).to_string()
 }
 
 #[cfg(test)]

@@ -23,10 +23,10 @@ use crate::proto::http::{Exchange, Step, no_fields};
 const GATHERED_BYTES: usize = 64 << 10;
 /// What one connection may send before the others get their turn.
 const TURN_BYTES: usize = 256 << 10;
-/// How long, and for how many bytes, a connection is heard after the last answer. To close while bytes come in would
-/// make the system send a reset, which destroys the answer on its way.
-const LINGER_TIME: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 1 << 20;
+/// How long a silent client is waited for after the last answer. One that is still sending is heard for as long as a whole
+/// body may take: to close while bytes come in would make the system send a reset, which destroys the answer on its way
+/// (RFC 9112, 9.6).
+const LINGER_SILENCE: Duration = Duration::from_secs(2);
 
 /// A client's session.
 pub(super) struct Connection<S> {
@@ -54,8 +54,8 @@ pub(super) struct Connection<S> {
     closes: bool,
     /// The process is to end: what has begun is finished.
     is_stopping: bool,
-    /// What may still come in after the last answer.
-    linger_bytes: usize,
+    /// When nothing more is heard after the last answer.
+    linger_end: Option<Instant>,
 }
 
 /// What a connection waits for.
@@ -119,7 +119,7 @@ impl<S: Stream> Connection<S> {
             has_ended: false,
             closes: false,
             is_stopping: false,
-            linger_bytes: LINGER_BYTES,
+            linger_end: None,
         }
     }
 
@@ -131,7 +131,7 @@ impl<S: Stream> Connection<S> {
                 Waits::Head => patience.header,
                 Waits::Request | Waits::Body | Waits::Room | Waits::Receipt => patience.idle,
                 Waits::Delay => self.worker.site.delay.unwrap_or_default(),
-                Waits::End => LINGER_TIME,
+                Waits::End => LINGER_SILENCE.min(patience.idle),
             };
         Status::Waiting
     }

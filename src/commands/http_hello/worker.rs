@@ -3,12 +3,12 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::Instant;
 
 use super::log::{Answered, Log, Stamp};
 use super::site::Site;
 use crate::net::reactor::Wake;
-use crate::net::wall::WallClock;
+use crate::net::wall::{WallClock, http_date};
 use crate::proto::http::{Answer, Head, Method};
 
 /// What is read at once, behind what a connection still holds.
@@ -79,7 +79,7 @@ impl Worker {
     pub(super) fn tick(&self, now: Instant) {
         let mut time = self.time.borrow_mut();
         let Some(seconds) = time.clock.new_second(now) else { return };
-        time.date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+        time.date = http_date(seconds);
         if self.log.is_some() {
             time.stamp = Stamp::new(seconds, &time.date);
         }

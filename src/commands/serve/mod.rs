@@ -13,6 +13,7 @@ mod member;
 mod plain;
 mod proxying;
 mod reply;
+mod request;
 mod socks;
 
 use std::os::unix::ffi::OsStrExt;

@@ -27,7 +27,7 @@ pub(super) struct ProxyingArgs {
     #[arg(long, value_enum, value_name = "VERSION", requires = "forward")]
     proxy_protocol: Option<HeaderChoice>,
 
-    /// Be a proxy server: clients say in SOCKS5 or HTTP CONNECT where they want to be connected to
+    /// Be a proxy server: clients say in SOCKS5 or in HTTP (CONNECT, or a request for an http:// URL) where they want to be connected to
     #[arg(long)]
     pub(super) socks: bool,
 

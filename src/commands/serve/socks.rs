@@ -1,10 +1,10 @@
-//! `--socks`: each client says, in SOCKS5 or HTTP CONNECT, where it wants to be led.
+//! `--socks`: each client says, in SOCKS5 or HTTP, where it wants to be led.
 
-use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::each::Client;
+use super::request::{Farewell, Forwarded, Told, Unanswered};
 use crate::commands::attended::Visit;
 use crate::commands::exchange::{Broken, Exchange};
 use crate::commands::joined::Joined;
@@ -17,13 +17,11 @@ use crate::net::rate::Limited;
 use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stream::{Stream, Transport};
+use crate::net::wall::http_date_now;
 use crate::proto::handshake::Users;
-use crate::proto::proxy_server::{Denial, Misuse, ProxyServer};
+use crate::proto::proxy_server::{Denial, Misuse, MisuseKind, ProxyAnswer, ProxyServer};
 use crate::proto::target::{Target, TargetHost};
 use crate::report::Report;
-
-/// How long a client that is refused gets to read why.
-const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
 
 /// Who is led, and where to.
 #[derive(Clone)]
@@ -51,11 +49,13 @@ enum State {
     Asking(Instant),
     Dialling(Box<Dial>),
     Joined(Box<Joined<Transport, Transport>>),
+    /// It has asked for an `http://` URL.
+    Forwarded(Box<Forwarded>),
     /// It is told why not, and its connection ends when it has read that.
     Refusing {
         answer: Outgoing,
         is_told: bool,
-        end: Instant,
+        farewell: Farewell,
         why: Option<Error>,
     },
 }
@@ -81,9 +81,12 @@ impl Socks {
             Ok(false) => return Ok(()),
             Err(Broken::Lost(error)) => return Err(lost(&error)),
             Err(Broken::Ended) => return Err(Error::new(Exit::Lost, "left without asking for a target")),
-            Err(Broken::Fault(Misuse { text, answer })) => {
-                let exit = if text.contains("password") { Exit::Untrusted } else { Exit::Refused };
-                self.refuse(&answer, Error::new(exit, format!("the client {text}")), now);
+            Err(Broken::Fault(Misuse { kind, text, answer })) => {
+                let exit = match kind {
+                    MisuseKind::Credentials => Exit::Untrusted,
+                    MisuseKind::Request => Exit::Refused,
+                };
+                self.refuse(answer, Error::new(exit, format!("the client {text}")), now);
                 return Ok(());
             }
         }
@@ -106,7 +109,13 @@ impl Socks {
             Ok(Some(target)) => {
                 self.report.detail(format_args!("joined to {}", target.peer_name()));
                 let answer = self.exchange.machine.answer(Ok(target.local_name().address()));
-                if let Some(client) = self.client.take() {
+                let request = self.exchange.machine.take_request();
+                if let Some(request) = request
+                    && let Some(client) = self.client.take()
+                {
+                    self.state = State::Forwarded(Box::new(Forwarded::new(client, target, *request)?));
+                } else if let Some(client) = self.client.take() {
+                    let answer = answer.encode(&http_date_now());
                     let mut joined = Joined::new(client, target)?;
                     joined.tell_client(&answer);
                     self.state = State::Joined(Box::new(joined));
@@ -121,55 +130,62 @@ impl Socks {
                     _ => Denial::Failed,
                 };
                 let answer = self.exchange.machine.answer(Err(denial));
-                self.refuse(&answer, why, now);
+                self.refuse(answer, why, now);
             }
         }
         Ok(())
     }
 
-    fn refuse(&mut self, bytes: &[u8], why: Error, now: Instant) {
-        let mut answer = Outgoing::default();
-        answer.push(bytes);
-        self.state = State::Refusing { answer, is_told: false, end: now + LAST_WORD_LIMIT, why: Some(why) };
+    /// Forwards a request, or says why there is no answer to it.
+    fn forward(&mut self, turn: Turn) -> Result<Status, Error> {
+        let State::Forwarded(forwarded) = &mut self.state else { return Ok(Status::Waiting) };
+        let (told, why) = match forwarded.advance(turn) {
+            Ok(status) => return Ok(status),
+            Err(Unanswered::Lost(error)) => return Err(error),
+            Err(Unanswered::Tell(told, why)) => (told, why),
+        };
+        let answer = match told {
+            Told::Refused(refusal) => self.exchange.machine.refuse(refusal),
+            Told::NoAnswer => self.exchange.machine.answer(Err(Denial::BadAnswer)),
+        };
+        if let State::Forwarded(forwarded) = self.refuse(answer, why, turn.now) {
+            self.client = Some(forwarded.into_client());
+        }
+        Ok(Status::Again)
+    }
+
+    /// What it was doing is returned.
+    fn refuse(&mut self, answer: ProxyAnswer, why: Error, now: Instant) -> State {
+        let mut bytes = Outgoing::default();
+        bytes.push(&answer.encode(&http_date_now()));
+        let (farewell, why) = (Farewell::new(now), Some(why));
+        let refusing = State::Refusing { answer: bytes, is_told: false, farewell, why };
+        std::mem::replace(&mut self.state, refusing)
     }
 
     /// To close at once would answer what the client still sends with a reset, which destroys the answer.
-    fn tell_why(&mut self, now: Instant) -> Result<Status, Error> {
-        let (Some(client), State::Refusing { answer, is_told, end, why }) =
+    fn tell_why(&mut self, turn: Turn) -> Result<Status, Error> {
+        let (Some(client), State::Refusing { answer, is_told, farewell, why }) =
             (&mut self.client, &mut self.state)
         else {
             return Ok(Status::Done);
         };
-        let is_over = match send_all(client, answer) {
+        let status = match send_all(client, answer) {
             Ok(Sent::All) => {
                 if !std::mem::replace(is_told, true) && client.finish_writing().is_ok() {
                     // It may leave now: whatever it has not read stays readable. Nothing can be done if this fails.
                     let _ = client.reset_on_close(false);
                 }
-                drained(client)
+                farewell.hear(client, turn)
             }
-            Ok(Sent::Blocked) => false,
-            Err(_) => true,
+            Ok(Sent::Blocked) if turn.now < farewell.deadline() => Status::Waiting,
+            Ok(Sent::Blocked) | Err(_) => Status::Done,
         };
-        match why.take_if(|_| is_over || now >= *end) {
+        match why.take_if(|_| status == Status::Done) {
             Some(why) => Err(why),
-            None => Ok(Status::Waiting),
+            None => Ok(status),
         }
     }
-}
-
-/// Throws away what a client says. True if it has ended.
-fn drained(client: &mut impl Stream) -> bool {
-    let mut buffer = [0; 4096];
-    for _ in 0..16 {
-        match client.read(&mut buffer) {
-            Ok(0) => return true,
-            Ok(_) => {}
-            Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
-        }
-    }
-    // It has more to say than anybody has who was refused.
-    true
 }
 
 fn endpoint_of(target: &Target) -> Endpoint {
@@ -189,14 +205,17 @@ impl Session for Socks {
         self.dial(turn.now)?;
         match &mut self.state {
             State::Joined(joined) => joined.advance(turn),
-            State::Refusing { .. } => self.tell_why(turn.now),
+            State::Forwarded(_) => self.forward(turn),
+            State::Refusing { .. } => self.tell_why(turn),
             State::Asking(_) | State::Dialling(_) => Ok(Status::Waiting),
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         let state = match &self.state {
-            State::Asking(deadline) | State::Refusing { end: deadline, .. } => Some(*deadline),
+            State::Asking(deadline) => Some(*deadline),
+            State::Refusing { farewell, .. } => Some(farewell.deadline()),
+            State::Forwarded(forwarded) => forwarded.deadline(),
             State::Dialling(dial) => dial.deadline(),
             State::Joined(joined) => joined.deadline(),
         };
@@ -209,6 +228,7 @@ impl Visit for Socks {
     fn moved(&self) -> (u64, u64) {
         match &self.state {
             State::Joined(joined) => joined.moved(),
+            State::Forwarded(forwarded) => forwarded.moved(),
             _ => (0, 0),
         }
     }

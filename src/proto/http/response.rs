@@ -19,7 +19,7 @@ pub enum Persistence {
 }
 
 /// A whole answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The head, and the body unless it is large.
     bytes: Vec<u8>,

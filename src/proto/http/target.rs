@@ -32,6 +32,15 @@ pub fn path(target: &str) -> &str {
     }
 }
 
+/// The authority of an `http://` target, which is one of RFC 9110, 7.2, and what comes after it.
+pub fn http_parts(target: &str) -> Option<(&str, &str)> {
+    let has_scheme = target.get(..SCHEMES[0].len()).is_some_and(|s| s.eq_ignore_ascii_case(SCHEMES[0]));
+    let parts = authority_and_path(target).filter(|_| has_scheme);
+    parts.filter(|(authority, path)| {
+        !authority.is_empty() && check_host(authority.as_bytes()).is_ok() && !path.contains('#')
+    })
+}
+
 /// The parts of a target in the absolute form.
 fn authority_and_path(target: &str) -> Option<(&str, &str)> {
     let begins_with =

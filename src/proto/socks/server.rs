@@ -50,7 +50,7 @@ impl SocksServer {
             Err(Denial::Refused) => Reply::Refused,
             Err(Denial::Unreachable) => Reply::HostUnreachable,
             Err(Denial::TimedOut) => Reply::TimedOut,
-            Err(Denial::Failed) => Reply::Failure,
+            Err(Denial::BadAnswer | Denial::Failed) => Reply::Failure,
         };
         let bound = outcome.ok().flatten().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
         encode_reply(reply, Target::of(bound))
@@ -63,7 +63,7 @@ impl SocksServer {
                 Some(_) => "does not offer a user and a password",
                 None => "does not want to be served without a user and a password",
             };
-            return Err(Misuse { text, answer: vec![VERSION, NO_METHOD] });
+            return Err(Misuse::of_credentials(text, vec![VERSION, NO_METHOD]));
         }
         self.outgoing.extend([VERSION, method]);
         self.next(if self.users.is_some() { Step::Credentials } else { Step::Request });
@@ -84,7 +84,7 @@ impl SocksServer {
         }
         let (user, password) = (&self.inbox[2..user_end], &self.inbox[user_end + 1..]);
         if !self.users.as_ref().is_some_and(|users| users.know(user, password)) {
-            return Err(Misuse { text: "gives a wrong user or password", answer: vec![AUTH_VERSION, 1] });
+            return Err(Misuse::of_credentials("gives a wrong user or password", vec![AUTH_VERSION, 1]));
         }
         self.outgoing.extend([AUTH_VERSION, 0]);
         self.next(Step::Request);
@@ -94,7 +94,7 @@ impl SocksServer {
     fn requested(&mut self) -> Result<(), Misuse> {
         let refuse = |text, reply| {
             let nowhere = Target::of((Ipv4Addr::UNSPECIFIED, 0).into());
-            Err(Misuse { text, answer: encode_reply(reply, nowhere) })
+            Err(Misuse::of_request(text, encode_reply(reply, nowhere)))
         };
         let (command, kind) = (self.inbox[1], self.inbox[3]);
         if command != CONNECT {
@@ -147,7 +147,7 @@ impl Handshake for SocksServer {
         self.inbox.extend(piece);
         let version = if self.step == Step::Credentials { AUTH_VERSION } else { VERSION };
         if self.inbox.first().is_some_and(|first| *first != version) {
-            return Err(Misuse { text: "does not speak SOCKS5", answer: Vec::new() });
+            return Err(Misuse::of_request("does not speak SOCKS5", Vec::new()));
         }
         if self.wanted() > 0 {
             return Ok(());

@@ -7,14 +7,15 @@ use proptest::prelude::*;
 
 use crate::proto::handshake::{Credentials, Handshake, Users};
 use crate::proto::http_connect::HttpClient;
-use crate::proto::http_head::MAX_HEAD_BYTES;
+use crate::proto::http_forward::{AnswerHead, BadAnswer};
 use crate::proto::proxy_fault::ProxyFault;
-use crate::proto::proxy_server::{Denial, Misuse, ProxyServer};
+use crate::proto::proxy_server::{Denial, Misuse, MisuseKind, ProxyServer};
 use crate::proto::socks::client::SocksClient;
 use crate::proto::target::Target;
 
 type Client = Box<dyn Handshake<Fault = ProxyFault>>;
 
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const BEHIND: &[u8] = b"\x05\x01the stream\r\n\r\n";
 
 fn client(socks: bool, target: &Target, credentials: Option<Credentials>) -> Client {
@@ -64,7 +65,7 @@ fn play(
         let is_decided = server.target().is_some();
         if is_decided {
             assert_eq!(rest, BEHIND, "the server took of the stream");
-            answer.extend(server.answer(outcome));
+            answer.extend(server.answer(outcome).encode(DATE));
             answer.extend(BEHIND);
         }
         match feed(client.as_mut(), &answer, piece) {
@@ -136,7 +137,8 @@ fn users_are_asked_for_their_passwords() {
         for credentials in [None, Some(ann("wrong"))] {
             let mut client = client(socks, target, credentials);
             let misuse = play(&mut client, &mut ProxyServer::new(users()), Ok(None), 1).unwrap_err();
-            let fault = feed(client.as_mut(), &misuse.answer, 3).unwrap_err();
+            assert_eq!(misuse.kind, MisuseKind::Credentials);
+            let fault = feed(client.as_mut(), &misuse.answer.encode(DATE), 3).unwrap_err();
             assert!(matches!(fault, ProxyFault::Untrusted(_)), "{fault}");
         }
     }
@@ -145,7 +147,7 @@ fn users_are_asked_for_their_passwords() {
 #[test]
 fn a_server_explains_what_it_does_not_do() {
     let head = |text: &str| text.replace('\n', "\r\n").into_bytes();
-    let long = format!("CONNECT a:1 HTTP/1.1\r\nHost: {}", "a".repeat(MAX_HEAD_BYTES));
+    let long = format!("CONNECT a:1 HTTP/1.1\r\nHost: {}", "a".repeat(20_000));
     for (bytes, text, answer) in [
         (b"\x04\x01\0\x50\x7f\0\0\x01\0".to_vec(), "SOCKS4", "\0\x5b"),
         (b"\x16\x03\x01".to_vec(), "neither", ""),
@@ -156,15 +158,47 @@ fn a_server_explains_what_it_does_not_do() {
         (b"\x05\x01\0\x05\x01\0\x03\0\0\x50".to_vec(), "nothing can have", "\x05\x01\0\x01"),
         (b"\x05\x01\0\x05\x01\0\x03\x02a \0\x50".to_vec(), "nothing can have", "\x05\x01"),
         (b"\x05\x01\0\x05\x01\0\x01\x7f\0\0\x01\0\0".to_vec(), "nothing can have", "\x05\x01"),
-        (head("GET http://a/ HTTP/1.1\nHost: a\n\n"), "another HTTP method", "HTTP/1.1 405 "),
+        (head("GET / HTTP/1.1\nHost: a\n\n"), "this is a proxy", "HTTP/1.1 400 "),
+        (head("GET https://a/ HTTP/1.1\nHost: a\n\n"), "this is a proxy", "HTTP/1.1 400 "),
+        (head("X ftp://a/ HTTP/1.1\nHost: a\n\n"), "this is a proxy", "HTTP/1.1 400 "),
+        (head("GET http://u@a/ HTTP/1.1\nHost: a\n\n"), "proper", "HTTP/1.1 400 "),
+        (head("GET http://a/ HTTP/1.1\n\n"), "proper", "HTTP/1.1 400 "),
+        (
+            head("POST http://a/ HTTP/1.1\nHost: a\nContent-Length: 1\nContent-Length: 1\n\n"),
+            "proper",
+            "HTTP/1.1 400 ",
+        ),
+        (
+            head("POST http://a/ HTTP/1.1\nHost: a\nContent-Length: 1\nTransfer-Encoding: chunked\n\n"),
+            "proper",
+            "HTTP/1.1 400 ",
+        ),
+        (head("POST http://a/ HTTP/1.0\nTransfer-Encoding: chunked\n\n"), "proper", "HTTP/1.1 400 "),
+        (
+            head("POST http://a/ HTTP/1.1\nHost: a\nTransfer-Encoding: gzip, chunked\n\n"),
+            "coding",
+            "HTTP/1.1 501 ",
+        ),
+        (
+            head("OPTIONS http://a/ HTTP/1.1\nHost: a\nMax-Forwards: 0\n\n"),
+            "the proxy itself",
+            "HTTP/1.1 501 ",
+        ),
         (head("CONNECT a:1 HTTP/1.1\n\n"), "proper", "HTTP/1.1 400 "),
         (head("CONNECT a:1 HTTP/1.1\nHost: a\nHost: a\n\n"), "proper", "HTTP/1.1 400 "),
         (head("CONNECT a:1 HTTP/1.0\nContent-Length: 5\n\n"), "proper", "HTTP/1.1 400 "),
         (head("CONNECT a:1 HTTP/1.0\nTransfer-Encoding: chunked\n\n"), "proper", "HTTP/1.1 400 "),
         (head("CONNECT a HTTP/1.0\n\n"), "proper", "HTTP/1.1 400 "),
-        (head("CONNECT a:1 HTTP/2.0\n\n"), "proper", "HTTP/1.1 400 "),
+        (head("CONNECT a:1 HTTP/2.0\n\n"), "another version", "HTTP/1.1 505 "),
+        (head("PRI * HTTP/2.0\n\n"), "another version", "HTTP/1.1 505 "),
         (head("CONNECT  a:1 HTTP/1.0\n\n"), "proper", "HTTP/1.1 400 "),
         (b"CONNECT a:1 HTTP/1.0\n\n".to_vec(), "proper", "HTTP/1.1 400 "),
+        (head(&format!("CONNECT {}:1 HTTP/1.0\n\n", "a".repeat(256))), "too long", "HTTP/1.1 414 "),
+        (format!("CONNECT {}", "a".repeat(20_000)).into_bytes(), "too long", "HTTP/1.1 414 "),
+        (head(&format!("GET http://a/{} HTTP/1.0\n\n", "a".repeat(9000))), "too long", "HTTP/1.1 414 "),
+        (head("hello there\n"), "proper", "HTTP/1.1 400 "),
+        (b"quit\n".to_vec(), "proper", "HTTP/1.1 400 "),
+        (b"\r\n\r\n            ".to_vec(), "proper", "HTTP/1.1 400 "),
         (long.into_bytes(), "8 KiB", "HTTP/1.1 431 "),
     ] {
         for piece in [1, 3, 100_000] {
@@ -172,8 +206,15 @@ fn a_server_explains_what_it_does_not_do() {
             let misuse = feed(&mut server, &bytes, piece).unwrap_err();
             let begins: Vec<u8> = answer.chars().map(|c| c as u8).collect();
             assert!(misuse.text.contains(text), "{bytes:?}: {misuse}");
-            assert!(misuse.answer.starts_with(&begins), "{bytes:?}: {:?}", misuse.answer);
-            assert!(!begins.is_empty() || misuse.answer.is_empty());
+            assert_eq!(
+                misuse.kind,
+                if answer == "\x05\u{ff}" { MisuseKind::Credentials } else { MisuseKind::Request }
+            );
+            let told = misuse.answer.encode(DATE);
+            assert!(told.starts_with(&begins), "{bytes:?}: {told:?}");
+            assert!(!begins.is_empty() || told.is_empty());
+            let has_date = String::from_utf8_lossy(&told).contains(&format!("\r\nDate: {DATE}\r\n"));
+            assert_eq!(has_date, answer.starts_with("HTTP/"));
         }
     }
     let mut old = ProxyServer::new(None);
@@ -193,6 +234,7 @@ fn a_client_waits_for_nothing_that_cannot_come() {
         (b"HTTP/2 ", "as an HTTP proxy does"),
         (b"HTTP/1.1 2000 OK\r\n\r\n", "as an HTTP proxy does"),
         (b"HTTP/1.1 302 Found\r\nLocation: x\r\n\r\n", "302 Found"),
+        (b"HTTP/1.1 401 Unauthorized\r\n\r\n", "wants a user"),
     ] {
         let fault = feed(client(false, &targets()[0], None).as_mut(), bytes, 1).unwrap_err();
         assert!(fault.to_string().contains(word), "{fault}");
@@ -205,17 +247,124 @@ fn a_client_waits_for_nothing_that_cannot_come() {
     assert_eq!(feed(socks.as_mut(), b"\x05\0\x05\0\0\x03\0\0\0stream", 1), Ok(b"stream".to_vec()));
 }
 
+#[test]
+fn failures_of_a_proxy_are_of_a_kind() {
+    for (status, is_of_this_kind) in [
+        ("500 x", (|fault| matches!(fault, ProxyFault::Unreachable(_))) as fn(&ProxyFault) -> bool),
+        ("501 x", |fault| matches!(fault, ProxyFault::Unreachable(_))),
+        ("503", |fault| matches!(fault, ProxyFault::Unreachable(_))),
+        ("599", |fault| matches!(fault, ProxyFault::Unreachable(_))),
+        ("401 x", |fault| matches!(fault, ProxyFault::Untrusted(_))),
+        ("407 x", |fault| matches!(fault, ProxyFault::Untrusted(_))),
+        ("403 x", |fault| matches!(fault, ProxyFault::Refused(_))),
+        ("404 x", |fault| matches!(fault, ProxyFault::Refused(_))),
+    ] {
+        for credentials in [None, Some(ann("x"))] {
+            let answer = format!("HTTP/1.1 {status}\r\n\r\n");
+            let fault =
+                feed(client(false, &targets()[0], credentials).as_mut(), answer.as_bytes(), 9).unwrap_err();
+            assert!(is_of_this_kind(&fault), "{status}: {fault:?}");
+        }
+    }
+}
+
+/// What a server gets of a request.
+fn forwarded(request: &str) -> (String, String) {
+    let mut server = ProxyServer::new(None);
+    let rest = feed(&mut server, request.replace('\n', "\r\n").as_bytes(), 7).unwrap();
+    assert!(rest.is_empty());
+    let target = server.target().unwrap().to_string();
+    let request = server.take_request().unwrap();
+    (target, String::from_utf8(request.head).unwrap().replace("\r\n", "\n"))
+}
+
+#[test]
+fn a_request_is_written_anew_for_its_server() {
+    for (asked, target, line, host) in [
+        ("GET http://a/ HTTP/1.1", "a:80", "GET / HTTP/1.1", "a"),
+        ("GET HTTP://a:81/b?c HTTP/1.1", "a:81", "GET /b?c HTTP/1.1", "a:81"),
+        ("GET http://a: HTTP/1.1", "a:80", "GET / HTTP/1.1", "a"),
+        ("GET http://a?b HTTP/1.1", "a:80", "GET /?b HTTP/1.1", "a"),
+        ("OPTIONS http://a HTTP/1.1", "a:80", "OPTIONS * HTTP/1.1", "a"),
+        ("OPTIONS http://a/ HTTP/1.1", "a:80", "OPTIONS / HTTP/1.1", "a"),
+        ("BREW http://[2001:db8::1]/ HTTP/1.0", "[2001:db8::1]:80", "BREW / HTTP/1.0", "[2001:db8::1]"),
+        ("GET http://[2001:db8::1]:9/ HTTP/1.1", "[2001:db8::1]:9", "GET / HTTP/1.1", "[2001:db8::1]:9"),
+    ] {
+        let (to, head) = forwarded(&format!("{asked}\nHost: elsewhere\n\n"));
+        let minor = line.chars().last().unwrap();
+        assert_eq!(to, target, "{asked}");
+        assert_eq!(head, format!("{line}\nHost: {host}\nVia: 1.{minor} sendall\nConnection: close\n\n"));
+    }
+    let (_, head) = forwarded(
+        "POST http://a/ HTTP/1.1\nHost: b\nAccept: x\nConnection: X-Mine , close\nX-Mine: 1\nKeep-Alive: 5\nTE: trailers\n\
+         Upgrade: h2c\nProxy-Connection: keep-alive\nProxy-Authorization: Basic x\nConnection: content-length\n\
+         Content-Length: 0\nExpect: 100-continue\nVia: 1.0 other\nCookie: c\n\n",
+    );
+    assert_eq!(
+        head,
+        "POST / HTTP/1.1\nHost: a\nAccept: x\nExpect: 100-continue\nVia: 1.0 other\nCookie: c\nContent-Length: 0\n\
+         Via: 1.1 sendall\nConnection: close\n\n"
+    );
+    let (_, head) = forwarded("PUT http://a/ HTTP/1.1\nHost: b\nTransfer-Encoding: ,CHUNKED\n\n");
+    assert!(head.contains("\nTransfer-Encoding: chunked\n"), "{head}");
+    let (_, head) = forwarded("TRACE http://a/ HTTP/1.1\nHost: b\nMax-Forwards: 3\n\n");
+    assert!(head.contains("\nMax-Forwards: 2\n"), "{head}");
+}
+
+#[test]
+fn an_answer_is_written_anew_for_its_client() {
+    let heard = |minor: u8, text: &str, piece: usize| {
+        let mut answer = AnswerHead::new(minor);
+        let rest = feed(&mut answer, text.replace('\n', "\r\n").as_bytes(), piece)?;
+        let told = String::from_utf8(answer.take_outgoing()).unwrap().replace("\r\n", "\n");
+        Ok::<_, BadAnswer>((told, String::from_utf8(rest).unwrap(), answer.is_over()))
+    };
+    let answer = "HTTP/1.1 100 Continue\nX: y\n\nHTTP/1.0 200\nKeep-Alive: 3\nConnection: a\nA: b\nContent-Length: 4\n\
+                  Transfer-Encoding: chunked\nVia: 1.0 other\nSet-Cookie: 1\nSet-Cookie: 2\n\n";
+    for piece in [1, 5, 1000] {
+        let (told, rest, is_over) = heard(1, &format!("{answer}body"), piece).unwrap();
+        assert_eq!(
+            told,
+            "HTTP/1.1 100 Continue\nX: y\nVia: 1.1 sendall\n\nHTTP/1.1 200\nVia: 1.0 other\nSet-Cookie: 1\nSet-Cookie: 2\n\
+             Transfer-Encoding: chunked\nVia: 1.0 sendall\nConnection: close\n\n"
+        );
+        assert!("body".starts_with(&rest) || "body".ends_with(&rest));
+        assert!(is_over);
+    }
+    let (told, ..) = heard(
+        0,
+        "HTTP/1.1 103 Early\n\nHTTP/1.1 204 No Content\nContent-Length: 5\nContent-Length: 5\n\n",
+        3,
+    )
+    .unwrap();
+    assert_eq!(told, "HTTP/1.1 204 No Content\nContent-Length: 5\nVia: 1.1 sendall\nConnection: close\n\n");
+    for (minor, text) in [
+        (0, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n"),
+        (1, "HTTP/1.1 101 Switching Protocols\n\n"),
+        (1, "HTTP/1.1 200 OK\nContent-Length: 5\nContent-Length: 6\n\n"),
+        (1, "HTTP/1.1 200 OK\nContent-Length: 5, 5\n\n"),
+        (1, "HTTP/1.1 200 OK\nContent-Length: +5\n\n"),
+        (1, "HTTP/1.1 20 OK........\n\n"),
+        (1, "HTTP/2 200 OK.........\n\n"),
+        (1, "HTTP/1.1 200 OK\nA : b\n\n"),
+        (1, "SSH-2.0-OpenSSH_9.2\n"),
+    ] {
+        assert!(heard(minor, text, 4).is_err(), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_break_a_side(
         bytes in prop::collection::vec(any::<u8>(), 0..300),
-        begin in 0..5_usize,
+        begin in 0..6_usize,
         piece in 1..5_usize,
     ) {
-        let begins: [&[u8]; 5] = [b"", b"\x05\x01\0\x05\x01\0", b"CONNECT a:1 HTTP/1.1\r\n", b"\x05\0\x05\0\0", b"HTTP/1.1 200\r\n"];
+        let begins: [&[u8]; 6] = [b"GET http://a/ HTTP/1.1\r\nHost: a\r\n", b"", b"\x05\x01\0\x05\x01\0", b"CONNECT a:1 HTTP/1.1\r\n", b"\x05\0\x05\0\0", b"HTTP/1.1 200\r\n"];
         let bytes = [begins[begin], &bytes].concat();
         let _ = feed(&mut ProxyServer::new(users()), &bytes, piece);
         let _ = feed(&mut ProxyServer::new(None), &bytes, piece);
+        let _ = feed(&mut AnswerHead::new(1), &bytes, piece);
         for socks in [true, false] {
             let _ = feed(client(socks, &targets()[0], Some(ann("x"))).as_mut(), &bytes, piece);
         }

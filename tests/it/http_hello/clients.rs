@@ -78,6 +78,32 @@ print('ok')
 }
 
 #[test]
+fn uploads_that_are_too_large_hear_it() {
+    let (_running, port) = server(&[]);
+    let python = "
+import http.client, sys
+for size in [5_000_000] * 5 + [50_000_000]:
+    c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), timeout=20)
+    c.request('POST', '/', body=b'x' * size)
+    assert c.getresponse().status == 413
+print('ok')
+";
+    let node = "
+const ask = (size, next) => require('http').request({port: process.argv[1], method: 'POST',
+    headers: {'Content-Length': size}}, (r) => { if (r.statusCode != 413) throw r.statusCode; r.resume(); r.on('end', next) })
+    .end(Buffer.alloc(size));
+const all = [5e6, 5e6, 5e6, 5e6, 5e6, 5e7];
+const next = () => all.length ? ask(all.pop(), next) : console.log('ok');
+next();
+";
+    for (program, flag, script) in [("python3", "-c", python), ("node", "-e", node)] {
+        if let Some(text) = run(program, &[flag, script, &port.to_string()]) {
+            assert_eq!(text, "ok\n", "{program}");
+        }
+    }
+}
+
+#[test]
 fn wrk_and_ab() {
     let (_running, port) = server(&["--workers", "2"]);
     let url = format!("http://127.0.0.1:{port}/");

@@ -26,6 +26,41 @@ fn an_answer_survives_the_close() {
 }
 
 #[test]
+fn a_client_that_writes_first_hears_why_it_is_refused() {
+    let (_running, port) = server(&[]);
+    let large = vec![b'x'; 5_000_000];
+    for (head, status) in [
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n".to_string(), "413"),
+        ("POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 5000000\r\n\r\n".into(), "400"),
+        (format!("POST /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(9000)), "414"),
+        (format!("POST / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "a".repeat(9000)), "431"),
+        ("POST / HTTP/1.1\r\nHost: a\r\nExpect: x\r\nContent-Length: 5000000\r\n\r\n".into(), "417"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".into(), "200"),
+    ] {
+        let mut client = Client::new(port);
+        client.say(head.as_bytes());
+        // A broken pipe here is what such a client sees instead of the answer.
+        client.say(&large);
+        client.finish();
+        let answer = client.rest();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
+    }
+}
+
+#[test]
+fn a_refused_client_that_sends_for_ever_is_cut() {
+    let (_running, port) = server(&["--idle-timeout", "300ms"]);
+    let mut client = Client::new(port);
+    client.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n");
+    client.answers(1, "\n");
+    use std::io::Write;
+    let start = now();
+    while client.stream.write_all(&[b'x'; 10_000]).is_ok() {
+        assert!(start.elapsed() < crate::harness::LIMIT, "it is heard for ever");
+    }
+}
+
+#[test]
 fn what_was_asked_is_answered_after_the_clients_end() {
     let (_running, port) = server(&["--delay", "50ms"]);
     assert!(get(port, "/", "").ends_with("Hello, World\n"));

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Instant;
 
-use super::{Connection, Lost, Waits};
+use super::{Connection, LINGER_SILENCE, Lost, TURN_BYTES, Waits};
 use crate::commands::http_hello::worker::make_room;
 use crate::net::reactor::Status;
 use crate::net::stream::Stream;
@@ -24,20 +24,29 @@ impl<S: Stream> Connection<S> {
         Status::Again
     }
 
-    /// Hears the client out, and does not listen.
+    /// Hears the client out, and does not listen: until it ends, is silent, or has had the time of a whole body.
     pub(super) fn linger(&mut self, input: &mut Vec<u8>, now: Instant) -> Result<Status, Lost> {
         // First: after a reset it could not be known any more.
         self.confirm(now)?;
         make_room(input, 0);
-        while self.linger_bytes > 0 {
+        let idle = self.worker.site.patience.idle;
+        let end = *self.linger_end.get_or_insert(now + idle);
+        let mut heard = 0;
+        while heard < TURN_BYTES {
             match self.stream.read(input) {
-                Ok(0) => break,
-                Ok(count) => self.linger_bytes = self.linger_bytes.saturating_sub(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Status::Waiting),
+                Ok(0) => return self.settle(now),
+                Ok(count) => heard += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => return Err(Lost),
             }
         }
-        self.settle(now)
+        if heard > 0 {
+            self.deadline = (now + LINGER_SILENCE).min(end);
+        }
+        if now >= end {
+            return self.settle(now);
+        }
+        Ok(if heard < TURN_BYTES { Status::Waiting } else { Status::Again })
     }
 
     /// Ends it; with `--count` once the client's system has the answer.

@@ -1,0 +1,291 @@
+//! One request of a client's, forwarded: its head and body to the server, the server's answer to the client.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use crate::commands::lost;
+use crate::commands::settling::Settling;
+use crate::error::{Error, Exit};
+use crate::net::pump::{Fault, Pump, Pumped, Side};
+use crate::net::rate::Limited;
+use crate::net::reactor::{Status, Turn};
+use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::stream::{Stream, Transport};
+use crate::proto::handshake::Handshake;
+use crate::proto::http::{Exchange, Refusal, Step, no_fields};
+use crate::proto::http_forward::{AnswerHead, Request};
+
+/// Read at once.
+const PIECE_BYTES: usize = 32 << 10;
+/// How long a client that is silent is heard after its last answer, and how long one that is not.
+const LINGER_SILENCE: Duration = Duration::from_secs(2);
+const LINGER_TIME: Duration = Duration::from_secs(30);
+
+/// A client's request and the connection to its server. The connection is reset when this is dropped before it is over.
+pub(super) struct Forwarded {
+    client: Limited<Transport>,
+    target: Transport,
+    target_name: String,
+    body: Exchange,
+    /// Came from the client, and was not taken yet.
+    input: Vec<u8>,
+    to_target: Outgoing,
+    /// The server takes more of the request.
+    is_taken: bool,
+    body_bytes: u64,
+    answer: AnswerHead,
+    to_client: Outgoing,
+    /// Something of the answer was given to the client.
+    has_begun: bool,
+    inbound: Pump,
+    /// The answer was sent: the client is heard out.
+    farewell: Option<Farewell>,
+    settling: Settling,
+}
+
+/// Why a request is not answered by its server.
+pub(super) enum Unanswered {
+    /// Nothing of an answer was given: the client is to be told.
+    Tell(Told, Error),
+    /// It cannot be told.
+    Lost(Error),
+}
+
+/// What the client is to be told.
+pub(super) enum Told {
+    /// What it has sent is refused.
+    Refused(Refusal),
+    /// The server gives no answer that could be passed on.
+    NoAnswer,
+}
+
+/// What is left when everything was said to a client: to close while it still sends would make the system send a reset,
+/// which destroys the last words on their way (RFC 9112, 9.6).
+pub(super) struct Farewell {
+    silence: Instant,
+    end: Instant,
+}
+
+impl Farewell {
+    /// Begins `now`.
+    pub(super) fn new(now: Instant) -> Farewell {
+        Farewell { silence: now + LINGER_SILENCE, end: now + LINGER_TIME }
+    }
+
+    /// Throws away what the client says. `Done` when it has ended, is silent, or has had its time.
+    pub(super) fn hear(&mut self, client: &mut impl Stream, turn: Turn) -> Status {
+        let mut buffer = [0; 16 << 10];
+        let mut heard = 0;
+        while heard < turn.budget_bytes {
+            match client.read(&mut buffer) {
+                Ok(0) => return Status::Done,
+                Ok(count) => heard += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => return Status::Done,
+            }
+        }
+        if heard > 0 {
+            self.silence = turn.now + LINGER_SILENCE;
+        }
+        match turn.now >= self.deadline() {
+            true => Status::Done,
+            false if heard >= turn.budget_bytes => Status::Again,
+            false => Status::Waiting,
+        }
+    }
+
+    /// When it is over at the latest, as far as is known.
+    pub(super) fn deadline(&self) -> Instant {
+        self.silence.min(self.end)
+    }
+}
+
+impl Forwarded {
+    /// Forwards `request` to `target`.
+    pub(super) fn new(
+        client: Limited<Transport>,
+        mut target: Transport,
+        request: Request,
+    ) -> Result<Forwarded, Error> {
+        let target_name = target.peer_name().to_string();
+        target.reset_on_close(true).map_err(|error| named(&target_name, &error))?;
+        let mut to_target = Outgoing::default();
+        to_target.push(&request.head);
+        Ok(Forwarded {
+            inbound: Pump::new(&target, &client),
+            client,
+            target,
+            target_name,
+            body: request.body,
+            input: Vec::new(),
+            to_target,
+            is_taken: true,
+            body_bytes: 0,
+            answer: AnswerHead::new(request.minor),
+            to_client: Outgoing::default(),
+            has_begun: false,
+            farewell: None,
+            settling: Settling::default(),
+        })
+    }
+
+    /// The client, to be told that there is no answer. The connection to the server is reset.
+    pub(super) fn into_client(self) -> Limited<Transport> {
+        self.client
+    }
+
+    /// Goes on as far as it can.
+    pub(super) fn advance(&mut self, turn: Turn) -> Result<Status, Unanswered> {
+        self.client.tick(turn.now);
+        if self.farewell.is_none() {
+            let sent = self.send(turn)?;
+            let received = self.receive(turn)?;
+            if self.farewell.is_none() {
+                self.client.take_error().map_err(|error| Unanswered::Lost(lost(&error)))?;
+                return Ok(if sent || received { Status::Again } else { Status::Waiting });
+            }
+        }
+        let Some(farewell) = &mut self.farewell else { return Ok(Status::Waiting) };
+        let is_told = self.settling.settles(&mut self.client, turn.now).map_err(Unanswered::Lost)?;
+        match farewell.hear(&mut self.client, turn) {
+            Status::Done if !is_told && turn.now < farewell.end => Ok(Status::Waiting),
+            status => Ok(status),
+        }
+    }
+
+    /// The request goes to the server: never a byte of what stands behind it. True if there may be more at once.
+    fn send(&mut self, turn: Turn) -> Result<bool, Unanswered> {
+        let begin = self.body_bytes;
+        loop {
+            if !self.is_taken {
+                self.to_target.clear();
+            }
+            match send_all(&mut self.target, &mut self.to_target) {
+                Ok(Sent::All) => {}
+                Ok(Sent::Blocked) => return Ok(false),
+                // It may have answered already, and takes no more.
+                Err(_) => {
+                    self.is_taken = false;
+                    continue;
+                }
+            }
+            self.take_body()?;
+            if self.to_target.pending() > 0 {
+                continue;
+            }
+            if !self.body.is_in_body() {
+                return Ok(false);
+            }
+            if self.body_bytes - begin >= turn.budget_bytes as u64 {
+                return Ok(true);
+            }
+            let held = self.input.len();
+            self.input.resize(held + PIECE_BYTES, 0);
+            let read = self.client.read(&mut self.input[held..]);
+            self.input.truncate(held + *read.as_ref().unwrap_or(&0));
+            match read {
+                Ok(0) => {
+                    let text = "ended in the middle of its request";
+                    return Err(Unanswered::Lost(Error::new(Exit::Lost, text)));
+                }
+                Ok(count) => self.body_bytes += count as u64,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(Unanswered::Lost(lost(&error))),
+            }
+        }
+    }
+
+    /// Takes what belongs to the request out of the input.
+    fn take_body(&mut self) -> Result<(), Unanswered> {
+        let mut at = 0;
+        while self.body.is_in_body() {
+            let mut fields = no_fields();
+            let (used, step) = self.body.step(&self.input[at..], &mut fields);
+            let needs_more = matches!(step, Step::More);
+            if let Step::Refused(refusal) = step {
+                let error = Error::new(Exit::Refused, "the client sends no proper body");
+                return Err(self.unanswered(Told::Refused(refusal), error));
+            }
+            self.to_target.push(&self.input[at..at + used]);
+            at += used;
+            if needs_more {
+                break;
+            }
+        }
+        self.input.drain(..at);
+        if !self.body.is_in_body() {
+            self.input = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// The answer goes to the client. True if there may be more at once.
+    fn receive(&mut self, turn: Turn) -> Result<bool, Unanswered> {
+        let mut piece = [0; PIECE_BYTES];
+        loop {
+            match send_all(&mut self.client, &mut self.to_client) {
+                Ok(Sent::All) => {}
+                Ok(Sent::Blocked) => return Ok(false),
+                Err(fault) => return Err(Unanswered::Lost(lost(&fault.error))),
+            }
+            if self.answer.is_over() {
+                break;
+            }
+            let count = match self.target.read(&mut piece) {
+                Ok(0) => {
+                    let error = Error::new(Exit::Lost, "ended the connection without an answer");
+                    return Err(self.no_answer(error));
+                }
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(self.no_answer(lost(&error))),
+            };
+            let taken = self.answer.receive(&piece[..count]);
+            let taken =
+                taken.map_err(|fault| self.no_answer(Error::new(Exit::Refused, format!("it {fault}"))))?;
+            let head = self.answer.take_outgoing();
+            self.has_begun |= !head.is_empty();
+            self.to_client.push(&head);
+            self.to_client.push(&piece[taken..count]);
+        }
+        let pumped = self.inbound.advance(&mut self.target, &mut self.client, turn);
+        let pumped = pumped.map_err(|Fault { side, error }| {
+            Unanswered::Lost(match side {
+                Side::Source => named(&self.target_name, &error),
+                Side::Sink => lost(&error),
+            })
+        })?;
+        if self.inbound.lane().owes_half_close() {
+            self.client.finish_writing().map_err(|error| Unanswered::Lost(lost(&error)))?;
+            self.inbound.lane_mut().finish_sink();
+            // It has said everything: its end is an orderly one, whatever of the request it did not want.
+            let _ = self.target.reset_on_close(false);
+            self.farewell = Some(Farewell::new(turn.now));
+        }
+        Ok(pumped == Pumped::More)
+    }
+
+    fn no_answer(&self, error: Error) -> Unanswered {
+        self.unanswered(Told::NoAnswer, error.context(format!("target {}", self.target_name)))
+    }
+
+    fn unanswered(&self, told: Told, error: Error) -> Unanswered {
+        if self.has_begun { Unanswered::Lost(error) } else { Unanswered::Tell(told, error) }
+    }
+
+    /// When to go on if nothing happens before.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let farewell = self.farewell.as_ref().map(Farewell::deadline);
+        let waits = [farewell, self.settling.deadline(), self.inbound.wake_up(), self.client.wake_up()];
+        waits.into_iter().flatten().min()
+    }
+
+    /// Bytes that went to the client, and came from it, heads left out.
+    pub(super) fn moved(&self) -> (u64, u64) {
+        (self.inbound.lane().delivered(), self.body_bytes)
+    }
+}
+
+fn named(target: &str, error: &std::io::Error) -> Error {
+    lost(error).context(format!("target {target}"))
+}
