@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -98,6 +98,8 @@ pub struct Pipes {
     /// None once it was closed: what comes for it then is thrown away.
     stdin: Option<(Sender, Readiness)>,
     stdout: (Receiver, Readiness),
+    /// The other end of stdin, to see what is left in it when our end is closed.
+    unread: Option<OwnedFd>,
 }
 
 impl Pipes {
@@ -107,7 +109,7 @@ impl Pipes {
         stdout.set_nonblocking(true)?;
         let writable = io.register_for(&mut stdin, Interest::WRITABLE)?;
         let readable = io.register_for(&mut stdout, Interest::READABLE)?;
-        Ok(Pipes { stdin: Some((stdin, writable)), stdout: (stdout, readable) })
+        Ok(Pipes { stdin: Some((stdin, writable)), stdout: (stdout, readable), unread: None })
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -142,6 +144,20 @@ impl ChildStream {
             ChildStream::Pipes(pipes) => pipes.stdout.1.is_readable(),
             ChildStream::Terminal(terminal) => terminal.has_output(),
         }
+    }
+
+    /// From now on it can be told what is left in its stdin, also when that was closed here, or it has ended.
+    pub fn keep_unread(&mut self) {
+        if let ChildStream::Pipes(Pipes { stdin: Some((stdin, _)), unread, .. }) = self {
+            *unread = super::stdio::other_end(stdin.as_fd());
+        }
+    }
+
+    /// What was written to its stdin and not read; 0 where the system does not tell.
+    pub fn unread_bytes(&self) -> u64 {
+        let ChildStream::Pipes(Pipes { stdin, unread, .. }) = self else { return 0 };
+        let end = stdin.as_ref().map(|(stdin, _)| stdin.as_fd()).or(unread.as_ref().map(AsFd::as_fd));
+        end.and_then(|end| rustix::io::ioctl_fionread(end).ok()).unwrap_or(0)
     }
 
     /// Nobody reads its stdin any more: what comes for it is thrown away from now on.

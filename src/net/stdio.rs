@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mio::Interest;
@@ -120,6 +120,12 @@ fn is_null(stat: &rustix::fs::Stat) -> bool {
 fn reopen_stdout() -> Option<File> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::open("/proc/self/fd/1", flags, Mode::empty()).ok().map(File::from)
+}
+
+/// The other end of a pipe that `fd` writes to, where the system can open it. Nothing is read from it.
+pub(super) fn other_end(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open(format!("/proc/self/fd/{}", fd.as_raw_fd()), flags, Mode::empty()).ok()
 }
 
 /// poll(2) without waiting: true if a call would not block.

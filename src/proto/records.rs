@@ -144,6 +144,49 @@ impl Splitter {
     }
 }
 
+/// Tells text (UTF-8 without NUL) from other bytes, which come in pieces of any size.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TextCheck {
+    /// The beginning of a character that the last piece has cut.
+    cut: [u8; 4],
+    cut_bytes: usize,
+}
+
+impl TextCheck {
+    /// False if `piece`, behind what has come before, cannot be a part of a text.
+    pub fn admits(&mut self, mut piece: &[u8]) -> bool {
+        if memchr::memchr(0, piece).is_some() {
+            return false;
+        }
+        while self.cut_bytes > 0 {
+            let Some((next, rest)) = piece.split_first() else { return true };
+            self.cut[self.cut_bytes] = *next;
+            (self.cut_bytes, piece) = (self.cut_bytes + 1, rest);
+            match std::str::from_utf8(&self.cut[..self.cut_bytes]) {
+                Ok(_) => self.cut_bytes = 0,
+                // No character has more than four bytes: at the fourth it is whole or wrong.
+                Err(error) if error.error_len().is_some() => return false,
+                Err(_) => {}
+            }
+        }
+        match std::str::from_utf8(piece) {
+            Ok(_) => true,
+            Err(error) if error.error_len().is_some() => false,
+            Err(error) => {
+                let rest = &piece[error.valid_up_to()..];
+                self.cut[..rest.len()].copy_from_slice(rest);
+                self.cut_bytes = rest.len();
+                true
+            }
+        }
+    }
+
+    /// False if the last character is not whole.
+    pub fn is_whole(&self) -> bool {
+        self.cut_bytes == 0
+    }
+}
+
 /// The prefix of a record of so many bytes, which fit into two.
 pub fn u16be(size_bytes: usize) -> Option<[u8; 2]> {
     u16::try_from(size_bytes).ok().map(u16::to_be_bytes)
@@ -207,7 +250,34 @@ mod tests {
         assert_eq!(cut(Cut::U16be, &[0xff, 0xe3], 1), Err(BadRecord::Incomplete));
     }
 
+    /// Whether `stream` is text, found out in pieces of `piece` bytes.
+    fn is_text(stream: &[u8], piece: usize) -> bool {
+        let mut check = TextCheck::default();
+        stream.chunks(piece).all(|piece| check.admits(piece)) && check.is_whole()
+    }
+
+    #[test]
+    fn text_is_told_from_other_bytes() {
+        for piece in 1..6 {
+            assert!(is_text("größe\n\u{10ffff}\n\t\x1b€".as_bytes(), piece));
+            for other in
+                [&b"a\0"[..], b"\xff", b"gr\xf6\xdfe", b"\xe2\x82", b"\xf0\x9f\x98x", b"\xed\xa0\x80"]
+            {
+                assert!(!is_text(other, piece), "{other:?}");
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn text_is_what_the_library_takes_for_it(
+            stream in prop::collection::vec(
+                prop::sample::select(vec![1, b'x', 0x80, 0xbf, 0xc3, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0xf4, 0xff]), 0..12),
+            piece in 1..5usize,
+        ) {
+            prop_assert_eq!(is_text(&stream, piece), std::str::from_utf8(&stream).is_ok());
+        }
+
         #[test]
         fn pieces_do_not_matter(
             stream in prop::collection::vec(prop::sample::select(vec![b'\n', 0, 1, 2, b'x']), 0..64),

@@ -54,6 +54,92 @@ fn a_process_reads_and_says_records() {
     listener.finish().expect(0);
 }
 
+/// socat UDP-LISTEN:P,fork UDP:HOST:Q.
+#[test]
+fn a_process_relays_any_bytes_both_ways() {
+    let (_echo, target) = listen(&["--echo"], Out::Collect);
+    let relay =
+        [env!("CARGO_BIN_EXE_sendall"), "-q", "udp-send", "--frame", "u16be", "--wait", "20s", &target];
+    let (relay, address) =
+        listen(&[&["--frame", "u16be", "--exec", "--"], &relay[..]].concat(), Out::Collect);
+    let sockets: Vec<UdpSocket> = (0..3).map(|_| client(&address)).collect();
+    for (number, socket) in sockets.iter().enumerate() {
+        for datagram in [&[number as u8, b'\n', 0, 0xff][..], b"", b"a\nb"] {
+            socket.send(datagram).expect("sent");
+            assert_eq!(heard(socket), datagram);
+        }
+    }
+    relay.signal(Signal::TERM);
+    assert_eq!(relay.finish_within(2 * A_SECOND).code, 143);
+}
+
+#[test]
+fn what_a_process_says_is_cut_as_asked() {
+    for (cut, script, answers) in [
+        ("all", "read -r line; printf 'a\\n'; printf 'b\\0\\n'", &[&b"a\nb\0\n"[..]][..]),
+        ("2", "read -r line; printf abcde", &[b"ab", b"cd", b"e"]),
+        ("u16be", "read -r line; printf '\\0\\003a\\nb'", &[b"a\nb"]),
+        ("line", "cat", &[b"x"]),
+    ] {
+        let (listener, address) = run(script, &["--answer-each", cut, "--amplify-ok", "--count", "1"]);
+        let socket = client(&address);
+        socket.send(b"x").expect("sent");
+        for answer in answers {
+            assert_eq!(heard(&socket), *answer, "{cut}");
+        }
+        listener.finish().expect(0);
+    }
+    // One that says nothing sends nothing.
+    let (listener, address) = run("read -r line", &["--answer-each", "all", "--count", "1"]);
+    let socket = client(&address);
+    socket.send(b"x").expect("sent");
+    let finished = listener.finish().expect(0);
+    assert!(!finished.stderr.contains("sent"), "{}", finished.stderr);
+    for (options, hint) in
+        [(&["--answer-each", "all"][..], "--exec"), (&["--answer-each", "x", "--sh", "cat"], "raw")]
+    {
+        let refused =
+            sendall(&[&["udp-listen", "0"], options].concat(), In::Null, Out::Collect).finish().expect(2);
+        assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_line_feed_within_a_datagram_is_told_where_lines_are_read() {
+    for (options, is_told) in [(&[][..], true), (&["--frame", "u16be"], false), (&["--each", "raw"], false)] {
+        let (listener, address) = run("cat >/dev/null", &[options, &["--count", "2"]].concat());
+        let socket = client(&address);
+        // As what is typed into another netcat ends.
+        socket.send(b"x\n").expect("sent");
+        socket.send(b"a\nb").expect("sent");
+        let finished = listener.finish();
+        assert_eq!(finished.code, 0);
+        assert_eq!(finished.stderr.contains("has line feeds in it"), is_told, "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn what_a_process_has_left_in_its_pipe_is_missing() {
+    // The shell reads a byte at a time, and so no more than its line.
+    for script in ["read -r line", "read -r line; exec <&-"] {
+        let (listener, address) = run(script, &["--count", "3", "--each", "line"]);
+        let socket = client(&address);
+        for text in ["one", "two", "three"] {
+            socket.send(text.as_bytes()).expect("sent");
+        }
+        let finished = listener.finish();
+        assert_eq!(finished.code, 9);
+        assert!(finished.stderr.contains("has ended before it took all"), "{}", finished.stderr);
+    }
+    // What it has begun to read is its own, and one that reads nothing wants nothing.
+    for script in ["dd bs=1 count=1 2>/dev/null", "echo x"] {
+        let (listener, address) = run(script, &["--count", "1", "--each", "raw"]);
+        let socket = client(&address);
+        socket.send(b"more than that").expect("sent");
+        listener.finish().expect(0);
+    }
+}
+
 #[test]
 fn a_process_ends_with_its_peer_and_another_one_is_started() {
     let (listener, address) = run("read -r line; echo \"$line\"", &["--peer-timeout", "20s", "-v"]);

@@ -34,6 +34,15 @@ fn lines_that_are_typed_go_to_the_peer_heard_last() {
 }
 
 #[test]
+fn bytes_that_are_no_text_are_no_lines() {
+    for bytes in [&b"a\nb\0\n"[..], b"\xff\n", b"half \xe2\x82"] {
+        let (listener, _) = start(&[], In::Bytes(bytes.to_vec()));
+        let refused = listener.finish().expect(2);
+        assert!(refused.stderr.contains("udp-send --each all"), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn lines_wait_for_the_rate() {
     let lines: String = (0..250).map(|number| format!("{number}\n")).collect();
     let input = In::Bytes(format!("{lines}exit\n").into_bytes());

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::udp::Peer;
-use crate::proto::records::LARGEST_BYTES;
+use crate::proto::records::{Cut, LARGEST_BYTES};
 
 /// Fails for an endpoint of a kind that datagrams do not go to.
 pub(super) fn check(endpoint: &Endpoint) -> Result<(), Error> {
@@ -21,6 +21,20 @@ pub(super) fn check(endpoint: &Endpoint) -> Result<(), Error> {
             Err(Error::new(Exit::Usage, text))
         }
         Endpoint::Tcp { .. } | Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) => Ok(()),
+    }
+}
+
+/// Reads where a stream is cut into datagrams. The error says what to type instead.
+pub(super) fn cut(text: &str) -> Result<Cut, String> {
+    match text {
+        "line" => Ok(Cut::Lines),
+        "all" => Ok(Cut::All),
+        "u16be" => Ok(Cut::U16be),
+        _ => match super::options::size(text) {
+            Ok(size) if (1..=LARGEST_BYTES as u64).contains(&size) => Ok(Cut::Blocks(size as usize)),
+            Ok(_) => Err(format!("a datagram holds 1 to {LARGEST_BYTES} bytes")),
+            Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
+        },
     }
 }
 

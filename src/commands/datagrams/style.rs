@@ -62,6 +62,11 @@ impl Style {
         self.frame.is_some()
     }
 
+    /// Whether a line end stands behind each payload, and nothing else tells where it ends.
+    pub(in crate::commands) fn is_line(self) -> bool {
+        self.frame.is_none() && self.each == Each::Line
+    }
+
     /// Whether nothing says where a payload ends.
     pub(in crate::commands) fn is_raw(self) -> bool {
         self.frame.is_none() && self.each == Each::Raw

@@ -24,6 +24,9 @@ const ROOM_WAIT: Duration = Duration::from_millis(1);
 /// For who types before somebody was heard.
 const NOBODY: &str = "nobody was heard yet: what is typed waits";
 
+/// What becomes of a datagram that is no line.
+const CUT_FOR_PROCESS: &str = "has line feeds in it, and its process reads lines: --frame u16be keeps it whole for one that reads lengths";
+
 /// What is answered.
 pub(super) enum Answers {
     None,
@@ -187,6 +190,11 @@ impl Answering {
             return;
         }
         self.guard.heard(&datagram.peer, datagram.payload, now);
+        let within = datagram.payload.split_last().map_or(&[][..], |(_, within)| within);
+        if within.contains(&b'\n') && self.processes.as_ref().is_some_and(Processes::read_lines) {
+            let text = format!("a datagram of {} {CUT_FOR_PROCESS}", datagram.peer);
+            self.tell(CUT_FOR_PROCESS.into(), text);
+        }
         let way = Way { socket: index, local: datagram.local };
         let taken = self.processes.as_mut().map(|processes| processes.take(datagram, way, socket, now));
         if let Some(Err(why)) = taken {
@@ -207,9 +215,10 @@ impl Answering {
         });
         for (peer, trouble) in processes.troubles() {
             match trouble {
-                Trouble::Unread(count) => {
+                Trouble::Unread { count, was_ended } => {
                     self.undelivered += count;
-                    let text = format!("the process of {peer} was ended before it took all that came for it");
+                    let how = if was_ended { "was ended" } else { "has ended" };
+                    let text = format!("the process of {peer} {how} before it took all that came for it");
                     self.tell("not taken".into(), text);
                 }
                 Trouble::Failed(why) => {

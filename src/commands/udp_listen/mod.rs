@@ -4,6 +4,7 @@ mod answering;
 mod listening;
 mod processes;
 mod typing;
+mod worker;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use self::listening::{Intake, Listening};
 use self::processes::Runs;
 use super::datagrams::output::Output;
 use super::datagrams::style::{Each, Frame, Style};
-use super::datagrams::{check, too_large};
+use super::datagrams::{check, cut, too_large};
 use super::exec::ExecArgs;
 use super::options::{duration, size};
 use super::texts::text_or_file;
@@ -27,7 +28,7 @@ use crate::net::signals::Signals;
 use crate::net::stdio::{Stdio, check_stdout};
 use crate::net::udp::{self, DatagramSocket, Group, Options};
 use crate::proto::guard::Rules;
-use crate::proto::records::LARGEST_BYTES;
+use crate::proto::records::{Cut, LARGEST_BYTES};
 use crate::report::Report;
 use clap::{ArgGroup, Args, ValueHint};
 
@@ -93,6 +94,11 @@ pub struct UdpListenArgs {
     #[command(flatten)]
     exec: ExecArgs,
 
+    /// With --exec or --sh: where what a process says is cut into datagrams: line, all (at its end), raw (each write),
+    /// u16be (length prefixes), or a SIZE in bytes [default: as --each and --frame]
+    #[arg(long, value_name = "line|SIZE|all|raw|u16be", value_parser = Said::parse, requires = "process")]
+    answer_each: Option<Said>,
+
     /// With --exec or --sh: processes at the same time
     #[arg(long, value_name = "N", default_value_t = 100, requires = "process", value_parser = clap::value_parser!(u32).range(1..))]
     max_peers: u32,
@@ -121,6 +127,21 @@ pub struct UdpListenArgs {
     /// From the first datagram on, hear that peer only
     #[arg(long)]
     connected: bool,
+}
+
+/// Where the output of a process is cut; nowhere: each read is a datagram.
+#[derive(Clone, Copy, Debug)]
+struct Said(Option<Cut>);
+
+impl Said {
+    fn parse(text: &str) -> Result<Said, String> {
+        match text {
+            "raw" => Ok(Said(None)),
+            _ => cut(text)
+                .map(|cut| Said(Some(cut)))
+                .map_err(|hint| hint.replace("type line", "type line, raw")),
+        }
+    }
 }
 
 /// What was meant.
@@ -177,8 +198,9 @@ impl UdpListenArgs {
             if program.at_terminal {
                 return Err(Error::new(Exit::Usage, "a terminal knows no datagrams: leave --pty out"));
             }
+            let cut = self.answer_each.map_or_else(|| style.cut(), |said| said.0);
             let (idle, most) = (self.peer_timeout, self.max_peers as usize);
-            return Ok(Answers::Run(Runs { program, style, idle, most }));
+            return Ok(Answers::Run(Runs { program, style, cut, idle, most }));
         }
         Ok(if self.echo {
             Answers::Echo

@@ -5,14 +5,18 @@ use std::time::Instant;
 
 use crate::commands::datagrams::output::Output;
 use crate::commands::datagrams::too_large;
-use crate::error::Error;
+use crate::error::{Error, Exit};
 use crate::net::udp::Peer;
-use crate::proto::records::{Cut, Splitter};
+use crate::proto::records::{Cut, Splitter, TextCheck};
 
 /// Lines of stdin before what comes gets its turn.
 const LINES_AT_ONCE: usize = 256;
 /// Lines that are read before anybody was heard, to see whether one of them ends the run.
 const LINES_AHEAD: usize = 64;
+
+/// What line feeds would cut anywhere.
+const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are no UTF-8), and --interactive sends lines: \
+    'udp-send --each all' sends anything";
 
 /// How far stdin has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,7 @@ pub(super) enum Said {
 pub(super) struct Typing {
     until: Option<String>,
     lines: Splitter,
+    check: TextCheck,
     /// Lines that were read: several before anybody was heard, later the one that is to go next.
     waiting: VecDeque<Vec<u8>>,
     end: End,
@@ -62,6 +67,7 @@ impl Typing {
         Typing {
             until,
             lines: Splitter::new(Cut::Lines),
+            check: TextCheck::default(),
             waiting: VecDeque::new(),
             end: End::Nothing,
             retry_at: None,
@@ -119,10 +125,12 @@ impl Typing {
             } else if self.end != End::Nothing || self.waiting.len() >= LINES_AHEAD {
                 return Ok(self.rest());
             } else if !self.take_line()? && self.end == End::Nothing {
-                match output.read(self.lines.space())? {
-                    Some(count) => self.lines.filled(count),
-                    None => return Ok(Typed::Waiting),
+                let space = self.lines.space();
+                let Some(count) = output.read(space)? else { return Ok(Typed::Waiting) };
+                if !self.check.admits(&space[..count]) || count == 0 && !self.check.is_whole() {
+                    return Err(Error::new(Exit::Usage, NOT_TEXT));
                 }
+                self.lines.filled(count);
             }
         }
         Ok(Typed::More)

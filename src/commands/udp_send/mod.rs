@@ -3,6 +3,7 @@
 mod sending;
 mod source;
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use clap::{Args, ValueHint};
 use self::sending::{Sending, Wanted};
 use self::source::Source;
 use super::datagrams::output::Output;
-use super::datagrams::style::{Each, Style};
-use super::datagrams::{check, too_large};
+use super::datagrams::style::{Each, Frame, Style};
+use super::datagrams::{check, cut, too_large};
 use super::options::{duration, rate};
+use super::texts::unescape;
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::endpoint::{Endpoint, Role};
@@ -35,12 +37,16 @@ const WAIT: Duration = Duration::from_secs(10);
 pub struct UdpSendArgs {
     /// Where to, and texts.
     #[arg(help = "Where to (HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT), and texts, a datagram \
-        each", value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
+        each; \\n, \\r, \\t, \\0 and \\xHH are read in them", value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
     words: Vec<String>,
 
-    /// Where stdin is cut: line, all (nowhere), u16be (length prefixes), or a SIZE in bytes [default: line]
+    /// Where stdin is cut: line, all (nowhere), u16be (length prefixes), or a SIZE in bytes [default: line, of text only]
     #[arg(long, value_name = "line|SIZE|all|u16be", value_parser = cut)]
     each: Option<Cut>,
+
+    /// Both ways: a length before each datagram on stdin, and before each reply
+    #[arg(long, value_enum, value_name = "PREFIX", conflicts_with_all = ["each", "print", "label"])]
+    frame: Option<Frame>,
 
     /// Print replies, until so long after the last datagram was sent; none is a failure
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -113,24 +119,31 @@ impl UdpSendArgs {
         if !texts.is_empty() && (self.each.is_some() || self.until.is_some()) {
             return Err(usage("--each and --until are about stdin: leave them out, or the texts".into()));
         }
-        if self.wait.is_none() && self.replies.is_none() && (self.print.is_some() || self.label) {
+        let is_asking = self.wait.is_some() || self.replies.is_some();
+        if !(texts.is_empty() || is_asking) && self.frame.is_some() {
+            return Err(usage("--frame is about stdin and replies: add --wait or --replies".into()));
+        }
+        if !is_asking && (self.print.is_some() || self.label) {
             return Err(usage("--print and --label are about replies: add --wait or --replies".into()));
         }
         if self.label && self.print == Some(Each::Json) {
             return Err(usage("--print json tells the peer already: leave --label out".into()));
         }
-        for (number, text) in texts.iter().enumerate() {
-            if text.len() > LARGEST_BYTES {
-                return Err(too_large(&format!("text {}", number + 1)));
+        let mut datagrams = VecDeque::new();
+        for (text, number) in texts.iter().zip(1..) {
+            let datagram = unescape(text).map_err(|hint| usage(format!("text {number}: {hint}")))?;
+            if datagram.len() > LARGEST_BYTES {
+                return Err(too_large(&format!("text {number}")));
             }
+            datagrams.push_back(datagram);
         }
         let source = if texts.is_empty() {
-            Source::stdin(self.each.unwrap_or(Cut::Lines), self.until.clone(), self.repeat)
+            let cut = self.each.or_else(|| self.frame.map(|Frame::U16be| Cut::U16be));
+            Source::stdin(cut, self.until.clone(), self.repeat)
         } else {
-            Source::texts(texts, self.repeat)
+            Source::texts(datagrams, self.repeat)
         };
-        let is_asking = self.wait.is_some() || self.replies.is_some();
-        let style = Style::new(self.print.unwrap_or(Each::Line), None, self.label);
+        let style = Style::new(self.print.unwrap_or(Each::Line), self.frame, self.label);
         Ok(Plan {
             endpoint,
             options: Options {
@@ -146,19 +159,6 @@ impl UdpSendArgs {
             style,
             pace: Pace::new(self.interval, self.limit_rate),
         })
-    }
-}
-
-fn cut(text: &str) -> Result<Cut, String> {
-    match text {
-        "line" => Ok(Cut::Lines),
-        "all" => Ok(Cut::All),
-        "u16be" => Ok(Cut::U16be),
-        _ => match super::options::size(text) {
-            Ok(size) if (1..=LARGEST_BYTES as u64).contains(&size) => Ok(Cut::Blocks(size as usize)),
-            Ok(_) => Err(format!("a datagram holds 1 to {LARGEST_BYTES} bytes")),
-            Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
-        },
     }
 }
 

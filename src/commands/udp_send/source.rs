@@ -5,7 +5,11 @@ use std::collections::VecDeque;
 use crate::commands::datagrams::output::Output;
 use crate::commands::datagrams::too_large;
 use crate::error::{Error, Exit};
-use crate::proto::records::{BadRecord, Cut, Splitter};
+use crate::proto::records::{BadRecord, Cut, Splitter, TextCheck};
+
+/// Where lines are due because nothing else was asked for.
+const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are no UTF-8), and line feeds in it end no lines: \
+    type --each all to send it as one datagram, or --each line to cut it at line feeds all the same";
 
 /// What is to be sent, one datagram after the other.
 pub(super) struct Source {
@@ -20,7 +24,15 @@ pub(super) struct Source {
 
 enum Origin {
     Texts(VecDeque<Vec<u8>>),
-    Stdin { splitter: Splitter, until: Option<Vec<u8>>, has_ended: bool },
+    Stdin {
+        splitter: Splitter,
+        until: Option<Vec<u8>>,
+        has_ended: bool,
+        /// Of what must be text.
+        check: Option<TextCheck>,
+        /// Something else has come.
+        is_refused: bool,
+    },
 }
 
 /// What there is.
@@ -35,14 +47,16 @@ pub(super) enum Next {
 }
 
 impl Source {
-    pub(super) fn texts(texts: &[String], repeat: u64) -> Source {
-        let texts = texts.iter().map(|text| text.clone().into_bytes()).collect();
+    pub(super) fn texts(texts: VecDeque<Vec<u8>>, repeat: u64) -> Source {
         Source { origin: Origin::Texts(texts), repeat, current: Vec::new(), left: 0, number: 0 }
     }
 
-    pub(super) fn stdin(cut: Cut, until: Option<String>, repeat: u64) -> Source {
+    /// Without `cut` it is cut into lines, and must be text.
+    pub(super) fn stdin(cut: Option<Cut>, until: Option<String>, repeat: u64) -> Source {
         let until = until.map(String::into_bytes);
-        let origin = Origin::Stdin { splitter: Splitter::new(cut), until, has_ended: false };
+        let splitter = Splitter::new(cut.unwrap_or(Cut::Lines));
+        let check = cut.is_none().then(TextCheck::default);
+        let origin = Origin::Stdin { splitter, until, has_ended: false, check, is_refused: false };
         Source { origin, repeat, current: Vec::new(), left: 0, number: 0 }
     }
 
@@ -77,7 +91,8 @@ impl Source {
                 None => return Ok(Next::Over),
             },
             Origin::Stdin { has_ended: true, .. } => return Ok(Next::Over),
-            Origin::Stdin { splitter, until, has_ended } => loop {
+            Origin::Stdin { is_refused: true, .. } => return Err(Error::new(Exit::Usage, NOT_TEXT)),
+            Origin::Stdin { splitter, until, has_ended, check, is_refused } => loop {
                 if let Some(datagram) = splitter.next().map_err(|bad| explain(bad, self.number + 1))? {
                     self.current.extend_from_slice(datagram);
                     if until.as_ref().is_some_and(|until| is_line(until, datagram)) {
@@ -89,10 +104,16 @@ impl Source {
                 if splitter.is_over() {
                     return Ok(Next::Over);
                 }
-                match output.read(splitter.space())? {
-                    Some(count) => splitter.filled(count),
-                    None => return Ok(Next::Waiting),
+                let space = splitter.space();
+                let Some(count) = output.read(space)? else { return Ok(Next::Waiting) };
+                // Of a piece that has anything else nothing is sent.
+                *is_refused = check
+                    .as_mut()
+                    .is_some_and(|check| !check.admits(&space[..count]) || count == 0 && !check.is_whole());
+                if *is_refused {
+                    return Err(Error::new(Exit::Usage, NOT_TEXT));
                 }
+                splitter.filled(count);
             },
         }
         self.number += 1;
