@@ -74,7 +74,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l limit-rate -d 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l end-when -d 'Which end of file ends the command [default: both; with a terminal as stdin: peer]' -r -f -a "both\t'Both directions have ended'
 peer\t'The peer has ended and all it sent was written'
 input\t'The input has ended and all of it was acknowledged'"
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l line-delay -d 'Wait so long after each line of stdin before the next one is sent' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l linger -d 'When stdin has ended and the peer has been silent for so long, that is the end: 0' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l line-delay -d 'Wait so long before each line of stdin is sent' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l frame -d 'Each line of stdin is a message to the peer, and each message from it a line on stdout; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
 u16be\t'In 2 bytes, big-endian'
 u16le\t'In 2 bytes, little-endian'
@@ -114,7 +115,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-proxy-protocol -d 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l send-only -d 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l recv-only -d 'Receive only: stdin is not read'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wait-greeting -d 'Do not read stdin before the peer has spoken'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l crlf -d 'Send each line end of stdin as CR LF'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l telnet -d 'Speak to a Telnet server: each option it negotiates is refused, its commands are left out'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
@@ -132,7 +134,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l limit-rate -
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l end-when -d 'Which end of file ends the command [default: both; with a terminal as stdin: peer]' -r -f -a "both\t'Both directions have ended'
 peer\t'The peer has ended and all it sent was written'
 input\t'The input has ended and all of it was acknowledged'"
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l line-delay -d 'Wait so long after each line of stdin before the next one is sent' -r
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l linger -d 'When stdin has ended and the peer has been silent for so long, that is the end: 0' -r
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l line-delay -d 'Wait so long before each line of stdin is sent' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l frame -d 'Each line of stdin is a message to the peer, and each message from it a line on stdout; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
 u16be\t'In 2 bytes, big-endian'
 u16le\t'In 2 bytes, little-endian'
@@ -164,7 +167,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l sh -d 'The s
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l probe -d 'Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l send-only -d 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l recv-only -d 'Receive only: stdin is not read'
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l wait-greeting -d 'Do not read stdin before the peer has spoken'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l crlf -d 'Send each line end of stdin as CR LF'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l telnet -d 'Speak to a Telnet server: each option it negotiates is refused, its commands are left out'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'

@@ -128,6 +128,8 @@ summary: a session has come to its end. If part of it failed, an error event fol
     received_bytes  number: bytes of content that were received
     seconds         number: how long the session took
     datagrams       object or null: counts of udp-listen and udp-send
+    ended_after     number or null: seconds from the end of the input, as it was passed on, to the peer's own; null unless \
+the peer had begun to answer and this was a moment: it may have taken our end for a hang-up
 
 Those counts are sent; received, which were written to stdout; dropped, by the system or for want of room on stdout, and \
 dropped_exactly, false if there may be more of them; truncated, too_large, filtered; withheld, answers that were not sent; and \

@@ -168,7 +168,7 @@ impl Pass {
 
     /// The guest's session has ended: tells how many bytes were sent and received, and how it went.
     pub(crate) fn leave(&self, result: Result<(), Error>, (sent, received): (u64, u64), time: Duration) {
-        self.report.relayed(&self.peer, sent, received, time);
+        self.report.relayed(&self.peer, (sent, received), time, None);
         if let Err(error) = result {
             self.fail(error);
         }

@@ -19,7 +19,7 @@ use crate::net::rate::Limited;
 use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 use crate::net::signals;
 use crate::net::stream::{Stream, Transport};
-use crate::proto::ending::{EndWhen, Ending, InputKind};
+use crate::proto::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::lane::Lane;
 use crate::report::Report;
 
@@ -136,6 +136,8 @@ impl Exec {
         let name = peer.get_ref().peer_name();
         let mut exec = Exec::start(program, (peer, &name), args.idle_timeout, (io, report), now)?;
         exec.relay = exec.relay.map(|relay| relay.with(name));
+        // A server may take the end of the process's output for a hang-up; the clients of a server wait for it.
+        exec.relay.iter_mut().for_each(|relay| relay.set_half_close(HalfClose::Politely));
         Ok(exec)
     }
 
@@ -150,7 +152,12 @@ impl Exec {
         let local = peer.get_ref().local_name();
         let (stream, process) = child::spawn(program, &environment(name, &local), io)?;
         report.detail(format_args!("process {} runs '{}'", process.id(), program.name.display()));
-        let rules = Ending { input: InputKind::Real, end_when: EndWhen::Both, half_close: true };
+        let rules = Ending {
+            input: InputKind::Real,
+            end_when: EndWhen::Both,
+            half_close: HalfClose::AtOnce,
+            linger: None,
+        };
         Ok(Exec {
             relay: Some(Relay::new(stream, peer, rules, idle_timeout, report.clone(), now)),
             over: None,
@@ -172,6 +179,8 @@ impl Exec {
         // What waits for room in its stdin waits no longer, and nothing else would tell the relay so.
         let has_just_ended = matches!(self.phase, Phase::Running);
         relay.local_mut().discard_input();
+        // Nor does anybody wait for an answer.
+        relay.set_half_close(HalfClose::AtOnce);
         let [output, _] = relay.lanes();
         let moved = output.delivered() + output.held() as u64;
         let is_told = output.is_finished();

@@ -111,9 +111,17 @@ pub struct RelayArgs {
     #[arg(long, value_name = "END", value_enum)]
     pub end_when: Option<EndChoice>,
 
-    /// Do not pass the end of stdin on as long as the peer has not ended
+    /// Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer
     #[arg(long)]
     pub no_half_close: bool,
+
+    /// When stdin has ended and the peer has been silent for so long, that is the end: 0
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "send_only")]
+    pub linger: Option<Duration>,
+
+    /// Do not read stdin before the peer has spoken
+    #[arg(long, conflicts_with = "recv_only")]
+    pub wait_greeting: bool,
 
     /// What is done to the bytes on their way.
     #[command(flatten)]
@@ -128,7 +136,7 @@ pub struct ToolArgs {
     #[arg(long, conflicts_with = "recv_only")]
     pub crlf: bool,
 
-    /// Wait so long after each line of stdin before the next one is sent
+    /// Wait so long before each line of stdin is sent
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "recv_only")]
     pub line_delay: Option<Duration>,
 
@@ -225,6 +233,8 @@ impl RelayArgs {
             ("--recv-only", self.recv_only),
             ("--end-when", self.end_when.is_some()),
             ("--no-half-close", self.no_half_close),
+            ("--linger", self.linger.is_some()),
+            ("--wait-greeting", self.wait_greeting),
             ("--crlf", self.tools.crlf),
             ("--line-delay", self.tools.line_delay.is_some()),
             ("--telnet", self.tools.telnet),

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::opened::describe;
-use super::options::RelayArgs;
+use super::options::{EndChoice, RelayArgs};
 use super::settling::Settling;
 use super::tools::{self, Tools};
 use super::{cannot_write, lost, named};
@@ -15,7 +15,8 @@ use crate::net::rate::Limited;
 use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
-use crate::proto::ending::{EndWhen, Ending, InputKind};
+use crate::proto::ending::{EndWhen, Ending, HalfClose, InputKind};
+use crate::proto::farewell::Farewell;
 use crate::proto::lane::Lane;
 use crate::report::Report;
 
@@ -26,6 +27,9 @@ pub struct Relay<L, P> {
     outbound: Pump,
     inbound: Pump,
     ending: Ending,
+    farewell: Farewell,
+    /// The input is not read before the peer has spoken.
+    waits_for_greeting: bool,
     idle_timeout: Option<Duration>,
     start: Instant,
     last_moved: (u64, Instant),
@@ -53,6 +57,8 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             local,
             peer,
             ending,
+            farewell: Farewell::default(),
+            waits_for_greeting: false,
             idle_timeout,
             start: now,
             last_moved: (0, now),
@@ -67,6 +73,13 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     #[must_use]
     pub fn with(mut self, peer: impl Display) -> Relay<L, P> {
         self.peer_name = peer.to_string();
+        self
+    }
+
+    /// The input is not read before the peer has spoken, or ended.
+    #[must_use]
+    pub fn after_greeting(mut self, waits: bool) -> Relay<L, P> {
+        self.waits_for_greeting = waits;
         self
     }
 
@@ -95,6 +108,11 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         }
     }
 
+    /// How the end of the input is passed on from now on.
+    pub fn set_half_close(&mut self, half_close: HalfClose) {
+        self.ending.half_close = half_close;
+    }
+
     /// What the local side may still have to say is not waited for.
     pub fn stop_sending(&mut self) {
         self.outbound.lane_mut().end_source();
@@ -106,17 +124,10 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     }
 
     fn pump_out(&mut self, turn: Turn) -> Result<Pumped, Error> {
-        if self.failure.is_some() {
+        if self.failure.is_some() || self.waits_for_greeting {
             return Ok(Pumped::Blocked);
         }
-        let pumped = self.outbound.advance(&mut self.local, &mut self.peer, turn).and_then(|pumped| {
-            if self.ending.passes_end_on(self.outbound.lane(), self.inbound.lane()) {
-                self.peer.finish_writing().map_err(|error| Fault { side: Side::Sink, error })?;
-                self.outbound.lane_mut().finish_sink();
-            }
-            Ok(pumped)
-        });
-        match pumped {
+        match self.outbound.advance(&mut self.local, &mut self.peer, turn) {
             Ok(pumped) => Ok(pumped),
             Err(Fault { side: Side::Source, error }) => {
                 Err(named(error, |error| Error::new(Exit::Failed, format!("cannot read stdin: {error}"))))
@@ -152,6 +163,33 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         Ok(pumped)
     }
 
+    /// How many bytes the peer has sent, as far as they were read.
+    fn heard(&self) -> u64 {
+        let lane = self.inbound.lane();
+        self.peer.received_bytes().unwrap_or_else(|| lane.delivered() + lane.held() as u64)
+    }
+
+    /// Passes the end of the input on, if it is time for that. `received`: what the turn has read.
+    fn part(&mut self, received: Pumped, now: Instant) {
+        if self.failure.is_some() || !self.outbound.lane().is_drained() {
+            return;
+        }
+        let (lanes, heard) = ((self.outbound.lane(), self.inbound.lane()), self.heard());
+        // What is left in the socket for want of room on stdout has been said, too.
+        let is_unread = self.peer.reading_end().is_some_and(|end| end.readiness.is_readable());
+        let waits = !lanes.1.has_source_ended() && (is_unread || received == Pumped::More);
+        let way = || self.peer.delivery();
+        self.farewell.listen(now, heard, waits || lanes.1.held() > 0, way);
+        if self.ending.passes_end_on(lanes, &mut self.farewell, now, way) {
+            if let Err(error) = self.peer.finish_writing() {
+                self.failure = Some(lost(&error));
+                return;
+            }
+            self.outbound.lane_mut().finish_sink();
+            self.farewell.passed(now);
+        }
+    }
+
     /// True when the peer's system has everything, our end included.
     fn is_settled(&mut self, now: Instant) -> Result<bool, Error> {
         if self.outbound.lane().owes_half_close() {
@@ -163,8 +201,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
         let of = |lane: &Lane| lane.delivered() + lane.held() as u64;
-        let received = self.peer.received_bytes().unwrap_or_else(|| of(self.inbound.lane()));
-        let moved = of(self.outbound.lane()) + received;
+        let moved = of(self.outbound.lane()) + self.heard();
         if self.last_moved.0 != moved {
             self.last_moved = (moved, now);
         }
@@ -183,7 +220,8 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         let received = self.peer.received_bytes().unwrap_or_else(|| self.inbound.lane().delivered());
         let ended = self.failure.take().map_or(Ok(Status::Done), Err);
         if !self.peer_name.is_empty() {
-            self.report.relayed(&self.peer_name, sent, received, now - self.start);
+            let ended_after = self.farewell.ended_after();
+            self.report.relayed(&self.peer_name, (sent, received), now - self.start, ended_after);
         }
         ended
     }
@@ -196,6 +234,13 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
         let sent = self.pump_out(turn)?;
         let ended_before = self.inbound.lane().has_source_ended();
         let received = self.pump_in(turn)?;
+        let just_ended = !ended_before && self.inbound.lane().has_source_ended();
+        if just_ended {
+            self.farewell.peer_ended(turn.now);
+        }
+        let is_greeted = self.waits_for_greeting && (just_ended || self.heard() > 0);
+        self.waits_for_greeting &= !is_greeted;
+        self.part(received, turn.now);
         self.check_idle(turn.now)?;
         if self.inbound.lane().has_source_ended() {
             if self.failure.is_some() {
@@ -204,14 +249,14 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
             // A reset that comes after the peer's end is seen by nobody who reads.
             self.peer.take_error().map_err(|error| lost(&error))?;
         }
-        if !self.ending.is_over(self.outbound.lane(), self.inbound.lane()) {
+        let lanes = (self.outbound.lane(), self.inbound.lane());
+        if !self.ending.is_over(lanes, &mut self.farewell, turn.now, || self.peer.delivery()) {
             // With `--end-when input` a stuck stdout puts the end off again: a look that is due would be due for ever.
             self.settling.put_off();
         } else if self.is_settled(turn.now)? {
             return self.finish(turn.now);
         }
-        let just_ended = !ended_before && self.inbound.lane().has_source_ended();
-        let more = just_ended || sent == Pumped::More || received == Pumped::More;
+        let more = just_ended || is_greeted || sent == Pumped::More || received == Pumped::More;
         Ok(if more { Status::Again } else { Status::Waiting })
     }
 
@@ -219,7 +264,7 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
         let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
         let pumps = [self.outbound.wake_up(), self.inbound.wake_up()];
         let wake_ups = [self.local.wake_up(), self.peer.wake_up()].into_iter().chain(pumps);
-        [idle, self.settling.deadline()].into_iter().chain(wake_ups).flatten().min()
+        [idle, self.settling.deadline(), self.farewell.deadline()].into_iter().chain(wake_ups).flatten().min()
     }
 }
 
@@ -257,7 +302,13 @@ pub fn ending(args: &RelayArgs, input: InputKind) -> Ending {
         (_, Some(_), InputKind::Terminal) => InputKind::Real,
         _ => input,
     };
-    Ending { input, end_when, half_close: !args.no_half_close }
+    let half_close = match (args.no_half_close, args.send_only) {
+        (true, _) => HalfClose::Never,
+        // No answer is waited for.
+        (_, true) => HalfClose::AtOnce,
+        _ => HalfClose::Politely,
+    };
+    Ending { input, end_when, half_close, linger: args.linger }
 }
 
 /// Stdin and stdout, joined to a connection.
@@ -272,6 +323,10 @@ pub struct LocalSide {
 impl LocalSide {
     /// Fails before anything is opened to the network if a stream or a file that will be needed cannot be used.
     pub fn new(args: &RelayArgs, report: &Report) -> Result<LocalSide, Error> {
+        if args.linger.is_some() && args.end_when == Some(EndChoice::Input) {
+            let text = "--end-when input leaves at once: type --linger alone to give the peer some time";
+            return Err(Error::new(Exit::Usage, text));
+        }
         if !args.send_only {
             crate::net::stdio::check_stdout()?;
         }
@@ -314,7 +369,9 @@ impl LocalSide {
         let mut peer = Limited::new(self.tools.recorded(transport, now), now);
         peer.limit_rate(args.limit_rate, 0);
         let (local, peer) = tools::around(local, Box::new(peer), args, rules, now);
-        let relay = Relay::new(local, peer, rules, args.idle_timeout, report.clone(), now).with(peer_name);
+        let relay = Relay::new(local, peer, rules, args.idle_timeout, report.clone(), now)
+            .with(peer_name)
+            .after_greeting(args.wait_greeting);
         // With --telnet the input, or that there is none, ends when the peer has: until then there is to be answered.
         Ok(if args.recv_only && !args.tools.telnet { relay.without_input() } else { relay })
     }

@@ -10,8 +10,8 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     nc -l PORT              serve :PORT; serve PORT for this machine only
     nc -l -s ADDR PORT      serve ADDR:PORT
     nc -k -l PORT           serve --keep-open :PORT
-    nc -N, -q 0             nothing: the end of stdin is always passed on, and the answer waited for
-    nc -q SECONDS           --idle-timeout 10s; --end-when input to leave when stdin has ended
+    nc -N                   nothing: the end of stdin is always passed on, and the answer waited for
+    nc -q SECONDS           --linger 10s, counted from when the peer last said something; for -q 0: --end-when input
     nc -d                   --recv-only
     nc -w SECONDS           --timeout 10s for connecting, --idle-timeout 10s for silence
     nc -W N                 udp-listen --count N, udp-send --replies N
@@ -47,6 +47,7 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
 
     socat TCP-LISTEN:P,fork TCP:HOST:Q      serve --forward HOST:Q :P
     socat TCP-LISTEN:P,fork UNIX:PATH       serve --forward unix:PATH :P
+    socat -t SECONDS ...                    --linger 10s
     socat UNIX-LISTEN:PATH,fork TCP:HOST:Q  serve --forward HOST:Q unix:PATH
     socat TCP-LISTEN:P,fork EXEC:CMD        serve :P --exec -- CMD
     socat TCP-LISTEN:P,fork EXEC:CMD,pty    serve :P --exec --pty -- CMD

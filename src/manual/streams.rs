@@ -4,7 +4,15 @@
 pub(crate) const END_OF_FILE: &str = "\
 END OF FILE
 
-1. The end of the input is passed on to the peer (as a half-close) after the last byte. Receiving goes on.
+1. The end of the input is passed on to the peer (as a half-close) after the last byte, but politely: many servers take \
+that for a hang-up, and drop the rest of their answer. So it is held back while the peer is talking, and until it has been \
+silent for a moment: 100 ms, or 250 ms once it has said something; at least four round trips, and four times the longest \
+pause that it has made, up to 1 s. What waits for room on stdout is talk, too. Who only answers when told the end (sort, wc) \
+is told after that pause; who talks for ever is not told. The end goes at once with --send-only, to a peer that has ended, and \
+where more than 1 MiB was sent and the peer has said nothing; after so much, what waits for stdout does not hold it back. Receiving goes on.
+
+If an answer is cut off all the same, because its server was silent for longer, use --no-half-close. A peer that had begun \
+to talk and ends within 100 ms (or four round trips) of being told the end is reported with --verbose, and in the summary event of --json.
 
 2. The peer's end of file ends that direction only. What the input still holds is still sent.
 
@@ -17,10 +25,12 @@ acknowledged everything that was sent.
 when the peer has ended. So the command works the same under cron, systemd and 'ssh -n'. An empty file or pipe is a \
 real input: rule 1.
 
-6. A terminal as input ends with the peer.
+6. A terminal as input ends with the peer. While the command is in its background ('sendall ... &'), the terminal is not \
+read: what is typed is for the shell. Back in the foreground ('fg') it is an input again.
 
-7. --end-when sets which end of file ends the command, --no-half-close keeps rule 1 from sending anything, --send-only \
-and --recv-only drop one direction.
+7. --end-when sets which end of file ends the command. With --linger the command ends with 0 when the input has ended \
+(or there is none: rule 5) and the peer has been silent for so long. --no-half-close keeps rule 1 from sending anything, \
+--send-only and --recv-only drop one direction.
 
 8. A stdout that is closed is an error at the start: 10. A reader of stdout that goes away ends the command silently: \
 141. A full disk: 10.";
@@ -48,10 +58,11 @@ A message over --max-message is refused when its length is read: 7. An end of th
 came of that message is not written. What is not a netstring where one is due: 6. A line that is too long for its length or over \
 --max-message, or has a NUL byte in it that would end it: 1, and nothing of that line is sent.
 
---crlf sends a line feed as CR LF unless its CR is there already; what comes is left as it is. --line-delay waits after each \
-line; the end of stdin is passed on at once. --telnet refuses every option that the peer negotiates (DO is answered by WONT, WILL by \
+--crlf sends a line feed as CR LF unless its CR is there already; what comes is left as it is. --line-delay waits before each \
+line, the first one too: servers of mail refuse who speaks before they have greeted. --wait-greeting does not read stdin before \
+the peer has said something, or ended; the pause before the first line then begins there. --telnet refuses every option that the peer negotiates (DO is answered by WONT, WILL by \
 DONT), takes commands and subnegotiations out of what comes, and escapes the byte 255 both ways (RFC 854, RFC 855); what is negotiated after the end \
-of stdin was passed on is not answered.
+of stdin is not answered.
 
 --tee-in and --tee-out write what is received and sent to a file, as it is on the wire, framing and refusals included. --hex-dump \
 writes both directions to one, a line for each 16 bytes: > sent or < received, seconds since the connection began, \
@@ -65,7 +76,7 @@ PROCESSES
 
 With --exec or --sh each connection has a process of its own: what the peer sends is its stdin, what it writes goes to the \
 peer; its stderr is that of sendall. The peer's end is the end of its stdin, and the end of its stdout that of the \
-connection's sending direction. When the process has ended and all of its output was sent, the connection is closed in order; \
+connection's sending direction: passed on at once, except that 'connect' is polite while the process runs (END OF FILE, 1). When the process has ended and all of its output was sent, the connection is closed in order; \
 what the peer still sends is thrown away, as is what a process does not want to read. Whatever else has its stdout open \
 keeps the connection open, and is ended after 10 seconds of silence.
 
@@ -136,6 +147,9 @@ EXAMPLES
     sendall connect --retry 100 host:9000 <log    wait for a server that is being started
     sendall connect --source 192.0.2.7 host:25    from that address of this machine
     sendall connect --crlf --hex-dump - host:25   an SMTP server, and what passes
+    sendall connect --crlf --wait-greeting --line-delay 1s host:25 <lines
+                                                  a dialogue from a file, at a person's pace
+    sendall connect --linger 2s host:9000 <asked  leave when nothing has come for two seconds
     sendall connect --frame u32be host:7000       each line a message, each message a line
     sendall connect --proxy socks5://localhost:1080 host.example:22
                                                   through a proxy, which resolves the name

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use super::stream::{KernelEnd, Stream};
+use crate::proto::farewell::Delivery;
 
 /// For a stream around another, in a field: what it leaves as it is, but for `tick`, `wake_up` and the kernel's ends.
 macro_rules! passes_on {
@@ -26,6 +27,10 @@ macro_rules! passes_on {
 
         fn is_acknowledged(&mut self) -> io::Result<bool> {
             self.$field.is_acknowledged()
+        }
+
+        fn delivery(&self) -> Option<crate::proto::farewell::Delivery> {
+            self.$field.delivery()
         }
 
         fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
@@ -62,6 +67,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {
         (**self).is_acknowledged()
+    }
+
+    fn delivery(&self) -> Option<Delivery> {
+        (**self).delivery()
     }
 
     fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use mio::Interest;
 use mio::unix::SourceFd;
@@ -23,6 +24,9 @@ use crate::error::{Error, Exit};
 
 /// What a pipe or terminal that says "writable" takes at once: POSIX' PIPE_BUF, a page on Linux.
 const SAFE_WRITE_BYTES: usize = 4096;
+
+/// How soon a terminal that was somebody else's is looked at again while it has something.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 static STDIN_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -55,6 +59,9 @@ pub fn check_stdout() -> Result<(), Error> {
 pub struct Stdio {
     input: Readiness,
     input_kind: FdKind,
+    /// The turn's time, and whether the terminal had something for others in it.
+    now: Option<Instant>,
+    is_others: bool,
     output: Readiness,
     output_kind: FdKind,
     /// Opened with `O_APPEND`, which splice(2) refuses.
@@ -80,6 +87,8 @@ impl Stdio {
         Ok(Stdio {
             input,
             input_kind,
+            now: None,
+            is_others: false,
             output,
             output_kind,
             appends: flags.contains(OFlags::APPEND),
@@ -111,6 +120,12 @@ fn kind_of(fd: BorrowedFd<'_>) -> io::Result<FdKind> {
         FileType::CharacterDevice if rustix::termios::isatty(fd) => FdKind::Terminal,
         _ => FdKind::Other,
     })
+}
+
+/// True if this process is in the background of that terminal, which belongs to whom the shell has put in the foreground:
+/// to read it then would stop the process (SIGTTIN). A terminal that controls nobody here can be read by all.
+fn is_in_background(terminal: BorrowedFd<'_>) -> bool {
+    rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group != rustix::process::getpgrp())
 }
 
 fn is_null(stat: &rustix::fs::Stat) -> bool {
@@ -158,6 +173,11 @@ impl Stream for Stdio {
             FdKind::Pipe | FdKind::Terminal | FdKind::Other if !is_ready(fd, PollFlags::IN) => {
                 Err(io::ErrorKind::WouldBlock.into())
             }
+            FdKind::Terminal if is_in_background(fd) => {
+                // No readiness tells when it becomes ours: it stays set.
+                self.is_others = true;
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
             _ => uninterrupted(|| Ok(rustix::io::read(fd, &mut *buffer)?)),
         };
         if would_block(&result) {
@@ -203,6 +223,14 @@ impl Stream for Stdio {
             }
             _ => Ok(()),
         }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        (self.now, self.is_others) = (Some(now), false);
+    }
+
+    fn wake_up(&self) -> Option<Instant> {
+        self.now.filter(|_| self.is_others).map(|now| now + LOOK_AGAIN)
     }
 
     fn reading_end(&self) -> Option<KernelEnd<'_>> {

@@ -13,6 +13,7 @@ use super::endpoint::PeerName;
 use super::options::{InForce, SocketOptions};
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
+use crate::proto::farewell::Delivery;
 
 /// A non-blocking byte stream with two directions.
 ///
@@ -52,6 +53,11 @@ pub trait Stream {
     /// True once the other side's system has confirmed everything, the end included. An error says that it never will.
     fn is_acknowledged(&mut self) -> io::Result<bool> {
         Ok(true)
+    }
+
+    /// What the system knows of the way to the other side. None: it tells nothing.
+    fn delivery(&self) -> Option<Delivery> {
+        None
     }
 
     /// Asks the kernel to spread what is sent evenly, at about so many bytes per second, and not to take in much more
@@ -348,6 +354,13 @@ impl Stream for Transport {
         // Asked last: a reset takes the peer's name away too, and may come between the two questions.
         self.take_error()?;
         Ok(acknowledged)
+    }
+
+    fn delivery(&self) -> Option<Delivery> {
+        match &self.socket {
+            Socket::Tcp(tcp) => super::acknowledged::delivery(tcp.as_fd()),
+            Socket::Unix(_) | Socket::Packet(_) => None,
+        }
     }
 
     fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {

@@ -158,10 +158,10 @@ mod linux {
         if !from.readiness.is_readable() || !to.readiness.is_writable() {
             return Ok(Step::Blocked);
         }
-        let result = if from.kind == FdKind::Socket {
+        let (result, restored) = if from.kind == FdKind::Socket {
             splice_from_socket(from, to.fd, CHUNK_BYTES)
         } else {
-            rustix::pipe::splice(from.fd, None, to.fd, None, CHUNK_BYTES, FLAGS)
+            (rustix::pipe::splice(from.fd, None, to.fd, None, CHUNK_BYTES, FLAGS), Ok(()))
         };
         match result {
             Ok(0) => lane.end_source(),
@@ -172,6 +172,7 @@ mod linux {
                     find_the_blocked(from, to);
                 }
             }
+            _ if restored.is_err() => {}
             Err(Errno::AGAIN) => return Ok(find_the_blocked(from, to)),
             Err(Errno::INTR) => {}
             Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
@@ -179,6 +180,7 @@ mod linux {
             Err(error) if from.kind == FdKind::Socket => return Err(fault(Side::Source, error)),
             Err(error) => return Err(fault(Side::Sink, error)),
         }
+        restored.map_err(|error| fault(Side::Source, error))?;
         Ok(Step::Moved)
     }
 
@@ -186,22 +188,27 @@ mod linux {
     ///
     /// During the call the socket is a blocking one. tcp_splice_read() then takes all that comes while it runs, instead
     /// of the first piece: for a stream of small pieces that halves the processor time of both processes.
-    fn splice_from_socket(from: KernelEnd<'_>, to: BorrowedFd<'_>, length: usize) -> Result<usize, Errno> {
+    ///
+    /// The second result is whether it could be put back: if not, that is a failure behind the bytes that were moved.
+    fn splice_from_socket(
+        from: KernelEnd<'_>,
+        to: BorrowedFd<'_>,
+        length: usize,
+    ) -> (Result<usize, Errno>, Result<(), Errno>) {
         if !is_ready(from.fd, PollFlags::IN) {
-            return Err(Errno::AGAIN);
+            return (Err(Errno::AGAIN), Ok(()));
         }
-        rustix::io::ioctl_fionbio(from.fd, false)?;
-        let result = rustix::pipe::splice(from.fd, None, to, None, length, FLAGS);
-        rustix::io::ioctl_fionbio(from.fd, true)?;
-        // The pipe's reader has gone. That is a failure only if there are bytes that it would have missed.
-        if result == Err(Errno::PIPE) && is_at_end(from.fd) {
-            return Ok(0);
+        if rustix::io::ioctl_fionbio(from.fd, false).is_err() {
+            return (Err(Errno::INVAL), Ok(()));
         }
-        // 0 is the end; or the mark of urgent data (tcp(7)), which splice does not get past and recv(2) does.
-        if result == Ok(0) && !is_at_end(from.fd) {
-            return Err(Errno::INVAL);
-        }
-        result
+        let result = match rustix::pipe::splice(from.fd, None, to, None, length, FLAGS) {
+            // The pipe's reader has gone. That is a failure only if there are bytes that it would have missed.
+            Err(Errno::PIPE) if is_at_end(from.fd) => Ok(0),
+            // 0 is the end; or the mark of urgent data (tcp(7)), which splice does not get past and recv(2) does.
+            Ok(0) if !is_at_end(from.fd) => Err(Errno::INVAL),
+            result => result,
+        };
+        (result, rustix::io::ioctl_fionbio(from.fd, true))
     }
 
     fn is_at_end(socket: BorrowedFd<'_>) -> bool {
@@ -228,9 +235,11 @@ mod linux {
         to: KernelEnd<'_>,
     ) -> Result<Step, Fault> {
         if lane.held() == 0 {
-            match splice_from_socket(from, pipe.write_end(), lane.room()) {
+            let (result, restored) = splice_from_socket(from, pipe.write_end(), lane.room());
+            match result {
                 Ok(0) => lane.end_source(),
                 Ok(count) => lane.filled(count),
+                _ if restored.is_err() => {}
                 // The pipe is empty, so it is the socket that has nothing.
                 Err(Errno::AGAIN) => {
                     from.readiness.clear_readable();
@@ -240,6 +249,7 @@ mod linux {
                 Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
                 Err(error) => return Err(fault(Side::Source, error)),
             }
+            restored.map_err(|error| fault(Side::Source, error))?;
         }
         if lane.held() > 0 {
             if !to.readiness.is_writable() {

@@ -1,5 +1,8 @@
 //! When a relay between a local side and a peer is over: the end-of-file contract, as decisions.
 
+use std::time::{Duration, Instant};
+
+use super::farewell::{Delivery, Farewell};
 use super::lane::Lane;
 
 /// What the local input is, as far as its end matters.
@@ -24,6 +27,17 @@ pub enum EndWhen {
     Input,
 }
 
+/// How the end of the input is passed on while the peer has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfClose {
+    /// Not at all.
+    Never,
+    /// When the peer has been silent for a while: see [`Farewell`].
+    Politely,
+    /// Behind the last byte.
+    AtOnce,
+}
+
 /// The rules of one relay.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending {
@@ -31,16 +45,29 @@ pub struct Ending {
     pub input: InputKind,
     /// Which end counts.
     pub end_when: EndWhen,
-    /// Pass the end of the input on before the session is over.
-    pub half_close: bool,
+    /// How its end is passed on before the session is over.
+    pub half_close: HalfClose,
+    /// The session is over when the input has ended and the peer has been silent for so long.
+    pub linger: Option<Duration>,
 }
 
 impl Ending {
     /// True when the end of the input is to be passed on to the peer now.
-    pub fn passes_end_on(&self, outbound: &Lane, inbound: &Lane) -> bool {
-        outbound.owes_half_close()
-            && self.half_close
-            && (self.input != InputKind::Nothing || inbound.has_source_ended())
+    pub fn passes_end_on(
+        &self,
+        (outbound, inbound): (&Lane, &Lane),
+        farewell: &mut Farewell,
+        now: Instant,
+        way: impl Fn() -> Option<Delivery>,
+    ) -> bool {
+        if !outbound.owes_half_close() || self.half_close == HalfClose::Never {
+            return false;
+        }
+        // A peer that has ended drops no answer.
+        inbound.has_source_ended()
+            || self.input != InputKind::Nothing
+                && (self.half_close == HalfClose::AtOnce
+                    || farewell.is_time_to_pass(now, outbound.delivered(), way))
     }
 
     /// True when the input need not be read any further, though it has not ended.
@@ -49,11 +76,19 @@ impl Ending {
     }
 
     /// True when the session is over but for the last half-close and its acknowledgement.
-    pub fn is_over(&self, outbound: &Lane, inbound: &Lane) -> bool {
-        match self.end_when {
-            EndWhen::Both | EndWhen::Peer => outbound.is_drained() && inbound.is_drained(),
-            EndWhen::Input => outbound.is_drained() && inbound.held() == 0,
+    pub fn is_over(
+        &self,
+        (outbound, inbound): (&Lane, &Lane),
+        farewell: &mut Farewell,
+        now: Instant,
+        way: impl Fn() -> Option<Delivery>,
+    ) -> bool {
+        if !outbound.is_drained() || inbound.held() > 0 {
+            return false;
         }
+        inbound.has_source_ended()
+            || self.end_when == EndWhen::Input
+            || self.linger.is_some_and(|limit| farewell.has_lingered(now, limit, way))
     }
 }
 
@@ -68,17 +103,38 @@ mod tests {
     }
 
     fn rules(input: InputKind, end_when: EndWhen) -> Ending {
-        Ending { input, end_when, half_close: true }
+        Ending { input, end_when, half_close: HalfClose::AtOnce, linger: None }
+    }
+
+    #[allow(clippy::disallowed_methods)]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn passes(rules: Ending, outbound: &Lane, inbound: &Lane) -> bool {
+        rules.passes_end_on((outbound, inbound), &mut Farewell::default(), now(), || None)
     }
 
     #[test]
-    fn real_input_passes_its_end_on_at_once_and_nothing_to_say_waits_for_the_peer() {
+    fn real_input_passes_its_end_on_and_nothing_to_say_waits_for_the_peer() {
         let (open, ended) = (Lane::new(1), ended());
-        assert!(rules(InputKind::Real, EndWhen::Both).passes_end_on(&ended, &open));
-        assert!(!rules(InputKind::Nothing, EndWhen::Both).passes_end_on(&ended, &open));
-        assert!(rules(InputKind::Nothing, EndWhen::Both).passes_end_on(&ended, &ended));
-        let quiet = Ending { half_close: false, ..rules(InputKind::Real, EndWhen::Both) };
-        assert!(!quiet.passes_end_on(&ended, &open));
+        assert!(passes(rules(InputKind::Real, EndWhen::Both), &ended, &open));
+        assert!(!passes(rules(InputKind::Nothing, EndWhen::Both), &ended, &open));
+        assert!(passes(rules(InputKind::Nothing, EndWhen::Both), &ended, &ended));
+        let quiet = Ending { half_close: HalfClose::Never, ..rules(InputKind::Real, EndWhen::Both) };
+        assert!(!passes(quiet, &ended, &open));
+    }
+
+    #[test]
+    fn a_polite_end_waits_for_silence_but_not_for_a_peer_that_has_ended() {
+        let (open, ended, start) = (Lane::new(1), ended(), now());
+        let polite = Ending { half_close: HalfClose::Politely, ..rules(InputKind::Real, EndWhen::Both) };
+        let mut farewell = Farewell::default();
+        farewell.listen(start, 0, false, || None);
+        assert!(!polite.passes_end_on((&ended, &open), &mut farewell, start, || None));
+        assert!(polite.passes_end_on((&ended, &ended), &mut farewell, start, || None));
+        let later = start + Duration::from_secs(1);
+        assert!(polite.passes_end_on((&ended, &open), &mut farewell, later, || None));
     }
 
     #[test]
@@ -92,10 +148,19 @@ mod tests {
 
     #[test]
     fn both_ends_are_waited_for_unless_one_was_chosen() {
-        let (open, ended) = (Lane::new(1), ended());
-        assert!(!rules(InputKind::Real, EndWhen::Both).is_over(&ended, &open));
-        assert!(!rules(InputKind::Real, EndWhen::Both).is_over(&open, &ended));
-        assert!(rules(InputKind::Real, EndWhen::Both).is_over(&ended, &ended));
-        assert!(rules(InputKind::Real, EndWhen::Input).is_over(&ended, &open));
+        let (open, ended, start) = (Lane::new(1), ended(), now());
+        let mut farewell = Farewell::default();
+        farewell.listen(start, 0, false, || None);
+        let mut is_over = |rules: Ending, outbound, inbound, after| {
+            let time = start + Duration::from_secs(after);
+            rules.is_over((outbound, inbound), &mut farewell, time, || None)
+        };
+        let both = rules(InputKind::Real, EndWhen::Both);
+        assert!(!is_over(both, &ended, &open, 9) && !is_over(both, &open, &ended, 9));
+        assert!(is_over(both, &ended, &ended, 0));
+        assert!(is_over(rules(InputKind::Real, EndWhen::Input), &ended, &open, 0));
+        let lingers = Ending { linger: Some(Duration::from_secs(2)), ..both };
+        assert!(!is_over(lingers, &ended, &open, 1) && !is_over(lingers, &open, &ended, 9));
+        assert!(is_over(lingers, &ended, &open, 2));
     }
 }

@@ -14,6 +14,7 @@ pub mod blocks;
 pub mod conversation;
 pub mod ending;
 pub mod entry;
+pub mod farewell;
 pub mod frame;
 pub mod guard;
 pub mod handshake;

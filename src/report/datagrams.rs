@@ -103,6 +103,7 @@ impl Report {
             sent_bytes: sums.sent_bytes,
             received_bytes: sums.received_bytes,
             seconds: seconds(time),
+            ended_after: None,
             datagrams: Some(Counts {
                 sent: sums.sent,
                 received: sums.received,

@@ -71,6 +71,7 @@ pub(super) enum Event {
         received_bytes: u64,
         seconds: f64,
         datagrams: Option<Counts>,
+        ended_after: Option<f64>,
     },
     Warning {
         text: Text,
@@ -185,6 +186,7 @@ impl Sums<'_> {
             received_bytes,
             seconds: seconds(self.time),
             datagrams: None,
+            ended_after: None,
         }
     }
 }

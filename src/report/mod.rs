@@ -160,11 +160,24 @@ impl Report {
         }
     }
 
-    /// How a raw stream ended. As text it is a line for those who asked for more.
-    pub fn relayed(&self, peer: impl Display, sent_bytes: u64, received_bytes: u64, time: Duration) {
+    /// How a raw stream ended; `ended_after`: how long after our end the peer did, if it had begun to answer and it was a
+    /// moment. As text it is a line for those who asked for more.
+    pub fn relayed(
+        &self,
+        peer: impl Display,
+        (sent_bytes, received_bytes): (u64, u64),
+        time: Duration,
+        ended_after: Option<Duration>,
+    ) {
         if !self.json {
             let time = humantime::format_duration(Duration::from_millis(time.as_millis() as u64));
             self.detail(format_args!("sent {sent_bytes} bytes, received {received_bytes} bytes in {time}"));
+            if let Some(after) = ended_after {
+                let after = after.as_millis();
+                self.detail(format_args!(
+                    "the peer ended {after} ms after it was told the end of the input: if its answer is cut off, try --no-half-close"
+                ));
+            }
         } else if self.level >= Level::Normal {
             let summary = Event::Summary {
                 verb: "relayed",
@@ -179,6 +192,7 @@ impl Report {
                 received_bytes,
                 seconds: event::seconds(time),
                 datagrams: None,
+                ended_after: ended_after.map(event::seconds),
             };
             self.event_about(summary, Some(Text::new(peer)));
         }

@@ -1,5 +1,6 @@
 //! Ends that are no ends: a killed or failing process, urgent data, files that are longer than they say.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use rustix::process::Signal;
 
 use crate::frames::{Peer, hello, ping, turn, want};
 use crate::harness::{In, LIMIT, Out, assert_same, payload, sendall, wait_until};
+use crate::link::Link;
+use crate::trace;
 use crate::xfer::{Place, address, names_in, serve, status_kib, upload_once};
 
 const GET: u8 = 2;
@@ -94,7 +97,7 @@ fn a_client_that_does_not_read_cannot_make_a_server_queue() {
 fn a_server_removes_what_a_killed_one_left_long_ago() {
     let there = Place::new();
     let old = there.write(".sendall-0123456789abcdef.part", b"a leftover");
-    let old = std::fs::File::options().write(true).open(old).expect("the leftover");
+    let old = File::options().write(true).open(old).expect("the leftover");
     old.set_modified(std::time::UNIX_EPOCH).expect("its time");
     there.write(".sendall-aedcba9876543210.part", b"too small to be resumed");
     there.write(".sendall-fedcba9876543210.part", &payload(1 << 20));
@@ -102,4 +105,35 @@ fn a_server_removes_what_a_killed_one_left_long_ago() {
     let server = serve(&["--store", there.arg()]);
     server.port();
     assert_eq!(names_in(there.root()), [".sendall-fedcba9876543210.part", "f"]);
+}
+
+/// For a splice a socket of ours is made to block, and back: a failure to do so is one, not a matter of waiting.
+#[test]
+fn bytes_that_were_moved_are_not_forgotten_when_the_next_call_fails() {
+    if cfg!(sendall_portable) || !trace::is_there() {
+        return;
+    }
+    let bytes = payload(300_000);
+    let receive = |log: &str, options: &[&str], output: Out| {
+        let running = sendall(&["serve", "127.0.0.1:0", "--recv-only"], In::Null, output);
+        running.listening(1);
+        let strace = trace::attach(&running, log, &[&["--trace=ioctl"], options].concat());
+        let mut link = Link::connect(running.port());
+        // A server that has failed takes no more.
+        let _ = link.write_all(&bytes).and_then(|()| link.try_end());
+        let finished = running.finish();
+        strace.finish();
+        finished
+    };
+    for to_file in [false, true] {
+        let place = Place::new();
+        let file = || File::create(place.at("copy")).expect("a file");
+        let output = || if to_file { Out::Fd(file().into()) } else { Out::Collect };
+        receive(&place.at("log"), &[], output()).expect(0);
+        let calls = trace::some_calls(&place.path("log"));
+        let back = calls.iter().find(|call| call.line.contains("FIONBIO, [1]")).expect("a splice");
+        let finished = receive(&place.at("log"), &[&back.inject("error=EAGAIN")], output()).expect(5);
+        let copy = if to_file { std::fs::read(place.at("copy")).expect("a copy") } else { finished.stdout };
+        assert!(bytes.starts_with(&copy), "{} other bytes", copy.len());
+    }
 }

@@ -4,10 +4,11 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::PollFlags;
 
-use crate::harness::{A_WHILE, In, LIMIT, Out, payload, wait_for_fd, wait_until};
+use crate::harness::{A_WHILE, In, LIMIT, Out, now, payload, wait_for_fd, wait_until};
 use crate::link::{Net, Way};
 
 /// One test per rule, for one command, over TCP and over a Unix socket.
@@ -23,6 +24,8 @@ macro_rules! contract_for {
     ($side:expr) => {
         $crate::contract::contract_for!($side =>
             rule_1_the_end_of_input_is_a_half_close_after_the_last_byte
+            rule_1_a_peer_that_talks_is_not_told_the_end
+            rule_1_what_waits_for_stdout_is_talk
             rule_2_the_peers_end_ends_that_direction_only
             rule_2_what_the_input_still_holds_is_still_sent
             rule_3_the_command_ends_when_both_have_ended_and_all_is_written
@@ -37,6 +40,7 @@ macro_rules! contract_for {
             rule_7_end_when_peer
             rule_7_end_when_input
             rule_7_no_half_close
+            rule_7_linger
             rule_7_send_only
             rule_7_recv_only
             rule_8_a_reader_that_goes_away_ends_the_command_in_silence
@@ -72,6 +76,45 @@ pub(crate) fn rule_1_the_end_of_input_is_a_half_close_after_the_last_byte(way: W
         let finished = running.finish().expect(0);
         assert_eq!(finished.stdout, b"late reply");
     }
+}
+
+/// Many servers take a half-close for a hang-up, and drop the rest of their answer.
+pub(crate) fn rule_1_a_peer_that_talks_is_not_told_the_end(way: Way) {
+    let piece = Duration::from_millis(40);
+    let (running, mut link) = way.open(&[], In::Bytes(b"question".to_vec()), Out::Collect);
+    link.expect(b"question");
+    for _ in 0..8 {
+        let said = now();
+        link.send(b"a piece");
+        if wait_for_fd(link.as_fd(), PollFlags::IN, piece) {
+            // On a busy machine this peer may itself have been too slow.
+            assert!(now() - said > 5 * piece, "told the end in mid-answer");
+            break;
+        }
+    }
+    link.expect_all(b"");
+    link.end();
+    assert!(running.finish().expect(0).stdout.starts_with(b"a piece"));
+}
+
+pub(crate) fn rule_1_what_waits_for_stdout_is_talk(way: Way) {
+    let bytes = payload(24 << 20);
+    let (mut running, link) = way.open(&[], In::Open, Out::Held);
+    let (mut sender, sent) = (link.try_clone(), bytes.clone());
+    let mut listener = link.try_clone();
+    let sending = std::thread::spawn(move || sender.send(&sent));
+    running.assert_waits();
+    running.say(b"question");
+    running.end_input();
+    listener.expect(b"question");
+    assert!(!wait_for_fd(link.as_fd(), PollFlags::IN, 2 * A_WHILE), "told the end while stdout was stuck");
+    let mut got = vec![0; bytes.len()];
+    running.stdout.as_mut().expect("Out::Held").read_exact(&mut got).expect("stdout");
+    crate::harness::assert_same(&got, &bytes, "stdout");
+    sending.join().expect("all sent");
+    listener.expect_all(b"");
+    listener.end();
+    running.finish().expect(0);
 }
 
 pub(crate) fn rule_2_the_peers_end_ends_that_direction_only(way: Way) {
@@ -258,6 +301,33 @@ pub(crate) fn rule_7_no_half_close(way: Way) {
     running.expect_output(b"answer");
     link.end();
     link.expect_all(b"");
+    running.finish().expect(0);
+}
+
+pub(crate) fn rule_7_linger(way: Way) {
+    for options in [&["--linger", "600ms"][..], &["--linger", "600ms", "--no-half-close"]] {
+        let start = now();
+        let (running, mut link) = way.open(options, In::Bytes(b"question".to_vec()), Out::Collect);
+        link.expect(b"question");
+        // Less than a while and more.
+        assert!(!running.ends_within(A_WHILE), "left at once: {}", running.stderr.text());
+        link.send(b"late answer");
+        let answered = now();
+        let finished = running.finish().expect(0);
+        assert_eq!(finished.stdout, b"late answer");
+        assert!(now() - start >= Duration::from_millis(600) && now() - answered < LIMIT);
+        link.expect_all(b"");
+    }
+    // While there is input nobody leaves, however silent the peer is.
+    let (mut running, mut link) = way.open(&["--linger", "100ms"], In::Open, Out::Collect);
+    running.assert_waits();
+    running.say(b"late question");
+    link.expect(b"late question");
+    running.end_input();
+    link.expect_all(b"");
+    running.finish().expect(0);
+    // What has nothing to say has nothing to end.
+    let (running, _link) = way.open(&["--linger", "100ms"], In::Null, Out::Collect);
     running.finish().expect(0);
 }
 

@@ -90,6 +90,7 @@ const SCHEMA: &[(&str, &[(&str, Kind)])] = &[
             ("received_bytes", Kind::Count),
             ("seconds", Kind::Number),
             ("datagrams", Kind::Maybe(&Kind::Counts)),
+            ("ended_after", Kind::Maybe(&Kind::Number)),
         ],
     ),
     ("warning", &[("text", Kind::Text)]),

@@ -43,14 +43,16 @@ fn lines_are_sent_with_a_pause_and_the_end_at_once() {
     let start = now();
     let (running, mut link) = TCP.open(&options, In::Bytes(b"one\ntwo\nthree\n".to_vec()), Out::Collect);
     link.expect(b"one\n");
+    // A server that greets may refuse who speaks before it has.
+    assert!(now() - start >= DELAY, "the first line came too early");
     // What comes is not held up.
     link.send(b"now");
     running.expect_output(b"now");
     link.expect(b"two\n");
-    assert!(now() - start >= DELAY, "the second line came too early");
+    assert!(now() - start >= 2 * DELAY, "the second line came too early");
     link.expect(b"three\n");
     let third = now();
-    assert!(third - start >= 2 * DELAY, "the third line came too early");
+    assert!(third - start >= 3 * DELAY, "the third line came too early");
     link.expect_all(b"");
     assert!(now() - third < DELAY, "the end had to wait");
     link.end();
@@ -58,14 +60,46 @@ fn lines_are_sent_with_a_pause_and_the_end_at_once() {
 }
 
 #[test]
+fn stdin_waits_for_the_greeting() {
+    for way in WAYS {
+        let options = ["--wait-greeting"];
+        let (running, mut link) = way.open(&options, In::Bytes(b"HELO\n".to_vec()), Out::Collect);
+        link.assert_quiet();
+        link.send(b"220 hello\n");
+        link.expect(b"HELO\n");
+        link.send(b"250 ok\n");
+        link.end();
+        link.expect_all(b"");
+        assert_eq!(running.finish().expect(0).stdout, b"220 hello\n250 ok\n");
+
+        // A peer that ends without a word still hears what there is to say.
+        let (running, mut link) = way.open(&options, In::Bytes(b"HELO\n".to_vec()), Out::Collect);
+        link.end();
+        link.expect_all(b"HELO\n");
+        running.finish().expect(0);
+    }
+    // The pause before the first line begins with the greeting.
+    let options = ["--wait-greeting", "--line-delay", "300ms"];
+    let (_running, mut link) = TCP.open(&options, In::Bytes(b"HELO\n".to_vec()), Out::Collect);
+    link.assert_quiet();
+    link.send(b"220 hello\n");
+    let greeted = now();
+    link.expect(b"HELO\n");
+    assert!(now() - greeted >= Duration::from_millis(300));
+}
+
+#[test]
 fn a_line_that_was_long_in_coming_goes_at_once() {
-    let (mut running, mut link) = TCP.open(&["--line-delay", "5s"], In::Open, Out::Collect);
+    let (mut running, mut link) = TCP.open(&["--line-delay", "600ms"], In::Open, Out::Collect);
+    link.assert_quiet();
+    running.assert_waits();
+    running.assert_waits();
     let start = now();
     running.say(b"on");
     link.expect(b"on");
     running.say(b"e\n");
     link.expect(b"e\n");
-    assert!(now() - start < Duration::from_secs(3));
+    assert!(now() - start < Duration::from_millis(500));
     running.say(b"two\n");
     link.assert_quiet();
     running.signal(rustix::process::Signal::INT);
@@ -224,6 +258,9 @@ fn what_cannot_be_written_is_told_before_anything_is_opened() {
         (&["--line-delay", "0s"], "longer than 0"),
         (&["--crlf", "--recv-only"], "--recv-only"),
         (&["--line-delay", "1s", "--recv-only"], "--recv-only"),
+        (&["--wait-greeting", "--recv-only"], "--recv-only"),
+        (&["--linger", "1s", "--send-only"], "--send-only"),
+        (&["--linger", "1s", "--end-when", "input"], "type --linger alone"),
     ] {
         let args = [&["connect", &listener.name][..], options].concat();
         let finished = sendall(&args, In::Null, Out::Collect).finish().expect(2);

@@ -7,6 +7,9 @@
 mod harness;
 // Plays its peer.
 mod link;
+// When the end of the input is passed on, with real servers; who reads a terminal.
+mod half_close;
+mod job_control;
 // The eight rules of the end-of-file contract, each as a function of the way two ends are joined.
 mod contract;
 

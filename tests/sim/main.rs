@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use sendall::commands::relay::Relay;
 use sendall::error::{Error, Exit};
 use sendall::net::reactor::{Session, Status, Turn};
-use sendall::proto::ending::{EndWhen, Ending, InputKind};
+use sendall::proto::ending::{EndWhen, Ending, HalfClose, InputKind};
+use sendall::proto::farewell::{PAUSE_OF_A_TALKER, SHORTEST_PAUSE};
 use sendall::report::{Level, Report};
 
 use world::{End, Fate, Random};
@@ -28,10 +29,13 @@ struct World {
     resets: bool,
     idle_timeout: Option<Duration>,
     now: Instant,
+    /// When something last came from the peer.
+    talked_at: Instant,
+    /// The reader of stdout takes nothing until then.
+    pauses_until: Instant,
 }
 
 impl World {
-    #[allow(clippy::disallowed_methods)]
     fn new(seed: u64) -> World {
         let mut random = Random::new(seed);
         let longest = [0, 1, 100, 20_000, 600_000][random.below(5)];
@@ -51,16 +55,33 @@ impl World {
         let ends_with_peer = input == InputKind::Terminal || end_when == EndWhen::Peer;
         local.ends = !(ends_with_peer && random.chance(50));
         let mut peer = End::new(&mut random, longest);
-        peer.ends = !(end_when == EndWhen::Input && random.chance(50));
+        let half_close = match random.below(10) {
+            0 | 1 => HalfClose::Never,
+            2 => HalfClose::AtOnce,
+            _ => HalfClose::Politely,
+        };
+        let linger = random.chance(20).then(|| Duration::from_millis(1 + random.below(3000) as u64));
+        let ends_early = end_when == EndWhen::Input || linger.is_some() && local.ends;
+        peer.ends = !(ends_early && random.chance(50));
+        // Some have more to say when they are told the end, and end only then.
+        let can_be_told = input == InputKind::Real && half_close != HalfClose::Never && local.ends;
+        if can_be_told && peer.ends && random.chance(40) {
+            peer.answers_from = Some(random.below(peer.script.len() + 1));
+        }
+        peer.round_trip = random.chance(50).then(|| Duration::from_millis(random.below(60) as u64));
+        #[allow(clippy::disallowed_methods)]
+        let now = Instant::now();
         World {
             seed,
             local,
             peer,
-            rules: Ending { input, end_when, half_close: random.chance(80) },
+            rules: Ending { input, end_when, half_close, linger },
             resets: random.chance(30),
             idle_timeout: random.chance(20).then(|| Duration::from_secs(60)),
             // The one look at the real clock: a base for offsets, since an Instant cannot be made up.
-            now: Instant::now(),
+            now,
+            talked_at: now,
+            pauses_until: now,
             random,
         }
     }
@@ -74,6 +95,7 @@ mod shared {
     use std::rc::Rc;
 
     use sendall::net::stream::Stream;
+    use sendall::proto::farewell::Delivery;
 
     use crate::world::End;
 
@@ -107,6 +129,10 @@ mod shared {
             self.get().take_error()
         }
 
+        fn delivery(&self) -> Option<Delivery> {
+            self.get().delivery()
+        }
+
         fn is_acknowledged(&mut self) -> io::Result<bool> {
             self.get().is_acknowledged()
         }
@@ -133,7 +159,7 @@ fn run(mut world: World) {
     match &outcome.result {
         Ok(()) => {
             assert!(!outcome.was_reset, "seed {seed}: success after a reset");
-            check_success(seed, rules, &local, &peer);
+            check_success(&world, &local, &peer);
         }
         Err(error) => {
             assert!(resets && outcome.was_reset, "seed {seed}: {error}: {rules:?}\n{local:?}\n{peer:?}");
@@ -145,12 +171,16 @@ fn run(mut world: World) {
     }
 }
 
-fn check_success(seed: u64, rules: Ending, local: &End, peer: &End) {
+fn check_success(world: &World, local: &End, peer: &End) {
+    let (seed, rules) = (world.seed, world.rules);
     assert_eq!(peer.written, local.script[..local.read], "seed {seed}: what was read was not all sent");
     assert_eq!(peer.half_closes, 1, "seed {seed}: half-closes to the peer");
     assert!(peer.acknowledged, "seed {seed}: over before the peer's system had everything");
-    if rules.end_when != EndWhen::Input {
-        assert!(peer.end_read, "seed {seed}: over before the peer");
+    let silence = world.now - world.talked_at;
+    if !peer.end_read && rules.end_when != EndWhen::Input {
+        assert!(rules.linger.is_some_and(|limit| silence >= limit), "seed {seed}: over before the peer");
+        assert_eq!(local.written, peer.script[..peer.arrived], "seed {seed}: what the peer had sent");
+    } else if rules.end_when != EndWhen::Input {
         assert_eq!(local.written, peer.script, "seed {seed}: what the peer sent");
         assert_eq!(local.half_closes, 1, "seed {seed}: stdout was not ended");
     }
@@ -164,9 +194,10 @@ fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, p
     let mut was_reset = false;
     for _ in 0..MOST_EVENTS {
         let budget_bytes = 1 + world.random.below(100_000);
+        let had_end = peer.get().half_closes > 0;
         let status = relay.advance(Turn { now: world.now, budget_bytes });
         check_bounds(seed, &local.get(), &peer.get());
-        check_half_close(seed, world.rules, &local.get(), &peer.get());
+        check_half_close(world, &local.get(), &peer.get(), had_end);
         match status {
             Err(error) => return Outcome { result: Err(error), was_reset },
             Ok(Status::Done) => return Outcome { result: Ok(()), was_reset },
@@ -199,20 +230,30 @@ fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, p
 
 /// Something happens outside, in an order that the seed decides; if nothing can, time passes.
 fn happen(world: &mut World, relay: &Relay<Shared, Shared>, local: &Shared, peer: &Shared) {
+    if world.random.chance(2) {
+        world.now += Duration::from_millis(world.random.below(200) as u64);
+    }
+    if world.random.chance(1) {
+        world.pauses_until = world.now + Duration::from_millis(world.random.below(1000) as u64);
+    }
     let first = world.random.below(4);
     for event in (0..4).map(|event| (first + event) % 4) {
         let happened = match event {
             0 => local.get().deliver(),
             1 => peer.get().deliver(),
-            2 => local.get().consume(),
+            2 => world.now >= world.pauses_until && local.get().consume(),
             _ => peer.get().consume(),
         };
         if happened {
+            if event == 1 {
+                world.talked_at = world.now;
+            }
             world.now += Duration::from_micros(world.random.below(5000) as u64);
             return;
         }
     }
-    let deadline = relay.deadline();
+    let reader = Some(world.pauses_until).filter(|time| *time > world.now);
+    let deadline = relay.deadline().into_iter().chain(reader).min();
     let seed = world.seed;
     let later =
         deadline.unwrap_or_else(|| panic!("seed {seed}: nothing will ever happen: {:?}", world.rules));
@@ -227,17 +268,35 @@ fn check_bounds(seed: u64, local: &End, peer: &End) {
 }
 
 /// The half-close comes after the last byte, and not before its time.
-fn check_half_close(seed: u64, rules: Ending, local: &End, peer: &End) {
+fn check_half_close(world: &World, local: &End, peer: &End, had_end: bool) {
+    let (seed, rules) = (world.seed, world.rules);
     if peer.half_closes > 0 && peer.fate == Fate::Well {
         assert_eq!(peer.written.len(), local.read, "seed {seed}: a half-close before the last byte");
-        let quiet = rules.input == InputKind::Nothing || !rules.half_close;
-        let early = quiet && !peer.end_read && rules.end_when != EndWhen::Input;
-        assert!(!early, "seed {seed}: a half-close where nothing was to be said");
+        let quiet = rules.input == InputKind::Nothing || rules.half_close == HalfClose::Never;
+        let goes_on = !peer.end_read && rules.end_when != EndWhen::Input && rules.linger.is_none();
+        assert!(!quiet || !goes_on, "seed {seed}: a half-close where nothing was to be said");
+        if rules.half_close == HalfClose::Politely && goes_on && !had_end {
+            check_manners(world, local, peer);
+        }
     }
     if local.half_closes > 0 {
         assert!(peer.end_read, "seed {seed}: stdout ended before the peer");
         assert_eq!(local.written.len(), peer.read, "seed {seed}: stdout ended before its last byte");
     }
+}
+
+/// Nobody is told the end in the midst of talk, or before it has everything.
+fn check_manners(world: &World, local: &End, peer: &End) {
+    let (seed, silence) = (world.seed, world.now - world.talked_at);
+    let pause = if peer.read > 0 { PAUSE_OF_A_TALKER } else { SHORTEST_PAUSE };
+    let pause = peer.round_trip.map_or(pause, |time| pause.max(4 * time));
+    assert!(
+        silence >= pause,
+        "seed {seed}: a half-close after a silence of {silence:?}, and due was {pause:?}"
+    );
+    assert_eq!(local.written.len(), peer.arrived, "seed {seed}: a half-close while something waits here");
+    let is_told = peer.round_trip.is_none() || peer.waiting_for_reader() == 0;
+    assert!(is_told, "seed {seed}: a half-close while something waits at the peer");
 }
 
 /// Who waits must have nothing to do.

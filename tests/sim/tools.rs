@@ -8,7 +8,7 @@ use sendall::commands::tools::{Decoding, Encoding, Filtered, LineDelay, Telnet, 
 use sendall::error::{Error, Exit};
 use sendall::net::reactor::{Session, Status, Turn};
 use sendall::net::stream::Stream;
-use sendall::proto::ending::{EndWhen, Ending, InputKind};
+use sendall::proto::ending::{EndWhen, Ending, HalfClose, InputKind};
 use sendall::proto::message::{Encoder, Framing};
 use sendall::report::{Level, Report};
 
@@ -84,7 +84,12 @@ impl World {
         };
         let (mut local, mut peer) = (End::new(&mut random, 0), End::new(&mut random, 0));
         let input = [InputKind::Real, InputKind::Nothing][random.below(2)];
-        let rules = Ending { input, end_when: EndWhen::Both, half_close: random.chance(70) };
+        let rules = Ending {
+            input,
+            end_when: EndWhen::Both,
+            half_close: if random.chance(70) { HalfClose::Politely } else { HalfClose::Never },
+            linger: None,
+        };
         let without: &[u8] = if tool == Tool::Frame(Framing::Nul) { &[0] } else { &[] };
         let said = if input == InputKind::Real { lines(&mut random, 600, without) } else { Vec::new() };
         let said = if tool == Tool::Delay { said[..said.len().min(7)].to_vec() } else { said };
@@ -238,7 +243,8 @@ impl World {
             if peer.has_room() && local.end_read && !waits {
                 assert_eq!(data, self.sent, "seed {seed}: the input has ended, and there is room");
             }
-            let holds_end = self.rules.input == InputKind::Nothing || !self.rules.half_close;
+            let holds_end =
+                self.rules.input == InputKind::Nothing || self.rules.half_close == HalfClose::Never;
             if peer.has_room() && (holds_end || !local.end_read) {
                 let due = self.refusals_due.iter().filter(|end| **end <= peer.read).count();
                 assert_eq!(refusals.len(), 3 * due, "seed {seed}: a refusal is due, and room");
@@ -324,7 +330,7 @@ fn check_success(world: &World, local: &End, peer: &End, start: Instant, was_res
     assert_eq!(data, world.sent, "seed {seed}: at the peer");
     assert_eq!(local.written, world.received, "seed {seed}: on stdout");
     assert!(peer.half_closes == 1 && local.half_closes == 1 && peer.acknowledged, "seed {seed}: the ends");
-    if world.rules.input == InputKind::Nothing || !world.rules.half_close {
+    if world.rules.input == InputKind::Nothing || world.rules.half_close == HalfClose::Never {
         assert_eq!(refusals, world.refusals, "seed {seed}: refusals");
     }
     if world.tool == Tool::Delay {

@@ -1,8 +1,10 @@
 //! The two ends of a relay as a seeded world plays them, and the numbers that decide what happens.
 
 use std::io;
+use std::time::Duration;
 
 use sendall::net::stream::Stream;
+use sendall::proto::farewell::Delivery;
 
 /// splitmix64: small, seeded, the same everywhere.
 pub(crate) struct Random(u64);
@@ -60,6 +62,10 @@ pub(crate) struct End {
     pub(crate) half_closes: usize,
     pub(crate) acknowledged: bool,
     pub(crate) fate: Fate,
+    /// What of the script comes only when the relay has passed its end on.
+    pub(crate) answers_from: Option<usize>,
+    /// The system tells how far the bytes have come, and how long they take.
+    pub(crate) round_trip: Option<Duration>,
 }
 
 impl End {
@@ -79,6 +85,8 @@ impl End {
             half_closes: 0,
             acknowledged: false,
             fate: Fate::Well,
+            answers_from: None,
+            round_trip: None,
             random: Random::new(random.next()),
         }
     }
@@ -89,14 +97,16 @@ impl End {
 
     /// Some bytes, or the end, arrive from outside. True if anything did.
     pub(crate) fn deliver(&mut self) -> bool {
-        let rest = self.script.len() - self.arrived;
+        let is_asked = self.half_closes > 0;
+        let due = self.answers_from.filter(|_| !is_asked).unwrap_or(self.script.len());
+        let rest = due.saturating_sub(self.arrived);
         let room = self.capacity - (self.arrived - self.read).min(self.capacity);
         if self.fate != Fate::Well {
             false
         } else if rest > 0 && room > 0 {
             self.arrived += 1 + self.random.below(rest.min(room));
             true
-        } else if rest == 0 && self.ends && !self.end_arrived {
+        } else if rest == 0 && self.ends && !self.end_arrived && (is_asked || self.answers_from.is_none()) {
             self.end_arrived = true;
             true
         } else {
@@ -175,6 +185,12 @@ impl Stream for End {
 
     fn take_error(&mut self) -> io::Result<()> {
         self.fail()
+    }
+
+    fn delivery(&self) -> Option<Delivery> {
+        let is_pending = self.waiting_for_reader() > 0;
+        let acknowledged_ago = Duration::from_secs(3600);
+        self.round_trip.map(|round_trip| Delivery { round_trip, is_pending, acknowledged_ago })
     }
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {

@@ -44,7 +44,7 @@ pub struct ConnectArgs {
 
     /// Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80
     #[arg(long, conflicts_with_all = ["retry", "proxies", "idle_timeout", "limit_rate", "send_only", "recv_only",
-        "end_when", "no_half_close", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump", "exec", "sh"])]
+        "end_when", "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump", "exec", "sh"])]
     probe: bool,
 
     /// Time limit for each address that is tried; with --proxy, until the server is reached
@@ -64,7 +64,7 @@ pub struct ConnectArgs {
     local: LocalArgs,
 
     /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
-    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies", "recv_only",
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies", "recv_only", "wait_greeting",
         "crlf", "line_delay", "telnet", "frame", "exec", "sh"])]
     fastopen: bool,
 

@@ -1,4 +1,4 @@
-//! A stream that gives one line at a time, with a pause behind each.
+//! A stream that gives one line at a time, with a pause before each.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::net::stream::{KernelEnd, Stream};
 
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A stream that is read line by line. The first line and the end come at once.
+/// A stream that is read line by line. The pause before the first one begins when it is first asked for; the end comes at once.
 pub struct LineDelay<S> {
     stream: S,
     delay: Duration,
@@ -16,19 +16,21 @@ pub struct LineDelay<S> {
     start: usize,
     end: usize,
     now: Instant,
-    next_at: Instant,
+    /// None: nobody has asked for a line yet.
+    next_at: Option<Instant>,
     waits: bool,
 }
 
 impl<S: Stream> LineDelay<S> {
-    /// With `delay` behind each line.
+    /// With `delay` before each line.
     pub fn new(stream: S, delay: Duration, now: Instant) -> LineDelay<S> {
-        LineDelay { stream, delay, held: Vec::new(), start: 0, end: 0, now, next_at: now, waits: false }
+        LineDelay { stream, delay, held: Vec::new(), start: 0, end: 0, now, next_at: None, waits: false }
     }
 }
 
 impl<S: Stream> Stream for LineDelay<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let next_at = *self.next_at.get_or_insert(self.now + self.delay);
         if self.start == self.end {
             self.held.resize(BUFFER_BYTES, 0);
             (self.start, self.end) = (0, 0);
@@ -37,7 +39,7 @@ impl<S: Stream> Stream for LineDelay<S> {
                 return Ok(0);
             }
         }
-        if self.now < self.next_at {
+        if self.now < next_at {
             self.waits = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -47,7 +49,7 @@ impl<S: Stream> Stream for LineDelay<S> {
         buffer[..count].copy_from_slice(&held[..count]);
         self.start += count;
         if held[count - 1] == b'\n' {
-            self.next_at = self.now + self.delay;
+            self.next_at = Some(self.now + self.delay);
         }
         Ok(count)
     }
@@ -65,7 +67,7 @@ impl<S: Stream> Stream for LineDelay<S> {
     }
 
     fn wake_up(&self) -> Option<Instant> {
-        let next = self.waits.then_some(self.next_at);
+        let next = self.next_at.filter(|_| self.waits);
         next.into_iter().chain(self.stream.wake_up()).min()
     }
 

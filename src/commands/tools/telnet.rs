@@ -9,7 +9,7 @@ use super::filter::{Filtered, Stage};
 use crate::error::Error;
 use crate::net::around::passes_on;
 use crate::net::stream::{KernelEnd, Stream};
-use crate::proto::ending::{EndWhen, Ending, InputKind};
+use crate::proto::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::telnet;
 
 /// Refusals that wait to be sent. All options there are, asked for twice, need a tenth of it: who does not read so many
@@ -36,7 +36,7 @@ struct Shared {
 impl Telnet {
     /// For a relay with these rules, of which the input is read or not.
     pub fn new(ending: Ending, reads_input: bool) -> Telnet {
-        let end_says_nothing = ending.input == InputKind::Nothing || !ending.half_close;
+        let end_says_nothing = ending.input == InputKind::Nothing || ending.half_close == HalfClose::Never;
         let holds_end = end_says_nothing && ending.end_when != EndWhen::Input;
         Telnet { shared: Rc::default(), reads_input, holds_end }
     }
