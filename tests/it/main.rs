@@ -40,6 +40,7 @@ mod peers;
 mod send;
 // Many clients: each on its own, together, and those who may not come in.
 mod access;
+mod admission;
 mod hub;
 mod many;
 mod modes;

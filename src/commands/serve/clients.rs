@@ -117,10 +117,10 @@ impl Clients {
     fn serve(
         &self,
         socket: Socket,
-        name: PeerName,
+        (name, report): (PeerName, Report),
         refused: bool,
     ) -> Result<Aside<Result<(), Error>>, Error> {
-        let (offer, limits, report) = (Arc::clone(&self.offer), self.limits, self.report.about(&name));
+        let (offer, limits) = (Arc::clone(&self.offer), self.limits);
         let (signals, running) = (self.signals.clone(), self.running.enter());
         let Terms { stay, socket: options, .. } = self.terms.clone();
         let text = offer.store.clone().filter(|_| self.wire == WireChoice::Text);
@@ -130,7 +130,7 @@ impl Clients {
             reactor.add_at_start(|io, now| {
                 let mut transport =
                     socket.register_with(&options, &io).map_err(|error| Error::new(Exit::Lost, error))?;
-                // One that has waited for its header was to be reset. Transfers have a last word.
+                // One that is refused was to be reset. Transfers have a last word.
                 transport.reset_on_close(false).map_err(|error| lost(&error))?;
                 let context = (io, report, name);
                 let session = match text {
@@ -150,7 +150,8 @@ impl Clients {
 
 impl Host for Clients {
     fn welcome(&mut self, guest: Guest, _now: Instant) -> bool {
-        match self.serve(guest.socket, guest.pass.peer.clone(), false) {
+        let named = (guest.pass.peer.clone(), guest.pass.report.clone());
+        match self.serve(guest.socket, named, false) {
             Ok(session) => self.clients.push(Client { pass: Some(guest.pass), session }),
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => guest.pass.fail(error),
@@ -160,10 +161,11 @@ impl Host for Clients {
 
     fn turn_away(&mut self, socket: Socket, why: Refusal) {
         let refused = self.clients.iter().filter(|client| client.pass.is_none()).count();
-        if why == Refusal::TooMany && refused < MAX_REFUSALS {
+        if why != Refusal::Denied && refused < MAX_REFUSALS {
             // A client that cannot be told why finds out by itself.
             let name = socket.peer_name();
-            let session = self.serve(socket, name, true).ok();
+            let report = self.report.about(&name);
+            let session = self.serve(socket, (name, report), true).ok();
             self.clients.extend(session.map(|session| Client { pass: None, session }));
         }
     }

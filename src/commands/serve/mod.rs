@@ -83,6 +83,11 @@ impl Mode {
             _ => 1,
         }
     }
+
+    /// True where each client has a process, or a thread and files.
+    fn is_costly(&self) -> bool {
+        matches!(self, Mode::Transfer(..) | Mode::Exec(_))
+    }
 }
 
 impl ServeArgs {
@@ -98,7 +103,7 @@ impl ServeArgs {
             Mode::Plain(_) => self.limits.of_one()?,
             _ => {
                 let needs = Descriptors { per_client: mode.descriptors_per_client(), others: 0 };
-                self.limits.of_many().within_descriptors(needs, self.limits.typed())
+                self.limits.of_many(mode.is_costly()).within_descriptors(needs, self.limits.typed())
             }
         };
         if self.transfer.once {

@@ -90,7 +90,7 @@ impl Serving {
         let wire = Wire::new(stream, now);
         let state = if busy {
             let failure = Failure {
-                error: Error::new(Exit::Refused, "too many clients from this address"),
+                error: Error::new(Exit::Refused, "too many clients"),
                 tell: Some((Reason::Busy, Reason::Busy.to_string())),
             };
             refuse(wire, failure)
@@ -102,6 +102,17 @@ impl Serving {
 
     fn greet(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
         wire.tick(now);
+        let result = self.hear(wire, now);
+        let is_silent = wire.incoming().is_empty();
+        result.map_err(|mut failure| {
+            if is_silent && failure.error.exit() == Exit::Lost {
+                failure.error = failure.error.of_health_check();
+            }
+            failure
+        })
+    }
+
+    fn hear(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
         loop {
             match Hello::parse(wire.incoming()) {
                 Ok(Parsed::Complete { value, used }) => {

@@ -101,7 +101,7 @@ impl<S: Stream> TextReceiving<S> {
             ending: None,
         };
         if busy {
-            session.end(wire, Err(refused(Reason::Busy, "too many clients from this address".into())));
+            session.end(wire, Err(refused(Reason::Busy, "too many clients".into())));
         } else {
             session.wire = Some(wire);
         }
@@ -145,14 +145,19 @@ impl<S: Stream> TextReceiving<S> {
             if count > 0 {
                 self.header_by.get_or_insert(now + self.limits.handshake);
             }
-            return match (wire.fill(count + 1)?, parsed) {
+            let is_silent = count == 0 && self.files_in_place == 0;
+            let left = |error: Error| match is_silent && error.exit() == Exit::Lost {
+                true => error.of_health_check(),
+                false => error,
+            };
+            return match (wire.fill(count + 1).map_err(left)?, parsed) {
                 (Filled::Enough, _) => continue,
                 (Filled::Ended, ParsedText::Incomplete) if count == 0 && self.files_in_place > 0 => {
                     Ok(Step::Over)
                 }
                 (Filled::Ended, ParsedText::Incomplete) => {
                     let text = "the client closed the connection before its header was complete";
-                    Err(Error::new(Exit::Lost, text).into())
+                    Err(left(Error::new(Exit::Lost, text)).into())
                 }
                 // What the rate limit holds back is no pause of the client's.
                 (Filled::Blocked, _) if wire.wake_up().is_some() => {
