@@ -13,7 +13,8 @@ use crate::xfer::{Place, address, failures, run, serve};
 #[track_caller]
 fn alone(bytes: &[u8], ends: bool, code: i32, words: &str) -> Vec<u8> {
     let there = Place::new();
-    let server = serve(&["--store", there.arg(), "--once", "--timeout", "500ms", "--idle-timeout", "500ms"]);
+    let server =
+        serve(&["--store", there.arg(), "--count", "1", "--timeout", "500ms", "--idle-timeout", "500ms"]);
     let mut peer = Peer::connect(&address(&server));
     peer.say(bytes);
     if ends {
@@ -72,7 +73,7 @@ fn every_cut_of_a_hello_is_a_lost_connection_or_the_time_limit() {
 #[test]
 fn the_handshakes_limit_is_absolute() {
     let there = Place::new();
-    let server = serve(&["--store", there.arg(), "--once", "--timeout", "500ms"]);
+    let server = serve(&["--store", there.arg(), "--count", "1", "--timeout", "500ms"]);
     let mut peer = Peer::connect(&address(&server));
     let (start, bytes) = (now(), hello(PUT, b""));
     let mut sent = 0;

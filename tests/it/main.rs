@@ -89,6 +89,7 @@ mod blocks;
 mod digests;
 // What is offered, without its bytes.
 mod listing;
+mod once;
 // Tried again after a fault, and taken over from a session that is gone.
 mod retry;
 // Peers that are none, or do not keep to the protocol.
