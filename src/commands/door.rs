@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::limits::{Descriptors, DoorLimits, Full, NO_LIMIT, Typed};
-use self::lists::Lists;
-use super::admission::{AccessArgs, Admission, Pass, Refusal};
+pub(crate) use self::lists::Lists;
+use super::admission::{Admission, Pass, Refusal};
 use super::opened::is_one_clients;
 use super::vestibule::{Announced, Vestibule};
 use crate::error::{Error, Exit};
@@ -82,7 +82,7 @@ impl<H: Host> Door<H> {
     pub(crate) fn new(
         listeners: Vec<Listener>,
         limits: DoorLimits,
-        (access, args): (Access, &AccessArgs),
+        (access, lists): (Access, Option<Lists>),
         (io, report): (&Io, &Report),
         host: H,
     ) -> Result<Door<H>, Error> {
@@ -99,7 +99,7 @@ impl<H: Host> Door<H> {
             admission: Admission::new(access, limits.per_source, limits.count == Some(1), io.nudge()),
             vestibule: limits.header.map(|limit| Vestibule::new(limit, io, report)),
             limits,
-            lists: Lists::new(args, io)?,
+            lists,
             taken: 0,
             empty_since: None,
             paused_until: None,
