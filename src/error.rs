@@ -67,6 +67,7 @@ pub enum Mend {
 pub struct Error {
     exit: Exit,
     mend: Mend,
+    is_health_check: bool,
     cause: anyhow::Error,
 }
 
@@ -77,13 +78,25 @@ impl Error {
             Exit::NoConnection | Exit::TimedOut | Exit::Lost => Mend::Again,
             _ => Mend::Never,
         };
-        Error { exit, mend, cause: anyhow::anyhow!("{cause}") }
+        Error { exit, mend, is_health_check: false, cause: anyhow::anyhow!("{cause}") }
     }
 
     /// The same failure, where more is known of whether it can be mended than its exit code says.
     #[must_use]
     pub fn mended(self, mend: Mend) -> Error {
         Error { mend, ..self }
+    }
+
+    /// The same failure, of a client that has come and gone without a word, as health checks and scanners do: a server
+    /// for many has no line for it.
+    #[must_use]
+    pub fn of_health_check(self) -> Error {
+        Error { is_health_check: true, ..self }
+    }
+
+    /// Whether it is one of a client that has come and gone without a word.
+    pub fn is_health_check(&self) -> bool {
+        self.is_health_check
     }
 
     /// Whether a new connection can mend it.
@@ -109,7 +122,7 @@ impl Error {
     /// Says what was being done, in front of what failed.
     #[must_use]
     pub fn context(self, what: impl fmt::Display) -> Error {
-        Error { exit: self.exit, mend: self.mend, cause: self.cause.context(what.to_string()) }
+        Error { cause: self.cause.context(what.to_string()), ..self }
     }
 }
 

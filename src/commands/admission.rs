@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -69,8 +69,20 @@ pub(super) fn rules(words: &[String], option: &str) -> Result<Vec<Rule>, Error> 
 pub(crate) enum Refusal {
     /// By the access list.
     Denied,
-    /// Too many from that address.
+    /// Too many from its address.
     TooMany,
+    /// Too many in all.
+    Full,
+}
+
+/// What counts as one source: an IPv4 address, or an IPv6 network of 64 bits, which is what one subscriber or machine
+/// has at least, RFC 6177.
+fn source_of(peer: &PeerName) -> Option<IpAddr> {
+    const INTERFACE_BITS: u32 = 64;
+    Some(match peer.ip()?.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> INTERFACE_BITS << INTERFACE_BITS).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    })
 }
 
 /// Counts those who are in; shared by a door and its guests.
@@ -91,7 +103,7 @@ struct Shared {
 }
 
 impl Admission {
-    /// At most `per_source` at a time from one address. `door` is told when somebody leaves.
+    /// At most `per_source` at a time from one source. `door` is told when somebody leaves.
     pub(crate) fn new(access: Access, per_source: usize, is_for_one: bool, door: Nudge) -> Admission {
         Admission(Rc::new(Shared {
             access: RefCell::new(access),
@@ -114,10 +126,12 @@ impl Admission {
     /// Lets a peer in, or says why not. Peers without an IP address are under no access list.
     pub(crate) fn enter(&self, peer: &PeerName, report: Report) -> Result<Pass, Refusal> {
         let shared = &self.0;
-        if let Some(source) = peer.ip() {
-            if !shared.access.borrow().admits(source) {
-                return Err(Refusal::Denied);
-            }
+        if let Some(address) = peer.ip()
+            && !shared.access.borrow().admits(address)
+        {
+            return Err(Refusal::Denied);
+        }
+        if let Some(source) = source_of(peer) {
             let mut sources = shared.sources.borrow_mut();
             let count = sources.entry(source).or_default();
             if *count >= shared.per_source {
@@ -161,6 +175,8 @@ impl Pass {
         shared.failed.set(shared.failed.get() + 1);
         if shared.keeps_failure {
             *shared.failure.borrow_mut() = Some(error);
+        } else if error.is_health_check() {
+            self.report.detail(error);
         } else {
             self.report.error(&error);
         }
@@ -178,7 +194,7 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         let shared = &self.admission.0;
-        if let Some(source) = self.peer.ip() {
+        if let Some(source) = source_of(&self.peer) {
             let mut sources = shared.sources.borrow_mut();
             if let Some(count) = sources.get_mut(&source) {
                 *count -= 1;

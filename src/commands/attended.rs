@@ -7,15 +7,28 @@ use super::admission::Pass;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Session, Status, Stop, Turn};
 
+/// What a health check may have been sent before it is gone, and how soon that is.
+const MAX_GREETING_BYTES: u64 = 4096;
+const HEALTH_CHECK_LIMIT: Duration = Duration::from_secs(1);
+
 /// What a client's session can say of itself.
 pub(crate) trait Visit: Session {
     /// Bytes that were sent and received so far.
     fn moved(&self) -> (u64, u64);
+
+    /// True if more was lost than a client without a word: somebody else, or what it was to have.
+    fn is_more_than_a_check(&self) -> bool {
+        false
+    }
 }
 
 impl Visit for Box<dyn Visit> {
     fn moved(&self) -> (u64, u64) {
         (**self).moved()
+    }
+
+    fn is_more_than_a_check(&self) -> bool {
+        (**self).is_more_than_a_check()
     }
 }
 
@@ -108,8 +121,22 @@ impl<V: Visit> Attended<V> {
         Ok(())
     }
 
+    /// True if the client has left without a word, and has taken no more than a greeting with it.
+    fn is_health_check(&self, error: &Error, now: Instant) -> bool {
+        let (sent, received) = self.visit.session.moved();
+        let left_at_once = sent <= MAX_GREETING_BYTES && now < self.start + HEALTH_CHECK_LIMIT;
+        error.exit() == Exit::Lost
+            && received == 0
+            && (sent == 0 || left_at_once)
+            && !self.visit.session.is_more_than_a_check()
+    }
+
     /// Says how it ended.
     fn leave(&mut self, result: Result<(), Error>, now: Instant) -> Status {
+        let result = result.map_err(|error| match self.is_health_check(&error, now) {
+            true => error.of_health_check(),
+            false => error,
+        });
         self.pass.leave(result, self.visit.session.moved(), now - self.start);
         Status::Done
     }

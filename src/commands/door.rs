@@ -1,16 +1,21 @@
 //! Takes clients in: one accept loop for every server, with its limits.
 
+mod limits;
+mod lists;
+
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::admission::{AccessArgs, Admission, Pass, Refusal};
+pub(crate) use self::limits::{Descriptors, DoorLimits, Full, NO_LIMIT, Typed};
+pub(crate) use self::lists::Lists;
+use super::admission::{Admission, Pass, Refusal};
 use super::opened::is_one_clients;
-use super::vestibule::Vestibule;
+use super::vestibule::{Announced, Vestibule};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::PeerName;
 use crate::net::listen::Listener;
-use crate::net::reactor::{Aside, Io, Session, Status, Stop, Turn};
-use crate::net::signals::Hangups;
+use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 use crate::net::stream::Socket;
 use crate::report::Report;
 
@@ -18,71 +23,16 @@ use crate::report::Report;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often the same trouble is told.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
-/// Descriptors that are not for clients: standard streams, the reactor's own, listeners, logs.
-const DESCRIPTORS_RESERVED: u64 = 16;
-
-/// How many clients are taken in, and for how long.
-#[derive(Clone, Debug)]
-pub(crate) struct DoorLimits {
-    /// At the same time.
-    pub(crate) clients: usize,
-    /// What `clients` was, if the user typed more than there are descriptors for.
-    pub(crate) clients_asked: Option<usize>,
-    /// At the same time from one IP address.
-    pub(crate) per_source: usize,
-    /// After so many no more are taken, and the door closes when they have left.
-    pub(crate) count: Option<u64>,
-    /// Fail if nobody was in for so long; and the option that says so.
-    pub(crate) accept_timeout: Option<(Duration, &'static str)>,
-    /// Clients come through a proxy that says who they are, in a header that comes within so long.
-    pub(crate) header: Option<Duration>,
-}
-
-impl DoorLimits {
-    /// Never more clients than there are descriptors for. The process's own limit is raised as far as the system lets
-    /// it. What the user typed is not lowered in silence, and a limit for each source not at all.
-    pub(crate) fn within_descriptors(self, needs: Descriptors, typed: Typed) -> DoorLimits {
-        let reserved = needs.others.saturating_add(DESCRIPTORS_RESERVED);
-        let wanted = (self.clients as u64).saturating_mul(needs.per_client).saturating_add(reserved);
-        match crate::net::raised_descriptor_limit(wanted) {
-            Some(limit) => self.at_most(limit.saturating_sub(reserved) / needs.per_client, typed),
-            None => self,
-        }
-    }
-
-    fn at_most(mut self, fitting: u64, typed: Typed) -> DoorLimits {
-        let fitting = usize::try_from(fitting.max(1)).unwrap_or(usize::MAX);
-        if fitting < self.clients {
-            self.clients_asked = typed.clients.then_some(self.clients);
-            self.clients = fitting;
-            if !typed.per_source {
-                // One source must not be able to take them all.
-                self.per_source = self.per_source.min((fitting / 2).max(1));
-            }
-        }
-        self
-    }
-}
-
-/// What descriptors are needed for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Descriptors {
-    /// By each client.
-    pub(crate) per_client: u64,
-    /// Beside clients, and beside what every server needs.
-    pub(crate) others: u64,
-}
-
-/// Which limits the user has chosen. The others are defaults.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Typed {
-    pub(crate) clients: bool,
-    pub(crate) per_source: bool,
-}
+/// How long lines about clients are counted before they are summed up: twice as long after each time that there were too
+/// many, up to a minute.
+const SUMMING_INTERVAL: Duration = Duration::from_secs(1);
+const LONGEST_SUMMING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A client that may come in.
 pub(crate) struct Guest {
     pub(crate) socket: Socket,
+    /// Where it connected to, if a PROXY header has said that.
+    pub(crate) destination: Option<SocketAddr>,
     /// To be held for as long as the client is served.
     pub(crate) pass: Pass,
 }
@@ -93,7 +43,7 @@ pub(crate) trait Host {
     /// does not count.
     fn welcome(&mut self, guest: Guest, now: Instant) -> bool;
 
-    /// A client may not come in; it is gone when its socket is dropped.
+    /// A client may not come in; its connection is reset when its socket is dropped.
     fn turn_away(&mut self, _socket: Socket, _why: Refusal) {}
 
     /// False while something of those who have left is still to be done; then the door is nudged when it is worth
@@ -121,6 +71,9 @@ pub(crate) struct Door<H> {
     empty_since: Option<Instant>,
     paused_until: Option<Instant>,
     complaints: Complaints,
+    /// Until when lines about clients are counted, if there was one, and how long it is each time.
+    summing_until: Option<Instant>,
+    summing_interval: Duration,
     report: Report,
 }
 
@@ -129,10 +82,11 @@ impl<H: Host> Door<H> {
     pub(crate) fn new(
         listeners: Vec<Listener>,
         limits: DoorLimits,
-        (access, args): (Access, &AccessArgs),
+        (access, lists): (Access, Option<Lists>),
         (io, report): (&Io, &Report),
         host: H,
     ) -> Result<Door<H>, Error> {
+        let report = &report.summing();
         if let Some(asked) = limits.clients_asked {
             report.warning(format_args!(
                 "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} clients; others wait",
@@ -145,11 +99,13 @@ impl<H: Host> Door<H> {
             admission: Admission::new(access, limits.per_source, limits.count == Some(1), io.nudge()),
             vestibule: limits.header.map(|limit| Vestibule::new(limit, io, report)),
             limits,
-            lists: Lists::new(args, io)?,
+            lists,
             taken: 0,
             empty_since: None,
             paused_until: None,
             complaints: Complaints::default(),
+            summing_until: None,
+            summing_interval: SUMMING_INTERVAL,
             report: report.clone(),
         })
     }
@@ -159,15 +115,16 @@ impl<H: Host> Door<H> {
             return;
         }
         self.paused_until = None;
-        for (socket, name) in self.vestibule.as_ref().map(Vestibule::announced).unwrap_or_default() {
-            self.take_in(socket, name, now);
+        for announced in self.vestibule.as_ref().map(Vestibule::announced).unwrap_or_default() {
+            self.take_in(announced, now);
         }
         let mut index = 0;
-        while index < self.listeners.len() && self.has_room() {
+        while index < self.listeners.len() && (self.has_room() || self.refuses_when_full()) {
             match self.listeners[index].accept() {
+                Ok(Some((socket, name))) if !self.has_room() => self.turn_away(socket, &name, Refusal::Full),
                 Ok(Some((socket, name))) => match &self.vestibule {
                     Some(vestibule) => vestibule.enter(socket, name, now),
-                    None => self.take_in(socket, name, now),
+                    None => self.take_in(Announced { socket, name, destination: None }, now),
                 },
                 Ok(None) => index += 1,
                 Err(error) if is_one_clients(&error) => {}
@@ -182,42 +139,55 @@ impl<H: Host> Door<H> {
         }
     }
 
+    /// How many have not said who they are.
+    fn waiting(&self) -> usize {
+        self.vestibule.as_ref().map_or(0, Vestibule::waiting)
+    }
+
     /// Whether one more may come; those who have not said who they are count as if they were in.
     fn has_room(&self) -> bool {
-        let waiting = self.vestibule.as_ref().map_or(0, Vestibule::waiting);
+        let waiting = self.waiting();
         let is_last_one_here = |count| self.taken + waiting as u64 >= count;
         self.admission.inside() + waiting < self.limits.clients
             && !self.limits.count.is_some_and(is_last_one_here)
     }
 
-    fn take_in(&mut self, socket: Socket, name: PeerName, now: Instant) {
+    /// Whether clients who find no room are turned away. Not if they wait because of `--count`: the last one that is
+    /// wanted may be gone again without having said who it is.
+    fn refuses_when_full(&self) -> bool {
+        self.limits.full == Full::Refuse && self.admission.inside() + self.waiting() >= self.limits.clients
+    }
+
+    fn take_in(&mut self, client: Announced, now: Instant) {
+        let Announced { socket, name, destination } = client;
         match self.admission.enter(&name, self.report.about(&name)) {
             Ok(pass) => {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);
-                self.taken += u64::from(self.host.welcome(Guest { socket, pass }, now));
+                self.taken += u64::from(self.host.welcome(Guest { socket, destination, pass }, now));
                 if self.limits.count.is_some_and(|count| self.taken >= count) {
                     self.listeners.clear();
                 }
             }
-            Err(why) => {
-                if self.complaints.may_complain(now) {
-                    let text = match why {
-                        Refusal::Denied => "refused by --allow or --deny",
-                        Refusal::TooMany => {
-                            "refused: too many clients from its address (see --max-per-source)"
-                        }
-                    };
-                    self.report.about(&name).warning(text);
-                }
-                self.host.turn_away(socket, why);
-            }
+            Err(why) => self.turn_away(socket, &name, why),
         }
+    }
+
+    fn turn_away(&mut self, socket: Socket, name: &PeerName, why: Refusal) {
+        self.report.about(name).warning(match why {
+            Refusal::Denied => "refused by --allow or --deny",
+            Refusal::TooMany => "refused: too many clients from its address (see --max-per-source)",
+            Refusal::Full => "refused: too many clients (see --max-clients and --full)",
+        });
+        // An orderly end would look as if it had been served and there was nothing to say. A client that is gone
+        // already hears nothing.
+        let _ = socket.reset_on_close(true);
+        self.host.turn_away(socket, why);
     }
 
     /// Fails when nobody was in for too long.
     fn check_presence(&mut self, now: Instant) -> Result<(), Error> {
-        if self.admission.inside() > 0 {
+        if self.admission.inside() + self.waiting() > 0 {
             self.empty_since = None;
             return Ok(());
         }
@@ -228,6 +198,22 @@ impl<H: Host> Door<H> {
                 Err(Error::new(Exit::TimedOut, format!("no client came within {limit} (see {option})")))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+impl<H> Door<H> {
+    /// Sums up the lines about clients when it is time. Each that fails has the door advanced.
+    fn sum_up(&mut self, now: Instant) {
+        if self.summing_until.is_some_and(|until| now >= until) {
+            let interval = self.summing_interval;
+            self.summing_interval = match self.report.sum_up(interval) {
+                true => (2 * interval).min(LONGEST_SUMMING_INTERVAL),
+                false => SUMMING_INTERVAL,
+            };
+            self.summing_until = None;
+        } else if self.summing_until.is_none() && self.report.has_counted() {
+            self.summing_until = Some(now + self.summing_interval);
         }
     }
 }
@@ -243,6 +229,7 @@ impl<H: Host> Session for Door<H> {
             return self.admission.outcome().map(|()| Status::Done);
         }
         self.check_presence(turn.now)?;
+        self.sum_up(turn.now);
         Ok(Status::Waiting)
     }
 
@@ -255,87 +242,20 @@ impl<H: Host> Session for Door<H> {
 
     fn deadline(&self) -> Option<Instant> {
         let alone = self.empty_since.zip(self.limits.accept_timeout).map(|(since, (limit, _))| since + limit);
-        [self.paused_until, alone].into_iter().flatten().min()
+        [self.paused_until, self.summing_until, alone].into_iter().flatten().min()
     }
 }
 
 /// The same trouble is told once a second at most.
 #[derive(Default)]
-pub(crate) struct Complaints(Option<Instant>);
+struct Complaints(Option<Instant>);
 
 impl Complaints {
-    pub(crate) fn may_complain(&mut self, now: Instant) -> bool {
+    fn may_complain(&mut self, now: Instant) -> bool {
         let may = self.0.is_none_or(|last| now >= last + COMPLAINT_INTERVAL);
         if may {
             self.0 = Some(now);
         }
         may
-    }
-}
-
-/// Access lists with files or names, read and resolved again on SIGHUP.
-struct Lists {
-    args: AccessArgs,
-    hangups: Hangups,
-    reading: Option<Aside<Result<Access, Error>>>,
-    io: Io,
-}
-
-impl Lists {
-    /// `None` if nothing can change.
-    fn new(args: &AccessArgs, io: &Io) -> Result<Option<Lists>, Error> {
-        if !args.can_change() {
-            return Ok(None);
-        }
-        let hangups = Hangups::install(io)
-            .map_err(|error| Error::new(Exit::Failed, format!("cannot wait for SIGHUP: {error}")))?;
-        Ok(Some(Lists { args: args.clone(), hangups, reading: None, io: io.clone() }))
-    }
-
-    /// The new rules, once they were read. Those that cannot be read leave the old ones in force.
-    fn advance(&mut self, report: &Report) -> Option<Access> {
-        let read = self.reading.as_mut().and_then(Aside::take);
-        if read.is_some() {
-            self.reading = None;
-        }
-        if self.reading.is_none() && self.hangups.came() {
-            let args = self.args.clone();
-            self.reading = self.io.aside(move || args.load()).map_err(|error| report.warning(error)).ok();
-        }
-        match read?.and_then(|access| access) {
-            Ok(access) => {
-                report.say("access lists were read again");
-                Some(access)
-            }
-            Err(error) => {
-                report.warning(format_args!("the old access lists stay in force: {error}"));
-                None
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn descriptors_lower_defaults_alone() {
-        let limits = |clients, per_source| DoorLimits {
-            clients,
-            clients_asked: None,
-            per_source,
-            count: None,
-            accept_timeout: None,
-            header: None,
-        };
-        let outcome = |limits: DoorLimits, clients, per_source| {
-            let limits = limits.at_most(20, Typed { clients, per_source });
-            (limits.clients, limits.clients_asked, limits.per_source)
-        };
-        assert_eq!(outcome(limits(100, 16), false, false), (20, None, 10));
-        assert_eq!(outcome(limits(100, 16), true, true), (20, Some(100), 16));
-        assert_eq!(outcome(limits(100, usize::MAX), false, true), (20, None, usize::MAX));
-        assert_eq!(outcome(limits(20, 16), true, false), (20, None, 16));
     }
 }

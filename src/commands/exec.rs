@@ -316,6 +316,11 @@ impl Visit for Exec {
     fn moved(&self) -> (u64, u64) {
         self.moved
     }
+
+    fn is_more_than_a_check(&self) -> bool {
+        // What a process says costs more than a greeting.
+        self.moved.0 > 0
+    }
 }
 
 /// How a process has ended, in words.

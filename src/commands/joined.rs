@@ -29,6 +29,8 @@ pub(crate) struct Joined<C, T> {
     to_client: Outgoing,
     /// A side that takes no more; what it has sent before is still passed on.
     failure: Option<(Way, Error)>,
+    /// The target was lost, or has never been there for the client.
+    is_target_lost: bool,
     /// What comes for that side is thrown away. Unread it would fill its connection until the system drops all that
     /// comes, room for the other direction included.
     drain: Pump,
@@ -81,6 +83,7 @@ impl<C: Stream, T: Stream> Joined<C, T> {
             to_target: Outgoing::default(),
             to_client: Outgoing::default(),
             failure: None,
+            is_target_lost: false,
             drain: Pump::copying(),
             settling: Default::default(),
         }
@@ -114,7 +117,7 @@ impl<C: Stream, T: Stream> Joined<C, T> {
         };
         pumped.or_else(|Fault { side, error }| {
             let is_clients = (way == Way::Out) == (side == Side::Source);
-            let error = if is_clients { lost(&error) } else { named(&self.target_name, &error) };
+            let error = if is_clients { lost(&error) } else { self.target_is_lost(&error) };
             // Of two failures the first is the cause. A side that cannot be read has said everything that it will; one
             // that cannot be written may have said something that the other is still to get.
             match self.failure.take() {
@@ -134,7 +137,7 @@ impl<C: Stream, T: Stream> Joined<C, T> {
             self.client.take_error().map_err(|error| lost(&error))?;
         }
         if self.inbound.lane().has_source_ended() {
-            self.target.take_error().map_err(|error| named(&self.target_name, &error))?;
+            self.target.take_error().map_err(|error| self.target_is_lost(&error))?;
         }
         Ok(())
     }
@@ -156,7 +159,10 @@ impl<C: Stream, T: Stream> Joined<C, T> {
             let [of_client, of_target] = &mut self.settling;
             let is_told = of_client.settles(&mut self.client, turn.now)?;
             let target = of_target.settles(&mut self.target, turn.now);
-            let has_all = target.map_err(|error| error.context(format!("target {}", self.target_name)))?;
+            let has_all = target.map_err(|error| {
+                self.is_target_lost = true;
+                error.context(format!("target {}", self.target_name))
+            })?;
             if is_told && has_all {
                 return Ok(Status::Done);
             }
@@ -168,6 +174,16 @@ impl<C: Stream, T: Stream> Joined<C, T> {
         let looks = self.settling.iter().filter_map(Settling::deadline);
         let pumps = [&self.outbound, &self.inbound].into_iter().filter_map(Pump::wake_up);
         looks.chain(pumps).chain(self.client.wake_up()).min()
+    }
+
+    fn target_is_lost(&mut self, error: &std::io::Error) -> Error {
+        self.is_target_lost = true;
+        named(&self.target_name, error)
+    }
+
+    /// True if the target is what it was lost by.
+    pub(crate) fn has_lost_target(&self) -> bool {
+        self.is_target_lost
     }
 
     /// Bytes that went to the client, and came from it.

@@ -2,6 +2,7 @@
 //! stream has said who it is. Only then does the door decide whether it may come in.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -22,9 +23,18 @@ pub(crate) struct Vestibule {
     report: Report,
 }
 
+/// A client, and what its header has said.
+pub(crate) struct Announced {
+    pub(crate) socket: Socket,
+    /// Its address, or the proxy's if the connection is the proxy's own.
+    pub(crate) name: PeerName,
+    /// The address that it connected to.
+    pub(crate) destination: Option<SocketAddr>,
+}
+
 struct Shared {
     waiting: Cell<usize>,
-    announced: RefCell<Vec<(Socket, PeerName)>>,
+    announced: RefCell<Vec<Announced>>,
     door: Nudge,
 }
 
@@ -58,7 +68,7 @@ impl Vestibule {
     }
 
     /// Those who have, since it was asked last.
-    pub(crate) fn announced(&self) -> Vec<(Socket, PeerName)> {
+    pub(crate) fn announced(&self) -> Vec<Announced> {
         self.shared.announced.take()
     }
 }
@@ -102,18 +112,27 @@ impl Arrival {
                 Err(Error::new(Exit::TimedOut, format!("no PROXY header came within {limit}")))
             }
             Ok(false) => Ok(false),
-            Err(Broken::Lost(error)) => Err(lost(&error)),
-            Err(Broken::Ended) => Err(Error::new(Exit::Lost, "it ended before its PROXY header did")),
+            Err(Broken::Lost(error)) => Err(self.left(lost(&error))),
+            Err(Broken::Ended) => {
+                Err(self.left(Error::new(Exit::Lost, "it ended before its PROXY header did")))
+            }
             Err(Broken::Fault(fault)) => Err(Error::new(Exit::Refused, format!("the PROXY header {fault}"))),
         }
     }
 
+    fn left(&self, error: Error) -> Error {
+        if self.exchange.machine.is_empty() { error.of_health_check() } else { error }
+    }
+
     fn hand_over(&mut self) -> Result<(), Error> {
-        let Some(transport) = self.transport.take() else { return Ok(()) };
+        let Some(mut transport) = self.transport.take() else { return Ok(()) };
+        // How its connection ends is its session's affair from now on.
+        transport.reset_on_close(false).map_err(|error| lost(&error))?;
         let socket = transport.into_socket().map_err(|error| lost(&error))?;
         let addresses = self.exchange.machine.header().and_then(|header| header.addresses);
         let name = addresses.map_or_else(|| self.name.clone(), |(from, _)| PeerName::from_ip(Some(from)));
-        self.place.0.announced.borrow_mut().push((socket, name));
+        let destination = addresses.map(|(_, to)| to);
+        self.place.0.announced.borrow_mut().push(Announced { socket, name, destination });
         Ok(())
     }
 }
@@ -130,7 +149,11 @@ impl Session for Arrival {
             Ok(false) => Ok(Status::Waiting),
             Ok(true) => Ok(Status::Done),
             Err(error) => {
-                self.report.error(&error);
+                if error.is_health_check() {
+                    self.report.detail(error);
+                } else {
+                    self.report.error(&error);
+                }
                 Ok(Status::Done)
             }
         }

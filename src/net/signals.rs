@@ -1,13 +1,14 @@
-//! SIGINT and SIGTERM: the first stops in order, the second at once. SIGHUP, for those who ask for it.
+//! SIGINT, SIGTERM, SIGQUIT and SIGHUP: the first stops in order, the second at once. SIGHUP for those who ask for it.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::SigId;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 
 use super::reactor::{Io, Readiness};
 
@@ -23,6 +24,10 @@ const LOOKED_FOR_EVERY: Duration = Duration::from_millis(20);
 pub struct Signals {
     number: Arc<AtomicUsize>,
     wakes: Arc<UnixStream>,
+    written: Arc<UnixStream>,
+    /// What SIGHUP does here, as long as nobody else asks for it.
+    on_hangup: Arc<[SigId]>,
+    had_terminal: bool,
 }
 
 impl Signals {
@@ -33,17 +38,29 @@ impl Signals {
     pub fn install(at_once: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
         let (number, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let (wakes, written) = UnixStream::pair()?;
-        for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?;
-            signal_hook::flag::register(signal, Arc::clone(&again))?;
-            signal_hook::low_level::pipe::register(signal, written.try_clone()?)?;
+        let register = |signal| -> io::Result<[SigId; 3]> {
+            Ok([
+                signal_hook::flag::register_usize(signal, Arc::clone(&number), signal as usize)?,
+                signal_hook::flag::register(signal, Arc::clone(&again))?,
+                signal_hook::low_level::pipe::register(signal, written.try_clone()?)?,
+            ])
+        };
+        // What nohup(1) has ignored stays ignored.
+        let ignored = ignored_signals();
+        let is_ours = |signal: i32| ignored.is_some_and(|set| set >> (signal - 1) & 1 == 0);
+        for signal in [SIGINT, SIGTERM].into_iter().chain([SIGQUIT].into_iter().filter(|quit| is_ours(*quit)))
+        {
+            register(signal)?;
         }
+        let on_hangup = if is_ours(SIGHUP) { register(SIGHUP)?.to_vec() } else { Vec::new() };
         // A file size limit is to be an error of write(2), EFBIG, and not the end of the process. And where the parent
         // ignores SIGCHLD, processes would be reaped by the system.
         for signal in [SIGXFSZ, SIGCHLD] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
-        let signals = Signals { number, wakes: Arc::new(wakes) };
+        let (wakes, written) = (Arc::new(wakes), Arc::new(written));
+        let had_terminal = has_terminal();
+        let signals = Signals { number, wakes, written, on_hangup: on_hangup.into(), had_terminal };
         let watched = signals.clone();
         let watch = move || {
             if watched.comes_again(&again) {
@@ -79,6 +96,18 @@ impl Signals {
         }
     }
 
+    /// Stops the process as this signal would.
+    pub fn stop(&self, number: i32) {
+        self.number.store(number as usize, Ordering::SeqCst);
+        // It is full of such bytes already, if this fails.
+        let _ = (&*self.written).write(&[0]);
+    }
+
+    /// True if the process was started at a terminal: when that is gone, SIGHUP says so.
+    pub fn had_terminal(&self) -> bool {
+        self.had_terminal
+    }
+
     /// A descriptor that becomes readable, for ever, when a signal comes.
     pub(crate) fn wake_source(&self) -> io::Result<mio::net::UnixStream> {
         let clone = self.wakes.try_clone()?;
@@ -98,24 +127,41 @@ pub fn name(number: i32) -> String {
     signal_hook::low_level::signal_name(number).map_or_else(|| format!("signal {number}"), String::from)
 }
 
-/// SIGHUP, for a session that reads something again then. Without one the signal ends the process, as always.
+/// The set of signals that the process ignores, signal 1 lowest. `None` where that cannot be found out.
+fn ignored_signals() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+/// Whether this process has a controlling terminal. One that has been hung up is none.
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
+/// SIGHUP, for a session that reads something again then. Without one the signal stops the process.
 pub struct Hangups {
     source: mio::net::UnixStream,
     readiness: Readiness,
+    signals: Signals,
 }
 
 impl Hangups {
     /// Installs the handler; the session of `io` is advanced when the signal comes.
-    pub fn install(io: &Io) -> io::Result<Hangups> {
+    pub fn install(io: &Io, signals: &Signals) -> io::Result<Hangups> {
         let (read, written) = UnixStream::pair()?;
         signal_hook::low_level::pipe::register(SIGHUP, written)?;
+        for id in signals.on_hangup.iter() {
+            signal_hook::low_level::unregister(*id);
+        }
         read.set_nonblocking(true)?;
         let mut source = mio::net::UnixStream::from_std(read);
         let readiness = io.register(&mut source)?;
-        Ok(Hangups { source, readiness })
+        Ok(Hangups { source, readiness, signals: signals.clone() })
     }
 
-    /// True if the signal came since it was asked last.
+    /// True if the signal came since it was asked last. If it came because the terminal is gone at which the process was
+    /// started, it stops the process.
     pub fn came(&mut self) -> bool {
         if !self.readiness.is_readable() {
             return false;
@@ -125,6 +171,10 @@ impl Hangups {
             came = true;
         }
         self.readiness.clear_readable();
+        if came && self.signals.had_terminal && !has_terminal() {
+            self.signals.stop(SIGHUP);
+            return false;
+        }
         came
     }
 }

@@ -171,6 +171,15 @@ impl Socket {
         })
     }
 
+    /// See [`Stream::reset_on_close`].
+    pub(crate) fn reset_on_close(&self, reset: bool) -> io::Result<()> {
+        // socket(7), SO_LINGER: with a limit of zero, close(2) sends a reset. Unix sockets know no such thing.
+        match self {
+            Socket::Tcp(tcp) => SockRef::from(tcp).set_linger(reset.then_some(Duration::ZERO)),
+            Socket::Unix(_) | Socket::Packet(_) => Ok(()),
+        }
+    }
+
     /// Registers the socket of a client, with the options that every connection has.
     pub fn register(self, io: &Io) -> io::Result<Transport> {
         self.register_with(&SocketOptions::default(), io)
@@ -334,11 +343,7 @@ impl Stream for Transport {
     }
 
     fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
-        // socket(7), SO_LINGER: with a limit of zero, close(2) sends a reset. Unix sockets know no such thing.
-        match &self.socket {
-            Socket::Tcp(tcp) => SockRef::from(tcp).set_linger(reset.then_some(Duration::ZERO)),
-            Socket::Unix(_) | Socket::Packet(_) => Ok(()),
-        }
+        self.socket.reset_on_close(reset)
     }
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {

@@ -16,8 +16,6 @@ const MAX_LINE_BYTES: usize = 107;
 /// The shortest line is `PROXY UNKNOWN`, and the fixed part of version 2 is one byte longer.
 const SHORTEST: usize = 15;
 const FIXED_BYTES: usize = 16;
-/// Of version 2 with all its extensions, which are skipped: more than any proxy is known to send.
-const MAX_BYTES: usize = 4096;
 const TCP4: u8 = 0x11;
 const TCP6: u8 = 0x21;
 
@@ -44,7 +42,7 @@ pub enum HeaderFault {
     Missing,
     /// It began as one.
     Malformed,
-    /// Over 107 bytes in version 1, or over 4096 in version 2.
+    /// Over 107 bytes in version 1; a header of version 2 says how long it is, up to 64 KiB.
     TooLong,
     /// A version 2 with another number than 2.
     Version,
@@ -116,12 +114,10 @@ fn parse_binary(bytes: &[u8]) -> Result<Parsed<ProxyHeader>, HeaderFault> {
         return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
     };
     let (command, kind) = (fixed[0], fixed[1]);
+    // Extensions behind the addresses are skipped.
     let length = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
     if command >> 4 != 2 {
         return Err(HeaderFault::Version);
-    }
-    if FIXED_BYTES + length > MAX_BYTES {
-        return Err(HeaderFault::TooLong);
     }
     let Some(block) = bytes.get(FIXED_BYTES..FIXED_BYTES + length) else {
         return Ok(Parsed::Incomplete { needed: FIXED_BYTES + length });
@@ -189,6 +185,11 @@ pub struct HeaderReader {
 }
 
 impl HeaderReader {
+    /// True if nothing has come.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// What has come, once it is whole.
     pub fn header(&self) -> Option<ProxyHeader> {
         self.header

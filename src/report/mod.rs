@@ -8,6 +8,7 @@ mod lines;
 mod listed;
 mod output;
 mod progress;
+mod summing;
 
 pub use datagrams::DatagramSums;
 pub use escape::{escape, escape_bytes, escape_json};
@@ -19,12 +20,14 @@ pub use progress::{Phase, Progress, amount};
 
 use std::fmt::Display;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use self::event::{Event, Text};
 use self::output::write_stderr;
+use self::summing::Summing;
 use crate::error::Error;
 
 /// How much is said.
@@ -50,6 +53,8 @@ pub struct Report {
     clock: ProgressBar,
     /// Whom the lines are about, where there are several.
     about: Option<String>,
+    /// Counts lines about clients, where there may be any number of them.
+    summing: Option<Arc<Summing>>,
 }
 
 impl Report {
@@ -59,7 +64,7 @@ impl Report {
         if level == Level::Quiet {
             bars.set_draw_target(ProgressDrawTarget::hidden());
         }
-        Report { level, json: false, bars, clock: ProgressBar::hidden(), about: None }
+        Report { level, json: false, bars, clock: ProgressBar::hidden(), about: None, summing: None }
     }
 
     /// A report to stderr in events, each a line of JSON. Progress is reported wherever they go, unless quiet.
@@ -80,12 +85,31 @@ impl Report {
         Report { about: Some(peer.to_string()), ..self.clone() }
     }
 
+    /// The same report for a server: of errors and warnings that say the same about one of its clients each, only the
+    /// first are written, and the others counted until [`Report::sum_up`]. Events are all written.
+    #[must_use]
+    pub fn summing(&self) -> Report {
+        Report { summing: Some(Arc::new(Summing::new(self.clone()))), ..self.clone() }
+    }
+
+    /// True if there was an error or a warning about a client since it was summed up last.
+    pub fn has_counted(&self) -> bool {
+        self.summing.as_ref().is_some_and(|summing| summing.has_counted())
+    }
+
+    /// Writes how many errors and warnings of clients came within `time` beyond those that were written. False if there
+    /// were none.
+    pub fn sum_up(&self, time: Duration) -> bool {
+        let time = humantime::format_duration(time);
+        self.summing.as_ref().is_some_and(|summing| summing.tell(Some(&time)))
+    }
+
     /// A failure, in one line.
     pub fn error(&self, error: &Error) {
         if self.json {
             self.event(Event::Error { code: error.exit().code(), text: Text::new(error) });
         } else if !error.is_silent() {
-            self.named(error);
+            self.named_or_counted(error);
         }
     }
 
@@ -101,7 +125,7 @@ impl Report {
         if self.json {
             self.event(Event::Warning { text: Text::new(text) });
         } else {
-            self.named(text);
+            self.named_or_counted(text);
         }
     }
 
@@ -244,6 +268,18 @@ impl Report {
             _ if self.level < level => {}
             true => self.event(Event::Detail { text: Text::new(text) }),
             false => self.named(text),
+        }
+    }
+
+    fn named_or_counted(&self, text: impl Display) {
+        match &self.summing {
+            Some(summing) if self.about.is_some() => {
+                let text = text.to_string();
+                if summing.admits(&text) {
+                    self.named(text);
+                }
+            }
+            _ => self.named(text),
         }
     }
 

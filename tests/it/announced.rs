@@ -1,9 +1,10 @@
 //! `serve --accept-proxy-protocol`: who a client is, a header says.
 
 use std::io::{ErrorKind, Read};
+use std::time::Duration;
 
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall, start};
-use crate::link::Link;
+use crate::link::{Link, Net, TestListener};
 use crate::xfer::{Place, address, run, serve};
 
 const ACCEPT: &str = "--accept-proxy-protocol";
@@ -103,7 +104,7 @@ fn who_does_not_say_is_cut() {
     for (said, why) in [
         (&b"GET / HTTP/1.1\r\n\r\n"[..], "the PROXY header is missing"),
         (b"PROXY TCP4 192.0.2.7 nonsense 1 1\r\n", "the PROXY header is malformed"),
-        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff", "the PROXY header is too long"),
+        (&[&b"PROXY UNKNOWN "[..], &[b'x'; 100]].concat(), "the PROXY header is too long"),
     ] {
         let server = serve(&["--reply", "secret", ACCEPT]);
         let mut link = Link::connect(server.port());
@@ -117,9 +118,58 @@ fn who_does_not_say_is_cut() {
     link.send(b"PROXY ");
     assert!(link.read(&mut [0; 10]).is_err());
     wait_for(&server, "no PROXY header came within 200ms");
-    let ended = Link::connect(server.port());
+    let mut ended = Link::connect(server.port());
+    ended.send(b"PROXY ");
     ended.end();
     wait_for(&server, "it ended before its PROXY header did");
+}
+
+#[test]
+fn a_chain_passes_on_where_the_client_connected_to() {
+    for (version, expected) in [("v1", V1), ("v2", &V2[..28])] {
+        let target = TestListener::bind(Net::Tcp, Default::default());
+        let middle = serve(&["--forward", &target.name, ACCEPT, "--proxy-protocol", version]);
+        // With an extension, which is none of the addresses.
+        let front = serve(&["--forward", &address(&middle), "--proxy-protocol", version, ACCEPT]);
+        let mut link = Link::connect(front.port());
+        link.send(V2);
+        let mut there = target.accept().expect("a connection");
+        let mut bytes = vec![0; expected.len()];
+        there.read_exact(&mut bytes).expect("a header");
+        if version == "v2" {
+            let addresses = [&V2[..14], b"\0\x0c", &V2[16..28]].concat();
+            assert_eq!(bytes, addresses);
+        } else {
+            assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(expected));
+        }
+    }
+}
+
+#[test]
+fn http_hello_takes_it() {
+    let options = ["http-hello", "127.0.0.1:0", "--whoami", ACCEPT, "--header-timeout", "2s"];
+    let server = sendall(&options, In::Null, Out::Collect);
+    let mut link = Link::connect(server.port());
+    link.send(&[V1, b"GET / HTTP/1.0\r\n\r\n"].concat());
+    let mut answer = String::new();
+    link.read_to_string(&mut answer).expect("an answer, and an orderly end");
+    assert!(answer.contains("192.0.2.7:4711") && answer.contains("198.51.100.1:80"), "{answer}");
+    let mut silent = Link::connect(server.port());
+    silent.send(b"GET / HTTP/1.0\r\n\r\n");
+    assert!(silent.read(&mut [0; 10]).is_err(), "answered without a header");
+    wait_for(&server, "the PROXY header is missing");
+}
+
+#[test]
+fn who_is_in_the_gate_is_there() {
+    let options = ["--echo", ACCEPT, "--accept-timeout", "300ms"];
+    let server = serve(&options);
+    let silent = Link::connect(server.port());
+    assert!(!server.ends_within(Duration::from_millis(600)), "{}", server.stderr.text());
+    drop(silent);
+    let finished = server.finish();
+    assert_eq!(finished.code, 4);
+    assert!(finished.stderr.contains("--accept-timeout"), "{}", finished.stderr);
 }
 
 #[test]

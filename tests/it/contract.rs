@@ -52,7 +52,7 @@ macro_rules! contract_for {
 pub(crate) use contract_for;
 
 /// A terminal: the person's end, and the one for stdin.
-fn terminal() -> (OwnedFd, OwnedFd) {
+pub(crate) fn terminal() -> (OwnedFd, OwnedFd) {
     use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let person = openpt(flags).expect("a terminal");

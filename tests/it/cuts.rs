@@ -41,7 +41,8 @@ impl Scene {
         let (source, destination) = (Place::new(), Place::new());
         let path = source.write("f", bytes);
         let mode = if way == Way::Upload { ["--store", destination.arg()] } else { ["--share", &path] };
-        let server = serve(&[&mode, &["--once", "--timeout", IDLE, "--idle-timeout", IDLE][..]].concat());
+        let server =
+            serve(&[&mode, &["--count", "1", "--timeout", IDLE, "--idle-timeout", IDLE][..]].concat());
         let proxy = Proxy::new(&address(&server), up, down);
         // One connection: a proxy that is slow for a moment must not look far away.
         let limits = ["-j", "1", "--timeout", IDLE, "--idle-timeout", IDLE];

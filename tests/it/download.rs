@@ -223,9 +223,9 @@ fn unix_sockets_and_two_words() {
 fn a_server_that_only_stores_gives_nothing() {
     let (here, there) = (Place::new(), Place::new());
     there.write("f", b"x");
-    let (client, server) = download_once(&["--store", there.arg()], &["f", "-o", here.arg()]);
-    client.expect_saying(7, "--share");
-    server.expect_saying(7, "--share");
+    let server = serve(&["--store", there.arg(), "--count", "1"]);
+    run(&["download", &address(&server), "f", "-o", here.arg()]).expect_saying(7, "--share");
+    server.finish().expect_saying(7, "--share");
     here.expect_names(&[]);
 }
 

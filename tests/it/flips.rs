@@ -131,7 +131,7 @@ fn a_source_that_changes_before_its_turn_fails_alone() {
     let (here, there) = (Place::new(), Place::new());
     let large = here.write("a", &payload(20_000_000));
     let (shrinks, goes, stays) = (here.write("b", b"12345"), here.write("c", b"c"), here.write("d", b"d"));
-    let server = serve(&["--store", there.arg(), "--once"]);
+    let server = serve(&["--store", there.arg(), "--count", "1"]);
     let proxy = crate::proxy::Proxy::new(&address(&server), Rule::HoldAfter(1_000_000), Rule::Pass);
     let client = begin(&["upload", &large, &shrinks, &goes, &stays, &proxy.address]);
     proxy.wait_held();

@@ -7,13 +7,14 @@ use rustix::process::Signal;
 
 use crate::frames::*;
 use crate::harness::{LIMIT, Running, now, payload};
-use crate::xfer::{Place, address, run, serve};
+use crate::xfer::{Place, address, failures, run, serve};
 
 /// One client's bytes to a server with `--once`: its code, its line, and what the client heard.
 #[track_caller]
 fn alone(bytes: &[u8], ends: bool, code: i32, words: &str) -> Vec<u8> {
     let there = Place::new();
-    let server = serve(&["--store", there.arg(), "--once", "--timeout", "500ms", "--idle-timeout", "500ms"]);
+    let server =
+        serve(&["--store", there.arg(), "--count", "1", "--timeout", "500ms", "--idle-timeout", "500ms"]);
     let mut peer = Peer::connect(&address(&server));
     peer.say(bytes);
     if ends {
@@ -72,7 +73,7 @@ fn every_cut_of_a_hello_is_a_lost_connection_or_the_time_limit() {
 #[test]
 fn the_handshakes_limit_is_absolute() {
     let there = Place::new();
-    let server = serve(&["--store", there.arg(), "--once", "--timeout", "500ms"]);
+    let server = serve(&["--store", there.arg(), "--count", "1", "--timeout", "500ms"]);
     let mut peer = Peer::connect(&address(&server));
     let (start, bytes) = (now(), hello(PUT, b""));
     let mut sent = 0;
@@ -140,15 +141,16 @@ fn every_frame_cut_at_every_byte_leaves_nothing() {
     let server = serve(&["--store", there.arg(), "--max-per-source", "100"]);
     let whole = put(&[entry(0, b"f", 3), turn(), whole(0, b"abc"), eot(1, 3)]);
     let to = address(&server);
-    // END is behind all but EOT, 40 bytes: from there on the file may be there, and whole.
-    for length in 0..whole.len() - 40 {
+    // END is behind all but EOT, 40 bytes: from there on the file may be there, and whole. Who has said nothing is no
+    // failure.
+    for length in 1..whole.len() - 40 {
         let mut peer = Peer::connect(&to);
         peer.say(&whole[..length]);
         let _ = peer.0.shutdown(Shutdown::Write);
         peer.hear_all();
     }
-    let lines = |text: &[u8]| String::from_utf8_lossy(text).matches("sendall: ").count();
-    assert!(server.stderr.wait(LIMIT, |text, _| lines(text) == whole.len() - 40), "{}", server.stderr.text());
+    let lines = |text: &[u8]| failures(&String::from_utf8_lossy(text), "");
+    assert!(server.stderr.wait(LIMIT, |text, _| lines(text) == whole.len() - 41), "{}", server.stderr.text());
     server.signal(Signal::TERM);
     server.finish().ended(143);
     there.expect_names(&[]);

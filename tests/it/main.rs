@@ -43,6 +43,7 @@ mod peers;
 mod send;
 // Many clients: each on its own, together, and those who may not come in.
 mod access;
+mod admission;
 mod hub;
 mod many;
 mod modes;
@@ -93,6 +94,7 @@ mod blocks;
 mod digests;
 // What is offered, without its bytes.
 mod listing;
+mod once;
 // Tried again after a fault, and taken over from a session that is gone.
 mod retry;
 // Peers that are none, or do not keep to the protocol.

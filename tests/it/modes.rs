@@ -182,8 +182,10 @@ fn one_failing_client_is_its_own_code_and_one_of_two_is_9() {
     let finished = server.finish().expect(5);
     assert!(finished.stderr.contains("reset"), "{}", finished.stderr);
 
-    let (server, link) = open(Net::Tcp, &["--echo", "--count", "2"]);
+    let (server, mut link) = open(Net::Tcp, &["--echo", "--count", "2"]);
     let mut other = Link::connect(server.port());
+    link.send(b"x");
+    link.expect(b"x");
     link.reset();
     other.send(b"x");
     other.expect(b"x");

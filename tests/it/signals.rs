@@ -1,15 +1,19 @@
-//! SIGINT and SIGTERM stop in order, SIGSTOP and SIGCONT change nothing, interrupted calls are repeated.
+//! SIGINT, SIGTERM, SIGQUIT and SIGHUP stop in order, SIGSTOP and SIGCONT change nothing, interrupted calls are repeated.
 
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{In, LIMIT, Out, assert_same, payload, sendall, start, wait_until};
+use crate::contract::terminal;
+use crate::exec::{is_gone, process};
+use crate::harness::{In, LIMIT, Out, Running, assert_same, payload, sendall, start, wait_until};
 use crate::link::{Link, Net, Side, TestListener, WAYS, Way};
-use crate::xfer::{Place, serve};
+use crate::xfer::{Place, limited, serve};
 
-const STOPS: [(Signal, i32); 2] = [(Signal::INT, 130), (Signal::TERM, 143)];
+const STOPS: [(Signal, i32); 4] =
+    [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129), (Signal::QUIT, 131)];
 const A_SECOND: Duration = Duration::from_secs(1);
 
 #[test]
@@ -161,4 +165,67 @@ fn second_after(burst: u32) {
     running.signal(Signal::INT);
     let finished = running.finish_within(Duration::from_secs(1)).expect(130);
     assert!(finished.stderr.contains("stopped at once by SIGINT"), "{}", finished.stderr);
+}
+
+const BINARY: &str = env!("CARGO_BIN_EXE_sendall");
+
+/// A server that leads a session, at a terminal of its own: the person's end comes with it.
+fn at_a_terminal(options: &[&str]) -> (Running, OwnedFd) {
+    let (person, stdin) = terminal();
+    let args = [&["-c", BINARY, "serve", "127.0.0.1:0"], options].concat();
+    let server = start("setsid", &args, In::Fd(stdin), Out::Collect);
+    server.listening(1);
+    (server, person)
+}
+
+#[test]
+fn processes_end_with_the_server_whatever_stops_it() {
+    for (signal, code) in STOPS {
+        let (server, _person) = at_a_terminal(&["--sh", "echo $$; exec sleep 60"]);
+        let mut link = Link::connect(server.port());
+        let child = process(&mut link);
+        server.signal(signal);
+        let finished = server.finish_within(A_SECOND).expect(code);
+        assert!(finished.stderr.contains("stopped by SIG"), "{}", finished.stderr);
+        assert!(is_gone(child), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_hangup_without_a_terminal_ends_no_server() {
+    for options in [&["serve", "127.0.0.1:0", "--echo"][..], &["http-hello", "127.0.0.1:0"]] {
+        let server = start("setsid", &[&[BINARY], options].concat(), In::Null, Out::Collect);
+        server.listening(1);
+        server.signal(Signal::HUP);
+        let said = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("nothing to read again");
+        assert!(server.stderr.wait(LIMIT, said), "{}", server.stderr.text());
+        let mut link = Link::connect(server.port());
+        link.send(b"GET / HTTP/1.0\r\n\r\n");
+        link.read_exact(&mut [0; 10]).expect("it serves");
+        server.signal(Signal::TERM);
+        assert_eq!(server.finish_within(A_SECOND).code, 143);
+    }
+}
+
+#[test]
+fn a_terminal_that_is_gone_ends_a_server_that_reads_its_lists_again() {
+    let place = Place::new();
+    let list = format!("@{}", place.write("list", b"127.0.0.1\n"));
+    let (server, person) = at_a_terminal(&["--echo", "--allow", &list]);
+    server.signal(Signal::HUP);
+    let said = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("were read again");
+    assert!(server.stderr.wait(LIMIT, said), "{}", server.stderr.text());
+    drop(person);
+    server.finish_within(A_SECOND).expect(129);
+}
+
+#[test]
+fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
+    let server = limited("trap '' HUP QUIT", &["serve", "127.0.0.1:0"]);
+    let mut link = Link::connect(server.port());
+    server.signal(Signal::HUP);
+    server.signal(Signal::QUIT);
+    server.assert_waits();
+    link.send(b"x");
+    server.expect_output(b"x");
 }

@@ -168,9 +168,9 @@ fn unix_sockets_and_two_words() {
 #[test]
 fn a_server_that_only_shares_takes_no_uploads() {
     let (here, there) = (Place::new(), Place::new());
-    let (client, server) = upload_once(&["--share", there.arg()], &[&here.write("f", b"x")]);
-    client.expect_saying(7, "--store");
-    server.expect_saying(7, "--store");
+    let server = serve(&["--share", there.arg(), "--count", "1"]);
+    run(&["upload", &here.write("f", b"x"), &address(&server)]).expect_saying(7, "--store");
+    server.finish().expect_saying(7, "--store");
     there.expect_names(&[]);
 }
 

@@ -95,6 +95,15 @@ pub(crate) fn address(server: &Running) -> String {
     server.listening(1).remove(0)
 }
 
+/// How many clients a server's log has lines about that say `text`, those included that are counted only.
+pub(crate) fn failures(log: &str, text: &str) -> usize {
+    let count = |line: &str| match line.strip_prefix("sendall: and ") {
+        Some(more) => more.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or_default(),
+        None => usize::from(line.starts_with("sendall: ")),
+    };
+    log.lines().filter(|line| line.contains(text)).map(count).sum()
+}
+
 /// Runs a client to its end.
 #[track_caller]
 pub(crate) fn run(args: &[&str]) -> Finished {

@@ -9,7 +9,7 @@ use super::Plan;
 use super::log::LogForm;
 use super::site::{AnswerFields, Elsewhere, Patience, Site};
 use crate::commands::admission::AccessArgs;
-use crate::commands::door::{Descriptors, DoorLimits, Typed};
+use crate::commands::door::{Descriptors, DoorLimits, Full, NO_LIMIT, Typed};
 use crate::commands::options::{duration, size};
 use crate::commands::texts::text_or_file;
 use crate::error::{Error, Exit};
@@ -97,13 +97,23 @@ pub struct HttpHelloArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Access and limits")]
 struct LimitArgs {
-    /// Connections at the same time, as far as there are descriptors [default: 16384]; others wait
+    /// Connections at the same time, as far as there are descriptors [default: 16384]; see --full for the others
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_clients: Option<u32>,
 
-    /// Connections at the same time from one address [default: no limit]; others are refused
+    /// Connections at the same time from one IPv4 address or IPv6 /64 network [default: no limit]; others are refused
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_per_source: Option<u32>,
+
+    /// What becomes of connections over --max-clients
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Full::Wait)]
+    full: Full,
+
+    /// Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream, within
+    /// --header-timeout: the address in it is what is logged and what access lists see; who sends none is cut. Let
+    /// nobody but the proxy reach this port
+    #[arg(long)]
+    accept_proxy_protocol: bool,
 
     /// Time for a request's head, from its first byte; for the first one from the beginning of the connection
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
@@ -125,14 +135,17 @@ impl HttpHelloArgs {
         let limits = DoorLimits {
             clients: self.limits.max_clients.unwrap_or(MAX_CLIENTS) as usize,
             clients_asked: None,
-            per_source: self.limits.max_per_source.unwrap_or(u32::MAX) as usize,
+            full: self.limits.full,
+            per_source: self.limits.max_per_source.map_or(NO_LIMIT, |limit| limit as usize),
             count: None,
             accept_timeout: None,
-            header: None,
+            header: self.limits.accept_proxy_protocol.then_some(self.limits.header_timeout),
         };
         let others = (self.workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
-        // Without a limit there is none: a proxy in front is one source.
-        let typed = Typed { clients: self.limits.max_clients.is_some(), per_source: true };
+        let typed = Typed {
+            clients: self.limits.max_clients.is_some(),
+            per_source: self.limits.max_per_source.is_some(),
+        };
         Ok(Plan {
             endpoints,
             site: self.site()?,

@@ -14,6 +14,7 @@ use crate::commands::admission::Pass;
 use crate::commands::cannot_write;
 use crate::commands::door::{Guest, Host};
 use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Reactor, Session, Status, Turn, Wake};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
@@ -119,8 +120,10 @@ impl Hello {
 
 impl Host for Hello {
     fn welcome(&mut self, guest: Guest, now: Instant) -> bool {
-        let Guest { socket, pass } = guest;
-        let ends = Ends { peer: pass.peer.to_string(), local: socket.local_name().to_string() };
+        let Guest { socket, destination, pass } = guest;
+        let local =
+            destination.map_or_else(|| socket.local_name(), |address| PeerName::from_ip(Some(address)));
+        let ends = Ends { peer: pass.peer.to_string(), local: local.to_string() };
         let worker = self.next;
         self.next = (worker + 1) % (self.others.len() + 1);
         let Some(other) = worker.checked_sub(1).and_then(|index| self.others.get(index)) else {

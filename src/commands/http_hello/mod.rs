@@ -18,7 +18,7 @@ use self::log::{Log, LogForm};
 use self::site::Site;
 use self::worker::Tally;
 use super::admission::AccessArgs;
-use super::door::{Door, DoorLimits};
+use super::door::{Door, DoorLimits, Lists};
 use super::serve::{listen_on_all, tell_ready};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
@@ -55,6 +55,7 @@ impl Plan {
         let (mut lines, mut _ready) = (None, None);
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
+            let lists = Lists::new(&self.access_args, &self.limits, (&io, signals))?;
             let listeners = listen_on_all(&self.endpoints, &SocketOptions::default(), &io, report)?;
             if let Some(form) = self.log {
                 let door = io.wake();
@@ -66,7 +67,7 @@ impl Plan {
             let common = Common { site: Arc::new(self.site), log: lines.clone(), tally };
             let host = Hello::new(&io, common, self.workers, signals, &alive)?;
             _ready = tell_ready(report);
-            Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
+            Door::new(listeners, self.limits, (self.access, lists), (&io, report), host)
         })?;
         drop(alive);
         let result = reactor.run();

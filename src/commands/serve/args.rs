@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 use super::hub::Slow;
 use super::proxying::ProxyingArgs;
 use crate::commands::admission::AccessArgs;
-use crate::commands::door::{DoorLimits, Typed};
+use crate::commands::door::{DoorLimits, Full, NO_LIMIT, Typed};
 use crate::commands::exec::ExecArgs;
 use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use crate::commands::socket_args::SocketArgs;
@@ -17,8 +17,11 @@ use crate::error::{Error, Exit};
 use crate::manual;
 use crate::proto::conversation::{Script, Unit};
 
-const MAX_CLIENTS: u32 = 100;
-const MAX_PER_SOURCE: u32 = 16;
+/// Where each client costs a process, or a thread and a place on the disk.
+const MAX_COSTLY_CLIENTS: u32 = 100;
+const MAX_COSTLY_PER_SOURCE: usize = 16;
+/// Where it costs a connection or two, and a few buffers.
+const MAX_CLIENTS: u32 = 16_384;
 
 /// Listen; without a mode, join the first client to stdin and stdout and end with it
 #[derive(Args, Clone, Debug)]
@@ -211,13 +214,19 @@ pub(super) struct TransferArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access and limits")]
 pub(super) struct LimitArgs {
-    /// Clients at the same time [default: 100]; others wait
+    /// Clients at the same time, as far as there are descriptors [default: 100 with --store, --share, --exec and --sh,
+    /// else 16384]; see --full for the others
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_clients: Option<u32>,
 
-    /// Clients at the same time from one address [default: 16]; others are refused
+    /// Clients at the same time from one IPv4 address or IPv6 /64 network [default: 16 with --store, --share, --exec and
+    /// --sh, else no limit]; others are refused
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_per_source: Option<u32>,
+
+    /// What becomes of clients over --max-clients
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Full::Wait)]
+    full: Full,
 
     /// End when so many clients were served: with 0 if all went well, else with 9, or of one client with its own code
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -239,12 +248,17 @@ pub(super) struct LimitArgs {
 }
 
 impl LimitArgs {
-    /// For a mode with many clients.
-    pub(super) fn of_many(&self) -> DoorLimits {
+    /// For a mode with many clients, each of which costs much or little.
+    pub(super) fn of_many(&self, are_costly: bool) -> DoorLimits {
+        let (clients, per_source) = match are_costly {
+            true => (MAX_COSTLY_CLIENTS, MAX_COSTLY_PER_SOURCE),
+            false => (MAX_CLIENTS, NO_LIMIT),
+        };
         DoorLimits {
-            clients: self.max_clients.unwrap_or(MAX_CLIENTS) as usize,
+            clients: self.max_clients.unwrap_or(clients) as usize,
             clients_asked: None,
-            per_source: self.max_per_source.unwrap_or(MAX_PER_SOURCE) as usize,
+            full: self.full,
+            per_source: self.max_per_source.map_or(per_source, |limit| limit as usize),
             count: self.count,
             accept_timeout: self.accept_timeout(),
             header: None,
@@ -266,6 +280,7 @@ impl LimitArgs {
             ("--max-clients", self.max_clients.is_some()),
             ("--max-per-source", self.max_per_source.is_some()),
             ("--count", self.count.is_some()),
+            ("--full refuse", self.full == Full::Refuse),
         ];
         if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
             let text =
@@ -275,6 +290,7 @@ impl LimitArgs {
         Ok(DoorLimits {
             clients: 1,
             clients_asked: None,
+            full: Full::Wait,
             per_source: 1,
             count: Some(1),
             accept_timeout: self.accept_timeout(),

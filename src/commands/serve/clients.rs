@@ -12,7 +12,7 @@ use crate::commands::attended::Within;
 use crate::commands::door::{Guest, Host};
 use crate::commands::lost;
 use crate::commands::options::WireChoice;
-use crate::commands::transfer::{Limits, Offer, Serving, TextReceiving};
+use crate::commands::transfer::{Claim, ClientId, Limits, Offer, Serving, TextReceiving};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Reactor, Session};
@@ -38,6 +38,9 @@ pub(super) struct Clients {
     offer: Arc<Offer>,
     clients: Vec<Client>,
     running: Running,
+    next_id: ClientId,
+    /// Of the only session, once it has ended.
+    outcome: Option<Result<(), Error>>,
     io: Io,
     report: Report,
     signals: Signals,
@@ -46,6 +49,7 @@ pub(super) struct Clients {
 struct Client {
     /// `None`: it was refused, and is being told so.
     pass: Option<Pass>,
+    claim: Claim,
     session: Aside<Result<(), Error>>,
 }
 
@@ -90,6 +94,8 @@ impl Clients {
             offer: Arc::new(offer),
             clients: Vec::new(),
             running,
+            next_id: 0,
+            outcome: None,
             io,
             report,
             signals,
@@ -108,19 +114,25 @@ impl Clients {
             match (client.pass, result.and_then(|outcome| outcome)) {
                 // It has seen before this thread that the process is to stop: that is said once.
                 (_, Err(error)) if matches!(error.exit(), Exit::Signal(_)) => {}
+                (_, result) if client.claim.is_held() => self.outcome = Some(result),
                 (Some(pass), Err(error)) => pass.fail(error),
                 _ => {}
             }
         }
     }
 
+    fn claim(&mut self) -> Claim {
+        self.next_id += 1;
+        Claim { only: self.offer.only.clone(), client: self.next_id }
+    }
+
     fn serve(
         &self,
         socket: Socket,
-        name: PeerName,
-        refused: bool,
+        (name, report): (PeerName, Report),
+        (refused, claim): (bool, Claim),
     ) -> Result<Aside<Result<(), Error>>, Error> {
-        let (offer, limits, report) = (Arc::clone(&self.offer), self.limits, self.report.about(&name));
+        let (offer, limits) = (Arc::clone(&self.offer), self.limits);
         let (signals, running) = (self.signals.clone(), self.running.enter());
         let Terms { stay, socket: options, .. } = self.terms.clone();
         let text = offer.store.clone().filter(|_| self.wire == WireChoice::Text);
@@ -130,16 +142,16 @@ impl Clients {
             reactor.add_at_start(|io, now| {
                 let mut transport =
                     socket.register_with(&options, &io).map_err(|error| Error::new(Exit::Lost, error))?;
-                // One that has waited for its header was to be reset. Transfers have a last word.
+                // One that is refused was to be reset. Transfers have a last word.
                 transport.reset_on_close(false).map_err(|error| lost(&error))?;
-                let context = (io, report, name);
+                let (context, terms) = ((io, report, name), (refused, claim));
                 let session = match text {
                     Some(folder) => {
                         let shelf = (folder, offer.max_size);
-                        Box::new(TextReceiving::new(transport, now, shelf, limits, refused, context))
+                        Box::new(TextReceiving::new(transport, now, shelf, limits, terms, context))
                             as Box<dyn Session>
                     }
-                    None => Box::new(Serving::new(transport, now, offer, limits, refused, context)),
+                    None => Box::new(Serving::new(transport, now, offer, limits, terms, context)),
                 };
                 Ok(Within::new(session, stay.session, now))
             })?;
@@ -150,8 +162,10 @@ impl Clients {
 
 impl Host for Clients {
     fn welcome(&mut self, guest: Guest, _now: Instant) -> bool {
-        match self.serve(guest.socket, guest.pass.peer.clone(), false) {
-            Ok(session) => self.clients.push(Client { pass: Some(guest.pass), session }),
+        let named = (guest.pass.peer.clone(), guest.pass.report.clone());
+        let claim = self.claim();
+        match self.serve(guest.socket, named, (false, claim.clone())) {
+            Ok(session) => self.clients.push(Client { pass: Some(guest.pass), claim, session }),
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => guest.pass.fail(error),
         }
@@ -160,16 +174,23 @@ impl Host for Clients {
 
     fn turn_away(&mut self, socket: Socket, why: Refusal) {
         let refused = self.clients.iter().filter(|client| client.pass.is_none()).count();
-        if why == Refusal::TooMany && refused < MAX_REFUSALS {
+        if why != Refusal::Denied && refused < MAX_REFUSALS {
             // A client that cannot be told why finds out by itself.
             let name = socket.peer_name();
-            let session = self.serve(socket, name, true).ok();
-            self.clients.extend(session.map(|session| Client { pass: None, session }));
+            let report = self.report.about(&name);
+            let claim = self.claim();
+            let session = self.serve(socket, (name, report), (true, claim.clone())).ok();
+            self.clients.extend(session.map(|session| Client { pass: None, claim, session }));
         }
     }
 
     fn advance(&mut self) -> Result<(), Error> {
         self.reap();
-        Ok(())
+        match self.outcome.take() {
+            // Ends the run: who is still there has nothing to end in order.
+            Some(Ok(())) => Err(Error::new(Exit::Done, "the only session is over")),
+            Some(Err(error)) => Err(error),
+            None => Ok(()),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A session for each client, all on the door's reactor.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ pub(super) struct Client {
     pub(super) io: Io,
     /// Its address.
     pub(super) name: PeerName,
+    /// Where it connected to, if a PROXY header has said that.
+    pub(super) destination: Option<SocketAddr>,
     /// Names the client.
     pub(super) report: Report,
     /// When it came.
@@ -49,7 +52,7 @@ impl<F: Make> Each<F> {
 
 impl<F: Make> Host for Each<F> {
     fn welcome(&mut self, guest: Guest, now: Instant) -> bool {
-        let Guest { socket, pass } = guest;
+        let Guest { socket, destination, pass } = guest;
         let pass = Rc::new(pass);
         let mut is_there = false;
         let spawned = self.io.spawn(|io| {
@@ -59,8 +62,8 @@ impl<F: Make> Host for Each<F> {
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let mut peer = Limited::new(transport, now);
             peer.limit_rate(self.terms.rate, 0);
-            let visit =
-                (self.make)(Client { peer, io, name: pass.peer.clone(), report: pass.report.clone(), now })?;
+            let (name, report) = (pass.peer.clone(), pass.report.clone());
+            let visit = (self.make)(Client { peer, io, name, destination, report, now })?;
             Ok(Attended::new(visit, Rc::clone(&pass), self.terms.stay, now))
         });
         match spawned {

@@ -8,7 +8,7 @@ use super::hub::{Closing, Hub, Slow};
 use super::member::{Manners, Member, Words};
 use crate::commands::admission::AccessArgs;
 use crate::commands::attended::{StayLimits, Visit};
-use crate::commands::door::{Door, DoorLimits, Guest, Host};
+use crate::commands::door::{Door, DoorLimits, Guest, Host, Lists};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::activation::Ready;
@@ -86,10 +86,11 @@ impl Entrance {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         let mut _ready = None;
         reactor.add(|io| {
+            let lists = Lists::new(&self.access_args, &self.limits, (&io, signals))?;
             let listeners = listen_on_all(&self.endpoints, &self.terms.socket, &io, report)?;
             let host = host(&io, self.terms)?;
             _ready = tell_ready(report);
-            Door::new(listeners, self.limits, (self.access, &self.access_args), (&io, report), host)
+            Door::new(listeners, self.limits, (self.access, lists), (&io, report), host)
         })?;
         reactor.run()
     }

@@ -43,8 +43,8 @@ struct Dialling {
 
 impl Forward {
     pub(super) fn new(client: Client, destination: &Destination) -> Forward {
-        let Client { peer, io, name, report, .. } = client;
-        let addresses = name.address().zip(peer.get_ref().local_name().address());
+        let Client { peer, io, name, report, destination: connected_to, .. } = client;
+        let addresses = name.address().zip(connected_to.or_else(|| peer.get_ref().local_name().address()));
         let header = destination.header.map(|version| ProxyHeader { addresses }.encode(version));
         let header = header.unwrap_or_default();
         let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io);
@@ -56,7 +56,8 @@ impl Session for Forward {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         if let State::Dialling(waiting) = &mut self.0 {
             let Dialling { client, dial, header, report } = &mut **waiting;
-            let Some(target) = dial.advance(turn.now)? else {
+            // Without a target the client's connection is over, and it is not what was lost.
+            let Some(target) = dial.advance(turn.now).inspect_err(|_| *client = None)? else {
                 // A client that is gone needs no target.
                 if let Some(client) = client {
                     client.take_error().map_err(|error| lost(&error))?;
@@ -89,6 +90,13 @@ impl Visit for Forward {
         match &self.0 {
             State::Dialling(_) => (0, 0),
             State::Joined(joined) => joined.moved(),
+        }
+    }
+
+    fn is_more_than_a_check(&self) -> bool {
+        match &self.0 {
+            State::Joined(joined) => joined.has_lost_target(),
+            State::Dialling(waiting) => waiting.client.is_none(),
         }
     }
 }

@@ -19,6 +19,7 @@ mod socks;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::args::ServeArgs;
@@ -84,6 +85,11 @@ impl Mode {
             _ => 1,
         }
     }
+
+    /// True where each client has a process, or a thread and files.
+    fn is_costly(&self) -> bool {
+        matches!(self, Mode::Transfer(..) | Mode::Exec(_))
+    }
 }
 
 impl ServeArgs {
@@ -99,12 +105,9 @@ impl ServeArgs {
             Mode::Plain(_) => self.limits.of_one()?,
             _ => {
                 let needs = Descriptors { per_client: mode.descriptors_per_client(), others: 0 };
-                self.limits.of_many().within_descriptors(needs, self.limits.typed())
+                self.limits.of_many(mode.is_costly()).within_descriptors(needs, self.limits.typed())
             }
         };
-        if self.transfer.once {
-            limits.count = Some(1);
-        }
         if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
             limits.accept_timeout =
                 limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
@@ -191,6 +194,7 @@ impl ServeArgs {
             max_entries: transfer.max_entries,
             digests: transfer.digests.as_deref().map(appended).transpose()?,
             sessions: Sessions::default(),
+            only: transfer.once.then(Arc::default),
         };
         let limits = Limits {
             handshake: transfer.timeout.unwrap_or(HANDSHAKE_LIMIT),
@@ -229,7 +233,7 @@ impl Plan {
                 entrance.open(report, signals, |io, terms| Ok(Plain::new(io, terms, local)))
             }
             Mode::Transfer(offer, limits, wire) => {
-                let running = Running::default();
+                let (running, is_for_one) = (Running::default(), offer.only.is_some());
                 if let Some(folder) = &offer.store {
                     folder.remove_leftovers();
                 }
@@ -237,8 +241,12 @@ impl Plan {
                     let context = (io.clone(), report.clone(), signals.clone());
                     Ok(Clients::new((limits, terms, wire), offer, running.clone(), context))
                 });
-                running.wait();
-                result
+                let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
+                // When the only session is over, nobody else has anything to clean up.
+                if is_stopped || !is_for_one {
+                    running.wait();
+                }
+                result.or_else(|error| if error.exit() == Exit::Done { Ok(()) } else { Err(error) })
             }
             Mode::Echo => entrance.each(report, signals, |client| Ok(Box::new(Echo::new(client)))),
             Mode::Discard => entrance.each(report, signals, |client| Ok(Box::new(Reply::discard(client)))),

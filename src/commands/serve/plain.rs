@@ -27,7 +27,7 @@ impl Plain {
 
 impl Host for Plain {
     fn welcome(&mut self, guest: Guest, now: Instant) -> bool {
-        let Guest { socket, pass } = guest;
+        let Guest { socket, pass, .. } = guest;
         let pass = Rc::new(pass);
         let mut is_there = false;
         let spawned = self.io.spawn(|io| {

@@ -232,4 +232,13 @@ impl Visit for Socks {
             _ => (0, 0),
         }
     }
+
+    fn is_more_than_a_check(&self) -> bool {
+        match &self.state {
+            State::Joined(joined) => joined.has_lost_target(),
+            State::Refusing { .. } => true,
+            // It was about to be joined to its target.
+            _ => self.client.is_none(),
+        }
+    }
 }

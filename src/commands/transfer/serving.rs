@@ -11,7 +11,7 @@ use super::offering::Offering;
 use super::outcome::{Role, broken, failed};
 use super::receiving::{Destination, Naming, Receiving, Terms};
 use super::sending::{Sending, Start};
-use super::sessions::{Listed, SessionId, Sessions};
+use super::sessions::{Claim, Listed, OnlySession, SessionId, Sessions};
 use super::sharing::Share;
 use super::team::Origin;
 use super::wire::{Failure, Filled, LastWord, Wire, say_last_word};
@@ -48,6 +48,8 @@ pub(crate) struct Offer {
     pub(crate) digests: Option<DigestSink>,
     /// Those that run.
     pub(crate) sessions: Sessions,
+    /// There, if there is to be one only.
+    pub(crate) only: Option<Arc<OnlySession>>,
 }
 
 /// One client of a transfer server.
@@ -56,6 +58,7 @@ pub(crate) struct Serving {
     greet_by: Instant,
     offer: Arc<Offer>,
     limits: Limits,
+    claim: Claim,
     context: (Io, Report, PeerName),
 }
 
@@ -84,24 +87,35 @@ impl Serving {
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        busy: bool,
+        (busy, claim): (bool, Claim),
         context: (Io, Report, PeerName),
     ) -> Serving {
         let wire = Wire::new(stream, now);
         let state = if busy {
             let failure = Failure {
-                error: Error::new(Exit::Refused, "too many clients from this address"),
+                error: Error::new(Exit::Refused, "too many clients"),
                 tell: Some((Reason::Busy, Reason::Busy.to_string())),
             };
             refuse(wire, failure)
         } else {
             State::Greeting(Some(wire))
         };
-        Serving { state, greet_by: now + limits.handshake, offer, limits, context }
+        Serving { state, greet_by: now + limits.handshake, offer, limits, claim, context }
     }
 
     fn greet(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
         wire.tick(now);
+        let result = self.hear(wire, now);
+        let is_silent = wire.incoming().is_empty();
+        result.map_err(|mut failure| {
+            if is_silent && failure.error.exit() == Exit::Lost {
+                failure.error = failure.error.of_health_check();
+            }
+            failure
+        })
+    }
+
+    fn hear(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
         loop {
             match Hello::parse(wire.incoming()) {
                 Ok(Parsed::Complete { value, used }) => {
@@ -163,6 +177,7 @@ impl Serving {
             && succession.is_none_or(|succession| now < succession.until)
             && self.offer.sessions.take_over(run)
         {
+            self.claim.begin(Some(run));
             let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
             return State::Succeeding(
                 Some((wire, hello)),
@@ -170,8 +185,17 @@ impl Serving {
             );
         }
         match self.choose(&hello) {
+            Ok(granted) if !granted.is_joined() && !self.claim.begin(hello.run()) => {
+                refuse(wire, Claim::taken())
+            }
             Ok(granted) => self.begin(wire, &hello, granted, succession.is_some()),
-            Err(failure) => refuse(wire, failure),
+            Err(failure) => {
+                if failure.error.exit() != Exit::Refused {
+                    // It is this side that cannot serve what would have been the session.
+                    self.claim.begin(hello.run());
+                }
+                refuse(wire, failure)
+            }
         }
     }
 
@@ -237,6 +261,12 @@ enum Granted {
     List(Offering),
     /// Its connection is for this session.
     Join(SessionId),
+}
+
+impl Granted {
+    fn is_joined(&self) -> bool {
+        matches!(self, Granted::Join(_))
+    }
 }
 
 fn not_allowed(what: &str, option: &str) -> Failure {

@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::wire::Failure;
+use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Wake;
 use crate::net::stream::Socket;
 use crate::proto::hello::RunId;
+use crate::proto::reason::Reason;
 
 /// Connections of one session at most.
 pub(crate) const MAX_CONNECTIONS: usize = 16;
@@ -115,6 +118,47 @@ impl Sessions {
             found = true;
         }
         found
+    }
+}
+
+/// The session of a server that serves one.
+#[derive(Default)]
+pub(crate) struct OnlySession(Mutex<Option<(ClientId, Option<RunId>)>>);
+
+/// Tells the clients of a server apart.
+pub(crate) type ClientId = u64;
+
+/// What one client can say of the only session, where there is only one.
+#[derive(Clone)]
+pub(crate) struct Claim {
+    pub(crate) only: Option<Arc<OnlySession>>,
+    pub(crate) client: ClientId,
+}
+
+impl Claim {
+    /// This client's session is to begin. False if another's has begun before: of the same run it may follow.
+    pub(crate) fn begin(&self, run: Option<RunId>) -> bool {
+        let Some(only) = &self.only else { return true };
+        let mut holder = only.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if holder.is_some_and(|(client, other)| client != self.client && (run.is_none() || run != other)) {
+            return false;
+        }
+        *holder = Some((self.client, run));
+        true
+    }
+
+    /// True if the only session is this client's.
+    pub(crate) fn is_held(&self) -> bool {
+        self.only.as_ref().is_some_and(|only| {
+            let holder = only.0.lock().unwrap_or_else(PoisonError::into_inner);
+            holder.is_some_and(|(client, _)| client == self.client)
+        })
+    }
+
+    /// The failure of a session that may not begin.
+    pub(crate) fn taken() -> Failure {
+        let text = "this server serves one session, which has begun (--once)";
+        Failure { error: Error::new(Exit::Refused, text), tell: Some((Reason::Busy, text.to_owned())) }
     }
 }
 

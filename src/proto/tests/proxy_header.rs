@@ -67,7 +67,6 @@ fn what_is_none_is_refused() {
         (b"PROXY UNKNOWN\xff\r\n", HeaderFault::Malformed),
         (long.as_bytes(), HeaderFault::TooLong),
         (b"\r\n\r\n\0\r\nQUIT\n\x11\x11\0\x0c", HeaderFault::Version),
-        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff", HeaderFault::TooLong),
         (b"\r\n\r\n\0\r\nQUIT\n\x22\x11\0\x0cabcdefghijkl", HeaderFault::Malformed),
         (b"\r\n\r\n\0\r\nQUIT\n\x21\x13\0\x0cabcdefghijkl", HeaderFault::Malformed),
         (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0babcdefghijk", HeaderFault::Malformed),
@@ -75,6 +74,18 @@ fn what_is_none_is_refused() {
         for piece in [1, 3, 1000] {
             assert_eq!(read(bytes, piece), Err(fault), "{:?}", String::from_utf8_lossy(bytes));
         }
+    }
+}
+
+#[test]
+fn extensions_are_skipped_up_to_the_last_length_there_is() {
+    let address = b"\xc0\0\x02\x07\xc6\x33\x64\x01\x12\x67\0\x50";
+    let fixed = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff";
+    let bytes = [&fixed[..], address, &vec![0xee; 0xffff - address.len()]].concat();
+    let expected = header("192.0.2.7:4711", "198.51.100.1:80");
+    for piece in [7, 512, 1 << 20] {
+        let stream = [&bytes[..], b"GET / HTTP/1.1\r\n"].concat();
+        assert_eq!(read(&stream, piece), Ok((expected, bytes.len())));
     }
 }
 

@@ -19,7 +19,7 @@ const SAFE_PAUSE: Duration = Duration::from_millis(25);
 /// One client's bytes, in pieces that each wait for an answer, to a server with `--once`: its end, and what was heard.
 #[track_caller]
 fn alone(there: &Place, options: &[&str], pieces: &[&[u8]], ends: bool) -> (Finished, Vec<u8>) {
-    let limits = ["--once", "--timeout", "500ms", "--idle-timeout", "600ms"];
+    let limits = ["--count", "1", "--timeout", "500ms", "--idle-timeout", "600ms"];
     let server = receiver(there, &[&limits, options].concat());
     let mut peer = Peer::connect(&address(&server));
     let mut heard = Vec::new();

@@ -148,7 +148,7 @@ fn a_server_of_the_other_protocol_is_not_believed() {
     let (here, there) = (Place::new(), Place::new());
     let (path, name) = (here.write("f", b"content"), format!("unix:{}", here.at("socket")));
     for at in ["127.0.0.1:0", &name] {
-        let args = ["serve", at, "--store", there.arg(), "--once"];
+        let args = ["serve", at, "--store", there.arg(), "--count", "1"];
         let server = sendall(&args, In::Null, Out::Collect);
         let to = server.listening(1).remove(0);
         run(&["upload", "--wire", "text", &path, &to])

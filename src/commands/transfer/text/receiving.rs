@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::commands::transfer::Claim;
 use crate::commands::transfer::link::Limits;
 use crate::commands::transfer::outcome::{Role, exit_of, failed};
 use crate::commands::transfer::wire::{CHUNK_BYTES, Failure, Filled, LastWord, Wire, say_last_word};
@@ -34,6 +35,7 @@ pub(crate) struct TextReceiving<S> {
     /// Since when nothing has followed what stands there as a header.
     quiet_since: Option<Instant>,
     files_in_place: u64,
+    claim: Claim,
     io: Io,
     report: Report,
     peer: PeerName,
@@ -79,7 +81,7 @@ impl<S: Stream> TextReceiving<S> {
         now: Instant,
         (folder, max_size): (Folder, Option<u64>),
         limits: Limits,
-        busy: bool,
+        (busy, claim): (bool, Claim),
         (io, report, peer): (Io, Report, PeerName),
     ) -> TextReceiving<S> {
         let mut wire = Wire::new(stream, now);
@@ -95,13 +97,14 @@ impl<S: Stream> TextReceiving<S> {
             header_by: Some(now + limits.handshake),
             quiet_since: None,
             files_in_place: 0,
+            claim,
             io,
             report,
             peer,
             ending: None,
         };
         if busy {
-            session.end(wire, Err(refused(Reason::Busy, "too many clients from this address".into())));
+            session.end(wire, Err(refused(Reason::Busy, "too many clients".into())));
         } else {
             session.wire = Some(wire);
         }
@@ -145,14 +148,19 @@ impl<S: Stream> TextReceiving<S> {
             if count > 0 {
                 self.header_by.get_or_insert(now + self.limits.handshake);
             }
-            return match (wire.fill(count + 1)?, parsed) {
+            let is_silent = count == 0 && self.files_in_place == 0;
+            let left = |error: Error| match is_silent && error.exit() == Exit::Lost {
+                true => error.of_health_check(),
+                false => error,
+            };
+            return match (wire.fill(count + 1).map_err(left)?, parsed) {
                 (Filled::Enough, _) => continue,
                 (Filled::Ended, ParsedText::Incomplete) if count == 0 && self.files_in_place > 0 => {
                     Ok(Step::Over)
                 }
                 (Filled::Ended, ParsedText::Incomplete) => {
                     let text = "the client closed the connection before its header was complete";
-                    Err(Error::new(Exit::Lost, text).into())
+                    Err(left(Error::new(Exit::Lost, text)).into())
                 }
                 // What the rate limit holds back is no pause of the client's.
                 (Filled::Blocked, _) if wire.wake_up().is_some() => {
@@ -183,6 +191,9 @@ impl<S: Stream> TextReceiving<S> {
 
     fn begin(&mut self, wire: &mut Wire<S>, header: TextHeader, now: Instant) -> Result<Step, Failure> {
         (self.header_by, self.quiet_since) = (None, None);
+        if !self.claim.begin(None) {
+            return Err(Claim::taken());
+        }
         let name = header.name.as_bytes();
         let shown = escape_bytes(name);
         let no = |reason, text: &str| {

@@ -1,0 +1,94 @@
+//! Lines about clients: those that come faster than anybody reads them are counted, by what they say.
+
+use std::fmt::Display;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Report;
+
+/// Lines of one kind that are written before further ones are counted.
+const LINES: u64 = 5;
+/// Kinds that are told apart. What a client says may be part of a line, so there may be any number of them.
+const KINDS: usize = 8;
+
+/// What was said since counting began.
+pub(super) struct Summing {
+    kinds: Mutex<Vec<Kind>>,
+    report: Report,
+}
+
+/// Lines that say the same, whoever they are about. The last of [`KINDS`] has no text: it stands for all others.
+struct Kind {
+    text: Option<String>,
+    lines: u64,
+}
+
+impl Summing {
+    /// `report` is for the sums.
+    pub(super) fn new(report: Report) -> Summing {
+        Summing { kinds: Mutex::default(), report }
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, Vec<Kind>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a line. True if it is to be written.
+    pub(super) fn admits(&self, text: &str) -> bool {
+        let mut kinds = self.kinds();
+        let known = kinds.iter().position(|kind| kind.text.as_deref().is_none_or(|known| known == text));
+        let index = known.unwrap_or_else(|| {
+            let is_last = kinds.len() + 1 == KINDS;
+            kinds.push(Kind { text: (!is_last).then(|| text.to_owned()), lines: 0 });
+            kinds.len() - 1
+        });
+        kinds[index].lines += 1;
+        kinds[index].lines <= LINES
+    }
+
+    /// True if something was said since.
+    pub(super) fn has_counted(&self) -> bool {
+        !self.kinds().is_empty()
+    }
+
+    /// Tells how many lines were left out, `within` which time if that is known, and begins anew. False if there were
+    /// none.
+    pub(super) fn tell(&self, within: Option<&dyn Display>) -> bool {
+        let within = within.map_or_else(String::new, |time| format!(" within {time}"));
+        let mut has_left_out = false;
+        for Kind { text, lines } in std::mem::take(&mut *self.kinds()) {
+            if let Some(more @ 1..) = lines.checked_sub(LINES) {
+                has_left_out = true;
+                match text {
+                    Some(text) => self.report.named(format_args!("and {more} more{within}: {text}")),
+                    None => self.report.named(format_args!("and {more} more{within}, of other kinds")),
+                }
+            }
+        }
+        has_left_out
+    }
+}
+
+impl Drop for Summing {
+    fn drop(&mut self) {
+        self.tell(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::*;
+
+    #[test]
+    fn of_each_kind_the_first_are_written() {
+        let summing = Summing::new(Report::new(Level::Quiet));
+        let written = |text: &str| (0..100).filter(|_| summing.admits(text)).count();
+        assert_eq!((written("a"), written("b"), written("a")), (5, 5, 0));
+        // Any number of kinds takes no more room, and no more lines.
+        let others: usize = (0..1000).map(|number| written(&number.to_string())).sum();
+        assert_eq!(others, 6 * 5);
+        assert_eq!(summing.kinds().iter().map(|kind| kind.lines).sum::<u64>(), 300 + 100_000);
+        assert!(summing.tell(None) && !summing.has_counted() && !summing.tell(None));
+        assert_eq!(written("a"), 5);
+    }
+}
