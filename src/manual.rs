@@ -126,6 +126,7 @@ summary: a session has come to its end. If part of it failed, an error event fol
     failed          number: those that failed
     sent_bytes      number: bytes of content that were sent
     received_bytes  number: bytes of content that were received
+    resumed_bytes   number: bytes of these files that earlier, interrupted sessions had moved
     seconds         number: how long the session took
     datagrams       object or null: counts of udp-listen and udp-send
 

@@ -28,6 +28,10 @@ macro_rules! passes_on {
             self.$field.is_acknowledged()
         }
 
+        fn acknowledged_bytes(&self) -> Option<u64> {
+            self.$field.acknowledged_bytes()
+        }
+
         fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
             self.$field.pace(bytes_per_second)
         }
@@ -62,6 +66,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {
         (**self).is_acknowledged()
+    }
+
+    fn acknowledged_bytes(&self) -> Option<u64> {
+        (**self).acknowledged_bytes()
     }
 
     fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {

@@ -45,6 +45,11 @@ impl Outgoing {
         self.end - self.start
     }
 
+    /// The bytes that were taken, in all.
+    pub fn taken_bytes(&self) -> u64 {
+        self.taken_bytes
+    }
+
     /// The bytes not taken yet.
     pub fn queued(&self) -> &[u8] {
         &self.bytes[self.start..self.end]

@@ -60,6 +60,11 @@ pub trait Stream {
         Ok(false)
     }
 
+    /// How many bytes of ours the peer's system has acknowledged since the connection began, where something tells.
+    fn acknowledged_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// A turn begins: for streams that something else than readiness holds up, which read no clock.
     fn tick(&mut self, _now: Instant) {}
 
@@ -348,6 +353,13 @@ impl Stream for Transport {
         // Asked last: a reset takes the peer's name away too, and may come between the two questions.
         self.take_error()?;
         Ok(acknowledged)
+    }
+
+    fn acknowledged_bytes(&self) -> Option<u64> {
+        match &self.socket {
+            Socket::Tcp(tcp) => super::acknowledged::acknowledged_bytes(tcp.as_fd()),
+            Socket::Unix(_) | Socket::Packet(_) => None,
+        }
     }
 
     fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {

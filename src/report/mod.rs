@@ -15,7 +15,7 @@ pub use event::{FileEvent, Sums};
 pub use lines::Lines;
 pub use listed::{Listed, Probed};
 pub use output::write_stdout;
-pub use progress::{Phase, Progress, amount};
+pub use progress::{Phase, Progress, amount, sized};
 
 use std::fmt::Display;
 use std::io;
@@ -177,6 +177,7 @@ impl Report {
                 failed: 0,
                 sent_bytes,
                 received_bytes,
+                resumed_bytes: 0,
                 seconds: event::seconds(time),
                 datagrams: None,
             };

@@ -140,7 +140,28 @@ impl Progress {
         self.count(|counts| counts.phase = phase);
     }
 
-    /// Bytes of bodies that the receiver has got: this process, or the peer as far as it has said so.
+    /// Bytes of the current file are there that an earlier session has left, or that were there all along.
+    pub fn there(&self, bytes: u64) {
+        self.count(|counts| {
+            counts.file_done_bytes += bytes;
+            counts.done_bytes += bytes;
+        });
+    }
+
+    /// They were other bytes after all, and come anew.
+    pub fn not_there(&self, bytes: u64) {
+        self.count(|counts| {
+            counts.file_done_bytes = counts.file_done_bytes.saturating_sub(bytes);
+            counts.done_bytes = counts.done_bytes.saturating_sub(bytes);
+        });
+    }
+
+    /// Whether anybody looks.
+    pub fn is_shown(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Bytes of bodies that the receiver has got: this process, or the peer as far as it or its system has said so.
     pub fn moved(&self, bytes: u64) {
         self.count(|counts| {
             counts.file_done_bytes += bytes;
@@ -263,7 +284,12 @@ impl Pace {
 /// `2147483648 bytes (2.00 GiB) in 1.43s, 1.40 GiB/s`.
 pub fn amount(bytes: u64, time: Duration) -> String {
     let rate = (bytes as f64 / time.as_secs_f64().max(1e-6)) as u64;
-    format!("{bytes} bytes ({}) in {:.2}s, {}/s", BinaryBytes(bytes), time.as_secs_f64(), HumanBytes(rate))
+    format!("{} in {:.2}s, {}/s", sized(bytes), time.as_secs_f64(), HumanBytes(rate))
+}
+
+/// `2147483648 bytes (2.00 GiB)`.
+pub fn sized(bytes: u64) -> String {
+    format!("{bytes} bytes ({})", BinaryBytes(bytes))
 }
 
 #[cfg(test)]

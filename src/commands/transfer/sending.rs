@@ -23,7 +23,8 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::frame::{self, Frame};
-use crate::proto::sender::{Ended, SendStep, Sender};
+use crate::proto::outcome::FileOutcome;
+use crate::proto::sender::{SendStep, Sender};
 use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report};
 use crate::store::Fault;
@@ -54,6 +55,8 @@ pub(crate) struct Sending<S> {
     /// Of the files that were closed last.
     digest: Option<Digest>,
     shown_bytes: u64,
+    /// When to look next how far the blocks are.
+    next_look: Instant,
     awaits_input: bool,
     peer_ended: bool,
     ending: Option<(LastWord<S>, Option<Error>)>,
@@ -91,10 +94,11 @@ impl<S: Stream> Sending<S> {
             }
         }
         let is_client = !matches!(start, Start::Accepted { .. });
+        let start_time = wire.last_traffic();
         Sending {
             progress: Progress::new(&report),
             tally: Tally::new(Role::Sender, peer, report.clone()),
-            start: wire.last_traffic(),
+            start: start_time,
             link: Some(Link::new(wire, Role::Sender, limits, is_client)),
             machine,
             offering,
@@ -109,6 +113,7 @@ impl<S: Stream> Sending<S> {
             stdin: None,
             digest: None,
             shown_bytes: 0,
+            next_look: start_time,
             awaits_input: false,
             peer_ended: false,
             ending: None,
@@ -255,42 +260,11 @@ impl<S: Stream> Sending<S> {
             self.keys.remove(&closed.file);
             self.blocks.closed(closed.file);
             self.progress.done(u64::from(!closed.revokes));
+            if closed.outcome == FileOutcome::AlreadyThere {
+                self.progress.there(closed.size);
+            }
             let digest = self.digest.take();
             self.tally.note(closed, digest);
-        }
-    }
-
-    /// Queues the next chunk of a file, or its end. Returns the bytes of the chunk; none if the input has none yet.
-    fn body(
-        &mut self,
-        link: &mut Link<S>,
-        file: u32,
-        offset: u64,
-        room: u32,
-    ) -> Result<Option<usize>, Failure> {
-        if self.current.as_ref().is_none_or(|current| current.file != file) {
-            match self.open(file) {
-                Ok(current) => self.begin(current),
-                Err(ended) => {
-                    self.machine.end(ended);
-                    return Ok(Some(0));
-                }
-            }
-        }
-        let Some(current) = &mut self.current else { return Ok(Some(0)) };
-        if current.is_stdin() && self.stdin.is_none() {
-            self.stdin = Some(Stdio::open(&self.io)?);
-        }
-        match current.chunk(&mut self.machine, &mut link.wire, &mut self.stdin, offset, room) {
-            Ok(count) => Ok(count),
-            Err(ended) => {
-                if let Ended::Digest(digest) = ended {
-                    self.digest = Some(digest);
-                }
-                self.current = None;
-                self.machine.end(ended);
-                Ok(Some(0))
-            }
         }
     }
 
@@ -312,6 +286,7 @@ impl<S: Stream> Sending<S> {
         if before.is_alive || after.is_alive {
             link.wire.pardon();
         }
+        self.show_blocks(link, turn.now);
         if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
             return Ok(Status::Again);
         }
@@ -325,6 +300,10 @@ impl<S: Stream> Sending<S> {
     }
 
     fn conclude(&mut self, now: Instant) -> Option<Error> {
+        if self.tally.is_clean() && self.machine.unnamed_failures() == 0 {
+            // The receiver has confirmed it all: its last word on the way there may not have come.
+            self.progress.moved(self.machine.sent_bytes() - self.shown_bytes);
+        }
         self.progress.finish();
         if self.offering.skipped() > 0 {
             self.report.say(format_args!("{}", skipped(self.offering.skipped())));
@@ -373,7 +352,11 @@ impl<S: Stream> Session for Sending<S> {
         if let Some((last, _)) = &self.ending {
             return Some(last.deadline());
         }
-        self.link.as_ref().map(Link::deadline).into_iter().chain(self.team.deadline()).min()
+        let link = self.link.as_ref().map(Link::deadline);
+        link.into_iter()
+            .chain(self.team.deadline())
+            .chain(self.shows_blocks().then_some(self.next_look))
+            .min()
     }
 }
 
