@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{
     BinaryBytes, HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::escape_bytes;
 use super::progress::Counts;
@@ -78,8 +79,9 @@ impl Line {
 
     fn show(&mut self, name: String, columns: usize, figures: &[Figure]) {
         // A name gets a third of the line, or what it needs if that is less, and then what the figures leave.
-        let reserved = SPACING_COLUMNS + name.chars().count().min(columns / 3);
+        let reserved = SPACING_COLUMNS + name.width().min(columns / 3);
         let figures = fit(figures, columns.saturating_sub(reserved));
+        let name = shortened(name, columns.saturating_sub(SPACING_COLUMNS + figures.len()));
         *self.figures.lock().unwrap_or_else(PoisonError::into_inner) = figures;
         if self.name != name {
             self.bar.set_message(name.clone());
@@ -87,6 +89,20 @@ impl Line {
         }
         self.bar.tick();
     }
+}
+
+/// A name in so many columns: where it is cut, it says so.
+fn shortened(name: String, columns: usize) -> String {
+    if name.width() <= columns {
+        return name;
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used <= columns
+    };
+    let shown: String = name.chars().take_while(fits).collect();
+    if columns == 0 { shown } else { shown + "…" }
 }
 
 /// Something to show at its place, if there is room for it: the smallest rank first.
@@ -195,6 +211,17 @@ mod tests {
         for columns in 0..100 {
             assert!(fit(&figures, columns).len() <= columns, "{columns}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_cut_says_so() {
+        let cut = |name: &str, columns| shortened(name.to_owned(), columns);
+        assert_eq!(cut("name", 4), "name");
+        assert_eq!(cut("names", 4), "nam…");
+        assert_eq!(cut("名前の長い", 10), "名前の長い");
+        assert_eq!(cut("名前の長い", 9), "名前の長…");
+        assert_eq!(cut("名前の長い", 6), "名前…");
+        assert_eq!((cut("name", 1), cut("name", 0)), ("…".to_owned(), String::new()));
     }
 
     #[test]

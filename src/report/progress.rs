@@ -11,6 +11,7 @@ use indicatif::{BinaryBytes, HumanBytes, ProgressBar};
 
 use super::draw::Bars;
 use super::event::{Event, Text};
+use super::screen::Screen;
 use super::{Level, Report};
 
 const TICK: Duration = Duration::from_millis(100);
@@ -97,7 +98,7 @@ pub struct Progress(Option<(Arc<Shared>, Option<JoinHandle<()>>)>);
 impl Progress {
     /// The progress of a session that begins.
     pub fn new(report: &Report) -> Progress {
-        let wanted = if report.json { report.level > Level::Quiet } else { !report.bars.is_hidden() };
+        let wanted = if report.json { report.level > Level::Quiet } else { report.screen.is_terminal() };
         if !wanted {
             return Progress(None);
         }
@@ -223,14 +224,14 @@ struct View {
 
 enum Form {
     Events(Report, Pace),
-    Drawn(Bars),
+    Drawn(Screen, Bars),
 }
 
 impl View {
     fn new(report: &Report) -> View {
         let form = match report.json {
             true => Form::Events(report.clone(), Pace::default()),
-            false => Form::Drawn(Bars::new(&report.bars)),
+            false => Form::Drawn(report.screen.clone(), Bars::new(report.screen.bars())),
         };
         View { meter: ProgressBar::hidden(), form }
     }
@@ -240,8 +241,11 @@ impl View {
         self.meter.tick();
         let rate = self.meter.per_sec();
         match &mut self.form {
-            Form::Drawn(bars) if counts.has_ended => bars.clear(),
-            Form::Drawn(bars) => bars.draw(counts, rate, self.meter.elapsed()),
+            Form::Drawn(screen, bars) => match screen.look() {
+                _ if counts.has_ended => bars.clear(),
+                true => bars.draw(counts, rate, self.meter.elapsed()),
+                false => {}
+            },
             Form::Events(report, pace) => {
                 if counts.has_ended || pace.is_due(self.meter.elapsed()) {
                     report.event(event(counts, rate));
