@@ -103,15 +103,15 @@ file: what became of a file.
     text    string or null: why it failed, in more words
 
 progress: at most twice a second while files are transferred, and once at the end. The numbers are those of the bars, \
-and count what the receiver has.
+and count what the receiver or its system has. Folders that are uploaded are counted ahead.
 
     phase         string: waiting, hashing, sending, receiving, verifying or syncing
     path          string or null: the current file
-    done_bytes    number: bytes of content that are there, in all files
+    done_bytes    number: bytes of content that are there, in all files, those of earlier sessions included
     total_bytes   number or null: bytes that are known to be due
     entries_done  number: files, folders and links that are completed
     entries       number: those that are known to be due
-    all_known     true or false: whether total_bytes and entries are final
+    all_known     true or false: whether total_bytes and entries are final; until then they grow
     rate          number: bytes per second, of late
 
 summary: a session has come to its end. If part of it failed, an error event follows.

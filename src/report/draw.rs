@@ -38,7 +38,7 @@ impl Bars {
             Ok(size) if size.ws_col > 0 => size.ws_col.into(),
             _ => USUAL_COLUMNS,
         };
-        if counts.entries > 1 && self.total.is_none() {
+        if counts.entries() > 1 && self.total.is_none() {
             self.total = Some(Line::new(&self.screen));
         }
         let name = counts.name.as_deref().map(escape_bytes).unwrap_or_default();
@@ -142,10 +142,14 @@ fn file_figures(counts: &Counts, rate: Option<f64>, elapsed: Duration) -> Vec<Fi
 
 fn total_figures(counts: &Counts, rate: f64) -> Vec<Figure> {
     // While more may come, a share of the whole or a time would be invented.
-    let total = counts.total_bytes().filter(|_| counts.all_known);
-    let more = if counts.all_known { "" } else { "+" };
+    let total = counts.total_bytes().filter(|_| counts.is_final());
+    let more = if counts.is_final() { "" } else { "+" };
     let mut figures = measured(counts.done_bytes, total);
-    figures.push((0, format!("{}/{}{more} files", counts.entries_done, counts.entries)));
+    if let Some(so_far) = counts.total_bytes().filter(|so_far| total.is_none() && *so_far > counts.done_bytes)
+    {
+        figures.push((4, format!("of {}+", BinaryBytes(so_far))));
+    }
+    figures.push((0, format!("{}/{}{more} files", counts.entries_done, counts.entries())));
     figures.push((3, speed(rate)));
     figures.extend(time_left(counts.done_bytes, total, rate).map(|left| (2, left)));
     figures
@@ -229,7 +233,23 @@ mod tests {
         let mut counts = counts();
         assert!(fit(&total_figures(&counts, 1048576.0), 100).ends_with("1/3 files 1.00 MiB/s 35s left"));
         counts.all_known = false;
-        assert_eq!(fit(&total_figures(&counts, 1048576.0), 100), "5.00 MiB 1/3+ files 1.00 MiB/s");
+        assert_eq!(
+            fit(&total_figures(&counts, 1048576.0), 100),
+            "5.00 MiB of 40.00 MiB+ 1/3+ files 1.00 MiB/s"
+        );
+        (counts.ahead_entries, counts.ahead_bytes) = (9, 50 << 20);
+        assert_eq!(
+            fit(&total_figures(&counts, 1048576.0), 100),
+            "5.00 MiB of 50.00 MiB+ 1/9+ files 1.00 MiB/s"
+        );
+        counts.is_counted = true;
+        assert!(fit(&total_figures(&counts, 1048576.0), 100).ends_with("10% 1/9 files 1.00 MiB/s 45s left"));
+        // There is more than was counted.
+        counts.entries = 10;
+        assert_eq!(
+            fit(&total_figures(&counts, 1048576.0), 100),
+            "5.00 MiB of 50.00 MiB+ 1/10+ files 1.00 MiB/s"
+        );
         counts.file_size_bytes = None;
         let figures = file_figures(&counts, Some(f64::NAN), Duration::ZERO);
         assert_eq!(fit(&figures, 100), "5.00 MiB 0 B/s receiving");

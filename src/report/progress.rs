@@ -67,13 +67,29 @@ pub(super) struct Counts {
     pub(super) entries_done: u64,
     pub(super) entries: u64,
     pub(super) all_known: bool,
+    /// What was counted ahead of the session, and whether that is all.
+    pub(super) ahead_entries: u64,
+    pub(super) ahead_bytes: u64,
+    pub(super) is_counted: bool,
     pub(super) has_ended: bool,
 }
 
 impl Counts {
     /// What is expected in all, as far as it is known by now.
     pub(super) fn total_bytes(&self) -> Option<u64> {
-        (!self.is_open_ended).then_some(self.total_bytes)
+        let ahead_bytes = if self.all_known { 0 } else { self.ahead_bytes };
+        (!self.is_open_ended).then_some(self.total_bytes.max(ahead_bytes))
+    }
+
+    /// The same of files, folders and links.
+    pub(super) fn entries(&self) -> u64 {
+        self.entries.max(if self.all_known { 0 } else { self.ahead_entries })
+    }
+
+    /// Whether these will not grow any more, by what is known now.
+    pub(super) fn is_final(&self) -> bool {
+        let grows = self.entries > self.ahead_entries || self.total_bytes > self.ahead_bytes;
+        self.all_known || (self.is_counted && !grows)
     }
 }
 
@@ -86,6 +102,23 @@ struct Shared {
 impl Shared {
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where somebody else counts what there is in all, ahead of the session.
+pub struct Totals(Arc<Shared>);
+
+impl Totals {
+    /// There is so much more.
+    pub fn add(&self, entries: u64, bytes: u64) {
+        let mut counts = self.0.counts();
+        counts.ahead_entries += entries;
+        counts.ahead_bytes = counts.ahead_bytes.saturating_add(bytes);
+    }
+
+    /// That was all.
+    pub fn end(&self) {
+        self.0.counts().is_counted = true;
     }
 }
 
@@ -121,6 +154,11 @@ impl Progress {
     /// The totals will not grow any more. Before that no time left is shown.
     pub fn all_known(&self) {
         self.count(|counts| counts.all_known = true);
+    }
+
+    /// For what counts ahead of the session, if anybody looks.
+    pub fn totals(&self) -> Option<Totals> {
+        self.0.as_ref().map(|(shared, _)| Totals(Arc::clone(shared)))
     }
 
     /// A file begins, `done_bytes` of which are there already.
@@ -262,8 +300,8 @@ fn event(counts: &Counts, rate: f64) -> Event {
         done_bytes: counts.done_bytes,
         total_bytes: counts.total_bytes(),
         entries_done: counts.entries_done,
-        entries: counts.entries,
-        all_known: counts.all_known,
+        entries: counts.entries(),
+        all_known: counts.is_final(),
         rate: rate as u64,
     }
 }

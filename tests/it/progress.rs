@@ -131,3 +131,21 @@ fn what_is_there_already_counts_as_done() {
         expect_whole(finished, 5_300_010);
     }
 }
+
+#[test]
+fn a_folder_has_totals_before_it_is_offered() {
+    let (source, there) = (Place::new(), Place::new());
+    let folder = source.folder("f");
+    source.write("f/a", &payload(20_000_000));
+    source.folder("f/b");
+    source.write("f/b/c", &payload(1_000_000));
+    std::os::unix::fs::symlink("a", source.path("f/link")).expect("a link");
+    let server = serve(&["--store", there.arg()]);
+    let proxy = Proxy::new(&address(&server), Rule::HoldAfter(6_000_000), Rule::Pass);
+    let client = begin(&["upload", "--json", "-j", "1", &folder, &proxy.address]);
+    let known = wait_for(&client, "totals", |event| event["all_known"] == true);
+    assert_eq!((number(&known, "total_bytes"), number(&known, "entries")), (21_000_000, 4), "{known}");
+    assert!(number(&known, "done_bytes") < 7_000_000, "{known}");
+    proxy.release();
+    expect_whole(client.finish(), 21_000_000);
+}

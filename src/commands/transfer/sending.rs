@@ -10,7 +10,7 @@ use std::time::Instant;
 use self::blocks::{Block, Blocks, FIRST};
 use self::content::Current;
 use super::link::{Heard, Limits, Link};
-use super::offering::{Key, Offering};
+use super::offering::{Ahead, Key, Offering};
 use super::outcome::{Role, broken, told};
 use super::sessions::SessionId;
 use super::tally::Tally;
@@ -43,6 +43,8 @@ pub(crate) struct Sending<S> {
     io: Io,
     report: Report,
     progress: Progress,
+    /// A client's: it counts what there is.
+    ahead: Option<Ahead>,
     tally: Tally,
     start: Instant,
     current: Option<Current>,
@@ -95,8 +97,11 @@ impl<S: Stream> Sending<S> {
         }
         let is_client = !matches!(start, Start::Accepted { .. });
         let start_time = wire.last_traffic();
+        let progress = Progress::new(&report);
         Sending {
-            progress: Progress::new(&report),
+            // A server does not walk through its folders twice for whoever asks.
+            ahead: if is_client { offering.count_ahead(&progress) } else { None },
+            progress,
             tally: Tally::new(Role::Sender, peer, report.clone()),
             start: start_time,
             link: Some(Link::new(wire, Role::Sender, limits, is_client)),
@@ -233,6 +238,7 @@ impl<S: Stream> Sending<S> {
     fn offer(&mut self) {
         let Some(offered) = self.offering.next() else {
             self.progress.all_known();
+            self.ahead = None;
             self.machine.all_offered();
             return;
         };
