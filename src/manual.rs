@@ -103,15 +103,15 @@ file: what became of a file.
     text    string or null: why it failed, in more words
 
 progress: at most twice a second while files are transferred, and once at the end. The numbers are those of the bars, \
-and count what the receiver has.
+and count what the receiver or its system has. Folders that are uploaded are counted ahead.
 
     phase         string: waiting, hashing, sending, receiving, verifying or syncing
     path          string or null: the current file
-    done_bytes    number: bytes of content that are there, in all files
+    done_bytes    number: bytes of content that are there, in all files, those of earlier sessions included
     total_bytes   number or null: bytes that are known to be due
     entries_done  number: files, folders and links that are completed
     entries       number: those that are known to be due
-    all_known     true or false: whether total_bytes and entries are final
+    all_known     true or false: whether total_bytes and entries are final; until then they grow
     rate          number: bytes per second, of late
 
 summary: a session has come to its end. If part of it failed, an error event follows.
@@ -126,6 +126,7 @@ summary: a session has come to its end. If part of it failed, an error event fol
     failed          number: those that failed
     sent_bytes      number: bytes of content that were sent
     received_bytes  number: bytes of content that were received
+    resumed_bytes   number: bytes of these files that earlier, interrupted sessions had moved
     seconds         number: how long the session took
     datagrams       object or null: counts of udp-listen and udp-send
     ended_after     number or null: seconds from the end of the input, as it was passed on, to the peer's own; null unless \

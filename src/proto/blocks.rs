@@ -86,6 +86,13 @@ impl Outbox {
         self.in_flight.values().any(|block| block.connection == connection)
     }
 
+    /// Bytes of the blocks that a connection has taken and the receiver has not answered.
+    pub fn unanswered_bytes(&self, connection: usize) -> u64 {
+        let on_it = self.in_flight.iter().filter(|(_, block)| block.connection == connection);
+        let length = |file: &u32, offset: u64| block_length(offset, self.files.get(file)?.size);
+        on_it.filter_map(|((file, offset), _)| length(file, *offset)).sum()
+    }
+
     /// Whether the file is being sent.
     pub fn is_open(&self, file: u32) -> bool {
         self.files.contains_key(&file)

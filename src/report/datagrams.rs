@@ -102,6 +102,7 @@ impl Report {
             failed: 0,
             sent_bytes: sums.sent_bytes,
             received_bytes: sums.received_bytes,
+            resumed_bytes: 0,
             seconds: seconds(time),
             ended_after: None,
             datagrams: Some(Counts {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{
     BinaryBytes, HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::escape_bytes;
 use super::progress::Counts;
@@ -37,7 +38,7 @@ impl Bars {
             Ok(size) if size.ws_col > 0 => size.ws_col.into(),
             _ => USUAL_COLUMNS,
         };
-        if counts.entries > 1 && self.total.is_none() {
+        if counts.entries() > 1 && self.total.is_none() {
             self.total = Some(Line::new(&self.screen));
         }
         let name = counts.name.as_deref().map(escape_bytes).unwrap_or_default();
@@ -78,8 +79,9 @@ impl Line {
 
     fn show(&mut self, name: String, columns: usize, figures: &[Figure]) {
         // A name gets a third of the line, or what it needs if that is less, and then what the figures leave.
-        let reserved = SPACING_COLUMNS + name.chars().count().min(columns / 3);
+        let reserved = SPACING_COLUMNS + name.width().min(columns / 3);
         let figures = fit(figures, columns.saturating_sub(reserved));
+        let name = shortened(name, columns.saturating_sub(SPACING_COLUMNS + figures.len()));
         *self.figures.lock().unwrap_or_else(PoisonError::into_inner) = figures;
         if self.name != name {
             self.bar.set_message(name.clone());
@@ -87,6 +89,20 @@ impl Line {
         }
         self.bar.tick();
     }
+}
+
+/// A name in so many columns: where it is cut, it says so.
+fn shortened(name: String, columns: usize) -> String {
+    if name.width() <= columns {
+        return name;
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used <= columns
+    };
+    let shown: String = name.chars().take_while(fits).collect();
+    if columns == 0 { shown } else { shown + "…" }
 }
 
 /// Something to show at its place, if there is room for it: the smallest rank first.
@@ -126,10 +142,14 @@ fn file_figures(counts: &Counts, rate: Option<f64>, elapsed: Duration) -> Vec<Fi
 
 fn total_figures(counts: &Counts, rate: f64) -> Vec<Figure> {
     // While more may come, a share of the whole or a time would be invented.
-    let total = counts.total_bytes().filter(|_| counts.all_known);
-    let more = if counts.all_known { "" } else { "+" };
+    let total = counts.total_bytes().filter(|_| counts.is_final());
+    let more = if counts.is_final() { "" } else { "+" };
     let mut figures = measured(counts.done_bytes, total);
-    figures.push((0, format!("{}/{}{more} files", counts.entries_done, counts.entries)));
+    if let Some(so_far) = counts.total_bytes().filter(|so_far| total.is_none() && *so_far > counts.done_bytes)
+    {
+        figures.push((4, format!("of {}+", BinaryBytes(so_far))));
+    }
+    figures.push((0, format!("{}/{}{more} files", counts.entries_done, counts.entries())));
     figures.push((3, speed(rate)));
     figures.extend(time_left(counts.done_bytes, total, rate).map(|left| (2, left)));
     figures
@@ -198,11 +218,38 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_cut_says_so() {
+        let cut = |name: &str, columns| shortened(name.to_owned(), columns);
+        assert_eq!(cut("name", 4), "name");
+        assert_eq!(cut("names", 4), "nam…");
+        assert_eq!(cut("名前の長い", 10), "名前の長い");
+        assert_eq!(cut("名前の長い", 9), "名前の長…");
+        assert_eq!(cut("名前の長い", 6), "名前…");
+        assert_eq!((cut("name", 1), cut("name", 0)), ("…".to_owned(), String::new()));
+    }
+
+    #[test]
     fn nothing_is_invented() {
         let mut counts = counts();
         assert!(fit(&total_figures(&counts, 1048576.0), 100).ends_with("1/3 files 1.00 MiB/s 35s left"));
         counts.all_known = false;
-        assert_eq!(fit(&total_figures(&counts, 1048576.0), 100), "5.00 MiB 1/3+ files 1.00 MiB/s");
+        assert_eq!(
+            fit(&total_figures(&counts, 1048576.0), 100),
+            "5.00 MiB of 40.00 MiB+ 1/3+ files 1.00 MiB/s"
+        );
+        (counts.ahead_entries, counts.ahead_bytes) = (9, 50 << 20);
+        assert_eq!(
+            fit(&total_figures(&counts, 1048576.0), 100),
+            "5.00 MiB of 50.00 MiB+ 1/9+ files 1.00 MiB/s"
+        );
+        counts.is_counted = true;
+        assert!(fit(&total_figures(&counts, 1048576.0), 100).ends_with("10% 1/9 files 1.00 MiB/s 45s left"));
+        // There is more than was counted.
+        counts.entries = 10;
+        assert_eq!(
+            fit(&total_figures(&counts, 1048576.0), 100),
+            "5.00 MiB of 50.00 MiB+ 1/10+ files 1.00 MiB/s"
+        );
         counts.file_size_bytes = None;
         let figures = file_figures(&counts, Some(f64::NAN), Duration::ZERO);
         assert_eq!(fit(&figures, 100), "5.00 MiB 0 B/s receiving");

@@ -69,6 +69,7 @@ pub(super) enum Event {
         failed: u64,
         sent_bytes: u64,
         received_bytes: u64,
+        resumed_bytes: u64,
         seconds: f64,
         datagrams: Option<Counts>,
         ended_after: Option<f64>,
@@ -159,6 +160,8 @@ pub struct Sums<'a> {
     pub failed: u64,
     /// Bytes of bodies that were moved.
     pub bytes: u64,
+    /// Bytes of these files that earlier sessions had moved.
+    pub resumed_bytes: u64,
     /// From the start of the session.
     pub time: Duration,
     /// Whether digests were compared.
@@ -184,6 +187,7 @@ impl Sums<'_> {
             failed: self.failed,
             sent_bytes,
             received_bytes,
+            resumed_bytes: self.resumed_bytes,
             seconds: seconds(self.time),
             datagrams: None,
             ended_after: None,

@@ -8,6 +8,7 @@ mod lines;
 mod listed;
 mod output;
 mod progress;
+mod screen;
 mod summing;
 
 pub use datagrams::DatagramSums;
@@ -16,17 +17,18 @@ pub use event::{FileEvent, Sums};
 pub use lines::Lines;
 pub use listed::{Listed, Probed};
 pub use output::write_stdout;
-pub use progress::{Phase, Progress, amount};
+pub use progress::{Phase, Progress, Totals, amount, sized};
 
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+use indicatif::ProgressBar;
 
 use self::event::{Event, Text};
 use self::output::write_stderr;
+use self::screen::Screen;
 use self::summing::Summing;
 use crate::error::Error;
 
@@ -48,7 +50,7 @@ pub enum Level {
 pub struct Report {
     level: Level,
     json: bool,
-    bars: MultiProgress,
+    screen: Screen,
     /// Never drawn: it knows how long ago it was made.
     clock: ProgressBar,
     /// Whom the lines are about, where there are several.
@@ -58,20 +60,16 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report to stderr. Progress is shown only when that is a terminal, and not if `level` is quiet.
+    /// A report to stderr. Progress is shown only while that is a terminal and this process in its foreground,
+    /// and not if `level` is quiet.
     pub fn new(level: Level) -> Report {
-        let bars = MultiProgress::new();
-        if level == Level::Quiet {
-            bars.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        Report { level, json: false, bars, clock: ProgressBar::hidden(), about: None, summing: None }
+        let screen = Screen::new(level > Level::Quiet);
+        Report { level, json: false, screen, clock: ProgressBar::hidden(), about: None, summing: None }
     }
 
     /// A report to stderr in events, each a line of JSON. Progress is reported wherever they go, unless quiet.
     pub fn json(level: Level) -> Report {
-        let report = Report::new(level);
-        report.bars.set_draw_target(ProgressDrawTarget::hidden());
-        Report { json: true, ..report }
+        Report { json: true, screen: Screen::new(false), ..Report::new(level) }
     }
 
     /// True if events are written instead of text.
@@ -214,6 +212,7 @@ impl Report {
                 failed: 0,
                 sent_bytes,
                 received_bytes,
+                resumed_bytes: 0,
                 seconds: event::seconds(time),
                 datagrams: None,
                 ended_after: ended_after.map(event::seconds),
@@ -227,7 +226,7 @@ impl Report {
     /// # Errors
     /// Of stdout.
     pub fn print(&self, bytes: &[u8]) -> io::Result<()> {
-        self.bars.suspend(|| write_stdout(bytes))
+        self.screen.suspend(|| write_stdout(bytes))
     }
 
     /// Lines that were asked for on stderr.
@@ -235,7 +234,7 @@ impl Report {
     /// # Errors
     /// Of stderr.
     pub fn dump(&self, lines: &[u8]) -> io::Result<()> {
-        self.bars.suspend(|| write_stderr(|| lines))
+        self.screen.suspend(|| write_stderr(|| lines))
     }
 
     /// A line that is left out when quiet. Events have no room for it.
@@ -294,7 +293,7 @@ impl Report {
     fn line(&self, text: impl Display) {
         let line = escape(&text.to_string()) + "\n";
         // A stderr that is closed or full must not change what the command does.
-        self.bars.suspend(|| {
+        self.screen.suspend(|| {
             let _ = write_stderr(|| &line);
         });
     }

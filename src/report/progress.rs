@@ -11,6 +11,7 @@ use indicatif::{BinaryBytes, HumanBytes, ProgressBar};
 
 use super::draw::Bars;
 use super::event::{Event, Text};
+use super::screen::Screen;
 use super::{Level, Report};
 
 const TICK: Duration = Duration::from_millis(100);
@@ -66,13 +67,29 @@ pub(super) struct Counts {
     pub(super) entries_done: u64,
     pub(super) entries: u64,
     pub(super) all_known: bool,
+    /// What was counted ahead of the session, and whether that is all.
+    pub(super) ahead_entries: u64,
+    pub(super) ahead_bytes: u64,
+    pub(super) is_counted: bool,
     pub(super) has_ended: bool,
 }
 
 impl Counts {
     /// What is expected in all, as far as it is known by now.
     pub(super) fn total_bytes(&self) -> Option<u64> {
-        (!self.is_open_ended).then_some(self.total_bytes)
+        let ahead_bytes = if self.all_known { 0 } else { self.ahead_bytes };
+        (!self.is_open_ended).then_some(self.total_bytes.max(ahead_bytes))
+    }
+
+    /// The same of files, folders and links.
+    pub(super) fn entries(&self) -> u64 {
+        self.entries.max(if self.all_known { 0 } else { self.ahead_entries })
+    }
+
+    /// Whether these will not grow any more, by what is known now.
+    pub(super) fn is_final(&self) -> bool {
+        let grows = self.entries > self.ahead_entries || self.total_bytes > self.ahead_bytes;
+        self.all_known || (self.is_counted && !grows)
     }
 }
 
@@ -88,6 +105,23 @@ impl Shared {
     }
 }
 
+/// Where somebody else counts what there is in all, ahead of the session.
+pub struct Totals(Arc<Shared>);
+
+impl Totals {
+    /// There is so much more.
+    pub fn add(&self, entries: u64, bytes: u64) {
+        let mut counts = self.0.counts();
+        counts.ahead_entries += entries;
+        counts.ahead_bytes = counts.ahead_bytes.saturating_add(bytes);
+    }
+
+    /// That was all.
+    pub fn end(&self) {
+        self.0.counts().is_counted = true;
+    }
+}
+
 /// How far a session is: a bar for the current file and, if there are several, one for all; or events. Nothing is shown
 /// where stderr is no terminal and events are not wanted.
 ///
@@ -97,7 +131,7 @@ pub struct Progress(Option<(Arc<Shared>, Option<JoinHandle<()>>)>);
 impl Progress {
     /// The progress of a session that begins.
     pub fn new(report: &Report) -> Progress {
-        let wanted = if report.json { report.level > Level::Quiet } else { !report.bars.is_hidden() };
+        let wanted = if report.json { report.level > Level::Quiet } else { report.screen.is_terminal() };
         if !wanted {
             return Progress(None);
         }
@@ -122,6 +156,11 @@ impl Progress {
         self.count(|counts| counts.all_known = true);
     }
 
+    /// For what counts ahead of the session, if anybody looks.
+    pub fn totals(&self) -> Option<Totals> {
+        self.0.as_ref().map(|(shared, _)| Totals(Arc::clone(shared)))
+    }
+
     /// A file begins, `done_bytes` of which are there already.
     pub fn file(&self, name: &[u8], size_bytes: Option<u64>, done_bytes: u64) {
         self.count(|counts| {
@@ -140,7 +179,28 @@ impl Progress {
         self.count(|counts| counts.phase = phase);
     }
 
-    /// Bytes of bodies that the receiver has got: this process, or the peer as far as it has said so.
+    /// Bytes of the current file are there that an earlier session has left, or that were there all along.
+    pub fn there(&self, bytes: u64) {
+        self.count(|counts| {
+            counts.file_done_bytes += bytes;
+            counts.done_bytes += bytes;
+        });
+    }
+
+    /// They were other bytes after all, and come anew.
+    pub fn not_there(&self, bytes: u64) {
+        self.count(|counts| {
+            counts.file_done_bytes = counts.file_done_bytes.saturating_sub(bytes);
+            counts.done_bytes = counts.done_bytes.saturating_sub(bytes);
+        });
+    }
+
+    /// Whether anybody looks.
+    pub fn is_shown(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Bytes of bodies that the receiver has got: this process, or the peer as far as it or its system has said so.
     pub fn moved(&self, bytes: u64) {
         self.count(|counts| {
             counts.file_done_bytes += bytes;
@@ -202,14 +262,14 @@ struct View {
 
 enum Form {
     Events(Report, Pace),
-    Drawn(Bars),
+    Drawn(Screen, Bars),
 }
 
 impl View {
     fn new(report: &Report) -> View {
         let form = match report.json {
             true => Form::Events(report.clone(), Pace::default()),
-            false => Form::Drawn(Bars::new(&report.bars)),
+            false => Form::Drawn(report.screen.clone(), Bars::new(report.screen.bars())),
         };
         View { meter: ProgressBar::hidden(), form }
     }
@@ -219,8 +279,11 @@ impl View {
         self.meter.tick();
         let rate = self.meter.per_sec();
         match &mut self.form {
-            Form::Drawn(bars) if counts.has_ended => bars.clear(),
-            Form::Drawn(bars) => bars.draw(counts, rate, self.meter.elapsed()),
+            Form::Drawn(screen, bars) => match screen.look() {
+                _ if counts.has_ended => bars.clear(),
+                true => bars.draw(counts, rate, self.meter.elapsed()),
+                false => {}
+            },
             Form::Events(report, pace) => {
                 if counts.has_ended || pace.is_due(self.meter.elapsed()) {
                     report.event(event(counts, rate));
@@ -237,8 +300,8 @@ fn event(counts: &Counts, rate: f64) -> Event {
         done_bytes: counts.done_bytes,
         total_bytes: counts.total_bytes(),
         entries_done: counts.entries_done,
-        entries: counts.entries,
-        all_known: counts.all_known,
+        entries: counts.entries(),
+        all_known: counts.is_final(),
         rate: rate as u64,
     }
 }
@@ -263,7 +326,12 @@ impl Pace {
 /// `2147483648 bytes (2.00 GiB) in 1.43s, 1.40 GiB/s`.
 pub fn amount(bytes: u64, time: Duration) -> String {
     let rate = (bytes as f64 / time.as_secs_f64().max(1e-6)) as u64;
-    format!("{bytes} bytes ({}) in {:.2}s, {}/s", BinaryBytes(bytes), time.as_secs_f64(), HumanBytes(rate))
+    format!("{} in {:.2}s, {}/s", sized(bytes), time.as_secs_f64(), HumanBytes(rate))
+}
+
+/// `2147483648 bytes (2.00 GiB)`.
+pub fn sized(bytes: u64) -> String {
+    format!("{bytes} bytes ({})", BinaryBytes(bytes))
 }
 
 #[cfg(test)]

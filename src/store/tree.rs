@@ -4,9 +4,9 @@ use super::confine::{check_path, open_fault, open_folder, open_listed, split_las
 use super::fault::Fault;
 use super::folder::Folder;
 use super::source::Source;
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::retry_on_intr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Opens files that a [`super::Walk`] of the same folder has found, cheaply: the folder of the last one stays open, so
 /// that the next one in it costs an open and a look.
@@ -31,18 +31,29 @@ impl Tree {
     /// # Errors
     /// As [`Folder::source`].
     pub fn source(&mut self, path: &[u8]) -> Result<Source, Fault> {
+        let more = if self.follow_links { OFlags::empty() } else { OFlags::NOFOLLOW };
+        let (parent, name) = self.parent_of(path)?;
+        Source::from_file(open_listed(parent, name, more)?)
+    }
+
+    /// A file's size in bytes, without opening it. None where it cannot be told.
+    pub fn size_bytes(&mut self, path: &[u8]) -> Option<u64> {
+        let flags = if self.follow_links { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        let (parent, name) = self.parent_of(path).ok()?;
+        u64::try_from(statat(parent, name, flags).ok()?.st_size).ok()
+    }
+
+    /// The folder of a path, held open until the next one, and the last component.
+    fn parent_of<'p>(&mut self, path: &'p [u8]) -> Result<(BorrowedFd<'_>, &'p [u8]), Fault> {
         check_path(path)?;
         let (parents, name) = split_last(path);
-        let more = if self.follow_links { OFlags::empty() } else { OFlags::NOFOLLOW };
-        let Some(parents) = parents else {
-            return Source::from_file(open_listed(self.folder.file.as_fd(), name, more)?);
-        };
+        let Some(parents) = parents else { return Ok((self.folder.file.as_fd(), name)) };
         let held = match self.parent.take() {
             Some(held) if held.0 == parents => held,
             _ => (parents.to_vec(), self.open(parents)?),
         };
-        let (_, parent) = self.parent.insert(held);
-        Source::from_file(open_listed(parent.as_fd(), name, more)?)
+        let (_, parent) = &*self.parent.insert(held);
+        Ok((OwnedFd::as_fd(parent), name))
     }
 
     fn open(&self, path: &[u8]) -> Result<OwnedFd, Fault> {

@@ -6,7 +6,7 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
 use crate::cuts::{WAYS, Way};
-use crate::harness::{Collector, LIMIT, payload};
+use crate::harness::{A_WHILE, Collector, In, LIMIT, Out, payload, start};
 use crate::proxy::{Proxy, Rule};
 use crate::xfer::{Place, address, begin, digest, limited, serve};
 
@@ -55,6 +55,36 @@ fn a_terminal_shows_name_phase_and_progress() {
             screen.text()
         );
         assert!(!screen.text().contains("name\x1b[2J"), "the name is not escaped");
+    }
+}
+
+#[test]
+fn only_a_process_in_the_foreground_draws() {
+    let bytes = payload(20_000_000);
+    for is_background in [true, false] {
+        let (source, destination) = (Place::new(), Place::new());
+        let path = source.write("f", &bytes);
+        let server = serve(&["--store", destination.arg(), "--once"]);
+        let proxy = Proxy::new(&address(&server), Rule::HoldAfter(6_000_000), Rule::Pass);
+        let (screen, device) = terminal(120);
+        let end = if is_background { "& wait $!" } else { "" };
+        let line = format!("\"$0\" upload {path} {} -j 1 {end}", proxy.address);
+        // A terminal of its own, with a shell that gives each job its group.
+        let input = std::fs::OpenOptions::new().read(true).write(true).open(&device).expect("the terminal");
+        let outer = "exec bash -mc \"$@\" 2>&0";
+        let args = ["-w", "-c", "sh", "-c", outer, "sh", &line, env!("CARGO_BIN_EXE_sendall")];
+        let shell = start("setsid", &args, In::Fd(input.into()), Out::Collect);
+        proxy.wait_held();
+        let draws = |bytes: &[u8], ended| ended || String::from_utf8_lossy(bytes).contains("sending");
+        let limit = if is_background { A_WHILE } else { LIMIT };
+        assert_eq!(screen.wait(limit, draws), !is_background, "{}", screen.text());
+        proxy.release();
+        server.finish().expect(0);
+        // Its lines come as they are.
+        let says = |bytes: &[u8], ended| ended || String::from_utf8_lossy(bytes).contains("sent f to ");
+        assert!(screen.wait(LIMIT, says), "{}", screen.text());
+        assert_eq!(shell.finish().code, 0);
+        assert!(!is_background || !screen.text().contains('\x1b'), "{:?}", screen.text());
     }
 }
 
@@ -112,7 +142,11 @@ fn nothing_wraps_on_a_narrow_terminal() {
     proxy.wait_held();
     let shows = |bytes: &[u8], ended| {
         let text = String::from_utf8_lossy(bytes);
-        ended || (text.contains("a name that") && text.contains("sending") && text.contains("1/2 files"))
+        ended
+            || (text.contains("a name that")
+                && text.contains("… ")
+                && text.contains("sending")
+                && text.contains("1/2 files"))
     };
     assert!(screen.wait(LIMIT, shows), "{}", screen.text());
     let lines = drawn_lines(&screen.text());

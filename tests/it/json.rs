@@ -88,6 +88,7 @@ const SCHEMA: &[(&str, &[(&str, Kind)])] = &[
             ("failed", Kind::Count),
             ("sent_bytes", Kind::Count),
             ("received_bytes", Kind::Count),
+            ("resumed_bytes", Kind::Count),
             ("seconds", Kind::Number),
             ("datagrams", Kind::Maybe(&Kind::Counts)),
             ("ended_after", Kind::Maybe(&Kind::Number)),

@@ -103,6 +103,7 @@ mod hostile_clients;
 mod hostile_servers;
 // Slowed down on purpose.
 mod limit_rate;
+mod progress;
 // The text header, next to Python's servers and clients of that kind.
 mod wire_text;
 // Next to a peer that was written from PROTOCOL.md alone.

@@ -1,8 +1,11 @@
 //! What a session has to send: files, folders and links, found one after the other while the session goes on.
 
+mod ahead;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use self::ahead::Ahead;
 use super::outcome::{Role, reason_of};
 use crate::proto::entry::{Entry, Kind};
 use crate::proto::reason::Reason;

@@ -4,6 +4,7 @@ mod arriving;
 mod blocked;
 mod blocks;
 mod committing;
+mod counting;
 mod judging;
 mod space;
 mod terms;
@@ -11,11 +12,12 @@ mod yielding;
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::arriving::{Arriving, Body};
 use self::blocked::{Blocked, BlockedFiles, EndedFiles, Inflow};
 use self::committing::Commits;
+use self::counting::ACK_INTERVAL;
 use self::judging::{Consent, Hashed, Judged};
 pub(crate) use self::terms::{Destination, Naming, Terms};
 use self::yielding::Patience;
@@ -39,8 +41,6 @@ use crate::report::{Phase, Progress, Report};
 
 /// What a decision about a file counts for when turns are shared out: it asks the file system several times.
 const JUDGE_COST_BYTES: usize = 8 << 10;
-/// How often the sender is told how far this side is, if it has come further.
-const ACK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A session that receives files.
 pub(crate) struct Receiving<S> {
@@ -67,6 +67,9 @@ pub(crate) struct Receiving<S> {
     commits: Commits,
     digests: HashMap<u32, Digest>,
     space: space::Space,
+    /// Bodies of files that do not come in blocks; and what was shown of all that has come.
+    stored_bytes: u64,
+    shown_bytes: u64,
     awaits_output: bool,
     next_ack: Instant,
     /// A server's: how other sessions reach this one.
@@ -121,6 +124,8 @@ impl<S: Stream> Receiving<S> {
             hashing: None,
             digests: HashMap::new(),
             space: space::Space::default(),
+            stored_bytes: 0,
+            shown_bytes: 0,
             awaits_output: false,
             listed: None,
             patience: Patience::default(),
@@ -187,6 +192,9 @@ impl<S: Stream> Receiving<S> {
                 }
                 ReceiveStep::Await => {
                     let last = self.machine.all_files_ended();
+                    if last {
+                        self.progress.all_known();
+                    }
                     if last && self.fail_unfinished() {
                         continue;
                     }
@@ -273,23 +281,6 @@ impl<S: Stream> Receiving<S> {
         Ok(Some(FRAME_COST_BYTES))
     }
 
-    fn acknowledge(&mut self, link: &Link<S>, now: Instant) {
-        if now >= self.next_ack {
-            self.next_ack = now + ACK_INTERVAL;
-            let partial = self.body.as_ref().map_or(0, |body| body.come(link.wire.incoming().len()));
-            self.machine.acknowledge(self.machine.received_bytes() + partial);
-        }
-    }
-
-    fn note_closed(&mut self) {
-        while let Some(closed) = self.machine.closed() {
-            self.progress.done(1);
-            self.space.ended(closed.file);
-            let digest = self.digests.remove(&closed.file);
-            self.tally.note(closed, digest);
-        }
-    }
-
     fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         link.wire.tick(turn.now);
         let before = self.advance_lanes(link)?;
@@ -301,6 +292,7 @@ impl<S: Stream> Receiving<S> {
         if before.is_alive || after.is_alive || lost > 0 {
             link.wire.pardon();
         }
+        self.show(link);
         if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
             return Ok(Status::Again);
         }
@@ -345,7 +337,9 @@ impl<S: Stream> Session for Receiving<S> {
             match self.turn(&mut link, turn) {
                 Ok(Status::Done) => {
                     self.note_closed();
+                    self.show(&link);
                     self.progress.finish();
+                    self.tally.resumed(self.blocked.resumed_bytes);
                     let bytes = self.machine.received_bytes() + self.blocked.received_bytes;
                     let error = self.tally.conclude(bytes, turn.now - self.start).err();
                     self.ending = Some((link.wire.close(None), error));

@@ -10,7 +10,7 @@ use std::time::Instant;
 use self::blocks::{Block, Blocks};
 use self::content::Current;
 use super::link::{Heard, Limits, Link};
-use super::offering::{Key, Offering};
+use super::offering::{Ahead, Key, Offering};
 use super::outcome::{Role, broken, told};
 use super::sessions::SessionId;
 use super::tally::Tally;
@@ -23,7 +23,8 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::frame::{self, Frame};
-use crate::proto::sender::{Ended, SendStep, Sender};
+use crate::proto::outcome::FileOutcome;
+use crate::proto::sender::{SendStep, Sender};
 use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report};
 use crate::store::Fault;
@@ -42,6 +43,8 @@ pub(crate) struct Sending<S> {
     io: Io,
     report: Report,
     progress: Progress,
+    /// A client's: it counts what there is.
+    ahead: Option<Ahead>,
     tally: Tally,
     start: Instant,
     current: Option<Current>,
@@ -54,6 +57,8 @@ pub(crate) struct Sending<S> {
     /// Of the files that were closed last.
     digest: Option<Digest>,
     shown_bytes: u64,
+    /// When to look next how far the blocks are.
+    next_look: Instant,
     awaits_input: bool,
     peer_ended: bool,
     ending: Option<(LastWord<S>, Option<Error>)>,
@@ -91,10 +96,14 @@ impl<S: Stream> Sending<S> {
             }
         }
         let is_client = !matches!(start, Start::Accepted { .. });
+        let start_time = wire.last_traffic();
+        let progress = Progress::new(&report);
         Sending {
-            progress: Progress::new(&report),
+            // A server does not walk through its folders twice for whoever asks.
+            ahead: if is_client { offering.count_ahead(&progress) } else { None },
+            progress,
             tally: Tally::new(Role::Sender, peer, report.clone()),
-            start: wire.last_traffic(),
+            start: start_time,
             link: Some(Link::new(wire, Role::Sender, limits, is_client)),
             machine,
             offering,
@@ -109,6 +118,7 @@ impl<S: Stream> Sending<S> {
             stdin: None,
             digest: None,
             shown_bytes: 0,
+            next_look: start_time,
             awaits_input: false,
             peer_ended: false,
             ending: None,
@@ -233,6 +243,7 @@ impl<S: Stream> Sending<S> {
     fn offer(&mut self) {
         let Some(offered) = self.offering.next() else {
             self.progress.all_known();
+            self.ahead = None;
             self.machine.all_offered();
             return;
         };
@@ -260,42 +271,11 @@ impl<S: Stream> Sending<S> {
             self.keys.remove(&closed.file);
             self.blocks.closed(closed.file);
             self.progress.done(u64::from(!closed.revokes));
+            if closed.outcome == FileOutcome::AlreadyThere {
+                self.progress.there(closed.size);
+            }
             let digest = self.digest.take();
             self.tally.note(closed, digest);
-        }
-    }
-
-    /// Queues the next chunk of a file, or its end. Returns the bytes of the chunk; none if the input has none yet.
-    fn body(
-        &mut self,
-        link: &mut Link<S>,
-        file: u32,
-        offset: u64,
-        room: u32,
-    ) -> Result<Option<usize>, Failure> {
-        if self.current.as_ref().is_none_or(|current| current.file != file) {
-            match self.open(file) {
-                Ok(current) => self.begin(current),
-                Err(ended) => {
-                    self.machine.end(ended);
-                    return Ok(Some(0));
-                }
-            }
-        }
-        let Some(current) = &mut self.current else { return Ok(Some(0)) };
-        if current.is_stdin() && self.stdin.is_none() {
-            self.stdin = Some(Stdio::open(&self.io)?);
-        }
-        match current.chunk(&mut self.machine, &mut link.wire, &mut self.stdin, offset, room) {
-            Ok(count) => Ok(count),
-            Err(ended) => {
-                if let Ended::Digest(digest) = ended {
-                    self.digest = Some(digest);
-                }
-                self.current = None;
-                self.machine.end(ended);
-                Ok(Some(0))
-            }
         }
     }
 
@@ -317,6 +297,7 @@ impl<S: Stream> Sending<S> {
         if before.is_alive || after.is_alive {
             link.wire.pardon();
         }
+        self.show_blocks(link, turn.now);
         if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
             return Ok(Status::Again);
         }
@@ -330,6 +311,10 @@ impl<S: Stream> Sending<S> {
     }
 
     fn conclude(&mut self, now: Instant) -> Option<Error> {
+        if self.tally.is_clean() && self.machine.unnamed_failures() == 0 {
+            // The receiver has confirmed it all: its last word on the way there may not have come.
+            self.progress.moved(self.machine.sent_bytes() - self.shown_bytes);
+        }
         self.progress.finish();
         if self.offering.skipped() > 0 {
             self.report.say(format_args!("{}", skipped(self.offering.skipped())));
@@ -378,7 +363,11 @@ impl<S: Stream> Session for Sending<S> {
         if let Some((last, _)) = &self.ending {
             return Some(last.deadline());
         }
-        self.link.as_ref().map(Link::deadline).into_iter().chain(self.team.deadline()).min()
+        let link = self.link.as_ref().map(Link::deadline);
+        link.into_iter()
+            .chain(self.team.deadline())
+            .chain(self.shows_blocks().then_some(self.next_look))
+            .min()
     }
 }
 

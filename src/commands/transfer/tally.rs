@@ -10,7 +10,7 @@ use crate::proto::Digest;
 use crate::proto::entry::Kind;
 use crate::proto::outcome::{Closed, FileOutcome};
 use crate::proto::reason::Reason;
-use crate::report::{FileEvent, Report, Sums, amount, escape_bytes};
+use crate::report::{FileEvent, Report, Sums, amount, escape_bytes, sized};
 
 /// Failures that get a line each: a peer must not be able to fill a log.
 const MAX_TOLD: usize = 100;
@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     exit: Option<Exit>,
     /// The best of what can be hoped for any of them.
     mend: Mend,
+    /// Bytes of files that earlier sessions had moved.
+    resumed_bytes: u64,
     digests: Option<Digests>,
 }
 
@@ -48,6 +50,7 @@ impl Tally {
             failures: Vec::new(),
             exit: None,
             mend: Mend::Never,
+            resumed_bytes: 0,
             digests: None,
         }
     }
@@ -108,6 +111,16 @@ impl Tally {
         }
     }
 
+    /// Bytes were there from an earlier session, and were not moved again.
+    pub(crate) fn resumed(&mut self, bytes: u64) {
+        self.resumed_bytes += bytes;
+    }
+
+    /// Nothing has failed so far.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.failed == 0
+    }
+
     /// So many of the entries that were noted as done have failed after all: a result has room for some names only.
     pub(crate) fn unnamed(&mut self, failed: u64) {
         self.failed += failed;
@@ -120,7 +133,10 @@ impl Tally {
         let listed = digests.map_or(Ok(()), |mut digests| digests.finish(&self.report));
         let (verb, peer) = (self.verb(), &self.peer);
         let direction = if self.role == Role::Sender { "to" } else { "from" };
-        let amount = amount(bytes, time);
+        let amount = match self.resumed_bytes {
+            0 => amount(bytes, time),
+            before => format!("{}, resumed after {}", amount(bytes, time), sized(before)),
+        };
         let single = self.first.as_ref().filter(|_| self.entries == 1);
         // A machine has heard of each already.
         if self.entries > 1 && !self.report.is_json() {
@@ -162,6 +178,7 @@ impl Tally {
             there: self.there,
             failed: self.failed,
             bytes,
+            resumed_bytes: self.resumed_bytes,
             time,
             verified: true,
             digest: single.and_then(|(_, _, digest)| *digest),

@@ -177,6 +177,14 @@ impl<L: Default> Team<L> {
         Ok((link.wire.last_traffic() == now, has_more))
     }
 
+    /// Those that are open.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (&Lane<L>, &Link<Transport>)> {
+        self.lanes.iter().filter_map(|lane| match &lane.state {
+            State::Dialing(_) => None,
+            State::Open(link) => Some((lane, &**link)),
+        })
+    }
+
     /// When to look at them again.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let of = |lane: &Lane<L>| match &lane.state {

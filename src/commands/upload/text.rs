@@ -129,6 +129,7 @@ fn sums<'a>(
         there: 0,
         failed,
         bytes,
+        resumed_bytes: 0,
         time,
         verified: false,
         digest: None,

@@ -27,6 +27,11 @@ pub(super) struct Body {
 }
 
 impl Body {
+    /// How much of it has still to come out of the buffer.
+    pub(super) fn remaining(&self) -> usize {
+        self.remaining
+    }
+
     /// How many bytes of it have come, if so many stand in the buffer.
     pub(super) fn come(&self, buffered: usize) -> u64 {
         (self.length - self.remaining + buffered.min(self.remaining)) as u64
@@ -104,6 +109,7 @@ impl<S: Stream> Receiving<S> {
                 self.progress.file(&entry.path, entry.size, offset);
             }
             self.progress.phase(Phase::Receiving);
+            self.tally.resumed(offset);
         }
         let limit = self.destination.max_size;
         if limit.is_some_and(|limit| offset.saturating_add(length.into()) > limit) {
@@ -183,8 +189,8 @@ impl<S: Stream> Receiving<S> {
             Ok(count) => {
                 arriving.hasher.update(&bytes[..count]);
                 arriving.written_bytes += count as u64;
+                self.stored_bytes += count as u64;
                 self.space.written(file, count as u64);
-                self.progress.moved(count as u64);
                 Ok(count)
             }
             Err(fault) => self.give_up(file, &fault).map(|()| bytes.len()),

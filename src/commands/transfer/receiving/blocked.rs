@@ -95,6 +95,14 @@ impl Blocked {
         })
     }
 
+    /// What an earlier session has left, and did not come anew.
+    fn before_bytes(&self) -> u64 {
+        let is_before = |slot: &Slot| matches!(slot, Slot::Before(_));
+        let offsets = (0..).step_by(BLOCK_BYTES as usize).zip(&self.slots);
+        let lengths = offsets.filter(|(_, slot)| is_before(slot)).map(|(at, _)| block_length(at, self.size));
+        lengths.map(|length| length.unwrap_or(0)).sum()
+    }
+
     /// Leaves what has come for a later session.
     pub(super) fn keep(self) {
         if self.values().any(|value| value.is_some()) {
@@ -148,6 +156,12 @@ impl Inflow {
         self.block.is_none()
     }
 
+    /// How much of a block that is wanted has come, if so much stands in the buffer.
+    pub(super) fn come(&self, buffered: usize) -> u64 {
+        let block = self.block.as_ref().filter(|block| !block.is_useless);
+        block.map_or(0, |block| block.done + buffered.min(self.remaining) as u64)
+    }
+
     /// How much of it has still to come.
     pub(super) fn remaining(&self) -> usize {
         self.remaining
@@ -161,6 +175,13 @@ pub(super) struct BlockedFiles {
     begun: u64,
     /// Bodies of blocks.
     pub(super) received_bytes: u64,
+    /// Of those, what fits its values.
+    pub(super) verified_bytes: u64,
+    /// Earlier sessions have left so much of the files that were opened since, and so much of it comes anew.
+    pub(super) before_bytes: u64,
+    pub(super) replaced_bytes: u64,
+    /// The same of files that are whole.
+    pub(super) resumed_bytes: u64,
     /// Files whose last block has come since, and those that cannot be written.
     pub(super) ready: Vec<u32>,
     pub(super) faults: Vec<(u32, Fault)>,
@@ -182,6 +203,7 @@ impl BlockedFiles {
     }
 
     pub(super) fn open(&mut self, file: u32, blocked: Blocked) {
+        self.before_bytes += blocked.before_bytes();
         self.open.insert(file, blocked);
     }
 
@@ -210,7 +232,9 @@ impl BlockedFiles {
         if !self.open.get(&file)?.is_whole() {
             return None;
         }
-        let Blocked { part, end, .. } = self.open.remove(&file)?;
+        let whole = self.open.remove(&file)?;
+        self.resumed_bytes += whole.before_bytes();
+        let Blocked { part, end, .. } = whole;
         end.map(|(entry, digest)| (part, entry, digest))
     }
 
@@ -246,6 +270,9 @@ impl BlockedFiles {
             None | Some(Some(Slot::Verified(_))) => true,
             Some(None) => return Err(Violation::Contradiction("a block far ahead of the others")),
             Some(Some(slot)) => {
+                if matches!(slot, Slot::Before(_)) {
+                    self.replaced_bytes += length;
+                }
                 *slot = Slot::Coming(self.begun);
                 false
             }
@@ -307,6 +334,7 @@ impl BlockedFiles {
             return Ok((again(true), 0));
         }
         *slot = Slot::Verified(*value);
+        self.verified_bytes += block.length;
         if has_ended {
             self.ready.push(file);
         }

@@ -75,7 +75,6 @@ impl<S: Stream> Receiving<S> {
         let (answer, bytes) = ended.map_err(broken)?;
         link.wire.push(&encode(&answer));
         self.space.written(file, bytes);
-        self.progress.moved(bytes);
         self.complete_blocked()
     }
 
@@ -163,7 +162,7 @@ impl<S: Stream> Receiving<S> {
         let mut to_open = Vec::new();
         let goes_on = link.wire.last_traffic() == now || self.busy().is_some();
         let (blocked, machine, ended) = (&mut self.blocked, &self.machine, &self.ended_blocks);
-        let (progress, space) = (&mut self.progress, &mut self.space);
+        let space = &mut self.space;
         let mut advanced = self.team.advance(now, |_, inflow, lane| {
             let mut budget = LANE_BUDGET_BYTES;
             while budget > 0 {
@@ -189,7 +188,6 @@ impl<S: Stream> Receiving<S> {
                                 Ok((answer, bytes)) => {
                                     lane.wire.push(&encode(&answer));
                                     space.written(file, bytes);
-                                    progress.moved(bytes);
                                 }
                                 // Only this connection is out of step: what it carried comes by another.
                                 Err(violation) => return Err(broken(violation).error),

@@ -1,6 +1,7 @@
 //! Files in blocks: any block on any connection, each followed by its value and answered.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use super::Sending;
 use crate::commands::transfer::link::{Heard, Link};
@@ -22,6 +23,9 @@ use crate::store::{BlockHasher, Source, root_of};
 /// twice as many.
 const MAX_FILES: usize = 32;
 
+/// How often it is looked how far the blocks are.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
 /// The number of the first connection.
 const FIRST: usize = 0;
 
@@ -35,6 +39,11 @@ pub(super) struct Blocks {
     first: Option<Block>,
     /// Bodies of blocks.
     pub(super) sent_bytes: u64,
+    /// Of those, what the receiver has said to have; and what was shown of it.
+    verified_bytes: u64,
+    shown_bytes: u64,
+    /// The receiver was found to have these bytes since this was last asked.
+    resumed_bytes: u64,
 }
 
 struct File {
@@ -109,7 +118,16 @@ impl Blocks {
         let files = &self.files;
         let finished = self.outbox.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
         finished.iter().for_each(|file| drop(self.files.remove(file)));
+        self.verified_bytes += verified;
         Ok(verified)
+    }
+
+    /// Bytes of the blocks on a connection that have left this system and arrived at the peer's.
+    fn arrived_bytes<S: Stream>(&self, id: usize, block: Option<&Block>, wire: &Wire<S>) -> u64 {
+        let Some(unacknowledged) = wire.unacknowledged_bytes() else { return 0 };
+        let unread = |block: &Block| block.task.length - if block.compares { 0 } else { block.done };
+        let queued = self.outbox.unanswered_bytes(id).saturating_sub(block.map_or(0, unread));
+        queued.saturating_sub(unacknowledged)
     }
 
     /// Reads the next piece of the connection's block, and queues it unless the receiver has it.
@@ -147,6 +165,7 @@ impl Blocks {
             }
             self.outbox.hashed(file, offset, value);
             if is_compared {
+                self.resumed_bytes += length;
                 self.outbox.same(file, offset);
             } else {
                 wire.push(&encode(&Frame::Block { file, offset, values: vec![value] }));
@@ -249,9 +268,44 @@ impl<S: Stream> Sending<S> {
         left_bytes: u64,
         word: (u32, u64, bool),
     ) -> Result<(), Violation> {
-        let bytes = self.blocks.verified((FIRST, left_bytes), word)?;
-        self.progress.moved(bytes);
-        Ok(())
+        self.blocks.verified((FIRST, left_bytes), word).map(drop)
+    }
+
+    /// Somebody looks at how far the blocks are: it changes while nothing happens on this side.
+    pub(super) fn shows_blocks(&self) -> bool {
+        self.progress.is_shown() && !self.blocks.is_idle()
+    }
+
+    /// Counts what has arrived of the blocks, within them as well.
+    pub(super) fn show_blocks(&mut self, link: &Link<S>, now: Instant) {
+        let resumed = std::mem::take(&mut self.blocks.resumed_bytes);
+        if resumed > 0 {
+            self.resumed(resumed);
+        }
+        let blocks = &self.blocks;
+        let mut arrived = blocks.verified_bytes;
+        if self.shows_blocks() {
+            if now < self.next_look {
+                return;
+            }
+            self.next_look = now + LOOK_INTERVAL;
+            let compares = blocks.first.as_ref().is_some_and(|block| block.compares);
+            self.progress.phase(if compares { Phase::Hashing } else { Phase::Sending });
+            let lanes = self.team.open();
+            arrived += blocks.arrived_bytes(FIRST, blocks.first.as_ref(), &link.wire);
+            arrived += lanes
+                .map(|(lane, link)| blocks.arrived_bytes(lane.id, lane.local.as_ref(), &link.wire))
+                .sum::<u64>();
+        }
+        // A block that was damaged is counted once.
+        self.progress.moved(arrived.saturating_sub(self.blocks.shown_bytes));
+        self.blocks.shown_bytes = self.blocks.shown_bytes.max(arrived);
+    }
+
+    /// Bytes of the current file are there from an earlier session.
+    pub(super) fn resumed(&mut self, bytes: u64) {
+        self.progress.there(bytes);
+        self.tally.resumed(bytes);
     }
 
     /// Works on the further connections.
@@ -259,7 +313,7 @@ impl<S: Stream> Sending<S> {
         self.team.welcome(link.wire.now());
         let (mut team_failure, mut failed) = (None, None);
         let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
-        let (blocks, progress) = (&mut self.blocks, &mut self.progress);
+        let blocks = &mut self.blocks;
         let mut advanced = self.team.advance(link.wire.now(), |id, block, lane| {
             let mut budget = LANE_BUDGET_BYTES;
             while budget > 0 {
@@ -267,7 +321,7 @@ impl<S: Stream> Sending<S> {
                 match lane.hear().map_err(|failure| failure.error)? {
                     Heard::Frame(Frame::Verified { file, offset, again }) => {
                         match blocks.verified((id, lane.wire.positions().0), (file, offset, again)) {
-                            Ok(bytes) => progress.moved(bytes),
+                            Ok(_) => {}
                             Err(violation @ Violation::Damaged(_)) => {
                                 team_failure = Some(broken(violation));
                                 return Ok(false);

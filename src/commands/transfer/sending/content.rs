@@ -2,15 +2,16 @@
 
 use std::io;
 
-use super::Sending;
+use super::{Link, Sending};
 use crate::commands::transfer::digests::Digests;
 use crate::commands::transfer::offering::Content;
-use crate::commands::transfer::wire::{CHUNK_BYTES, Wire};
+use crate::commands::transfer::wire::{CHUNK_BYTES, Failure, Wire};
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::frame::HEADER_BYTES;
 use crate::proto::sender::{Ended, Sender};
+use crate::report::Phase;
 use crate::store::{Fault, Source, hash_prefix};
 
 /// The file being sent.
@@ -20,11 +21,13 @@ pub(super) struct Current {
     /// Of the bytes before `position`.
     hasher: blake3::Hasher,
     position: u64,
+    /// The receiver has so many bytes from its beginning, which are not sent.
+    resumed_bytes: u64,
 }
 
 impl Current {
     pub(super) fn new(file: u32, content: Content) -> Current {
-        Current { file, content, hasher: blake3::Hasher::new(), position: 0 }
+        Current { file, content, hasher: blake3::Hasher::new(), position: 0, resumed_bytes: 0 }
     }
 
     /// The file itself, to be read by offset.
@@ -39,6 +42,11 @@ impl Current {
         matches!(self.content, Content::Stdin)
     }
 
+    /// How many bytes the receiver was found to have, once.
+    pub(super) fn take_resumed(&mut self) -> u64 {
+        std::mem::take(&mut self.resumed_bytes)
+    }
+
     /// The digest of what was read so far.
     pub(super) fn digest(&self) -> Digest {
         self.hasher.finalize().into()
@@ -48,7 +56,7 @@ impl Current {
     pub(super) fn hashed(mut self, length: u64) -> Result<Current, Fault> {
         if let Content::File(source) = &mut self.content {
             self.hasher = hash_prefix(source.file(), length, &mut |_| {})?;
-            self.position = length;
+            (self.position, self.resumed_bytes) = (length, length);
             source.seek(length);
         }
         Ok(self)
@@ -68,7 +76,7 @@ impl Current {
             let Content::File(source) = &mut self.content else { return Err(Ended::Changed) };
             source.seek(offset);
             self.hasher.reset();
-            self.position = offset;
+            (self.position, self.resumed_bytes) = (offset, 0);
         }
         let count = match &mut self.content {
             Content::File(source) if room == 0 => return Err(end_of(source, &self.hasher)),
@@ -107,6 +115,48 @@ impl<S> Sending<S> {
     pub(crate) fn listing(mut self, digests: Option<Digests>) -> Sending<S> {
         self.tally.list_digests(digests);
         self
+    }
+}
+
+impl<S: Stream> Sending<S> {
+    /// Queues the next chunk of a file, or its end. Returns the bytes of the chunk; none if the input has none yet.
+    pub(super) fn body(
+        &mut self,
+        link: &mut Link<S>,
+        file: u32,
+        offset: u64,
+        room: u32,
+    ) -> Result<Option<usize>, Failure> {
+        if self.current.as_ref().is_none_or(|current| current.file != file) {
+            match self.open(file) {
+                Ok(current) => self.begin(current),
+                Err(ended) => {
+                    self.machine.end(ended);
+                    return Ok(Some(0));
+                }
+            }
+        }
+        let Some(current) = &mut self.current else { return Ok(Some(0)) };
+        if current.is_stdin() && self.stdin.is_none() {
+            self.stdin = Some(Stdio::open(&self.io)?);
+        }
+        let chunk = current.chunk(&mut self.machine, &mut link.wire, &mut self.stdin, offset, room);
+        let resumed = current.take_resumed();
+        if resumed > 0 {
+            self.resumed(resumed);
+            self.progress.phase(Phase::Sending);
+        }
+        match chunk {
+            Ok(count) => Ok(count),
+            Err(ended) => {
+                if let Ended::Digest(digest) = ended {
+                    self.digest = Some(digest);
+                }
+                self.current = None;
+                self.machine.end(ended);
+                Ok(Some(0))
+            }
+        }
     }
 }
 
