@@ -4,7 +4,7 @@ use std::fs::File;
 
 use crate::frames::*;
 use crate::harness::{LIMIT, Running, wait_until};
-use crate::xfer::{Place, address, serve, status_kib};
+use crate::xfer::{Place, address, descriptors, serve, status_kib};
 
 const GIB: u64 = 1 << 30;
 
@@ -69,4 +69,43 @@ fn a_part_of_few_bytes_is_not_kept_as_a_large_one() {
         "it has failed"
     );
     assert!(wait_until(LIMIT, || there.names().is_empty()), "{:?}", there.names());
+}
+
+/// HELLO of a GET that names all these.
+fn get(names: &[String]) -> Vec<u8> {
+    let mut extensions = Vec::new();
+    for name in &names[1..] {
+        extensions.extend([0x80, 1]);
+        extensions.extend((name.len() as u16).to_be_bytes());
+        extensions.extend(name.as_bytes());
+    }
+    let mut bytes = hello(GET, names[0].as_bytes());
+    bytes[30..32].copy_from_slice(&(extensions.len() as u16).to_be_bytes());
+    bytes.extend(extensions);
+    bytes
+}
+
+#[test]
+fn names_that_are_asked_for_hold_no_descriptors() {
+    let there = Place::new();
+    let names: Vec<String> = (0..500).map(|number| format!("folder-{number}")).collect();
+    names.iter().for_each(|name| drop(there.folder(name)));
+    let server = serve(&["--share", there.arg()]);
+    let to = address(&server);
+    let idle = descriptors(server.id());
+    let mut peer = Peer::connect(&to);
+    peer.say(&get(&names));
+    peer.hear(32);
+    for _ in &names {
+        assert_eq!(peer.hear_frame().0, ENTRY);
+    }
+    assert_eq!(peer.hear_frame().0, TURN);
+    let held = descriptors(server.id()) - idle;
+    assert!(held < 16, "{held} descriptors");
+    for wrong in [["folder-1", "folder-1"], ["folder-1/x", "folder-1"]] {
+        let mut peer = Peer::connect(&to);
+        peer.say(&get(&wrong.map(str::to_owned)));
+        assert_eq!(peer.hear(32)[10], 2, "a violation");
+        assert_eq!(peer.hear_until(ERROR)[0], 2);
+    }
 }

@@ -141,8 +141,10 @@ impl Serving {
                 max_size: self.offer.max_size,
                 max_entries: self.offer.max_entries,
             })),
-            (Operation::Get { stream }, _, Some(share)) => Ok(Granted::Get(share.offering(hello), stream)),
-            (Operation::List, _, Some(share)) => Ok(Granted::List(share.offering(hello))),
+            (Operation::Get { stream }, _, Some(share)) => {
+                Ok(Granted::Get(share.offering(hello).map_err(broken)?, stream))
+            }
+            (Operation::List, _, Some(share)) => Ok(Granted::List(share.offering(hello).map_err(broken)?)),
             (Operation::Join(session), ..) => Ok(Granted::Join(session)),
             (Operation::Put { .. }, None, _) => Err(not_allowed("takes no uploads", "--store")),
             (Operation::Get { .. } | Operation::List, _, None) => {
