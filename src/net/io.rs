@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use mio::{Interest, Registry, Token, Waker, event};
@@ -99,6 +100,7 @@ pub(super) struct Shared {
     nudged: RefCell<Vec<usize>>,
     /// Sessions that others have added, until the reactor takes them in.
     born: RefCell<Vec<(usize, Box<dyn Session>)>>,
+    work: Work,
 }
 
 impl Shared {
@@ -112,6 +114,7 @@ impl Shared {
             woken: Arc::default(),
             nudged: RefCell::default(),
             born: RefCell::default(),
+            work: Work::default(),
         })
     }
 
@@ -120,6 +123,11 @@ impl Shared {
         let session = self.next_session.get();
         self.next_session.set(session + 1);
         Io { shared: Rc::clone(self), session }
+    }
+
+    /// What runs aside.
+    pub(super) fn work(&self) -> Work {
+        self.work.clone()
     }
 
     /// Those that were added since it was asked last.
@@ -202,19 +210,29 @@ impl Io {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Aside<T>, Error> {
+        self.aside_while_wanted(|_| work())
+    }
+
+    /// As [`Io::aside`], for work that asks now and then whether its result is still wanted.
+    pub fn aside_while_wanted<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Wanted) -> T + Send + 'static,
+    ) -> Result<Aside<T>, Error> {
         let (sender, result) = mpsc::channel();
         let notice = Notice(self.wake());
+        let wanted = Wanted(Arc::new(AtomicBool::new(true)));
+        let (asked, running) = (wanted.clone(), self.shared.work.begin());
         std::thread::Builder::new()
             .spawn(move || {
                 // Dropped in the reverse order, also when the work panics: first the result's end, then the notice.
-                let (notice, sender) = (notice, sender);
+                let (_running, notice, sender) = (running, notice, sender);
                 // The receiver is gone if the session ended first; then nobody wants the result.
-                let _ = sender.send(work());
+                let _ = sender.send(work(&asked));
                 drop(sender);
                 drop(notice);
             })
             .map_err(|error| Error::new(Exit::Failed, format!("cannot start a thread: {error}")))?;
-        Ok(Aside { result })
+        Ok(Aside { result, wanted })
     }
 
     /// What another thread needs to have this session advanced.
@@ -275,6 +293,51 @@ impl Drop for Notice {
 /// Work that runs aside; see [`Io::aside`].
 pub struct Aside<T> {
     result: mpsc::Receiver<T>,
+    wanted: Wanted,
+}
+
+/// Whether the result of work aside is still wanted: until its [`Aside`] is dropped.
+#[derive(Clone)]
+pub struct Wanted(Arc<AtomicBool>);
+
+impl Wanted {
+    /// Asks.
+    pub fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl<T> Drop for Aside<T> {
+    fn drop(&mut self) {
+        self.wanted.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The work aside of a reactor: how much of it is running.
+#[derive(Clone, Default)]
+pub struct Work(Arc<(Mutex<usize>, Condvar)>);
+
+/// Work that is running.
+struct OneRunning(Work);
+
+impl Work {
+    fn begin(&self) -> OneRunning {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        OneRunning(self.clone())
+    }
+
+    /// Blocks until none is running, also of sessions that have ended.
+    pub fn await_end(&self) {
+        let count = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.0.1.wait_while(count, |count| *count > 0));
+    }
+}
+
+impl Drop for OneRunning {
+    fn drop(&mut self) {
+        *self.0.0.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.0.1.notify_all();
+    }
 }
 
 impl<T> Aside<T> {

@@ -9,7 +9,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use rustc_hash::FxHashMap;
 
 use super::io::Shared;
-pub use super::io::{Aside, Io, Nudge, Readiness, Wake};
+pub use super::io::{Aside, Io, Nudge, Readiness, Wake, Wanted, Work};
 use super::signals::Signals;
 use super::timers::Timers;
 use crate::error::{Error, Exit};
@@ -128,6 +128,11 @@ impl Reactor {
         make: impl FnOnce(Io, Instant) -> Result<S, Error>,
     ) -> Result<(), Error> {
         self.add(|io| make(io, read_clock()))
+    }
+
+    /// The work aside of its sessions, which may outlive them.
+    pub fn work(&self) -> Work {
+        self.shared.work()
     }
 
     /// Runs until no session is left. A session's failure, or a signal, ends all of them.

@@ -200,7 +200,7 @@ impl Socket {
     }
 
     /// Registers the socket as it is.
-    pub(super) fn enroll(mut self, io: &Io) -> io::Result<Transport> {
+    pub(crate) fn enroll(mut self, io: &Io) -> io::Result<Transport> {
         let readiness = match &mut self {
             Socket::Tcp(tcp) => io.register(tcp)?,
             Socket::Unix(unix) => io.register(unix)?,

@@ -127,9 +127,19 @@ fn parse_fields(bytes: &[u8]) -> Result<ParsedText, TextFault> {
     if !is_number(size) {
         return Err(TextFault::Size);
     }
-    let size =
+    let value =
         size.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
-    Ok(ParsedText::Complete(TextHeader { name, size: size.ok_or(TextFault::Overflow)? }))
+    match value {
+        Some(size) => Ok(ParsedText::Complete(TextHeader { name, size })),
+        // Digits behind a command may be the beginning of a name.
+        None if is_command(
+            bytes.strip_suffix(size).and_then(|head| head.strip_suffix(b"|")).unwrap_or(b""),
+        ) =>
+        {
+            Ok(ParsedText::Incomplete)
+        }
+        None => Err(TextFault::Overflow),
+    }
 }
 
 fn is_command(field: &[u8]) -> bool {

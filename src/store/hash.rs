@@ -10,20 +10,21 @@ use std::ops::Range;
 const CHUNK_BYTES: usize = 512 * 1024;
 
 /// Hashes the first `length_bytes` bytes of a file with BLAKE3, to compare or to go on from there. The file's own
-/// offset is neither used nor moved. Blocks; `progress` hears the number of bytes done so far after each chunk.
+/// offset is neither used nor moved. Blocks; `goes_on` hears the number of bytes done so far after each chunk, and says
+/// whether anybody still wants to know.
 ///
 /// # Errors
-/// `CannotRead`, also for a file that ends before.
+/// `CannotRead`, also for a file that ends before, and where `goes_on` has said no.
 pub fn hash_prefix(
     file: &File,
     length_bytes: u64,
-    progress: &mut dyn FnMut(u64),
+    goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<blake3::Hasher, Fault> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; chunk_bytes(length_bytes)];
     each_chunk(file, 0..length_bytes, &mut buffer, &mut |chunk, done_bytes| {
         hasher.update(chunk);
-        progress(done_bytes);
+        goes_on(done_bytes)
     })?;
     Ok(hasher)
 }
@@ -89,14 +90,14 @@ fn halves(values: &[BlockValue]) -> Option<(&[BlockValue], &[BlockValue])> {
 }
 
 /// The values of the blocks of a file's first `length_bytes` bytes; the last block may be a part of one. Blocks;
-/// `progress` hears the number of bytes done so far after each chunk. The file's own offset is neither used nor moved.
+/// `goes_on` is as for [`hash_prefix`]. The file's own offset is neither used nor moved.
 ///
 /// # Errors
-/// `CannotRead`, also for a file that ends before.
+/// As of [`hash_prefix`].
 pub fn hash_blocks(
     file: &File,
     length_bytes: u64,
-    progress: &mut dyn FnMut(u64),
+    goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Vec<BlockValue>, Fault> {
     let mut values = Vec::new();
     let mut buffer = vec![0; chunk_bytes(length_bytes)];
@@ -106,7 +107,7 @@ pub fn hash_blocks(
         let mut hasher = BlockHasher::new(done_bytes);
         each_chunk(file, done_bytes..end_bytes, &mut buffer, &mut |chunk, done_bytes| {
             hasher.update(chunk);
-            progress(done_bytes);
+            goes_on(done_bytes)
         })?;
         values.extend(hasher.finish());
         done_bytes = end_bytes;
@@ -118,12 +119,12 @@ fn chunk_bytes(length_bytes: u64) -> usize {
     usize::try_from(length_bytes).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)
 }
 
-/// Reads a range piece by piece, and says of each at which offset it ends.
+/// Reads a range piece by piece, and says of each at which offset it ends. Stops where `take` says no.
 fn each_chunk(
     file: &File,
     range: Range<u64>,
     buffer: &mut [u8],
-    take: &mut dyn FnMut(&[u8], u64),
+    take: &mut dyn FnMut(&[u8], u64) -> bool,
 ) -> Result<(), Fault> {
     let mut at = range.start;
     while at < range.end {
@@ -133,7 +134,9 @@ fn each_chunk(
             return Err(Fault::new(FaultKind::CannotRead, "is shorter than it was"));
         }
         at += chunk.len() as u64;
-        take(chunk, at);
+        if !take(chunk, at) {
+            return Err(Fault::new(FaultKind::CannotRead, "was not read to its end"));
+        }
     }
     Ok(())
 }
@@ -171,7 +174,11 @@ mod tests {
         std::fs::write(file.path(), &content).unwrap();
         for size in [full + 1, 2 * full, content.len()] {
             let mut heard = Vec::new();
-            let values = hash_blocks(file.as_file(), size as u64, &mut |done| heard.push(done)).unwrap();
+            let values = hash_blocks(file.as_file(), size as u64, &mut |done| {
+                heard.push(done);
+                true
+            })
+            .unwrap();
             assert_eq!(root_of(&values), Some(*blake3::hash(&content[..size]).as_bytes()));
             assert_eq!(heard.last(), Some(&(size as u64)));
             assert!(heard.is_sorted());
@@ -182,8 +189,11 @@ mod tests {
             assert_eq!(second.finish(), None);
         }
         let longer = content.len() as u64 + 1;
-        assert_eq!(hash_blocks(file.as_file(), longer, &mut |_| {}).unwrap_err().kind, FaultKind::CannotRead);
-        assert!(hash_blocks(file.as_file(), 0, &mut |_| {}).unwrap().is_empty());
+        assert_eq!(
+            hash_blocks(file.as_file(), longer, &mut |_| true).unwrap_err().kind,
+            FaultKind::CannotRead
+        );
+        assert!(hash_blocks(file.as_file(), 0, &mut |_| true).unwrap().is_empty());
         assert_eq!(BlockHasher::new(BLOCK_BYTES).finish(), None);
         assert_eq!(root_of(&[]), None);
         assert_eq!(root_of(&[[0; 32]]), None);

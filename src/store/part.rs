@@ -102,6 +102,8 @@ impl Part {
             Lock::Elsewhere => return Err(busy()),
             Lock::Unsupported => return clear(&parent, &temporary).map(|()| None),
         }
+        // What was killed could not cut it.
+        cut_holes(&file).map_err(Fault::write)?;
         let size_bytes = file.seek(SeekFrom::End(0)).map_err(Fault::write)?;
         let part = Self { folder: parent, path: path.to_vec(), temporary, file, kept: false };
         Ok(Some((part, size_bytes)))
@@ -154,9 +156,11 @@ impl Part {
         &self.folder
     }
 
-    /// Leaves it where it is, for a later session to take over with [`Part::resume`].
+    /// Leaves it where it is, for a later session to take over with [`Part::resume`]; cut where less than half of it
+    /// has come, so that it claims no more than twice that.
     pub fn keep(mut self) {
-        self.kept = true;
+        // A part that cannot be cut is of use all the same; the next session tries again.
+        self.kept = cut_holes(&self.file).map_or(true, |size_bytes| size_bytes > 0);
     }
 
     /// Whether it stays where it is when it is dropped without another word.
@@ -219,6 +223,38 @@ impl Drop for Part {
             let _ = unlinkat(&self.folder, &*self.temporary, AtFlags::empty());
         }
     }
+}
+
+/// Cuts a part behind the last byte up to which at least half of it is no hole, and returns its size then: blocks may
+/// come far apart, and whoever sends a few must not make others read what nobody has sent.
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+fn cut_holes(file: &File) -> Result<u64, Errno> {
+    use rustix::fs::{SeekFrom::Data, SeekFrom::Hole, ftruncate, seek};
+    let size_bytes = fstat(file)?.st_size as u64;
+    let (mut at, mut data_bytes, mut useful_bytes) = (0, 0, 0);
+    while at < size_bytes {
+        let start = match seek(file, Data(at)) {
+            Ok(start) => start,
+            Err(Errno::NXIO) => break,
+            // A file system that does not know.
+            Err(_) => return Ok(size_bytes),
+        };
+        at = seek(file, Hole(start))?;
+        data_bytes += at - start;
+        if data_bytes >= at - data_bytes {
+            useful_bytes = at.min(size_bytes);
+        }
+    }
+    if useful_bytes < size_bytes {
+        ftruncate(file, useful_bytes)?;
+    }
+    Ok(useful_bytes)
+}
+
+/// Without a way to see holes nothing is cut.
+#[cfg(not(all(target_os = "linux", not(sendall_portable))))]
+fn cut_holes(file: &File) -> Result<u64, Errno> {
+    Ok(fstat(file)?.st_size as u64)
 }
 
 /// Opens a leftover to write to it, if it is a part that a session of this user can have left: a regular file with

@@ -98,6 +98,7 @@ mod once;
 // Tried again after a fault, and taken over from a session that is gone.
 mod retry;
 // Peers that are none, or do not keep to the protocol.
+mod burdens;
 mod claims;
 mod hostile_clients;
 mod hostile_servers;

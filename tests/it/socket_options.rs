@@ -209,3 +209,39 @@ fn several_paths_and_a_peer_that_knows_one() {
     listener.accept().expect("a client").reset();
     client.finish().expect(5);
 }
+
+/// Whether a timer runs for the connection between these ports, of the side that has the first one.
+fn has_timer(local: u16, remote: u16) -> Option<bool> {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("a table");
+    let (local, remote) = (format!(":{local:04X}"), format!(":{remote:04X}"));
+    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut found = fields.filter(|fields| fields[1].ends_with(&local) && fields[2].ends_with(&remote));
+    found.next().map(|fields| !fields[5].starts_with("00"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn further_connections_of_a_session_keep_theirs() {
+    use crate::frames::{PUT, Peer, hello};
+    let there = Place::new();
+    for (option, expected) in [("off", false), ("60s", true)] {
+        let server = serve(&["--store", there.arg(), "--keepalive", option]);
+        let to = address(&server);
+        let with_tree = |mut hello: Vec<u8>| {
+            hello[15] = 1;
+            hello
+        };
+        let mut first = Peer::connect(&to);
+        first.say(&with_tree(hello(PUT, b"")));
+        let id = first.hear(32)[16..].to_vec();
+        let mut second = Peer::connect(&to);
+        second.say(&with_tree(hello(4, &id)));
+        second.hear(32);
+        let port = |address: std::io::Result<std::net::SocketAddr>| address.expect("an address").port();
+        for peer in [&first, &second] {
+            let (local, remote) = (port(peer.0.peer_addr()), port(peer.0.local_addr()));
+            let is_as_asked = || has_timer(local, remote) == Some(expected);
+            assert!(crate::harness::wait_until(crate::harness::LIMIT, is_as_asked), "--keepalive {option}");
+        }
+    }
+}

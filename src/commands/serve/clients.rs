@@ -155,7 +155,11 @@ impl Clients {
                 };
                 Ok(Within::new(session, stay.session, now))
             })?;
-            reactor.run()
+            let work = reactor.work();
+            let outcome = reactor.run();
+            // Its place is taken until what it has begun is over.
+            work.await_end();
+            outcome
         })
     }
 }

@@ -9,7 +9,7 @@ pub(crate) use self::ahead::Ahead;
 use super::outcome::{Role, reason_of};
 use crate::proto::entry::{Entry, Kind};
 use crate::proto::reason::Reason;
-use crate::store::{Fault, Filter, Folder, Found, Links, Meta, Source, Tree, Walk, What};
+use crate::store::{Fault, FaultKind, Filter, Folder, Found, Links, Meta, Source, Tree, Walk, What};
 
 /// Something that was named to be sent, and the path that it gets there.
 #[derive(Clone)]
@@ -18,8 +18,8 @@ pub(crate) enum Root {
     File { path: PathBuf, name: Vec<u8> },
     /// All that is below an open folder. Where `name` is empty, the folder itself is no entry.
     Folder { folder: Folder, name: Vec<u8> },
-    /// A file below an open folder: no link is followed.
-    Below { folder: Folder, path: Vec<u8>, name: Vec<u8> },
+    /// A file below an open folder, or all of a folder there, opened when it is due: no link is followed.
+    Below { folder: Folder, name: Vec<u8> },
     /// What comes from stdin.
     Stdin { name: Vec<u8> },
     /// A name that was asked for and cannot be sent.
@@ -50,7 +50,7 @@ pub(crate) struct Offered {
 pub(crate) struct Offering {
     roots: Vec<Root>,
     next: usize,
-    walk: Option<Walk>,
+    walk: Option<(Folder, Walk)>,
     /// The tree in which a file was opened last, and the index of its root.
     tree: Option<(usize, Tree)>,
     links: Links,
@@ -72,12 +72,16 @@ impl Offering {
     pub(crate) fn open(&mut self, key: &Key) -> Result<Content, Fault> {
         match &self.roots[key.root] {
             Root::File { path, .. } => Source::open(path).map(Content::File),
-            Root::Below { folder, path, .. } => folder.source(path).map(Content::File),
-            Root::Folder { folder, .. } => {
+            Root::Below { folder, name } if key.path.is_empty() => folder.source(name).map(Content::File),
+            Root::Folder { folder, .. } | Root::Below { folder, .. } => {
                 let tree = match &mut self.tree {
                     Some((root, tree)) if *root == key.root => tree,
                     other => {
-                        let tree = Tree::new(folder.clone(), self.links == Links::Follow);
+                        let folder = match &self.roots[key.root] {
+                            Root::Below { name, .. } => folder.below(name)?,
+                            _ => folder.clone(),
+                        };
+                        let tree = Tree::new(folder, self.links == Links::Follow);
                         &mut other.insert((key.root, tree)).1
                     }
                 };
@@ -101,9 +105,33 @@ impl Offering {
         }
     }
 
+    /// A name below a folder that was asked for, which has to be a file or a folder: begins with it. None if it is a
+    /// folder.
+    fn below(&mut self, key: Key, (folder, name): (&Folder, Vec<u8>)) -> Option<Offered> {
+        let fault = match folder.source(&name) {
+            Ok(source) => {
+                let entry = entry_of(&source, name);
+                return Some(Offered { entry, file: Some((key, Content::File(source))) });
+            }
+            Err(fault) => fault,
+        };
+        match folder.below(&name) {
+            Ok(folder) if fault.kind == FaultKind::NotRegular => {
+                self.begin_walk(folder);
+                None
+            }
+            _ => Some(missing(name, &fault)),
+        }
+    }
+
+    fn begin_walk(&mut self, folder: Folder) {
+        let walk = Walk::new(folder.clone(), self.links, Arc::clone(&self.filter));
+        self.walk = Some((folder, walk));
+    }
+
     /// The entry of a folder that was named, behind all that is in it.
-    fn root_folder(&self, root: usize) -> Option<Offered> {
-        let Root::Folder { folder, name } = &self.roots[root] else { return None };
+    fn root_folder(&self, root: usize, folder: &Folder) -> Option<Offered> {
+        let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
         if name.is_empty() {
             return None;
         }
@@ -114,7 +142,7 @@ impl Offering {
     }
 
     fn found(&mut self, root: usize, found: Found) -> Option<Offered> {
-        let Root::Folder { name, .. } = &self.roots[root] else { return None };
+        let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
         let path = below(name, &found.path);
         Some(match found.what {
             What::File => self.file(Key { root, path: found.path }, path),
@@ -136,15 +164,17 @@ impl Iterator for Offering {
 
     fn next(&mut self) -> Option<Offered> {
         loop {
-            if let Some(walk) = &mut self.walk {
+            if let Some((_, walk)) = &mut self.walk {
                 match walk.next() {
                     Some(found) => match self.found(self.next - 1, found) {
                         Some(offered) => return Some(offered),
                         None => continue,
                     },
                     None => {
-                        self.walk = None;
-                        if let Some(offered) = self.root_folder(self.next - 1) {
+                        let walked = self.walk.take();
+                        if let Some(offered) =
+                            walked.and_then(|(folder, _)| self.root_folder(self.next - 1, &folder))
+                        {
                             return Some(offered);
                         }
                     }
@@ -155,9 +185,16 @@ impl Iterator for Offering {
             let key = Key { root, path: Vec::new() };
             match self.roots.get(root)? {
                 Root::Folder { folder, .. } => {
-                    self.walk = Some(Walk::new(folder.clone(), self.links, Arc::clone(&self.filter)));
+                    let folder = folder.clone();
+                    self.begin_walk(folder);
                 }
-                Root::File { name, .. } | Root::Below { name, .. } | Root::Stdin { name } => {
+                Root::Below { folder, name } => {
+                    let (folder, name) = (folder.clone(), name.clone());
+                    if let Some(offered) = self.below(key, (&folder, name)) {
+                        return Some(offered);
+                    }
+                }
+                Root::File { name, .. } | Root::Stdin { name } => {
                     let name = name.clone();
                     return Some(self.file(key, name));
                 }

@@ -169,6 +169,8 @@ impl<S: Stream> Receiving<S> {
                     match self.judge(file, turn.now)? {
                         Some(Judged::Verdict(verdict)) => self.machine.judged(file, verdict),
                         Some(Judged::InBlocks(values)) => self.machine.judged_in_blocks(file, &values),
+                        // For nobody nothing is hashed.
+                        None if link.wire.has_ended()? => return Err(cut()),
                         None => {
                             link.wire.flush()?;
                             return Ok(Status::Waiting);

@@ -19,7 +19,7 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 use crate::net::stream::Transport;
-use crate::proto::hello::{Accept, Hello, Operation, Parsed};
+use crate::proto::hello::{Accept, Hello, MAGIC, Operation, Parsed};
 use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
@@ -122,8 +122,8 @@ impl Serving {
                     wire.consume(used);
                     return Ok(Some(value));
                 }
-                // As it comes, so that a client of another kind is known by its first bytes.
-                Ok(Parsed::Incomplete { .. }) => match wire.fill(wire.incoming().len() + 1)? {
+                // As it comes at first, so that a client of another kind is known by its first bytes.
+                Ok(Parsed::Incomplete { needed }) => match wire.fill(as_it_comes(wire, needed))? {
                     Filled::Enough => {}
                     Filled::Blocked if now < self.greet_by => return Ok(None),
                     Filled::Blocked => {
@@ -155,8 +155,10 @@ impl Serving {
                 max_size: self.offer.max_size,
                 max_entries: self.offer.max_entries,
             })),
-            (Operation::Get { stream }, _, Some(share)) => Ok(Granted::Get(share.offering(hello), stream)),
-            (Operation::List, _, Some(share)) => Ok(Granted::List(share.offering(hello))),
+            (Operation::Get { stream }, _, Some(share)) => {
+                Ok(Granted::Get(share.offering(hello).map_err(broken)?, stream))
+            }
+            (Operation::List, _, Some(share)) => Ok(Granted::List(share.offering(hello).map_err(broken)?)),
             (Operation::Join(session), ..) => Ok(Granted::Join(session)),
             (Operation::Put { .. }, None, _) => Err(not_allowed("takes no uploads", "--store")),
             (Operation::Get { .. } | Operation::List, _, None) => {
@@ -239,6 +241,12 @@ impl Serving {
         let tell = Some((Reason::NotFound, text.to_owned()));
         refuse(wire, Failure { error: Error::new(Exit::Refused, text), tell })
     }
+}
+
+/// How much of a HELLO to wait for.
+fn as_it_comes(wire: &Wire<Transport>, needed: usize) -> usize {
+    let here = wire.incoming().len();
+    if here > MAGIC.len() { needed } else { here + 1 }
 }
 
 /// Whether nothing of what a client has announced is there, so that it can all come without being asked for.

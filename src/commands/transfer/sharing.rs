@@ -1,14 +1,15 @@
 //! What `--share` names, and what a client may have of it.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::offering::{Offering, Root};
-use super::outcome::{Role, reason_of};
 use crate::proto::hello::Hello;
 use crate::proto::names::CleanPath;
 use crate::proto::reason::Reason;
-use crate::store::{FaultKind, Folder, Links};
+use crate::proto::violation::Violation;
+use crate::store::{Folder, Links};
 
 /// What `--share` names.
 #[derive(Clone)]
@@ -20,8 +21,21 @@ pub(crate) enum Share {
 }
 
 impl Share {
-    /// What a client asks for: all, or the names that it gives.
-    pub(super) fn offering(&self, hello: &Hello) -> Offering {
+    /// What a client asks for: all, or the names that it gives. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// A name comes twice, or lies below another one.
+    pub(super) fn offering(&self, hello: &Hello) -> Result<Offering, Violation> {
+        let mut all = HashSet::new();
+        if !hello.names().iter().all(|name| all.insert(name.as_slice())) {
+            return Err(Violation::Malformed("a name that comes twice"));
+        }
+        let is_below_another = |name: &&[u8]| {
+            name.iter().enumerate().any(|(at, byte)| *byte == b'/' && all.contains(&name[..at]))
+        };
+        if all.iter().any(is_below_another) {
+            return Err(Violation::Malformed("a name below another one"));
+        }
         let roots = match (self, hello.names()) {
             (Share::Folder(folder), []) => vec![Root::Folder { folder: folder.clone(), name: Vec::new() }],
             (Share::File { path, name }, []) => {
@@ -29,7 +43,7 @@ impl Share {
             }
             (_, names) => names.iter().map(|name| self.root(name)).collect(),
         };
-        Offering::new(roots, Links::Skip, Arc::default())
+        Ok(Offering::new(roots, Links::Skip, Arc::default()))
     }
 
     fn root(&self, name: &[u8]) -> Root {
@@ -42,16 +56,7 @@ impl Share {
             Share::File { .. } => {
                 Root::Missing { name, reason: Reason::NotFound, text: Reason::NotFound.to_string() }
             }
-            Share::Folder(folder) => match folder.source(&name) {
-                Ok(_) => Root::Below { folder: folder.clone(), path: name.clone(), name },
-                Err(fault) => match folder.below(&name) {
-                    Ok(folder) if fault.kind == FaultKind::NotRegular => Root::Folder { folder, name },
-                    _ => {
-                        let (reason, text) = reason_of(&fault, Role::Sender);
-                        Root::Missing { name, reason, text }
-                    }
-                },
-            },
+            Share::Folder(folder) => Root::Below { folder: folder.clone(), name },
         }
     }
 }

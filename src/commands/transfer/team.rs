@@ -106,7 +106,8 @@ impl<L: Default> Team<L> {
     pub(crate) fn welcome(&mut self, now: Instant) {
         let Origin::Server(listed) = &self.origin else { return };
         for socket in listed.joined() {
-            let Ok(transport) = socket.register(&self.io) else {
+            // Its options are those that it was accepted with.
+            let Ok(transport) = socket.enroll(&self.io) else {
                 listed.has_left();
                 continue;
             };

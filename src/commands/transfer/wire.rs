@@ -177,6 +177,12 @@ impl<S: Stream> Wire<S> {
         (left, left + self.outgoing.pending() as u64)
     }
 
+    /// Whether the peer has ended, as far as that can be seen while nothing is taken in.
+    pub(crate) fn has_ended(&mut self) -> Result<bool, Error> {
+        let here = self.incoming().len();
+        Ok(here < SMALL_BYTES && self.fill(here + 1)? == Filled::Ended)
+    }
+
     /// The bytes that wait to be sent.
     pub(crate) fn queued(&self) -> &[u8] {
         self.outgoing.queued()

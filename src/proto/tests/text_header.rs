@@ -43,6 +43,12 @@ fn beginnings_wait() {
         assert_eq!(parse(bytes), Ok(ParsedText::Incomplete), "{:?}", String::from_utf8_lossy(bytes));
     }
     assert_eq!(parse(&[b'x'; MAX_HEADER_BYTES]), Ok(ParsedText::Incomplete));
+    // A name may begin with more digits than a size has.
+    let digits = "99999999999999999999";
+    for bytes in [format!("put|{digits}"), format!("SEND|{digits}x"), format!("post|{digits}|")] {
+        assert_eq!(parse(bytes.as_bytes()), Ok(ParsedText::Incomplete), "{bytes}");
+    }
+    assert_eq!(parse(format!("put|{digits}|3").as_bytes()), complete(digits.as_bytes(), 3));
 }
 
 #[test]
@@ -113,7 +119,8 @@ fn only_our_own_refusals_are_taken_for_one() {
 fn name() -> impl Strategy<Value = Vec<u8>> {
     let clean =
         |name: &Vec<u8>| CleanPath::parse(name).is_ok_and(|path| path.is_single()) && !name.contains(&b'|');
-    prop::collection::vec(any::<u8>(), 1..40).prop_filter("a clean component without |", clean)
+    prop_oneof![prop::collection::vec(any::<u8>(), 1..40), prop::collection::vec(b'0'..=b'9', 18..40)]
+        .prop_filter("a clean component without |", clean)
 }
 
 proptest! {
@@ -133,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn a_refusal_stays_one_with_more_bytes(bytes in "[a|0-9p./\\x00ut]{0,12}", steps in prop::collection::vec(1..=3_usize, 12)) {
+    fn a_refusal_stays_one_with_more_bytes(bytes in "(put\\|9{0,21})?[a|0-9p./\\x00ut]{0,12}", steps in prop::collection::vec(1..=3_usize, 37)) {
         let bytes = bytes.as_bytes();
         let (mut cut, mut refused) = (0, false);
         for step in steps {

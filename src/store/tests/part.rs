@@ -170,6 +170,45 @@ fn a_kept_part_is_resumed_and_becomes_the_file() {
     assert!(scene.folder.has(b"a/b/c/d").unwrap() && !scene.folder.has(b"a/b/c/e/f").unwrap());
 }
 
+#[cfg(all(target_os = "linux", not(sendall_portable)))]
+#[test]
+fn a_part_claims_twice_what_has_come_at_most() {
+    const MIB: u64 = 1 << 20;
+    for (pieces, expected) in [
+        // Offset and length in MiB, and what is left.
+        (&[(0, 1), (1, 1)][..], Some(2)),
+        (&[(1, 1)], Some(2)),
+        (&[(0, 1), (3, 2)], Some(5)),
+        (&[(0, 2), (9, 1), (30, 1)], Some(2)),
+        (&[(1000, 1)], None),
+        (&[(5, 1), (1000, 1), (50_000, 1)], None),
+    ] {
+        for killed in [false, true] {
+            let scene = scene();
+            let mut part = Part::create(&scene.folder, b"f").unwrap();
+            for (offset, length) in pieces {
+                part.write_at(offset * MIB, &vec![1; (length * MIB) as usize]).unwrap();
+            }
+            if killed {
+                part.keep_if_dropped(true);
+                drop(part);
+            } else {
+                part.keep();
+                assert_eq!(scene.names().is_empty(), expected.is_none());
+            }
+            let resumed = loop {
+                match Part::resume(&scene.folder, b"f") {
+                    // A process that another test starts has all descriptors for a moment.
+                    Err(fault) if fault.kind == FaultKind::Busy => std::thread::yield_now(),
+                    resumed => break resumed.unwrap(),
+                }
+            };
+            let size_bytes = resumed.map(|(_, size_bytes)| size_bytes).filter(|size_bytes| *size_bytes > 0);
+            assert_eq!(size_bytes, expected.map(|size: u64| size * MIB), "{pieces:?}, killed: {killed}");
+        }
+    }
+}
+
 #[test]
 fn what_is_no_part_of_ours_is_not_resumed() {
     use std::os::unix::fs::symlink;

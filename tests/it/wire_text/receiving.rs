@@ -68,10 +68,15 @@ fn hostile_names_and_headers_are_refused_in_words() {
     refused(b"put|f|", "408", 4, "header took over 500ms");
     refused(&[b'x'; 1024], "408", 4, "--timeout");
     refused(b"", "408", 4, "--timeout");
-    for beginning in [&b""[..], b"put|f|"] {
+    for (beginning, answer) in [
+        (&b""[..], &b""[..]),
+        (b"p", b"400 refused: the header is cut\n"),
+        (b"put|f|", b"400 refused: the header is cut\n"),
+        (b"put|99999999999999999999", b"400 refused: the header is cut\n"),
+    ] {
         let (server, heard) = alone(&Place::new(), &[], &[beginning], true);
         server.expect_saying(5, "header");
-        assert_eq!(heard, b"");
+        assert_eq!(heard, answer);
     }
 }
 

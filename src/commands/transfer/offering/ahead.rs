@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Offering, Root};
 use crate::report::{Progress, Totals};
-use crate::store::{Filter, Links, Source, Tree, Walk, What};
+use crate::store::{Filter, Folder, Links, Source, Tree, Walk, What};
 
 /// Entries that are counted before somebody hears of them.
 const STEP_ENTRIES: u64 = 256;
@@ -23,7 +23,7 @@ impl Offering {
     /// Counts on a thread what there is, where there are folders, and where somebody looks at the totals. It keeps
     /// nothing but the sums.
     pub(crate) fn count_ahead(&self, progress: &Progress) -> Option<Ahead> {
-        let has_folders = self.roots.iter().any(|root| matches!(root, Root::Folder { .. }));
+        let has_folders = self.roots.iter().any(|root| matches!(root, Root::Folder { .. } | Root::Below { .. }));
         let totals = progress.totals().filter(|_| has_folders)?;
         let (roots, links, filter) = (self.roots.clone(), self.links, Arc::clone(&self.filter));
         let stop = Arc::<AtomicBool>::default();
@@ -54,22 +54,30 @@ impl Count {
     fn root(&mut self, root: &Root, links: Links, filter: &Arc<Filter>) -> Option<()> {
         match root {
             Root::File { path, .. } => self.add(Source::open(path).map_or(0, |source| source.size_bytes())),
-            Root::Below { folder, path, .. } => {
-                self.add(folder.source(path).map_or(0, |source| source.size_bytes()))
-            }
+            Root::Below { folder, name } => match (folder.source(name), folder.below(name)) {
+                (Ok(source), _) => self.add(source.size_bytes()),
+                (_, Ok(folder)) => self.tree(&folder, links, filter).and_then(|()| self.add(0)),
+                _ => self.add(0),
+            },
             Root::Stdin { .. } | Root::Missing { .. } => self.add(0),
             Root::Folder { folder, name } => {
-                let mut tree = Tree::new(folder.clone(), links == Links::Follow);
-                for found in Walk::new(folder.clone(), links, Arc::clone(filter)) {
-                    match found.what {
-                        What::File => self.add(tree.size_bytes(&found.path).unwrap_or(0))?,
-                        What::Skipped(_) => {}
-                        _ => self.add(0)?,
-                    }
-                }
+                self.tree(folder, links, filter)?;
                 if name.is_empty() { Some(()) } else { self.add(0) }
             }
         }
+    }
+
+    /// All that is in a folder.
+    fn tree(&mut self, folder: &Folder, links: Links, filter: &Arc<Filter>) -> Option<()> {
+        let mut tree = Tree::new(folder.clone(), links == Links::Follow);
+        for found in Walk::new(folder.clone(), links, Arc::clone(filter)) {
+            match found.what {
+                What::File => self.add(tree.size_bytes(&found.path).unwrap_or(0))?,
+                What::Skipped(_) => {}
+                _ => self.add(0)?,
+            }
+        }
+        Some(())
     }
 
     fn add(&mut self, bytes: u64) -> Option<()> {

@@ -135,15 +135,15 @@ impl<S: Stream> Receiving<S> {
         content: File,
         size: u64,
     ) -> Result<Option<Judged>, Failure> {
-        let work = move || {
-            let hasher = hash_prefix(&content, size, &mut |_| {});
+        let work = move |goes_on: &mut dyn FnMut(u64) -> bool| {
+            let hasher = hash_prefix(&content, size, goes_on);
             Hashed::InPlace(hasher.map(|hasher| hasher.finalize().into()))
         };
         if size <= SMALL_BYTES {
-            return Ok(Some(self.hashed(file, entry, work())));
+            return Ok(Some(self.hashed(file, entry, work(&mut |_| true))));
         }
         self.begin_hashing(entry);
-        self.hashing = Some(self.io.aside(work)?);
+        self.hashing = Some(self.io.aside_while_wanted(move |wanted| work(&mut |_| wanted.is_wanted()))?);
         Ok(None)
     }
 
@@ -189,13 +189,14 @@ impl<S: Stream> Receiving<S> {
         // The session may end before the work aside does.
         part.keep_if_dropped(true);
         let in_blocks = self.takes_blocks && has_blocks(entry.size);
-        self.hashing = Some(self.io.aside(move || {
+        self.hashing = Some(self.io.aside_while_wanted(move |wanted| {
             if in_blocks {
                 // A block that is not whole is not of use.
-                let values = hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| {});
+                let values =
+                    hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| wanted.is_wanted());
                 return Hashed::Blocks(values.map(|values| (part, values)));
             }
-            let hasher = hash_prefix(part.file(), length, &mut |_| {});
+            let hasher = hash_prefix(part.file(), length, &mut |_| wanted.is_wanted());
             Hashed::Part(hasher.map(|hasher| (part, length, Box::new(hasher))))
         })?);
         Ok(())

@@ -52,10 +52,14 @@ impl Current {
         self.hasher.finalize().into()
     }
 
-    /// Reads and hashes the first `length` bytes.
-    pub(super) fn hashed(mut self, length: u64) -> Result<Current, Fault> {
+    /// Reads and hashes the first `length` bytes, as long as anybody wants to know.
+    pub(super) fn hashed(
+        mut self,
+        length: u64,
+        mut is_wanted: impl FnMut() -> bool,
+    ) -> Result<Current, Fault> {
         if let Content::File(source) = &mut self.content {
-            self.hasher = hash_prefix(source.file(), length, &mut |_| {})?;
+            self.hasher = hash_prefix(source.file(), length, &mut |_| is_wanted())?;
             (self.position, self.resumed_bytes) = (length, length);
             source.seek(length);
         }

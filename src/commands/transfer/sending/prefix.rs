@@ -4,6 +4,7 @@ use super::Sending;
 use super::content::Current;
 use crate::commands::transfer::offering::{Content, entry_of};
 use crate::commands::transfer::wire::Failure;
+use crate::net::reactor::Wanted;
 use crate::net::stream::Stream;
 use crate::proto::sender::Ended;
 use crate::report::Phase;
@@ -22,11 +23,14 @@ impl<S: Stream> Sending<S> {
             self.progress.phase(Phase::Hashing);
             match self.open(file) {
                 Ok(current) if length <= SMALL_PREFIX_BYTES => {
-                    let hashed = current.hashed(length);
+                    let hashed = current.hashed(length, || true);
                     self.prefix_hashed(file, hashed);
                     return Ok(true);
                 }
-                Ok(current) => self.hashing = Some(self.io.aside(move || current.hashed(length))?),
+                Ok(current) => {
+                    let work = move |wanted: &Wanted| current.hashed(length, || wanted.is_wanted());
+                    self.hashing = Some(self.io.aside_while_wanted(work)?);
+                }
                 Err(ended) => {
                     self.machine.end(ended);
                     return Ok(true);

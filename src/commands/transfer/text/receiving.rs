@@ -160,7 +160,8 @@ impl<S: Stream> TextReceiving<S> {
                 }
                 (Filled::Ended, ParsedText::Incomplete) => {
                     let text = "the client closed the connection before its header was complete";
-                    Err(left(Error::new(Exit::Lost, text)).into())
+                    let tell = (count > 0).then(|| (Reason::Protocol, "the header is cut".to_owned()));
+                    Err(Failure { error: left(Error::new(Exit::Lost, text)), tell })
                 }
                 // What the rate limit holds back is no pause of the client's.
                 (Filled::Blocked, _) if wire.wake_up().is_some() => {

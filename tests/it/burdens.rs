@@ -1,0 +1,109 @@
+//! What clients can make a server do, and hold, for few bytes of theirs.
+
+use std::fs::File;
+
+use crate::frames::*;
+use crate::harness::{LIMIT, Running, wait_until};
+use crate::xfer::{Place, address, descriptors, serve, status_kib};
+
+const GIB: u64 = 1 << 30;
+
+/// A folder with a file of 64 GiB that takes no room, and a server of it.
+fn large() -> (Place, Running) {
+    let there = Place::new();
+    File::create(there.path("f")).and_then(|file| file.set_len(64 * GIB)).expect("a sparse file");
+    let server = serve(&["--store", there.arg(), "--share", there.arg()]);
+    (there, server)
+}
+
+fn threads(server: &Running) -> u64 {
+    status_kib(server.id(), "Threads")
+}
+
+#[test]
+fn nothing_is_hashed_for_a_client_that_has_gone() {
+    let (_there, server) = large();
+    let to = address(&server);
+    let idle = threads(&server);
+    let has = frame(HAVE, 0, 0, 64 * GIB, &[&[1, 0, 0, 0], &[9; 32][..]].concat());
+    let offered = [entry(0, b"f", 64 * GIB), turn()].concat();
+    let begin = |is_upload: bool| {
+        let mut peer = Peer::connect(&to);
+        peer.say(&hello(if is_upload { PUT } else { GET }, b""));
+        peer.hear(32);
+        if !is_upload {
+            peer.hear_until(TURN);
+        }
+        peer.say(&if is_upload { offered.clone() } else { [has.clone(), turn()].concat() });
+        peer
+    };
+    for is_upload in [true, false] {
+        let peers = [(); 4].map(|()| begin(is_upload));
+        let is_hashing = || threads(&server) >= idle + 8;
+        assert!(wait_until(LIMIT, is_hashing), "a thread for each, and one that hashes");
+        drop(peers);
+        assert!(wait_until(LIMIT, || threads(&server) == idle), "{} threads", threads(&server));
+    }
+}
+
+#[test]
+fn a_part_of_few_bytes_is_not_kept_as_a_large_one() {
+    const BLOCK: u64 = 4 << 20;
+    let there = Place::new();
+    let server = serve(&["--store", there.arg()]);
+    let mut peer = Peer::connect(&address(&server));
+    let mut greeting = hello(PUT, b"");
+    greeting[15] = 1;
+    peer.say(&[greeting, entry(0, b"f", 100 * BLOCK + 1), turn()].concat());
+    peer.hear(32);
+    peer.hear_until(TURN);
+    // The last block has one byte.
+    let mut hasher = blake3::Hasher::new();
+    blake3::hazmat::HasherExt::set_input_offset(&mut hasher, 100 * BLOCK);
+    let value = blake3::hazmat::HasherExt::finalize_non_root(hasher.update(b"x"));
+    peer.say(&[frame(DATA, 0, 0, 100 * BLOCK, b"x"), frame(6, 0, 0, 100 * BLOCK, &value)].concat());
+    peer.hear_until(ACK);
+    drop(peer);
+    let lines = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count();
+    assert!(server.stderr.wait(LIMIT, |text, _| lines(text) == 2), "it has failed");
+    assert!(wait_until(LIMIT, || there.names().is_empty()), "{:?}", there.names());
+}
+
+/// HELLO of a GET that names all these.
+fn get(names: &[String]) -> Vec<u8> {
+    let mut extensions = Vec::new();
+    for name in &names[1..] {
+        extensions.extend([0x80, 1]);
+        extensions.extend((name.len() as u16).to_be_bytes());
+        extensions.extend(name.as_bytes());
+    }
+    let mut bytes = hello(GET, names[0].as_bytes());
+    bytes[30..32].copy_from_slice(&(extensions.len() as u16).to_be_bytes());
+    bytes.extend(extensions);
+    bytes
+}
+
+#[test]
+fn names_that_are_asked_for_hold_no_descriptors() {
+    let there = Place::new();
+    let names: Vec<String> = (0..500).map(|number| format!("folder-{number}")).collect();
+    names.iter().for_each(|name| drop(there.folder(name)));
+    let server = serve(&["--share", there.arg()]);
+    let to = address(&server);
+    let idle = descriptors(server.id());
+    let mut peer = Peer::connect(&to);
+    peer.say(&get(&names));
+    peer.hear(32);
+    for _ in &names {
+        assert_eq!(peer.hear_frame().0, ENTRY);
+    }
+    assert_eq!(peer.hear_frame().0, TURN);
+    let held = descriptors(server.id()) - idle;
+    assert!(held < 16, "{held} descriptors");
+    for wrong in [["folder-1", "folder-1"], ["folder-1/x", "folder-1"]] {
+        let mut peer = Peer::connect(&to);
+        peer.say(&get(&wrong.map(str::to_owned)));
+        assert_eq!(peer.hear(32)[10], 2, "a violation");
+        assert_eq!(peer.hear_until(ERROR)[0], 2);
+    }
+}
