@@ -57,6 +57,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Take uploads into this folder, from many clients at once')
             [CompletionResult]::new('--share', '--share', [CompletionResultType]::ParameterName, 'Offer a file, or all that is in a folder, for download')
             [CompletionResult]::new('--wire', '--wire', [CompletionResultType]::ParameterName, 'With --store: what clients speak')
+            [CompletionResult]::new('--links', '--links', [CompletionResultType]::ParameterName, 'With --share: what becomes of symbolic links')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'With --store: refuse files that are larger')
             [CompletionResult]::new('--max-entries', '--max-entries', [CompletionResultType]::ParameterName, 'With --store: the most files, folders and links that one client may send')
             [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout')

@@ -53,6 +53,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --store 'Take uploads into this folder, from many clients at once'
             cand --share 'Offer a file, or all that is in a folder, for download'
             cand --wire 'With --store: what clients speak'
+            cand --links 'With --share: what becomes of symbolic links'
             cand --max-size 'With --store: refuse files that are larger'
             cand --max-entries 'With --store: the most files, folders and links that one client may send'
             cand --digests 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout'

@@ -58,6 +58,9 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l store -d 'Take
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l share -d 'Offer a file, or all that is in a folder, for download' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wire -d 'With --store: what clients speak' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'
 text\t'The classic header \'command|name|size\' for peers that speak nothing else: content stays unverified'"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l links -d 'With --share: what becomes of symbolic links' -r -f -a "skip\t'They are left out'
+follow\t'What they lead to is sent'
+copy\t'They are sent as links'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'With --store: refuse files that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-entries -d 'With --store: the most files, folders and links that one client may send' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout' -r -F

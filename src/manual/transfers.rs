@@ -4,7 +4,8 @@
 pub(crate) const UPLOAD: &str = "\
 Each PATH is a regular file, a folder, or a link to one; it arrives under the last component of its path, so two of \
 them must not be the same. A folder arrives with all that is in it, empty folders too. Links in it are left out, unless \
---links follows or copies them; so are FIFOs, sockets and devices. The last word is the endpoint, or the last two are \
+--links follows or copies them; so are FIFOs, sockets and devices, and what --exclude says. What is left out for what it is \
+is no failure; both sides count it in a line, also with --quiet, and --verbose names each. The last word is the endpoint, or the last two are \
 HOST PORT.
 
 --dry-run prints what would be sent, as 'download --list' prints what is offered, also with --json.
@@ -37,6 +38,9 @@ With no NAME everything is fetched that the server shares. A NAME is a file or a
 share (a/b.txt); it arrives under its last component. The names of the files here are chosen here, never by the server: with -o FILE one \
 file gets that name, and a server that offers something that was not asked for is refused. With -o - one file goes to \
 stdout as it comes: only the exit code says whether it was whole.
+
+Links are left out, unless the server's --links says otherwise, and so are FIFOs, sockets and devices: a line counts them, \
+also with --quiet.
 
 --list prints size, time and path of each entry that is offered, a line each, instead of fetching it. The path of a \
 folder ends with a slash. With --json each line is an object:

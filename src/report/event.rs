@@ -67,6 +67,7 @@ pub(super) enum Event {
         done: u64,
         there: u64,
         failed: u64,
+        skipped: u64,
         sent_bytes: u64,
         received_bytes: u64,
         seconds: f64,
@@ -114,9 +115,9 @@ pub(super) fn hex(digest: [u8; 32]) -> String {
 pub struct FileEvent<'a> {
     /// Its path as the peer knows it: any bytes.
     pub path: &'a [u8],
-    /// `file`, `folder` or `link`.
+    /// `file`, `folder` or `link`; of what is left out also what else it is.
     pub kind: &'static str,
-    /// `sent`, `received`, `there` (with the same content already) or `failed`.
+    /// `sent`, `received`, `there` (with the same content already), `failed` or `skipped`.
     pub state: &'static str,
     /// In bytes, where it is known.
     pub size: Option<u64>,
@@ -156,6 +157,8 @@ pub struct Sums<'a> {
     pub there: u64,
     /// Those that failed.
     pub failed: u64,
+    /// What was left out, beside the entries.
+    pub skipped: u64,
     /// Bytes of bodies that were moved.
     pub bytes: u64,
     /// From the start of the session.
@@ -181,6 +184,7 @@ impl Sums<'_> {
             done: self.done,
             there: self.there,
             failed: self.failed,
+            skipped: self.skipped,
             sent_bytes,
             received_bytes,
             seconds: seconds(self.time),

@@ -66,6 +66,11 @@ impl Report {
         Report { json: true, ..report }
     }
 
+    /// True if more is asked for.
+    pub fn is_verbose(&self) -> bool {
+        self.level >= Level::Verbose
+    }
+
     /// True if events are written instead of text.
     pub fn is_json(&self) -> bool {
         self.json
@@ -142,6 +147,8 @@ impl Report {
                 event.digest.map_or_else(String::new, |digest| format!(", BLAKE3 {}", event::hex(digest)));
             if event.state == "there" {
                 self.detail(format_args!("{path} is there already{digest}"));
+            } else if event.state == "skipped" {
+                self.detail(format_args!("left out {path} ({})", event.kind));
             } else {
                 self.detail(format_args!("{} {path}{digest}", event.state));
             }
@@ -172,6 +179,7 @@ impl Report {
                 done: 0,
                 there: 0,
                 failed: 0,
+                skipped: 0,
                 sent_bytes,
                 received_bytes,
                 seconds: event::seconds(time),

@@ -2,6 +2,7 @@
 
 use super::confine::{check_mode, check_regular};
 use super::fault::{Fault, FaultKind};
+use super::part::mode_of;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::{File, Metadata};
@@ -20,7 +21,7 @@ const READ_AHEAD_BYTES: u64 = 128 * 1024;
 pub struct Source {
     file: File,
     opened: Stamp,
-    executable: bool,
+    mode: u16,
     position: u64,
 }
 
@@ -58,8 +59,8 @@ impl Source {
         if found.size() > READ_AHEAD_BYTES {
             let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
         }
-        let executable = found.mode() & 0o100 != 0;
-        Ok(Self { file, opened: stamp(&found), executable, position: 0 })
+        let mode = mode_of(found.mode() as _);
+        Ok(Self { file, opened: stamp(&found), mode, position: 0 })
     }
 
     /// The open file: for [`super::hash_prefix`] and for sendfile(2). Its own offset is not used here.
@@ -82,9 +83,9 @@ impl Source {
         u32::try_from(self.opened.mtime.1).unwrap_or(0)
     }
 
-    /// May its owner execute it?
-    pub fn executable(&self) -> bool {
-        self.executable
+    /// Who may read, write and execute it: the nine bits of its mode.
+    pub fn mode(&self) -> u16 {
+        self.mode
     }
 
     /// Reads on from the position, and fills `buffer` as far as the file goes. Returns the number of bytes; less

@@ -54,8 +54,11 @@ const SCHEMA: &[(&str, &[(&str, Kind)])] = &[
         "file",
         &[
             ("path", Kind::Text),
-            ("kind", Kind::Word(&["file", "folder", "link"])),
-            ("state", Kind::Word(&["sent", "received", "there", "failed"])),
+            (
+                "kind",
+                Kind::Word(&["file", "folder", "link", "fifo", "socket", "device", "unfinished", "other"]),
+            ),
+            ("state", Kind::Word(&["sent", "received", "there", "failed", "skipped"])),
             ("size", MAYBE_COUNT),
             ("digest", MAYBE_DIGEST),
             ("reason", MAYBE_TEXT),
@@ -86,6 +89,7 @@ const SCHEMA: &[(&str, &[(&str, Kind)])] = &[
             ("done", Kind::Count),
             ("there", Kind::Count),
             ("failed", Kind::Count),
+            ("skipped", Kind::Count),
             ("sent_bytes", Kind::Count),
             ("received_bytes", Kind::Count),
             ("seconds", Kind::Number),

@@ -76,6 +76,8 @@ mod proxy;
 mod xfer;
 // What arrives and what is refused.
 mod download;
+mod file_modes;
+mod left_out;
 mod upload;
 // Faults on the way, at every boundary.
 mod cuts;

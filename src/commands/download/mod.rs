@@ -240,7 +240,15 @@ impl Plan {
                         let is_successor = track.has_greeted();
                         wire.push(&track.greeting(hello));
                         let wanted = (!names.is_empty()).then_some(names);
-                        let terms = Terms { wanted, stream: false, may_stream, tree: false, limits, origin };
+                        let terms = Terms {
+                            wanted,
+                            stream: false,
+                            may_stream,
+                            tree: false,
+                            skipped: false,
+                            limits,
+                            origin,
+                        };
                         let context = (io, report, peer);
                         let receiving = Receiving::new(wire, destination, terms, None, context);
                         Ok(receiving.succeeding(is_successor).listing(digests))

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::outcome::{Role, reason_of};
 use crate::proto::entry::{Entry, Kind};
 use crate::proto::reason::Reason;
-use crate::store::{Fault, Filter, Folder, Found, Links, Meta, Source, Tree, Walk, What};
+use crate::proto::skipped::{Skipped, SkippedKind};
+use crate::store::{Fault, Filter, Folder, Found, Links, Meta, Skip, Source, Tree, Walk, What};
 
 /// Something that was named to be sent, and the path that it gets there.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub(crate) enum Root {
     Below { folder: Folder, path: Vec<u8>, name: Vec<u8> },
     /// What comes from stdin.
     Stdin { name: Vec<u8> },
+    /// A link, as it is.
+    Link { name: Vec<u8>, target: Vec<u8>, meta: Meta },
     /// A name that was asked for and cannot be sent.
     Missing { name: Vec<u8>, reason: Reason, text: String },
 }
@@ -43,6 +46,14 @@ pub(crate) struct Offered {
     pub(crate) file: Option<(Key, Content)>,
 }
 
+/// What comes next in an offering.
+pub(crate) enum Next {
+    /// Something to be offered.
+    Entry(Offered),
+    /// Something that is left out for what it is.
+    Skipped(Skipped),
+}
+
 /// Everything that a session has to send.
 pub(crate) struct Offering {
     roots: Vec<Root>,
@@ -52,23 +63,20 @@ pub(crate) struct Offering {
     tree: Option<(usize, Tree)>,
     links: Links,
     filter: Arc<Filter>,
-    skipped: u64,
 }
 
 impl Offering {
     pub(crate) fn new(roots: Vec<Root>, links: Links, filter: Arc<Filter>) -> Offering {
-        Offering { roots, next: 0, walk: None, tree: None, links, filter, skipped: 0 }
-    }
-
-    /// How many links, FIFOs, sockets and devices were left out so far.
-    pub(crate) fn skipped(&self) -> u64 {
-        self.skipped
+        Offering { roots, next: 0, walk: None, tree: None, links, filter }
     }
 
     /// Opens a file that was offered before.
     pub(crate) fn open(&mut self, key: &Key) -> Result<Content, Fault> {
         match &self.roots[key.root] {
             Root::File { path, .. } => Source::open(path).map(Content::File),
+            Root::Below { folder, path, .. } if self.links == Links::Follow => {
+                Tree::new(folder.clone(), true).source(path).map(Content::File)
+            }
             Root::Below { folder, path, .. } => folder.source(path).map(Content::File),
             Root::Folder { folder, .. } => {
                 let tree = match &mut self.tree {
@@ -80,7 +88,7 @@ impl Offering {
                 };
                 tree.source(&key.path).map(Content::File)
             }
-            Root::Stdin { .. } | Root::Missing { .. } => Ok(Content::Stdin),
+            Root::Stdin { .. } | Root::Link { .. } | Root::Missing { .. } => Ok(Content::Stdin),
         }
     }
 
@@ -91,7 +99,8 @@ impl Offering {
                 Offered { entry: entry_of(&source, path), file: Some((key, Content::File(source))) }
             }
             Ok(Content::Stdin) => {
-                let entry = Entry { size: None, ..entry(Kind::File, path, Meta::default()) };
+                let meta = Meta { mode: 0o666, ..Meta::default() };
+                let entry = Entry { size: None, ..entry(Kind::File, path, meta) };
                 Offered { entry, file: Some((key, Content::Stdin)) }
             }
             Err(fault) => missing(path, &fault),
@@ -110,39 +119,36 @@ impl Offering {
         })
     }
 
-    fn found(&mut self, root: usize, found: Found) -> Option<Offered> {
+    fn found(&mut self, root: usize, found: Found) -> Option<Next> {
         let Root::Folder { name, .. } = &self.roots[root] else { return None };
         let path = below(name, &found.path);
-        Some(match found.what {
+        Some(Next::Entry(match found.what {
             What::File => self.file(Key { root, path: found.path }, path),
             What::Folder(meta) => Offered { entry: entry(Kind::Folder, path, meta), file: None },
             What::Link { target, meta } => {
                 Offered { entry: entry(Kind::Link(target), path, meta), file: None }
             }
-            What::Skipped(_) => {
-                self.skipped += 1;
-                return None;
-            }
+            What::Skipped(skip) => return Some(Next::Skipped(Skipped { kind: kind_of(skip), path })),
             What::Failed(fault) => missing(path, &fault),
-        })
+        }))
     }
 }
 
 impl Iterator for Offering {
-    type Item = Offered;
+    type Item = Next;
 
-    fn next(&mut self) -> Option<Offered> {
+    fn next(&mut self) -> Option<Next> {
         loop {
             if let Some(walk) = &mut self.walk {
                 match walk.next() {
                     Some(found) => match self.found(self.next - 1, found) {
-                        Some(offered) => return Some(offered),
+                        Some(next) => return Some(next),
                         None => continue,
                     },
                     None => {
                         self.walk = None;
                         if let Some(offered) = self.root_folder(self.next - 1) {
-                            return Some(offered);
+                            return Some(Next::Entry(offered));
                         }
                     }
                 }
@@ -156,17 +162,31 @@ impl Iterator for Offering {
                 }
                 Root::File { name, .. } | Root::Below { name, .. } | Root::Stdin { name } => {
                     let name = name.clone();
-                    return Some(self.file(key, name));
+                    return Some(Next::Entry(self.file(key, name)));
+                }
+                Root::Link { name, target, meta } => {
+                    let entry = entry(Kind::Link(target.clone()), name.clone(), *meta);
+                    return Some(Next::Entry(Offered { entry, file: None }));
                 }
                 Root::Missing { name, reason, text } => {
                     let entry = Entry {
                         not_offered: Some((*reason, text.clone())),
                         ..entry(Kind::File, name.clone(), Meta::default())
                     };
-                    return Some(Offered { entry, file: None });
+                    return Some(Next::Entry(Offered { entry, file: None }));
                 }
             }
         }
+    }
+}
+
+fn kind_of(skip: Skip) -> SkippedKind {
+    match skip {
+        Skip::Link => SkippedKind::Link,
+        Skip::Fifo => SkippedKind::Fifo,
+        Skip::Socket => SkippedKind::Socket,
+        Skip::Device => SkippedKind::Device,
+        Skip::Unfinished => SkippedKind::Unfinished,
     }
 }
 
@@ -181,7 +201,7 @@ fn below(folder: &[u8], path: &[u8]) -> Vec<u8> {
 fn entry(kind: Kind, path: Vec<u8>, meta: Meta) -> Entry {
     Entry {
         kind,
-        executable: meta.executable,
+        mode: meta.mode,
         size: Some(0),
         mtime_seconds: meta.mtime_seconds,
         mtime_nanoseconds: meta.mtime_nanoseconds,
@@ -193,7 +213,7 @@ fn entry(kind: Kind, path: Vec<u8>, meta: Meta) -> Entry {
 /// The entry that offers a file under a path.
 pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
     let meta = Meta {
-        executable: source.executable(),
+        mode: source.mode(),
         mtime_seconds: source.mtime_seconds(),
         mtime_nanoseconds: source.mtime_nanoseconds(),
     };

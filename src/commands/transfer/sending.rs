@@ -10,7 +10,7 @@ use std::time::Instant;
 use self::blocks::{Block, Blocks, FIRST};
 use self::content::Current;
 use super::link::{Heard, Limits, Link};
-use super::offering::{Key, Offering};
+use super::offering::{Key, Next, Offering};
 use super::outcome::{Role, broken, told};
 use super::sessions::SessionId;
 use super::tally::Tally;
@@ -67,7 +67,7 @@ pub(crate) enum Start {
     /// As ACCEPT says.
     AfterAccept,
     /// ACCEPT was sent by this side.
-    Accepted { stream: bool, tree: bool },
+    Accepted { stream: bool, tree: bool, skipped: bool },
 }
 
 impl<S: Stream> Sending<S> {
@@ -83,12 +83,7 @@ impl<S: Stream> Sending<S> {
         match start {
             Start::AtOnce => machine.begin(false),
             Start::AfterAccept => {}
-            Start::Accepted { stream, tree } => {
-                if tree {
-                    machine.allow_blocks();
-                }
-                machine.begin(stream);
-            }
+            Start::Accepted { stream, tree, skipped } => agree(&mut machine, (stream, tree, skipped)),
         }
         let is_client = !matches!(start, Start::Accepted { .. });
         Sending {
@@ -177,11 +172,8 @@ impl<S: Stream> Sending<S> {
         while !self.peer_ended && *budget > 0 {
             let heard = link.hear()?;
             if let Some(accept) = link.accepted() {
-                if accept.tree {
-                    self.machine.allow_blocks();
-                }
                 self.session = Some(accept.session);
-                self.machine.begin(accept.stream);
+                agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
             }
             match heard {
                 Heard::Frame(Frame::Error { reason, text }) => return Err(told(reason, &text, Role::Sender)),
@@ -226,10 +218,16 @@ impl<S: Stream> Sending<S> {
 
     /// Offers the next entry. In a stream its file stays open, in a round it is opened again later.
     fn offer(&mut self) {
-        let Some(offered) = self.offering.next() else {
-            self.progress.all_known();
-            self.machine.all_offered();
-            return;
+        let offered = match self.offering.next() {
+            Some(Next::Entry(offered)) => offered,
+            Some(Next::Skipped(skipped)) => {
+                self.tally.skip(&skipped);
+                return self.machine.skip(skipped);
+            }
+            None => {
+                self.progress.all_known();
+                return self.machine.all_offered();
+            }
         };
         self.progress.expect(1, offered.entry.size.unwrap_or(0));
         let file = self.machine.next_id();
@@ -326,19 +324,20 @@ impl<S: Stream> Sending<S> {
 
     fn conclude(&mut self, now: Instant) -> Option<Error> {
         self.progress.finish();
-        if self.offering.skipped() > 0 {
-            self.report.say(format_args!("{}", skipped(self.offering.skipped())));
-        }
         self.tally.unnamed(self.machine.unnamed_failures());
         self.tally.conclude(self.machine.sent_bytes() + self.blocks.sent_bytes, now - self.start).err()
     }
 }
 
-fn skipped(count: u64) -> String {
-    match count {
-        1 => "1 link, special or unfinished file was left out (see --links)".to_owned(),
-        count => format!("{count} links, special or unfinished files were left out (see --links)"),
+/// What both sides have said that they can: to tell what is left out, blocks, and a stream.
+fn agree(machine: &mut Sender, (stream, tree, skipped): (bool, bool, bool)) {
+    if skipped {
+        machine.tell_skipped();
     }
+    if tree {
+        machine.allow_blocks();
+    }
+    machine.begin(stream);
 }
 
 impl<S: Stream> Session for Sending<S> {

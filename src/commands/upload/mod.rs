@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 
 use super::opened::{Opened, tell};
-use super::options::{LimitArgs, WireChoice};
+use super::options::{LimitArgs, LinkChoice, WireChoice};
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer::{
@@ -81,27 +81,6 @@ pub struct UploadArgs {
 
     #[command(flatten)]
     local: LocalArgs,
-}
-
-/// The values of `--links`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LinkChoice {
-    /// They are left out
-    Skip,
-    /// What they lead to is sent
-    Follow,
-    /// They are sent as links
-    Copy,
-}
-
-impl From<LinkChoice> for Links {
-    fn from(choice: LinkChoice) -> Links {
-        match choice {
-            LinkChoice::Skip => Links::Skip,
-            LinkChoice::Follow => Links::Follow,
-            LinkChoice::Copy => Links::Copy,
-        }
-    }
 }
 
 /// What was meant.

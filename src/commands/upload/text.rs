@@ -128,6 +128,7 @@ fn sums<'a>(
         done,
         there: 0,
         failed,
+        skipped: 0,
         bytes,
         time,
         verified: false,

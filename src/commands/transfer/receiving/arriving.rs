@@ -67,7 +67,7 @@ impl Arriving {
 impl Consent {
     /// Opens the file for its bytes.
     fn open(self, file: u32, stage: &Stage, destination: &super::Destination) -> Result<Arriving, Fault> {
-        let Consent { path, have, is_small, is_executable, resumable } = self;
+        let Consent { path, have, is_small, mode, resumable } = self;
         let (target, hasher, written_bytes) = match have {
             Have::Resumed { mut part, length, hasher } => {
                 part.keep_if_dropped(false);
@@ -76,7 +76,7 @@ impl Consent {
             Have::Part(part) => (Target::Part { part, resumable }, blake3::Hasher::new(), 0),
             Have::Stdout(stdout) => (Target::Stdout(stdout), blake3::Hasher::new(), 0),
             Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } if is_small => {
-                (Target::Small(stage.create(is_executable)?), blake3::Hasher::new(), 0)
+                (Target::Small(stage.create(mode)?), blake3::Hasher::new(), 0)
             }
             Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } => {
                 let part = Part::create(&destination.folder, &path)?;

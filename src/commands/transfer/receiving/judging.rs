@@ -34,7 +34,7 @@ pub(super) struct Consent {
     pub(super) path: Vec<u8>,
     pub(super) have: Have,
     pub(super) is_small: bool,
-    pub(super) is_executable: bool,
+    pub(super) mode: u16,
     /// What comes of it is of use to a later session.
     pub(super) resumable: bool,
 }
@@ -293,7 +293,7 @@ impl<S: Stream> Receiving<S> {
             path,
             have,
             is_small: entry.size.is_some_and(|size| size <= SMALL_BYTES),
-            is_executable: entry.executable,
+            mode: entry.mode,
             resumable: entry.size.is_some(),
         };
         self.consents.insert(file, consent);
