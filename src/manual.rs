@@ -146,7 +146,8 @@ warning, and with --verbose detail: what else would have been a line.
 
 With --quiet only error, warning, and file events of failures are written. Strings from elsewhere (paths, names, what a \
 peer says) are escaped as they are in text: control and direction characters, and bytes that are not UTF-8, as \\xHH or \
-\\u{HHHH}. A path that has a backslash of its own has it unescaped: do not read such a path back.
+\\u{HHHH}. In a path a backslash of its own is two, so that it can be read back, here and in text: \\\\ is a backslash, \\xHH a \
+byte, \\u{HHHH} a character.
 
 EXAMPLES
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::datagrams::Counts;
-use super::{escape, escape_bytes};
+use super::{escape, escape_name};
 
 /// Text that may come from elsewhere. It can be made only by escaping, so no event holds anything else.
 #[derive(Clone, Serialize)]
@@ -20,7 +20,7 @@ impl Text {
     }
 
     pub(super) fn path(bytes: &[u8]) -> Text {
-        Text(escape_bytes(bytes))
+        Text(escape_name(bytes))
     }
 }
 
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(
             line,
             concat!(
-                r#"{"event":"file","path":"a\"\\\\x0a\\x1b[2J\\xff\\u{202e}","kind":"file","state":"failed","#,
+                r#"{"event":"file","path":"a\"\\\\\\x0a\\x1b[2J\\xff\\u{202e}","kind":"file","state":"failed","#,
                 r#""size":null,"digest":null,"reason":"refused","text":"two\\x0d\\x0alines","#,
                 r#""peer":"p\\x0a","time":1.234}"#,
                 "\n"

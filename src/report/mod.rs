@@ -9,14 +9,14 @@ mod listed;
 mod progress;
 
 pub use datagrams::DatagramSums;
-pub use escape::{escape, escape_bytes, escape_json};
+pub use escape::{escape, escape_bytes, escape_json, escape_name};
 pub use event::{FileEvent, Sums};
 pub use lines::Lines;
 pub use listed::{Listed, Probed};
 pub use progress::{Phase, Progress, amount};
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
@@ -142,7 +142,7 @@ impl Report {
                 self.event(event.event());
             }
         } else if !has_failed && self.level >= Level::Verbose {
-            let path = escape_bytes(event.path);
+            let path = escape_name(event.path);
             let digest =
                 event.digest.map_or_else(String::new, |digest| format!(", BLAKE3 {}", event::hex(digest)));
             if event.state == "there" {
@@ -199,6 +199,18 @@ impl Report {
             stdout.write_all(bytes)?;
             stdout.flush()
         })
+    }
+
+    /// Lines that were asked for on stdout, in which names stand as they are: on a terminal they are escaped.
+    ///
+    /// # Errors
+    /// Of stdout.
+    pub fn print_lines(&self, lines: &str) -> io::Result<()> {
+        if !io::stdout().is_terminal() {
+            return self.print(lines.as_bytes());
+        }
+        let escaped: String = lines.lines().map(|line| escape(line) + "\n").collect();
+        self.print(escaped.as_bytes())
     }
 
     /// Lines that were asked for on stderr.

@@ -336,7 +336,7 @@ fn what_a_peer_says_is_escaped_and_stays_in_its_line() {
     let finished = begin(&["download", &address(&server), "-o", there.arg(), "--json"]).finish();
     assert!(!finished.stderr.contains(['\x1b', '\u{202e}']), "{}", finished.stderr);
     let client = ended(finished, 0);
-    assert_eq!(first(&client, "file")["path"], "a\"\\\\x0a{\\x1b[2J}\\u{202e}");
+    assert_eq!(first(&client, "file")["path"], "a\"\\\\\\x0a{\\x1b[2J}\\u{202e}");
     ended(server.finish(), 0);
 }
 

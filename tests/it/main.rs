@@ -78,6 +78,8 @@ mod xfer;
 mod download;
 mod file_modes;
 mod left_out;
+mod odd_files;
+mod producers;
 mod upload;
 // Faults on the way, at every boundary.
 mod cuts;

@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,7 +28,7 @@ use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::proto::hello::{Hello, Operation};
 use crate::proto::names::CleanPath;
-use crate::report::{Report, escape_bytes};
+use crate::report::{Report, escape_name};
 use crate::store::{Folder, Stage};
 
 /// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
@@ -118,7 +121,7 @@ impl DownloadArgs {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let second = self.names.first().and_then(|name| name.to_str());
         let (endpoint, used) = Endpoint::parse_first(&self.endpoint, second, Role::Connect).map_err(usage)?;
-        let names = self.names[used - 1..].iter().map(|name| name.clone().into_vec());
+        let names = self.names[used - 1..].iter().map(|name| without_slashes(name));
         let names: Vec<Vec<u8>> = names.collect();
         let mut local = HashSet::new();
         let all: HashSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
@@ -127,16 +130,16 @@ impl DownloadArgs {
         };
         for name in &names {
             let path = CleanPath::parse(name).map_err(|fault| {
-                usage(format!("'{}' is not a name to ask for: it {fault}", escape_bytes(name)))
+                usage(format!("'{}' is not a name to ask for: it {fault}", escape_name(name)))
             })?;
             if !local.insert(path.file_name().to_vec()) {
-                let name = escape_bytes(path.file_name());
+                let name = escape_name(path.file_name());
                 return Err(usage(format!(
                     "two files would be called {name} here: fetch them into different folders"
                 )));
             }
             if is_below_another(name) {
-                let name = escape_bytes(name);
+                let name = escape_name(name);
                 return Err(usage(format!(
                     "{name} comes with the folder that is asked for, too: leave it out"
                 )));
@@ -161,16 +164,29 @@ impl DownloadArgs {
 
     /// The folder that `-o` names, or the folder of the file that it names.
     fn destination(&self, names: &[Vec<u8>]) -> Result<(Folder, Naming), Error> {
-        let shown = escape_bytes(self.output.as_os_str().as_bytes());
+        let shown = escape_name(self.output.as_os_str().as_bytes());
         let usage = |text: String| Error::new(Exit::Usage, text);
-        if self.output.as_os_str() == "-" {
+        let takes_bytes = fs::metadata(&self.output).is_ok_and(|found| {
+            let kind = found.file_type();
+            kind.is_fifo() || kind.is_char_device()
+        });
+        if self.output.as_os_str() == "-" || takes_bytes {
             if names.len() > 1 {
                 return Err(usage("stdout takes one file: name one".into()));
             }
             if self.retry.retry > 0 {
                 return Err(usage("what stdout was given cannot be taken back: leave --retry out".into()));
             }
-            check_stdout()?;
+            if takes_bytes {
+                if self.digests.digests.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+                    return Err(usage(format!(
+                        "-o {shown} goes without --digests -: give the digests a file"
+                    )));
+                }
+                write_into(&self.output).map_err(|error| usage(format!("-o {shown}: {error}")))?;
+            } else {
+                check_stdout()?;
+            }
             // Nothing is written there.
             let root = Folder::open(Path::new("/")).map_err(|fault| usage(fault.to_string()))?;
             return Ok((root, Naming::Stdout));
@@ -258,6 +274,21 @@ impl Plan {
             }),
         }
     }
+}
+
+/// A folder's name, also as it is listed: with a slash behind it.
+fn without_slashes(name: &OsString) -> Vec<u8> {
+    let mut name = name.clone().into_vec();
+    while name.len() > 1 && name.ends_with(b"/") {
+        name.pop();
+    }
+    name
+}
+
+/// Opens a device or a FIFO in the place of stdout. A FIFO waits for its reader.
+fn write_into(path: &Path) -> io::Result<()> {
+    let target = File::options().write(true).open(path)?;
+    Ok(rustix::stdio::dup2_stdout(&target)?)
 }
 
 /// Whether nothing of what is asked for is there, so that it can all come without being asked for again.

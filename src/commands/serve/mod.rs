@@ -45,7 +45,7 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::proto::conversation::Script;
-use crate::report::{Report, escape_bytes};
+use crate::report::{Report, escape_name};
 use crate::store::{Fault, Folder, Links, Source};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -205,7 +205,7 @@ impl ServeArgs {
 }
 
 fn unusable(option: &str, path: &Path, fault: &Fault) -> Error {
-    Error::new(Exit::Usage, format!("{option} {}: {fault}", escape_bytes(path.as_os_str().as_bytes())))
+    Error::new(Exit::Usage, format!("{option} {}: {fault}", escape_name(path.as_os_str().as_bytes())))
 }
 
 fn open_store(path: &Path) -> Result<Folder, Error> {

@@ -17,7 +17,7 @@ use crate::proto::entry::{Entry, Kind};
 use crate::proto::frame::{self, Frame, encode};
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
-use crate::report::{Listed, Report, escape_bytes};
+use crate::report::{Listed, Report, escape_name};
 
 /// What an entry counts for when turns are shared out: it asks the file system several times.
 pub(super) const ENTRY_COST_BYTES: usize = 8 << 10;
@@ -221,10 +221,10 @@ pub(super) fn line(entry: &Entry, json: bool) -> String {
 /// Size, time and path of an entry. A folder's path ends with a slash; a link says where it leads.
 fn text_line(entry: &Entry) -> String {
     let size = entry.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
-    let path = escape_bytes(&entry.path);
+    let path = escape_name(&entry.path);
     let path = match &entry.kind {
         Kind::Folder => format!("{path}/"),
-        Kind::Link(target) => format!("{path} -> {}", escape_bytes(target)),
+        Kind::Link(target) => format!("{path} -> {}", escape_name(target)),
         Kind::File | Kind::Other(_) => path,
     };
     format!("{size:>14} {} {path}\n", time(entry.mtime_seconds))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::outcome::{Role, reason_of};
+use crate::net::child::Program;
 use crate::proto::entry::{Entry, Kind};
 use crate::proto::reason::Reason;
 use crate::proto::skipped::{Skipped, SkippedKind};
@@ -20,6 +21,8 @@ pub(crate) enum Root {
     Below { folder: Folder, path: Vec<u8>, name: Vec<u8> },
     /// What comes from stdin.
     Stdin { name: Vec<u8> },
+    /// What a command prints.
+    Command { name: Vec<u8>, program: Program },
     /// A link, as it is.
     Link { name: Vec<u8>, target: Vec<u8>, meta: Meta },
     /// A name that was asked for and cannot be sent.
@@ -32,12 +35,17 @@ pub(crate) struct Key {
     root: usize,
     /// Below the root, where that is a folder.
     path: Vec<u8>,
+    /// Device and inode of a file, once it was offered.
+    identity: Option<(u64, u64)>,
 }
 
 /// The bytes of a file that is offered.
 pub(crate) enum Content {
     File(Source),
+    /// A file whose size is not known before its end.
+    Unsized(Source),
     Stdin,
+    Command(Program),
 }
 
 /// An entry; of a file, where it is found and its bytes.
@@ -88,23 +96,29 @@ impl Offering {
                 };
                 tree.source(&key.path).map(Content::File)
             }
+            Root::Command { program, .. } => Ok(Content::Command(program.clone())),
             Root::Stdin { .. } | Root::Link { .. } | Root::Missing { .. } => Ok(Content::Stdin),
         }
     }
 
     /// An entry for a file, with its bytes.
-    fn file(&mut self, key: Key, path: Vec<u8>) -> Offered {
-        match self.open(&key) {
-            Ok(Content::File(source)) => {
-                Offered { entry: entry_of(&source, path), file: Some((key, Content::File(source))) }
+    fn file(&mut self, mut key: Key, path: Vec<u8>) -> Offered {
+        let content = match self.open(&key) {
+            Ok(Content::File(source)) if source.has_no_size() => Content::Unsized(source),
+            Ok(content) => content,
+            Err(fault) => return missing(path, &fault),
+        };
+        let entry = match &content {
+            Content::File(source) => {
+                key.identity = Some(source.identity());
+                entry_of(source, path)
             }
-            Ok(Content::Stdin) => {
+            Content::Unsized(_) | Content::Stdin | Content::Command(_) => {
                 let meta = Meta { mode: 0o666, ..Meta::default() };
-                let entry = Entry { size: None, ..entry(Kind::File, path, meta) };
-                Offered { entry, file: Some((key, Content::Stdin)) }
+                Entry { size: None, ..entry(Kind::File, path, meta) }
             }
-            Err(fault) => missing(path, &fault),
-        }
+        };
+        Offered { entry, file: Some((key, content)) }
     }
 
     /// The entry of a folder that was named, behind all that is in it.
@@ -123,7 +137,7 @@ impl Offering {
         let Root::Folder { name, .. } = &self.roots[root] else { return None };
         let path = below(name, &found.path);
         Some(Next::Entry(match found.what {
-            What::File => self.file(Key { root, path: found.path }, path),
+            What::File => self.file(Key { root, path: found.path, identity: None }, path),
             What::Folder(meta) => Offered { entry: entry(Kind::Folder, path, meta), file: None },
             What::Link { target, meta } => {
                 Offered { entry: entry(Kind::Link(target), path, meta), file: None }
@@ -155,12 +169,15 @@ impl Iterator for Offering {
             }
             let root = self.next;
             self.next += 1;
-            let key = Key { root, path: Vec::new() };
+            let key = Key { root, path: Vec::new(), identity: None };
             match self.roots.get(root)? {
                 Root::Folder { folder, .. } => {
                     self.walk = Some(Walk::new(folder.clone(), self.links, Arc::clone(&self.filter)));
                 }
-                Root::File { name, .. } | Root::Below { name, .. } | Root::Stdin { name } => {
+                Root::File { name, .. }
+                | Root::Below { name, .. }
+                | Root::Stdin { name }
+                | Root::Command { name, .. } => {
                     let name = name.clone();
                     return Some(Next::Entry(self.file(key, name)));
                 }
@@ -218,6 +235,17 @@ pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
         mtime_nanoseconds: source.mtime_nanoseconds(),
     };
     Entry { size: Some(source.size_bytes()), ..entry(Kind::File, path, meta) }
+}
+
+/// Whether a file is what was offered, or the same one and longer by now: then what it had is sent.
+pub(crate) fn is_as_offered(source: &Source, entry: &Entry, key: &Key) -> bool {
+    let has_grown = || {
+        let time = (source.mtime_seconds(), source.mtime_nanoseconds());
+        key.identity == Some(source.identity())
+            && entry.size.is_some_and(|size| source.size_bytes() > size)
+            && time >= (entry.mtime_seconds, entry.mtime_nanoseconds)
+    };
+    entry_of(source, entry.path.clone()) == *entry || has_grown()
 }
 
 fn missing(path: Vec<u8>, fault: &Fault) -> Offered {

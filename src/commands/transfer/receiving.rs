@@ -246,8 +246,11 @@ impl<S: Stream> Receiving<S> {
                 self.end_block(link, (file, offset, &values))?;
             }
             Heard::Frame(frame) => {
-                if let (Frame::Entry { entry, .. }, false) = (&frame, self.is_announced) {
-                    self.progress.expect(1, entry.size.unwrap_or(0));
+                if let Frame::Entry { entry, .. } = &frame {
+                    self.expect_another()?;
+                    if !self.is_announced {
+                        self.progress.expect(1, entry.size.unwrap_or(0));
+                    }
                 }
                 self.machine.receive(frame).map_err(broken)?;
                 if let Some(skipped) = self.machine.skipped() {

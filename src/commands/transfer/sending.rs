@@ -2,6 +2,8 @@
 
 mod blocks;
 mod content;
+mod grown;
+mod input;
 mod prefix;
 
 use std::collections::HashMap;
@@ -9,6 +11,8 @@ use std::time::Instant;
 
 use self::blocks::{Block, Blocks, FIRST};
 use self::content::Current;
+use self::grown::Rereading;
+use self::input::Input;
 use super::link::{Heard, Limits, Link};
 use super::offering::{Key, Next, Offering};
 use super::outcome::{Role, broken, told};
@@ -19,11 +23,10 @@ use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Session, Status, Stop, TURN_BUDGET_BYTES, Turn};
-use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::frame::{self, Frame};
-use crate::proto::sender::{Ended, SendStep, Sender};
+use crate::proto::sender::{SendStep, Sender};
 use crate::proto::violation::Violation;
 use crate::report::{Phase, Progress, Report};
 use crate::store::Fault;
@@ -50,7 +53,11 @@ pub(crate) struct Sending<S> {
     session: Option<SessionId>,
     hashing: Option<Aside<Result<Current, Fault>>>,
     /// Once it is read from.
-    stdin: Option<Stdio>,
+    input: Option<Input>,
+    /// Why it has failed, and of which file.
+    input_fault: Option<(u32, String)>,
+    /// A file that has grown.
+    rereading: Option<Rereading>,
     /// Of the files that were closed last.
     digest: Option<Digest>,
     shown_bytes: u64,
@@ -101,7 +108,9 @@ impl<S: Stream> Sending<S> {
             session: None,
             current: None,
             hashing: None,
-            stdin: None,
+            input: None,
+            input_fault: None,
+            rereading: None,
             digest: None,
             shown_bytes: 0,
             awaits_input: false,
@@ -249,7 +258,8 @@ impl<S: Stream> Sending<S> {
     }
 
     fn note_closed(&mut self) {
-        while let Some(closed) = self.machine.closed() {
+        while let Some(mut closed) = self.machine.closed() {
+            self.explain(&mut closed);
             self.keys.remove(&closed.file);
             self.blocks.closed(closed.file);
             self.progress.done(u64::from(!closed.revokes));
@@ -258,46 +268,11 @@ impl<S: Stream> Sending<S> {
         }
     }
 
-    /// Queues the next chunk of a file, or its end. Returns the bytes of the chunk; none if the input has none yet.
-    fn body(
-        &mut self,
-        link: &mut Link<S>,
-        file: u32,
-        offset: u64,
-        room: u32,
-    ) -> Result<Option<usize>, Failure> {
-        if self.current.as_ref().is_none_or(|current| current.file != file) {
-            match self.open(file) {
-                Ok(current) => self.begin(current),
-                Err(ended) => {
-                    self.machine.end(ended);
-                    return Ok(Some(0));
-                }
-            }
-        }
-        let Some(current) = &mut self.current else { return Ok(Some(0)) };
-        if current.is_stdin() && self.stdin.is_none() {
-            self.stdin = Some(Stdio::open(&self.io)?);
-        }
-        match current.chunk(&mut self.machine, &mut link.wire, &mut self.stdin, offset, room) {
-            Ok(count) => Ok(count),
-            Err(ended) => {
-                if let Ended::Digest(digest) = ended {
-                    self.digest = Some(digest);
-                }
-                self.current = None;
-                self.machine.end(ended);
-                Ok(Some(0))
-            }
-        }
-    }
-
     /// What this side is busy with while nothing is sent.
     fn busy(&self) -> Option<frame::Phase> {
-        match (&self.hashing, self.awaits_input) {
-            (Some(_), _) => Some(frame::Phase::Hashing),
-            (None, true) => Some(frame::Phase::Reading),
-            (None, false) => None,
+        match self.hashing.is_some() || self.rereading.is_some() {
+            true => Some(frame::Phase::Hashing),
+            false => self.awaits_input.then_some(frame::Phase::Reading),
         }
     }
 
@@ -354,6 +329,8 @@ impl<S: Stream> Session for Sending<S> {
                 }
                 Err(Failure { error, tell }) => {
                     self.progress.finish();
+                    // A command whose output nobody takes any more ends now.
+                    self.input = None;
                     self.ending = Some((link.wire.close(tell), Some(error)));
                 }
             }

@@ -12,7 +12,7 @@ use crate::proto::entry::Kind;
 use crate::proto::outcome::{Closed, FileOutcome};
 use crate::proto::reason::Reason;
 use crate::proto::skipped::Skipped;
-use crate::report::{FileEvent, Report, Sums, amount, escape_bytes};
+use crate::report::{FileEvent, Report, Sums, amount, escape_name};
 
 /// Failures that get a line each unless more is asked for: a peer must not be able to fill a log.
 const MAX_TOLD: usize = 100;
@@ -82,7 +82,12 @@ impl Tally {
         if let Some(digests) = &mut self.digests {
             digests.note(&closed, digest);
         }
-        let Closed { path, kind, size, outcome, revokes, .. } = closed;
+        let Closed { path, kind, size, mut outcome, revokes, .. } = closed;
+        if let (Role::Receiver, FileOutcome::Failed(Reason::NotFound, text)) = (self.role, &mut outcome)
+            && path.iter().any(|byte| b"*?[".contains(byte))
+        {
+            "patterns are not taken, 'download --list' prints the names".clone_into(text);
+        }
         self.entries += u64::from(!revokes);
         self.only_files &= matches!(kind, Kind::File);
         let (state, reason) = match &outcome {
@@ -146,7 +151,7 @@ impl Tally {
         let line = match single {
             None if self.entries == 0 => format!("nothing was offered {direction} {peer}"),
             Some((name, _, digest)) if self.failed == 0 => {
-                let name = escape_bytes(name);
+                let name = escape_name(name);
                 let digest = digest
                     .map_or_else(String::new, |digest| format!(", BLAKE3 {}", blake3::Hash::from(digest)));
                 if self.there == 1 {

@@ -13,7 +13,7 @@ use crate::net::send::send;
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::reason::Reason;
-use crate::report::{Phase, escape_bytes};
+use crate::report::{Phase, escape_name};
 use crate::store::{Fault, FaultKind, Part, Stage, Staged};
 
 /// When a file cannot be written and more than this would still come for it, the session ends at once.
@@ -206,7 +206,7 @@ impl<S: Stream> Receiving<S> {
         let is_large = entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES));
         // A name that another session writes is no reason to give up the others: in a stream the sender stops.
         if is_large && !(self.machine.is_streaming() && fault.kind == FaultKind::Busy) {
-            let name = entry.map(|entry| escape_bytes(&entry.path)).unwrap_or_default();
+            let name = entry.map(|entry| escape_name(&entry.path)).unwrap_or_default();
             return Err(failed(Role::Receiver, name, fault));
         }
         if self.machine.comes_in_blocks(file) == Some(true) {
