@@ -163,7 +163,8 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             break
         }
         'sendall;upload' {
-            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The name of stdin there')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The name there of stdin, or of what a command prints')
+            [CompletionResult]::new('--sh', '--sh', [CompletionResultType]::ParameterName, 'The same for a line of shell: /bin/sh -c LINE')
             [CompletionResult]::new('--links', '--links', [CompletionResultType]::ParameterName, 'What becomes of symbolic links in folders')
             [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Send only files of a folder that match, as a line of a .gitignore does; may be given again')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Leave out what matches, as a line of a .gitignore does; may be given again')
@@ -189,6 +190,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--congestion', '--congestion', [CompletionResultType]::ParameterName, 'The congestion control''s name, as in cubic, reno, bbr')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Replace files that exist there with other content')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace files that exist there with other content')
+            [CompletionResult]::new('--exec', '--exec', [CompletionResultType]::ParameterName, 'Send what a command prints, as --name: --exec -- CMD ARG...; it is stored only if the command ends with 0')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be sent, and do not connect')
             [CompletionResult]::new('--mptcp', '--mptcp', [CompletionResultType]::ParameterName, 'Use several paths at once where the peer can (Multipath TCP)')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations; given twice, sockets'' options too')
@@ -201,8 +203,8 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             break
         }
         'sendall;download' {
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'Refuse files that are larger')
             [CompletionResult]::new('--max-entries', '--max-entries', [CompletionResultType]::ParameterName, 'The most files, folders and links that are taken')
             [CompletionResult]::new('--retry', '--retry', [CompletionResultType]::ParameterName, 'Try again so often after a failure that a new connection can mend')

@@ -1,8 +1,8 @@
 //! Folders that were made for what arrives: only these get a mode, never one that was there before.
 
-use rustix::fs::fstat;
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 
 /// How many are remembered until their own entry comes; more keep the mode that they were made with.
@@ -17,16 +17,19 @@ impl Made {
     pub(super) fn note(&self, path: &[u8], folder: &File) {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if made.len() < MOST
-            && let Ok(stat) = fstat(folder)
+            && let Some(identity) = identity(folder)
         {
-            made.insert(path.to_vec(), (stat.st_dev as u64, stat.st_ino as u64));
+            made.insert(path.to_vec(), identity);
         }
     }
 
     /// Whether this is a folder that was made here. Forgets it.
     pub(super) fn take(&self, path: &[u8], folder: &File) -> bool {
         let made = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
-        let found = fstat(folder).map(|stat| (stat.st_dev as u64, stat.st_ino as u64));
-        made.is_some_and(|made| found == Ok(made))
+        made.is_some() && made == identity(folder)
     }
+}
+
+fn identity(folder: &File) -> Option<(u64, u64)> {
+    folder.metadata().ok().map(|found| (found.dev(), found.ino()))
 }

@@ -36,7 +36,7 @@ pub use fault::{Fault, FaultKind};
 pub use filter::Filter;
 pub use folder::Folder;
 pub use hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
-pub use lines::{TextPlace, nameless, record};
+pub use lines::{TextPlace, nameless, record, sink};
 pub use named::Followed;
 pub use part::{Meta, Part};
 pub use source::{Change, Source, read_whole};

@@ -55,7 +55,7 @@ fn a_download_goes_into_a_device_or_a_fifo() {
     });
     client.expect(0);
     server.expect(0);
-    run(&["download", "127.0.0.1:1", "a", "b", "-o", "/dev/null"]).expect_saying(2, "takes one file");
+    run(&["download", "127.0.0.1:1", "a", "b", "-o", "/dev/null"]).expect_saying(2, "is not a folder");
 }
 
 #[test]

@@ -2,10 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,11 +22,11 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
-use crate::net::stdio::check_stdout;
+use crate::net::stdio::{check_stdout, replace_stdout};
 use crate::proto::hello::{Hello, Operation};
 use crate::proto::names::CleanPath;
 use crate::report::{Report, escape_name};
-use crate::store::{Folder, Stage};
+use crate::store::{Folder, Stage, sink};
 
 /// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
@@ -43,7 +40,7 @@ pub struct DownloadArgs {
     #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
     names: Vec<OsString>,
 
-    /// Where to: a folder that exists, or the name for a single file; - is stdout
+    /// Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes
     #[arg(short, long, value_name = "PATH", default_value = ".")]
     output: PathBuf,
 
@@ -121,7 +118,7 @@ impl DownloadArgs {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let second = self.names.first().and_then(|name| name.to_str());
         let (endpoint, used) = Endpoint::parse_first(&self.endpoint, second, Role::Connect).map_err(usage)?;
-        let names = self.names[used - 1..].iter().map(|name| without_slashes(name));
+        let names = self.names[used - 1..].iter().map(without_slashes);
         let names: Vec<Vec<u8>> = names.collect();
         let mut local = HashSet::new();
         let all: HashSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
@@ -166,30 +163,23 @@ impl DownloadArgs {
     fn destination(&self, names: &[Vec<u8>]) -> Result<(Folder, Naming), Error> {
         let shown = escape_name(self.output.as_os_str().as_bytes());
         let usage = |text: String| Error::new(Exit::Usage, text);
-        let takes_bytes = fs::metadata(&self.output).is_ok_and(|found| {
-            let kind = found.file_type();
-            kind.is_fifo() || kind.is_char_device()
-        });
-        if self.output.as_os_str() == "-" || takes_bytes {
+        let is_stdout = self.output.as_os_str() == "-";
+        let target = if is_stdout || names.len() > 1 { Ok(None) } else { sink(&self.output) };
+        let target = target.map_err(|fault| usage(format!("-o {shown}: {fault}")))?;
+        if is_stdout || target.is_some() {
             if names.len() > 1 {
                 return Err(usage("stdout takes one file: name one".into()));
             }
             if self.retry.retry > 0 {
-                return Err(usage("what stdout was given cannot be taken back: leave --retry out".into()));
+                let what = if is_stdout { "stdout" } else { "a FIFO or device" };
+                return Err(usage(format!("what {what} was given cannot be taken back: leave --retry out")));
             }
-            if takes_bytes {
-                if self.digests.digests.as_ref().is_some_and(|path| path.as_os_str() == "-") {
-                    return Err(usage(format!(
-                        "-o {shown} goes without --digests -: give the digests a file"
-                    )));
-                }
-                write_into(&self.output).map_err(|error| usage(format!("-o {shown}: {error}")))?;
-            } else {
-                check_stdout()?;
+            let Some(target) = target else { return self.to_stdout() };
+            if self.digests.digests.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+                return Err(usage(format!("-o {shown} goes without --digests -: give the digests a file")));
             }
-            // Nothing is written there.
-            let root = Folder::open(Path::new("/")).map_err(|fault| usage(fault.to_string()))?;
-            return Ok((root, Naming::Stdout));
+            replace_stdout(&target).map_err(|error| usage(format!("-o {shown}: {error}")))?;
+            return self.to_stdout();
         }
         if self.output.is_dir() {
             let naming = if names.is_empty() { Naming::AsSent } else { Naming::Wanted(names.to_vec()) };
@@ -209,6 +199,14 @@ impl DownloadArgs {
         let folder =
             Folder::open(parent).map_err(|fault| usage(format!("-o {shown}: its folder {fault}")))?;
         Ok((folder, Naming::Fixed(name.as_bytes().to_vec())))
+    }
+
+    /// The one file goes to stdout: nothing is written to the folder.
+    fn to_stdout(&self) -> Result<(Folder, Naming), Error> {
+        check_stdout()?;
+        let root =
+            Folder::open(Path::new("/")).map_err(|fault| Error::new(Exit::Usage, fault.to_string()))?;
+        Ok((root, Naming::Stdout))
     }
 }
 
@@ -283,12 +281,6 @@ fn without_slashes(name: &OsString) -> Vec<u8> {
         name.pop();
     }
     name
-}
-
-/// Opens a device or a FIFO in the place of stdout. A FIFO waits for its reader.
-fn write_into(path: &Path) -> io::Result<()> {
-    let target = File::options().write(true).open(path)?;
-    Ok(rustix::stdio::dup2_stdout(&target)?)
 }
 
 /// Whether nothing of what is asked for is there, so that it can all come without being asked for again.

@@ -55,6 +55,7 @@ pub(crate) struct Offered {
 }
 
 /// What comes next in an offering.
+#[expect(clippy::large_enum_variant, reason = "most are large, and each is handed on at once")]
 pub(crate) enum Next {
     /// Something to be offered.
     Entry(Offered),
