@@ -57,6 +57,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Take uploads into this folder, from many clients at once')
             [CompletionResult]::new('--share', '--share', [CompletionResultType]::ParameterName, 'Offer a file, or all that is in a folder, for download')
             [CompletionResult]::new('--wire', '--wire', [CompletionResultType]::ParameterName, 'With --store: what clients speak')
+            [CompletionResult]::new('--links', '--links', [CompletionResultType]::ParameterName, 'With --share: what becomes of symbolic links')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'With --store: refuse files that are larger')
             [CompletionResult]::new('--max-entries', '--max-entries', [CompletionResultType]::ParameterName, 'With --store: the most files, folders and links that one client may send')
             [CompletionResult]::new('--digests', '--digests', [CompletionResultType]::ParameterName, 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout')
@@ -166,7 +167,8 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             break
         }
         'sendall;upload' {
-            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The name of stdin there')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The name there of stdin, or of what a command prints')
+            [CompletionResult]::new('--sh', '--sh', [CompletionResultType]::ParameterName, 'The same for a line of shell: /bin/sh -c LINE')
             [CompletionResult]::new('--links', '--links', [CompletionResultType]::ParameterName, 'What becomes of symbolic links in folders')
             [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Send only files of a folder that match, as a line of a .gitignore does; may be given again')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Leave out what matches, as a line of a .gitignore does; may be given again')
@@ -192,6 +194,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--congestion', '--congestion', [CompletionResultType]::ParameterName, 'The congestion control''s name, as in cubic, reno, bbr')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Replace files that exist there with other content')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace files that exist there with other content')
+            [CompletionResult]::new('--exec', '--exec', [CompletionResultType]::ParameterName, 'Send what a command prints, as --name: --exec -- CMD ARG...; it is stored only if the command ends with 0')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print what would be sent, and do not connect')
             [CompletionResult]::new('--mptcp', '--mptcp', [CompletionResultType]::ParameterName, 'Use several paths at once where the peer can (Multipath TCP)')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell peers, addresses, byte counts and durations; given twice, sockets'' options too')
@@ -204,8 +207,8 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             break
         }
         'sendall;download' {
-            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes')
             [CompletionResult]::new('--max-size', '--max-size', [CompletionResultType]::ParameterName, 'Refuse files that are larger')
             [CompletionResult]::new('--max-entries', '--max-entries', [CompletionResultType]::ParameterName, 'The most files, folders and links that are taken')
             [CompletionResult]::new('--retry', '--retry', [CompletionResultType]::ParameterName, 'Try again so often after a failure that a new connection can mend')

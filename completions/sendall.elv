@@ -53,6 +53,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --store 'Take uploads into this folder, from many clients at once'
             cand --share 'Offer a file, or all that is in a folder, for download'
             cand --wire 'With --store: what clients speak'
+            cand --links 'With --share: what becomes of symbolic links'
             cand --max-size 'With --store: refuse files that are larger'
             cand --max-entries 'With --store: the most files, folders and links that one client may send'
             cand --digests 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout'
@@ -160,7 +161,8 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'sendall;upload'= {
-            cand --name 'The name of stdin there'
+            cand --name 'The name there of stdin, or of what a command prints'
+            cand --sh 'The same for a line of shell: /bin/sh -c LINE'
             cand --links 'What becomes of symbolic links in folders'
             cand --include 'Send only files of a folder that match, as a line of a .gitignore does; may be given again'
             cand --exclude 'Leave out what matches, as a line of a .gitignore does; may be given again'
@@ -186,6 +188,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --congestion 'The congestion control''s name, as in cubic, reno, bbr'
             cand -f 'Replace files that exist there with other content'
             cand --force 'Replace files that exist there with other content'
+            cand --exec 'Send what a command prints, as --name: --exec -- CMD ARG...; it is stored only if the command ends with 0'
             cand --dry-run 'Print what would be sent, and do not connect'
             cand --mptcp 'Use several paths at once where the peer can (Multipath TCP)'
             cand -v 'Tell peers, addresses, byte counts and durations; given twice, sockets'' options too'
@@ -197,8 +200,8 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'sendall;download'= {
-            cand -o 'Where to: a folder that exists, or the name for a single file; - is stdout'
-            cand --output 'Where to: a folder that exists, or the name for a single file; - is stdout'
+            cand -o 'Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes'
+            cand --output 'Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes'
             cand --max-size 'Refuse files that are larger'
             cand --max-entries 'The most files, folders and links that are taken'
             cand --retry 'Try again so often after a failure that a new connection can mend'

@@ -58,6 +58,9 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l store -d 'Take
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l share -d 'Offer a file, or all that is in a folder, for download' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wire -d 'With --store: what clients speak' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'
 text\t'The classic header \'command|name|size\' for peers that speak nothing else: content stays unverified'"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l links -d 'With --share: what becomes of symbolic links' -r -f -a "skip\t'They are left out'
+follow\t'What they lead to is sent'
+copy\t'They are sent as links'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'With --store: refuse files that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-entries -d 'With --store: the most files, folders and links that one client may send' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout' -r -F
@@ -179,7 +182,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -s v -l verbose
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sendall -n "__fish_sendall_using_subcommand upload" -l name -d 'The name of stdin there' -r -f
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l name -d 'The name there of stdin, or of what a command prints' -r -f
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l sh -d 'The same for a line of shell: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l links -d 'What becomes of symbolic links in folders' -r -f -a "skip\t'They are left out'
 follow\t'What they lead to is sent'
 copy\t'They are sent as links'"
@@ -206,13 +210,14 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l mark -d 'A nu
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l user-timeout -d 'Give up when what was sent is not acknowledged for so long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l congestion -d 'The congestion control\'s name, as in cubic, reno, bbr' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s f -l force -d 'Replace files that exist there with other content'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l exec -d 'Send what a command prints, as --name: --exec -- CMD ARG...; it is stored only if the command ends with 0'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l dry-run -d 'Print what would be sent, and do not connect'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sendall -n "__fish_sendall_using_subcommand download" -s o -l output -d 'Where to: a folder that exists, or the name for a single file; - is stdout' -r -F
+complete -c sendall -n "__fish_sendall_using_subcommand download" -s o -l output -d 'Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-size -d 'Refuse files that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l max-entries -d 'The most files, folders and links that are taken' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l retry -d 'Try again so often after a failure that a new connection can mend' -r

@@ -27,7 +27,7 @@ EXIT STATUS
     6      integrity: a digest does not match, the source changed while it was sent, the protocol was broken
     7      the peer refused: exists, not found, not allowed, too large, no space there, unsafe name
     8      not trusted: a proxy wants a user and a password, or does not accept them
-    9      some files or clients done, some failed (each failure has a line on stderr); some datagrams are known to be lost
+    9      some files or clients done, some failed (the first 100 failures have a line on stderr, with --verbose each; the rest are counted); some datagrams are known to be lost
     10     cannot write here: disk full, read-only, stdout closed or failing
     128+n  ended by signal n: 130 for SIGINT, 143 for SIGTERM, 141 when the reader of stdout went away
 
@@ -41,9 +41,9 @@ with the sender's BLAKE3 digest (not with --wire text), synced to the disk and o
 is reported. An interrupted transfer leaves no file under the final name.
 
 A name that exists with the same content counts as done. A name that exists with other content is refused, unless \
---force replaces it, in one step. Modification time and the owner's execute bit are kept; everything else of the mode \
-comes from the umask, never setuid, setgid or sticky. Folders on the way to a file are made; a folder that is sent \
-keeps its time. Links in the destination are not followed.
+--force replaces it, in one step. Modification time is kept, and of the mode what the umask of the receiving side leaves: never more than the sender's \
+nine bits, never setuid, setgid or sticky. Folders on the way to a file are made; a folder that is sent \
+keeps its time, and its mode unless it was there before. Links in the destination are not followed.
 
 Of a file over 1 MiB that was interrupted its part is left, and the next upload or download of the same name goes on \
 where it ends, if the part's digest is that of the source's beginning; a file over 4 MiB is compared in blocks of 4 MiB, and \
@@ -95,8 +95,8 @@ child: a process of --exec or --sh has ended.
 file: what became of a file.
 
     path    string: as it is called in the transfer
-    kind    string: file, folder or link
-    state   string: sent, received, there (before, with the same content) or failed
+    kind    string: file, folder or link; where the state is skipped also fifo, socket, device, unfinished (a file that has not arrived whole yet) or other
+    state   string: sent, received, there (before, with the same content), failed, or skipped (left out on purpose: no entry)
     size    number or null: bytes
     digest  string or null: BLAKE3, 64 hexadecimal digits
     reason  string or null: why it failed, in fixed words
@@ -124,6 +124,7 @@ summary: a session has come to its end. If part of it failed, an error event fol
     done            number: those that are in place, 'there' included
     there           number: those that were there before, with the same content
     failed          number: those that failed
+    skipped         number: what was left out on purpose, beside the entries
     sent_bytes      number: bytes of content that were sent
     received_bytes  number: bytes of content that were received
     resumed_bytes   number: bytes of these files that earlier, interrupted sessions had moved
@@ -148,7 +149,8 @@ warning, and with --verbose detail: what else would have been a line.
 
 With --quiet only error, warning, and file events of failures are written. Strings from elsewhere (paths, names, what a \
 peer says) are escaped as they are in text: control and direction characters, and bytes that are not UTF-8, as \\xHH or \
-\\u{HHHH}. A path that has a backslash of its own has it unescaped: do not read such a path back.
+\\u{HHHH}. In a path a backslash of its own is two, so that it can be read back, here and in text: \\\\ is a backslash, \\xHH a \
+byte, \\u{HHHH} a character.
 
 EXAMPLES
 

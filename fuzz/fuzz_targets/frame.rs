@@ -321,7 +321,7 @@ fn offered(id: u32) -> Option<Entry> {
     };
     Some(Entry {
         kind,
-        executable: false,
+        mode: 0o644,
         size,
         mtime_seconds: 0,
         mtime_nanoseconds: 0,

@@ -56,21 +56,35 @@ pub struct ExecArgs {
 impl ExecArgs {
     /// The program that was asked for, if one was.
     pub(crate) fn plan(&self) -> Result<Option<Program>, Error> {
-        let wrong = |hint: &str| Err(Error::new(Exit::Usage, hint));
-        let at_terminal = self.pty;
-        match (self.exec, &self.sh, self.command.split_first()) {
-            (true, _, None) => wrong("--exec takes its command behind --: type --exec -- CMD ARG..."),
-            (true, _, Some((name, args))) => {
-                Ok(Some(Program { name: name.clone(), args: args.to_vec(), at_terminal }))
+        let program = program(self.exec, self.sh.as_ref(), &self.command, self.pty)?;
+        match program {
+            None if self.pty => {
+                Err(Error::new(Exit::Usage, "--pty goes with --exec -- CMD ARG... or --sh LINE"))
             }
-            (false, _, Some(_)) => wrong("what stands behind -- is a command: type --exec -- CMD ARG..."),
-            (false, Some(line), None) => {
-                let args = vec!["-c".into(), line.clone()];
-                Ok(Some(Program { name: "/bin/sh".into(), args, at_terminal }))
-            }
-            (false, None, None) if self.pty => wrong("--pty goes with --exec -- CMD ARG... or --sh LINE"),
-            (false, None, None) => Ok(None),
+            program => Ok(program),
         }
+    }
+}
+
+/// The program that `--exec` or `--sh` asks for, if one was given.
+pub(crate) fn program(
+    exec: bool,
+    sh: Option<&OsString>,
+    command: &[OsString],
+    at_terminal: bool,
+) -> Result<Option<Program>, Error> {
+    let wrong = |hint: &str| Err(Error::new(Exit::Usage, hint));
+    match (exec, sh, command.split_first()) {
+        (true, _, None) => wrong("--exec takes its command behind --: type --exec -- CMD ARG..."),
+        (true, _, Some((name, args))) => {
+            Ok(Some(Program { name: name.clone(), args: args.to_vec(), at_terminal }))
+        }
+        (false, _, Some(_)) => wrong("what stands behind -- is a command: type --exec -- CMD ARG..."),
+        (false, Some(line), None) => {
+            let args = vec!["-c".into(), line.clone()];
+            Ok(Some(Program { name: "/bin/sh".into(), args, at_terminal }))
+        }
+        (false, None, None) => Ok(None),
     }
 }
 
@@ -332,16 +346,24 @@ pub(crate) fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// What a process is told about its connection. What is for us alone is taken out.
+/// What a process is told about its connection.
 pub(crate) fn environment(peer: &PeerName, local: &PeerName) -> Environment {
     let owned = |(host, port): (&str, Option<&str>)| (host.to_owned(), port.map(str::to_owned));
     let ((peer, peer_port), (local, local_port)) =
         (owned(peer.host_and_port()), owned(local.host_and_port()));
-    vec![
+    let mut environment = without_our_own();
+    environment.extend([
         ("SENDALL_PEER_ADDR", Some(peer)),
         ("SENDALL_PEER_PORT", peer_port),
         ("SENDALL_LOCAL_ADDR", Some(local)),
         ("SENDALL_LOCAL_PORT", local_port),
+    ]);
+    environment
+}
+
+/// What is for us alone is taken out.
+pub(crate) fn without_our_own() -> Environment {
+    vec![
         ("LISTEN_FDS", None),
         ("LISTEN_PID", None),
         ("LISTEN_FDNAMES", None),

@@ -10,6 +10,7 @@ use crate::error::{Error, Exit};
 use crate::net::rate::MIN_RATE;
 use crate::proto::ending::EndWhen;
 use crate::proto::message::Framing;
+use crate::store::Links;
 
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -292,5 +293,26 @@ mod tests {
         assert!(rate("1023").is_err_and(|hint| hint.contains("1KiB")));
         assert!(rate("fast").is_err_and(|hint| hint.contains("10MB")));
         assert!(size("10 parsecs").is_err_and(|hint| hint.contains("64KiB")));
+    }
+}
+
+/// The values of `--links`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LinkChoice {
+    /// They are left out
+    Skip,
+    /// What they lead to is sent
+    Follow,
+    /// They are sent as links
+    Copy,
+}
+
+impl From<LinkChoice> for Links {
+    fn from(choice: LinkChoice) -> Links {
+        match choice {
+            LinkChoice::Skip => Links::Skip,
+            LinkChoice::Follow => Links::Follow,
+            LinkChoice::Copy => Links::Copy,
+        }
     }
 }

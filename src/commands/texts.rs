@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::error::{Error, Exit};
-use crate::report::escape_bytes;
+use crate::report::escape_name;
 use crate::store::read_whole;
 
 /// The bytes of `TEXT` with its escapes, or of `@FILE` as they are.
@@ -18,7 +18,7 @@ pub(crate) fn text_or_file(value: &str, option: &str) -> Result<Vec<u8>, Error> 
 /// All that is in a file which an option names.
 pub(crate) fn bytes_of(path: &Path, option: &str) -> Result<Vec<u8>, Error> {
     read_whole(path).map_err(|fault| {
-        let path = escape_bytes(path.as_os_str().as_bytes());
+        let path = escape_name(path.as_os_str().as_bytes());
         Error::new(Exit::Usage, format!("{option} {path}: {fault}"))
     })
 }

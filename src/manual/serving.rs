@@ -76,6 +76,7 @@ EXAMPLES
     sendall serve --store inbox --once 0          one session, its outcome as exit code
     sendall serve --store inbox --wire text :9000 take files from simple scripts
     sendall serve --share inbox unix:/run/shelf   offer a folder
+    sendall serve --share site --links follow 0   and what links in it lead to, wherever that is
     sendall serve --forward db.internal:5432 5432 relay each client to another server
     sendall serve --socks --socks-users FILE :1080
                                                   SOCKS5 and HTTP, for those in FILE

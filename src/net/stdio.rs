@@ -55,6 +55,16 @@ pub fn check_stdout() -> Result<(), Error> {
     Ok(())
 }
 
+/// Puts a file in the place of stdout: what is written there goes to it.
+///
+/// # Errors
+/// No descriptor is left.
+pub fn replace_stdout(file: &File) -> io::Result<()> {
+    stdio::dup2_stdout(file)?;
+    STDOUT_WAS_CLOSED.store(false, Ordering::Relaxed);
+    Ok(())
+}
+
 /// Standard input and output, joined into one stream: reads come from stdin, writes go to stdout.
 pub struct Stdio {
     input: Readiness,

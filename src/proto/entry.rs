@@ -13,7 +13,8 @@ const UNKNOWN_SIZE: u64 = u64::MAX;
 const REASON_EXTENSION: u16 = 0x0001;
 const TARGET_EXTENSION: u16 = 0x8001;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
-const OWNER_MAY_EXECUTE: u16 = 0o100;
+/// Who may read, write and execute: the bits of a mode that travel.
+const MODE_BITS: u16 = 0o777;
 
 /// What an entry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +34,8 @@ pub enum Kind {
 pub struct Entry {
     /// What it is.
     pub kind: Kind,
-    /// Whether its owner may execute it: the one bit of its mode that is acted on.
-    pub executable: bool,
+    /// The nine bits of its mode that say who may read, write and execute it. Of a link they mean nothing.
+    pub mode: u16,
     /// A file's size in bytes; none: not known before its end. 0 for everything else.
     pub size: Option<u64>,
     /// Seconds of its modification time, Unix time.
@@ -66,9 +67,8 @@ impl Entry {
             Kind::Link(_) => 3,
             Kind::Other(code) => *code,
         };
-        let mode = if self.executable { 0o744u16 } else { 0o644 };
         let mut body = vec![kind, 0];
-        body.extend(mode.to_be_bytes());
+        body.extend((self.mode & MODE_BITS).to_be_bytes());
         body.extend(self.size.unwrap_or(UNKNOWN_SIZE).to_be_bytes());
         body.extend(self.mtime_seconds.to_be_bytes());
         body.extend(self.mtime_nanoseconds.to_be_bytes());
@@ -93,7 +93,7 @@ impl Entry {
         let mut fields = Fields::new(body);
         let kind = fields.u8()?;
         fields.u8()?;
-        let executable = fields.u16()? & OWNER_MAY_EXECUTE != 0;
+        let mode = fields.u16()? & MODE_BITS;
         let size = Some(fields.u64()?).filter(|size| *size != UNKNOWN_SIZE);
         let mtime_seconds = i64::from_be_bytes(fields.array()?);
         let mtime_nanoseconds = fields.u32()?;
@@ -134,7 +134,7 @@ impl Entry {
         if !matches!(kind, Kind::File | Kind::Other(_)) && size != Some(0) {
             return Err(Violation::Malformed("a folder or link with a size"));
         }
-        Ok(Entry { kind, executable, size, mtime_seconds, mtime_nanoseconds, path, not_offered })
+        Ok(Entry { kind, mode, size, mtime_seconds, mtime_nanoseconds, path, not_offered })
     }
 }
 

@@ -4,6 +4,7 @@ use super::Digest;
 use super::entry::{self, Entry};
 use super::have::{self, Verdict};
 use super::reason::Reason;
+use super::skipped::{self, Skipped};
 use super::summary::{self, Summary};
 use super::violation::Violation;
 use super::wire::{Fields, MAX_TEXT_BYTES, clipped, length_u16};
@@ -32,6 +33,7 @@ const ACK: u8 = 8;
 const RESULT: u8 = 9;
 const PING: u8 = 10;
 const ERROR: u8 = 11;
+const SKIPPED: u8 = 12;
 
 /// Every frame but `DATA`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +102,8 @@ pub enum Frame {
         /// The same for people.
         text: String,
     },
+    /// Something that the sender leaves out.
+    Skipped(Skipped),
 }
 
 /// How a file ended.
@@ -216,6 +220,7 @@ fn bounds(kind: u8) -> Result<(&'static str, usize, usize), Violation> {
         RESULT => ("RESULT", summary::MIN_BYTES, MAX_CONTROL_BYTES),
         PING => ("PING", 0, 0),
         ERROR => ("ERROR", 4, 4 + MAX_TEXT_BYTES),
+        SKIPPED => ("SKIPPED", skipped::MIN_BYTES, skipped::MAX_BYTES),
         _ => return Err(Violation::FrameType(kind)),
     })
 }
@@ -241,6 +246,7 @@ fn parse_body(kind: u8, flags: u8, file: u32, offset: u64, body: &[u8]) -> Resul
             fields.finish()?;
             Frame::Error { reason, text }
         }
+        SKIPPED => Frame::Skipped(Skipped::parse(body)?),
         _ => return Err(Violation::FrameType(kind)),
     })
 }
@@ -269,6 +275,7 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
             let text = clipped(text).as_bytes();
             (0, 0, 0, [&[reason.code(), 0], length_u16(text).as_slice(), text].concat())
         }
+        Frame::Skipped(skipped) => (0, 0, 0, skipped.body()),
     };
     let mut bytes = header(frame.kind(), flags, file, offset, body.len() as u64).to_vec();
     bytes.extend(body);
@@ -303,6 +310,7 @@ impl Frame {
             Frame::Result(_) => RESULT,
             Frame::Ping { .. } => PING,
             Frame::Error { .. } => ERROR,
+            Frame::Skipped(_) => SKIPPED,
         }
     }
 

@@ -14,6 +14,7 @@ const MAJOR: u8 = 1;
 const REPLACE: u8 = 1;
 const STREAM: u8 = 2;
 const TREE: u32 = 1;
+const SKIPPED: u32 = 2;
 const ROOT_EXTENSION: u16 = 0x0002;
 const RATE_EXTENSION: u16 = 0x0003;
 const RUN_EXTENSION: u16 = 0x0005;
@@ -74,6 +75,8 @@ pub struct Hello {
     pub entries: Option<u32>,
     /// The client can send and verify files in blocks.
     pub tree: bool,
+    /// The client tells, or wants to be told, what is left out.
+    pub skipped: bool,
     /// The client of a `GET` wants at most so many bytes per second.
     pub rate: Option<u64>,
     names: Vec<Vec<u8>>,
@@ -138,7 +141,8 @@ impl Hello {
 
     fn new(operation: Operation, total_size: Option<u64>, entries: Option<u32>) -> Hello {
         let (names, roots) = (Vec::new(), Vec::new());
-        Hello { operation, total_size, entries, tree: true, rate: None, names, roots, run: None }
+        let (tree, skipped) = (true, true);
+        Hello { operation, total_size, entries, tree, skipped, rate: None, names, roots, run: None }
     }
 
     /// The session takes the place of an earlier one of the same run, which the server may still keep.
@@ -192,7 +196,7 @@ impl Hello {
         }
         let mut bytes = MAGIC.to_vec();
         bytes.extend([MAJOR, 0, operation, flags]);
-        bytes.extend((u32::from(self.tree) * TREE).to_be_bytes());
+        bytes.extend(capabilities(self.tree, self.skipped));
         bytes.extend(self.total_size.unwrap_or(u64::MAX).to_be_bytes());
         bytes.extend(self.entries.unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend(length_u16(name));
@@ -226,7 +230,8 @@ impl Hello {
             4 => Operation::Join([0; 16]),
             code => return Err(Violation::Operation(code)),
         };
-        let tree = fields.u32()? & TREE != 0;
+        let capabilities = fields.u32()?;
+        let (tree, skipped) = (capabilities & TREE != 0, capabilities & SKIPPED != 0);
         let total_size = Some(fields.u64()?).filter(|size| *size != u64::MAX);
         let entries = Some(fields.u32()?).filter(|entries| *entries != u32::MAX);
         let name_length = usize::from(fields.u16()?);
@@ -244,7 +249,7 @@ impl Hello {
             (Operation::Join(_), Err(_)) => return Err(Violation::Malformed("the session of a JOIN")),
             _ => (operation, first),
         };
-        let mut value = Hello { tree, ..Hello::new(operation, total_size, entries) };
+        let mut value = Hello { tree, skipped, ..Hello::new(operation, total_size, entries) };
         value.read_tail(first, fields.bytes(extensions_length)?)?;
         if matches!(operation, Operation::Put { .. } | Operation::Join(_)) && !value.names.is_empty() {
             return Err(Violation::Malformed("names in a PUT"));
@@ -290,17 +295,24 @@ pub struct Accept {
     pub stream: bool,
     /// Both sides can send and verify files in blocks.
     pub tree: bool,
+    /// The sender tells what it leaves out.
+    pub skipped: bool,
     /// The session's id, random.
     pub session: [u8; 16],
 }
 
 impl Accept {
+    /// The session is refused.
+    pub fn refusal(reason: Reason) -> Accept {
+        Accept { refused: Some(reason), stream: false, tree: false, skipped: false, session: [0; 16] }
+    }
+
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         let flags = if self.stream { STREAM } else { 0 };
         bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), flags]);
-        bytes.extend((u32::from(self.tree) * TREE).to_be_bytes());
+        bytes.extend(capabilities(self.tree, self.skipped));
         bytes.extend(self.session);
         bytes
     }
@@ -343,16 +355,21 @@ impl Accept {
         fields.bytes(MAGIC.len())?;
         let (major, _minor, status) = (fields.u8()?, fields.u8()?, fields.u8()?);
         let stream = fields.u8()? & STREAM != 0;
-        let tree = fields.u32()? & TREE != 0;
+        let capabilities = fields.u32()?;
+        let (tree, skipped) = (capabilities & TREE != 0, capabilities & SKIPPED != 0);
         let refused = Some(status).filter(|status| *status != 0).map(Reason::from_code);
         if refused.is_none() && major != MAJOR {
             return Err(Violation::Version(major));
         }
         Ok(Parsed::Complete {
-            value: Accept { refused, stream, tree, session: fields.array()? },
+            value: Accept { refused, stream, tree, skipped, session: fields.array()? },
             used: FIXED_BYTES,
         })
     }
+}
+
+fn capabilities(tree: bool, skipped: bool) -> [u8; 4] {
+    (u32::from(tree) * TREE + u32::from(skipped) * SKIPPED).to_be_bytes()
 }
 
 fn check_magic(bytes: &[u8]) -> Result<(), Violation> {

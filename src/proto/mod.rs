@@ -40,6 +40,7 @@ pub mod reason;
 pub mod receiver;
 pub mod records;
 pub mod sender;
+pub mod skipped;
 pub mod socks;
 pub mod summary;
 pub mod target;

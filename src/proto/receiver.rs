@@ -16,6 +16,7 @@ use super::frame::{Frame, MAX_BLOCK_VALUES, Phase, encode};
 use super::have::Verdict;
 use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
+use super::skipped::Skipped;
 use super::summary::Failure;
 use super::violation::Violation;
 use super::wanted::Wanted;
@@ -84,6 +85,10 @@ pub struct Receiver {
     max_entries: u32,
     streaming: bool,
     tree: bool,
+    /// What the sender leaves out is told, and how much was.
+    hears_skipped: bool,
+    skipped_count: u32,
+    skipped: Option<Skipped>,
     /// A turn has come, or none is due.
     has_begun: bool,
     wanted: Option<Wanted>,
@@ -137,6 +142,9 @@ impl Receiver {
             max_entries,
             streaming: false,
             tree: false,
+            hears_skipped: false,
+            skipped_count: 0,
+            skipped: None,
             has_begun: false,
             wanted: wanted.map(Wanted::new),
             round: Vec::new(),
@@ -163,6 +171,11 @@ impl Receiver {
     /// Both sides have said that they can send files in blocks. Before the first entry.
     pub fn allow_blocks(&mut self) {
         self.tree = true;
+    }
+
+    /// Both sides have said that what is left out is told.
+    pub fn hear_skipped(&mut self) {
+        self.hears_skipped = true;
     }
 
     /// Entries come in a stream, each file behind its entry: to be said before the first.
@@ -215,6 +228,7 @@ impl Receiver {
             Frame::Turn => self.turn()?,
             Frame::End(end) => self.ended(end)?,
             Frame::Eot { entries, bytes } => self.all_ended(entries, bytes)?,
+            Frame::Skipped(skipped) => self.left_out(skipped)?,
             Frame::Block { .. } => return Err(Violation::Contradiction("BLOCK without its block")),
             Frame::Have { .. } | Frame::Ack { .. } | Frame::Verified { .. } | Frame::Result(_) => {
                 return Err(frame.out_of_turn());
@@ -328,6 +342,11 @@ impl Receiver {
     /// The next entry that this machine is done with.
     pub fn closed(&mut self) -> Option<Closed> {
         self.closed.pop_front()
+    }
+
+    /// What the last frame said that the sender leaves out: asked for after each.
+    pub fn skipped(&mut self) -> Option<Skipped> {
+        self.skipped.take()
     }
 
     /// Whether the bodies that come now are of no use: read them and drop them.

@@ -16,6 +16,7 @@ use super::frame::{Frame, HEADER_BYTES, Phase, encode};
 use super::have::Verdict;
 use super::outcome::Closed;
 use super::reason::Reason;
+use super::skipped::Skipped;
 use super::violation::Violation;
 
 /// Entries of one round, and about how many bytes they take at most.
@@ -86,6 +87,8 @@ pub struct Sender {
     state: State,
     streaming: bool,
     tree: bool,
+    /// The receiver wants to know what is left out.
+    tells_skipped: bool,
     /// Blocks are on their way: `EOT` has to wait.
     held: bool,
     /// The values of blocks that the receiver has, by index of the round.
@@ -135,6 +138,7 @@ impl Sender {
             state: State::Waiting,
             streaming: false,
             tree: false,
+            tells_skipped: false,
             held: false,
             theirs: HashMap::new(),
             all_offered: false,
@@ -157,6 +161,11 @@ impl Sender {
     /// Both sides have said that they can send files in blocks. Before the first file.
     pub fn allow_blocks(&mut self) {
         self.tree = true;
+    }
+
+    /// Both sides have said that what is left out is told.
+    pub fn tell_skipped(&mut self) {
+        self.tells_skipped = true;
     }
 
     /// With blocks on their way, `EOT` is not sent.
@@ -233,6 +242,13 @@ impl Sender {
         }
     }
 
+    /// Answers [`SendStep::Offer`], which is asked again: something is left out. Told to a receiver that wants to know.
+    pub fn skip(&mut self, skipped: Skipped) {
+        if self.tells_skipped && matches!(self.state, State::Offering) {
+            self.out.extend(encode(&Frame::Skipped(skipped)));
+        }
+    }
+
     /// Answers [`SendStep::Offer`]: there is nothing more.
     pub fn all_offered(&mut self) {
         if !matches!(self.state, State::Offering) {
@@ -261,7 +277,11 @@ impl Sender {
             Frame::Turn => self.turn()?,
             Frame::Ack { bytes } => self.acknowledged(bytes)?,
             Frame::Result(summary) => self.result(&summary)?,
-            Frame::Entry { .. } | Frame::End(_) | Frame::Eot { .. } | Frame::Verified { .. } => {
+            Frame::Entry { .. }
+            | Frame::End(_)
+            | Frame::Eot { .. }
+            | Frame::Verified { .. }
+            | Frame::Skipped(_) => {
                 return Err(frame.out_of_turn());
             }
         }

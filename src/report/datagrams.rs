@@ -100,6 +100,7 @@ impl Report {
             done: 0,
             there: 0,
             failed: 0,
+            skipped: 0,
             sent_bytes: sums.sent_bytes,
             received_bytes: sums.received_bytes,
             resumed_bytes: 0,

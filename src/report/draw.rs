@@ -10,7 +10,7 @@ use indicatif::{
 };
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::escape_bytes;
+use super::escape_name;
 use super::progress::Counts;
 
 const BAR_COLUMNS: usize = 20;
@@ -41,7 +41,7 @@ impl Bars {
         if counts.entries() > 1 && self.total.is_none() {
             self.total = Some(Line::new(&self.screen));
         }
-        let name = counts.name.as_deref().map(escape_bytes).unwrap_or_default();
+        let name = counts.name.as_deref().map(escape_name).unwrap_or_default();
         let speed = if self.total.is_none() { Some(rate) } else { None };
         self.file.show(name, columns, &file_figures(counts, speed, elapsed));
         if let Some(total) = &mut self.total {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::datagrams::Counts;
-use super::{escape, escape_bytes};
+use super::{escape, escape_name};
 
 /// Text that may come from elsewhere. It can be made only by escaping, so no event holds anything else.
 #[derive(Clone, Serialize)]
@@ -20,7 +20,7 @@ impl Text {
     }
 
     pub(super) fn path(bytes: &[u8]) -> Text {
-        Text(escape_bytes(bytes))
+        Text(escape_name(bytes))
     }
 }
 
@@ -67,6 +67,7 @@ pub(super) enum Event {
         done: u64,
         there: u64,
         failed: u64,
+        skipped: u64,
         sent_bytes: u64,
         received_bytes: u64,
         resumed_bytes: u64,
@@ -116,9 +117,9 @@ pub(super) fn hex(digest: [u8; 32]) -> String {
 pub struct FileEvent<'a> {
     /// Its path as the peer knows it: any bytes.
     pub path: &'a [u8],
-    /// `file`, `folder` or `link`.
+    /// `file`, `folder` or `link`; of what is left out also what else it is.
     pub kind: &'static str,
-    /// `sent`, `received`, `there` (with the same content already) or `failed`.
+    /// `sent`, `received`, `there` (with the same content already), `failed` or `skipped`.
     pub state: &'static str,
     /// In bytes, where it is known.
     pub size: Option<u64>,
@@ -158,6 +159,8 @@ pub struct Sums<'a> {
     pub there: u64,
     /// Those that failed.
     pub failed: u64,
+    /// What was left out, beside the entries.
+    pub skipped: u64,
     /// Bytes of bodies that were moved.
     pub bytes: u64,
     /// Bytes of these files that earlier sessions had moved.
@@ -185,6 +188,7 @@ impl Sums<'_> {
             done: self.done,
             there: self.there,
             failed: self.failed,
+            skipped: self.skipped,
             sent_bytes,
             received_bytes,
             resumed_bytes: self.resumed_bytes,
@@ -215,7 +219,7 @@ mod tests {
         assert_eq!(
             line,
             concat!(
-                r#"{"event":"file","path":"a\"\\\\x0a\\x1b[2J\\xff\\u{202e}","kind":"file","state":"failed","#,
+                r#"{"event":"file","path":"a\"\\\\\\x0a\\x1b[2J\\xff\\u{202e}","kind":"file","state":"failed","#,
                 r#""size":null,"digest":null,"reason":"refused","text":"two\\x0d\\x0alines","#,
                 r#""peer":"p\\x0a","time":1.234}"#,
                 "\n"

@@ -12,7 +12,7 @@ mod screen;
 mod summing;
 
 pub use datagrams::DatagramSums;
-pub use escape::{escape, escape_bytes, escape_json};
+pub use escape::{escape, escape_bytes, escape_json, escape_name};
 pub use event::{FileEvent, Sums};
 pub use lines::Lines;
 pub use listed::{Listed, Probed};
@@ -20,7 +20,7 @@ pub use output::write_stdout;
 pub use progress::{Phase, Progress, Totals, amount, sized};
 
 use std::fmt::Display;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +70,11 @@ impl Report {
     /// A report to stderr in events, each a line of JSON. Progress is reported wherever they go, unless quiet.
     pub fn json(level: Level) -> Report {
         Report { json: true, screen: Screen::new(false), ..Report::new(level) }
+    }
+
+    /// True if more is asked for.
+    pub fn is_verbose(&self) -> bool {
+        self.level >= Level::Verbose
     }
 
     /// True if events are written instead of text.
@@ -162,11 +167,13 @@ impl Report {
                 self.event(event.event());
             }
         } else if !has_failed && self.level >= Level::Verbose {
-            let path = escape_bytes(event.path);
+            let path = escape_name(event.path);
             let digest =
                 event.digest.map_or_else(String::new, |digest| format!(", BLAKE3 {}", event::hex(digest)));
             if event.state == "there" {
                 self.detail(format_args!("{path} is there already{digest}"));
+            } else if event.state == "skipped" {
+                self.detail(format_args!("left out {path} ({})", event.kind));
             } else {
                 self.detail(format_args!("{} {path}{digest}", event.state));
             }
@@ -210,6 +217,7 @@ impl Report {
                 done: 0,
                 there: 0,
                 failed: 0,
+                skipped: 0,
                 sent_bytes,
                 received_bytes,
                 resumed_bytes: 0,
@@ -227,6 +235,18 @@ impl Report {
     /// Of stdout.
     pub fn print(&self, bytes: &[u8]) -> io::Result<()> {
         self.screen.suspend(|| write_stdout(bytes))
+    }
+
+    /// Lines that were asked for on stdout, in which names stand as they are: on a terminal they are escaped.
+    ///
+    /// # Errors
+    /// Of stdout.
+    pub fn print_lines(&self, lines: &str) -> io::Result<()> {
+        if !io::stdout().is_terminal() {
+            return self.print(lines.as_bytes());
+        }
+        let escaped: String = lines.lines().map(|line| escape(line) + "\n").collect();
+        self.print(escaped.as_bytes())
     }
 
     /// Lines that were asked for on stderr.

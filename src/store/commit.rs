@@ -6,9 +6,12 @@
 use super::confine::{check_path, make_folders, open_readable, safe_link_target, split_last};
 use super::fault::{Fault, FaultKind};
 use super::part::{Meta, Part};
-use super::publish::{publish_new, publish_over, supported, sync, sync_names, times};
+use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, sync_names, times, umask};
 use super::stage::{Place, Settled, Stage};
-use rustix::fs::{AtFlags, FileType, futimens, readlinkat, renameat, statat, symlinkat, utimensat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, chmodat, fchmod, fstat, futimens, readlinkat, renameat, statat, symlinkat,
+    utimensat,
+};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -34,11 +37,11 @@ pub enum Arrival {
         /// The file.
         file: Settled,
     },
-    /// A folder; one that is there already only gets the time.
+    /// A folder; one that was there before only gets the time.
     Folder {
         /// Where it belongs.
         path: Vec<u8>,
-        /// Its time.
+        /// Its mode and time.
         meta: Meta,
     },
     /// A symbolic link.
@@ -53,8 +56,8 @@ pub enum Arrival {
 }
 
 impl Stage {
-    /// Brings everything to disk and gives it its name, in this order; then sets the folders' times, and brings the
-    /// names to disk. Says for each what became of it, in the order given. Blocks while the disk works.
+    /// Brings everything to disk and gives it its name, in this order; then sets the folders' times and modes, and brings
+    /// the names to disk. Says for each what became of it, in the order given. Blocks while the disk works.
     ///
     /// What is there already is replaced with `replace` only: files by files, files and links by links. A link that
     /// says the same counts as done. Folders on the way are made. Each may have come with an earlier commit of this
@@ -76,8 +79,8 @@ impl Stage {
             *lost = true;
             return fail(arrivals.len(), fault);
         }
-        let mut naming =
-            Naming { place, replace, parent: None, touched: BTreeSet::new(), foreign: BTreeSet::new() };
+        let (touched, foreign, late) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        let mut naming = Naming { place, replace, parent: None, touched, foreign, late };
         let mut folders = Vec::new();
         let mut results: Vec<Result<(), Fault>> = Vec::with_capacity(arrivals.len());
         for arrival in arrivals {
@@ -88,12 +91,12 @@ impl Stage {
         }
         for (index, path, meta) in folders {
             if results[index].is_ok() {
-                results[index] = naming.set_time(&path, meta);
+                results[index] = naming.set_meta(&path, meta);
             }
         }
         // A stage that is empty by now need not wait for the disk.
         place.leave_room();
-        if let Err(fault) = naming.sync() {
+        if let Err(fault) = naming.sync().and_then(|()| naming.close_folders()) {
             *lost = true;
             for result in results.iter_mut().filter(|result| result.is_ok()) {
                 *result = Err(fault.clone());
@@ -174,6 +177,8 @@ struct Naming<'a> {
     touched: BTreeSet<Vec<u8>>,
     /// Those of them that lie on another file system than the destination.
     foreign: BTreeSet<Vec<u8>>,
+    /// Folders that cannot be opened once they have their modes.
+    late: Vec<(Vec<u8>, Mode)>,
 }
 
 impl Naming<'_> {
@@ -185,6 +190,9 @@ impl Naming<'_> {
                 part.publish(replace)
             }
             Arrival::Small { path, mut file } => {
+                if let Some(mode) = file.late_mode {
+                    chmodat(&file.room.file, &*file.name, mode, AtFlags::empty()).map_err(Fault::write)?;
+                }
                 let (parent, name) = self.parent_of(&path)?;
                 match publish_new(&file.room.file, &file.name, parent, name) {
                     Err(fault) if replace && fault.kind == FaultKind::Exists => {
@@ -196,7 +204,7 @@ impl Naming<'_> {
                 Ok(())
             }
             Arrival::Folder { path, .. } => {
-                let (folder, _) = make_folders(&self.place.root, &path)?;
+                let (folder, _) = make_folders(&self.place.root, &path, &self.place.made)?;
                 self.touch(&path, &folder)
             }
             Arrival::Link { path, target, meta } => self.link(&path, &target, meta),
@@ -239,7 +247,7 @@ impl Naming<'_> {
         let held = match self.parent.take() {
             Some(held) if held.0 == parents => held,
             _ => {
-                let (parent, _) = make_folders(&self.place.root, parents)?;
+                let (parent, _) = make_folders(&self.place.root, parents, &self.place.made)?;
                 self.touch(parents, &parent)?;
                 (parents.to_vec(), parent)
             }
@@ -259,8 +267,31 @@ impl Naming<'_> {
         Ok(())
     }
 
-    fn set_time(&self, path: &[u8], meta: Meta) -> Result<(), Fault> {
-        supported(futimens(self.open(path)?, &times(meta))).map_err(Fault::write)
+    /// Sets the time of a folder, and of one that was made for what arrives the mode: its special bits, as it may have
+    /// them from the folder that it is in, stay.
+    fn set_meta(&mut self, path: &[u8], meta: Meta) -> Result<(), Fault> {
+        let folder = self.open(path)?;
+        supported(futimens(&folder, &times(meta))).map_err(Fault::write)?;
+        if !self.place.made.take(path, &folder) {
+            return Ok(());
+        }
+        let special = fstat(&folder).map_err(Fault::write)?.st_mode & 0o7000;
+        let mode = Mode::from_raw_mode(arriving_mode(meta.mode, umask()) as rustix::fs::RawMode | special);
+        if mode.contains(Mode::RWXU) {
+            return supported(fchmod(&folder, mode)).map_err(Fault::write);
+        }
+        self.late.push((path.to_vec(), mode));
+        Ok(())
+    }
+
+    /// Sets the modes that keep this user out, of each folder behind those in it.
+    fn close_folders(&self) -> Result<(), Fault> {
+        for (path, mode) in &self.late {
+            let folder = self.open(path)?;
+            supported(fchmod(&folder, *mode)).map_err(Fault::write)?;
+            sync_names(&folder)?;
+        }
+        Ok(())
     }
 
     /// Brings to disk all folders in which something has changed, and those on the way to them: they may have been

@@ -6,6 +6,7 @@
 //! may do anything. Folders are made one component after the other, each in the one that was opened before.
 
 use super::fault::{Fault, FaultKind};
+use super::made::Made;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
@@ -79,8 +80,8 @@ pub(super) fn open_listed(at: BorrowedFd<'_>, name: &[u8], more: OFlags) -> Resu
 }
 
 /// Makes a folder below a folder and all on the way to it that are missing (`0777 & ~umask`), and opens it for
-/// reading. True if it is new. The empty path is the folder itself.
-pub(super) fn make_folders(folder: &File, path: &[u8]) -> Result<(File, bool), Fault> {
+/// reading. True if it is new. The empty path is the folder itself. What is new is noted.
+pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(File, bool), Fault> {
     if path.is_empty() {
         return Ok((folder.try_clone().map_err(Fault::write)?, false));
     }
@@ -90,9 +91,10 @@ pub(super) fn make_folders(folder: &File, path: &[u8]) -> Result<(File, bool), F
             return opened.map(|file| (file.into(), false)).map_err(|error| way_fault(folder, path, error));
         }
     }
-    let mut reached: Option<OwnedFd> = None;
-    let mut new = false;
+    let mut reached: Option<File> = None;
+    let (mut new, mut length) = (false, 0);
     for component in path.split(|byte| *byte == b'/') {
+        length += component.len() + usize::from(length > 0);
         let at = reached.as_ref().map_or(folder.as_fd(), AsFd::as_fd);
         new = match mkdirat(at, component, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
             Ok(()) => true,
@@ -100,9 +102,12 @@ pub(super) fn make_folders(folder: &File, path: &[u8]) -> Result<(File, bool), F
             Err(error) => return Err(Fault::write(error)),
         };
         let next = walk(at, component).map_err(|error| way_fault(folder, path, error))?;
-        reached = Some(next);
+        let next = reached.insert(next.into());
+        if new {
+            made.note(&path[..length], next);
+        }
     }
-    reached.map(|file| (file.into(), new)).ok_or_else(|| Fault::write(Errno::NOENT))
+    reached.map(|file| (file, new)).ok_or_else(|| Fault::write(Errno::NOENT))
 }
 
 /// Says what stands in the way of a folder, if that is what is wrong.

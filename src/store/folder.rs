@@ -6,7 +6,8 @@ use super::confine::{
 };
 use super::fault::{Fault, FaultKind};
 use super::leftover::{clear, temporary_name};
-use super::part::Meta;
+use super::made::Made;
+use super::part::{Meta, mode_of};
 use super::publish::sync_names;
 use super::source::Source;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, fstatvfs, open, statat};
@@ -22,6 +23,8 @@ use std::sync::Arc;
 pub struct Folder {
     /// Opened for reading, not with `O_PATH`: fsync(2) needs it.
     pub(super) file: Arc<File>,
+    /// Folders that were made below it.
+    pub(super) made: Arc<Made>,
 }
 
 impl Folder {
@@ -36,7 +39,7 @@ impl Folder {
             Errno::NOTDIR => Fault::new(FaultKind::CannotRead, "is not a folder"),
             other => Fault::system(other, FaultKind::CannotRead, "cannot be opened"),
         })?;
-        Ok(Self { file: Arc::new(file.into()) })
+        Ok(Self { file: Arc::new(file.into()), made: Arc::default() })
     }
 
     /// The names of the regular files in it, sorted by their bytes. Folders, links, everything else and our own
@@ -170,17 +173,17 @@ impl Folder {
     pub fn below(&self, path: &[u8]) -> Result<Self, Fault> {
         check_path(path)?;
         let file = open_readable(self.file.as_fd(), path).map_err(open_fault)?;
-        Ok(Self { file: Arc::new(file.into()) })
+        Ok(Self { file: Arc::new(file.into()), made: Arc::default() })
     }
 
-    /// Its time of modification.
+    /// Its mode and time of modification.
     ///
     /// # Errors
     /// Where the file system does not say.
     pub fn meta(&self) -> Result<Meta, Fault> {
         let stat = fstat(&*self.file).map_err(Fault::read)?;
         Ok(Meta {
-            executable: false,
+            mode: mode_of(stat.st_mode),
             mtime_seconds: stat.st_mtime as i64,
             mtime_nanoseconds: stat.st_mtime_nsec as u32,
         })
@@ -194,7 +197,7 @@ impl Folder {
     /// has the name; `NoSpace`, `NotAllowed`, `CannotWrite`.
     pub fn make_folders(&self, path: &[u8]) -> Result<bool, Fault> {
         check_path(path)?;
-        make_folders(&self.file, path).map(|(_, new)| new)
+        make_folders(&self.file, path, &self.made).map(|(_, new)| new)
     }
 
     /// How many bytes a file of this path may take, by what the file system says (statvfs(3)): what is kept for root

@@ -4,7 +4,7 @@ use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
 use super::part::Part;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::fs::File;
@@ -88,6 +88,21 @@ pub fn record(path: &Path) -> Result<File, Fault> {
         rustix::fs::ftruncate(&file, 0).map_err(Fault::write)?;
     }
     Ok(file.into())
+}
+
+/// Opens a FIFO or a device to write to it; none where the path is something else, or nothing. A FIFO is waited for until
+/// somebody reads it.
+///
+/// # Errors
+/// `NotAllowed`, `CannotWrite`.
+pub fn sink(path: &Path) -> Result<Option<File>, Fault> {
+    let kind = statat(CWD, path, AtFlags::empty()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    if !matches!(kind, Ok(FileType::Fifo | FileType::CharacterDevice)) {
+        return Ok(None);
+    }
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()));
+    opened.map(|file| Some(file.into())).map_err(Fault::write)
 }
 
 /// An empty file without a name, in the folder of a text or in the system's for such: it is gone when it is closed.

@@ -18,12 +18,17 @@ pub(super) const TRIES: u32 = 100;
 /// What a received file keeps of its source beside the bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Meta {
-    /// The owner may execute it.
-    pub executable: bool,
+    /// Who may read, write and execute it: nine bits. The umask takes some of them away; of a link they mean nothing.
+    pub mode: u16,
     /// Modification time: seconds since 1970, negative before.
     pub mtime_seconds: i64,
     /// Modification time: nanoseconds, below 1,000,000,000.
     pub mtime_nanoseconds: u32,
+}
+
+/// The nine bits of a mode that say who may read, write and execute.
+pub(super) fn mode_of(mode: rustix::fs::RawMode) -> u16 {
+    (mode & 0o777) as u16
 }
 
 /// A file that is being received. Dropped before it has its final name, it is removed; but see [`Part::keep`].
@@ -50,7 +55,7 @@ impl Part {
     pub fn create(folder: &Folder, path: &[u8]) -> Result<Self, Fault> {
         check_path(path)?;
         let (parents, name) = split_last(path);
-        let (parent, _) = make_folders(&folder.file, parents.unwrap_or_default())?;
+        let (parent, _) = make_folders(&folder.file, parents.unwrap_or_default(), &folder.made)?;
         let temporary = temporary_name(name);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         for _ in 0..TRIES {
@@ -168,14 +173,15 @@ impl Part {
         self.kept = kept;
     }
 
-    /// What a file keeps whose sender tells nothing but its bytes: the time when the last of them was written.
+    /// What a file keeps whose sender tells nothing but its bytes: the time when the last of them was written, and a mode
+    /// that is up to the umask.
     ///
     /// # Errors
     /// `CannotWrite`.
     pub fn meta_as_written(&self) -> Result<Meta, Fault> {
         let stat = fstat(&self.file).map_err(Fault::write)?;
         let mtime_nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
-        Ok(Meta { executable: false, mtime_seconds: stat.st_mtime as i64, mtime_nanoseconds })
+        Ok(Meta { mode: 0o666, mtime_seconds: stat.st_mtime as i64, mtime_nanoseconds })
     }
 
     /// Sets mode and modification time, brings the file to disk and gives it its final name; with `replace` in the
@@ -195,7 +201,7 @@ impl Part {
     }
 
     pub(super) fn set_meta(&self, meta: Meta) -> Result<(), Fault> {
-        let mode = Mode::from_raw_mode(arriving_mode(meta.executable, umask()) as _);
+        let mode = Mode::from_raw_mode(arriving_mode(meta.mode, umask()) as _);
         supported(fchmod(&self.file, mode)).map_err(Fault::write)?;
         supported(futimens(&self.file, &times(meta))).map_err(Fault::write)
     }

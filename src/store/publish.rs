@@ -62,9 +62,9 @@ pub(super) fn sync_names(folder: &File) -> Result<(), Fault> {
     }
 }
 
-/// The mode of a file that arrives: `0666 & ~umask`, and the owner's execute bit where the sender's file had it.
-pub(super) fn arriving_mode(executable: bool, umask: u32) -> u32 {
-    (0o666 & !umask) | if executable { 0o100 } else { 0 }
+/// The mode of what arrives: the sender's nine bits, less the umask. Never more, and none of the special bits.
+pub(super) fn arriving_mode(mode: u16, umask: u32) -> u32 {
+    u32::from(mode) & 0o777 & !umask
 }
 
 /// For futimens(2) and utimensat(2): the modification time, and the time of access left as it is.

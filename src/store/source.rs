@@ -2,6 +2,7 @@
 
 use super::confine::{check_mode, check_regular};
 use super::fault::{Fault, FaultKind};
+use super::part::mode_of;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::{File, Metadata};
@@ -13,6 +14,9 @@ use std::path::Path;
 #[cfg(target_os = "linux")]
 const READ_AHEAD_BYTES: u64 = 128 * 1024;
 
+/// Content that is made when it is read has a size of a page at most, and takes no room.
+const MAX_MADE_BYTES: usize = 4096;
+
 /// An open regular file and what it was like when it was opened.
 ///
 /// It is read, not mapped: reading a file that shrinks ends early, touching a mapping of it is a SIGBUS.
@@ -20,8 +24,21 @@ const READ_AHEAD_BYTES: u64 = 128 * 1024;
 pub struct Source {
     file: File,
     opened: Stamp,
-    executable: bool,
+    mode: u16,
+    identity: (u64, u64),
+    may_be_made: bool,
     position: u64,
+}
+
+/// What has become of a [`Source`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// It is longer than what was offered. Whether that is the same still, only its bytes say.
+    Grown,
+    /// It is another one.
+    Other,
 }
 
 /// What cannot stay the same while a file's bytes change. Times in seconds and nanoseconds.
@@ -58,8 +75,10 @@ impl Source {
         if found.size() > READ_AHEAD_BYTES {
             let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Sequential);
         }
-        let executable = found.mode() & 0o100 != 0;
-        Ok(Self { file, opened: stamp(&found), executable, position: 0 })
+        let mode = mode_of(found.mode() as _);
+        let may_be_made = found.blocks() == 0 && found.size() <= MAX_MADE_BYTES as u64;
+        let identity = (found.dev(), found.ino());
+        Ok(Self { file, opened: stamp(&found), mode, identity, may_be_made, position: 0 })
     }
 
     /// The open file: for [`super::hash_prefix`] and for sendfile(2). Its own offset is not used here.
@@ -82,9 +101,9 @@ impl Source {
         u32::try_from(self.opened.mtime.1).unwrap_or(0)
     }
 
-    /// May its owner execute it?
-    pub fn executable(&self) -> bool {
-        self.executable
+    /// Who may read, write and execute it: the nine bits of its mode.
+    pub fn mode(&self) -> u16 {
+        self.mode
     }
 
     /// Reads on from the position, and fills `buffer` as far as the file goes. Returns the number of bytes; less
@@ -103,13 +122,51 @@ impl Source {
         self.position = offset_bytes;
     }
 
-    /// Has size, modification time or change time become another since it was opened? Ask after the last byte was
-    /// read. Also true when the file was renamed, replaced, or got another mode or link meanwhile (inode(7), ctime).
+    /// What has become of it since it was opened, of which `offered_bytes` were sent. Ask after the last byte was read.
+    /// Renaming it, or another mode or link, is a change, too (inode(7), ctime), unless it has grown.
+    ///
+    /// # Errors
+    /// `CannotRead`.
+    pub fn change(&self, offered_bytes: u64) -> Result<Change, Fault> {
+        let now = stamp(&self.file.metadata().map_err(Fault::read)?);
+        // Some files have more than they say.
+        let is_longer = || read_at(&self.file, &mut [0], offered_bytes).map(|count| count > 0);
+        Ok(match now {
+            _ if now.size_bytes > offered_bytes => Change::Grown,
+            _ if now != self.opened || is_longer()? => Change::Other,
+            _ => Change::None,
+        })
+    }
+
+    /// Whether it is not what it was when it was opened, in any way.
     ///
     /// # Errors
     /// `CannotRead`.
     pub fn changed(&self) -> Result<bool, Fault> {
-        Ok(stamp(&self.file.metadata().map_err(Fault::read)?) != self.opened)
+        Ok(self.change(self.opened.size_bytes)? != Change::None)
+    }
+
+    /// The same open file.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub fn try_clone(&self) -> Result<Self, Fault> {
+        let file = self.file.try_clone().map_err(Fault::read)?;
+        Ok(Self { file, ..*self })
+    }
+
+    /// Device and inode: which file it is, whatever it is called.
+    pub fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
+    /// Whether what it says of its size is no size, as that of files whose content is made when they are read: those of
+    /// /proc say 0, those of /sys a page.
+    pub fn has_no_size(&self) -> bool {
+        let mut content = [0; MAX_MADE_BYTES + 1];
+        self.may_be_made
+            && read_at(&self.file, &mut content[..self.opened.size_bytes as usize + 1], 0)
+                .is_ok_and(|count| count as u64 != self.opened.size_bytes)
     }
 }
 

@@ -7,9 +7,10 @@ use super::confine::{PART_PREFIX, PART_SUFFIX};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
 use super::leftover::{busy, lock_stage, remove_stage};
+use super::made::Made;
 use super::part::{Meta, TRIES};
-use super::publish::{supported, times};
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, futimens, mkdirat, openat, unlinkat};
+use super::publish::{arriving_mode, supported, times, umask};
+use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, futimens, mkdirat, openat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::fs::File;
@@ -26,6 +27,8 @@ pub(super) struct Place {
     /// The destination, opened for this session alone: an error of writing back is told once per open file
     /// (syncfs(2)), and another session's must not take it.
     pub(super) root: Arc<File>,
+    /// Folders that were made for what arrives.
+    pub(super) made: Arc<Made>,
     room: Mutex<Option<Arc<Room>>>,
     /// A sync has failed. The kernel now calls clean what it has lost; so nothing of this session is named any more.
     pub(super) lost: Mutex<bool>,
@@ -50,22 +53,31 @@ impl Stage {
         let root = retry_on_intr(|| openat(&*folder.file, ".", flags, Mode::empty())).map_err(Fault::read)?;
         Ok(Self(Arc::new(Place {
             root: Arc::new(root.into()),
+            made: Arc::clone(&folder.made),
             room: Mutex::new(None),
             lost: Mutex::new(false),
         })))
     }
 
-    /// A new small file, which has no name yet that means anything. Its mode is what the umask leaves of 0666, or of
-    /// 0766 for one that its owner may execute.
+    /// A new small file, which has no name yet that means anything. Its mode is what the umask leaves of `mode`.
     ///
     /// # Errors
     /// `NoSpace`, `NotAllowed`, `CannotWrite`.
-    pub fn create(&self, executable: bool) -> Result<Staged, Fault> {
-        let settled = self.0.place()?;
+    pub fn create(&self, mode: u16) -> Result<Staged, Fault> {
+        let mut settled = self.0.place()?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(if executable { 0o766 } else { 0o666 });
-        let file = retry_on_intr(|| openat(&settled.room.file, &*settled.name, flags, mode));
-        Ok(Staged { file: file.map_err(Fault::write)?.into(), settled })
+        let final_mode = Mode::from_raw_mode(arriving_mode(mode, umask()) as _);
+        let initial = Mode::from_raw_mode((mode & 0o777).into());
+        let is_readable = final_mode.contains(Mode::RUSR);
+        let initial = if is_readable { initial } else { Mode::RUSR | Mode::WUSR };
+        let file = retry_on_intr(|| openat(&settled.room.file, &*settled.name, flags, initial));
+        let file = File::from(file.map_err(Fault::write)?);
+        if !is_readable {
+            // It is opened once more, to be synced, and its mode is set after that.
+            supported(fchmod(&file, initial)).map_err(Fault::write)?;
+            settled.late_mode = Some(final_mode);
+        }
+        Ok(Staged { file, settled })
     }
 }
 
@@ -83,7 +95,7 @@ impl Place {
             None => Arc::clone(room.insert(Arc::new(Room::new(&self.root)?))),
         };
         let name = room.next.fetch_add(1, Ordering::Relaxed).to_string();
-        Ok(Settled { room, name, moved: false })
+        Ok(Settled { room, name, late_mode: None, moved: false })
     }
 }
 
@@ -151,6 +163,8 @@ impl Staged {
 pub struct Settled {
     pub(super) room: Arc<Room>,
     pub(super) name: String,
+    /// The mode that it gets before its name, where its owner may not even read it.
+    pub(super) late_mode: Option<Mode>,
     /// It has another name now, and this one is free.
     pub(super) moved: bool,
 }

@@ -5,7 +5,7 @@ use super::fault::{Fault, FaultKind};
 use super::filter::Filter;
 use super::folder::Folder;
 use super::listing::{Kind, Listing};
-use super::part::Meta;
+use super::part::{Meta, mode_of};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
 use rustix::io::retry_on_intr;
 use std::fs::File;
@@ -227,7 +227,7 @@ impl Iterator for Walk {
 
 fn time(stat: &Stat) -> Meta {
     Meta {
-        executable: false,
+        mode: mode_of(stat.st_mode),
         mtime_seconds: stat.st_mtime,
         mtime_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
     }

@@ -21,6 +21,20 @@ fn terminal(columns: u16) -> (Collector, String) {
 }
 
 #[test]
+fn digests_on_a_terminal_are_escaped() {
+    let (source, destination) = (Place::new(), Place::new());
+    let path = source.write("name\x1b[2J", b"content");
+    let server = serve(&["--store", destination.arg(), "--once"]);
+    let (screen, device) = terminal(200);
+    let client = limited(&format!("exec >{device}"), &["upload", &path, &address(&server), "--digests", "-"]);
+    assert_eq!(client.finish().code, 0);
+    server.finish().expect(0);
+    let line = format!("{}  name\\x1b[2J", blake3::hash(b"content").to_hex());
+    assert!(screen.wait(LIMIT, |_, ended| ended) && screen.text().contains(&line), "{}", screen.text());
+    assert!(!screen.text().contains('\x1b'), "the name is not escaped");
+}
+
+#[test]
 fn a_terminal_shows_name_phase_and_progress() {
     let bytes = payload(20_000_000);
     for way in WAYS {

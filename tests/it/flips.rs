@@ -103,10 +103,63 @@ fn a_source_that_becomes_shorter_is_an_error() {
 }
 
 #[test]
-fn a_source_that_becomes_longer_is_an_error() {
+fn a_source_that_grows_arrives_as_it_was_offered() {
+    // In blocks, and as a whole.
+    for (size, held) in [(20_000_000, 1_000_000), (3_000_000, 10_000)] {
+        for way in WAYS {
+            let bytes = payload(size);
+            let held = Rule::HoldAfter(held);
+            let (up, down) = if way == Way::Upload { (held, Rule::Pass) } else { (Rule::Pass, held) };
+            let scene = Scene::new(way, &bytes, up, down);
+            scene.proxy.wait_held();
+            OpenOptions::new()
+                .append(true)
+                .open(scene.path())
+                .and_then(|mut file| file.write_all(b"more"))
+                .expect("longer");
+            scene.proxy.release();
+            let (client, server) = (scene.client.finish(), scene.server.finish());
+            assert_eq!((client.code, server.code), (0, 0), "{} {}", client.stderr, server.stderr);
+            let sender = if way == Way::Upload { client } else { server };
+            let words = format!("has grown while it was sent: what arrives are its first {size} bytes");
+            assert!(sender.stderr.contains(&words), "{}", sender.stderr);
+            let names = scene.destination.names();
+            assert_eq!(names.len(), 1);
+            scene.destination.expect(names[0].to_str().expect("UTF-8"), &bytes);
+        }
+    }
+}
+
+#[test]
+fn a_source_that_grows_and_is_written_to_is_an_error() {
     change_in_mid_transfer(|path| {
-        OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(b"x")).expect("longer");
+        let file = OpenOptions::new().append(true).open(path);
+        file.and_then(|mut file| file.write_all(b"more")).expect("longer");
+        OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(b"x")).expect("changed");
     });
+}
+
+#[test]
+fn a_source_that_grows_before_its_turn_arrives_and_one_in_its_place_does_not() {
+    use crate::xfer::{Place, address, begin, serve};
+    let (here, there) = (Place::new(), Place::new());
+    let large = here.write("a", &payload(20_000_000));
+    let (grows, replaced) = (here.write("b", b"12345"), here.write("c", b"12345"));
+    let server = serve(&["--store", there.arg(), "--once"]);
+    let proxy = crate::proxy::Proxy::new(&address(&server), Rule::HoldAfter(1_000_000), Rule::Pass);
+    let client = begin(&["upload", &large, &grows, &replaced, &proxy.address]);
+    proxy.wait_held();
+    OpenOptions::new().append(true).open(&grows).and_then(|mut file| file.write_all(b"67")).expect("longer");
+    here.write("new", b"1234567");
+    std::fs::rename(here.path("new"), here.path("c")).expect("replaced");
+    proxy.release();
+    let (client, server) = (client.finish().ended(9), server.finish().ended(9));
+    for text in [&client.stderr, &server.stderr] {
+        assert!(text.contains("c: changed while it was sent"), "{text}");
+    }
+    assert!(client.stderr.contains("b has grown while it was sent: what arrives are its first 5 bytes"));
+    there.expect("b", b"12345");
+    there.expect_names(&["a", "b"]);
 }
 
 #[test]

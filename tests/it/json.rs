@@ -54,8 +54,11 @@ const SCHEMA: &[(&str, &[(&str, Kind)])] = &[
         "file",
         &[
             ("path", Kind::Text),
-            ("kind", Kind::Word(&["file", "folder", "link"])),
-            ("state", Kind::Word(&["sent", "received", "there", "failed"])),
+            (
+                "kind",
+                Kind::Word(&["file", "folder", "link", "fifo", "socket", "device", "unfinished", "other"]),
+            ),
+            ("state", Kind::Word(&["sent", "received", "there", "failed", "skipped"])),
             ("size", MAYBE_COUNT),
             ("digest", MAYBE_DIGEST),
             ("reason", MAYBE_TEXT),
@@ -86,6 +89,7 @@ const SCHEMA: &[(&str, &[(&str, Kind)])] = &[
             ("done", Kind::Count),
             ("there", Kind::Count),
             ("failed", Kind::Count),
+            ("skipped", Kind::Count),
             ("sent_bytes", Kind::Count),
             ("received_bytes", Kind::Count),
             ("resumed_bytes", Kind::Count),
@@ -334,7 +338,7 @@ fn what_a_peer_says_is_escaped_and_stays_in_its_line() {
     let finished = begin(&["download", &address(&server), "-o", there.arg(), "--json"]).finish();
     assert!(!finished.stderr.contains(['\x1b', '\u{202e}']), "{}", finished.stderr);
     let client = ended(finished, 0);
-    assert_eq!(first(&client, "file")["path"], "a\"\\\\x0a{\\x1b[2J}\\u{202e}");
+    assert_eq!(first(&client, "file")["path"], "a\"\\\\\\x0a{\\x1b[2J}\\u{202e}");
     ended(server.finish(), 0);
 }
 

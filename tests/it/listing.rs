@@ -60,7 +60,7 @@ fn a_listing_has_size_time_and_path() {
     let time = "2023-11-14T22:13:20Z";
     let due = [
         format!("             0 {time} sub/"),
-        format!("             0 {time} sub/\\x1b[2J\\xff\\"),
+        format!("             0 {time} sub/\\x1b[2J\\xff\\\\"),
         format!("             2 {time} run"),
         format!("             5 {time} a"),
     ];
@@ -83,7 +83,7 @@ fn a_listing_in_json_has_an_object_for_each() {
         object("a", "file", 5.into(), time.into(), false),
         object("run", "file", 2.into(), Value::Null, true),
         object("sub", "folder", Value::Null, time.into(), false),
-        object("sub/\\x1b[2J\\xff\\", "file", 0.into(), time.into(), false),
+        object("sub/\\x1b[2J\\xff\\\\", "file", 0.into(), time.into(), false),
     ];
     assert_eq!(objects(&listed), due);
 }

@@ -82,6 +82,10 @@ mod proxy;
 mod xfer;
 // What arrives and what is refused.
 mod download;
+mod file_modes;
+mod left_out;
+mod odd_files;
+mod producers;
 mod upload;
 // Faults on the way, at every boundary.
 mod cuts;

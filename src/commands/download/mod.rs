@@ -22,11 +22,11 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
-use crate::net::stdio::check_stdout;
+use crate::net::stdio::{check_stdout, replace_stdout};
 use crate::proto::hello::{Hello, Operation};
 use crate::proto::names::CleanPath;
-use crate::report::{Report, escape_bytes};
-use crate::store::{Folder, Stage};
+use crate::report::{Report, escape_name};
+use crate::store::{Folder, Stage, sink};
 
 /// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
@@ -40,7 +40,7 @@ pub struct DownloadArgs {
     #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
     names: Vec<OsString>,
 
-    /// Where to: a folder that exists, or the name for a single file; - is stdout
+    /// Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes
     #[arg(short, long, value_name = "PATH", default_value = ".")]
     output: PathBuf,
 
@@ -119,7 +119,7 @@ impl DownloadArgs {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let second = self.names.first().and_then(|name| name.to_str());
         let (endpoint, used) = Endpoint::parse_first(&self.endpoint, second, Role::Connect).map_err(usage)?;
-        let names = self.names[used - 1..].iter().map(|name| name.clone().into_vec());
+        let names = self.names[used - 1..].iter().map(without_slashes);
         let names: Vec<Vec<u8>> = names.collect();
         let mut local = HashSet::new();
         let all: HashSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
@@ -128,16 +128,16 @@ impl DownloadArgs {
         };
         for name in &names {
             let path = CleanPath::parse(name).map_err(|fault| {
-                usage(format!("'{}' is not a name to ask for: it {fault}", escape_bytes(name)))
+                usage(format!("'{}' is not a name to ask for: it {fault}", escape_name(name)))
             })?;
             if !local.insert(path.file_name().to_vec()) {
-                let name = escape_bytes(path.file_name());
+                let name = escape_name(path.file_name());
                 return Err(usage(format!(
                     "two files would be called {name} here: fetch them into different folders"
                 )));
             }
             if is_below_another(name) {
-                let name = escape_bytes(name);
+                let name = escape_name(name);
                 return Err(usage(format!(
                     "{name} comes with the folder that is asked for, too: leave it out"
                 )));
@@ -169,19 +169,25 @@ impl DownloadArgs {
 
     /// The folder that `-o` names, or the folder of the file that it names.
     fn destination(&self, names: &[Vec<u8>]) -> Result<(Folder, Naming), Error> {
-        let shown = escape_bytes(self.output.as_os_str().as_bytes());
+        let shown = escape_name(self.output.as_os_str().as_bytes());
         let usage = |text: String| Error::new(Exit::Usage, text);
-        if self.output.as_os_str() == "-" {
+        let is_stdout = self.output.as_os_str() == "-";
+        let target = if is_stdout || names.len() > 1 { Ok(None) } else { sink(&self.output) };
+        let target = target.map_err(|fault| usage(format!("-o {shown}: {fault}")))?;
+        if is_stdout || target.is_some() {
             if names.len() > 1 {
                 return Err(usage("stdout takes one file: name one".into()));
             }
             if self.retry.retry > 0 {
-                return Err(usage("what stdout was given cannot be taken back: leave --retry out".into()));
+                let what = if is_stdout { "stdout" } else { "a FIFO or device" };
+                return Err(usage(format!("what {what} was given cannot be taken back: leave --retry out")));
             }
-            check_stdout()?;
-            // Nothing is written there.
-            let root = Folder::open(Path::new("/")).map_err(|fault| usage(fault.to_string()))?;
-            return Ok((root, Naming::Stdout));
+            let Some(target) = target else { return self.to_stdout() };
+            if self.digests.digests.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+                return Err(usage(format!("-o {shown} goes without --digests -: give the digests a file")));
+            }
+            replace_stdout(&target).map_err(|error| usage(format!("-o {shown}: {error}")))?;
+            return self.to_stdout();
         }
         if self.output.is_dir() {
             let naming = if names.is_empty() { Naming::AsSent } else { Naming::Wanted(names.to_vec()) };
@@ -201,6 +207,14 @@ impl DownloadArgs {
         let folder =
             Folder::open(parent).map_err(|fault| usage(format!("-o {shown}: its folder {fault}")))?;
         Ok((folder, Naming::Fixed(name.as_bytes().to_vec())))
+    }
+
+    /// The one file goes to stdout: nothing is written to the folder.
+    fn to_stdout(&self) -> Result<(Folder, Naming), Error> {
+        check_stdout()?;
+        let root =
+            Folder::open(Path::new("/")).map_err(|fault| Error::new(Exit::Usage, fault.to_string()))?;
+        Ok((root, Naming::Stdout))
     }
 }
 
@@ -248,7 +262,8 @@ impl Plan {
                         let is_successor = track.has_greeted();
                         wire.push(&track.greeting(hello));
                         let wanted = (!names.is_empty()).then_some(names);
-                        let terms = Terms { wanted, stream: false, tree: false, limits, origin };
+                        let terms =
+                            Terms { wanted, stream: false, tree: false, skipped: false, limits, origin };
                         let context = (io, report, peer);
                         let receiving = Receiving::new(wire, destination, terms, None, context);
                         Ok(receiving.succeeding(is_successor).listing(digests))
@@ -258,6 +273,15 @@ impl Plan {
             }),
         }
     }
+}
+
+/// A folder's name, also as it is listed: with a slash behind it.
+fn without_slashes(name: &OsString) -> Vec<u8> {
+    let mut name = name.clone().into_vec();
+    while name.len() > 1 && name.ends_with(b"/") {
+        name.pop();
+    }
+    name
 }
 
 /// Whether nothing of what is asked for is there, so that it can all come without being asked for again.

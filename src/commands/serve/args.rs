@@ -10,7 +10,7 @@ use super::proxying::ProxyingArgs;
 use crate::commands::admission::AccessArgs;
 use crate::commands::door::{DoorLimits, Full, NO_LIMIT, Typed};
 use crate::commands::exec::ExecArgs;
-use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
+use crate::commands::options::{LinkChoice, MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use crate::commands::socket_args::SocketArgs;
 use crate::commands::texts::unescape;
 use crate::error::{Error, Exit};
@@ -182,6 +182,10 @@ pub(super) struct TransferArgs {
     #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall, requires = "store",
         conflicts_with = "share")]
     pub(super) wire: WireChoice,
+
+    /// With --share: what becomes of symbolic links
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = LinkChoice::Skip, requires = "share")]
+    pub(super) links: LinkChoice,
 
     /// With --store or --share: end after the first session, with its outcome as exit code
     #[arg(long, requires = "transfer", conflicts_with = "count")]

@@ -47,8 +47,8 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::proto::conversation::Script;
-use crate::report::{Report, escape_bytes};
-use crate::store::{Fault, Folder, Source};
+use crate::report::{Report, escape_name};
+use crate::store::{Fault, Folder, Links, Source};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
@@ -188,7 +188,11 @@ impl ServeArgs {
         }
         let offer = Offer {
             store: transfer.store.as_deref().map(open_store).transpose()?,
-            share: transfer.share.as_deref().map(open_share).transpose()?,
+            share: transfer
+                .share
+                .as_deref()
+                .map(|path| open_share(path, transfer.links.into()))
+                .transpose()?,
             keep_existing: transfer.keep_existing,
             max_size: transfer.max_size,
             max_entries: transfer.max_entries,
@@ -206,17 +210,17 @@ impl ServeArgs {
 }
 
 fn unusable(option: &str, path: &Path, fault: &Fault) -> Error {
-    Error::new(Exit::Usage, format!("{option} {}: {fault}", escape_bytes(path.as_os_str().as_bytes())))
+    Error::new(Exit::Usage, format!("{option} {}: {fault}", escape_name(path.as_os_str().as_bytes())))
 }
 
 fn open_store(path: &Path) -> Result<Folder, Error> {
     Folder::open(path).map_err(|fault| unusable("--store", path, &fault))
 }
 
-fn open_share(path: &Path) -> Result<Share, Error> {
+fn open_share(path: &Path, links: Links) -> Result<Share, Error> {
     let failed = |fault: Fault| unusable("--share", path, &fault);
     if path.is_dir() {
-        return Ok(Share::Folder(Folder::open(path).map_err(failed)?));
+        return Ok(Share::Folder(Folder::open(path).map_err(failed)?, links));
     }
     Source::open(path).map_err(failed)?;
     let name = path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();

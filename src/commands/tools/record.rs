@@ -12,7 +12,7 @@ use crate::error::{Error, Exit};
 use crate::net::around::passes_on;
 use crate::net::stream::Stream;
 use crate::proto::hex_dump::{Direction, HexDump};
-use crate::report::{Report, escape_bytes};
+use crate::report::{Report, escape_name};
 use crate::store;
 
 /// The files, open.
@@ -36,7 +36,7 @@ enum Place {
 impl Record {
     fn open(option: &str, path: Option<&Path>) -> Result<Option<Record>, Error> {
         let Some(path) = path else { return Ok(None) };
-        let name = format!("{option} {}", escape_bytes(path.as_os_str().as_bytes()));
+        let name = format!("{option} {}", escape_name(path.as_os_str().as_bytes()));
         match store::record(path) {
             Ok(file) => Ok(Some(Record { to: Place::File(file), name })),
             Err(fault) => Err(Error::new(Exit::Usage, format!("{name}: {fault}"))),

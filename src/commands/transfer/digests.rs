@@ -13,7 +13,7 @@ use crate::error::{Error, Exit};
 use crate::proto::Digest;
 use crate::proto::entry::Kind;
 use crate::proto::outcome::{Closed, FileOutcome};
-use crate::report::{Report, escape_bytes};
+use crate::report::{Report, escape_name};
 use crate::store::{Fault, TextPlace, nameless};
 
 /// Lines that are written at a time.
@@ -54,7 +54,7 @@ pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
 
 fn place(path: &Path) -> Result<TextPlace, Error> {
     TextPlace::new(path).map_err(|fault| {
-        let shown = escape_bytes(path.as_os_str().as_bytes());
+        let shown = escape_name(path.as_os_str().as_bytes());
         Error::new(Exit::Usage, format!("--digests {shown}: its folder {fault}"))
     })
 }
@@ -132,12 +132,14 @@ impl Digests {
         let of_fault = |fault: Fault| failed(fault.to_string());
         match &self.sink.clone() {
             DigestSink::Stdout => {
-                self.blocks(failed, |block| report.print(block).map_err(|error| cannot_write(&error)))
+                self.blocks(failed, |block| report.print_lines(block).map_err(|error| cannot_write(&error)))
             }
-            DigestSink::Appended(place) => self.blocks(failed, |block| place.append(block).map_err(of_fault)),
+            DigestSink::Appended(place) => {
+                self.blocks(failed, |block| place.append(block.as_bytes()).map_err(of_fault))
+            }
             DigestSink::Replaced(place) => {
                 let mut text = place.replacement().map_err(of_fault)?;
-                self.blocks(failed, |block| text.write_all(block).map_err(of_fault))?;
+                self.blocks(failed, |block| text.write_all(block.as_bytes()).map_err(of_fault))?;
                 place.replace(text).map_err(of_fault)
             }
         }
@@ -147,7 +149,7 @@ impl Digests {
     fn blocks(
         &mut self,
         failed: impl Fn(String) -> Error,
-        mut write: impl FnMut(&[u8]) -> Result<(), Error>,
+        mut write: impl FnMut(&str) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let of_io = |error: io::Error| failed(error.to_string());
         let Some(notes) = self.notes.take() else { return Ok(()) };
@@ -162,11 +164,11 @@ impl Digests {
                 push_line(&mut block, digest, &path);
             }
             if block.len() >= BLOCK_BYTES {
-                write(block.as_bytes())?;
+                write(&block)?;
                 block.clear();
             }
         }
-        if block.is_empty() { Ok(()) } else { write(block.as_bytes()) }
+        if block.is_empty() { Ok(()) } else { write(&block) }
     }
 }
 

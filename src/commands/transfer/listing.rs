@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::left_out::LeftOut;
 use super::link::{Heard, Limits, Link};
-use super::offering::{Offered, Offering};
+use super::offering::{Next, Offering};
 use super::outcome::{Role, broken, describe, exit_of, told};
 use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
 use crate::commands::cannot_write;
@@ -17,26 +18,29 @@ use crate::proto::frame::{self, Frame, encode};
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
 use crate::proto::wanted::Wanted;
-use crate::report::{Listed, Report, escape_bytes};
+
+use crate::report::{Listed, Report, escape_name};
 
 /// What an entry counts for when turns are shared out: it asks the file system several times.
-const ENTRY_COST_BYTES: usize = 8 << 10;
+pub(super) const ENTRY_COST_BYTES: usize = 8 << 10;
 /// Lines that wait for stdout before more are taken in.
-const WAITING_BYTES: usize = 64 << 10;
+pub(super) const WAITING_BYTES: usize = 64 << 10;
 
 /// A server that lists.
 pub(super) struct Listing<S> {
     link: Option<Link<S>>,
     offering: Offering,
     entries: u32,
+    /// The client wants to know what is left out.
+    tells_skipped: bool,
     ended: bool,
     ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
 impl<S: Stream> Listing<S> {
-    pub(super) fn new(wire: Wire<S>, offering: Offering, limits: Limits) -> Listing<S> {
+    pub(super) fn new(wire: Wire<S>, offering: Offering, limits: Limits, tells_skipped: bool) -> Listing<S> {
         let link = Some(Link::new(wire, Role::Sender, limits, false));
-        Listing { link, offering, entries: 0, ended: false, ending: None }
+        Listing { link, offering, entries: 0, tells_skipped, ended: false, ending: None }
     }
 
     /// Done when all is written.
@@ -53,7 +57,13 @@ impl<S: Stream> Listing<S> {
                 return Ok(Status::Waiting);
             }
             let frame = match self.offering.next() {
-                Some(offered) => Frame::Entry { file: self.entries, entry: offered.entry },
+                Some(Next::Entry(offered)) => Frame::Entry { file: self.entries, entry: offered.entry },
+                Some(Next::Skipped(skipped)) => {
+                    if self.tells_skipped {
+                        link.wire.push(&encode(&Frame::Skipped(skipped)));
+                    }
+                    continue;
+                }
                 None => {
                     self.ended = true;
                     Frame::Eot { entries: self.entries.into(), bytes: 0 }
@@ -108,6 +118,7 @@ pub(crate) struct Printing<S> {
     /// The first of what cannot be listed, and how many there are.
     missing: Vec<Entry>,
     missing_count: u64,
+    left_out: LeftOut,
     ended: bool,
     ending: Option<(LastWord<S>, Option<Error>)>,
 }
@@ -130,6 +141,7 @@ impl<S: Stream> Printing<S> {
             wanted: (!names.is_empty()).then(|| Wanted::new(names)),
             missing: Vec::new(),
             missing_count: 0,
+            left_out: LeftOut::default(),
             ended: false,
             ending: None,
         })
@@ -164,6 +176,7 @@ impl<S: Stream> Printing<S> {
                     }
                     self.ended = true;
                 }
+                Heard::Frame(Frame::Skipped(skipped)) => self.left_out.note(&skipped, &self.report),
                 Heard::Frame(Frame::Ping { .. }) => {}
                 Heard::Frame(Frame::Error { reason, text }) => {
                     return Err(told(reason, &text, Role::Receiver));
@@ -210,6 +223,7 @@ impl<S: Stream> Printing<S> {
     }
 
     fn conclude(&self) -> Option<Error> {
+        self.left_out.tell(Role::Receiver, &self.report);
         let failed = |entry: &Entry| {
             let (reason, text) = entry.not_offered.clone().unwrap_or((Reason::Failed, String::new()));
             Error::new(exit_of(reason, Role::Receiver), describe(&entry.path, reason, &text))
@@ -228,17 +242,17 @@ impl<S: Stream> Printing<S> {
 }
 
 /// An entry as it is listed.
-fn line(entry: &Entry, json: bool) -> String {
+pub(super) fn line(entry: &Entry, json: bool) -> String {
     if json { json_line(entry) } else { text_line(entry) }
 }
 
 /// Size, time and path of an entry. A folder's path ends with a slash; a link says where it leads.
 fn text_line(entry: &Entry) -> String {
     let size = entry.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
-    let path = escape_bytes(&entry.path);
+    let path = escape_name(&entry.path);
     let path = match &entry.kind {
         Kind::Folder => format!("{path}/"),
-        Kind::Link(target) => format!("{path} -> {}", escape_bytes(target)),
+        Kind::Link(target) => format!("{path} -> {}", escape_name(target)),
         Kind::File | Kind::Other(_) => path,
     };
     format!("{size:>14} {} {path}\n", time(entry.mtime_seconds))
@@ -259,7 +273,7 @@ fn json_line(entry: &Entry) -> String {
         kind,
         size: entry.size.filter(|_| kind == "file"),
         mtime: mtime.as_deref(),
-        executable: entry.executable,
+        executable: kind == "file" && entry.mode & 0o100 != 0,
         target,
     };
     listed.line().unwrap_or_default()
@@ -306,53 +320,5 @@ impl<S: Stream> Session for Printing<S> {
     fn deadline(&self) -> Option<Instant> {
         let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
         self.link.as_ref().map(Link::deadline).or(ending)
-    }
-}
-
-/// `upload --dry-run`: prints what would be sent.
-pub(crate) struct Rehearsal {
-    offering: Offering,
-    stdout: Stdio,
-    lines: Outgoing,
-    json: bool,
-    ended: bool,
-}
-
-impl Rehearsal {
-    pub(crate) fn new(offering: Offering, io: &Io, report: &Report) -> Result<Rehearsal, Error> {
-        crate::net::stdio::check_stdout()?;
-        let (stdout, json) = (Stdio::open(io)?, report.is_json());
-        Ok(Rehearsal { offering, stdout, lines: Outgoing::default(), json, ended: false })
-    }
-}
-
-impl Session for Rehearsal {
-    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
-        let mut budget = turn.budget_bytes;
-        loop {
-            if self.lines.pending() >= WAITING_BYTES || self.ended {
-                let sent = send_all(&mut self.stdout, &mut self.lines);
-                match sent.map_err(|failed| cannot_write(&failed.error))? {
-                    Sent::Blocked => return Ok(Status::Waiting),
-                    Sent::All if self.ended => return Ok(Status::Done),
-                    Sent::All => {}
-                }
-            }
-            if budget == 0 {
-                return Ok(Status::Again);
-            }
-            budget = budget.saturating_sub(ENTRY_COST_BYTES);
-            match self.offering.next() {
-                Some(Offered { entry: Entry { not_offered: Some((reason, text)), path, .. }, .. }) => {
-                    return Err(Error::new(Exit::Failed, describe(&path, reason, &text)));
-                }
-                Some(offered) => self.lines.push(line(&offered.entry, self.json).as_bytes()),
-                None => self.ended = true,
-            }
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }

@@ -1,11 +1,13 @@
 //! Sessions of the transfer protocol: what `upload`, `download` and the server's side of them share.
 
 mod digests;
+mod left_out;
 mod link;
 mod listing;
 mod offering;
 mod outcome;
 mod receiving;
+mod rehearsal;
 mod sending;
 mod serving;
 mod sessions;
@@ -18,9 +20,10 @@ mod wire;
 
 pub(crate) use digests::{DigestArgs, DigestSink, appended};
 pub(crate) use link::Limits;
-pub(crate) use listing::{Printing, Rehearsal};
+pub(crate) use listing::Printing;
 pub(crate) use offering::{Offering, Root};
 pub(crate) use receiving::{Destination, Naming, Receiving, Terms};
+pub(crate) use rehearsal::Rehearsal;
 pub(crate) use sending::{Sending, Start};
 pub(crate) use serving::{Offer, Serving};
 pub(crate) use sessions::{Claim, ClientId, Sessions};

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::error::{Error, Exit, Mend};
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
-use crate::report::escape_bytes;
+use crate::report::escape_name;
 use crate::store::{Fault, FaultKind};
 
 use super::wire::Failure;
@@ -21,7 +21,7 @@ pub(crate) enum Role {
 
 /// A failure as a line: the reason's words, and the text where it says more.
 pub(super) fn describe(name: &[u8], reason: Reason, text: &str) -> String {
-    format!("{}: {}", escape_bytes(name), explain(reason, text))
+    format!("{}: {}", escape_name(name), explain(reason, text))
 }
 
 fn explain(reason: Reason, text: &str) -> String {

@@ -94,12 +94,7 @@ impl<S: Stream> Receiving<S> {
             progress.all_known();
         }
         let mut machine = Receiver::new(destination.max_entries, terms.wanted);
-        if terms.stream {
-            machine.expect_stream();
-        }
-        if terms.tree {
-            machine.allow_blocks();
-        }
+        agree(&mut machine, (terms.stream, terms.tree, terms.skipped));
         let is_client = matches!(terms.origin, Origin::Client { .. });
         Receiving {
             start: wire.last_traffic(),
@@ -246,13 +241,8 @@ impl<S: Stream> Receiving<S> {
         }
         let heard = link.hear()?;
         if let Some(accept) = link.accepted() {
-            if accept.stream {
-                self.machine.expect_stream();
-            }
-            if accept.tree {
-                self.machine.allow_blocks();
-                self.takes_blocks = true;
-            }
+            agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
+            self.takes_blocks |= accept.tree;
             self.session = Some(accept.session);
         }
         match heard {
@@ -260,10 +250,16 @@ impl<S: Stream> Receiving<S> {
                 self.end_block(link, (file, offset, &values))?;
             }
             Heard::Frame(frame) => {
-                if let (Frame::Entry { entry, .. }, false) = (&frame, self.is_announced) {
-                    self.progress.expect(1, entry.size.unwrap_or(0));
+                if let Frame::Entry { entry, .. } = &frame {
+                    self.expect_another()?;
+                    if !self.is_announced {
+                        self.progress.expect(1, entry.size.unwrap_or(0));
+                    }
                 }
                 self.machine.receive(frame).map_err(broken)?;
+                if let Some(skipped) = self.machine.skipped() {
+                    self.tally.skip(&skipped);
+                }
             }
             Heard::Data { file, offset, length } if self.is_of_a_block(file) => {
                 self.begin_block(file, offset, length)?;
@@ -319,6 +315,19 @@ impl<S> Receiving<S> {
         }
         self.blocked.drain().for_each(Blocked::keep);
         self.commits.finish(&self.io);
+    }
+}
+
+/// What both sides have said that they can: a stream, blocks, and to tell what is left out.
+fn agree(machine: &mut Receiver, (stream, tree, skipped): (bool, bool, bool)) {
+    if stream {
+        machine.expect_stream();
+    }
+    if tree {
+        machine.allow_blocks();
+    }
+    if skipped {
+        machine.hear_skipped();
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod blocks;
 mod content;
+mod grown;
+mod input;
 mod prefix;
 
 use std::collections::HashMap;
@@ -9,8 +11,10 @@ use std::time::Instant;
 
 use self::blocks::{Block, Blocks};
 use self::content::Current;
+use self::grown::Rereading;
+use self::input::Input;
 use super::link::{Heard, Limits, Link};
-use super::offering::{Ahead, Key, Offering};
+use super::offering::{Ahead, Key, Next, Offering};
 use super::outcome::{Role, broken, told};
 use super::sessions::SessionId;
 use super::tally::Tally;
@@ -19,7 +23,6 @@ use super::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Session, Status, Stop, TURN_BUDGET_BYTES, Turn};
-use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::frame::{self, Frame};
@@ -53,7 +56,11 @@ pub(crate) struct Sending<S> {
     session: Option<SessionId>,
     hashing: Option<Aside<Result<Current, Fault>>>,
     /// Once it is read from.
-    stdin: Option<Stdio>,
+    input: Option<Input>,
+    /// Why it has failed, and of which file.
+    input_fault: Option<(u32, String)>,
+    /// A file that has grown.
+    rereading: Option<Rereading>,
     /// Of the files that were closed last.
     digest: Option<Digest>,
     shown_bytes: u64,
@@ -72,7 +79,7 @@ pub(crate) enum Start {
     /// As ACCEPT says.
     AfterAccept,
     /// ACCEPT was sent by this side.
-    Accepted { stream: bool, tree: bool },
+    Accepted { stream: bool, tree: bool, skipped: bool },
 }
 
 impl<S: Stream> Sending<S> {
@@ -88,12 +95,7 @@ impl<S: Stream> Sending<S> {
         match start {
             Start::AtOnce => machine.begin(false),
             Start::AfterAccept => {}
-            Start::Accepted { stream, tree } => {
-                if tree {
-                    machine.allow_blocks();
-                }
-                machine.begin(stream);
-            }
+            Start::Accepted { stream, tree, skipped } => agree(&mut machine, (stream, tree, skipped)),
         }
         let is_client = !matches!(start, Start::Accepted { .. });
         let start_time = wire.last_traffic();
@@ -115,7 +117,9 @@ impl<S: Stream> Sending<S> {
             session: None,
             current: None,
             hashing: None,
-            stdin: None,
+            input: None,
+            input_fault: None,
+            rereading: None,
             digest: None,
             shown_bytes: 0,
             next_look: start_time,
@@ -187,11 +191,8 @@ impl<S: Stream> Sending<S> {
         while !self.peer_ended && *budget > 0 {
             let heard = link.hear()?;
             if let Some(accept) = link.accepted() {
-                if accept.tree {
-                    self.machine.allow_blocks();
-                }
                 self.session = Some(accept.session);
-                self.machine.begin(accept.stream);
+                agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
             }
             match heard {
                 Heard::Frame(Frame::Error { reason, text }) => return Err(told(reason, &text, Role::Sender)),
@@ -241,11 +242,17 @@ impl<S: Stream> Sending<S> {
 
     /// Offers the next entry. In a stream its file stays open, in a round it is opened again later.
     fn offer(&mut self) {
-        let Some(offered) = self.offering.next() else {
-            self.progress.all_known();
-            self.ahead = None;
-            self.machine.all_offered();
-            return;
+        let offered = match self.offering.next() {
+            Some(Next::Entry(offered)) => offered,
+            Some(Next::Skipped(skipped)) => {
+                self.tally.skip(&skipped);
+                return self.machine.skip(skipped);
+            }
+            None => {
+                self.progress.all_known();
+                self.ahead = None;
+                return self.machine.all_offered();
+            }
         };
         self.progress.expect(1, offered.entry.size.unwrap_or(0));
         let file = self.machine.next_id();
@@ -267,7 +274,8 @@ impl<S: Stream> Sending<S> {
     }
 
     fn note_closed(&mut self) {
-        while let Some(closed) = self.machine.closed() {
+        while let Some(mut closed) = self.machine.closed() {
+            self.explain(&mut closed);
             self.keys.remove(&closed.file);
             self.blocks.closed(closed.file);
             self.progress.done(u64::from(!closed.revokes));
@@ -281,10 +289,9 @@ impl<S: Stream> Sending<S> {
 
     /// What this side is busy with while nothing is sent.
     fn busy(&self) -> Option<frame::Phase> {
-        match (&self.hashing, self.awaits_input) {
-            (Some(_), _) => Some(frame::Phase::Hashing),
-            (None, true) => Some(frame::Phase::Reading),
-            (None, false) => None,
+        match self.hashing.is_some() || self.rereading.is_some() {
+            true => Some(frame::Phase::Hashing),
+            false => self.awaits_input.then_some(frame::Phase::Reading),
         }
     }
 
@@ -316,19 +323,20 @@ impl<S: Stream> Sending<S> {
             self.progress.moved(self.machine.sent_bytes() - self.shown_bytes);
         }
         self.progress.finish();
-        if self.offering.skipped() > 0 {
-            self.report.say(format_args!("{}", skipped(self.offering.skipped())));
-        }
         self.tally.unnamed(self.machine.unnamed_failures());
         self.tally.conclude(self.machine.sent_bytes() + self.blocks.sent_bytes, now - self.start).err()
     }
 }
 
-fn skipped(count: u64) -> String {
-    match count {
-        1 => "1 link, special or unfinished file was left out (see --links)".to_owned(),
-        count => format!("{count} links, special or unfinished files were left out (see --links)"),
+/// What both sides have said that they can: to tell what is left out, blocks, and a stream.
+fn agree(machine: &mut Sender, (stream, tree, skipped): (bool, bool, bool)) {
+    if skipped {
+        machine.tell_skipped();
     }
+    if tree {
+        machine.allow_blocks();
+    }
+    machine.begin(stream);
 }
 
 impl<S: Stream> Session for Sending<S> {
@@ -345,6 +353,8 @@ impl<S: Stream> Session for Sending<S> {
                 }
                 Err(Failure { error, tell }) => {
                     self.progress.finish();
+                    // A command whose output nobody takes any more ends now.
+                    self.input = None;
                     self.ending = Some((link.wire.close(tell), Some(error)));
                 }
             }

@@ -210,21 +210,23 @@ impl Serving {
         };
         let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
         limits.rate = limits.rate.into_iter().chain(hello.rate).min();
-        wire.push(&Accept { refused: None, stream, tree: in_blocks, session: id }.encode());
+        let accept = Accept { refused: None, stream, tree: in_blocks, skipped: hello.skipped, session: id };
+        wire.push(&accept.encode());
         let listed = Rc::new(self.offer.sessions.enter(id, hello.run(), &context.2, context.0.wake()));
         let origin = Origin::Server(Rc::clone(&listed));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
-                let terms = Terms { wanted: None, stream, tree: in_blocks, limits, origin };
+                let (tree, skipped) = (in_blocks, hello.skipped);
+                let terms = Terms { wanted: None, stream, tree, skipped, limits, origin };
                 let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))
             }
             Granted::Get(offering, _) => {
-                let start = Start::Accepted { stream, tree: in_blocks };
+                let start = Start::Accepted { stream, tree: in_blocks, skipped: hello.skipped };
                 Box::new(Sending::new(wire, offering, start, (limits, origin), context))
             }
-            Granted::List(offering) => Box::new(Listing::new(wire, offering, limits)),
+            Granted::List(offering) => Box::new(Listing::new(wire, offering, limits, hello.skipped)),
             Granted::Join(_) => return State::Joined,
         };
         State::Session(session, listed)
@@ -302,7 +304,7 @@ fn not_ours(wire: &mut Wire<Transport>) -> Failure {
 /// Ends a connection before it has become a session.
 fn refuse(mut wire: Wire<Transport>, failure: Failure) -> State {
     if let Some((reason, _)) = failure.tell {
-        wire.push(&Accept { refused: Some(reason), stream: false, tree: false, session: [0; 16] }.encode());
+        wire.push(&Accept::refusal(reason).encode());
     }
     State::Ending(Some((wire.close(failure.tell), Some(failure.error))))
 }

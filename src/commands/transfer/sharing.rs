@@ -14,8 +14,8 @@ use crate::store::{Folder, Links};
 /// What `--share` names.
 #[derive(Clone)]
 pub(crate) enum Share {
-    /// Everything below a folder; no link in it is followed.
-    Folder(Folder),
+    /// Everything below a folder, and what becomes of the links in it.
+    Folder(Folder, Links),
     /// One file, under its base name.
     File { path: PathBuf, name: Vec<u8> },
 }
@@ -37,26 +37,32 @@ impl Share {
             return Err(Violation::Malformed("a name below another one"));
         }
         let roots = match (self, hello.names()) {
-            (Share::Folder(folder), []) => vec![Root::Folder { folder: folder.clone(), name: Vec::new() }],
+            (Share::Folder(folder, _), []) => {
+                vec![Root::Folder { folder: folder.clone(), name: Vec::new() }]
+            }
             (Share::File { path, name }, []) => {
                 vec![Root::File { path: path.clone(), name: name.clone() }]
             }
             (_, names) => names.iter().map(|name| self.root(name)).collect(),
         };
-        Ok(Offering::new(roots, Links::Skip, Arc::default()))
+        let links = match self {
+            Share::Folder(_, links) => *links,
+            Share::File { .. } => Links::Skip,
+        };
+        Ok(Offering::new(roots, links, Arc::default()))
     }
 
     fn root(&self, name: &[u8]) -> Root {
-        let name = name.to_vec();
-        if let Err(fault) = CleanPath::parse(&name) {
-            return Root::Missing { name, reason: Reason::UnsafeName, text: fault.to_string() };
+        let missing = |reason, text| Root::Missing { name: name.to_vec(), reason, text };
+        if let Err(fault) = CleanPath::parse(name) {
+            return missing(Reason::UnsafeName, fault.to_string());
         }
         match self {
-            Share::File { path, name: only } if *only == name => Root::File { path: path.clone(), name },
-            Share::File { .. } => {
-                Root::Missing { name, reason: Reason::NotFound, text: Reason::NotFound.to_string() }
+            Share::File { path, name: only } if *only == *name => {
+                Root::File { path: path.clone(), name: name.to_vec() }
             }
-            Share::Folder(folder) => Root::Below { folder: folder.clone(), name },
+            Share::File { .. } => missing(Reason::NotFound, Reason::NotFound.to_string()),
+            Share::Folder(folder, _) => Root::Below { folder: folder.clone(), name: name.to_vec() },
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::digests::Digests;
+use super::left_out::LeftOut;
 use super::outcome::{Role, describe, exit_of, mend_of};
 use crate::error::{Error, Exit, Mend};
 use crate::net::endpoint::PeerName;
@@ -10,9 +11,10 @@ use crate::proto::Digest;
 use crate::proto::entry::Kind;
 use crate::proto::outcome::{Closed, FileOutcome};
 use crate::proto::reason::Reason;
-use crate::report::{FileEvent, Report, Sums, amount, escape_bytes, sized};
+use crate::proto::skipped::Skipped;
+use crate::report::{FileEvent, Report, Sums, amount, escape_name, sized};
 
-/// Failures that get a line each: a peer must not be able to fill a log.
+/// Failures that get a line each unless more is asked for: a peer must not be able to fill a log.
 const MAX_TOLD: usize = 100;
 
 /// What became of the entries of a session. Bounded, however many there are.
@@ -26,7 +28,11 @@ pub(crate) struct Tally {
     only_files: bool,
     /// The first entry: of a session that has only one, it is told by name.
     first: Option<(Vec<u8>, Kind, Option<Digest>)>,
+    /// Failures that were not told yet.
     failures: Vec<(Vec<u8>, Reason, String)>,
+    /// How many were.
+    told: u64,
+    left_out: LeftOut,
     /// The exit code of all failures; none if they differ.
     exit: Option<Exit>,
     /// The best of what can be hoped for any of them.
@@ -48,6 +54,8 @@ impl Tally {
             only_files: true,
             first: None,
             failures: Vec::new(),
+            told: 0,
+            left_out: LeftOut::default(),
             exit: None,
             mend: Mend::Never,
             resumed_bytes: 0,
@@ -67,12 +75,22 @@ impl Tally {
         }
     }
 
+    /// Something is left out on purpose.
+    pub(crate) fn skip(&mut self, skipped: &Skipped) {
+        self.left_out.note(skipped, &self.report);
+    }
+
     /// An entry is done with; `digest` is that of a file's content where it was computed.
     pub(crate) fn note(&mut self, closed: Closed, digest: Option<Digest>) {
         if let Some(digests) = &mut self.digests {
             digests.note(&closed, digest);
         }
-        let Closed { path, kind, size, outcome, revokes, .. } = closed;
+        let Closed { path, kind, size, mut outcome, revokes, .. } = closed;
+        if let (Role::Receiver, FileOutcome::Failed(Reason::NotFound, text)) = (self.role, &mut outcome)
+            && path.iter().any(|byte| b"*?[".contains(byte))
+        {
+            "patterns are not taken, 'download --list' prints the names".clone_into(text);
+        }
         self.entries += u64::from(!revokes);
         self.only_files &= matches!(kind, Kind::File);
         let (state, reason) = match &outcome {
@@ -101,6 +119,9 @@ impl Tally {
                 self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
                 self.mend = self.mend.max(mend_of(reason));
                 self.failed += 1;
+                if self.failures.len() == MAX_TOLD && self.report.is_verbose() {
+                    self.tell_failures();
+                }
                 if self.failures.len() < MAX_TOLD {
                     self.failures.push((path.clone(), reason, text));
                 }
@@ -126,32 +147,28 @@ impl Tally {
         self.failed += failed;
     }
 
-    /// Reports the session, in which `bytes` of bodies went over the wire in `time`, and says how it ended.
-    pub(crate) fn conclude(&mut self, bytes: u64, time: Duration) -> Result<(), Error> {
-        let arrived = self.failed < self.entries || self.entries == 0;
-        let digests = self.digests.take().filter(|_| arrived);
-        let listed = digests.map_or(Ok(()), |mut digests| digests.finish(&self.report));
-        let (verb, peer) = (self.verb(), &self.peer);
+    /// A line for each failure that was not told yet. A machine has heard of each already.
+    fn tell_failures(&mut self) {
+        for (name, reason, text) in self.failures.drain(..).filter(|_| !self.report.is_json()) {
+            self.told += 1;
+            self.report.warning(describe(&name, reason, &text));
+        }
+    }
+
+    /// What became of it all.
+    fn line(&self, bytes: u64, time: Duration) -> String {
         let direction = if self.role == Role::Sender { "to" } else { "from" };
+        let (verb, peer) = (self.verb(), &self.peer);
         let amount = match self.resumed_bytes {
             0 => amount(bytes, time),
             before => format!("{}, resumed after {}", amount(bytes, time), sized(before)),
         };
         let single = self.first.as_ref().filter(|_| self.entries == 1);
-        // A machine has heard of each already.
-        if self.entries > 1 && !self.report.is_json() {
-            for (name, reason, text) in &self.failures {
-                self.report.warning(describe(name, *reason, text));
-            }
-            if self.failed > MAX_TOLD as u64 {
-                self.report.warning(format_args!("and {} more", self.failed - MAX_TOLD as u64));
-            }
-        }
         let what = if self.only_files { "files" } else { "files and folders" };
         let line = match single {
             None if self.entries == 0 => format!("nothing was offered {direction} {peer}"),
             Some((name, _, digest)) if self.failed == 0 => {
-                let name = escape_bytes(name);
+                let name = escape_name(name);
                 let digest = digest
                     .map_or_else(String::new, |digest| format!(", BLAKE3 {}", blake3::Hash::from(digest)));
                 if self.there == 1 {
@@ -170,6 +187,29 @@ impl Tally {
                 format!("{verb} {done} of {} {what} {direction} {peer}: {amount}{there}", self.entries)
             }
         };
+        match self.left_out.total() {
+            0 => line,
+            count => format!("{line}; {count} left out"),
+        }
+    }
+
+    /// Reports the session, in which `bytes` of bodies went over the wire in `time`, and says how it ended.
+    pub(crate) fn conclude(&mut self, bytes: u64, time: Duration) -> Result<(), Error> {
+        let arrived = self.failed < self.entries || self.entries == 0;
+        let digests = self.digests.take().filter(|_| arrived);
+        let listed = digests.map_or(Ok(()), |mut digests| digests.finish(&self.report));
+        // Of a single one the last line says it all.
+        if self.entries > 1 {
+            self.tell_failures();
+            if self.failed > self.told && !self.report.is_json() {
+                let more = self.failed - self.told;
+                self.report.warning(format_args!("and {more} more (--verbose names each that is known)"));
+            }
+        }
+        self.left_out.tell(self.role, &self.report);
+        let line = self.line(bytes, time);
+        let single = self.first.as_ref().filter(|_| self.entries == 1);
+        let (verb, peer) = (self.verb(), &self.peer);
         let sums = Sums {
             verb,
             peer,
@@ -177,6 +217,7 @@ impl Tally {
             done: self.entries - self.failed,
             there: self.there,
             failed: self.failed,
+            skipped: self.left_out.total(),
             bytes,
             resumed_bytes: self.resumed_bytes,
             time,

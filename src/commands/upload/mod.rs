@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 
+use super::exec;
 use super::opened::{Opened, tell};
-use super::options::{LimitArgs, WireChoice};
+use super::options::{LimitArgs, LinkChoice, WireChoice};
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer::{
@@ -28,8 +29,8 @@ use crate::net::signals::Signals;
 use crate::net::stdio::check_stdin;
 use crate::proto::hello::Hello;
 use crate::proto::names::CleanPath;
-use crate::report::{Report, escape_bytes};
-use crate::store::{Filter, Folder, Links, Source};
+use crate::report::{Report, escape_name};
+use crate::store::{FaultKind, Filter, Folder, Links, Source};
 
 /// Send files and folders to a 'sendall serve --store', verified and synced before success is reported
 #[derive(Args, Clone, Debug)]
@@ -46,9 +47,22 @@ pub struct UploadArgs {
     #[arg(short, long)]
     force: bool,
 
-    /// The name of stdin there
+    /// The name there of stdin, or of what a command prints
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     name: Option<OsString>,
+
+    /// Send what a command prints, as --name: --exec -- CMD ARG...; it is stored only if the command ends with 0
+    #[arg(long, requires = "name")]
+    exec: bool,
+
+    /// The same for a line of shell: /bin/sh -c LINE
+    #[arg(long, value_name = "LINE", value_hint = ValueHint::CommandString, conflicts_with = "exec",
+        requires = "name")]
+    sh: Option<OsString>,
+
+    /// With --exec: the command and its arguments
+    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    command: Vec<OsString>,
 
     /// What becomes of symbolic links in folders
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = LinkChoice::Skip)]
@@ -81,27 +95,6 @@ pub struct UploadArgs {
 
     #[command(flatten)]
     local: LocalArgs,
-}
-
-/// The values of `--links`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LinkChoice {
-    /// They are left out
-    Skip,
-    /// What they lead to is sent
-    Follow,
-    /// They are sent as links
-    Copy,
-}
-
-impl From<LinkChoice> for Links {
-    fn from(choice: LinkChoice) -> Links {
-        match choice {
-            LinkChoice::Skip => Links::Skip,
-            LinkChoice::Follow => Links::Follow,
-            LinkChoice::Copy => Links::Copy,
-        }
-    }
 }
 
 /// What was meant.
@@ -147,7 +140,9 @@ fn usage(hint: impl Into<String>) -> Error {
 impl UploadArgs {
     /// Validates everything, each path included, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let (endpoint, paths) = self.split()?;
+        // First: a command in the wrong place is taken for paths.
+        let program = exec::program(self.exec, self.sh.as_ref(), &self.command, false)?;
+        let (endpoint, paths) = self.split(program.is_some())?;
         let (limits, retry) = (self.limits.limits(), self.retry);
         let local = self.local.end_for(&endpoint)?;
         let connections = self.local.connections(self.limits.connections())?;
@@ -163,7 +158,7 @@ impl UploadArgs {
             let (name, root, size) = self.root(path)?;
             total = total.zip(size).map(|(total, size)| total.saturating_add(size));
             if !names.insert(name.clone()) {
-                let name = escape_bytes(&name);
+                let name = escape_name(&name);
                 return Err(usage(format!(
                     "two of them would be called {name} there: send them one after the other to different folders"
                 )));
@@ -171,8 +166,22 @@ impl UploadArgs {
             roots.push(root);
         }
         let sends_stdin = paths.iter().any(|path| path.as_os_str() == "-");
-        if self.name.is_some() && !sends_stdin {
-            return Err(usage("--name is for stdin: type - as PATH"));
+        match (&self.name, program) {
+            (Some(_), Some(_)) if sends_stdin => {
+                return Err(usage("stdin and a command need a name each: send them one after the other"));
+            }
+            (Some(name), Some(program)) => {
+                let name = clean_name(name)?;
+                names.insert(name.clone());
+                roots.push(Root::Command { name, program });
+                total = None;
+            }
+            (Some(_), None) if !sends_stdin => {
+                return Err(usage(
+                    "--name is for stdin and commands: type - as PATH, or --exec -- CMD ARG...",
+                ));
+            }
+            _ => {}
         }
         if sends_stdin && self.retry.retry > 0 {
             return Err(usage("stdin can be read only once: leave --retry out"));
@@ -199,6 +208,7 @@ impl UploadArgs {
             (self.force, "--force"),
             (self.dry_run, "--dry-run"),
             (self.name.is_some(), "--name"),
+            (self.exec || self.sh.is_some(), "--exec and --sh"),
             (self.retry.retry > 0, "--retry"),
             (self.limits.connections.is_some(), "--connections"),
             (self.digests.digests.is_some(), "--digests"),
@@ -212,13 +222,17 @@ impl UploadArgs {
     }
 
     /// The endpoint is the last word, or the last two; the paths are the rest.
-    fn split(&self) -> Result<(Endpoint, Vec<PathBuf>), Error> {
+    fn split(&self, has_program: bool) -> Result<(Endpoint, Vec<PathBuf>), Error> {
         let missing = || usage("type what to send and where to, as in 'sendall upload FILE HOST:PORT'");
-        let (last, before) =
-            self.words.split_last().filter(|(_, before)| !before.is_empty()).ok_or_else(missing)?;
+        let (last, before) = self
+            .words
+            .split_last()
+            .filter(|(_, before)| has_program || !before.is_empty())
+            .ok_or_else(missing)?;
         let (last, mut paths) =
             (last.to_string_lossy(), before.iter().map(PathBuf::from).collect::<Vec<_>>());
-        let host = before.last().filter(|_| before.len() > 1).map(|word| word.to_string_lossy());
+        let host =
+            before.last().filter(|_| has_program || before.len() > 1).map(|word| word.to_string_lossy());
         let endpoint = match (Endpoint::parse(&last, Role::Connect), host) {
             (Ok(endpoint), _) => endpoint,
             (Err(hint), Some(host)) => match Endpoint::parse_first(&host, Some(&last), Role::Connect) {
@@ -230,20 +244,18 @@ impl UploadArgs {
             },
             (Err(hint), None) => return Err(usage(hint)),
         };
-        if paths.is_empty() { Err(missing()) } else { Ok((endpoint, paths)) }
+        if paths.is_empty() && !has_program { Err(missing()) } else { Ok((endpoint, paths)) }
     }
 
     /// What a path is, under which name it is sent, and a file's size.
     fn root(&self, path: &Path) -> Result<(Vec<u8>, Root, Option<u64>), Error> {
-        let shown = escape_bytes(path.as_os_str().as_bytes());
+        let shown = escape_name(path.as_os_str().as_bytes());
         if path.as_os_str() == "-" {
             let Some(name) = &self.name else {
                 return Err(usage("stdin needs a name there: type --name NAME (or ./- for a file called -)"));
             };
-            let name = name.as_bytes().to_vec();
+            let name = clean_name(name)?;
             check_stdin()?;
-            CleanPath::parse(&name)
-                .map_err(|fault| usage(format!("--name {}: the name {fault}", escape_bytes(&name))))?;
             return Ok((name.clone(), Root::Stdin { name }, None));
         }
         let cannot = |fault| usage(format!("cannot upload {shown}: {fault}"));
@@ -253,11 +265,24 @@ impl UploadArgs {
             let folder = Folder::open(path).map_err(cannot)?;
             return Ok((name.clone(), Root::Folder { folder, name }, None));
         }
-        let source = Source::open(path).map_err(cannot)?;
+        let source = Source::open(path).map_err(|fault| match fault.kind {
+            FaultKind::NotRegular => usage(format!(
+                "cannot upload {shown}: {fault}: to send what is read from it, type - --name NAME as PATH, and <{shown}"
+            )),
+            _ => cannot(fault),
+        })?;
+        let size = Some(source.size_bytes()).filter(|_| !source.has_no_size());
         let name = path.file_name().ok_or_else(|| usage(format!("{shown} has no file name")))?;
         let name = name.as_bytes().to_vec();
-        Ok((name.clone(), Root::File { path: path.to_owned(), name }, Some(source.size_bytes())))
+        Ok((name.clone(), Root::File { path: path.to_owned(), name }, size))
     }
+}
+
+fn clean_name(name: &OsStr) -> Result<Vec<u8>, Error> {
+    let name = name.as_bytes().to_vec();
+    let unclean = |fault| usage(format!("--name {}: the name {fault}", escape_name(&name)));
+    CleanPath::parse(&name).map_err(unclean)?;
+    Ok(name)
 }
 
 /// The name of a folder, also where it is given as `.` or `..`.

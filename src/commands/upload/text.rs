@@ -15,7 +15,7 @@ use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::proto::text_header;
-use crate::report::{FileEvent, Progress, Report, Sums, amount, escape_bytes};
+use crate::report::{FileEvent, Progress, Report, Sums, amount, escape_name};
 use crate::store::Source;
 
 /// A file to send.
@@ -29,7 +29,7 @@ impl TextFile {
     /// Looks at it. What the text header cannot say is wrong usage.
     pub(super) fn open(path: &Path) -> Result<TextFile, Error> {
         let usage = |text: &str| {
-            let shown = escape_bytes(path.as_os_str().as_bytes());
+            let shown = escape_name(path.as_os_str().as_bytes());
             Error::new(Exit::Usage, format!("{shown}: {text}"))
         };
         if path.as_os_str() == "-" {
@@ -72,7 +72,7 @@ pub(super) fn run(
                 if report.is_json() {
                     report.file(&file.sent());
                 } else if count > 1 {
-                    report.detail(told(&escape_bytes(&file.name), &sent.peer, (file.size, sent.time)));
+                    report.detail(told(&escape_name(&file.name), &sent.peer, (file.size, sent.time)));
                 }
                 progress.done(1);
                 bytes += file.size;
@@ -94,7 +94,7 @@ pub(super) fn run(
     if let Some(peer) = last_peer {
         let done = count - failures.len();
         let single = files.first().filter(|_| count == 1);
-        let what = single.map_or_else(|| format!("{done} of {count} files"), |file| escape_bytes(&file.name));
+        let what = single.map_or_else(|| format!("{done} of {count} files"), |file| escape_name(&file.name));
         let sums = sums(count, done, &peer, (bytes, time), single.map(|file| &file.name[..]));
         report.summary(told(&what, &peer, (bytes, time)), &sums);
     }
@@ -128,6 +128,7 @@ fn sums<'a>(
         done,
         there: 0,
         failed,
+        skipped: 0,
         bytes,
         resumed_bytes: 0,
         time,
@@ -144,7 +145,7 @@ fn send(
     report: &Report,
     signals: &Signals,
 ) -> Result<SentText, Error> {
-    let about = |exit, text: String| Error::new(exit, format!("{}: {text}", escape_bytes(&file.name)));
+    let about = |exit, text: String| Error::new(exit, format!("{}: {text}", escape_name(&file.name)));
     let source = Source::open(&file.path).map_err(|fault| about(Exit::Failed, fault.to_string()))?;
     if source.size_bytes() != file.size {
         return Err(about(Exit::Integrity, "changed before it was sent".into()));

@@ -158,7 +158,7 @@ impl Receiver {
 fn nothing() -> super::Entry {
     super::Entry {
         kind: Kind::File,
-        executable: false,
+        mode: 0,
         size: None,
         mtime_seconds: 0,
         mtime_nanoseconds: 0,

@@ -5,6 +5,7 @@ use super::super::frame::{Frame, encode};
 use super::super::have::Verdict;
 use super::super::names::CleanPath;
 use super::super::reason::Reason;
+use super::super::skipped::Skipped;
 use super::super::violation::Violation;
 use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State};
 
@@ -45,6 +46,19 @@ impl Receiver {
         if self.streaming {
             self.state = State::Judging { next: 0 };
         }
+        Ok(())
+    }
+
+    /// Where an entry may come.
+    pub(super) fn left_out(&mut self, skipped: Skipped) -> Result<(), Violation> {
+        if !self.hears_skipped || !matches!(self.state, State::Entries) {
+            return Err(Violation::OutOfTurn("SKIPPED"));
+        }
+        if self.skipped_count >= self.max_entries {
+            return Err(Violation::TooManyEntries(self.max_entries));
+        }
+        self.skipped_count += 1;
+        self.skipped = Some(skipped);
         Ok(())
     }
 

@@ -7,13 +7,14 @@ use crate::proto::frame::{self, End, EndState, Frame, ParsedFrame, Phase};
 use crate::proto::have::Verdict;
 use crate::proto::reason::Reason;
 use crate::proto::receiver::Receiver;
+use crate::proto::skipped::{Skipped, SkippedKind};
 use crate::proto::summary::{Failure, Summary};
 use crate::proto::violation::Violation;
 
 pub(super) fn file(path: &str, size: u64) -> Entry {
     Entry {
         kind: Kind::File,
-        executable: false,
+        mode: 0o644,
         size: Some(size),
         mtime_seconds: -1,
         mtime_nanoseconds: 999_999_999,
@@ -66,7 +67,7 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::Entry { file: 1, entry: folder("a") },
         Frame::Entry { file: 2, entry: link("l", b"../\xff") },
         Frame::Entry { file: 2, entry: link("l", b"") },
-        Frame::Entry { file: u32::MAX, entry: Entry { executable: true, ..not_offered("x") } },
+        Frame::Entry { file: u32::MAX, entry: Entry { mode: 0o1, ..not_offered("x") } },
         Frame::Have { file: 1, verdict: Verdict::WHOLE },
         Frame::Have { file: 1, verdict: Verdict::Want { offset: 1 << 40, digest: [1; 32] } },
         Frame::Have { file: 1, verdict: Verdict::Keep { size: 0, digest: [2; 32] } },
@@ -82,6 +83,8 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::Verified { file: 1, offset: 1 << 40, again: false },
         Frame::Verified { file: u32::MAX, offset: 0, again: true },
         Frame::Block { file: 1, offset: 4 << 20, values: vec![[1; 32]] },
+        Frame::Skipped(Skipped { kind: SkippedKind::Fifo, path: b"a/\xff".to_vec() }),
+        Frame::Skipped(Skipped { kind: SkippedKind::Other, path: Vec::new() }),
         Frame::Result(result(0, 0, &[])),
         Frame::Result(Summary { more: true, ..result(2, 2, &[3, 4]) }),
         Frame::Result(Summary { cut: true, ..result(0, 2, &[3]) }),
@@ -140,16 +143,14 @@ pub(super) fn entry() -> impl Strategy<Value = Entry> {
         1 => (4u8..).prop_map(Kind::Other),
     ];
     let why = prop::option::weighted(0.1, (reason(), text()));
-    (kind, any::<bool>(), number(), times, path(), why).prop_map(
-        |(kind, executable, size, times, path, why)| {
-            let (mtime_seconds, mtime_nanoseconds) = times;
-            let size = match kind {
-                Kind::Folder | Kind::Link(_) => Some(0),
-                Kind::File | Kind::Other(_) => Some(size).filter(|size| *size < u64::MAX),
-            };
-            Entry { kind, executable, size, mtime_seconds, mtime_nanoseconds, path, not_offered: why }
-        },
-    )
+    (kind, 0..0o1000u16, number(), times, path(), why).prop_map(|(kind, mode, size, times, path, why)| {
+        let (mtime_seconds, mtime_nanoseconds) = times;
+        let size = match kind {
+            Kind::Folder | Kind::Link(_) => Some(0),
+            Kind::File | Kind::Other(_) => Some(size).filter(|size| *size < u64::MAX),
+        };
+        Entry { kind, mode, size, mtime_seconds, mtime_nanoseconds, path, not_offered: why }
+    })
 }
 
 pub(super) fn verdict() -> impl Strategy<Value = Verdict> {
@@ -195,6 +196,9 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         }),
         1 => (id(), number(), 1..4usize).prop_map(|(file, offset, count)| {
             Frame::Block { file, offset, values: vec![[2; 32]; count] }
+        }),
+        1 => (prop::sample::select(SkippedKind::ALL.to_vec()), path()).prop_map(|(kind, path)| {
+            Frame::Skipped(Skipped { kind, path })
         }),
         2 => result.prop_map(|(done, failed, failures, (cut, more))| {
             Frame::Result(Summary { done, failed, failures, cut, more })

@@ -84,7 +84,7 @@ fn below_a_mount_a_part_arrives_and_a_staged_file_says_why_not() {
     let stage = Stage::new(&scene.folder).unwrap();
     let small = |path: &str| Arrival::Small {
         path: path.into(),
-        file: stage.create(false).and_then(|file| file.finish(Meta::default())).unwrap(),
+        file: stage.create(0o644).and_then(|file| file.finish(Meta::default())).unwrap(),
     };
     let part = Part::create(&scene.folder, b"mount/d/part").unwrap();
     let mut arrivals = vec![small("mount/f"), Arrival::Part { part, meta: Meta::default() }];

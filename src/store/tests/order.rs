@@ -12,7 +12,7 @@ fn watched() {
     let folder = Folder::open(Path::new(&root)).unwrap();
     let stage = Stage::new(&folder).unwrap();
     let small = |number: usize| {
-        let mut file = stage.create(false).unwrap();
+        let mut file = stage.create(0o644).unwrap();
         file.write_all(b"x").unwrap();
         Arrival::Small { path: format!("d/{number}").into(), file: file.finish(Meta::default()).unwrap() }
     };

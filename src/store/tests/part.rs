@@ -46,22 +46,22 @@ fn a_commit_that_fails_leaves_the_old_file_and_no_part() {
 fn mode_and_time_are_those_that_were_asked_for() {
     let scene = scene();
     fs::set_permissions(scene.inside(""), fs::Permissions::from_mode(0o2755)).unwrap();
-    for (executable, seconds, nanoseconds) in
-        [(false, 1_234_567_890, 123_456_789), (true, -5, 999_999_999), (false, 0, 0), (true, 1, u32::MAX)]
+    for (mode, seconds, nanoseconds) in
+        [(0o640, 1_234_567_890, 123_456_789), (0o755, -5, 999_999_999), (0o600, 0, 0), (0o7777, 1, u32::MAX)]
     {
         // A leftover's mode must not come through.
         fs::write(scene.inside(&temporary_name(b"f")), b"").unwrap();
         let leftover = fs::Permissions::from_mode(0o6777);
         fs::set_permissions(scene.inside(&temporary_name(b"f")), leftover).unwrap();
         let part = Part::create(&scene.folder, b"f").unwrap();
-        let meta = Meta { executable, mtime_seconds: seconds, mtime_nanoseconds: nanoseconds };
+        let meta = Meta { mode, mtime_seconds: seconds, mtime_nanoseconds: nanoseconds };
         part.commit(meta, true).unwrap();
         let arrived = fs::metadata(scene.inside("f")).unwrap();
-        assert_eq!(arrived.mode() & 0o7777, arriving_mode(executable, umask()));
+        assert_eq!(arrived.mode() & 0o7777, arriving_mode(mode, umask()));
         assert_eq!(arrived.mtime(), seconds);
         assert_eq!(arrived.mtime_nsec(), i64::from(nanoseconds.min(999_999_999)));
         let source = scene.folder.source(b"f").unwrap();
-        assert_eq!(source.executable(), executable);
+        assert_eq!(u32::from(source.mode()), arriving_mode(mode, umask()));
         assert_eq!(source.mtime_seconds(), seconds);
         assert_eq!(source.mtime_nanoseconds(), nanoseconds.min(999_999_999));
     }
@@ -70,10 +70,10 @@ fn mode_and_time_are_those_that_were_asked_for() {
 
 #[test]
 fn modes_never_have_special_bits() {
-    assert_eq!(arriving_mode(false, 0o022), 0o644);
-    assert_eq!(arriving_mode(true, 0o022), 0o744);
-    assert_eq!(arriving_mode(true, 0o177), 0o700);
-    assert_eq!(arriving_mode(true, 0), 0o766);
+    assert_eq!(arriving_mode(0o600, 0o022), 0o600);
+    assert_eq!(arriving_mode(0o755, 0o022), 0o755);
+    assert_eq!(arriving_mode(0o777, 0o177), 0o600);
+    assert_eq!(arriving_mode(0o7777, 0), 0o777);
     assert_eq!(parse_umask("Name:\tx\nUmask:\t0027\nState:\tR\n"), Some(0o027));
     assert_eq!(parse_umask("Umask:\t9\n"), None);
     assert_eq!(parse_umask("Umask:\t7777\n"), None);

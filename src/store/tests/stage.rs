@@ -5,10 +5,10 @@ use super::super::publish::{arriving_mode, umask};
 use super::*;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-const TIME: Meta = Meta { executable: false, mtime_seconds: 1_234_567_890, mtime_nanoseconds: 5 };
+const TIME: Meta = Meta { mode: 0o644, mtime_seconds: 1_234_567_890, mtime_nanoseconds: 5 };
 
 fn small(stage: &Stage, path: &str, bytes: &[u8]) -> Arrival {
-    let mut file = stage.create(false).unwrap();
+    let mut file = stage.create(0o644).unwrap();
     file.write_all(bytes).unwrap();
     Arrival::Small { path: path.into(), file: file.finish(TIME).unwrap() }
 }
@@ -20,7 +20,7 @@ fn large(scene: &Scene, path: &str, bytes: &[u8]) -> Arrival {
 }
 
 fn folder(path: &str) -> Arrival {
-    Arrival::Folder { path: path.into(), meta: TIME }
+    Arrival::Folder { path: path.into(), meta: Meta { mode: 0o750, ..TIME } }
 }
 
 fn link(path: &str, target: &str) -> Arrival {
@@ -66,7 +66,7 @@ fn a_tree_arrives_and_the_stage_goes() {
             assert_eq!(mtime(&scene.inside(path)), (TIME.mtime_seconds, 5), "{path}");
         }
         let mode = fs::metadata(scene.inside("a/b")).unwrap().mode();
-        assert_eq!(mode & 0o7777, 0o777 & !umask());
+        assert_eq!(mode & 0o7777, 0o750 & !umask());
         assert_eq!(scene.names().iter().filter(|name| name.starts_with('.')).count(), 0);
         let inner: Vec<_> = fs::read_dir(scene.inside("a")).unwrap().collect();
         assert_eq!(inner.len(), 2);
@@ -78,13 +78,13 @@ fn nothing_has_its_name_before_the_commit_and_what_is_dropped_is_gone() {
     let scene = scene();
     let stage = Stage::new(&scene.folder).unwrap();
     let first = small(&stage, "f", b"first");
-    let second = stage.create(true).unwrap();
+    let second = stage.create(0o755).unwrap();
     let [stage_name] = &scene.names()[..] else { panic!("{:?}", scene.names()) };
     let inside = scene.inside(stage_name);
     assert_eq!(fs::metadata(&inside).unwrap().mode() & 0o7777, 0o700);
     assert_eq!(fs::read_dir(&inside).unwrap().count(), 2);
     let modes = ["0", "1"].map(|name| fs::metadata(inside.join(name)).unwrap().mode() & 0o7777);
-    assert_eq!(modes, [arriving_mode(false, umask()), arriving_mode(true, umask())]);
+    assert_eq!(modes, [arriving_mode(0o644, umask()), arriving_mode(0o755, umask())]);
     drop(second);
     drop(first);
     assert_eq!(fs::read_dir(&inside).unwrap().count(), 0);

@@ -36,7 +36,7 @@ fn planted() -> Scene {
 fn a_folder_comes_behind_what_is_in_it_and_names_in_the_order_of_their_bytes() {
     let scene = planted();
     let part = Part::create(&scene.folder, b"b/sub/part").unwrap();
-    let staged = Stage::new(&scene.folder).unwrap().create(false).unwrap();
+    let staged = Stage::new(&scene.folder).unwrap().create(0o644).unwrap();
     fs::create_dir(scene.inside("b/keep").join(temporary_name(b"folder"))).unwrap();
     let expected = [
         "a",

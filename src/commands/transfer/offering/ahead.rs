@@ -23,7 +23,8 @@ impl Offering {
     /// Counts on a thread what there is, where there are folders, and where somebody looks at the totals. It keeps
     /// nothing but the sums.
     pub(crate) fn count_ahead(&self, progress: &Progress) -> Option<Ahead> {
-        let has_folders = self.roots.iter().any(|root| matches!(root, Root::Folder { .. } | Root::Below { .. }));
+        let has_folders =
+            self.roots.iter().any(|root| matches!(root, Root::Folder { .. } | Root::Below { .. }));
         let totals = progress.totals().filter(|_| has_folders)?;
         let (roots, links, filter) = (self.roots.clone(), self.links, Arc::clone(&self.filter));
         let stop = Arc::<AtomicBool>::default();
@@ -59,7 +60,7 @@ impl Count {
                 (_, Ok(folder)) => self.tree(&folder, links, filter).and_then(|()| self.add(0)),
                 _ => self.add(0),
             },
-            Root::Stdin { .. } | Root::Missing { .. } => self.add(0),
+            Root::Stdin { .. } | Root::Command { .. } | Root::Missing { .. } => self.add(0),
             Root::Folder { folder, name } => {
                 self.tree(folder, links, filter)?;
                 if name.is_empty() { Some(()) } else { self.add(0) }

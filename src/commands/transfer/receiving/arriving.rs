@@ -13,7 +13,7 @@ use crate::net::send::send;
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::reason::Reason;
-use crate::report::{Phase, escape_bytes};
+use crate::report::{Phase, escape_name};
 use crate::store::{Fault, FaultKind, Part, Stage, Staged};
 
 /// When a file cannot be written and more than this would still come for it, the session ends at once.
@@ -72,7 +72,7 @@ impl Arriving {
 impl Consent {
     /// Opens the file for its bytes.
     fn open(self, file: u32, stage: &Stage, destination: &super::Destination) -> Result<Arriving, Fault> {
-        let Consent { path, have, is_small, is_executable, resumable } = self;
+        let Consent { path, have, is_small, mode, resumable } = self;
         let (target, hasher, written_bytes) = match have {
             Have::Resumed { mut part, length, hasher } => {
                 part.keep_if_dropped(false);
@@ -81,7 +81,7 @@ impl Consent {
             Have::Part(part) => (Target::Part { part, resumable }, blake3::Hasher::new(), 0),
             Have::Stdout(stdout) => (Target::Stdout(stdout), blake3::Hasher::new(), 0),
             Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } if is_small => {
-                (Target::Small(stage.create(is_executable)?), blake3::Hasher::new(), 0)
+                (Target::Small(stage.create(mode)?), blake3::Hasher::new(), 0)
             }
             Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } => {
                 let part = Part::create(&destination.folder, &path)?;
@@ -214,7 +214,7 @@ impl<S: Stream> Receiving<S> {
         let is_large = entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES));
         // A name that another session writes is no reason to give up the others: in a stream the sender stops.
         if is_large && !(self.machine.is_streaming() && fault.kind == FaultKind::Busy) {
-            let name = entry.map(|entry| escape_bytes(&entry.path)).unwrap_or_default();
+            let name = entry.map(|entry| escape_name(&entry.path)).unwrap_or_default();
             return Err(failed(Role::Receiver, name, fault));
         }
         if self.machine.comes_in_blocks(file) == Some(true) {

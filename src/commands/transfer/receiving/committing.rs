@@ -203,9 +203,5 @@ impl<S: Stream> Receiving<S> {
 }
 
 fn meta_of(entry: &Entry) -> Meta {
-    Meta {
-        executable: entry.executable,
-        mtime_seconds: entry.mtime_seconds,
-        mtime_nanoseconds: entry.mtime_nanoseconds,
-    }
+    Meta { mode: entry.mode, mtime_seconds: entry.mtime_seconds, mtime_nanoseconds: entry.mtime_nanoseconds }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::{Naming, Receiving};
 use crate::commands::transfer::outcome::{Role, reason_of};
 use crate::commands::transfer::wire::Failure;
+use crate::error::{Error, Exit};
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
@@ -32,7 +33,7 @@ pub(super) struct Consent {
     pub(super) path: Vec<u8>,
     pub(super) have: Have,
     pub(super) is_small: bool,
-    pub(super) is_executable: bool,
+    pub(super) mode: u16,
     /// What comes of it is of use to a later session.
     pub(super) resumable: bool,
 }
@@ -280,20 +281,30 @@ impl<S: Stream> Receiving<S> {
             path,
             have,
             is_small: entry.size.is_some_and(|size| size <= SMALL_BYTES),
-            is_executable: entry.executable,
+            mode: entry.mode,
             resumable: entry.size.is_some(),
         };
         self.consents.insert(file, consent);
+    }
+
+    /// Another entry has come. Where one file is to get one name, or to go to stdout, it must be the only one.
+    pub(super) fn expect_another(&self) -> Result<(), Failure> {
+        let what = match &self.destination.naming {
+            Naming::AsSent | Naming::Wanted(_) => return Ok(()),
+            _ if self.machine.entry_count() == 0 => return Ok(()),
+            Naming::Fixed(_) => "name one, or give -o a folder that exists",
+            Naming::Stdout => "name one",
+        };
+        let text = format!("several files are offered: {what}");
+        let tell = Some((Reason::NotAskedFor, Reason::NotAskedFor.to_string()));
+        Err(Failure { error: Error::new(Exit::Refused, text), tell })
     }
 
     /// The path that an entry gets below the destination: the receiver chooses it.
     pub(super) fn local_path(&self, entry: &Entry) -> Result<Vec<u8>, (Reason, String)> {
         let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
         let only_one = |what: &str| {
-            if self.machine.entry_count() > 1 {
-                let text = format!("{} files are offered: {what}", self.machine.entry_count());
-                Err((Reason::NotAskedFor, text))
-            } else if !matches!(entry.kind, Kind::File) {
+            if !matches!(entry.kind, Kind::File) {
                 Err((Reason::NotAskedFor, format!("a folder is offered: {what}")))
             } else {
                 Ok(())

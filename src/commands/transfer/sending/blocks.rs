@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Sending;
 use crate::commands::transfer::link::{Heard, Link};
-use crate::commands::transfer::offering::entry_of;
-use crate::commands::transfer::outcome::{Role, broken, told};
+use crate::commands::transfer::outcome::{Role, broken, failed, told};
 use crate::commands::transfer::team::{Advanced, LANE_BUDGET_BYTES};
 use crate::commands::transfer::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
 use crate::error::{Error, Exit};
@@ -17,7 +16,7 @@ use crate::proto::reason::Reason;
 use crate::proto::sender::Ended;
 use crate::proto::violation::Violation;
 use crate::report::Phase;
-use crate::store::{BlockHasher, Source, root_of};
+use crate::store::{BlockHasher, Change, Source, root_of};
 
 /// Files that wait for the receiver's word at once: each holds a descriptor on both sides, and a receiver takes
 /// twice as many.
@@ -195,19 +194,29 @@ impl<S: Stream> Sending<S> {
         }
         let Some(values) = self.blocks.outbox.values(file) else { return Ok(None) };
         let Some(open) = self.blocks.files.get_mut(&file) else { return Ok(None) };
-        open.has_ended = true;
-        let is_longer = {
-            open.source.seek(open.size);
-            open.source.read(&mut [0]).is_ok_and(|count| count > 0)
-        };
-        let ended = match (open.source.changed(), root_of(&values)) {
-            (Ok(false), Some(digest)) if !is_longer => {
-                self.digest = Some(digest);
-                Ended::Digest(digest)
+        let ended = if self.rereading.is_some() {
+            let Some(ended) = self.was_read_again()? else { return Ok(None) };
+            ended
+        } else {
+            match (open.source.change(open.size), root_of(&values)) {
+                (Ok(Change::None), Some(digest)) => Ended::Digest(digest),
+                (Ok(Change::Grown), Some(digest)) => {
+                    let (source, size) = (open.source.try_clone(), open.size);
+                    let source =
+                        source.map_err(|fault| failed(Role::Sender, "a file that has grown", &fault))?;
+                    self.read_again(file, &source, size, digest)?;
+                    return Ok(None);
+                }
+                (Err(_), _) => Ended::Unreadable,
+                _ => Ended::Changed,
             }
-            (Err(_), _) => Ended::Unreadable,
-            _ => Ended::Changed,
         };
+        if let Some(open) = self.blocks.files.get_mut(&file) {
+            open.has_ended = true;
+        }
+        if let Ended::Digest(digest) = ended {
+            self.digest = Some(digest);
+        }
         if !matches!(ended, Ended::Digest(_)) {
             self.blocks.give_up(file);
         }
@@ -250,9 +259,6 @@ impl<S: Stream> Sending<S> {
         };
         let Some(source) = current.into_source() else { return Err(Ended::Unreadable) };
         let Some(entry) = self.machine.entry(file) else { return Err(Ended::Unreadable) };
-        if entry_of(&source, entry.path.clone()) != *entry {
-            return Err(Ended::Changed);
-        }
         let size = entry.size.unwrap_or(0);
         self.progress.file(&entry.path, entry.size, 0);
         self.progress.phase(Phase::Sending);

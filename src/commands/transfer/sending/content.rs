@@ -1,18 +1,20 @@
 //! The bytes of the file that is sent: read, hashed and queued in place.
 
-use std::io;
-
-use super::{Link, Sending};
+use super::Sending;
+use super::input::Input;
 use crate::commands::transfer::digests::Digests;
+use crate::commands::transfer::link::Link;
 use crate::commands::transfer::offering::Content;
 use crate::commands::transfer::wire::{CHUNK_BYTES, Failure, Wire};
-use crate::net::stdio::Stdio;
+use crate::net::child::Program;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::frame::HEADER_BYTES;
+use crate::proto::outcome::{Closed, FileOutcome};
+use crate::proto::reason::Reason;
 use crate::proto::sender::{Ended, Sender};
 use crate::report::Phase;
-use crate::store::{Fault, Source, hash_prefix};
+use crate::store::{Change, Fault, Source, hash_prefix};
 
 /// The file being sent.
 pub(super) struct Current {
@@ -34,12 +36,17 @@ impl Current {
     pub(super) fn into_source(self) -> Option<Source> {
         match self.content {
             Content::File(source) => Some(source),
-            Content::Stdin => None,
+            Content::Unsized(_) | Content::Stdin | Content::Command(_) => None,
         }
     }
 
-    pub(super) fn is_stdin(&self) -> bool {
-        matches!(self.content, Content::Stdin)
+    /// The command whose output it is, or none: stdin. None of both if it is a file.
+    fn input(&self) -> Option<Option<&Program>> {
+        match &self.content {
+            Content::Stdin => Some(None),
+            Content::Command(program) => Some(Some(program)),
+            Content::File(_) | Content::Unsized(_) => None,
+        }
     }
 
     /// How many bytes the receiver was found to have, once.
@@ -71,37 +78,45 @@ impl Current {
         &mut self,
         machine: &mut Sender,
         wire: &mut Wire<S>,
-        stdin: &mut Option<Stdio>,
+        input: &mut Option<Input>,
         offset: u64,
         room: u32,
-    ) -> Result<Option<usize>, Ended> {
+    ) -> Result<Option<usize>, Stopped> {
         if self.position != offset {
             // The peer's part is another one: from the start.
-            let Content::File(source) = &mut self.content else { return Err(Ended::Changed) };
+            let Content::File(source) = &mut self.content else {
+                return Err(Ended::Changed.into());
+            };
             source.seek(offset);
             self.hasher.reset();
             (self.position, self.resumed_bytes) = (offset, 0);
         }
         let count = match &mut self.content {
-            Content::File(source) if room == 0 => return Err(end_of(source, &self.hasher)),
+            Content::File(source) if room == 0 => return Err(end_of(source, self.position, &self.hasher)),
             Content::File(source) => {
                 let count = CHUNK_BYTES.min(room as usize);
                 let (_, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
                 match source.read(body) {
                     Ok(read) if read == count => count,
-                    Ok(_) => return Err(Ended::Changed),
-                    Err(_) => return Err(Ended::Unreadable),
+                    Ok(_) => return Err(Ended::Changed.into()),
+                    Err(_) => return Err(Ended::Unreadable.into()),
                 }
             }
-            Content::Stdin => {
+            content => {
                 let count = CHUNK_BYTES.min(room as usize);
                 let (_, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
-                let Some(stdin) = stdin else { return Err(Ended::Unreadable) };
-                match stdin.read(body) {
-                    Ok(0) => return Err(Ended::Digest(self.hasher.finalize().into())),
-                    Ok(count) => count,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-                    Err(_) => return Err(Ended::Unreadable),
+                let read = match (content, input) {
+                    (Content::Unsized(source), _) => {
+                        source.read(body).map(Some).map_err(|fault| fault.to_string())
+                    }
+                    (_, Some(input)) => input.read(body),
+                    (_, None) => Err("it was not opened".to_owned()),
+                };
+                match read {
+                    Ok(Some(0)) => return Err(Ended::Digest(self.digest()).into()),
+                    Ok(Some(count)) => count,
+                    Ok(None) => return Ok(None),
+                    Err(text) => return Err(Stopped::Broken(text)),
                 }
             }
         };
@@ -122,6 +137,32 @@ impl<S> Sending<S> {
     }
 }
 
+/// Why no chunk comes.
+pub(super) enum Stopped {
+    /// The file ends so.
+    Ended(Ended),
+    /// All that was offered was read, and there is more now.
+    Grown,
+    /// What comes as it is made has failed, in words.
+    Broken(String),
+}
+
+impl From<Ended> for Stopped {
+    fn from(ended: Ended) -> Stopped {
+        Stopped::Ended(ended)
+    }
+}
+
+/// How a file ends of which as much was read as was offered.
+fn end_of(source: &Source, offered_bytes: u64, hasher: &blake3::Hasher) -> Stopped {
+    match source.change(offered_bytes) {
+        Ok(Change::None) => Ended::Digest(hasher.finalize().into()).into(),
+        Ok(Change::Grown) => Stopped::Grown,
+        Ok(Change::Other) => Ended::Changed.into(),
+        Err(_) => Ended::Unreadable.into(),
+    }
+}
+
 impl<S: Stream> Sending<S> {
     /// Queues the next chunk of a file, or its end. Returns the bytes of the chunk; none if the input has none yet.
     pub(super) fn body(
@@ -131,20 +172,24 @@ impl<S: Stream> Sending<S> {
         offset: u64,
         room: u32,
     ) -> Result<Option<usize>, Failure> {
+        if self.rereading.is_some() {
+            let ended = self.was_read_again()?;
+            return Ok(ended.map(|ended| self.end_body(ended)));
+        }
         if self.current.as_ref().is_none_or(|current| current.file != file) {
             match self.open(file) {
                 Ok(current) => self.begin(current),
-                Err(ended) => {
-                    self.machine.end(ended);
-                    return Ok(Some(0));
-                }
+                Err(ended) => return Ok(Some(self.end_body(ended))),
             }
         }
         let Some(current) = &mut self.current else { return Ok(Some(0)) };
-        if current.is_stdin() && self.stdin.is_none() {
-            self.stdin = Some(Stdio::open(&self.io)?);
+        if let (None, Some(program)) = (&self.input, current.input()) {
+            match Input::open(program, &self.io, &self.report) {
+                Ok(input) => self.input = Some(input),
+                Err(error) => return Ok(Some(self.break_body(file, error.to_string()))),
+            }
         }
-        let chunk = current.chunk(&mut self.machine, &mut link.wire, &mut self.stdin, offset, room);
+        let chunk = current.chunk(&mut self.machine, &mut link.wire, &mut self.input, offset, room);
         let resumed = current.take_resumed();
         if resumed > 0 {
             self.resumed(resumed);
@@ -152,26 +197,40 @@ impl<S: Stream> Sending<S> {
         }
         match chunk {
             Ok(count) => Ok(count),
-            Err(ended) => {
-                if let Ended::Digest(digest) = ended {
-                    self.digest = Some(digest);
+            Err(Stopped::Ended(ended)) => Ok(Some(self.end_body(ended))),
+            Err(Stopped::Broken(text)) => Ok(Some(self.break_body(file, text))),
+            Err(Stopped::Grown) => {
+                let Some(current) = &self.current else { return Ok(Some(0)) };
+                let digest = current.digest();
+                if let Some(Current { content: Content::File(source), .. }) = self.current.take() {
+                    self.read_again(file, &source, offset, digest)?;
                 }
-                self.current = None;
-                self.machine.end(ended);
-                Ok(Some(0))
+                Ok(None)
             }
         }
     }
-}
 
-/// How a file ends of which as much was read as was offered.
-fn end_of(source: &mut Source, hasher: &blake3::Hasher) -> Ended {
-    // Some files have more than they announce, those of /proc for example.
-    let is_longer = source.read(&mut [0]).is_ok_and(|count| count > 0);
-    match source.changed() {
-        Ok(_) if is_longer => Ended::Changed,
-        Ok(false) => Ended::Digest(hasher.finalize().into()),
-        Ok(true) => Ended::Changed,
-        Err(_) => Ended::Unreadable,
+    fn end_body(&mut self, ended: Ended) -> usize {
+        if let Ended::Digest(digest) = ended {
+            self.digest = Some(digest);
+        }
+        self.current = None;
+        self.machine.end(ended);
+        0
+    }
+
+    fn break_body(&mut self, file: u32, text: String) -> usize {
+        self.input_fault = Some((file, text));
+        self.end_body(Ended::Unreadable)
+    }
+
+    /// Says why there is no more of what comes as it is made; lets go of what was read for a file that is closed.
+    pub(super) fn explain(&mut self, closed: &mut Closed) {
+        self.rereading.take_if(|rereading| rereading.file == closed.file);
+        if let FileOutcome::Failed(reason @ Reason::Unreadable, text) = &mut closed.outcome
+            && let Some((_, fault)) = self.input_fault.take_if(|(file, _)| *file == closed.file)
+        {
+            (*reason, *text) = (Reason::Failed, fault);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Sending;
 use super::content::Current;
-use crate::commands::transfer::offering::{Content, entry_of};
+use crate::commands::transfer::offering::{Content, is_as_offered};
 use crate::commands::transfer::wire::Failure;
 use crate::net::reactor::Wanted;
 use crate::net::stream::Stream;
@@ -66,9 +66,10 @@ impl<S: Stream> Sending<S> {
             return Err(Ended::Unreadable);
         };
         match self.offering.open(key) {
-            Ok(Content::File(source)) if entry_of(&source, entry.path.clone()) != *entry => {
-                Err(Ended::Changed)
+            Ok(Content::File(source)) if entry.size.is_none() => {
+                Ok(Current::new(file, Content::Unsized(source)))
             }
+            Ok(Content::File(source)) if !is_as_offered(&source, entry, key) => Err(Ended::Changed),
             Ok(content) => Ok(Current::new(file, content)),
             Err(fault) => {
                 self.report.detail(fault);

@@ -15,7 +15,7 @@ use crate::net::reactor::{Aside, Io, Session, Status, Turn};
 use crate::net::stream::Stream;
 use crate::proto::reason::Reason;
 use crate::proto::text_header::{ACCEPTED, ParsedText, TextHeader, parse, refusal};
-use crate::report::{FileEvent, Phase, Progress, Report, amount, escape_bytes};
+use crate::report::{FileEvent, Phase, Progress, Report, amount, escape_name};
 use crate::store::{Fault, Folder, Part};
 
 /// Nothing ends a header: it is complete when it is one and nothing has followed for so long.
@@ -196,7 +196,7 @@ impl<S: Stream> TextReceiving<S> {
             return Err(Claim::taken());
         }
         let name = header.name.as_bytes();
-        let shown = escape_bytes(name);
+        let shown = escape_name(name);
         let no = |reason, text: &str| {
             let error = Error::new(exit_of(reason, Role::Receiver), format!("{shown}: {text}"));
             Failure { error, tell: Some((reason, text.to_owned())) }
@@ -225,7 +225,7 @@ impl<S: Stream> TextReceiving<S> {
     fn body(&mut self, wire: &mut Wire<S>, mut file: Arriving) -> Result<Step, Failure> {
         let rest = file.header.size - file.received;
         let count = CHUNK_BYTES.min(usize::try_from(rest).unwrap_or(CHUNK_BYTES));
-        let shown = || escape_bytes(file.header.name.as_bytes());
+        let shown = || escape_name(file.header.name.as_bytes());
         match wire.fill(count).map_err(|error| error.context(shown()))? {
             Filled::Enough => {}
             Filled::Blocked => {
@@ -269,7 +269,7 @@ impl<S: Stream> TextReceiving<S> {
             self.state = State::Commit(file);
             return Ok(Step::Waits);
         };
-        let (size, name) = (file.header.size, escape_bytes(file.header.name.as_bytes()));
+        let (size, name) = (file.header.size, escape_name(file.header.name.as_bytes()));
         result?.map_err(|fault| failed(Role::Receiver, &name, &fault))?;
         self.files_in_place += 1;
         let amount = amount(size, now - file.start);

@@ -11,7 +11,7 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Session, Status, Turn};
 use crate::net::stream::Stream;
 use crate::proto::text_header::is_refusal;
-use crate::report::{Phase, Progress, Report, escape_bytes};
+use crate::report::{Phase, Progress, Report, escape_bytes, escape_name};
 use crate::store::Source;
 
 /// What is kept of the server's words; more are read and thrown away.
@@ -228,7 +228,7 @@ impl<S: Stream> Session for TextSending<S> {
                 Err(refusal) if refusal.exit() == Exit::Refused => refusal,
                 _ => error,
             };
-            error.context(escape_bytes(&self.name))
+            error.context(escape_name(&self.name))
         })
     }
 

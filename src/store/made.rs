@@ -1,0 +1,35 @@
+//! Folders that were made for what arrives: only these get a mode, never one that was there before.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
+
+/// How many are remembered until their own entry comes; more keep the mode that they were made with.
+const MOST: usize = 16_384;
+
+/// Paths below a destination, with device and inode: what has the name later may be another folder.
+#[derive(Debug, Default)]
+pub(super) struct Made(Mutex<HashMap<Vec<u8>, (u64, u64)>>);
+
+impl Made {
+    /// A folder has just been made.
+    pub(super) fn note(&self, path: &[u8], folder: &File) {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.len() < MOST
+            && let Some(identity) = identity(folder)
+        {
+            made.insert(path.to_vec(), identity);
+        }
+    }
+
+    /// Whether this is a folder that was made here. Forgets it.
+    pub(super) fn take(&self, path: &[u8], folder: &File) -> bool {
+        let made = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+        made.is_some() && made == identity(folder)
+    }
+}
+
+fn identity(folder: &File) -> Option<(u64, u64)> {
+    folder.metadata().ok().map(|found| (found.dev(), found.ino()))
+}
