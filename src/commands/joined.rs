@@ -5,11 +5,12 @@ use std::time::Instant;
 use super::lost;
 use super::settling::Settling;
 use crate::error::Error;
+use crate::net::around::Nowhere;
 use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Status, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
-use crate::net::stream::{Nowhere, Stream, Transport};
+use crate::net::stream::{Stream, Transport};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {

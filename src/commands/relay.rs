@@ -171,7 +171,9 @@ impl<L: Stream, P: Stream> Relay<L, P> {
 
     /// Passes the end of the input on, if it is time for that. `received`: what the turn has read.
     fn part(&mut self, received: Pumped, now: Instant) {
-        if self.failure.is_some() || !self.outbound.lane().is_drained() {
+        let lane = self.outbound.lane();
+        let is_exhausted = lane.held() == 0 && self.local.is_exhausted();
+        if self.failure.is_some() || !(lane.is_drained() || is_exhausted) {
             return;
         }
         let (lanes, heard) = ((self.outbound.lane(), self.inbound.lane()), self.heard());
@@ -187,6 +189,10 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             }
             self.outbound.lane_mut().finish_sink();
             self.farewell.passed(now);
+        }
+        let limit = self.ending.linger.filter(|_| is_exhausted);
+        if limit.is_some_and(|limit| self.farewell.has_lingered(now, limit, || self.peer.delivery())) {
+            self.outbound.lane_mut().end_source();
         }
     }
 

@@ -6,8 +6,8 @@ END OF FILE
 
 1. The end of the input is passed on to the peer (as a half-close) after the last byte, but politely: many servers take \
 that for a hang-up, and drop the rest of their answer. So it is held back while the peer is talking, and until it has been \
-silent for a moment: 100 ms, or 250 ms once it has said something; at least four round trips, and four times the longest \
-pause that it has made, up to 1 s. What waits for room on stdout is talk, too. Who only answers when told the end (sort, wc) \
+silent for a moment: 100 ms or four round trips, whichever is longer; once it has said something, 250 ms and four round trips; and \
+at least four times the longest pause that it has made, up to 1 s. What waits for room on stdout is talk, too. Who only answers when told the end (sort, wc) \
 is told after that pause; who talks for ever is not told. The end goes at once with --send-only, to a peer that has ended, and \
 where more than 1 MiB was sent and the peer has said nothing; after so much, what waits for stdout does not hold it back. Receiving goes on.
 

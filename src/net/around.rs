@@ -1,4 +1,4 @@
-//! Streams around streams: what they pass on.
+//! Streams around streams: what they pass on. And one around nothing.
 
 use std::io;
 use std::time::Instant;
@@ -93,6 +93,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
         (**self).wake_up()
     }
 
+    fn is_exhausted(&self) -> bool {
+        (**self).is_exhausted()
+    }
+
     fn received_bytes(&self) -> Option<u64> {
         (**self).received_bytes()
     }
@@ -103,5 +107,22 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn writing_end(&self) -> Option<KernelEnd<'_>> {
         (**self).writing_end()
+    }
+}
+
+/// Takes everything, and says nothing.
+pub(crate) struct Nowhere;
+
+impl Stream for Nowhere {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

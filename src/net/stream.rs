@@ -79,6 +79,11 @@ pub trait Stream {
         None
     }
 
+    /// All of it was read, and only its end is held back until the other side has ended.
+    fn is_exhausted(&self) -> bool {
+        false
+    }
+
     /// How many bytes have come from the other side, where they are not those that `read` has given.
     fn received_bytes(&self) -> Option<u64> {
         None
@@ -396,21 +401,4 @@ impl Stream for Transport {
 /// True if a call would have had to wait.
 pub(crate) fn would_block<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-}
-
-/// Takes everything, and says nothing.
-pub struct Nowhere;
-
-impl Stream for Nowhere {
-    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(0)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len())
-    }
-
-    fn finish_writing(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

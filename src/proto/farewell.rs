@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 /// The shortest silence after which the end is passed on.
 pub const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-/// The same once the peer has spoken: what comes may come in pieces.
+/// The same once the peer has spoken, some round trips not counted: what comes may come in pieces, and a packet that is
+/// lost comes again after a round trip and 200 ms (`TCP_RTO_MIN` of Linux).
 pub const PAUSE_OF_A_TALKER: Duration = Duration::from_millis(250);
 /// So many round trips belong to a pause, and so many times the longest one that the peer has made before.
 const TIMES: u32 = 4;
@@ -77,8 +78,10 @@ impl Farewell {
 
     /// How long the peer must be silent before it is told the end.
     fn pause(&self) -> Duration {
-        let shortest = if self.heard > 0 { PAUSE_OF_A_TALKER } else { SHORTEST_PAUSE };
-        shortest.max(self.round_trip * TIMES).max(self.longest_pause * TIMES)
+        let round_trips = self.round_trip * TIMES;
+        let talks = self.heard > 0;
+        let shortest = if talks { PAUSE_OF_A_TALKER + round_trips } else { SHORTEST_PAUSE.max(round_trips) };
+        shortest.max(self.longest_pause * TIMES)
     }
 
     /// True if the peer may be told the end now. If not, the deadline is set, unless bytes have to move first.
@@ -195,6 +198,7 @@ mod tests {
         assert_eq!(passed_after(&[90, 180], None), 180 + 360);
         assert_eq!(passed_after(&[], way(80 * MS, false, 1000 * MS)), 320);
         assert_eq!(passed_after(&[0], None), 250);
+        assert_eq!(passed_after(&[0], way(80 * MS, false, 1000 * MS)), 250 + 320);
     }
 
     #[test]

@@ -76,6 +76,19 @@ fn without_a_half_close_it_answers_behind_the_input_too() {
 }
 
 #[test]
+fn while_it_lingers_it_answers() {
+    for options in [&["--telnet", "--linger", "400ms"][..], &["--telnet", "--linger", "400ms", "--recv-only"]]
+    {
+        let (running, mut link) = TCP.open(options, In::Null, Out::Collect);
+        link.assert_quiet();
+        link.send(GREETING);
+        link.expect(REFUSALS);
+        assert_eq!(running.finish().expect(0).stdout, PROMPT);
+        link.expect_all(b"");
+    }
+}
+
+#[test]
 fn a_send_only_session_refuses_and_ends_with_its_input() {
     let (mut running, mut link) = TCP.open(&["--telnet", "--send-only"], In::Open, Out::Collect);
     link.send(GREETING);

@@ -288,8 +288,8 @@ fn check_half_close(world: &World, local: &End, peer: &End, had_end: bool) {
 /// Nobody is told the end in the midst of talk, or before it has everything.
 fn check_manners(world: &World, local: &End, peer: &End) {
     let (seed, silence) = (world.seed, world.now - world.talked_at);
-    let pause = if peer.read > 0 { PAUSE_OF_A_TALKER } else { SHORTEST_PAUSE };
-    let pause = peer.round_trip.map_or(pause, |time| pause.max(4 * time));
+    let round_trips = 4 * peer.round_trip.unwrap_or_default();
+    let pause = if peer.read > 0 { PAUSE_OF_A_TALKER + round_trips } else { SHORTEST_PAUSE.max(round_trips) };
     assert!(
         silence >= pause,
         "seed {seed}: a half-close after a silence of {silence:?}, and due was {pause:?}"

@@ -9,10 +9,11 @@ use crate::commands::attended::Visit;
 use crate::commands::lost;
 use crate::commands::settling::Settling;
 use crate::error::Error;
+use crate::net::around::Nowhere;
 use crate::net::pump::{Pump, Pumped};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Session, Status, Turn};
-use crate::net::stream::{Nowhere, Stream, Transport};
+use crate::net::stream::{Stream, Transport};
 
 /// A client that is told something, and drained.
 pub(super) struct Reply<S> {

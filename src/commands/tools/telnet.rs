@@ -146,6 +146,10 @@ impl<S: Stream> Stream for Answering<S> {
         next.into_iter().chain(self.stream.wake_up()).min()
     }
 
+    fn is_exhausted(&self) -> bool {
+        self.holds_end && self.input_ended && self.shared.borrow().replies.is_empty()
+    }
+
     fn writing_end(&self) -> Option<KernelEnd<'_>> {
         self.stream.writing_end()
     }
