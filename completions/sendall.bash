@@ -494,7 +494,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__http__subcmd__hello)
-            opts="-v -q -h --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --max-clients --max-per-source --header-timeout --idle-timeout --max-body --allow --deny --verbose --quiet --json --help"
+            opts="-v -q -h --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --max-clients --max-per-source --full --accept-proxy-protocol --header-timeout --idle-timeout --max-body --allow --deny --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -544,6 +544,10 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --full)
+                    COMPREPLY=($(compgen -W "wait refuse" -- "${cur}"))
+                    return 0
+                    ;;
                 --header-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -572,7 +576,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -h --keep-open --label --broker --chat --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --forward --proxy-protocol --socks --socks-users --allow-target --deny-target --store --share --wire --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
+            opts="-v -q -h --keep-open --label --broker --chat --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --forward --proxy-protocol --socks --socks-users --allow-target --deny-target --store --share --wire --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --full --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -689,6 +693,10 @@ _sendall() {
                     ;;
                 --max-per-source)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --full)
+                    COMPREPLY=($(compgen -W "wait refuse" -- "${cur}"))
                     return 0
                     ;;
                 --count)

@@ -62,8 +62,10 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'W
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-entries -d 'With --store: the most files, folders and links that one client may send' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'With --store, --share or --socks: time limit of a client\'s handshake; with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Clients at the same time [default: 100]; others wait' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Clients at the same time from one address [default: 16]; others are refused' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Clients at the same time, as far as there are descriptors [default: 100 with --store, --share, --exec and --sh, else 16384]; see --full for the others' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Clients at the same time from one IPv4 address or IPv6 /64 network [default: 16 with --store, --share, --exec and --sh, else no limit]; others are refused' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l full -d 'What becomes of clients over --max-clients' -r -f -a "wait\t'They wait, in the system\'s queue, until somebody leaves'
+refuse\t'Their connections are reset'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l count -d 'End when so many clients were served: with 0 if all went well, else with 9, or of one client with its own code' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-timeout -d 'Fail if there was no client for so long [default: wait for ever]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l session-timeout -d 'Cut a client that is not done after so long [default: no limit]' -r
@@ -109,7 +111,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l discard -d 'Re
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec -d 'Join each connection to a process of its own: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l pty -d 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Be a proxy server: clients say in SOCKS5 or HTTP CONNECT where they want to be connected to'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code; who only connects, or is refused what it asks for, is no session'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, even for \'upload --force\''
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-proxy-protocol -d 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l send-only -d 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'
@@ -246,8 +248,10 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l count -d 
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l workers -d 'Threads that answer: a number, or auto for one per core' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l log -d 'Write a line for each answer to stdout' -r -f -a "common\t'As web servers write it: the Common Log Format'
 json\t'An object for each answer'"
-complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-clients -d 'Connections at the same time, as far as there are descriptors [default: 16384]; others wait' -r
-complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-per-source -d 'Connections at the same time from one address [default: no limit]; others are refused' -r
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-clients -d 'Connections at the same time, as far as there are descriptors [default: 16384]; see --full for the others' -r
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-per-source -d 'Connections at the same time from one IPv4 address or IPv6 /64 network [default: no limit]; others are refused' -r
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l full -d 'What becomes of connections over --max-clients' -r -f -a "wait\t'They wait, in the system\'s queue, until somebody leaves'
+refuse\t'Their connections are reset'"
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l header-timeout -d 'Time for a request\'s head, from its first byte; for the first one from the beginning of the connection' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l idle-timeout -d 'Time between requests, for a whole body, and for a client that takes nothing of its answer' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-body -d 'Refuse bodies that are larger' -r
@@ -256,6 +260,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l deny -d '
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l not-found -d 'Answer 404 for every other path but /'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l whoami -d 'Answer with what arrived: request line, headers, addresses; as text, JSON or a page, as the client accepts it'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l echo -d 'Answer with the body of the request'
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l accept-proxy-protocol -d 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream, within --header-timeout: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'

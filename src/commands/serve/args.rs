@@ -183,7 +183,8 @@ pub(super) struct TransferArgs {
         conflicts_with = "share")]
     pub(super) wire: WireChoice,
 
-    /// With --store or --share: end after the first session, with its outcome as exit code
+    /// With --store or --share: end after the first session, with its outcome as exit code; who only connects, or is
+    /// refused what it asks for, is no session
     #[arg(long, requires = "transfer", conflicts_with = "count")]
     pub(super) once: bool,
 
