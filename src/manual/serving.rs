@@ -22,7 +22,7 @@ the end begins: sd_notify(3), Type=notify.
 With a mode a server takes many clients at once, and ends with a signal, or with --count or --once when it has served so \
 many. What fails with one client has a line that names it, and the server goes on. Of lines that say the same about many clients five \
 are written, and the others counted in one line ('and 4812 more within 4s: ...'), after a second, and after longer ones while \
-there are too many; --json has an event for each. A client that resets or ends its connection without having said anything, as \
+there are too many; -v writes all, and --json has an event for each. A client that resets or ends its connection without having said anything, as \
 health checks do, has no line (-v has one). Peers are not authenticated and \
 nothing is encrypted: whoever can connect can use the server, see --allow and --deny.
 
@@ -56,7 +56,7 @@ Where each client costs a process, or a thread and files (--exec, --sh, --store,
 and 16 from one source; elsewhere 16384, as far as there are descriptors (ulimit -n), and any number from one source, which may be a \
 load balancer or a browser. A source is an IPv4 address or an IPv6 network of 64 bits. Who is one too many from a source is refused: \
 with a reset, or in words where the protocol has some (--store, --share). Who is one too many in all waits until somebody leaves, or with \
---full refuse is refused. A session's further connections (upload --connections) are part of it.
+--full refuse is refused; on a Unix socket, which knows no reset, everybody waits. A session's further connections (upload --connections) are part of it.
 
 FORWARDING
 
