@@ -29,7 +29,7 @@ EXIT STATUS
     8      not trusted: a proxy wants a user and a password, or does not accept them
     9      some files or clients done, some failed (the first 100 failures have a line on stderr, with --verbose each; the rest are counted); some datagrams are known to be lost
     10     cannot write here: disk full, read-only, stdout closed or failing
-    128+n  ended by signal n: 130 for SIGINT, 143 for SIGTERM, 141 when the reader of stdout went away
+    128+n  ended by signal n: 129 for SIGHUP, 130 for SIGINT, 131 for SIGQUIT, 143 for SIGTERM, 141 when the reader of stdout went away
 
 Every code but 0 and 141 comes with one line on stderr that says why. Both ends of a transfer report the outcome. \
 In a pipeline the shell reports the last command's code only: use 'set -o pipefail' where there is one.

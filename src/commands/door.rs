@@ -119,9 +119,14 @@ impl<H: Host> Door<H> {
             self.take_in(announced, now);
         }
         let mut index = 0;
-        while index < self.listeners.len() && (self.has_room() || self.refuses_when_full()) {
+        while index < self.listeners.len() {
+            let is_full = !self.has_room();
+            if is_full && !(self.refuses_when_full() && self.listeners[index].can_refuse()) {
+                index += 1;
+                continue;
+            }
             match self.listeners[index].accept() {
-                Ok(Some((socket, name))) if !self.has_room() => self.turn_away(socket, &name, Refusal::Full),
+                Ok(Some((socket, name))) if is_full => self.turn_away(socket, &name, Refusal::Full),
                 Ok(Some((socket, name))) => match &self.vestibule {
                     Some(vestibule) => vestibule.enter(socket, name, now),
                     None => self.take_in(Announced { socket, name, destination: None }, now),

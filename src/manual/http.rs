@@ -22,7 +22,8 @@ waits until stdout has taken all of them; if some were left out it leaves 9.
 before it when they were handed to ours. One that was lost is given to the next client.
 
 The first SIGINT or SIGTERM finishes what has begun, within a second. Clients over --max-clients, or over the limit on \
-descriptors (ulimit -n), wait.";
+descriptors (ulimit -n), wait, or are refused with --full refuse. Who is refused by that or by the access lists hears a reset. \
+SIGHUP is what it is for 'serve': see sendall-serve(1), ACCESS.";
 
 /// For `http-hello`, behind its options.
 pub(crate) const HTTP_HELLO_EXAMPLES: &str = "\

@@ -6,7 +6,7 @@ ENDPOINTS
 
     PORT           this machine only, IPv4 and IPv6
     :PORT          every interface, IPv4 and IPv6
-    HOST:PORT      that address; [V6]:PORT for IPv6
+    HOST:PORT      that address, or all that the name has; [V6]:PORT for IPv6
     unix:/path     a Unix socket; its file is removed at the end
     unix:@name     an abstract Unix socket (Linux)
     unix-seqpacket:/path, unix-seqpacket:@name
@@ -20,7 +20,10 @@ Port 0 lets the system choose, one port for both families. Each listener is repo
 the end begins: sd_notify(3), Type=notify.
 
 With a mode a server takes many clients at once, and ends with a signal, or with --count or --once when it has served so \
-many. What fails with one client has a line that names it, and the server goes on. Peers are not authenticated and \
+many. What fails with one client has a line that names it, and the server goes on. Of lines that say the same about many clients five \
+are written, and the others counted in one line ('and 4812 more within 4s: ...'), after a second, and after longer ones while \
+there are too many; -v writes all, and --json has an event for each. A client that resets or ends its connection without having said anything, as \
+health checks do, has no line (-v has one). Peers are not authenticated and \
 nothing is encrypted: whoever can connect can use the server, see --allow and --deny.
 
 MANY CLIENTS
@@ -41,7 +44,19 @@ ACCESS
 --allow and --deny take networks (10.0.0.0/8, 2001:db8::/32), addresses and names; the longest prefix that holds a \
 client's address decides, and of two that are as long the denial. Who is in no list may come in if there are denials only. IPv4 \
 addresses are IPv4 whatever socket they come by; Unix sockets are under no list. @FILE has one a line, # begins a comment; on SIGHUP files \
-are read again and names resolved again. Who is refused is told nothing.
+are read again and names resolved again. Who is refused hears a reset.
+
+Without such files or names, SIGHUP ends a server that was started at a terminal or ends by itself (--count), and any other command; a \
+server that was started without a terminal says that there is nothing to read again. When the terminal is gone at which it was \
+started, a server ends in any case, unless SIGHUP was ignored from the start (nohup).
+
+LIMITS
+
+Where each client costs a process, or a thread and files (--exec, --sh, --store, --share), 100 clients are taken at a time, \
+and 16 from one source; elsewhere 16384, as far as there are descriptors (ulimit -n), and any number from one source, which may be a \
+load balancer or a browser. A source is an IPv4 address or an IPv6 network of 64 bits. Who is one too many from a source is refused: \
+with a reset, or in words where the protocol has some (--store, --share). Who is one too many in all waits until somebody leaves, or with \
+--full refuse is refused; on a Unix socket, which knows no reset, everybody waits. A session's further connections (upload --connections) are part of it.
 
 FORWARDING
 
@@ -57,7 +72,8 @@ addresses are refused unless they are named one by one. \
 can use the proxy; passwords pass in plain text.
 
 --proxy-protocol tells the server behind --forward whose connection it is. --accept-proxy-protocol, with any mode, wants to be \
-told that by a proxy in front of this server, and takes its word for it.
+told that by a proxy in front of this server, and takes its word for it. With both, the client and the address that it connected to \
+are passed on. A proxy's own connections (LOCAL, UNKNOWN) are served, and count as the proxy's.
 
 WIRE TEXT
 

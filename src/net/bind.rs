@@ -1,15 +1,23 @@
 //! Addresses and names taken for sockets of any kind, and given back.
 
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use rustix::event::Timespec;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::endpoint::{Endpoint, Host};
 use super::options::is_refusal;
 use crate::error::{Error, Exit};
 
 const PORT_TRIES: u32 = 32;
+/// How often, and how long in all, a folder's lock is tried for: a second.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
 /// Makes and binds a socket.
 type Bind<'a> = &'a dyn Fn(SocketAddr) -> io::Result<socket2::Socket>;
@@ -27,42 +35,60 @@ pub(super) fn cannot_listen(endpoint: &Endpoint, error: &io::Error) -> Error {
     Error::new(exit, format!("cannot listen on {endpoint}: {why}"))
 }
 
-/// Binds what a host and a port stand for, with `bind`.
+/// Binds what a host and a port stand for, with `bind`: a socket for each address, all on one port.
 pub(super) fn bind_host(host: &Host, port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
+    let both = |v4: Ipv4Addr, v6: Ipv6Addr| [(v4, port).into(), (v6, port).into()];
     match host {
-        Host::Loopback => bind_both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, port, bind),
-        Host::Any => bind_both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port, bind),
+        Host::Loopback => bind_each(&both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST), port, bind),
+        Host::Any => bind_each(&both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED), port, bind),
         Host::Named(name) => {
-            let address = (name.as_str(), port).to_socket_addrs()?.next();
-            let address = address.ok_or_else(|| io::Error::other("the name has no address"))?;
-            Ok(vec![bind(address)?])
+            let mut addresses: Vec<SocketAddr> = Vec::new();
+            for address in (name.as_str(), port).to_socket_addrs()? {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+            }
+            bind_each(&addresses, port, bind)
         }
     }
 }
 
-/// Binds one port in both families. Where IPv6 is off, IPv4 alone; and the other way round.
-fn bind_both(v4: Ipv4Addr, v6: Ipv6Addr, port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
+/// Binds every address on one port. Those that this machine does not have, as where IPv6 is off, are left out if it has
+/// another.
+fn bind_each(addresses: &[SocketAddr], port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
     let mut tries = 0;
-    loop {
-        let first = match bind((v4, port).into()) {
-            Err(error) if is_family_missing(&error) => return Ok(vec![bind((v6, port).into())?]),
-            result => result?,
-        };
-        let chosen = first.local_addr()?.as_socket().map_or(port, |address| address.port());
+    'try_again: loop {
         tries += 1;
-        match bind((v6, chosen).into()) {
-            Ok(second) => return Ok(vec![first, second]),
-            Err(error) if is_family_missing(&error) => return Ok(vec![first]),
-            // The system chose the port for one family; the other may have it in use.
-            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => {}
-            Err(error) => return Err(error),
+        let (mut bound, mut chosen, mut missing) = (Vec::new(), port, None);
+        for address in addresses {
+            match bind(SocketAddr::new(address.ip(), chosen)) {
+                Ok(socket) => {
+                    if chosen == 0 {
+                        chosen = socket.local_addr()?.as_socket().map_or(0, |address| address.port());
+                    }
+                    bound.push(socket);
+                }
+                Err(error) if is_missing(&error) => missing = Some(error),
+                // The system chose the port for one address; another may have it in use.
+                Err(error)
+                    if error.kind() == io::ErrorKind::AddrInUse && chosen != port && tries < PORT_TRIES =>
+                {
+                    continue 'try_again;
+                }
+                Err(error) => return Err(error),
+            }
         }
+        return match missing {
+            Some(error) if bound.is_empty() => Err(error),
+            None if bound.is_empty() => Err(io::Error::other("the name has no address")),
+            _ => Ok(bound),
+        };
     }
 }
 
-fn is_family_missing(error: &io::Error) -> bool {
+fn is_missing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
-        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+        || error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }
 
 /// Binds a Unix socket's path with `bind`. A file of a server that lives is not touched; one left by a dead server is
@@ -70,8 +96,13 @@ fn is_family_missing(error: &io::Error) -> bool {
 pub(super) fn bind_path<S>(path: &Path, bind: impl Fn() -> io::Result<S>) -> io::Result<(S, SocketFile)> {
     let socket = match bind() {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let file = std::fs::symlink_metadata(path)?;
-            if !file.file_type().is_socket() {
+            // Of two servers that find the same file, the second would remove what the first has bound by then.
+            let _locked = lock_folder_of(path, LOCK_TRIES)?;
+            let is_socket = match std::fs::symlink_metadata(path) {
+                Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Err(error),
+                file => file?.file_type().is_socket(),
+            };
+            if !is_socket {
                 return Err(io::Error::other("a file that is not a socket is in the way"));
             }
             // A datagram socket cannot connect to a stream socket, but hears whether one lives there: a stream
@@ -90,7 +121,28 @@ pub(super) fn bind_path<S>(path: &Path, bind: impl Fn() -> io::Result<S>) -> io:
     Ok((socket, SocketFile { path: path.to_owned(), inode }))
 }
 
+/// Keeps other servers from replacing files in a socket's folder, until it is dropped: flock(2). Anybody who may read
+/// the folder can lock it, so it is not waited for without end.
+fn lock_folder_of(path: &Path, tries: u32) -> io::Result<Option<File>> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = match File::open(folder.unwrap_or(Path::new("."))) {
+        // Who may not read a folder cannot lock it either.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+        folder => folder?,
+    };
+    for _ in 0..tries {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => {}
+            result => return Ok(result.map(|()| Some(folder))?),
+        }
+        // Nothing is polled: this returns after the time.
+        let _ = rustix::event::poll(&mut [], Some(&LOCK_PAUSE));
+    }
+    Err(io::Error::other("another program has locked its folder"))
+}
+
 /// A Unix socket's name in the file system, removed when dropped, unless another server has replaced it.
+#[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
     inode: u64,
@@ -98,9 +150,70 @@ pub(super) struct SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        let _locked = lock_folder_of(&self.path, 1);
         if std::fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
             // Nothing can be done, and nothing is lost, if it is gone already.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn of_servers_that_race_for_a_dead_ones_file_one_has_it() {
+        const SERVERS: usize = 6;
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..100 {
+            let path = folder.path().join(format!("s{round}"));
+            drop(UnixListener::bind(&path).unwrap());
+            let start = Barrier::new(SERVERS);
+            let race = || {
+                start.wait();
+                bind_path(&path, || UnixListener::bind(&path))
+            };
+            let servers: Vec<_> = std::thread::scope(|scope| {
+                let racing: Vec<_> = (0..SERVERS).map(|_| scope.spawn(race)).collect();
+                racing.into_iter().map(|server| server.join().unwrap()).collect()
+            });
+            let listening = servers.iter().filter(|server| server.is_ok()).count();
+            assert_eq!(listening, 1, "round {round}: {servers:?}");
+            let is_in_use = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+            assert!(servers.iter().filter_map(|server| server.as_ref().err()).all(is_in_use), "{servers:?}");
+            let (socket, _file) = servers.iter().flatten().next().unwrap();
+            let _client = UnixStream::connect(&path).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            assert!(socket.accept().is_ok(), "the file leads elsewhere");
+            drop(servers);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_all_of_its_addresses_that_this_machine_has() {
+        let bind = |address: SocketAddr| {
+            let socket =
+                socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+            socket.bind(&address.into())?;
+            socket.listen(1)?;
+            Ok(socket)
+        };
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let ports = |addresses: &[SocketAddr]| {
+            let bound = bind_each(addresses, 0, &bind).unwrap();
+            let ports: Vec<u16> =
+                bound.iter().map(|s| s.local_addr().unwrap().as_socket().unwrap().port()).collect();
+            assert!(ports.iter().all(|port| *port == ports[0] && *port > 0), "{ports:?}");
+            ports.len()
+        };
+        assert_eq!(ports(&[at("127.0.0.1:0"), at("127.0.0.2:0"), at("127.0.0.3:0")]), 3);
+        assert_eq!(ports(&[at("192.0.2.1:0"), at("127.0.0.1:0")]), 1);
+        assert!(bind_each(&[at("192.0.2.1:0")], 0, &bind).is_err());
+        assert!(bind_each(&[], 0, &bind).is_err());
     }
 }

@@ -127,6 +127,11 @@ impl Listener {
         result.map(Some)
     }
 
+    /// True if a client that is taken and turned away can hear that it was: Unix sockets know an orderly end only.
+    pub fn can_refuse(&self) -> bool {
+        matches!(self.kind, Kind::Tcp(_))
+    }
+
     /// The address that was bound.
     pub fn name(&self) -> PeerName {
         match &self.kind {

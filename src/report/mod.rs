@@ -88,8 +88,8 @@ impl Report {
         Report { about: Some(peer.to_string()), ..self.clone() }
     }
 
-    /// The same report for a server: of errors and warnings that say the same about one of its clients each, only the
-    /// first are written, and the others counted until [`Report::sum_up`]. Events are all written.
+    /// The same report for a server. Of errors and warnings about clients that say the same, the first are written and the
+    /// others counted, until [`Report::sum_up`]. Events are all written, and to those who asked for more all lines are.
     #[must_use]
     pub fn summing(&self) -> Report {
         Report { summing: Some(Arc::new(Summing::new(self.clone()))), ..self.clone() }
@@ -292,7 +292,7 @@ impl Report {
 
     fn named_or_counted(&self, text: impl Display) {
         match &self.summing {
-            Some(summing) if self.about.is_some() => {
+            Some(summing) if self.about.is_some() && self.level < Level::Verbose => {
                 let text = text.to_string();
                 if summing.admits(&text) {
                     self.named(text);

@@ -9,6 +9,8 @@ use super::Report;
 const LINES: u64 = 5;
 /// Kinds that are told apart. What a client says may be part of a line, so there may be any number of them.
 const KINDS: usize = 8;
+/// The same for all other kinds together: a session may have many files that fail, each with a line of its own.
+const OTHER_LINES: u64 = 1000;
 
 /// What was said since counting began.
 pub(super) struct Summing {
@@ -20,6 +22,12 @@ pub(super) struct Summing {
 struct Kind {
     text: Option<String>,
     lines: u64,
+}
+
+impl Kind {
+    fn limit(&self) -> u64 {
+        if self.text.is_some() { LINES } else { OTHER_LINES }
+    }
 }
 
 impl Summing {
@@ -41,8 +49,9 @@ impl Summing {
             kinds.push(Kind { text: (!is_last).then(|| text.to_owned()), lines: 0 });
             kinds.len() - 1
         });
-        kinds[index].lines += 1;
-        kinds[index].lines <= LINES
+        let kind = &mut kinds[index];
+        kind.lines += 1;
+        kind.lines <= kind.limit()
     }
 
     /// True if something was said since.
@@ -55,10 +64,10 @@ impl Summing {
     pub(super) fn tell(&self, within: Option<&dyn Display>) -> bool {
         let within = within.map_or_else(String::new, |time| format!(" within {time}"));
         let mut has_left_out = false;
-        for Kind { text, lines } in std::mem::take(&mut *self.kinds()) {
-            if let Some(more @ 1..) = lines.checked_sub(LINES) {
+        for kind in std::mem::take(&mut *self.kinds()) {
+            if let Some(more @ 1..) = kind.lines.checked_sub(kind.limit()) {
                 has_left_out = true;
-                match text {
+                match kind.text {
                     Some(text) => self.report.named(format_args!("and {more} more{within}: {text}")),
                     None => self.report.named(format_args!("and {more} more{within}, of other kinds")),
                 }
@@ -86,7 +95,7 @@ mod tests {
         assert_eq!((written("a"), written("b"), written("a")), (5, 5, 0));
         // Any number of kinds takes no more room, and no more lines.
         let others: usize = (0..1000).map(|number| written(&number.to_string())).sum();
-        assert_eq!(others, 6 * 5);
+        assert_eq!(others, 5 * 5 + 1000);
         assert_eq!(summing.kinds().iter().map(|kind| kind.lines).sum::<u64>(), 300 + 100_000);
         assert!(summing.tell(None) && !summing.has_counted() && !summing.tell(None));
         assert_eq!(written("a"), 5);

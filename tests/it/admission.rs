@@ -67,6 +67,21 @@ fn clients_over_a_limit_hear_a_reset() {
 }
 
 #[test]
+fn on_a_unix_socket_nobody_is_refused_by_an_orderly_end() {
+    let place = Place::new();
+    let unix = format!("unix:{}", place.at("socket"));
+    let options = ["serve", "127.0.0.1:0", &unix, "--echo", "--max-clients", "1", "--full", "refuse"];
+    let server = sendall(&options, In::Null, Out::Collect);
+    let addresses = server.listening(2);
+    let held = Link::connect(server.port());
+    all_hear_a_reset(&addresses[0]);
+    let waiting = begin(&["connect", &unix]);
+    waiting.assert_waits();
+    drop(held);
+    drop(waiting);
+}
+
+#[test]
 fn transfers_say_that_they_are_full() {
     let (here, there) = (Place::new(), Place::new());
     let path = here.write("f", b"content");

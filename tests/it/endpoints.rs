@@ -73,6 +73,19 @@ fn two_words_are_host_and_port() {
 }
 
 #[test]
+fn a_name_is_bound_with_all_of_its_addresses() {
+    use std::net::ToSocketAddrs;
+    let known: Vec<_> = ("localhost", 0).to_socket_addrs().expect("localhost").collect();
+    let running = sendall(&["serve", "localhost:0", "--echo"], In::Null, Out::Collect);
+    let port = running.port();
+    for address in known {
+        let mut link = Link::from_address((address.ip(), port).into());
+        link.send(b"x");
+        link.expect(b"x");
+    }
+}
+
+#[test]
 fn a_name_is_tried_in_both_families() {
     use std::net::ToSocketAddrs;
     let known: Vec<_> = ("localhost", 0).to_socket_addrs().expect("localhost").collect();

@@ -133,8 +133,12 @@ pub(crate) enum Link {
 impl Link {
     #[track_caller]
     pub(crate) fn connect(port: u16) -> Link {
-        let link =
-            Link::Tcp(TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).expect("a connection"));
+        Link::from_address(([127, 0, 0, 1], port).into())
+    }
+
+    #[track_caller]
+    pub(crate) fn from_address(address: SocketAddr) -> Link {
+        let link = Link::Tcp(TcpStream::connect(address).expect("a connection"));
         link.limit_waits(LIMIT);
         link
     }

@@ -187,7 +187,8 @@ pub(super) struct TransferArgs {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = LinkChoice::Skip, requires = "share")]
     pub(super) links: LinkChoice,
 
-    /// With --store or --share: end after the first session, with its outcome as exit code
+    /// With --store or --share: end after the first session, with its outcome as exit code; who only connects, or is
+    /// refused what it asks for, is no session
     #[arg(long, requires = "transfer", conflicts_with = "count")]
     pub(super) once: bool,
 

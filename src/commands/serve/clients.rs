@@ -12,7 +12,7 @@ use crate::commands::attended::Within;
 use crate::commands::door::{Guest, Host};
 use crate::commands::lost;
 use crate::commands::options::WireChoice;
-use crate::commands::transfer::{Claim, ClientId, Limits, Offer, Serving, TextReceiving};
+use crate::commands::transfer::{Claim, ClientId, Limits, MAX_CONNECTIONS, Offer, Serving, TextReceiving};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Reactor, Session};
@@ -23,8 +23,9 @@ use crate::report::Report;
 /// Clients that are being told that they are too many, at a time; more are dropped without a word.
 const MAX_REFUSALS: usize = 16;
 /// Descriptors of one session at most: its socket, its reactor's four, the parts created early, the one that is being
-/// written, those on their way to the disk, and a file that is hashed.
-pub(super) const DESCRIPTORS_PER_CLIENT: u64 = 16;
+/// written, those on their way to the disk, and a file that is hashed; and its further connections, which count for their
+/// source only until they have joined it.
+pub(super) const DESCRIPTORS_PER_CLIENT: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
 /// How long sessions get to remove what they have not finished when the process is asked to stop.
 const STOP_LIMIT: Duration = Duration::from_millis(800);
 

@@ -26,7 +26,7 @@ pub(crate) use receiving::{Destination, Naming, Receiving, Terms};
 pub(crate) use rehearsal::Rehearsal;
 pub(crate) use sending::{Sending, Start};
 pub(crate) use serving::{Offer, Serving};
-pub(crate) use sessions::{Claim, ClientId, Sessions};
+pub(crate) use sessions::{Claim, ClientId, MAX_CONNECTIONS, Sessions};
 pub(crate) use sharing::Share;
 pub(crate) use team::Origin;
 pub(crate) use text::{SentText, TextReceiving, TextSending};
