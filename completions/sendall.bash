@@ -85,12 +85,16 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__connect)
-            opts="-v -q -h --probe --timeout --retry --retry-delay --proxy --proxy-password-file --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --source --interface --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --probe --within --timeout --retry --retry-delay --proxy --proxy-password-file --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -251,7 +255,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__download)
-            opts="-o -f -j -v -q -h --output --force --max-size --max-entries --list --retry --retry-delay --digests --timeout --idle-timeout --connections --limit-rate --source --interface --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
+            opts="-o -f -j -4 -6 -v -q -h --output --force --max-size --max-entries --list --retry --retry-delay --digests --timeout --idle-timeout --connections --limit-rate --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -494,7 +498,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__http__subcmd__hello)
-            opts="-v -q -h --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --max-clients --max-per-source --header-timeout --idle-timeout --max-body --allow --deny --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --ipv4 --ipv6 --max-clients --max-per-source --header-timeout --idle-timeout --max-body --allow --deny --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -572,7 +576,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -h --keep-open --label --broker --chat --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --forward --proxy-protocol --socks --socks-users --allow-target --deny-target --store --share --wire --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --keep-open --label --broker --chat --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --forward --proxy-protocol --socks --socks-users --allow-target --deny-target --store --share --wire --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -828,7 +832,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__listen)
-            opts="-v -q -h --each --frame --label --count --idle-timeout --from --max-size --echo --reply --interactive --to --until --exec --sh --max-peers --peer-timeout --amplify-ok --max-answers --join --source-filter --connected --pty --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --each --frame --label --count --idle-timeout --from --max-size --echo --reply --interactive --to --until --exec --sh --answer-each --max-peers --peer-timeout --amplify-ok --max-answers --ipv4 --ipv6 --join --source-filter --connected --pty --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -874,6 +878,10 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --answer-each)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-peers)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -902,7 +910,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__send)
-            opts="-v -q -h --each --wait --replies --print --label --repeat --interval --limit-rate --until --source --hops --ttl --broadcast --loop --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --each --frame --wait --replies --print --label --repeat --interval --limit-rate --until --source --ipv4 --ipv6 --hops --ttl --broadcast --loop --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -910,6 +918,10 @@ _sendall() {
             case "${prev}" in
                 --each)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --frame)
+                    COMPREPLY=($(compgen -W "u16be" -- "${cur}"))
                     return 0
                     ;;
                 --wait)
@@ -964,7 +976,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__upload)
-            opts="-f -j -v -q -h --force --name --links --include --exclude --dry-run --retry --retry-delay --digests --wire --timeout --idle-timeout --connections --limit-rate --source --interface --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
+            opts="-f -j -4 -6 -v -q -h --force --name --links --include --exclude --dry-run --retry --retry-delay --digests --wire --timeout --idle-timeout --connections --limit-rate --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

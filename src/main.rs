@@ -61,13 +61,37 @@ fn usage(error: &clap::Error) -> ExitCode {
              or 'sendall --help'"
                 .into()
         }
-        _ => one_line(&error.render().to_string()),
+        _ => plainly(&one_line(&error.render().to_string())),
     };
     // What could not be parsed is searched for the one word that says in which form to complain.
     let wants_json = std::env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json");
     let report = if wants_json { Report::json(Level::Normal) } else { Report::new(Level::Normal) };
     report.error(&Error::new(Exit::Usage, text));
     ExitCode::from(Exit::Usage.code())
+}
+
+/// In the place of words of Rust's and clap's parsers: what to type.
+fn plainly(line: &str) -> String {
+    for (raw, plain) in [
+        ("invalid digit found in string", "type a number"),
+        ("cannot parse integer from empty string", "type a number"),
+        ("number too large to fit in target type", "that is too large"),
+        ("value was not a boolean", "type on or off"),
+        ("invalid IP address syntax", "type an address, as in 192.0.2.1 or 2001:db8::1"),
+    ] {
+        if let Some(before) = line.strip_suffix(raw) {
+            return format!("{before}{plain}");
+        }
+    }
+    let ends =
+        line.rsplit_once(" is not in ").and_then(|(before, range)| Some((before, range.split_once("..")?)));
+    match ends.and_then(|(before, ends)| Some((before.rsplit_once(": ")?.0, ends))) {
+        Some((before, (from, to))) => match to.trim_start_matches('=') {
+            to if to == u64::MAX.to_string() => format!("{before}: type a number from {from} on"),
+            to => format!("{before}: type a number from {from} to {to}"),
+        },
+        None => line.to_owned(),
+    }
 }
 
 /// What clap says in several paragraphs.

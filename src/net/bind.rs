@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::endpoint::{Endpoint, Host};
-use super::options::is_refusal;
+use super::options::{Family, is_refusal};
 use crate::error::{Error, Exit};
 
 const PORT_TRIES: u32 = 32;
@@ -28,13 +28,26 @@ pub(super) fn cannot_listen(endpoint: &Endpoint, error: &io::Error) -> Error {
 }
 
 /// Binds what a host and a port stand for, with `bind`.
-pub(super) fn bind_host(host: &Host, port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
+pub(super) fn bind_host(
+    host: &Host,
+    port: u16,
+    family: Option<Family>,
+    bind: Bind,
+) -> io::Result<Vec<socket2::Socket>> {
+    let own = |v4: Ipv4Addr, v6: Ipv6Addr| match family {
+        None => bind_both(v4, v6, port, bind),
+        Some(Family::V4) => bind((v4, port).into()).map(|socket| vec![socket]),
+        Some(Family::V6) => bind((v6, port).into()).map(|socket| vec![socket]),
+    };
     match host {
-        Host::Loopback => bind_both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, port, bind),
-        Host::Any => bind_both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port, bind),
+        Host::Loopback => own(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),
+        Host::Any => own(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED),
         Host::Named(name) => {
-            let address = (name.as_str(), port).to_socket_addrs()?.next();
-            let address = address.ok_or_else(|| io::Error::other("the name has no address"))?;
+            let is_wanted = |address: &SocketAddr| family.is_none_or(|family| family.holds(address));
+            let address = (name.as_str(), port).to_socket_addrs()?.find(is_wanted);
+            let none =
+                || family.map_or_else(|| io::Error::other("the name has no address"), Family::is_missing);
+            let address = address.ok_or_else(none)?;
             Ok(vec![bind(address)?])
         }
     }

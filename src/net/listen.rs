@@ -53,7 +53,7 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
 pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
         Endpoint::Tcp { host, port } => {
-            bind_host(host, *port, &|address| bind_stream(address, options)).map(|sockets| {
+            bind_host(host, *port, options.family, &|address| bind_stream(address, options)).map(|sockets| {
                 sockets.into_iter().map(|socket| Kind::Tcp(TcpListener::from_std(socket.into()))).collect()
             })
         }

@@ -113,6 +113,23 @@ fn lengths_stand_before_what_is_sent_and_what_comes_back() {
 }
 
 #[test]
+fn a_unix_socket_that_sends_has_a_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (there, here) = (dir.path().join("there"), dir.path().join("here"));
+    let socket = std::os::unix::net::UnixDatagram::bind(&there).expect("a socket");
+    socket.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let (to, from) = (format!("unix:{}", there.display()), format!("unix:{}", here.display()));
+    let options = ["udp-send", &to, "ping", "--source", &from, "--replies", "1"];
+    let running = sendall(&options, In::Null, Out::Collect);
+    let mut buffer = [0; 16];
+    let (count, peer) = socket.recv_from(&mut buffer).expect("a datagram");
+    assert_eq!((&buffer[..count], peer.as_pathname()), (&b"ping"[..], Some(here.as_path())));
+    socket.send_to(b"pong", &here).expect("sent");
+    assert_eq!(running.finish().expect(0).stdout, b"pong\n");
+    assert!(!here.exists(), "its file is gone");
+}
+
+#[test]
 fn stdin_is_cut_as_asked_and_repeated() {
     let (socket, address) = server();
     type Case<'a> = (&'a [&'a str], &'a [u8], &'a [&'a [u8]]);

@@ -17,6 +17,7 @@ use super::datagrams::style::{Each, Frame, Style};
 use super::datagrams::{check, cut, too_large};
 use super::exec::ExecArgs;
 use super::options::{duration, size};
+use super::socket_args::FamilyArgs;
 use super::texts::text_or_file;
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -116,6 +117,9 @@ pub struct UdpListenArgs {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_answers: u32,
 
+    #[command(flatten)]
+    family: FamilyArgs,
+
     /// Hear a multicast group, on this interface where one is named; may be repeated
     #[arg(long, value_name = "GROUP[%INTERFACE]", value_parser = Group::parse)]
     join: Vec<Group>,
@@ -176,6 +180,7 @@ impl UdpListenArgs {
             endpoints,
             options: Options {
                 is_timed: style.is_timed(),
+                family: self.family.family(),
                 groups: self.join.clone(),
                 sources: self.source_filter.clone(),
                 ..Options::default()

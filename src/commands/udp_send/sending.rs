@@ -70,8 +70,8 @@ impl Sending {
         (io, report): (Io, Report),
         now: Instant,
     ) -> Result<Sending, Error> {
-        let endpoint = target.clone();
-        let stage = Stage::Resolving(io.aside(move || addresses_of(&endpoint))?);
+        let (endpoint, family) = (target.clone(), options.family);
+        let stage = Stage::Resolving(io.aside(move || addresses_of(&endpoint, family))?);
         let tally = Tally::default();
         Ok(Sending {
             target,
