@@ -832,7 +832,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__listen)
-            opts="-4 -6 -v -q -h --each --frame --label --count --idle-timeout --from --max-size --echo --reply --interactive --to --until --exec --sh --answer-each --max-peers --peer-timeout --amplify-ok --max-answers --ipv4 --ipv6 --join --source-filter --connected --pty --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --each --frame --label --count --idle-timeout --max-size --echo --reply --interactive --to --until --exec --sh --answer-each --max-peers --peer-timeout --amplify-ok --max-answers --ipv4 --ipv6 --join --source-filter --connected --pty --from --allow --deny --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -851,10 +851,6 @@ _sendall() {
                     return 0
                     ;;
                 --idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -902,6 +898,18 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -910,7 +918,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__send)
-            opts="-4 -6 -v -q -h --each --frame --wait --replies --print --label --repeat --interval --limit-rate --until --source --ipv4 --ipv6 --hops --ttl --broadcast --loop --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --each --frame --wait --replies --print --label --repeat --interval --limit-rate --until --idle-timeout --source --ipv4 --ipv6 --hops --ttl --broadcast --loop --verbose --quiet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -949,6 +957,10 @@ _sendall() {
                     return 0
                     ;;
                 --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --idle-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -277,7 +277,6 @@ json\t'An object in a line: time, peer, length, and the payload as text or base6
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l frame -d 'A length before each payload, in the place of --each' -r -f -a "u16be\t'Two bytes with the length, most significant first'"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l count -d 'End after so many datagrams' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing came for so long; a failure if nothing came at all, or fewer than --count' -r
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l from -d 'Hear peers of this network, address or name only, as in 192.0.2.0/24; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-size -d 'Leave out datagrams that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l reply -d 'Answer each datagram with this text, in which \\n, \\r, \\t and \\xHH are read, or with what is in a file' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l to -d 'With --interactive: send them to this peer' -r -f -a "(__fish_print_hostnames)"
@@ -289,6 +288,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l peer-time
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-answers -d 'Answers per second to one peer' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l join -d 'Hear a multicast group, on this interface where one is named; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l source-filter -d 'With --join: hear groups from this sender only (source-specific multicast); may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l allow -l from -d 'Hear this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l deny -d 'Hear nobody from this network, address or name; of several that fit the longest prefix decides' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l label -d 'The peer\'s address and a blank before each payload'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l echo -d 'Send each datagram back'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l interactive -d 'Send lines of stdin to the peer that was heard last'
@@ -313,6 +314,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l repeat -d '
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l interval -d 'Wait so long from one datagram to the next' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l limit-rate -d 'Send at most so many bytes per second, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l until -d 'End when stdin has this line, without sending it' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l idle-timeout -d 'Take it for the end of stdin when stdin and the peer were silent for so long; a failure if nothing was sent at all' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l source -d 'Send from this address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or as the Unix socket unix:/path' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l ttl -l hops -d 'Time to live, or hop limit, of what is sent [default: the system\'s, and 1 to a multicast group]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l loop -d 'Whether this machine hears what is sent to a multicast group: on or off [default: on]' -r -f -a "true\t''

@@ -84,7 +84,7 @@ listening: a socket is bound.
 
 peer: a connection has come or gone. A client ends with its peer: only a server tells the end of each.
 
-    state  string: connected or ended
+    state  string: connected or ended; heard, for the first datagram of a peer
 
 child: a process of --exec or --sh has ended.
 

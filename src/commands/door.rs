@@ -274,7 +274,7 @@ impl Complaints {
 }
 
 /// Access lists with files or names, read and resolved again on SIGHUP.
-struct Lists {
+pub(crate) struct Lists {
     args: AccessArgs,
     hangups: Hangups,
     reading: Option<Aside<Result<Access, Error>>>,
@@ -283,7 +283,7 @@ struct Lists {
 
 impl Lists {
     /// `None` if nothing can change.
-    fn new(args: &AccessArgs, io: &Io) -> Result<Option<Lists>, Error> {
+    pub(crate) fn new(args: &AccessArgs, io: &Io) -> Result<Option<Lists>, Error> {
         if !args.can_change() {
             return Ok(None);
         }
@@ -293,7 +293,7 @@ impl Lists {
     }
 
     /// The new rules, once they were read. Those that cannot be read leave the old ones in force.
-    fn advance(&mut self, report: &Report) -> Option<Access> {
+    pub(crate) fn advance(&mut self, report: &Report) -> Option<Access> {
         let read = self.reading.as_mut().and_then(Aside::take);
         if read.is_some() {
             self.reading = None;

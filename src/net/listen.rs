@@ -74,8 +74,10 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
                 let socket = UnixListener::from_std(socket);
                 Ok(vec![Kind::Unix { socket, is_packet: false, _file: None }])
             }),
-        Endpoint::Inherited(inherited) => super::activation::take(inherited)
-            .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect()),
+        Endpoint::Inherited(inherited) => {
+            super::activation::take(inherited, super::activation::Use::Connections)
+                .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect())
+        }
     };
     let register = |kinds: Vec<Kind>| -> io::Result<Vec<Listener>> {
         let mut listeners = Vec::new();

@@ -16,11 +16,13 @@ use crate::proto::records::{Cut, LARGEST_BYTES};
 /// Fails for an endpoint of a kind that datagrams do not go to.
 pub(super) fn check(endpoint: &Endpoint) -> Result<(), Error> {
     match endpoint {
-        Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => {
+        Endpoint::SeqPacket(_) => {
             let text = format!("{endpoint} is not for datagrams: type HOST:PORT, unix:/path or unix:@name");
             Err(Error::new(Exit::Usage, text))
         }
-        Endpoint::Tcp { .. } | Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) => Ok(()),
+        Endpoint::Tcp { .. } | Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) | Endpoint::Inherited(_) => {
+            Ok(())
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueHint};
 
-use self::sending::{Sending, Wanted};
+use self::sending::{Sending, Task, Wanted};
 use self::source::Source;
 use super::datagrams::output::Output;
 use super::datagrams::style::{Each, Frame, Style};
@@ -82,6 +82,10 @@ pub struct UdpSendArgs {
     #[arg(long, value_name = "LINE")]
     until: Option<String>,
 
+    /// Take it for the end of stdin when stdin and the peer were silent for so long; a failure if nothing was sent at all
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    idle_timeout: Option<Duration>,
+
     /// Send from this address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or as the Unix socket unix:/path
     #[arg(long, value_name = "ADDR|unix:PATH", value_parser = from)]
     source: Option<From>,
@@ -110,6 +114,7 @@ pub struct Plan {
     wanted: Option<Wanted>,
     style: Style,
     pace: Pace,
+    idle: Option<Duration>,
 }
 
 impl UdpSendArgs {
@@ -120,8 +125,10 @@ impl UdpSendArgs {
         let (endpoint, used) = Endpoint::parse_first(first, second, Role::Connect).map_err(usage)?;
         check(&endpoint)?;
         let texts = &self.words[used..];
-        if !texts.is_empty() && (self.each.is_some() || self.until.is_some()) {
-            return Err(usage("--each and --until are about stdin: leave them out, or the texts".into()));
+        let is_about_stdin = self.each.is_some() || self.until.is_some() || self.idle_timeout.is_some();
+        if !texts.is_empty() && is_about_stdin {
+            let text = "--each, --until and --idle-timeout are about stdin: leave them out, or the texts";
+            return Err(usage(text.into()));
         }
         let is_asking = self.wait.is_some() || self.replies.is_some();
         if !(texts.is_empty() || is_asking) && self.frame.is_some() {
@@ -180,6 +187,7 @@ impl UdpSendArgs {
             wanted: is_asking.then(|| Wanted { replies: self.replies, wait: self.wait.unwrap_or(WAIT) }),
             style,
             pace: Pace::new(self.interval, self.limit_rate),
+            idle: self.idle_timeout,
         })
     }
 }
@@ -218,7 +226,7 @@ impl Plan {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add_at_start(|io, now| {
             let output = Output::new(Stdio::open(&io)?, self.style);
-            let what = (self.source, self.pace, self.wanted);
+            let what = Task { source: self.source, pace: self.pace, wanted: self.wanted, idle: self.idle };
             Sending::new(self.endpoint, self.options, what, output, (io, report.clone()), now)
         })?;
         reactor.run()

@@ -10,6 +10,7 @@ use socket2::{Domain, Type};
 use super::options::{bind, bind_shared, interface_index};
 use super::{DatagramSocket, Options, Peer};
 use crate::error::{Error, Exit};
+use crate::net::activation;
 use crate::net::bind::{SocketFile, bind_host, bind_path, cannot_listen};
 use crate::net::endpoint::{Endpoint, Host};
 use crate::net::options::Family;
@@ -38,7 +39,11 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
                 let (socket, file) = bind_name(endpoint)?;
                 Ok(vec![register(socket, file)?])
             }
-            Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => Err(no_datagrams()),
+            Endpoint::Inherited(inherited) => {
+                let sockets = activation::take(inherited, activation::Use::Datagrams)?;
+                sockets.into_iter().map(|socket| register(socket.into(), None)).collect()
+            }
+            Endpoint::SeqPacket(_) => Err(no_datagrams()),
         }
     };
     open().map_err(|error| cannot_listen(endpoint, &error))
