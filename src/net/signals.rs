@@ -22,15 +22,18 @@ const LOOKED_FOR_EVERY: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct Signals {
     number: Arc<AtomicUsize>,
+    /// A reactor has begun to run, and so looks for them.
+    is_attended: Arc<AtomicBool>,
     wakes: Arc<UnixStream>,
 }
 
 impl Signals {
-    /// Installs the handlers, once for the process. When a signal comes once more, the processes that were started are
-    /// killed and `at_once`, which is to end this one, is called on another thread.
+    /// Installs the handlers, once for the process. When a signal comes once more, or one comes before a reactor runs (while
+    /// a name is looked up or a file is read), the processes that were started are killed and `at_once`, which is to end
+    /// this one, is called on another thread, with the signal and whether it came once more.
     ///
     /// A signal that is repeated at once is one: timeout(1) sends each to a process and then to its group.
-    pub fn install(at_once: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
+    pub fn install(at_once: impl FnOnce(i32, bool) + Send + 'static) -> io::Result<Signals> {
         let (number, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let (wakes, written) = UnixStream::pair()?;
         for signal in [SIGINT, SIGTERM] {
@@ -43,16 +46,28 @@ impl Signals {
         for signal in [SIGXFSZ, SIGCHLD] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
-        let signals = Signals { number, wakes: Arc::new(wakes) };
+        let signals = Signals { number, is_attended: Arc::default(), wakes: Arc::new(wakes) };
         let watched = signals.clone();
         let watch = move || {
-            if watched.comes_again(&again) {
+            let is_first = watched.comes_unattended();
+            if is_first || watched.comes_again(&again) {
                 super::process::kill_all();
-                at_once(watched.received().unwrap_or(SIGTERM));
+                at_once(watched.received().unwrap_or(SIGTERM), !is_first);
             }
         };
         std::thread::Builder::new().name("signals".into()).spawn(watch)?;
         Ok(signals)
+    }
+
+    /// From now on the first signal is looked for by whoever calls this.
+    pub(super) fn attend(&self) {
+        self.is_attended.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits for a signal. True if nobody else looks for it.
+    fn comes_unattended(&self) -> bool {
+        waited(&mut [PollFd::new(&*self.wakes, PollFlags::IN)], None)
+            && !self.is_attended.load(Ordering::SeqCst)
     }
 
     /// Waits for a signal, and for one more that is not the same. False if that cannot be waited for.
