@@ -122,11 +122,14 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l no-half-close 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wait-greeting -d 'Do not read stdin before the peer has spoken'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l crlf -d 'Send each line end of stdin as CR LF'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l telnet -d 'Speak to a Telnet server: each option it negotiates is refused, its commands are left out'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l within -d 'With --probe: try again until all are open, for so long at most' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l timeout -d 'Time limit for each address that is tried; with --proxy, until the server is reached' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l retry -d 'Try again so often after a failure that a new connection can mend' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l retry-delay -d 'The pause before that; each is twice as long as the one before, up to 10s' -r
@@ -167,13 +170,15 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l mark -d 'A n
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l user-timeout -d 'Give up when what was sent is not acknowledged for so long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l congestion -d 'The congestion control\'s name, as in cubic, reno, bbr' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l sh -d 'The same for a line of shell: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l probe -d 'Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l probe -d 'Only try whether connections are taken: HOST:PORT..., or several ports as in HOST:20-25,80'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l send-only -d 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l recv-only -d 'Receive only: stdin is not read'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l wait-greeting -d 'Do not read stdin before the peer has spoken'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l crlf -d 'Send each line end of stdin as CR LF'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l telnet -d 'Speak to a Telnet server: each option it negotiates is refused, its commands are left out'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l fastopen -d 'Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l exec -d 'Join each connection to a process of its own: --exec -- CMD ARG...'
@@ -212,6 +217,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l congestion -d
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s f -l force -d 'Replace files that exist there with other content'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l exec -d 'Send what a command prints, as --name: --exec -- CMD ARG...; it is stored only if the command ends with 0'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l dry-run -d 'Print what would be sent, and do not connect'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s q -l quiet -d 'Print errors only'
@@ -240,6 +247,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l user-timeou
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l congestion -d 'The congestion control\'s name, as in cubic, reno, bbr' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s f -l force -d 'Replace files that exist here with other content'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l list -d 'Print what is offered, and fetch nothing'
+complete -c sendall -n "__fish_sendall_using_subcommand download" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c sendall -n "__fish_sendall_using_subcommand download" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s q -l quiet -d 'Print errors only'
@@ -265,6 +274,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l deny -d '
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l not-found -d 'Answer 404 for every other path but /'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l whoami -d 'Answer with what arrived: request line, headers, addresses; as text, JSON or a page, as the client accepts it'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l echo -d 'Answer with the body of the request'
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
@@ -275,29 +286,34 @@ json\t'An object in a line: time, peer, length, and the payload as text or base6
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l frame -d 'A length before each payload, in the place of --each' -r -f -a "u16be\t'Two bytes with the length, most significant first'"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l count -d 'End after so many datagrams' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l idle-timeout -d 'End when nothing came for so long; a failure if nothing came at all, or fewer than --count' -r
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l from -d 'Hear peers of this network, address or name only, as in 192.0.2.0/24; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-size -d 'Leave out datagrams that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l reply -d 'Answer each datagram with this text, in which \\n, \\r, \\t and \\xHH are read, or with what is in a file' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l to -d 'With --interactive: send them to this peer' -r -f -a "(__fish_print_hostnames)"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l until -d 'With --interactive: end when this line is typed, or at the end of stdin' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l sh -d 'The same for a line of shell: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l answer-each -d 'With --exec or --sh: where what a process says is cut into datagrams: line, all (at its end), raw (each write), u16be (length prefixes), or a SIZE in bytes [default: as --each and --frame]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-peers -d 'With --exec or --sh: processes at the same time' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l peer-timeout -d 'With --exec or --sh: end the process of a peer when neither has said anything for so long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-answers -d 'Answers per second to one peer' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l join -d 'Hear a multicast group, on this interface where one is named; may be repeated' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l source-filter -d 'With --join: hear groups from this sender only (source-specific multicast); may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l allow -l from -d 'Hear this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l deny -d 'Hear nobody from this network, address or name; of several that fit the longest prefix decides' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l label -d 'The peer\'s address and a blank before each payload'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l echo -d 'Send each datagram back'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l interactive -d 'Send lines of stdin to the peer that was heard last'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l exec -d 'Join each connection to a process of its own: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l amplify-ok -d 'Answers may be larger than what came in: only where every peer is known'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l connected -d 'From the first datagram on, hear that peer only'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l pty -d 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l each -d 'Where stdin is cut: line, all (nowhere), u16be (length prefixes), or a SIZE in bytes [default: line]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l each -d 'Where stdin is cut: line, all (nowhere), u16be (length prefixes), or a SIZE in bytes [default: line, of text only]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l frame -d 'Both ways: a length before each datagram on stdin, and before each reply' -r -f -a "u16be\t'Two bytes with the length, most significant first'"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l wait -d 'Print replies, until so long after the last datagram was sent; none is a failure' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l replies -d 'Print replies, and end after so many; fewer within --wait [default: 10s] are a failure' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l print -d 'What stands on stdout for each reply [default: line]' -r -f -a "line\t'The payload and a line end'
@@ -307,11 +323,14 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l repeat -d '
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l interval -d 'Wait so long from one datagram to the next' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l limit-rate -d 'Send at most so many bytes per second, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l until -d 'End when stdin has this line, without sending it' -r
-complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l source -d 'Send from this address or port: ADDRESS, ADDRESS:PORT or :PORT' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l idle-timeout -d 'Take it for the end of stdin when stdin and the peer were silent for so long; a failure if nothing was sent at all' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l source -d 'Send from this address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or as the Unix socket unix:/path' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l ttl -l hops -d 'Time to live, or hop limit, of what is sent [default: the system\'s, and 1 to a multicast group]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l loop -d 'Whether this machine hears what is sent to a multicast group: on or off [default: on]' -r -f -a "true\t''
 false\t''"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l label -d 'The peer\'s address and a blank before each reply'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l broadcast -d 'Allow a broadcast address, and hear replies from anywhere'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -s q -l quiet -d 'Print errors only'

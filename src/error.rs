@@ -78,7 +78,8 @@ impl Error {
             Exit::NoConnection | Exit::TimedOut | Exit::Lost => Mend::Again,
             _ => Mend::Never,
         };
-        Error { exit, mend, is_health_check: false, cause: anyhow::anyhow!("{cause}") }
+        let cause = anyhow::Error::msg(without_numbers(&cause.to_string()));
+        Error { exit, mend, is_health_check: false, cause }
     }
 
     /// The same failure, where more is known of whether it can be mended than its exit code says.
@@ -136,6 +137,21 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// The system's words without the number that std puts behind them.
+fn without_numbers(text: &str) -> String {
+    const START: &str = " (os error ";
+    let mut parts = text.split(START);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        match rest.strip_prefix(')').filter(|_| rest.len() < part.len()) {
+            Some(rest) => plain += rest,
+            None => plain.extend([START, part]),
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +169,12 @@ mod tests {
         assert_eq!(error.to_string(), "127.0.0.1:7: reset by peer");
         assert_eq!((error.exit(), error.mend()), (Exit::Lost, Mend::Again));
         assert_eq!(Error::new(Exit::Refused, "too many clients").mended(Mend::Again).mend(), Mend::Again);
+    }
+
+    #[test]
+    fn numbers_of_the_system_are_left_out() {
+        let shown = |text: &str| Error::new(Exit::Failed, text).to_string();
+        assert_eq!(shown("a: Not a thing (os error 91); b (os error 2)"), "a: Not a thing; b");
+        assert_eq!(shown("(os error x) (os error 1"), "(os error x) (os error 1");
     }
 }

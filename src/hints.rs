@@ -93,7 +93,7 @@ pub fn usage_line(error: &clap::Error, words: &[OsString]) -> String {
             .unwrap_or_else(|| one_line(error)),
         ErrorKind::UnknownArgument => unknown_option(context(ContextKind::InvalidArg).unwrap_or_default(), words)
             .unwrap_or_else(|| one_line(error)),
-        ErrorKind::ValueValidation => plain_numbers(&one_line(error)),
+        ErrorKind::ValueValidation => plain_words(&one_line(error)),
         _ => one_line(error),
     }
 }
@@ -172,23 +172,27 @@ fn one_line(error: &clap::Error) -> String {
     line
 }
 
-/// The parser's words about numbers, in words for people.
-fn plain_numbers(line: &str) -> String {
-    const RAW: [&str; 4] = [
-        "invalid digit found in string",
-        "cannot parse integer from empty string",
-        "number too large to fit in target type",
-        "number too small to fit in target type",
-    ];
-    for raw in RAW {
+/// The words of Rust's and clap's parsers about a value, in words for people.
+fn plain_words(line: &str) -> String {
+    for (raw, plain) in [
+        ("invalid digit found in string", "type a whole number"),
+        ("cannot parse integer from empty string", "type a whole number"),
+        ("number too large to fit in target type", "that is too large"),
+        ("value was not a boolean", "type on or off"),
+        ("invalid IP address syntax", "type an address, as in 192.0.2.1 or 2001:db8::1"),
+    ] {
         if let Some(start) = line.strip_suffix(raw) {
-            return format!("{start}type a whole number");
+            return format!("{start}{plain}");
         }
     }
-    let Some((start, range)) = line.rsplit_once(" is not in ") else { return line.to_owned() };
-    let Some((start, _)) = start.rsplit_once(": ") else { return line.to_owned() };
-    match range.split_once("..=") {
-        Some((least, most)) => format!("{start}: type a number from {least} to {most}"),
+    let parts = line.rsplit_once(" is not in ").and_then(|(start, range)| {
+        Some((start.rsplit_once(": ")?.0, range.split_once("..")?))
+    });
+    match parts {
+        Some((start, (least, most))) => match most.trim_start_matches('=') {
+            most if most == u64::MAX.to_string() => format!("{start}: type a number from {least} on"),
+            most => format!("{start}: type a number from {least} to {most}"),
+        },
         None => line.to_owned(),
     }
 }

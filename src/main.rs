@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, report: &Report) -> anyhow::Result<()> {
     let last = report.clone();
-    let signals = Signals::install(move |number| stop_at_once(last, number));
+    let signals = Signals::install(move |number, comes_again| stop_at_once(last, number, comes_again));
     Ok(cli.run(report, &signals.context("cannot install signal handlers")?)?)
 }
 
@@ -49,11 +49,12 @@ fn explained(error: Error) -> Error {
     }
 }
 
-/// The second signal. What is stuck may be stderr itself.
-fn stop_at_once(report: Report, number: i32) {
+/// The second signal, or one before there is anything to be stopped in order. What is stuck may be stderr itself.
+fn stop_at_once(report: Report, number: i32, comes_again: bool) {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
-        let text = format!("stopped at once by {}", sendall::net::signals::name(number));
+        let how = if comes_again { "stopped at once by" } else { "stopped by" };
+        let text = format!("{how} {}", sendall::net::signals::name(number));
         report.error(&Error::new(Exit::Signal(number), text));
         tell.send(())
     });

@@ -84,7 +84,7 @@ listening: a socket is bound.
 
 peer: a connection has come or gone. A client ends with its peer: only a server tells the end of each.
 
-    state  string: connected or ended
+    state  string: connected or ended; heard, for the first datagram of a peer
 
 child: a process of --exec or --sh has ended.
 
@@ -177,8 +177,7 @@ pub(crate) const JSON: &str = "\
 Write events as JSON, one per line, to stderr in the place of text: 'sendall --help' or sendall(1), EVENTS, has the schema";
 
 /// An endpoint to connect to.
-pub(crate) const WHERE_TO: &str =
-    "Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
+pub(crate) const WHERE_TO: &str = "Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; a PORT may be a service as in http";
 
 /// An endpoint to connect to.
 pub(crate) const WHERE_FROM: &str =

@@ -17,11 +17,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 #[derive(Args, Clone, Copy, Debug)]
 pub struct RetryArgs {
     /// Try again so often after a failure that a new connection can mend
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, group = "trying")]
     pub retry: u32,
 
     /// The pause before that; each is twice as long as the one before, up to 10s
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "250ms", requires = "retry")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "250ms", requires = "trying")]
     pub retry_delay: Duration,
 }
 

@@ -8,7 +8,7 @@ use super::options::{duration, size};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::local_end::{LocalEnd, Source};
-use crate::net::options::{Keepalive, SocketOptions};
+use crate::net::options::{Family, Keepalive, SocketOptions};
 
 /// Reads `on` or `off`.
 fn on_or_off(text: &str) -> Result<bool, String> {
@@ -67,10 +67,36 @@ fn user_timeout(text: &str) -> Result<Duration, String> {
     is_fitting.then_some(time).ok_or_else(|| "type a time from 1ms to 24days".into())
 }
 
+/// One family of addresses.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct FamilyArgs {
+    /// Use IPv4 addresses only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+
+    /// Use IPv6 addresses only
+    #[arg(short = '6', long)]
+    ipv6: bool,
+}
+
+impl FamilyArgs {
+    /// The only family that is wanted.
+    pub fn family(self) -> Option<Family> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (_, true) => Some(Family::V6),
+            _ => None,
+        }
+    }
+}
+
 /// What is asked of a connection's socket.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Socket options")]
 pub struct SocketArgs {
+    #[command(flatten)]
+    family: FamilyArgs,
+
     /// Send small pieces at once, or gather them first [default: on]
     #[arg(long, value_name = "on|off", value_parser = on_or_off)]
     nodelay: Option<bool>,
@@ -136,6 +162,7 @@ impl SocketArgs {
     /// As a socket takes them.
     pub fn options(&self) -> SocketOptions {
         SocketOptions {
+            family: self.family.family(),
             nodelay: self.nodelay,
             keepalive: self.keepalive,
             ttl: self.ttl,

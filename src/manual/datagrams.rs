@@ -44,6 +44,16 @@ heard for --peer-timeout is ended. A datagram that no process could be given (it
 --max-peers of them, or it ended, or was ended, with that unread in its pipe) counts as not delivered: exit code 9, as for a process that fails by itself. At the \
 end each process' stdin ends, and it has 10 seconds to finish; one that has not is ended, and the exit code 4.
 
+SYSTEMD
+
+'systemd:', 'systemd:NAME' and 'fd:N' are sockets that are passed on, as 'serve' takes them: of a unit those of ListenDatagram=. \
+A service manager (NOTIFY_SOCKET) is told when it hears.
+
+PEERS
+
+--allow and --deny say who is heard (--from is --allow); @FILE has a rule a line, and is read again on SIGHUP. With -vv a line, and \
+with --json an event, tells each peer when it is heard first, 100 a second at most.
+
 MULTICAST
 
 --join hears a group in addition to what is sent to the port itself; type :PORT, or GROUP:PORT to hear the group alone. Several \
@@ -75,6 +85,10 @@ says so in time: at once on this machine, otherwise usually with --wait. With --
 code 4. The line of --until ends the waiting, too, unless --replies asks for more of them; the end of stdin does not. \
 Replies are printed as 'udp-listen' prints datagrams. --frame u16be puts a length before each on stdin and on stdout, so that \
 any bytes can be told apart. A multicast or broadcast address is answered by anybody.
+
+--idle-timeout takes it for the end of stdin when neither stdin nor the peer has said anything for so long: what is waited for \
+with --wait and --replies is waited for then; code 4 if nothing was sent at all. --source unix:/path gives the socket that sends to a \
+Unix socket a name; its file is gone at the end.
 
 With a name of several addresses the first is used that there is a way to, and the next where the port is closed on this machine.
 

@@ -16,6 +16,7 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     nc -w SECONDS           --timeout 10s for connecting, --idle-timeout 10s for silence
     nc -W N                 udp-listen --count N, udp-send --replies N
     nc -z HOST 20-25        connect --probe HOST:20-25
+    until nc -z HOST PORT; do sleep 1; done   connect --probe --within 60s HOST:PORT
     nc -u                   udp-send HOST:PORT, udp-listen :PORT
     nc -U PATH              connect unix:PATH; with -l: serve unix:PATH
     nc -u -U PATH           udp-send unix:PATH, udp-listen unix:PATH
@@ -29,7 +30,7 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     nc -M TTL, -T CLASS     --ttl TTL, --dscp CLASS
     nc -b                   udp-send --broadcast
     nc -n, -v               nothing (addresses are never looked up by name), --verbose
-    nc -4, -6               --source 0.0.0.0, --source ::
+    nc -4, -6               -4, -6
     nc -e, -c               --exec -- COMMAND, --sh LINE
     nc -Z, ncat --ssl       not yet: send it through a tunnel
 

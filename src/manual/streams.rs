@@ -103,16 +103,23 @@ upload and download. A stream that has begun is never tried again: what was sent
 
 PROBE
 
-With --probe connections are made and closed at once; nothing is sent. ENDPOINT may have several ports, as numbers and \
-ranges: host:20-25,80. stdout gets a line for each, the lowest port first, a word and the address:
+With --probe connections are made and closed at once; nothing is sent. Several endpoints may be typed, and each may have \
+several ports, as numbers, names and ranges: host:20-25,80,https. stdout gets a line for each, in the order of the endpoints, the \
+lowest port first, a word and the address:
 
     open ADDRESS         a connection was taken
     refused ADDRESS      the host answered that nobody listens
     timeout ADDRESS      nobody answered within --timeout
-    unreachable ADDRESS  no way leads there, or the way is closed; of a Unix socket: it is not there
+    unreachable ADDRESS  no way leads there, or the way is closed; of a name: it has no address; of a Unix socket: it is not there
 
 A name with several addresses is open if one of them is; the addresses are raced as for a connection. Up to 1000 are tried \
-at once. The code is 0 if all are open, else 3. With --json each line is an object:
+at once. The code is 0 if all are open, else 3.
+
+With --retry N what is not open is tried again, up to N times, --retry-delay after the last failure of its host; that pause \
+does not grow here. --within DURATION tries until then (code 4), also without --retry. Names are looked up each time. A line says what \
+is waited for.
+
+With --json each line is an object:
 
     state    string: open, refused, timeout or unreachable
     address  string
@@ -144,6 +151,7 @@ EXAMPLES
     tar cf - folder | sendall connect host:9000   stream
     sendall connect --send-only host:514 <log     only send; 0 when all of it was acknowledged
     sendall connect --probe host:22,80,8000-8100  which ports take connections
+    sendall connect --probe --within 60s db:5432 cache:6379   wait until both are there
     sendall connect --retry 100 host:9000 <log    wait for a server that is being started
     sendall connect --source 192.0.2.7 host:25    from that address of this machine
     sendall connect --crlf --hex-dump - host:25   an SMTP server, and what passes

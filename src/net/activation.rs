@@ -11,10 +11,19 @@ use super::endpoint::Inherited;
 /// The first descriptor that is passed on.
 pub(super) const FIRST: i32 = 3;
 
+/// What a socket is to be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// To take connections.
+    Connections,
+    /// To receive datagrams.
+    Datagrams,
+}
+
 /// Takes the listening sockets that an endpoint stands for; each can be taken once. They are made non-blocking:
 /// that is what everybody expects of a service who shares them with it.
 #[cfg(target_os = "linux")]
-pub(super) fn take(inherited: &Inherited) -> io::Result<Vec<socket2::Socket>> {
+pub(super) fn take(inherited: &Inherited, purpose: Use) -> io::Result<Vec<socket2::Socket>> {
     let numbers = match inherited {
         Inherited::Descriptor(number) => vec![*number],
         Inherited::Systemd(name) => {
@@ -24,7 +33,7 @@ pub(super) fn take(inherited: &Inherited) -> io::Result<Vec<socket2::Socket>> {
             select(name.as_deref(), [pid, count, names], std::process::id()).map_err(io::Error::other)?
         }
     };
-    numbers.into_iter().map(|number| own(number).map_err(|why| failed(number, &why))).collect()
+    numbers.into_iter().map(|number| own(number, purpose).map_err(|why| failed(number, &why))).collect()
 }
 
 #[cfg(target_os = "linux")]
@@ -34,7 +43,7 @@ fn failed(number: i32, why: &str) -> io::Error {
 
 /// Takes one descriptor over.
 #[cfg(target_os = "linux")]
-fn own(number: i32) -> Result<socket2::Socket, String> {
+fn own(number: i32, purpose: Use) -> Result<socket2::Socket, String> {
     // What this process has opened itself closes on exec, and what it has inherited does not, or would not be there.
     match uapi::fcntl_getfd(number) {
         Err(_) => return Err("is not open".into()),
@@ -46,6 +55,10 @@ fn own(number: i32) -> Result<socket2::Socket, String> {
     let owned: OwnedFd = uapi::OwnedFd::new(number).into();
     let socket = socket2::Socket::from(owned);
     match (socket.r#type(), socket.is_listener()) {
+        (Ok(socket2::Type::DGRAM), _) if purpose == Use::Datagrams => {}
+        (Ok(_), _) if purpose == Use::Datagrams => {
+            return Err("is not for datagrams: a unit needs ListenDatagram=".into());
+        }
         (Ok(socket2::Type::STREAM | socket2::Type::SEQPACKET), Ok(true)) => {}
         (Ok(socket2::Type::STREAM | socket2::Type::SEQPACKET), _) => {
             return Err("is a connection, not a listening socket: a unit needs Accept=no".into());
@@ -62,7 +75,7 @@ fn own(number: i32) -> Result<socket2::Socket, String> {
 
 /// There is no such thing here.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn take(_: &Inherited) -> io::Result<Vec<socket2::Socket>> {
+pub(super) fn take(_: &Inherited, _: Use) -> io::Result<Vec<socket2::Socket>> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system passes no sockets on"))
 }
 

@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::endpoint::{Endpoint, Host};
-use super::options::is_refusal;
+use super::options::{Family, is_refusal};
 use crate::error::{Error, Exit};
 
 const PORT_TRIES: u32 = 32;
@@ -35,21 +35,33 @@ pub(super) fn cannot_listen(endpoint: &Endpoint, error: &io::Error) -> Error {
     Error::new(exit, format!("cannot listen on {endpoint}: {why}"))
 }
 
-/// Binds what a host and a port stand for, with `bind`: a socket for each address, all on one port.
-pub(super) fn bind_host(host: &Host, port: u16, bind: Bind) -> io::Result<Vec<socket2::Socket>> {
-    let both = |v4: Ipv4Addr, v6: Ipv6Addr| [(v4, port).into(), (v6, port).into()];
-    match host {
-        Host::Loopback => bind_each(&both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST), port, bind),
-        Host::Any => bind_each(&both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED), port, bind),
+/// Binds what a host and a port stand for, with `bind`: a socket for each address, of one family if it is named, all on
+/// one port.
+pub(super) fn bind_host(
+    host: &Host,
+    port: u16,
+    family: Option<Family>,
+    bind: Bind,
+) -> io::Result<Vec<socket2::Socket>> {
+    let both = |v4: Ipv4Addr, v6: Ipv6Addr| vec![(v4, port).into(), (v6, port).into()];
+    let mut addresses: Vec<SocketAddr> = match host {
+        Host::Loopback => both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),
+        Host::Any => both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED),
         Host::Named(name) => {
-            let mut addresses: Vec<SocketAddr> = Vec::new();
+            let mut found = Vec::new();
             for address in (name.as_str(), port).to_socket_addrs()? {
-                if !addresses.contains(&address) {
-                    addresses.push(address);
+                if !found.contains(&address) {
+                    found.push(address);
                 }
             }
-            bind_each(&addresses, port, bind)
+            found
         }
+    };
+    addresses.retain(|address| family.is_none_or(|family| family.holds(address)));
+    match (addresses.is_empty(), family) {
+        (true, Some(family)) => Err(family.is_missing()),
+        (true, None) => Err(io::Error::other("the name has no address")),
+        _ => bind_each(&addresses, port, bind),
     }
 }
 
@@ -61,7 +73,10 @@ fn bind_each(addresses: &[SocketAddr], port: u16, bind: Bind) -> io::Result<Vec<
         tries += 1;
         let (mut bound, mut chosen, mut missing) = (Vec::new(), port, None);
         for address in addresses {
-            match bind(SocketAddr::new(address.ip(), chosen)) {
+            // Of an IPv6 address the interface stays.
+            let mut address = *address;
+            address.set_port(chosen);
+            match bind(address) {
                 Ok(socket) => {
                     if chosen == 0 {
                         chosen = socket.local_addr()?.as_socket().map_or(0, |address| address.port());

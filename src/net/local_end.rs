@@ -61,13 +61,18 @@ impl fmt::Display for Source {
 
 impl Source {
     /// What to bind to on the way to `remote`; `None` if that is of the other family.
-    fn address_for(self, remote: &SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn address_for(self, remote: &SocketAddr) -> Option<SocketAddr> {
         let any: IpAddr = match remote {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let ip = self.ip.unwrap_or(any);
         (ip.is_ipv4() == any.is_ipv4()).then(|| SocketAddr::new(ip, self.port))
+    }
+
+    /// The address, if it names one.
+    pub(super) fn ip(self) -> Option<IpAddr> {
+        self.ip
     }
 
     /// True if it names the port.
@@ -85,6 +90,7 @@ impl LocalEnd {
     /// Whether a connection from here can lead there.
     pub(super) fn reaches(&self, remote: &SocketAddr) -> bool {
         self.source.is_none_or(|source| source.address_for(remote).is_some())
+            && self.options.family.is_none_or(|family| family.holds(remote))
     }
 
     /// Begins a connection, without waiting. With `first`, which may be nothing: returns how much of it went at once.
@@ -185,6 +191,7 @@ fn bind_device(_: &Socket, _: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::options::Family;
 
     #[test]
     fn a_source_is_an_address_a_port_or_both() {
@@ -202,6 +209,14 @@ mod tests {
             let hint = text.parse::<Source>().expect_err(text);
             assert!(hint.contains("[::1]:4000"), "{text}: {hint}");
         }
+    }
+
+    #[test]
+    fn a_family_restricts_it_too() {
+        let options = SocketOptions { family: Some(Family::V6), ..SocketOptions::default() };
+        let end = LocalEnd { options, ..LocalEnd::default() };
+        let reaches = |to: &str| end.reaches(&to.parse().expect("an address"));
+        assert!(reaches("[::2]:80") && !reaches("192.0.2.2:80"));
     }
 
     #[test]

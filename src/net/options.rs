@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Display};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -18,6 +19,28 @@ const KEEPALIVE_PARTS: u32 = 4;
 /// Unix sockets do not tune their buffers: a larger one saves wake-ups. The system gives what it allows.
 const UNIX_BUFFER_BYTES: usize = 1 << 20;
 
+/// A family of addresses, where only one of them is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// True for an address of this family.
+    pub fn holds(self, address: &SocketAddr) -> bool {
+        (self == Family::V4) == address.is_ipv4()
+    }
+
+    /// Why a name is of no use.
+    pub(super) fn is_missing(self) -> io::Error {
+        let (name, option) = if self == Family::V4 { ("IPv4", "-4") } else { ("IPv6", "-6") };
+        io::Error::other(format!("it has no {name} address (see {option})"))
+    }
+}
+
 /// When a connection that is silent is tested, tcp(7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keepalive {
@@ -30,6 +53,8 @@ pub enum Keepalive {
 /// Options of a socket. Those that are `None` are as every connection has them. socket(7), ip(7), ipv6(7), tcp(7).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SocketOptions {
+    /// The only family that is listened on, or connected over.
+    pub family: Option<Family>,
     /// Whether small pieces are sent at once; yes unless it says no.
     pub nodelay: Option<bool>,
     /// How a peer that is gone is noticed; after 60 seconds unless it says otherwise.

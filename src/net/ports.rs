@@ -1,28 +1,58 @@
 //! Several ports of one host, as they are typed: `host:20-25,80`.
 
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 
 use super::endpoint::{Endpoint, Role};
+use super::{mistyped, services};
 
-/// Parses `HOST:PORTS`, two words `HOST PORTS`, or a Unix socket, which has none. PORTS are numbers and ranges with
-/// commas between them.
-///
-/// Returns the endpoint with the first port, and all of them, in order and each once. The error says what to type instead.
-pub fn parse(words: &[String]) -> Result<(Endpoint, Vec<u16>), String> {
-    let (host, list) = match words {
-        [host, _] if is_unix(host) => return Err(format!("{host} has no port: leave that out")),
-        [host, list] => (host.as_str(), list.as_str()),
-        [word] if !is_unix(word) && word.contains(':') => word.rsplit_once(':').unwrap_or_default(),
-        _ => {
-            let word = words.first().map_or("", String::as_str);
-            return Endpoint::parse(word, Role::Connect).map(|endpoint| (endpoint, Vec::new()));
+/// An endpoint with the first of its ports, and all of them, in order and each once; of a Unix socket none.
+pub type WithPorts = (Endpoint, Vec<u16>);
+
+/// Parses several of `HOST:PORTS`, two words `HOST PORTS`, or a Unix socket, which has none. PORTS are numbers, names of
+/// services and ranges with commas between them. The error says what to type instead.
+pub fn parse_all(words: &[String]) -> Result<Vec<WithPorts>, String> {
+    let (mut all, mut rest) = (Vec::new(), words);
+    while let Some((first, more)) = rest.split_first() {
+        let ports = more.first().filter(|second| are_two(first, second));
+        all.push(parse(first, ports.map(String::as_str))?);
+        rest = &more[usize::from(ports.is_some())..];
+    }
+    Ok(all)
+}
+
+/// True if `second` can only be meant for the ports of `first`.
+fn are_two(first: &str, second: &str) -> bool {
+    let is_bare =
+        !first.contains(':') || first.split('%').next().is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
+    let is_bracketed = first.starts_with('[') && first.ends_with(']');
+    let is_number = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
+    let rest = second.strip_prefix(':').unwrap_or(second);
+    if is_unix(first) {
+        return is_number(second);
+    }
+    // A word with a point or a colon has a host in it.
+    (is_bare || is_bracketed || first.ends_with(':')) && !is_number(first) && !rest.contains([':', '/', '.'])
+}
+
+fn parse(first: &str, second: Option<&str>) -> Result<WithPorts, String> {
+    let (host, list) = match second {
+        Some(_) if is_unix(first) => return Err(format!("{first} has no port: leave that out")),
+        Some(list) if first.ends_with(':') || list.starts_with(':') => {
+            let (host, list) = (first.trim_end_matches(':'), list.trim_start_matches(':'));
+            return Err(format!("a blank stands beside the colon: type {host}:{list}"));
         }
+        Some(list) => (first, list),
+        None if !is_unix(first) && first.contains(':') => first.rsplit_once(':').unwrap_or_default(),
+        None => return Endpoint::parse(first, Role::Connect).map(|endpoint| (endpoint, Vec::new())),
     };
-    let ports = parse_list(list)?;
-    let first = ports.first().map_or_else(String::new, u16::to_string);
-    let endpoint = match words {
-        [_, _] => Endpoint::parse_two(host, &first, Role::Connect),
-        _ => Endpoint::parse(&format!("{host}:{first}"), Role::Connect),
+    let explained =
+        |hint| second.is_none().then(|| mistyped::explain(first, Role::Connect)).flatten().unwrap_or(hint);
+    let ports = parse_list(list).map_err(explained)?;
+    let port = ports.first().map_or_else(String::new, u16::to_string);
+    let endpoint = match second {
+        Some(_) => Endpoint::parse_two(host, &port, Role::Connect),
+        None => Endpoint::parse(&format!("{host}:{port}"), Role::Connect),
     };
     Ok((endpoint?, ports))
 }
@@ -34,6 +64,10 @@ fn is_unix(word: &str) -> bool {
 fn parse_list(list: &str) -> Result<Vec<u16>, String> {
     let mut ports = BTreeSet::new();
     for item in list.split(',') {
+        if let Some(port) = services::port_of(item) {
+            ports.insert(port);
+            continue;
+        }
         let (first, last) = item.split_once('-').unwrap_or((item, item));
         let (first, last) = (parse_port(first)?, parse_port(last)?);
         if first > last {
@@ -57,9 +91,43 @@ fn parse_port(text: &str) -> Result<u16, String> {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<(String, Vec<u16>), String> {
+    fn all(text: &str) -> Result<Vec<(String, Vec<u16>)>, String> {
         let words: Vec<String> = text.split(' ').map(String::from).collect();
-        parse(&words).map(|(endpoint, ports)| (endpoint.to_string(), ports))
+        let all = parse_all(&words)?;
+        Ok(all.into_iter().map(|(endpoint, ports)| (endpoint.to_string(), ports)).collect())
+    }
+
+    fn parsed(text: &str) -> Result<(String, Vec<u16>), String> {
+        all(text).map(|mut all| {
+            assert_eq!(all.len(), 1, "{text}");
+            all.remove(0)
+        })
+    }
+
+    #[test]
+    fn several_endpoints_in_either_form() {
+        let one = |endpoint: &str, ports: &[u16]| (endpoint.to_owned(), ports.to_vec());
+        assert_eq!(all("db:5432 cache:6379"), Ok(vec![one("db:5432", &[5432]), one("cache:6379", &[6379])]));
+        let mixed = "db 5432,5433 unix:/run/x ::1 http [::1]:7 b:1-2";
+        let due = [
+            one("db:5432", &[5432, 5433]),
+            one("unix:/run/x", &[]),
+            one("[::1]:80", &[80]),
+            one("[::1]:7", &[7]),
+            one("b:1", &[1, 2]),
+        ];
+        assert_eq!(all(mixed), Ok(due.to_vec()));
+        for (text, hint) in [
+            ("db:1 80", "localhost:80"),
+            ("db 1 2", "localhost:2"),
+            ("a:1 db", "db:PORT"),
+            ("db 10.0.0.1 80", "db:PORT"),
+            ("localhost: 9300", "type localhost:9300"),
+            ("localhost :9300", "type localhost:9300"),
+        ] {
+            let error = all(text).expect_err(text);
+            assert!(error.contains(hint), "{text}: {error}");
+        }
     }
 
     #[test]
@@ -69,6 +137,8 @@ mod tests {
             ("host:80,20-22,21", "host:20", vec![20, 21, 22, 80]),
             ("host 7-7", "host:7", vec![7]),
             ("[::1]:1,65535", "[::1]:1", vec![1, 65535]),
+            ("host:http,22", "host:22", vec![22, 80]),
+            ("host https", "host:443", vec![443]),
             ("::1 5", "[::1]:5", vec![5]),
             ("unix:/run/x:1", "unix:/run/x:1", vec![]),
             ("unix-seqpacket:@x", "unix-seqpacket:@x", vec![]),
@@ -91,10 +161,12 @@ mod tests {
             ("host:5-", "20-25,80"),
             ("host:1-2-3", "20-25,80"),
             ("host:+5", "20-25,80"),
-            ("host http", "20-25,80"),
+            ("host no-such-service", "20-25,80"),
             ("host", "host:PORT"),
             ("80", "localhost:80"),
-            ("a:b:80", "type [a:b]:80"),
+            ("a:b:80", "more than one colon"),
+            ("udp:127.0.0.1:53", "type 127.0.0.1:53"),
+            ("user@host:/tmp", "type host:PORT"),
             ("unix:/x 80", "no port"),
             ("unix:", "unix:/path"),
         ] {

@@ -100,7 +100,7 @@ impl Reactor {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let mut signal_source = signals.wake_source()?;
         poll.registry().register(&mut signal_source, SIGNAL, Interest::READABLE)?;
-        let shared = Shared::new(poll.registry().try_clone()?, waker);
+        let shared = Shared::new(poll.registry().try_clone()?, signals.clone(), waker);
         Ok(Reactor {
             poll,
             shared,
@@ -137,6 +137,7 @@ impl Reactor {
 
     /// Runs until no session is left. A session's failure, or a signal, ends all of them.
     pub fn run(mut self) -> Result<(), Error> {
+        self.signals.attend();
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         let mut ready: Vec<usize> = self.sessions.keys().copied().collect();
         let mut stop: Option<(Error, Instant)> = None;
@@ -270,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_session_adds_another_which_nudges_it() {
-        let mut reactor = Reactor::new(&Signals::install(|_| {}).unwrap()).unwrap();
+        let mut reactor = Reactor::new(&Signals::install(|_, _| {}).unwrap()).unwrap();
         let log = Log::default();
         reactor.add(|io| Ok(Parent { io, log: Rc::clone(&log), has_child: false })).unwrap();
         reactor.run().unwrap();

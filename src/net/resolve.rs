@@ -67,6 +67,11 @@ impl Resolution {
         let mut queue = interleave(addresses.into_iter().map(canonical).collect());
         queue.retain(|address| local.reaches(address));
         match local.source {
+            _ if queue.is_empty()
+                && let Some(family) = local.options.family =>
+            {
+                Err(self.unresolved(&family.is_missing()).mended(Mend::Never))
+            }
             Some(source) if queue.is_empty() => {
                 let why = format!("it has no address of the family of --source {source}");
                 Err(self.unresolved(&why).mended(Mend::Never))

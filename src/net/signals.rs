@@ -23,6 +23,8 @@ const LOOKED_FOR_EVERY: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct Signals {
     number: Arc<AtomicUsize>,
+    /// A reactor has begun to run, and so looks for them.
+    is_attended: Arc<AtomicBool>,
     wakes: Arc<UnixStream>,
     written: Arc<UnixStream>,
     /// What SIGHUP does here, as long as nobody else asks for it.
@@ -31,11 +33,12 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs the handlers, once for the process. When a signal comes once more, the processes that were started are
-    /// killed and `at_once`, which is to end this one, is called on another thread.
+    /// Installs the handlers, once for the process. When a signal comes once more, or one comes before a reactor runs (while
+    /// a name is looked up or a file is read), the processes that were started are killed and `at_once`, which is to end
+    /// this one, is called on another thread, with the signal and whether it came once more.
     ///
     /// A signal that is repeated at once is one: timeout(1) sends each to a process and then to its group.
-    pub fn install(at_once: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
+    pub fn install(at_once: impl FnOnce(i32, bool) + Send + 'static) -> io::Result<Signals> {
         let (number, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let (wakes, written) = UnixStream::pair()?;
         let register = |signal| -> io::Result<[SigId; 3]> {
@@ -58,18 +61,30 @@ impl Signals {
         for signal in [SIGXFSZ, SIGCHLD] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
-        let (wakes, written) = (Arc::new(wakes), Arc::new(written));
-        let had_terminal = has_terminal();
-        let signals = Signals { number, wakes, written, on_hangup: on_hangup.into(), had_terminal };
+        let (wakes, written, is_attended) = (Arc::new(wakes), Arc::new(written), Arc::default());
+        let (on_hangup, had_terminal) = (on_hangup.into(), has_terminal());
+        let signals = Signals { number, is_attended, wakes, written, on_hangup, had_terminal };
         let watched = signals.clone();
         let watch = move || {
-            if watched.comes_again(&again) {
+            let is_first = watched.comes_unattended();
+            if is_first || watched.comes_again(&again) {
                 super::process::kill_all();
-                at_once(watched.received().unwrap_or(SIGTERM));
+                at_once(watched.received().unwrap_or(SIGTERM), !is_first);
             }
         };
         std::thread::Builder::new().name("signals".into()).spawn(watch)?;
         Ok(signals)
+    }
+
+    /// From now on the first signal is looked for by whoever calls this.
+    pub(super) fn attend(&self) {
+        self.is_attended.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits for a signal. True if nobody else looks for it.
+    fn comes_unattended(&self) -> bool {
+        waited(&mut [PollFd::new(&*self.wakes, PollFlags::IN)], None)
+            && !self.is_attended.load(Ordering::SeqCst)
     }
 
     /// Waits for a signal, and for one more that is not the same. False if that cannot be waited for.

@@ -82,6 +82,11 @@ impl Report {
         self.json
     }
 
+    /// True if more was asked for twice.
+    pub fn is_debug(&self) -> bool {
+        self.level >= Level::Debug
+    }
+
     /// The same report for one of several peers, which each warning names.
     #[must_use]
     pub fn about(&self, peer: impl Display) -> Report {
@@ -141,7 +146,7 @@ impl Report {
         }
     }
 
-    /// A peer has come or gone: `state` is `connected` or `ended`. An event; text has its own words for it.
+    /// A peer has come or gone: `state` is `connected`, `ended`, or of datagrams `heard`. An event; text has its own words for it.
     pub fn peer(&self, state: &'static str, name: impl Display) {
         if self.json && self.level >= Level::Normal {
             self.event_about(Event::Peer { state }, Some(Text::new(name)));

@@ -7,6 +7,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 
 use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
 
 use crate::harness::{In, LIMIT, Out, Running, file_of, sendall, start, wait_until};
 use crate::link::Link;
@@ -15,9 +16,20 @@ const BINARY: &str = env!("CARGO_BIN_EXE_sendall");
 
 /// Starts `serve` with one socket as descriptor 3, and perhaps another as 4, and these variables.
 fn passed(first: OwnedFd, second: Option<OwnedFd>, variables: &str, args: &[&str]) -> Running {
+    passed_to("serve", first, second, variables, args)
+}
+
+/// The same for any command.
+fn passed_to(
+    command: &str,
+    first: OwnedFd,
+    second: Option<OwnedFd>,
+    variables: &str,
+    args: &[&str],
+) -> Running {
     let script = format!("exec 3<&0 4>&1 </dev/null; {variables} exec \"$0\" \"$@\"");
     let output = second.map_or(Out::Collect, Out::Fd);
-    start("sh", &[&["-c", &script, BINARY, "serve"], args].concat(), In::Fd(first), output)
+    start("sh", &[&["-c", &script, BINARY, command], args].concat(), In::Fd(first), output)
 }
 
 fn tcp() -> (OwnedFd, String) {
@@ -42,6 +54,51 @@ fn a_socket_that_was_passed_on_is_served() {
         link.expect_all(b"");
         assert_eq!(running.finish().expect(0).stdout, b"hello", "{endpoint}");
     }
+}
+
+#[test]
+fn a_datagram_socket_that_was_passed_on_is_heard() {
+    // As systemd binds them by default: one socket for both families.
+    let dual = Socket::new(Domain::IPV6, Type::DGRAM, None).expect("a socket");
+    dual.set_only_v6(false).expect("both families");
+    dual.bind(&"[::]:0".parse::<std::net::SocketAddr>().expect("an address").into()).expect("a port");
+    let single = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    for (socket, variables, endpoint) in
+        [(OwnedFd::from(dual), "LISTEN_PID=$$ LISTEN_FDS=1", "systemd:"), (OwnedFd::from(single), "", "fd:3")]
+    {
+        let options = [endpoint, "--echo", "--count", "1", "--label", "--deny", "192.0.2.0/24"];
+        let running = passed_to("udp-listen", socket, None, variables, &options);
+        let client = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        client.set_read_timeout(Some(LIMIT)).expect("a limit");
+        client.send_to(b"hello", ("127.0.0.1", running.port())).expect("sent");
+        let mut buffer = [0; 16];
+        let (count, from) = client.recv_from(&mut buffer).expect("an answer");
+        assert_eq!((&buffer[..count], from.port()), (&b"hello"[..], running.port()), "{endpoint}");
+        let label = format!("{} hello\n", client.local_addr().expect("an address"));
+        assert_eq!(running.finish().expect(0).stdout, label.as_bytes(), "{endpoint}");
+    }
+    let (listening, _) = tcp();
+    let refused = passed_to("udp-listen", listening, None, "", &["fd:3"]).finish().expect(3);
+    assert!(refused.stderr.contains("ListenDatagram="), "{}", refused.stderr);
+}
+
+#[test]
+fn a_service_manager_is_told_when_datagrams_are_heard() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let manager = UnixDatagram::bind(dir.path().join("notify")).expect("a socket");
+    manager.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let script = format!("NOTIFY_SOCKET='{}' exec \"$0\" udp-listen 0", dir.path().join("notify").display());
+    let running = start("sh", &["-c", &script, BINARY], In::Null, Out::Collect);
+    let mut buffer = [0; 64];
+    for (number, state) in [b"READY=1".as_slice(), b"STOPPING=1"].into_iter().enumerate() {
+        let count = manager.recv(&mut buffer).expect("a state");
+        assert_eq!(&buffer[..count], state);
+        if number == 0 {
+            running.listening(1);
+            running.signal(Signal::TERM);
+        }
+    }
+    assert_eq!(running.finish().code, 143);
 }
 
 #[test]

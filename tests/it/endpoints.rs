@@ -242,3 +242,69 @@ fn our_two_ends_understand_each_other() {
         crate::harness::assert_same(&server.finish().expect(0).stdout, &there, "at the server");
     }
 }
+
+#[test]
+fn a_socket_of_another_kind_is_told_with_what_it_is_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| format!("unix:{}", dir.path().join(name).display());
+    let _datagrams = std::os::unix::net::UnixDatagram::bind(dir.path().join("datagrams")).expect("a socket");
+    let _stream = UnixListener::bind(dir.path().join("stream")).expect("a socket");
+    for (command, name, hint) in [
+        (&["connect"][..], "datagrams", "'udp-send' is for datagrams"),
+        (&["connect", "--probe"], "datagrams", "'udp-send' is for datagrams"),
+        (&["udp-send"], "stream", "'connect' is for streams"),
+    ] {
+        let path = path(name);
+        let mut words = [command, &[path.as_str()]].concat();
+        words.extend((command[0] == "udp-send").then_some("x"));
+        let refused = sendall(&words, In::Null, Out::Collect).finish().expect(3);
+        assert!(refused.stderr.contains(hint) && !refused.stderr.contains("os error"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn one_family_only() {
+    for (options, due) in [
+        (&["-4", "0"][..], "127.0.0.1:"),
+        (&["-6", "0"], "[::1]:"),
+        (&["-4", ":0"], "0.0.0.0:"),
+        (&["-4", "localhost:0"], "127.0.0.1:"),
+    ] {
+        for command in [&["serve"][..], &["udp-listen"], &["http-hello"]] {
+            let running = sendall(&[command, options].concat(), In::Null, Out::Collect);
+            let names = running.listening(1);
+            assert!(names[0].starts_with(due), "{command:?}: {names:?}");
+            running.signal(rustix::process::Signal::TERM);
+            let finished = running.finish();
+            assert_eq!(finished.stderr.matches("listening on").count(), 1, "{}", finished.stderr);
+        }
+    }
+    let listener = TestListener::bind(Net::Tcp, Default::default());
+    let port = listener.name.rsplit_once(':').expect("HOST:PORT").1;
+    let mut running = sendall(&["connect", "-4", &format!("localhost:{port}")], In::Open, Out::Collect);
+    greeted(&mut running, &listener);
+    for command in [&["connect"][..], &["upload", "Cargo.toml"], &["download"], &["udp-send"]] {
+        let words =
+            [command, &["127.0.0.1:1", "-6"], &["x"][..usize::from(command[0] == "udp-send")]].concat();
+        let refused = sendall(&words, In::Null, Out::Collect).finish().expect(3);
+        assert!(refused.stderr.contains("it has no IPv6 address (see -6)"), "{words:?}: {}", refused.stderr);
+    }
+    let forward =
+        sendall(&["serve", "-4", "0", "--forward", &format!("localhost:{port}")], In::Null, Out::Collect);
+    let mut running = sendall(&["connect", &forward.listening(1)[0]], In::Open, Out::Collect);
+    greeted(&mut running, &listener);
+    let lost = sendall(&["serve", "-6", "0", "--forward", &listener.name], In::Null, Out::Collect);
+    let _client = tcp(&lost.listening(1)[0]);
+    let is_told = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("it has no IPv6 address");
+    assert!(lost.stderr.wait(crate::harness::LIMIT, is_told), "{}", lost.stderr.text());
+}
+
+/// What is said through `running` arrives.
+#[track_caller]
+fn greeted(running: &mut Running, listener: &TestListener) {
+    running.say(b"hello");
+    running.end_input();
+    let mut link = listener.accept().expect("a client");
+    link.expect_all(b"hello");
+    link.end();
+}

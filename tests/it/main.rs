@@ -61,6 +61,7 @@ mod signals;
 mod streams;
 // Datagrams.
 mod udp_answers;
+mod udp_cuts;
 mod udp_listen;
 mod udp_processes;
 mod udp_send;

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::harness::{A_WHILE, Finished, In, Out, Running, fill, now, sendall, start};
+use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, Running, fill, now, sendall, start, wait_until};
 use crate::link::{Net as Kind, TestListener};
 use crate::vanish::{Host, LOST, NOWHERE, Net, REFUSED_ON_THE_WAY, SERVER, TWO_ADDRESSES};
 
@@ -60,6 +60,83 @@ fn a_line_for_each_port_in_their_order() {
     let finished = probe(&[&argument, "--timeout", "300ms"]).finish().expect(3);
     assert_eq!(lines(&finished), due);
     assert!(finished.stderr.contains("2 of 5 ports are not open"), "{}", finished.stderr);
+}
+
+/// A listener on a port that has just become free.
+fn listen_on(port: u16) -> TcpListener {
+    let mut listener = None;
+    assert!(wait_until(LIMIT, || {
+        listener = TcpListener::bind(("127.0.0.1", port)).ok();
+        listener.is_some()
+    }));
+    listener.expect("a listener")
+}
+
+#[test]
+fn it_waits_until_all_are_open() {
+    for limit in [&["--retry", "1000", "--retry-delay", "20ms"][..], &["--within", "20s"]] {
+        let (silent, port) = silent_port();
+        let later = format!("127.0.0.1:{port}");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let open = listener.local_addr().expect("an address").to_string();
+        let running = probe(&[&[later.as_str(), &open], limit].concat());
+        let is_told =
+            |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("connection refused; trying again");
+        assert!(running.stderr.wait(LIMIT, is_told), "{}", running.stderr.text());
+        drop(silent);
+        let _listener = listen_on(port);
+        let finished = running.finish();
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        assert_eq!(
+            lines(&finished),
+            [format!("open {later}"), format!("open {open}")],
+            "in the order of the words"
+        );
+        assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn what_is_not_open_in_the_end_is_told_once() {
+    let (_silent, refused) = silent_port();
+    let open = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (port, refused) = (open.local_addr().expect("an address").port().to_string(), refused.to_string());
+    let words = ["127.0.0.1", &port, "127.0.0.1", &refused, "no-such-name.invalid:7,8"];
+    for (limit, code) in
+        [(&["--retry", "2", "--retry-delay", "10ms"][..], 3), (&["--within", "100ms"], 4), (&[], 3)]
+    {
+        let started = now();
+        let finished = probe(&[&words[..], limit].concat()).finish();
+        assert_eq!(finished.code, code, "{}", finished.stderr);
+        let due = [
+            format!("open 127.0.0.1:{port}"),
+            format!("refused 127.0.0.1:{refused}"),
+            "unreachable no-such-name.invalid:7".into(),
+            "unreachable no-such-name.invalid:8".into(),
+        ];
+        assert_eq!(lines(&finished), due);
+        let summary = finished.stderr.lines().last().expect("a line");
+        assert!(summary.contains("3 of 4 ports are not open"), "{summary}");
+        assert_eq!(
+            finished.stderr.lines().count(),
+            if limit.is_empty() { 1 } else { 2 },
+            "{}",
+            finished.stderr
+        );
+        assert!(started.elapsed() < LIMIT);
+    }
+    let finished = probe(&["no-such-name.invalid:7"]).finish().expect(3);
+    assert_eq!(lines(&finished), ["unreachable no-such-name.invalid:7"]);
+    let finished = probe(&["127.0.0.1:7", "-6"]).finish().expect(3);
+    assert!(finished.stderr.contains("no IPv6 address"), "{}", finished.stderr);
+}
+
+#[test]
+fn the_limit_ends_what_does_not_answer() {
+    let (port, _held) = full();
+    let finished = probe(&[&format!("127.0.0.1:{port}"), "--within", "200ms"]).finish().expect(4);
+    assert_eq!(lines(&finished), [format!("timeout 127.0.0.1:{port}")]);
+    assert!(finished.stderr.contains("after 200ms"), "{}", finished.stderr);
 }
 
 #[test]

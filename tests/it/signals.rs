@@ -142,6 +142,23 @@ fn a_signal_that_is_doubled_is_one_and_leaves_no_process() {
 }
 
 #[test]
+fn the_first_signal_stops_what_is_waited_for_before_there_is_anything_to_stop() {
+    for (signal, code) in STOPS {
+        let place = Place::new();
+        let fifo = place.at("fifo");
+        assert_eq!(start("mkfifo", &[&fifo], In::Null, Out::Collect).finish().code, 0);
+        let options = ["serve", "0", "--reply", &format!("@{fifo}")];
+        let running = sendall(&options, In::Null, Out::Collect);
+        // When this is open at both ends, it is being read.
+        let _writer = rustix::fs::open(&*fifo, rustix::fs::OFlags::WRONLY, rustix::fs::Mode::empty());
+        running.assert_waits();
+        running.signal(signal);
+        let finished = running.finish_within(A_SECOND).expect(code);
+        assert!(finished.stderr.contains("stopped by SIG"), "{}", finished.stderr);
+    }
+}
+
+#[test]
 fn a_second_signal_ends_at_once() {
     for burst in [1, 2000] {
         second_after(burst);

@@ -119,6 +119,64 @@ fn what_is_not_wanted_is_left_out_and_counted() {
 }
 
 #[test]
+fn who_is_heard_may_change_while_it_runs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let list = dir.path().join("list");
+    std::fs::write(&list, "127.0.0.1 # for now\n").expect("a list");
+    let denied = format!("@{}", list.display());
+    let options = ["--allow", "127.0.0.0/8", "--deny", &denied, "--count", "2"];
+    let (listener, address) = listen(&options, Out::Collect);
+    let other = UdpSocket::bind("127.0.0.2:0").expect("a socket");
+    client(&address).send(b"denied").expect("sent");
+    other.send_to(b"other", &address).expect("sent");
+    listener.expect_output(b"other\n");
+    std::fs::write(&list, "").expect("a list");
+    listener.signal(Signal::HUP);
+    assert!(listener.stderr.wait(LIMIT, |bytes, _| String::from_utf8_lossy(bytes).contains("read again")));
+    client(&address).send(b"denied").expect("sent");
+    let finished = listener.finish();
+    assert_eq!((finished.code, &finished.stdout[..]), (0, &b"other\ndenied\n"[..]), "{}", finished.stderr);
+    for (options, hint) in
+        [(&["0", "--allow", "nonsense/99"][..], "10.0.0.0/8"), (&["unix:/x", "--deny", "::1"], "Unix")]
+    {
+        let refused =
+            sendall(&[&["udp-listen"], options].concat(), In::Null, Out::Collect).finish().expect(2);
+        assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn peers_are_told_once_to_those_who_ask() {
+    for (options, shows) in [(&["--json"][..], 1), (&["-vv"], 1), (&["-v"], 0)] {
+        let (listener, address) = listen(&[options, &["--count", "4"]].concat(), Out::Collect);
+        let (one, other) = (client(&address), client(&address));
+        for socket in [&one, &other, &one, &other] {
+            socket.send(b"x").expect("sent");
+        }
+        let finished = listener.finish();
+        for socket in [&one, &other] {
+            let peer = socket.local_addr().expect("an address").to_string();
+            let is_told = |line: &&str| match options {
+                ["--json"] => {
+                    let event = read_json(line.as_bytes());
+                    event["event"] == "peer" && event["state"] == "heard" && event["peer"] == peer
+                }
+                _ => line.contains(&format!("hears {peer} on {address}")),
+            };
+            assert_eq!(finished.stderr.lines().filter(is_told).count(), shows, "{}", finished.stderr);
+        }
+    }
+    // A flood of sources, which could all be forged, is no flood of events.
+    let (listener, address) = listen(&["--json", "--count", "300", "--idle-timeout", "2s"], Out::Collect);
+    let sockets: Vec<UdpSocket> = (0..300).map(|_| client(&address)).collect();
+    sockets.iter().for_each(|socket| assert!(socket.send(b"x").is_ok()));
+    let finished = listener.finish();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let told = finished.stderr.lines().filter(|line| line.contains("\"heard\"")).count();
+    assert!((1..300).contains(&told), "{told}");
+}
+
+#[test]
 fn it_ends_when_nothing_comes() {
     let idle = ["--idle-timeout", "300ms"];
     let (listener, _) = listen(&idle, Out::Collect);

@@ -12,7 +12,7 @@ use crate::udp_listen::{counts, listen};
 const LARGEST: usize = 65_507;
 
 /// A socket of this test, and its address.
-fn server() -> (UdpSocket, String) {
+pub(crate) fn server() -> (UdpSocket, String) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.set_read_timeout(Some(LIMIT)).expect("a limit");
     let address = socket.local_addr().expect("an address").to_string();
@@ -24,14 +24,14 @@ fn closed_port() -> String {
 }
 
 #[track_caller]
-fn next(socket: &UdpSocket) -> Vec<u8> {
+pub(crate) fn next(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = vec![0; 1 << 16];
     let (count, _) = socket.recv_from(&mut buffer).expect("a datagram");
     buffer.truncate(count);
     buffer
 }
 
-fn is_empty(socket: &UdpSocket) -> bool {
+pub(crate) fn is_empty(socket: &UdpSocket) -> bool {
     socket.set_nonblocking(true).expect("non-blocking");
     let result = socket.recv(&mut [0; 16]);
     socket.set_nonblocking(false).expect("blocking");
@@ -55,61 +55,46 @@ fn texts_and_lines_are_datagrams() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_not_cut_into_lines() {
-    let (socket, address) = server();
-    // Wake-on-LAN for a network card with a line feed in its address.
-    let packet = [&[0xff; 6][..], &[0x02, 0x0a, 0x42, 0x0a, 0x00, 0x07].repeat(16)].concat();
-    for bytes in [&packet[..], b"line\nline with \0 in it\n", b"gr\xf6\xdfe\n", b"half a sign: \xe2\x82"] {
-        for input in [In::Bytes(bytes.to_vec()), In::file(bytes)] {
-            let refused = sendall(&["udp-send", &address], input, Out::Collect).finish().expect(2);
-            assert!(refused.stderr.contains("--each all"), "{}", refused.stderr);
-            assert!(is_empty(&socket), "nothing was sent");
-        }
-    }
-    let send = |options: &[&str], bytes: &[u8]| {
-        let all = [&["udp-send", &address], options].concat();
-        sendall(&all, In::Bytes(bytes.to_vec()), Out::Collect).finish().expect(0);
-    };
-    send(&["--each", "all"], &packet);
-    assert_eq!(next(&socket), packet);
-    // Whoever names lines means them.
-    send(&["--each", "line"], b"gr\xf6\xdfe\n");
-    assert_eq!(next(&socket), b"gr\xf6\xdfe");
-    send(&[], "größe €\n".as_bytes());
-    assert_eq!(next(&socket), "größe €".as_bytes());
-    // What came before, in a stream that goes on, was sent before.
-    let mut running = sendall(&["udp-send", &address], In::Open, Out::Collect);
-    running.say(b"first\n");
-    assert_eq!(next(&socket), b"first");
-    running.say(b"second\nthird \0\n");
-    running.finish().expect(2);
-    assert!(is_empty(&socket));
+fn a_unix_socket_that_sends_has_a_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (there, here) = (dir.path().join("there"), dir.path().join("here"));
+    let socket = std::os::unix::net::UnixDatagram::bind(&there).expect("a socket");
+    socket.set_read_timeout(Some(LIMIT)).expect("a limit");
+    let (to, from) = (format!("unix:{}", there.display()), format!("unix:{}", here.display()));
+    let options = ["udp-send", &to, "ping", "--source", &from, "--replies", "1"];
+    let running = sendall(&options, In::Null, Out::Collect);
+    let mut buffer = [0; 16];
+    let (count, peer) = socket.recv_from(&mut buffer).expect("a datagram");
+    assert_eq!((&buffer[..count], peer.as_pathname()), (&b"ping"[..], Some(here.as_path())));
+    socket.send_to(b"pong", &here).expect("sent");
+    assert_eq!(running.finish().expect(0).stdout, b"pong\n");
+    assert!(!here.exists(), "its file is gone");
 }
 
 #[test]
-fn texts_read_escapes() {
+fn silence_may_be_the_end_of_stdin() {
     let (socket, address) = server();
-    let texts = [r"a\r\n", r"\x00\xff\\", "größe", r"\0"];
-    sendall(&[&["udp-send", &address], &texts[..]].concat(), In::Null, Out::Collect).finish().expect(0);
-    for datagram in [&b"a\r\n"[..], b"\x00\xff\\", "größe".as_bytes(), b"\0"] {
-        assert_eq!(next(&socket), datagram);
+    let mut running = sendall(&["udp-send", &address, "--idle-timeout", "300ms"], In::Open, Out::Collect);
+    running.say(b"a line\n");
+    assert_eq!(next(&socket), b"a line");
+    running.finish().expect(0);
+    let silent = sendall(&["udp-send", &address, "--idle-timeout", "100ms"], In::Open, Out::Collect);
+    assert!(silent.finish().expect(4).stderr.contains("--idle-timeout"));
+    // Replies are no silence, and what is waited for afterwards is as ever.
+    let options = ["udp-send", &address, "--idle-timeout", "400ms", "--wait", "10ms"];
+    let mut running = sendall(&options, In::Open, Out::Collect);
+    running.say(b"x\n");
+    let mut buffer = [0; 16];
+    let (_, peer) = socket.recv_from(&mut buffer).expect("a datagram");
+    for _ in 0..4 {
+        assert!(!running.ends_within(Duration::from_millis(150)));
+        socket.send_to(b"y", peer).expect("sent");
     }
-    let refused =
-        sendall(&["udp-send", &address, "fine", r"C:\new\q"], In::Null, Out::Collect).finish().expect(2);
-    assert!(refused.stderr.contains(r"text 2: \q is no escape"), "{}", refused.stderr);
-    assert!(is_empty(&socket));
-}
-
-#[test]
-fn lengths_stand_before_what_is_sent_and_what_comes_back() {
-    let (_echo, address) = listen(&["--echo"], Out::Collect);
-    let input = b"\0\x03a\nb\0\x01\0";
-    let options = ["udp-send", &address, "--frame", "u16be", "--replies", "2"];
-    let finished = sendall(&options, In::Bytes(input.to_vec()), Out::Collect).finish().expect(0);
-    assert_eq!(finished.stdout, input);
-    let idle =
-        sendall(&["udp-send", &address, "x", "--frame", "u16be"], In::Null, Out::Collect).finish().expect(2);
-    assert!(idle.stderr.contains("--replies"), "{}", idle.stderr);
+    assert_eq!(running.finish().expect(0).stdout, b"y\n".repeat(4));
+    // A pause of one's own is none.
+    let paced = ["udp-send", &address, "--idle-timeout", "50ms", "--interval", "120ms"];
+    sendall(&paced, In::Bytes(b"1\n2\n3\n".to_vec()), Out::Collect).finish().expect(0);
+    assert_eq!([next(&socket), next(&socket), next(&socket)], [b"1", b"2", b"3"]);
 }
 
 #[test]

@@ -2,15 +2,17 @@
 
 mod early;
 mod probe;
+mod targets;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueHint};
+use clap::{ArgGroup, Args, ValueHint};
 
 use self::early::{Early, First, FromFirst};
-use self::probe::{Probe, Targets};
+use self::probe::Probe;
+use self::targets::Target;
 use super::exec::{Exec, ExecArgs};
 use super::opened::{Opened, Opening};
 use super::options::{RelayArgs, duration};
@@ -36,16 +38,21 @@ use crate::report::Report;
 #[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::CONNECT, manual::PROCESSES,
     manual::CONNECT_EXAMPLES]
     .join("\n\n"))]
+#[command(group = ArgGroup::new("trying").multiple(true))]
 pub struct ConnectArgs {
     /// Where to.
-    #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..=2,
+    #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..,
         value_hint = ValueHint::Hostname)]
     endpoint: Vec<String>,
 
-    /// Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80
-    #[arg(long, conflicts_with_all = ["retry", "proxies", "idle_timeout", "limit_rate", "send_only", "recv_only",
+    /// Only try whether connections are taken: HOST:PORT..., or several ports as in HOST:20-25,80
+    #[arg(long, conflicts_with_all = ["proxies", "idle_timeout", "limit_rate", "send_only", "recv_only",
         "end_when", "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump", "exec", "sh"])]
     probe: bool,
+
+    /// With --probe: try again until all are open, for so long at most
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "probe", group = "trying")]
+    within: Option<Duration>,
 
     /// Time limit for each address that is tried; with --proxy, until the server is reached
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
@@ -77,7 +84,7 @@ pub struct Plan(Task);
 
 enum Task {
     Join(Box<Joining>),
-    Probe(Box<Targets>),
+    Probe(probe::Plan),
 }
 
 /// What is joined, and how.
@@ -105,10 +112,16 @@ impl ConnectArgs {
         }
         let timeout = self.timeout;
         if self.probe {
-            let (endpoint, ports) = ports::parse(&self.endpoint).map_err(usage)?;
-            let local = self.local.end_for(&endpoint)?;
-            let targets = Targets { endpoint, ports, local, limit: timeout };
-            return Ok(Plan(Task::Probe(Box::new(targets))));
+            let mut targets = Vec::new();
+            for target in ports::parse_all(&self.endpoint).map_err(usage)? {
+                let local = self.local.end_for(&target.0)?;
+                targets.push(Target::new(target, local));
+            }
+            let within = self.within;
+            // The time is the limit.
+            let retries = if within.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
+            let pause = self.retry.retry_delay;
+            return Ok(Plan(Task::Probe(probe::Plan { targets, limit: timeout, retries, pause, within })));
         }
         match Endpoint::parse_list(&self.endpoint, Role::Connect).map_err(usage)?.as_slice() {
             [endpoint] => {
@@ -143,9 +156,9 @@ impl Plan {
                 let partner = joining.partner(report)?;
                 joining.retry.run(report, signals, |_| joining.join(&partner, report, signals))
             }
-            Task::Probe(targets) => {
+            Task::Probe(plan) => {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-                reactor.add(|io| Probe::new(*targets, io, report))?;
+                reactor.add_at_start(|io, now| Probe::new(plan, io, report, now))?;
                 reactor.run()
             }
         }

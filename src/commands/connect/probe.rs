@@ -1,19 +1,17 @@
-//! `connect --probe`: which ports of a host take connections. Nothing is sent on them.
+//! `connect --probe`: which ports of some hosts take connections. Nothing is sent on them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use super::targets::{Found, Step, Target};
 use crate::commands::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::dial::{Dial, explain};
 use crate::net::endpoint::{Endpoint, PeerName};
-use crate::net::local_end::LocalEnd;
 use crate::net::reactor::{Io, Session, Status, Turn};
-use crate::net::resolve::Resolution;
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stdio::{Stdio, check_stdout};
 use crate::net::stream::Transport;
@@ -23,36 +21,24 @@ use crate::report::{Probed, Report};
 const MOST_AT_ONCE: u64 = 1000;
 const DESCRIPTORS_RESERVED: u64 = 16;
 
-/// What is to be tried.
-pub(super) struct Targets {
-    /// The host, with the first port; or a Unix socket.
-    pub(super) endpoint: Endpoint,
-    /// In order; of a Unix socket none.
-    pub(super) ports: Vec<u16>,
-    /// Where from.
-    pub(super) local: LocalEnd,
+/// What is to be tried, and how often.
+pub(super) struct Plan {
+    pub(super) targets: Vec<Target>,
     /// For each address.
     pub(super) limit: Duration,
-}
-
-impl Targets {
-    /// What took the connection: one of a host's addresses, or the Unix socket.
-    fn name_of(&self, transport: &Transport) -> PeerName {
-        match self.endpoint {
-            Endpoint::Tcp { .. } => transport.peer_name(),
-            _ => PeerName::of_endpoint(&self.endpoint),
-        }
-    }
+    /// Further tries of what is not open.
+    pub(super) retries: u32,
+    /// From a host's last failure to the next try.
+    pub(super) pause: Duration,
+    /// For all of it.
+    pub(super) within: Option<Duration>,
 }
 
 /// Tries them, and prints a line for each, in their order.
 pub(super) struct Probe {
-    targets: Targets,
+    plan: Plan,
+    end: Option<Instant>,
     io: Io,
-    step: Step,
-    /// Places in the order, of which none has been tried: from the first on, and those that have to be tried again.
-    next: usize,
-    again: Vec<usize>,
     tries: Vec<Try>,
     most_at_once: usize,
     /// Lines that wait for those before them.
@@ -60,25 +46,22 @@ pub(super) struct Probe {
     printed: usize,
     closed: usize,
     last_reason: String,
+    has_told: bool,
     stdout: Stdio,
     lines: Outgoing,
-    json: bool,
-}
-
-enum Step {
-    Start,
-    Resolving(Resolution),
-    /// Of the host; of a Unix socket none.
-    Trying(VecDeque<SocketAddr>),
+    report: Report,
 }
 
 struct Try {
-    place: usize,
+    target: usize,
+    /// Among the target's ports.
+    index: usize,
     begun: Instant,
     dial: Dial,
 }
 
-struct Line {
+/// What is printed of a port.
+pub(super) struct Line {
     is_open: bool,
     text: String,
     /// In words, with the address.
@@ -86,94 +69,150 @@ struct Line {
 }
 
 impl Probe {
-    pub(super) fn new(targets: Targets, io: Io, report: &Report) -> Result<Probe, Error> {
+    pub(super) fn new(plan: Plan, io: Io, report: &Report, now: Instant) -> Result<Probe, Error> {
         check_stdout()?;
-        let (stdout, json) = (Stdio::open(&io)?, report.is_json());
         Ok(Probe {
-            targets,
-            io,
-            step: Step::Start,
-            next: 0,
-            again: Vec::new(),
+            end: plan.within.map(|within| now + within),
+            plan,
             tries: Vec::new(),
-            most_at_once: 1,
+            most_at_once: MOST_AT_ONCE as usize,
             done: BTreeMap::new(),
             printed: 0,
             closed: 0,
             last_reason: String::new(),
-            stdout,
+            has_told: false,
+            stdout: Stdio::open(&io)?,
             lines: Outgoing::default(),
-            json,
+            report: report.clone(),
+            io,
         })
     }
 
     fn count(&self) -> usize {
-        self.targets.ports.len().max(1)
+        self.plan.targets.iter().map(Target::count).sum()
     }
 
-    /// Finds the host's addresses.
-    fn resolve(&mut self, now: Instant) -> Result<(), Error> {
-        let targets = &self.targets;
-        if let (Step::Start, Endpoint::Tcp { host, port }) = (&self.step, &targets.endpoint) {
-            let host = (host, *port);
-            self.step =
-                Step::Resolving(Resolution::new(&targets.endpoint, host, targets.limit, &self.io, now)?);
+    /// Takes each host one step further: to its addresses, to its next try, to its end.
+    fn step(&mut self, now: Instant) -> Result<(), Error> {
+        let is_late = self.end.is_some_and(|end| now >= end);
+        for index in 0..self.plan.targets.len() {
+            let Plan { targets, limit, retries, pause, .. } = &mut self.plan;
+            let target = &mut targets[index];
+            match target.resolve(*limit, &self.io, now)? {
+                Found::Addresses(count) => self.most_at_once = self.most_at_once.min(at_once(count)),
+                Found::Nothing(state, why) => {
+                    let failed: Vec<usize> = target.take_due();
+                    for port in failed {
+                        let name = PeerName::of_endpoint(&target.endpoint_of(port));
+                        let line =
+                            line(&self.report, target, port, (state, &name), Some(&why), Duration::ZERO);
+                        target.failed.insert(port, line);
+                    }
+                }
+                Found::Waiting => {}
+            }
+            if is_late {
+                self.give_up(index, now);
+                continue;
+            }
+            if target.is_tried() {
+                if target.failed.is_empty() || target.round >= *retries {
+                    self.settle(index);
+                } else {
+                    target.step = Step::Pausing(now + *pause);
+                }
+            }
         }
-        let addresses = match &mut self.step {
-            Step::Start => VecDeque::new(),
-            Step::Resolving(resolution) => match resolution.advance(&targets.local, now)? {
-                Some(addresses) => addresses,
-                None => return Ok(()),
-            },
-            Step::Trying(_) => return Ok(()),
-        };
-        // A port takes as many descriptors as the host has addresses.
-        let descriptors = crate::net::raised_descriptor_limit(MOST_AT_ONCE + DESCRIPTORS_RESERVED)
-            .map_or(MOST_AT_ONCE, |limit| limit.saturating_sub(DESCRIPTORS_RESERVED).clamp(1, MOST_AT_ONCE));
-        self.most_at_once = (descriptors as usize / addresses.len().max(1)).max(1);
-        self.step = Step::Trying(addresses);
+        self.tell_once();
         Ok(())
     }
 
-    /// Begins as many tries as there is room for.
+    /// What is not open now was not open in time.
+    fn give_up(&mut self, index: usize, now: Instant) {
+        let under_way: Vec<Try> = self.tries.extract_if(.., |one| one.target == index).collect();
+        let target = &mut self.plan.targets[index];
+        let begun = under_way.iter().map(|one| (one.index, one.begun));
+        let due: Vec<(usize, Instant)> = target.take_due().into_iter().map(|port| (port, now)).collect();
+        for (port, begun) in begun.chain(due) {
+            let name = PeerName::of_endpoint(&target.endpoint_of(port));
+            let line =
+                line(&self.report, target, port, ("timeout", &name), Some("no answer in time"), now - begun);
+            target.failed.entry(port).or_insert(line);
+        }
+        self.settle(index);
+    }
+
+    /// A host has no further try: what it has failed at is printed.
+    fn settle(&mut self, index: usize) {
+        let before: usize = self.plan.targets[..index].iter().map(Target::count).sum();
+        let target = &mut self.plan.targets[index];
+        target.step = Step::Over;
+        self.done
+            .extend(std::mem::take(&mut target.failed).into_iter().map(|(port, line)| (before + port, line)));
+    }
+
+    /// When everything was tried once, and something is to be tried again: what is waited for.
+    fn tell_once(&mut self) {
+        let targets = &self.plan.targets;
+        let is_first_round_over = targets
+            .iter()
+            .all(|target| matches!(target.step, Step::Pausing(_) | Step::Over) || target.round > 0);
+        if self.has_told || !is_first_round_over {
+            return;
+        }
+        let mut waiting =
+            targets.iter().filter(|target| target.step != Step::Over).flat_map(|target| &target.failed);
+        let text = match (waiting.next(), waiting.count()) {
+            (None, _) => return,
+            (Some((_, line)), 0) => line.reason.clone(),
+            (Some(_), more) => format!("{} of {} ports are not open", more + 1, self.count()),
+        };
+        self.has_told = true;
+        let (pause, retries) = (humantime::format_duration(self.plan.pause), self.plan.retries);
+        let limit = match self.plan.within {
+            Some(within) => format!(", for {}", humantime::format_duration(within)),
+            None => format!(", {retries} times"),
+        };
+        self.report.again(format_args!("{text}; trying again every {pause}{limit}"));
+    }
+
+    /// Begins as many tries as there is room for, of each host in turn.
     fn begin(&mut self, now: Instant) {
-        let Step::Trying(addresses) = &self.step else { return };
-        while self.tries.len() < self.most_at_once {
-            let place = match self.again.pop() {
-                Some(place) => place,
-                None if self.next < self.count() => {
-                    self.next += 1;
-                    self.next - 1
+        let mut is_any_left = true;
+        while is_any_left {
+            is_any_left = false;
+            for (number, target) in self.plan.targets.iter_mut().enumerate() {
+                if self.tries.len() >= self.most_at_once {
+                    return;
                 }
-                None => return,
-            };
-            let Targets { endpoint, ports, local, limit } = &self.targets;
-            let dial = Dial::new(endpoint.clone(), *limit, self.io.clone()).from(local);
-            let dial = match ports.get(place) {
-                Some(&port) => {
-                    let mut addresses = addresses.clone();
-                    addresses.iter_mut().for_each(|address| address.set_port(port));
-                    dial.to(addresses)
-                }
-                None => dial,
-            };
-            self.tries.push(Try { place, begun: now, dial });
+                let Some((index, addresses)) = target.next_due() else { continue };
+                is_any_left = true;
+                let dial =
+                    Dial::new(target.endpoint.clone(), self.plan.limit, self.io.clone()).from(&target.local);
+                let dial = match target.ports.is_empty() {
+                    true => dial,
+                    false => dial.to(addresses),
+                };
+                self.tries.push(Try { target: number, index, begun: now, dial });
+            }
         }
     }
 
     /// Takes out the tries that have ended.
     fn look(&mut self, now: Instant) -> Result<(), Error> {
-        let mut index = 0;
-        while index < self.tries.len() {
+        let mut at = 0;
+        while at < self.tries.len() {
             let is_alone = self.tries.len() == 1;
-            let Try { place, begun, dial } = &mut self.tries[index];
-            let line = match dial.advance(now) {
+            let Try { target, index, begun, dial } = &mut self.tries[at];
+            let (number, index) = (*target, *index);
+            let target = &mut self.plan.targets[number];
+            let found = match dial.advance(now) {
                 Ok(None) => {
-                    index += 1;
+                    at += 1;
                     continue;
                 }
                 // Dropped, and so closed in order: nothing was said.
-                Ok(Some(transport)) => Some(("open", self.targets.name_of(&transport), None)),
+                Ok(Some(transport)) => Some(("open", name_of(&target.endpoint, &transport), None)),
                 Err(error) => match verdict(dial.failures()) {
                     // It never came to a try: what was asked of this end is not to be had.
                     None => return Err(error),
@@ -182,34 +221,23 @@ impl Probe {
                     Some((state, name, why)) => Some((state, name.clone(), Some(explain(why)))),
                 },
             };
-            let (place, begun) = (*place, *begun);
-            self.tries.swap_remove(index);
-            match line {
-                Some((state, name, why)) => {
-                    let line = self.line(place, (state, &name), why.as_deref(), now - begun);
-                    self.done.insert(place, line);
-                }
-                None => {
-                    self.most_at_once = self.tries.len();
-                    self.again.push(place);
-                }
+            let Some((state, name, why)) = found else {
+                self.tries.swap_remove(at);
+                self.most_at_once = self.tries.len();
+                target.is_due_again(index);
+                continue;
+            };
+            let line = line(&self.report, target, index, (state, &name), why.as_deref(), now - *begun);
+            target.has_ended();
+            self.tries.swap_remove(at);
+            if line.is_open || target.round >= self.plan.retries {
+                let before: usize = self.plan.targets[..number].iter().map(Target::count).sum();
+                self.done.insert(before + index, line);
+            } else {
+                target.failed.insert(index, line);
             }
         }
         Ok(())
-    }
-
-    fn line(
-        &self,
-        place: usize,
-        (state, name): (&'static str, &PeerName),
-        why: Option<&str>,
-        time: Duration,
-    ) -> Line {
-        let port = self.targets.ports.get(place).copied();
-        let probed = Probed { state, address: name, port, text: why, time };
-        let text = if self.json { probed.json().unwrap_or_default() } else { probed.line() };
-        let reason = format!("{name} is not open: {}", why.unwrap_or_default());
-        Line { is_open: state == "open", text, reason }
     }
 
     /// Hands over the lines whose turn it is. True if all have been written.
@@ -227,6 +255,51 @@ impl Probe {
             Sent::All => Ok(self.printed == self.count()),
         }
     }
+
+    /// What all of it has come to.
+    fn outcome(&self, now: Instant) -> Result<(), Error> {
+        let text = match (self.closed, self.count()) {
+            (0, _) => return Ok(()),
+            (_, 1) => self.last_reason.clone(),
+            (closed, all) => format!("{closed} of {all} ports are not open"),
+        };
+        match self.plan.within.filter(|_| self.end.is_some_and(|end| now >= end)) {
+            Some(within) => {
+                let within = humantime::format_duration(within);
+                Err(Error::new(Exit::TimedOut, format!("after {within}: {text} (see --within)")))
+            }
+            None => Err(Error::new(Exit::NoConnection, text)),
+        }
+    }
+}
+
+/// How many ports of a host may be tried at once: each takes as many descriptors as it has addresses.
+fn at_once(addresses: usize) -> usize {
+    let descriptors = crate::net::raised_descriptor_limit(MOST_AT_ONCE + DESCRIPTORS_RESERVED)
+        .map_or(MOST_AT_ONCE, |limit| limit.saturating_sub(DESCRIPTORS_RESERVED).clamp(1, MOST_AT_ONCE));
+    (descriptors as usize / addresses.max(1)).max(1)
+}
+
+/// What took the connection: one of a host's addresses, or the Unix socket.
+fn name_of(endpoint: &Endpoint, transport: &Transport) -> PeerName {
+    match endpoint {
+        Endpoint::Tcp { .. } => transport.peer_name(),
+        _ => PeerName::of_endpoint(endpoint),
+    }
+}
+
+fn line(
+    report: &Report,
+    target: &Target,
+    index: usize,
+    (state, name): (&'static str, &PeerName),
+    why: Option<&str>,
+    time: Duration,
+) -> Line {
+    let probed = Probed { state, address: name, port: target.ports.get(index).copied(), text: why, time };
+    let text = if report.is_json() { probed.json().unwrap_or_default() } else { probed.line() };
+    let reason = format!("{name} is not open: {}", why.unwrap_or_default());
+    Line { is_open: state == "open", text, reason }
 }
 
 /// What became of a port, as the most telling of its addresses has it; `None` if none was tried.
@@ -251,7 +324,7 @@ fn is_shortage(error: &io::Error) -> bool {
 
 impl Session for Probe {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
-        self.resolve(turn.now)?;
+        self.step(turn.now)?;
         self.begin(turn.now);
         let under_way = self.tries.len();
         self.look(turn.now)?;
@@ -259,21 +332,13 @@ impl Session for Probe {
         if !self.print()? {
             return Ok(if has_room { Status::Again } else { Status::Waiting });
         }
-        match (self.closed, self.count()) {
-            (0, _) => Ok(Status::Done),
-            (_, 1) => Err(Error::new(Exit::NoConnection, &self.last_reason)),
-            (closed, all) => {
-                let text = format!("{closed} of {all} ports are not open");
-                Err(Error::new(Exit::NoConnection, text))
-            }
-        }
+        self.outcome(turn.now).map(|()| Status::Done)
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match &self.step {
-            Step::Start => None,
-            Step::Resolving(resolution) => Some(resolution.deadline()),
-            Step::Trying(_) => self.tries.iter().filter_map(|one| one.dial.deadline()).min(),
-        }
+        let targets = self.plan.targets.iter().filter_map(Target::deadline);
+        let tries = self.tries.iter().filter_map(|one| one.dial.deadline());
+        let is_over = self.plan.targets.iter().all(|target| target.step == Step::Over);
+        targets.chain(tries).chain(self.end.filter(|_| !is_over)).min()
     }
 }

@@ -16,11 +16,13 @@ use crate::proto::records::{Cut, LARGEST_BYTES};
 /// Fails for an endpoint of a kind that datagrams do not go to.
 pub(super) fn check(endpoint: &Endpoint) -> Result<(), Error> {
     match endpoint {
-        Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => {
+        Endpoint::SeqPacket(_) => {
             let text = format!("{endpoint} is not for datagrams: type HOST:PORT, unix:/path or unix:@name");
             Err(Error::new(Exit::Usage, text))
         }
-        Endpoint::Tcp { .. } | Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) => Ok(()),
+        Endpoint::Tcp { .. } | Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) | Endpoint::Inherited(_) => {
+            Ok(())
+        }
     }
 }
 
@@ -49,6 +51,7 @@ pub(super) fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
         Some(Errno::CONNREFUSED) => "nothing listens there (connection refused)".into(),
         Some(Errno::ACCESS) => "not permitted; a broadcast address needs --broadcast".into(),
         Some(Errno::NOENT) => "there is no such socket".into(),
+        Some(Errno::PROTOTYPE) => "no datagram socket is there: 'connect' is for streams".into(),
         Some(Errno::MSGSIZE) => {
             return Error::new(Exit::Usage, format!("too large for a datagram to {peer}"));
         }

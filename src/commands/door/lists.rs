@@ -1,6 +1,5 @@
 //! Access lists that change while a server runs.
 
-use super::limits::DoorLimits;
 use crate::commands::admission::AccessArgs;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
@@ -22,10 +21,10 @@ impl Lists {
     /// To be made before anybody is told that the server listens.
     pub(crate) fn new(
         args: &AccessArgs,
-        limits: &DoorLimits,
+        ends_by_itself: bool,
         (io, signals): (&Io, &Signals),
     ) -> Result<Option<Lists>, Error> {
-        if !args.can_change() && (signals.had_terminal() || limits.count.is_some()) {
+        if !args.can_change() && (signals.had_terminal() || ends_by_itself) {
             return Ok(None);
         }
         let hangups = Hangups::install(io, signals)
@@ -34,7 +33,7 @@ impl Lists {
     }
 
     /// The new rules, once they were read. Those that cannot be read leave the old ones in force.
-    pub(super) fn advance(&mut self, report: &Report) -> Option<Access> {
+    pub(crate) fn advance(&mut self, report: &Report) -> Option<Access> {
         let read = self.reading.as_mut().and_then(Aside::take);
         if read.is_some() {
             self.reading = None;

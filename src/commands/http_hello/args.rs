@@ -11,6 +11,7 @@ use super::site::{AnswerFields, Elsewhere, Patience, Site};
 use crate::commands::admission::AccessArgs;
 use crate::commands::door::{Descriptors, DoorLimits, Full, NO_LIMIT, Typed};
 use crate::commands::options::{duration, size};
+use crate::commands::socket_args::FamilyArgs;
 use crate::commands::texts::text_or_file;
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -87,6 +88,9 @@ pub struct HttpHelloArgs {
     log: Option<LogForm>,
 
     #[command(flatten)]
+    family: FamilyArgs,
+
+    #[command(flatten)]
     limits: LimitArgs,
 
     #[command(flatten)]
@@ -148,6 +152,7 @@ impl HttpHelloArgs {
         };
         Ok(Plan {
             endpoints,
+            family: self.family.family(),
             site: self.site()?,
             limits: limits.within_descriptors(Descriptors { per_client: 1, others }, typed),
             access: self.access.load()?,

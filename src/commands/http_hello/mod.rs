@@ -23,7 +23,7 @@ use super::serve::{listen_on_all, tell_ready};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::Endpoint;
-use crate::net::options::SocketOptions;
+use crate::net::options::{Family, SocketOptions};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
@@ -36,6 +36,7 @@ const END_LIMIT: Duration = Duration::from_millis(80);
 /// What was meant.
 pub struct Plan {
     endpoints: Vec<Endpoint>,
+    family: Option<Family>,
     limits: DoorLimits,
     access: Access,
     access_args: AccessArgs,
@@ -55,8 +56,9 @@ impl Plan {
         let (mut lines, mut _ready) = (None, None);
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            let lists = Lists::new(&self.access_args, &self.limits, (&io, signals))?;
-            let listeners = listen_on_all(&self.endpoints, &SocketOptions::default(), &io, report)?;
+            let lists = Lists::new(&self.access_args, self.limits.count.is_some(), (&io, signals))?;
+            let options = SocketOptions { family: self.family, ..SocketOptions::default() };
+            let listeners = listen_on_all(&self.endpoints, &options, &io, report)?;
             if let Some(form) = self.log {
                 let door = io.wake();
                 let started = Lines::start(report.clone(), move || door.wake());

@@ -86,7 +86,7 @@ impl Entrance {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         let mut _ready = None;
         reactor.add(|io| {
-            let lists = Lists::new(&self.access_args, &self.limits, (&io, signals))?;
+            let lists = Lists::new(&self.access_args, self.limits.count.is_some(), (&io, signals))?;
             let listeners = listen_on_all(&self.endpoints, &self.terms.socket, &io, report)?;
             let host = host(&io, self.terms)?;
             _ready = tell_ready(report);

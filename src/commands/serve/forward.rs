@@ -9,6 +9,8 @@ use crate::commands::lost;
 use crate::error::Error;
 use crate::net::dial::Dial;
 use crate::net::endpoint::Endpoint;
+use crate::net::local_end::LocalEnd;
+use crate::net::options::{Family, SocketOptions};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Session, Status, Turn};
 use crate::net::stream::{Stream, Transport};
@@ -21,6 +23,8 @@ pub(super) struct Destination {
     pub(super) endpoint: Endpoint,
     /// For each of its addresses.
     pub(super) timeout: Duration,
+    /// The only family of its addresses that is tried.
+    pub(super) family: Option<Family>,
     /// Whether it is told whose connection it is.
     pub(super) header: Option<HeaderVersion>,
 }
@@ -47,7 +51,10 @@ impl Forward {
         let addresses = name.address().zip(connected_to.or_else(|| peer.get_ref().local_name().address()));
         let header = destination.header.map(|version| ProxyHeader { addresses }.encode(version));
         let header = header.unwrap_or_default();
-        let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io);
+        let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io).from(&LocalEnd {
+            options: SocketOptions { family: destination.family, ..SocketOptions::default() },
+            ..LocalEnd::default()
+        });
         Forward(State::Dialling(Box::new(Dialling { client: Some(peer), dial, header, report })))
     }
 }

@@ -158,7 +158,11 @@ impl ServeArgs {
         }
         let timeout = transfer.timeout.unwrap_or(HANDSHAKE_LIMIT);
         if let Some(word) = &self.proxying.forward {
-            return Ok(Mode::Forward(self.proxying.destination(word, timeout)?));
+            return Ok(Mode::Forward(self.proxying.destination(
+                word,
+                timeout,
+                self.socket.options().family,
+            )?));
         }
         let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
         if let Some(program) = program {

@@ -12,6 +12,7 @@ use crate::commands::targets::TargetArgs;
 use crate::commands::texts::bytes_of;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Role};
+use crate::net::options::Family;
 use crate::proto::handshake::Users;
 use crate::proto::proxy_header::HeaderVersion;
 
@@ -58,10 +59,15 @@ impl From<HeaderChoice> for HeaderVersion {
 }
 
 impl ProxyingArgs {
-    pub(super) fn destination(&self, word: &str, timeout: Duration) -> Result<Destination, Error> {
+    pub(super) fn destination(
+        &self,
+        word: &str,
+        timeout: Duration,
+        family: Option<Family>,
+    ) -> Result<Destination, Error> {
         let endpoint = Endpoint::parse(word, Role::Connect);
         let endpoint = endpoint.map_err(|hint| Error::new(Exit::Usage, format!("--forward: {hint}")))?;
-        Ok(Destination { endpoint, timeout, header: self.proxy_protocol.map(HeaderVersion::from) })
+        Ok(Destination { endpoint, timeout, family, header: self.proxy_protocol.map(HeaderVersion::from) })
     }
 
     pub(super) fn rules(&self, timeout: Duration) -> Result<Rules, Error> {

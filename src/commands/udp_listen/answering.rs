@@ -386,7 +386,7 @@ fn is_no_way(error: &io::Error) -> bool {
 
 /// The address of `--to`, and a socket of its family.
 fn reachable(to: &Endpoint, sockets: &[DatagramSocket]) -> Result<(Peer, usize), Error> {
-    for peer in addresses_of(to)? {
+    for peer in addresses_of(to, None)? {
         if let Some(index) = sockets.iter().position(|socket| socket.name().is_alike(&peer)) {
             let failed = |error| Error::new(Exit::Failed, format!("cannot ask for errors: {error}"));
             sockets[index].hear_refusals().map_err(failed)?;

@@ -4,9 +4,11 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::answering::Answering;
+use super::peers::Peers;
 use super::typing::Typed;
 use crate::commands::datagrams::output::Output;
 use crate::commands::datagrams::tally::Tally;
+use crate::commands::door::Lists;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::reactor::{Session, Status, Stop, Turn};
@@ -30,6 +32,8 @@ pub(super) struct Listening {
     sockets: Vec<DatagramSocket>,
     buffers: Buffers,
     desk: Desk,
+    /// Access lists that may change.
+    lists: Option<Lists>,
     /// No more datagrams are taken: what is there is finished.
     is_ending: bool,
     /// Because nothing came for so long.
@@ -45,6 +49,8 @@ struct Desk {
     intake: Intake,
     answering: Answering,
     tally: Tally,
+    peers: Peers,
+    report: Report,
     /// Datagrams that were put on their way to stdout.
     taken: u64,
     last_came: Instant,
@@ -57,17 +63,28 @@ impl Listening {
     pub(super) fn new(
         sockets: Vec<DatagramSocket>,
         output: Output,
-        intake: Intake,
+        (intake, lists): (Intake, Option<Lists>),
         answering: Answering,
         report: Report,
         now: Instant,
     ) -> Listening {
-        let tally = Tally::default();
-        let desk = Desk { output, intake, answering, tally, taken: 0, last_came: now, now, only: None };
+        let desk = Desk {
+            output,
+            intake,
+            answering,
+            tally: Tally::default(),
+            peers: Peers::new(&report, now),
+            report: report.clone(),
+            taken: 0,
+            last_came: now,
+            now,
+            only: None,
+        };
         Listening {
             sockets,
             buffers: Buffers::default(),
             desk,
+            lists,
             is_ending: false,
             is_late: false,
             is_stopped: false,
@@ -138,6 +155,9 @@ impl Listening {
                 (false, true) => Status::Again,
                 (false, false) => Status::Waiting,
             });
+        }
+        if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
+            self.desk.intake.from = access;
         }
         let status = if self.is_ending {
             self.desk.flush().map(|()| Status::Waiting)
@@ -214,6 +234,7 @@ impl Desk {
             if self.intake.is_connected && self.only.is_none() {
                 self.only = Some((datagram.peer.clone(), index));
             }
+            self.peers.heard(&datagram.peer, socket.name(), &self.report, self.now);
             self.output.push(datagram);
             self.answering.answer(datagram, index, socket, self.now);
         }

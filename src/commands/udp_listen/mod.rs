@@ -2,6 +2,7 @@
 
 mod answering;
 mod listening;
+mod peers;
 mod processes;
 mod typing;
 mod worker;
@@ -12,15 +13,18 @@ use std::time::Duration;
 use self::answering::{Answering, Answers};
 use self::listening::{Intake, Listening};
 use self::processes::Runs;
+use super::admission::AccessArgs;
 use super::datagrams::output::Output;
 use super::datagrams::style::{Each, Frame, Style};
 use super::datagrams::{check, cut, too_large};
+use super::door::Lists;
 use super::exec::ExecArgs;
 use super::options::{duration, size};
+use super::serve::tell_ready;
+use super::socket_args::FamilyArgs;
 use super::texts::text_or_file;
 use crate::error::{Error, Exit};
 use crate::manual;
-use crate::net::access::{Access, Rule};
 use crate::net::child::keep_descriptors;
 use crate::net::endpoint::{Endpoint, Host, Role};
 use crate::net::reactor::Reactor;
@@ -36,10 +40,14 @@ use clap::{ArgGroup, Args, ValueHint};
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::UDP_LISTEN, manual::UDP_LISTEN_EXAMPLES].join("\n\n"))]
 #[command(mut_arg("pty", |arg| arg.hide(true)))]
+#[command(mut_arg("allow", |arg| arg.visible_alias("from")
+    .help("Hear this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP")))]
+#[command(mut_arg("deny", |arg| arg
+    .help("Hear nobody from this network, address or name; of several that fit the longest prefix decides")))]
 #[command(group = ArgGroup::new("answer").args(["echo", "reply", "interactive", "exec", "sh"]))]
 #[command(group = ArgGroup::new("process").args(["exec", "sh"]))]
 pub struct UdpListenArgs {
-    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
+    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name, systemd:, fd:N; port 0 picks one
     #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoints: Vec<String>,
 
@@ -63,9 +71,8 @@ pub struct UdpListenArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
 
-    /// Hear peers of this network, address or name only, as in 192.0.2.0/24; may be repeated
-    #[arg(long, value_name = "CIDR|HOST", value_parser = Rule::parse)]
-    from: Vec<Rule>,
+    #[command(flatten)]
+    access: AccessArgs,
 
     /// Leave out datagrams that are larger
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -116,6 +123,9 @@ pub struct UdpListenArgs {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_answers: u32,
 
+    #[command(flatten)]
+    family: FamilyArgs,
+
     /// Hear a multicast group, on this interface where one is named; may be repeated
     #[arg(long, value_name = "GROUP[%INTERFACE]", value_parser = Group::parse)]
     join: Vec<Group>,
@@ -148,6 +158,7 @@ impl Said {
 pub struct Plan {
     endpoints: Vec<Endpoint>,
     options: Options,
+    access: AccessArgs,
     style: Style,
     intake: Intake,
     answers: Answers,
@@ -164,8 +175,11 @@ impl UdpListenArgs {
             return Err(usage("--each json tells the peer already: leave --label out".into()));
         }
         let is_unix = |endpoint: &Endpoint| !matches!(endpoint, Endpoint::Tcp { .. });
-        if !self.from.is_empty() && endpoints.iter().any(is_unix) {
-            return Err(usage("--from is about addresses, which peers of a Unix socket have not".into()));
+        let from = self.access.load()?;
+        let is_named = |endpoint: &Endpoint| is_unix(endpoint) && !matches!(endpoint, Endpoint::Inherited(_));
+        if !from.is_empty() && endpoints.iter().any(is_named) {
+            let text = "--allow and --deny are about addresses, which peers of a Unix socket have not";
+            return Err(usage(text.into()));
         }
         let is_local = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Tcp { host: Host::Loopback, .. });
         if !self.join.is_empty() && endpoints.iter().any(|endpoint| is_local(endpoint) || is_unix(endpoint)) {
@@ -176,15 +190,17 @@ impl UdpListenArgs {
             endpoints,
             options: Options {
                 is_timed: style.is_timed(),
+                family: self.family.family(),
                 groups: self.join.clone(),
                 sources: self.source_filter.clone(),
                 ..Options::default()
             },
+            access: self.access.clone(),
             style,
             intake: Intake {
                 count: self.count,
                 idle_timeout: self.idle_timeout,
-                from: Access::new((!self.from.is_empty()).then_some(&self.from[..]), &[]).map_err(usage)?,
+                from,
                 max_size: self.max_size,
                 is_connected: self.connected,
             },
@@ -224,20 +240,23 @@ impl Plan {
     /// Listens, and returns when enough has come, or nothing more.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         check_stdout()?;
-        keep_descriptors();
+        let mut _ready = None;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add_at_start(|io, now| {
             let mut sockets: Vec<DatagramSocket> = Vec::new();
             for endpoint in &self.endpoints {
                 sockets.extend(udp::listen(endpoint, &self.options, &io)?);
             }
+            keep_descriptors();
             let output = Output::new(Stdio::open(&io)?, self.style);
             let answering =
                 Answering::new(self.answers, self.rules, output.is_typed(), (&io, report), &sockets)?;
+            let lists = Lists::new(&self.access, self.intake.count.is_some(), (&io, signals))?;
             for socket in &sockets {
                 report.listening(socket.name());
             }
-            Ok(Listening::new(sockets, output, self.intake, answering, report.clone(), now))
+            _ready = tell_ready(report);
+            Ok(Listening::new(sockets, output, (self.intake, lists), answering, report.clone(), now))
         })?;
         reactor.run()
     }

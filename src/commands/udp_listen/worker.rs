@@ -157,8 +157,12 @@ impl Worker {
             }
             Some(_) => return 0,
         };
-        // One that has never read a byte does without.
-        let taken = if taken == 0 { written } else { taken };
+        // One that has never read a byte does without, but for what it had no time for.
+        let taken = match taken {
+            0 if !self.was_ended => return 0,
+            0 => written,
+            taken => taken,
+        };
         let is_unread = |(start, end): &&(u64, u64)| *start >= taken || *end > written;
         self.records.iter().filter(is_unread).count() as u64
     }

@@ -4,22 +4,23 @@ mod sending;
 mod source;
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueHint};
 
-use self::sending::{Sending, Wanted};
+use self::sending::{Sending, Task, Wanted};
 use self::source::Source;
 use super::datagrams::output::Output;
 use super::datagrams::style::{Each, Frame, Style};
 use super::datagrams::{check, cut, too_large};
 use super::options::{duration, rate};
+use super::socket_args::FamilyArgs;
 use super::texts::unescape;
 use crate::error::{Error, Exit};
 use crate::manual;
 use crate::net::endpoint::{Endpoint, Role};
+use crate::net::local_end::Source as Origin;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::{Stdio, check_stdin, check_stdout};
@@ -81,9 +82,16 @@ pub struct UdpSendArgs {
     #[arg(long, value_name = "LINE")]
     until: Option<String>,
 
-    /// Send from this address or port: ADDRESS, ADDRESS:PORT or :PORT
-    #[arg(long, value_name = "ADDRESS", value_parser = source_address)]
-    source: Option<(Option<IpAddr>, u16)>,
+    /// Take it for the end of stdin when stdin and the peer were silent for so long; a failure if nothing was sent at all
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    idle_timeout: Option<Duration>,
+
+    /// Send from this address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or as the Unix socket unix:/path
+    #[arg(long, value_name = "ADDR|unix:PATH", value_parser = from)]
+    source: Option<From>,
+
+    #[command(flatten)]
+    family: FamilyArgs,
 
     /// Time to live, or hop limit, of what is sent [default: the system's, and 1 to a multicast group]
     #[arg(long, visible_alias = "hops", value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
@@ -106,6 +114,7 @@ pub struct Plan {
     wanted: Option<Wanted>,
     style: Style,
     pace: Pace,
+    idle: Option<Duration>,
 }
 
 impl UdpSendArgs {
@@ -116,8 +125,10 @@ impl UdpSendArgs {
         let (endpoint, used) = Endpoint::parse_first(first, second, Role::Connect).map_err(usage)?;
         check(&endpoint)?;
         let texts = &self.words[used..];
-        if !texts.is_empty() && (self.each.is_some() || self.until.is_some()) {
-            return Err(usage("--each and --until are about stdin: leave them out, or the texts".into()));
+        let is_about_stdin = self.each.is_some() || self.until.is_some() || self.idle_timeout.is_some();
+        if !texts.is_empty() && is_about_stdin {
+            let text = "--each, --until and --idle-timeout are about stdin: leave them out, or the texts";
+            return Err(usage(text.into()));
         }
         let is_asking = self.wait.is_some() || self.replies.is_some();
         if !(texts.is_empty() || is_asking) && self.frame.is_some() {
@@ -129,6 +140,22 @@ impl UdpSendArgs {
         if self.label && self.print == Some(Each::Json) {
             return Err(usage("--print json tells the peer already: leave --label out".into()));
         }
+        let is_unix = !matches!(endpoint, Endpoint::Tcp { .. });
+        let (source, name) = match &self.source {
+            Some(From::Address(_)) if is_unix => {
+                return Err(usage(format!(
+                    "{endpoint} is heard from Unix sockets only: type --source unix:/path"
+                )));
+            }
+            Some(From::Unix(_)) if !is_unix => {
+                return Err(usage(format!(
+                    "{endpoint} is no Unix socket: type --source ADDRESS, ADDRESS:PORT or :PORT"
+                )));
+            }
+            Some(From::Address(source)) => (Some(*source), None),
+            Some(From::Unix(name)) => (None, Some(name.clone())),
+            None => (None, None),
+        };
         let mut datagrams = VecDeque::new();
         for (text, number) in texts.iter().zip(1..) {
             let datagram = unescape(text).map_err(|hint| usage(format!("text {number}: {hint}")))?;
@@ -137,7 +164,7 @@ impl UdpSendArgs {
             }
             datagrams.push_back(datagram);
         }
-        let source = if texts.is_empty() {
+        let origin = if texts.is_empty() {
             let cut = self.each.or_else(|| self.frame.map(|Frame::U16be| Cut::U16be));
             Source::stdin(cut, self.until.clone(), self.repeat)
         } else {
@@ -148,16 +175,19 @@ impl UdpSendArgs {
             endpoint,
             options: Options {
                 is_timed: style.is_timed(),
-                source: self.source,
+                family: self.family.family(),
+                source,
+                name,
                 ttl: self.ttl,
                 broadcast: self.broadcast,
                 loops: self.loops,
                 ..Options::default()
             },
-            source,
+            source: origin,
             wanted: is_asking.then(|| Wanted { replies: self.replies, wait: self.wait.unwrap_or(WAIT) }),
             style,
             pace: Pace::new(self.interval, self.limit_rate),
+            idle: self.idle_timeout,
         })
     }
 }
@@ -169,15 +199,19 @@ fn interval(text: &str) -> Result<Duration, String> {
     duration(text)
 }
 
-fn source_address(text: &str) -> Result<(Option<IpAddr>, u16), String> {
-    if let Some(port) = text.strip_prefix(':').and_then(|port| port.parse().ok()) {
-        return Ok((None, port));
+/// Where datagrams come from.
+#[derive(Clone, Debug)]
+enum From {
+    Address(Origin),
+    /// A name of a Unix socket.
+    Unix(Endpoint),
+}
+
+fn from(text: &str) -> Result<From, String> {
+    if text.starts_with("unix:") {
+        return Endpoint::parse(text, Role::Listen).map(From::Unix);
     }
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok((Some(address.ip()), address.port()));
-    }
-    let ip = text.parse().map_err(|_| "type an address of this machine, ADDRESS:PORT or :PORT")?;
-    Ok((Some(ip), 0))
+    text.parse().map(From::Address).map_err(|hint: String| hint + ", or unix:/path")
 }
 
 impl Plan {
@@ -192,7 +226,7 @@ impl Plan {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add_at_start(|io, now| {
             let output = Output::new(Stdio::open(&io)?, self.style);
-            let what = (self.source, self.pace, self.wanted);
+            let what = Task { source: self.source, pace: self.pace, wanted: self.wanted, idle: self.idle };
             Sending::new(self.endpoint, self.options, what, output, (io, report.clone()), now)
         })?;
         reactor.run()

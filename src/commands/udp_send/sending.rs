@@ -28,6 +28,15 @@ pub(super) struct Wanted {
     pub(super) wait: Duration,
 }
 
+/// What is sent, how fast, and what is waited for.
+pub(super) struct Task {
+    pub(super) source: Source,
+    pub(super) pace: Pace,
+    pub(super) wanted: Option<Wanted>,
+    /// Silence that is taken for the end of stdin.
+    pub(super) idle: Option<Duration>,
+}
+
 /// Sends, and prints replies.
 pub(super) struct Sending {
     target: Endpoint,
@@ -35,6 +44,9 @@ pub(super) struct Sending {
     source: Source,
     pace: Pace,
     wanted: Option<Wanted>,
+    idle: Option<Duration>,
+    /// Since when stdin has had nothing and the peer has said nothing.
+    silent_since: Option<Instant>,
     output: Output,
     io: Io,
     report: Report,
@@ -65,13 +77,13 @@ impl Sending {
     pub(super) fn new(
         target: Endpoint,
         options: Options,
-        (source, pace, wanted): (Source, Pace, Option<Wanted>),
+        Task { source, pace, wanted, idle }: Task,
         output: Output,
         (io, report): (Io, Report),
         now: Instant,
     ) -> Result<Sending, Error> {
-        let endpoint = target.clone();
-        let stage = Stage::Resolving(io.aside(move || addresses_of(&endpoint))?);
+        let (endpoint, family) = (target.clone(), options.family);
+        let stage = Stage::Resolving(io.aside(move || addresses_of(&endpoint, family))?);
         let tally = Tally::default();
         Ok(Sending {
             target,
@@ -79,6 +91,8 @@ impl Sending {
             source,
             pace,
             wanted,
+            idle,
+            silent_since: None,
             output,
             io,
             report,
@@ -132,6 +146,7 @@ impl Sending {
         }
         let status = self.send(turn)?;
         let has_more = self.receive(turn.budget_bytes)?;
+        self.end_if_idle(turn.now)?;
         let status = if has_more { Status::Again } else { status };
         let Stage::Open(open) = &mut self.stage else { return Ok(status) };
         let Some(sent_at) = open.sent_at else { return Ok(status) };
@@ -175,6 +190,7 @@ impl Sending {
                 Err(_) if open.batch.count() > 0 => Next::Waiting,
                 Err(error) => return Err(error),
             };
+            self.silent_since = self.silent_since.filter(|_| next == Next::Waiting);
             if next == Next::Datagram && self.pace.is_free() && !open.is_first(&self.tally) {
                 // As long as it fits in, it need not go now.
                 if open.batch.push(self.source.current(), open.socket.batch_limit()) {
@@ -196,7 +212,10 @@ impl Sending {
                 continue;
             }
             match next {
-                Next::Waiting => return Ok(Status::Waiting),
+                Next::Waiting => {
+                    self.silent_since.get_or_insert(turn.now);
+                    return Ok(Status::Waiting);
+                }
                 Next::Over => {
                     open.sent_at = Some(turn.now);
                     return Ok(Status::Waiting);
@@ -220,11 +239,32 @@ impl Sending {
         Ok(Status::Again)
     }
 
+    /// Silence that has lasted for too long is the end of stdin.
+    fn end_if_idle(&mut self, now: Instant) -> Result<(), Error> {
+        let is_late = self.idle_end().is_some_and(|end| now >= end);
+        let Stage::Open(open) = &mut self.stage else { return Ok(()) };
+        if !is_late || open.sent_at.is_some() {
+            return Ok(());
+        }
+        if self.tally.sent == 0 {
+            let limit = humantime::format_duration(self.idle.unwrap_or_default());
+            let text = format!("stdin had nothing to send for {limit} (see --idle-timeout)");
+            return Err(Error::new(Exit::TimedOut, text));
+        }
+        open.sent_at = Some(now);
+        Ok(())
+    }
+
+    /// When the silence has lasted for too long. While stdout is stuck it is none.
+    fn idle_end(&self) -> Option<Instant> {
+        Some(self.silent_since.filter(|_| self.output.is_empty())? + self.idle?)
+    }
+
     /// Receives until nothing is there, the queue to stdout is full, or the budget is used up. True if there may be more,
     /// and room for it.
     fn receive(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
         let (Stage::Open(open), Some(wanted)) = (&mut self.stage, self.wanted) else { return Ok(false) };
-        let mut is_drained = false;
+        let (mut is_drained, replies_before) = (false, open.replies);
         while budget_bytes > 0 && !self.output.is_full() {
             let (replies, output, tally) = (&mut open.replies, &mut self.output, &mut self.tally);
             let result = open.socket.receive(&mut open.buffers, |reply| {
@@ -244,6 +284,9 @@ impl Sending {
                 }
                 Err(error) => return Err(cannot_send(&open.peer, &error)),
             }
+        }
+        if open.replies > replies_before {
+            self.silent_since = self.silent_since.map(|_| self.now);
         }
         let written = self.output.flush();
         let (records, bytes) = self.output.take_completed();
@@ -315,7 +358,9 @@ impl Session for Sending {
             (Stage::Open(open), Some(wanted)) if open.sent_at.is_some() && self.output.is_empty() => {
                 open.sent_at.map(|sent_at| sent_at + wanted.wait)
             }
-            (Stage::Open(open), _) if open.sent_at.is_none() => self.pace.wait(self.now),
+            (Stage::Open(open), _) if open.sent_at.is_none() => {
+                self.pace.wait(self.now).into_iter().chain(self.idle_end()).min()
+            }
             _ => None,
         }
     }

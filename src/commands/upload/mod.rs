@@ -240,6 +240,8 @@ impl UploadArgs {
                     paths.pop();
                     endpoint
                 }
+                // The colon was typed with the host.
+                Err(better) if host.ends_with(':') => return Err(usage(better)),
                 _ => return Err(usage(hint)),
             },
             (Err(hint), None) => return Err(usage(hint)),

@@ -44,7 +44,7 @@ const RECEIVE_QUEUE_BYTES: usize = 64 << 20;
 /// Who sent a datagram, or is to have one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Peer {
-    /// Over UDP. IPv4-mapped addresses do not occur: a socket has one family.
+    /// Over UDP. IPv4-mapped addresses come from sockets only that others have bound: ours have one family.
     Ip(SocketAddr),
     /// Over a Unix socket; one without a name cannot be answered.
     Unix(SocketAddrUnix),
@@ -304,12 +304,13 @@ impl Peer {
         match (self, local) {
             (Peer::Unix(unix), _) if unix.is_unnamed() => Some("it has no address"),
             (Peer::Ip(peer), Peer::Ip(local)) => {
-                let ip = peer.ip();
+                // A socket that was passed on may have both families.
+                let (ip, to) = (peer.ip().to_canonical(), to.map(|to| to.to_canonical()));
                 // Bound to every address, this socket is behind each of this machine's own.
                 let is_here = if local.ip().is_unspecified() {
                     Some(ip) == to || ip.is_loopback()
                 } else {
-                    ip == local.ip()
+                    ip == local.ip().to_canonical()
                 };
                 if peer.port() < FIRST_USER_PORT {
                     Some("its port is below 1024")

@@ -10,8 +10,10 @@ use socket2::{Domain, Type};
 use super::options::{bind, bind_shared, interface_index};
 use super::{DatagramSocket, Options, Peer};
 use crate::error::{Error, Exit};
-use crate::net::bind::{bind_host, bind_path, cannot_listen};
+use crate::net::activation;
+use crate::net::bind::{SocketFile, bind_host, bind_path, cannot_listen};
 use crate::net::endpoint::{Endpoint, Host};
+use crate::net::options::Family;
 use crate::net::reactor::Io;
 
 /// Binds everything that an endpoint stands for: one socket, or one per address family.
@@ -21,7 +23,7 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
         match endpoint {
             Endpoint::Tcp { host, port } => {
                 let bind = if options.groups.is_empty() { bind } else { bind_shared };
-                let sockets = bind_host(host, *port, &bind)?;
+                let sockets = bind_host(host, *port, options.family, &bind)?;
                 let mut joined = 0;
                 for socket in &sockets {
                     joined += options.join(socket)?;
@@ -33,13 +35,15 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
                 }
                 sockets.into_iter().map(|socket| register(socket.into(), None)).collect()
             }
-            Endpoint::UnixPath(path) => {
-                let address = SocketAddrUnix::new(path)?;
-                let (socket, file) = bind_path(path, || bind_unix(&address))?;
-                Ok(vec![register(socket, Some(file))?])
+            Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) => {
+                let (socket, file) = bind_name(endpoint)?;
+                Ok(vec![register(socket, file)?])
             }
-            Endpoint::UnixAbstract(name) => Ok(vec![register(bind_unix(&abstract_address(name)?)?, None)?]),
-            Endpoint::SeqPacket(_) | Endpoint::Inherited(_) => Err(no_datagrams()),
+            Endpoint::Inherited(inherited) => {
+                let sockets = activation::take(inherited, activation::Use::Datagrams)?;
+                sockets.into_iter().map(|socket| register(socket.into(), None)).collect()
+            }
+            Endpoint::SeqPacket(_) => Err(no_datagrams()),
         }
     };
     open().map_err(|error| cannot_listen(endpoint, &error))
@@ -47,16 +51,17 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
 
 /// A socket for datagrams to `peer`. Where that is one host, it hears that one only, and learns if its port is closed.
 pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramSocket> {
-    let fd = match peer {
-        Peer::Ip(to) => {
-            let socket = bind(options.local(to.is_ipv4())?)?;
+    let (fd, file) = match (peer, &options.name) {
+        (Peer::Ip(to), _) => {
+            let socket = bind(options.local(to)?)?;
             options.prepare(&socket, *to)?;
-            socket.into()
+            (socket.into(), None)
         }
+        (Peer::Unix(_), Some(name)) => bind_name(name)?,
         // A name that the system chooses, so that the peer can answer.
-        Peer::Unix(_) => bind_unix(&SocketAddrUnix::new_unnamed())?,
+        (Peer::Unix(_), None) => (bind_unix(&SocketAddrUnix::new_unnamed())?, None),
     };
-    let socket = DatagramSocket::register(fd, None, options.is_timed, io)?;
+    let socket = DatagramSocket::register(fd, file, options.is_timed, io)?;
     if !(options.broadcast || peer.ip().is_some_and(|ip| ip.is_multicast())) {
         socket.connect(peer)?;
     }
@@ -64,7 +69,7 @@ pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramS
 }
 
 /// The addresses that an endpoint stands for. Names are looked up, which may take its time.
-pub fn addresses_of(endpoint: &Endpoint) -> Result<Vec<Peer>, Error> {
+pub fn addresses_of(endpoint: &Endpoint, family: Option<Family>) -> Result<Vec<Peer>, Error> {
     let find = || -> io::Result<Vec<Peer>> {
         Ok(match endpoint {
             Endpoint::Tcp { host, port } => {
@@ -72,10 +77,17 @@ pub fn addresses_of(endpoint: &Endpoint) -> Result<Vec<Peer>, Error> {
                     Host::Named(name) => name.as_str(),
                     Host::Loopback | Host::Any => "localhost",
                 };
-                match scoped(name, *port)? {
-                    Some(address) => vec![Peer::Ip(address)],
-                    None => (name, *port).to_socket_addrs()?.map(Peer::Ip).collect(),
+                let mut addresses = match scoped(name, *port)? {
+                    Some(address) => vec![address],
+                    None => (name, *port).to_socket_addrs()?.collect(),
+                };
+                if let Some(family) = family {
+                    addresses.retain(|address| family.holds(address));
+                    if addresses.is_empty() {
+                        return Err(family.is_missing());
+                    }
                 }
+                addresses.into_iter().map(Peer::Ip).collect()
             }
             Endpoint::UnixPath(path) => vec![Peer::Unix(SocketAddrUnix::new(path)?)],
             Endpoint::UnixAbstract(name) => vec![Peer::Unix(abstract_address(name)?)],
@@ -115,6 +127,18 @@ fn scoped(name: &str, port: u16) -> io::Result<Option<SocketAddr>> {
         }
     };
     Ok(Some(SocketAddrV6::new(ip, port, 0, index).into()))
+}
+
+/// A Unix socket by its name, and its file if it has one.
+fn bind_name(name: &Endpoint) -> io::Result<(OwnedFd, Option<SocketFile>)> {
+    match name {
+        Endpoint::UnixPath(path) => {
+            let address = SocketAddrUnix::new(path)?;
+            bind_path(path, || bind_unix(&address)).map(|(socket, file)| (socket, Some(file)))
+        }
+        Endpoint::UnixAbstract(name) => Ok((bind_unix(&abstract_address(name)?)?, None)),
+        _ => Err(no_datagrams()),
+    }
 }
 
 fn bind_unix(address: &SocketAddrUnix) -> io::Result<OwnedFd> {

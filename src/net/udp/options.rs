@@ -5,6 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 
+use crate::net::endpoint::Endpoint;
+use crate::net::local_end::Source;
+use crate::net::options::Family;
+
 /// How a socket is to be.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -15,7 +19,11 @@ pub struct Options {
     /// Hear groups from these senders only, where there are any.
     pub sources: Vec<IpAddr>,
     /// The address and port to send from.
-    pub source: Option<(Option<IpAddr>, u16)>,
+    pub source: Option<Source>,
+    /// What a Unix socket that sends is called, so that its peer can tell it from others.
+    pub name: Option<Endpoint>,
+    /// The only family of addresses that is wanted.
+    pub family: Option<Family>,
     /// Time to live or hop limit of what is sent, to one host or to a group.
     pub ttl: Option<u8>,
     /// Broadcast addresses may be sent to.
@@ -102,14 +110,13 @@ impl Options {
     }
 
     /// The address to send from, for a peer of the given family.
-    pub(super) fn local(&self, is_v4: bool) -> io::Result<SocketAddr> {
-        let any = if is_v4 { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
-        let (ip, port) = self.source.unwrap_or((None, 0));
-        match ip {
-            Some(ip) if ip.is_ipv4() != is_v4 => {
-                Err(io::Error::other("--source is an address of another family"))
-            }
-            ip => Ok(SocketAddr::new(ip.unwrap_or(any), port)),
+    pub(super) fn local(&self, to: &SocketAddr) -> io::Result<SocketAddr> {
+        let any = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        match self.source {
+            None => Ok(SocketAddr::new(any, 0)),
+            Some(source) => source
+                .address_for(to)
+                .ok_or_else(|| io::Error::other(format!("it is of another family than --source {source}"))),
         }
     }
 
@@ -127,7 +134,7 @@ impl Options {
                 if let Some(loops) = self.loops {
                     socket.set_multicast_loop_v4(loops)?;
                 }
-                if let Some((Some(IpAddr::V4(ip)), _)) = self.source {
+                if let Some(IpAddr::V4(ip)) = self.source.and_then(Source::ip) {
                     socket.set_multicast_if_v4(&ip)?;
                 }
             }

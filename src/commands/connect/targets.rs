@@ -1,0 +1,160 @@
+//! A host, or a Unix socket, whose ports are probed: its addresses, and what is still to be tried.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::probe::Line;
+use crate::error::{Error, Exit, Mend};
+use crate::net::endpoint::Endpoint;
+use crate::net::local_end::LocalEnd;
+use crate::net::reactor::Io;
+use crate::net::resolve::Resolution;
+
+/// One endpoint, with all of its ports.
+pub(super) struct Target {
+    /// The host, with the first port; or a Unix socket.
+    pub(super) endpoint: Endpoint,
+    /// In order; of a Unix socket none.
+    pub(super) ports: Vec<u16>,
+    /// Where from.
+    pub(super) local: LocalEnd,
+    pub(super) step: Step,
+    /// How often all that was not open was tried again.
+    pub(super) round: u32,
+    /// What was not open in this round.
+    pub(super) failed: BTreeMap<usize, Line>,
+    /// Ports that were not tried in this round, by their places.
+    due: VecDeque<usize>,
+    /// How many are being tried.
+    under_way: usize,
+    resolution: Option<Resolution>,
+    /// Of the host; of a Unix socket none.
+    addresses: VecDeque<SocketAddr>,
+}
+
+/// How far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Its addresses are not known, or not asked for again.
+    Start,
+    Trying,
+    /// Until it is tried again.
+    Pausing(Instant),
+    Over,
+}
+
+/// What was found out about its addresses.
+pub(super) enum Found {
+    Waiting,
+    /// So many, just now.
+    Addresses(usize),
+    /// None: the state of all its ports, and why.
+    Nothing(&'static str, String),
+}
+
+impl Target {
+    pub(super) fn new((endpoint, ports): (Endpoint, Vec<u16>), local: LocalEnd) -> Target {
+        Target {
+            due: (0..ports.len().max(1)).collect(),
+            endpoint,
+            ports,
+            local,
+            step: Step::Start,
+            round: 0,
+            failed: BTreeMap::new(),
+            under_way: 0,
+            resolution: None,
+            addresses: VecDeque::new(),
+        }
+    }
+
+    /// How many lines it has.
+    pub(super) fn count(&self) -> usize {
+        self.ports.len().max(1)
+    }
+
+    /// With one of its ports.
+    pub(super) fn endpoint_of(&self, index: usize) -> Endpoint {
+        match (&self.endpoint, self.ports.get(index)) {
+            (Endpoint::Tcp { host, .. }, Some(port)) => Endpoint::Tcp { host: host.clone(), port: *port },
+            (other, _) => other.clone(),
+        }
+    }
+
+    /// Finds the host's addresses, anew in each round: a name may come to have one.
+    ///
+    /// # Errors
+    /// What was asked of this end does not fit; no try mends that.
+    pub(super) fn resolve(&mut self, limit: Duration, io: &Io, now: Instant) -> Result<Found, Error> {
+        match self.step {
+            Step::Pausing(until) if now >= until => {
+                self.due.extend(std::mem::take(&mut self.failed).into_keys());
+                (self.step, self.round) = (Step::Start, self.round + 1);
+            }
+            Step::Start => {}
+            _ => return Ok(Found::Waiting),
+        }
+        if let (None, Endpoint::Tcp { host, port }) = (&self.resolution, &self.endpoint) {
+            self.resolution = Some(Resolution::new(&self.endpoint, (host, *port), limit, io, now)?);
+        }
+        let found = self.resolution.as_mut().map(|resolution| resolution.advance(&self.local, now));
+        self.addresses = match found {
+            Some(Ok(None)) => return Ok(Found::Waiting),
+            Some(Err(error)) if error.mend() == Mend::Never => return Err(error),
+            Some(Err(error)) => {
+                (self.step, self.resolution) = (Step::Trying, None);
+                let state = if error.exit() == Exit::TimedOut { "timeout" } else { "unreachable" };
+                let text = error.to_string();
+                let before = format!("cannot connect to {}: ", self.endpoint);
+                return Ok(Found::Nothing(state, text.strip_prefix(&before).unwrap_or(&text).to_owned()));
+            }
+            Some(Ok(Some(addresses))) => addresses,
+            None => VecDeque::new(),
+        };
+        (self.step, self.resolution) = (Step::Trying, None);
+        Ok(Found::Addresses(self.addresses.len()))
+    }
+
+    /// The next port that is to be tried, by its place, with where it is.
+    pub(super) fn next_due(&mut self) -> Option<(usize, VecDeque<SocketAddr>)> {
+        let index = self.due.front().copied().filter(|_| self.step == Step::Trying)?;
+        self.due.pop_front();
+        self.under_way += 1;
+        let mut addresses = self.addresses.clone();
+        if let Some(port) = self.ports.get(index) {
+            addresses.iter_mut().for_each(|address| address.set_port(*port));
+        }
+        Some((index, addresses))
+    }
+
+    /// A try has ended.
+    pub(super) fn has_ended(&mut self) {
+        self.under_way -= 1;
+    }
+
+    /// A try has ended, and said nothing of the port.
+    pub(super) fn is_due_again(&mut self, index: usize) {
+        self.under_way -= 1;
+        self.due.push_front(index);
+    }
+
+    /// All that is not tried.
+    pub(super) fn take_due(&mut self) -> Vec<usize> {
+        self.due.drain(..).collect()
+    }
+
+    /// True when all of this round was tried.
+    pub(super) fn is_tried(&self) -> bool {
+        self.step == Step::Trying && self.due.is_empty() && self.under_way == 0
+    }
+
+    /// When to look at it again if nothing happens before.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.step {
+            Step::Start => self.resolution.as_ref().map(Resolution::deadline),
+            Step::Pausing(until) => Some(until),
+            Step::Trying | Step::Over => None,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What to type instead of words that are no endpoint, but look like one that another tool takes.
+//!
+//! What is advised is parsed first: so it is never refused for the same reason.
+
+use std::net::Ipv6Addr;
+
+use super::endpoint::{Endpoint, Role};
+
+/// Words before an address, as socat and URLs of other tools have them.
+const PROTOCOLS: [&str; 18] = [
+    "tcp",
+    "tcp4",
+    "tcp6",
+    "udp",
+    "udp4",
+    "udp6",
+    "tcp-connect",
+    "tcp4-connect",
+    "tcp6-connect",
+    "tcp-listen",
+    "tcp4-listen",
+    "tcp6-listen",
+    "udp-connect",
+    "udp-sendto",
+    "udp-datagram",
+    "udp-listen",
+    "udp4-listen",
+    "udp6-listen",
+];
+const UNIX: [&str; 5] = ["unix", "unix-connect", "unix-listen", "unix-client", "local"];
+
+/// A line that says more about a word that cannot be parsed than the parser does.
+pub(super) fn explain(word: &str, role: Role) -> Option<String> {
+    if ["unix:", "unix-seqpacket:", "systemd:", "fd:"].iter().any(|form| word.starts_with(form)) {
+        return None;
+    }
+    blank(word, role)
+        .or_else(|| protocol(word, role))
+        .or_else(|| address_alone(word))
+        .or_else(|| user_or_path(word))
+}
+
+/// The same for two words, of which the second one is a port.
+pub(super) fn explain_two(first: &str, port: &str, role: Role) -> Option<String> {
+    let (host, port) = (first.strip_suffix(':').unwrap_or(first), port.strip_prefix(':').unwrap_or(port));
+    let endpoint = Endpoint::parse_two(host, port, role).ok()?;
+    Some(format!("a blank stands beside the colon: type {endpoint}"))
+}
+
+/// `'localhost 9300'`.
+fn blank(word: &str, role: Role) -> Option<String> {
+    let mut parts = word.split_whitespace();
+    let (Some(host), Some(port), None) = (parts.next(), parts.next(), parts.next()) else { return None };
+    let host = host.strip_suffix(':').unwrap_or(host);
+    let endpoint = Endpoint::parse_two(host, port.trim_start_matches(':'), role).ok()?;
+    Some(format!("'{}' is one word with a blank in it: type {endpoint}", word.escape_debug()))
+}
+
+/// `tcp:localhost:80`, `UNIX-CONNECT:/run/x`.
+fn protocol(word: &str, role: Role) -> Option<String> {
+    let (before, rest) = word.split_once(':')?;
+    let is_among = |names: &[&str]| names.iter().any(|name| before.eq_ignore_ascii_case(name));
+    // Behind a comma socat has options.
+    let rest = rest.split(',').next().unwrap_or(rest).trim_start_matches('/');
+    if is_among(&PROTOCOLS) {
+        let endpoint = Endpoint::parse(rest, role).ok()?;
+        return Some(format!(
+            "no '{before}:' stands before an endpoint: type {endpoint}; 'udp-send' and 'udp-listen' are for UDP, the other \
+             commands for TCP"
+        ));
+    }
+    let path = word.split_once(':')?.1.split(',').next()?;
+    let is_path = is_among(&UNIX) && path.contains('/');
+    is_path.then(|| format!("'{}' is no endpoint: type unix:{path}", word.escape_debug()))
+}
+
+/// `::`, `[::1]`.
+fn address_alone(word: &str) -> Option<String> {
+    let bare = word.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(word);
+    let is_v6 = |text: &str| text.split('%').next().unwrap_or(text).parse::<Ipv6Addr>().is_ok();
+    if !is_v6(bare) {
+        return None;
+    }
+    match bare.rsplit_once(':').filter(|(host, _)| bare == word && is_v6(host)) {
+        // It may be both.
+        Some((host, port)) if port.parse::<u16>().is_ok_and(|port| port > 0) => Some(format!(
+            "'{word}' has no brackets: type [{host}]:{port}, or [{word}]:PORT if all of it is the address"
+        )),
+        _ => Some(format!("'{word}' is an address without a port: type [{bare}]:PORT")),
+    }
+}
+
+/// `user@host:22`, `host:/tmp`.
+fn user_or_path(word: &str) -> Option<String> {
+    let (place, rest) = word.rsplit_once(':').unwrap_or((word, ""));
+    let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if word.contains("://") || host.is_empty() || !host.chars().all(is_name) {
+        return None;
+    }
+    let word = word.escape_debug();
+    if rest.starts_with('~') || rest.contains('/') {
+        return Some(format!(
+            "'{word}' names a path, as scp does, and an endpoint has none: type {host}:PORT"
+        ));
+    }
+    let port = if rest.parse::<u16>().is_ok_and(|port| port > 0) { rest } else { "PORT" };
+    (host != place)
+        .then(|| format!("'{word}' has a user's name, and an endpoint has none: type {host}:{port}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_says_what_to_type() {
+        use Role::{Connect, Listen};
+        for (word, role, advice) in [
+            ("user@host:/tmp", Connect, "type host:PORT"),
+            ("user@host:22", Connect, "type host:22"),
+            ("user@host", Connect, "type host:PORT"),
+            ("host:/tmp", Listen, "type host:PORT"),
+            ("host:~/x", Connect, "type host:PORT"),
+            ("host:a/b.txt", Connect, "type host:PORT"),
+            ("[::1]", Connect, "type [::1]:PORT"),
+            ("[fe80::1%eth0]", Connect, "type [fe80::1%eth0]:PORT"),
+            ("::", Listen, "type [::]:PORT"),
+            ("::1", Listen, "type [::1]:PORT"),
+            ("fe80::1", Connect, "type [fe80::1]:PORT"),
+            ("::1:8080", Connect, "type [::1]:8080, or [::1:8080]:PORT"),
+            ("2001:db8::1:80", Listen, "type [2001:db8::1]:80"),
+            ("localhost 9300", Connect, "type localhost:9300"),
+            ("localhost: 9300", Connect, "type localhost:9300"),
+            ("localhost :9300", Listen, "type localhost:9300"),
+            ("::1 80", Connect, "type [::1]:80"),
+            ("tcp:127.0.0.1:80", Connect, "type 127.0.0.1:80;"),
+            ("udp:127.0.0.1:53", Connect, "type 127.0.0.1:53;"),
+            ("TCP6:[::1]:80", Connect, "type [::1]:80;"),
+            ("tcp://host:80", Connect, "type host:80;"),
+            ("TCP-CONNECT:host:80,retry=5", Connect, "type host:80;"),
+            ("tcp4-listen::80,fork", Listen, "type :80;"),
+            ("UNIX-CONNECT:/run/x", Connect, "type unix:/run/x"),
+            ("UNIX:/run/x", Connect, "type unix:/run/x"),
+            ("unix-listen:./x,fork", Listen, "type unix:./x"),
+            ("http://user@host:80/x", Connect, "as in host:80"),
+            ("a:b:80", Connect, "more than one colon"),
+            ("localhost:80:90", Connect, "more than one colon"),
+            ("host:no-such-service", Connect, "0 to 65535"),
+            ("host:80x", Connect, "0 to 65535"),
+        ] {
+            let error = Endpoint::parse(word, role).expect_err(word);
+            assert!(error.contains(advice), "{word:?}: {error}");
+            assert!(!error.contains('\n') && !error.contains("[tcp"), "{error}");
+            // What is advised is taken, with any port.
+            let advised = advice.strip_prefix("type ").map(|advised| advised.replace("PORT", "7"));
+            for advised in advised.iter().flat_map(|advised| advised.trim_end_matches(';').split(", or ")) {
+                assert!(Endpoint::parse(advised, role).is_ok(), "{word:?}: {advised}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_blank_beside_the_colon() {
+        for (first, second) in [("localhost:", "9300"), ("localhost", ":9300"), ("localhost:", ":9300")] {
+            let error = Endpoint::parse_first(first, Some(second), Role::Connect).expect_err(first);
+            assert!(error.contains("type localhost:9300"), "{error}");
+        }
+    }
+
+    #[test]
+    fn errors_say_what_to_type() {
+        for (word, role, hint) in [
+            ("::1:8080", Role::Connect, "type [::1]:8080"),
+            ("8080", Role::Connect, "localhost:8080"),
+            (":8080", Role::Connect, "localhost:8080"),
+            ("host", Role::Connect, "host:PORT"),
+            ("host:", Role::Connect, "0 to 65535"),
+            ("host:65536", Role::Connect, "0 to 65535"),
+            ("host:+5", Role::Connect, "0 to 65535"),
+            ("99999", Role::Listen, "0 to 65535"),
+            ("host:0", Role::Connect, "1 to 65535"),
+            ("[::1:80", Role::Connect, "']' is missing"),
+            ("[host]:80", Role::Connect, "not an IPv6 address"),
+            ("unix:", Role::Listen, "unix:/path"),
+            ("unix:@", Role::Listen, "unix:/path"),
+            ("/run/x", Role::Listen, "unix:/run/x"),
+            ("fd:", Role::Listen, "fd:3"),
+            ("fd:2", Role::Listen, "fd:3"),
+            ("fd:+4", Role::Listen, "fd:3"),
+            ("http://localhost:80/x", Role::Connect, "as in localhost:80"),
+            ("", Role::Listen, "PORT"),
+        ] {
+            let error = Endpoint::parse(word, role).expect_err(word);
+            assert!(error.contains(hint), "{word:?}: {error}");
+        }
+    }
+}
