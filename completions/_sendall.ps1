@@ -53,7 +53,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'With --forward: tell the server whose connection it is, in a header of the PROXY protocol before the stream')
             [CompletionResult]::new('--socks-users', '--socks-users', [CompletionResultType]::ParameterName, 'With --socks: serve only those who give a user and a password of this file; a line is user:password')
             [CompletionResult]::new('--allow-target', '--allow-target', [CompletionResultType]::ParameterName, 'With --socks: connect to this network, address or name, and to nothing that is not listed; @FILE has one a line')
-            [CompletionResult]::new('--deny-target', '--deny-target', [CompletionResultType]::ParameterName, 'With --socks: do not connect to this network, address or name [always: this machine''s own, link-local, multicast, unless --allow-target names it]')
+            [CompletionResult]::new('--deny-target', '--deny-target', [CompletionResultType]::ParameterName, 'With --socks: do not connect to this network, address or name [always: this machine''s own, link-local, clouds'' metadata, multicast and reserved, unless --allow-target names it]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Take uploads into this folder, from many clients at once')
             [CompletionResult]::new('--share', '--share', [CompletionResultType]::ParameterName, 'Offer a file, or all that is in a folder, for download')
             [CompletionResult]::new('--wire', '--wire', [CompletionResultType]::ParameterName, 'With --store: what clients speak')

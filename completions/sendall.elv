@@ -49,7 +49,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --proxy-protocol 'With --forward: tell the server whose connection it is, in a header of the PROXY protocol before the stream'
             cand --socks-users 'With --socks: serve only those who give a user and a password of this file; a line is user:password'
             cand --allow-target 'With --socks: connect to this network, address or name, and to nothing that is not listed; @FILE has one a line'
-            cand --deny-target 'With --socks: do not connect to this network, address or name [always: this machine''s own, link-local, multicast, unless --allow-target names it]'
+            cand --deny-target 'With --socks: do not connect to this network, address or name [always: this machine''s own, link-local, clouds'' metadata, multicast and reserved, unless --allow-target names it]'
             cand --store 'Take uploads into this folder, from many clients at once'
             cand --share 'Offer a file, or all that is in a folder, for download'
             cand --wire 'With --store: what clients speak'

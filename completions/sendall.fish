@@ -53,7 +53,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l proxy-protocol
 v2\t'Binary'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks-users -d 'With --socks: serve only those who give a user and a password of this file; a line is user:password' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l allow-target -d 'With --socks: connect to this network, address or name, and to nothing that is not listed; @FILE has one a line' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny-target -d 'With --socks: do not connect to this network, address or name [always: this machine\'s own, link-local, multicast, unless --allow-target names it]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny-target -d 'With --socks: do not connect to this network, address or name [always: this machine\'s own, link-local, clouds\' metadata, multicast and reserved, unless --allow-target names it]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l store -d 'Take uploads into this folder, from many clients at once' -r -f -a "(__fish_complete_directories)"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l share -d 'Offer a file, or all that is in a folder, for download' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wire -d 'With --store: what clients speak' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'

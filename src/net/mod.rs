@@ -25,6 +25,7 @@ pub mod pump;
 pub mod rate;
 pub mod reactor;
 pub mod resolve;
+mod route;
 pub mod send;
 pub mod signals;
 pub mod stdio;

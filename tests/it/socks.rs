@@ -165,6 +165,35 @@ fn this_machine_is_no_target_unless_it_is_allowed() {
     assert_eq!(&told(&server, &socks_request(b"\x01\x7f\0\0\x01", port))[..4], b"\x05\0\x05\x02");
 }
 
+/// In a network of its own: a proxy, and a server behind an address that is local by its route only.
+const BY_ROUTE: &str = r#"
+ip link set lo up && ip -6 addr add fd83::1/128 dev lo nodad && ip -6 route add local fd83:1::/64 dev lo || exit 99
+mkfifo "$1/err" && { "$0" serve 1080 --socks 2>"$1/err" & }
+exec 3<"$1/err"
+read -r line <&3
+"$0" connect --proxy socks5://127.0.0.1:1080 "[$2]:1080" </dev/null
+code=$?
+kill $! && wait $!
+exit $code
+"#;
+
+#[test]
+fn an_address_that_is_local_by_its_route_is_this_machines() {
+    let binary = env!("CARGO_BIN_EXE_sendall");
+    if start("unshare", &["-n", "ip", "link"], In::Null, Out::Collect).finish().code != 0 {
+        println!("skipped: not permitted to make a network namespace");
+        return;
+    }
+    for address in ["fd83::1", "fd83:1::7"] {
+        let place = Place::new();
+        let folder = place.path("").display().to_string();
+        let args = ["-n", "bash", "-c", BY_ROUTE, binary, &folder, address];
+        let finished = start("unshare", &args, In::Null, Out::Collect).finish();
+        assert_eq!(finished.code, 7, "{address}: {}", finished.stderr);
+        assert!(finished.stderr.contains("does not allow this target"), "{}", finished.stderr);
+    }
+}
+
 #[test]
 fn a_target_that_cannot_be_had_is_told_with_its_reason() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
