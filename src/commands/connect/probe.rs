@@ -8,29 +8,32 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use crate::commands::cannot_write;
+use crate::commands::connector::Connector;
+use crate::commands::opened::Opening;
+use crate::commands::proxies::Via;
 use crate::error::{Error, Exit};
 use crate::net::dial::{Dial, explain};
 use crate::net::endpoint::{Endpoint, PeerName};
-use crate::net::local_end::LocalEnd;
 use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::resolve::Resolution;
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stdio::{Stdio, check_stdout};
 use crate::net::stream::Transport;
+use crate::proto::proxy_fault::Cause;
 use crate::report::{Probed, Report};
 
 /// Connections that are tried at once, at most; fewer where descriptors are short.
 const MOST_AT_ONCE: u64 = 1000;
 const DESCRIPTORS_RESERVED: u64 = 16;
+/// The same through a proxy, which has limits of its own.
+const MOST_THROUGH_A_PROXY: usize = 8;
 
 /// What is to be tried.
 pub(super) struct Targets {
-    /// The host, with the first port; or a Unix socket.
-    pub(super) endpoint: Endpoint,
+    /// The way to the host, with the first port; or to a Unix socket.
+    pub(super) connector: Connector,
     /// In order; of a Unix socket none.
     pub(super) ports: Vec<u16>,
-    /// Where from.
-    pub(super) local: LocalEnd,
     /// For each address.
     pub(super) limit: Duration,
 }
@@ -38,9 +41,9 @@ pub(super) struct Targets {
 impl Targets {
     /// What took the connection: one of a host's addresses, or the Unix socket.
     fn name_of(&self, transport: &Transport) -> PeerName {
-        match self.endpoint {
+        match self.connector.endpoint() {
             Endpoint::Tcp { .. } => transport.peer_name(),
-            _ => PeerName::of_endpoint(&self.endpoint),
+            other => PeerName::of_endpoint(other),
         }
     }
 }
@@ -75,8 +78,26 @@ enum Step {
 struct Try {
     place: usize,
     begun: Instant,
-    dial: Dial,
+    way: Way,
 }
+
+enum Way {
+    Direct(Box<Dial>),
+    /// And what the port is called.
+    Proxied(Box<Via>, PeerName),
+}
+
+impl Way {
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Way::Direct(dial) => dial.deadline(),
+            Way::Proxied(via, _) => via.deadline(),
+        }
+    }
+}
+
+/// What became of a port: in a word, at which address, and why in words. `None`: it has to be tried again.
+type Verdict = Option<(&'static str, PeerName, Option<String>)>;
 
 struct Line {
     is_open: bool,
@@ -114,14 +135,21 @@ impl Probe {
     /// Finds the host's addresses.
     fn resolve(&mut self, now: Instant) -> Result<(), Error> {
         let targets = &self.targets;
-        if let (Step::Start, Endpoint::Tcp { host, port }) = (&self.step, &targets.endpoint) {
+        let endpoint = targets.connector.endpoint();
+        if !targets.connector.is_direct() {
+            if matches!(self.step, Step::Start) {
+                self.most_at_once = MOST_THROUGH_A_PROXY;
+                self.step = Step::Trying(VecDeque::new());
+            }
+            return Ok(());
+        }
+        if let (Step::Start, Endpoint::Tcp { host, port }) = (&self.step, endpoint) {
             let host = (host, *port);
-            self.step =
-                Step::Resolving(Resolution::new(&targets.endpoint, host, targets.limit, &self.io, now)?);
+            self.step = Step::Resolving(Resolution::new(endpoint, host, targets.limit, &self.io, now)?);
         }
         let addresses = match &mut self.step {
             Step::Start => VecDeque::new(),
-            Step::Resolving(resolution) => match resolution.advance(&targets.local, now)? {
+            Step::Resolving(resolution) => match resolution.advance(targets.connector.local(), now)? {
                 Some(addresses) => addresses,
                 None => return Ok(()),
             },
@@ -136,8 +164,8 @@ impl Probe {
     }
 
     /// Begins as many tries as there is room for.
-    fn begin(&mut self, now: Instant) {
-        let Step::Trying(addresses) = &self.step else { return };
+    fn begin(&mut self, now: Instant) -> Result<(), Error> {
+        let Step::Trying(addresses) = &self.step else { return Ok(()) };
         while self.tries.len() < self.most_at_once {
             let place = match self.again.pop() {
                 Some(place) => place,
@@ -145,20 +173,23 @@ impl Probe {
                     self.next += 1;
                     self.next - 1
                 }
-                None => return,
+                None => return Ok(()),
             };
-            let Targets { endpoint, ports, local, limit } = &self.targets;
-            let dial = Dial::new(endpoint.clone(), *limit, self.io.clone()).from(local);
-            let dial = match ports.get(place) {
-                Some(&port) => {
+            let Targets { connector, ports, limit } = &self.targets;
+            let connector =
+                ports.get(place).map_or_else(|| connector.clone(), |port| connector.to_port(*port));
+            let way = match (connector.through(*limit, &self.io)?, ports.get(place)) {
+                (Some(via), _) => Way::Proxied(Box::new(via), PeerName::of_endpoint(connector.endpoint())),
+                (None, Some(&port)) => {
                     let mut addresses = addresses.clone();
                     addresses.iter_mut().for_each(|address| address.set_port(port));
-                    dial.to(addresses)
+                    Way::Direct(Box::new(connector.dial(*limit, &self.io).to(addresses)))
                 }
-                None => dial,
+                (None, None) => Way::Direct(Box::new(connector.dial(*limit, &self.io))),
             };
-            self.tries.push(Try { place, begun: now, dial });
+            self.tries.push(Try { place, begun: now, way });
         }
+        Ok(())
     }
 
     /// Takes out the tries that have ended.
@@ -166,21 +197,14 @@ impl Probe {
         let mut index = 0;
         while index < self.tries.len() {
             let is_alone = self.tries.len() == 1;
-            let Try { place, begun, dial } = &mut self.tries[index];
-            let line = match dial.advance(now) {
-                Ok(None) => {
-                    index += 1;
-                    continue;
-                }
-                // Dropped, and so closed in order: nothing was said.
-                Ok(Some(transport)) => Some(("open", self.targets.name_of(&transport), None)),
-                Err(error) => match verdict(dial.failures()) {
-                    // It never came to a try: what was asked of this end is not to be had.
-                    None => return Err(error),
-                    Some((_, _, why)) if is_shortage(why) && is_alone => return Err(error),
-                    Some((_, _, why)) if is_shortage(why) => None,
-                    Some((state, name, why)) => Some((state, name.clone(), Some(explain(why)))),
-                },
+            let Try { place, begun, way } = &mut self.tries[index];
+            let verdict = match way {
+                Way::Direct(dial) => direct(dial, &self.targets, is_alone, now)?,
+                Way::Proxied(via, name) => proxied(via, name, now)?,
+            };
+            let Some(line) = verdict else {
+                index += 1;
+                continue;
             };
             let (place, begun) = (*place, *begun);
             self.tries.swap_remove(index);
@@ -229,6 +253,44 @@ impl Probe {
     }
 }
 
+/// What became of a port that is tried from here. `None`: nothing yet.
+fn direct(
+    dial: &mut Dial,
+    targets: &Targets,
+    is_alone: bool,
+    now: Instant,
+) -> Result<Option<Verdict>, Error> {
+    let error = match dial.advance(now) {
+        Ok(None) => return Ok(None),
+        // Dropped, and so closed in order: nothing was said.
+        Ok(Some(transport)) => return Ok(Some(Some(("open", targets.name_of(&transport), None)))),
+        Err(error) => error,
+    };
+    match verdict(dial.failures()) {
+        // It never came to a try: what was asked of this end is not to be had.
+        None => Err(error),
+        Some((_, _, why)) if is_shortage(why) && is_alone => Err(error),
+        Some((_, _, why)) if is_shortage(why) => Ok(Some(None)),
+        Some((state, name, why)) => Ok(Some(Some((state, name.clone(), Some(explain(why)))))),
+    }
+}
+
+/// The same of a port that the last proxy tries. A proxy that does not do its part says nothing of the port.
+fn proxied(via: &mut Via, name: &PeerName, now: Instant) -> Result<Option<Verdict>, Error> {
+    let error = match via.advance(now) {
+        Ok(None) => return Ok(None),
+        Ok(Some(_)) => return Ok(Some(Some(("open", name.clone(), None)))),
+        Err(error) => error,
+    };
+    let state = match via.cause() {
+        Some(Cause::Refused) => "refused",
+        Some(Cause::TimedOut) => "timeout",
+        Some(Cause::Other) => "unreachable",
+        None => return Err(error),
+    };
+    Ok(Some(Some((state, name.clone(), Some(error.to_string())))))
+}
+
 /// What became of a port, as the most telling of its addresses has it; `None` if none was tried.
 fn verdict(failures: &[(PeerName, io::Error)]) -> Option<(&'static str, &PeerName, &io::Error)> {
     let state = |error: &io::Error| match error.kind() {
@@ -252,7 +314,7 @@ fn is_shortage(error: &io::Error) -> bool {
 impl Session for Probe {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         self.resolve(turn.now)?;
-        self.begin(turn.now);
+        self.begin(turn.now)?;
         let under_way = self.tries.len();
         self.look(turn.now)?;
         let has_room = self.tries.len() < under_way;
@@ -273,7 +335,7 @@ impl Session for Probe {
         match &self.step {
             Step::Start => None,
             Step::Resolving(resolution) => Some(resolution.deadline()),
-            Step::Trying(_) => self.tries.iter().filter_map(|one| one.dial.deadline()).min(),
+            Step::Trying(_) => self.tries.iter().filter_map(|one| one.way.deadline()).min(),
         }
     }
 }
