@@ -68,7 +68,7 @@ impl Connector {
             *old = port;
         }
         if let Some(route) = &mut other.route {
-            route.to_port(port);
+            route.set_port(port);
         }
         other
     }

@@ -69,7 +69,7 @@ impl Route {
     }
 
     /// Leads to another port of the server.
-    pub(super) fn to_port(&mut self, port: u16) {
+    pub(super) fn set_port(&mut self, port: u16) {
         self.target.port = port;
     }
 }

@@ -230,7 +230,7 @@ impl Plan {
                 reactor.add(|io| {
                     let opening = connector.connecting(limits.handshake, &io)?;
                     let (report, track, names) = (report.clone(), track.clone(), names.clone());
-                    let connector = connector.clone();
+                    let connector = Box::new(connector.clone());
                     Ok(Opened::new(opening, move |transport, now: Instant| {
                         let peer = connector.server(tell(&transport, &report));
                         let origin = Origin::Client { connector, connections };

@@ -36,7 +36,7 @@ pub(crate) struct Advanced {
 /// Where further connections come from.
 pub(crate) enum Origin {
     /// A client's: it opens them, as many as were asked for in all; none: as the distance suggests.
-    Client { connector: Connector, connections: Option<usize> },
+    Client { connector: Box<Connector>, connections: Option<usize> },
     /// A server's: clients bring them.
     Server(Rc<Listed>),
 }
