@@ -14,6 +14,7 @@ mod gathering;
 mod io;
 pub mod listen;
 pub mod local_end;
+mod lookup;
 pub mod options;
 mod pacing;
 mod packet;

@@ -1,13 +1,13 @@
 //! A host's addresses, asked for aside.
 
 use std::collections::VecDeque;
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::endpoint::{Endpoint, Host};
 use super::local_end::LocalEnd;
-use super::reactor::{Aside, Io};
+use super::lookup::Asked;
+use super::reactor::Io;
 use crate::error::{Error, Exit, Mend};
 
 /// A name that is being resolved.
@@ -21,7 +21,7 @@ pub struct Resolution {
 enum Source {
     /// The name is an address.
     Known(SocketAddr),
-    Asked(Aside<io::Result<Vec<SocketAddr>>>),
+    Asked(Asked),
 }
 
 impl Resolution {
@@ -39,9 +39,7 @@ impl Resolution {
         };
         let source = match name.parse() {
             Ok(ip) => Source::Known(SocketAddr::new(ip, port)),
-            Err(_) => Source::Asked(
-                io.aside(move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))?,
-            ),
+            Err(_) => Source::Asked(Asked::new(name, port, io)?),
         };
         Ok(Resolution { target: target.clone(), source, limit, deadline: now + limit })
     }
@@ -53,7 +51,7 @@ impl Resolution {
     pub fn advance(&mut self, local: &LocalEnd, now: Instant) -> Result<Option<VecDeque<SocketAddr>>, Error> {
         let addresses = match &mut self.source {
             Source::Known(address) => vec![*address],
-            Source::Asked(aside) => match aside.take() {
+            Source::Asked(asked) => match asked.take() {
                 None if now >= self.deadline => {
                     return Err(timed_out(&self.target, "resolving the name", self.limit));
                 }
