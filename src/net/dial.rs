@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ pub struct Dial {
     first: Vec<u8>,
     io: Io,
     limit: Duration,
+    /// The client of a server that it is for.
+    asker: Option<IpAddr>,
     /// Only addresses that it admits are tried.
     access: Option<Rc<Access>>,
     step: Step,
@@ -67,6 +69,7 @@ impl Dial {
             first: Vec::new(),
             io,
             limit,
+            asker: None,
             access: None,
             step: Step::Start,
             attempts: Vec::new(),
@@ -105,6 +108,12 @@ impl Dial {
     pub fn within(mut self, access: Rc<Access>) -> Dial {
         self.access = Some(access);
         self
+    }
+
+    /// For this client of a server: names of one do not hold up those of others.
+    #[must_use]
+    pub fn asked_by(self, asker: Option<IpAddr>) -> Dial {
+        Dial { asker, ..self }
     }
 
     /// True if it has failed because every address refused.
@@ -155,9 +164,13 @@ impl Dial {
                 let text = format!("{} is there to listen on, with serve", self.target);
                 return Err(Error::new(Exit::Usage, text));
             }
-            Endpoint::Tcp { host, port } => {
-                Step::Resolving(Resolution::new(&self.target, (&host, port), self.limit, &self.io, now)?)
-            }
+            Endpoint::Tcp { host, port } => Step::Resolving(Resolution::new(
+                &self.target,
+                (&host, port),
+                self.limit,
+                (&self.io, self.asker),
+                now,
+            )?),
         };
         Ok(())
     }

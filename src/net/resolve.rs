@@ -1,7 +1,7 @@
 //! A host's addresses, asked for aside.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::endpoint::{Endpoint, Host};
@@ -25,12 +25,13 @@ enum Source {
 }
 
 impl Resolution {
-    /// Asks for the addresses of `target`, which is `host` and `port`; for `limit` from `now` on.
+    /// Asks for the addresses of `target`, which is `host` and `port`; for `limit` from `now` on. `asker` is the client of a
+    /// server that it is for.
     pub fn new(
         target: &Endpoint,
         (host, port): (&Host, u16),
         limit: Duration,
-        io: &Io,
+        (io, asker): (&Io, Option<IpAddr>),
         now: Instant,
     ) -> Result<Resolution, Error> {
         let name = match host {
@@ -39,7 +40,7 @@ impl Resolution {
         };
         let source = match name.parse() {
             Ok(ip) => Source::Known(SocketAddr::new(ip, port)),
-            Err(_) => Source::Asked(Asked::new(name, port, io)?),
+            Err(_) => Source::Asked(Asked::new(name, port, asker, io)?),
         };
         Ok(Resolution { target: target.clone(), source, limit, deadline: now + limit })
     }
@@ -97,8 +98,8 @@ pub(super) fn timed_out(target: &Endpoint, what: &str, limit: Duration) -> Error
 /// An IPv4-mapped address leads over IPv4, where the options of IPv4 hold.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
-        std::net::IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
-        std::net::IpAddr::V6(_) => address,
+        IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
+        IpAddr::V6(_) => address,
     }
 }
 

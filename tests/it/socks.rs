@@ -226,7 +226,8 @@ fn a_silent_resolver_takes_a_bounded_number_of_threads() {
     let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
     let threads = stdout.trim().strip_prefix("Threads:").and_then(|count| count.trim().parse::<u32>().ok());
     let threads = threads.unwrap_or_else(|| panic!("{stdout}{}", finished.stderr));
-    assert!((20..=40).contains(&threads), "{threads} threads");
+    // One client's share.
+    assert!((2..=12).contains(&threads), "{threads} threads");
 }
 
 #[test]

@@ -145,7 +145,8 @@ impl Probe {
         }
         if let (Step::Start, Endpoint::Tcp { host, port }) = (&self.step, endpoint) {
             let host = (host, *port);
-            self.step = Step::Resolving(Resolution::new(endpoint, host, targets.limit, &self.io, now)?);
+            self.step =
+                Step::Resolving(Resolution::new(endpoint, host, targets.limit, (&self.io, None), now)?);
         }
         let addresses = match &mut self.step {
             Step::Start => VecDeque::new(),

@@ -47,7 +47,7 @@ impl Forward {
         let addresses = name.address().zip(peer.get_ref().local_name().address());
         let header = destination.header.map(|version| ProxyHeader { addresses }.encode(version));
         let header = header.unwrap_or_default();
-        let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io);
+        let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io).asked_by(name.ip());
         Forward(State::Dialling(Box::new(Dialling { client: Some(peer), dial, header, report })))
     }
 }
