@@ -160,7 +160,7 @@ mod tests {
                 for _ in 0..4 * MOST_AT_ONCE {
                     drop(ask(&io, None));
                 }
-                let asker = |number: usize| (number % 2 == 0).then_some(IpAddr::from([192, 0, 2, 1]));
+                let asker = |number: usize| (number & 1 == 0).then_some(IpAddr::from([192, 0, 2, 1]));
                 Ok(Asker((0..4 * MOST_AT_ONCE).map(|number| ask(&io, asker(number))).collect()))
             })
             .unwrap();

@@ -283,6 +283,7 @@ fn a_request_is_written_anew_for_its_server() {
     for (asked, target, line, host) in [
         ("GET http://a/ HTTP/1.1", "a:80", "GET / HTTP/1.1", "a"),
         ("GET HTTP://a:81/b?c HTTP/1.1", "a:81", "GET /b?c HTTP/1.1", "a:81"),
+        ("GET http://a/ HTTP/1.7", "a:80", "GET / HTTP/1.1", "a"),
         ("GET http://a: HTTP/1.1", "a:80", "GET / HTTP/1.1", "a"),
         ("GET http://a?b HTTP/1.1", "a:80", "GET /?b HTTP/1.1", "a"),
         ("OPTIONS http://a HTTP/1.1", "a:80", "OPTIONS * HTTP/1.1", "a"),
