@@ -53,7 +53,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l proxy-protocol
 v2\t'Binary'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks-users -d 'With --socks: serve only those who give a user and a password of this file; a line is user:password' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l allow-target -d 'With --socks: connect to this network, address or name, and to nothing that is not listed; @FILE has one a line' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny-target -d 'With --socks: do not connect to this network, address or name [always: this machine\'s own, link-local, multicast, unless --allow-target names it]' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l deny-target -d 'With --socks: do not connect to this network, address or name [always: this machine\'s own, link-local, clouds\' metadata, multicast and reserved, unless --allow-target names it]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l store -d 'Take uploads into this folder, from many clients at once' -r -f -a "(__fish_complete_directories)"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l share -d 'Offer a file, or all that is in a folder, for download' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wire -d 'With --store: what clients speak' -r -f -a "sendall\t'The transfer protocol: names, sizes, digests and outcomes'
@@ -133,7 +133,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l within -d 'W
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l timeout -d 'Time limit for each address that is tried; with --proxy, until the server is reached' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l retry -d 'Try again so often after a failure that a new connection can mend' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l retry-delay -d 'The pause before that; each is twice as long as the one before, up to 10s' -r
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l proxy -d 'Connect through this proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT), which resolves the server\'s name; repeated, through one after the other' -r -f
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l proxy -d 'Connect through this proxy, socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT), which resolves the server\'s name; repeated, through one after the other' -r -f
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l proxy-password-file -d 'The password of each proxy with a USER, one a line in their order, or one line for all of them; without this option SENDALL_PROXY_PASSWORD in the environment holds it' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l idle-timeout -d 'Give up when nothing was sent or received for so long [default: no limit]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l limit-rate -d 'Send and receive at most so many bytes per second on each connection, as in 500KiB or 10MB' -r
@@ -203,6 +203,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand upload" -l timeout -d 'T
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l idle-timeout -d 'Give up when nothing went either way for so long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -s j -l connections -d 'Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l limit-rate -d 'Send and receive at most so many bytes per second, as in 500KiB or 10MB' -r
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l proxy -d 'Connect through this proxy, socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT), which resolves the server\'s name; repeated, through one after the other' -r -f
+complete -c sendall -n "__fish_sendall_using_subcommand upload" -l proxy-password-file -d 'The password of each proxy with a USER, one a line in their order, or one line for all of them; without this option SENDALL_PROXY_PASSWORD in the environment holds it' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l source -d 'Connect from this address of this machine, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l interface -d 'Connect over this network interface only' -r
 complete -c sendall -n "__fish_sendall_using_subcommand upload" -l nodelay -d 'Send small pieces at once, or gather them first [default: on]' -r
@@ -234,6 +236,8 @@ complete -c sendall -n "__fish_sendall_using_subcommand download" -l timeout -d 
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l idle-timeout -d 'Give up when nothing went either way for so long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -s j -l connections -d 'Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l limit-rate -d 'Send and receive at most so many bytes per second, as in 500KiB or 10MB' -r
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l proxy -d 'Connect through this proxy, socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT (CONNECT), which resolves the server\'s name; repeated, through one after the other' -r -f
+complete -c sendall -n "__fish_sendall_using_subcommand download" -l proxy-password-file -d 'The password of each proxy with a USER, one a line in their order, or one line for all of them; without this option SENDALL_PROXY_PASSWORD in the environment holds it' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l source -d 'Connect from this address of this machine, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l interface -d 'Connect over this network interface only' -r
 complete -c sendall -n "__fish_sendall_using_subcommand download" -l nodelay -d 'Send small pieces at once, or gather them first [default: on]' -r

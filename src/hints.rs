@@ -185,9 +185,9 @@ fn plain_words(line: &str) -> String {
             return format!("{start}{plain}");
         }
     }
-    let parts = line.rsplit_once(" is not in ").and_then(|(start, range)| {
-        Some((start.rsplit_once(": ")?.0, range.split_once("..")?))
-    });
+    let parts = line
+        .rsplit_once(" is not in ")
+        .and_then(|(start, range)| Some((start.rsplit_once(": ")?.0, range.split_once("..")?)));
     match parts {
         Some((start, (least, most))) => match most.trim_start_matches('=') {
             most if most == u64::MAX.to_string() => format!("{start}: type a number from {least} on"),

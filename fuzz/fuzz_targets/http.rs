@@ -45,6 +45,24 @@ fn serve<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> (u32, Vec<u8>, Optio
                     preferred(head.fields.iter().map(|field| field.value));
                 }
                 Step::Body(part) => body.extend_from_slice(part),
+                Step::Anew(anew) => {
+                    let mut fields = no_fields();
+                    let (used, step) = exchange.step(&anew.bytes, &mut fields);
+                    match step {
+                        Step::More => break,
+                        Step::Head(head) => {
+                            requests += 1;
+                            let has_body = anew.is_typed && head.has_body;
+                            held.drain(..anew.used.unwrap_or(used));
+                            if has_body {
+                                return (requests, body, Some(400));
+                            }
+                        }
+                        Step::Refused(why) => return (requests, body, Some(why.0)),
+                        other => panic!("{other:?}"),
+                    }
+                    continue;
+                }
                 Step::Refused(why) => return (requests, body, Some(why.0)),
             }
             held.drain(..used);

@@ -7,6 +7,7 @@ use crate::error::{Error, Exit};
 mod admission;
 mod attended;
 pub mod connect;
+mod connector;
 mod datagrams;
 mod door;
 pub mod download;

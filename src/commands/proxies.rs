@@ -18,8 +18,9 @@ use crate::net::reactor::Io;
 use crate::net::stream::Transport;
 use crate::proto::handshake::{Credentials, Handshake};
 use crate::proto::http_connect::HttpClient;
-use crate::proto::proxy_fault::ProxyFault;
+use crate::proto::proxy_fault::{Cause, ProxyFault};
 use crate::proto::socks::client::SocksClient;
+use crate::proto::socks::client4::Socks4Client;
 use crate::proto::target::Target;
 
 pub(super) const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
@@ -28,8 +29,8 @@ pub(super) const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ProxyArgs {
     /// The way, in its order.
-    #[arg(long = "proxy", help = "Connect through this proxy, socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT \
-        (CONNECT), which resolves the server's name; repeated, through one after the other", value_name = "URL", value_hint = ValueHint::Url)]
+    #[arg(long = "proxy", help = "Connect through this proxy, socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or \
+        http://[USER@]HOST:PORT (CONNECT), which resolves the server's name; repeated, through one after the other", value_name = "URL", value_hint = ValueHint::Url)]
     proxies: Vec<String>,
 
     /// The password of each proxy with a USER, one a line in their order, or one line for all of them; without this
@@ -41,9 +42,17 @@ pub(crate) struct ProxyArgs {
 /// A proxy as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Proxy {
-    speaks_socks: bool,
+    scheme: Scheme,
     endpoint: Endpoint,
     user: Option<String>,
+}
+
+/// What a proxy speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Socks5,
+    Socks4,
+    Http,
 }
 
 /// The proxies of a connection, and what is behind the last one.
@@ -57,6 +66,11 @@ impl Route {
     /// Where the first connection leads.
     pub(crate) fn first(&self) -> Option<&Endpoint> {
         self.proxies.first().map(|(proxy, _)| &proxy.endpoint)
+    }
+
+    /// Leads to another port of the server.
+    pub(super) fn set_port(&mut self, port: u16) {
+        self.target.port = port;
     }
 }
 
@@ -73,27 +87,32 @@ impl ProxyArgs {
             target_of(behind).map_err(usage)?;
         }
         let target = target_of(server).map_err(usage)?;
-        let secrets =
-            if proxies.iter().any(|proxy| proxy.user.is_some()) { self.passwords()? } else { vec![] };
+        let with_password = proxies.iter().filter(|proxy| proxy.has_password()).count();
+        let secrets = if with_password > 0 { self.passwords(with_password)? } else { vec![] };
         let with_secrets = pair_up(proxies, &secrets).map_err(usage)?;
         Ok(Some(Route { proxies: with_secrets, target }))
     }
 
-    fn passwords(&self) -> Result<Vec<Vec<u8>>, Error> {
+    /// Lines, of which an empty one is an empty password. Empty lines behind those that `count` users need are none.
+    fn passwords(&self, count: usize) -> Result<Vec<Vec<u8>>, Error> {
         let bytes = match &self.proxy_password_file {
-            Some(path) => bytes_of(path, "--proxy-password-file")?,
-            None => std::env::var_os(PASSWORD_VARIABLE)
-                .map(std::os::unix::ffi::OsStringExt::into_vec)
-                .unwrap_or_default(),
+            Some(path) => Some(bytes_of(path, "--proxy-password-file")?).filter(|bytes| !bytes.is_empty()),
+            None => std::env::var_os(PASSWORD_VARIABLE).map(std::os::unix::ffi::OsStringExt::into_vec),
         };
-        let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        Ok(lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect())
+        let Some(bytes) = bytes else { return Ok(Vec::new()) };
+        let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|byte| *byte == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let mut lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
+        while lines.len() > count && lines.last().is_some_and(Vec::is_empty) {
+            lines.pop();
+        }
+        Ok(lines)
     }
 }
 
 /// Each proxy with a user gets its password: the one of its place, or the only one.
 fn pair_up(proxies: Vec<Proxy>, secrets: &[Vec<u8>]) -> Result<Vec<(Proxy, Option<Credentials>)>, String> {
-    let users = proxies.iter().filter(|proxy| proxy.user.is_some()).count();
+    let users = proxies.iter().filter(|proxy| proxy.has_password()).count();
     if secrets.len() > 1 && secrets.len() != users {
         return Err(format!(
             "{} passwords for {users} proxies with a user: give one line each",
@@ -102,7 +121,9 @@ fn pair_up(proxies: Vec<Proxy>, secrets: &[Vec<u8>]) -> Result<Vec<(Proxy, Optio
     }
     let mut index = 0;
     let mut pair = |proxy: Proxy| {
-        let Some(user) = &proxy.user else { return Ok((proxy, None)) };
+        let Some(user) = proxy.user.as_ref().filter(|_| proxy.has_password()) else {
+            return Ok((proxy, None));
+        };
         let secret = secrets.get(index).or(secrets.first()).ok_or_else(|| {
             format!("no password for {proxy}: give it in --proxy-password-file FILE or {PASSWORD_VARIABLE}")
         })?;
@@ -124,12 +145,13 @@ fn target_of(endpoint: &Endpoint) -> Result<Target, String> {
 
 impl Proxy {
     fn parse(url: &str) -> Result<Proxy, String> {
-        let forms = "type socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT";
+        let forms = "type socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or http://[USER@]HOST:PORT";
         let (scheme, rest) = url.split_once("://").ok_or_else(|| forms.to_string())?;
-        let speaks_socks = match scheme {
-            // With both the proxy resolves names: there is no other way here.
-            "socks5" | "socks5h" => true,
-            "http" => false,
+        let kind = match scheme {
+            // With all of them the proxy resolves names: there is no other way here.
+            "socks5" | "socks5h" => Scheme::Socks5,
+            "socks4" | "socks4a" => Scheme::Socks4,
+            "http" => Scheme::Http,
             _ => {
                 return Err(format!(
                     "'{}' is no kind of proxy that is known: {forms}",
@@ -149,7 +171,12 @@ impl Proxy {
         }
         let user = user.map(|user| decoded(user).filter(|user| !user.is_empty()).ok_or(forms)).transpose()?;
         let endpoint = Endpoint::parse(host.strip_suffix('/').unwrap_or(host), Role::Connect)?;
-        Ok(Proxy { speaks_socks, endpoint, user })
+        Ok(Proxy { scheme: kind, endpoint, user })
+    }
+
+    /// SOCKS4 knows users without passwords.
+    fn has_password(&self) -> bool {
+        self.user.is_some() && self.scheme != Scheme::Socks4
     }
 
     fn machine(
@@ -157,10 +184,12 @@ impl Proxy {
         target: &Target,
         credentials: Option<Credentials>,
     ) -> Box<dyn Handshake<Fault = ProxyFault>> {
-        if self.speaks_socks {
-            Box::new(SocksClient::new(target.clone(), credentials))
-        } else {
-            Box::new(HttpClient::new(target, credentials.as_ref()))
+        match self.scheme {
+            Scheme::Socks5 => Box::new(SocksClient::new(target.clone(), credentials)),
+            Scheme::Socks4 => {
+                Box::new(Socks4Client::new(target, self.user.as_deref().unwrap_or_default().as_bytes()))
+            }
+            Scheme::Http => Box::new(HttpClient::new(target, credentials.as_ref())),
         }
     }
 }
@@ -184,7 +213,12 @@ fn decoded(text: &str) -> Option<String> {
 /// Without the user: as it is told.
 impl std::fmt::Display for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}", if self.speaks_socks { "socks5" } else { "http" }, self.endpoint)
+        let scheme = match self.scheme {
+            Scheme::Socks5 => "socks5",
+            Scheme::Socks4 => "socks4",
+            Scheme::Http => "http",
+        };
+        write!(f, "{scheme}://{}", self.endpoint)
     }
 }
 
@@ -204,6 +238,8 @@ pub(crate) struct Via {
     hops: VecDeque<Hop>,
     limit: Duration,
     deadline: Option<Instant>,
+    /// What the last proxy said of the server, if it failed for that.
+    cause: Option<Cause>,
 }
 
 impl Via {
@@ -224,7 +260,12 @@ impl Via {
         };
         let hops = proxies.into_iter().zip(targets).map(hop).collect();
         let dial = Dial::new(first.endpoint.clone(), limit, io).from(local);
-        Ok(Via { dial: Some(dial), first, transport: None, hops, limit, deadline: None })
+        Ok(Via { dial: Some(dial), first, transport: None, hops, limit, deadline: None, cause: None })
+    }
+
+    /// Once it has failed: what the last proxy said of the server, if that was why.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.cause
     }
 
     fn timed_out(&self) -> Error {
@@ -235,14 +276,23 @@ impl Via {
 }
 
 impl Hop {
-    fn failure(&self, broken: Broken<ProxyFault>) -> Error {
+    /// What is said of the target, if that is why.
+    fn cause(broken: &Broken<ProxyFault>) -> Option<Cause> {
+        match broken {
+            Broken::Fault(ProxyFault::Unreachable(cause, _)) => Some(*cause),
+            Broken::Fault(ProxyFault::Refused(_)) => Some(Cause::Other),
+            _ => None,
+        }
+    }
+
+    fn failure(&self, broken: &Broken<ProxyFault>) -> Error {
         let (proxy, target) = (&self.proxy, &self.target);
         let error = match broken {
-            Broken::Lost(error) => lost(&error),
+            Broken::Lost(error) => lost(error),
             Broken::Ended => Error::new(Exit::Lost, "it ended the connection without an answer"),
             Broken::Fault(fault) => {
-                let exit = match &fault {
-                    ProxyFault::Unreachable(_) => Exit::NoConnection,
+                let exit = match fault {
+                    ProxyFault::Unreachable(..) => Exit::NoConnection,
                     ProxyFault::Untrusted(_) => Exit::Untrusted,
                     ProxyFault::Refused(_) | ProxyFault::Protocol(_) => Exit::Refused,
                 };
@@ -268,7 +318,11 @@ impl Opening for Via {
                 match hop.exchange.advance(transport) {
                     Ok(true) => drop(self.hops.pop_front()),
                     Ok(false) => break,
-                    Err(broken) => return Err(hop.failure(broken)),
+                    Err(broken) => {
+                        let (error, cause) = (hop.failure(&broken), Hop::cause(&broken));
+                        self.cause = cause.filter(|_| self.hops.len() == 1);
+                        return Err(error);
+                    }
                 }
             }
             if self.hops.is_empty() {

@@ -8,23 +8,33 @@ use super::admission::rules;
 use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
 
-/// What nobody is let to unless it is allowed by name: this machine itself, whatever is reached without a router (and
-/// so the metadata services of clouds), and addresses that are no single machine's.
-const NOT_BY_DEFAULT: [&str; 12] = [
+/// What nobody is let to unless it is allowed by name: this machine itself, whatever is reached without a router, the
+/// metadata services of clouds, and addresses that are no single machine's.
+const NOT_BY_DEFAULT: [&str; 21] = [
     "0.0.0.0/8",
     "127.0.0.0/8",
     "169.254.0.0/16",
+    "192.0.0.0/24",
     "224.0.0.0/4",
+    "240.0.0.0/4",
     "255.255.255.255",
     "::",
     "::1",
     "fe80::/10",
     "ff00::/8",
-    // Metadata of one cloud, over IPv6.
-    "fd00:ec2::254",
-    // IPv4 behind a translator.
-    "64:ff9b::/96",
+    // Metadata and the like, of clouds that have it at addresses of other kinds.
+    "100.100.100.200",
+    "168.63.129.16",
+    "fd00:ec2::/32",
+    "fd20:ce::254",
+    // IPv4 in other spellings: compatible (which nobody uses), translated within one site, in a tunnel, and at the relays of
+    // tunnels. What 64:ff9b::/96 and 2002::/16 carry is judged by itself.
+    "::/96",
     "64:ff9b:1::/48",
+    "2001::/32",
+    "192.88.99.0/24",
+    "fec0::/10",
+    "100::/64",
 ];
 
 /// Targets of a proxy server.
@@ -34,8 +44,8 @@ pub(crate) struct TargetArgs {
     #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
     allow_target: Vec<String>,
 
-    /// With --socks: do not connect to this network, address or name [always: this machine's own, link-local, multicast,
-    /// unless --allow-target names it]
+    /// With --socks: do not connect to this network, address or name [always: this machine's own, link-local, clouds'
+    /// metadata, multicast and reserved, unless --allow-target names it]
     #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
     deny_target: Vec<String>,
 }
@@ -79,14 +89,41 @@ mod tests {
             "::ffff:127.0.0.1",
             "fe80::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "240.0.0.1",
+            "0.1.2.3",
+            "::ffff:168.63.129.16",
+            "::127.0.0.1",
+            "::169.254.169.254",
             "64:ff9b::7f00:1",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b::100.100.100.200",
+            "64:ff9b::240.0.0.1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::1",
+            "2002:a9fe:a9fe::",
+            "2002:a83f:8110::1",
+            "2001:0:1:2:3:4:5:6",
         ] {
             assert!(!admits(&[], &[], address), "{address}");
             assert!(!admits(&["0.0.0.0/0", "::/0"], &[], address), "{address} by a wide list");
         }
-        assert!(
-            admits(&[], &[], "192.0.2.1") && admits(&[], &[], "10.0.0.1") && admits(&[], &[], "2001:db8::1")
-        );
+        // Private networks are what such a proxy is for, and shared ones are those of other people's tunnels.
+        for address in [
+            "192.0.2.1",
+            "10.0.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "2001:db8::1",
+            "fd00::1",
+            "64:ff9b::192.0.2.1",
+        ] {
+            assert!(admits(&[], &[], address), "{address}");
+        }
     }
 
     #[test]

@@ -6,13 +6,14 @@ ANSWERS
 
 GET, POST, PUT, PATCH and DELETE get the answer, HEAD gets it without its body, OPTIONS is told what is allowed (204); any \
 other method gets 501. A request's body is read whole before it is answered. A path is compared as it was sent, without \
-its query. An answer of --path without a body has its status as text.
+its query. An answer of --path without a body has its status as text. PUT with Content-Range gets 400.
 
 Connections are kept (HTTP/1.0: if the client asks for it), and requests that are sent ahead are answered in their order. \
-Refused, and the connection closed: what is not HTTP, or could be read in two ways (400); a head or a body that took too \
+Refused, and the connection closed: what is not HTTP, or could be read in two ways, or has a target that is not ASCII (400); a head or a body that took too \
 long (408), a body over --max-body (413), a target over 8 KiB (414), an expectation other than 100-continue (417), \
 fields over 8 KiB or more than 100 of them (431), CONNECT and transfer codings before chunked (501; 400 if chunked is not the last), versions other \
-than 1.0 and 1.1 (505).
+than HTTP/1 (505; HTTP/1.2 and higher is taken for 1.1). A head that is typed, with bare line feeds, is answered if it has no body, and the \
+connection closed; it may not mix them with CRLF, but for the empty line.
 
 --log writes lines to stdout: common is what web servers write; json is an object with time, peer, method, target, version, \
 status and bytes. No client ever waits for it: lines that stdout does not take are left out, and stderr says how many. The end of --count \

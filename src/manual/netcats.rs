@@ -24,7 +24,7 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     nc -i SECONDS           --line-delay 1s
     nc -t                   --telnet
     nc -s ADDR, -p PORT     --source ADDR, --source :PORT
-    nc -x HOST:PORT -X 5    --proxy socks5://HOST:PORT; -X connect: --proxy http://HOST:PORT
+    nc -x HOST:PORT -X 5    --proxy socks5://HOST:PORT; -X 4: socks4://, -X connect: http://
     nc -P USER              --proxy socks5://USER@HOST:PORT, the password in SENDALL_PROXY_PASSWORD
     nc -I N, -O N           --rcvbuf N, --sndbuf N
     nc -M TTL, -T CLASS     --ttl TTL, --dscp CLASS

@@ -65,9 +65,10 @@ the other, and a session is over when both systems have acknowledged everything.
 
 --socks asks each client where to, in SOCKS5 or in HTTP: CONNECT makes a tunnel, and a request for an http:// URL (what \
 http_proxy= makes programs send) is forwarded, one for each connection, with Via and Connection: close. Names are resolved here, and checked after that: this machine \
-itself, link-local addresses (and so the metadata services of clouds), multicast and broadcast are refused unless \
+itself, link-local addresses, the metadata services of clouds, multicast, broadcast and reserved addresses are refused unless \
 --allow-target names them or a part of them, as 127.0.0.0/8 or 127.0.0.1; a wider network does not open them. This machine's other \
-addresses are refused unless they are named one by one. \
+addresses are refused unless they are named one by one. Private networks are not refused: --deny-target 10.0.0.0/8 \
+--deny-target 172.16.0.0/12 --deny-target 192.168.0.0/16 --deny-target fc00::/7 does that. \
 --allow-target and --deny-target are read as --allow and --deny, once at the start. Without --socks-users whoever can connect \
 can use the proxy; passwords pass in plain text.
 

@@ -105,25 +105,48 @@ impl Access {
     /// True if `address` may connect, or be connected to.
     pub fn admits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        let matching = self.rules.iter().filter(|(network, _)| network.contains(&address));
-        let best = matching.max_by_key(|(network, admits)| (network.prefix_len(), !admits));
+        let best = self.best(address);
         if !best.map_or(self.admits_others, |(_, admits)| *admits) {
             return false;
         }
         let is_named = best.is_some_and(|(network, _)| network.prefix_len() == network.max_prefix_len());
         // Networks that are this machine's alone have rules of their own.
-        !self.spares_own || is_named || address.is_loopback() || !is_own(address)
+        if !self.spares_own || is_named || address.is_loopback() {
+            return true;
+        }
+        // Who leads to an IPv4 address by the way of a translator or a tunnel leads there.
+        let leads_astray = |inner| self.best(inner).is_some_and(|(_, admits)| !admits) || is_own(inner);
+        !is_own(address) && !carried(address).is_some_and(leads_astray)
+    }
+
+    /// The rule that decides about a canonical address.
+    fn best(&self, address: IpAddr) -> Option<&(IpNet, bool)> {
+        let matching = self.rules.iter().filter(|(network, _)| network.contains(&address));
+        matching.max_by_key(|(network, admits)| (network.prefix_len(), !admits))
     }
 }
 
-/// True if `address` is one of this machine: then, and only then, a socket can have it (unless
-/// `net.ipv4.ip_nonlocal_bind` says otherwise). Nothing is sent. Where that cannot be found out, it is one.
+/// The IPv4 address within an IPv6 one of a translator (64:ff9b::/96: RFC 6052) or of 6to4 (2002::/16: RFC 3056).
+fn carried(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(v6) = address else { return None };
+    let octets = v6.octets();
+    match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => <[u8; 4]>::try_from(&octets[12..]).ok().map(IpAddr::from),
+        [0x2002, ..] => <[u8; 4]>::try_from(&octets[2..6]).ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
+/// True if `address` is one of this machine: then a socket can have it (unless `net.ipv4.ip_nonlocal_bind` says otherwise),
+/// or a route leads back here. Nothing is sent. Where that cannot be found out, it is one; where routes cannot be asked for,
+/// what a socket can have decides.
 fn is_own(address: IpAddr) -> bool {
     let is_strange = |error: std::io::Error| {
         let error = Errno::from_io_error(&error);
         matches!(error, Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT | Errno::INVAL | Errno::NODEV))
     };
     !std::net::UdpSocket::bind((address, 0)).is_err_and(is_strange)
+        || super::route::is_local(address).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -167,6 +190,21 @@ mod tests {
             assert!(admits(&list, "192.0.2.1") && admits(&list, "2001:db8::1") && admits(&list, "127.0.0.1"));
         }
         assert!(is_own("127.0.0.1".parse().unwrap()) && !is_own("192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_address_within_another_is_where_it_leads() {
+        let list = access(&["::/0", "0.0.0.0/0"], &["192.0.2.0/24"]).sparing_own();
+        for (address, is_admitted) in [
+            ("64:ff9b::198.51.100.1", true),
+            ("64:ff9b::192.0.2.1", false),
+            ("2002:c633:6401::1", true),
+            ("2002:c000:201::1", false),
+        ] {
+            assert_eq!(admits(&list, address), is_admitted, "{address}");
+        }
+        let named = access(&["64:ff9b::192.0.2.1", "0.0.0.0/0"], &["192.0.2.0/24"]).sparing_own();
+        assert!(admits(&named, "64:ff9b::192.0.2.1") && !admits(&named, "192.0.2.1"));
     }
 
     #[test]

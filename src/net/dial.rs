@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -10,15 +10,19 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::access::Access;
-use super::endpoint::{Endpoint, PeerName};
+use super::endpoint::{Endpoint, PeerName, UnixName};
 use super::local_end::LocalEnd;
-use super::reactor::{Aside, Io};
+use super::reactor::Io;
 use super::resolve::{Resolution, timed_out};
 use super::stream::{Socket, Transport};
 use crate::error::{Error, Exit};
 
 /// How long an attempt is alone before the next address is tried beside it (RFC 8305, section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// How often a Unix socket whose queue of clients is full is tried again: the system tells nobody when there is room.
+const FIRST_UNIX_WAIT: Duration = Duration::from_millis(2);
+const LONGEST_UNIX_WAIT: Duration = Duration::from_millis(100);
 
 /// A connection in the making.
 pub struct Dial {
@@ -27,6 +31,8 @@ pub struct Dial {
     first: Vec<u8>,
     io: Io,
     limit: Duration,
+    /// The client of a server that it is for.
+    asker: Option<IpAddr>,
     /// Only addresses that it admits are tried.
     access: Option<Rc<Access>>,
     step: Step,
@@ -39,8 +45,15 @@ pub struct Dial {
 enum Step {
     Start,
     Resolving(Resolution),
-    ConnectingUnix(Aside<io::Result<Socket>>, Instant),
+    ConnectingUnix(UnixTry),
     Racing,
+}
+
+/// A Unix socket that is tried until it has room.
+struct UnixTry {
+    deadline: Instant,
+    next: Instant,
+    wait: Duration,
 }
 
 struct Attempt {
@@ -58,6 +71,7 @@ impl Dial {
             first: Vec::new(),
             io,
             limit,
+            asker: None,
             access: None,
             step: Step::Start,
             attempts: Vec::new(),
@@ -98,6 +112,12 @@ impl Dial {
         self
     }
 
+    /// For this client of a server: names of one do not hold up those of others.
+    #[must_use]
+    pub fn asked_by(self, asker: Option<IpAddr>) -> Dial {
+        Dial { asker, ..self }
+    }
+
     /// True if it has failed because every address refused.
     pub fn was_refused(&self) -> bool {
         let is_refusal =
@@ -118,14 +138,7 @@ impl Dial {
                 self.step = Step::Racing;
                 self.race(now)
             }
-            Step::ConnectingUnix(aside, deadline) => match aside.take() {
-                None if now >= *deadline => {
-                    self.failed_unix(io::ErrorKind::TimedOut.into());
-                    Err(timed_out(&self.target, "connecting", self.limit))
-                }
-                None => Ok(None),
-                Some(result) => self.connected_unix(result?).map(Some),
-            },
+            Step::ConnectingUnix(_) => self.try_unix(now),
             Step::Racing => self.race(now),
         }
     }
@@ -135,7 +148,7 @@ impl Dial {
         match &self.step {
             Step::Start => None,
             Step::Resolving(resolution) => Some(resolution.deadline()),
-            Step::ConnectingUnix(_, deadline) => Some(*deadline),
+            Step::ConnectingUnix(one) => Some(one.next.min(one.deadline)),
             Step::Racing => {
                 let attempts = self.attempts.iter().map(|attempt| attempt.deadline);
                 attempts.chain(self.next_attempt).min()
@@ -144,30 +157,22 @@ impl Dial {
     }
 
     fn start(&mut self, now: Instant) -> Result<(), Error> {
-        let deadline = now + self.limit;
         self.step = match self.target.clone() {
-            Endpoint::UnixPath(path) => Step::ConnectingUnix(
-                self.io.aside(move || Socket::unix(std::os::unix::net::UnixStream::connect(path)?))?,
-                deadline,
-            ),
-            Endpoint::UnixAbstract(name) => Step::ConnectingUnix(
-                self.io.aside(move || {
-                    let address = super::abstract_name::address(&name)?;
-                    Socket::unix(std::os::unix::net::UnixStream::connect_addr(&address)?)
-                })?,
-                deadline,
-            ),
+            Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) | Endpoint::SeqPacket(_) => {
+                let deadline = now + self.limit;
+                Step::ConnectingUnix(UnixTry { deadline, next: now, wait: FIRST_UNIX_WAIT })
+            }
             Endpoint::Inherited(_) => {
                 let text = format!("{} is there to listen on, with serve", self.target);
                 return Err(Error::new(Exit::Usage, text));
             }
-            Endpoint::SeqPacket(name) => Step::ConnectingUnix(
-                self.io.aside(move || super::packet::connect(&name).map(Socket::Packet))?,
-                deadline,
-            ),
-            Endpoint::Tcp { host, port } => {
-                Step::Resolving(Resolution::new(&self.target, (&host, port), self.limit, &self.io, now)?)
-            }
+            Endpoint::Tcp { host, port } => Step::Resolving(Resolution::new(
+                &self.target,
+                (&host, port),
+                self.limit,
+                (&self.io, self.asker),
+                now,
+            )?),
         };
         Ok(())
     }
@@ -227,6 +232,26 @@ impl Dial {
         }))
     }
 
+    /// Connects without a thread: this never blocks, and is over at once unless the listener's queue is full.
+    fn try_unix(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
+        let Step::ConnectingUnix(one) = &mut self.step else { return Ok(None) };
+        if now < one.next.min(one.deadline) {
+            return Ok(None);
+        }
+        match connect_unix(&self.target) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && now < one.deadline => {
+                one.next = now + one.wait;
+                one.wait = (one.wait * 2).min(LONGEST_UNIX_WAIT);
+                Ok(None)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.failed_unix(io::ErrorKind::TimedOut.into());
+                Err(timed_out(&self.target, "connecting", self.limit))
+            }
+            result => self.connected_unix(result).map(Some),
+        }
+    }
+
     fn connected_unix(&mut self, result: io::Result<Socket>) -> Result<Transport, Error> {
         match result {
             Ok(socket) => {
@@ -265,6 +290,17 @@ impl Dial {
         let exit = if self.failures.iter().any(was_there) { Exit::Lost } else { Exit::NoConnection };
         Error::new(exit, format!("cannot connect to {target}: {}", reasons.join("; ")))
     }
+}
+
+/// One attempt to connect to a Unix socket. `WouldBlock`: it has no room now.
+fn connect_unix(target: &Endpoint) -> io::Result<Socket> {
+    let name = match target {
+        Endpoint::UnixPath(path) => UnixName::Path(path.clone()),
+        Endpoint::UnixAbstract(name) => UnixName::Abstract(name.clone()),
+        Endpoint::SeqPacket(name) => return super::packet::connect(name).map(Socket::Packet),
+        _ => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    Socket::unix(super::packet::connect_as(&name, socket2::Type::STREAM)?.into())
 }
 
 /// Why an address was tried in vain.

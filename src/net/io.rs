@@ -24,7 +24,7 @@ pub struct Readiness {
 struct Flags {
     readable: bool,
     writable: bool,
-    /// There is an end, or an error, to be read.
+    /// There is an end, an error, or (for ever) urgent data: a read that comes short has not found all there is.
     ended: bool,
 }
 
@@ -155,9 +155,9 @@ impl Shared {
         let closed = event.is_error() || event.is_read_closed() || event.is_write_closed();
         let old = flags.get();
         flags.set(Flags {
-            readable: old.readable || event.is_readable() || closed,
+            readable: old.readable || event.is_readable() || event.is_priority() || closed,
             writable: old.writable || event.is_writable() || closed,
-            ended: old.ended || closed,
+            ended: old.ended || closed || event.is_priority(),
         });
         Some(*session)
     }
@@ -173,7 +173,11 @@ pub struct Io {
 impl Io {
     /// Registers a source for both directions, once for its life, edge-triggered.
     pub fn register(&self, source: &mut impl event::Source) -> io::Result<Readiness> {
-        self.register_for(source, Interest::READABLE | Interest::WRITABLE)
+        let both = Interest::READABLE | Interest::WRITABLE;
+        // Urgent data makes reads come short.
+        #[cfg(target_os = "linux")]
+        let both = both | Interest::PRIORITY;
+        self.register_for(source, both)
     }
 
     /// Registers a source for some directions.

@@ -134,10 +134,15 @@ pub(super) fn bind(name: &UnixName, backlog: i32) -> io::Result<std::os::unix::n
     Ok(OwnedFd::from(socket).into())
 }
 
-/// A connected socket. Blocks until then.
+/// A connected socket. `WouldBlock`: the listener has no room for another client now.
 pub(super) fn connect(name: &UnixName) -> io::Result<Packet> {
-    let socket = socket2::Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
-    socket.connect(&address(name)?)?;
+    connect_as(name, Type::SEQPACKET).map(Packet::new)
+}
+
+/// The same of a kind of Unix sockets.
+pub(super) fn connect_as(name: &UnixName, kind: Type) -> io::Result<OwnedFd> {
+    let socket = socket2::Socket::new(Domain::UNIX, kind, None)?;
     socket.set_nonblocking(true)?;
-    Ok(Packet::new(socket.into()))
+    socket.connect(&address(name)?)?;
+    Ok(socket.into())
 }

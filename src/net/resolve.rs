@@ -1,13 +1,13 @@
 //! A host's addresses, asked for aside.
 
 use std::collections::VecDeque;
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::endpoint::{Endpoint, Host};
 use super::local_end::LocalEnd;
-use super::reactor::{Aside, Io};
+use super::lookup::Asked;
+use super::reactor::Io;
 use crate::error::{Error, Exit, Mend};
 
 /// A name that is being resolved.
@@ -21,16 +21,17 @@ pub struct Resolution {
 enum Source {
     /// The name is an address.
     Known(SocketAddr),
-    Asked(Aside<io::Result<Vec<SocketAddr>>>),
+    Asked(Asked),
 }
 
 impl Resolution {
-    /// Asks for the addresses of `target`, which is `host` and `port`; for `limit` from `now` on.
+    /// Asks for the addresses of `target`, which is `host` and `port`; for `limit` from `now` on. `asker` is the client of a
+    /// server that it is for.
     pub fn new(
         target: &Endpoint,
         (host, port): (&Host, u16),
         limit: Duration,
-        io: &Io,
+        (io, asker): (&Io, Option<IpAddr>),
         now: Instant,
     ) -> Result<Resolution, Error> {
         let name = match host {
@@ -39,9 +40,7 @@ impl Resolution {
         };
         let source = match name.parse() {
             Ok(ip) => Source::Known(SocketAddr::new(ip, port)),
-            Err(_) => Source::Asked(
-                io.aside(move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect))?,
-            ),
+            Err(_) => Source::Asked(Asked::new(name, port, asker, io)?),
         };
         Ok(Resolution { target: target.clone(), source, limit, deadline: now + limit })
     }
@@ -53,7 +52,7 @@ impl Resolution {
     pub fn advance(&mut self, local: &LocalEnd, now: Instant) -> Result<Option<VecDeque<SocketAddr>>, Error> {
         let addresses = match &mut self.source {
             Source::Known(address) => vec![*address],
-            Source::Asked(aside) => match aside.take() {
+            Source::Asked(asked) => match asked.take() {
                 None if now >= self.deadline => {
                     return Err(timed_out(&self.target, "resolving the name", self.limit));
                 }
@@ -104,8 +103,8 @@ pub(super) fn timed_out(target: &Endpoint, what: &str, limit: Duration) -> Error
 /// An IPv4-mapped address leads over IPv4, where the options of IPv4 hold.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
-        std::net::IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
-        std::net::IpAddr::V6(_) => address,
+        IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
+        IpAddr::V6(_) => address,
     }
 }
 

@@ -49,7 +49,7 @@ impl<H: Handshake + ?Sized> Handshake for Box<H> {
     }
 }
 
-/// A user's name and password, both of 1 to 255 bytes, as RFC 1929 has them.
+/// A user's name and password, of at most 255 bytes each, as RFC 1929 has them. A password may be empty: some servers want it so.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     user: Vec<u8>,
@@ -62,10 +62,11 @@ impl Credentials {
     /// # Errors
     /// What is wrong with one of them, in words that stand behind its name.
     pub fn new(user: &[u8], password: &[u8]) -> Result<Credentials, String> {
-        for (what, value) in [("user", user), ("password", password)] {
-            if value.is_empty() || value.len() > MOST_CREDENTIAL_BYTES {
-                return Err(format!("a {what} has 1 to {MOST_CREDENTIAL_BYTES} bytes"));
-            }
+        if user.is_empty() || user.len() > MOST_CREDENTIAL_BYTES {
+            return Err(format!("a user has 1 to {MOST_CREDENTIAL_BYTES} bytes"));
+        }
+        if password.len() > MOST_CREDENTIAL_BYTES {
+            return Err(format!("a password has up to {MOST_CREDENTIAL_BYTES} bytes"));
         }
         if user.contains(&b':') {
             return Err("a user has no colon".into());
@@ -109,6 +110,9 @@ impl Users {
             }
             let colon = line.iter().position(|byte| *byte == b':');
             let colon = colon.ok_or_else(|| format!("line {number}: a line is user:password"))?;
+            if colon + 1 == line.len() {
+                return Err(format!("line {number}: a password of a server's user is not empty"));
+            }
             let credentials = Credentials::new(&line[..colon], &line[colon + 1..]);
             users.push(credentials.map_err(|fault| format!("line {number}: {fault}"))?);
         }
@@ -139,7 +143,7 @@ mod tests {
         for (text, why) in [
             (&b"ann\n"[..], "line 1: a line is user:password"),
             (b"a:b\n:c\n", "line 2: a user has 1"),
-            (b"a:\n", "line 1: a password has 1"),
+            (b"a:\n", "line 1: a password of a server's user is not empty"),
             (b"\n#a:b\n", "no user"),
         ] {
             assert!(Users::parse(text).is_err_and(|fault| fault.contains(why)), "{why}");

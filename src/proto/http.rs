@@ -7,6 +7,7 @@ mod accept;
 mod chunked;
 mod exchange;
 mod head;
+mod lenient;
 mod response;
 mod target;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 pub use accept::{Form, preferred};
 pub use exchange::{Exchange, Step};
 pub use head::{Fields, Head, Method, no_fields};
+pub use lenient::Anew;
 pub use response::{Answer, Persistence, has_no_body, is_field_name, is_field_value, reason};
 pub use target::{http_parts, path};
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::handshake::{Credentials, Handshake};
 use super::http_head::{Head, HeadFault};
-use super::proxy_fault::ProxyFault;
+use super::proxy_fault::{Cause, ProxyFault};
 use super::target::Target;
 
 /// Asks a proxy for a tunnel to one target.
@@ -46,7 +46,8 @@ impl HttpClient {
             }
             401 | 407 => return Err(ProxyFault::wants_credentials()),
             // Its own failures may be over when it is asked again, like those of the way behind it.
-            500..=599 => return Err(ProxyFault::unreachable(&reason)),
+            504 => return Err(ProxyFault::unreachable(Cause::TimedOut, &reason)),
+            500..=599 => return Err(ProxyFault::unreachable(Cause::Other, &reason)),
             _ => return Err(ProxyFault::Refused(format!("refuses: {reason}"))),
         }
         Ok(())

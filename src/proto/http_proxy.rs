@@ -135,8 +135,12 @@ impl HttpServer {
 
     fn forward(&self) -> Result<Asked, Misuse> {
         let mut body = Exchange::new(u64::MAX);
+        let anew = match Exchange::new(u64::MAX).step(self.head.bytes(), &mut no_fields()).1 {
+            Step::Anew(anew) => Some(anew.bytes),
+            _ => None,
+        };
         let mut fields = no_fields();
-        let head = match body.step(self.head.bytes(), &mut fields).1 {
+        let head = match body.step(anew.as_deref().unwrap_or(self.head.bytes()), &mut fields).1 {
             Step::Head(head) => head,
             Step::Refused(refusal) => return Err(self.refused(refusal)),
             _ => return Err(self.refused(Refusal(400))),

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyFault {
     /// It could not connect to the target.
-    Unreachable(String),
+    Unreachable(Cause, String),
     /// It does not want to.
     Refused(String),
     /// Not for this user, or not without one.
@@ -15,9 +15,20 @@ pub enum ProxyFault {
     Protocol(&'static str),
 }
 
+/// Why a target cannot be reached, as far as the proxy's protocol tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It refused.
+    Refused,
+    /// It gave no answer.
+    TimedOut,
+    /// Something else, or not told.
+    Other,
+}
+
 impl ProxyFault {
-    pub(super) fn unreachable(why: &str) -> ProxyFault {
-        ProxyFault::Unreachable(format!("cannot connect to the target: {why}"))
+    pub(super) fn unreachable(cause: Cause, why: &str) -> ProxyFault {
+        ProxyFault::Unreachable(cause, format!("cannot connect to the target: {why}"))
     }
 
     pub(super) fn wants_credentials() -> ProxyFault {
@@ -28,7 +39,7 @@ impl ProxyFault {
 impl fmt::Display for ProxyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ProxyFault::Unreachable(text) | ProxyFault::Refused(text) | ProxyFault::Untrusted(text) => {
+            ProxyFault::Unreachable(_, text) | ProxyFault::Refused(text) | ProxyFault::Untrusted(text) => {
                 f.write_str(text)
             }
             ProxyFault::Protocol(text) => f.write_str(text),

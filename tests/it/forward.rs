@@ -275,3 +275,34 @@ fn wrong_usage_is_explained() {
         assert!(finished.stderr.contains(hint), "{options:?}: {}", finished.stderr);
     }
 }
+
+#[test]
+fn clients_of_a_unix_socket_that_is_full_wait_without_threads() {
+    let place = Place::new();
+    let path = place.path("socket");
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&socket2::SockAddr::unix(&path).expect("an address")).expect("bound");
+    socket.listen(2).expect("listening");
+    let to = format!("unix:{}", path.display());
+    let server = serve(&["--forward", &to, "--max-per-source", "100"]);
+    let mut clients: Vec<Link> = (0..40).map(|_| Link::connect(server.port())).collect();
+    for client in &mut clients {
+        client.send(b"x");
+    }
+    // All are in by then, and only those that have room are joined.
+    server.assert_waits();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).expect("a status");
+    let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")).expect("a count");
+    assert!(threads.trim().parse::<u32>().expect("a number") <= 4, "{threads} threads");
+    // Once there is room all of them are joined.
+    let listener = std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(socket));
+    for _ in 0..40 {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut byte = [0];
+        Read::read_exact(&mut stream, &mut byte).expect("its byte");
+        Write::write_all(&mut stream, b"y").expect("an answer");
+    }
+    for client in &mut clients {
+        client.expect(b"y");
+    }
+}

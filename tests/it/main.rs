@@ -72,6 +72,7 @@ mod tidy;
 mod announced;
 mod forward;
 mod http_proxy;
+mod proxied;
 mod proxies;
 mod socks;
 // Wrong usage, and the hint that each mistake gets.

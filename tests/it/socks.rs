@@ -165,6 +165,71 @@ fn this_machine_is_no_target_unless_it_is_allowed() {
     assert_eq!(&told(&server, &socks_request(b"\x01\x7f\0\0\x01", port))[..4], b"\x05\0\x05\x02");
 }
 
+/// In a network of its own: a proxy, and a server behind an address that is local by its route only.
+const BY_ROUTE: &str = r#"
+ip link set lo up && ip -6 addr add fd83::1/128 dev lo nodad && ip -6 route add local fd83:1::/64 dev lo || exit 99
+mkfifo "$1/err" && { "$0" serve 1080 --socks 2>"$1/err" & }
+exec 3<"$1/err"
+read -r line <&3
+"$0" connect --proxy socks5://127.0.0.1:1080 "[$2]:1080" </dev/null
+code=$?
+kill $! && wait $!
+exit $code
+"#;
+
+#[test]
+fn an_address_that_is_local_by_its_route_is_this_machines() {
+    let binary = env!("CARGO_BIN_EXE_sendall");
+    if start("unshare", &["-n", "ip", "link"], In::Null, Out::Collect).finish().code != 0 {
+        println!("skipped: not permitted to make a network namespace");
+        return;
+    }
+    for address in ["fd83::1", "fd83:1::7"] {
+        let place = Place::new();
+        let folder = place.path("").display().to_string();
+        let args = ["-n", "bash", "-c", BY_ROUTE, binary, &folder, address];
+        let finished = start("unshare", &args, In::Null, Out::Collect).finish();
+        assert_eq!(finished.code, 7, "{address}: {}", finished.stderr);
+        assert!(finished.stderr.contains("does not allow this target"), "{}", finished.stderr);
+    }
+}
+
+/// In a network of its own, where the resolver is silent: many clients that name targets, and the server's threads.
+const SILENT_RESOLVER: &str = r#"
+ip link set lo up && echo nameserver 127.0.0.1 >"$1/resolv" && mount --bind "$1/resolv" /etc/resolv.conf || exit 99
+"$0" udp-listen 127.0.0.1:53 --quiet >/dev/null & resolver=$!
+mkfifo "$1/err" && { "$0" serve 127.0.0.1:1080 --socks --max-per-source 1000 2>"$1/err" & }
+exec 3<"$1/err"
+read -r line <&3
+for n in {1..80}; do
+    exec {client}<>/dev/tcp/127.0.0.1/1080
+    printf '\x05\x01\x00\x05\x01\x00\x03\x05name%d\x00\x50' $((n % 10)) >&$client
+    # The choice of a method: it was heard.
+    read -r -N 1 -t 10 byte <&$client
+done
+sleep 0.2
+grep Threads: /proc/$!/status
+kill $! $resolver && wait
+"#;
+
+#[test]
+fn a_silent_resolver_takes_a_bounded_number_of_threads() {
+    let binary = env!("CARGO_BIN_EXE_sendall");
+    if start("unshare", &["-nm", "ip", "link"], In::Null, Out::Collect).finish().code != 0 {
+        println!("skipped: not permitted to make a network namespace");
+        return;
+    }
+    let place = Place::new();
+    let folder = place.path("").display().to_string();
+    let args = ["-nm", "bash", "-c", SILENT_RESOLVER, binary, &folder];
+    let finished = start("unshare", &args, In::Null, Out::Collect).finish();
+    let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
+    let threads = stdout.trim().strip_prefix("Threads:").and_then(|count| count.trim().parse::<u32>().ok());
+    let threads = threads.unwrap_or_else(|| panic!("{stdout}{}", finished.stderr));
+    // One client's share.
+    assert!((2..=12).contains(&threads), "{threads} threads");
+}
+
 #[test]
 fn a_target_that_cannot_be_had_is_told_with_its_reason() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();

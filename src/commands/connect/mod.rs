@@ -13,19 +13,18 @@ use clap::{ArgGroup, Args, ValueHint};
 use self::early::{Early, First, FromFirst};
 use self::probe::Probe;
 use self::targets::Target;
+use super::connector::Connector;
 use super::exec::{Exec, ExecArgs};
-use super::opened::{Opened, Opening};
+use super::opened::Opened;
 use super::options::{RelayArgs, duration};
-use super::proxies::{ProxyArgs, Route, Via};
+use super::proxies::ProxyArgs;
 use super::relay::LocalSide;
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
 use crate::error::{Error, Exit, Mend};
 use crate::manual;
 use crate::net::child::{Program, keep_descriptors};
-use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
-use crate::net::local_end::LocalEnd;
 use crate::net::ports;
 use crate::net::reactor::{Reactor, Session};
 use crate::net::signals::Signals;
@@ -46,7 +45,7 @@ pub struct ConnectArgs {
     endpoint: Vec<String>,
 
     /// Only try whether connections are taken: HOST:PORT..., or several ports as in HOST:20-25,80
-    #[arg(long, conflicts_with_all = ["proxies", "idle_timeout", "limit_rate", "send_only", "recv_only",
+    #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only",
         "end_when", "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump", "exec", "sh"])]
     probe: bool,
 
@@ -89,10 +88,7 @@ enum Task {
 
 /// What is joined, and how.
 struct Joining {
-    endpoint: Endpoint,
-    /// Through proxies.
-    route: Option<Route>,
-    local: LocalEnd,
+    connector: Connector,
     timeout: Duration,
     retry: RetryArgs,
     program: Option<Rc<Program>>,
@@ -113,9 +109,8 @@ impl ConnectArgs {
         let timeout = self.timeout;
         if self.probe {
             let mut targets = Vec::new();
-            for target in ports::parse_all(&self.endpoint).map_err(usage)? {
-                let local = self.local.end_for(&target.0)?;
-                targets.push(Target::new(target, local));
+            for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
+                targets.push(Target::new(Connector::new(&endpoint, &self.proxy, &self.local)?, ports));
             }
             let within = self.within;
             // The time is the limit.
@@ -128,20 +123,9 @@ impl ConnectArgs {
                 if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
                     return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
                 }
-                let route = self.proxy.route(endpoint)?;
-                let dialled = route.as_ref().and_then(Route::first).unwrap_or(endpoint);
-                let (endpoint, local) = (endpoint.clone(), self.local.end_for(dialled)?);
+                let connector = Connector::new(endpoint, &self.proxy, &self.local)?;
                 let (retry, relay, first) = (self.retry, self.relay.clone(), self.fastopen.then(Rc::default));
-                Ok(Plan(Task::Join(Box::new(Joining {
-                    endpoint,
-                    route,
-                    local,
-                    timeout,
-                    retry,
-                    program,
-                    relay,
-                    first,
-                }))))
+                Ok(Plan(Task::Join(Box::new(Joining { connector, timeout, retry, program, relay, first }))))
             }
             _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
         }
@@ -189,8 +173,10 @@ impl Joining {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
             let (report, partner, has_begun) = (report.clone(), partner.clone(), Rc::clone(&has_begun));
-            let through =
-                if self.route.is_some() { format!("{} through ", self.endpoint) } else { String::new() };
+            let through = match self.connector.is_direct() {
+                true => String::new(),
+                false => format!("{} through ", self.connector.endpoint()),
+            };
             let begin = move |transport: &Transport| {
                 has_begun.set(true);
                 let (peer, local) = (transport.peer_name(), transport.local_name());
@@ -198,12 +184,8 @@ impl Joining {
                 report.peer("connected", peer);
                 report
             };
-            let dial = Dial::new(self.endpoint.clone(), self.timeout, io.clone()).from(&self.local);
             let (Some(first), Partner::Stdio(side)) = (&self.first, &partner) else {
-                let opening: Box<dyn Opening> = match &self.route {
-                    Some(route) => Box::new(Via::new(route.clone(), &self.local, self.timeout, io.clone())?),
-                    None => Box::new(dial),
-                };
+                let opening = self.connector.connecting(self.timeout, &io)?;
                 let relay = self.relay.clone();
                 let session = Opened::new(opening, move |transport, now: Instant| {
                     let report = begin(&transport);
@@ -219,6 +201,7 @@ impl Joining {
                 return Ok(Box::new(session) as Box<dyn Session>);
             };
             let side = Rc::clone(side);
+            let dial = self.connector.dial(self.timeout, &io);
             let stdio = Stdio::open(&io)?;
             let kind = stdio.input_kind();
             let (stdio, first) = (Rc::new(RefCell::new(stdio)), Rc::clone(first));

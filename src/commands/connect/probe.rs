@@ -8,6 +8,8 @@ use rustix::io::Errno;
 
 use super::targets::{Found, Step, Target};
 use crate::commands::cannot_write;
+use crate::commands::opened::Opening;
+use crate::commands::proxies::Via;
 use crate::error::{Error, Exit};
 use crate::net::dial::{Dial, explain};
 use crate::net::endpoint::{Endpoint, PeerName};
@@ -15,11 +17,14 @@ use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stdio::{Stdio, check_stdout};
 use crate::net::stream::Transport;
+use crate::proto::proxy_fault::Cause;
 use crate::report::{Probed, Report};
 
 /// Connections that are tried at once, at most; fewer where descriptors are short.
 const MOST_AT_ONCE: u64 = 1000;
 const DESCRIPTORS_RESERVED: u64 = 16;
+/// The same through a proxy, which has limits of its own.
+const MOST_THROUGH_A_PROXY: usize = 8;
 
 /// What is to be tried, and how often.
 pub(super) struct Plan {
@@ -57,8 +62,26 @@ struct Try {
     /// Among the target's ports.
     index: usize,
     begun: Instant,
-    dial: Dial,
+    way: Way,
 }
+
+enum Way {
+    Direct(Box<Dial>),
+    /// And what the port is called.
+    Proxied(Box<Via>, PeerName),
+}
+
+impl Way {
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Way::Direct(dial) => dial.deadline(),
+            Way::Proxied(via, _) => via.deadline(),
+        }
+    }
+}
+
+/// What became of a port: in a word, at which address, and why in words. `None`: it has to be tried again.
+type Verdict = Option<(&'static str, PeerName, Option<String>)>;
 
 /// What is printed of a port.
 pub(super) struct Line {
@@ -100,6 +123,7 @@ impl Probe {
             let target = &mut targets[index];
             match target.resolve(*limit, &self.io, now)? {
                 Found::Addresses(count) => self.most_at_once = self.most_at_once.min(at_once(count)),
+                Found::Proxies => self.most_at_once = self.most_at_once.min(MOST_THROUGH_A_PROXY),
                 Found::Nothing(state, why) => {
                     let failed: Vec<usize> = target.take_due();
                     for port in failed {
@@ -177,25 +201,26 @@ impl Probe {
     }
 
     /// Begins as many tries as there is room for, of each host in turn.
-    fn begin(&mut self, now: Instant) {
+    fn begin(&mut self, now: Instant) -> Result<(), Error> {
         let mut is_any_left = true;
         while is_any_left {
             is_any_left = false;
             for (number, target) in self.plan.targets.iter_mut().enumerate() {
                 if self.tries.len() >= self.most_at_once {
-                    return;
+                    return Ok(());
                 }
                 let Some((index, addresses)) = target.next_due() else { continue };
                 is_any_left = true;
-                let dial =
-                    Dial::new(target.endpoint.clone(), self.plan.limit, self.io.clone()).from(&target.local);
-                let dial = match target.ports.is_empty() {
-                    true => dial,
-                    false => dial.to(addresses),
+                let (limit, connector) = (self.plan.limit, target.connector_of(index));
+                let way = match connector.through(limit, &self.io)? {
+                    Some(via) => Way::Proxied(Box::new(via), PeerName::of_endpoint(connector.endpoint())),
+                    None if target.ports.is_empty() => Way::Direct(Box::new(connector.dial(limit, &self.io))),
+                    None => Way::Direct(Box::new(connector.dial(limit, &self.io).to(addresses))),
                 };
-                self.tries.push(Try { target: number, index, begun: now, dial });
+                self.tries.push(Try { target: number, index, begun: now, way });
             }
         }
+        Ok(())
     }
 
     /// Takes out the tries that have ended.
@@ -203,23 +228,16 @@ impl Probe {
         let mut at = 0;
         while at < self.tries.len() {
             let is_alone = self.tries.len() == 1;
-            let Try { target, index, begun, dial } = &mut self.tries[at];
+            let Try { target, index, begun, way } = &mut self.tries[at];
             let (number, index) = (*target, *index);
             let target = &mut self.plan.targets[number];
-            let found = match dial.advance(now) {
-                Ok(None) => {
-                    at += 1;
-                    continue;
-                }
-                // Dropped, and so closed in order: nothing was said.
-                Ok(Some(transport)) => Some(("open", name_of(&target.endpoint, &transport), None)),
-                Err(error) => match verdict(dial.failures()) {
-                    // It never came to a try: what was asked of this end is not to be had.
-                    None => return Err(error),
-                    Some((_, _, why)) if is_shortage(why) && is_alone => return Err(error),
-                    Some((_, _, why)) if is_shortage(why) => None,
-                    Some((state, name, why)) => Some((state, name.clone(), Some(explain(why)))),
-                },
+            let found = match way {
+                Way::Direct(dial) => direct(dial, target.connector.endpoint(), is_alone, now)?,
+                Way::Proxied(via, name) => proxied(via, name, now)?,
+            };
+            let Some(found) = found else {
+                at += 1;
+                continue;
             };
             let Some((state, name, why)) = found else {
                 self.tries.swap_remove(at);
@@ -302,6 +320,44 @@ fn line(
     Line { is_open: state == "open", text, reason }
 }
 
+/// What became of a port that is tried from here. `None`: nothing yet.
+fn direct(
+    dial: &mut Dial,
+    endpoint: &Endpoint,
+    is_alone: bool,
+    now: Instant,
+) -> Result<Option<Verdict>, Error> {
+    let error = match dial.advance(now) {
+        Ok(None) => return Ok(None),
+        // Dropped, and so closed in order: nothing was said.
+        Ok(Some(transport)) => return Ok(Some(Some(("open", name_of(endpoint, &transport), None)))),
+        Err(error) => error,
+    };
+    match verdict(dial.failures()) {
+        // It never came to a try: what was asked of this end is not to be had.
+        None => Err(error),
+        Some((_, _, why)) if is_shortage(why) && is_alone => Err(error),
+        Some((_, _, why)) if is_shortage(why) => Ok(Some(None)),
+        Some((state, name, why)) => Ok(Some(Some((state, name.clone(), Some(explain(why)))))),
+    }
+}
+
+/// The same of a port that the last proxy tries. A proxy that does not do its part says nothing of the port.
+fn proxied(via: &mut Via, name: &PeerName, now: Instant) -> Result<Option<Verdict>, Error> {
+    let error = match via.advance(now) {
+        Ok(None) => return Ok(None),
+        Ok(Some(_)) => return Ok(Some(Some(("open", name.clone(), None)))),
+        Err(error) => error,
+    };
+    let state = match via.cause() {
+        Some(Cause::Refused) => "refused",
+        Some(Cause::TimedOut) => "timeout",
+        Some(Cause::Other) => "unreachable",
+        None => return Err(error),
+    };
+    Ok(Some(Some((state, name.clone(), Some(error.to_string())))))
+}
+
 /// What became of a port, as the most telling of its addresses has it; `None` if none was tried.
 fn verdict(failures: &[(PeerName, io::Error)]) -> Option<(&'static str, &PeerName, &io::Error)> {
     let state = |error: &io::Error| match error.kind() {
@@ -325,7 +381,7 @@ fn is_shortage(error: &io::Error) -> bool {
 impl Session for Probe {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         self.step(turn.now)?;
-        self.begin(turn.now);
+        self.begin(turn.now)?;
         let under_way = self.tries.len();
         self.look(turn.now)?;
         let has_room = self.tries.len() < under_way;
@@ -337,7 +393,7 @@ impl Session for Probe {
 
     fn deadline(&self) -> Option<Instant> {
         let targets = self.plan.targets.iter().filter_map(Target::deadline);
-        let tries = self.tries.iter().filter_map(|one| one.dial.deadline());
+        let tries = self.tries.iter().filter_map(|one| one.way.deadline());
         let is_over = self.plan.targets.iter().all(|target| target.step == Step::Over);
         targets.chain(tries).chain(self.end.filter(|_| !is_over)).min()
     }

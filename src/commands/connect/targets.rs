@@ -5,20 +5,18 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::probe::Line;
+use crate::commands::connector::Connector;
 use crate::error::{Error, Exit, Mend};
 use crate::net::endpoint::Endpoint;
-use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
 use crate::net::resolve::Resolution;
 
 /// One endpoint, with all of its ports.
 pub(super) struct Target {
-    /// The host, with the first port; or a Unix socket.
-    pub(super) endpoint: Endpoint,
+    /// The way to the host, with the first port; or to a Unix socket.
+    pub(super) connector: Connector,
     /// In order; of a Unix socket none.
     pub(super) ports: Vec<u16>,
-    /// Where from.
-    pub(super) local: LocalEnd,
     pub(super) step: Step,
     /// How often all that was not open was tried again.
     pub(super) round: u32,
@@ -49,17 +47,18 @@ pub(super) enum Found {
     Waiting,
     /// So many, just now.
     Addresses(usize),
+    /// None, because proxies look for them.
+    Proxies,
     /// None: the state of all its ports, and why.
     Nothing(&'static str, String),
 }
 
 impl Target {
-    pub(super) fn new((endpoint, ports): (Endpoint, Vec<u16>), local: LocalEnd) -> Target {
+    pub(super) fn new(connector: Connector, ports: Vec<u16>) -> Target {
         Target {
             due: (0..ports.len().max(1)).collect(),
-            endpoint,
+            connector,
             ports,
-            local,
             step: Step::Start,
             round: 0,
             failed: BTreeMap::new(),
@@ -76,10 +75,12 @@ impl Target {
 
     /// With one of its ports.
     pub(super) fn endpoint_of(&self, index: usize) -> Endpoint {
-        match (&self.endpoint, self.ports.get(index)) {
-            (Endpoint::Tcp { host, .. }, Some(port)) => Endpoint::Tcp { host: host.clone(), port: *port },
-            (other, _) => other.clone(),
-        }
+        self.connector_of(index).endpoint().clone()
+    }
+
+    /// The way to one of its ports.
+    pub(super) fn connector_of(&self, index: usize) -> Connector {
+        self.ports.get(index).map_or_else(|| self.connector.clone(), |port| self.connector.to_port(*port))
     }
 
     /// Finds the host's addresses, anew in each round: a name may come to have one.
@@ -95,10 +96,16 @@ impl Target {
             Step::Start => {}
             _ => return Ok(Found::Waiting),
         }
-        if let (None, Endpoint::Tcp { host, port }) = (&self.resolution, &self.endpoint) {
-            self.resolution = Some(Resolution::new(&self.endpoint, (host, *port), limit, io, now)?);
+        if !self.connector.is_direct() {
+            self.step = Step::Trying;
+            return Ok(Found::Proxies);
         }
-        let found = self.resolution.as_mut().map(|resolution| resolution.advance(&self.local, now));
+        let endpoint = self.connector.endpoint();
+        if let (None, Endpoint::Tcp { host, port }) = (&self.resolution, endpoint) {
+            self.resolution = Some(Resolution::new(endpoint, (host, *port), limit, (io, None), now)?);
+        }
+        let found =
+            self.resolution.as_mut().map(|resolution| resolution.advance(self.connector.local(), now));
         self.addresses = match found {
             Some(Ok(None)) => return Ok(Found::Waiting),
             Some(Err(error)) if error.mend() == Mend::Never => return Err(error),
@@ -106,7 +113,7 @@ impl Target {
                 (self.step, self.resolution) = (Step::Trying, None);
                 let state = if error.exit() == Exit::TimedOut { "timeout" } else { "unreachable" };
                 let text = error.to_string();
-                let before = format!("cannot connect to {}: ", self.endpoint);
+                let before = format!("cannot connect to {}: ", self.connector.endpoint());
                 return Ok(Found::Nothing(state, text.strip_prefix(&before).unwrap_or(&text).to_owned()));
             }
             Some(Ok(Some(addresses))) => addresses,

@@ -8,8 +8,10 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
+use super::connector::Connector;
 use super::opened::{Opened, describe, tell};
 use super::options::{LimitArgs, MAX_ENTRIES, size};
+use super::proxies::ProxyArgs;
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer::{
@@ -17,9 +19,7 @@ use super::transfer::{
 };
 use crate::error::{Error, Exit};
 use crate::manual;
-use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
-use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, replace_stdout};
@@ -70,13 +70,15 @@ pub struct DownloadArgs {
     limits: LimitArgs,
 
     #[command(flatten)]
+    proxy: ProxyArgs,
+
+    #[command(flatten)]
     local: LocalArgs,
 }
 
 /// What was meant.
 pub struct Plan {
-    endpoint: Endpoint,
-    local: LocalEnd,
+    connector: Connector,
     names: Vec<Vec<u8>>,
     task: Task,
     limits: Limits,
@@ -144,17 +146,12 @@ impl DownloadArgs {
             }
         }
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
-        let (limits, local) = (self.limits.limits(), self.local.end_for(&endpoint)?);
+        let limits = self.limits.limits();
+        let connector = Connector::new(&endpoint, &self.proxy, &self.local)?;
         let connections = self.local.connections(self.limits.connections())?;
         if self.list {
-            return Ok(Plan {
-                endpoint,
-                local,
-                names,
-                task: Task::List(self.max_entries),
-                limits,
-                connections,
-            });
+            let task = Task::List(self.max_entries);
+            return Ok(Plan { connector, names, task, limits, connections });
         }
         let (folder, naming) = self.destination(&names)?;
         let (replace, max_size, max_entries) = (self.force, self.max_size, self.max_entries);
@@ -164,7 +161,7 @@ impl DownloadArgs {
         }
         let recipe = Recipe { folder, naming, replace, max_size, max_entries, digests };
         recipe.destination()?;
-        Ok(Plan { endpoint, local, names, task: Task::Fetch(recipe, self.retry), limits, connections })
+        Ok(Plan { connector, names, task: Task::Fetch(recipe, self.retry), limits, connections })
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
@@ -221,7 +218,7 @@ impl DownloadArgs {
 impl Plan {
     /// Fetches what was asked for, and returns when it is on the disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let Plan { endpoint, local, names, task, limits, connections } = self;
+        let Plan { connector, names, task, limits, connections } = self;
         let hello = |operation, names| {
             Hello::get(operation, names).map_err(|error| Error::new(Exit::Usage, error.to_string()))
         };
@@ -231,8 +228,8 @@ impl Plan {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let (report, hello) = (report.clone(), hello(Operation::List, names.clone())?.encode());
                 reactor.add(|io| {
-                    let dial = Dial::new(endpoint, limits.handshake, io.clone()).from(&local);
-                    Ok(Opened::new(dial, move |transport, now: Instant| {
+                    let opening = connector.connecting(limits.handshake, &io)?;
+                    Ok(Opened::new(opening, move |transport, now: Instant| {
                         describe(&transport, &report);
                         let mut wire = Wire::new(transport, now);
                         wire.push(&hello);
@@ -247,12 +244,12 @@ impl Plan {
                 destination.folder.remove_leftovers();
                 let digests = recipe.digests.as_ref().map(|sink| sink.begin(recipe.naming.clone()));
                 reactor.add(|io| {
-                    let dial = Dial::new(endpoint.clone(), limits.handshake, io.clone()).from(&local);
+                    let opening = connector.connecting(limits.handshake, &io)?;
                     let (report, track, names) = (report.clone(), track.clone(), names.clone());
-                    let (endpoint, local) = (endpoint.clone(), local.clone());
-                    let origin = Origin::Client { endpoint, local, connections };
-                    Ok(Opened::new(dial, move |transport, now: Instant| {
-                        let peer = tell(&transport, &report);
+                    let connector = Box::new(connector.clone());
+                    Ok(Opened::new(opening, move |transport, now: Instant| {
+                        let peer = connector.server(tell(&transport, &report));
+                        let origin = Origin::Client { connector, connections };
                         let mut wire = Wire::new(transport, now).tracked(&track);
                         let may_stream = is_fresh(&destination, &names);
                         let hello = hello(Operation::Get { stream: may_stream }, names.clone())?;

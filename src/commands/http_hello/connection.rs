@@ -282,6 +282,15 @@ impl<S: Stream> Connection<S> {
                         return (at, Pause::Delay);
                     }
                 }
+                Step::Anew(anew) => match self.request_anew(&anew, &input[at..], output) {
+                    0 if !self.closes => return (at, Pause::Input),
+                    used => {
+                        at += used;
+                        if self.is_delayed() && !self.exchange.is_in_body() {
+                            return (at, Pause::Delay);
+                        }
+                    }
+                },
                 Step::Body(part) => self.keep(part, output),
                 Step::End if self.is_delayed() => return (at, Pause::Delay),
                 Step::End => self.answer_begun(output),

@@ -15,6 +15,7 @@ const GREETING: usize = 0;
 const OPTIONS: usize = 1;
 const NOT_IMPLEMENTED: usize = 2;
 const NOT_FOUND: usize = 3;
+const BAD_REQUEST: usize = 4;
 
 /// An answer's own fields.
 pub(super) type AnswerFields = Vec<(String, Vec<u8>)>;
@@ -87,7 +88,7 @@ impl Site {
         let mut allowed = site.fields.clone();
         allowed.push(("Allow".into(), ALLOWED.into()));
         site.answers.push(Answer::new(204, &allowed, b""));
-        for status in [501, 404] {
+        for status in [501, 404, 400] {
             site.answers.push(site.answer(status, TEXT, &status_line(status)));
         }
         site
@@ -119,6 +120,10 @@ impl Site {
         match head.method {
             Method::Options => return Due::Ready(OPTIONS),
             Method::Unknown => return Due::Ready(NOT_IMPLEMENTED),
+            // RFC 9110, 14.5: a part of something is no whole of it.
+            Method::Answered if head.method_text == "PUT" && has_field(head, "content-range") => {
+                return Due::Ready(BAD_REQUEST);
+            }
             Method::Answered | Method::Head => {}
         }
         if !self.paths.is_empty()
@@ -152,6 +157,10 @@ impl Site {
         fields.extend_from_slice(&self.fields);
         Answer::new(200, &fields, body)
     }
+}
+
+fn has_field(head: &Head<'_, '_>, name: &str) -> bool {
+    head.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name))
 }
 
 /// The type of a request's body, as its client calls it.

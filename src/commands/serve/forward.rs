@@ -51,10 +51,10 @@ impl Forward {
         let addresses = name.address().zip(connected_to.or_else(|| peer.get_ref().local_name().address()));
         let header = destination.header.map(|version| ProxyHeader { addresses }.encode(version));
         let header = header.unwrap_or_default();
-        let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io).from(&LocalEnd {
-            options: SocketOptions { family: destination.family, ..SocketOptions::default() },
-            ..LocalEnd::default()
-        });
+        let options = SocketOptions { family: destination.family, ..SocketOptions::default() };
+        let dial = Dial::new(destination.endpoint.clone(), destination.timeout, io)
+            .from(&LocalEnd { options, ..LocalEnd::default() })
+            .asked_by(name.ip());
         Forward(State::Dialling(Box::new(Dialling { client: Some(peer), dial, header, report })))
     }
 }

@@ -1,5 +1,6 @@
 //! `--socks`: each client says, in SOCKS5 or HTTP, where it wants to be led.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ pub(super) struct Socks {
     exchange: Exchange<ProxyServer>,
     state: State,
     rules: Rules,
+    asker: Option<IpAddr>,
     io: Io,
     report: Report,
 }
@@ -62,10 +64,10 @@ enum State {
 
 impl Socks {
     pub(super) fn new(client: Client, rules: &Rules) -> Socks {
-        let Client { peer, io, report, now, .. } = client;
+        let Client { peer, io, report, now, name, .. } = client;
         let exchange = Exchange::new(ProxyServer::new(rules.users.clone()));
         let state = State::Asking(now + rules.timeout);
-        Socks { client: Some(peer), exchange, state, rules: rules.clone(), io, report }
+        Socks { client: Some(peer), exchange, state, rules: rules.clone(), asker: name.ip(), io, report }
     }
 
     /// Hears what the client wants.
@@ -92,7 +94,7 @@ impl Socks {
         }
         let Some(endpoint) = self.exchange.machine.target().map(endpoint_of) else { return Ok(()) };
         self.report.detail(format_args!("asks for {endpoint}"));
-        let dial = Dial::new(endpoint, self.rules.timeout, self.io.clone());
+        let dial = Dial::new(endpoint, self.rules.timeout, self.io.clone()).asked_by(self.asker);
         self.state = State::Dialling(Box::new(dial.within(Rc::clone(&self.rules.targets))));
         Ok(())
     }

@@ -7,10 +7,9 @@ use super::link::{Limits, Link};
 use super::outcome::Role;
 use super::sessions::{Listed, MAX_CONNECTIONS, SessionId};
 use super::wire::Wire;
+use crate::commands::connector::Connector;
+use crate::commands::opened::Opening;
 use crate::error::{Error, Exit};
-use crate::net::dial::Dial;
-use crate::net::endpoint::Endpoint;
-use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
 use crate::net::stream::Transport;
 use crate::proto::hello::{Accept, Hello};
@@ -37,7 +36,7 @@ pub(crate) struct Advanced {
 /// Where further connections come from.
 pub(crate) enum Origin {
     /// A client's: it opens them, as many as were asked for in all; none: as the distance suggests.
-    Client { endpoint: Endpoint, local: LocalEnd, connections: Option<usize> },
+    Client { connector: Box<Connector>, connections: Option<usize> },
     /// A server's: clients bring them.
     Server(Rc<Listed>),
 }
@@ -51,7 +50,7 @@ pub(crate) struct Lane<L> {
 }
 
 enum State {
-    Dialing(Box<Dial>),
+    Dialing(Box<dyn Opening>),
     Open(Box<Link<Transport>>),
 }
 
@@ -85,7 +84,7 @@ impl<L: Default> Team<L> {
 
     /// A client opens its further connections, once: something is there for them to carry.
     pub(crate) fn grow(&mut self, session: Option<SessionId>, round_trip: Duration) {
-        let (Origin::Client { endpoint, local, connections }, Some(session)) = (&self.origin, session) else {
+        let (Origin::Client { connector, connections }, Some(session)) = (&self.origin, session) else {
             return;
         };
         if std::mem::replace(&mut self.has_grown, true) {
@@ -94,10 +93,14 @@ impl<L: Default> Team<L> {
         let automatic = if round_trip < FAR { 1 } else { DEFAULT_CONNECTIONS };
         let wanted = connections.unwrap_or(automatic).min(MAX_CONNECTIONS);
         for _ in 1..wanted {
-            let dial = Dial::new(endpoint.clone(), self.limits.handshake, self.io.clone()).from(local);
-            let dial = Lane { id: self.next_id, state: State::Dialing(Box::new(dial)), local: L::default() };
-            self.next_id += 1;
-            self.lanes.push(dial);
+            match connector.connecting(self.limits.handshake, &self.io) {
+                Ok(opening) => {
+                    let state = State::Dialing(opening);
+                    self.lanes.push(Lane { id: self.next_id, state, local: L::default() });
+                    self.next_id += 1;
+                }
+                Err(error) => self.report.detail(format_args!("no further connection: {error}")),
+            }
         }
         self.session = Some(session);
     }

@@ -11,9 +11,11 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 
+use super::connector::Connector;
 use super::exec;
 use super::opened::{Opened, tell};
 use super::options::{LimitArgs, LinkChoice, WireChoice};
+use super::proxies::ProxyArgs;
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer::{
@@ -21,9 +23,7 @@ use super::transfer::{
 };
 use crate::error::{Error, Exit};
 use crate::manual;
-use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Role};
-use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdin;
@@ -94,13 +94,15 @@ pub struct UploadArgs {
     limits: LimitArgs,
 
     #[command(flatten)]
+    proxy: ProxyArgs,
+
+    #[command(flatten)]
     local: LocalArgs,
 }
 
 /// What was meant.
 pub struct Plan {
-    endpoint: Endpoint,
-    local: LocalEnd,
+    connector: Connector,
     task: Task,
     limits: Limits,
     connections: Option<usize>,
@@ -144,11 +146,11 @@ impl UploadArgs {
         let program = exec::program(self.exec, self.sh.as_ref(), &self.command, false)?;
         let (endpoint, paths) = self.split(program.is_some())?;
         let (limits, retry) = (self.limits.limits(), self.retry);
-        let local = self.local.end_for(&endpoint)?;
+        let connector = Connector::new(&endpoint, &self.proxy, &self.local)?;
         let connections = self.local.connections(self.limits.connections())?;
         if self.wire == WireChoice::Text {
             let task = Task::Text(self.text_files(&paths)?);
-            return Ok(Plan { endpoint, local, task, limits, connections, retry });
+            return Ok(Plan { connector, task, limits, connections, retry });
         }
         let filter = Filter::new(&self.include, &self.exclude).map_err(usage)?;
         let (mut roots, mut names) = (Vec::new(), HashSet::new());
@@ -199,7 +201,7 @@ impl UploadArgs {
             true => Task::Rehearse(recipe.offering()),
             false => Task::Send { recipe, hello, start, digests: self.digests.sink()? },
         };
-        Ok(Plan { endpoint, local, task, limits, connections, retry })
+        Ok(Plan { connector, task, limits, connections, retry })
     }
 
     /// The files of `--wire text`.
@@ -297,9 +299,9 @@ fn folder_name(path: &Path) -> Option<Vec<u8>> {
 impl Plan {
     /// Sends everything, and returns when the server has confirmed that it is on its disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let Plan { endpoint, local, task, limits, connections, retry } = self;
+        let Plan { connector, task, limits, connections, retry } = self;
         match task {
-            Task::Text(files) => text::run((&endpoint, &local), &files, limits, report, signals),
+            Task::Text(files) => text::run(&connector, &files, limits, report, signals),
             Task::Rehearse(offering) => {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 reactor.add(|io| Rehearsal::new(offering, &io, report))?;
@@ -310,12 +312,12 @@ impl Plan {
                 let (offering, hello) = (recipe.offering(), track.greeting(hello.clone()));
                 let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 reactor.add(|io| {
-                    let dial = Dial::new(endpoint.clone(), limits.handshake, io.clone()).from(&local);
+                    let opening = connector.connecting(limits.handshake, &io)?;
                     let (report, track) = (report.clone(), track.clone());
-                    let (endpoint, local) = (endpoint.clone(), local.clone());
-                    let origin = Origin::Client { endpoint, local, connections };
-                    Ok(Opened::new(dial, move |transport, now: Instant| {
-                        let peer = tell(&transport, &report);
+                    let connector = Box::new(connector.clone());
+                    Ok(Opened::new(opening, move |transport, now: Instant| {
+                        let peer = connector.server(tell(&transport, &report));
+                        let origin = Origin::Client { connector, connections };
                         let mut wire = Wire::new(transport, now).tracked(&track);
                         wire.push(&hello);
                         let context = (io, report, peer);

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::commands::connector::Connector;
 use crate::commands::opened::{Opened, tell};
 use crate::commands::transfer::{Limits, SentText, TextSending, Wire};
 use crate::error::{Error, Exit};
-use crate::net::dial::Dial;
-use crate::net::endpoint::{Endpoint, PeerName};
-use crate::net::local_end::LocalEnd;
+use crate::net::endpoint::PeerName;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::proto::text_header;
@@ -54,7 +53,7 @@ impl TextFile {
 
 /// Sends the files. A file that the server refuses, or that cannot be read, does not keep the others from being sent.
 pub(super) fn run(
-    to: (&Endpoint, &LocalEnd),
+    to: &Connector,
     files: &[TextFile],
     limits: Limits,
     report: &Report,
@@ -139,7 +138,7 @@ fn sums<'a>(
 }
 
 fn send(
-    ((endpoint, local), limits): ((&Endpoint, &LocalEnd), Limits),
+    (connector, limits): (&Connector, Limits),
     file: &TextFile,
     progress: &Rc<Progress>,
     report: &Report,
@@ -155,11 +154,12 @@ fn send(
     let sent = Rc::new(RefCell::new(None));
     let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
     reactor.add(|io| {
-        let dial = Dial::new(endpoint.clone(), limits.handshake, io).from(local);
+        let opening = connector.connecting(limits.handshake, &io)?;
+        let connector = connector.clone();
         let (report, name) = (report.clone(), file.name.clone());
         let outcome = (Rc::clone(progress), Rc::clone(&sent));
-        Ok(Opened::new(dial, move |transport, now: Instant| {
-            let peer = tell(&transport, &report);
+        Ok(Opened::new(opening, move |transport, now: Instant| {
+            let peer = connector.server(tell(&transport, &report));
             let wire = Wire::new(transport, now);
             Ok(TextSending::new(wire, &header, (name, source), limits, (report, peer), outcome))
         }))

@@ -1,8 +1,9 @@
 //! The requests of one connection, one after the other.
 
-use super::Refusal;
 use super::chunked::{Chunked, Piece};
 use super::head::{self, Fields, Framing, Head};
+use super::lenient::{self, Anew, Reading};
+use super::{BAD_REQUEST, Refusal, VERSION_NOT_SUPPORTED};
 
 /// Where the incoming side of a connection is. It holds no bytes: what [`Exchange::step`] does not take, it is given
 /// again, with more behind it.
@@ -33,6 +34,8 @@ pub enum Step<'h, 'b> {
     Skipped,
     /// A request. If it has a body, that comes next; if not, the request is whole and to be answered.
     Head(Head<'h, 'b>),
+    /// A request that is to be given again in other words: those bytes, once. Nothing of the input was taken.
+    Anew(Anew),
     /// A part of the body.
     Body(&'b [u8]),
     /// The body is whole: the request is to be answered.
@@ -108,6 +111,11 @@ impl Exchange {
                 };
                 (used, Step::Head(head))
             }
+            Err(refusal @ (BAD_REQUEST | VERSION_NOT_SUPPORTED)) => match lenient::read(input) {
+                Reading::Refused => self.refuse(refusal),
+                Reading::More => (0, Step::More),
+                Reading::Anew(anew) => (0, Step::Anew(anew)),
+            },
             Err(refusal) => self.refuse(refusal),
         }
     }

@@ -10,6 +10,8 @@ const SCHEMES: [&str; 2] = ["http://", "https://"];
 /// means with its target is not known either.
 pub(super) fn check(target: &str, method: Method) -> Result<(), Refusal> {
     let in_order = match target.as_bytes() {
+        // RFC 3986: what is not ASCII is escaped.
+        _ if !target.is_ascii() => false,
         _ if method == Method::Unknown => true,
         b"*" => method == Method::Options,
         [b'/', rest @ ..] => !rest.contains(&b'#'),

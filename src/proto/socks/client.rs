@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::proto::handshake::{Credentials, Handshake};
-use crate::proto::proxy_fault::ProxyFault;
+use crate::proto::proxy_fault::{Cause, ProxyFault};
 
 /// Asks for one target.
 pub struct SocksClient {
@@ -88,19 +88,21 @@ const NO_SOCKS: ProxyFault = ProxyFault::Protocol("does not speak SOCKS5");
 
 fn refusal(reply: Reply, code: u8) -> ProxyFault {
     match reply {
-        Reply::NetworkUnreachable => ProxyFault::unreachable("the network is unreachable from there"),
-        Reply::HostUnreachable => {
-            ProxyFault::unreachable("the host is unreachable from there, or has no address")
+        Reply::NetworkUnreachable => {
+            ProxyFault::unreachable(Cause::Other, "the network is unreachable from there")
         }
-        Reply::Refused => ProxyFault::unreachable("connection refused"),
-        Reply::TimedOut => ProxyFault::unreachable("no answer in time"),
+        Reply::HostUnreachable => {
+            ProxyFault::unreachable(Cause::Other, "the host is unreachable from there, or has no address")
+        }
+        Reply::Refused => ProxyFault::unreachable(Cause::Refused, "connection refused"),
+        Reply::TimedOut => ProxyFault::unreachable(Cause::TimedOut, "no answer in time"),
         Reply::NotAllowed => ProxyFault::Refused("does not allow this target".into()),
         Reply::NoSuchCommand => {
             ProxyFault::Refused("does not connect to targets (command not supported)".into())
         }
         Reply::NoSuchAddressType => ProxyFault::Refused("does not know this kind of address".into()),
         Reply::Failure | Reply::Succeeded => {
-            ProxyFault::unreachable(&format!("failure of the server (code {code})"))
+            ProxyFault::unreachable(Cause::Other, &format!("failure of the server (code {code})"))
         }
     }
 }

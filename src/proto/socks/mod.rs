@@ -1,6 +1,7 @@
-//! SOCKS version 5 (RFC 1928), with user and password (RFC 1929): the bytes that both sides share.
+//! SOCKS version 5 (RFC 1928), with user and password (RFC 1929): the bytes that both sides share. Version 4 is a client's only.
 
 pub mod client;
+pub mod client4;
 pub mod server;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -207,3 +207,12 @@ fn a_body_that_is_too_large_is_told_how_large_it_may_be() {
     let finished = sendall(&args, In::Null, Out::Collect).finish().expect(2);
     assert!(finished.stderr.contains("16 MiB"), "{}", finished.stderr);
 }
+
+#[test]
+fn a_part_of_something_is_not_put() {
+    let (_running, port) = server(&[]);
+    let put = |field: &str| format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n{field}\r\nab");
+    let answer = ask(port, &put("content-range: bytes 0-1/9\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 400 ") && !answer.contains("Connection: close"), "{answer}");
+    assert!(ask(port, &put("")).starts_with("HTTP/1.1 200 "));
+}

@@ -210,3 +210,15 @@ fn a_client_that_goes_with_a_reset_has_its_answer() {
     assert!(has_counted);
     running.finish().expect(0);
 }
+
+#[test]
+fn urgent_data_between_two_requests_holds_up_neither() {
+    let (_running, port) = server(&["--path", "/2=200:second"]);
+    for _ in 0..20 {
+        let mut client = Client::new(port);
+        client.say(PROBE);
+        socket2::SockRef::from(&client.stream).send_out_of_band(b"!").expect("sent");
+        client.say(b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.answers(2, "second");
+    }
+}

@@ -8,7 +8,7 @@ use crate::commands::http_hello::log::{Answered, Asked};
 use crate::commands::http_hello::site::{Due, refusal};
 use crate::commands::http_hello::worker::{Tally, Ticket};
 use crate::net::stream::Stream;
-use crate::proto::http::{Answer, Head, Method, Persistence};
+use crate::proto::http::{Anew, Answer, Head, Method, Persistence, Step, no_fields};
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -53,6 +53,24 @@ impl<S: Stream> Connection<S> {
             keeps_alive: head.keeps_alive,
             kept: Vec::new(),
         }));
+    }
+
+    /// A head has come that is read in other words. What it takes of the input; 0 if there must be more of it, or it is refused.
+    pub(super) fn request_anew(&mut self, anew: &Anew, input: &[u8], output: &mut Vec<u8>) -> usize {
+        let mut fields = no_fields();
+        let (used, step) = self.exchange.step(&anew.bytes, &mut fields);
+        let used = anew.used.unwrap_or(used);
+        match step {
+            Step::Head(head) if anew.is_typed && head.has_body => self.refuse(400, input, output),
+            Step::Head(mut head) => {
+                head.keeps_alive &= !anew.is_typed;
+                self.request(&head, &input[..used], output);
+                return used;
+            }
+            Step::Refused(why) => self.refuse(why.0, input, output),
+            _ => {}
+        }
+        0
     }
 
     /// Keeps a part of a body, if it is to be sent back.

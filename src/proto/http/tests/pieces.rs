@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::corpus::{Case, MAX_BODY_BYTES, corpus};
-use crate::proto::http::{Exchange, Method, Step, no_fields};
+use crate::proto::http::{Exchange, Method, Refusal, Step, no_fields};
 
 /// More than any input that is not taken.
 const MOST_HELD_BYTES: usize = 17 << 10;
@@ -25,11 +25,30 @@ fn serve<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
         let mut taken = 0;
         while outcome.stays {
             let mut fields = no_fields();
-            let (used, step) = exchange.step(&held[taken..], &mut fields);
+            let mut again = no_fields();
+            let (mut used, step) = exchange.step(&held[taken..], &mut fields);
+            let anew;
+            let step = match step {
+                Step::Anew(found) => {
+                    anew = found;
+                    let (used_anew, step) = exchange.step(&anew.bytes, &mut again);
+                    match step {
+                        Step::Head(head) if anew.is_typed && head.has_body => Step::Refused(Refusal(400)),
+                        Step::Head(mut head) => {
+                            head.keeps_alive &= !anew.is_typed;
+                            used = anew.used.unwrap_or(used_anew);
+                            Step::Head(head)
+                        }
+                        other => other,
+                    }
+                }
+                other => other,
+            };
             taken += used;
             let is_whole = match step {
                 Step::More => break,
                 Step::Skipped => false,
+                Step::Anew(_) => panic!("twice"),
                 Step::Head(head) => {
                     due = match head.method {
                         Method::Answered | Method::Head => 200,

@@ -1,0 +1,181 @@
+//! Names resolved by a bounded number of threads: getaddrinfo(3) blocks for as long as the resolver is silent, and cannot be
+//! stopped.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+
+use super::io::{Io, Wake};
+use crate::error::{Error, Exit};
+
+/// Names that the process asks for at the same time. Others wait, and count that as their own time.
+const MOST_AT_ONCE: usize = 32;
+/// The same for one client of a server: names that nobody answers must not hold up everybody's.
+const MOST_OF_ONE: usize = 8;
+/// From so many waiting ones on, those that nobody waits for any more are looked for.
+const FEW_WAITING: usize = 64;
+
+static LOOKUPS: Mutex<Lookups> =
+    Mutex::new(Lookups { running: Vec::new(), waiting: VecDeque::new(), prune_at: FEW_WAITING });
+
+struct Lookups {
+    /// For whom: nobody in particular, or a client.
+    running: Vec<Option<IpAddr>>,
+    waiting: VecDeque<Lookup>,
+    prune_at: usize,
+}
+
+struct Lookup {
+    asker: Option<IpAddr>,
+    name: String,
+    port: u16,
+    tell: mpsc::Sender<io::Result<Vec<SocketAddr>>>,
+    /// Gone when nobody wants to know any more.
+    wanted: Weak<()>,
+    wake: Wake,
+}
+
+/// The addresses of a name, asked for. If this is dropped before its turn comes, they are not.
+pub(super) struct Asked {
+    result: mpsc::Receiver<io::Result<Vec<SocketAddr>>>,
+    _wanted: Arc<()>,
+}
+
+impl Asked {
+    /// Asks, if it is so for `asker`, who is a client. The session of `io` is advanced when it is answered.
+    pub(super) fn new(name: String, port: u16, asker: Option<IpAddr>, io: &Io) -> Result<Asked, Error> {
+        let (tell, result) = mpsc::channel();
+        let wanted = Arc::new(());
+        let asker = asker.map(network);
+        let lookup = Lookup { asker, name, port, tell, wanted: Arc::downgrade(&wanted), wake: io.wake() };
+        let mut lookups = LOOKUPS.lock().unwrap_or_else(PoisonError::into_inner);
+        match lookups.has_room_for(asker) {
+            true => {
+                std::thread::Builder::new()
+                    .spawn(move || work(lookup))
+                    .map_err(|error| Error::new(Exit::Failed, format!("cannot start a thread: {error}")))?;
+                lookups.running.push(asker);
+            }
+            false => lookups.wait(lookup),
+        }
+        Ok(Asked { result, _wanted: wanted })
+    }
+
+    /// The answer, once: `None` until there is one.
+    pub(super) fn take(&mut self) -> Option<Result<io::Result<Vec<SocketAddr>>, Error>> {
+        match self.result.try_recv() {
+            Ok(result) => Some(Ok(result)),
+            Err(mpsc::TryRecvError::Empty) => None,
+            Err(mpsc::TryRecvError::Disconnected) => {
+                Some(Err(Error::new(Exit::Failed, "a worker thread failed")))
+            }
+        }
+    }
+}
+
+impl Lookups {
+    fn wait(&mut self, lookup: Lookup) {
+        if self.waiting.len() >= self.prune_at {
+            self.waiting.retain(|lookup| lookup.wanted.strong_count() > 0);
+            self.prune_at = FEW_WAITING.max(self.waiting.len() * 2);
+        }
+        self.waiting.push_back(lookup);
+    }
+
+    fn has_room_for(&self, asker: Option<IpAddr>) -> bool {
+        let of_one = || self.running.iter().filter(|other| **other == asker).count();
+        self.running.len() < MOST_AT_ONCE && (asker.is_none() || of_one() < MOST_OF_ONE)
+    }
+
+    /// What a thread does when it has done something for `asker`. `None`: it ends.
+    fn next(&mut self, asker: Option<IpAddr>) -> Option<Lookup> {
+        if let Some(place) = self.running.iter().position(|other| *other == asker) {
+            self.running.swap_remove(place);
+        }
+        let mut place = 0;
+        while let Some(lookup) = self.waiting.get(place) {
+            if lookup.wanted.strong_count() == 0 {
+                self.waiting.remove(place);
+            } else if self.has_room_for(lookup.asker) {
+                self.running.push(lookup.asker);
+                return self.waiting.remove(place);
+            } else {
+                place += 1;
+            }
+        }
+        None
+    }
+}
+
+/// Whose an address is: of IPv6 the network, from which one client can have as many as it likes.
+fn network(address: IpAddr) -> IpAddr {
+    const HOST_BITS: u32 = 64;
+    match address {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> HOST_BITS << HOST_BITS).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// A thread's work: one name after the other, until none waits.
+fn work(first: Lookup) {
+    let mut next = Some(first);
+    while let Some(Lookup { asker, name, port, tell, wake, .. }) = next {
+        // The receiver is gone if its session ended first; then nobody wants the result.
+        let _ = tell.send((name.as_str(), port).to_socket_addrs().map(Iterator::collect));
+        wake.wake();
+        next = LOOKUPS.lock().unwrap_or_else(PoisonError::into_inner).next(asker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::reactor::{Reactor, Session, Status, Turn};
+    use crate::net::signals::Signals;
+
+    struct Asker(Vec<Asked>);
+
+    impl Session for Asker {
+        fn advance(&mut self, _turn: Turn) -> Result<Status, Error> {
+            self.0.retain_mut(|asked| match asked.take() {
+                Some(result) => {
+                    let addresses = result.unwrap().unwrap();
+                    assert_eq!(addresses, ["127.0.0.1:7".parse().unwrap()]);
+                    false
+                }
+                None => true,
+            });
+            Ok(if self.0.is_empty() { Status::Done } else { Status::Waiting })
+        }
+    }
+
+    #[test]
+    fn more_names_than_threads_are_all_answered() {
+        let mut reactor = Reactor::new(&Signals::install(|_, _| {}).unwrap()).unwrap();
+        let ask = |io: &Io, asker| Asked::new("127.0.0.1".into(), 7, asker, io).unwrap();
+        reactor
+            .add(|io| {
+                // Every other one is not wanted any more.
+                for _ in 0..4 * MOST_AT_ONCE {
+                    drop(ask(&io, None));
+                }
+                let asker = |number: usize| (number & 1 == 0).then_some(IpAddr::from([192, 0, 2, 1]));
+                Ok(Asker((0..4 * MOST_AT_ONCE).map(|number| ask(&io, asker(number))).collect()))
+            })
+            .unwrap();
+        reactor.run().unwrap();
+        assert!(LOOKUPS.lock().unwrap().running.len() <= MOST_AT_ONCE);
+    }
+
+    #[test]
+    fn a_client_cannot_take_all_threads() {
+        let [one, other] = ["2001:db8::1", "2001:db8::2"].map(|text| Some(network(text.parse().unwrap())));
+        assert_eq!(one, other, "of one network");
+        let lookups = Lookups { running: vec![one; MOST_OF_ONE], waiting: VecDeque::new(), prune_at: 1 };
+        assert!(!lookups.has_room_for(one) && lookups.has_room_for(None));
+        assert!(lookups.has_room_for(Some([192, 0, 2, 1].into())));
+        let lookups = Lookups { running: vec![None; MOST_AT_ONCE], ..lookups };
+        assert!(!lookups.has_room_for(None) && !lookups.has_room_for(one));
+    }
+}
