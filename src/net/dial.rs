@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::access::Access;
-use super::endpoint::{Endpoint, PeerName};
+use super::endpoint::{Endpoint, PeerName, UnixName};
 use super::local_end::LocalEnd;
 use super::reactor::{Aside, Io};
 use super::resolve::{Resolution, timed_out};
@@ -144,17 +144,14 @@ impl Dial {
     fn start(&mut self, now: Instant) -> Result<(), Error> {
         let deadline = now + self.limit;
         self.step = match self.target.clone() {
-            Endpoint::UnixPath(path) => Step::ConnectingUnix(
-                self.io.aside(move || Socket::unix(std::os::unix::net::UnixStream::connect(path)?))?,
-                deadline,
-            ),
-            Endpoint::UnixAbstract(name) => Step::ConnectingUnix(
-                self.io.aside(move || {
-                    let address = super::abstract_name::address(&name)?;
-                    Socket::unix(std::os::unix::net::UnixStream::connect_addr(&address)?)
-                })?,
-                deadline,
-            ),
+            Endpoint::UnixPath(path) => {
+                let connect = move || super::packet::connect_stream(&UnixName::Path(path));
+                Step::ConnectingUnix(self.io.aside(connect)?, deadline)
+            }
+            Endpoint::UnixAbstract(name) => {
+                let connect = move || super::packet::connect_stream(&UnixName::Abstract(name));
+                Step::ConnectingUnix(self.io.aside(connect)?, deadline)
+            }
             Endpoint::Inherited(_) => {
                 let text = format!("{} is there to listen on, with serve", self.target);
                 return Err(Error::new(Exit::Usage, text));

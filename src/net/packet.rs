@@ -6,11 +6,13 @@ use std::path::Path;
 
 use mio::net::UnixStream;
 use rustix::event::PollFlags;
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, Type};
 
 use super::abstract_name;
 use super::endpoint::UnixName;
+use super::stream::Socket;
 
 /// The largest packet that is received: a larger one ends the connection.
 const LONGEST_BYTES: usize = 4 << 20;
@@ -136,8 +138,31 @@ pub(super) fn bind(name: &UnixName, backlog: i32) -> io::Result<std::os::unix::n
 
 /// A connected socket. Blocks until then.
 pub(super) fn connect(name: &UnixName) -> io::Result<Packet> {
-    let socket = socket2::Socket::new(Domain::UNIX, Type::SEQPACKET, None)?;
-    socket.connect(&address(name)?)?;
+    connected(name, Type::SEQPACKET).map(Packet::new)
+}
+
+/// The same of a stream.
+pub(super) fn connect_stream(name: &UnixName) -> io::Result<Socket> {
+    Socket::unix(connected(name, Type::STREAM)?.into())
+}
+
+fn connected(name: &UnixName, kind: Type) -> io::Result<OwnedFd> {
+    let address = address(name)?;
+    let open = |kind| {
+        let socket = socket2::Socket::new(Domain::UNIX, kind, None)?;
+        socket.connect(&address).map(|()| socket)
+    };
+    let socket = open(kind).map_err(|error| {
+        if error.raw_os_error() != Some(Errno::PROTOTYPE.raw_os_error()) {
+            return error;
+        }
+        // Nothing is noticed of this one.
+        io::Error::other(match (open(Type::DGRAM), kind) {
+            (Ok(_), _) => "it is a datagram socket: see udp-send",
+            (Err(_), Type::STREAM) => "it keeps packets apart: type unix-seqpacket: in the place of unix:",
+            (Err(_), _) => "it is a stream socket: type unix: in the place of unix-seqpacket:",
+        })
+    })?;
     socket.set_nonblocking(true)?;
-    Ok(Packet::new(socket.into()))
+    Ok(socket.into())
 }
