@@ -75,15 +75,17 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l end-when -d 'W
 peer\t'The peer has ended and all it sent was written'
 input\t'The input has ended and all of it was acknowledged'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l line-delay -d 'Wait so long after each line of stdin before the next one is sent' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l frame -d 'Each line of stdin is a message to the peer, and each message from it a line on stdout; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l frame -d 'Send stdin in messages, a line each, and write each message from the peer as a line; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
 u16be\t'In 2 bytes, big-endian'
 u16le\t'In 2 bytes, little-endian'
 u32be\t'In 4 bytes, big-endian'
 u32le\t'In 4 bytes, little-endian'
 u64be\t'In 8 bytes, big-endian'
 netstring\t'Its length in digits and a colon before it, a comma behind it'
+octet-count\t'Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)'
 line\t'A line feed behind it'
 nul\t'A NUL byte behind it'"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l each -d 'With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of --frame-out json), or one of the values of --frame' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l frame-out -d 'With --frame: how a message from the peer is written' -r -f -a "line\t'As it is, and a line feed behind it'
 raw\t'As it is, with nothing between two'
 json\t'A JSON object, on a line of its own'"
@@ -101,13 +103,15 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mark -d 'A num
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l user-timeout -d 'Give up when what was sent is not acknowledged for so long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l congestion -d 'The congestion control\'s name, as in cubic, reno, bbr' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-open -d 'Join many clients to stdin and stdout: stdin goes to all, what they send to stdout'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l label -d 'With --keep-open: put \'[ADDRESS] \' before each line that a client sends'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l label -d 'With --keep-open: put \'[ADDRESS] \' before each line that a client sends, with control characters escaped'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l broker -d 'Pass on what a client sends to all other clients'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l chat -d 'With --broker: whole lines, behind \'<ADDRESS> \', with control characters escaped'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l join -d 'With --broker: stdin and stdout take part, as \'server\' with --chat; without it they do not'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l echo -d 'Send each client what it sends'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l discard -d 'Read what clients send, and throw it away'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec -d 'Join each connection to a process of its own: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l pty -d 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec-socket -d 'Give each connection itself to a process, as stdin and stdout, for programs that inetd starts: --exec-socket -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Be a proxy server: clients say in SOCKS5 or HTTP CONNECT where they want to be connected to'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, even for \'upload --force\''
@@ -117,6 +121,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l recv-only -d '
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l crlf -d 'Send each line end of stdin as CR LF'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l telnet -d 'Speak to a Telnet server: each option it negotiates is refused, its commands are left out'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l tee-append -d 'Add to the files of --tee-in, --tee-out and --hex-dump, which are emptied first without it'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s q -l quiet -d 'Print errors only'
@@ -133,15 +138,17 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l end-when -d 
 peer\t'The peer has ended and all it sent was written'
 input\t'The input has ended and all of it was acknowledged'"
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l line-delay -d 'Wait so long after each line of stdin before the next one is sent' -r
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l frame -d 'Each line of stdin is a message to the peer, and each message from it a line on stdout; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l frame -d 'Send stdin in messages, a line each, and write each message from the peer as a line; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
 u16be\t'In 2 bytes, big-endian'
 u16le\t'In 2 bytes, little-endian'
 u32be\t'In 4 bytes, big-endian'
 u32le\t'In 4 bytes, little-endian'
 u64be\t'In 8 bytes, big-endian'
 netstring\t'Its length in digits and a colon before it, a comma behind it'
+octet-count\t'Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)'
 line\t'A line feed behind it'
 nul\t'A NUL byte behind it'"
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l each -d 'With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of --frame-out json), or one of the values of --frame' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l frame-out -d 'With --frame: how a message from the peer is written' -r -f -a "line\t'As it is, and a line feed behind it'
 raw\t'As it is, with nothing between two'
 json\t'A JSON object, on a line of its own'"
@@ -167,10 +174,12 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l recv-only -d
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l crlf -d 'Send each line end of stdin as CR LF'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l telnet -d 'Speak to a Telnet server: each option it negotiates is refused, its commands are left out'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l tee-append -d 'Add to the files of --tee-in, --tee-out and --hex-dump, which are emptied first without it'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l fastopen -d 'Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l exec -d 'Join each connection to a process of its own: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l pty -d 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l exec-socket -d 'Give each connection itself to a process, as stdin and stdout, for programs that inetd starts: --exec-socket -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'

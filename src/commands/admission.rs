@@ -166,9 +166,11 @@ impl Pass {
         }
     }
 
-    /// The guest's session has ended: tells how many bytes were sent and received, and how it went.
-    pub(crate) fn leave(&self, result: Result<(), Error>, (sent, received): (u64, u64), time: Duration) {
-        self.report.relayed(&self.peer, sent, received, time);
+    /// The guest's session has ended: tells how many bytes were sent and received, if that is known, and how it went.
+    pub(crate) fn leave(&self, result: Result<(), Error>, moved: Option<(u64, u64)>, time: Duration) {
+        if let Some((sent, received)) = moved {
+            self.report.relayed(&self.peer, sent, received, time);
+        }
         if let Err(error) = result {
             self.fail(error);
         }

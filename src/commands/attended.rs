@@ -11,11 +11,20 @@ use crate::net::reactor::{Session, Status, Stop, Turn};
 pub(crate) trait Visit: Session {
     /// Bytes that were sent and received so far.
     fn moved(&self) -> (u64, u64);
+
+    /// False if the bytes do not pass through this process.
+    fn is_counted(&self) -> bool {
+        true
+    }
 }
 
 impl Visit for Box<dyn Visit> {
     fn moved(&self) -> (u64, u64) {
         (**self).moved()
+    }
+
+    fn is_counted(&self) -> bool {
+        (**self).is_counted()
     }
 }
 
@@ -110,7 +119,8 @@ impl<V: Visit> Attended<V> {
 
     /// Says how it ended.
     fn leave(&mut self, result: Result<(), Error>, now: Instant) -> Status {
-        self.pass.leave(result, self.visit.session.moved(), now - self.start);
+        let moved = self.visit.session.is_counted().then(|| self.visit.session.moved());
+        self.pass.leave(result, moved, now - self.start);
         Status::Done
     }
 }

@@ -51,6 +51,11 @@ pub fn check_stdout() -> Result<(), Error> {
     Ok(())
 }
 
+/// True if stdin may have something to say: it is not closed, and not `/dev/null`.
+pub fn has_stdin() -> bool {
+    kind_of(stdio::stdin()).is_ok_and(|kind| kind != FdKind::Null)
+}
+
 /// Standard input and output, joined into one stream: reads come from stdin, writes go to stdout.
 pub struct Stdio {
     input: Readiness,
@@ -214,14 +219,21 @@ impl Stream for Stdio {
 ///
 /// # Errors
 /// Of write(2).
-pub fn write_stdout(mut bytes: &[u8]) -> io::Result<()> {
-    let stdout = stdio::stdout();
+pub fn write_stdout(bytes: &[u8]) -> io::Result<()> {
+    write_all(stdio::stdout(), bytes)
+}
+
+/// As [`write_stdout`], to a descriptor that others may have as well.
+///
+/// # Errors
+/// Of write(2).
+pub fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        match rustix::io::write(stdout, bytes) {
+        match rustix::io::write(fd, bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => bytes = &bytes[count..],
             Err(Errno::AGAIN) => {
-                let mut fds = [PollFd::from_borrowed_fd(stdout, PollFlags::OUT)];
+                let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
                 rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None))?;
             }
             Err(Errno::INTR) => {}

@@ -65,12 +65,13 @@ impl TextPlace {
     }
 }
 
-/// Opens a file to write down what happens while it happens: made if it is not there, emptied if it is. A pipe or a
+/// Opens a file to write down what happens while it happens: made if it is not there, emptied if it is, unless it is to be
+/// added to. A pipe or a
 /// device will do as well; a write to it may wait. The file that stdin is read from is none: it would be gone.
 ///
 /// # Errors
 /// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.
-pub fn record(path: &Path) -> Result<File, Fault> {
+pub fn record(path: &Path, appends: bool) -> Result<File, Fault> {
     // What two of them write into one file stands in the order in which it was written.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
     // A FIFO that nobody reads is an error, and not a wait.
@@ -85,7 +86,9 @@ pub fn record(path: &Path) -> Result<File, Fault> {
         {
             return Err(Fault::new(FaultKind::CannotWrite, "is the file that stdin is read from"));
         }
-        rustix::fs::ftruncate(&file, 0).map_err(Fault::write)?;
+        if !appends {
+            rustix::fs::ftruncate(&file, 0).map_err(Fault::write)?;
+        }
     }
     Ok(file.into())
 }

@@ -36,7 +36,7 @@ pub use folder::Folder;
 pub use hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
 pub use lines::{TextPlace, nameless, record};
 pub use part::{Meta, Part};
-pub use source::{Source, read_whole};
+pub use source::{LARGEST_WHOLE_BYTES, Source, read_whole};
 pub use stage::{Settled, Stage, Staged};
 pub use tree::Tree;
 pub use walk::{Found, Links, Skip, Walk, What};

@@ -25,6 +25,7 @@ mod endpoints;
 // A process for each connection; at a terminal.
 mod exec;
 mod exec_ends;
+mod exec_socket;
 mod pty;
 // Sockets that are passed on, and what a service manager is told.
 mod activation;
@@ -33,6 +34,8 @@ mod exit_codes;
 // Bytes that are changed or written down on their way; streams of messages.
 mod line_tools;
 mod messages;
+mod messages_in;
+mod records;
 mod telnet;
 // Next to the netcats that are installed.
 mod peers;
@@ -41,6 +44,7 @@ mod send;
 // Many clients: each on its own, together, and those who may not come in.
 mod access;
 mod hub;
+mod hub_streams;
 mod many;
 mod modes;
 mod packets;

@@ -11,13 +11,14 @@ use clap::{Args, ValueHint};
 
 use self::early::{Early, First, FromFirst};
 use self::probe::{Probe, Targets};
-use super::exec::{Exec, ExecArgs};
+use super::exec::{Exec, ExecRules, StreamExecArgs};
 use super::opened::{Opened, Opening};
 use super::options::{RelayArgs, duration};
 use super::proxies::{ProxyArgs, Route, Via};
 use super::relay::LocalSide;
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
+use super::tools::Tools;
 use crate::error::{Error, Exit, Mend};
 use crate::manual;
 use crate::net::child::{Program, keep_descriptors};
@@ -44,7 +45,7 @@ pub struct ConnectArgs {
 
     /// Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80
     #[arg(long, conflicts_with_all = ["retry", "proxies", "idle_timeout", "limit_rate", "send_only", "recv_only",
-        "end_when", "no_half_close", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump", "exec", "sh"])]
+        "end_when", "no_half_close", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump", "exec", "sh", "exec_socket"])]
     probe: bool,
 
     /// Time limit for each address that is tried; with --proxy, until the server is reached
@@ -65,11 +66,11 @@ pub struct ConnectArgs {
 
     /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
     #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies", "recv_only",
-        "crlf", "line_delay", "telnet", "frame", "exec", "sh"])]
+        "crlf", "line_delay", "telnet", "frame", "exec", "sh", "exec_socket"])]
     fastopen: bool,
 
     #[command(flatten)]
-    exec: ExecArgs,
+    exec: StreamExecArgs,
 }
 
 /// What was meant.
@@ -88,7 +89,7 @@ struct Joining {
     local: LocalEnd,
     timeout: Duration,
     retry: RetryArgs,
-    program: Option<Rc<Program>>,
+    program: Option<(Rc<Program>, ExecRules)>,
     relay: RelayArgs,
     /// With `--fastopen`.
     first: Option<Rc<RefCell<First>>>,
@@ -100,9 +101,7 @@ impl ConnectArgs {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         // First: a command in the wrong place is taken for an endpoint.
         let program = self.exec.plan()?.map(Rc::new);
-        if program.is_some() {
-            self.relay.refuse_with("--exec and --sh")?;
-        }
+        let rules = program.as_ref().map(|program| ExecRules::plan(&self.relay, program)).transpose()?;
         let timeout = self.timeout;
         if self.probe {
             let (endpoint, ports) = ports::parse(&self.endpoint).map_err(usage)?;
@@ -125,7 +124,7 @@ impl ConnectArgs {
                     local,
                     timeout,
                     retry,
-                    program,
+                    program: program.zip(rules),
                     relay,
                     first,
                 }))))
@@ -156,15 +155,16 @@ impl Plan {
 #[derive(Clone)]
 enum Partner {
     Stdio(Rc<LocalSide>),
-    Program(Rc<Program>),
+    Program(Rc<Program>, ExecRules, Tools),
 }
 
 impl Joining {
     fn partner(&self, report: &Report) -> Result<Partner, Error> {
         Ok(match &self.program {
-            Some(program) => {
+            Some((program, rules)) => {
+                let tools = Tools::new(&self.relay.tools, report)?;
                 keep_descriptors();
-                Partner::Program(Rc::clone(program))
+                Partner::Program(Rc::clone(program), *rules, tools)
             }
             None => Partner::Stdio(Rc::new(LocalSide::new(&self.relay, report)?)),
         })
@@ -198,8 +198,9 @@ impl Joining {
                         Partner::Stdio(side) => {
                             Box::new(side.join(transport, &report, &io, now)?) as Box<dyn Session>
                         }
-                        Partner::Program(program) => {
-                            Box::new(Exec::dialled(program, transport, &relay, (&io, &report), now)?)
+                        Partner::Program(program, rules, tools) => {
+                            let what = (&**program, *rules, tools);
+                            Box::new(Exec::dialled(what, transport, &relay, (&io, &report), now)?)
                         }
                     })
                 });

@@ -9,7 +9,7 @@ use super::hub::Slow;
 use super::proxying::ProxyingArgs;
 use crate::commands::admission::AccessArgs;
 use crate::commands::door::{DoorLimits, Typed};
-use crate::commands::exec::ExecArgs;
+use crate::commands::exec::StreamExecArgs;
 use crate::commands::options::{MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use crate::commands::socket_args::SocketArgs;
 use crate::commands::texts::unescape;
@@ -65,7 +65,7 @@ pub(super) struct ModeArgs {
     /// Lines say whose they are.
     #[arg(
         long,
-        help = "With --keep-open: put '[ADDRESS] ' before each line that a client sends",
+        help = "With --keep-open: put '[ADDRESS] ' before each line that a client sends, with control characters escaped",
         requires = "keep_open"
     )]
     pub(super) label: bool,
@@ -81,6 +81,10 @@ pub(super) struct ModeArgs {
         requires = "broker"
     )]
     pub(super) chat: bool,
+
+    /// With --broker: stdin and stdout take part, as 'server' with --chat; without it they do not
+    #[arg(long, requires = "broker")]
+    pub(super) join: bool,
 
     /// With --keep-open or --broker: what becomes of a client that reads too slowly
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = Slow::Cut, requires = "hub")]
@@ -119,7 +123,7 @@ pub(super) struct ModeArgs {
     pub(super) unit: UnitChoice,
 
     #[command(flatten)]
-    pub(super) exec: ExecArgs,
+    pub(super) exec: StreamExecArgs,
 }
 
 /// The values of `--unit`.

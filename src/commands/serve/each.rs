@@ -11,17 +11,19 @@ use crate::error::Error;
 use crate::net::endpoint::PeerName;
 use crate::net::rate::Limited;
 use crate::net::reactor::Io;
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::Stream;
 use crate::report::Report;
 
 /// A client whose session is to be made.
 pub(super) struct Client {
     /// The connection, which is reset when it is dropped before it was ended in order.
-    pub(super) peer: Limited<Transport>,
+    pub(super) peer: Limited<Box<dyn Stream>>,
     /// The session's handle.
     pub(super) io: Io,
     /// Its address.
     pub(super) name: PeerName,
+    /// The address on this side.
+    pub(super) local: PeerName,
     /// Names the client.
     pub(super) report: Report,
     /// When it came.
@@ -57,10 +59,12 @@ impl<F: Make> Host for Each<F> {
                 socket.register_with(&self.terms.socket, &io).map_err(|error| lost(&error))?;
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
-            let mut peer = Limited::new(transport, now);
+            let local = transport.local_name();
+            let peer = self.terms.tools.recorded(transport, Some(&pass.peer), now);
+            let mut peer = Limited::new(peer, now);
             peer.limit_rate(self.terms.rate, 0);
-            let visit =
-                (self.make)(Client { peer, io, name: pass.peer.clone(), report: pass.report.clone(), now })?;
+            let (name, report) = (pass.peer.clone(), pass.report.clone());
+            let visit = (self.make)(Client { peer, io, name, local, report, now })?;
             Ok(Attended::new(visit, Rc::clone(&pass), self.terms.stay, now))
         });
         match spawned {
