@@ -2,6 +2,8 @@
 
 mod early;
 mod probe;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -44,8 +46,9 @@ pub struct ConnectArgs {
     endpoint: Vec<String>,
 
     /// Only try whether connections are taken: HOST:PORT, or several ports as in HOST:20-25,80
-    #[arg(long, conflicts_with_all = ["retry", "proxies", "idle_timeout", "limit_rate", "send_only", "recv_only",
-        "end_when", "no_half_close", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump", "exec", "sh", "exec_socket"])]
+    #[arg(long, conflicts_with_all = ["retry", "retry_delay", "proxies", "proxy_password_file", "idle_timeout",
+        "limit_rate", "send_only", "recv_only", "end_when", "no_half_close", "crlf", "line_delay", "telnet", "frame",
+        "tee_in", "tee_out", "hex_dump", "exec", "sh", "exec_socket"])]
     probe: bool,
 
     /// Time limit for each address that is tried; with --proxy, until the server is reached

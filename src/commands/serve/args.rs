@@ -66,7 +66,8 @@ pub(super) struct ModeArgs {
     #[arg(
         long,
         help = "With --keep-open: put '[ADDRESS] ' before each line that a client sends, with control characters escaped",
-        requires = "keep_open"
+        requires = "keep_open",
+        conflicts_with = "send_only"
     )]
     pub(super) label: bool,
 
@@ -87,7 +88,8 @@ pub(super) struct ModeArgs {
     pub(super) join: bool,
 
     /// With --keep-open or --broker: what becomes of a client that reads too slowly
-    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Slow::Cut, requires = "hub")]
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Slow::Cut, requires = "hub",
+        conflicts_with = "recv_only")]
     pub(super) slow: Slow,
 
     /// Send each client what it sends

@@ -135,7 +135,7 @@ impl Clients {
                 let context = (io, report, name);
                 let session = match text {
                     Some(folder) => {
-                        let shelf = (folder, offer.max_size);
+                        let shelf = (folder, offer.max_size, offer.max_entries);
                         Box::new(TextReceiving::new(transport, now, shelf, limits, refused, context))
                             as Box<dyn Session>
                     }

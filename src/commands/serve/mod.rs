@@ -15,6 +15,8 @@ mod plain;
 mod proxying;
 mod reply;
 mod socks;
+#[cfg(test)]
+mod tests;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -110,6 +112,11 @@ impl ServeArgs {
             limits.count = Some(1);
         }
         if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
+            let has_other_use = self.limits.accept_proxy_protocol;
+            if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() && !has_other_use {
+                let text = "--timeout and --accept-timeout are the same here: type one of them";
+                return Err(Error::new(Exit::Usage, text));
+            }
             limits.accept_timeout =
                 limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
         }
