@@ -95,7 +95,7 @@ do not fill a server.
 
 With --exec-socket the process has the connection itself as stdin and stdout, as inetd gives it to programs that ask who the \
 peer is, or whether there is a socket at all: serve 873 --exec-socket -- rsync --daemon. Then nothing of the stream passes \
-through sendall: it is neither counted, limited nor written down, its end is the process's affair, and 0 says no more than \
+through sendall: it is neither counted (no summary event), limited nor written down, its end is the process's affair, and 0 says no more than \
 that the process ended with 0.
 
 With --pty the process has a terminal, as its controlling one, in its usual mode: it echoes what comes, ^C interrupts, a line has at \

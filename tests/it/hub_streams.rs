@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall, wait_until};
 use crate::link::Link;
+use crate::xfer::Place;
 
 fn serve(options: &[&str], input: In) -> Running {
     sendall(&[&["serve", "127.0.0.1:0"], options].concat(), input, Out::Collect)
@@ -30,6 +31,28 @@ fn a_line_with_a_label_cannot_pass_for_anothers() {
             "\\x0bdown\\x0cpage"
         ]
     );
+}
+
+#[test]
+fn a_name_of_a_unix_socket_cannot_pass_for_more_than_a_name() {
+    let place = Place::new();
+    let (path, dump) = (place.at("socket"), place.at("dump"));
+    let args =
+        ["serve", &format!("unix:{path}"), "--keep-open", "--label", "--count", "1", "--hex-dump", &dump];
+    let server = sendall(&args, In::Null, Out::Collect);
+    server.listening(1);
+    let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).expect("a socket");
+    let address = |path: &str| socket2::SockAddr::unix(path).expect("an address");
+    client.bind(&address(&place.at("x\r[root] y\n"))).expect("a name");
+    client.connect(&address(&path)).expect("a connection");
+    let mut link = Link::Unix(std::os::fd::OwnedFd::from(client).into());
+    link.send(b"hi\n");
+    link.end();
+    link.expect_all(b"");
+    let text = String::from_utf8(server.finish().expect(0).stdout).expect("UTF-8");
+    assert!(text.starts_with("[unix:/") && text.ends_with("x\\x0d[root] y\\x0a] hi\n"), "{text:?}");
+    let text = std::fs::read_to_string(&dump).expect("a dump");
+    assert!(text.contains("\\x0d[root] y\\x0a < ") && text.lines().count() == 1, "{text:?}");
 }
 
 #[test]

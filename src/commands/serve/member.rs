@@ -15,7 +15,7 @@ use crate::net::rate::Limited;
 use crate::net::reactor::{Nudge, Session, Status, Turn};
 use crate::net::stream::Stream;
 use crate::proto::labels::Labels;
-use crate::report::escape_bytes;
+use crate::report::{escape, escape_bytes};
 
 /// What others get of what a client says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(super) enum Words {
 impl Words {
     /// What puts the speaker's name before its lines.
     pub(super) fn labels(self, name: impl Display) -> Option<Labels> {
+        // That of a Unix socket is its owner's choice.
+        let name = escape(&name.to_string());
         match self {
             Words::Raw => None,
             Words::Labelled => Some(Labels::new(format!("[{name}] "))),

@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::net::endpoint::PeerName;
 use crate::net::stream::Stream;
 use crate::proto::ending::{Ending, InputKind};
-use crate::report::Report;
+use crate::report::{Report, escape};
 
 /// The tools of one command, their files open. A clone has the same files. By default there are none.
 #[derive(Clone, Default)]
@@ -48,7 +48,7 @@ impl Tools {
         if self.records.is_empty() {
             return Box::new(peer);
         }
-        let label = label.map(|name| format!("{name} ")).unwrap_or_default();
+        let label = label.map(|name| format!("{} ", escape(&name.to_string()))).unwrap_or_default();
         Box::new(Recorded::new(peer, (Rc::clone(&self.records), label), now))
     }
 }
