@@ -93,15 +93,19 @@ pub fn record(path: &Path, appends: bool) -> Result<File, Fault> {
     Ok(file.into())
 }
 
-/// An empty file without a name, in the folder of a text or in the system's for such: it is gone when it is closed.
+/// An empty file without a name, in the folder of a text, or in the system's for such: it is gone when it is closed.
 ///
 /// # Errors
 /// `NotAllowed`, `NoSpace`, `CannotWrite`.
 pub fn nameless(beside: Option<&TextPlace>) -> Result<File, Fault> {
-    let folder = match beside {
-        Some(place) => place.folder.clone(),
-        None => Folder::open(&std::env::temp_dir())?,
-    };
+    // Who may write a text need not be allowed to make files beside it.
+    if let Some(file) = beside.and_then(|place| nameless_in(&place.folder).ok()) {
+        return Ok(file);
+    }
+    nameless_in(&Folder::open(&std::env::temp_dir())?)
+}
+
+fn nameless_in(folder: &Folder) -> Result<File, Fault> {
     let mode = Mode::RUSR | Mode::WUSR;
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
     match retry_on_intr(|| openat(&*folder.file, ".", flags, mode)) {
