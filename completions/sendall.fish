@@ -85,7 +85,7 @@ netstring\t'Its length in digits and a colon before it, a comma behind it'
 octet-count\t'Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)'
 line\t'A line feed behind it'
 nul\t'A NUL byte behind it'"
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l each -d 'With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of --frame-out json), or one of the values of --frame' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l each -d 'With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of --frame-out json), or one of the values of --frame [default: line]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l frame-out -d 'With --frame: how a message from the peer is written' -r -f -a "line\t'As it is, and a line feed behind it'
 raw\t'As it is, with nothing between two'
 json\t'A JSON object, on a line of its own'"
@@ -148,7 +148,7 @@ netstring\t'Its length in digits and a colon before it, a comma behind it'
 octet-count\t'Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)'
 line\t'A line feed behind it'
 nul\t'A NUL byte behind it'"
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l each -d 'With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of --frame-out json), or one of the values of --frame' -r
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l each -d 'With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of --frame-out json), or one of the values of --frame [default: line]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l frame-out -d 'With --frame: how a message from the peer is written' -r -f -a "line\t'As it is, and a line feed behind it'
 raw\t'As it is, with nothing between two'
 json\t'A JSON object, on a line of its own'"

@@ -142,10 +142,10 @@ pub struct ToolArgs {
     pub frame: Option<FrameChoice>,
 
     /// With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of
-    /// --frame-out json), or one of the values of --frame
-    #[arg(long, value_name = "line|all|SIZE|json|FRAME", value_parser = frame_in, default_value = "line", requires = "frame",
+    /// --frame-out json), or one of the values of --frame [default: line]
+    #[arg(long, value_name = "line|all|SIZE|json|FRAME", value_parser = frame_in, requires = "frame",
         conflicts_with = "recv_only")]
-    pub each: FrameIn,
+    pub each: Option<FrameIn>,
 
     /// With --frame: how a message from the peer is written
     #[arg(long, value_enum, value_name = "FORM", default_value_t = FrameOut::Line, requires = "frame",

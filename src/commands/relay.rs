@@ -313,7 +313,7 @@ impl LocalSide {
         let peer_name = transport.peer_name();
         let mut peer = Limited::new(self.tools.recorded(transport, None, now), now);
         peer.limit_rate(args.limit_rate, 0);
-        let (local, peer) = tools::around(local, Box::new(peer), args, rules, now);
+        let (local, peer) = tools::around(local, Box::new(peer), args, rules, (report, now));
         let relay = Relay::new(local, peer, rules, args.idle_timeout, report.clone(), now).with(peer_name);
         // With --telnet the input, or that there is none, ends when the peer has: until then there is to be answered.
         Ok(if args.recv_only && !args.tools.telnet { relay.without_input() } else { relay })

@@ -39,7 +39,8 @@ of stdin, without its line feed, is one message to the peer, and each message fr
                length in decimal digits, a blank, the message: syslog over TCP (RFC 6587)
     line, nul  a line feed or a NUL byte stands behind it
 
---each says where stdin is cut in the place of lines: all sends all of it as one message, SIZE so many bytes each; with one of the framings above stdin is framed so already, and json reads what --frame-out json writes (length may be left out). So any message can be sent that can be received: a query to DNS over TCP is --frame u16be --each all.
+--each says where stdin is cut in the place of lines: all sends all of it as one message, SIZE so many bytes each; with one of the framings above stdin is framed so already, and json reads what --frame-out json writes (length may be left out). Without it a warning tells of the first line that is no text. \
+So any message can be sent that can be received: a query to DNS over TCP is --frame u16be --each all.
 
 --frame-out line adds a line feed to each message, raw nothing. A message may have line feeds of its own: json tells messages apart \
 whatever is in them. It writes a line for each, an object:

@@ -202,7 +202,8 @@ fn messages_of_the_largest_size_go_both_ways_at_once() {
     let lines = [&message[..], b"\n"].concat().repeat(8);
     for side in [Side::Serve, Side::Connect] {
         let way = Way { side, net: Net::Tcp };
-        let (running, mut link) = way.open(&["--frame", "u32be"], In::Bytes(lines.clone()), Out::Collect);
+        let (running, mut link) =
+            way.open(&["--frame", "u32be", "--each", "line"], In::Bytes(lines.clone()), Out::Collect);
         let (mut sending, sent) = (link.try_clone(), framed.clone());
         let sender = std::thread::spawn(move || {
             sending.send(&sent);

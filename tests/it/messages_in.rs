@@ -37,6 +37,26 @@ fn stdin_is_cut_as_it_was_asked_for() {
 }
 
 #[test]
+fn lines_that_are_no_text_are_told_once_unless_they_were_asked_for() {
+    for (options, input, warnings) in [
+        (&["--frame", "u16be"][..], &b"text \xe4 \xc3\xa4\na\0\nb\0\n"[..], 1),
+        (&["--frame", "u16be", "--each", "line"], b"a\0\nb\xff\n", 0),
+        (&["--frame", "u16be", "--each", "all"], b"a\0\nb\xff\n", 0),
+    ] {
+        let (running, mut link) = TCP.open(options, bytes(input), Out::Collect);
+        link.end();
+        let _ = std::io::Read::read_to_end(&mut link, &mut Vec::new());
+        let finished = running.finish();
+        assert_eq!((finished.code, finished.errors().len()), (0, warnings), "{}", finished.stderr);
+        assert!(
+            warnings == 0 || finished.stderr.contains("line 2 of stdin is no text"),
+            "{}",
+            finished.stderr
+        );
+    }
+}
+
+#[test]
 fn nothing_to_say_is_no_message() {
     let (running, mut link) = TCP.open(&["--frame", "u8", "--each", "all"], In::Null, Out::Collect);
     link.end();

@@ -19,7 +19,7 @@ pub use self::stages::{Decoding, Encoding, ToCrlf};
 pub use self::telnet::Telnet;
 
 use self::record::{Recorded, Records};
-use super::options::{RelayArgs, ToolArgs};
+use super::options::{FrameIn, RelayArgs, ToolArgs};
 use crate::error::Error;
 use crate::net::endpoint::PeerName;
 use crate::net::stream::Stream;
@@ -59,7 +59,7 @@ pub(super) fn around(
     mut peer: Box<dyn Stream>,
     args: &RelayArgs,
     ending: Ending,
-    now: Instant,
+    (report, now): (&Report, Instant),
 ) -> (Box<dyn Stream>, Box<dyn Stream>) {
     let tools = &args.tools;
     if let Some(delay) = tools.line_delay {
@@ -70,7 +70,11 @@ pub(super) fn around(
     }
     if let Some(framing) = tools.frame {
         let is_nothing = ending.input == InputKind::Nothing;
-        let encoding = Encoding::new(framing.into(), tools.each, tools.max_message, is_nothing);
+        let form = tools.each.unwrap_or(FrameIn::Lines);
+        let mut encoding = Encoding::new(framing.into(), form, tools.max_message, is_nothing);
+        if tools.each.is_none() {
+            encoding.expect_text(report);
+        }
         local = Box::new(Filtered::new(local, encoding, now));
         // With --send-only nobody hears what the peer says.
         if !args.send_only {

@@ -9,7 +9,7 @@ use crate::commands::options::{FrameIn, FrameOut};
 use crate::error::{Error, Exit};
 use crate::proto::lines::Crlf;
 use crate::proto::message::{Breach, Decoder, Encoder, Framing, Split, Unfit};
-use crate::report::escape_json;
+use crate::report::{Report, escape_json};
 
 /// Each line ends with CR LF.
 #[derive(Default)]
@@ -35,6 +35,8 @@ pub struct Encoding {
     decoder: Option<Decoder>,
     /// There is no input that could be a message by having nothing in it.
     is_nothing: bool,
+    /// Lines were not asked for: the first one that is no text is told.
+    unasked: Option<Report>,
 }
 
 /// A message with `--each json`: what `--frame-out json` writes, in so far as it says what the message is.
@@ -58,7 +60,26 @@ impl Encoding {
             ),
             FrameIn::Framed(own) => (Split::Lines, Some(Decoder::new(own, max_bytes))),
         };
-        Encoding { encoder: Encoder::new(framing, split, max_bytes), form, framing, decoder, is_nothing }
+        Encoding {
+            encoder: Encoder::new(framing, split, max_bytes),
+            form,
+            framing,
+            decoder,
+            is_nothing,
+            unasked: None,
+        }
+    }
+
+    /// Nobody has said that stdin has lines: warns once if it has bytes that no text has.
+    pub(super) fn expect_text(&mut self, report: &Report) {
+        self.unasked = Some(report.clone());
+    }
+
+    /// What is called a line, if this piece of it shows that it is none, and nobody was told before.
+    fn no_text(&self, piece: &[u8]) -> Option<String> {
+        // A NUL, and what is nowhere in UTF-8. Other encodings have few of these, or none.
+        let is_foreign = |byte: &u8| matches!(byte, 0 | 0xc0 | 0xc1 | 0xf5..);
+        (self.unasked.is_some() && piece.iter().any(is_foreign)).then(|| self.name())
     }
 
     /// The message that is being taken, as it is called.
@@ -127,7 +148,15 @@ impl Stage for Encoding {
     fn take(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, Error> {
         self.is_nothing = false;
         let Some(decoder) = &mut self.decoder else {
-            return self.encoder.take(input, output).map_err(|unfit| self.unfit(unfit));
+            let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+            let no_text = self.no_text(&input[..end]);
+            let used = self.encoder.take(input, output).map_err(|unfit| self.unfit(unfit))?;
+            if let Some((report, name)) = self.unasked.take_if(|_| no_text.is_some()).zip(no_text) {
+                report.warning(format_args!(
+                    "{name} is no text, and stdin is cut at line feeds: type --each all to send it as one message, or --each line"
+                ));
+            }
+            return Ok(used);
         };
         let (used, is_complete) = decoder.take(input).map_err(|breach| self.malformed(breach))?;
         if is_complete {
