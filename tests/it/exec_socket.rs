@@ -92,8 +92,8 @@ fn a_session_limit_and_a_signal_end_the_process() {
 
 #[test]
 fn rsync_serves_and_sees_who_asks() {
-    if start("rsync", &["--version"], In::Null, Out::Collect).finish().code != 0 {
-        eprintln!("rsync is missing: not tested");
+    if std::process::Command::new("rsync").arg("--version").output().is_err() {
+        println!("skipped: rsync is not installed");
         return;
     }
     let place = Place::new();

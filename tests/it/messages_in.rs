@@ -131,8 +131,8 @@ fn syslog_over_tcp_is_understood() {
 
 #[test]
 fn logger_is_understood() {
-    if start("logger", &["--version"], In::Null, Out::Collect).finish().code != 0 {
-        eprintln!("logger is missing: not tested");
+    if std::process::Command::new("logger").arg("--version").output().is_err() {
+        println!("skipped: logger is not installed");
         return;
     }
     let server =
