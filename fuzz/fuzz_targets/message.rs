@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::message::{Decoder, Encoder, Framing};
+use sendall::proto::message::{Decoder, Encoder, Framing, Split};
 
-const FRAMINGS: [Framing; 9] = [
+const FRAMINGS: [Framing; 10] = [
     Framing::U8,
     Framing::U16Be,
     Framing::U16Le,
@@ -12,6 +12,7 @@ const FRAMINGS: [Framing; 9] = [
     Framing::U32Le,
     Framing::U64Be,
     Framing::Netstring,
+    Framing::OctetCount,
     Framing::Line,
     Framing::Nul,
 ];
@@ -20,7 +21,7 @@ const MAX_BYTES: u64 = 300;
 fuzz_target!(|input: (u8, u8, Vec<u8>)| {
     let (framing, piece, bytes) = input;
     let framing = FRAMINGS[usize::from(framing) % FRAMINGS.len()];
-    let (mut decoder, mut encoder) = (Decoder::new(framing, MAX_BYTES), Encoder::new(framing, MAX_BYTES));
+    let (mut decoder, mut encoder) = (Decoder::new(framing, MAX_BYTES), Encoder::new(framing, Split::Lines, MAX_BYTES));
     let (mut said, mut has_lines) = (Vec::new(), false);
     for mut rest in bytes.chunks(usize::from(piece).max(1)) {
         while !rest.is_empty() {

@@ -182,9 +182,11 @@ impl Pass {
         }
     }
 
-    /// The guest's session has ended: tells how many bytes were sent and received, and how it went.
-    pub(crate) fn leave(&self, result: Result<(), Error>, (sent, received): (u64, u64), time: Duration) {
-        self.report.relayed(&self.peer, (sent, received), time, None);
+    /// The guest's session has ended: tells how many bytes were sent and received, if that is known, and how it went.
+    pub(crate) fn leave(&self, result: Result<(), Error>, moved: Option<(u64, u64)>, time: Duration) {
+        if let Some(moved) = moved {
+            self.report.relayed(&self.peer, moved, time, None);
+        }
         if let Err(error) = result {
             self.fail(error);
         }

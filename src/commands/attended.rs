@@ -20,6 +20,11 @@ pub(crate) trait Visit: Session {
     fn is_more_than_a_check(&self) -> bool {
         false
     }
+
+    /// False if the bytes do not pass through this process.
+    fn is_counted(&self) -> bool {
+        true
+    }
 }
 
 impl Visit for Box<dyn Visit> {
@@ -29,6 +34,10 @@ impl Visit for Box<dyn Visit> {
 
     fn is_more_than_a_check(&self) -> bool {
         (**self).is_more_than_a_check()
+    }
+
+    fn is_counted(&self) -> bool {
+        (**self).is_counted()
     }
 }
 
@@ -137,7 +146,8 @@ impl<V: Visit> Attended<V> {
             true => error.of_health_check(),
             false => error,
         });
-        self.pass.leave(result, self.visit.session.moved(), now - self.start);
+        let moved = self.visit.session.is_counted().then(|| self.visit.session.moved());
+        self.pass.leave(result, moved, now - self.start);
         Status::Done
     }
 }

@@ -1,24 +1,28 @@
 //! `--exec` and `--sh`: a command that is run for a connection, its process and the peer joined.
 
-use std::ffi::OsString;
+mod args;
+mod local;
+
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueHint};
-
+pub use self::args::{ExecArgs, StreamExecArgs};
+pub(crate) use self::args::{ExecRules, program};
+use self::local::Local;
 use super::attended::Visit;
 use super::lost;
 use super::options::RelayArgs;
 use super::relay::Relay;
+use super::tools::{Filtered, ToCrlf, Tools};
 use crate::error::{Error, Exit};
-use crate::net::child::{self, ChildStream, Environment, Program};
+use crate::net::child::{self, ChildStdio, Environment, Program};
 use crate::net::endpoint::PeerName;
 use crate::net::process::Process;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Io, Session, Status, Stop, Turn};
 use crate::net::signals;
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::{Socket, Stream, Transport};
 use crate::proto::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::lane::Lane;
 use crate::report::Report;
@@ -33,68 +37,18 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How long what the process has left behind may keep its output open and say nothing.
 const HELD_LIMIT: Duration = Duration::from_secs(10);
 
-/// A command in the place of stdin and stdout.
-#[derive(Args, Clone, Debug)]
-pub struct ExecArgs {
-    /// Join each connection to a process of its own: --exec -- CMD ARG...
-    #[arg(long)]
-    exec: bool,
+/// How long a process may say nothing once its peer has ended, with `--end-when peer`.
+const SILENCE_LIMIT: Duration = Duration::from_secs(2);
 
-    /// The same for a line of shell: /bin/sh -c LINE
-    #[arg(long, value_name = "LINE", value_hint = ValueHint::CommandString, conflicts_with = "exec")]
-    sh: Option<OsString>,
-
-    /// With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes
-    #[arg(long)]
-    pty: bool,
-
-    /// With --exec: the command and its arguments
-    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
-    command: Vec<OsString>,
-}
-
-impl ExecArgs {
-    /// The program that was asked for, if one was.
-    pub(crate) fn plan(&self) -> Result<Option<Program>, Error> {
-        let program = program(self.exec, self.sh.as_ref(), &self.command, self.pty)?;
-        match program {
-            None if self.pty => {
-                Err(Error::new(Exit::Usage, "--pty goes with --exec -- CMD ARG... or --sh LINE"))
-            }
-            program => Ok(program),
-        }
-    }
-}
-
-/// The program that `--exec` or `--sh` asks for, if one was given.
-pub(crate) fn program(
-    exec: bool,
-    sh: Option<&OsString>,
-    command: &[OsString],
-    at_terminal: bool,
-) -> Result<Option<Program>, Error> {
-    let wrong = |hint: &str| Err(Error::new(Exit::Usage, hint));
-    match (exec, sh, command.split_first()) {
-        (true, _, None) => wrong("--exec takes its command behind --: type --exec -- CMD ARG..."),
-        (true, _, Some((name, args))) => {
-            Ok(Some(Program { name: name.clone(), args: args.to_vec(), at_terminal }))
-        }
-        (false, _, Some(_)) => wrong("what stands behind -- is a command: type --exec -- CMD ARG..."),
-        (false, Some(line), None) => {
-            let args = vec!["-c".into(), line.clone()];
-            Ok(Some(Program { name: "/bin/sh".into(), args, at_terminal }))
-        }
-        (false, None, None) => Ok(None),
-    }
-}
+type Joined = Relay<Box<dyn Local>, Limited<Box<dyn Stream>>>;
 
 /// A process and its peer.
 pub(crate) struct Exec {
-    /// None when the connection is over: what is left is the process.
-    relay: Option<Relay<ChildStream, Limited<Transport>>>,
+    /// None when the connection is over, or the process's own: what is left is the process.
+    relay: Option<Joined>,
     /// The relay when both ends have ended in order. A process may let go of its terminal before it ends: to close our
     /// end of it then would hang up.
-    over: Option<Relay<ChildStream, Limited<Transport>>>,
+    over: Option<Joined>,
     process: Option<Process>,
     /// How it has ended, once it was reaped.
     status: Option<ExitStatus>,
@@ -103,8 +57,12 @@ pub(crate) struct Exec {
     /// Bytes that were sent and received.
     moved: (u64, u64),
     failure: Option<Error>,
-    /// A signal has ended the command: how the process ends says nothing.
+    /// It was ended by us, because of a signal or because nobody was there any more: how it ends says nothing.
     is_stopped: bool,
+    /// With `--end-when peer`.
+    ends_with_peer: bool,
+    /// With `--exec-socket`: the process has the connection.
+    is_handed_over: bool,
     report: Report,
 }
 
@@ -112,6 +70,8 @@ pub(crate) struct Exec {
 enum Phase {
     /// The process runs.
     Running,
+    /// The same after the peer's end, with `--end-when peer`: so many bytes have come, the last one then.
+    Alone(u64, Instant),
     /// It has ended, but others have its output: so many bytes have come, the last one then.
     Held(u64, Instant),
     /// They have said nothing for so long that their output is not read any more.
@@ -137,19 +97,24 @@ enum End {
 impl Exec {
     /// Starts the program for a connection that was dialled. A program that cannot be started resets it.
     pub(crate) fn dialled(
-        program: &Program,
+        (program, rules, tools): (&Program, ExecRules, &Tools),
         mut transport: Transport,
         args: &RelayArgs,
         (io, report): (&Io, &Report),
         now: Instant,
     ) -> Result<Exec, Error> {
+        let names = (transport.peer_name(), transport.local_name());
+        if program.stdio == ChildStdio::Socket {
+            let socket = transport.into_socket().map_err(|error| lost(&error))?;
+            return Exec::handed_over(program, socket, &names.0, (io, report));
+        }
         // Until the session has ended in order.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
-        let mut peer = Limited::new(transport, now);
+        let mut peer = Limited::new(tools.recorded(transport, None, now), now);
         peer.limit_rate(args.limit_rate, 0);
-        let name = peer.get_ref().peer_name();
-        let mut exec = Exec::start(program, (peer, &name), args.idle_timeout, (io, report), now)?;
-        exec.relay = exec.relay.map(|relay| relay.with(name));
+        let idle = args.idle_timeout;
+        let mut exec = Exec::start((program, rules), (peer, &names.0, &names.1), idle, (io, report), now)?;
+        exec.relay = exec.relay.map(|relay| relay.with(names.0));
         // A server may take the end of the process's output for a hang-up; the clients of a server wait for it.
         exec.relay.iter_mut().for_each(|relay| relay.set_half_close(HalfClose::Politely));
         Ok(exec)
@@ -157,23 +122,47 @@ impl Exec {
 
     /// Starts the program for a connection. The caller tells how many bytes were sent and received.
     pub(crate) fn start(
-        program: &Program,
-        (peer, name): (Limited<Transport>, &PeerName),
+        (program, rules): (&Program, ExecRules),
+        (peer, name, local): (Limited<Box<dyn Stream>>, &PeerName, &PeerName),
         idle_timeout: Option<Duration>,
         (io, report): (&Io, &Report),
         now: Instant,
     ) -> Result<Exec, Error> {
-        let local = peer.get_ref().local_name();
-        let (stream, process) = child::spawn(program, &environment(name, &local), io)?;
-        report.detail(format_args!("process {} runs '{}'", process.id(), program.name.display()));
-        let rules = Ending {
+        let (stream, process) = child::spawn(program, &environment(name, local), io)?;
+        let ending = Ending {
             input: InputKind::Real,
             end_when: EndWhen::Both,
             half_close: HalfClose::AtOnce,
             linger: None,
         };
+        let stream: Box<dyn Local> = match rules.crlf {
+            true => Box::new(Filtered::new(stream, ToCrlf::default(), now)),
+            false => Box::new(stream),
+        };
+        let relay = Relay::new(stream, peer, ending, idle_timeout, report.clone(), now);
         Ok(Exec {
-            relay: Some(Relay::new(stream, peer, rules, idle_timeout, report.clone(), now)),
+            ends_with_peer: rules.ends_with_peer,
+            relay: Some(relay),
+            ..Exec::of(program, process, report)
+        })
+    }
+
+    /// Starts the program with the connection as its stdin and stdout: what passes is its own affair.
+    pub(crate) fn handed_over(
+        program: &Program,
+        socket: Socket,
+        name: &PeerName,
+        (io, report): (&Io, &Report),
+    ) -> Result<Exec, Error> {
+        let environment = environment(name, &socket.local_name());
+        let process = child::spawn_on(program, &environment, socket, io)?;
+        Ok(Exec { is_handed_over: true, ..Exec::of(program, process, report) })
+    }
+
+    fn of(program: &Program, process: Process, report: &Report) -> Exec {
+        report.detail(format_args!("process {} runs '{}'", process.id(), program.name.display()));
+        Exec {
+            relay: None,
             over: None,
             process: Some(process),
             status: None,
@@ -182,16 +171,46 @@ impl Exec {
             moved: (0, 0),
             failure: None,
             is_stopped: false,
+            ends_with_peer: false,
+            is_handed_over: false,
             report: report.clone(),
-        })
+        }
+    }
+
+    /// Ends a process whose peer has ended, once it has fallen silent. What it says before is sent.
+    fn follow_running(&mut self, now: Instant) -> bool {
+        let Some(relay) = self.relay.as_mut().filter(|_| self.ends_with_peer) else { return false };
+        let [output, input] = relay.lanes();
+        let moved = output.delivered() + output.held() as u64;
+        match self.phase {
+            Phase::Running if input.is_finished() => self.phase = Phase::Alone(moved, now),
+            // It speaks, or the peer is slow.
+            Phase::Alone(before, _)
+                if before != moved || output.held() > 0 || relay.local_mut().has_output() =>
+            {
+                self.phase = Phase::Alone(moved, now);
+            }
+            Phase::Alone(_, since) if now >= since + SILENCE_LIMIT => {
+                self.report.detail("the client has ended, and so must the process (see --end-when)");
+                self.end = End::Due(GRACE);
+                self.is_stopped = true;
+                relay.stop_sending();
+                self.phase = Phase::Abandoned;
+                return true;
+            }
+            _ => {}
+        }
+        false
     }
 
     /// What the end of the process means for the connection. True if the relay is to be advanced once more.
     fn follow(&mut self, now: Instant) -> Result<bool, Error> {
-        let has_ended = self.process.as_mut().is_none_or(Process::has_ended);
-        let Some(relay) = self.relay.as_mut().filter(|_| has_ended) else { return Ok(false) };
+        if !self.process.as_mut().is_none_or(Process::has_ended) {
+            return Ok(self.follow_running(now));
+        }
+        let Some(relay) = self.relay.as_mut() else { return Ok(false) };
         // What waits for room in its stdin waits no longer, and nothing else would tell the relay so.
-        let has_just_ended = matches!(self.phase, Phase::Running);
+        let has_just_ended = matches!(self.phase, Phase::Running | Phase::Alone(..));
         relay.local_mut().discard_input();
         // Nor does anybody wait for an answer.
         relay.set_half_close(HalfClose::AtOnce);
@@ -209,7 +228,7 @@ impl Exec {
                 self.phase = Phase::Lingering(now + LINGER);
                 self.reap()?;
             }
-            Phase::Running => self.phase = Phase::Held(moved, now),
+            Phase::Running | Phase::Alone(..) => self.phase = Phase::Held(moved, now),
             // The peer is slow, not the output silent.
             Phase::Held(before, _) if before != moved || relay.local_mut().has_output() => {
                 self.phase = Phase::Held(moved, now);
@@ -314,6 +333,7 @@ impl Session for Exec {
     fn deadline(&self) -> Option<Instant> {
         let phase = match self.phase {
             Phase::Held(_, since) if self.relay.is_some() => Some(since + HELD_LIMIT),
+            Phase::Alone(_, since) if self.relay.is_some() => Some(since + SILENCE_LIMIT),
             Phase::Lingering(until) if self.relay.is_some() => Some(until),
             _ => None,
         };
@@ -334,6 +354,10 @@ impl Visit for Exec {
     fn is_more_than_a_check(&self) -> bool {
         // What a process says costs more than a greeting.
         self.moved.0 > 0
+    }
+
+    fn is_counted(&self) -> bool {
+        !self.is_handed_over
     }
 }
 

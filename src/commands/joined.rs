@@ -19,7 +19,7 @@ enum Way {
 }
 
 /// A client and the target that it was connected to. Both are reset when this is dropped before it is over.
-pub(crate) struct Joined<C, T> {
+pub(crate) struct Joined<C, T = Transport> {
     client: Limited<C>,
     target: T,
     target_name: String,
@@ -38,9 +38,9 @@ pub(crate) struct Joined<C, T> {
     settling: [Settling; 2],
 }
 
-impl Joined<Transport, Transport> {
-    /// Joins two connections.
-    pub(crate) fn new(client: Limited<Transport>, mut target: Transport) -> Result<Self, Error> {
+impl<C: Stream> Joined<C> {
+    /// Joins a client, whose connection is reset if it is dropped, to a connection.
+    pub(crate) fn new(client: Limited<C>, mut target: Transport) -> Result<Self, Error> {
         let target_name = target.peer_name().to_string();
         target.reset_on_close(true).map_err(|error| named(&target_name, &error))?;
         Ok(Joined::of(client, target, target_name))

@@ -34,6 +34,10 @@ mod vestibule;
 
 /// What a failing connection is called, and the exit code it leaves.
 fn lost(error: &io::Error) -> Error {
+    // What passes was to be written down, too: see tools.
+    if let Some(ours) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        return Error::new(ours.exit(), ours);
+    }
     match error.kind() {
         io::ErrorKind::TimedOut => Error::new(Exit::TimedOut, "the peer no longer answers"),
         // To end a direction of a connection that was reset meanwhile finds none.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::transfer::Limits;
 use crate::error::{Error, Exit};
@@ -132,6 +132,7 @@ pub struct RelayArgs {
 /// What is done to the bytes on their way, and what is written down of them.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Lines and messages")]
+#[command(group = ArgGroup::new("records").args(["tee_in", "tee_out", "hex_dump"]).multiple(true))]
 pub struct ToolArgs {
     /// Send each line end of stdin as CR LF
     #[arg(long, conflicts_with = "recv_only")]
@@ -145,9 +146,15 @@ pub struct ToolArgs {
     #[arg(long)]
     pub telnet: bool,
 
-    /// Each line of stdin is a message to the peer, and each message from it a line on stdout; this tells them apart
+    /// Send stdin in messages, a line each, and write each message from the peer as a line; this tells them apart
     #[arg(long, value_enum, value_name = "HOW", conflicts_with_all = ["crlf", "telnet"])]
     pub frame: Option<FrameChoice>,
+
+    /// With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of
+    /// --frame-out json), or one of the values of --frame [default: line]
+    #[arg(long, value_name = "line|all|SIZE|json|FRAME", value_parser = frame_in, requires = "frame",
+        conflicts_with = "recv_only")]
+    pub each: Option<FrameIn>,
 
     /// With --frame: how a message from the peer is written
     #[arg(long, value_enum, value_name = "FORM", default_value_t = FrameOut::Line, requires = "frame",
@@ -165,6 +172,10 @@ pub struct ToolArgs {
     /// Write all that is sent to this file, as it goes
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tee_out: Option<PathBuf>,
+
+    /// Add to the files of --tee-in, --tee-out and --hex-dump, which are emptied first without it
+    #[arg(long, requires = "records")]
+    pub tee_append: bool,
 
     /// Write both directions to this file in hexadecimal, with time and offset; - is stderr
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -188,6 +199,8 @@ pub enum FrameChoice {
     U64be,
     /// Its length in digits and a colon before it, a comma behind it
     Netstring,
+    /// Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)
+    OctetCount,
     /// A line feed behind it
     Line,
     /// A NUL byte behind it
@@ -204,8 +217,44 @@ impl From<FrameChoice> for Framing {
             FrameChoice::U32le => Framing::U32Le,
             FrameChoice::U64be => Framing::U64Be,
             FrameChoice::Netstring => Framing::Netstring,
+            FrameChoice::OctetCount => Framing::OctetCount,
             FrameChoice::Line => Framing::Line,
             FrameChoice::Nul => Framing::Nul,
+        }
+    }
+}
+
+/// The values of `--each`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameIn {
+    /// At line feeds.
+    Lines,
+    /// Nowhere.
+    All,
+    /// After so many bytes.
+    Blocks(u64),
+    /// Objects, one a line.
+    Json,
+    /// It has a framing already.
+    Framed(Framing),
+}
+
+fn frame_in(text: &str) -> Result<FrameIn, String> {
+    match text {
+        "line" => return Ok(FrameIn::Lines),
+        "all" => return Ok(FrameIn::All),
+        "json" => return Ok(FrameIn::Json),
+        _ => {}
+    }
+    if let Ok(choice) = FrameChoice::from_str(text, false) {
+        return Ok(FrameIn::Framed(choice.into()));
+    }
+    match size(text) {
+        Ok(0) => Err("a message has a byte at least".into()),
+        Ok(size) => Ok(FrameIn::Blocks(size)),
+        Err(_) => {
+            Err("type line, all, json, a size in bytes such as 512, or a value of --frame such as u16be"
+                .into())
         }
     }
 }
@@ -221,14 +270,13 @@ pub enum FrameOut {
     Json,
 }
 
-impl RelayArgs {
-    /// As [`RelayArgs::refuse_with`], for a mode that need not read stdin.
-    pub(super) fn refuse_all_but_recv_only(&self, mode: &str) -> Result<(), Error> {
-        RelayArgs { recv_only: false, ..self.clone() }.refuse_with(mode)
-    }
+/// The options that write down what passes: they do for any stream.
+pub(super) const RECORDS: &[&str] = &["--tee-in", "--tee-out", "--tee-append", "--hex-dump"];
 
-    /// Fails if one of the options was given that only make sense between stdin, stdout and one peer.
-    pub(super) fn refuse_with(&self, mode: &str) -> Result<(), Error> {
+impl RelayArgs {
+    /// Fails if one of the options was given that only make sense between stdin, stdout and one peer, other than those
+    /// that are `allowed`.
+    pub(super) fn refuse_with(&self, mode: &str, allowed: &[&str]) -> Result<(), Error> {
         let given = [
             ("--send-only", self.send_only),
             ("--recv-only", self.recv_only),
@@ -244,7 +292,7 @@ impl RelayArgs {
             ("--tee-out", self.tools.tee_out.is_some()),
             ("--hex-dump", self.tools.hex_dump.is_some()),
         ];
-        match given.iter().find(|(_, is_given)| *is_given) {
+        match given.iter().find(|(option, is_given)| *is_given && !allowed.contains(option)) {
             Some((option, _)) => {
                 let text = format!("{option} is about stdin and stdout: leave it out with {mode}");
                 Err(Error::new(Exit::Usage, text))

@@ -372,9 +372,9 @@ impl LocalSide {
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
         describe(&transport, report);
         let peer_name = transport.peer_name();
-        let mut peer = Limited::new(self.tools.recorded(transport, now), now);
+        let mut peer = Limited::new(self.tools.recorded(transport, None, now), now);
         peer.limit_rate(args.limit_rate, 0);
-        let (local, peer) = tools::around(local, Box::new(peer), args, rules, now);
+        let (local, peer) = tools::around(local, Box::new(peer), args, rules, (report, now));
         let relay = Relay::new(local, peer, rules, args.idle_timeout, report.clone(), now)
             .with(peer_name)
             .after_greeting(args.wait_greeting);

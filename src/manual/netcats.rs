@@ -42,7 +42,7 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     ncat -m N               --max-clients N
     ncat -i TIME, -w TIME   --idle-timeout TIME, --timeout TIME
     ncat -d TIME            --line-delay TIME
-    ncat -o FILE, -x FILE   --tee-in FILE and --tee-out FILE, --hex-dump FILE
+    ncat -o FILE, -x FILE   --tee-in FILE and --tee-out FILE, --hex-dump FILE; --append-output: --tee-append
     ncat --proxy ADDR       --proxy http://ADDR or socks5://ADDR
     ncat -l --proxy-type http    serve --socks, which answers both
 
@@ -52,6 +52,7 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     socat UNIX-LISTEN:PATH,fork TCP:HOST:Q  serve --forward HOST:Q unix:PATH
     socat TCP-LISTEN:P,fork EXEC:CMD        serve :P --exec -- CMD
     socat TCP-LISTEN:P,fork EXEC:CMD,pty    serve :P --exec --pty -- CMD
+    socat TCP-LISTEN:P,fork EXEC:CMD,nofork serve :P --exec-socket -- CMD, as inetd does
     socat TCP-LISTEN:P,fork SYSTEM:LINE     serve --sh LINE :P
     socat TCP-LISTEN:P,fork PIPE            serve --echo :P
     socat TCP-LISTEN:P,fork,range=10.0.0.0/8 ...   --allow 10.0.0.0/8

@@ -28,13 +28,19 @@ nothing is encrypted: whoever can connect can use the server, see --allow and --
 
 MANY CLIENTS
 
-With --keep-open stdin goes to all clients and what they send to stdout, in pieces as they come or, with --label, in whole lines. \
+With --keep-open stdin goes to all clients and what they send to stdout, in pieces as they come or, with --label, in whole lines, \
+of which control characters (but tabs) and invalid bytes are escaped: no line can pass for another client's. --send-only throws away \
+what clients send, --recv-only does not read stdin. \
 stdin is read when there is a client. A client that has ended is ended, too, when what it sent was written; if stdin is a \
 pipe or a file, then only when that has ended as well. With --broker what a client sends goes to all others, \
-and one that has ended leaves.
+and one that has ended leaves. stdin and stdout take no part in that, unless --join makes them a client of their own: 'server' \
+with --chat.
 
 Each client has a queue of 192 KiB. With --slow cut, a client whose queue is full and that keeps others waiting for a second is cut; with \
 drop it misses what does not fit, and the server says how much; with wait all wait for it. stdout is always waited for.
+
+--reply @FILE sends what was in the file at the start. A file over 16 MiB is read for each client; one that changes meanwhile \
+is a reset for that client.
 
 A script hears lines or chunks and answers with the first --answer whose WHEN is equal to it, without its line end. A client whose line is over 64 KiB is cut. A client that is hung up on \
 has two seconds to end its side.
@@ -98,5 +104,8 @@ EXAMPLES
     sendall serve --socks --socks-users FILE :1080
                                                   SOCKS5 and HTTP, for those in FILE
     sendall serve 9000 --exec -- tr a-z A-Z       a process for each client
+    sendall serve 873 --exec-socket -- rsync --daemon
+                                                  a program that inetd would start
+    sendall serve --broker --chat --join :9000    a chat, and a part in it
     sendall serve 9000 --pty --sh 'exec python3'  the same at a terminal
     sendall serve systemd: --store inbox          what systemd listens on";

@@ -45,7 +45,12 @@ of stdin, without its line feed, is one message to the peer, and each message fr
     u8, u16be, u16le, u32be, u32le, u64be
                its length stands before it, in 1 to 8 bytes, big- or little-endian; the length's own bytes do not count
     netstring  length in decimal digits, a colon, the message, a comma
+    octet-count
+               length in decimal digits, a blank, the message: syslog over TCP (RFC 6587)
     line, nul  a line feed or a NUL byte stands behind it
+
+--each says where stdin is cut in the place of lines: all sends all of it as one message, SIZE so many bytes each; with one of the framings above stdin is framed so already, and json reads what --frame-out json writes (length may be left out). Without it a warning tells of the first line that is no text. \
+So any message can be sent that can be received: a query to DNS over TCP is --frame u16be --each all.
 
 --frame-out line adds a line feed to each message, raw nothing. A message may have line feeds of its own: json tells messages apart \
 whatever is in them. It writes a line for each, an object:
@@ -55,8 +60,9 @@ whatever is in them. It writes a line for each, an object:
     base64  string or null: the message, if it is not
 
 A message over --max-message is refused when its length is read: 7. An end of the stream within a message is a connection lost: 5; what \
-came of that message is not written. What is not a netstring where one is due: 6. A line that is too long for its length or over \
---max-message, or has a NUL byte in it that would end it: 1, and nothing of that line is sent.
+came of that message is not written. What is not a netstring, or not octet-counted, where that is due: 6. What cannot be \
+sent as a message: 1, and nothing of it is sent. It is too long for its length, over --max-message, empty with octet-count, not what \
+--each says, or has the byte in it that would end it.
 
 --crlf sends a line feed as CR LF unless its CR is there already; what comes is left as it is. --line-delay waits before each \
 line, the first one too: servers of mail refuse who speaks before they have greeted. --wait-greeting does not read stdin before \
@@ -67,8 +73,11 @@ of stdin is not answered.
 --tee-in and --tee-out write what is received and sent to a file, as it is on the wire, framing and refusals included. --hex-dump \
 writes both directions to one, a line for each 16 bytes: > sent or < received, seconds since the connection began, \
 offset in that direction, the bytes, and those of them that are printable ASCII; - is stderr, because stdout has what the peer says. \
-A file that is there is emptied first. A pipe or device will do; the session waits for it. What cannot be written \
-ends the session: 10. All of these let the bytes pass through the program, where otherwise the kernel moves them.";
+A file that is there is emptied first, unless --tee-append adds to it. A pipe or device will do; the session waits for it. \
+/dev/fd/N, /dev/stdout and /dev/stderr are written as they were passed on: nothing is emptied, and a socket will do. \
+What cannot be written ends the session: 10. These three go with every mode of serve but --store, --share and --exec-socket, and \
+with --exec: sent is what goes to the client. Many clients write into one file as it comes; each line of a dump begins with \
+the client's address. All of these let the bytes pass through the program, where otherwise the kernel moves them.";
 
 /// For `serve` and `connect`.
 pub(crate) const PROCESSES: &str = "\
@@ -89,7 +98,17 @@ to have gone: --idle-timeout says how long that may last.
 
 The process has no other descriptors, no signal is blocked, and SIGPIPE ends it as usual. 'connect' ends with 0 if the \
 stream has ended in order and the process with 0, and with 1 if it did not; 'serve' says so in a line, and with --verbose how \
-each has ended.
+each has ended. --crlf sends the process's line ends as CR LF.
+
+That a client has closed its connection, and not only ended its direction, TCP tells only when something is sent to it. A process \
+that says nothing keeps its place until then: over TCP the keepalive finds out after a minute. With --end-when peer a process that \
+has said nothing for 2 seconds after its client's end is ended, and that is no failure: so health checks, which connect and close, \
+do not fill a server.
+
+With --exec-socket the process has the connection itself as stdin and stdout, as inetd gives it to programs that ask who the \
+peer is, or whether there is a socket at all: serve 873 --exec-socket -- rsync --daemon. Then nothing of the stream passes \
+through sendall: it is neither counted (no summary event), limited nor written down, its end is the process's affair, and 0 says no more than \
+that the process ended with 0.
 
 With --pty the process has a terminal, as its controlling one, in its usual mode: it echoes what comes, ^C interrupts, a line has at \
 most 4095 bytes. The peer's end is typed as ^D; a connection that is lost hangs up.";
@@ -159,6 +178,8 @@ EXAMPLES
                                                   a dialogue from a file, at a person's pace
     sendall connect --linger 2s host:9000 <asked  leave when nothing has come for two seconds
     sendall connect --frame u32be host:7000       each line a message, each message a line
+    sendall connect --frame u16be --each all host:53 <query
+                                                  a message with any bytes in it
     sendall connect --proxy socks5://localhost:1080 host.example:22
                                                   through a proxy, which resolves the name
     sendall connect host:9000 --sh 'make 2>&1'    join the server to a process

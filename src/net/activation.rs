@@ -73,6 +73,34 @@ fn own(number: i32, purpose: Use) -> Result<socket2::Socket, String> {
     Ok(socket)
 }
 
+/// Another descriptor for the same open file as one that this process was started with, to be written to.
+///
+/// # Errors
+/// If it is not open, not one of those, or open for reading only.
+#[cfg(target_os = "linux")]
+pub fn duplicate(number: i32) -> io::Result<OwnedFd> {
+    let is_ours = |flags| number > 2 && flags & uapi::c::FD_CLOEXEC != 0;
+    if uapi::fcntl_getfd(number).map_or(true, is_ours) {
+        return Err(io::Error::other(format!("descriptor {number} is not open")));
+    }
+    let copy: OwnedFd = uapi::fcntl_dupfd_cloexec(number, FIRST).map_err(io::Error::from)?.into();
+    if uapi::fcntl_getfl(number).map_err(io::Error::from)? & uapi::c::O_ACCMODE == uapi::c::O_RDONLY {
+        return Err(io::Error::other(format!(
+            "cannot be written: descriptor {number} is open for reading only"
+        )));
+    }
+    Ok(copy)
+}
+
+/// There is no such thing here.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn duplicate(_: i32) -> io::Result<std::os::fd::OwnedFd> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "type a file"))
+}
+
 /// There is no such thing here.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn take(_: &Inherited, _: Use) -> io::Result<Vec<socket2::Socket>> {

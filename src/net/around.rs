@@ -49,6 +49,10 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
         (**self).read(buffer)
     }
 
+    fn drained(&mut self) -> bool {
+        (**self).drained()
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         (**self).write(bytes)
     }

@@ -5,13 +5,15 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use mio::Interest;
 use mio::unix::pipe::{Receiver, Sender};
+use socket2::SockRef;
 
 use super::process::Process;
 use super::reactor::{Io, Readiness};
-use super::stream::{FdKind, KernelEnd, Stream, uninterrupted, would_block};
+use super::stream::{FdKind, KernelEnd, Socket, Stream, uninterrupted, would_block};
 use super::terminal::Terminal;
 use crate::error::{Error, Exit};
 
@@ -22,8 +24,19 @@ pub struct Program {
     pub name: OsString,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Runs it at a terminal of its own, as the leader of a session, instead of on pipes.
-    pub at_terminal: bool,
+    /// Where its stdin comes from and its stdout goes.
+    pub stdio: ChildStdio,
+}
+
+/// What a program has as stdin and stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildStdio {
+    /// Two pipes.
+    Pipes,
+    /// A terminal of its own, as the leader of a session.
+    Terminal,
+    /// The connection itself, as inetd gives it: see [`spawn_on`].
+    Socket,
 }
 
 /// The environment of a child, in so far as it differs from ours.
@@ -38,23 +51,9 @@ pub type Environment = Vec<(&'static str, Option<String>)>;
 /// # Errors
 /// If it cannot be started: no such program, not permitted, no descriptors or processes left.
 pub fn spawn(program: &Program, environment: &Environment, io: &Io) -> Result<(ChildStream, Process), Error> {
-    let failed = |error: io::Error| {
-        let reason = match error.kind() {
-            io::ErrorKind::NotFound => "there is no such program".into(),
-            io::ErrorKind::PermissionDenied => "not permitted, or not a program".into(),
-            _ => error.to_string(),
-        };
-        Error::new(Exit::Failed, format!("cannot run '{}': {reason}", program.name.display()))
-    };
-    let mut command = Command::new(&program.name);
-    command.args(&program.args);
-    for (name, value) in environment {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    if program.at_terminal {
+    let failed = |error| cannot_run(program, &error);
+    let mut command = command(program, environment);
+    if program.stdio == ChildStdio::Terminal {
         let (terminal, child) = Terminal::spawn(command, io).map_err(failed)?;
         return Ok((ChildStream::Terminal(terminal), Process::new(child, io)?));
     }
@@ -65,6 +64,54 @@ pub fn spawn(program: &Program, environment: &Environment, io: &Io) -> Result<(C
     let ends = ends.ok_or_else(|| io::Error::other("it has no pipes"));
     let pipes = ends.and_then(|(stdin, stdout)| Pipes::new(stdin.into(), stdout.into(), io));
     Ok((ChildStream::Pipes(pipes.map_err(failed)?), process))
+}
+
+/// Starts a program that has the connection as stdin and stdout, in a process group of its own; nothing of the connection is
+/// left here. One that cannot be started resets the connection.
+///
+/// # Errors
+/// As of [`spawn`].
+pub fn spawn_on(
+    program: &Program,
+    environment: &Environment,
+    socket: Socket,
+    io: &Io,
+) -> Result<Process, Error> {
+    let failed = |error| cannot_run(program, &error);
+    let fd = socket.as_fd().try_clone_to_owned().map_err(failed)?;
+    drop(socket);
+    let connection = SockRef::from(&fd);
+    // Until somebody has it.
+    connection.set_linger(Some(Duration::ZERO)).map_err(failed)?;
+    // The flag is of the connection, and programs expect one that blocks.
+    connection.set_nonblocking(false).map_err(failed)?;
+    let mut command = command(program, environment);
+    command.process_group(0).stdin(fd.try_clone().map_err(failed)?).stdout(fd.try_clone().map_err(failed)?);
+    let child = command.spawn().map_err(failed)?;
+    let process = Process::new(child, io)?;
+    connection.set_linger(None).map_err(failed)?;
+    Ok(process)
+}
+
+fn command(program: &Program, environment: &Environment) -> Command {
+    let mut command = Command::new(&program.name);
+    command.args(&program.args);
+    for (name, value) in environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+fn cannot_run(program: &Program, error: &io::Error) -> Error {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such program".into(),
+        io::ErrorKind::PermissionDenied => "not permitted, or not a program".into(),
+        _ => error.to_string(),
+    };
+    Error::new(Exit::Failed, format!("cannot run '{}': {reason}", program.name.display()))
 }
 
 /// Has every descriptor that this process was started with, but 0 to 2, closed in the programs that it starts.

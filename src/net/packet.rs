@@ -6,6 +6,7 @@ use std::path::Path;
 
 use mio::net::UnixStream;
 use rustix::event::PollFlags;
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockAddr, Type};
 
@@ -141,8 +142,22 @@ pub(super) fn connect(name: &UnixName) -> io::Result<Packet> {
 
 /// The same of a kind of Unix sockets.
 pub(super) fn connect_as(name: &UnixName, kind: Type) -> io::Result<OwnedFd> {
-    let socket = socket2::Socket::new(Domain::UNIX, kind, None)?;
-    socket.set_nonblocking(true)?;
-    socket.connect(&address(name)?)?;
+    let address = address(name)?;
+    let open = |kind| {
+        let socket = socket2::Socket::new(Domain::UNIX, kind, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&address).map(|()| socket)
+    };
+    let socket = open(kind).map_err(|error| {
+        if error.raw_os_error() != Some(Errno::PROTOTYPE.raw_os_error()) {
+            return error;
+        }
+        // Nothing is noticed of this one.
+        io::Error::other(match (open(Type::DGRAM), kind) {
+            (Ok(_), _) => "it is a datagram socket: see udp-send",
+            (Err(_), Type::STREAM) => "it keeps packets apart: type unix-seqpacket: in the place of unix:",
+            (Err(_), _) => "it is a stream socket: type unix: in the place of unix-seqpacket:",
+        })
+    })?;
     Ok(socket.into())
 }

@@ -65,6 +65,11 @@ pub fn replace_stdout(file: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// True if stdin may have something to say: it is not closed, and not `/dev/null`.
+pub fn has_stdin() -> bool {
+    kind_of(stdio::stdin()).is_ok_and(|kind| kind != FdKind::Null)
+}
+
 /// Standard input and output, joined into one stream: reads come from stdin, writes go to stdout.
 pub struct Stdio {
     input: Readiness,

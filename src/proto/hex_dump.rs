@@ -22,9 +22,9 @@ pub struct HexDump {
 }
 
 impl HexDump {
-    /// The lines for `bytes`, which went `elapsed` after the connection's start. Each has a mark (`>` sent, `<`
+    /// The lines for `bytes`, which went `elapsed` after the connection's start. Each has the `label`, a mark (`>` sent, `<`
     /// received), seconds, the offset in its direction, up to 16 bytes, and those of them that are printable ASCII.
-    pub fn lines(&mut self, direction: Direction, elapsed: Duration, bytes: &[u8]) -> String {
+    pub fn lines(&mut self, label: &str, direction: Direction, elapsed: Duration, bytes: &[u8]) -> String {
         let (mark, offset) = match direction {
             Direction::Sent => ('>', &mut self.sent_bytes),
             Direction::Received => ('<', &mut self.received_bytes),
@@ -33,7 +33,7 @@ impl HexDump {
         let seconds = elapsed.as_secs_f64();
         for line in bytes.chunks(BYTES_PER_LINE) {
             // Writing to a String cannot fail.
-            let _ = write!(lines, "{mark} {seconds:11.6} {offset:08x}");
+            let _ = write!(lines, "{label}{mark} {seconds:11.6} {offset:08x}");
             for column in 0..BYTES_PER_LINE {
                 lines.push_str(if column % 8 == 0 { "  " } else { " " });
                 let _ = match line.get(column) {
@@ -65,10 +65,11 @@ mod tests {
             ">    0.001500 00000000  41 42 43 44 45 46 47 48  49 4a 4b 4c 4d 4e 4f 50  |ABCDEFGHIJKLMNOP|\n",
             ">    0.001500 00000010  51 52                                             |QR|\n",
         );
-        assert_eq!(dump.lines(Direction::Sent, Duration::from_micros(1500), &bytes), expected);
-        let line = dump.lines(Direction::Received, Duration::from_secs(61), b"\x00\x1b~\x7f\xff");
+        assert_eq!(dump.lines("", Direction::Sent, Duration::from_micros(1500), &bytes), expected);
+        let line = dump.lines("", Direction::Received, Duration::from_secs(61), b"\x00\x1b~\x7f\xff");
         let shown = "<   61.000000 00000000  00 1b 7e 7f ff                                    |..~..|\n";
         assert_eq!(line, shown);
-        assert!(dump.lines(Direction::Sent, Duration::ZERO, b"x").starts_with(">    0.000000 00000012  78 "));
+        let line = dump.lines("[::1]:9 ", Direction::Sent, Duration::ZERO, b"x");
+        assert!(line.starts_with("[::1]:9 >    0.000000 00000012  78 "));
     }
 }

@@ -1,10 +1,14 @@
 //! Messages on a stream: each with its length before it, or with an end mark behind it.
 //!
-//! TCP keeps bytes and not the borders between what was sent. A framing marks them. [`Encoder`] makes a message of each
-//! line of a text, [`Decoder`] finds the messages in what comes. Both hold one message at most, and no more of it than
+//! TCP keeps bytes and not the borders between what was sent. A framing marks them. [`Encoder`] makes messages of a
+//! stream that is split at its lines, or otherwise; [`Decoder`] finds the messages in what comes. Both hold one message at most, and no more of it than
 //! has come: a length that is announced costs nothing, and one over the limit is refused when it is read.
 
+mod encoder;
+
 use std::fmt;
+
+pub use self::encoder::{Encoder, Split, Unfit};
 
 /// How messages are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub enum Framing {
     U64Be,
     /// The length in decimal digits and a colon, the message, a comma: <https://cr.yp.to/proto/netstrings.txt>.
     Netstring,
+    /// The length in decimal digits and a blank, the message: octet counting, RFC 6587, 3.4.1. None is empty.
+    OctetCount,
     /// The message, then a line feed.
     Line,
     /// The message, then a NUL byte.
@@ -40,7 +46,7 @@ impl Framing {
             Framing::U16Be | Framing::U16Le => 2,
             Framing::U32Be | Framing::U32Le => 4,
             Framing::U64Be => 8,
-            Framing::Netstring | Framing::Line | Framing::Nul => 0,
+            Framing::Netstring | Framing::OctetCount | Framing::Line | Framing::Nul => 0,
         }
     }
 
@@ -61,7 +67,12 @@ impl Framing {
         }
     }
 
-    /// Adds a message to `output`. The caller has compared it with [`Framing::longest`] and [`Framing::end_mark`].
+    /// True if the length is one of digits.
+    fn has_digits(self) -> bool {
+        matches!(self, Framing::Netstring | Framing::OctetCount)
+    }
+
+    /// Adds a message to `output`. The caller has seen that it is one: see [`Unfit`].
     fn encode(self, message: &[u8], output: &mut Vec<u8>) {
         let length = message.len() as u64;
         let field = length.to_be_bytes();
@@ -73,6 +84,7 @@ impl Framing {
                 output.extend_from_slice(&length.to_le_bytes()[..self.length_bytes()]);
             }
             Framing::Netstring => output.extend_from_slice(format!("{length}:").as_bytes()),
+            Framing::OctetCount => output.extend_from_slice(format!("{length} ").as_bytes()),
             Framing::Line | Framing::Nul => {}
         }
         output.extend_from_slice(message);
@@ -80,69 +92,6 @@ impl Framing {
             Framing::Netstring => output.push(b','),
             _ => output.extend(self.end_mark()),
         }
-    }
-}
-
-/// A line that cannot be said as a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfit {
-    /// It is longer than so many bytes: what the length can say, or the limit, whichever is less.
-    TooLong(u64),
-    /// It holds the byte that ends a message.
-    HasEndMark,
-}
-
-/// Makes a message of each line: a line is what stands before a line feed, or behind the last one.
-#[derive(Debug)]
-pub struct Encoder {
-    framing: Framing,
-    longest: u64,
-    line: Vec<u8>,
-    number: u64,
-}
-
-impl Encoder {
-    /// For lines of at most `max_bytes`.
-    pub fn new(framing: Framing, max_bytes: u64) -> Encoder {
-        Encoder { framing, longest: max_bytes.min(framing.longest()), line: Vec::new(), number: 1 }
-    }
-
-    /// Takes what comes up to the end of the first line, and adds its message to `output`. Returns how many bytes it took.
-    ///
-    /// # Errors
-    /// The line does not fit. Nothing of it was added.
-    pub fn take(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<usize, Unfit> {
-        let end = input.iter().position(|byte| *byte == b'\n');
-        let part = &input[..end.unwrap_or(input.len())];
-        if (self.line.len() + part.len()) as u64 > self.longest {
-            return Err(Unfit::TooLong(self.longest));
-        }
-        if self.framing.end_mark().is_some_and(|mark| part.contains(&mark)) {
-            return Err(Unfit::HasEndMark);
-        }
-        self.line.extend_from_slice(part);
-        if end.is_some() {
-            self.complete(output);
-        }
-        Ok(part.len() + usize::from(end.is_some()))
-    }
-
-    /// The text has ended: what stands behind its last line feed is a line too.
-    pub fn end(&mut self, output: &mut Vec<u8>) {
-        if !self.line.is_empty() {
-            self.complete(output);
-        }
-    }
-
-    /// The number of the line that is being taken, from 1.
-    pub fn line_number(&self) -> u64 {
-        self.number
-    }
-
-    fn complete(&mut self, output: &mut Vec<u8>) {
-        self.framing.encode(&self.line, output);
-        self.line.clear();
-        self.number += 1;
     }
 }
 
@@ -155,8 +104,8 @@ pub enum Breach {
     TooLongYet(u64),
     /// More bytes than the limit have come without an end mark.
     Endless,
-    /// Not a netstring: what is wrong with it.
-    NotANetstring(&'static str),
+    /// Its length is none of digits, or what stands behind it is missing: what is wrong with it.
+    Malformed(&'static str),
 }
 
 /// The stream has ended within a message.
@@ -271,7 +220,7 @@ impl Decoder {
         field[filled] = byte;
         let filled = filled + 1;
         self.state = State::Length { field, filled };
-        if self.framing == Framing::Netstring {
+        if self.framing.has_digits() {
             return self.take_digit(byte, &field[..filled]);
         }
         let size = self.framing.length_bytes();
@@ -294,15 +243,19 @@ impl Decoder {
                 .iter()
                 .try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
         };
+        let is_netstring = self.framing == Framing::Netstring;
         match byte {
-            b':' if before.is_empty() => Err(Breach::NotANetstring("its length is missing")),
-            b':' => self.begin(value(before).unwrap_or(u64::MAX)).map(|()| 1),
-            b'0'..=b'9' if before == b"0" => Err(Breach::NotANetstring("its length begins with 0")),
+            b':' | b' ' if (byte == b':') == is_netstring => match before {
+                b"" => Err(Breach::Malformed("its length is missing")),
+                b"0" if !is_netstring => Err(Breach::Malformed("its length is 0")),
+                digits => self.begin(value(digits).unwrap_or(u64::MAX)).map(|()| 1),
+            },
+            b'0'..=b'9' if before == b"0" => Err(Breach::Malformed("its length begins with 0")),
             b'0'..=b'9' => match value(field) {
                 Some(length) if length <= self.max_bytes && field.len() < MOST_DIGITS => Ok(1),
                 length => Err(Breach::TooLongYet(length.unwrap_or(u64::MAX))),
             },
-            _ => Err(Breach::NotANetstring("its length is not a number")),
+            _ => Err(Breach::Malformed("its length is not a number")),
         }
     }
 
@@ -322,7 +275,7 @@ impl Decoder {
             self.is_complete = true;
             return match input[0] {
                 b',' => Ok(1),
-                _ => Err(Breach::NotANetstring("no comma stands behind it")),
+                _ => Err(Breach::Malformed("no comma stands behind it")),
             };
         }
         let count = usize::try_from(missing).unwrap_or(usize::MAX).min(input.len());

@@ -16,7 +16,7 @@ pub use escape::{escape, escape_bytes, escape_json, escape_name};
 pub use event::{FileEvent, Sums};
 pub use lines::Lines;
 pub use listed::{Listed, Probed};
-pub use output::write_stdout;
+pub use output::{write_all, write_stdout};
 pub use progress::{Phase, Progress, Totals, amount, sized};
 
 use std::fmt::Display;

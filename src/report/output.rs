@@ -1,4 +1,4 @@
-//! The one writer of stdout and stderr: it waits until all was taken, also where others have made them non-blocking.
+//! The one writer of stdout, stderr and descriptors that others have as well: it waits until all was taken, also where others have made them non-blocking.
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -22,7 +22,11 @@ pub(super) fn write_stderr<B: AsRef<[u8]>>(line: impl FnOnce() -> B) -> io::Resu
     write_all(stderr.as_fd(), line().as_ref())
 }
 
-fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+/// As [`write_stdout`], to a descriptor that others may have as well.
+///
+/// # Errors
+/// Of write(2).
+pub fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

@@ -65,12 +65,13 @@ impl TextPlace {
     }
 }
 
-/// Opens a file to write down what happens while it happens: made if it is not there, emptied if it is. A pipe or a
+/// Opens a file to write down what happens while it happens: made if it is not there, emptied if it is, unless it is to be
+/// added to. A pipe or a
 /// device will do as well; a write to it may wait. The file that stdin is read from is none: it would be gone.
 ///
 /// # Errors
 /// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.
-pub fn record(path: &Path) -> Result<File, Fault> {
+pub fn record(path: &Path, appends: bool) -> Result<File, Fault> {
     // What two of them write into one file stands in the order in which it was written.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
     // A FIFO that nobody reads is an error, and not a wait.
@@ -85,7 +86,9 @@ pub fn record(path: &Path) -> Result<File, Fault> {
         {
             return Err(Fault::new(FaultKind::CannotWrite, "is the file that stdin is read from"));
         }
-        rustix::fs::ftruncate(&file, 0).map_err(Fault::write)?;
+        if !appends {
+            rustix::fs::ftruncate(&file, 0).map_err(Fault::write)?;
+        }
     }
     Ok(file.into())
 }
@@ -105,15 +108,19 @@ pub fn sink(path: &Path) -> Result<Option<File>, Fault> {
     opened.map(|file| Some(file.into())).map_err(Fault::write)
 }
 
-/// An empty file without a name, in the folder of a text or in the system's for such: it is gone when it is closed.
+/// An empty file without a name, in the folder of a text, or in the system's for such: it is gone when it is closed.
 ///
 /// # Errors
 /// `NotAllowed`, `NoSpace`, `CannotWrite`.
 pub fn nameless(beside: Option<&TextPlace>) -> Result<File, Fault> {
-    let folder = match beside {
-        Some(place) => place.folder.clone(),
-        None => Folder::open(&std::env::temp_dir())?,
-    };
+    // Who may write a text need not be allowed to make files beside it.
+    if let Some(file) = beside.and_then(|place| nameless_in(&place.folder).ok()) {
+        return Ok(file);
+    }
+    nameless_in(&Folder::open(&std::env::temp_dir())?)
+}
+
+fn nameless_in(folder: &Folder) -> Result<File, Fault> {
     let mode = Mode::RUSR | Mode::WUSR;
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
     match retry_on_intr(|| openat(&*folder.file, ".", flags, mode)) {

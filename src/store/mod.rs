@@ -39,7 +39,7 @@ pub use hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, r
 pub use lines::{TextPlace, nameless, record, sink};
 pub use named::Followed;
 pub use part::{Meta, Part};
-pub use source::{Change, Source, read_whole};
+pub use source::{Change, LARGEST_WHOLE_BYTES, Source, read_whole};
 pub use stage::{Settled, Stage, Staged};
 pub use tree::Tree;
 pub use walk::{Found, Links, Skip, Walk, What};

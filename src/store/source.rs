@@ -193,7 +193,7 @@ pub(super) fn read_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Resu
 }
 
 /// The largest file that is read whole. The fault below names it.
-const MAX_WHOLE_BYTES: u64 = 16 << 20;
+pub const LARGEST_WHOLE_BYTES: u64 = 16 << 20;
 
 /// All of a file that the user named: options that stand in files.
 ///
@@ -205,8 +205,8 @@ pub fn read_whole(path: &Path) -> Result<Vec<u8>, Fault> {
         _ => Fault::read(error),
     };
     let mut bytes = Vec::new();
-    File::open(path).map_err(fault)?.take(MAX_WHOLE_BYTES + 1).read_to_end(&mut bytes).map_err(fault)?;
-    if bytes.len() as u64 > MAX_WHOLE_BYTES {
+    File::open(path).map_err(fault)?.take(LARGEST_WHOLE_BYTES + 1).read_to_end(&mut bytes).map_err(fault)?;
+    if bytes.len() as u64 > LARGEST_WHOLE_BYTES {
         return Err(Fault::new(FaultKind::Unsafe, "is larger than the 16 MiB that are read at most"));
     }
     Ok(bytes)

@@ -151,3 +151,18 @@ fn a_list_that_cannot_be_written_is_a_failure() {
         .finish()
         .expect_saying(2, "--digests");
 }
+
+#[test]
+fn a_list_may_be_a_file_that_is_passed_on() {
+    // Nothing can be made beside it.
+    let (source, there, lists) = (Place::new(), Place::new(), Place::new());
+    let file = source.write("file", b"content");
+    let list = lists.write("list", b"");
+    let binary = env!("CARGO_BIN_EXE_sendall");
+    let script =
+        format!("exec 3>>\"$0\"; exec {binary} serve 127.0.0.1:0 --once --store \"$1\" --digests /dev/fd/3");
+    let server = start("sh", &["-c", &script, &list, there.arg()], In::Null, Out::Collect);
+    run(&["upload", &file, &address(&server)]).ended(0);
+    server.finish().ended(0);
+    assert_eq!(checked(Path::new(&list), there.root()), ["file"]);
+}

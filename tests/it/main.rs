@@ -28,6 +28,7 @@ mod endpoints;
 // A process for each connection; at a terminal.
 mod exec;
 mod exec_ends;
+mod exec_socket;
 mod pty;
 // Sockets that are passed on, and what a service manager is told.
 mod activation;
@@ -36,6 +37,8 @@ mod exit_codes;
 // Bytes that are changed or written down on their way; streams of messages.
 mod line_tools;
 mod messages;
+mod messages_in;
+mod records;
 mod telnet;
 // Next to the netcats that are installed.
 mod peers;
@@ -45,6 +48,7 @@ mod send;
 mod access;
 mod admission;
 mod hub;
+mod hub_streams;
 mod many;
 mod modes;
 mod nonblocking;

@@ -202,7 +202,8 @@ fn messages_of_the_largest_size_go_both_ways_at_once() {
     let lines = [&message[..], b"\n"].concat().repeat(8);
     for side in [Side::Serve, Side::Connect] {
         let way = Way { side, net: Net::Tcp };
-        let (running, mut link) = way.open(&["--frame", "u32be"], In::Bytes(lines.clone()), Out::Collect);
+        let (running, mut link) =
+            way.open(&["--frame", "u32be", "--each", "line"], In::Bytes(lines.clone()), Out::Collect);
         let (mut sending, sent) = (link.try_clone(), framed.clone());
         let sender = std::thread::spawn(move || {
             sending.send(&sent);
@@ -282,6 +283,10 @@ fn what_does_not_go_together_is_wrong_usage_before_anything_is_opened() {
         (&["--max-message", "1MB"], "--frame"),
         (&["--frame", "u8", "--max-message", "much"], "64KiB"),
         (&["--frame", "u8", "--frame-out", "raw", "--send-only"], "--send-only"),
+        (&["--each", "all"], "--frame"),
+        (&["--frame", "u8", "--each", "paragraph"], "line, all, json"),
+        (&["--frame", "u8", "--each", "0"], "a byte at least"),
+        (&["--frame", "u8", "--each", "all", "--recv-only"], "--recv-only"),
     ] {
         let args = [&["connect", &listener.name][..], options].concat();
         let finished = sendall(&args, In::Null, Out::Collect).finish().expect(2);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{In, Out, Running, assert_same, payload, start};
+use crate::harness::{In, Out, Running, assert_same, payload, sendall, start};
 use crate::link::{Link, Net, Side, Way};
 use crate::xfer::{Place, cpu_ticks, descriptors, serve};
 
@@ -94,6 +94,36 @@ fn a_reply_reaches_a_client_that_talks_all_the_while() {
             server.finish().expect(0);
         }
     }
+}
+
+#[test]
+fn a_reply_of_any_size_is_served_from_its_file() {
+    const SIZE: usize = 18_000_000;
+    let place = Place::new();
+    let file = place.write("video", &payload(SIZE));
+    let server = serve(&["--reply", &format!("@{file}"), "--count", "3"]);
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let mut link = Link::connect(server.port());
+            std::thread::spawn(move || {
+                link.end();
+                link.expect_all(&payload(SIZE));
+            })
+        })
+        .collect();
+    readers.into_iter().for_each(|reader| reader.join().expect("all of it"));
+    assert!(crate::xfer::status_kib(server.id(), "VmHWM") < 48 << 10, "it is held");
+    // A file that changes is not one that was sent whole.
+    let mut link = Link::connect(server.port());
+    link.expect(&payload(SIZE)[..100]);
+    std::fs::File::options().write(true).open(&file).expect("a file").set_len(100_000).expect("shorter");
+    assert!(link.read_to_end(&mut Vec::new()).is_err(), "an orderly end");
+    let finished = server.finish();
+    assert!(finished.code == 9 && finished.stderr.contains("has changed"), "{}", finished.stderr);
+    // What is no file is read once, and must fit.
+    let finished =
+        sendall(&["serve", "0", "--reply", "@/dev/zero"], In::Null, Out::Collect).finish().expect(2);
+    assert!(finished.stderr.contains("16 MiB"), "{}", finished.stderr);
 }
 
 const SCRIPT: &[&str] =

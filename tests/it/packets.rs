@@ -72,3 +72,33 @@ fn connect_and_serve_meet_over_packets() {
         sendall(&["connect", &format!("unix-seqpacket:{}", place.at("socket"))], In::Null, Out::Collect);
     wrong.finish().expect(3);
 }
+
+#[test]
+fn a_socket_of_another_kind_is_named() {
+    let place = Place::new();
+    let path = place.at("socket");
+    let connect = |kind: &str| {
+        let finished = sendall(&["connect", &format!("{kind}:{path}")], In::Null, Out::Collect).finish();
+        finished.expect(3).stderr
+    };
+    let datagrams = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    for kind in ["unix", "unix-seqpacket"] {
+        let text = connect(kind);
+        assert!(text.ends_with(": it is a datagram socket: see udp-send\n"), "{text}");
+    }
+    assert!(
+        datagrams.set_nonblocking(true).is_ok() && datagrams.recv(&mut [0]).is_err(),
+        "it has heard of it"
+    );
+    std::fs::remove_file(&path).expect("the socket's name");
+    let server = sendall(&["serve", &format!("unix-seqpacket:{path}"), "--echo"], In::Null, Out::Collect);
+    server.listening(1);
+    assert!(connect("unix").contains("type unix-seqpacket:"));
+    drop(server);
+    let path = place.at("other");
+    let server = sendall(&["serve", &format!("unix:{path}"), "--echo"], In::Null, Out::Collect);
+    server.listening(1);
+    let finished =
+        sendall(&["connect", &format!("unix-seqpacket:{path}")], In::Null, Out::Collect).finish().expect(3);
+    assert!(finished.stderr.contains("type unix: in the place"), "{}", finished.stderr);
+}

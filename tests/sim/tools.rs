@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use sendall::commands::options::FrameOut;
+use sendall::commands::options::{FrameIn, FrameOut};
 use sendall::commands::relay::Relay;
 use sendall::commands::tools::{Decoding, Encoding, Filtered, LineDelay, Telnet, ToCrlf};
 use sendall::error::{Error, Exit};
 use sendall::net::reactor::{Session, Status, Turn};
 use sendall::net::stream::Stream;
 use sendall::proto::ending::{EndWhen, Ending, HalfClose, InputKind};
-use sendall::proto::message::{Encoder, Framing};
+use sendall::proto::message::{Encoder, Framing, Split};
 use sendall::report::{Level, Report};
 
 use crate::shared::Shared;
@@ -65,7 +65,7 @@ fn text(lines: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn framed(framing: Framing, lines: &[Vec<u8>]) -> Vec<u8> {
-    let (mut encoder, mut output) = (Encoder::new(framing, u64::MAX), Vec::new());
+    let (mut encoder, mut output) = (Encoder::new(framing, Split::Lines, u64::MAX), Vec::new());
     for line in lines {
         assert!(encoder.take(line, &mut output).and_then(|_| encoder.take(b"\n", &mut output)).is_ok());
     }
@@ -183,7 +183,7 @@ impl World {
             }
             Tool::Frame(framing) => {
                 let decoding = Decoding::new(framing, FrameOut::Line, MAX_MESSAGE);
-                let encoding = Encoding::new(framing, MAX_MESSAGE);
+                let encoding = Encoding::new(framing, FrameIn::Lines, MAX_MESSAGE, false);
                 (Box::new(Filtered::new(local, encoding, now)), Box::new(Filtered::new(peer, decoding, now)))
             }
         };

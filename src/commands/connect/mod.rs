@@ -3,6 +3,8 @@
 mod early;
 mod probe;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,13 +16,14 @@ use self::early::{Early, First, FromFirst};
 use self::probe::Probe;
 use self::targets::Target;
 use super::connector::Connector;
-use super::exec::{Exec, ExecArgs};
+use super::exec::{Exec, ExecRules, StreamExecArgs};
 use super::opened::Opened;
 use super::options::{RelayArgs, duration};
 use super::proxies::ProxyArgs;
 use super::relay::LocalSide;
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
+use super::tools::Tools;
 use crate::error::{Error, Exit, Mend};
 use crate::manual;
 use crate::net::child::{Program, keep_descriptors};
@@ -45,8 +48,9 @@ pub struct ConnectArgs {
     endpoint: Vec<String>,
 
     /// Only try whether connections are taken: HOST:PORT..., or several ports as in HOST:20-25,80
-    #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only",
-        "end_when", "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out", "hex_dump", "exec", "sh"])]
+    #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
+        "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out",
+        "hex_dump", "exec", "sh", "exec_socket"])]
     probe: bool,
 
     /// With --probe: try again until all are open, for so long at most
@@ -71,11 +75,11 @@ pub struct ConnectArgs {
 
     /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
     #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies", "recv_only", "wait_greeting",
-        "crlf", "line_delay", "telnet", "frame", "exec", "sh"])]
+        "crlf", "line_delay", "telnet", "frame", "exec", "sh", "exec_socket"])]
     fastopen: bool,
 
     #[command(flatten)]
-    exec: ExecArgs,
+    exec: StreamExecArgs,
 }
 
 /// What was meant.
@@ -91,7 +95,7 @@ struct Joining {
     connector: Connector,
     timeout: Duration,
     retry: RetryArgs,
-    program: Option<Rc<Program>>,
+    program: Option<(Rc<Program>, ExecRules)>,
     relay: RelayArgs,
     /// With `--fastopen`.
     first: Option<Rc<RefCell<First>>>,
@@ -103,9 +107,7 @@ impl ConnectArgs {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         // First: a command in the wrong place is taken for an endpoint.
         let program = self.exec.plan()?.map(Rc::new);
-        if program.is_some() {
-            self.relay.refuse_with("--exec and --sh")?;
-        }
+        let rules = program.as_ref().map(|program| ExecRules::plan(&self.relay, program)).transpose()?;
         let timeout = self.timeout;
         if self.probe {
             let mut targets = Vec::new();
@@ -125,6 +127,7 @@ impl ConnectArgs {
                 }
                 let connector = Connector::new(endpoint, &self.proxy, &self.local)?;
                 let (retry, relay, first) = (self.retry, self.relay.clone(), self.fastopen.then(Rc::default));
+                let program = program.zip(rules);
                 Ok(Plan(Task::Join(Box::new(Joining { connector, timeout, retry, program, relay, first }))))
             }
             _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
@@ -153,15 +156,16 @@ impl Plan {
 #[derive(Clone)]
 enum Partner {
     Stdio(Rc<LocalSide>),
-    Program(Rc<Program>),
+    Program(Rc<Program>, ExecRules, Tools),
 }
 
 impl Joining {
     fn partner(&self, report: &Report) -> Result<Partner, Error> {
         Ok(match &self.program {
-            Some(program) => {
+            Some((program, rules)) => {
+                let tools = Tools::new(&self.relay.tools, report)?;
                 keep_descriptors();
-                Partner::Program(Rc::clone(program))
+                Partner::Program(Rc::clone(program), *rules, tools)
             }
             None => Partner::Stdio(Rc::new(LocalSide::new(&self.relay, report)?)),
         })
@@ -193,8 +197,9 @@ impl Joining {
                         Partner::Stdio(side) => {
                             Box::new(side.join(transport, &report, &io, now)?) as Box<dyn Session>
                         }
-                        Partner::Program(program) => {
-                            Box::new(Exec::dialled(program, transport, &relay, (&io, &report), now)?)
+                        Partner::Program(program, rules, tools) => {
+                            let what = (&**program, *rules, tools);
+                            Box::new(Exec::dialled(what, transport, &relay, (&io, &report), now)?)
                         }
                     })
                 });

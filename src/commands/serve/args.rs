@@ -9,7 +9,7 @@ use super::hub::Slow;
 use super::proxying::ProxyingArgs;
 use crate::commands::admission::AccessArgs;
 use crate::commands::door::{DoorLimits, Full, NO_LIMIT, Typed};
-use crate::commands::exec::ExecArgs;
+use crate::commands::exec::StreamExecArgs;
 use crate::commands::options::{LinkChoice, MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
 use crate::commands::socket_args::SocketArgs;
 use crate::commands::texts::unescape;
@@ -68,8 +68,9 @@ pub(super) struct ModeArgs {
     /// Lines say whose they are.
     #[arg(
         long,
-        help = "With --keep-open: put '[ADDRESS] ' before each line that a client sends",
-        requires = "keep_open"
+        help = "With --keep-open: put '[ADDRESS] ' before each line that a client sends, with control characters escaped",
+        requires = "keep_open",
+        conflicts_with = "send_only"
     )]
     pub(super) label: bool,
 
@@ -85,8 +86,13 @@ pub(super) struct ModeArgs {
     )]
     pub(super) chat: bool,
 
+    /// With --broker: stdin and stdout take part, as 'server' with --chat; without it they do not
+    #[arg(long, requires = "broker")]
+    pub(super) join: bool,
+
     /// With --keep-open or --broker: what becomes of a client that reads too slowly
-    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Slow::Cut, requires = "hub")]
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Slow::Cut, requires = "hub",
+        conflicts_with = "recv_only")]
     pub(super) slow: Slow,
 
     /// Send each client what it sends
@@ -122,7 +128,7 @@ pub(super) struct ModeArgs {
     pub(super) unit: UnitChoice,
 
     #[command(flatten)]
-    pub(super) exec: ExecArgs,
+    pub(super) exec: StreamExecArgs,
 }
 
 /// The values of `--unit`.

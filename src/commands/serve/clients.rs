@@ -148,7 +148,7 @@ impl Clients {
                 let (context, terms) = ((io, report, name), (refused, claim));
                 let session = match text {
                     Some(folder) => {
-                        let shelf = (folder, offer.max_size);
+                        let shelf = (folder, offer.max_size, offer.max_entries);
                         Box::new(TextReceiving::new(transport, now, shelf, limits, terms, context))
                             as Box<dyn Session>
                     }

@@ -11,7 +11,7 @@ use crate::commands::settling::Settling;
 use crate::error::{Error, Exit};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Session, Status, Turn};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::Stream;
 use crate::proto::conversation::{LONGEST_LINE_BYTES, Script};
 
 /// What is read at once, and waits to be said: nothing more is heard meanwhile.
@@ -34,8 +34,8 @@ pub(super) struct Conversation<S> {
     settling: Settling,
 }
 
-impl Conversation<Transport> {
-    pub(super) fn new(client: Client, script: &Rc<Script>) -> Conversation<Transport> {
+impl Conversation<Box<dyn Stream>> {
+    pub(super) fn new(client: Client, script: &Rc<Script>) -> Conversation<Box<dyn Stream>> {
         Conversation::of(client.peer, Rc::clone(script))
     }
 }

@@ -1,36 +1,60 @@
-//! Stdin and stdout of `--keep-open`: stdin is said to all clients, what they say is written to stdout.
+//! Stdin and stdout of `--keep-open` and `--join`: stdin is said to all clients, what they say is written to stdout.
 
 use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::hub::{Hub, Membership, Next, PIECE_BYTES, To};
+use super::member::{Hearers, Manners, spoken};
 use crate::commands::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Io, Nudge, Session, Status, Turn};
 use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, Stream};
+use crate::proto::labels::Labels;
+
+/// Which of the standard streams take part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ways {
+    /// Stdin.
+    pub(super) reads: bool,
+    /// Stdout.
+    pub(super) writes: bool,
+}
 
 /// The standard streams, joined to a hub.
 pub(super) struct Desk {
     stdio: Stdio,
     hub: Hub,
-    output: Membership,
+    output: Option<Membership>,
     nudge: Nudge,
     has_input_ended: bool,
+    /// The clients hear the end of stdin.
+    ends_clients: bool,
+    labels: Option<Labels>,
     writing: Option<(Rc<[u8]>, usize)>,
     wait_until: Option<Instant>,
 }
 
 impl Desk {
-    /// Takes stdin and stdout; with `recv_only` stdin is not read.
-    pub(super) fn open(hub: &Hub, io: &Io, recv_only: bool) -> Result<Desk, Error> {
+    /// Takes stdin and stdout.
+    pub(super) fn open(hub: &Hub, io: &Io, manners: Manners, ways: Ways) -> Result<Desk, Error> {
         let stdio = Stdio::open(io)?;
-        let output = hub.join(io.nudge(), true);
-        // What has nothing to say has not finished speaking.
-        let has_input_ended = recv_only || stdio.input_kind() == FdKind::Null;
-        let (hub, nudge) = (hub.clone(), io.nudge());
-        Ok(Desk { stdio, hub, output, nudge, has_input_ended, writing: None, wait_until: None })
+        hub.attend(io.nudge());
+        let is_broker = matches!(manners.hearers, Hearers::All);
+        Ok(Desk {
+            output: ways.writes.then(|| hub.join(io.nudge(), true)),
+            // What has nothing to say has not finished speaking.
+            has_input_ended: !ways.reads || stdio.input_kind() == FdKind::Null,
+            // Others go on talking.
+            ends_clients: !is_broker,
+            labels: if is_broker { manners.words.labels("server") } else { None },
+            stdio,
+            hub: hub.clone(),
+            nudge: io.nudge(),
+            writing: None,
+            wait_until: None,
+        })
     }
 
     /// True if clients are told when stdin ends, so that those who have ended still have something to hear.
@@ -41,9 +65,9 @@ impl Desk {
     fn write(&mut self) -> Result<(), Error> {
         loop {
             let Some((piece, written)) = &mut self.writing else {
-                match self.output.next() {
-                    Next::Piece(piece) => self.writing = Some((piece, 0)),
-                    Next::Wait | Next::End => return Ok(()),
+                match self.output.as_ref().map(Membership::next) {
+                    Some(Next::Piece(piece)) => self.writing = Some((piece, 0)),
+                    Some(Next::Wait | Next::End) | None => return Ok(()),
                 }
                 continue;
             };
@@ -55,6 +79,13 @@ impl Desk {
             if *written == piece.len() {
                 self.writing = None;
             }
+        }
+    }
+
+    fn say(&mut self, piece: &[u8]) {
+        let said = spoken(&mut self.labels, piece);
+        if !said.is_empty() {
+            self.hub.say(To::Clients, &said);
         }
     }
 
@@ -70,10 +101,13 @@ impl Desk {
             match self.stdio.read(&mut piece) {
                 Ok(0) => {
                     self.has_input_ended = true;
-                    self.hub.end_input();
+                    self.say(&[]);
+                    if self.ends_clients {
+                        self.hub.end_input();
+                    }
                 }
                 Ok(count) => {
-                    self.hub.say(To::Clients, &Rc::from(&piece[..count]));
+                    self.say(&piece[..count]);
                     let Some(rest) = budget_bytes.checked_sub(count) else { return Ok(true) };
                     budget_bytes = rest;
                 }

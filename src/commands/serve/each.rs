@@ -12,19 +12,21 @@ use crate::error::Error;
 use crate::net::endpoint::PeerName;
 use crate::net::rate::Limited;
 use crate::net::reactor::Io;
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::Stream;
 use crate::report::Report;
 
 /// A client whose session is to be made.
 pub(super) struct Client {
     /// The connection, which is reset when it is dropped before it was ended in order.
-    pub(super) peer: Limited<Transport>,
+    pub(super) peer: Limited<Box<dyn Stream>>,
     /// The session's handle.
     pub(super) io: Io,
     /// Its address.
     pub(super) name: PeerName,
     /// Where it connected to, if a PROXY header has said that.
     pub(super) destination: Option<SocketAddr>,
+    /// The address on this side.
+    pub(super) local: PeerName,
     /// Names the client.
     pub(super) report: Report,
     /// When it came.
@@ -60,10 +62,12 @@ impl<F: Make> Host for Each<F> {
                 socket.register_with(&self.terms.socket, &io).map_err(|error| lost(&error))?;
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
-            let mut peer = Limited::new(transport, now);
+            let local = transport.local_name();
+            let peer = self.terms.tools.recorded(transport, Some(&pass.peer), now);
+            let mut peer = Limited::new(peer, now);
             peer.limit_rate(self.terms.rate, 0);
             let (name, report) = (pass.peer.clone(), pass.report.clone());
-            let visit = (self.make)(Client { peer, io, name, destination, report, now })?;
+            let visit = (self.make)(Client { peer, io, name, local, destination, report, now })?;
             Ok(Attended::new(visit, Rc::clone(&pass), self.terms.stay, now))
         });
         match spawned {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::net::pump::{Pump, Pumped};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Session, Status, Turn};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::Stream;
 
 /// A client that hears itself.
 pub(super) struct Echo<S> {
@@ -19,8 +19,8 @@ pub(super) struct Echo<S> {
     settling: Settling,
 }
 
-impl Echo<Transport> {
-    pub(super) fn new(client: Client) -> Echo<Transport> {
+impl Echo<Box<dyn Stream>> {
+    pub(super) fn new(client: Client) -> Echo<Box<dyn Stream>> {
         Echo::of(client.peer)
     }
 }

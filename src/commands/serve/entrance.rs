@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
-use super::desk::Desk;
+use super::desk::{Desk, Ways};
 use super::each::{Client, Each, Make};
-use super::hub::{Closing, Hub, Slow};
-use super::member::{Manners, Member, Words};
+use super::hub::{Closing, Hub};
+use super::member::{Manners, Member};
 use crate::commands::admission::AccessArgs;
 use crate::commands::attended::{StayLimits, Visit};
 use crate::commands::door::{Door, DoorLimits, Guest, Host, Lists};
+use crate::commands::options::ToolArgs;
+use crate::commands::tools::Tools;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::activation::Ready;
@@ -28,6 +30,8 @@ pub(super) struct Terms {
     pub(super) rate: Option<u64>,
     /// Of its socket.
     pub(super) socket: SocketOptions,
+    /// What is written down of it.
+    pub(super) tools: Tools,
 }
 
 /// Where clients come in.
@@ -37,6 +41,7 @@ pub(super) struct Entrance {
     pub(super) access: Access,
     pub(super) access_args: AccessArgs,
     pub(super) terms: Terms,
+    pub(super) tool_args: ToolArgs,
 }
 
 impl Entrance {
@@ -46,28 +51,28 @@ impl Entrance {
     }
 
     /// A session of its own for each client.
-    pub(super) fn each<F>(self, report: &Report, signals: &Signals, make: F) -> Result<(), Error>
+    pub(super) fn each<F>(mut self, report: &Report, signals: &Signals, make: F) -> Result<(), Error>
     where
         F: FnMut(Client) -> Result<Box<dyn Visit>, Error> + 'static,
     {
+        self.terms.tools = Tools::new(&self.tool_args, report)?;
         self.open(report, signals, |io, terms| Ok(Each::new(io, terms, make)))
     }
 
     /// Clients that share stdin and stdout.
     pub(super) fn keep_open(
-        self,
+        mut self,
         report: &Report,
         signals: &Signals,
-        slow: Slow,
-        words: Words,
-        recv_only: bool,
+        hub: Hub,
+        mut manners: Manners,
+        ways: Ways,
     ) -> Result<(), Error> {
-        let hub = Hub::new(slow);
+        self.terms.tools = Tools::new(&self.tool_args, report)?;
         self.open(report, signals, |io, terms| {
-            let mut manners = Manners { is_broker: false, words, leaves_with_its_end: true };
             io.spawn(|io| {
-                let desk = Desk::open(&hub, &io, recv_only)?;
-                manners.leaves_with_its_end = !desk.has_an_end();
+                let desk = Desk::open(&hub, &io, manners, ways)?;
+                manners.leaves_with_its_end |= !desk.has_an_end();
                 Ok(desk)
             })?;
             let (closing, door) = (Closing(hub.clone()), io.nudge());

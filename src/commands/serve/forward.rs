@@ -13,7 +13,7 @@ use crate::net::local_end::LocalEnd;
 use crate::net::options::{Family, SocketOptions};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Session, Status, Turn};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::Stream;
 use crate::proto::proxy_header::{HeaderVersion, ProxyHeader};
 use crate::report::Report;
 
@@ -34,12 +34,12 @@ pub(super) struct Forward(State);
 
 enum State {
     Dialling(Box<Dialling>),
-    Joined(Box<Joined<Transport, Transport>>),
+    Joined(Box<Joined<Box<dyn Stream>>>),
 }
 
 struct Dialling {
     /// There until it is joined; its bytes wait in the kernel.
-    client: Option<Limited<Transport>>,
+    client: Option<Limited<Box<dyn Stream>>>,
     dial: Dial,
     header: Vec<u8>,
     report: Report,
@@ -47,8 +47,8 @@ struct Dialling {
 
 impl Forward {
     pub(super) fn new(client: Client, destination: &Destination) -> Forward {
-        let Client { peer, io, name, report, destination: connected_to, .. } = client;
-        let addresses = name.address().zip(connected_to.or_else(|| peer.get_ref().local_name().address()));
+        let Client { peer, io, name, local, report, destination: connected_to, .. } = client;
+        let addresses = name.address().zip(connected_to.or_else(|| local.address()));
         let header = destination.header.map(|version| ProxyHeader { addresses }.encode(version));
         let header = header.unwrap_or_default();
         let options = SocketOptions { family: destination.family, ..SocketOptions::default() };

@@ -55,6 +55,8 @@ struct Members {
     full: usize,
     /// The standard streams.
     desk: Option<Nudge>,
+    /// Stdout is one of the members.
+    has_output: bool,
     /// Those who have something to say and were told to wait.
     waiting: BTreeMap<usize, Nudge>,
     /// Nothing more will be said by stdin.
@@ -99,6 +101,8 @@ pub(super) enum To {
     Clients,
     /// All clients but this one.
     Others(Id),
+    /// All clients but this one, and stdout.
+    All(Id),
 }
 
 impl To {
@@ -107,7 +111,12 @@ impl To {
             To::Output => member.is_output,
             To::Clients => !member.is_output,
             To::Others(speaker) => !member.is_output && id != speaker,
+            To::All(speaker) => id != speaker,
         }
+    }
+
+    fn includes_output(self) -> bool {
+        matches!(self, To::Output | To::All(_))
     }
 }
 
@@ -120,6 +129,7 @@ impl Hub {
             next: 0,
             full: 0,
             desk: None,
+            has_output: false,
             waiting: BTreeMap::new(),
             has_input_ended: false,
             is_closing: false,
@@ -132,9 +142,7 @@ impl Hub {
         let mut hub = self.0.borrow_mut();
         let id = Id(hub.next);
         hub.next += 1;
-        if is_output {
-            hub.desk = Some(nudge.clone());
-        }
+        hub.has_output |= is_output;
         let member = Member {
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -149,6 +157,11 @@ impl Hub {
         hub.wake_waiting();
         drop(hub);
         Membership { hub: self.clone(), id }
+    }
+
+    /// The standard streams take part: `nudge` is used when there may be something for them.
+    pub(super) fn attend(&self, nudge: Nudge) {
+        self.0.borrow_mut().desk = Some(nudge);
     }
 
     /// Stdin has ended: nothing more will be said to the clients.
@@ -256,7 +269,7 @@ impl Hub {
             member.nudge.nudge();
         }
         hub.full += filled;
-        if to == To::Output {
+        if to.includes_output() {
             hub.output.said += 1;
         }
     }
@@ -264,7 +277,7 @@ impl Hub {
 
 impl Members {
     fn clients(&self) -> usize {
-        self.members.len() - usize::from(self.desk.is_some())
+        self.members.len() - usize::from(self.has_output)
     }
 
     fn wake_waiting(&mut self) {

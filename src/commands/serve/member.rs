@@ -1,5 +1,6 @@
 //! A client of `--keep-open` and `--broker`: what it says goes to the hub, what the hub has for it goes to it.
 
+use std::fmt::Display;
 use std::io;
 use std::rc::Rc;
 use std::time::Instant;
@@ -12,26 +13,70 @@ use crate::commands::settling::Settling;
 use crate::error::{Error, Exit};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Nudge, Session, Status, Turn};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::Stream;
 use crate::proto::labels::Labels;
-use crate::report::escape_bytes;
+use crate::report::{escape, escape_bytes};
 
 /// What others get of what a client says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Words {
     /// Its bytes, as they come.
     Raw,
-    /// Its lines, behind its address.
+    /// Its lines, behind its address in brackets.
     Labelled,
-    /// Its lines, behind its address, and harmless to a terminal.
+    /// Its lines, behind its address in angle brackets.
     Chat,
+}
+
+impl Words {
+    /// What puts the speaker's name before its lines.
+    pub(super) fn labels(self, name: impl Display) -> Option<Labels> {
+        // That of a Unix socket is its owner's choice.
+        let name = escape(&name.to_string());
+        match self {
+            Words::Raw => None,
+            Words::Labelled => Some(Labels::new(format!("[{name}] "))),
+            Words::Chat => Some(Labels::new(format!("<{name}> "))),
+        }
+    }
+}
+
+/// A piece as others get it; an empty one is the end. A line with a name before it is harmless: nothing in it can pass
+/// for another line, or hide one.
+pub(super) fn spoken(labels: &mut Option<Labels>, piece: &[u8]) -> Rc<[u8]> {
+    let Some(labels) = labels else { return Rc::from(piece) };
+    let show = |line: &[u8], out: &mut Vec<u8>| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        for (number, part) in line.split(|byte| *byte == b'\t').enumerate() {
+            out.extend_from_slice(if number > 0 { b"\t" } else { b"" });
+            out.extend_from_slice(escape_bytes(part).as_bytes());
+        }
+    };
+    let mut lines = Vec::new();
+    match piece {
+        [] => labels.end(&mut lines, show),
+        _ => labels.feed(piece, &mut lines, show),
+    }
+    Rc::from(lines)
+}
+
+/// Who hears what a client says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearers {
+    /// Stdout.
+    Output,
+    /// The other clients.
+    Others,
+    /// The other clients, and stdout.
+    All,
+    /// Nobody.
+    None,
 }
 
 /// How clients of a hub are treated.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Manners {
-    /// They talk to each other; else to stdout.
-    pub(super) is_broker: bool,
+    pub(super) hearers: Hearers,
     pub(super) words: Words,
     /// A client that has ended has nothing to wait for.
     pub(super) leaves_with_its_end: bool,
@@ -43,7 +88,7 @@ pub(super) struct Member<S> {
     hub: Hub,
     membership: Membership,
     nudge: Nudge,
-    to: To,
+    to: Option<To>,
     manners: Manners,
     labels: Option<Labels>,
     /// What is being sent to it, and how much of that was.
@@ -59,24 +104,24 @@ pub(super) struct Member<S> {
     settling: Settling,
 }
 
-impl Member<Transport> {
-    pub(super) fn new(client: Client, hub: &Hub, manners: Manners) -> Member<Transport> {
+impl Member<Box<dyn Stream>> {
+    pub(super) fn new(client: Client, hub: &Hub, manners: Manners) -> Member<Box<dyn Stream>> {
         let nudge = client.io.nudge();
         let membership = hub.join(nudge.clone(), false);
         let name = client.name;
-        let label = match manners.words {
-            Words::Raw => None,
-            Words::Labelled => Some(format!("[{name}] ")),
-            Words::Chat => Some(format!("<{name}> ")),
-        };
         Member {
             peer: client.peer,
             hub: hub.clone(),
-            to: if manners.is_broker { To::Others(membership.id()) } else { To::Output },
+            to: match manners.hearers {
+                Hearers::Output => Some(To::Output),
+                Hearers::Others => Some(To::Others(membership.id())),
+                Hearers::All => Some(To::All(membership.id())),
+                Hearers::None => None,
+            },
             membership,
             nudge,
             manners,
-            labels: label.map(Labels::new),
+            labels: manners.words.labels(name),
             sending: None,
             half_closed: false,
             has_ended: false,
@@ -131,7 +176,8 @@ impl<S: Stream> Member<S> {
         self.wait_until = None;
         let mut piece = [0; PIECE_BYTES];
         while !self.has_ended {
-            if let Err(time) = self.hub.may_say(self.to, &self.nudge, now) {
+            let may_say = self.to.map_or(Ok(()), |to| self.hub.may_say(to, &self.nudge, now));
+            if let Err(time) = may_say {
                 self.wait_until = time;
                 break;
             }
@@ -172,24 +218,10 @@ impl<S: Stream> Member<S> {
 impl<S> Member<S> {
     /// Nothing is the end.
     fn pass_on(&mut self, piece: &[u8]) {
-        let said: Rc<[u8]> = match &mut self.labels {
-            None => Rc::from(piece),
-            Some(labels) => {
-                let (is_chat, mut lines) = (self.manners.words == Words::Chat, Vec::new());
-                let show = |line: &[u8], out: &mut Vec<u8>| match is_chat {
-                    true => out
-                        .extend_from_slice(escape_bytes(line.strip_suffix(b"\r").unwrap_or(line)).as_bytes()),
-                    false => out.extend_from_slice(line),
-                };
-                match piece {
-                    [] => labels.end(&mut lines, show),
-                    _ => labels.feed(piece, &mut lines, show),
-                }
-                Rc::from(lines)
-            }
-        };
+        let Some(to) = self.to else { return };
+        let said = spoken(&mut self.labels, piece);
         if !said.is_empty() {
-            self.hub.say(self.to, &said);
+            self.hub.say(to, &said);
             self.said = self.hub.said_to_output();
         }
     }

@@ -8,6 +8,7 @@ mod each;
 mod echo;
 mod entrance;
 mod forward;
+mod handing;
 mod hub;
 mod member;
 mod plain;
@@ -15,6 +16,8 @@ mod proxying;
 mod reply;
 mod request;
 mod socks;
+#[cfg(test)]
+mod tests;
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -25,27 +28,29 @@ use std::time::Duration;
 pub use self::args::ServeArgs;
 use self::clients::{Clients, Running};
 use self::conversation::Conversation;
+use self::desk::Ways;
 use self::echo::Echo;
 use self::entrance::{Entrance, Terms};
 pub(super) use self::entrance::{listen_on_all, tell_ready};
 use self::forward::{Destination, Forward};
+use self::handing::Handing;
 use self::hub::{Hub, Slow};
-use self::member::{Manners, Member, Words};
+use self::member::{Hearers, Manners, Member, Words};
 use self::plain::Plain;
-use self::reply::Reply;
+use self::reply::{Answer, Reply};
 use self::socks::{Rules, Socks};
 use super::attended::StayLimits;
 use super::door::Descriptors;
-use super::exec::Exec;
-use super::options::{RelayArgs, WireChoice};
+use super::exec::{Exec, ExecRules};
+use super::options::{RECORDS, RelayArgs, WireChoice};
 use super::relay::LocalSide;
-use super::texts::text_or_file;
+use super::tools::Tools;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
-use crate::net::child::Program;
+use crate::net::child::{ChildStdio, Program};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::signals::Signals;
-use crate::net::stdio::check_stdout;
+use crate::net::stdio::{check_stdout, has_stdin};
 use crate::proto::conversation::Script;
 use crate::report::{Report, escape_name};
 use crate::store::{Fault, Folder, Links, Source};
@@ -64,13 +69,13 @@ enum Mode {
     Transfer(Offer, Limits, WireChoice),
     Echo,
     Discard,
-    Reply(Rc<[u8]>),
+    Reply(Answer),
     Forward(Destination),
     Socks(Rules),
     Script(Rc<Script>),
-    Broker(Slow, Words),
-    KeepOpen { slow: Slow, words: Words, recv_only: bool },
-    Exec(Program),
+    Broker { slow: Slow, words: Words, joins: bool },
+    KeepOpen { slow: Slow, words: Words, ways: Ways },
+    Exec(Program, ExecRules),
 }
 
 impl Mode {
@@ -81,14 +86,16 @@ impl Mode {
             // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // Two pipes, and what tells the end of the process.
-            Mode::Exec(_) => 4,
+            Mode::Exec(..) => 4,
+            // Its own, and the file.
+            Mode::Reply(_) => 2,
             _ => 1,
         }
     }
 
     /// True where each client has a process, or a thread and files.
     fn is_costly(&self) -> bool {
-        matches!(self, Mode::Transfer(..) | Mode::Exec(_))
+        matches!(self, Mode::Transfer(..) | Mode::Exec(..))
     }
 }
 
@@ -109,6 +116,11 @@ impl ServeArgs {
             }
         };
         if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
+            let has_other_use = self.limits.accept_proxy_protocol;
+            if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() && !has_other_use {
+                let text = "--timeout and --accept-timeout are the same here: type one of them";
+                return Err(Error::new(Exit::Usage, text));
+            }
             limits.accept_timeout =
                 limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
         }
@@ -124,7 +136,9 @@ impl ServeArgs {
                 stay: StayLimits { idle: self.relay.idle_timeout, session: self.limits.session_timeout },
                 rate: self.relay.limit_rate,
                 socket,
+                tools: Tools::default(),
             },
+            tool_args: self.relay.tools.clone(),
         };
         Ok(Plan { entrance, mode })
     }
@@ -143,14 +157,20 @@ impl ServeArgs {
             ("--discard", modes.discard),
             ("--reply", modes.reply.is_some()),
             ("a script (--greet, --answer, --otherwise, --hang-up)", modes.has_script()),
-            ("--exec or --sh", program.is_some()),
+            ("--exec, --sh or --exec-socket", program.is_some()),
         ];
         let asked: Vec<&str> =
             asked.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
         match asked[..] {
             [] => return Ok(Mode::Plain(self.relay.clone())),
-            ["--keep-open"] => self.relay.refuse_all_but_recv_only("--keep-open")?,
-            [mode] => self.relay.refuse_with(mode)?,
+            ["--store" | "--share"] => self.relay.refuse_with(asked[0], &[])?,
+            ["--keep-open"] => {
+                self.relay
+                    .refuse_with("--keep-open", &[&["--recv-only", "--send-only"], RECORDS].concat())?;
+            }
+            // It has rules of its own.
+            [_] if program.is_some() => {}
+            [mode] => self.relay.refuse_with(mode, RECORDS)?,
             [one, other, ..] => {
                 let text = format!("{one} and {other} are modes of their own: type one of them");
                 return Err(Error::new(Exit::Usage, text));
@@ -166,16 +186,19 @@ impl ServeArgs {
         }
         let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
         if let Some(program) = program {
-            return Ok(Mode::Exec(program));
+            let rules = ExecRules::plan(&self.relay, &program)?;
+            return Ok(Mode::Exec(program, rules));
         }
         Ok(match &modes.reply {
-            Some(reply) => Mode::Reply(text_or_file(reply, "--reply")?.into()),
+            Some(reply) => Mode::Reply(Answer::read(reply)?),
             None if modes.keep_open => Mode::KeepOpen {
                 slow: modes.slow,
                 words: lines(modes.label, Words::Labelled),
-                recv_only: self.relay.recv_only,
+                ways: Ways { reads: !self.relay.recv_only, writes: !self.relay.send_only },
             },
-            None if modes.broker => Mode::Broker(modes.slow, lines(modes.chat, Words::Chat)),
+            None if modes.broker => {
+                Mode::Broker { slow: modes.slow, words: lines(modes.chat, Words::Chat), joins: modes.join }
+            }
             None if modes.has_script() => Mode::Script(Rc::new(modes.script()?)),
             None if self.proxying.socks => Mode::Socks(self.proxying.rules(timeout)?),
             None if modes.echo => Mode::Echo,
@@ -258,8 +281,8 @@ impl Plan {
             }
             Mode::Echo => entrance.each(report, signals, |client| Ok(Box::new(Echo::new(client)))),
             Mode::Discard => entrance.each(report, signals, |client| Ok(Box::new(Reply::discard(client)))),
-            Mode::Reply(text) => {
-                entrance.each(report, signals, move |client| Ok(Box::new(Reply::new(client, &text))))
+            Mode::Reply(answer) => {
+                entrance.each(report, signals, move |client| Ok(Box::new(Reply::new(client, &answer)?)))
             }
             Mode::Forward(destination) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Forward::new(client, &destination))))
@@ -273,18 +296,35 @@ impl Plan {
             Mode::Script(script) => {
                 entrance.each(report, signals, move |client| Ok(Box::new(Conversation::new(client, &script))))
             }
-            Mode::Broker(slow, words) => {
+            Mode::Broker { slow, words, joins: false } => {
+                if has_stdin() {
+                    report.warning("stdin and stdout take no part in --broker: see --join");
+                }
                 let hub = Hub::new(slow);
-                let manners = Manners { is_broker: true, words, leaves_with_its_end: true };
+                let manners = Manners { hearers: Hearers::Others, words, leaves_with_its_end: true };
                 entrance.each(report, signals, move |client| Ok(Box::new(Member::new(client, &hub, manners))))
             }
-            Mode::KeepOpen { slow, words, recv_only } => {
+            Mode::Broker { slow, words, joins: true } => {
                 check_stdout()?;
-                entrance.keep_open(report, signals, slow, words, recv_only)
+                let manners = Manners { hearers: Hearers::All, words, leaves_with_its_end: true };
+                let ways = Ways { reads: true, writes: true };
+                entrance.keep_open(report, signals, Hub::new(slow), manners, ways)
             }
-            Mode::Exec(program) => entrance.each(report, signals, move |client| {
-                let context = (&client.io, &client.report);
-                Ok(Box::new(Exec::start(&program, (client.peer, &client.name), None, context, client.now)?))
+            Mode::KeepOpen { slow, words, ways } => {
+                if ways.writes {
+                    check_stdout()?;
+                }
+                let hearers = if ways.writes { Hearers::Output } else { Hearers::None };
+                let manners = Manners { hearers, words, leaves_with_its_end: false };
+                entrance.keep_open(report, signals, Hub::new(slow), manners, ways)
+            }
+            Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {
+                entrance.open(report, signals, |io, terms| Ok(Handing::new(io, terms, program)))
+            }
+            Mode::Exec(program, rules) => entrance.each(report, signals, move |client| {
+                let (context, names) = ((&client.io, &client.report), (&client.name, &client.local));
+                let peer = (client.peer, names.0, names.1);
+                Ok(Box::new(Exec::start((&program, rules), peer, None, context, client.now)?))
             }),
         }
     }

@@ -1,25 +1,91 @@
-//! A client is told a text, or nothing; what it says is thrown away.
+//! A client is told a text, or what is in a file, or nothing; what it says is thrown away.
 
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::each::Client;
 use crate::commands::attended::Visit;
-use crate::commands::lost;
 use crate::commands::settling::Settling;
-use crate::error::Error;
+use crate::commands::texts::text_or_file;
+use crate::commands::{lost, named};
+use crate::error::{Error, Exit};
 use crate::net::around::Nowhere;
 use crate::net::pump::{Pump, Pumped};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Session, Status, Turn};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::Stream;
+use crate::store::{LARGEST_WHOLE_BYTES, Source};
+
+/// What is read of a file at once.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// What clients are told.
+#[derive(Clone)]
+pub(super) enum Answer {
+    Text(Rc<[u8]>),
+    /// What is in this file when a client comes: it is too large to be held.
+    File(Rc<Path>),
+}
+
+impl Answer {
+    /// `TEXT` with its escapes, or `@FILE`.
+    pub(super) fn read(value: &str) -> Result<Answer, Error> {
+        if let Some(path) = value.strip_prefix('@').map(Path::new)
+            && Source::open(path).is_ok_and(|source| source.size_bytes() > LARGEST_WHOLE_BYTES)
+        {
+            return Ok(Answer::File(path.into()));
+        }
+        Ok(Answer::Text(text_or_file(value, "--reply")?.into()))
+    }
+}
+
+/// The bytes for one client.
+enum Said {
+    Text(Rc<[u8]>),
+    /// A chunk of the file, and where in it that begins.
+    File {
+        source: Source,
+        chunk: Vec<u8>,
+        start: u64,
+    },
+}
+
+impl Said {
+    /// What is to be told from there on; nothing at the end.
+    fn from(&mut self, told: u64) -> Result<&[u8], Error> {
+        let (chunk, start) = match self {
+            Said::Text(text) => (&text[..], 0),
+            Said::File { source, chunk, start } => {
+                let is_over = told == source.size_bytes();
+                if !is_over && told == *start + chunk.len() as u64 {
+                    *start = told;
+                    let left = usize::try_from(source.size_bytes() - told).unwrap_or(CHUNK_BYTES);
+                    chunk.resize(CHUNK_BYTES.min(left), 0);
+                    let count = source.read(chunk).map_err(|fault| Error::new(Exit::Failed, fault))?;
+                    chunk.truncate(count);
+                }
+                // A file that has shrunk has changed.
+                let is_cut = !is_over && chunk.is_empty();
+                if is_cut || is_over && source.changed().map_err(|fault| Error::new(Exit::Failed, fault))? {
+                    return Err(Error::new(
+                        Exit::Integrity,
+                        "the file of --reply has changed while it was sent",
+                    ));
+                }
+                (&chunk[..], *start)
+            }
+        };
+        Ok(&chunk[(told - start) as usize..])
+    }
+}
 
 /// A client that is told something, and drained.
 pub(super) struct Reply<S> {
     peer: Limited<S>,
-    text: Rc<[u8]>,
-    told: usize,
+    said: Said,
+    told: u64,
     /// End our direction behind the text; else when the peer has ended.
     ends_first: bool,
     ended: bool,
@@ -27,37 +93,57 @@ pub(super) struct Reply<S> {
     settling: Settling,
 }
 
-impl Reply<Transport> {
-    /// Says `text` and ends its direction.
-    pub(super) fn new(client: Client, text: &Rc<[u8]>) -> Reply<Transport> {
-        Reply::of(client.peer, Rc::clone(text), true)
+impl Reply<Box<dyn Stream>> {
+    /// Says this and ends its direction.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(super) fn new(client: Client, answer: &Answer) -> Result<Reply<Box<dyn Stream>>, Error> {
+        let said = match answer {
+            Answer::Text(text) => Said::Text(Rc::clone(text)),
+            Answer::File(path) => {
+                let source = Source::open(path)
+                    .map_err(|fault| Error::new(Exit::Failed, format!("the file of --reply {fault}")))?;
+                Said::File { source, chunk: Vec::new(), start: 0 }
+            }
+        };
+        Ok(Reply::of(client.peer, said, true))
     }
 
     /// Has nothing to say.
-    pub(super) fn discard(client: Client) -> Reply<Transport> {
-        Reply::of(client.peer, Rc::default(), false)
+    pub(super) fn discard(client: Client) -> Reply<Box<dyn Stream>> {
+        Reply::of(client.peer, Said::Text(Rc::default()), false)
     }
 }
 
 impl<S: Stream> Reply<S> {
-    fn of(peer: Limited<S>, text: Rc<[u8]>, ends_first: bool) -> Reply<S> {
+    fn of(peer: Limited<S>, said: Said, ends_first: bool) -> Reply<S> {
         let (drain, settling) = (Pump::copying(), Settling::default());
-        Reply { peer, text, told: 0, ends_first, ended: false, drain, settling }
+        Reply { peer, said, told: 0, ends_first, ended: false, drain, settling }
     }
 
-    fn tell(&mut self) -> io::Result<()> {
-        while self.told < self.text.len() {
-            match self.peer.write(&self.text[self.told..]) {
-                Ok(count) => self.told += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
+    /// True if there may be more than the budget allowed.
+    fn tell(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
+        while !self.ended {
+            let rest = self.said.from(self.told)?;
+            if rest.is_empty() {
+                if self.ends_first || self.drain.lane().has_source_ended() {
+                    self.peer.finish_writing().map_err(|error| lost(&error))?;
+                    self.ended = true;
+                }
+                break;
+            }
+            match self.peer.write(rest) {
+                Ok(count) => {
+                    self.told += count as u64;
+                    let Some(left) = budget_bytes.checked_sub(count) else { return Ok(true) };
+                    budget_bytes = left;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(named(error, lost)),
             }
         }
-        if !self.ended && (self.ends_first || self.drain.lane().has_source_ended()) {
-            self.peer.finish_writing()?;
-            self.ended = true;
-        }
-        Ok(())
+        Ok(false)
     }
 }
 
@@ -65,9 +151,9 @@ impl<S: Stream> Session for Reply<S> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         self.peer.tick(turn.now);
         let drained = self.drain.advance(&mut self.peer, &mut Nowhere, turn);
-        let drained = drained.map_err(|fault| lost(&fault.error))?;
-        self.tell().map_err(|error| lost(&error))?;
-        if drained == Pumped::More {
+        let drained = drained.map_err(|fault| named(fault.error, lost))?;
+        let more = self.tell(turn.budget_bytes)?;
+        if more || drained == Pumped::More {
             return Ok(Status::Again);
         }
         let over = self.ended && self.drain.lane().is_drained();
@@ -82,6 +168,6 @@ impl<S: Stream> Session for Reply<S> {
 
 impl<S: Stream> Visit for Reply<S> {
     fn moved(&self) -> (u64, u64) {
-        (self.told as u64, self.drain.lane().delivered())
+        (self.told, self.drain.lane().delivered())
     }
 }

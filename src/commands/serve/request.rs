@@ -23,7 +23,7 @@ const LINGER_TIME: Duration = Duration::from_secs(30);
 
 /// A client's request and the connection to its server. The connection is reset when this is dropped before it is over.
 pub(super) struct Forwarded {
-    client: Limited<Transport>,
+    client: Limited<Box<dyn Stream>>,
     target: Transport,
     target_name: String,
     body: Exchange,
@@ -103,7 +103,7 @@ impl Farewell {
 impl Forwarded {
     /// Forwards `request` to `target`.
     pub(super) fn new(
-        client: Limited<Transport>,
+        client: Limited<Box<dyn Stream>>,
         mut target: Transport,
         request: Request,
     ) -> Result<Forwarded, Error> {
@@ -130,7 +130,7 @@ impl Forwarded {
     }
 
     /// The client, to be told that there is no answer. The connection to the server is reset.
-    pub(super) fn into_client(self) -> Limited<Transport> {
+    pub(super) fn into_client(self) -> Limited<Box<dyn Stream>> {
         self.client
     }
 

@@ -17,7 +17,7 @@ use crate::net::endpoint::{Endpoint, Host};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Io, Session, Status, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::Stream;
 use crate::net::wall::http_date_now;
 use crate::proto::handshake::Users;
 use crate::proto::proxy_server::{Denial, Misuse, MisuseKind, ProxyAnswer, ProxyServer};
@@ -37,7 +37,7 @@ pub(super) struct Rules {
 /// A client of the proxy server.
 pub(super) struct Socks {
     /// There until it is joined.
-    client: Option<Limited<Transport>>,
+    client: Option<Limited<Box<dyn Stream>>>,
     exchange: Exchange<ProxyServer>,
     state: State,
     rules: Rules,
@@ -50,7 +50,7 @@ enum State {
     /// Until then.
     Asking(Instant),
     Dialling(Box<Dial>),
-    Joined(Box<Joined<Transport, Transport>>),
+    Joined(Box<Joined<Box<dyn Stream>>>),
     /// It has asked for an `http://` URL.
     Forwarded(Box<Forwarded>),
     /// It is told why not, and its connection ends when it has read that.

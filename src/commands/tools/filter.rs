@@ -59,6 +59,21 @@ impl<S: Stream, F: Stage> Filtered<S, F> {
         }
     }
 
+    /// The stream itself.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream itself.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// True if there is something that was read and not given out yet.
+    pub fn holds_output(&self) -> bool {
+        self.given < self.output.len() || self.start < self.end
+    }
+
     /// More bytes, or the end.
     fn fill(&mut self) -> io::Result<()> {
         // A stage may swallow what comes, which no budget of the relay counts: others must have their turn all the same.

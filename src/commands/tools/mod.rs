@@ -19,14 +19,16 @@ pub use self::stages::{Decoding, Encoding, ToCrlf};
 pub use self::telnet::Telnet;
 
 use self::record::{Recorded, Records};
-use super::options::{RelayArgs, ToolArgs};
+use super::options::{FrameIn, RelayArgs, ToolArgs};
 use crate::error::Error;
+use crate::net::endpoint::PeerName;
 use crate::net::stream::Stream;
-use crate::proto::ending::Ending;
-use crate::report::Report;
+use crate::proto::ending::{Ending, InputKind};
+use crate::report::{Report, escape};
 
-/// The tools of one command, their files open.
-pub(super) struct Tools {
+/// The tools of one command, their files open. A clone has the same files. By default there are none.
+#[derive(Clone, Default)]
+pub(crate) struct Tools {
     records: Rc<Records>,
 }
 
@@ -36,12 +38,18 @@ impl Tools {
         Ok(Tools { records: Rc::new(Records::open(args, report)?) })
     }
 
-    /// A connection of which the bytes are written down, if that was asked for.
-    pub(super) fn recorded(&self, peer: impl Stream + 'static, now: Instant) -> Box<dyn Stream> {
+    /// A connection of which the bytes are written down, if that was asked for. With a `label`, as one of several.
+    pub(super) fn recorded(
+        &self,
+        peer: impl Stream + 'static,
+        label: Option<&PeerName>,
+        now: Instant,
+    ) -> Box<dyn Stream> {
         if self.records.is_empty() {
             return Box::new(peer);
         }
-        Box::new(Recorded::new(peer, Rc::clone(&self.records), now))
+        let label = label.map(|name| format!("{} ", escape(&name.to_string()))).unwrap_or_default();
+        Box::new(Recorded::new(peer, (Rc::clone(&self.records), label), now))
     }
 }
 
@@ -51,7 +59,7 @@ pub(super) fn around(
     mut peer: Box<dyn Stream>,
     args: &RelayArgs,
     ending: Ending,
-    now: Instant,
+    (report, now): (&Report, Instant),
 ) -> (Box<dyn Stream>, Box<dyn Stream>) {
     let tools = &args.tools;
     if let Some(delay) = tools.line_delay {
@@ -61,7 +69,13 @@ pub(super) fn around(
         local = Box::new(Filtered::new(local, ToCrlf::default(), now));
     }
     if let Some(framing) = tools.frame {
-        local = Box::new(Filtered::new(local, Encoding::new(framing.into(), tools.max_message), now));
+        let is_nothing = ending.input == InputKind::Nothing;
+        let form = tools.each.unwrap_or(FrameIn::Lines);
+        let mut encoding = Encoding::new(framing.into(), form, tools.max_message, is_nothing);
+        if tools.each.is_none() {
+            encoding.expect_text(report);
+        }
+        local = Box::new(Filtered::new(local, encoding, now));
         // With --send-only nobody hears what the peer says.
         if !args.send_only {
             let decoding = Decoding::new(framing.into(), tools.frame_out, tools.max_message);

@@ -1,7 +1,8 @@
 //! What is sent and received, written down as it passes: `--tee-in`, `--tee-out`, `--hex-dump`.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -9,13 +10,15 @@ use std::time::Instant;
 
 use crate::commands::options::ToolArgs;
 use crate::error::{Error, Exit};
+use crate::net::activation::duplicate;
 use crate::net::around::passes_on;
 use crate::net::stream::Stream;
 use crate::proto::hex_dump::{Direction, HexDump};
-use crate::report::{Report, escape_name};
+use crate::report::{Report, escape_name, write_all};
 use crate::store;
 
 /// The files, open.
+#[derive(Default)]
 pub(super) struct Records {
     tee_in: Option<Record>,
     tee_out: Option<Record>,
@@ -34,23 +37,41 @@ enum Place {
 }
 
 impl Record {
-    fn open(option: &str, path: Option<&Path>) -> Result<Option<Record>, Error> {
+    fn open(option: &str, path: Option<&Path>, appends: bool) -> Result<Option<Record>, Error> {
         let Some(path) = path else { return Ok(None) };
         let name = format!("{option} {}", escape_name(path.as_os_str().as_bytes()));
-        match store::record(path) {
+        let file = match inherited(path) {
+            // To open it by its name would lose its place in the file, and does not work with a socket.
+            Some(number) => duplicate(number).map(Into::into).map_err(|error| error.to_string()),
+            None => store::record(path, appends).map_err(|fault| fault.to_string()),
+        };
+        match file {
             Ok(file) => Ok(Some(Record { to: Place::File(file), name })),
-            Err(fault) => Err(Error::new(Exit::Usage, format!("{name}: {fault}"))),
+            Err(why) => Err(Error::new(Exit::Usage, format!("{name}: {why}"))),
         }
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let written = match &self.to {
-            Place::File(file) => (&*file).write_all(bytes),
+            Place::File(file) => write_all(file.as_fd(), bytes),
             Place::Stderr(report) => report.dump(bytes),
         };
         let failed =
             |error| Error::new(Exit::CannotWrite, format!("{}: cannot be written: {error}", self.name));
         written.map_err(|error| io::Error::other(failed(error)))
+    }
+}
+
+/// The descriptor that such a path stands for.
+fn inherited(path: &Path) -> Option<i32> {
+    match path.to_str().filter(|_| cfg!(target_os = "linux"))? {
+        "/dev/stdin" => Some(0),
+        "/dev/stdout" => Some(1),
+        "/dev/stderr" => Some(2),
+        path => {
+            let number = path.strip_prefix("/dev/fd/").or_else(|| path.strip_prefix("/proc/self/fd/"))?;
+            number.parse().ok()
+        }
     }
 }
 
@@ -72,11 +93,11 @@ impl Records {
             Some(path) if is_dash(path) => {
                 Some(Record { to: Place::Stderr(report.clone()), name: "--hex-dump -".into() })
             }
-            path => Record::open("--hex-dump", path)?,
+            path => Record::open("--hex-dump", path, args.tee_append)?,
         };
         Ok(Records {
-            tee_in: Record::open("--tee-in", args.tee_in.as_deref())?,
-            tee_out: Record::open("--tee-out", args.tee_out.as_deref())?,
+            tee_in: Record::open("--tee-in", args.tee_in.as_deref(), args.tee_append)?,
+            tee_out: Record::open("--tee-out", args.tee_out.as_deref(), args.tee_append)?,
             hex_dump,
         })
     }
@@ -90,6 +111,8 @@ impl Records {
 pub(super) struct Recorded<S> {
     stream: S,
     records: Rc<Records>,
+    /// Before each line of a dump: whose it is.
+    label: String,
     hex_dump: HexDump,
     start: Instant,
     now: Instant,
@@ -97,8 +120,8 @@ pub(super) struct Recorded<S> {
 
 impl<S: Stream> Recorded<S> {
     /// A connection that begins at `now`.
-    pub(super) fn new(stream: S, records: Rc<Records>, now: Instant) -> Recorded<S> {
-        Recorded { stream, records, hex_dump: HexDump::default(), start: now, now }
+    pub(super) fn new(stream: S, (records, label): (Rc<Records>, String), now: Instant) -> Recorded<S> {
+        Recorded { stream, records, label, hex_dump: HexDump::default(), start: now, now }
     }
 
     fn record(&mut self, direction: Direction, bytes: &[u8]) -> io::Result<()> {
@@ -110,7 +133,8 @@ impl<S: Stream> Recorded<S> {
             tee.write(bytes)?;
         }
         if let Some(dump) = &self.records.hex_dump {
-            dump.write(self.hex_dump.lines(direction, self.now - self.start, bytes).as_bytes())?;
+            let elapsed = self.now - self.start;
+            dump.write(self.hex_dump.lines(&self.label, direction, elapsed, bytes).as_bytes())?;
         }
         Ok(())
     }

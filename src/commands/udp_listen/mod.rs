@@ -25,7 +25,7 @@ use super::socket_args::FamilyArgs;
 use super::texts::text_or_file;
 use crate::error::{Error, Exit};
 use crate::manual;
-use crate::net::child::keep_descriptors;
+use crate::net::child::{ChildStdio, keep_descriptors};
 use crate::net::endpoint::{Endpoint, Host, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
@@ -211,7 +211,7 @@ impl UdpListenArgs {
 
     fn answers(&self, style: Style) -> Result<Answers, Error> {
         if let Some(program) = self.exec.plan()? {
-            if program.at_terminal {
+            if program.stdio == ChildStdio::Terminal {
                 return Err(Error::new(Exit::Usage, "a terminal knows no datagrams: leave --pty out"));
             }
             let cut = self.answer_each.map_or_else(|| style.cut(), |said| said.0);

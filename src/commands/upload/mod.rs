@@ -23,6 +23,7 @@ use super::transfer::{
 };
 use crate::error::{Error, Exit};
 use crate::manual;
+use crate::net::child::ChildStdio;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
@@ -143,7 +144,7 @@ impl UploadArgs {
     /// Validates everything, each path included, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
         // First: a command in the wrong place is taken for paths.
-        let program = exec::program(self.exec, self.sh.as_ref(), &self.command, false)?;
+        let program = exec::program(self.exec, self.sh.as_ref(), &self.command, ChildStdio::Pipes)?;
         let (endpoint, paths) = self.split(program.is_some())?;
         let (limits, retry) = (self.limits.limits(), self.retry);
         let connector = Connector::new(&endpoint, &self.proxy, &self.local)?;

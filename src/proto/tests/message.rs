@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use crate::proto::message::{Breach, Cut, Decoder, Encoder, Framing, Unfit};
+use crate::proto::message::{Breach, Cut, Decoder, Encoder, Framing, Split, Unfit};
 
-const ALL: [Framing; 9] = [
+const ALL: [Framing; 10] = [
     Framing::U8,
     Framing::U16Be,
     Framing::U16Le,
@@ -12,19 +12,24 @@ const ALL: [Framing; 9] = [
     Framing::U32Le,
     Framing::U64Be,
     Framing::Netstring,
+    Framing::OctetCount,
     Framing::Line,
     Framing::Nul,
 ];
 const LIMIT: u64 = 1 << 20;
 
 fn encoded(framing: Framing, text: &[u8], piece: usize) -> Result<Vec<u8>, Unfit> {
-    let (mut encoder, mut output) = (Encoder::new(framing, LIMIT), Vec::new());
+    split(framing, Split::Lines, text, piece)
+}
+
+fn split(framing: Framing, split: Split, text: &[u8], piece: usize) -> Result<Vec<u8>, Unfit> {
+    let (mut encoder, mut output) = (Encoder::new(framing, split, LIMIT), Vec::new());
     for mut rest in text.chunks(piece) {
         while !rest.is_empty() {
             rest = &rest[encoder.take(rest, &mut output)?..];
         }
     }
-    encoder.end(&mut output);
+    encoder.end(&mut output)?;
     Ok(output)
 }
 
@@ -81,13 +86,13 @@ fn a_line_that_does_not_fit_is_refused_whole() {
         let mut line = vec![b'x'; longest as usize];
         assert!(encoded(framing, &line, 1000).is_ok());
         line.push(b'x');
-        let (mut encoder, mut output) = (Encoder::new(framing, LIMIT), Vec::new());
+        let (mut encoder, mut output) = (Encoder::new(framing, Split::Lines, LIMIT), Vec::new());
         assert_eq!(encoder.take(b"a\n", &mut output), Ok(2));
         let before = output.clone();
         assert_eq!(encoder.take(&line, &mut output), Err(Unfit::TooLong(longest)));
-        assert_eq!((output, encoder.line_number()), (before, 2));
+        assert_eq!((output, encoder.number()), (before, 2));
     }
-    let mut encoder = Encoder::new(Framing::U64Be, 3);
+    let mut encoder = Encoder::new(Framing::U64Be, Split::Lines, 3);
     assert_eq!(encoder.take(b"abcd", &mut Vec::new()), Err(Unfit::TooLong(3)));
     assert_eq!(encoded(Framing::Nul, b"a\0b\n", 2), Err(Unfit::HasEndMark));
 }
@@ -142,8 +147,50 @@ fn what_is_no_netstring_is_told() {
         (b"0:x", "comma"),
     ] {
         let found = decoded(Decoder::new(Framing::Netstring, LIMIT), bytes, 1);
-        assert!(matches!(found, Err(Breach::NotANetstring(text)) if text.contains(what)), "{bytes:?}");
+        assert!(matches!(found, Err(Breach::Malformed(text)) if text.contains(what)), "{bytes:?}");
     }
+}
+
+#[test]
+fn octet_counting_is_that_of_rfc_6587() {
+    for piece in 1..=4 {
+        assert_eq!(encoded(Framing::OctetCount, b"<1>a\nb", piece).as_deref(), Ok(&b"4 <1>a1 b"[..]));
+        let found = decoded(Decoder::new(Framing::OctetCount, 5), b"4 <1>a1 \n", piece);
+        assert_eq!(found, Ok((vec![b"<1>a".to_vec(), b"\n".to_vec()], Ok(()))));
+    }
+    assert_eq!(encoded(Framing::OctetCount, b"a\n\n", 1), Err(Unfit::Empty));
+    for (bytes, what) in [
+        (&b" a"[..], "missing"),
+        (b"0 ", "is 0"),
+        (b"05 hello", "begins with 0"),
+        (b"<34>hi", "not a number"),
+        (b"5:", "not a number"),
+    ] {
+        let found = decoded(Decoder::new(Framing::OctetCount, LIMIT), bytes, 1);
+        assert!(matches!(found, Err(Breach::Malformed(text)) if text.contains(what)), "{bytes:?} {found:?}");
+    }
+    assert_eq!(decoded(Decoder::new(Framing::OctetCount, 9), b"10 ", 1), Err(Breach::TooLongYet(10)));
+    let cut = decoded(Decoder::new(Framing::OctetCount, 9), b"3 ab", 1).map(|(_, end)| end);
+    assert_eq!(cut, Ok(Err(Cut::InMessage(2, 3))));
+}
+
+#[test]
+fn a_stream_is_split_as_it_was_asked_for() {
+    for piece in 1..=5 {
+        assert_eq!(split(Framing::U8, Split::All, b"a\nb", piece).as_deref(), Ok(&b"\x03a\nb"[..]));
+        assert_eq!(split(Framing::U8, Split::All, b"", piece).as_deref(), Ok(&b"\0"[..]));
+        assert_eq!(
+            split(Framing::U8, Split::Blocks(2), b"a\nbcd", piece).as_deref(),
+            Ok(&b"\x02a\n\x02bc\x01d"[..])
+        );
+        assert_eq!(split(Framing::U8, Split::Blocks(2), b"", piece).as_deref(), Ok(&b""[..]));
+        assert_eq!(split(Framing::Line, Split::All, b"a\nb", piece), Err(Unfit::HasEndMark));
+    }
+    assert!(matches!(split(Framing::U8, Split::All, &[0; 256], 100), Err(Unfit::TooLong(255))));
+    let (mut encoder, mut output) = (Encoder::new(Framing::U8, Split::Lines, 3), Vec::new());
+    assert_eq!(encoder.message(b"a\nb", &mut output), Ok(()));
+    assert_eq!(encoder.message(b"abcd", &mut output), Err(Unfit::TooLong(3)));
+    assert_eq!((&output[..], encoder.number()), (&b"\x03a\nb"[..], 2));
 }
 
 #[test]
@@ -180,6 +227,9 @@ proptest! {
     ) {
         let lines: Vec<Vec<u8>> =
             lines.into_iter().map(|line| line.into_iter().filter(|byte| *byte != b'\n').collect()).collect();
+        // Octet counting has no empty messages.
+        let lines: Vec<Vec<u8>> =
+            lines.into_iter().filter(|line| framing != Framing::OctetCount || !line.is_empty()).collect();
         let text: Vec<u8> = lines.iter().flat_map(|line| line.iter().copied().chain([b'\n'])).collect();
         let stream = encoded(framing, &text, pieces.0).unwrap();
         let (messages, end) = decoded(Decoder::new(framing, 40), &stream, pieces.1).unwrap();

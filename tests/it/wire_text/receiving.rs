@@ -209,3 +209,13 @@ fn a_killed_process_does_not_look_like_one_that_has_finished() {
     assert_eq!(end, Err(ErrorKind::ConnectionReset));
     there.expect_names(&[]);
 }
+
+#[test]
+fn one_client_sends_no_more_files_than_it_may() {
+    let there = Place::new();
+    let pieces: [&[u8]; 3] = [b"put|a|1", b"xput|b|1", b"yput|c|1"];
+    let (server, heard) = alone(&there, &["--max-entries", "2"], &pieces, false);
+    server.expect_saying(7, "more than 2 files");
+    assert!(heard.starts_with(b"200 ok\n200 ok\n413 refused: "), "{heard:?}");
+    there.expect_names(&["a", "b"]);
+}

@@ -29,6 +29,8 @@ pub(crate) struct TextReceiving<S> {
     state: State,
     folder: Folder,
     max_size: Option<u64>,
+    /// Files that one client may send.
+    max_entries: u32,
     limits: Limits,
     /// The header must be there by then: the first, counted from the connection, and others from their first byte.
     header_by: Option<Instant>,
@@ -79,7 +81,7 @@ impl<S: Stream> TextReceiving<S> {
     pub(crate) fn new(
         stream: S,
         now: Instant,
-        (folder, max_size): (Folder, Option<u64>),
+        (folder, max_size, max_entries): (Folder, Option<u64>, u32),
         limits: Limits,
         (busy, claim): (bool, Claim),
         (io, report, peer): (Io, Report, PeerName),
@@ -93,6 +95,7 @@ impl<S: Stream> TextReceiving<S> {
             state: State::Header,
             folder,
             max_size,
+            max_entries,
             limits,
             header_by: Some(now + limits.handshake),
             quiet_since: None,
@@ -202,6 +205,9 @@ impl<S: Stream> TextReceiving<S> {
             Failure { error, tell: Some((reason, text.to_owned())) }
         };
         let fault = |fault: Fault| failed(Role::Receiver, &shown, &fault);
+        if self.files_in_place >= u64::from(self.max_entries) {
+            return Err(no(Reason::TooLarge, &format!("more than {} files", self.max_entries)));
+        }
         if let Some(limit) = self.max_size.filter(|limit| header.size > *limit) {
             return Err(no(Reason::TooLarge, &format!("too large: at most {limit} bytes are taken")));
         }
