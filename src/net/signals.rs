@@ -1,6 +1,6 @@
 //! SIGINT, SIGTERM, SIGQUIT and SIGHUP: the first stops in order, the second at once. SIGHUP for those who ask for it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,7 +24,6 @@ const LOOKED_FOR_EVERY: Duration = Duration::from_millis(20);
 pub struct Signals {
     number: Arc<AtomicUsize>,
     wakes: Arc<UnixStream>,
-    written: Arc<UnixStream>,
     /// What SIGHUP does here, as long as nobody else asks for it.
     on_hangup: Arc<[SigId]>,
     had_terminal: bool,
@@ -58,9 +57,8 @@ impl Signals {
         for signal in [SIGXFSZ, SIGCHLD] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
-        let (wakes, written) = (Arc::new(wakes), Arc::new(written));
-        let had_terminal = has_terminal();
-        let signals = Signals { number, wakes, written, on_hangup: on_hangup.into(), had_terminal };
+        let (wakes, had_terminal) = (Arc::new(wakes), has_terminal());
+        let signals = Signals { number, wakes, on_hangup: on_hangup.into(), had_terminal };
         let watched = signals.clone();
         let watch = move || {
             if watched.comes_again(&again) {
@@ -97,10 +95,10 @@ impl Signals {
     }
 
     /// Stops the process as this signal would.
-    pub fn stop(&self, number: i32) {
+    fn stop(&self, number: i32) {
+        // One that always has a handler here, which has run when this returns. It cannot fail.
+        let _ = signal_hook::low_level::raise(SIGTERM);
         self.number.store(number as usize, Ordering::SeqCst);
-        // It is full of such bytes already, if this fails.
-        let _ = (&*self.written).write(&[0]);
     }
 
     /// True if the process was started at a terminal: when that is gone, SIGHUP says so.
