@@ -1,6 +1,6 @@
 //! SIGINT, SIGTERM, SIGQUIT and SIGHUP: the first stops in order, the second at once. SIGHUP for those who ask for it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -26,7 +26,6 @@ pub struct Signals {
     /// A reactor has begun to run, and so looks for them.
     is_attended: Arc<AtomicBool>,
     wakes: Arc<UnixStream>,
-    written: Arc<UnixStream>,
     /// What SIGHUP does here, as long as nobody else asks for it.
     on_hangup: Arc<[SigId]>,
     had_terminal: bool,
@@ -61,9 +60,8 @@ impl Signals {
         for signal in [SIGXFSZ, SIGCHLD] {
             signal_hook::flag::register(signal, Arc::default())?;
         }
-        let (wakes, written, is_attended) = (Arc::new(wakes), Arc::new(written), Arc::default());
-        let (on_hangup, had_terminal) = (on_hangup.into(), has_terminal());
-        let signals = Signals { number, is_attended, wakes, written, on_hangup, had_terminal };
+        let (wakes, is_attended, had_terminal) = (Arc::new(wakes), Arc::default(), has_terminal());
+        let signals = Signals { number, is_attended, wakes, on_hangup: on_hangup.into(), had_terminal };
         let watched = signals.clone();
         let watch = move || {
             let is_first = watched.comes_unattended();
@@ -112,10 +110,10 @@ impl Signals {
     }
 
     /// Stops the process as this signal would.
-    pub fn stop(&self, number: i32) {
+    fn stop(&self, number: i32) {
+        // One that always has a handler here, which has run when this returns. It cannot fail.
+        let _ = signal_hook::low_level::raise(SIGTERM);
         self.number.store(number as usize, Ordering::SeqCst);
-        // It is full of such bytes already, if this fails.
-        let _ = (&*self.written).write(&[0]);
     }
 
     /// True if the process was started at a terminal: when that is gone, SIGHUP says so.

@@ -140,7 +140,7 @@ fn full_servers_let_clients_wait_by_default() {
 
 #[test]
 fn lines_about_many_clients_are_summed_up() {
-    const CLIENTS: usize = 300;
+    const CLIENTS: usize = 100;
     let place = Place::new();
     let cases: [(&[&str], &[u8], &str); 4] = [
         (&["--store", place.arg()], b"GET / HTTP/1.1\r\n\r\n", "speaks text"),

@@ -252,7 +252,7 @@ fn a_server_that_is_killed_does_not_look_like_one_that_has_ended() {
 
 #[test]
 fn echo_serves_the_next_client_after_10_000_aborted_ones() {
-    let server = serve(&["--echo", "--max-per-source", "200"]);
+    let server = serve(&["--echo"]);
     let (port, before) = (server.port(), descriptors(server.id()));
     for _ in 0..10_000 {
         Link::connect(port).reset();

@@ -43,10 +43,10 @@ fn who_never_spoke_or_is_refused_does_not_use_it_up() {
 #[test]
 fn further_connections_join_the_one_session_and_other_clients_do_not() {
     let (here, there) = (Place::new(), Place::new());
-    let bytes = payload(40 << 20);
+    let bytes = payload(16 << 20);
     let path = here.write("large", &bytes);
     let server = serve(&["--store", there.arg(), "--once", "-v"]);
-    let client = begin(&["upload", &path, &address(&server), "-j", "3", "--limit-rate", "60MiB"]);
+    let client = begin(&["upload", &path, &address(&server), "-j", "3", "--limit-rate", "24MiB"]);
     wait_for_part(there.root(), 1);
     let others = here.write("other", b"x");
     run(&["upload", &others, &address(&server)]).expect_saying(7, "one session");
