@@ -117,5 +117,6 @@ mod trace;
 // Many at once; very many one after the other.
 mod crowd;
 mod scale;
+mod scarce;
 // Peers that vanish, and networks that lead nowhere.
 mod vanish;

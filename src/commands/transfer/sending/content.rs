@@ -137,6 +137,7 @@ impl<S: Stream> Sending<S> {
             }
         }
         let Some(current) = &mut self.current else { return Ok(Some(0)) };
+        link.wire.reserve_chunk()?;
         if current.is_stdin() && self.stdin.is_none() {
             self.stdin = Some(Stdio::open(&self.io)?);
         }
