@@ -47,7 +47,8 @@ keeps its time. Links in the destination are not followed.
 
 Of a file over 1 MiB that was interrupted its part is left, and the next upload or download of the same name goes on \
 where it ends, if the part's digest is that of the source's beginning; a file over 4 MiB is compared in blocks of 4 MiB, and \
-only those that differ are sent. A part that is older than a week is removed.
+only those that differ are sent. A part that is older than a week is removed. The summary says how much was there. The same upload typed again from the same address (same name, size and time) takes the \
+place of one that the server still waits for; any other that finds its name being written waits a second for that session to end, and is then refused (7).
 
 Files over 4 MiB may go over several connections, see --connections. Each block is verified when it comes, and sent again \
 alone if it was damaged; a connection that is lost costs the blocks that were on it, unless it was the first.

@@ -46,7 +46,7 @@ impl Outgoing {
         self.end - self.start
     }
 
-    /// The bytes that were taken, in all.
+    /// How many bytes were taken, in all.
     pub fn taken_bytes(&self) -> u64 {
         self.taken_bytes
     }
