@@ -47,7 +47,7 @@ keeps its time, and its mode unless it was there before. Links in the destinatio
 
 Of a file over 1 MiB that was interrupted its part is left, and the next upload or download of the same name goes on \
 where it ends, if the part's digest is that of the source's beginning; a file over 4 MiB is compared in blocks of 4 MiB, and \
-only those that differ are sent. A part that is older than a week is removed.
+only those that differ are sent. A part that is older than a week is removed. The summary says how much was there.
 
 Files over 4 MiB may go over several connections, see --connections. Each block is verified when it comes, and sent again \
 alone if it was damaged; a connection that is lost costs the blocks that were on it, unless it was the first.
@@ -57,7 +57,9 @@ and 5, a server with too many clients, and a digest that does not match; once, w
 --retry-delay first (250 ms), then twice as long each time up to 10 s; from the first pause again once files have moved. What is there already is \
 not sent again. A refusal ends it; so does 'serve --once', which has nobody to come back to. The server ends the session that was cut, where it has \
 not noticed yet. While one session writes a name, \
-others are refused that name, unless nothing has come from it for 10 seconds: then it makes way.
+another that wants it waits a second and is then refused, unless nothing has come from the first for 10 seconds: then that one makes way. \
+For the same file (name, size and time) from the same address, as after ^C and the same line again, a second of silence is enough, \
+and the wait is up to 10 seconds.
 
 With --digests FILE there is a line for each file that is in place in the end, as b3sum prints it; 'b3sum --check' reads it in \
 the folder where the files are. Names are those of the receiving side. upload and download write FILE anew when the \

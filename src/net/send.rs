@@ -1,5 +1,6 @@
 //! `send` and `send_all`: the two verbs of the core.
 
+use std::collections::TryReserveError;
 use std::io;
 
 use super::stream::Stream;
@@ -59,6 +60,14 @@ impl Outgoing {
     pub fn push(&mut self, bytes: &[u8]) {
         self.space(bytes.len()).copy_from_slice(bytes);
         self.filled(bytes.len());
+    }
+
+    /// Makes sure that there is memory for so many bytes.
+    ///
+    /// # Errors
+    /// There is not.
+    pub fn reserve(&mut self, count: usize) -> Result<(), TryReserveError> {
+        self.bytes.try_reserve_exact(count.saturating_sub(self.bytes.len()))
     }
 
     /// Room for `count` bytes behind those queued, to be filled and then counted by [`Outgoing::filled`].

@@ -21,7 +21,7 @@ pub fn hash_prefix(
     goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<blake3::Hasher, Fault> {
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; chunk_bytes(length_bytes)];
+    let mut buffer = chunk_for(length_bytes)?;
     each_chunk(file, 0..length_bytes, &mut buffer, &mut |chunk, done_bytes| {
         hasher.update(chunk);
         goes_on(done_bytes)
@@ -100,7 +100,7 @@ pub fn hash_blocks(
     goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Vec<BlockValue>, Fault> {
     let mut values = Vec::new();
-    let mut buffer = vec![0; chunk_bytes(length_bytes)];
+    let mut buffer = chunk_for(length_bytes)?;
     let mut done_bytes = 0;
     while done_bytes < length_bytes {
         let end_bytes = length_bytes.min(done_bytes.saturating_add(BLOCK_BYTES));
@@ -115,8 +115,14 @@ pub fn hash_blocks(
     Ok(values)
 }
 
-fn chunk_bytes(length_bytes: u64) -> usize {
-    usize::try_from(length_bytes).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)
+/// Room for the chunks of so many bytes. That there is none fails this file, and not all that this process does.
+fn chunk_for(length_bytes: u64) -> Result<Vec<u8>, Fault> {
+    let count = usize::try_from(length_bytes).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+    let mut chunk = Vec::new();
+    let no_memory = |_| Fault::new(FaultKind::CannotRead, "cannot be read: there is not enough memory");
+    chunk.try_reserve_exact(count).map_err(no_memory)?;
+    chunk.resize(count, 0);
+    Ok(chunk)
 }
 
 /// Reads a range piece by piece, and says of each at which offset it ends. Stops where `take` says no.

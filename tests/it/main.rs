@@ -135,6 +135,7 @@ mod trace;
 // Many at once; very many one after the other.
 mod crowd;
 mod scale;
+mod scarce;
 // Hostile sessions beside honest ones.
 mod siege;
 // Peers that vanish, and networks that lead nowhere.

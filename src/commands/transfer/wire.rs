@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::lost;
 use super::track::Track;
-use crate::error::Error;
+use crate::error::{Error, Exit};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Status, Turn};
 use crate::net::send::{Outgoing, Sent, send_all};
@@ -142,6 +142,8 @@ impl<S: Stream> Wire<S> {
         // A client that never sends a body gets no room for one.
         let room = if needed > SMALL_BYTES { INCOMING_BYTES } else { SMALL_BYTES };
         if self.incoming.len() < room {
+            let missing = room - self.incoming.len();
+            self.incoming.try_reserve_exact(missing).map_err(|_| no_memory())?;
             self.incoming.resize(room, 0);
         }
         if self.start + needed > self.incoming.len() || self.start > COALESCED_BYTES {
@@ -198,6 +200,11 @@ impl<S: Stream> Wire<S> {
     /// Queues bytes for the peer.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.outgoing.push(bytes);
+    }
+
+    /// Makes sure that a chunk of a body can be queued with [`Wire::outgoing`].
+    pub(crate) fn reserve_chunk(&mut self) -> Result<(), Error> {
+        self.outgoing.reserve(CHUNK_BYTES + 2 * COALESCED_BYTES).map_err(|_| no_memory())
     }
 
     /// Queues a frame whose bytes are made in place.
@@ -263,6 +270,11 @@ impl<S: Stream> Wire<S> {
         let deadline = self.now + limit;
         LastWord { wire: self, said: false, deadline }
     }
+}
+
+/// A peer's wish for more memory than there is ends its own session.
+fn no_memory() -> Error {
+    Error::new(Exit::Failed, "there is not enough memory")
 }
 
 impl Wire<Transport> {

@@ -230,6 +230,7 @@ impl<S: Stream> Sending<S> {
 
     /// A piece of a block on the first connection. None if there is none for it.
     pub(super) fn send_block(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        link.wire.reserve_chunk()?;
         let mut first = self.blocks.first.take();
         let step = self.blocks.step(FIRST, &mut first, &mut link.wire);
         self.blocks.first = first;
@@ -352,6 +353,7 @@ impl<S: Stream> Sending<S> {
                 if lane.wire.is_full() && !lane.wire.flush()? {
                     return Ok(false);
                 }
+                lane.wire.reserve_chunk()?;
                 match blocks.step(id, block, &mut lane.wire) {
                     Step::Read(count) => budget = budget.saturating_sub(count),
                     Step::Nothing => break,

@@ -183,6 +183,7 @@ impl<S: Stream> Sending<S> {
             }
         }
         let Some(current) = &mut self.current else { return Ok(Some(0)) };
+        link.wire.reserve_chunk()?;
         if let (None, Some(program)) = (&self.input, current.input()) {
             match Input::open(program, &self.io, &self.report) {
                 Ok(input) => self.input = Some(input),
