@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, Running, fill, now, sendall, start, wait_until};
+use crate::harness::{A_WHILE, Finished, In, LIMIT, Out, Running, fill, now, sendall, start};
 use crate::link::{Net as Kind, TestListener};
 use crate::vanish::{Host, LOST, NOWHERE, Net, REFUSED_ON_THE_WAY, SERVER, TWO_ADDRESSES};
 
@@ -62,16 +62,6 @@ fn a_line_for_each_port_in_their_order() {
     assert!(finished.stderr.contains("2 of 5 ports are not open"), "{}", finished.stderr);
 }
 
-/// A listener on a port that has just become free.
-fn listen_on(port: u16) -> TcpListener {
-    let mut listener = None;
-    assert!(wait_until(LIMIT, || {
-        listener = TcpListener::bind(("127.0.0.1", port)).ok();
-        listener.is_some()
-    }));
-    listener.expect("a listener")
-}
-
 #[test]
 fn it_waits_until_all_are_open() {
     for limit in [&["--retry", "1000", "--retry-delay", "20ms"][..], &["--within", "20s"]] {
@@ -83,8 +73,7 @@ fn it_waits_until_all_are_open() {
         let is_told =
             |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("connection refused; trying again");
         assert!(running.stderr.wait(LIMIT, is_told), "{}", running.stderr.text());
-        drop(silent);
-        let _listener = listen_on(port);
+        silent.listen(8).expect("a listener");
         let finished = running.finish();
         assert_eq!(finished.code, 0, "{}", finished.stderr);
         assert_eq!(
