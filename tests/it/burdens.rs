@@ -1,10 +1,11 @@
 //! What clients can make a server do, and hold, for few bytes of theirs.
 
 use std::fs::File;
+use std::time::Duration;
 
 use crate::frames::*;
 use crate::harness::{LIMIT, Running, wait_until};
-use crate::xfer::{Place, address, descriptors, serve, status_kib};
+use crate::xfer::{Place, address, descriptors, is_slow_wanted, serve, status_kib};
 
 const GIB: u64 = 1 << 30;
 
@@ -106,4 +107,33 @@ fn names_that_are_asked_for_hold_no_descriptors() {
         assert_eq!(peer.hear(32)[10], 2, "a violation");
         assert_eq!(peer.hear_until(ERROR)[0], 2);
     }
+}
+
+#[test]
+fn many_names_are_not_held_by_each_client() {
+    if !is_slow_wanted("16 listings of 100 000 long names") {
+        return;
+    }
+    let there = Place::in_memory();
+    for number in 0..100_000 {
+        File::create(there.path(format!("{number}-{}", "x".repeat(240)))).expect("a file");
+    }
+    let server = serve(&["--share", there.arg()]);
+    let to = address(&server);
+    let mut peers: Vec<Peer> = (0..16).map(|_| Peer::connect(&to)).collect();
+    for peer in &mut peers {
+        peer.0.set_read_timeout(Some(Duration::from_secs(300))).expect("a time limit");
+        peer.say(&hello(3, b""));
+    }
+    for peer in &mut peers {
+        peer.hear(32);
+        assert_eq!(peer.hear_frame().0, ENTRY);
+    }
+    let most = status_kib(server.id(), "VmHWM");
+    assert!(most < 150 << 10, "{most} KiB");
+    let mut heard = 1;
+    while peers[0].hear_frame().0 == ENTRY {
+        heard += 1;
+    }
+    assert_eq!(heard, 100_000);
 }
