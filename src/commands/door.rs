@@ -19,7 +19,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often the same trouble is told.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 /// Descriptors that are not for clients: standard streams, the reactor's own, listeners, logs.
-const DESCRIPTORS_RESERVED: u64 = 16;
+pub(crate) const DESCRIPTORS_RESERVED: u64 = 16;
 
 /// How many clients are taken in, and for how long.
 #[derive(Clone, Debug)]

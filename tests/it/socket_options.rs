@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::harness::{Finished, In, Out, sendall, start};
+use crate::harness::{Finished, In, LIMIT, Out, sendall, start, wait_until};
 use crate::link::{Link, Net, Side, TestListener, Way};
 use crate::xfer::{Place, address, serve};
 
@@ -223,10 +223,10 @@ fn has_timer(local: u16, remote: u16) -> Option<bool> {
 #[test]
 fn further_connections_of_a_session_keep_theirs() {
     use crate::frames::{PUT, Peer, hello};
-    let there = crate::xfer::Place::new();
+    let there = Place::new();
     for (option, expected) in [("off", false), ("60s", true)] {
-        let server = crate::xfer::serve(&["--store", there.arg(), "--keepalive", option]);
-        let to = crate::xfer::address(&server);
+        let server = serve(&["--store", there.arg(), "--keepalive", option]);
+        let to = address(&server);
         let with_tree = |mut hello: Vec<u8>| {
             hello[15] = 1;
             hello
@@ -241,7 +241,7 @@ fn further_connections_of_a_session_keep_theirs() {
         for peer in [&first, &second] {
             let (local, remote) = (port(peer.0.peer_addr()), port(peer.0.local_addr()));
             let is_as_asked = || has_timer(local, remote) == Some(expected);
-            assert!(crate::harness::wait_until(crate::harness::LIMIT, is_as_asked), "--keepalive {option}");
+            assert!(wait_until(LIMIT, is_as_asked), "--keepalive {option}");
         }
     }
 }

@@ -33,7 +33,7 @@ use self::plain::Plain;
 use self::reply::Reply;
 use self::socks::{Rules, Socks};
 use super::attended::StayLimits;
-use super::door::Descriptors;
+use super::door::{DESCRIPTORS_RESERVED, Descriptors};
 use super::exec::Exec;
 use super::options::{RelayArgs, WireChoice};
 use super::relay::LocalSide;
@@ -101,6 +101,11 @@ impl ServeArgs {
                 self.limits.of_many().within_descriptors(needs, self.limits.typed())
             }
         };
+        if let Mode::Transfer(..) = mode {
+            // Never more clients than there are descriptors for, and as many for each as it may come to hold.
+            let most = (limits.clients as u64).saturating_mul(clients::MOST_DESCRIPTORS_PER_CLIENT);
+            crate::net::raised_descriptor_limit(most.saturating_add(DESCRIPTORS_RESERVED));
+        }
         if self.transfer.once {
             limits.count = Some(1);
         }
