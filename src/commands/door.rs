@@ -6,7 +6,7 @@ mod lists;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::limits::{Descriptors, DoorLimits, Full, NO_LIMIT, Typed};
+pub(crate) use self::limits::{DESCRIPTORS_RESERVED, Descriptors, DoorLimits, Full, NO_LIMIT, Typed};
 pub(crate) use self::lists::Lists;
 use super::admission::{Admission, Pass, Refusal};
 use super::opened::is_one_clients;

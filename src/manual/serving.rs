@@ -45,6 +45,12 @@ is a reset for that client.
 A script hears lines or chunks and answers with the first --answer whose WHEN is equal to it, without its line end. A client whose line is over 64 KiB is cut. A client that is hung up on \
 has two seconds to end its side.
 
+SECURITY
+
+Who can reach a --store learns whether a file of some name is there and, by naming its size, its digest, for which the \
+server reads the file: one at a time for each client, and no further than until the client has gone. --allow, \
+--max-clients and --max-per-source bound it.
+
 ACCESS
 
 --allow and --deny take networks (10.0.0.0/8, 2001:db8::/32), addresses and names; the longest prefix that holds a \

@@ -1,9 +1,11 @@
-//! The names in one folder, held in little room: a million of them must not cost a million allocations.
+//! The names in one folder, held in little room: a million of them must not cost a million allocations, and for many
+//! clients at once not even their bytes.
 
 use super::fault::{Fault, FaultKind};
 use rustix::fs::{AtFlags, Dir, FileType, statat};
 use rustix::io::Errno;
 use std::fs::File;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What has a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +24,48 @@ pub(super) enum Kind {
     Unknown,
 }
 
-/// Names and kinds, in the order of the names' bytes.
+/// What all listings of the process may take beyond their own room.
+static SPARE_BYTES: AtomicUsize = AtomicUsize::new(32 << 20);
+const LENT_STEP_BYTES: usize = 1 << 20;
+
+/// What a listing has of that.
+#[derive(Debug)]
+struct Lent {
+    bytes: usize,
+    from: &'static AtomicUsize,
+}
+
+impl Lent {
+    /// False if there is no more.
+    fn grow(&mut self) -> bool {
+        let take = |spare: usize| spare.checked_sub(LENT_STEP_BYTES);
+        let taken = self.from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
+        self.bytes += if taken { LENT_STEP_BYTES } else { 0 };
+        taken
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.from.fetch_add(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Names and kinds, in the order of the names' bytes. Of a folder with more names than there is room for, it holds the
+/// first ones; then the folder is read once more for those behind them, and so on.
 #[derive(Debug)]
 pub(super) struct Listing {
     /// The names, one behind the other.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     next: usize,
+    follow: bool,
+    room_bytes: usize,
+    lent: Lent,
+    /// Names up to this one were held before.
+    after: Option<Vec<u8>>,
+    /// There are names behind those that are held.
+    is_cut: bool,
 }
 
 /// Eight bytes for each name beside its own.
@@ -40,40 +77,118 @@ struct Entry {
 }
 
 impl Listing {
-    /// Lists a folder. With `follow`, a link is what it leads to. A fault comes with the names that were read before.
-    pub(super) fn read(folder: &File, follow: bool) -> (Self, Option<Fault>) {
-        let mut listing = Self { bytes: Vec::new(), entries: Vec::new(), next: 0 };
-        let fault = listing.fill(folder, follow).err();
-        listing.bytes.shrink_to_fit();
-        listing.entries.shrink_to_fit();
-        let name = |entry: &Entry| &listing.bytes[entry.range()];
-        listing.entries.sort_unstable_by(|one, other| name(one).cmp(name(other)));
+    /// Lists a folder. With `follow`, a link is what it leads to. Names and what belongs to them take `room_bytes`, and
+    /// more as long as the process has some to spare. A fault comes with the names that were read before.
+    pub(super) fn read(folder: &File, follow: bool, room_bytes: usize) -> (Self, Option<Fault>) {
+        Self::read_with(folder, follow, room_bytes, &SPARE_BYTES)
+    }
+
+    fn read_with(
+        folder: &File,
+        follow: bool,
+        room_bytes: usize,
+        spare: &'static AtomicUsize,
+    ) -> (Self, Option<Fault>) {
+        let mut listing = Self {
+            bytes: Vec::new(),
+            entries: Vec::new(),
+            next: 0,
+            follow,
+            room_bytes,
+            lent: Lent { bytes: 0, from: spare },
+            after: None,
+            is_cut: false,
+        };
+        let fault = listing.fill(folder).err();
         (listing, fault)
     }
 
-    fn fill(&mut self, folder: &File, follow: bool) -> Result<(), Fault> {
+    /// All that is held was given out, and there are more.
+    pub(super) fn must_go_on(&self) -> bool {
+        self.is_cut && self.next == self.entries.len()
+    }
+
+    /// Reads on, in the same folder. A fault comes with the names that were read before.
+    pub(super) fn go_on(&mut self, folder: &File) -> Option<Fault> {
+        self.after = self.last().or(self.after.take());
+        self.bytes.clear();
+        self.entries.clear();
+        (self.next, self.is_cut) = (0, false);
+        self.fill(folder).err()
+    }
+
+    fn fill(&mut self, folder: &File) -> Result<(), Fault> {
+        let filled = self.take_in(folder);
+        self.sort();
+        self.bytes.shrink_to_fit();
+        self.entries.shrink_to_fit();
+        filled
+    }
+
+    fn take_in(&mut self, folder: &File) -> Result<(), Fault> {
+        let mut up_to: Option<Vec<u8>> = None;
         for entry in Dir::read_from(folder).map_err(Fault::read)? {
             let entry = entry.map_err(Fault::read)?;
             let name = entry.file_name().to_bytes();
-            if matches!(name, b"." | b"..") {
+            if matches!(name, b"." | b"..")
+                || self.after.as_deref().is_some_and(|after| name <= after)
+                || up_to.as_deref().is_some_and(|last| name > last)
+            {
                 continue;
             }
             let (Ok(start), Ok(length)) = (u32::try_from(self.bytes.len()), u16::try_from(name.len())) else {
                 return Err(Fault::new(FaultKind::CannotRead, "has too many names"));
             };
             let kind = match entry.file_type() {
-                FileType::Symlink if follow => looked_at(folder, name, AtFlags::empty()),
+                FileType::Symlink if self.follow => looked_at(folder, name, AtFlags::empty()),
                 // Not every file system tells it in the listing (readdir(3), `DT_UNKNOWN`).
                 FileType::Unknown => match looked_at(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Kind::Link if follow => looked_at(folder, name, AtFlags::empty()),
+                    Kind::Link if self.follow => looked_at(folder, name, AtFlags::empty()),
                     kind => kind,
                 },
                 kind => of_type(kind),
             };
             self.bytes.extend_from_slice(name);
             self.entries.push(Entry { start, length, kind });
+            if self.held_bytes() > self.room_bytes + self.lent.bytes && !self.lent.grow() {
+                up_to = self.keep_the_first();
+            }
         }
         Ok(())
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.bytes.len() + self.entries.len() * size_of::<Entry>()
+    }
+
+    fn sort(&mut self) {
+        let name = |entry: &Entry| &self.bytes[entry.range()];
+        self.entries.sort_unstable_by(|one, other| name(one).cmp(name(other)));
+    }
+
+    fn last(&self) -> Option<Vec<u8>> {
+        self.entries.last().map(|entry| self.bytes[entry.range()].to_vec())
+    }
+
+    /// Drops the last names, so that what is held fills half of the room, and returns the last that stays.
+    fn keep_the_first(&mut self) -> Option<Vec<u8>> {
+        self.sort();
+        self.is_cut = true;
+        let room_bytes = (self.room_bytes + self.lent.bytes) / 2;
+        let (mut bytes, mut count) = (Vec::new(), 0);
+        for entry in &mut self.entries {
+            let name = &self.bytes[entry.range()];
+            let held_bytes = bytes.len() + name.len() + (count + 1) * size_of::<Entry>();
+            if count > 0 && held_bytes > room_bytes {
+                break;
+            }
+            entry.start = bytes.len() as u32;
+            bytes.extend_from_slice(name);
+            count += 1;
+        }
+        self.entries.truncate(count);
+        self.bytes = bytes;
+        self.last()
     }
 
     /// The next name.
@@ -108,5 +223,45 @@ fn of_type(kind: FileType) -> Kind {
         FileType::Socket => Kind::Socket,
         FileType::CharacterDevice | FileType::BlockDevice => Kind::Device,
         FileType::Unknown => Kind::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_more_names_than_there_is_room_for_is_read_several_times() {
+        let place = tempfile::tempdir().unwrap();
+        let mut expected: Vec<String> =
+            (0..500).map(|number| format!("{}-{number}", number * 7 % 11)).collect();
+        expected.iter().for_each(|name| drop(File::create(place.path().join(name)).unwrap()));
+        expected.sort();
+        let folder = File::open(place.path()).unwrap();
+        static NOTHING: AtomicUsize = AtomicUsize::new(0);
+        static SOME: AtomicUsize = AtomicUsize::new(LENT_STEP_BYTES);
+        for (room_bytes, spare, passes) in
+            [(1, &NOTHING, 500..502), (400, &NOTHING, 20..60), (1 << 20, &NOTHING, 1..2), (1, &SOME, 1..2)]
+        {
+            let before = spare.load(Ordering::Relaxed);
+            let mut listing = Listing::read_with(&folder, false, room_bytes, spare).0;
+            let (mut names, mut count) = (Vec::new(), 1);
+            loop {
+                while let Some((name, kind)) = listing.next() {
+                    assert_eq!(kind, Kind::File);
+                    names.push(String::from_utf8(name.to_vec()).unwrap());
+                }
+                if !listing.must_go_on() {
+                    break;
+                }
+                assert!(listing.go_on(&folder).is_none());
+                assert!(listing.held_bytes() <= room_bytes + 16, "{} bytes", listing.held_bytes());
+                count += 1;
+            }
+            assert!(passes.contains(&count), "{room_bytes} bytes: {count} times");
+            assert_eq!(names, expected);
+            drop(listing);
+            assert_eq!(spare.load(Ordering::Relaxed), before);
+        }
     }
 }

@@ -12,6 +12,9 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+/// Room for the names of the first folder, in bytes; half of it for each folder below, and at least so much.
+const FIRST_ROOM_BYTES: usize = 1 << 20;
+const LEAST_ROOM_BYTES: usize = 64 << 10;
 /// A path with so many components is not entered, if it is a folder.
 const MOST_COMPONENTS: usize = 256;
 
@@ -73,7 +76,8 @@ pub enum What {
 /// All that is below a folder, depth first: the names of a folder in the order of their bytes, and a folder behind all
 /// that is in it, so that its time can be set last. What the filter leaves out is left out without a word.
 ///
-/// It holds the names of the folders on the way, and the descriptor of the last one only. Nothing is opened but
+/// It holds some of the names of the folders on the way, and the descriptor of the last one only; a folder with more
+/// names is read several times. Nothing is opened but
 /// folders, and without [`Links::Follow`] none outside of the folder. A folder that a link puts into itself is
 /// [`What::Failed`], and so is one with 256 components in its path.
 #[derive(Debug)]
@@ -117,7 +121,9 @@ impl Walk {
         if self.levels.iter().any(|level| level.device_inode == device_inode) {
             return Err(Fault::new(FaultKind::Unsafe, "is a link to a folder that it is in"));
         }
-        let (listing, fault) = Listing::read(&folder, self.links == Links::Follow);
+        let room_bytes =
+            (FIRST_ROOM_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(LEAST_ROOM_BYTES);
+        let (listing, fault) = Listing::read(&folder, self.links == Links::Follow, room_bytes);
         self.levels.push(Level { listing, above, device_inode, meta: time(&stat), fault });
         self.here = Some(folder);
         Ok(())
@@ -133,6 +139,19 @@ impl Walk {
             (path, _) => open_readable(root, path),
         };
         opened.map(File::from).map_err(open_fault)
+    }
+
+    /// Reads the last folder once more, for the names behind those that were held.
+    fn read_on(&mut self) {
+        let here = self.here.take().map_or_else(|| self.open(), Ok);
+        let Some(level) = self.levels.last_mut() else { return };
+        match here {
+            Ok(here) => {
+                level.fault = level.listing.go_on(&here);
+                self.here = Some(here);
+            }
+            Err(fault) => level.fault = Some(fault),
+        }
     }
 
     /// Leaves the last folder.
@@ -210,6 +229,9 @@ impl Iterator for Walk {
             }
         }
         loop {
+            if self.levels.last().is_some_and(|level| level.fault.is_none() && level.listing.must_go_on()) {
+                self.read_on();
+            }
             let level = self.levels.last_mut()?;
             let found = match level.listing.next() {
                 Some((name, kind)) => {

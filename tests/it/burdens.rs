@@ -1,10 +1,11 @@
 //! What clients can make a server do, and hold, for few bytes of theirs.
 
 use std::fs::File;
+use std::time::Duration;
 
 use crate::frames::*;
 use crate::harness::{LIMIT, Running, wait_until};
-use crate::xfer::{Place, address, descriptors, serve, status_kib};
+use crate::xfer::{Place, address, begin, descriptors, is_slow_wanted, limited, serve, status_kib};
 
 const GIB: u64 = 1 << 30;
 
@@ -86,7 +87,7 @@ fn get(names: &[String]) -> Vec<u8> {
 #[test]
 fn names_that_are_asked_for_hold_no_descriptors() {
     let there = Place::new();
-    let names: Vec<String> = (0..500).map(|number| format!("folder-{number}")).collect();
+    let names: Vec<String> = (0..100).map(|number| format!("folder-{number}")).collect();
     names.iter().for_each(|name| drop(there.folder(name)));
     let server = serve(&["--share", there.arg()]);
     let to = address(&server);
@@ -106,4 +107,67 @@ fn names_that_are_asked_for_hold_no_descriptors() {
         assert_eq!(peer.hear(32)[10], 2, "a violation");
         assert_eq!(peer.hear_until(ERROR)[0], 2);
     }
+}
+
+/// A session whose files have ended without their blocks: each is open at the server.
+fn without_blocks(to: &str, session: usize) -> Peer {
+    const FILES: u32 = 62;
+    let mut peer = Peer::connect(to);
+    let mut greeting = hello(PUT, b"");
+    greeting[15] = 1;
+    let entries = (0..FILES).map(|file| entry(file, format!("{session}-{file}").as_bytes(), 5 << 20));
+    peer.say(&[greeting, entries.collect::<Vec<_>>().concat(), turn()].concat());
+    peer.hear(32);
+    peer.hear_until(TURN);
+    let ends = (0..FILES).map(|file| frame(END, 0, file, 5 << 20, &[9; 32]));
+    peer.say(&[ends.collect::<Vec<_>>().concat(), ping()].concat());
+    peer
+}
+
+#[test]
+fn sessions_with_many_open_files_leave_descriptors_for_others() {
+    let there = Place::new();
+    let clients =
+        ["serve", "127.0.0.1:0", "--store", there.arg(), "--max-clients", "9", "--max-per-source", "9"];
+    let server = limited("ulimit -S -n 160", &clients);
+    let to = address(&server);
+    let mut peers: Vec<Peer> = (0..4).map(|session| without_blocks(&to, session)).collect();
+    // Early parts count, too; all of a session are there, or it was told why not.
+    let is_open = || there.names().len() == 4 * 62;
+    assert!(wait_until(LIMIT, is_open), "{} parts", there.names().len());
+    let here = Place::new();
+    here.folder("d");
+    (0..5).for_each(|number| drop(here.write(&format!("d/{number}"), b"content")));
+    begin(&["upload", &here.at("d"), &to]).finish().ended(0);
+    assert!(peers.iter_mut().all(|peer| peer.say(&ping())), "they are still there");
+    assert!(!server.stderr.text().contains("descriptor"), "{}", server.stderr.text());
+}
+
+#[test]
+fn many_names_are_not_held_by_each_client() {
+    if !is_slow_wanted("16 listings of 100 000 long names") {
+        return;
+    }
+    let there = Place::in_memory();
+    for number in 0..100_000 {
+        File::create(there.path(format!("{number}-{}", "x".repeat(240)))).expect("a file");
+    }
+    let server = serve(&["--share", there.arg()]);
+    let to = address(&server);
+    let mut peers: Vec<Peer> = (0..16).map(|_| Peer::connect(&to)).collect();
+    for peer in &mut peers {
+        peer.0.set_read_timeout(Some(Duration::from_secs(300))).expect("a time limit");
+        peer.say(&hello(3, b""));
+    }
+    for peer in &mut peers {
+        peer.hear(32);
+        assert_eq!(peer.hear_frame().0, ENTRY);
+    }
+    let most = status_kib(server.id(), "VmHWM");
+    assert!(most < 150 << 10, "{most} KiB");
+    let mut heard = 1;
+    while peers[0].hear_frame().0 == ENTRY {
+        heard += 1;
+    }
+    assert_eq!(heard, 100_000);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use crate::harness::{Finished, In, Out, sendall, start};
+use crate::harness::{Finished, In, LIMIT, Out, sendall, start, wait_until};
 use crate::link::{Link, Net, Side, TestListener, Way};
 use crate::xfer::{Place, address, serve};
 
@@ -241,7 +241,7 @@ fn further_connections_of_a_session_keep_theirs() {
         for peer in [&first, &second] {
             let (local, remote) = (port(peer.0.peer_addr()), port(peer.0.local_addr()));
             let is_as_asked = || has_timer(local, remote) == Some(expected);
-            assert!(crate::harness::wait_until(crate::harness::LIMIT, is_as_asked), "--keepalive {option}");
+            assert!(wait_until(LIMIT, is_as_asked), "--keepalive {option}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 /// Descriptors that are not for clients: standard streams, the reactor's own, listeners, logs.
-const DESCRIPTORS_RESERVED: u64 = 16;
+pub(crate) const DESCRIPTORS_RESERVED: u64 = 16;
 
 /// Stands for a number of clients of one source that is not limited.
 pub(crate) const NO_LIMIT: usize = usize::MAX;

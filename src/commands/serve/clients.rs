@@ -22,10 +22,12 @@ use crate::report::Report;
 
 /// Clients that are being told that they are too many, at a time; more are dropped without a word.
 const MAX_REFUSALS: usize = 16;
-/// Descriptors of one session at most: its socket, its reactor's four, the parts created early, the one that is being
-/// written, those on their way to the disk, and a file that is hashed; and its further connections, which count for their
-/// source only until they have joined it.
+/// Descriptors that a session needs to be served: its socket, its reactor's four, the stage, a few parts and a file that is
+/// hashed; and its further connections, which count for their source only until they have joined it.
 pub(super) const DESCRIPTORS_PER_CLIENT: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
+/// Descriptors of one session at most, two for each part: 64 files in blocks, 32 parts of earlier sessions, 4 that were
+/// created early, 24 on their way to the disk. The process asks the system for so many.
+pub(super) const MOST_DESCRIPTORS_PER_CLIENT: u64 = DESCRIPTORS_PER_CLIENT + 2 * (64 + 32 + 4 + 24);
 /// How long sessions get to remove what they have not finished when the process is asked to stop.
 const STOP_LIMIT: Duration = Duration::from_millis(800);
 

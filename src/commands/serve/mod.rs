@@ -40,7 +40,7 @@ use self::plain::Plain;
 use self::reply::{Answer, Reply};
 use self::socks::{Rules, Socks};
 use super::attended::StayLimits;
-use super::door::Descriptors;
+use super::door::{DESCRIPTORS_RESERVED, Descriptors};
 use super::exec::{Exec, ExecRules};
 use super::options::{RECORDS, RelayArgs, WireChoice};
 use super::relay::LocalSide;
@@ -115,6 +115,11 @@ impl ServeArgs {
                 self.limits.of_many(mode.is_costly()).within_descriptors(needs, self.limits.typed())
             }
         };
+        if let Mode::Transfer(..) = mode {
+            // Never more clients than there are descriptors for, and as many for each as it may come to hold.
+            let most = (limits.clients as u64).saturating_mul(clients::MOST_DESCRIPTORS_PER_CLIENT);
+            crate::net::raised_descriptor_limit(most.saturating_add(DESCRIPTORS_RESERVED));
+        }
         if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
             let has_other_use = self.limits.accept_proxy_protocol;
             if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() && !has_other_use {
