@@ -94,16 +94,23 @@ pub fn record(path: &Path, appends: bool) -> Result<File, Fault> {
 }
 
 /// Opens a FIFO or a device to write to it; none where the path is something else, or nothing. A FIFO is waited for until
-/// somebody reads it.
+/// somebody reads it. Links are followed where only the system makes them: /dev/stdout, /dev/fd/63.
 ///
 /// # Errors
 /// `NotAllowed`, `CannotWrite`.
 pub fn sink(path: &Path) -> Result<Option<File>, Fault> {
-    let kind = statat(CWD, path, AtFlags::empty()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let folder = path.parent().unwrap_or(path);
+    let is_systems =
+        folder == Path::new("/dev") || folder == Path::new("/dev/fd") || path.starts_with("/proc");
+    let (look, more) = match is_systems {
+        true => (AtFlags::empty(), OFlags::empty()),
+        false => (AtFlags::SYMLINK_NOFOLLOW, OFlags::NOFOLLOW),
+    };
+    let kind = statat(CWD, path, look).map(|stat| FileType::from_raw_mode(stat.st_mode));
     if !matches!(kind, Ok(FileType::Fifo | FileType::CharacterDevice)) {
         return Ok(None);
     }
-    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC | more;
     let opened = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()));
     opened.map(|file| Some(file.into())).map_err(Fault::write)
 }

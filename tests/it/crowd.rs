@@ -192,7 +192,7 @@ fn the_folder_keeps_its_own_mode() {
             let is = |path: &Path| std::fs::metadata(path).map(|meta| meta.mode() & 0o7777);
             assert_eq!(is(place.root()).expect("there"), mode);
             if let Ok(arrived) = is(&place.path("f")) {
-                assert_eq!(arrived & 0o7111, 0o100, "{arrived:o}");
+                assert_eq!(arrived & 0o7111, 0o111, "{arrived:o}");
             }
         }
     }

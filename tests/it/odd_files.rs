@@ -55,6 +55,10 @@ fn a_download_goes_into_a_device_or_a_fifo() {
     });
     client.expect(0);
     server.expect(0);
+    // No link that anybody can make leads there.
+    std::os::unix::fs::symlink("fifo", here.path("link")).expect("a link");
+    let (client, _) = download_once(&["--share", there.arg()], &["f", "-o", &here.at("link")]);
+    client.expect_saying(7, "is a link");
     run(&["download", "127.0.0.1:1", "a", "b", "-o", "/dev/null"]).expect_saying(2, "is not a folder");
 }
 

@@ -7,7 +7,9 @@ use crate::proto::entry::{Entry, Kind};
 use crate::proto::frame::{EndState, Frame};
 use crate::proto::have::Verdict;
 use crate::proto::reason::Reason;
-use crate::proto::receiver::ReceiveStep;
+use crate::proto::receiver::{ReceiveStep, Receiver};
+use crate::proto::sender::{SendStep, Sender};
+use crate::proto::skipped::{Skipped, SkippedKind};
 use crate::proto::violation::Violation;
 
 #[test]
@@ -137,4 +139,41 @@ fn a_verdict_that_nobody_asked_for_means_nothing() {
     receiver.judged(0, Verdict::WHOLE);
     receiver.judged(9, Verdict::WHOLE);
     assert_eq!(receiver.step(), ReceiveStep::Judge { file: 1 });
+}
+
+#[test]
+fn what_is_left_out_stands_where_an_entry_may_and_is_no_entry() {
+    let skipped = |path: &str| Skipped { kind: SkippedKind::Link, path: path.into() };
+    let tell = |receiver: &mut Receiver, path: &str| receiver.receive(Frame::Skipped(skipped(path)));
+    let mut unasked = super::samples::receiver(2, None, false);
+    assert_eq!(tell(&mut unasked, "l"), Err(Violation::OutOfTurn("SKIPPED")));
+    let mut receiver = super::samples::receiver(2, None, false);
+    receiver.hear_skipped();
+    tell(&mut receiver, "one").unwrap();
+    assert_eq!(receiver.skipped(), Some(skipped("one")));
+    offer(&mut receiver, 0, file("a", 1)).unwrap();
+    tell(&mut receiver, "../two").unwrap();
+    assert_eq!((receiver.skipped(), receiver.skipped()), (Some(skipped("../two")), None));
+    assert_eq!(receiver.entry_count(), 1);
+    assert_eq!(tell(&mut receiver, "three"), Err(Violation::TooManyEntries(2)));
+    receiver.receive(Frame::Turn).unwrap();
+    assert_eq!(tell(&mut receiver, "late"), Err(Violation::OutOfTurn("SKIPPED")));
+}
+
+#[test]
+fn a_sender_tells_what_it_leaves_out_to_those_who_want_to_know() {
+    for tells in [false, true] {
+        let mut sender = Sender::new();
+        if tells {
+            sender.tell_skipped();
+        }
+        sender.begin(false);
+        let skipped = Skipped { kind: SkippedKind::Fifo, path: b"f".to_vec() };
+        sender.skip(skipped.clone());
+        sender.all_offered();
+        let SendStep::Write(bytes) = sender.step() else { panic!("nothing is written") };
+        let frames = frames_of(&bytes);
+        let due = if tells { vec![Frame::Skipped(skipped), Frame::Turn] } else { vec![Frame::Turn] };
+        assert_eq!(frames, due);
+    }
 }

@@ -171,8 +171,8 @@ fn events_tell_what_was_sent_and_that_it_is_unverified() {
     let three = here.write("three", b"9");
     let single = run(&["upload", "--json", "--wire", "text", &three, to]).ended(0).stderr;
     for (stderr, files, sums) in [
-        (&several, 2, r#""entries":2,"done":2,"there":0,"failed":0,"sent_bytes":8"#),
-        (&single, 1, r#""entries":1,"done":1,"there":0,"failed":0,"sent_bytes":1"#),
+        (&several, 2, r#""entries":2,"done":2,"there":0,"failed":0,"skipped":0,"sent_bytes":8"#),
+        (&single, 1, r#""entries":1,"done":1,"there":0,"failed":0,"skipped":0,"sent_bytes":1"#),
     ] {
         assert_eq!(stderr.matches(r#""state":"sent""#).count(), files, "{stderr}");
         let summary = stderr.lines().last().expect("a line");
