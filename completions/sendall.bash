@@ -85,12 +85,16 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__connect)
-            opts="-v -q -h --probe --timeout --retry --retry-delay --proxy --proxy-password-file --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --source --interface --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --probe --within --timeout --retry --retry-delay --proxy --proxy-password-file --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --fastopen --exec --sh --pty --exec-socket --verbose --quiet --json --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -134,12 +138,20 @@ _sendall() {
                     COMPREPLY=($(compgen -W "both peer input" -- "${cur}"))
                     return 0
                     ;;
+                --linger)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --line-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --frame)
-                    COMPREPLY=($(compgen -W "u8 u16be u16le u32be u32le u64be netstring line nul" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "u8 u16be u16le u32be u32le u64be netstring octet-count line nul" -- "${cur}"))
+                    return 0
+                    ;;
+                --each)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --frame-out)
@@ -251,7 +263,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__download)
-            opts="-o -f -j -v -q -h --output --force --max-size --max-entries --list --retry --retry-delay --digests --timeout --idle-timeout --connections --limit-rate --source --interface --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
+            opts="-o -f -j -4 -6 -v -q -h --output --force --max-size --max-entries --list --retry --retry-delay --digests --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -314,6 +326,25 @@ _sendall() {
                     ;;
                 --limit-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-password-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --source)
@@ -494,7 +525,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__http__subcmd__hello)
-            opts="-v -q -h --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --max-clients --max-per-source --header-timeout --idle-timeout --max-body --allow --deny --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --body --status --type --header --path --not-found --whoami --echo --delay --count --workers --log --ipv4 --ipv6 --max-clients --max-per-source --full --accept-proxy-protocol --header-timeout --idle-timeout --max-body --allow --deny --verbose --quiet --json --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -544,6 +575,10 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --full)
+                    COMPREPLY=($(compgen -W "wait refuse" -- "${cur}"))
+                    return 0
+                    ;;
                 --header-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -572,7 +607,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__serve)
-            opts="-v -q -h --keep-open --label --broker --chat --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --forward --proxy-protocol --socks --socks-users --allow-target --deny-target --store --share --wire --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --crlf --line-delay --telnet --frame --frame-out --max-message --tee-in --tee-out --hex-dump --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --keep-open --label --broker --chat --join --slow --echo --discard --reply --greet --answer --otherwise --hang-up --unit --exec --sh --pty --exec-socket --forward --proxy-protocol --socks --socks-users --allow-target --deny-target --store --share --wire --links --once --keep-existing --max-size --max-entries --digests --timeout --max-clients --max-per-source --full --count --accept-timeout --accept-proxy-protocol --session-timeout --allow --deny --idle-timeout --limit-rate --send-only --recv-only --end-when --no-half-close --linger --wait-greeting --crlf --line-delay --telnet --frame --each --frame-out --max-message --tee-in --tee-out --tee-append --hex-dump --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -656,6 +691,10 @@ _sendall() {
                     COMPREPLY=($(compgen -W "sendall text" -- "${cur}"))
                     return 0
                     ;;
+                --links)
+                    COMPREPLY=($(compgen -W "skip follow copy" -- "${cur}"))
+                    return 0
+                    ;;
                 --max-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -691,6 +730,10 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --full)
+                    COMPREPLY=($(compgen -W "wait refuse" -- "${cur}"))
+                    return 0
+                    ;;
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -723,12 +766,20 @@ _sendall() {
                     COMPREPLY=($(compgen -W "both peer input" -- "${cur}"))
                     return 0
                     ;;
+                --linger)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --line-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --frame)
-                    COMPREPLY=($(compgen -W "u8 u16be u16le u32be u32le u64be netstring line nul" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "u8 u16be u16le u32be u32le u64be netstring octet-count line nul" -- "${cur}"))
+                    return 0
+                    ;;
+                --each)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --frame-out)
@@ -828,7 +879,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__listen)
-            opts="-v -q -h --each --frame --label --count --idle-timeout --from --max-size --echo --reply --interactive --to --until --exec --sh --max-peers --peer-timeout --amplify-ok --max-answers --join --source-filter --connected --pty --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --each --frame --label --count --idle-timeout --max-size --echo --reply --interactive --to --until --exec --sh --answer-each --max-peers --peer-timeout --amplify-ok --max-answers --ipv4 --ipv6 --join --source-filter --connected --pty --from --allow --deny --verbose --quiet --json --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -847,10 +898,6 @@ _sendall() {
                     return 0
                     ;;
                 --idle-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -874,6 +921,10 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --answer-each)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-peers)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -894,6 +945,18 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deny)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -902,7 +965,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__udp__subcmd__send)
-            opts="-v -q -h --each --wait --replies --print --label --repeat --interval --limit-rate --until --source --hops --ttl --broadcast --loop --verbose --quiet --json --help"
+            opts="-4 -6 -v -q -h --each --frame --wait --replies --print --label --repeat --interval --limit-rate --until --idle-timeout --source --ipv4 --ipv6 --hops --ttl --broadcast --loop --verbose --quiet --json --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -910,6 +973,10 @@ _sendall() {
             case "${prev}" in
                 --each)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --frame)
+                    COMPREPLY=($(compgen -W "u16be" -- "${cur}"))
                     return 0
                     ;;
                 --wait)
@@ -940,6 +1007,10 @@ _sendall() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --source)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -964,7 +1035,7 @@ _sendall() {
             return 0
             ;;
         sendall__subcmd__upload)
-            opts="-f -j -v -q -h --force --name --links --include --exclude --dry-run --retry --retry-delay --digests --wire --timeout --idle-timeout --connections --limit-rate --source --interface --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
+            opts="-f -j -4 -6 -v -q -h --force --name --exec --sh --links --include --exclude --dry-run --retry --retry-delay --digests --wire --timeout --idle-timeout --connections --limit-rate --proxy --proxy-password-file --source --interface --ipv4 --ipv6 --nodelay --keepalive --ttl --dscp --sndbuf --rcvbuf --mark --user-timeout --congestion --mptcp --verbose --quiet --json --help"
             if [[ ${cur} == -* ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -975,6 +1046,10 @@ _sendall() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
+                    return 0
+                    ;;
+                --sh)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --links)
@@ -1034,6 +1109,25 @@ _sendall() {
                     ;;
                 --limit-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-password-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --source)

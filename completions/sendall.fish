@@ -65,8 +65,10 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'W
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-entries -d 'With --store: the most files, folders and links that one client may send' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout' -r -F
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'With --store, --share or --socks: time limit of a client\'s handshake; with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Clients at the same time [default: 100]; others wait' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Clients at the same time from one address [default: 16]; others are refused' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Clients at the same time, as far as there are descriptors [default: 100 with --store, --share, --exec and --sh, else 16384]; see --full for the others' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Clients at the same time from one IPv4 address or IPv6 /64 network [default: 16 with --store, --share, --exec and --sh, else no limit]; others are refused' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l full -d 'What becomes of clients over --max-clients' -r -f -a "wait\t'They wait, in the system\'s queue, until somebody leaves'
+refuse\t'Their connections are reset'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l count -d 'End when so many clients were served: with 0 if all went well, else with 9, or of one client with its own code' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-timeout -d 'Fail if there was no client for so long [default: wait for ever]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l session-timeout -d 'Cut a client that is not done after so long [default: no limit]' -r
@@ -79,15 +81,17 @@ peer\t'The peer has ended and all it sent was written'
 input\t'The input has ended and all of it was acknowledged'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l linger -d 'When stdin has ended and the peer has been silent for so long, that is the end: 0' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l line-delay -d 'Wait so long before each line of stdin is sent' -r
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l frame -d 'Each line of stdin is a message to the peer, and each message from it a line on stdout; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l frame -d 'Send stdin in messages, a line each, and write each message from the peer as a line; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
 u16be\t'In 2 bytes, big-endian'
 u16le\t'In 2 bytes, little-endian'
 u32be\t'In 4 bytes, big-endian'
 u32le\t'In 4 bytes, little-endian'
 u64be\t'In 8 bytes, big-endian'
 netstring\t'Its length in digits and a colon before it, a comma behind it'
+octet-count\t'Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)'
 line\t'A line feed behind it'
 nul\t'A NUL byte behind it'"
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l each -d 'With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of --frame-out json), or one of the values of --frame [default: line]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l frame-out -d 'With --frame: how a message from the peer is written' -r -f -a "line\t'As it is, and a line feed behind it'
 raw\t'As it is, with nothing between two'
 json\t'A JSON object, on a line of its own'"
@@ -105,15 +109,17 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mark -d 'A num
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l user-timeout -d 'Give up when what was sent is not acknowledged for so long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l congestion -d 'The congestion control\'s name, as in cubic, reno, bbr' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-open -d 'Join many clients to stdin and stdout: stdin goes to all, what they send to stdout'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l label -d 'With --keep-open: put \'[ADDRESS] \' before each line that a client sends'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l label -d 'With --keep-open: put \'[ADDRESS] \' before each line that a client sends, with control characters escaped'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l broker -d 'Pass on what a client sends to all other clients'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l chat -d 'With --broker: whole lines, behind \'<ADDRESS> \', with control characters escaped'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l join -d 'With --broker: stdin and stdout take part, as \'server\' with --chat; without it they do not'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l echo -d 'Send each client what it sends'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l discard -d 'Read what clients send, and throw it away'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec -d 'Join each connection to a process of its own: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l pty -d 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec-socket -d 'Give each connection itself to a process, as stdin and stdout, for programs that inetd starts: --exec-socket -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Be a proxy server: clients say in SOCKS5 or in HTTP (CONNECT, or a request for an http:// URL) where they want to be connected to'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code; who only connects, or is refused what it asks for, is no session'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, even for \'upload --force\''
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-proxy-protocol -d 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l send-only -d 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'
@@ -122,6 +128,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l no-half-close 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wait-greeting -d 'Do not read stdin before the peer has spoken'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l crlf -d 'Send each line end of stdin as CR LF'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l telnet -d 'Speak to a Telnet server: each option it negotiates is refused, its commands are left out'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l tee-append -d 'Add to the files of --tee-in, --tee-out and --hex-dump, which are emptied first without it'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
@@ -142,15 +149,17 @@ peer\t'The peer has ended and all it sent was written'
 input\t'The input has ended and all of it was acknowledged'"
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l linger -d 'When stdin has ended and the peer has been silent for so long, that is the end: 0' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l line-delay -d 'Wait so long before each line of stdin is sent' -r
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l frame -d 'Each line of stdin is a message to the peer, and each message from it a line on stdout; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l frame -d 'Send stdin in messages, a line each, and write each message from the peer as a line; this tells them apart' -r -f -a "u8\t'Its length in 1 byte before it'
 u16be\t'In 2 bytes, big-endian'
 u16le\t'In 2 bytes, little-endian'
 u32be\t'In 4 bytes, big-endian'
 u32le\t'In 4 bytes, little-endian'
 u64be\t'In 8 bytes, big-endian'
 netstring\t'Its length in digits and a colon before it, a comma behind it'
+octet-count\t'Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)'
 line\t'A line feed behind it'
 nul\t'A NUL byte behind it'"
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l each -d 'With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of --frame-out json), or one of the values of --frame [default: line]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l frame-out -d 'With --frame: how a message from the peer is written' -r -f -a "line\t'As it is, and a line feed behind it'
 raw\t'As it is, with nothing between two'
 json\t'A JSON object, on a line of its own'"
@@ -177,12 +186,14 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l no-half-clos
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l wait-greeting -d 'Do not read stdin before the peer has spoken'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l crlf -d 'Send each line end of stdin as CR LF'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l telnet -d 'Speak to a Telnet server: each option it negotiates is refused, its commands are left out'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l tee-append -d 'Add to the files of --tee-in, --tee-out and --hex-dump, which are emptied first without it'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l mptcp -d 'Use several paths at once where the peer can (Multipath TCP)'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l fastopen -d 'Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l exec -d 'Join each connection to a process of its own: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l pty -d 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l exec-socket -d 'Give each connection itself to a process, as stdin and stdout, for programs that inetd starts: --exec-socket -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
@@ -268,8 +279,10 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l count -d 
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l workers -d 'Threads that answer: a number, or auto for one per core' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l log -d 'Write a line for each answer to stdout' -r -f -a "common\t'As web servers write it: the Common Log Format'
 json\t'An object for each answer'"
-complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-clients -d 'Connections at the same time, as far as there are descriptors [default: 16384]; others wait' -r
-complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-per-source -d 'Connections at the same time from one address [default: no limit]; others are refused' -r
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-clients -d 'Connections at the same time, as far as there are descriptors [default: 16384]; see --full for the others' -r
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-per-source -d 'Connections at the same time from one IPv4 address or IPv6 /64 network [default: no limit]; others are refused' -r
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l full -d 'What becomes of connections over --max-clients' -r -f -a "wait\t'They wait, in the system\'s queue, until somebody leaves'
+refuse\t'Their connections are reset'"
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l header-timeout -d 'Time for a request\'s head, from its first byte; for the first one from the beginning of the connection' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l idle-timeout -d 'Time between requests, for a whole body, and for a client that takes nothing of its answer' -r
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l max-body -d 'Refuse bodies that are larger' -r
@@ -280,6 +293,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l whoami -d
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l echo -d 'Answer with the body of the request'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
+complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l accept-proxy-protocol -d 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream, within --header-timeout: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s v -l verbose -d 'Tell peers, addresses, byte counts and durations; given twice, sockets\' options too'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'

@@ -139,7 +139,7 @@ fn next(counter: &AtomicUsize, limit: usize) -> Option<usize> {
 /// An upload or a download, and what arrived.
 fn serve_honest(turn: usize, to: &str, (there, here): (&Place, &Place)) {
     let name = format!("mine{turn}");
-    if turn % 2 == 0 {
+    if turn.is_multiple_of(2) {
         let own = here.write(&name, &payload(70_000 + turn));
         run(&["upload", "--retry", "3", &own, to]).ended(0);
         there.expect(&name, &payload(70_000 + turn));
