@@ -1,6 +1,8 @@
 //! Heads that are in order once they are written anew: of a higher minor version, or typed by a person.
 
-use super::{MAX_FIELDS_BYTES, MAX_LINE_BYTES, bare_line_feed};
+use httparse::{Request, Status};
+
+use super::{MAX_FIELDS_BYTES, MAX_LINE_BYTES, bare_line_feed, no_fields};
 
 /// A head in other words.
 #[derive(Debug)]
@@ -61,13 +63,22 @@ pub(super) fn read(input: &[u8]) -> Reading {
     if memchr::memchr(b'\r', &window[..end.unwrap_or(window.len())]).is_some() {
         return Reading::Refused;
     }
+    let lines = bytes[..end.unwrap_or(bytes.len())].split_inclusive(|&byte| byte == b'\n');
+    let anew: Vec<u8> = lines
+        .flat_map(|line| match line.strip_suffix(b"\n") {
+            Some(line) => [line, b"\r\n"].concat(),
+            None => line.to_vec(),
+        })
+        .collect();
     match end {
-        Some(end) => {
-            let lines = bytes[..end].split_inclusive(|&byte| byte == b'\n');
-            let bytes = lines.flat_map(|line| [&line[..line.len() - 1], b"\r\n"].concat()).collect();
-            Reading::Anew(Anew { bytes, used: Some(end), is_typed })
-        }
-        None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES => Reading::More,
+        Some(_) => Reading::Anew(Anew { bytes: anew, used: end, is_typed }),
+        // What is wrong already is refused now, so that the pieces in which it comes make no difference.
+        None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES && may_become_a_head(&anew) => Reading::More,
         None => Reading::Refused,
     }
+}
+
+fn may_become_a_head(bytes: &[u8]) -> bool {
+    let mut request = Request::new(&mut []);
+    matches!(request.parse_with_uninit_headers(bytes, &mut no_fields()), Ok(Status::Partial))
 }

@@ -229,6 +229,8 @@ const CLOSES: &[Row] = &[
     ("bare LF, and two words", &[400], b"GET /\n\n"),
     ("bare LF, and CR in a value", &[400], b"GET / HTTP/1.1\nHost: a\nX: a\rb\n\n"),
     ("bare LF before the request and everywhere", &[400], b"\nGET / HTTP/1.1\nHost: a\n\n"),
+    ("bare LF, and a method that is none, not ended", &[400], b"PO[T / HTTP/1.1\nHost: a\n"),
+    ("bare LF, and a field without a name, not ended", &[400], b"GET / HTTP/1.1\nHost: a\n: b\n"),
     ("HTTP/1.2 without a host", &[400], b"GET / HTTP/1.2\r\n\r\n"),
     ("HTTP/1.22", &[505], b"GET / HTTP/1.22\r\nHost: a\r\n\r\n"),
     ("bare LF before a request", &[400], b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
