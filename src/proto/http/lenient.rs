@@ -19,6 +19,8 @@ pub struct Anew {
 pub(super) enum Reading {
     /// Nothing: it stays refused.
     Refused,
+    /// Nothing, and not for its version.
+    Wrong,
     /// There must be more of it first.
     More,
     /// Something that is to be read in its place.
@@ -56,12 +58,12 @@ pub(super) fn read(input: &[u8]) -> Reading {
         return if minor > b'1' {
             Reading::Anew(Anew { bytes, used: None, is_typed })
         } else {
-            Reading::Refused
+            Reading::Wrong
         };
     }
     let end = memchr::memmem::find(window, b"\n\n").map(|end| end + 2);
     if memchr::memchr(b'\r', &window[..end.unwrap_or(window.len())]).is_some() {
-        return Reading::Refused;
+        return Reading::Wrong;
     }
     let lines = bytes[..end.unwrap_or(bytes.len())].split_inclusive(|&byte| byte == b'\n');
     let anew: Vec<u8> = lines
@@ -74,7 +76,7 @@ pub(super) fn read(input: &[u8]) -> Reading {
         Some(_) => Reading::Anew(Anew { bytes: anew, used: end, is_typed }),
         // What is wrong already is refused now, so that the pieces in which it comes make no difference.
         None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES && may_become_a_head(&anew) => Reading::More,
-        None => Reading::Refused,
+        None => Reading::Wrong,
     }
 }
 

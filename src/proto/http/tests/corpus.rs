@@ -231,6 +231,7 @@ const CLOSES: &[Row] = &[
     ("bare LF before the request and everywhere", &[400], b"\nGET / HTTP/1.1\nHost: a\n\n"),
     ("bare LF, and a method that is none, not ended", &[400], b"PO[T / HTTP/1.1\nHost: a\n"),
     ("bare LF, and a field without a name, not ended", &[400], b"GET / HTTP/1.1\nHost: a\n: b\n"),
+    ("bare LF, HTTP/1.3, and a name that is none", &[400], b"GET / HTTP/1.3\nHo\x8cst: a\n\n"),
     ("HTTP/1.2 without a host", &[400], b"GET / HTTP/1.2\r\n\r\n"),
     ("HTTP/1.22", &[505], b"GET / HTTP/1.22\r\nHost: a\r\n\r\n"),
     ("bare LF before a request", &[400], b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
