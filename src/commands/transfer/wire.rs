@@ -192,7 +192,7 @@ impl<S: Stream> Wire<S> {
 
     /// How much of what was queued the peer's system has not acknowledged, where something tells.
     pub(crate) fn unacknowledged_bytes(&self) -> Option<u64> {
-        let acknowledged = self.stream.get_ref().acknowledged_bytes()?;
+        let acknowledged = self.stream.get_ref().delivery()?.acknowledged_bytes?;
         let queued = self.outgoing.taken_bytes() + self.outgoing.pending() as u64;
         Some(queued.saturating_sub(acknowledged))
     }
