@@ -225,11 +225,11 @@ impl Io {
     /// As [`Io::aside`], for work that asks now and then whether its result is still wanted.
     pub fn aside_while_wanted<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Wanted) -> T + Send + 'static,
+        work: impl FnOnce(&Cancellation) -> T + Send + 'static,
     ) -> Result<Aside<T>, Error> {
         let (sender, result) = mpsc::channel();
         let notice = Notice(self.wake());
-        let wanted = Wanted(Arc::new(AtomicBool::new(true)));
+        let wanted = Cancellation(Arc::new(AtomicBool::new(true)));
         let (asked, running) = (wanted.clone(), self.shared.work.begin());
         std::thread::Builder::new()
             .spawn(move || {
@@ -302,14 +302,14 @@ impl Drop for Notice {
 /// Work that runs aside; see [`Io::aside`].
 pub struct Aside<T> {
     result: mpsc::Receiver<T>,
-    wanted: Wanted,
+    wanted: Cancellation,
 }
 
 /// Whether the result of work aside is still wanted: until its [`Aside`] is dropped.
 #[derive(Clone)]
-pub struct Wanted(Arc<AtomicBool>);
+pub struct Cancellation(Arc<AtomicBool>);
 
-impl Wanted {
+impl Cancellation {
     /// Asks.
     pub fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
