@@ -51,8 +51,9 @@ mod hub;
 mod hub_streams;
 mod many;
 mod modes;
-mod nonblocking;
 mod packets;
+// Descriptors that others have made non-blocking.
+mod nonblocking;
 // The events of --json.
 mod json;
 // `http-hello`: raw requests, its options, hostile and slow clients, and real ones.
@@ -104,6 +105,7 @@ mod blocks;
 mod digests;
 // What is offered, without its bytes.
 mod listing;
+// One session, with all of its connections.
 mod once;
 // Tried again after a fault, and taken over from a session that is gone.
 mod retry;
@@ -114,6 +116,7 @@ mod hostile_clients;
 mod hostile_servers;
 // Slowed down on purpose.
 mod limit_rate;
+// What is said of how far a session is.
 mod progress;
 // The text header, next to Python's servers and clients of that kind.
 mod wire_text;
