@@ -174,9 +174,12 @@ fn is_test_file(path: &str) -> bool {
     path.contains("/tests/") || path.ends_with("/tests.rs")
 }
 
+/// How the tests of a file begin.
+const TESTS: &str = "\nmod tests {\n";
+
 /// The code without comments and without its tests, line by line, numbered from 1. Tests stand at a file's end.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let end = text.find("#[cfg(test)]\n").unwrap_or(text.len());
+    let end = text.find(TESTS).unwrap_or(text.len());
     let lines = text[..end].lines().zip(1..);
     lines.map(|(line, number)| (number, line.split("//").next().unwrap_or(line)))
 }
@@ -219,6 +222,21 @@ fn net_names_nothing_of_proto_but_the_lane_and_what_is_known_of_delivery() {
                 !rest.starts_with("lane") && !rest.starts_with("farewell::Delivery")
             });
             assert!(!others, "{path}:{number}: {line}");
+        }
+    }
+}
+
+#[test]
+fn tests_stand_at_the_end_of_a_file() {
+    for path in sources("src") {
+        let text = read(&path);
+        if let Some(at) = text.find(TESTS) {
+            let tests = &text[at + TESTS.len()..];
+            assert_eq!(
+                tests.find("\n}\n"),
+                Some(tests.len() - "\n}\n".len()),
+                "{path}: code stands behind its tests"
+            );
         }
     }
 }
