@@ -226,7 +226,7 @@ impl Forwarded {
             match send_all(&mut self.client, &mut self.to_client) {
                 Ok(Sent::All) => {}
                 Ok(Sent::Blocked) => return Ok(false),
-                Err(fault) => return Err(Unanswered::Lost(lost(&fault.error))),
+                Err(error) => return Err(Unanswered::Lost(lost(&error))),
             }
             if self.answer.is_over() {
                 break;

@@ -220,7 +220,7 @@ impl<S: Stream> Wire<S> {
     /// Sends what is queued. False if some of it has to wait.
     pub(crate) fn flush(&mut self) -> Result<bool, Error> {
         let before = self.outgoing.pending();
-        let sent = send_all(&mut self.stream, &mut self.outgoing).map_err(|failed| lost(&failed.error));
+        let sent = send_all(&mut self.stream, &mut self.outgoing).map_err(|error| lost(&error));
         if self.outgoing.pending() != before {
             self.last_traffic = self.now;
         }
