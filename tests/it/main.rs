@@ -7,6 +7,8 @@
 mod harness;
 // Plays its peer.
 mod link;
+// Programs of others.
+mod others;
 // When the end of the input is passed on, with real servers; who reads a terminal.
 mod half_close;
 mod job_control;
