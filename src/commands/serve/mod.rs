@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::args::ServeArgs;
-use self::clients::{Clients, Running};
+use self::clients::{Clients, STOP_LIMIT};
 use self::conversation::Conversation;
 use self::desk::Ways;
 use self::echo::Echo;
@@ -49,6 +49,7 @@ use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
 use crate::net::endpoint::{Endpoint, Role};
+use crate::net::reactor::Work;
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
 use crate::proto::conversation::Script;
@@ -327,7 +328,7 @@ fn transfer(
     report: &Report,
     signals: &Signals,
 ) -> Result<(), Error> {
-    let (running, is_for_one) = (Running::default(), offer.only.is_some());
+    let (running, is_for_one) = (Work::default(), offer.only.is_some());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
@@ -338,7 +339,7 @@ fn transfer(
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // When the only session is over, nobody else has anything to clean up.
     if is_stopped || !is_for_one {
-        running.wait();
+        running.await_end_within(STOP_LIMIT);
     }
     result.or_else(|error| if error.exit() == Exit::Done { Ok(()) } else { Err(error) })
 }
