@@ -181,6 +181,6 @@ Write events as JSON, one per line, to stderr in the place of text: 'sendall --h
 /// An endpoint to connect to.
 pub(crate) const WHERE_TO: &str = "Where to: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT; a PORT may be a service as in http";
 
-/// An endpoint to connect to.
+/// An endpoint to fetch from.
 pub(crate) const WHERE_FROM: &str =
     "Where from: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";

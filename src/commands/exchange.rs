@@ -35,7 +35,7 @@ impl<M: Handshake> Exchange<M> {
         loop {
             let said = self.machine.take_outgoing();
             self.outgoing.push(&said);
-            let sent = send_all(stream, &mut self.outgoing).map_err(|fault| Broken::Lost(fault.error))?;
+            let sent = send_all(stream, &mut self.outgoing).map_err(Broken::Lost)?;
             let wanted = self.machine.wanted().min(PIECE_BYTES);
             if wanted == 0 {
                 return Ok(sent == Sent::All);

@@ -60,7 +60,7 @@ fn pass(
     (turn, may_end): (Turn, bool),
 ) -> Result<Pumped, Fault> {
     if preface.pending() > 0 {
-        let sent = send_all(sink, preface).map_err(|fault| Fault { side: Side::Sink, error: fault.error })?;
+        let sent = send_all(sink, preface).map_err(|error| Fault { side: Side::Sink, error })?;
         if sent == Sent::Blocked {
             return Ok(Pumped::Blocked);
         }

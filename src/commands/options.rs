@@ -55,6 +55,27 @@ pub enum WireChoice {
     Text,
 }
 
+/// The values of `--links`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LinkChoice {
+    /// They are left out
+    Skip,
+    /// What they lead to is sent
+    Follow,
+    /// They are sent as links
+    Copy,
+}
+
+impl From<LinkChoice> for Links {
+    fn from(choice: LinkChoice) -> Links {
+        match choice {
+            LinkChoice::Skip => Links::Skip,
+            LinkChoice::Follow => Links::Follow,
+            LinkChoice::Copy => Links::Copy,
+        }
+    }
+}
+
 /// Limits of a transfer's client, in time and speed.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct LimitArgs {
@@ -342,26 +363,5 @@ mod tests {
         assert!(rate("1023").is_err_and(|hint| hint.contains("1KiB")));
         assert!(rate("fast").is_err_and(|hint| hint.contains("10MB")));
         assert!(size("10 parsecs").is_err_and(|hint| hint.contains("64KiB")));
-    }
-}
-
-/// The values of `--links`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LinkChoice {
-    /// They are left out
-    Skip,
-    /// What they lead to is sent
-    Follow,
-    /// They are sent as links
-    Copy,
-}
-
-impl From<LinkChoice> for Links {
-    fn from(choice: LinkChoice) -> Links {
-        match choice {
-            LinkChoice::Skip => Links::Skip,
-            LinkChoice::Follow => Links::Follow,
-            LinkChoice::Copy => Links::Copy,
-        }
     }
 }

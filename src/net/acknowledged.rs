@@ -47,52 +47,34 @@ pub(crate) fn is_half_closed(_: BorrowedFd<'_>) -> bool {
 /// What the kernel knows of the way to the peer.
 ///
 /// tcp(7), `TCP_INFO`, as words of 32 bits: 6 the packets that are not acknowledged, 14 milliseconds since the last
-/// acknowledgement, 17 the round trip in microseconds, 36 the bytes not sent yet, 37 the shortest round trip.
+/// acknowledgement, 17 the round trip in microseconds, 30 and 31 `tcpi_bytes_acked`, 36 the bytes not sent yet, 37 the
+/// shortest round trip. Over several paths the bytes are those of one of them, so they are left out.
 #[cfg(target_os = "linux")]
 pub(crate) fn delivery(socket: BorrowedFd<'_>) -> Option<Delivery> {
     use std::os::fd::AsRawFd;
     use std::time::Duration;
     use uapi::c::{IPPROTO_TCP, TCP_INFO};
 
-    let mut info = [[0_u32; 2]; 19];
+    let mut info = [0_u64; 19];
     let length = uapi::getsockopt(socket.as_raw_fd(), IPPROTO_TCP, TCP_INFO, &mut info).ok()?;
     if length < size_of_val(&info) {
         return None;
     }
-    let word = |index: usize| info[index / 2][index % 2];
+    let word = |index: usize| {
+        let [a, b, c, d, rest @ ..] = info[index / 2].to_ne_bytes();
+        u32::from_ne_bytes(if index.is_multiple_of(2) { [a, b, c, d] } else { rest })
+    };
     let round_trip = if word(37) == u32::MAX { word(17) } else { word(37) };
     Some(Delivery {
         round_trip: Duration::from_micros(round_trip.into()),
         is_pending: word(6) > 0 || word(36) > 0,
         acknowledged_ago: Duration::from_millis(word(14).into()),
+        acknowledged_bytes: by_multipath(socket).is_none().then_some(info[15]),
     })
 }
 
 /// Nothing tells.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn delivery(_: BorrowedFd<'_>) -> Option<Delivery> {
-    None
-}
-
-/// How many bytes the peer's system has acknowledged since the connection began, give or take the one of its
-/// beginning. None where nothing tells, as over several paths.
-///
-/// tcp(7), `TCP_INFO`: linux/tcp.h has `tcpi_bytes_acked` behind 8 bytes, 24 words and 2 rates.
-#[cfg(target_os = "linux")]
-pub(crate) fn acknowledged_bytes(socket: BorrowedFd<'_>) -> Option<u64> {
-    use std::os::fd::AsRawFd;
-    use uapi::c::{IPPROTO_TCP, TCP_INFO};
-
-    if by_multipath(socket).is_some() {
-        return None;
-    }
-    let mut info = [0_u64; 16];
-    let length = uapi::getsockopt(socket.as_raw_fd(), IPPROTO_TCP, TCP_INFO, &mut info).ok()?;
-    (length >= size_of_val(&info)).then_some(info[15])
-}
-
-/// The system does not say.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn acknowledged_bytes(_: BorrowedFd<'_>) -> Option<u64> {
     None
 }

@@ -33,10 +33,6 @@ macro_rules! passes_on {
             self.$field.delivery()
         }
 
-        fn acknowledged_bytes(&self) -> Option<u64> {
-            self.$field.acknowledged_bytes()
-        }
-
         fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
             self.$field.pace(bytes_per_second)
         }
@@ -79,10 +75,6 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn delivery(&self) -> Option<Delivery> {
         (**self).delivery()
-    }
-
-    fn acknowledged_bytes(&self) -> Option<u64> {
-        (**self).acknowledged_bytes()
     }
 
     fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {

@@ -225,11 +225,11 @@ impl Io {
     /// As [`Io::aside`], for work that asks now and then whether its result is still wanted.
     pub fn aside_while_wanted<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Wanted) -> T + Send + 'static,
+        work: impl FnOnce(&Cancellation) -> T + Send + 'static,
     ) -> Result<Aside<T>, Error> {
         let (sender, result) = mpsc::channel();
         let notice = Notice(self.wake());
-        let wanted = Wanted(Arc::new(AtomicBool::new(true)));
+        let wanted = Cancellation(Arc::new(AtomicBool::new(true)));
         let (asked, running) = (wanted.clone(), self.shared.work.begin());
         std::thread::Builder::new()
             .spawn(move || {
@@ -302,14 +302,14 @@ impl Drop for Notice {
 /// Work that runs aside; see [`Io::aside`].
 pub struct Aside<T> {
     result: mpsc::Receiver<T>,
-    wanted: Wanted,
+    wanted: Cancellation,
 }
 
 /// Whether the result of work aside is still wanted: until its [`Aside`] is dropped.
 #[derive(Clone)]
-pub struct Wanted(Arc<AtomicBool>);
+pub struct Cancellation(Arc<AtomicBool>);
 
-impl Wanted {
+impl Cancellation {
     /// Asks.
     pub fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Relaxed)
@@ -322,15 +322,16 @@ impl<T> Drop for Aside<T> {
     }
 }
 
-/// The work aside of a reactor: how much of it is running.
+/// Work on other threads: how much of it is running. Clones are the same.
 #[derive(Clone, Default)]
 pub struct Work(Arc<(Mutex<usize>, Condvar)>);
 
-/// Work that is running.
-struct OneRunning(Work);
+/// Work that is running, until this is dropped.
+pub struct OneRunning(Work);
 
 impl Work {
-    fn begin(&self) -> OneRunning {
+    /// Some begins.
+    pub fn begin(&self) -> OneRunning {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         OneRunning(self.clone())
     }
@@ -339,6 +340,13 @@ impl Work {
     pub fn await_end(&self) {
         let count = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.0.1.wait_while(count, |count| *count > 0));
+    }
+
+    /// As [`Work::await_end`], at most so long.
+    pub fn await_end_within(&self, limit: Duration) {
+        let count = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whether it ran out of time or not: the caller has no more of it.
+        let _ = self.0.1.wait_timeout_while(count, limit, |count| *count > 0);
     }
 }
 

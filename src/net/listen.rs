@@ -43,13 +43,8 @@ impl Kind {
     }
 }
 
-/// Binds everything that an endpoint stands for: one socket, or one per address family.
-pub fn listen(endpoint: &Endpoint, io: &Io) -> Result<Vec<Listener>, Error> {
-    listen_with(endpoint, &SocketOptions::default(), io)
-}
-
-/// The same with options that must hold from a client's first packet on. Its accepted socket needs them once more:
-/// [`Socket::register_with`].
+/// Binds everything that an endpoint stands for: one socket, or one per address family. The options hold from a client's
+/// first packet on. Its accepted socket needs them once more: [`Socket::register_with`].
 pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Result<Vec<Listener>, Error> {
     let bound = match endpoint {
         Endpoint::Tcp { host, port } => {

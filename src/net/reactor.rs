@@ -9,7 +9,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use rustc_hash::FxHashMap;
 
 use super::io::Shared;
-pub use super::io::{Aside, Io, Nudge, Readiness, Wake, Wanted, Work};
+pub use super::io::{Aside, Cancellation, Io, Nudge, Readiness, Wake, Work};
 use super::signals::Signals;
 use super::timers::Timers;
 use crate::error::{Error, Exit};

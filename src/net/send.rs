@@ -21,15 +21,6 @@ pub enum Sent {
     Blocked,
 }
 
-/// Why a [`send_all`] cannot finish, and how many bytes of all that were given to it had been taken.
-#[derive(Debug)]
-pub struct SendError {
-    /// Bytes that the kernel took before it failed. They may or may not have arrived.
-    pub taken_bytes: u64,
-    /// What failed.
-    pub error: io::Error,
-}
-
 /// Bytes that must all be sent, and how many were.
 #[derive(Default)]
 pub struct Outgoing {
@@ -93,20 +84,18 @@ impl Outgoing {
     }
 }
 
-/// Sends everything queued, or fails and says how much was taken. Never blocks: call again after `Blocked`.
-pub fn send_all(stream: &mut impl Stream, outgoing: &mut Outgoing) -> Result<Sent, SendError> {
+/// Sends everything queued, or fails: then what was taken is not queued any more. Never blocks: call again after
+/// `Blocked`.
+pub fn send_all(stream: &mut impl Stream, outgoing: &mut Outgoing) -> io::Result<Sent> {
     while outgoing.pending() > 0 {
         match send(stream, outgoing.queued()) {
-            Ok(0) => {
-                let error = io::ErrorKind::WriteZero.into();
-                return Err(SendError { taken_bytes: outgoing.taken_bytes, error });
-            }
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => {
                 outgoing.start += count;
                 outgoing.taken_bytes += count as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Sent::Blocked),
-            Err(error) => return Err(SendError { taken_bytes: outgoing.taken_bytes, error }),
+            Err(error) => return Err(error),
         }
     }
     outgoing.clear();

@@ -67,11 +67,6 @@ pub trait Stream {
         Ok(false)
     }
 
-    /// How many bytes of ours the peer's system has acknowledged since the connection began, where something tells.
-    fn acknowledged_bytes(&self) -> Option<u64> {
-        None
-    }
-
     /// A turn begins: for streams that something else than readiness holds up, which read no clock.
     fn tick(&mut self, _now: Instant) {}
 
@@ -365,13 +360,6 @@ impl Stream for Transport {
     fn delivery(&self) -> Option<Delivery> {
         match &self.socket {
             Socket::Tcp(tcp) => super::acknowledged::delivery(tcp.as_fd()),
-            Socket::Unix(_) | Socket::Packet(_) => None,
-        }
-    }
-
-    fn acknowledged_bytes(&self) -> Option<u64> {
-        match &self.socket {
-            Socket::Tcp(tcp) => super::acknowledged::acknowledged_bytes(tcp.as_fd()),
             Socket::Unix(_) | Socket::Packet(_) => None,
         }
     }

@@ -30,6 +30,9 @@ pub struct Delivery {
     pub is_pending: bool,
     /// How long ago the peer's system has acknowledged something.
     pub acknowledged_ago: Duration,
+    /// How many bytes it has acknowledged since the connection began, give or take the one of its beginning. None where
+    /// nothing tells.
+    pub acknowledged_bytes: Option<u64>,
 }
 
 /// The peer's silence since all of the input was handed over.
@@ -171,7 +174,7 @@ mod tests {
     }
 
     fn way(round_trip: Duration, is_pending: bool, acknowledged_ago: Duration) -> Option<Delivery> {
-        Some(Delivery { round_trip, is_pending, acknowledged_ago })
+        Some(Delivery { round_trip, is_pending, acknowledged_ago, acknowledged_bytes: None })
     }
 
     /// When the end is passed on to a peer that says one byte at each of these milliseconds after the input's end.

@@ -84,12 +84,8 @@ impl Handshake for HttpClient {
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), ProxyFault> {
-        const VERSION: &[u8] = b"HTTP/1.";
         self.head.take(piece).map_err(head_fault)?;
-        // What cannot become an answer is not waited for.
-        let bytes = self.head.bytes();
-        let known = bytes.len().min(VERSION.len());
-        if bytes[..known] != VERSION[..known] {
+        if self.head.is_no_answer() {
             return Err(NO_PROXY);
         }
         if self.head.wanted() == 0 { self.answered() } else { Ok(()) }

@@ -193,12 +193,8 @@ impl Handshake for AnswerHead {
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), BadAnswer> {
-        const VERSION: &[u8] = b"HTTP/1.";
         self.head.take(piece).map_err(|_| NO_ANSWER)?;
-        // What cannot become an answer is not waited for.
-        let bytes = self.head.bytes();
-        let known = bytes.len().min(VERSION.len());
-        if bytes[..known] != VERSION[..known] {
+        if self.head.is_no_answer() {
             return Err(NO_ANSWER);
         }
         if self.head.wanted() == 0 { self.answered() } else { Ok(()) }

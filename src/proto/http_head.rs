@@ -69,6 +69,13 @@ impl Head {
         &self.bytes
     }
 
+    /// True if what has come cannot become an answer of HTTP/1: then its end is not waited for.
+    pub(super) fn is_no_answer(&self) -> bool {
+        const VERSION: &[u8] = b"HTTP/1.";
+        let known = self.bytes().len().min(VERSION.len());
+        self.bytes()[..known] != VERSION[..known]
+    }
+
     /// The first line, and the fields: names as they came, values without the space around them.
     pub fn parse(&self) -> Result<(&[u8], Vec<Field<'_>>), HeadFault> {
         let text = self.bytes.strip_suffix(END).ok_or(HeadFault::Malformed)?;

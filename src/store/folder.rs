@@ -1,16 +1,15 @@
 //! A folder that is held open.
 
 use super::confine::{
-    check_path, check_regular, is_part_name, make_folders, open_fault, open_folder, open_readable,
-    open_regular, split_last,
+    check_path, check_regular, open_fault, open_folder, open_readable, open_regular, split_last,
 };
 use super::fault::{Fault, FaultKind};
 use super::leftover::{clear, temporary_name};
 use super::made::Made;
-use super::part::{Meta, mode_of};
+use super::part::Meta;
 use super::publish::sync_names;
 use super::source::Source;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, fstatvfs, open, statat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, fstat, fstatvfs, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -40,36 +39,6 @@ impl Folder {
             other => Fault::system(other, FaultKind::CannotRead, "cannot be opened"),
         })?;
         Ok(Self { file: Arc::new(file.into()), made: Arc::default() })
-    }
-
-    /// The names of the regular files in it, sorted by their bytes. Folders, links, everything else and our own
-    /// unfinished files are left out.
-    ///
-    /// # Errors
-    /// Where the folder cannot be read.
-    pub fn files(&self) -> Result<Vec<Vec<u8>>, Fault> {
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&*self.file).map_err(Fault::read)? {
-            let entry = entry.map_err(Fault::read)?;
-            let name = entry.file_name().to_bytes();
-            if !is_part_name(name) && self.is_regular(entry.file_type(), name)? {
-                names.push(name.to_vec());
-            }
-        }
-        names.sort_unstable();
-        Ok(names)
-    }
-
-    /// Not every file system tells the type of a name in the listing (readdir(3), `DT_UNKNOWN`).
-    fn is_regular(&self, listed: FileType, name: &[u8]) -> Result<bool, Fault> {
-        if listed != FileType::Unknown {
-            return Ok(listed == FileType::RegularFile);
-        }
-        match statat(&*self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile),
-            Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(Fault::read(error)),
-        }
     }
 
     /// Opens a regular file in it for sending. The path may have several components, separated by `/`.
@@ -181,23 +150,7 @@ impl Folder {
     /// # Errors
     /// Where the file system does not say.
     pub fn meta(&self) -> Result<Meta, Fault> {
-        let stat = fstat(&*self.file).map_err(Fault::read)?;
-        Ok(Meta {
-            mode: mode_of(stat.st_mode),
-            mtime_seconds: stat.st_mtime as i64,
-            mtime_nanoseconds: stat.st_mtime_nsec as u32,
-        })
-    }
-
-    /// Makes the folder `path` in it, and those on the way to it that are missing, with the mode that the umask
-    /// leaves. True if it is new.
-    ///
-    /// # Errors
-    /// `Unsafe` for a path that is not clean or has a link in it; `NotRegular` where something else than a folder
-    /// has the name; `NoSpace`, `NotAllowed`, `CannotWrite`.
-    pub fn make_folders(&self, path: &[u8]) -> Result<bool, Fault> {
-        check_path(path)?;
-        make_folders(&self.file, path, &self.made).map(|(_, new)| new)
+        Ok(Meta::of(&fstat(&*self.file).map_err(Fault::read)?))
     }
 
     /// How many bytes a file of this path may take, by what the file system says (statvfs(3)): what is kept for root

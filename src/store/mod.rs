@@ -37,7 +37,6 @@ pub use filter::Filter;
 pub use folder::Folder;
 pub use hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
 pub use lines::{TextPlace, nameless, record, sink};
-pub use named::Followed;
 pub use part::{Meta, Part};
 pub use source::{Change, LARGEST_WHOLE_BYTES, Source, read_whole};
 pub use stage::{Settled, Stage, Staged};

@@ -1,24 +1,13 @@
 //! What a client asks for by name, where links are not left out.
 
-use super::confine::{check_path, check_regular, open_fault, open_folder, split_last};
+use super::confine::{check_path, open_fault, open_folder, split_last};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
-use super::part::{Meta, mode_of};
-use super::source::Source;
-use super::tree::Tree;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, readlinkat, statat};
+use super::part::Meta;
+use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-
-/// What a path leads to.
-#[derive(Debug)]
-pub enum Followed {
-    /// A file, open.
-    File(Source),
-    /// A folder, open.
-    Folder(Folder),
-}
 
 impl Folder {
     /// What a link in it says, and the link's own time. The path may have several components, none of them but the last
@@ -37,28 +26,17 @@ impl Folder {
             other => open_fault(other),
         })?;
         let stat = statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::read)?;
-        let meta = Meta {
-            mode: mode_of(stat.st_mode),
-            mtime_seconds: stat.st_mtime as i64,
-            mtime_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
-        };
-        Ok((target.into_bytes(), meta))
+        Ok((target.into_bytes(), Meta::of(&stat)))
     }
 
-    /// The file or folder that a path in it leads to; links are followed wherever they lead.
+    /// The folder that a path in it leads to; links are followed wherever they lead.
     ///
     /// # Errors
-    /// `Unsafe` for a path that is not clean; `NotFound`, `NotRegular`, `NotAllowed`, `CannotRead`.
-    pub fn followed(&self, path: &[u8]) -> Result<Followed, Fault> {
+    /// `Unsafe` for a path that is not clean or leads to something else; `NotFound`, `NotAllowed`, `CannotRead`.
+    pub fn followed(&self, path: &[u8]) -> Result<Folder, Fault> {
         check_path(path)?;
-        let stat = statat(&*self.file, path, AtFlags::empty()).map_err(open_fault)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-            // Looked at first, because even opening a FIFO is felt at its other end.
-            check_regular(&stat)?;
-            return Tree::new(self.clone(), true).source(path).map(Followed::File);
-        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let file = retry_on_intr(|| openat(&*self.file, path, flags, Mode::empty())).map_err(open_fault)?;
-        Ok(Followed::Folder(Folder { file: Arc::new(file.into()), made: Arc::default() }))
+        Ok(Folder { file: Arc::new(file.into()), made: Arc::default() })
     }
 }

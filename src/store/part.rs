@@ -5,7 +5,7 @@ use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
 use super::leftover::{Lock, busy, clear, leads_to, lock, open_leftover, temporary_name};
 use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, times, umask};
-use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, futimens, openat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, fchmod, fstat, futimens, openat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -24,6 +24,17 @@ pub struct Meta {
     pub mtime_seconds: i64,
     /// Modification time: nanoseconds, below 1,000,000,000.
     pub mtime_nanoseconds: u32,
+}
+
+impl Meta {
+    /// Of what is there.
+    pub(super) fn of(stat: &Stat) -> Meta {
+        Meta {
+            mode: mode_of(stat.st_mode),
+            mtime_seconds: stat.st_mtime,
+            mtime_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
+        }
+    }
 }
 
 /// The nine bits of a mode that say who may read, write and execute.
@@ -180,8 +191,7 @@ impl Part {
     /// `CannotWrite`.
     pub fn meta_as_written(&self) -> Result<Meta, Fault> {
         let stat = fstat(&self.file).map_err(Fault::write)?;
-        let mtime_nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
-        Ok(Meta { mode: 0o666, mtime_seconds: stat.st_mtime as i64, mtime_nanoseconds })
+        Ok(Meta { mode: 0o666, ..Meta::of(&stat) })
     }
 
     /// Sets mode and modification time, brings the file to disk and gives it its final name; with `replace` in the
@@ -267,7 +277,7 @@ fn cut_holes(file: &File) -> Result<u64, Errno> {
 /// no second name. The look comes first, because even opening a FIFO is felt at its other end.
 fn open_part(folder: &File, temporary: &str) -> Result<Option<File>, Fault> {
     use rustix::fs::statat;
-    let ours = |stat: &rustix::fs::Stat| {
+    let ours = |stat: &Stat| {
         check_regular(stat).is_ok()
             && stat.st_nlink == 1
             && stat.st_uid == rustix::process::geteuid().as_raw()

@@ -5,8 +5,8 @@ use super::fault::{Fault, FaultKind};
 use super::filter::Filter;
 use super::folder::Folder;
 use super::listing::{Kind, Listing};
-use super::part::{Meta, mode_of};
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
+use super::part::Meta;
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, readlinkat, statat};
 use rustix::io::retry_on_intr;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -124,7 +124,7 @@ impl Walk {
         let room_bytes =
             (FIRST_ROOM_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(LEAST_ROOM_BYTES);
         let (listing, fault) = Listing::read(&folder, self.links == Links::Follow, room_bytes);
-        self.levels.push(Level { listing, above, device_inode, meta: time(&stat), fault });
+        self.levels.push(Level { listing, above, device_inode, meta: Meta::of(&stat), fault });
         self.here = Some(folder);
         Ok(())
     }
@@ -214,7 +214,7 @@ impl Walk {
         let here = self.here.insert(here);
         let target = retry_on_intr(|| readlinkat(&*here, name, Vec::new())).map_err(Fault::read)?;
         let stat = statat(&*here, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::read)?;
-        Ok(What::Link { target: target.into_bytes(), meta: time(&stat) })
+        Ok(What::Link { target: target.into_bytes(), meta: Meta::of(&stat) })
     }
 }
 
@@ -244,13 +244,5 @@ impl Iterator for Walk {
                 return found;
             }
         }
-    }
-}
-
-fn time(stat: &Stat) -> Meta {
-    Meta {
-        mode: mode_of(stat.st_mode),
-        mtime_seconds: stat.st_mtime,
-        mtime_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
     }
 }

@@ -11,6 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::harness::{In, LIMIT, Out, Running, file_of, sendall, start, wait_until};
 use crate::link::Link;
+use crate::others::installed;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sendall");
 
@@ -142,8 +143,7 @@ fn what_cannot_be_listened_on_is_refused_with_a_hint() {
 
 #[test]
 fn systemds_own_tool_starts_a_server_with_its_first_client() {
-    if std::process::Command::new("systemd-socket-activate").arg("--version").output().is_err() {
-        println!("skipped: systemd-socket-activate is not installed");
+    if installed("systemd-socket-activate").is_none() {
         return;
     }
     let dir = tempfile::tempdir().expect("a folder");

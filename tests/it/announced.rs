@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall, start};
 use crate::link::{Link, Net, TestListener};
+use crate::others::installed;
 use crate::xfer::{Place, address, run, serve};
 
 const ACCEPT: &str = "--accept-proxy-protocol";
@@ -191,9 +192,7 @@ fn those_who_wait_are_counted_and_do_not_end_a_server() {
 
 #[test]
 fn curl_says_it_too() {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if !std::env::split_paths(&path).any(|folder| folder.join("curl").is_file()) {
-        println!("skipped: curl is not installed");
+    if installed("curl").is_none() {
         return;
     }
     let server = serve(&["--reply", r"HTTP/1.0 200 OK\r\n\r\nhello", ACCEPT, "-v"]);

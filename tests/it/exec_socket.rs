@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use crate::exec::{all, finish, is_gone, line, process, with};
 use crate::harness::{A_WHILE, In, LIMIT, Out, now, sendall, start, wait_until};
 use crate::link::{Link, Net, Side, WAYS};
+use crate::others::installed;
 use crate::xfer::{Place, address, is_slow_wanted};
 
 /// `--exec-socket -- sh -c LINE`, with `options`.
@@ -92,8 +93,7 @@ fn a_session_limit_and_a_signal_end_the_process() {
 
 #[test]
 fn rsync_serves_and_sees_who_asks() {
-    if std::process::Command::new("rsync").arg("--version").output().is_err() {
-        println!("skipped: rsync is not installed");
+    if installed("rsync").is_none() {
         return;
     }
     let place = Place::new();

@@ -2,12 +2,13 @@
 //! many tries: `SENDALL_SLOW=1`.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::harness::{Finished, In, LIMIT, Out, Running, now, payload, sendall, start, wait_until};
+use crate::harness::{Finished, In, LIMIT, Out, Running, now, payload, sendall};
 use crate::link::{Net, Side, Way};
+use crate::others::{self, free_port, server};
 use crate::xfer::is_slow_wanted;
 
 const TCP: Way = Way { side: Side::Connect, net: Net::Tcp };
@@ -101,42 +102,12 @@ fn answer(address: &str, question: &[u8]) -> Vec<u8> {
     running.finish_within(3 * LIMIT).expect(0).stdout
 }
 
-fn free_port() -> u16 {
-    // Asked from the system, and free again when a server takes it.
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
-}
-
-/// A server on that port, once it answers; None if it is not installed.
-fn server(program: &str, args: &[&str], port: u16) -> Option<Running> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-    let Some(program) = folders.map(|folder| folder.join(program)).find(|path| path.is_file()) else {
-        println!("skipped: {program} is not installed");
-        return None;
-    };
-    let running = start(program.to_str().expect("UTF-8"), args, In::Null, Out::Collect);
-    let answers = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-    assert!(wait_until(LIMIT, answers), "{}: {}", program.display(), running.stderr.text());
-    Some(running)
-}
-
 /// nginx, with a file of zeros for each of these sizes in MiB, named by it.
 fn nginx(folder: &Path, sizes: &[usize]) -> Option<(Running, u16)> {
-    let (port, at) = (free_port(), folder.display());
     for size in sizes {
         std::fs::write(folder.join(size.to_string()), vec![0; size << 20]).expect("written");
     }
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|name| format!("{name}_temp_path {at}/{name};\n"))
-        .collect();
-    let text = format!(
-        "daemon off; master_process off; pid {at}/pid; error_log {at}/errors;\nevents {{ }}\nhttp {{ access_log off; {temporary}
-        server {{ listen 127.0.0.1:{port}; root {at}; }} }}\n"
-    );
-    let file = folder.join("conf");
-    std::fs::write(&file, text).expect("written");
-    Some((server("nginx", &["-c", file.to_str().expect("UTF-8")], port)?, port))
+    others::nginx(folder, "", &format!("root {};", folder.display()))
 }
 
 #[track_caller]

@@ -7,6 +7,8 @@
 mod harness;
 // Plays its peer.
 mod link;
+// Programs of others.
+mod others;
 // When the end of the input is passed on, with real servers; who reads a terminal.
 mod half_close;
 mod job_control;
@@ -51,8 +53,9 @@ mod hub;
 mod hub_streams;
 mod many;
 mod modes;
-mod nonblocking;
 mod packets;
+// Descriptors that others have made non-blocking.
+mod nonblocking;
 // The events of --json.
 mod json;
 // `http-hello`: raw requests, its options, hostile and slow clients, and real ones.
@@ -104,6 +107,7 @@ mod blocks;
 mod digests;
 // What is offered, without its bytes.
 mod listing;
+// One session, with all of its connections.
 mod once;
 // Tried again after a fault, and taken over from a session that is gone.
 mod retry;
@@ -114,6 +118,7 @@ mod hostile_clients;
 mod hostile_servers;
 // Slowed down on purpose.
 mod limit_rate;
+// What is said of how far a session is.
 mod progress;
 // The text header, next to Python's servers and clients of that kind.
 mod wire_text;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::harness::{In, Out, payload, sendall, start, wait_until};
 use crate::link::{Net, Side, TestListener, WAYS, Way};
+use crate::others::installed;
 
 const TCP: Way = Way { side: Side::Connect, net: Net::Tcp };
 
@@ -258,8 +259,7 @@ fn a_reader_that_goes_away_ends_it_in_silence() {
 
 #[test]
 fn a_python_peer_that_writes_byte_by_byte_is_understood() {
-    if std::process::Command::new("python3").arg("--version").output().is_err() {
-        println!("skipped: python3 is not installed");
+    if installed("python3").is_none() {
         return;
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer/frames.py");

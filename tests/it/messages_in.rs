@@ -2,6 +2,7 @@
 
 use crate::harness::{In, Out, sendall, start};
 use crate::link::{Net, Side, WAYS, Way};
+use crate::others::installed;
 
 const TCP: Way = Way { side: Side::Connect, net: Net::Tcp };
 
@@ -131,8 +132,7 @@ fn syslog_over_tcp_is_understood() {
 
 #[test]
 fn logger_is_understood() {
-    if std::process::Command::new("logger").arg("--version").output().is_err() {
-        println!("skipped: logger is not installed");
+    if installed("logger").is_none() {
         return;
     }
     let server =

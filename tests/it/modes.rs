@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use crate::harness::{In, Out, Running, assert_same, payload, sendall, start};
 use crate::link::{Link, Net, Side, Way};
+use crate::others::installed;
 use crate::xfer::{Place, cpu_ticks, descriptors, serve};
 
 const NETS: [Net; 2] = [Net::Tcp, Net::Unix];
@@ -302,8 +303,7 @@ for word in ('0', '7', 'exit'):
             &["ncat", "127.0.0.1", &port],
             &["socat", "-t", "5", "-", &to],
         ] {
-            if !is_installed(client[0]) {
-                println!("skipped: no {}", client[0]);
+            if installed(client[0]).is_none() {
                 continue;
             }
             let finished =
@@ -311,9 +311,4 @@ for word in ('0', '7', 'exit'):
             assert_eq!(String::from_utf8_lossy(&finished.stdout), answer, "{client:?}");
         }
     }
-}
-
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

@@ -4,10 +4,10 @@
 //! `PEER_MIB=64` makes the payload as large as wanted.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, start, wait_until};
+use crate::others::{free_port, installed};
 
 /// A netcat: how it is called to listen and to connect, and what it needs besides to end with its input.
 struct Tool {
@@ -100,16 +100,10 @@ impl Case {
     }
 }
 
-fn is_installed(tool: &Tool) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(tool.program).is_file())
-}
-
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for tool in TOOLS {
-        if !is_installed(tool) {
-            println!("skipped: {} is not installed", tool.name);
+        if installed(tool.program).is_none() {
             continue;
         }
         for we_listen in [true, false] {
@@ -123,19 +117,6 @@ fn cases() -> Vec<Case> {
         }
     }
     cases
-}
-
-/// A port that is free: these tools do not tell which one they were given. From below the ports that the system
-/// hands out by itself, so that no connection of another test takes it meanwhile.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start = std::process::id().wrapping_mul(64);
-    loop {
-        let port = 10_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000) as u16;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// True if something listens there; asked of the kernel, since a connection would be the one client.

@@ -4,7 +4,8 @@ use std::net::TcpListener;
 
 use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, start, wait_until};
 use crate::link::{Link, TestListener};
-use crate::peers::{free_port, is_listening};
+use crate::others::{free_port, installed};
+use crate::peers::is_listening;
 use crate::xfer::{Place, serve};
 
 const ALLOWED: [&str; 3] = ["--socks", "--allow-target", "127.0.0.0/8"];
@@ -164,9 +165,7 @@ fn names_go_to_the_proxy_and_bytes_behind_its_answer_to_stdout() {
 
 #[test]
 fn ncat_as_the_proxy() {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if !std::env::split_paths(&path).any(|folder| folder.join("ncat").is_file()) {
-        println!("skipped: ncat is not installed");
+    if installed("ncat").is_none() {
         return;
     }
     let (listener, target) = listener();

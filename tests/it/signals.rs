@@ -10,6 +10,7 @@ use crate::contract::terminal;
 use crate::exec::{is_gone, process};
 use crate::harness::{In, LIMIT, Out, Running, assert_same, payload, sendall, start, wait_until};
 use crate::link::{Link, Net, Side, TestListener, WAYS, Way};
+use crate::others::installed;
 use crate::xfer::{Place, limited, serve};
 
 const STOPS: [(Signal, i32); 4] =
@@ -90,8 +91,7 @@ fn stopping_and_continuing_in_mid_transfer_loses_nothing() {
 
 #[test]
 fn interrupted_calls_are_repeated() {
-    if std::process::Command::new("strace").arg("-V").output().is_err() {
-        println!("skipped: strace is not installed");
+    if installed("strace").is_none() {
         return;
     }
     let bytes = payload(1 << 20);

@@ -5,18 +5,10 @@ use std::net::{TcpListener, TcpStream};
 
 use crate::harness::{Finished, In, LIMIT, Out, Running, payload, sendall, start};
 use crate::link::{Link, TestListener};
+use crate::others::{installed, may_have_a_network};
 use crate::xfer::{Place, serve};
 
 const ALLOWED: [&str; 5] = ["--socks", "--allow-target", "127.0.0.0/8", "--allow-target", "::1"];
-
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !found {
-        println!("skipped: {program} is not installed");
-    }
-    found
-}
 
 /// Answers one HTTP request after the other, on a thread; its port.
 fn web(body: &'static [u8]) -> u16 {
@@ -51,7 +43,7 @@ fn users(place: &Place) -> String {
 
 #[test]
 fn curl_goes_through_in_every_way() {
-    if !is_installed("curl") {
+    if installed("curl").is_none() {
         return;
     }
     let port = web(b"hello");
@@ -76,7 +68,7 @@ fn curl_goes_through_in_every_way() {
 
 #[test]
 fn curl_gives_a_user_and_a_password() {
-    if !is_installed("curl") {
+    if installed("curl").is_none() {
         return;
     }
     let (place, port) = (Place::new(), web(b"hello"));
@@ -109,7 +101,7 @@ fn ncat_and_socat_go_through() {
         ("ncat", &["--proxy", &proxy, "--proxy-type", "http", "127.0.0.1", &port]),
         ("socat", &["-t", "20", "STDIO", &target]),
     ] {
-        if !is_installed(program) {
+        if installed(program).is_none() {
             continue;
         }
         let client = start(program, args, In::Bytes(bytes.clone()), Out::Collect);
@@ -180,8 +172,7 @@ exit $code
 #[test]
 fn an_address_that_is_local_by_its_route_is_this_machines() {
     let binary = env!("CARGO_BIN_EXE_sendall");
-    if start("unshare", &["-n", "ip", "link"], In::Null, Out::Collect).finish().code != 0 {
-        println!("skipped: not permitted to make a network namespace");
+    if !may_have_a_network("-n") {
         return;
     }
     for address in ["fd83::1", "fd83:1::7"] {
@@ -215,8 +206,7 @@ kill $! $resolver && wait
 #[test]
 fn a_silent_resolver_takes_a_bounded_number_of_threads() {
     let binary = env!("CARGO_BIN_EXE_sendall");
-    if start("unshare", &["-nm", "ip", "link"], In::Null, Out::Collect).finish().code != 0 {
-        println!("skipped: not permitted to make a network namespace");
+    if !may_have_a_network("-nm") {
         return;
     }
     let place = Place::new();

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use crate::cuts::{Scene, WAYS, Way};
 use crate::harness::{Finished, In, Out, Running, payload, start};
+use crate::others::installed;
 use crate::proxy::Rule;
 use crate::xfer::{Place, address, begin, is_part, limited, run, serve, wait_for_part};
 
@@ -228,10 +229,7 @@ fn a_signal_while_the_disk_works_leaves_no_part() {
         let inject = ["inject=fsync:delay_enter=300000", env!("CARGO_BIN_EXE_sendall")];
         start("strace", &[&strace[..], &inject, args].concat(), In::Null, Out::Collect)
     };
-    let has_strace = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join("strace").is_file()));
-    if !has_strace {
-        println!("skipped: strace is missing");
+    if installed("strace").is_none() {
         return;
     }
     for way in WAYS {

@@ -190,7 +190,12 @@ impl Stream for End {
     fn delivery(&self) -> Option<Delivery> {
         let is_pending = self.waiting_for_reader() > 0;
         let acknowledged_ago = Duration::from_secs(3600);
-        self.round_trip.map(|round_trip| Delivery { round_trip, is_pending, acknowledged_ago })
+        self.round_trip.map(|round_trip| Delivery {
+            round_trip,
+            is_pending,
+            acknowledged_ago,
+            acknowledged_bytes: None,
+        })
     }
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {

@@ -268,7 +268,7 @@ impl Probe {
                 self.last_reason = line.reason;
             }
         }
-        match send_all(&mut self.stdout, &mut self.lines).map_err(|failed| cannot_write(&failed.error))? {
+        match send_all(&mut self.stdout, &mut self.lines).map_err(|error| cannot_write(&error))? {
             Sent::Blocked => Ok(false),
             Sent::All => Ok(self.printed == self.count()),
         }

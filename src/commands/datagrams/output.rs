@@ -80,7 +80,7 @@ impl Output {
             self.completed.0 += 1;
             self.completed.1 += payload as u64;
         }
-        result.map(|_| ()).map_err(|failure| cannot_write(&failure.error))
+        result.map(|_| ()).map_err(|error| cannot_write(&error))
     }
 
     /// How many records were written since this was asked last, and the bytes of their payloads.

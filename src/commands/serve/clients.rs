@@ -3,7 +3,7 @@
 //! A session hashes and writes in place, while the bytes are in the cache, and may block on a slow disk; so it must
 //! not share a thread with others. The number of threads is bounded by the number of clients.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::entrance::Terms;
@@ -15,7 +15,7 @@ use crate::commands::options::WireChoice;
 use crate::commands::transfer::{Claim, ClientId, Limits, MAX_CONNECTIONS, Offer, Serving, TextReceiving};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{Aside, Io, Reactor, Session};
+use crate::net::reactor::{Aside, Io, Reactor, Session, Work};
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, Stream};
 use crate::report::Report;
@@ -29,7 +29,7 @@ pub(super) const DESCRIPTORS_PER_CLIENT: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
 /// created early, 24 on their way to the disk. The process asks the system for so many.
 pub(super) const MOST_DESCRIPTORS_PER_CLIENT: u64 = DESCRIPTORS_PER_CLIENT + 2 * (64 + 32 + 4 + 24);
 /// How long sessions get to remove what they have not finished when the process is asked to stop.
-const STOP_LIMIT: Duration = Duration::from_millis(800);
+pub(super) const STOP_LIMIT: Duration = Duration::from_millis(800);
 
 /// Serves each client on a thread of its own.
 pub(super) struct Clients {
@@ -40,7 +40,8 @@ pub(super) struct Clients {
     wire: WireChoice,
     offer: Arc<Offer>,
     clients: Vec<Client>,
-    running: Running,
+    /// For the end of the process, which waits for them.
+    running: Work,
     next_id: ClientId,
     /// Of the only session, once it has ended.
     outcome: Option<Result<(), Error>>,
@@ -56,38 +57,11 @@ struct Client {
     session: Aside<Result<(), Error>>,
 }
 
-/// How many sessions run: for the end of the process, which waits for them.
-#[derive(Clone, Default)]
-pub(super) struct Running(Arc<(Mutex<usize>, Condvar)>);
-
-struct OneRunning(Running);
-
-impl Running {
-    fn enter(&self) -> OneRunning {
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        OneRunning(self.clone())
-    }
-
-    /// Waits until the sessions have cleaned up, for a bounded time.
-    pub(super) fn wait(&self) {
-        let count = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whether it ran out of time or not, the process ends now.
-        let _ = self.0.1.wait_timeout_while(count, STOP_LIMIT, |count| *count > 0);
-    }
-}
-
-impl Drop for OneRunning {
-    fn drop(&mut self) {
-        *self.0.0.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.0.0.1.notify_all();
-    }
-}
-
 impl Clients {
     pub(super) fn new(
         (limits, terms, wire): (Limits, Terms, WireChoice),
         offer: Offer,
-        running: Running,
+        running: Work,
         (io, report, signals): (Io, Report, Signals),
     ) -> Clients {
         Clients {
@@ -136,7 +110,7 @@ impl Clients {
         (refused, claim): (bool, Claim),
     ) -> Result<Aside<Result<(), Error>>, Error> {
         let (offer, limits) = (Arc::clone(&self.offer), self.limits);
-        let (signals, running) = (self.signals.clone(), self.running.enter());
+        let (signals, running) = (self.signals.clone(), self.running.begin());
         let Terms { stay, socket: options, .. } = self.terms.clone();
         let text = offer.store.clone().filter(|_| self.wire == WireChoice::Text);
         self.io.aside(move || {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::args::ServeArgs;
-use self::clients::{Clients, Running};
+use self::clients::{Clients, STOP_LIMIT};
 use self::conversation::Conversation;
 use self::desk::Ways;
 use self::echo::Echo;
@@ -49,6 +49,7 @@ use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
 use crate::net::endpoint::{Endpoint, Role};
+use crate::net::reactor::Work;
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
 use crate::proto::conversation::Script;
@@ -268,22 +269,7 @@ impl Plan {
                 let local = LocalSide::new(&relay, report)?;
                 entrance.open(report, signals, |io, terms| Ok(Plain::new(io, terms, local)))
             }
-            Mode::Transfer(offer, limits, wire) => {
-                let (running, is_for_one) = (Running::default(), offer.only.is_some());
-                if let Some(folder) = &offer.store {
-                    folder.remove_leftovers();
-                }
-                let result = entrance.open(report, signals, |io, terms| {
-                    let context = (io.clone(), report.clone(), signals.clone());
-                    Ok(Clients::new((limits, terms, wire), offer, running.clone(), context))
-                });
-                let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
-                // When the only session is over, nobody else has anything to clean up.
-                if is_stopped || !is_for_one {
-                    running.wait();
-                }
-                result.or_else(|error| if error.exit() == Exit::Done { Ok(()) } else { Err(error) })
-            }
+            Mode::Transfer(offer, limits, wire) => transfer(entrance, (offer, limits, wire), report, signals),
             Mode::Echo => entrance.each(report, signals, |client| Ok(Box::new(Echo::new(client)))),
             Mode::Discard => entrance.each(report, signals, |client| Ok(Box::new(Reply::discard(client)))),
             Mode::Reply(answer) => {
@@ -333,4 +319,27 @@ impl Plan {
             }),
         }
     }
+}
+
+/// Transfer sessions, until the command is stopped or the only one is over.
+fn transfer(
+    entrance: Entrance,
+    (offer, limits, wire): (Offer, Limits, WireChoice),
+    report: &Report,
+    signals: &Signals,
+) -> Result<(), Error> {
+    let (running, is_for_one) = (Work::default(), offer.only.is_some());
+    if let Some(folder) = &offer.store {
+        folder.remove_leftovers();
+    }
+    let result = entrance.open(report, signals, |io, terms| {
+        let context = (io.clone(), report.clone(), signals.clone());
+        Ok(Clients::new((limits, terms, wire), offer, running.clone(), context))
+    });
+    let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
+    // When the only session is over, nobody else has anything to clean up.
+    if is_stopped || !is_for_one {
+        running.await_end_within(STOP_LIMIT);
+    }
+    result.or_else(|error| if error.exit() == Exit::Done { Ok(()) } else { Err(error) })
 }

@@ -39,7 +39,7 @@ pub(super) struct Forwarded {
     has_begun: bool,
     inbound: Pump,
     /// The answer was sent: the client is heard out.
-    farewell: Option<Farewell>,
+    goodbye: Option<Goodbye>,
     settling: Settling,
 }
 
@@ -61,15 +61,15 @@ pub(super) enum Told {
 
 /// What is left when everything was said to a client: to close while it still sends would make the system send a reset,
 /// which destroys the last words on their way (RFC 9112, 9.6).
-pub(super) struct Farewell {
+pub(super) struct Goodbye {
     silence: Instant,
     end: Instant,
 }
 
-impl Farewell {
+impl Goodbye {
     /// Begins `now`.
-    pub(super) fn new(now: Instant) -> Farewell {
-        Farewell { silence: now + LINGER_SILENCE, end: now + LINGER_TIME }
+    pub(super) fn new(now: Instant) -> Goodbye {
+        Goodbye { silence: now + LINGER_SILENCE, end: now + LINGER_TIME }
     }
 
     /// Throws away what the client says. `Done` when it has ended, is silent, or has had its time.
@@ -124,7 +124,7 @@ impl Forwarded {
             answer: AnswerHead::new(request.minor),
             to_client: Outgoing::default(),
             has_begun: false,
-            farewell: None,
+            goodbye: None,
             settling: Settling::default(),
         })
     }
@@ -137,18 +137,18 @@ impl Forwarded {
     /// Goes on as far as it can.
     pub(super) fn advance(&mut self, turn: Turn) -> Result<Status, Unanswered> {
         self.client.tick(turn.now);
-        if self.farewell.is_none() {
+        if self.goodbye.is_none() {
             let sent = self.send(turn)?;
             let received = self.receive(turn)?;
-            if self.farewell.is_none() {
+            if self.goodbye.is_none() {
                 self.client.take_error().map_err(|error| Unanswered::Lost(lost(&error)))?;
                 return Ok(if sent || received { Status::Again } else { Status::Waiting });
             }
         }
-        let Some(farewell) = &mut self.farewell else { return Ok(Status::Waiting) };
+        let Some(goodbye) = &mut self.goodbye else { return Ok(Status::Waiting) };
         let is_told = self.settling.settles(&mut self.client, turn.now).map_err(Unanswered::Lost)?;
-        match farewell.hear(&mut self.client, turn) {
-            Status::Done if !is_told && turn.now < farewell.end => Ok(Status::Waiting),
+        match goodbye.hear(&mut self.client, turn) {
+            Status::Done if !is_told && turn.now < goodbye.end => Ok(Status::Waiting),
             status => Ok(status),
         }
     }
@@ -226,7 +226,7 @@ impl Forwarded {
             match send_all(&mut self.client, &mut self.to_client) {
                 Ok(Sent::All) => {}
                 Ok(Sent::Blocked) => return Ok(false),
-                Err(fault) => return Err(Unanswered::Lost(lost(&fault.error))),
+                Err(error) => return Err(Unanswered::Lost(lost(&error))),
             }
             if self.answer.is_over() {
                 break;
@@ -260,7 +260,7 @@ impl Forwarded {
             self.inbound.lane_mut().finish_sink();
             // It has said everything: its end is an orderly one, whatever of the request it did not want.
             let _ = self.target.reset_on_close(false);
-            self.farewell = Some(Farewell::new(turn.now));
+            self.goodbye = Some(Goodbye::new(turn.now));
         }
         Ok(pumped == Pumped::More)
     }
@@ -275,8 +275,8 @@ impl Forwarded {
 
     /// When to go on if nothing happens before.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let farewell = self.farewell.as_ref().map(Farewell::deadline);
-        let waits = [farewell, self.settling.deadline(), self.inbound.wake_up(), self.client.wake_up()];
+        let goodbye = self.goodbye.as_ref().map(Goodbye::deadline);
+        let waits = [goodbye, self.settling.deadline(), self.inbound.wake_up(), self.client.wake_up()];
         waits.into_iter().flatten().min()
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::each::Client;
-use super::request::{Farewell, Forwarded, Told, Unanswered};
+use super::request::{Forwarded, Goodbye, Told, Unanswered};
 use crate::commands::attended::Visit;
 use crate::commands::exchange::{Broken, Exchange};
 use crate::commands::joined::Joined;
@@ -57,7 +57,7 @@ enum State {
     Refusing {
         answer: Outgoing,
         is_told: bool,
-        farewell: Farewell,
+        goodbye: Goodbye,
         why: Option<Error>,
     },
 }
@@ -160,14 +160,14 @@ impl Socks {
     fn refuse(&mut self, answer: ProxyAnswer, why: Error, now: Instant) -> State {
         let mut bytes = Outgoing::default();
         bytes.push(&answer.encode(&http_date_now()));
-        let (farewell, why) = (Farewell::new(now), Some(why));
-        let refusing = State::Refusing { answer: bytes, is_told: false, farewell, why };
+        let (goodbye, why) = (Goodbye::new(now), Some(why));
+        let refusing = State::Refusing { answer: bytes, is_told: false, goodbye, why };
         std::mem::replace(&mut self.state, refusing)
     }
 
     /// To close at once would answer what the client still sends with a reset, which destroys the answer.
     fn tell_why(&mut self, turn: Turn) -> Result<Status, Error> {
-        let (Some(client), State::Refusing { answer, is_told, farewell, why }) =
+        let (Some(client), State::Refusing { answer, is_told, goodbye, why }) =
             (&mut self.client, &mut self.state)
         else {
             return Ok(Status::Done);
@@ -178,9 +178,9 @@ impl Socks {
                     // It may leave now: whatever it has not read stays readable. Nothing can be done if this fails.
                     let _ = client.reset_on_close(false);
                 }
-                farewell.hear(client, turn)
+                goodbye.hear(client, turn)
             }
-            Ok(Sent::Blocked) if turn.now < farewell.deadline() => Status::Waiting,
+            Ok(Sent::Blocked) if turn.now < goodbye.deadline() => Status::Waiting,
             Ok(Sent::Blocked) | Err(_) => Status::Done,
         };
         match why.take_if(|_| status == Status::Done) {
@@ -216,7 +216,7 @@ impl Session for Socks {
     fn deadline(&self) -> Option<Instant> {
         let state = match &self.state {
             State::Asking(deadline) => Some(*deadline),
-            State::Refusing { farewell, .. } => Some(farewell.deadline()),
+            State::Refusing { goodbye, .. } => Some(goodbye.deadline()),
             State::Forwarded(forwarded) => forwarded.deadline(),
             State::Dialling(dial) => dial.deadline(),
             State::Joined(joined) => joined.deadline(),

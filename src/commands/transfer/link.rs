@@ -142,6 +142,16 @@ impl<S: Stream> Link<S> {
         }
     }
 
+    /// As [`Link::hear`], on a further connection. An `ERROR` or the peer's end ends that one.
+    pub(super) fn hear_of_blocks(&mut self, role: Role) -> Result<Heard, Error> {
+        match self.hear().map_err(|failure| failure.error)? {
+            Heard::Frame(Frame::Error { reason, text }) => Err(told(reason, &text, role).error),
+            // As it does when all is done.
+            Heard::End => Err(Error::new(Exit::Done, "ended by the peer")),
+            heard => Ok(heard),
+        }
+    }
+
     fn hear_accept(&mut self) -> Result<bool, Failure> {
         loop {
             match Accept::parse(self.wire.incoming()).map_err(broken)? {
@@ -214,4 +224,9 @@ impl<S: Stream> Link<S> {
         let idle = self.next_ping.unwrap_or(self.idle_since() + self.limits.idle);
         [self.accept_by, self.wire.wake_up()].into_iter().flatten().fold(idle, Instant::min)
     }
+}
+
+/// A further connection has carried what does not go there.
+pub(super) fn out_of_place() -> Error {
+    Error::new(Exit::Integrity, "an unexpected frame")
 }

@@ -153,7 +153,7 @@ impl<S: Stream> Printing<S> {
         loop {
             if self.lines.pending() >= WAITING_BYTES || self.ended {
                 let sent = send_all(&mut self.stdout, &mut self.lines);
-                if sent.map_err(|failed| cannot_write(&failed.error))? == Sent::Blocked {
+                if sent.map_err(|error| cannot_write(&error))? == Sent::Blocked {
                     link.check_time(turn.now, Some(frame::Phase::Syncing))?;
                     return Ok(Status::Waiting);
                 }
@@ -186,7 +186,7 @@ impl<S: Stream> Printing<S> {
                 }
                 Heard::Nothing => {
                     let sent = send_all(&mut self.stdout, &mut self.lines);
-                    sent.map_err(|failed| cannot_write(&failed.error))?;
+                    sent.map_err(|error| cannot_write(&error))?;
                     link.wire.flush()?;
                     link.check_time(turn.now, None)?;
                     return Ok(Status::Waiting);

@@ -11,7 +11,7 @@ use crate::net::child::Program;
 use crate::proto::entry::{Entry, Kind};
 use crate::proto::reason::Reason;
 use crate::proto::skipped::{Skipped, SkippedKind};
-use crate::store::{Fault, Filter, Folder, Followed, Found, Links, Meta, Skip, Source, Tree, Walk, What};
+use crate::store::{Fault, Filter, Folder, Found, Links, Meta, Skip, Source, Tree, Walk, What};
 
 /// Something that was named to be sent, and the path that it gets there.
 #[derive(Clone)]
@@ -292,10 +292,7 @@ fn refused_entry(path: Vec<u8>, why: (Reason, String)) -> Offered {
 /// A folder below another one, through links where they are followed.
 fn folder_below(folder: &Folder, name: &[u8], links: Links) -> Result<Folder, Fault> {
     match links {
-        Links::Follow => match folder.followed(name)? {
-            Followed::Folder(folder) => Ok(folder),
-            Followed::File(_) => folder.below(name),
-        },
+        Links::Follow => folder.followed(name),
         _ => folder.below(name),
     }
 }

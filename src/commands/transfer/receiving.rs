@@ -181,11 +181,8 @@ impl<S: Stream> Receiving<S> {
                 ReceiveStep::Abandon { file, .. } => self.forget(file),
                 ReceiveStep::Finished => {
                     // All is in place: a peer that is gone by now changes nothing.
-                    return Ok(if link.wire.flush().unwrap_or(true) {
-                        Status::Done
-                    } else {
-                        Status::Waiting
-                    });
+                    let is_said = link.wire.flush().unwrap_or(true);
+                    return Ok(if is_said { Status::Done } else { Status::Waiting });
                 }
                 ReceiveStep::Await => {
                     let last = self.machine.all_files_ended();

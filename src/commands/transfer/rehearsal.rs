@@ -79,7 +79,7 @@ impl Session for Rehearsal {
         loop {
             if self.lines.pending() >= WAITING_BYTES || self.ended {
                 let sent = send_all(&mut self.stdout, &mut self.lines);
-                match sent.map_err(|failed| cannot_write(&failed.error))? {
+                match sent.map_err(|error| cannot_write(&error))? {
                     Sent::Blocked => return Ok(Status::Waiting),
                     Sent::All if self.ended => return self.conclude(),
                     Sent::All => {}

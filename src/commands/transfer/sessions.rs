@@ -47,13 +47,13 @@ struct Mail {
     connections: usize,
     is_taken_over: bool,
     last_traffic: Option<Instant>,
-    wanted: Vec<Wanted>,
+    wanted: Vec<Contender>,
 }
 
-/// A name that another session wants.
+/// Another session that wants a name.
 #[derive(Clone)]
-pub(super) struct Wanted {
-    /// Below the destination.
+pub(super) struct Contender {
+    /// The name, below the destination.
     pub(super) path: Vec<u8>,
     /// Size and time of the file that is to have it.
     pub(super) version: Version,
@@ -65,7 +65,7 @@ pub(super) struct Wanted {
 /// What tells two files of one name apart before they are read: size and modification time.
 pub(super) type Version = (Option<u64>, i64, u32);
 
-impl Wanted {
+impl Contender {
     /// The session that has the name sends the same file from the same address: its client has come back, or has been
     /// started twice. The other one hears of it.
     pub(super) fn is_own(&self, version: Version) -> bool {
@@ -192,7 +192,7 @@ impl Listed {
     }
 
     /// Tells the others when something last came or went here, and takes the names that they have asked for since.
-    pub(super) fn wanted(&self, last_traffic: Instant) -> Vec<Wanted> {
+    pub(super) fn wanted(&self, last_traffic: Instant) -> Vec<Contender> {
         let mut mail = self.port.mail();
         mail.last_traffic = Some(last_traffic);
         std::mem::take(&mut mail.wanted)
@@ -210,7 +210,7 @@ impl Listed {
             if is_stale || is_neighbour {
                 if mail.wanted.len() < MAX_WANTED {
                     let (path, is_own) = (path.to_vec(), Arc::clone(is_own));
-                    mail.wanted.push(Wanted { path, version, is_neighbour, is_own });
+                    mail.wanted.push(Contender { path, version, is_neighbour, is_own });
                 }
                 port.wake.wake();
                 found |= is_stale;

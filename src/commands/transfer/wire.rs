@@ -192,7 +192,7 @@ impl<S: Stream> Wire<S> {
 
     /// How much of what was queued the peer's system has not acknowledged, where something tells.
     pub(crate) fn unacknowledged_bytes(&self) -> Option<u64> {
-        let acknowledged = self.stream.get_ref().acknowledged_bytes()?;
+        let acknowledged = self.stream.get_ref().delivery()?.acknowledged_bytes?;
         let queued = self.outgoing.taken_bytes() + self.outgoing.pending() as u64;
         Some(queued.saturating_sub(acknowledged))
     }
@@ -220,7 +220,7 @@ impl<S: Stream> Wire<S> {
     /// Sends what is queued. False if some of it has to wait.
     pub(crate) fn flush(&mut self) -> Result<bool, Error> {
         let before = self.outgoing.pending();
-        let sent = send_all(&mut self.stream, &mut self.outgoing).map_err(|failed| lost(&failed.error));
+        let sent = send_all(&mut self.stream, &mut self.outgoing).map_err(|error| lost(&error));
         if self.outgoing.pending() != before {
             self.last_traffic = self.now;
         }

@@ -10,6 +10,8 @@ mod worker;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use clap::{ArgGroup, Args, ValueHint};
+
 use self::answering::{Answering, Answers};
 use self::listening::{Intake, Listening};
 use self::processes::Runs;
@@ -34,7 +36,6 @@ use crate::net::udp::{self, DatagramSocket, Group, Options};
 use crate::proto::guard::Rules;
 use crate::proto::records::{Cut, LARGEST_BYTES};
 use crate::report::Report;
-use clap::{ArgGroup, Args, ValueHint};
 
 /// Receive datagrams, whole, from any number of peers; can answer
 #[derive(Args, Clone, Debug)]

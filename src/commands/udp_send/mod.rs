@@ -140,22 +140,7 @@ impl UdpSendArgs {
         if self.label && self.print == Some(Each::Json) {
             return Err(usage("--print json tells the peer already: leave --label out".into()));
         }
-        let is_unix = !matches!(endpoint, Endpoint::Tcp { .. });
-        let (source, name) = match &self.source {
-            Some(From::Address(_)) if is_unix => {
-                return Err(usage(format!(
-                    "{endpoint} is heard from Unix sockets only: type --source unix:/path"
-                )));
-            }
-            Some(From::Unix(_)) if !is_unix => {
-                return Err(usage(format!(
-                    "{endpoint} is no Unix socket: type --source ADDRESS, ADDRESS:PORT or :PORT"
-                )));
-            }
-            Some(From::Address(source)) => (Some(*source), None),
-            Some(From::Unix(name)) => (None, Some(name.clone())),
-            None => (None, None),
-        };
+        let (source, name) = self.source_for(&endpoint)?;
         let mut datagrams = VecDeque::new();
         for (text, number) in texts.iter().zip(1..) {
             let datagram = unescape(text).map_err(|hint| usage(format!("text {number}: {hint}")))?;
@@ -189,6 +174,23 @@ impl UdpSendArgs {
             pace: Pace::new(self.interval, self.limit_rate),
             idle: self.idle_timeout,
         })
+    }
+
+    /// What `--source` says, as far as the peer's kind of socket can have it: an address, or a name.
+    fn source_for(&self, endpoint: &Endpoint) -> Result<(Option<Origin>, Option<Endpoint>), Error> {
+        let is_unix = !matches!(endpoint, Endpoint::Tcp { .. });
+        let hint = match &self.source {
+            None => return Ok((None, None)),
+            Some(From::Address(source)) if !is_unix => return Ok((Some(*source), None)),
+            Some(From::Unix(name)) if is_unix => return Ok((None, Some(name.clone()))),
+            Some(From::Address(_)) => {
+                format!("{endpoint} is heard from Unix sockets only: type --source unix:/path")
+            }
+            Some(From::Unix(_)) => {
+                format!("{endpoint} is no Unix socket: type --source ADDRESS, ADDRESS:PORT or :PORT")
+            }
+        };
+        Err(Error::new(Exit::Usage, hint))
     }
 }
 

@@ -202,21 +202,27 @@ fn a_server_explains_what_it_does_not_do() {
         (long.into_bytes(), "8 KiB", "HTTP/1.1 431 "),
     ] {
         for piece in [1, 3, 100_000] {
-            let mut server = ProxyServer::new(None);
-            let misuse = feed(&mut server, &bytes, piece).unwrap_err();
-            let begins: Vec<u8> = answer.chars().map(|c| c as u8).collect();
-            assert!(misuse.text.contains(text), "{bytes:?}: {misuse}");
-            assert_eq!(
-                misuse.kind,
-                if answer == "\x05\u{ff}" { MisuseKind::Credentials } else { MisuseKind::Request }
-            );
-            let told = misuse.answer.encode(DATE);
-            assert!(told.starts_with(&begins), "{bytes:?}: {told:?}");
-            assert!(!begins.is_empty() || told.is_empty());
-            let has_date = String::from_utf8_lossy(&told).contains(&format!("\r\nDate: {DATE}\r\n"));
-            assert_eq!(has_date, answer.starts_with("HTTP/"));
+            explains(&bytes, piece, text, answer);
         }
     }
+}
+
+/// Feeds a proxy server what it does not take: why not, and how its answer begins.
+fn explains(bytes: &[u8], piece: usize, text: &str, answer: &str) {
+    let misuse = feed(&mut ProxyServer::new(None), bytes, piece).unwrap_err();
+    let begins: Vec<u8> = answer.chars().map(|c| c as u8).collect();
+    assert!(misuse.text.contains(text), "{bytes:?}: {misuse}");
+    let kind = if answer == "\x05\u{ff}" { MisuseKind::Credentials } else { MisuseKind::Request };
+    assert_eq!(misuse.kind, kind);
+    let told = misuse.answer.encode(DATE);
+    assert!(told.starts_with(&begins), "{bytes:?}: {told:?}");
+    assert!(!begins.is_empty() || told.is_empty());
+    let has_date = String::from_utf8_lossy(&told).contains(&format!("\r\nDate: {DATE}\r\n"));
+    assert_eq!(has_date, answer.starts_with("HTTP/"));
+}
+
+#[test]
+fn a_client_of_http_1_0_needs_no_host() {
     let mut old = ProxyServer::new(None);
     assert!(feed(&mut old, b"CONNECT a:1 HTTP/1.0\r\n\r\n", 5).is_ok());
     assert_eq!(old.target(), Target::parse("a:1").as_ref());

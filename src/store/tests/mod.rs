@@ -33,6 +33,28 @@ fn scene() -> Scene {
     Scene { root, folder }
 }
 
+impl Folder {
+    /// The names of the regular files in it, sorted by their bytes, without our own unfinished files.
+    fn files(&self) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&*self.file).map_err(Fault::read)? {
+            let entry = entry.map_err(Fault::read)?;
+            let name = entry.file_name().to_bytes();
+            if !confine::is_part_name(name) && entry.file_type() == rustix::fs::FileType::RegularFile {
+                names.push(name.to_vec());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Makes the folder `path` in it, and those on the way to it that are missing. True if it is new.
+    fn make_folders(&self, path: &[u8]) -> Result<bool, Fault> {
+        confine::check_path(path)?;
+        confine::make_folders(&self.file, path, &self.made).map(|(_, new)| new)
+    }
+}
+
 impl Scene {
     fn inside(&self, name: &str) -> PathBuf {
         self.root.path().join("inside").join(name)

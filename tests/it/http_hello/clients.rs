@@ -3,15 +3,13 @@
 use std::process::{Command, Stdio};
 
 use super::{Client, server};
-use crate::harness::{In, LIMIT, Out, Running, start, wait_until};
+use crate::harness::Running;
+use crate::others::{self, installed};
 
 /// What a program prints, if it is there.
 fn run(program: &str, args: &[&str]) -> Option<String> {
-    let started = Command::new(program).args(args).stdin(Stdio::null()).output();
-    let Ok(output) = started else {
-        println!("SKIPPED: no {program}");
-        return None;
-    };
+    installed(program)?;
+    let output = Command::new(program).args(args).stdin(Stdio::null()).output().expect("started");
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program}: {text}");
@@ -122,33 +120,10 @@ fn wrk_and_ab() {
 
 /// nginx in front of a server, over connections that are kept.
 fn nginx(folder: &std::path::Path, upstream: u16) -> Option<(Running, u16)> {
-    let found = ["/usr/sbin/nginx", "/usr/bin/nginx", "/sbin/nginx"]
-        .into_iter()
-        .find(|path| std::path::Path::new(path).exists());
-    let Some(program) = found else {
-        println!("SKIPPED: no nginx");
-        return None;
-    };
-    // Asked from the system, and free again when nginx takes it.
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let at = folder.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|name| format!("{name}_temp_path {at}/{name};\n"))
-        .collect();
-    let text = format!(
-        "daemon off; master_process off; pid {at}/pid; error_log {at}/errors;\nevents {{ }}\nhttp {{ access_log off; {temporary}
-        upstream hello {{ server 127.0.0.1:{upstream}; keepalive 4; }}
-        server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://hello; proxy_http_version 1.1;
-        proxy_set_header Connection \"\"; proxy_set_header X-Real-IP $remote_addr; }} }} }}\n"
-    );
-    let file = folder.join("conf");
-    std::fs::write(&file, text).expect("written");
-    let running = start(program, &["-c", file.to_str().expect("UTF-8")], In::Null, Out::Collect);
-    let answers = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-    assert!(wait_until(LIMIT, answers), "nginx: {}", running.stderr.text());
-    Some((running, port))
+    let before = format!("upstream hello {{ server 127.0.0.1:{upstream}; keepalive 4; }}");
+    let block = "location / { proxy_pass http://hello; proxy_http_version 1.1;
+        proxy_set_header Connection \"\"; proxy_set_header X-Real-IP $remote_addr; }";
+    others::nginx(folder, &before, block)
 }
 
 #[test]

@@ -4,15 +4,12 @@ mod receiving;
 mod sending;
 
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall, start};
+use crate::others::installed;
 use crate::xfer::{CHUNK, Place, address, run, serve, upload_once};
 
 /// Runs one of the scripts; none where there is no Python.
 fn python(script: &str, args: &[&str]) -> Option<Running> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if !std::env::split_paths(&path).any(|folder| folder.join("python3").is_file()) {
-        println!("skipped: python3 is not installed");
-        return None;
-    }
+    installed("python3")?;
     let script = format!("{}/tests/peer/{script}", env!("CARGO_MANIFEST_DIR"));
     Some(start("python3", &[&[script.as_str()], args].concat(), In::Null, Out::Collect))
 }

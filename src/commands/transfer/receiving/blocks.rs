@@ -2,12 +2,13 @@
 
 use super::blocked::{Blocked, BlockedFiles, EndedFiles, Inflow};
 use super::judging::{Consent, Have};
+use super::space::Space;
 use super::{Receiving, cut};
-use crate::commands::transfer::link::{Heard, Link};
-use crate::commands::transfer::outcome::{Role, broken, reason_of, told};
+use crate::commands::transfer::link::{Heard, Link, out_of_place};
+use crate::commands::transfer::outcome::{Role, broken, reason_of};
 use crate::commands::transfer::team::{Advanced, LANE_BUDGET_BYTES};
 use crate::commands::transfer::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, Wire};
-use crate::error::{Error, Exit};
+use crate::error::Error;
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::blocks::has_blocks;
@@ -161,8 +162,8 @@ impl<S: Stream> Receiving<S> {
         }
         let mut to_open = Vec::new();
         let goes_on = link.wire.last_traffic() == now || self.busy().is_some();
-        let (blocked, machine, ended) = (&mut self.blocked, &self.machine, &self.ended_blocks);
-        let space = &mut self.space;
+        let (blocked, space) = (&mut self.blocked, &mut self.space);
+        let (machine, ended) = (&self.machine, &self.ended_blocks);
         let mut advanced = self.team.advance(now, |_, inflow, lane| {
             let mut budget = LANE_BUDGET_BYTES;
             while budget > 0 {
@@ -179,32 +180,15 @@ impl<S: Stream> Receiving<S> {
                     }
                     continue;
                 }
-                let header = match inflow.waiting.take() {
-                    Some(header) => Some(header),
-                    None => match lane.hear().map_err(|failure| failure.error)? {
-                        Heard::Data { file, offset, length } => Some((file, offset, length)),
-                        Heard::Frame(Frame::Block { file, offset, values }) => {
-                            match blocked.end(inflow, (file, offset, &values)) {
-                                Ok((answer, bytes)) => {
-                                    lane.wire.push(&encode(&answer));
-                                    space.written(file, bytes);
-                                }
-                                // Only this connection is out of step: what it carried comes by another.
-                                Err(violation) => return Err(broken(violation).error),
-                            }
-                            None
-                        }
-                        Heard::Frame(Frame::Ping { .. }) => None,
-                        Heard::Frame(Frame::Error { reason, text }) => {
-                            return Err(told(reason, &text, Role::Receiver).error);
-                        }
-                        Heard::Nothing => break,
-                        // As it does when all is done.
-                        Heard::End => return Err(Error::new(Exit::Done, "ended by the peer")),
-                        Heard::Frame(_) => return Err(Error::new(Exit::Integrity, "an unexpected frame")),
-                    },
+                let next = match inflow.waiting.take() {
+                    Some(header) => Next::Data(header),
+                    None => hear_frame(lane, inflow, (blocked, space))?,
                 };
-                let Some((file, offset, length)) = header else { continue };
+                let (file, offset, length) = match next {
+                    Next::Data(header) => header,
+                    Next::More => continue,
+                    Next::Nothing => break,
+                };
                 let is_known = blocked.is_open(file) || ended.contains(file);
                 if !is_known && (machine.is_unknown(file) || machine.comes_in_blocks(file) == Some(true)) {
                     let is_refused = machine.is_refused(file);
@@ -232,6 +216,37 @@ impl<S: Stream> Receiving<S> {
         self.complete_blocked()?;
         Ok(advanced)
     }
+}
+
+/// What a further connection has.
+enum Next {
+    /// `DATA` begins: file, offset and length.
+    Data((u32, u64, u32)),
+    /// A frame that needs nothing more.
+    More,
+    Nothing,
+}
+
+/// Hears a frame on a further connection. The value of a block is answered.
+fn hear_frame<S: Stream>(
+    lane: &mut Link<S>,
+    inflow: &mut Inflow,
+    (blocked, space): (&mut BlockedFiles, &mut Space),
+) -> Result<Next, Error> {
+    match lane.hear_of_blocks(Role::Receiver)? {
+        Heard::Data { file, offset, length } => return Ok(Next::Data((file, offset, length))),
+        Heard::Frame(Frame::Block { file, offset, values }) => {
+            // Only this connection is out of step: what it carried comes by another.
+            let ended = blocked.end(inflow, (file, offset, &values));
+            let (answer, bytes) = ended.map_err(|violation| broken(violation).error)?;
+            lane.wire.push(&encode(&answer));
+            space.written(file, bytes);
+        }
+        Heard::Frame(Frame::Ping { .. }) => {}
+        Heard::Nothing => return Ok(Next::Nothing),
+        Heard::Frame(_) | Heard::End => return Err(out_of_place()),
+    }
+    Ok(Next::More)
 }
 
 /// The size of a file in blocks of which one comes, if it is still known.

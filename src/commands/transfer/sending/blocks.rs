@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::Sending;
-use crate::commands::transfer::link::{Heard, Link};
-use crate::commands::transfer::outcome::{Role, broken, failed, told};
+use crate::commands::transfer::link::{Heard, Link, out_of_place};
+use crate::commands::transfer::outcome::{Role, broken, failed};
 use crate::commands::transfer::team::{Advanced, LANE_BUDGET_BYTES};
 use crate::commands::transfer::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
 use crate::error::{Error, Exit};
@@ -114,11 +114,16 @@ impl Blocks {
         (file, offset, again): (u32, u64, bool),
     ) -> Result<u64, Violation> {
         let verified = self.outbox.verified(connection, file, offset, again)?;
+        self.close_finished();
+        self.verified_bytes += verified;
+        Ok(verified)
+    }
+
+    /// Closes the files that have ended and whose blocks are all verified.
+    fn close_finished(&mut self) {
         let files = &self.files;
         let finished = self.outbox.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
         finished.iter().for_each(|file| drop(self.files.remove(file)));
-        self.verified_bytes += verified;
-        Ok(verified)
     }
 
     /// Bytes of the blocks on a connection that have left this system and arrived at the peer's.
@@ -179,10 +184,10 @@ impl<S: Stream> Sending<S> {
     /// Goes on with the file of `SendStep::Blocks` on the first connection: how many bytes were read; none if others
     /// are still at it.
     pub(super) fn send_blocks(&mut self, link: &mut Link<S>, file: u32) -> Result<Option<usize>, Failure> {
-        if !self.blocks.files.contains_key(&file) && self.blocks.files.len() >= MAX_FILES {
-            return self.send_block(link);
-        }
         if !self.blocks.files.contains_key(&file) {
+            if self.blocks.files.len() >= MAX_FILES {
+                return self.send_block(link);
+            }
             if let Err(ended) = self.open_blocks(file) {
                 self.machine.end(ended);
                 return Ok(Some(FRAME_COST_BYTES));
@@ -214,17 +219,12 @@ impl<S: Stream> Sending<S> {
         if let Some(open) = self.blocks.files.get_mut(&file) {
             open.has_ended = true;
         }
-        if let Ended::Digest(digest) = ended {
-            self.digest = Some(digest);
-        }
-        if !matches!(ended, Ended::Digest(_)) {
-            self.blocks.give_up(file);
+        match ended {
+            Ended::Digest(digest) => self.digest = Some(digest),
+            _ => self.blocks.give_up(file),
         }
         self.machine.end(ended);
-        let files = &self.blocks.files;
-        let finished =
-            self.blocks.outbox.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
-        finished.iter().for_each(|file| drop(self.blocks.files.remove(file)));
+        self.blocks.close_finished();
         Ok(Some(FRAME_COST_BYTES))
     }
 
@@ -325,7 +325,7 @@ impl<S: Stream> Sending<S> {
             let mut budget = LANE_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
-                match lane.hear().map_err(|failure| failure.error)? {
+                match lane.hear_of_blocks(Role::Sender)? {
                     Heard::Frame(Frame::Verified { file, offset, again }) => {
                         match blocks.verified((id, lane.wire.positions().0), (file, offset, again)) {
                             Ok(_) => {}
@@ -338,15 +338,8 @@ impl<S: Stream> Sending<S> {
                         }
                     }
                     Heard::Frame(Frame::Ping { .. }) => {}
-                    Heard::Frame(Frame::Error { reason, text }) => {
-                        return Err(told(reason, &text, Role::Sender).error);
-                    }
                     Heard::Nothing => break,
-                    // As it does when all is done.
-                    Heard::End => return Err(Error::new(Exit::Done, "ended by the peer")),
-                    Heard::Frame(_) | Heard::Data { .. } => {
-                        return Err(Error::new(Exit::Integrity, "an unexpected frame"));
-                    }
+                    Heard::Frame(_) | Heard::Data { .. } | Heard::End => return Err(out_of_place()),
                 }
             }
             while lane.is_accepted() && failed.is_none() && budget > 0 {

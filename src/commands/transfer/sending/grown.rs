@@ -2,7 +2,7 @@
 
 use super::Sending;
 use crate::commands::transfer::wire::Failure;
-use crate::net::reactor::{Aside, Wanted};
+use crate::net::reactor::{Aside, Cancellation};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
 use crate::proto::sender::Ended;
@@ -26,7 +26,7 @@ impl<S: Stream> Sending<S> {
         sent: Digest,
     ) -> Result<(), Failure> {
         let again = source.try_clone();
-        let work = move |wanted: &Wanted| {
+        let work = move |wanted: &Cancellation| {
             Ok(hash_prefix(again?.file(), length, &mut |_| wanted.is_wanted())?.finalize().into())
         };
         self.rereading = Some(Rereading { file, sent, found: self.io.aside_while_wanted(work)? });

@@ -4,7 +4,7 @@ use super::Sending;
 use super::content::Current;
 use crate::commands::transfer::offering::{Content, is_as_offered};
 use crate::commands::transfer::wire::Failure;
-use crate::net::reactor::Wanted;
+use crate::net::reactor::Cancellation;
 use crate::net::stream::Stream;
 use crate::proto::sender::Ended;
 use crate::report::Phase;
@@ -28,7 +28,7 @@ impl<S: Stream> Sending<S> {
                     return Ok(true);
                 }
                 Ok(current) => {
-                    let work = move |wanted: &Wanted| current.hashed(length, || wanted.is_wanted());
+                    let work = move |wanted: &Cancellation| current.hashed(length, || wanted.is_wanted());
                     self.hashing = Some(self.io.aside_while_wanted(work)?);
                 }
                 Err(ended) => {

@@ -1,0 +1,66 @@
+//! Programs of others that tests run, where they are installed.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::harness::{In, LIMIT, Out, Running, start, wait_until};
+
+/// Where a program is. None if it is not installed: the test says that it skips what needs it.
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let found = folders.map(|folder| folder.join(program)).find(|path| path.is_file());
+    if found.is_none() {
+        println!("skipped: {program} is not installed");
+    }
+    found
+}
+
+/// Whether a network namespace may be made, with these flags of unshare(1).
+pub(crate) fn may_have_a_network(flags: &str) -> bool {
+    let may = start("unshare", &[flags, "ip", "link"], In::Null, Out::Collect).finish().code == 0;
+    if !may {
+        println!("skipped: not permitted to make a network namespace");
+    }
+    may
+}
+
+/// A port that is free: programs of others do not tell which one they were given. From below the ports that the system
+/// hands out by itself, so that no connection of another test takes it meanwhile.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(64);
+    loop {
+        let port = 10_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A server on that port, once it answers. None if it is not installed.
+pub(crate) fn server(program: &str, args: &[&str], port: u16) -> Option<Running> {
+    let program = installed(program)?;
+    let running = start(program.to_str().expect("UTF-8"), args, In::Null, Out::Collect);
+    let answers = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+    assert!(wait_until(LIMIT, answers), "{}: {}", program.display(), running.stderr.text());
+    Some(running)
+}
+
+/// nginx with this in its server block, behind what stands `before` that block. Its files are in the folder.
+pub(crate) fn nginx(folder: &Path, before: &str, block: &str) -> Option<(Running, u16)> {
+    let (port, at) = (free_port(), folder.display());
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .iter()
+        .map(|name| format!("{name}_temp_path {at}/{name};\n"))
+        .collect();
+    let text = format!(
+        "daemon off; master_process off; pid {at}/pid; error_log {at}/errors;\nevents {{ }}\nhttp {{ access_log off; {temporary}
+        {before}
+        server {{ listen 127.0.0.1:{port}; {block} }} }}\n"
+    );
+    let file = folder.join("conf");
+    std::fs::write(&file, text).expect("written");
+    Some((server("nginx", &["-c", file.to_str().expect("UTF-8")], port)?, port))
+}
