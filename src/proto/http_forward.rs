@@ -6,7 +6,7 @@ use core::fmt;
 
 use super::handshake::Handshake;
 use super::http::{Exchange, Head as RequestHead};
-use super::http_connect::parse_status;
+use super::http_connect::{MOST_INTERIM, parse_status};
 use super::http_head::Head;
 
 /// The head of an answer may have up to this many bytes: some servers say much.
@@ -119,6 +119,7 @@ pub struct AnswerHead {
     /// The client's version.
     minor: u8,
     for_client: Vec<u8>,
+    interim: u32,
     is_over: bool,
 }
 
@@ -126,7 +127,7 @@ impl AnswerHead {
     /// For a client of HTTP/1.`minor`.
     pub fn new(minor: u8) -> AnswerHead {
         let head = Head::of_at_most(MAX_ANSWER_HEAD_BYTES);
-        AnswerHead { head, minor, for_client: Vec::new(), is_over: false }
+        AnswerHead { head, minor, for_client: Vec::new(), interim: 0, is_over: false }
     }
 
     /// True when the last head was taken: what follows is the body, to the connection's end.
@@ -143,6 +144,12 @@ impl AnswerHead {
         match status {
             // Nobody has asked for another protocol.
             101 => return Err(BadAnswer("changes the protocol unasked")),
+            100..=199 if self.interim == MOST_INTERIM => {
+                return Err(BadAnswer("gives one interim answer after another"));
+            }
+            _ => self.interim += 1,
+        }
+        match status {
             100..=199 if self.minor == 0 => return Ok(()),
             100..=999 => {}
             _ => return Err(NO_ANSWER),

@@ -199,6 +199,28 @@ fn a_server_that_gives_no_answer_is_told_of() {
     assert!(client.read(&mut [0; 9]).is_err(), "a half answer looks whole");
 }
 
+#[test]
+fn a_server_that_answers_before_its_answer_for_ever_holds_up_nobody() {
+    let (proxy, listener, name) = proxy_and_server();
+    let mut first = Link::connect(proxy.port());
+    say(&mut first, &format!("GET http://{name}/ HTTP/1.0\nHost: x\n\n"));
+    let mut flooding = listener.accept().expect("joined");
+    head(&mut flooding);
+    let flooder = std::thread::spawn(move || {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(4000);
+        while std::io::Write::write_all(&mut flooding, &interim).is_ok() {}
+    });
+    let mut second = Link::connect(proxy.port());
+    say(&mut second, &format!("GET http://{name}/ HTTP/1.1\nHost: x\n\n"));
+    let mut server = listener.accept().expect("joined");
+    head(&mut server);
+    say(&mut server, "HTTP/1.1 204 No Content\n\n");
+    server.end();
+    assert!(rest(&mut second).starts_with("HTTP/1.1 204 "));
+    first.reset();
+    flooder.join().expect("the connection is reset");
+}
+
 /// What a program prints, if it is there; through a proxy.
 fn through(proxy: &Running, program: &str, args: &[&str]) -> Option<String> {
     let url = format!("http://127.0.0.1:{}", proxy.port());
