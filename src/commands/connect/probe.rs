@@ -140,7 +140,7 @@ impl Probe {
                 continue;
             }
             if target.is_tried() {
-                if target.failed.is_empty() || target.round >= *retries {
+                if target.failed.is_empty() || target.round >= *retries || target.is_hopeless {
                     self.settle(index);
                 } else {
                     target.step = Step::Pausing(now + *pause);
