@@ -221,6 +221,34 @@ fn a_server_that_answers_before_its_answer_for_ever_holds_up_nobody() {
     flooder.join().expect("the connection is reset");
 }
 
+#[test]
+fn a_server_that_leaves_its_connection_open_is_left_when_it_has_answered() {
+    let (proxy, listener, name) = proxy_and_server();
+    for (method, head, body) in [
+        ("GET", "HTTP/1.1 200 OK\nContent-Length: 3\n", "yes"),
+        ("GET", "HTTP/1.1 200 OK\nContent-Length: 3\n", ""),
+        ("HEAD", "HTTP/1.1 200 OK\nContent-Length: 3\n", ""),
+        ("HEAD", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", ""),
+        ("GET", "HTTP/1.1 304 Not Modified\nContent-Length: 3\n", ""),
+        ("POST", "HTTP/1.1 204 No Content\n", ""),
+    ] {
+        let mut client = Link::connect(proxy.port());
+        say(&mut client, &format!("{method} http://{name}/ HTTP/1.1\nHost: x\n\n"));
+        let mut server = listener.accept().expect("joined");
+        self::head(&mut server);
+        say(&mut server, &format!("{head}\n{body}"));
+        let due = if method == "GET" && head.contains(" 200 ") { "yes" } else { "" };
+        let told = self::head(&mut client);
+        if body != due {
+            server.send(due.as_bytes());
+        }
+        // The server hears of no end before the client has heard one.
+        assert_eq!(rest(&mut client), due, "{method} {told}");
+        drop(client);
+        assert_eq!(rest(&mut server), "");
+    }
+}
+
 /// What a program prints, if it is there; through a proxy.
 fn through(proxy: &Running, program: &str, args: &[&str]) -> Option<String> {
     let url = format!("http://127.0.0.1:{}", proxy.port());

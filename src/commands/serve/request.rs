@@ -34,6 +34,9 @@ pub(super) struct Forwarded {
     is_taken: bool,
     body_bytes: u64,
     answer: AnswerHead,
+    asks_for_head: bool,
+    /// How much of the answer's body came with its head.
+    early_bytes: u64,
     to_client: Outgoing,
     /// Something of the answer was given to the client.
     has_begun: bool,
@@ -122,6 +125,8 @@ impl Forwarded {
             is_taken: true,
             body_bytes: 0,
             answer: AnswerHead::new(request.minor),
+            asks_for_head: request.head.starts_with(b"HEAD "),
+            early_bytes: 0,
             to_client: Outgoing::default(),
             has_begun: false,
             farewell: None,
@@ -247,14 +252,20 @@ impl Forwarded {
             self.has_begun |= !head.is_empty();
             self.to_client.push(&head);
             self.to_client.push(&piece[taken..count]);
+            self.early_bytes = (count - taken) as u64;
         }
+        self.end_if_whole();
         let pumped = self.inbound.advance(&mut self.target, &mut self.client, turn);
-        let pumped = pumped.map_err(|Fault { side, error }| {
-            Unanswered::Lost(match side {
-                Side::Source => named(&self.target_name, &error),
-                Side::Sink => lost(&error),
-            })
-        })?;
+        self.end_if_whole();
+        let pumped = match pumped {
+            // What comes behind the answer, or fails there, is not heard.
+            Err(Fault { side: Side::Source, .. }) if self.inbound.lane().is_drained() => Pumped::Blocked,
+            Err(Fault { side: Side::Source, error }) => {
+                return Err(Unanswered::Lost(named(&self.target_name, &error)));
+            }
+            Err(Fault { side: Side::Sink, error }) => return Err(Unanswered::Lost(lost(&error))),
+            Ok(pumped) => pumped,
+        };
         if self.inbound.lane().owes_half_close() {
             self.client.finish_writing().map_err(|error| Unanswered::Lost(lost(&error)))?;
             self.inbound.lane_mut().finish_sink();
@@ -263,6 +274,16 @@ impl Forwarded {
             self.farewell = Some(Farewell::new(turn.now));
         }
         Ok(pumped == Pumped::More)
+    }
+
+    /// Some servers leave the connection open though they were told that it is for one request.
+    fn end_if_whole(&mut self) {
+        let length = if self.asks_for_head { Some(0) } else { self.answer.body_bytes() };
+        let lane = self.inbound.lane_mut();
+        let came = self.early_bytes + lane.delivered() + lane.held() as u64;
+        if length.is_some_and(|length| came >= length) {
+            lane.end_source();
+        }
     }
 
     fn no_answer(&self, error: Error) -> Unanswered {
