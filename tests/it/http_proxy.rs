@@ -197,6 +197,34 @@ fn a_server_that_gives_no_answer_is_told_of() {
     head(&mut client);
     server.reset();
     assert!(client.read(&mut [0; 9]).is_err(), "a half answer looks whole");
+    // The same of one that ends in order, but too early.
+    let mut client = Link::connect(proxy.port());
+    say(&mut client, &format!("GET http://{name}/ HTTP/1.1\nHost: x\n\n"));
+    let mut server = listener.accept().expect("joined");
+    head(&mut server);
+    say(&mut server, "HTTP/1.1 200 OK\nContent-Length: 9\n\nhalf");
+    server.end();
+    assert!(client.read_to_end(&mut Vec::new()).is_err(), "a half answer looks whole");
+    let why = || proxy.stderr.text().contains("ended in the middle of its answer");
+    assert!(crate::harness::wait_until(LIMIT, why), "{}", proxy.stderr.text());
+}
+
+#[test]
+fn bodies_are_counted_and_nothing_behind_them() {
+    let listener = TestListener::from(TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let name = listener.name.clone();
+    let proxy = sendall(&[&["serve", "127.0.0.1:0", "-v"], &ALLOWED[..]].concat(), In::Null, Out::Collect);
+    let mut client = Link::connect(proxy.port());
+    say(&mut client, &format!("POST http://{name}/ HTTP/1.1\nHost: x\nContent-Length: 5\n\nhello and more"));
+    let mut server = listener.accept().expect("joined");
+    head(&mut server);
+    server.expect(b"hello");
+    say(&mut server, "HTTP/1.1 200 OK\nContent-Length: 3\n\nyes and more");
+    head(&mut client);
+    assert_eq!(rest(&mut client), "yes");
+    drop(client);
+    let counted = || proxy.stderr.text().contains("sent 3 bytes, received 5 bytes");
+    assert!(crate::harness::wait_until(LIMIT, counted), "{}", proxy.stderr.text());
 }
 
 #[test]

@@ -193,7 +193,7 @@ impl Forwarded {
                     let text = "ended in the middle of its request";
                     return Err(Unanswered::Lost(Error::new(Exit::Lost, text)));
                 }
-                Ok(count) => self.body_bytes += count as u64,
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(Unanswered::Lost(lost(&error))),
             }
@@ -217,6 +217,7 @@ impl Forwarded {
                 break;
             }
         }
+        self.body_bytes += at as u64;
         self.input.drain(..at);
         if !self.body.is_in_body() {
             self.input = Vec::new();
@@ -251,8 +252,9 @@ impl Forwarded {
             let head = self.answer.take_outgoing();
             self.has_begun |= !head.is_empty();
             self.to_client.push(&head);
-            self.to_client.push(&piece[taken..count]);
-            self.early_bytes = (count - taken) as u64;
+            let behind = (count - taken) as u64;
+            self.early_bytes = self.missing_bytes().map_or(behind, |missing| missing.min(behind));
+            self.to_client.push(&piece[taken..taken + self.early_bytes as usize]);
         }
         self.end_if_whole();
         let pumped = self.inbound.advance(&mut self.target, &mut self.client, turn);
@@ -267,6 +269,10 @@ impl Forwarded {
             Ok(pumped) => pumped,
         };
         if self.inbound.lane().owes_half_close() {
+            if self.missing_bytes().is_some_and(|missing| missing > 0) {
+                let error = Error::new(Exit::Lost, "ended in the middle of its answer");
+                return Err(Unanswered::Lost(error.context(format!("target {}", self.target_name))));
+            }
             self.client.finish_writing().map_err(|error| Unanswered::Lost(lost(&error)))?;
             self.inbound.lane_mut().finish_sink();
             // It has said everything: its end is an orderly one, whatever of the request it did not want.
@@ -276,13 +282,17 @@ impl Forwarded {
         Ok(pumped == Pumped::More)
     }
 
+    /// What of the answer is still to come, if that is known.
+    fn missing_bytes(&self) -> Option<u64> {
+        let length = if self.asks_for_head { Some(0) } else { self.answer.body_bytes() };
+        let lane = self.inbound.lane();
+        length.map(|length| length.saturating_sub(self.early_bytes + lane.delivered() + lane.held() as u64))
+    }
+
     /// Some servers leave the connection open though they were told that it is for one request.
     fn end_if_whole(&mut self) {
-        let length = if self.asks_for_head { Some(0) } else { self.answer.body_bytes() };
-        let lane = self.inbound.lane_mut();
-        let came = self.early_bytes + lane.delivered() + lane.held() as u64;
-        if length.is_some_and(|length| came >= length) {
-            lane.end_source();
+        if self.missing_bytes() == Some(0) {
+            self.inbound.lane_mut().end_source();
         }
     }
 
@@ -303,7 +313,7 @@ impl Forwarded {
 
     /// Bytes that went to the client, and came from it, heads left out.
     pub(super) fn moved(&self) -> (u64, u64) {
-        (self.inbound.lane().delivered(), self.body_bytes)
+        (self.early_bytes + self.inbound.lane().delivered(), self.body_bytes)
     }
 }
 
