@@ -138,7 +138,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The system's words without the number that std puts behind them.
-fn without_numbers(text: &str) -> String {
+pub(crate) fn without_numbers(text: &str) -> String {
     const START: &str = " (os error ";
     let mut parts = text.split(START);
     let mut plain = parts.next().unwrap_or_default().to_owned();

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::error::{Error, Exit, Mend};
+use crate::error::{Error, Exit, Mend, without_numbers};
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
 use crate::report::escape_name;
@@ -97,7 +97,7 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
         }
         (_, Role::Receiver) => Reason::Unwritable,
     };
-    (reason, fault.to_string())
+    (reason, without_numbers(&fault.to_string()))
 }
 
 /// The failure of a local step that ends the whole session.
@@ -105,4 +105,20 @@ pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
     let (reason, text) = reason_of(fault, role);
     let error = Error::new(exit_of(reason, role), format!("{what}: {text}"));
     Failure { error, tell: Some((reason, text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::Folder;
+
+    #[test]
+    fn what_a_peer_is_told_has_the_systems_words_and_no_number() {
+        let fault = Folder::open(Path::new(&"x".repeat(300))).expect_err("a name that is too long");
+        assert!(fault.to_string().contains("(os error "), "{fault}");
+        let (_, text) = reason_of(&fault, Role::Sender);
+        assert!(text.ends_with(": File name too long"), "{text}");
+    }
 }

@@ -106,7 +106,8 @@ impl Tally {
                 Kind::Link(_) => "link",
             },
             state,
-            size: matches!(kind, Kind::File).then_some(size),
+            // Of what has failed it may not be known.
+            size: (matches!(kind, Kind::File) && reason.is_none()).then_some(size),
             digest: digest.filter(|_| reason.is_none()),
             reason: reason.as_ref().map(|(reason, _)| reason.as_str()),
             text: reason.as_ref().map(|(_, text)| *text),
