@@ -245,11 +245,20 @@ impl UploadArgs {
                 }
                 // The colon was typed with the host.
                 Err(better) if host.ends_with(':') => return Err(usage(better)),
-                _ => return Err(usage(hint)),
+                _ => return Err(usage(self.endpoint_before_paths().unwrap_or(hint))),
             },
-            (Err(hint), None) => return Err(usage(hint)),
+            (Err(hint), None) => return Err(usage(self.endpoint_before_paths().unwrap_or(hint))),
         };
         if paths.is_empty() && !has_program { Err(missing()) } else { Ok((endpoint, paths)) }
+    }
+
+    /// What to type where the endpoint was typed in front of the paths.
+    fn endpoint_before_paths(&self) -> Option<String> {
+        let mut words = self.words.iter().map(|word| word.to_str());
+        let (first, second) = (words.next()??, words.next()?);
+        let (endpoint, _) = Endpoint::parse_first(first, second, Role::Connect).ok()?;
+        let is_path = Path::new(first).exists();
+        (!is_path).then(|| format!("the endpoint comes last: type 'sendall upload PATH {endpoint}'"))
     }
 
     /// What a path is, under which name it is sent, and a file's size.
