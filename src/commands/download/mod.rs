@@ -269,8 +269,9 @@ impl Plan {
                         let terms =
                             Terms { wanted, stream: false, tree: false, skipped: false, limits, origin };
                         let context = (io, report, peer);
+                        let keeps = !destination.replace;
                         let receiving = Receiving::new(wire, destination, terms, None, context);
-                        Ok(receiving.succeeding(is_successor).listing(digests))
+                        Ok(receiving.succeeding(is_successor).listing(digests).may_force(keeps))
                     }))
                 })?;
                 reactor.run()

@@ -116,6 +116,8 @@ enum Task {
         hello: Hello,
         start: Start,
         digests: Option<DigestSink>,
+        /// What is there with other content stays.
+        keeps: bool,
     },
     /// Only print what would be sent.
     Rehearse(Offering),
@@ -200,7 +202,7 @@ impl UploadArgs {
         let recipe = Recipe { roots, links: self.links.into(), filter: Arc::new(filter) };
         let task = match self.dry_run {
             true => Task::Rehearse(recipe.offering()),
-            false => Task::Send { recipe, hello, start, digests: self.digests.sink()? },
+            false => Task::Send { recipe, hello, start, digests: self.digests.sink()?, keeps: !self.force },
         };
         Ok(Plan { connector, task, limits, connections, retry })
     }
@@ -317,7 +319,7 @@ impl Plan {
                 reactor.add(|io| Rehearsal::new(offering, &io, report))?;
                 reactor.run()
             }
-            Task::Send { recipe, hello, start, digests } => retry.run(report, signals, |track| {
+            Task::Send { recipe, hello, start, digests, keeps } => retry.run(report, signals, |track| {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let (offering, hello) = (recipe.offering(), track.greeting(hello.clone()));
                 let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
@@ -331,7 +333,8 @@ impl Plan {
                         let mut wire = Wire::new(transport, now).tracked(&track);
                         wire.push(&hello);
                         let context = (io, report, peer);
-                        Ok(Sending::new(wire, offering, start, (limits, origin), context).listing(digests))
+                        let sending = Sending::new(wire, offering, start, (limits, origin), context);
+                        Ok(sending.listing(digests).may_force(keeps))
                     }))
                 })?;
                 reactor.run()
