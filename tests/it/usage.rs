@@ -166,6 +166,24 @@ const HABITS: &[(&[&str], &str)] = &[
     (&["upload", "-P", "22", "d", "h:1"], "HOST:PORT"),
     (&["download", "h:1", "-j", "0"], "type a number from 1 to 16"),
     (&["serve", "0", "--max-clients", "x"], "type a whole number"),
+    (&["localhost", "80"], "type 'sendall connect localhost:80' if it is a host"),
+    (&["recieve", "x"], "type 'sendall serve', 'connect'"),
+    (&["man"], "sendall --help"),
+    (&["version"], "sendall --version"),
+    (&["connect"], "type 'sendall connect HOST:PORT'; usage: sendall connect"),
+    (&["serve", "--store", "."], "type 'sendall serve :PORT'"),
+    (&["upload"], "type 'sendall upload PATH HOST:PORT'"),
+    (&["download", "--list"], "type 'sendall download HOST:PORT'"),
+    (&["udp-listen"], "type 'sendall udp-listen :PORT'"),
+    (&["udp-send"], "type 'sendall udp-send HOST:PORT TEXT'"),
+    (&["upload", "localhost:9300", "Cargo.toml"], "comes last: type 'sendall upload PATH localhost:9300'"),
+    (
+        &["upload", "localhost", "9300", "src/cli.rs", "Cargo.toml"],
+        "type 'sendall upload PATH localhost:9300'",
+    ),
+    (&["download", "a", "b", "localhost:9300"], "comes first: type 'sendall download localhost:9300 NAME'"),
+    (&["upload", "Cargo.toml", "localhost:"], "a port is missing"),
+    (&["serve", "9000-9010"], "type one for each endpoint"),
 ];
 
 #[test]
