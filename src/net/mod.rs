@@ -8,6 +8,7 @@ pub mod activation;
 pub(crate) mod around;
 mod bind;
 pub mod child;
+pub mod default_port;
 pub mod dial;
 pub mod endpoint;
 mod gathering;

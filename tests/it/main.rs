@@ -23,7 +23,8 @@ mod dialling;
 mod probe;
 // What is asked of a socket, and what it says of itself.
 mod socket_options;
-// The forms of an endpoint, for both commands.
+// The forms of an endpoint, for both commands; transfers without a port.
+mod default_port;
 mod endpoints;
 // A process for each connection; at a terminal.
 mod exec;

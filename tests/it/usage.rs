@@ -5,7 +5,7 @@ use crate::harness::{In, Out, sendall};
 /// Arguments, and what the line must contain.
 const MISTAKES: &[(&[&str], &str)] = &[
     (&["connect"], "<ENDPOINT>"),
-    (&["serve"], "<ENDPOINT>"),
+    (&["serve"], ":PORT for every interface"),
     (&["frobnicate"], "frobnicate"),
     (&["conect", "localhost:80"], "connect"),
     (&["connect", "localhost:80", "--idle"], "--idle-timeout"),
@@ -145,10 +145,10 @@ fn every_mistake_is_exit_code_2_and_one_line_with_a_hint() {
 
 /// What users of other tools type, and what they are told to type here.
 const HABITS: &[(&[&str], &str)] = &[
-    (&["send", "f", "h:1"], "sendall upload PATH HOST:PORT"),
-    (&["receive", "9000"], "sendall serve --store DIR :PORT"),
+    (&["send", "f", "h:1"], "sendall upload PATH HOST"),
+    (&["receive", "9000"], "sendall serve --store DIR :7255"),
     (&["listen", "80"], "sendall serve :PORT"),
-    (&["get", "h:1", "f"], "sendall download HOST:PORT NAME"),
+    (&["get", "h:1", "f"], "sendall download HOST NAME"),
     (&["localhost:80"], "sendall connect localhost:80"),
     (&["-l", "8080"], "serve :PORT"),
     (&["-lvnp", "8080"], "serve :PORT"),

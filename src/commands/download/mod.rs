@@ -19,6 +19,7 @@ use super::transfer::{
 };
 use crate::error::{Error, Exit};
 use crate::manual;
+use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
@@ -120,7 +121,11 @@ impl DownloadArgs {
     pub fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let second = self.names.first().and_then(|name| name.to_str());
-        let (endpoint, used) = Endpoint::parse_first(&self.endpoint, second, Role::Connect).map_err(usage)?;
+        if let Some(hint) = self.misplaced() {
+            return Err(usage(hint));
+        }
+        let (endpoint, used) =
+            Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect).map_err(usage)?;
         let names = self.names[used - 1..].iter().map(without_slashes);
         let names: Vec<Vec<u8>> = names.collect();
         let mut local = HashSet::new();
@@ -162,6 +167,20 @@ impl DownloadArgs {
         let recipe = Recipe { folder, naming, replace, max_size, max_entries, digests };
         recipe.destination()?;
         Ok(Plan { connector, names, task: Task::Fetch(recipe, self.retry), limits, connections })
+    }
+
+    /// What to type where the server comes last, as for an upload.
+    fn misplaced(&self) -> Option<String> {
+        let last = self.names.last()?.to_str()?;
+        let is_server = |word: &str| Endpoint::is_whole(word, Role::Connect);
+        if is_server(&self.endpoint) || !is_server(last) {
+            return None;
+        }
+        let first = escape_name(self.endpoint.as_bytes());
+        let names = if self.names.len() == 1 { &first } else { "NAME..." };
+        Some(format!(
+            "the server comes first: type 'sendall download {last} {names}', or {first}:{TRANSFER_PORT} if that is the server"
+        ))
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
