@@ -14,6 +14,7 @@ pub mod download;
 mod exchange;
 pub mod exec;
 pub mod http_hello;
+mod invite;
 mod joined;
 mod opened;
 pub mod options;

@@ -19,7 +19,7 @@ With --store and --share the port may be left out, and is 7255; without an ENDPO
 Type :7255 for every interface.
 
 Port 0 lets the system choose, one port for both families. Each listener is reported on stderr in a line of its own, \
-'listening on ADDRESS', except with --quiet. A service manager that waits for it is told when all are there, and when \
+'listening on ADDRESS', except with --quiet. At a terminal one more line says what to type on another machine, where others can reach it. A service manager that waits for it is told when all are there, and when \
 the end begins: sd_notify(3), Type=notify.
 
 With a mode a server takes many clients at once, and ends with a signal, or with --count or --once when it has served so \

@@ -26,6 +26,7 @@ pub mod ports;
 pub mod process;
 pub mod pump;
 pub mod rate;
+pub mod reachable;
 pub mod reactor;
 pub mod resolve;
 mod route;

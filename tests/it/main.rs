@@ -124,6 +124,7 @@ mod python_peer;
 mod planted;
 // What it costs, what is shown, and the codes that are left.
 mod drawn;
+mod invited;
 mod transfer_codes;
 mod transfer_limits;
 // Faults under the files: killed at every system call, failing calls.

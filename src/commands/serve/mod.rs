@@ -134,6 +134,7 @@ impl ServeArgs {
         }
         let entrance = Entrance {
             endpoints,
+            invitation: self.invitation(&mode),
             limits,
             access: self.access.load()?,
             access_args: self.access.clone(),
@@ -146,6 +147,19 @@ impl ServeArgs {
             tool_args: self.relay.tools.clone(),
         };
         Ok(Plan { entrance, mode })
+    }
+
+    /// What people are told to type elsewhere, with ADDR for the address. Nothing where a proxy stands in between.
+    fn invitation(&self, mode: &Mode) -> &'static str {
+        match mode {
+            _ if self.limits.accept_proxy_protocol => "",
+            Mode::Transfer(_, _, WireChoice::Text) => "sendall upload --wire text FILE ADDR",
+            Mode::Transfer(..) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
+            Mode::Transfer(..) if self.transfer.store.is_none() => "sendall download ADDR",
+            Mode::Transfer(..) => "sendall upload FILE ADDR, or sendall download ADDR",
+            Mode::Socks(_) => "sendall connect --proxy socks5://ADDR HOST:PORT",
+            _ => "sendall connect ADDR",
+        }
     }
 
     /// Where to listen. Transfers need not be told.
