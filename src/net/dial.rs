@@ -182,7 +182,8 @@ impl Dial {
         let has_some = !addresses.is_empty();
         addresses.retain(|address| access.admits(address.ip()));
         if has_some && addresses.is_empty() {
-            return Err(Error::new(Exit::Refused, format!("not allowed to connect to {}", self.target)));
+            let text = format!("not allowed to connect to {} (see --allow-target)", self.target);
+            return Err(Error::new(Exit::Refused, text));
         }
         Ok(addresses)
     }

@@ -10,7 +10,8 @@ use crate::xfer::{Place, limited};
 fn said(args: &[&str], lines: usize) -> (Running, Vec<String>) {
     let (screen, device) = terminal(200);
     let server = limited(&format!("exec 2>{device}"), args);
-    let is_enough = |bytes: &[u8], ended| ended || bytes.iter().filter(|byte| **byte == b'\n').count() >= lines;
+    let is_enough =
+        |bytes: &[u8], ended| ended || bytes.iter().filter(|byte| **byte == b'\n').count() >= lines;
     assert!(screen.wait(LIMIT, is_enough), "{args:?}: {:?}", screen.text());
     let text = screen.text();
     (server, text.lines().map(str::to_owned).collect())
@@ -25,7 +26,10 @@ fn who_listens_for_others_is_told_what_they_type() {
         (&["serve", "0.0.0.0:0", "--echo"], "sendall connect ADDR"),
         (&["serve", "0.0.0.0:0", "--store", folder], "sendall upload FILE ADDR"),
         (&["serve", "0.0.0.0:0", "--share", folder], "sendall download ADDR"),
-        (&["serve", "0.0.0.0:0", "--store", folder, "--wire", "text"], "sendall upload --wire text FILE ADDR"),
+        (
+            &["serve", "0.0.0.0:0", "--store", folder, "--wire", "text"],
+            "sendall upload --wire text FILE ADDR",
+        ),
         (&["udp-listen", "0.0.0.0:0"], "sendall udp-send ADDR"),
         (&["http-hello", "0.0.0.0:0"], "http://ADDR/"),
     ] {
@@ -40,7 +44,10 @@ fn who_listens_for_others_is_told_what_they_type() {
             Ok(ip) if !ip.is_loopback() => format!("{ip}:{port}"),
             _ => format!("HOST:{port}"),
         };
-        assert!(lines[1].ends_with(&format!(": {}", command.replace("ADDR", &address))), "{args:?}: {lines:?}");
+        assert!(
+            lines[1].ends_with(&format!(": {}", command.replace("ADDR", &address))),
+            "{args:?}: {lines:?}"
+        );
         assert!(lines[1].starts_with("on another machine"), "{lines:?}");
     }
 }

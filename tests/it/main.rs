@@ -123,6 +123,7 @@ mod python_peer;
 // Obstacles in the destination.
 mod planted;
 // What it costs, what is shown, and the codes that are left.
+mod advice;
 mod drawn;
 mod invited;
 mod transfer_codes;

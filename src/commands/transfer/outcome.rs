@@ -19,9 +19,24 @@ pub(crate) enum Role {
     Receiver,
 }
 
-/// A failure as a line: the reason's words, and the text where it says more.
-pub(super) fn describe(name: &[u8], reason: Reason, text: &str) -> String {
-    format!("{}: {}", escape_name(name), explain(reason, text))
+/// A failure of a file as a line: the reason's words, on which machine, and the text where it says more.
+pub(super) fn describe(name: &[u8], reason: Reason, text: &str, role: Role) -> String {
+    format!("{}: {}", escape_name(name), located(reason, text, role))
+}
+
+/// The same without the name: a disk has a place. `role` is that of this side.
+fn located(reason: Reason, text: &str, role: Role) -> String {
+    let place = match (reason, role) {
+        (Reason::NoSpace | Reason::Unwritable, Role::Receiver) => "here",
+        (Reason::NoSpace | Reason::Unwritable, Role::Sender) => "there",
+        _ => return explain(reason, text),
+    };
+    let words = reason.to_string();
+    let text = explain(reason, text);
+    match text.strip_prefix(&words) {
+        Some(rest) => format!("{words} {place}{rest}"),
+        None => text,
+    }
 }
 
 fn explain(reason: Reason, text: &str) -> String {
@@ -66,7 +81,8 @@ pub(crate) fn told(reason: Reason, text: &str, role: Role) -> Failure {
         Reason::NoSpace | Reason::Unwritable => Exit::Refused,
         _ => exit_of(reason, role),
     };
-    let text = format!("the peer ended the session: {}", explain(reason, text));
+    // Whatever this side is: the disk is the peer's.
+    let text = format!("the peer ended the session: {}", located(reason, text, Role::Sender));
     Error::new(exit, text).mended(mend_of(reason)).into()
 }
 
@@ -103,6 +119,6 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
 /// The failure of a local step that ends the whole session.
 pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
     let (reason, text) = reason_of(fault, role);
-    let error = Error::new(exit_of(reason, role), format!("{what}: {text}"));
+    let error = Error::new(exit_of(reason, role), format!("{what}: {}", located(reason, &text, role)));
     Failure { error, tell: Some((reason, text)) }
 }

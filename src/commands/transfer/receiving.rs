@@ -96,6 +96,10 @@ impl<S: Stream> Receiving<S> {
         let mut machine = Receiver::new(destination.max_entries, terms.wanted);
         agree(&mut machine, (terms.stream, terms.tree, terms.skipped));
         let is_client = matches!(terms.origin, Origin::Client { .. });
+        let mut tally = Tally::new(Role::Receiver, peer, report.clone());
+        if is_client {
+            tally.of_client(destination.replace);
+        }
         Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
@@ -112,7 +116,7 @@ impl<S: Stream> Receiving<S> {
             io,
             progress,
             is_announced: announced.is_some(),
-            tally: Tally::new(Role::Receiver, peer, report),
+            tally,
             body: None,
             current: None,
             consents: HashMap::new(),

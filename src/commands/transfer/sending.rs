@@ -192,6 +192,7 @@ impl<S: Stream> Sending<S> {
             let heard = link.hear()?;
             if let Some(accept) = link.accepted() {
                 self.session = Some(accept.session);
+                self.tally.peer_keeps(accept.keeps);
                 agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
             }
             match heard {

@@ -40,6 +40,9 @@ pub(crate) struct Tally {
     /// Bytes of files that earlier sessions had moved.
     resumed_bytes: u64,
     digests: Option<Digests>,
+    /// A client's: whether files that exist are to be replaced.
+    replaces: Option<bool>,
+    peer_keeps: bool,
 }
 
 impl Tally {
@@ -60,12 +63,35 @@ impl Tally {
             mend: Mend::Never,
             resumed_bytes: 0,
             digests: None,
+            replaces: None,
+            peer_keeps: false,
         }
     }
 
     /// The digests of what arrives are wanted.
     pub(crate) fn list_digests(&mut self, digests: Option<Digests>) {
         self.digests = digests;
+    }
+
+    /// This is a client's, which replaces what exists or can be told to.
+    pub(crate) fn of_client(&mut self, replaces: bool) {
+        self.replaces = Some(replaces);
+    }
+
+    /// The server never replaces anything.
+    pub(crate) fn peer_keeps(&mut self, keeps: bool) {
+        self.peer_keeps = keeps;
+    }
+
+    /// A failure's line, with what to do about it.
+    fn describe(&self, name: &[u8], reason: Reason, text: &str) -> String {
+        let is_plain = reason == Reason::Exists && (text.is_empty() || text == reason.to_string());
+        let advice = match self.replaces.filter(|_| is_plain) {
+            Some(_) if self.peer_keeps => ": this server replaces nothing (--keep-existing)",
+            Some(false) => ": --force replaces it",
+            _ => "",
+        };
+        describe(name, reason, text, self.role) + advice
     }
 
     fn verb(&self) -> &'static str {
@@ -149,9 +175,11 @@ impl Tally {
 
     /// A line for each failure that was not told yet. A machine has heard of each already.
     fn tell_failures(&mut self) {
-        for (name, reason, text) in self.failures.drain(..).filter(|_| !self.report.is_json()) {
-            self.told += 1;
-            self.report.warning(describe(&name, reason, &text));
+        for (name, reason, text) in std::mem::take(&mut self.failures) {
+            if !self.report.is_json() {
+                self.told += 1;
+                self.report.warning(self.describe(&name, reason, &text));
+            }
         }
     }
 
@@ -243,7 +271,7 @@ impl Tally {
         match (self.failed, &self.failures[..]) {
             (0, _) => Ok(()),
             (1, [(name, reason, text)]) if self.entries == 1 => {
-                Err(Error::new(exit_of(*reason, self.role), describe(name, *reason, text)))
+                Err(Error::new(exit_of(*reason, self.role), self.describe(name, *reason, text)))
             }
             (failed, _) if failed < self.entries => {
                 Err(Error::new(Exit::Partial, format!("{failed} of {} files failed", self.entries)))

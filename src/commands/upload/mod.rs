@@ -113,6 +113,7 @@ pub struct Plan {
 enum Task {
     Send {
         recipe: Recipe,
+        replaces: bool,
         hello: Hello,
         start: Start,
         digests: Option<DigestSink>,
@@ -200,7 +201,7 @@ impl UploadArgs {
         let recipe = Recipe { roots, links: self.links.into(), filter: Arc::new(filter) };
         let task = match self.dry_run {
             true => Task::Rehearse(recipe.offering()),
-            false => Task::Send { recipe, hello, start, digests: self.digests.sink()? },
+            false => Task::Send { recipe, replaces: self.force, hello, start, digests: self.digests.sink()? },
         };
         Ok(Plan { connector, task, limits, connections, retry })
     }
@@ -330,7 +331,7 @@ impl Plan {
                 reactor.add(|io| Rehearsal::new(offering, &io, report))?;
                 reactor.run()
             }
-            Task::Send { recipe, hello, start, digests } => retry.run(report, signals, |track| {
+            Task::Send { recipe, replaces, hello, start, digests } => retry.run(report, signals, |track| {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let (offering, hello) = (recipe.offering(), track.greeting(hello.clone()));
                 let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
@@ -344,7 +345,8 @@ impl Plan {
                         let mut wire = Wire::new(transport, now).tracked(&track);
                         wire.push(&hello);
                         let context = (io, report, peer);
-                        Ok(Sending::new(wire, offering, start, (limits, origin), context).listing(digests))
+                        let sending = Sending::new(wire, offering, start, (limits, origin), context);
+                        Ok(sending.replacing(replaces).listing(digests))
                     }))
                 })?;
                 reactor.run()

@@ -130,6 +130,12 @@ impl Current {
 }
 
 impl<S> Sending<S> {
+    /// A client's: what exists there is to be replaced, or not.
+    pub(crate) fn replacing(mut self, replaces: bool) -> Sending<S> {
+        self.tally.of_client(replaces);
+        self
+    }
+
     /// The digests of what is sent are wanted.
     pub(crate) fn listing(mut self, digests: Option<Digests>) -> Sending<S> {
         self.tally.list_digests(digests);
