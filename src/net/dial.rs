@@ -309,7 +309,9 @@ pub fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::TimedOut => "no answer in time".into(),
-        io::ErrorKind::ConnectionReset => "connection reset by peer".into(),
+        io::ErrorKind::ConnectionReset => {
+            "connection reset by peer at once: perhaps it takes nobody from this address, or no more clients".into()
+        }
         io::ErrorKind::NotFound => "there is no such socket".into(),
         _ if Errno::from_io_error(error) == Some(Errno::PROTOTYPE) => {
             "a socket of another kind is there: 'udp-send' is for datagrams, unix-seqpacket: for packets, unix: for streams"

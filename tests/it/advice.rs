@@ -61,3 +61,21 @@ fn a_disk_has_a_place() {
     run(&["download", &address(&server), "-o", "/proc"]).expect_saying(10, "cannot be written here: ");
     server.finish();
 }
+
+#[test]
+fn who_is_turned_away_is_told_why_that_may_be() {
+    let (here, there) = (Place::new(), Place::new());
+    let path = here.write("f", b"content");
+    let server = serve(&["--store", there.arg(), "--share", there.arg(), "--deny", "127.0.0.1"]);
+    let address = address(&server);
+    for args in [
+        &["upload", &path, &address][..],
+        &["download", &address, "-o", here.arg()],
+        &["download", "--list", &address],
+    ] {
+        let finished = run(args);
+        // The reset may be there as soon as the connection is.
+        assert!(matches!(finished.code, 3 | 5), "{}", finished.stderr);
+        assert!(finished.stderr.contains("perhaps it takes nobody from this address"), "{}", finished.stderr);
+    }
+}

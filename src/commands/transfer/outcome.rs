@@ -19,6 +19,9 @@ pub(crate) enum Role {
     Receiver,
 }
 
+/// What a server says of a name that it does not have: the reason's words once more.
+const NOT_FOUND: &str = "does not exist";
+
 /// A failure of a file as a line: the reason's words, on which machine, and the text where it says more.
 pub(super) fn describe(name: &[u8], reason: Reason, text: &str, role: Role) -> String {
     format!("{}: {}", escape_name(name), located(reason, text, role))
@@ -29,6 +32,8 @@ fn located(reason: Reason, text: &str, role: Role) -> String {
     let place = match (reason, role) {
         (Reason::NoSpace | Reason::Unwritable, Role::Receiver) => "here",
         (Reason::NoSpace | Reason::Unwritable, Role::Sender) => "there",
+        (Reason::NotFound, Role::Receiver) if text == NOT_FOUND => return "not found there".into(),
+        (Reason::NotFound, Role::Sender) if text == NOT_FOUND => return "not found here".into(),
         _ => return explain(reason, text),
     };
     let words = reason.to_string();
@@ -93,8 +98,13 @@ pub(crate) fn broken(violation: Violation) -> Failure {
     let error = match violation {
         Violation::NotOurs => Error::new(
             Exit::Refused,
-            "the peer does not speak sendall's transfer protocol (a server needs --store or --share)",
+            "the peer does not speak sendall's transfer protocol (a server needs --store or --share, and no --wire text)",
         ),
+        Violation::TooManyEntries(limit) => {
+            let text =
+                format!("the peer offers more than {limit} files, folders and links (see --max-entries)");
+            Error::new(exit, text)
+        }
         _ => Error::new(exit, format!("the peer broke the protocol: {violation}")),
     };
     Failure { error, tell: Some((reason, violation.to_string())) }

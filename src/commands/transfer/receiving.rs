@@ -286,7 +286,7 @@ impl<S: Stream> Receiving<S> {
     fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         link.wire.tick(turn.now);
         let before = self.advance_lanes(link)?;
-        let status = self.work(link, turn)?;
+        let status = self.work(link, turn).map_err(|failure| link.explain(failure))?;
         // Work may have opened what a further connection waits for.
         let after = self.advance_lanes(link)?;
         // What was on its way by a connection that is gone may come by this one: it has its time for that.
