@@ -79,3 +79,22 @@ fn who_is_turned_away_is_told_why_that_may_be() {
         assert!(finished.stderr.contains("perhaps it takes nobody from this address"), "{}", finished.stderr);
     }
 }
+
+#[test]
+fn what_is_in_the_way_is_not_what_is_sent() {
+    let (here, there) = (Place::new(), Place::new());
+    let path = here.write("f", b"content");
+    there.folder("f");
+    let server = serve(&["--store", there.arg(), "--share", &path]);
+    for args in
+        [&["upload", &path, &address(&server)][..], &["download", &address(&server), "-o", there.arg()]]
+    {
+        let finished = run(args).ended(7);
+        assert_eq!(finished.stderr, "sendall: f: exists and is a folder\n", "{args:?}");
+    }
+    let folder = here.folder("d");
+    here.write("d/g", b"content");
+    there.write("d", b"a file");
+    let finished = run(&["upload", &folder, &address(&server)]).ended(7);
+    assert!(finished.stderr.contains("d: a file has the folder's name\n"), "{}", finished.stderr);
+}

@@ -22,6 +22,9 @@ pub(crate) enum Role {
 /// What a server says of a name that it does not have: the reason's words once more.
 const NOT_FOUND: &str = "does not exist";
 
+/// How the text begins where something that is no file has the name already.
+const IN_THE_WAY: &str = "exists and ";
+
 /// A failure of a file as a line: the reason's words, on which machine, and the text where it says more.
 pub(super) fn describe(name: &[u8], reason: Reason, text: &str, role: Role) -> String {
     format!("{}: {}", escape_name(name), located(reason, text, role))
@@ -49,6 +52,16 @@ fn explain(reason: Reason, text: &str) -> String {
     // What is being written has no content yet that could be another.
     if reason == Reason::Exists && !text.is_empty() && text != words {
         return if text.starts_with("exists") { text.to_owned() } else { format!("exists: {text}") };
+    }
+    // It is about what is in the way of a file, not about the file.
+    if reason == Reason::NotRegular
+        && (text.starts_with(IN_THE_WAY) || text.ends_with("has the folder's name"))
+    {
+        return text.to_owned();
+    }
+    // The system's words for it say the same.
+    if reason == Reason::NoSpace && text.contains("os error 28") {
+        return words;
     }
     // The text of a fault may begin with the same words.
     match text.strip_prefix(&words) {
@@ -123,7 +136,12 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
         }
         (_, Role::Receiver) => Reason::Unwritable,
     };
-    (reason, fault.to_string())
+    match (reason, role) {
+        (Reason::NotRegular, Role::Receiver) if fault.to_string().starts_with("is ") => {
+            (reason, format!("{IN_THE_WAY}{fault}"))
+        }
+        _ => (reason, fault.to_string()),
+    }
 }
 
 /// The failure of a local step that ends the whole session.
