@@ -158,8 +158,8 @@ EXAMPLES
 
 Receive one file, here, from anywhere, and send it:
 
-    sendall serve --store . --once :9000
-    sendall upload report.pdf receiver.example:9000
+    sendall serve --store . --once :7255
+    sendall upload report.pdf receiver.example
 
 Stream between two machines, as with nc, but with an exit code that can be believed:
 
@@ -168,12 +168,12 @@ Stream between two machines, as with nc, but with an exit code that can be belie
 
 Offer a file to whoever can connect, and fetch it under another name:
 
-    sendall serve --share disk.img :9000
-    sendall download sender.example:9000 disk.img -o copy.img";
+    sendall serve --share disk.img :7255
+    sendall download sender.example disk.img -o copy.img";
 
 /// What `upload` takes.
 pub(crate) const PATHS_AND_WHERE_TO: &str = "Files and folders, - for stdin (with --name); and last, where to: \
-HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
+HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
 /// For `--json`.
 pub(crate) const JSON: &str = "\
 Write events as JSON, one per line, to stderr in the place of text: 'sendall --help' or sendall(1), EVENTS, has the schema";
@@ -183,4 +183,4 @@ pub(crate) const WHERE_TO: &str = "Where to: HOST:PORT, [V6]:PORT, unix:/path, u
 
 /// An endpoint to fetch from.
 pub(crate) const WHERE_FROM: &str =
-    "Where from: HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";
+    "Where from: HOST for port 7255, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT";

@@ -14,6 +14,7 @@ pub mod download;
 mod exchange;
 pub mod exec;
 pub mod http_hello;
+mod invite;
 mod joined;
 mod opened;
 pub mod options;
@@ -32,6 +33,9 @@ pub mod udp_send;
 pub mod upload;
 mod vestibule;
 
+/// What a reset is called.
+const RESET: &str = "connection reset by peer";
+
 /// What a failing connection is called, and the exit code it leaves.
 fn lost(error: &io::Error) -> Error {
     // What passes was to be written down, too: see tools.
@@ -41,9 +45,7 @@ fn lost(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::TimedOut => Error::new(Exit::TimedOut, "the peer no longer answers"),
         // To end a direction of a connection that was reset meanwhile finds none.
-        io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => {
-            Error::new(Exit::Lost, "connection reset by peer")
-        }
+        io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => Error::new(Exit::Lost, RESET),
         io::ErrorKind::BrokenPipe => {
             Error::new(Exit::Lost, "the peer closed the connection before it had everything")
         }

@@ -15,8 +15,11 @@ ENDPOINTS
     systemd:NAME   those of that FileDescriptorName=
     fd:3           a listening socket that is passed on as this descriptor
 
+With --store and --share the port may be left out, and is 7255; without an ENDPOINT they listen on that port for this machine only. \
+Type :7255 for every interface.
+
 Port 0 lets the system choose, one port for both families. Each listener is reported on stderr in a line of its own, \
-'listening on ADDRESS', except with --quiet. A service manager that waits for it is told when all are there, and when \
+'listening on ADDRESS', except with --quiet. At a terminal one more line says what to type on another machine, where others can reach it. A service manager that waits for it is told when all are there, and when \
 the end begins: sd_notify(3), Type=notify.
 
 With a mode a server takes many clients at once, and ends with a signal, or with --count or --once when it has served so \
@@ -101,6 +104,7 @@ EXAMPLES
 
     sendall serve 9000                            chat with the first client from this machine
     sendall serve --recv-only :9000 >log          write down what one client says
+    sendall serve --store inbox                   take files from this machine, at port 7255
     sendall serve --store inbox :9000             take files from many clients
     sendall serve --store inbox --once 0          one session, its outcome as exit code
     sendall serve --store inbox --wire text :9000 take files from simple scripts

@@ -6,7 +6,7 @@ Each PATH is a regular file, a folder, or a link to one; it arrives under the la
 them must not be the same. A folder arrives with all that is in it, empty folders too. Links in it are left out, unless \
 --links follows or copies them; so are FIFOs, sockets and devices, and what --exclude says. What is left out for what it is \
 is no failure; both sides count it in a line, also with --quiet, and --verbose names each. The last word is the endpoint, or the last two are \
-HOST PORT.
+HOST PORT, with a number. A HOST without a port means port 7255; a file or folder that is here is no HOST without its port.
 
 With --name NAME --exec -- CMD ARG..., or --sh LINE, what a command prints is one more file. It runs when the server has \
 said that it wants the file; its stdin is at its end, its stderr is that of sendall. The name appears only when \
@@ -35,6 +35,7 @@ ended the connection in order; what it has stored is not known, and the summary 
 
 EXAMPLES
 
+    sendall upload report.pdf host                to port 7255
     sendall upload report.pdf host:9000
     sendall upload photos host:9000               a folder
     sendall upload --exclude '*.o' src host:9000
@@ -51,7 +52,8 @@ With no NAME everything is fetched that the server shares. A NAME is a file or a
 share (a/b.txt); it arrives under its last component. The names of the files here are chosen here, never by the server: with -o FILE one \
 file gets that name, and a server that offers something that was not asked for is refused. With -o - one file goes to \
 stdout as it comes, and with -o and a FIFO or a device to that: only the exit code says whether it was whole. A NAME is taken \
-as --list prints it, also with the slash of a folder; patterns are not taken.
+as --list prints it, also with the slash of a folder; patterns are not taken. A HOST without a port means port 7255, but a \
+number behind it is its port: for a NAME that is a number type HOST:7255 NAME.
 
 Links are left out, unless the server's --links says otherwise, and so are FIFOs, sockets and devices: a line counts them, \
 also with --quiet.

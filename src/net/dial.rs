@@ -180,7 +180,8 @@ impl Dial {
         let has_some = !addresses.is_empty();
         addresses.retain(|address| access.admits(address.ip()));
         if has_some && addresses.is_empty() {
-            return Err(Error::new(Exit::Refused, format!("not allowed to connect to {}", self.target)));
+            let text = format!("not allowed to connect to {} (see --allow-target)", self.target);
+            return Err(Error::new(Exit::Refused, text));
         }
         Ok(addresses)
     }
@@ -306,7 +307,10 @@ pub fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::TimedOut => "no answer in time".into(),
-        io::ErrorKind::ConnectionReset => "connection reset by peer".into(),
+        io::ErrorKind::ConnectionReset => {
+            "connection reset by peer at once: perhaps it takes nobody from this address, or no more clients"
+                .into()
+        }
         io::ErrorKind::NotFound => "there is no such socket".into(),
         _ => error.to_string(),
     }

@@ -92,10 +92,11 @@ fn address_alone(word: &str) -> Option<String> {
 
 /// `user@host:22`, `host:/tmp`.
 fn user_or_path(word: &str) -> Option<String> {
-    let (place, rest) = word.rsplit_once(':').unwrap_or((word, ""));
+    let split_path = || word.find('/').map(|at| word.split_at(at));
+    let (place, rest) = word.rsplit_once(':').or_else(split_path).unwrap_or((word, ""));
     let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if word.contains("://") || host.is_empty() || !host.chars().all(is_name) {
+    if word.contains("://") || host.is_empty() || host.starts_with('.') || !host.chars().all(is_name) {
         return None;
     }
     let word = word.escape_debug();
@@ -123,6 +124,8 @@ mod tests {
             ("host:/tmp", Listen, "type host:PORT"),
             ("host:~/x", Connect, "type host:PORT"),
             ("host:a/b.txt", Connect, "type host:PORT"),
+            ("host/a/b.txt", Connect, "type host:PORT"),
+            ("folder/", Listen, "type folder:PORT"),
             ("[::1]", Connect, "type [::1]:PORT"),
             ("[fe80::1%eth0]", Connect, "type [fe80::1%eth0]:PORT"),
             ("::", Listen, "type [::]:PORT"),

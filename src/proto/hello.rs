@@ -13,6 +13,7 @@ pub const FIXED_BYTES: usize = 32;
 const MAJOR: u8 = 1;
 const REPLACE: u8 = 1;
 const STREAM: u8 = 2;
+const KEEPS: u8 = 4;
 const TREE: u32 = 1;
 const SKIPPED: u32 = 2;
 const ROOT_EXTENSION: u16 = 0x0002;
@@ -297,6 +298,8 @@ pub struct Accept {
     pub tree: bool,
     /// The sender tells what it leaves out.
     pub skipped: bool,
+    /// Of a `PUT`: names that exist are not replaced, whatever the client asks for.
+    pub keeps: bool,
     /// The session's id, random.
     pub session: [u8; 16],
 }
@@ -304,13 +307,19 @@ pub struct Accept {
 impl Accept {
     /// The session is refused.
     pub fn refusal(reason: Reason) -> Accept {
-        Accept { refused: Some(reason), stream: false, tree: false, skipped: false, session: [0; 16] }
+        Accept { refused: Some(reason), ..Accept::plain() }
+    }
+
+    /// The session is accepted, with nothing that could be granted.
+    pub fn plain() -> Accept {
+        let (stream, tree, skipped, keeps) = (false, false, false, false);
+        Accept { refused: None, stream, tree, skipped, keeps, session: [0; 16] }
     }
 
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
-        let flags = if self.stream { STREAM } else { 0 };
+        let flags = u8::from(self.stream) * STREAM + u8::from(self.keeps) * KEEPS;
         bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), flags]);
         bytes.extend(capabilities(self.tree, self.skipped));
         bytes.extend(self.session);
@@ -354,7 +363,8 @@ impl Accept {
         let mut fields = Fields::new(bytes);
         fields.bytes(MAGIC.len())?;
         let (major, _minor, status) = (fields.u8()?, fields.u8()?, fields.u8()?);
-        let stream = fields.u8()? & STREAM != 0;
+        let flags = fields.u8()?;
+        let (stream, keeps) = (flags & STREAM != 0, flags & KEEPS != 0);
         let capabilities = fields.u32()?;
         let (tree, skipped) = (capabilities & TREE != 0, capabilities & SKIPPED != 0);
         let refused = Some(status).filter(|status| *status != 0).map(Reason::from_code);
@@ -362,7 +372,7 @@ impl Accept {
             return Err(Violation::Version(major));
         }
         Ok(Parsed::Complete {
-            value: Accept { refused, stream, tree, skipped, session: fields.array()? },
+            value: Accept { refused, stream, tree, skipped, keeps, session: fields.array()? },
             used: FIXED_BYTES,
         })
     }

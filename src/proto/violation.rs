@@ -66,7 +66,7 @@ impl fmt::Display for Violation {
             Violation::Damaged(offset) => {
                 write!(out, "the block at {offset} arrived damaged each time it was sent")
             }
-            Violation::TooManyEntries(limit) => write!(out, "more than {limit} entries"),
+            Violation::TooManyEntries(limit) => write!(out, "more than {limit} files, folders and links"),
         }
     }
 }

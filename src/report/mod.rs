@@ -82,6 +82,11 @@ impl Report {
         self.json
     }
 
+    /// True if lines go to a terminal.
+    pub fn is_read_by_a_person(&self) -> bool {
+        !self.json && self.screen.is_terminal()
+    }
+
     /// True if more was asked for twice.
     pub fn is_debug(&self) -> bool {
         self.level >= Level::Debug

@@ -66,7 +66,7 @@ fn a_disk_that_is_filled_meanwhile_is_no_space() {
         while filler.write_all(&[1; 1 << 16]).is_ok() {}
     });
     client.expect_saying(7, "no space");
-    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("No space left");
+    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("no space left");
     assert!(scene.server.stderr.wait(LIMIT, says), "{}", scene.server.stderr.text());
     assert!(!names_in(inside.as_ref()).contains(&"f".into()));
 }

@@ -200,7 +200,12 @@ fn a_listing_answers_what_was_asked_for() {
         (&["f"], [entry(0, b"g", 3), eot(1, 0)], 6, "an entry that was not asked for"),
         (&["f"], [entry(0, b"f", 3), eot(2, 0)], 6, "counts of EOT"),
         (&["f"], [entry(0, b"f", 3), eot(1, 3)], 6, "counts of EOT"),
-        (&["--max-entries", "1"], [entry(0, b"f", 3), entry(1, b"g", 3)], 7, "more than 1 entries"),
+        (
+            &["--max-entries", "1"],
+            [entry(0, b"f", 3), entry(1, b"g", 3)],
+            7,
+            "more than 1 files, folders and links (see --max-entries)",
+        ),
     ] {
         let server = says([accept(), frames.concat()].concat());
         let finished = run(&[&["download", &server.address, "--list"], names].concat());

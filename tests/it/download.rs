@@ -143,7 +143,7 @@ fn the_output_is_a_folder_or_a_name_for_one() {
     there.write("g", b"more");
     let (client, server) = download_once(&["--share", there.arg()], &["-o", &here.at("third")]);
     client.expect_saying(7, "several files are offered: name one, or give -o a folder");
-    server.expect_saying(7, "not asked for");
+    server.expect_saying(7, "not asked for: one file can be taken, and several are offered");
     let (client, server) = download_once(&["--share", there.arg()], &["g", "-o", &here.at("fourth")]);
     client.expect(0);
     server.expect(0);
@@ -158,7 +158,7 @@ fn what_exists_here_stays_unless_it_is_forced() {
         here.write("f", old);
         let shared = there.write("f", new);
         let (client, server) = download_once(&["--share", &shared], &["-o", here.arg()]);
-        client.expect_saying(7, "f: exists with other content (see --force)");
+        client.expect_saying(7, "f: exists with other content: --force replaces it");
         server.expect_saying(7, "exists");
         here.expect("f", old);
         let (client, server) = download_once(&["--share", &shared], &["--force", "-o", here.arg()]);

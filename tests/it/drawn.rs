@@ -11,7 +11,7 @@ use crate::proxy::{Proxy, Rule};
 use crate::xfer::{Place, address, begin, digest, limited, serve};
 
 /// A terminal: what appears on it, and the name of the device.
-fn terminal(columns: u16) -> (Collector, String) {
+pub(crate) fn terminal(columns: u16) -> (Collector, String) {
     let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     rustix::pty::grantpt(&master).and_then(|()| rustix::pty::unlockpt(&master)).expect("a terminal");
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };

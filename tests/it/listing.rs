@@ -94,7 +94,7 @@ fn a_name_that_is_not_there_is_told_behind_the_others() {
     let server = serve(&["--share", shelf.arg()]);
     let listed = list(&server, &["no\x1bne", "a"]).expect(7);
     assert_eq!(sorted(&listed).len(), 1);
-    assert_eq!(listed.errors(), ["sendall: no\\x1bne: not found: does not exist"]);
+    assert_eq!(listed.errors(), ["sendall: no\\x1bne: not found there"]);
     let listed = list(&server, &["none", "a", "nor/this"]);
     assert_eq!((listed.code, listed.errors().len()), (9, 3), "{}", listed.stderr);
     let listed = list(&server, &["none", "a", "--json"]);

@@ -25,7 +25,8 @@ mod dialling;
 mod probe;
 // What is asked of a socket, and what it says of itself.
 mod socket_options;
-// The forms of an endpoint, for both commands.
+// The forms of an endpoint, for both commands; transfers without a port.
+mod default_port;
 mod endpoints;
 // A process for each connection; at a terminal.
 mod exec;
@@ -127,7 +128,9 @@ mod python_peer;
 // Obstacles in the destination.
 mod planted;
 // What it costs, what is shown, and the codes that are left.
+mod advice;
 mod drawn;
+mod invited;
 mod transfer_codes;
 mod transfer_limits;
 // Faults under the files: killed at every system call, failing calls.

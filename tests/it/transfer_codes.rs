@@ -16,11 +16,11 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
     let (file, folder) = (place.write("f", b"x"), place.folder("folder"));
     place.write("folder/f", b"y");
     let (same, missing, to) = (place.at("folder/f"), place.at("missing"), "127.0.0.1:1");
-    let cases: [(&[&str], &str); 40] = [
+    let cases: [(&[&str], &str); 41] = [
         (&["upload"], "type 'sendall upload PATH"),
         (&["upload", &file], "where to"),
         (&["upload", "-", to], "--name"),
-        (&["upload", &file, "localhost"], "PORT"),
+        (&["upload", &file, "localhost:"], "PORT"),
         (&["upload", &file, "localhost:99999"], ""),
         (&["upload", &missing, to], "does not exist"),
         (&["upload", "/dev/null", to], "is a device"),
@@ -31,7 +31,8 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
         (&["upload", &file, to, "--idle-timeout", "soon"], "10s"),
         (&["upload", &file, to, "--no-such-option"], "unexpected"),
         (&["download"], "type 'sendall download HOST:PORT"),
-        (&["download", "localhost"], "PORT"),
+        (&["download"], "type 'sendall download HOST:PORT"),
+        (&["download", "localhost:"], "PORT"),
         (&["download", to, "../x"], "leaves the folder"),
         (&["download", to, "/x"], "starts at the root"),
         (&["download", to, "a//b"], "empty part"),

@@ -19,6 +19,7 @@ use super::transfer::{
 };
 use crate::error::{Error, Exit};
 use crate::manual;
+use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
@@ -120,8 +121,11 @@ impl DownloadArgs {
     pub fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let second = self.names.first().and_then(|name| name.to_str());
-        let (endpoint, used) = Endpoint::parse_first(&self.endpoint, second, Role::Connect)
-            .map_err(|hint| usage(self.endpoint_after_names().unwrap_or(hint)))?;
+        if let Some(hint) = self.misplaced() {
+            return Err(usage(hint));
+        }
+        let (endpoint, used) =
+            Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect).map_err(usage)?;
         let names = self.names[used - 1..].iter().map(without_slashes);
         let names: Vec<Vec<u8>> = names.collect();
         let mut local = HashSet::new();
@@ -165,10 +169,18 @@ impl DownloadArgs {
         Ok(Plan { connector, names, task: Task::Fetch(recipe, self.retry), limits, connections })
     }
 
-    /// What to type where the endpoint was typed behind the names.
-    fn endpoint_after_names(&self) -> Option<String> {
-        let endpoint = Endpoint::parse(self.names.last()?.to_str()?, Role::Connect).ok()?;
-        Some(format!("the endpoint comes first: type 'sendall download {endpoint} NAME'"))
+    /// What to type where the server comes last, as for an upload.
+    fn misplaced(&self) -> Option<String> {
+        let last = self.names.last()?.to_str()?;
+        let is_server = |word: &str| Endpoint::is_whole(word, Role::Connect);
+        if is_server(&self.endpoint) || !is_server(last) {
+            return None;
+        }
+        let first = escape_name(self.endpoint.as_bytes());
+        let names = if self.names.len() == 1 { &first } else { "NAME..." };
+        Some(format!(
+            "the server comes first: type 'sendall download {last} {names}', or {first}:{TRANSFER_PORT} if that is the server"
+        ))
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
@@ -269,9 +281,8 @@ impl Plan {
                         let terms =
                             Terms { wanted, stream: false, tree: false, skipped: false, limits, origin };
                         let context = (io, report, peer);
-                        let keeps = !destination.replace;
                         let receiving = Receiving::new(wire, destination, terms, None, context);
-                        Ok(receiving.succeeding(is_successor).listing(digests).may_force(keeps))
+                        Ok(receiving.succeeding(is_successor).listing(digests))
                     }))
                 })?;
                 reactor.run()

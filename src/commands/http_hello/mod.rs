@@ -58,7 +58,9 @@ impl Plan {
         reactor.add(|io| {
             let lists = Lists::new(&self.access_args, self.limits.count.is_some(), (&io, signals))?;
             let options = SocketOptions { family: self.family, ..SocketOptions::default() };
-            let listeners = listen_on_all(&self.endpoints, &options, &io, report)?;
+            // A proxy stands in between.
+            let invitation = if self.limits.header.is_some() { "" } else { "http://ADDR/" };
+            let listeners = listen_on_all((&self.endpoints, invitation), &options, &io, report)?;
             if let Some(form) = self.log {
                 let door = io.wake();
                 let started = Lines::start(report.clone(), move || door.wake());

@@ -31,8 +31,9 @@ const MAX_CLIENTS: u32 = 16_384;
 #[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
 pub struct ServeArgs {
     /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one;
-    /// systemd:, systemd:NAME or fd:N is what whoever starts the server listens on
-    #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
+    /// systemd:, systemd:NAME or fd:N is what whoever starts the server listens on; --store and --share need no port (7255)
+    /// and no ENDPOINT (this machine only)
+    #[arg(value_name = "ENDPOINT", value_hint = ValueHint::Hostname)]
     pub(super) endpoints: Vec<String>,
 
     #[command(flatten)]

@@ -9,6 +9,7 @@ use super::member::{Manners, Member};
 use crate::commands::admission::AccessArgs;
 use crate::commands::attended::{StayLimits, Visit};
 use crate::commands::door::{Door, DoorLimits, Guest, Host, Lists};
+use crate::commands::invite::invite;
 use crate::commands::options::ToolArgs;
 use crate::commands::tools::Tools;
 use crate::error::{Error, Exit};
@@ -37,6 +38,8 @@ pub(super) struct Terms {
 /// Where clients come in.
 pub(super) struct Entrance {
     pub(super) endpoints: Vec<Endpoint>,
+    /// What people are told to type elsewhere, with ADDR for the address.
+    pub(super) invitation: &'static str,
     pub(super) limits: DoorLimits,
     pub(super) access: Access,
     pub(super) access_args: AccessArgs,
@@ -92,7 +95,8 @@ impl Entrance {
         let mut _ready = None;
         reactor.add(|io| {
             let lists = Lists::new(&self.access_args, self.limits.count.is_some(), (&io, signals))?;
-            let listeners = listen_on_all(&self.endpoints, &self.terms.socket, &io, report)?;
+            let listeners =
+                listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
             let host = host(&io, self.terms)?;
             _ready = tell_ready(report);
             Door::new(listeners, self.limits, (self.access, lists), (&io, report), host)
@@ -118,9 +122,9 @@ impl<F: Make> Host for Gathering<F> {
     }
 }
 
-/// Binds every endpoint, then reports each listener.
+/// Binds every endpoint, then reports each listener, and what to type elsewhere to reach them.
 pub(crate) fn listen_on_all(
-    endpoints: &[Endpoint],
+    (endpoints, invitation): (&[Endpoint], &str),
     options: &SocketOptions,
     io: &Io,
     report: &Report,
@@ -133,6 +137,8 @@ pub(crate) fn listen_on_all(
     for listener in &listeners {
         report.listening(listener.name());
     }
+    let bound = listeners.iter().filter_map(|listener| listener.name().address()).collect();
+    invite(bound, endpoints, invitation, report);
     Ok(listeners)
 }
 

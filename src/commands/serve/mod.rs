@@ -48,6 +48,7 @@ use super::tools::Tools;
 use super::transfer::{Limits, Offer, Sessions, Share, appended};
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
+use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Work;
 use crate::net::signals::Signals;
@@ -105,8 +106,7 @@ impl ServeArgs {
     pub fn plan(&self) -> Result<Plan, Error> {
         // First: a command in the wrong place is taken for endpoints.
         let program = self.mode.exec.plan()?;
-        let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen);
-        let endpoints = endpoints.map_err(|hint| Error::new(Exit::Usage, hint))?;
+        let endpoints = self.endpoints().map_err(|hint| Error::new(Exit::Usage, hint))?;
         let socket = self.socket.options_for(&endpoints)?;
         let mode = self.mode(program)?;
         let mut limits = match &mode {
@@ -133,6 +133,7 @@ impl ServeArgs {
         }
         let entrance = Entrance {
             endpoints,
+            invitation: self.invitation(&mode),
             limits,
             access: self.access.load()?,
             access_args: self.access.clone(),
@@ -145,6 +146,44 @@ impl ServeArgs {
             tool_args: self.relay.tools.clone(),
         };
         Ok(Plan { entrance, mode })
+    }
+
+    /// What people are told to type elsewhere, with ADDR for the address. Nothing where a proxy stands in between.
+    fn invitation(&self, mode: &Mode) -> &'static str {
+        match mode {
+            _ if self.limits.accept_proxy_protocol => "",
+            Mode::Transfer(_, _, WireChoice::Text) => "sendall upload --wire text FILE ADDR",
+            Mode::Transfer(..) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
+            Mode::Transfer(..) if self.transfer.store.is_none() => "sendall download ADDR",
+            Mode::Transfer(..) => "sendall upload FILE ADDR, or sendall download ADDR",
+            Mode::Socks(_) => "sendall connect --proxy socks5://ADDR HOST:PORT",
+            _ => "sendall connect ADDR",
+        }
+    }
+
+    /// Where to listen. Transfers need not be told.
+    fn endpoints(&self) -> Result<Vec<Endpoint>, String> {
+        let is_here = |word: &&String| {
+            !Endpoint::is_whole(word, Role::Listen) && (Path::new(word).is_file() || Path::new(word).is_dir())
+        };
+        if self.transfer.store.is_none() && self.transfer.share.is_none() {
+            if self.endpoints.is_empty() {
+                return Err(
+                    "type where to listen: PORT for this machine only, or :PORT for every interface".into()
+                );
+            }
+            return Endpoint::parse_list(&self.endpoints, Role::Listen);
+        }
+        if let Some(word) = self.endpoints.iter().find(is_here) {
+            let word = escape_name(word.as_bytes());
+            return Err(format!(
+                "{word} is a file or folder here: --store and --share take one each; as a host type {word}:{TRANSFER_PORT}"
+            ));
+        }
+        match self.endpoints[..] {
+            [] => Ok(vec![Endpoint::transfers_here()]),
+            _ => Endpoint::parse_list_of_transfers(&self.endpoints, Role::Listen),
+        }
     }
 
     /// The one mode that was asked for.

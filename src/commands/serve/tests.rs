@@ -127,6 +127,27 @@ fn every_option_is_used_or_refused_in_every_mode() {
 }
 
 #[test]
+fn transfers_listen_here_unless_told_otherwise() {
+    let endpoints = |words: &[&str]| {
+        let line = Line::try_parse_from([&["serve"], words].concat()).expect("words");
+        let plan = line.serve.plan().map_err(|error| error.to_string())?;
+        Ok::<_, String>(plan.entrance.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    for (words, due) in [
+        (&["--store=/"][..], "7255"),
+        (&["--share=/"], "7255"),
+        (&["--store=/", "--share=/"], "7255"),
+        (&["--store=/", "localhost"], "localhost:7255"),
+        (&["--store=/", "9000"], "9000"),
+        (&["--store=/", "localhost", "9000"], "localhost:9000"),
+    ] {
+        assert_eq!(endpoints(words), Ok(vec![due.to_owned()]), "{words:?}");
+    }
+    let hint = endpoints(&["--echo"]).expect_err("no endpoint");
+    assert!(hint.contains("PORT for this machine only"), "{hint}");
+}
+
+#[test]
 fn modes_do_not_go_together() {
     for (one, mode) in &MODES[1..] {
         for (other, more) in &MODES[1..] {

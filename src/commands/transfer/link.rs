@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::outcome::{Role, broken, told};
 use super::wire::{Failure, Filled, Wire};
+use crate::commands::RESET;
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
 use crate::proto::frame::{Frame, ParsedFrame, Phase, encode, parse};
@@ -102,6 +103,17 @@ impl<S: Stream> Link<S> {
     /// What the server has said first, once.
     pub(crate) fn accepted(&mut self) -> Option<Accept> {
         self.accepted.take()
+    }
+
+    /// A failure, with what it may mean where the server has not answered yet: who is turned away hears a reset.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        if self.accept_by.is_none() || failure.error.to_string() != RESET {
+            return failure;
+        }
+        let text = format!(
+            "{RESET} before it answered: perhaps it takes nobody from this address (--allow, --deny), or no more clients"
+        );
+        Failure { error: Error::new(failure.error.exit(), text), ..failure }
     }
 
     /// The next thing that the peer said.

@@ -295,7 +295,7 @@ fn time_of(seconds: i64, nanoseconds: u32) -> Option<SystemTime> {
 impl<S: Stream> Session for Printing<S> {
     fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
         if let Some(mut link) = self.link.take() {
-            match self.turn(&mut link, turn) {
+            match self.turn(&mut link, turn).map_err(|failure| link.explain(failure)) {
                 Ok(Status::Done) => {
                     let error = self.conclude();
                     self.ending = Some((link.wire.close(None), error));

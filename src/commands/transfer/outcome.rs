@@ -19,35 +19,58 @@ pub(crate) enum Role {
     Receiver,
 }
 
-/// What the system says where a disk is full: no more than the reason does.
+/// What the system says where a disk is full.
 const DISK_FULL: &str = "No space left on device";
 
-/// A failure as a line: the reason's words, where it is not on this side but might be, and the text where it says more.
+/// What a server says of a name that it does not have: the reason's words once more.
+const NOT_FOUND: &str = "does not exist";
+
+/// How the text begins where something that is no file has the name already.
+const IN_THE_WAY: &str = "exists and ";
+
+/// A failure of a file as a line: the reason's words, on which machine, and the text where it says more.
 pub(super) fn describe(name: &[u8], reason: Reason, text: &str, role: Role) -> String {
-    format!("{}: {}", escape_name(name), explain(reason, text, role))
+    format!("{}: {}", escape_name(name), located(reason, text, role))
 }
 
-/// Whether `--force` would have helped.
-pub(super) fn could_replace(reason: Reason, text: &str) -> bool {
-    reason == Reason::Exists && (text.is_empty() || text == reason.to_string())
+/// The same without the name: a disk has a place. `role` is that of this side.
+fn located(reason: Reason, text: &str, role: Role) -> String {
+    let place = match (reason, role) {
+        (Reason::NoSpace | Reason::Unwritable, Role::Receiver) => "here",
+        (Reason::NoSpace | Reason::Unwritable, Role::Sender) => "there",
+        (Reason::NotFound, Role::Receiver) if text == NOT_FOUND => return "not found there".into(),
+        (Reason::NotFound, Role::Sender) if text == NOT_FOUND => return "not found here".into(),
+        _ => return explain(reason, text),
+    };
+    let words = reason.to_string();
+    let text = explain(reason, text);
+    match text.strip_prefix(&words) {
+        Some(rest) => format!("{words} {place}{rest}"),
+        None => text,
+    }
 }
 
-fn explain(reason: Reason, text: &str, role: Role) -> String {
+fn explain(reason: Reason, text: &str) -> String {
     let words = reason.to_string();
     // What is being written has no content yet that could be another.
-    if reason == Reason::Exists && !could_replace(reason, text) {
+    if reason == Reason::Exists && !text.is_empty() && text != words {
         return if text.starts_with("exists") { text.to_owned() } else { format!("exists: {text}") };
     }
-    let place = match (reason, role) {
-        (Reason::NoSpace | Reason::Unwritable, Role::Sender) => " there",
-        _ => "",
-    };
-    let is_said = text.is_empty() || reason == Reason::NoSpace && text.ends_with(DISK_FULL);
+    // It is about what is in the way of a file, not about the file.
+    if reason == Reason::NotRegular
+        && (text.starts_with(IN_THE_WAY) || text.ends_with("has the folder's name"))
+    {
+        return text.to_owned();
+    }
+    // The system's words for it say the same.
+    if reason == Reason::NoSpace && text.ends_with(DISK_FULL) {
+        return words;
+    }
     // The text of a fault may begin with the same words.
     match text.strip_prefix(&words) {
-        _ if is_said => format!("{words}{place}"),
-        Some(rest) if rest.is_empty() || rest.starts_with(':') => format!("{words}{place}{rest}"),
-        _ => format!("{words}{place}: {text}"),
+        _ if text.is_empty() => words,
+        Some(rest) if rest.is_empty() || rest.starts_with(':') => text.to_owned(),
+        _ => format!("{words}: {text}"),
     }
 }
 
@@ -79,7 +102,8 @@ pub(crate) fn told(reason: Reason, text: &str, role: Role) -> Failure {
         Reason::NoSpace | Reason::Unwritable => Exit::Refused,
         _ => exit_of(reason, role),
     };
-    let text = format!("the peer ended the session: {}", explain(reason, text, role));
+    // Whatever this side is: the disk is the peer's.
+    let text = format!("the peer ended the session: {}", located(reason, text, Role::Sender));
     Error::new(exit, text).mended(mend_of(reason)).into()
 }
 
@@ -90,8 +114,13 @@ pub(crate) fn broken(violation: Violation) -> Failure {
     let error = match violation {
         Violation::NotOurs => Error::new(
             Exit::Refused,
-            "the peer does not speak sendall's transfer protocol (a server needs --store or --share)",
+            "the peer does not speak sendall's transfer protocol (a server needs --store or --share, and no --wire text)",
         ),
+        Violation::TooManyEntries(limit) => {
+            let text =
+                format!("the peer offers more than {limit} files, folders and links (see --max-entries)");
+            Error::new(exit, text)
+        }
         _ => Error::new(exit, format!("the peer broke the protocol: {violation}")),
     };
     Failure { error, tell: Some((reason, violation.to_string())) }
@@ -110,13 +139,18 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
         }
         (_, Role::Receiver) => Reason::Unwritable,
     };
-    (reason, plain_words(&fault.to_string()))
+    match (reason, role) {
+        (Reason::NotRegular, Role::Receiver) if fault.to_string().starts_with("is ") => {
+            (reason, format!("{IN_THE_WAY}{fault}"))
+        }
+        _ => (reason, plain_words(&fault.to_string())),
+    }
 }
 
 /// The failure of a local step that ends the whole session.
 pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
     let (reason, text) = reason_of(fault, role);
-    let error = Error::new(exit_of(reason, role), format!("{what}: {text}"));
+    let error = Error::new(exit_of(reason, role), format!("{what}: {}", located(reason, &text, role)));
     Failure { error, tell: Some((reason, text)) }
 }
 
@@ -141,12 +175,17 @@ mod tests {
         for (reason, text, role, line) in [
             (Reason::NoSpace, "", Sender, "f: no space left there"),
             (Reason::NoSpace, "cannot be written: No space left on device", Sender, "f: no space left there"),
-            (Reason::NoSpace, "cannot be written: No space left on device", Receiver, "f: no space left"),
+            (
+                Reason::NoSpace,
+                "cannot be written: No space left on device",
+                Receiver,
+                "f: no space left here",
+            ),
             (
                 Reason::NoSpace,
                 "cannot be written: Disk quota exceeded",
                 Receiver,
-                "f: no space left: cannot be written: Disk quota exceeded",
+                "f: no space left here: cannot be written: Disk quota exceeded",
             ),
             (
                 Reason::Unwritable,
@@ -154,7 +193,7 @@ mod tests {
                 Sender,
                 "f: cannot be written there: Input/output error",
             ),
-            (Reason::Unwritable, "cannot be written", Receiver, "f: cannot be written"),
+            (Reason::Unwritable, "cannot be written", Receiver, "f: cannot be written here"),
             (
                 Reason::Unreadable,
                 "cannot be read: Input/output error",
@@ -166,7 +205,5 @@ mod tests {
         ] {
             assert_eq!(describe(b"f", reason, text, role), line, "{reason:?} {text:?} {role:?}");
         }
-        assert!(could_replace(Reason::Exists, "exists with other content"));
-        assert!(!could_replace(Reason::Exists, "is being written") && !could_replace(Reason::NoSpace, ""));
     }
 }

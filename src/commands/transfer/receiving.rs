@@ -96,6 +96,10 @@ impl<S: Stream> Receiving<S> {
         let mut machine = Receiver::new(destination.max_entries, terms.wanted);
         agree(&mut machine, (terms.stream, terms.tree, terms.skipped));
         let is_client = matches!(terms.origin, Origin::Client { .. });
+        let mut tally = Tally::new(Role::Receiver, peer, report.clone());
+        if is_client {
+            tally.of_client(destination.replace);
+        }
         Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
@@ -112,7 +116,7 @@ impl<S: Stream> Receiving<S> {
             io,
             progress,
             is_announced: announced.is_some(),
-            tally: Tally::new(Role::Receiver, peer, report),
+            tally,
             body: None,
             current: None,
             consents: HashMap::new(),
@@ -143,12 +147,6 @@ impl<S: Stream> Receiving<S> {
     /// The digests of what arrives are wanted.
     pub(crate) fn listing(mut self, digests: Option<Digests>) -> Receiving<S> {
         self.tally.list_digests(digests);
-        self
-    }
-
-    /// See [`Tally::may_force`].
-    pub(crate) fn may_force(mut self, may_force: bool) -> Receiving<S> {
-        self.tally.may_force(may_force);
         self
     }
 
@@ -285,7 +283,7 @@ impl<S: Stream> Receiving<S> {
     fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         link.wire.tick(turn.now);
         let before = self.advance_lanes(link)?;
-        let status = self.work(link, turn)?;
+        let status = self.work(link, turn).map_err(|failure| link.explain(failure))?;
         // Work may have opened what a further connection waits for.
         let after = self.advance_lanes(link)?;
         // What was on its way by a connection that is gone may come by this one: it has its time for that.

@@ -192,6 +192,7 @@ impl<S: Stream> Sending<S> {
             let heard = link.hear()?;
             if let Some(accept) = link.accepted() {
                 self.session = Some(accept.session);
+                self.tally.peer_keeps(accept.keeps);
                 agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
             }
             match heard {
@@ -298,7 +299,7 @@ impl<S: Stream> Sending<S> {
     fn turn(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         link.wire.tick(turn.now);
         let before = self.advance_lanes(link)?;
-        let status = self.work(link, turn)?;
+        let status = self.work(link, turn).map_err(|failure| link.explain(failure))?;
         // Work may have given the further connections something to do.
         let after = self.advance_lanes(link)?;
         if before.is_alive || after.is_alive {

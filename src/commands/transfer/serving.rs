@@ -210,13 +210,14 @@ impl Serving {
         };
         let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
         limits.rate = limits.rate.into_iter().chain(hello.rate).min();
-        let accept = Accept { refused: None, stream, tree: in_blocks, skipped: hello.skipped, session: id };
+        let keeps = self.offer.keep_existing && matches!(granted, Granted::Put(_));
+        let (tree, skipped) = (in_blocks, hello.skipped);
+        let accept = Accept { refused: None, stream, tree, skipped, keeps, session: id };
         wire.push(&accept.encode());
         let listed = Rc::new(self.offer.sessions.enter(id, hello.run(), &context.2, context.0.wake()));
         let origin = Origin::Server(Rc::clone(&listed));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
-                let (tree, skipped) = (in_blocks, hello.skipped);
                 let terms = Terms { wanted: None, stream, tree, skipped, limits, origin };
                 let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));

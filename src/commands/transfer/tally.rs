@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::digests::Digests;
 use super::left_out::LeftOut;
-use super::outcome::{Role, could_replace, describe, exit_of, mend_of};
+use super::outcome::{Role, describe, exit_of, mend_of};
 use crate::error::{Error, Exit, Mend};
 use crate::net::endpoint::PeerName;
 use crate::proto::Digest;
@@ -25,10 +25,6 @@ pub(crate) struct Tally {
     entries: u64,
     there: u64,
     failed: u64,
-    /// This side has the option `--force`, and it was not given.
-    may_force: bool,
-    /// A file failed that it would have replaced.
-    could_replace: bool,
     only_files: bool,
     /// The first entry: of a session that has only one, it is told by name.
     first: Option<(Vec<u8>, Kind, Option<Digest>)>,
@@ -44,6 +40,9 @@ pub(crate) struct Tally {
     /// Bytes of files that earlier sessions had moved.
     resumed_bytes: u64,
     digests: Option<Digests>,
+    /// A client's: whether files that exist are to be replaced.
+    replaces: Option<bool>,
+    peer_keeps: bool,
 }
 
 impl Tally {
@@ -55,8 +54,6 @@ impl Tally {
             entries: 0,
             there: 0,
             failed: 0,
-            may_force: false,
-            could_replace: false,
             only_files: true,
             first: None,
             failures: Vec::new(),
@@ -66,6 +63,8 @@ impl Tally {
             mend: Mend::Never,
             resumed_bytes: 0,
             digests: None,
+            replaces: None,
+            peer_keeps: false,
         }
     }
 
@@ -74,9 +73,25 @@ impl Tally {
         self.digests = digests;
     }
 
-    /// Whether `--force` is of use, and is pointed to.
-    pub(crate) fn may_force(&mut self, may_force: bool) {
-        self.may_force = may_force;
+    /// This is a client's, which replaces what exists or can be told to.
+    pub(crate) fn of_client(&mut self, replaces: bool) {
+        self.replaces = Some(replaces);
+    }
+
+    /// The server never replaces anything.
+    pub(crate) fn peer_keeps(&mut self, keeps: bool) {
+        self.peer_keeps = keeps;
+    }
+
+    /// A failure's line, with what to do about it.
+    fn describe(&self, name: &[u8], reason: Reason, text: &str) -> String {
+        let is_plain = reason == Reason::Exists && (text.is_empty() || text == reason.to_string());
+        let advice = match self.replaces.filter(|_| is_plain) {
+            Some(_) if self.peer_keeps => ": this server replaces nothing (--keep-existing)",
+            Some(false) => ": --force replaces it",
+            _ => "",
+        };
+        describe(name, reason, text, self.role) + advice
     }
 
     fn verb(&self) -> &'static str {
@@ -131,7 +146,6 @@ impl Tally {
                 self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
                 self.mend = self.mend.max(mend_of(reason));
                 self.failed += 1;
-                self.could_replace |= could_replace(reason, &text);
                 if self.failures.len() == MAX_TOLD && self.report.is_verbose() {
                     self.tell_failures();
                 }
@@ -162,9 +176,11 @@ impl Tally {
 
     /// A line for each failure that was not told yet. A machine has heard of each already.
     fn tell_failures(&mut self) {
-        for (name, reason, text) in self.failures.drain(..).filter(|_| !self.report.is_json()) {
-            self.told += 1;
-            self.report.warning(describe(&name, reason, &text, self.role));
+        for (name, reason, text) in std::mem::take(&mut self.failures) {
+            if !self.report.is_json() {
+                self.told += 1;
+                self.report.warning(self.describe(&name, reason, &text));
+            }
         }
     }
 
@@ -253,18 +269,16 @@ impl Tally {
     }
 
     fn exit(&self) -> Result<(), Error> {
-        let hint = if self.could_replace && self.may_force { " (see --force)" } else { "" };
         match (self.failed, &self.failures[..]) {
             (0, _) => Ok(()),
             (1, [(name, reason, text)]) if self.entries == 1 => {
-                let line = describe(name, *reason, text, self.role);
-                Err(Error::new(exit_of(*reason, self.role), line + hint))
+                Err(Error::new(exit_of(*reason, self.role), self.describe(name, *reason, text)))
             }
             (failed, _) if failed < self.entries => {
-                Err(Error::new(Exit::Partial, format!("{failed} of {} files failed{hint}", self.entries)))
+                Err(Error::new(Exit::Partial, format!("{failed} of {} files failed", self.entries)))
             }
             (failed, _) => {
-                Err(Error::new(self.exit.unwrap_or(Exit::Failed), format!("all {failed} files failed{hint}")))
+                Err(Error::new(self.exit.unwrap_or(Exit::Failed), format!("all {failed} files failed")))
             }
         }
     }

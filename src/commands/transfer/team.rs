@@ -115,10 +115,7 @@ impl<L: Default> Team<L> {
                 continue;
             };
             let mut wire = Wire::new(transport, now);
-            wire.push(
-                &Accept { refused: None, stream: false, tree: true, skipped: false, session: listed.id() }
-                    .encode(),
-            );
+            wire.push(&Accept { tree: true, session: listed.id(), ..Accept::plain() }.encode());
             let link = Link::new(wire, self.role, self.limits, false);
             self.lanes.push(Lane {
                 id: self.next_id,

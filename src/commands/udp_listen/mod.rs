@@ -21,6 +21,7 @@ use super::datagrams::style::{Each, Frame, Style};
 use super::datagrams::{check, cut, too_large};
 use super::door::Lists;
 use super::exec::ExecArgs;
+use super::invite::invite;
 use super::options::{duration, size};
 use super::serve::tell_ready;
 use super::socket_args::FamilyArgs;
@@ -258,6 +259,8 @@ impl Plan {
             for socket in &sockets {
                 report.listening(socket.name());
             }
+            let bound = sockets.iter().filter_map(|socket| socket.name().to_name().address()).collect();
+            invite(bound, &self.endpoints, "sendall udp-send ADDR", report);
             _ready = tell_ready(report);
             Ok(Listening::new(sockets, output, (self.intake, lists), answering, report.clone(), now))
         })?;

@@ -113,11 +113,10 @@ pub struct Plan {
 enum Task {
     Send {
         recipe: Recipe,
+        replaces: bool,
         hello: Hello,
         start: Start,
         digests: Option<DigestSink>,
-        /// What is there with other content stays.
-        keeps: bool,
     },
     /// Only print what would be sent.
     Rehearse(Offering),
@@ -202,7 +201,7 @@ impl UploadArgs {
         let recipe = Recipe { roots, links: self.links.into(), filter: Arc::new(filter) };
         let task = match self.dry_run {
             true => Task::Rehearse(recipe.offering()),
-            false => Task::Send { recipe, hello, start, digests: self.digests.sink()?, keeps: !self.force },
+            false => Task::Send { recipe, replaces: self.force, hello, start, digests: self.digests.sink()? },
         };
         Ok(Plan { connector, task, limits, connections, retry })
     }
@@ -228,39 +227,31 @@ impl UploadArgs {
 
     /// The endpoint is the last word, or the last two; the paths are the rest.
     fn split(&self, has_program: bool) -> Result<(Endpoint, Vec<PathBuf>), Error> {
-        let missing = || usage("type what to send and where to, as in 'sendall upload FILE HOST:PORT'");
-        let (last, before) = self
-            .words
+        let missing = || usage("type what to send and where to, as in 'sendall upload FILE HOST'");
+        let least = if has_program { 1 } else { 2 };
+        let words = &self.words;
+        let (last, before) = words
             .split_last()
-            .filter(|(_, before)| has_program || !before.is_empty())
+            .filter(|(last, _)| words.len() >= least && *last != "-")
             .ok_or_else(missing)?;
-        let (last, mut paths) =
-            (last.to_string_lossy(), before.iter().map(PathBuf::from).collect::<Vec<_>>());
-        let host =
-            before.last().filter(|_| has_program || before.len() > 1).map(|word| word.to_string_lossy());
-        let endpoint = match (Endpoint::parse(&last, Role::Connect), host) {
-            (Ok(endpoint), _) => endpoint,
-            (Err(hint), Some(host)) => match Endpoint::parse_first(&host, Some(&last), Role::Connect) {
-                Ok((endpoint, 2)) => {
-                    paths.pop();
-                    endpoint
-                }
-                // The colon was typed with the host.
-                Err(better) if host.ends_with(':') => return Err(usage(better)),
-                _ => return Err(usage(self.endpoint_before_paths().unwrap_or(hint))),
-            },
-            (Err(hint), None) => return Err(usage(self.endpoint_before_paths().unwrap_or(hint))),
-        };
-        if paths.is_empty() && !has_program { Err(missing()) } else { Ok((endpoint, paths)) }
-    }
-
-    /// What to type where the endpoint was typed in front of the paths.
-    fn endpoint_before_paths(&self) -> Option<String> {
-        let mut words = self.words.iter().map(|word| word.to_str());
-        let (first, second) = (words.next()??, words.next()?);
-        let (endpoint, _) = Endpoint::parse_first(first, second, Role::Connect).ok()?;
-        let is_path = Path::new(first).exists();
-        (!is_path).then(|| format!("the endpoint comes last: type 'sendall upload PATH {endpoint}'"))
+        let last = last.to_string_lossy();
+        let two = before.split_last().filter(|_| words.len() > least).and_then(|(host, paths)| {
+            match Endpoint::parse_first_of_transfer(&host.to_string_lossy(), Some(&last), Role::Connect) {
+                Ok((endpoint, 2)) if !Path::new(host).exists() => Some(Ok((endpoint, paths))),
+                // The colon stands with one of the two.
+                Err(hint) if host.as_bytes().ends_with(b":") || last.starts_with(':') => Some(Err(hint)),
+                _ => None,
+            }
+        });
+        if let Some(hint) = misplaced(&last, before).filter(|_| two.is_none()) {
+            return Err(usage(hint));
+        }
+        let parsed = two.unwrap_or_else(|| {
+            Endpoint::parse_first_of_transfer(&last, None, Role::Connect)
+                .map(|(endpoint, _)| (endpoint, before))
+        });
+        let (endpoint, paths) = parsed.map_err(usage)?;
+        Ok((endpoint, paths.iter().map(PathBuf::from).collect()))
     }
 
     /// What a path is, under which name it is sent, and a file's size.
@@ -294,6 +285,27 @@ impl UploadArgs {
     }
 }
 
+/// What to type where the last word, which should be the server, is a file here or the server comes first.
+fn misplaced(last: &str, before: &[OsString]) -> Option<String> {
+    if Endpoint::is_whole(last, Role::Connect) {
+        return None;
+    }
+    let first = before.first().map(|word| word.to_string_lossy());
+    let server = first.filter(|word| !Path::new(&**word).exists() && Endpoint::is_whole(word, Role::Connect));
+    let shown = escape_name(last.as_bytes());
+    if let Some(server) = server {
+        let path = if before.len() == 1 { &shown } else { "PATH..." };
+        return Some(format!("the server comes last: type 'sendall upload {path} {server}'"));
+    }
+    let path = Path::new(last);
+    (path.is_file() || path.is_dir()).then(|| {
+        format!(
+            "{shown} is here, and no server is named: type it last, as in 'sendall upload {shown} HOST', or with its port if it \
+             is called {shown}, too"
+        )
+    })
+}
+
 fn clean_name(name: &OsStr) -> Result<Vec<u8>, Error> {
     let name = name.as_bytes().to_vec();
     let unclean = |fault| usage(format!("--name {}: the name {fault}", escape_name(&name)));
@@ -319,7 +331,7 @@ impl Plan {
                 reactor.add(|io| Rehearsal::new(offering, &io, report))?;
                 reactor.run()
             }
-            Task::Send { recipe, hello, start, digests, keeps } => retry.run(report, signals, |track| {
+            Task::Send { recipe, replaces, hello, start, digests } => retry.run(report, signals, |track| {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let (offering, hello) = (recipe.offering(), track.greeting(hello.clone()));
                 let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
@@ -334,7 +346,7 @@ impl Plan {
                         wire.push(&hello);
                         let context = (io, report, peer);
                         let sending = Sending::new(wire, offering, start, (limits, origin), context);
-                        Ok(sending.listing(digests).may_force(keeps))
+                        Ok(sending.replacing(replaces).listing(digests))
                     }))
                 })?;
                 reactor.run()

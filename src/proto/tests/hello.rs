@@ -35,7 +35,8 @@ fn hello_and_accept_come_back_and_every_cut_asks_for_more() {
         assert_eq!(Hello::parse(&followed), Ok(Parsed::Complete { value: hello, used: bytes.len() }));
     }
     for (refused, stream) in [(None, false), (None, true), (Some(Reason::Busy), false)] {
-        let accept = Accept { refused, stream, tree: !stream, skipped: stream, session: [9; 16] };
+        let keeps = refused.is_none();
+        let accept = Accept { refused, stream, tree: !stream, skipped: stream, keeps, session: [9; 16] };
         let bytes = accept.encode();
         for cut in 0..FIXED_BYTES {
             assert_eq!(Accept::parse(&bytes[..cut]), Ok(Parsed::Incomplete { needed: FIXED_BYTES }));
@@ -83,8 +84,7 @@ fn what_a_hello_asks_for_in_vain_is_told_apart() {
     }
     assert_eq!(with(28, &4096u16.to_be_bytes()), Ok(Parsed::Incomplete { needed: 32 + 4096 }));
     assert_eq!(with(30, &[0xff, 0xff]), Ok(Parsed::Incomplete { needed: 32 + 1 + 65_535 }));
-    let mut accept =
-        Accept { refused: None, stream: false, tree: false, skipped: false, session: [0; 16] }.encode();
+    let mut accept = Accept::plain().encode();
     accept[8] = 2;
     assert_eq!(Accept::parse(&accept), Err(Violation::Version(2)));
 }
@@ -136,8 +136,7 @@ fn flags_mean_something_where_they_are_defined_and_nothing_elsewhere() {
         assert_eq!(with_flags(&put, flags), Operation::Put { replace: flags & 1 != 0 });
         assert_eq!(with_flags(&get, flags), Operation::Get { stream: flags & 2 != 0 });
         assert_eq!(with_flags(&list, flags), Operation::List);
-        let mut accept =
-            Accept { refused: None, stream: false, tree: false, skipped: false, session: [0; 16] }.encode();
+        let mut accept = Accept::plain().encode();
         accept[11] = flags;
         let Ok(Parsed::Complete { value, .. }) = Accept::parse(&accept) else { panic!("{flags}") };
         assert_eq!(value.stream, flags & 2 != 0);

@@ -296,7 +296,7 @@ impl<S: Stream> Receiving<S> {
             Naming::Stdout => "name one",
         };
         let text = format!("several files are offered: {what}");
-        let tell = Some((Reason::NotAskedFor, Reason::NotAskedFor.to_string()));
+        let tell = Some((Reason::NotAskedFor, "one file can be taken, and several are offered".into()));
         Err(Failure { error: Error::new(Exit::Refused, text), tell })
     }
 

@@ -130,15 +130,15 @@ impl Current {
 }
 
 impl<S> Sending<S> {
-    /// The digests of what is sent are wanted.
-    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Sending<S> {
-        self.tally.list_digests(digests);
+    /// A client's: what exists there is to be replaced, or not.
+    pub(crate) fn replacing(mut self, replaces: bool) -> Sending<S> {
+        self.tally.of_client(replaces);
         self
     }
 
-    /// See [`Tally::may_force`](super::super::tally::Tally::may_force).
-    pub(crate) fn may_force(mut self, may_force: bool) -> Sending<S> {
-        self.tally.may_force(may_force);
+    /// The digests of what is sent are wanted.
+    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Sending<S> {
+        self.tally.list_digests(digests);
         self
     }
 }
