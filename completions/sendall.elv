@@ -57,7 +57,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --max-size 'With --store: refuse files that are larger'
             cand --max-entries 'With --store: the most files, folders and links that one client may send'
             cand --digests 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout'
-            cand --timeout 'With --store, --share or --socks: time limit of a client''s handshake; with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout'
+            cand --timeout 'With --store, --share or --socks: time limit of a client''s handshake; with --accept-proxy-protocol: of its header; with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout'
             cand --max-clients 'Clients at the same time, as far as there are descriptors [default: 100 with --store, --share, --exec and --sh, else 16384]; see --full for the others'
             cand --max-per-source 'Clients at the same time from one IPv4 address or IPv6 /64 network [default: 16 with --store, --share, --exec and --sh, else no limit]; others are refused'
             cand --full 'What becomes of clients over --max-clients'

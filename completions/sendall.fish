@@ -64,7 +64,7 @@ copy\t'They are sent as links'"
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-size -d 'With --store: refuse files that are larger' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-entries -d 'With --store: the most files, folders and links that one client may send' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l digests -d 'With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout' -r -F
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'With --store, --share or --socks: time limit of a client\'s handshake; with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout' -r
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l timeout -d 'With --store, --share or --socks: time limit of a client\'s handshake; with --accept-proxy-protocol: of its header; with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-clients -d 'Clients at the same time, as far as there are descriptors [default: 100 with --store, --share, --exec and --sh, else 16384]; see --full for the others' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l max-per-source -d 'Clients at the same time from one IPv4 address or IPv6 /64 network [default: 16 with --store, --share, --exec and --sh, else no limit]; others are refused' -r
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l full -d 'What becomes of clients over --max-clients' -r -f -a "wait\t'They wait, in the system\'s queue, until somebody leaves'

@@ -78,7 +78,7 @@ impl Error {
             Exit::NoConnection | Exit::TimedOut | Exit::Lost => Mend::Again,
             _ => Mend::Never,
         };
-        let cause = anyhow::Error::msg(without_numbers(&cause.to_string()));
+        let cause = anyhow::Error::msg(plain_words(&cause.to_string()));
         Error { exit, mend, is_health_check: false, cause }
     }
 
@@ -137,9 +137,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The system's words without the number that std puts behind them.
-fn without_numbers(text: &str) -> String {
+/// The system's words without what std puts around them: which call it was before a name's, a number behind all.
+pub(crate) fn plain_words(text: &str) -> String {
     const START: &str = " (os error ";
+    let text = text.replace("failed to lookup address information: ", "");
     let mut parts = text.split(START);
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -172,8 +173,9 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_the_system_are_left_out() {
+    fn what_std_puts_around_the_systems_words_is_left_out() {
         let shown = |text: &str| Error::new(Exit::Failed, text).to_string();
+        assert_eq!(shown("x: failed to lookup address information: Not known"), "x: Not known");
         assert_eq!(shown("a: Not a thing (os error 91); b (os error 2)"), "a: Not a thing; b");
         assert_eq!(shown("(os error x) (os error 1"), "(os error x) (os error 1");
     }

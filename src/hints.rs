@@ -32,6 +32,24 @@ const COMMANDS: &[(&[&str], &str)] = &[
     (&["exec"], "'sendall serve PORT --exec -- COMMAND'"),
     (&["udp"], "'sendall udp-listen PORT' or 'sendall udp-send HOST:PORT TEXT'"),
     (&["http", "web", "hello"], "'sendall http-hello PORT'"),
+    (&["man", "manual", "usage"], "'sendall --help' or 'man sendall'"),
+    (&["version"], "'sendall --version'"),
+];
+
+const EACH_COMMAND: &str =
+    "'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello'";
+
+/// What is typed at least behind a command that has no default endpoint.
+const AT_LEAST: &[(&str, &str)] = &[
+    ("serve", "where to listen: type 'sendall serve :PORT', or 'sendall serve PORT' for this machine only"),
+    ("connect", "where to: type 'sendall connect HOST:PORT'"),
+    ("upload", "what and where to: type 'sendall upload PATH HOST:PORT'"),
+    ("download", "where from: type 'sendall download HOST:PORT', and names if not all is wanted"),
+    (
+        "udp-listen",
+        "where to listen: type 'sendall udp-listen :PORT', or 'sendall udp-listen PORT' for this machine only",
+    ),
+    ("udp-send", "where to: type 'sendall udp-send HOST:PORT TEXT'"),
 ];
 
 /// Options of nc and of copying tools, by the commands that they are typed for. Those of `connect`, and of `serve` where
@@ -85,14 +103,14 @@ pub fn usage_line(error: &clap::Error, words: &[OsString]) -> String {
     };
     match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            "no command: type 'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello', \
-             or 'sendall --help'"
-                .into()
+            format!("no command: type {EACH_COMMAND}, or 'sendall --help'")
         }
-        ErrorKind::InvalidSubcommand => unknown_command(context(ContextKind::InvalidSubcommand).unwrap_or_default())
-            .unwrap_or_else(|| one_line(error)),
-        ErrorKind::UnknownArgument => unknown_option(context(ContextKind::InvalidArg).unwrap_or_default(), words)
-            .unwrap_or_else(|| one_line(error)),
+        ErrorKind::InvalidSubcommand => unknown_command(error, words).unwrap_or_else(|| one_line(error)),
+        ErrorKind::MissingRequiredArgument => no_endpoint(error, words).unwrap_or_else(|| one_line(error)),
+        ErrorKind::UnknownArgument => {
+            unknown_option(context(ContextKind::InvalidArg).unwrap_or_default(), words)
+                .unwrap_or_else(|| one_line(error))
+        }
         ErrorKind::ValueValidation => plain_words(&one_line(error)),
         _ => one_line(error),
     }
@@ -106,12 +124,34 @@ pub fn quiet_number(words: &[OsString]) -> Option<String> {
     Some(format!("-q is --quiet and takes no number: for nc's '-q {number}' type --linger {number}s"))
 }
 
-fn unknown_command(word: &str) -> Option<String> {
-    if let Some((_, hint)) = COMMANDS.iter().find(|(words, _)| words.contains(&word)) {
-        return Some(format!("'{word}' is not a command: type {hint}"));
+/// The line for a command that was typed without its endpoint. `None` if something else is missing.
+fn no_endpoint(error: &clap::Error, words: &[OsString]) -> Option<String> {
+    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_endpoint = |name: &String| name.contains("ENDPOINT");
+    let command = words.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'))?;
+    let (_, what) = AT_LEAST.iter().find(|(name, _)| *name == command && missing.iter().any(is_endpoint))?;
+    let line = one_line(error);
+    let usage = line.find("; usage:").map_or("", |start| &line[start..]);
+    Some(format!("say {what}{usage}"))
+}
+
+fn unknown_command(error: &clap::Error, words: &[OsString]) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let say = |hint: &str| Some(format!("'{}' is not a command: type {hint}", word.escape_debug()));
+    if let Some((_, hint)) = COMMANDS.iter().find(|(words, _)| words.contains(&word.as_str())) {
+        return say(hint);
     }
-    let is_server = Endpoint::parse(word, Role::Connect).is_ok();
-    is_server.then(|| format!("'{word}' is not a command: type 'sendall connect {word}'"))
+    let second = words.iter().skip_while(|other| *other != word.as_str()).nth(1);
+    let server = Endpoint::parse_first(word, second.and_then(|second| second.to_str()), Role::Connect);
+    match server {
+        Ok((server, 1)) => return say(&format!("'sendall connect {server}'")),
+        Ok((server, _)) => {
+            return say(&format!("'sendall connect {server}' if it is a host, or see 'sendall --help'"));
+        }
+        Err(_) => {}
+    }
+    let has_advice = error.get(ContextKind::SuggestedSubcommand).is_some();
+    if has_advice { None } else { say(&format!("{EACH_COMMAND}, or 'sendall --help'")) }
 }
 
 fn unknown_option(option: &str, words: &[OsString]) -> Option<String> {

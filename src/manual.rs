@@ -103,7 +103,7 @@ file: what became of a file.
     path    string: as it is called in the transfer
     kind    string: file, folder or link; where the state is skipped also fifo, socket, device, unfinished (a file that has not arrived whole yet) or other
     state   string: sent, received, there (before, with the same content), failed, or skipped (left out on purpose: no entry)
-    size    number or null: bytes
+    size    number or null: bytes, of a file that has not failed
     digest  string or null: BLAKE3, 64 hexadecimal digits
     reason  string or null: why it failed, in fixed words
     text    string or null: why it failed, in more words

@@ -194,8 +194,8 @@ impl Exec {
                 self.report.detail("the client has ended, and so must the process (see --end-when)");
                 self.end = End::Due(GRACE);
                 self.is_stopped = true;
-                relay.stop_sending();
-                self.phase = Phase::Abandoned;
+                // Whether that was all, nobody knows: a peer that still waits for an answer hears a reset, not an end.
+                self.relay = None;
                 return true;
             }
             _ => {}

@@ -174,16 +174,17 @@ pub struct ToolArgs {
     /// With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of
     /// --frame-out json), or one of the values of --frame [default: line]
     #[arg(long, value_name = "line|all|SIZE|json|FRAME", value_parser = frame_in, requires = "frame",
-        conflicts_with = "recv_only")]
+        conflicts_with_all = ["recv_only", "crlf", "telnet"])]
     pub each: Option<FrameIn>,
 
     /// With --frame: how a message from the peer is written
     #[arg(long, value_enum, value_name = "FORM", default_value_t = FrameOut::Line, requires = "frame",
-        conflicts_with = "send_only")]
+        conflicts_with_all = ["send_only", "crlf", "telnet"])]
     pub frame_out: FrameOut,
 
     /// With --frame: refuse longer messages, either way
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB", requires = "frame")]
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB", requires = "frame",
+        conflicts_with_all = ["crlf", "telnet"])]
     pub max_message: u64,
 
     /// Write all that is received to this file, as it comes

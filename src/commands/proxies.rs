@@ -329,7 +329,13 @@ impl Opening for Via {
                 return Ok(self.transport.take());
             }
         }
-        if now >= deadline { Err(self.timed_out()) } else { Ok(None) }
+        if now < deadline {
+            return Ok(None);
+        }
+        // A proxy waits for a server that says nothing, for longer than anybody waits for the proxy.
+        let asks_last = self.transport.is_some() && self.hops.len() == 1;
+        self.cause = asks_last.then_some(Cause::TimedOut);
+        Err(self.timed_out())
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -174,6 +174,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         let lane = self.outbound.lane();
         let is_exhausted = lane.held() == 0 && self.local.is_exhausted();
         if self.failure.is_some() || !(lane.is_drained() || is_exhausted) {
+            self.farewell.put_off();
             return;
         }
         let (lanes, heard) = ((self.outbound.lane(), self.inbound.lane()), self.heard());

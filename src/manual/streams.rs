@@ -106,7 +106,7 @@ each has ended. --crlf sends the process's line ends as CR LF.
 That a client has closed its connection, and not only ended its direction, TCP tells only when something is sent to it. A process \
 that says nothing keeps its place until then: over TCP the keepalive finds out after a minute. With --end-when peer a process that \
 has said nothing for 2 seconds after its client's end is ended, and that is no failure: so health checks, which connect and close, \
-do not fill a server.
+do not fill a server. A client that still waits for an answer then hears a reset.
 
 With --exec-socket the process has the connection itself as stdin and stdout, as inetd gives it to programs that ask who the \
 peer is, or whether there is a socket at all: serve 873 --exec-socket -- rsync --daemon. Then nothing of the stream passes \

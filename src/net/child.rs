@@ -13,8 +13,9 @@ use socket2::SockRef;
 
 use super::process::Process;
 use super::reactor::{Io, Readiness};
-use super::stream::{FdKind, KernelEnd, Socket, Stream, uninterrupted, would_block};
+use super::stream::{FdKind, KernelEnd, Socket, Stream, would_block};
 use super::terminal::Terminal;
+use super::uninterrupted;
 use crate::error::{Error, Exit};
 
 /// A command, and what it is run on.

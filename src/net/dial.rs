@@ -7,8 +7,6 @@ use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 use super::access::Access;
 use super::endpoint::{Endpoint, PeerName, UnixName};
 use super::local_end::LocalEnd;
@@ -310,10 +308,6 @@ pub fn explain(error: &io::Error) -> String {
         io::ErrorKind::TimedOut => "no answer in time".into(),
         io::ErrorKind::ConnectionReset => "connection reset by peer".into(),
         io::ErrorKind::NotFound => "there is no such socket".into(),
-        _ if Errno::from_io_error(error) == Some(Errno::PROTOTYPE) => {
-            "a socket of another kind is there: 'udp-send' is for datagrams, unix-seqpacket: for packets, unix: for streams"
-                .into()
-        }
         _ => error.to_string(),
     }
 }

@@ -101,7 +101,7 @@ impl Endpoint {
                 (Ok(port), Role::Connect) => Err(format!(
                     "'{word}' has no host: type localhost:{port} for this machine, or HOST:{port}"
                 )),
-                (Err(_), _) if is_number(port) => Err(port_error(port)),
+                (Err(_), _) if is_number(port) || is_several(port) => Err(port_error(port)),
                 (Err(_), _) => Err(format!("'{word}' has no port: type {word}:PORT")),
             };
         };
@@ -229,10 +229,21 @@ fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// `20-25`, `80,8080`.
+fn is_several(port: &str) -> bool {
+    let is_listed = port.contains(['-', ',']) && port.starts_with(|c: char| c.is_ascii_digit());
+    is_listed && port.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b',')
+}
+
 fn port_error(port: &str) -> String {
-    let is_list = port.contains(['-', ',']) && port.starts_with(|c: char| c.is_ascii_digit());
-    if is_list && port.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b',') {
-        return format!("'{port}' is several ports: type one, or --probe to try them all");
+    if port.is_empty() {
+        return "a port is missing behind the colon: type a number from 0 to 65535, or the name of a service"
+            .into();
+    }
+    if is_several(port) {
+        return format!(
+            "'{port}' is several ports: type one for each endpoint; 'connect --probe HOST:{port}' tries them all"
+        );
     }
     format!(
         "'{}' is not a port: type a number from 0 to 65535, or the name of a service",

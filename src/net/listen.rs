@@ -105,7 +105,7 @@ impl Listener {
         if !self.readiness.is_readable() {
             return Ok(None);
         }
-        let result = super::stream::uninterrupted(|| match &self.kind {
+        let result = super::uninterrupted(|| match &self.kind {
             Kind::Tcp(tcp) => {
                 tcp.accept().map(|(socket, peer)| (Socket::Tcp(socket), PeerName::from_ip(Some(peer))))
             }

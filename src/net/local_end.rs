@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket};
 
 use super::options::{SocketOptions, is_refusal, named};
-use super::stream::uninterrupted;
+use super::uninterrupted;
 use crate::error::{Error, Exit};
 
 /// Where a connection comes from, as far as the system is not to choose.

@@ -85,9 +85,8 @@ impl Resolution {
     }
 
     fn unresolved(&self, error: &impl ToString) -> Error {
-        let text = error.to_string();
-        let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-        Error::new(Exit::NoConnection, format!("cannot connect to {}: {text}", self.target))
+        let error = error.to_string();
+        Error::new(Exit::NoConnection, format!("cannot connect to {}: {error}", self.target))
     }
 }
 

@@ -19,7 +19,8 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use rustix::stdio;
 
 use super::reactor::{Io, Readiness};
-use super::stream::{FdKind, KernelEnd, Stream, uninterrupted, would_block};
+use super::stream::{FdKind, KernelEnd, Stream, would_block};
+use super::uninterrupted;
 use crate::error::{Error, Exit};
 
 /// What a pipe or terminal that says "writable" takes at once: POSIX' PIPE_BUF, a page on Linux.

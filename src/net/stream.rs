@@ -13,6 +13,7 @@ use super::endpoint::PeerName;
 use super::options::{InForce, SocketOptions};
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
+use super::uninterrupted;
 use crate::proto::farewell::Delivery;
 
 /// A non-blocking byte stream with two directions.
@@ -272,16 +273,6 @@ impl Transport {
             Socket::Packet(_) => FdKind::Other,
         };
         KernelEnd { fd: self.socket.as_fd(), kind, readiness: &self.readiness }
-    }
-}
-
-/// Repeats a call that a signal interrupted.
-pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
     }
 }
 

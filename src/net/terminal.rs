@@ -9,7 +9,8 @@ use rustix::io::Errno;
 use rustix::termios::SpecialCodeIndex;
 
 use super::reactor::{Io, Readiness};
-use super::stream::{uninterrupted, would_block};
+use super::stream::would_block;
+use super::uninterrupted;
 
 /// What programs assume that are told nothing else. The client's own size is not known.
 const ROWS: u16 = 24;

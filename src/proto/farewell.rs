@@ -76,6 +76,11 @@ impl Farewell {
             }
             (self.silent_since, self.heard, self.waits) = (Some(now), heard, waits);
         }
+        self.put_off();
+    }
+
+    /// Something is to be handed over again: nothing is due before that was done.
+    pub fn put_off(&mut self) {
         (self.pass_at, self.linger_at) = (None, None);
     }
 

@@ -15,6 +15,7 @@ mod tests;
 
 pub use accept::{Form, preferred};
 pub use exchange::{Exchange, Step};
+pub(super) use head::number;
 pub use head::{Fields, Head, Method, no_fields};
 pub use lenient::Anew;
 pub use response::{Answer, Persistence, has_no_body, is_field_name, is_field_value, reason};

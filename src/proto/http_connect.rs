@@ -8,11 +8,15 @@ use super::http_head::{Head, HeadFault};
 use super::proxy_fault::{Cause, ProxyFault};
 use super::target::Target;
 
+/// How many interim answers (1xx) are heard before the answer.
+pub(super) const MOST_INTERIM: u32 = 100;
+
 /// Asks a proxy for a tunnel to one target.
 pub struct HttpClient {
     head: Head,
     outgoing: Vec<u8>,
     has_credentials: bool,
+    interim: u32,
     over: bool,
 }
 
@@ -29,6 +33,7 @@ impl HttpClient {
             head: Head::default(),
             outgoing: request.into_bytes(),
             has_credentials: credentials.is_some(),
+            interim: 0,
             over: false,
         }
     }
@@ -37,7 +42,8 @@ impl HttpClient {
         let (line, _) = self.head.parse().map_err(head_fault)?;
         let (status, reason) = parse_status(line).ok_or(NO_PROXY)?;
         match status {
-            100..=199 => self.head = Head::default(),
+            100..=199 if self.interim == MOST_INTERIM => return Err(ENDLESS),
+            100..=199 => (self.head, self.interim) = (Head::default(), self.interim + 1),
             200..=299 => self.over = true,
             // Some proxies say it as an ordinary server would.
             401 | 407 if self.has_credentials => {
@@ -54,6 +60,7 @@ impl HttpClient {
     }
 }
 
+const ENDLESS: ProxyFault = ProxyFault::Protocol("gives one interim answer after another");
 const NO_PROXY: ProxyFault = ProxyFault::Protocol("does not answer as an HTTP proxy does");
 
 fn head_fault(fault: HeadFault) -> ProxyFault {

@@ -5,8 +5,8 @@
 use core::fmt;
 
 use super::handshake::Handshake;
-use super::http::{Exchange, Head as RequestHead};
-use super::http_connect::parse_status;
+use super::http::{Exchange, Head as RequestHead, number};
+use super::http_connect::{MOST_INTERIM, parse_status};
 use super::http_head::Head;
 
 /// The head of an answer may have up to this many bytes: some servers say much.
@@ -119,19 +119,26 @@ pub struct AnswerHead {
     /// The client's version.
     minor: u8,
     for_client: Vec<u8>,
+    interim: u32,
     is_over: bool,
+    body_bytes: Option<u64>,
 }
 
 impl AnswerHead {
     /// For a client of HTTP/1.`minor`.
     pub fn new(minor: u8) -> AnswerHead {
         let head = Head::of_at_most(MAX_ANSWER_HEAD_BYTES);
-        AnswerHead { head, minor, for_client: Vec::new(), is_over: false }
+        AnswerHead { head, minor, for_client: Vec::new(), interim: 0, is_over: false, body_bytes: None }
     }
 
     /// True when the last head was taken: what follows is the body, to the connection's end.
     pub fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// How long the answer's body is, if it says so. An answer to HEAD has none, whatever it says.
+    pub fn body_bytes(&self) -> Option<u64> {
+        self.body_bytes
     }
 
     fn answered(&mut self) -> Result<(), BadAnswer> {
@@ -143,6 +150,12 @@ impl AnswerHead {
         match status {
             // Nobody has asked for another protocol.
             101 => return Err(BadAnswer("changes the protocol unasked")),
+            100..=199 if self.interim == MOST_INTERIM => {
+                return Err(BadAnswer("gives one interim answer after another"));
+            }
+            _ => self.interim += 1,
+        }
+        match status {
             100..=199 if self.minor == 0 => return Ok(()),
             100..=999 => {}
             _ => return Err(NO_ANSWER),
@@ -153,11 +166,14 @@ impl AnswerHead {
         let mut lengths =
             fields().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-length")).map(|field| field.1);
         let length = lengths.next();
-        if lengths.any(|other| Some(other) != length)
-            || length.is_some_and(|digits| digits.is_empty() || !digits.iter().all(u8::is_ascii_digit))
-        {
-            return Err(BadAnswer("gives its answer no length, or several"));
-        }
+        let is_one = lengths.all(|other| Some(other) == length);
+        let bytes = match length.map(|digits| number(digits).filter(|_| is_one)) {
+            None => None,
+            Some(Some(bytes)) => Some(bytes),
+            Some(None) => return Err(BadAnswer("gives its answer no length, or several")),
+        };
+        let has_none = matches!(status, 204 | 304);
+        self.body_bytes = if has_none { Some(0) } else { bytes.filter(|_| !has("transfer-encoding")) };
         self.for_client.extend_from_slice(b"HTTP/1.1 ");
         self.for_client.extend_from_slice(&line[b"HTTP/1.1 ".len()..]);
         self.for_client.extend_from_slice(b"\r\n");

@@ -85,7 +85,12 @@ impl Clone for Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
-            Some(source) => write!(f, "{}: {source}", self.text),
+            Some(source) => {
+                // Without the number that std puts behind the system's words.
+                let words = source.to_string();
+                let end = words.rfind(" (os error ").unwrap_or(words.len());
+                write!(f, "{}: {}", self.text, &words[..end])
+            }
             None => f.write_str(self.text),
         }
     }

@@ -40,6 +40,23 @@ impl TextPlace {
         Part::create(&self.folder, &self.name)
     }
 
+    /// Learns whether it can be replaced, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`Part::create`] and [`Part::commit`] with `replace`.
+    pub fn check(&self) -> Result<(), Fault> {
+        match statat(&*self.folder.file, &*self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => check_regular(&stat)?,
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(Fault::write(error)),
+        }
+        match self.replacement() {
+            // Another session is at its end: ours will be later.
+            Err(fault) if fault.kind != FaultKind::Busy => Err(fault),
+            _ => Ok(()),
+        }
+    }
+
     /// Puts a replacement in its place.
     ///
     /// # Errors

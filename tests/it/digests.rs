@@ -139,9 +139,17 @@ fn a_list_that_cannot_be_written_is_a_failure() {
     let server = serve(&["--store", there.arg()]);
     let to = address(&server);
     run(&["upload", &file, &to, "--digests", "/nowhere/list"]).expect_saying(2, "--digests");
-    // A folder has the name.
-    run(&["upload", &file, &to, "--digests", &source.folder("list")]).expect_saying(10, "--digests");
-    there.expect("f", b"x");
+    // Before the session: a folder has the name, or nothing can be made there.
+    for list in [source.folder("list"), "/sys/list".into()] {
+        run(&["upload", &file, &to, "--digests", &list]).expect_saying(2, &list);
+        run(&["download", &to, "-o", source.arg(), "--digests", &list]).expect_saying(2, &list);
+    }
+    there.expect_names(&[]);
+    // A list that is there stays, if there is no session.
+    let list = source.write("kept", b"kept");
+    run(&["upload", &file, "127.0.0.1:1", "--digests", &list]).ended(3);
+    source.expect("kept", b"kept");
+    source.expect_names(&["f", "kept", "list"]);
     let args = ["download", &to, "-o", "-", "--digests", "-"];
     run(&args).expect_saying(2, "stdout");
     run(&["upload", &file, &to, "--wire", "text", "--digests", "x"]).expect_saying(2, "leave --digests out");

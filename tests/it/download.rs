@@ -158,7 +158,7 @@ fn what_exists_here_stays_unless_it_is_forced() {
         here.write("f", old);
         let shared = there.write("f", new);
         let (client, server) = download_once(&["--share", &shared], &["-o", here.arg()]);
-        client.expect_saying(7, "exists");
+        client.expect_saying(7, "f: exists with other content (see --force)");
         server.expect_saying(7, "exists");
         here.expect("f", old);
         let (client, server) = download_once(&["--share", &shared], &["--force", "-o", here.arg()]);

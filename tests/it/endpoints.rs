@@ -250,8 +250,8 @@ fn a_socket_of_another_kind_is_told_with_what_it_is_for() {
     let _datagrams = std::os::unix::net::UnixDatagram::bind(dir.path().join("datagrams")).expect("a socket");
     let _stream = UnixListener::bind(dir.path().join("stream")).expect("a socket");
     for (command, name, hint) in [
-        (&["connect"][..], "datagrams", "'udp-send' is for datagrams"),
-        (&["connect", "--probe"], "datagrams", "'udp-send' is for datagrams"),
+        (&["connect"][..], "datagrams", "a datagram socket: see udp-send"),
+        (&["connect", "--probe"], "datagrams", "a datagram socket: see udp-send"),
         (&["udp-send"], "stream", "'connect' is for streams"),
     ] {
         let path = path(name);

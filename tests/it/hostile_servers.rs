@@ -236,7 +236,7 @@ fn a_result_that_contradicts_itself_is_no_success() {
         (want(0), result(0, 1), 6, "failures"),
         (want(0), result(u32::MAX, 1), 6, "counts"),
         (full.clone(), result(1, 0), 6, "failures"),
-        (full, result(0, 1), 7, "no space left: \\x1b[31mfull\\x0a"),
+        (full, result(0, 1), 7, "no space left there: \\x1b[31mfull\\x0a"),
         (refused(0, 200, b""), result(0, 1), 1, "f: failed"),
     ] {
         let server = FakeServer::new(move |peer| {

@@ -198,6 +198,84 @@ fn a_server_that_gives_no_answer_is_told_of() {
     head(&mut client);
     server.reset();
     assert!(client.read(&mut [0; 9]).is_err(), "a half answer looks whole");
+    // The same of one that ends in order, but too early.
+    let mut client = Link::connect(proxy.port());
+    say(&mut client, &format!("GET http://{name}/ HTTP/1.1\nHost: x\n\n"));
+    let mut server = listener.accept().expect("joined");
+    head(&mut server);
+    say(&mut server, "HTTP/1.1 200 OK\nContent-Length: 9\n\nhalf");
+    server.end();
+    assert!(client.read_to_end(&mut Vec::new()).is_err(), "a half answer looks whole");
+    let why = || proxy.stderr.text().contains("ended in the middle of its answer");
+    assert!(crate::harness::wait_until(LIMIT, why), "{}", proxy.stderr.text());
+}
+
+#[test]
+fn bodies_are_counted_and_nothing_behind_them() {
+    let listener = TestListener::from(TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let name = listener.name.clone();
+    let proxy = sendall(&[&["serve", "127.0.0.1:0", "-v"], &ALLOWED[..]].concat(), In::Null, Out::Collect);
+    let mut client = Link::connect(proxy.port());
+    say(&mut client, &format!("POST http://{name}/ HTTP/1.1\nHost: x\nContent-Length: 5\n\nhello and more"));
+    let mut server = listener.accept().expect("joined");
+    head(&mut server);
+    server.expect(b"hello");
+    say(&mut server, "HTTP/1.1 200 OK\nContent-Length: 3\n\nyes and more");
+    head(&mut client);
+    assert_eq!(rest(&mut client), "yes");
+    drop(client);
+    let counted = || proxy.stderr.text().contains("sent 3 bytes, received 5 bytes");
+    assert!(crate::harness::wait_until(LIMIT, counted), "{}", proxy.stderr.text());
+}
+
+#[test]
+fn a_server_that_answers_before_its_answer_for_ever_holds_up_nobody() {
+    let (proxy, listener, name) = proxy_and_server();
+    let mut first = Link::connect(proxy.port());
+    say(&mut first, &format!("GET http://{name}/ HTTP/1.0\nHost: x\n\n"));
+    let mut flooding = listener.accept().expect("joined");
+    head(&mut flooding);
+    let flooder = std::thread::spawn(move || {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(4000);
+        while std::io::Write::write_all(&mut flooding, &interim).is_ok() {}
+    });
+    let mut second = Link::connect(proxy.port());
+    say(&mut second, &format!("GET http://{name}/ HTTP/1.1\nHost: x\n\n"));
+    let mut server = listener.accept().expect("joined");
+    head(&mut server);
+    say(&mut server, "HTTP/1.1 204 No Content\n\n");
+    server.end();
+    assert!(rest(&mut second).starts_with("HTTP/1.1 204 "));
+    first.reset();
+    flooder.join().expect("the connection is reset");
+}
+
+#[test]
+fn a_server_that_leaves_its_connection_open_is_left_when_it_has_answered() {
+    let (proxy, listener, name) = proxy_and_server();
+    for (method, head, body) in [
+        ("GET", "HTTP/1.1 200 OK\nContent-Length: 3\n", "yes"),
+        ("GET", "HTTP/1.1 200 OK\nContent-Length: 3\n", ""),
+        ("HEAD", "HTTP/1.1 200 OK\nContent-Length: 3\n", ""),
+        ("HEAD", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", ""),
+        ("GET", "HTTP/1.1 304 Not Modified\nContent-Length: 3\n", ""),
+        ("POST", "HTTP/1.1 204 No Content\n", ""),
+    ] {
+        let mut client = Link::connect(proxy.port());
+        say(&mut client, &format!("{method} http://{name}/ HTTP/1.1\nHost: x\n\n"));
+        let mut server = listener.accept().expect("joined");
+        self::head(&mut server);
+        say(&mut server, &format!("{head}\n{body}"));
+        let due = if method == "GET" && head.contains(" 200 ") { "yes" } else { "" };
+        let told = self::head(&mut client);
+        if body != due {
+            server.send(due.as_bytes());
+        }
+        // The server hears of no end before the client has heard one.
+        assert_eq!(rest(&mut client), due, "{method} {told}");
+        drop(client);
+        assert_eq!(rest(&mut server), "");
+    }
 }
 
 /// What a program prints, if it is there; through a proxy.

@@ -27,7 +27,7 @@ fn a_line_with_a_label_cannot_pass_for_anothers() {
         [
             "good\\x0d[10.0.0.1:1] forged",
             "\\x1b[1A\\x1b[2Khidden",
-            "\\x9b2J\\u{202e}\ta\tb ß",
+            "\\u{9b}2J\\u{202e}\ta\tb ß",
             "\\x0bdown\\x0cpage"
         ]
     );

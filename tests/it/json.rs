@@ -274,6 +274,7 @@ fn files_are_told_on_both_sides() {
         assert_eq!(states, [(&names[0], &sent), (&names[1], &sent), (&names[2], &failed)]);
         assert_eq!(files[0]["digest"], *blake3::hash(&bytes).to_hex());
         assert!(files[0]["reason"].is_null() && files[2]["reason"].is_string(), "{files:?}");
+        assert!(files[2]["size"].is_null() && files[1]["size"] == 0, "{files:?}");
         let summary = first(events, "summary");
         let sums = ["entries", "done", "there", "failed"].map(|name| summary[name].as_u64());
         assert_eq!(sums, [Some(3), Some(2), Some(0), Some(1)]);

@@ -46,6 +46,19 @@ fn expected(mut ports: Vec<(u16, &str)>) -> (String, Vec<String>) {
 }
 
 #[test]
+fn a_host_without_an_address_of_the_family_is_one_line_among_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let open = listener.local_addr().expect("an address").to_string();
+    let finished =
+        probe(&["-4", "[::1]:9", &open, "--retry", "999", "--retry-delay", "1h"]).finish().expect(3);
+    assert_eq!(lines(&finished), ["unreachable [::1]:9".to_owned(), format!("open {open}")]);
+    let finished = probe(&["-6", &open]).finish().expect(3);
+    assert_eq!(lines(&finished), [format!("unreachable {open}")]);
+    let why = format!("sendall: {open} is not open: it has no IPv6 address (see -6)\n");
+    assert_eq!(finished.stderr, why);
+}
+
+#[test]
 fn a_line_for_each_port_in_their_order() {
     let open: Vec<TcpListener> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
     let ports = open.iter().map(|listener| listener.local_addr().expect("an address").port());

@@ -83,6 +83,45 @@ fn a_proxy_that_is_busy_is_tried_again() {
 }
 
 #[test]
+fn a_port_about_which_a_proxy_is_silent_is_one_among_others() {
+    let (proxy, name) = listener();
+    let url = format!("http://{name}");
+    let args = ["connect", "--probe", "192.0.2.1:1,2", "--timeout", "300ms", "--proxy", &url];
+    let probe = sendall(&args, In::Null, Out::Collect);
+    for _ in 0..2 {
+        let mut link = proxy.accept().expect("asked");
+        // About the other one nothing is said; the connection is held by a thread until the prober leaves.
+        std::thread::spawn(move || {
+            let mut request = [0; 512];
+            let count = std::io::Read::read(&mut link, &mut request).expect("a request");
+            if request[..count].starts_with(b"CONNECT 192.0.2.1:2 ") {
+                link.send(b"HTTP/1.1 200 OK\r\n\r\n");
+            }
+            let _ = std::io::Read::read(&mut link, &mut request);
+        });
+    }
+    let finished = probe.finish().expect(3);
+    assert_eq!(finished.stdout, b"timeout 192.0.2.1:1\nopen 192.0.2.1:2\n");
+}
+
+#[test]
+fn a_probe_that_is_tried_again_waits_for_its_proxy() {
+    let (proxy, name) = listener();
+    let url = format!("http://{name}");
+    let args =
+        ["connect", "--probe", "192.0.2.1:2", "--proxy", &url, "--retry", "9", "--retry-delay", "10ms"];
+    let probe = sendall(&args, In::Null, Out::Collect);
+    for answer in ["", "HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
+        let mut link = proxy.accept().expect("asked");
+        link.expect(b"CONNECT 192.0.2.1:2 ");
+        link.send(answer.as_bytes());
+        link.end();
+    }
+    let finished = probe.finish();
+    assert_eq!((finished.code, &finished.stdout[..]), (0, &b"open 192.0.2.1:2\n"[..]), "{}", finished.stderr);
+}
+
+#[test]
 fn ports_are_probed_through_a_proxy() {
     let (open, closed) = (listener(), listener());
     let port = |name: &str| name.rsplit(':').next().expect("a port").to_owned();

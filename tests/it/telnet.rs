@@ -3,8 +3,11 @@
 use std::io::Write;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::harness::{In, LIMIT, Out, payload};
 use crate::link::{Net, Side, WAYS, Way};
+use crate::xfer::{cpu_ticks, is_slow_wanted};
 
 const TCP: Way = Way { side: Side::Connect, net: Net::Tcp };
 
@@ -128,8 +131,29 @@ fn a_peer_that_negotiates_without_reading_costs_no_memory_and_stops_nothing() {
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
     let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
     assert!(kib < 64 << 10, "{kib} KiB");
-    running.signal(rustix::process::Signal::TERM);
+    running.signal(Signal::TERM);
     assert!(running.ends_within(Duration::from_secs(2)));
     running.end_input();
     running.finish_within(LIMIT).expect(143);
+}
+
+#[test]
+fn answers_without_room_wait_quietly() {
+    if !is_slow_wanted("answers that wait longer than --linger") {
+        return;
+    }
+    let options = ["--telnet", "--linger", "1s", "--sndbuf", "2KiB"];
+    let way = Way { side: Side::Connect, net: Net::Unix };
+    let (running, mut link) = way.open(&options, In::Null, Out::Collect);
+    // While they wait the session does not end.
+    let questions = b"\xff\xfd\x18".repeat(10_000);
+    link.send(&questions);
+    link.send(b"done");
+    running.expect_output(b"done");
+    assert!(!running.ends_within(Duration::from_secs(1)));
+    let before = cpu_ticks(running.id());
+    assert!(!running.ends_within(Duration::from_millis(400)));
+    assert!(cpu_ticks(running.id()) - before < 10, "it spins");
+    running.signal(Signal::TERM);
+    running.finish().expect(143);
 }

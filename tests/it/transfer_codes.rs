@@ -17,7 +17,7 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
     place.write("folder/f", b"y");
     let (same, missing, to) = (place.at("folder/f"), place.at("missing"), "127.0.0.1:1");
     let cases: [(&[&str], &str); 40] = [
-        (&["upload"], "required"),
+        (&["upload"], "type 'sendall upload PATH"),
         (&["upload", &file], "where to"),
         (&["upload", "-", to], "--name"),
         (&["upload", &file, "localhost"], "PORT"),
@@ -30,7 +30,7 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
         (&["upload", &file, to, "--timeout", "0s"], "longer than 0"),
         (&["upload", &file, to, "--idle-timeout", "soon"], "10s"),
         (&["upload", &file, to, "--no-such-option"], "unexpected"),
-        (&["download"], "required"),
+        (&["download"], "type 'sendall download HOST:PORT"),
         (&["download", "localhost"], "PORT"),
         (&["download", to, "../x"], "leaves the folder"),
         (&["download", to, "/x"], "starts at the root"),

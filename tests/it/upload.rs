@@ -102,8 +102,14 @@ fn other_content_stays_unless_it_is_forced() {
         for (options, force) in [(refused[0], false), (refused[1], false), (refused[1], true)] {
             let paths = if force { vec!["--force", &path] } else { vec![path.as_str()] };
             let (client, server) = upload_once(options, &paths);
-            client.expect_saying(7, "exists");
-            server.expect_saying(7, "exists");
+            let (client, server) = (client.ended(7), server.ended(7));
+            assert!(client.stderr.contains("f: exists with other content"), "{}", client.stderr);
+            assert_eq!(client.stderr.contains("(see --force)"), !force, "{}", client.stderr);
+            assert!(
+                !server.stderr.contains("--force") && server.stderr.contains("exists"),
+                "{}",
+                server.stderr
+            );
             there.expect("f", old);
         }
         let (client, server) = upload_once(&["--store", there.arg()], &["-f", &path]);
@@ -139,6 +145,7 @@ fn all_refused_for_one_reason_is_that_reasons_code() {
     there.write("b", b"y");
     let (client, server) = upload_once(&["--store", there.arg()], &[&paths[0], &paths[1]]);
     let (client, server) = (client.ended(7), server.ended(7));
+    assert!(client.stderr.contains("all 2 files failed (see --force)"), "{}", client.stderr);
     for text in [client.stderr, server.stderr] {
         assert!(text.contains("a: exists") && text.contains("b: exists"), "{text}");
     }

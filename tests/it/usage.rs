@@ -38,8 +38,8 @@ const MISTAKES: &[(&[&str], &str)] = &[
     (&["connect", "--probe", "udp:127.0.0.1:53"], "type 127.0.0.1:53;"),
     (&["udp-send", "udp:127.0.0.1:53", "x"], "type 127.0.0.1:53;"),
     (&["serve", "::"], "type [::]:PORT"),
-    (&["connect", "localhost:80", "--retry", "x"], "type a number"),
-    (&["connect", "localhost:80", "--retry="], "type a number"),
+    (&["connect", "localhost:80", "--retry", "x"], "type a whole number"),
+    (&["connect", "localhost:80", "--retry="], "type a whole number"),
     (&["connect", "localhost:80", "--retry", "99999999999"], "type a number from 0 to 4294967295"),
     (&["upload", "Cargo.toml", "localhost:1", "-j", "0"], "type a number from 1 to 16"),
     (&["udp-send", "localhost:1", "--repeat", "0", "x"], "type a number from 1 on"),
@@ -166,6 +166,24 @@ const HABITS: &[(&[&str], &str)] = &[
     (&["upload", "-P", "22", "d", "h:1"], "HOST:PORT"),
     (&["download", "h:1", "-j", "0"], "type a number from 1 to 16"),
     (&["serve", "0", "--max-clients", "x"], "type a whole number"),
+    (&["localhost", "80"], "type 'sendall connect localhost:80' if it is a host"),
+    (&["recieve", "x"], "type 'sendall serve', 'connect'"),
+    (&["man"], "sendall --help"),
+    (&["version"], "sendall --version"),
+    (&["connect"], "type 'sendall connect HOST:PORT'; usage: sendall connect"),
+    (&["serve", "--store", "."], "type 'sendall serve :PORT'"),
+    (&["upload"], "type 'sendall upload PATH HOST:PORT'"),
+    (&["download", "--list"], "type 'sendall download HOST:PORT'"),
+    (&["udp-listen"], "type 'sendall udp-listen :PORT'"),
+    (&["udp-send"], "type 'sendall udp-send HOST:PORT TEXT'"),
+    (&["upload", "localhost:9300", "Cargo.toml"], "comes last: type 'sendall upload PATH localhost:9300'"),
+    (
+        &["upload", "localhost", "9300", "src/cli.rs", "Cargo.toml"],
+        "type 'sendall upload PATH localhost:9300'",
+    ),
+    (&["download", "a", "b", "localhost:9300"], "comes first: type 'sendall download localhost:9300 NAME'"),
+    (&["upload", "Cargo.toml", "localhost:"], "a port is missing"),
+    (&["serve", "9000-9010"], "type one for each endpoint"),
 ];
 
 #[test]
@@ -177,6 +195,36 @@ fn habits_from_other_tools_are_answered_with_what_to_type_here() {
         for wrong in ["as a value, use '--", "invalid digit", "is not in"] {
             assert!(!finished.stderr.contains(wrong), "{args:?}: {}", finished.stderr);
         }
+    }
+}
+
+/// Options of something that is not there, beside what it would conflict with.
+const WITHOUT_USE: &[&[&str]] = &[
+    &["udp-listen", "0", "--echo", "--to", "localhost:1"],
+    &["udp-listen", "0", "--echo", "--until", "x"],
+    &["udp-listen", "0", "--sh", "cat", "--until", "x"],
+    &["udp-listen", "0", "--interactive", "--amplify-ok"],
+    &["udp-listen", "0", "--interactive", "--max-answers", "3"],
+    &["udp-listen", "0", "--echo", "--max-peers", "3"],
+    &["connect", "h:1", "--probe", "--each", "all"],
+    &["connect", "h:1", "--probe", "--frame-out", "json"],
+    &["connect", "h:1", "--probe", "--max-message", "1KB"],
+    &["connect", "h:1", "--probe", "--tee-append"],
+    &["connect", "h:1", "--crlf", "--each", "all"],
+    &["connect", "h:1", "--telnet", "--max-message", "1KB"],
+    &["connect", "h:1", "--fastopen", "--frame-out", "json"],
+    &["connect", "h:1", "--fastopen", "--proxy-password-file", "/dev/null"],
+    &["connect", "h:1", "--sh", "cat", "--within", "1s"],
+    &["connect", "h:1", "--send-only", "--within", "1s"],
+    &["serve", "0", "--echo", "--links", "copy"],
+    &["serve", "0", "--share", ".", "--max-size", "1KB"],
+];
+
+#[test]
+fn options_without_use_are_refused() {
+    for args in WITHOUT_USE {
+        let finished = sendall(args, In::Null, Out::Collect).finish().expect(2);
+        assert_eq!(finished.stderr.lines().count(), 1, "{args:?}: {}", finished.stderr);
     }
 }
 

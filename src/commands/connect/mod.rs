@@ -49,12 +49,12 @@ pub struct ConnectArgs {
 
     /// Only try whether connections are taken: HOST:PORT..., or several ports as in HOST:20-25,80
     #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
-        "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "tee_in", "tee_out",
-        "hex_dump", "exec", "sh", "exec_socket"])]
+        "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each",
+        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket"])]
     probe: bool,
 
     /// With --probe: try again until all are open, for so long at most
-    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "probe", group = "trying")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, group = "trying")]
     within: Option<Duration>,
 
     /// Time limit for each address that is tried; with --proxy, until the server is reached
@@ -74,8 +74,9 @@ pub struct ConnectArgs {
     local: LocalArgs,
 
     /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
-    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies", "recv_only", "wait_greeting",
-        "crlf", "line_delay", "telnet", "frame", "exec", "sh", "exec_socket"])]
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies",
+        "proxy_password_file", "recv_only", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each", "frame_out",
+        "max_message", "exec", "sh", "exec_socket"])]
     fastopen: bool,
 
     #[command(flatten)]
@@ -109,6 +110,10 @@ impl ConnectArgs {
         let program = self.exec.plan()?.map(Rc::new);
         let rules = program.as_ref().map(|program| ExecRules::plan(&self.relay, program)).transpose()?;
         let timeout = self.timeout;
+        // Here, because the parser does not ask for an option that conflicts with another one that is there.
+        if self.within.is_some() && !self.probe {
+            return Err(usage("--within goes with --probe: type --timeout to limit connecting".into()));
+        }
         if self.probe {
             let mut targets = Vec::new();
             for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {

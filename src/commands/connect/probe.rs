@@ -10,7 +10,7 @@ use super::targets::{Found, Step, Target};
 use crate::commands::cannot_write;
 use crate::commands::opened::Opening;
 use crate::commands::proxies::Via;
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, Mend};
 use crate::net::dial::{Dial, explain};
 use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::reactor::{Io, Session, Status, Turn};
@@ -140,7 +140,7 @@ impl Probe {
                 continue;
             }
             if target.is_tried() {
-                if target.failed.is_empty() || target.round >= *retries {
+                if target.failed.is_empty() || target.round >= *retries || target.is_hopeless {
                     self.settle(index);
                 } else {
                     target.step = Step::Pausing(now + *pause);
@@ -233,7 +233,7 @@ impl Probe {
             let target = &mut self.plan.targets[number];
             let found = match way {
                 Way::Direct(dial) => direct(dial, target.connector.endpoint(), is_alone, now)?,
-                Way::Proxied(via, name) => proxied(via, name, now)?,
+                Way::Proxied(via, name) => proxied(via, name, target.round < self.plan.retries, now)?,
             };
             let Some(found) = found else {
                 at += 1;
@@ -343,7 +343,7 @@ fn direct(
 }
 
 /// The same of a port that the last proxy tries. A proxy that does not do its part says nothing of the port.
-fn proxied(via: &mut Via, name: &PeerName, now: Instant) -> Result<Option<Verdict>, Error> {
+fn proxied(via: &mut Via, name: &PeerName, has_retry: bool, now: Instant) -> Result<Option<Verdict>, Error> {
     let error = match via.advance(now) {
         Ok(None) => return Ok(None),
         Ok(Some(_)) => return Ok(Some(Some(("open", name.clone(), None)))),
@@ -352,8 +352,8 @@ fn proxied(via: &mut Via, name: &PeerName, now: Instant) -> Result<Option<Verdic
     let state = match via.cause() {
         Some(Cause::Refused) => "refused",
         Some(Cause::TimedOut) => "timeout",
-        Some(Cause::Other) => "unreachable",
-        None => return Err(error),
+        None if !(has_retry && error.mend() == Mend::Again) => return Err(error),
+        _ => "unreachable",
     };
     Ok(Some(Some((state, name.clone(), Some(error.to_string())))))
 }

@@ -27,6 +27,8 @@ pub(super) struct Target {
     /// How many are being tried.
     under_way: usize,
     resolution: Option<Resolution>,
+    /// What was asked of this end does not fit it; no try mends that.
+    pub(super) is_hopeless: bool,
     /// Of the host; of a Unix socket none.
     addresses: VecDeque<SocketAddr>,
 }
@@ -64,6 +66,7 @@ impl Target {
             failed: BTreeMap::new(),
             under_way: 0,
             resolution: None,
+            is_hopeless: false,
             addresses: VecDeque::new(),
         }
     }
@@ -86,7 +89,7 @@ impl Target {
     /// Finds the host's addresses, anew in each round: a name may come to have one.
     ///
     /// # Errors
-    /// What was asked of this end does not fit; no try mends that.
+    /// There is no thread for it.
     pub(super) fn resolve(&mut self, limit: Duration, io: &Io, now: Instant) -> Result<Found, Error> {
         match self.step {
             Step::Pausing(until) if now >= until => {
@@ -108,9 +111,9 @@ impl Target {
             self.resolution.as_mut().map(|resolution| resolution.advance(self.connector.local(), now));
         self.addresses = match found {
             Some(Ok(None)) => return Ok(Found::Waiting),
-            Some(Err(error)) if error.mend() == Mend::Never => return Err(error),
             Some(Err(error)) => {
                 (self.step, self.resolution) = (Step::Trying, None);
+                self.is_hopeless = error.mend() == Mend::Never;
                 let state = if error.exit() == Exit::TimedOut { "timeout" } else { "unreachable" };
                 let text = error.to_string();
                 let before = format!("cannot connect to {}: ", self.connector.endpoint());

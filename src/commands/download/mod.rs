@@ -120,7 +120,8 @@ impl DownloadArgs {
     pub fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let second = self.names.first().and_then(|name| name.to_str());
-        let (endpoint, used) = Endpoint::parse_first(&self.endpoint, second, Role::Connect).map_err(usage)?;
+        let (endpoint, used) = Endpoint::parse_first(&self.endpoint, second, Role::Connect)
+            .map_err(|hint| usage(self.endpoint_after_names().unwrap_or(hint)))?;
         let names = self.names[used - 1..].iter().map(without_slashes);
         let names: Vec<Vec<u8>> = names.collect();
         let mut local = HashSet::new();
@@ -162,6 +163,12 @@ impl DownloadArgs {
         let recipe = Recipe { folder, naming, replace, max_size, max_entries, digests };
         recipe.destination()?;
         Ok(Plan { connector, names, task: Task::Fetch(recipe, self.retry), limits, connections })
+    }
+
+    /// What to type where the endpoint was typed behind the names.
+    fn endpoint_after_names(&self) -> Option<String> {
+        let endpoint = Endpoint::parse(self.names.last()?.to_str()?, Role::Connect).ok()?;
+        Some(format!("the endpoint comes first: type 'sendall download {endpoint} NAME'"))
     }
 
     /// The folder that `-o` names, or the folder of the file that it names.
@@ -262,8 +269,9 @@ impl Plan {
                         let terms =
                             Terms { wanted, stream: false, tree: false, skipped: false, limits, origin };
                         let context = (io, report, peer);
+                        let keeps = !destination.replace;
                         let receiving = Receiving::new(wire, destination, terms, None, context);
-                        Ok(receiving.succeeding(is_successor).listing(digests))
+                        Ok(receiving.succeeding(is_successor).listing(digests).may_force(keeps))
                     }))
                 })?;
                 reactor.run()

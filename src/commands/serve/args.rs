@@ -215,8 +215,8 @@ pub(super) struct TransferArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "store")]
     pub(super) digests: Option<PathBuf>,
 
-    /// With --store, --share or --socks: time limit of a client's handshake; with --forward or --socks: of each address
-    /// of a target [default: 10s]; else as --accept-timeout
+    /// With --store, --share or --socks: time limit of a client's handshake; with --accept-proxy-protocol: of its header;
+    /// with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
 }

@@ -121,17 +121,15 @@ impl ServeArgs {
             let most = (limits.clients as u64).saturating_mul(clients::MOST_DESCRIPTORS_PER_CLIENT);
             crate::net::raised_descriptor_limit(most.saturating_add(DESCRIPTORS_RESERVED));
         }
-        if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
-            let has_other_use = self.limits.accept_proxy_protocol;
-            if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() && !has_other_use {
+        if self.limits.accept_proxy_protocol {
+            limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
+        } else if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
+            if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() {
                 let text = "--timeout and --accept-timeout are the same here: type one of them";
                 return Err(Error::new(Exit::Usage, text));
             }
             limits.accept_timeout =
                 limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
-        }
-        if self.limits.accept_proxy_protocol {
-            limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
         }
         let entrance = Entrance {
             endpoints,

@@ -34,6 +34,9 @@ pub(super) struct Forwarded {
     is_taken: bool,
     body_bytes: u64,
     answer: AnswerHead,
+    asks_for_head: bool,
+    /// How much of the answer's body came with its head.
+    early_bytes: u64,
     to_client: Outgoing,
     /// Something of the answer was given to the client.
     has_begun: bool,
@@ -122,6 +125,8 @@ impl Forwarded {
             is_taken: true,
             body_bytes: 0,
             answer: AnswerHead::new(request.minor),
+            asks_for_head: request.head.starts_with(b"HEAD "),
+            early_bytes: 0,
             to_client: Outgoing::default(),
             has_begun: false,
             goodbye: None,
@@ -188,7 +193,7 @@ impl Forwarded {
                     let text = "ended in the middle of its request";
                     return Err(Unanswered::Lost(Error::new(Exit::Lost, text)));
                 }
-                Ok(count) => self.body_bytes += count as u64,
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(Unanswered::Lost(lost(&error))),
             }
@@ -212,6 +217,7 @@ impl Forwarded {
                 break;
             }
         }
+        self.body_bytes += at as u64;
         self.input.drain(..at);
         if !self.body.is_in_body() {
             self.input = Vec::new();
@@ -246,16 +252,27 @@ impl Forwarded {
             let head = self.answer.take_outgoing();
             self.has_begun |= !head.is_empty();
             self.to_client.push(&head);
-            self.to_client.push(&piece[taken..count]);
+            let behind = (count - taken) as u64;
+            self.early_bytes = self.missing_bytes().map_or(behind, |missing| missing.min(behind));
+            self.to_client.push(&piece[taken..taken + self.early_bytes as usize]);
         }
+        self.end_if_whole();
         let pumped = self.inbound.advance(&mut self.target, &mut self.client, turn);
-        let pumped = pumped.map_err(|Fault { side, error }| {
-            Unanswered::Lost(match side {
-                Side::Source => named(&self.target_name, &error),
-                Side::Sink => lost(&error),
-            })
-        })?;
+        self.end_if_whole();
+        let pumped = match pumped {
+            // What comes behind the answer, or fails there, is not heard.
+            Err(Fault { side: Side::Source, .. }) if self.inbound.lane().is_drained() => Pumped::Blocked,
+            Err(Fault { side: Side::Source, error }) => {
+                return Err(Unanswered::Lost(named(&self.target_name, &error)));
+            }
+            Err(Fault { side: Side::Sink, error }) => return Err(Unanswered::Lost(lost(&error))),
+            Ok(pumped) => pumped,
+        };
         if self.inbound.lane().owes_half_close() {
+            if self.missing_bytes().is_some_and(|missing| missing > 0) {
+                let error = Error::new(Exit::Lost, "ended in the middle of its answer");
+                return Err(Unanswered::Lost(error.context(format!("target {}", self.target_name))));
+            }
             self.client.finish_writing().map_err(|error| Unanswered::Lost(lost(&error)))?;
             self.inbound.lane_mut().finish_sink();
             // It has said everything: its end is an orderly one, whatever of the request it did not want.
@@ -263,6 +280,20 @@ impl Forwarded {
             self.goodbye = Some(Goodbye::new(turn.now));
         }
         Ok(pumped == Pumped::More)
+    }
+
+    /// What of the answer is still to come, if that is known.
+    fn missing_bytes(&self) -> Option<u64> {
+        let length = if self.asks_for_head { Some(0) } else { self.answer.body_bytes() };
+        let lane = self.inbound.lane();
+        length.map(|length| length.saturating_sub(self.early_bytes + lane.delivered() + lane.held() as u64))
+    }
+
+    /// Some servers leave the connection open though they were told that it is for one request.
+    fn end_if_whole(&mut self) {
+        if self.missing_bytes() == Some(0) {
+            self.inbound.lane_mut().end_source();
+        }
     }
 
     fn no_answer(&self, error: Error) -> Unanswered {
@@ -282,7 +313,7 @@ impl Forwarded {
 
     /// Bytes that went to the client, and came from it, heads left out.
     pub(super) fn moved(&self) -> (u64, u64) {
-        (self.inbound.lane().delivered(), self.body_bytes)
+        (self.early_bytes + self.inbound.lane().delivered(), self.body_bytes)
     }
 }
 

@@ -35,7 +35,9 @@ impl DigestArgs {
             crate::net::stdio::check_stdout()?;
             return Ok(Some(DigestSink::Stdout));
         }
-        place(path).map(DigestSink::Replaced).map(Some)
+        let place = place(path)?;
+        place.check().map_err(|fault| unusable(path, "", &fault))?;
+        Ok(Some(DigestSink::Replaced(place)))
     }
 }
 
@@ -47,16 +49,17 @@ pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
     }
     let place = place(path)?;
     // Nothing, to learn whether it can be done.
-    let unusable = |fault| Error::new(Exit::Usage, format!("--digests: the file {fault}"));
-    place.append(b"").map_err(unusable)?;
+    place.append(b"").map_err(|fault| unusable(path, "", &fault))?;
     Ok(DigestSink::Appended(place))
 }
 
 fn place(path: &Path) -> Result<TextPlace, Error> {
-    TextPlace::new(path).map_err(|fault| {
-        let shown = escape_name(path.as_os_str().as_bytes());
-        Error::new(Exit::Usage, format!("--digests {shown}: its folder {fault}"))
-    })
+    TextPlace::new(path).map_err(|fault| unusable(path, "its folder ", &fault))
+}
+
+fn unusable(path: &Path, what: &str, fault: &Fault) -> Error {
+    let shown = escape_name(path.as_os_str().as_bytes());
+    Error::new(Exit::Usage, format!("--digests {shown}: {what}{fault}"))
 }
 
 /// Where digests go.

@@ -226,7 +226,7 @@ impl<S: Stream> Printing<S> {
         self.left_out.tell(Role::Receiver, &self.report);
         let failed = |entry: &Entry| {
             let (reason, text) = entry.not_offered.clone().unwrap_or((Reason::Failed, String::new()));
-            Error::new(exit_of(reason, Role::Receiver), describe(&entry.path, reason, &text))
+            Error::new(exit_of(reason, Role::Receiver), describe(&entry.path, reason, &text, Role::Receiver))
         };
         match &self.missing[..] {
             [] => None,

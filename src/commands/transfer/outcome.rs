@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::error::{Error, Exit, Mend};
+use crate::error::{Error, Exit, Mend, plain_words};
 use crate::proto::reason::Reason;
 use crate::proto::violation::Violation;
 use crate::report::escape_name;
@@ -19,22 +19,35 @@ pub(crate) enum Role {
     Receiver,
 }
 
-/// A failure as a line: the reason's words, and the text where it says more.
-pub(super) fn describe(name: &[u8], reason: Reason, text: &str) -> String {
-    format!("{}: {}", escape_name(name), explain(reason, text))
+/// What the system says where a disk is full: no more than the reason does.
+const DISK_FULL: &str = "No space left on device";
+
+/// A failure as a line: the reason's words, where it is not on this side but might be, and the text where it says more.
+pub(super) fn describe(name: &[u8], reason: Reason, text: &str, role: Role) -> String {
+    format!("{}: {}", escape_name(name), explain(reason, text, role))
 }
 
-fn explain(reason: Reason, text: &str) -> String {
+/// Whether `--force` would have helped.
+pub(super) fn could_replace(reason: Reason, text: &str) -> bool {
+    reason == Reason::Exists && (text.is_empty() || text == reason.to_string())
+}
+
+fn explain(reason: Reason, text: &str, role: Role) -> String {
     let words = reason.to_string();
     // What is being written has no content yet that could be another.
-    if reason == Reason::Exists && !text.is_empty() && text != words {
+    if reason == Reason::Exists && !could_replace(reason, text) {
         return if text.starts_with("exists") { text.to_owned() } else { format!("exists: {text}") };
     }
+    let place = match (reason, role) {
+        (Reason::NoSpace | Reason::Unwritable, Role::Sender) => " there",
+        _ => "",
+    };
+    let is_said = text.is_empty() || reason == Reason::NoSpace && text.ends_with(DISK_FULL);
     // The text of a fault may begin with the same words.
     match text.strip_prefix(&words) {
-        _ if text.is_empty() => words,
-        Some(rest) if rest.is_empty() || rest.starts_with(':') => text.to_owned(),
-        _ => format!("{words}: {text}"),
+        _ if is_said => format!("{words}{place}"),
+        Some(rest) if rest.is_empty() || rest.starts_with(':') => format!("{words}{place}{rest}"),
+        _ => format!("{words}{place}: {text}"),
     }
 }
 
@@ -66,7 +79,7 @@ pub(crate) fn told(reason: Reason, text: &str, role: Role) -> Failure {
         Reason::NoSpace | Reason::Unwritable => Exit::Refused,
         _ => exit_of(reason, role),
     };
-    let text = format!("the peer ended the session: {}", explain(reason, text));
+    let text = format!("the peer ended the session: {}", explain(reason, text, role));
     Error::new(exit, text).mended(mend_of(reason)).into()
 }
 
@@ -97,7 +110,7 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
         }
         (_, Role::Receiver) => Reason::Unwritable,
     };
-    (reason, fault.to_string())
+    (reason, plain_words(&fault.to_string()))
 }
 
 /// The failure of a local step that ends the whole session.
@@ -105,4 +118,55 @@ pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
     let (reason, text) = reason_of(fault, role);
     let error = Error::new(exit_of(reason, role), format!("{what}: {text}"));
     Failure { error, tell: Some((reason, text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::Folder;
+
+    #[test]
+    fn what_a_peer_is_told_has_the_systems_words_and_no_number() {
+        let fault = Folder::open(Path::new(&"x".repeat(300))).expect_err("a name that is too long");
+        assert!(fault.to_string().contains("(os error "), "{fault}");
+        let (_, text) = reason_of(&fault, Role::Sender);
+        assert!(text.ends_with(": File name too long"), "{text}");
+    }
+
+    #[test]
+    fn a_line_says_each_thing_once_and_where_it_was() {
+        use Role::{Receiver, Sender};
+        for (reason, text, role, line) in [
+            (Reason::NoSpace, "", Sender, "f: no space left there"),
+            (Reason::NoSpace, "cannot be written: No space left on device", Sender, "f: no space left there"),
+            (Reason::NoSpace, "cannot be written: No space left on device", Receiver, "f: no space left"),
+            (
+                Reason::NoSpace,
+                "cannot be written: Disk quota exceeded",
+                Receiver,
+                "f: no space left: cannot be written: Disk quota exceeded",
+            ),
+            (
+                Reason::Unwritable,
+                "cannot be written: Input/output error",
+                Sender,
+                "f: cannot be written there: Input/output error",
+            ),
+            (Reason::Unwritable, "cannot be written", Receiver, "f: cannot be written"),
+            (
+                Reason::Unreadable,
+                "cannot be read: Input/output error",
+                Sender,
+                "f: cannot be read: Input/output error",
+            ),
+            (Reason::Exists, "", Sender, "f: exists with other content"),
+            (Reason::Exists, "is being written", Sender, "f: exists: is being written"),
+        ] {
+            assert_eq!(describe(b"f", reason, text, role), line, "{reason:?} {text:?} {role:?}");
+        }
+        assert!(could_replace(Reason::Exists, "exists with other content"));
+        assert!(!could_replace(Reason::Exists, "is being written") && !could_replace(Reason::NoSpace, ""));
+    }
 }

@@ -146,6 +146,12 @@ impl<S: Stream> Receiving<S> {
         self
     }
 
+    /// See [`Tally::may_force`].
+    pub(crate) fn may_force(mut self, may_force: bool) -> Receiving<S> {
+        self.tally.may_force(may_force);
+        self
+    }
+
     fn work(&mut self, link: &mut Link<S>, turn: Turn) -> Result<Status, Failure> {
         let mut budget = turn.budget_bytes;
         self.awaits_output = false;

@@ -49,7 +49,8 @@ impl Rehearsal {
         let Some((reason, text)) = &entry.not_offered else {
             return self.lines.push(line(entry, self.report.is_json()).as_bytes());
         };
-        let failure = Error::new(exit_of(*reason, Role::Sender), describe(&entry.path, *reason, text));
+        let failure =
+            Error::new(exit_of(*reason, Role::Sender), describe(&entry.path, *reason, text, Role::Sender));
         self.failed += 1;
         match self.failure.take() {
             None => self.failure = Some(failure),

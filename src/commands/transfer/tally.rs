@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::digests::Digests;
 use super::left_out::LeftOut;
-use super::outcome::{Role, describe, exit_of, mend_of};
+use super::outcome::{Role, could_replace, describe, exit_of, mend_of};
 use crate::error::{Error, Exit, Mend};
 use crate::net::endpoint::PeerName;
 use crate::proto::Digest;
@@ -25,6 +25,10 @@ pub(crate) struct Tally {
     entries: u64,
     there: u64,
     failed: u64,
+    /// This side has the option `--force`, and it was not given.
+    may_force: bool,
+    /// A file failed that it would have replaced.
+    could_replace: bool,
     only_files: bool,
     /// The first entry: of a session that has only one, it is told by name.
     first: Option<(Vec<u8>, Kind, Option<Digest>)>,
@@ -51,6 +55,8 @@ impl Tally {
             entries: 0,
             there: 0,
             failed: 0,
+            may_force: false,
+            could_replace: false,
             only_files: true,
             first: None,
             failures: Vec::new(),
@@ -66,6 +72,11 @@ impl Tally {
     /// The digests of what arrives are wanted.
     pub(crate) fn list_digests(&mut self, digests: Option<Digests>) {
         self.digests = digests;
+    }
+
+    /// Whether `--force` is of use, and is pointed to.
+    pub(crate) fn may_force(&mut self, may_force: bool) {
+        self.may_force = may_force;
     }
 
     fn verb(&self) -> &'static str {
@@ -106,7 +117,8 @@ impl Tally {
                 Kind::Link(_) => "link",
             },
             state,
-            size: matches!(kind, Kind::File).then_some(size),
+            // Of what has failed it may not be known.
+            size: (matches!(kind, Kind::File) && reason.is_none()).then_some(size),
             digest: digest.filter(|_| reason.is_none()),
             reason: reason.as_ref().map(|(reason, _)| reason.as_str()),
             text: reason.as_ref().map(|(_, text)| *text),
@@ -119,6 +131,7 @@ impl Tally {
                 self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
                 self.mend = self.mend.max(mend_of(reason));
                 self.failed += 1;
+                self.could_replace |= could_replace(reason, &text);
                 if self.failures.len() == MAX_TOLD && self.report.is_verbose() {
                     self.tell_failures();
                 }
@@ -151,7 +164,7 @@ impl Tally {
     fn tell_failures(&mut self) {
         for (name, reason, text) in self.failures.drain(..).filter(|_| !self.report.is_json()) {
             self.told += 1;
-            self.report.warning(describe(&name, reason, &text));
+            self.report.warning(describe(&name, reason, &text, self.role));
         }
     }
 
@@ -240,16 +253,18 @@ impl Tally {
     }
 
     fn exit(&self) -> Result<(), Error> {
+        let hint = if self.could_replace && self.may_force { " (see --force)" } else { "" };
         match (self.failed, &self.failures[..]) {
             (0, _) => Ok(()),
             (1, [(name, reason, text)]) if self.entries == 1 => {
-                Err(Error::new(exit_of(*reason, self.role), describe(name, *reason, text)))
+                let line = describe(name, *reason, text, self.role);
+                Err(Error::new(exit_of(*reason, self.role), line + hint))
             }
             (failed, _) if failed < self.entries => {
-                Err(Error::new(Exit::Partial, format!("{failed} of {} files failed", self.entries)))
+                Err(Error::new(Exit::Partial, format!("{failed} of {} files failed{hint}", self.entries)))
             }
             (failed, _) => {
-                Err(Error::new(self.exit.unwrap_or(Exit::Failed), format!("all {failed} files failed")))
+                Err(Error::new(self.exit.unwrap_or(Exit::Failed), format!("all {failed} files failed{hint}")))
             }
         }
     }

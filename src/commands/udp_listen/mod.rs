@@ -92,11 +92,13 @@ pub struct UdpListenArgs {
     interactive: bool,
 
     /// With --interactive: send them to this peer
-    #[arg(long, value_name = "ENDPOINT", requires = "interactive", value_hint = ValueHint::Hostname)]
+    // Conflicts are named as well: the parser does not ask for what would conflict with something that is there.
+    #[arg(long, value_name = "ENDPOINT", requires = "interactive", conflicts_with_all = ["echo", "reply", "exec", "sh"],
+        value_hint = ValueHint::Hostname)]
     to: Option<String>,
 
     /// With --interactive: end when this line is typed, or at the end of stdin
-    #[arg(long, value_name = "LINE", requires = "interactive")]
+    #[arg(long, value_name = "LINE", requires = "interactive", conflicts_with_all = ["echo", "reply", "exec", "sh"])]
     until: Option<String>,
 
     #[command(flatten)]
@@ -116,11 +118,11 @@ pub struct UdpListenArgs {
     peer_timeout: Duration,
 
     /// Answers may be larger than what came in: only where every peer is known
-    #[arg(long, requires = "answer")]
+    #[arg(long, requires = "answer", conflicts_with_all = ["interactive", "exec", "sh"])]
     amplify_ok: bool,
 
     /// Answers per second to one peer
-    #[arg(long, value_name = "N", default_value_t = 1000, requires = "answer",
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "answer", conflicts_with_all = ["interactive", "exec", "sh"],
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_answers: u32,
 

@@ -116,6 +116,8 @@ enum Task {
         hello: Hello,
         start: Start,
         digests: Option<DigestSink>,
+        /// What is there with other content stays.
+        keeps: bool,
     },
     /// Only print what would be sent.
     Rehearse(Offering),
@@ -200,7 +202,7 @@ impl UploadArgs {
         let recipe = Recipe { roots, links: self.links.into(), filter: Arc::new(filter) };
         let task = match self.dry_run {
             true => Task::Rehearse(recipe.offering()),
-            false => Task::Send { recipe, hello, start, digests: self.digests.sink()? },
+            false => Task::Send { recipe, hello, start, digests: self.digests.sink()?, keeps: !self.force },
         };
         Ok(Plan { connector, task, limits, connections, retry })
     }
@@ -245,11 +247,20 @@ impl UploadArgs {
                 }
                 // The colon was typed with the host.
                 Err(better) if host.ends_with(':') => return Err(usage(better)),
-                _ => return Err(usage(hint)),
+                _ => return Err(usage(self.endpoint_before_paths().unwrap_or(hint))),
             },
-            (Err(hint), None) => return Err(usage(hint)),
+            (Err(hint), None) => return Err(usage(self.endpoint_before_paths().unwrap_or(hint))),
         };
         if paths.is_empty() && !has_program { Err(missing()) } else { Ok((endpoint, paths)) }
+    }
+
+    /// What to type where the endpoint was typed in front of the paths.
+    fn endpoint_before_paths(&self) -> Option<String> {
+        let mut words = self.words.iter().map(|word| word.to_str());
+        let (first, second) = (words.next()??, words.next()?);
+        let (endpoint, _) = Endpoint::parse_first(first, second, Role::Connect).ok()?;
+        let is_path = Path::new(first).exists();
+        (!is_path).then(|| format!("the endpoint comes last: type 'sendall upload PATH {endpoint}'"))
     }
 
     /// What a path is, under which name it is sent, and a file's size.
@@ -308,7 +319,7 @@ impl Plan {
                 reactor.add(|io| Rehearsal::new(offering, &io, report))?;
                 reactor.run()
             }
-            Task::Send { recipe, hello, start, digests } => retry.run(report, signals, |track| {
+            Task::Send { recipe, hello, start, digests, keeps } => retry.run(report, signals, |track| {
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 let (offering, hello) = (recipe.offering(), track.greeting(hello.clone()));
                 let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
@@ -322,7 +333,8 @@ impl Plan {
                         let mut wire = Wire::new(transport, now).tracked(&track);
                         wire.push(&hello);
                         let context = (io, report, peer);
-                        Ok(Sending::new(wire, offering, start, (limits, origin), context).listing(digests))
+                        let sending = Sending::new(wire, offering, start, (limits, origin), context);
+                        Ok(sending.listing(digests).may_force(keeps))
                     }))
                 })?;
                 reactor.run()

@@ -38,6 +38,11 @@ impl TextFile {
             return Err(usage("with --wire text a folder cannot be sent: name the files in it"));
         }
         let source = Source::open(path).map_err(|fault| usage(&fault.to_string()))?;
+        if source.has_no_size() {
+            return Err(usage(
+                "with --wire text a file whose size is not known cannot be sent: send a copy of it",
+            ));
+        }
         let name = path.file_name().ok_or_else(|| usage("has no file name"))?.as_bytes().to_vec();
         let size = source.size_bytes();
         text_header::encode(&name, size)

@@ -238,7 +238,7 @@ impl DatagramSocket {
         if !self.readiness.is_writable() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let result = super::stream::uninterrupted(send);
+        let result = super::uninterrupted(send);
         if would_block(&result) {
             self.readiness.clear_writable();
         }

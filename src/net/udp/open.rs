@@ -98,10 +98,7 @@ pub fn addresses_of(endpoint: &Endpoint, family: Option<Family>) -> Result<Vec<P
     match find() {
         Ok(peers) if peers.is_empty() => Err(failed("the name has no address")),
         Ok(peers) => Ok(peers),
-        Err(error) => {
-            let text = error.to_string();
-            Err(failed(text.strip_prefix("failed to lookup address information: ").unwrap_or(&text)))
-        }
+        Err(error) => Err(failed(&error.to_string())),
     }
 }
 

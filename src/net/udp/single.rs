@@ -9,7 +9,7 @@ use rustix::net::{
 };
 
 use super::{BUFFER_BYTES, Datagram, Peer};
-use crate::net::stream::uninterrupted;
+use crate::net::uninterrupted;
 
 /// Receives one datagram.
 pub(super) fn receive(

@@ -113,6 +113,7 @@ impl Exchange {
             }
             Err(refusal @ (BAD_REQUEST | VERSION_NOT_SUPPORTED)) => match lenient::read(input) {
                 Reading::Refused => self.refuse(refusal),
+                Reading::Wrong => self.refuse(BAD_REQUEST),
                 Reading::More => (0, Step::More),
                 Reading::Anew(anew) => (0, Step::Anew(anew)),
             },

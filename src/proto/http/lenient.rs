@@ -1,6 +1,8 @@
 //! Heads that are in order once they are written anew: of a higher minor version, or typed by a person.
 
-use super::{MAX_FIELDS_BYTES, MAX_LINE_BYTES, bare_line_feed};
+use httparse::{Request, Status};
+
+use super::{MAX_FIELDS_BYTES, MAX_LINE_BYTES, bare_line_feed, no_fields};
 
 /// A head in other words.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub struct Anew {
 pub(super) enum Reading {
     /// Nothing: it stays refused.
     Refused,
+    /// Nothing, and not for its version.
+    Wrong,
     /// There must be more of it first.
     More,
     /// Something that is to be read in its place.
@@ -54,20 +58,29 @@ pub(super) fn read(input: &[u8]) -> Reading {
         return if minor > b'1' {
             Reading::Anew(Anew { bytes, used: None, is_typed })
         } else {
-            Reading::Refused
+            Reading::Wrong
         };
     }
     let end = memchr::memmem::find(window, b"\n\n").map(|end| end + 2);
     if memchr::memchr(b'\r', &window[..end.unwrap_or(window.len())]).is_some() {
-        return Reading::Refused;
+        return Reading::Wrong;
     }
+    let lines = bytes[..end.unwrap_or(bytes.len())].split_inclusive(|&byte| byte == b'\n');
+    let anew: Vec<u8> = lines
+        .flat_map(|line| match line.strip_suffix(b"\n") {
+            Some(line) => [line, b"\r\n"].concat(),
+            None => line.to_vec(),
+        })
+        .collect();
     match end {
-        Some(end) => {
-            let lines = bytes[..end].split_inclusive(|&byte| byte == b'\n');
-            let bytes = lines.flat_map(|line| [&line[..line.len() - 1], b"\r\n"].concat()).collect();
-            Reading::Anew(Anew { bytes, used: Some(end), is_typed })
-        }
-        None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES => Reading::More,
-        None => Reading::Refused,
+        Some(_) => Reading::Anew(Anew { bytes: anew, used: end, is_typed }),
+        // What is wrong already is refused now, so that the pieces in which it comes make no difference.
+        None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES && may_become_a_head(&anew) => Reading::More,
+        None => Reading::Wrong,
     }
+}
+
+fn may_become_a_head(bytes: &[u8]) -> bool {
+    let mut request = Request::new(&mut []);
+    matches!(request.parse_with_uninit_headers(bytes, &mut no_fields()), Ok(Status::Partial))
 }

@@ -254,6 +254,16 @@ fn a_client_waits_for_nothing_that_cannot_come() {
 }
 
 #[test]
+fn a_client_does_not_hear_interim_answers_for_ever() {
+    let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let of = |count| {
+        let mut client = client(false, &targets()[0], None);
+        feed(&mut client, &[&interim.repeat(count), &b"HTTP/1.1 200 OK\r\n\r\n"[..]].concat(), 99).is_ok()
+    };
+    assert!(of(100) && !of(101));
+}
+
+#[test]
 fn failures_of_a_proxy_are_of_a_kind() {
     for (status, is_of_this_kind) in [
         ("500 x", (|fault| matches!(fault, ProxyFault::Unreachable(..))) as fn(&ProxyFault) -> bool),

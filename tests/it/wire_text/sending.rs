@@ -181,3 +181,9 @@ fn events_tell_what_was_sent_and_that_it_is_unverified() {
     server.signal(Signal::TERM);
     assert_eq!(server.finish().stderr.matches(r#""state":"received""#).count(), 3);
 }
+
+#[test]
+fn a_file_whose_size_is_not_known_is_not_sent_as_an_empty_one() {
+    let refused = run(&["upload", "--wire", "text", "/proc/version", "127.0.0.1:1"]);
+    refused.expect_saying(2, "/proc/version: with --wire text a file whose size is not known cannot be sent");
+}

@@ -135,6 +135,12 @@ impl<S> Sending<S> {
         self.tally.list_digests(digests);
         self
     }
+
+    /// See [`Tally::may_force`](super::super::tally::Tally::may_force).
+    pub(crate) fn may_force(mut self, may_force: bool) -> Sending<S> {
+        self.tally.may_force(may_force);
+        self
+    }
 }
 
 /// Why no chunk comes.
