@@ -138,7 +138,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The system's words without what std puts around them: which call it was before a name's, a number behind all.
-pub(crate) fn plain_words(text: &str) -> String {
+fn plain_words(text: &str) -> String {
     const START: &str = " (os error ";
     let text = text.replace("failed to lookup address information: ", "");
     let mut parts = text.split(START);

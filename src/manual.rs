@@ -68,12 +68,16 @@ name is replaced, as by b3sum.
 
 LIMITED RATE
 
---limit-rate RATE holds each connection of the command to so many bytes per second, each way, framing included: 500KiB, 10MB, 10MB/s, at least 1KiB. The connections of one upload or download share it: without -j there is one. On Linux the kernel spaces the packets that are sent over TCP. What is received is read as slowly, so that the peer's system slows down; a download asks the server for it, too. Of two limits the smaller counts.
+--limit-rate RATE limits the bytes per second of each connection, each way, framing included: 500KiB, 10MB, 10MB/s, at least \
+1KiB. The connections of one upload or download share it: without -j there is one. On Linux the kernel spaces the packets that \
+are sent over TCP. What is received is read as slowly, so that the peer's system slows down; a download asks the server for it, \
+too. Of two limits the smaller counts.
 
 EVENTS
 
 With --json every command writes events to stderr in the place of text: each a line, a JSON object. stdout is as without \
-it, but for listings (download --list, upload --dry-run, connect --probe), whose lines are objects, too. An object has all of the fields that are listed for its kind of event, and null stands for what is not known or does \
+it, but for listings (download --list, upload --dry-run, connect --probe), whose lines are objects, too. An object has all \
+of the fields that are listed for its kind of event, and null stands for what is not known or does \
 not apply; fields and kinds may be added later. Every object has these:
 
     event  the kind: listening, peer, child, file, progress, summary, warning, error or detail

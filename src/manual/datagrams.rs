@@ -39,7 +39,8 @@ heard, and at the end of stdin when all lines are sent. Lines that were read and
 With --exec -- CMD each peer has a process of its own. What the peer sends comes to its stdin as it stands on stdout (a line, or as \
 --each and --frame say), and each line that it says, or each record behind a length, is a datagram to the peer; with --each raw, \
 whatever one read(2) brings. --answer-each cuts its output in another way: all is one datagram when it ends. Any bytes come whole \
-to a process that reads lengths: --frame u16be; to one that reads lines, one with a line feed within comes in two, which is told. A process that has ended is started again when its peer is heard again; one whose peer was not \
+to a process that reads lengths: --frame u16be; to one that reads lines, one with a line feed within comes in two, which is told. \
+A process that has ended is started again when its peer is heard again; one whose peer was not \
 heard for --peer-timeout is ended. A datagram that no process could be given (it cannot be started, does not read, there are \
 --max-peers of them, or it ended, or was ended, with that unread in its pipe) counts as not delivered: exit code 9, as for a process that fails by itself. At the \
 end each process' stdin ends, and it has 10 seconds to finish; one that has not is ended, and the exit code 4.
@@ -86,8 +87,8 @@ code 4. The line of --until ends the waiting, too, unless --replies asks for mor
 Replies are printed as 'udp-listen' prints datagrams. --frame u16be puts a length before each on stdin and on stdout, so that \
 any bytes can be told apart. A multicast or broadcast address is answered by anybody.
 
---idle-timeout takes it for the end of stdin when neither stdin nor the peer has said anything for so long: what is waited for \
-with --wait and --replies is waited for then; code 4 if nothing was sent at all. --source unix:/path gives the socket that sends to a \
+With --idle-timeout stdin has ended when neither it nor the peer has said anything for that long: --wait and --replies count \
+from then on. If nothing was sent at all, the code is 4. --source unix:/path gives the socket that sends to a \
 Unix socket a name; its file is gone at the end.
 
 With a name of several addresses the first is used that there is a way to, and the next where the port is closed on this machine.

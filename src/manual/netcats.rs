@@ -10,7 +10,7 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     nc -l PORT              serve :PORT; serve PORT for this machine only
     nc -l -s ADDR PORT      serve ADDR:PORT
     nc -k -l PORT           serve --keep-open :PORT
-    nc -N                   nothing: the end of stdin is always passed on, and the answer waited for
+    nc -N                   nothing: the end of stdin is passed on when the peer pauses, and the answer waited for
     nc -q SECONDS           --linger 10s, counted from when the peer last said something; for -q 0: --end-when input
     nc -d                   --recv-only
     nc -w SECONDS           --timeout 10s for connecting, --idle-timeout 10s for silence

@@ -49,8 +49,10 @@ of stdin, without its line feed, is one message to the peer, and each message fr
                length in decimal digits, a blank, the message: syslog over TCP (RFC 6587)
     line, nul  a line feed or a NUL byte stands behind it
 
---each says where stdin is cut in the place of lines: all sends all of it as one message, SIZE so many bytes each; with one of the framings above stdin is framed so already, and json reads what --frame-out json writes (length may be left out). Without it a warning tells of the first line that is no text. \
-So any message can be sent that can be received: a query to DNS over TCP is --frame u16be --each all.
+--each cuts stdin elsewhere than at line feeds. all sends all of it as one message. A SIZE makes messages of that many bytes. \
+One of the framings above reads stdin that is framed like that. json reads what --frame-out json writes (length may be left out). \
+Without --each a warning names the first line that is not text. So any message that can be received can be sent: a query to \
+DNS over TCP is --frame u16be --each all.
 
 --frame-out line adds a line feed to each message, raw nothing. A message may have line feeds of its own: json tells messages apart \
 whatever is in them. It writes a line for each, an object:
@@ -85,7 +87,8 @@ PROCESSES
 
 With --exec or --sh each connection has a process of its own: what the peer sends is its stdin, what it writes goes to the \
 peer; its stderr is that of sendall. The peer's end is the end of its stdin, and the end of its stdout that of the \
-connection's sending direction: passed on at once, except that 'connect' is polite while the process runs (END OF FILE, 1). When the process has ended and all of its output was sent, the connection is closed in order; \
+connection's sending direction: passed on at once, except that 'connect' is polite while the process runs (END OF FILE, 1). \
+When the process has ended and all of its output was sent, the connection is closed in order; \
 what the peer still sends is thrown away, as is what a process does not want to read. Whatever else has its stdout open \
 keeps the connection open, and is ended after 10 seconds of silence.
 

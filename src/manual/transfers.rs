@@ -10,7 +10,7 @@ HOST PORT, with a number. A HOST without a port means port 7255; a file or folde
 
 With --name NAME --exec -- CMD ARG..., or --sh LINE, what a command prints is one more file. It runs when the server has \
 said that it wants the file; its stdin is at its end, its stderr is that of sendall. The name appears only when \
-its output has ended and it has ended with 0. If it ends with anything else or by a signal, nothing is stored and sendall leaves 1, \
+its output has ended and it has ended with 0. If it ends with anything else or by a signal, nothing is stored and sendall ends with 1, \
 whatever the command's own code was: the line has it. When the upload fails or is stopped, the command is killed. In a pipe to \
 'upload -' nobody can tell a command that has failed from one that has finished.
 

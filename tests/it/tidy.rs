@@ -275,7 +275,7 @@ fn every_module_begins_with_what_it_is() {
 /// The names of a map: words that are no words of a language.
 fn names(map: &str) -> impl Iterator<Item = &str> {
     map.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.' | '/'))
-        .map(|name| name.trim_start_matches('/').trim_end_matches('.'))
+        .map(|name| name.trim_end_matches('.').trim_start_matches('/'))
         .filter(|name| name.ends_with(".rs") || name.ends_with('/'))
 }
 

@@ -174,9 +174,15 @@ const HABITS: &[(&[&str], &str)] = &[
     (&["download", "--list"], "type 'sendall download HOST:PORT'"),
     (&["udp-listen"], "type 'sendall udp-listen :PORT'"),
     (&["udp-send"], "type 'sendall udp-send HOST:PORT TEXT'"),
-    (&["upload", "localhost:9300", "Cargo.toml"], "comes last: type 'sendall upload Cargo.toml localhost:9300'"),
-    (&["download", "a", "b", "localhost:9300"], "comes first: type 'sendall download localhost:9300 NAME...'"),
-    (&["upload", "Cargo.toml", "localhost:"], "a port is missing"),
+    (
+        &["upload", "localhost:9300", "Cargo.toml"],
+        "comes last: type 'sendall upload Cargo.toml localhost:9300'",
+    ),
+    (
+        &["download", "a", "b", "localhost:9300"],
+        "comes first: type 'sendall download localhost:9300 NAME...'",
+    ),
+    (&["upload", "Cargo.toml", "localhost:"], "no port stands behind the colon"),
     (&["serve", "9000-9010"], "type one for each endpoint"),
 ];
 
