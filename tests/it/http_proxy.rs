@@ -223,9 +223,9 @@ fn a_client_that_reads_late_is_waited_for_without_work() {
     say(&mut server, "HTTP/1.1 200 OK\nContent-Length: 1000000\n\n");
     server.send(&bytes);
     server.end();
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert!(!proxy.ends_within(std::time::Duration::from_secs(3)));
     let before = cpu_ticks(proxy.id());
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(!proxy.ends_within(std::time::Duration::from_secs(1)));
     assert!(cpu_ticks(proxy.id()) - before < 5, "it is busy");
     head(&mut client);
     client.expect_all(&bytes);
