@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall};
 use crate::link::{Link, TestListener};
 use crate::others::installed;
-use crate::xfer::serve;
+use crate::xfer::{cpu_ticks, is_slow_wanted, serve};
 
 const ALLOWED: [&str; 3] = ["--socks", "--allow-target", "127.0.0.0/8"];
 
@@ -208,6 +208,28 @@ fn a_server_that_gives_no_answer_is_told_of() {
     assert!(client.read_to_end(&mut Vec::new()).is_err(), "a half answer looks whole");
     let why = || proxy.stderr.text().contains("ended in the middle of its answer");
     assert!(crate::harness::wait_until(LIMIT, why), "{}", proxy.stderr.text());
+}
+
+#[test]
+fn a_client_that_reads_late_is_waited_for_without_work() {
+    if !is_slow_wanted("a client that reads after 4 s") {
+        return;
+    }
+    let (proxy, listener, name) = proxy_and_server();
+    let mut client = Link::connect(proxy.port());
+    let bytes = payload(1_000_000);
+    say(&mut client, &format!("GET http://{name}/ HTTP/1.1\nHost: x\n\n"));
+    let mut server = listener.accept().expect("joined");
+    head(&mut server);
+    say(&mut server, "HTTP/1.1 200 OK\nContent-Length: 1000000\n\n");
+    server.send(&bytes);
+    server.end();
+    assert!(!proxy.ends_within(std::time::Duration::from_secs(3)));
+    let before = cpu_ticks(proxy.id());
+    assert!(!proxy.ends_within(std::time::Duration::from_secs(1)));
+    assert!(cpu_ticks(proxy.id()) - before < 5, "it is busy");
+    head(&mut client);
+    client.expect_all(&bytes);
 }
 
 #[test]

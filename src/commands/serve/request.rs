@@ -43,6 +43,8 @@ pub(super) struct Forwarded {
     inbound: Pump,
     /// The answer was sent: the client is heard out.
     goodbye: Option<Goodbye>,
+    /// It has all of the answer.
+    is_told: bool,
     settling: Settling,
 }
 
@@ -130,6 +132,7 @@ impl Forwarded {
             to_client: Outgoing::default(),
             has_begun: false,
             goodbye: None,
+            is_told: false,
             settling: Settling::default(),
         })
     }
@@ -151,9 +154,13 @@ impl Forwarded {
             }
         }
         let Some(goodbye) = &mut self.goodbye else { return Ok(Status::Waiting) };
-        let is_told = self.settling.settles(&mut self.client, turn.now).map_err(Unanswered::Lost)?;
+        if !self.is_told {
+            self.is_told = self.settling.settles(&mut self.client, turn.now).map_err(Unanswered::Lost)?;
+            // A client may take its time to read what the system holds for it.
+            *goodbye = Goodbye::new(turn.now);
+        }
         match goodbye.hear(&mut self.client, turn) {
-            Status::Done if !is_told && turn.now < goodbye.end => Ok(Status::Waiting),
+            Status::Done if !self.is_told => Ok(Status::Waiting),
             status => Ok(status),
         }
     }
@@ -306,8 +313,11 @@ impl Forwarded {
 
     /// When to go on if nothing happens before.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let goodbye = self.goodbye.as_ref().map(Goodbye::deadline);
-        let waits = [goodbye, self.settling.deadline(), self.inbound.wake_up(), self.client.wake_up()];
+        let end = match self.is_told {
+            true => self.goodbye.as_ref().map(Goodbye::deadline),
+            false => self.settling.deadline(),
+        };
+        let waits = [end, self.inbound.wake_up(), self.client.wake_up()];
         waits.into_iter().flatten().min()
     }
 
