@@ -2,12 +2,14 @@
 //!
 //! Starts `sendall serve --store FOLDER --once 0` and uploads a file of 256 MiB to it. What both print is shown, the
 //! progress bar too if this runs on a terminal. Exits with the first code that is not 0.
+//!
+//! The two are this program again: with arguments it is `sendall`, so that nothing has to be built a second time.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 
@@ -15,7 +17,13 @@ use anyhow::{Context, Result, bail, ensure};
 
 const SIZE_BYTES: u64 = 256 << 20;
 
+#[path = "../src/main.rs"]
+mod program;
+
 fn main() -> ExitCode {
+    if std::env::args_os().len() > 1 {
+        return program::main();
+    }
     // ^C reaches the two processes too: they stop, and this one removes the folder.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::default());
     match demo() {
@@ -28,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn demo() -> Result<u8> {
-    let sendall = build()?;
+    let sendall = std::env::current_exe()?;
     let folder = tempfile::tempdir_in(sendall.parent().unwrap_or(Path::new(".")))?;
     let (sent, inbox) = (folder.path().join("256MiB.bin"), folder.path().join("inbox"));
     std::fs::create_dir(&inbox)?;
@@ -68,23 +76,6 @@ fn demo() -> Result<u8> {
     ensure!(same(&sent, &inbox.join("256MiB.bin"))?, "the files differ, and both exit codes said otherwise");
     println!("$ # the bytes have been compared: they are the same");
     Ok(0)
-}
-
-/// Builds the program, with the cargo and the profile that built this one. Returns its path. The example is named as
-/// well, because the features of its packages are those that were built for this run: only the program itself is new.
-fn build() -> Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    let folder = here.parent().and_then(Path::parent).context("not in a target folder")?;
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--bin", "sendall", "--example", "demo", "--manifest-path"]);
-    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    println!("building sendall itself; the first time this takes a minute or two");
-    let status = cargo.status().context("cannot run cargo")?;
-    ensure!(status.success(), "cargo cannot build sendall");
-    Ok(folder.join("sendall"))
 }
 
 /// Bytes that no compression on the way could make fewer of: BLAKE3's output stream.

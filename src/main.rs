@@ -15,7 +15,8 @@ use sendall::net::signals::Signals;
 use sendall::net::stdio;
 use sendall::report::{Level, Report};
 
-fn main() -> ExitCode {
+// The demo runs it, too.
+pub(crate) fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -298,10 +298,14 @@ fn misplaced(last: &str, before: &[OsString]) -> Option<String> {
         return Some(format!("the server comes last: type 'sendall upload {path} {server}'"));
     }
     let path = Path::new(last);
+    let also = if last.contains('/') {
+        String::new()
+    } else {
+        format!(", or with its port if it is called {shown}, too")
+    };
     (path.is_file() || path.is_dir()).then(|| {
         format!(
-            "{shown} is here, and no server is named: type it last, as in 'sendall upload {shown} HOST', or with its port if it \
-             is called {shown}, too"
+            "{shown} is here, and no server is named: type it last, as in 'sendall upload {shown} HOST'{also}"
         )
     })
 }
