@@ -265,7 +265,9 @@ fn text_line(entry: &Entry) -> String {
         Kind::Link(target) => format!("{path} -> {}", escape_name(target)),
         Kind::File | Kind::Other(_) => path,
     };
-    format!("{size:>14} {} {path}\n", time(entry.mtime_seconds))
+    // What has no size yet has no time yet, either.
+    let time = entry.size.map_or_else(|| "-".to_owned(), |_| time(entry.mtime_seconds));
+    format!("{size:>14} {time:>20} {path}\n")
 }
 
 /// The same and what else is known of it, as an object.
@@ -275,7 +277,6 @@ fn json_line(entry: &Entry) -> String {
         Kind::Link(target) => ("link", Some(target.as_slice())),
         Kind::File | Kind::Other(_) => ("file", None),
     };
-    // What has no size yet has no time yet, either.
     let time = entry.size.and_then(|_| time_of(entry.mtime_seconds, entry.mtime_nanoseconds));
     let mtime = time.map(|time| humantime::format_rfc3339(time).to_string());
     let listed = Listed {
