@@ -60,7 +60,7 @@ impl Stage {
     /// the names to disk. Says for each what became of it, in the order given. Blocks while the disk works.
     ///
     /// What is there already is replaced with `replace` only: files by files, files and links by links. A link that
-    /// says the same counts as done. Folders on the way are made. Each may have come with an earlier commit of this
+    /// says the same, and a small file with the same content, counts as done. Folders on the way are made. Each may have come with an earlier commit of this
     /// stage: a folder's time holds only if nothing is named in it later.
     ///
     /// # Errors
@@ -197,6 +197,10 @@ impl Naming<'_> {
                 match publish_new(&file.room.file, &file.name, parent, name) {
                     Err(fault) if replace && fault.kind == FaultKind::Exists => {
                         publish_over(&file.room.file, &file.name, parent, name)?;
+                    }
+                    // As when the same session comes twice, because the first one seemed to be lost.
+                    Err(fault) if fault.kind == FaultKind::Exists && file.is_same(parent, name) => {
+                        return Ok(());
                     }
                     done => done?,
                 }

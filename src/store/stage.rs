@@ -3,9 +3,10 @@
 //! The folder has a temporary name of its own and is locked, as a part is, for as long as anything in it is in use.
 //! Nobody else may enter it; so the files in it need no locks.
 
-use super::confine::{PART_PREFIX, PART_SUFFIX};
+use super::confine::{PART_PREFIX, PART_SUFFIX, open_regular};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
+use super::hash::hash_prefix;
 use super::leftover::{busy, lock_stage, remove_stage};
 use super::made::Made;
 use super::part::{Meta, TRIES};
@@ -177,6 +178,21 @@ impl Settled {
         file.map(File::from).map_err(|error| {
             Fault::system(error, FaultKind::CannotWrite, "its temporary file was taken away")
         })
+    }
+
+    /// Whether a regular file of this name is there and has the same content. What cannot be read has not.
+    pub(super) fn is_same(&self, folder: &File, name: &[u8]) -> bool {
+        let (Ok(ours), Ok(theirs)) = (self.open(), open_regular(folder, name)) else { return false };
+        let size_bytes = |file: &File| fstat(file).map(|stat| stat.st_size);
+        let digest = |file: &File, size_bytes: i64| {
+            hash_prefix(file, size_bytes as u64, &mut |_| true).map(|hasher| hasher.finalize())
+        };
+        match (size_bytes(&ours), size_bytes(&theirs)) {
+            (Ok(size), Ok(other)) if size == other => {
+                matches!((digest(&ours, size), digest(&theirs, size)), (Ok(ours), Ok(theirs)) if ours == theirs)
+            }
+            _ => false,
+        }
     }
 }
 

@@ -214,3 +214,21 @@ fn a_listing_answers_what_was_asked_for() {
         assert!(finished.stderr.contains(words), "{}", finished.stderr);
     }
 }
+
+#[test]
+fn a_listing_tells_what_is_left_out_within_bounds_and_if_it_was_agreed() {
+    let skipped = frame(12, 0, 0, 0, &[1, 0, 0, 1, b'x']);
+    let mut agreed = accept();
+    agreed[15] = 2;
+    for (accept, count, code, words) in [
+        (&agreed, 2, 0, "left out 2 symbolic links"),
+        (&agreed, 3, 7, "more than 2 entries"),
+        (&accept(), 1, 6, "a frame in a listing"),
+    ] {
+        let server = says([accept.clone(), skipped.repeat(count), eot(0, 0)].concat());
+        let finished = run(&["download", &server.address, "--list", "--max-entries", "2"]);
+        server.join();
+        assert_eq!(finished.code, code, "{}", finished.stderr);
+        assert!(finished.stderr.contains(words), "{}", finished.stderr);
+    }
+}

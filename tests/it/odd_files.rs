@@ -25,6 +25,13 @@ fn files_whose_size_is_not_known_are_sent_as_they_are_read() {
 }
 
 #[test]
+fn what_has_no_size_yet_is_listed_without_a_time() {
+    let listed = run(&["upload", "--dry-run", "/proc/version", "127.0.0.1:1"]);
+    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), format!("{:>14} {:>20} version\n", "-", "-"));
+}
+
+#[test]
 fn a_pipe_has_a_hint_that_works() {
     let place = Place::new();
     rustix::fs::mkfifoat(rustix::fs::CWD, place.path("fifo"), 0o600.into()).expect("a FIFO");

@@ -119,6 +119,8 @@ pub(crate) struct Printing<S> {
     missing: Vec<Entry>,
     missing_count: u64,
     left_out: LeftOut,
+    /// The server tells what it leaves out: it has said so.
+    hears_skipped: bool,
     ended: bool,
     ending: Option<(LastWord<S>, Option<Error>)>,
 }
@@ -142,6 +144,7 @@ impl<S: Stream> Printing<S> {
             missing: Vec::new(),
             missing_count: 0,
             left_out: LeftOut::default(),
+            hears_skipped: false,
             ended: false,
             ending: None,
         })
@@ -165,7 +168,9 @@ impl<S: Stream> Printing<S> {
                 return Ok(Status::Again);
             }
             budget = budget.saturating_sub(FRAME_COST_BYTES);
-            match link.hear()? {
+            let heard = link.hear()?;
+            self.hears_skipped |= link.accepted().is_some_and(|accept| accept.skipped);
+            match heard {
                 Heard::Frame(Frame::Entry { file, entry }) => self.entry(file, entry)?,
                 Heard::Frame(Frame::Eot { entries, bytes }) => {
                     if (entries, bytes) != (self.entries, 0) {
@@ -176,7 +181,12 @@ impl<S: Stream> Printing<S> {
                     }
                     self.ended = true;
                 }
-                Heard::Frame(Frame::Skipped(skipped)) => self.left_out.note(&skipped, &self.report),
+                Heard::Frame(Frame::Skipped(skipped)) if self.hears_skipped => {
+                    if self.left_out.total() >= self.max_entries.into() {
+                        return Err(broken(Violation::TooManyEntries(self.max_entries)));
+                    }
+                    self.left_out.note(&skipped, &self.report);
+                }
                 Heard::Frame(Frame::Ping { .. }) => {}
                 Heard::Frame(Frame::Error { reason, text }) => {
                     return Err(told(reason, &text, Role::Receiver));
@@ -255,7 +265,9 @@ fn text_line(entry: &Entry) -> String {
         Kind::Link(target) => format!("{path} -> {}", escape_name(target)),
         Kind::File | Kind::Other(_) => path,
     };
-    format!("{size:>14} {} {path}\n", time(entry.mtime_seconds))
+    // What has no size yet has no time yet, either.
+    let time = entry.size.map_or_else(|| "-".to_owned(), |_| time(entry.mtime_seconds));
+    format!("{size:>14} {time:>20} {path}\n")
 }
 
 /// The same and what else is known of it, as an object.
@@ -265,7 +277,6 @@ fn json_line(entry: &Entry) -> String {
         Kind::Link(target) => ("link", Some(target.as_slice())),
         Kind::File | Kind::Other(_) => ("file", None),
     };
-    // What has no size yet has no time yet, either.
     let time = entry.size.and_then(|_| time_of(entry.mtime_seconds, entry.mtime_nanoseconds));
     let mtime = time.map(|time| humantime::format_rfc3339(time).to_string());
     let listed = Listed {

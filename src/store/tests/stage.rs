@@ -103,6 +103,8 @@ fn what_is_in_place_stays_unless_it_may_be_replaced() {
     let exists = Some(FaultKind::Exists);
     assert_eq!(kinds(stage.commit(all(&stage, b"2", "l"), false)), [exists, exists, None, exists]);
     assert_eq!(kinds(stage.commit(all(&stage, b"2", "s"), false)), [exists, exists, None, None]);
+    // A session that comes again finds its own small files.
+    assert_eq!(kinds(stage.commit(all(&stage, b"1", "s"), false)), [None, exists, None, None]);
     assert_eq!(fs::read(scene.inside("s")).unwrap(), b"1");
     assert_eq!(kinds(stage.commit(all(&stage, b"3", "l"), true)), [None; 4]);
     assert_eq!(fs::read(scene.inside("s")).unwrap(), b"3");
