@@ -132,3 +132,11 @@ fn a_broker_that_takes_no_part_says_so() {
     server.listening(1);
     assert!(!server.stderr.text().contains("--join"));
 }
+
+#[test]
+fn an_option_of_the_other_mode_is_refused_without_asking_for_that_mode() {
+    for args in [["--broker", "--label"], ["--keep-open", "--chat"], ["--keep-open", "--join"]] {
+        let finished = serve(&args, In::Null).finish().expect(2);
+        assert!(finished.stderr.contains("cannot be used with"), "{}", finished.stderr);
+    }
+}
