@@ -40,6 +40,8 @@ pub(super) struct Forwarded {
     inbound: Pump,
     /// The answer was sent: the client is heard out.
     farewell: Option<Farewell>,
+    /// It was, or has had its time: what is left is that it has everything.
+    is_heard_out: bool,
     settling: Settling,
 }
 
@@ -125,6 +127,7 @@ impl Forwarded {
             to_client: Outgoing::default(),
             has_begun: false,
             farewell: None,
+            is_heard_out: false,
             settling: Settling::default(),
         })
     }
@@ -147,10 +150,10 @@ impl Forwarded {
         }
         let Some(farewell) = &mut self.farewell else { return Ok(Status::Waiting) };
         let is_told = self.settling.settles(&mut self.client, turn.now).map_err(Unanswered::Lost)?;
-        match farewell.hear(&mut self.client, turn) {
-            Status::Done if !is_told && turn.now < farewell.end => Ok(Status::Waiting),
-            status => Ok(status),
-        }
+        let heard = farewell.hear(&mut self.client, turn);
+        self.is_heard_out = matches!(heard, Status::Done);
+        // A slow one gets the time that it needs for what is on its way.
+        Ok(if self.is_heard_out && !is_told { Status::Waiting } else { heard })
     }
 
     /// The request goes to the server: never a byte of what stands behind it. True if there may be more at once.
@@ -275,7 +278,7 @@ impl Forwarded {
 
     /// When to go on if nothing happens before.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let farewell = self.farewell.as_ref().map(Farewell::deadline);
+        let farewell = self.farewell.as_ref().filter(|_| !self.is_heard_out).map(Farewell::deadline);
         let waits = [farewell, self.settling.deadline(), self.inbound.wake_up(), self.client.wake_up()];
         waits.into_iter().flatten().min()
     }
