@@ -27,6 +27,17 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The same for a silence that is waited for.
+fn silence(text: &str) -> Result<Duration, String> {
+    // humantime takes a 0 without a unit.
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => {
+            Err("to wait for no answer type --end-when input instead".into())
+        }
+        _ => duration(text),
+    }
+}
+
 /// Reads a size in bytes such as `64KiB` or `10MB`.
 pub fn size(text: &str) -> Result<u64, String> {
     let read = text.parse::<bytesize::ByteSize>();
@@ -138,7 +149,7 @@ pub struct RelayArgs {
     pub no_half_close: bool,
 
     /// When stdin has ended and the peer has been silent for so long, that is the end: 0
-    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "send_only")]
+    #[arg(long, value_name = "DURATION", value_parser = silence, conflicts_with = "send_only")]
     pub linger: Option<Duration>,
 
     /// Do not read stdin before the peer has spoken
@@ -355,6 +366,8 @@ mod tests {
         assert!(duration("0s").is_err_and(|hint| hint.contains("longer than 0")));
         assert!(duration("100000000000y").is_err() && duration("1000y").is_err());
         assert!(duration("10").is_err_and(|hint| hint.contains("10s")));
+        assert!(silence("0").is_err_and(|hint| hint.contains("--end-when input")));
+        assert_eq!(silence("1s"), Ok(Duration::from_secs(1)));
         assert_eq!(size("64KiB"), Ok(65_536));
         assert_eq!(size("10MB"), Ok(10_000_000));
         assert_eq!(size("0"), Ok(0));

@@ -119,9 +119,9 @@ fn rsync_serves_and_sees_who_asks() {
 #[test]
 fn what_cannot_be_done_to_a_connection_that_is_handed_over_is_refused() {
     for (options, hint) in [
-        (&["--idle-timeout", "1s"][..], "--idle-timeout"),
-        (&["--limit-rate", "1MB"], "--limit-rate"),
-        (&["--tee-in", "x"], "--tee-in"),
+        (&["--idle-timeout", "1s"][..], "--idle-timeout: with --exec-socket the bytes do not pass"),
+        (&["--limit-rate", "1MB"], "--limit-rate: with --exec-socket the bytes do not pass"),
+        (&["--tee-in", "x"], "--tee-in: with --exec-socket the bytes do not pass"),
         (&["--crlf"], "--crlf"),
         (&["--end-when", "peer"], "--end-when"),
         (&["--pty"], "--pty"),

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall};
 use crate::link::{Link, TestListener};
@@ -224,9 +225,9 @@ fn a_client_that_reads_late_is_waited_for_without_work() {
     say(&mut server, "HTTP/1.1 200 OK\nContent-Length: 1000000\n\n");
     server.send(&bytes);
     server.end();
-    assert!(!proxy.ends_within(std::time::Duration::from_secs(3)));
+    assert!(!proxy.ends_within(Duration::from_secs(3)));
     let before = cpu_ticks(proxy.id());
-    assert!(!proxy.ends_within(std::time::Duration::from_secs(1)));
+    assert!(!proxy.ends_within(Duration::from_secs(1)));
     assert!(cpu_ticks(proxy.id()) - before < 5, "it is busy");
     head(&mut client);
     client.expect_all(&bytes);
@@ -357,4 +358,27 @@ print('ok')
         assert_eq!(text, "ok\n");
     }
     assert!(!hello.ends_within(LIMIT / 1000));
+}
+
+#[test]
+fn a_client_that_takes_its_answer_slowly_gets_it_whole_and_costs_nothing() {
+    if !is_slow_wanted("an answer that is read late") {
+        return;
+    }
+    let (proxy, listener, name) = proxy_and_server();
+    let mut client = Link::connect(proxy.port());
+    say(&mut client, &format!("GET http://{name}/ HTTP/1.1\nHost: x\n\n"));
+    let mut server = listener.accept().expect("joined");
+    head(&mut server);
+    let body = payload(1_000_000);
+    say(&mut server, "HTTP/1.1 200 OK\nContent-Length: 1000000\n\n");
+    server.send(&body);
+    server.end();
+    // Longer than clients are heard that say nothing.
+    assert!(!proxy.ends_within(Duration::from_millis(2500)));
+    let before = cpu_ticks(proxy.id());
+    assert!(!proxy.ends_within(Duration::from_millis(500)));
+    assert!(cpu_ticks(proxy.id()) - before < 10, "it spins");
+    head(&mut client);
+    client.expect_all(&body);
 }

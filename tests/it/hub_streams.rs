@@ -1,12 +1,13 @@
 //! `serve --keep-open` and `--broker`: which of stdin and stdout take part, and how lines with a name look.
 
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall, wait_until};
 use crate::link::Link;
-use crate::xfer::Place;
+use crate::xfer::{Place, cpu_ticks, is_slow_wanted};
 
 fn serve(options: &[&str], input: In) -> Running {
     sendall(&[&["serve", "127.0.0.1:0"], options].concat(), input, Out::Collect)
@@ -131,4 +132,39 @@ fn a_broker_that_takes_no_part_says_so() {
     let server = serve(&["--broker"], In::Null);
     server.listening(1);
     assert!(!server.stderr.text().contains("--join"));
+}
+
+#[test]
+fn an_option_of_the_other_mode_is_refused_without_asking_for_that_mode() {
+    for args in [["--broker", "--label"], ["--keep-open", "--chat"], ["--keep-open", "--join"]] {
+        let finished = serve(&args, In::Null).finish().expect(2);
+        assert!(finished.stderr.contains("cannot be used with"), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn who_is_lost_while_it_waits_for_a_slow_one_waits_quietly() {
+    if !is_slow_wanted("a client that is lost while it waits for a slow one") {
+        return;
+    }
+    let place = Place::new();
+    let endpoint = format!("unix:{}", place.at("socket"));
+    let server =
+        sendall(&["serve", &endpoint, "--broker", "--join", "--sndbuf", "4KiB"], In::Open, Out::Held);
+    assert!(wait_until(LIMIT, || server.stderr.text().contains("listening on")));
+    let client = || Link::Unix(UnixStream::connect(place.path("socket")).expect("a connection"));
+    let (mut hears, slow, mut lost) = (client(), client(), client());
+    // The slow one has no room for all of that, which stdout has: there it waits to be written.
+    hears.send(&payload(150 << 10));
+    lost.send(&[1; 110 << 10]);
+    hears.expect(&[1; 60 << 10]);
+    assert!(!server.ends_within(Duration::from_millis(200)));
+    drop(lost);
+    assert!(!server.ends_within(Duration::from_millis(1500)));
+    let before = cpu_ticks(server.id());
+    assert!(!server.ends_within(Duration::from_millis(400)));
+    assert!(cpu_ticks(server.id()) - before < 10, "it spins");
+    drop(slow);
+    server.signal(Signal::TERM);
+    assert_eq!(server.finish().code, 143);
 }

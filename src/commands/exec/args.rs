@@ -103,8 +103,11 @@ impl ExecRules {
     /// Refuses what makes no sense between a process and a peer.
     pub(crate) fn plan(args: &RelayArgs, program: &Program) -> Result<ExecRules, Error> {
         if program.stdio == ChildStdio::Socket {
-            args.refuse_with("--exec-socket", &[])?;
+            args.refuse_with("--exec-socket", RECORDS)?;
             let given = [
+                ("--tee-in", args.tools.tee_in.is_some()),
+                ("--tee-out", args.tools.tee_out.is_some()),
+                ("--hex-dump", args.tools.hex_dump.is_some()),
                 ("--limit-rate", args.limit_rate.is_some()),
                 ("--idle-timeout", args.idle_timeout.is_some()),
             ];

@@ -71,7 +71,7 @@ pub(super) struct ModeArgs {
         long,
         help = "With --keep-open: put '[ADDRESS] ' before each line that a client sends, with control characters escaped",
         requires = "keep_open",
-        conflicts_with = "send_only"
+        conflicts_with_all = ["send_only", "broker"]
     )]
     pub(super) label: bool,
 
@@ -83,12 +83,13 @@ pub(super) struct ModeArgs {
     #[arg(
         long,
         help = "With --broker: whole lines, behind '<ADDRESS> ', with control characters escaped",
-        requires = "broker"
+        requires = "broker",
+        conflicts_with = "keep_open"
     )]
     pub(super) chat: bool,
 
     /// With --broker: stdin and stdout take part, as 'server' with --chat; without it they do not
-    #[arg(long, requires = "broker")]
+    #[arg(long, requires = "broker", conflicts_with = "keep_open")]
     pub(super) join: bool,
 
     /// With --keep-open or --broker: what becomes of a client that reads too slowly

@@ -244,6 +244,10 @@ impl<S: Stream> Session for Member<S> {
                 Err(error) => self.failure = Some(error),
             }
         }
+        if self.failure.is_some() {
+            // It waits for nobody any more but for stdout.
+            self.wait_until = None;
+        }
         // What it has said before it failed is written, too.
         if self.failure.is_some() && self.hub.is_written(self.said, &self.nudge) {
             return self.failure.take().map_or(Ok(Status::Done), Err);
