@@ -325,18 +325,33 @@ impl Pace {
 
 /// `2147483648 bytes (2.00 GiB) in 1.43s, 1.40 GiB/s`.
 pub fn amount(bytes: u64, time: Duration) -> String {
+    let took = format!("{} in {:.2}s", sized(bytes), time.as_secs_f64());
+    if bytes < KIB {
+        return took;
+    }
     let rate = (bytes as f64 / time.as_secs_f64().max(1e-6)) as u64;
-    format!("{} in {:.2}s, {}/s", sized(bytes), time.as_secs_f64(), HumanBytes(rate))
+    format!("{took}, {}/s", HumanBytes(rate))
 }
 
-/// `2147483648 bytes (2.00 GiB)`.
+/// `2147483648 bytes (2.00 GiB)`, `17 bytes`.
 pub fn sized(bytes: u64) -> String {
-    format!("{bytes} bytes ({})", BinaryBytes(bytes))
+    if bytes < KIB { format!("{bytes} bytes") } else { format!("{bytes} bytes ({})", BinaryBytes(bytes)) }
 }
+
+/// Of less neither a larger unit nor a rate says anything.
+const KIB: u64 = 1 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_bytes_have_neither_another_unit_nor_a_rate() {
+        let time = Duration::from_millis(500);
+        assert_eq!(amount(0, time), "0 bytes in 0.50s");
+        assert_eq!(amount(1023, time), "1023 bytes in 0.50s");
+        assert_eq!(amount(1 << 20, time), "1048576 bytes (1.00 MiB) in 0.50s, 2.00 MiB/s");
+    }
 
     #[test]
     fn events_come_at_most_twice_a_second() {

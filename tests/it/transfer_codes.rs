@@ -41,6 +41,7 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
         (&["download", to, "-o", &place.at("no/such/file")], "does not exist"),
         (&["download", to, "-o", &format!("{missing}/")], "mkdir"),
         (&["download", to, "a", "b", "-o", &file], "is not a folder"),
+        (&["download", to, "a", "b", "-o", &missing], "mkdir"),
         (&["download", to, "a", "b", "-o", "-"], "one file"),
         (&["download", to, "--max-size", "big"], "64KiB"),
         (&["serve", "0", "--store", &missing], "does not exist"),

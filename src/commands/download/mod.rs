@@ -217,7 +217,12 @@ impl DownloadArgs {
             )));
         };
         if names.len() > 1 {
-            return Err(usage(format!("-o {shown} is not a folder, and several files are asked for")));
+            let hint = if self.output.exists() {
+                String::new()
+            } else {
+                format!(": create it first with mkdir {shown}")
+            };
+            return Err(usage(format!("-o {shown} is not a folder, and several files are asked for{hint}")));
         }
         let parent = self.output.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
         let folder =
