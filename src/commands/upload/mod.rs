@@ -182,7 +182,7 @@ impl UploadArgs {
             }
             (Some(_), None) if !sends_stdin => {
                 return Err(usage(
-                    "--name is for stdin and commands: type - as PATH, or --exec -- CMD ARG...",
+                    "--name is for stdin and commands: type 'sendall upload - --name NAME HOST:PORT <FILE' to send a file under another name",
                 ));
             }
             _ => {}
