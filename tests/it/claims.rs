@@ -114,7 +114,7 @@ fn what_a_server_claims_to_have_is_compared() {
         (keep(0, 3, &other), result(0, 1), 7, "exists"),
         (has(same), result(1, 0), 0, "sent f"),
         // It is sent, all of it.
-        (has(other), result(1, 0), 0, "3 B"),
+        (has(other), result(1, 0), 0, ": 3 bytes in"),
         (frame(HAVE, 0, 0, 1, &refused(0, 6, b"")[24..]), result(0, 1), 6, "REFUSED with an offset"),
         (refused(0, 6, b""), result_naming(0, 0, 1, &[0]), 6, "known already"),
     ] {
