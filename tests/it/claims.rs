@@ -222,7 +222,7 @@ fn a_listing_tells_what_is_left_out_within_bounds_and_if_it_was_agreed() {
     agreed[15] = 2;
     for (accept, count, code, words) in [
         (&agreed, 2, 0, "left out 2 symbolic links"),
-        (&agreed, 3, 7, "more than 2 entries"),
+        (&agreed, 3, 7, "more than 2 files, folders and links"),
         (&accept(), 1, 6, "a frame in a listing"),
     ] {
         let server = says([accept.clone(), skipped.repeat(count), eot(0, 0)].concat());

@@ -204,8 +204,6 @@ const WITHOUT_USE: &[&[&str]] = &[
     &["udp-listen", "0", "--echo", "--to", "localhost:1"],
     &["udp-listen", "0", "--echo", "--until", "x"],
     &["udp-listen", "0", "--sh", "cat", "--until", "x"],
-    &["udp-listen", "0", "--interactive", "--amplify-ok"],
-    &["udp-listen", "0", "--interactive", "--max-answers", "3"],
     &["udp-listen", "0", "--echo", "--max-peers", "3"],
     &["connect", "h:1", "--probe", "--each", "all"],
     &["connect", "h:1", "--probe", "--frame-out", "json"],

@@ -199,7 +199,7 @@ mod tests {
                 Sender,
                 "f: cannot be read: Input/output error",
             ),
-            (Reason::NotFound, "does not exist", Receiver, "f: not found"),
+            (Reason::NotFound, "does not exist", Receiver, "f: not found there"),
             (Reason::Exists, "", Sender, "f: exists with other content"),
             (Reason::Exists, "is being written", Sender, "f: exists: is being written"),
         ] {
