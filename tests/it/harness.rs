@@ -229,7 +229,8 @@ pub(crate) fn start(program: &str, args: &[&str], input: In, output: Out) -> Run
         None => Command::new(program),
     };
     let (mut bytes, mut stdin_is_open) = (None, false);
-    command.args(args).stderr(Stdio::piped());
+    // Bars are drawn where the terminal is known to be able to.
+    command.args(args).stderr(Stdio::piped()).env("TERM", "xterm");
     command.stdin(match input {
         In::Null | In::Closed => Stdio::null(),
         In::Open => {
