@@ -357,7 +357,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--limit-rate', '--limit-rate', [CompletionResultType]::ParameterName, 'Send at most so many bytes per second, as in 500KiB or 10MB')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'End when stdin has this line, without sending it')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Take it for the end of stdin when stdin and the peer were silent for so long; a failure if nothing was sent at all')
-            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Send from this address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or as the Unix socket unix:/path')
+            [CompletionResult]::new('--source', '--source', [CompletionResultType]::ParameterName, 'Send from this address, port, or both: ADDR, ADDR:PORT, V6 in brackets before :PORT, or :PORT; or as the Unix socket unix:/path')
             [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'Time to live, or hop limit, of what is sent [default: the system''s, and 1 to a multicast group]')
             [CompletionResult]::new('--hops', '--hops', [CompletionResultType]::ParameterName, 'Time to live, or hop limit, of what is sent [default: the system''s, and 1 to a multicast group]')
             [CompletionResult]::new('--loop', '--loop', [CompletionResultType]::ParameterName, 'Whether this machine hears what is sent to a multicast group: on or off [default: on]')

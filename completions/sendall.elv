@@ -347,7 +347,7 @@ set edit:completion:arg-completer[sendall] = {|@words|
             cand --limit-rate 'Send at most so many bytes per second, as in 500KiB or 10MB'
             cand --until 'End when stdin has this line, without sending it'
             cand --idle-timeout 'Take it for the end of stdin when stdin and the peer were silent for so long; a failure if nothing was sent at all'
-            cand --source 'Send from this address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or as the Unix socket unix:/path'
+            cand --source 'Send from this address, port, or both: ADDR, ADDR:PORT, V6 in brackets before :PORT, or :PORT; or as the Unix socket unix:/path'
             cand --ttl 'Time to live, or hop limit, of what is sent [default: the system''s, and 1 to a multicast group]'
             cand --hops 'Time to live, or hop limit, of what is sent [default: the system''s, and 1 to a multicast group]'
             cand --loop 'Whether this machine hears what is sent to a multicast group: on or off [default: on]'

@@ -342,7 +342,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l interval -d
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l limit-rate -d 'Send at most so many bytes per second, as in 500KiB or 10MB' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l until -d 'End when stdin has this line, without sending it' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l idle-timeout -d 'Take it for the end of stdin when stdin and the peer were silent for so long; a failure if nothing was sent at all' -r
-complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l source -d 'Send from this address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or as the Unix socket unix:/path' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l source -d 'Send from this address, port, or both: ADDR, ADDR:PORT, V6 in brackets before :PORT, or :PORT; or as the Unix socket unix:/path' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l ttl -l hops -d 'Time to live, or hop limit, of what is sent [default: the system\'s, and 1 to a multicast group]' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-send" -l loop -d 'Whether this machine hears what is sent to a multicast group: on or off [default: on]' -r -f -a "true\t''
 false\t''"

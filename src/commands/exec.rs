@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 pub use self::args::{ExecArgs, StreamExecArgs};
-pub(crate) use self::args::{ExecRules, program};
+pub(crate) use self::args::{ExecRules, program, without_our_own};
 use self::local::Local;
 use super::attended::Visit;
 use super::lost;
@@ -186,7 +186,10 @@ impl Exec {
             Phase::Running if input.is_finished() => self.phase = Phase::Alone(moved, now),
             // It speaks, or the peer is slow.
             Phase::Alone(before, _)
-                if before != moved || output.held() > 0 || relay.local_mut().has_output() =>
+                if before != moved
+                    || output.held() > 0
+                    || relay.is_delivering()
+                    || relay.local_mut().has_output() =>
             {
                 self.phase = Phase::Alone(moved, now);
             }
@@ -195,6 +198,8 @@ impl Exec {
                 self.end = End::Due(GRACE);
                 self.is_stopped = true;
                 // Whether that was all, nobody knows: a peer that still waits for an answer hears a reset, not an end.
+                // It cannot have failed: then it would not be here.
+                let _ = relay.leave(now);
                 self.relay = None;
                 return true;
             }
@@ -383,16 +388,4 @@ pub(crate) fn environment(peer: &PeerName, local: &PeerName) -> Environment {
         ("SENDALL_LOCAL_PORT", local_port),
     ]);
     environment
-}
-
-/// What is for us alone is taken out.
-pub(crate) fn without_our_own() -> Environment {
-    vec![
-        ("LISTEN_FDS", None),
-        ("LISTEN_PID", None),
-        ("LISTEN_FDNAMES", None),
-        ("NOTIFY_SOCKET", None),
-        // A secret of ours, not of the process.
-        (super::proxies::PASSWORD_VARIABLE, None),
-    ]
 }

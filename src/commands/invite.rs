@@ -25,7 +25,7 @@ pub(super) fn invite(bound: Vec<SocketAddr>, endpoints: &[Endpoint], command: &s
                 .say(format_args!("on another machine, with this one's name or address for HOST: {command}"));
         }
         None if *endpoints == [Endpoint::transfers_here()] => {
-            let command = command.replace("ADDR", "localhost");
+            let command = command.replace("ADDR", &format!("localhost:{TRANSFER_PORT}"));
             report.say(format_args!("on this machine: {command}; for others, listen on :{TRANSFER_PORT}"));
         }
         None => {}

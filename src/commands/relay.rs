@@ -222,6 +222,16 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         }
     }
 
+    /// True while something that was sent has not reached the peer's system, as far as ours tells.
+    pub fn is_delivering(&self) -> bool {
+        self.peer.delivery().is_some_and(|way| way.is_pending)
+    }
+
+    /// Tells what has passed, where the end is not waited for.
+    pub fn leave(&mut self, now: Instant) -> Result<(), Error> {
+        self.finish(now).map(drop)
+    }
+
     fn finish(&mut self, now: Instant) -> Result<Status, Error> {
         let sent = self.outbound.lane().delivered();
         let received = self.peer.received_bytes().unwrap_or_else(|| self.inbound.lane().delivered());

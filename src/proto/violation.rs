@@ -35,6 +35,8 @@ pub enum Violation {
     Damaged(u64),
     /// More entries than this side accepts.
     TooManyEntries(u32),
+    /// More in one round than this side holds.
+    RoundTooLarge,
 }
 
 impl Violation {
@@ -42,7 +44,7 @@ impl Violation {
     pub fn reason(&self) -> Reason {
         match self {
             Violation::Version(_) | Violation::Operation(_) | Violation::Extension(_) => Reason::Unsupported,
-            Violation::TooManyEntries(_) => Reason::TooLarge,
+            Violation::TooManyEntries(_) | Violation::RoundTooLarge => Reason::TooLarge,
             Violation::Damaged(_) => Reason::DigestMismatch,
             _ => Reason::Protocol,
         }
@@ -65,6 +67,9 @@ impl fmt::Display for Violation {
             Violation::Contradiction(what) => write!(out, "contradiction: {what}"),
             Violation::Damaged(offset) => {
                 write!(out, "the block at {offset} arrived damaged each time it was sent")
+            }
+            Violation::RoundTooLarge => {
+                write!(out, "a round of more than 16384 entries, or of 4 MiB of names")
             }
             Violation::TooManyEntries(limit) => write!(out, "more than {limit} files, folders and links"),
         }

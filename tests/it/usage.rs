@@ -205,6 +205,8 @@ const WITHOUT_USE: &[&[&str]] = &[
     &["udp-listen", "0", "--echo", "--until", "x"],
     &["udp-listen", "0", "--sh", "cat", "--until", "x"],
     &["udp-listen", "0", "--echo", "--max-peers", "3"],
+    &["udp-listen", "0", "--interactive", "--to", "h:1", "--max-answers", "3"],
+    &["udp-listen", "0", "--interactive", "--to", "h:1", "--amplify-ok"],
     &["connect", "h:1", "--probe", "--each", "all"],
     &["connect", "h:1", "--probe", "--frame-out", "json"],
     &["connect", "h:1", "--probe", "--max-message", "1KB"],

@@ -173,7 +173,10 @@ impl DownloadArgs {
     fn misplaced(&self) -> Option<String> {
         let last = self.names.last()?.to_str()?;
         let is_server = |word: &str| Endpoint::is_whole(word, Role::Connect);
-        if is_server(&self.endpoint) || !is_server(last) {
+        let second = self.names.first().and_then(|name| name.to_str());
+        let is_two_words = Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect)
+            .is_ok_and(|(_, used)| used == 2);
+        if is_two_words || is_server(&self.endpoint) || !is_server(last) {
             return None;
         }
         let first = escape_name(self.endpoint.as_bytes());

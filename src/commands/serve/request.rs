@@ -1,6 +1,6 @@
 //! One request of a client's, forwarded: its head and body to the server, the server's answer to the client.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use crate::commands::lost;
@@ -45,6 +45,8 @@ pub(super) struct Forwarded {
     goodbye: Option<Goodbye>,
     /// It has all of the answer.
     is_told: bool,
+    /// The connection to the server was reset while it was written to: an end that is read then is none.
+    target_fault: Option<io::Error>,
     settling: Settling,
 }
 
@@ -78,25 +80,28 @@ impl Goodbye {
     }
 
     /// Throws away what the client says. `Done` when it has ended, is silent, or has had its time.
-    pub(super) fn hear(&mut self, client: &mut impl Stream, turn: Turn) -> Status {
+    ///
+    /// # Errors
+    /// The client is lost. Nobody else hears of it: who reads takes the error from the socket.
+    pub(super) fn hear(&mut self, client: &mut impl Stream, turn: Turn) -> io::Result<Status> {
         let mut buffer = [0; 16 << 10];
         let mut heard = 0;
         while heard < turn.budget_bytes {
             match client.read(&mut buffer) {
-                Ok(0) => return Status::Done,
+                Ok(0) => return Ok(Status::Done),
                 Ok(count) => heard += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => return Status::Done,
+                Err(error) => return Err(error),
             }
         }
         if heard > 0 {
             self.silence = turn.now + LINGER_SILENCE;
         }
-        match turn.now >= self.deadline() {
+        Ok(match turn.now >= self.deadline() {
             true => Status::Done,
             false if heard >= turn.budget_bytes => Status::Again,
             false => Status::Waiting,
-        }
+        })
     }
 
     /// When it is over at the latest, as far as is known.
@@ -133,6 +138,7 @@ impl Forwarded {
             has_begun: false,
             goodbye: None,
             is_told: false,
+            target_fault: None,
             settling: Settling::default(),
         })
     }
@@ -160,8 +166,11 @@ impl Forwarded {
             *goodbye = Goodbye::new(turn.now);
         }
         match goodbye.hear(&mut self.client, turn) {
-            Status::Done if !self.is_told => Ok(Status::Waiting),
-            status => Ok(status),
+            Ok(Status::Done) if !self.is_told => Ok(Status::Waiting),
+            Ok(status) => Ok(status),
+            // It has everything: how it leaves is its own affair.
+            Err(_) if self.is_told => Ok(Status::Done),
+            Err(error) => Err(Unanswered::Lost(lost(&error))),
         }
     }
 
@@ -176,7 +185,11 @@ impl Forwarded {
                 Ok(Sent::All) => {}
                 Ok(Sent::Blocked) => return Ok(false),
                 // It may have answered already, and takes no more.
-                Err(_) => {
+                Err(error) => {
+                    // The system says EPIPE where the server's end came first.
+                    if error.kind() != ErrorKind::BrokenPipe {
+                        self.target_fault = Some(error);
+                    }
                     self.is_taken = false;
                     continue;
                 }
@@ -280,6 +293,11 @@ impl Forwarded {
                 let error = Error::new(Exit::Lost, "ended in the middle of its answer");
                 return Err(Unanswered::Lost(error.context(format!("target {}", self.target_name))));
             }
+            if self.missing_bytes().is_none()
+                && let Some(error) = self.target_fault.take()
+            {
+                return Err(Unanswered::Lost(named(&self.target_name, &error)));
+            }
             self.client.finish_writing().map_err(|error| Unanswered::Lost(lost(&error)))?;
             self.inbound.lane_mut().finish_sink();
             // It has said everything: its end is an orderly one, whatever of the request it did not want.
@@ -298,7 +316,9 @@ impl Forwarded {
 
     /// Some servers leave the connection open though they were told that it is for one request.
     fn end_if_whole(&mut self) {
-        if self.missing_bytes() == Some(0) {
+        // A server may answer before it has read the whole request: what it still takes is sent first.
+        let has_asked = !self.is_taken || !self.body.is_in_body() && self.to_target.pending() == 0;
+        if has_asked && self.missing_bytes() == Some(0) {
             self.inbound.lane_mut().end_source();
         }
     }
@@ -327,6 +347,6 @@ impl Forwarded {
     }
 }
 
-fn named(target: &str, error: &std::io::Error) -> Error {
+fn named(target: &str, error: &io::Error) -> Error {
     lost(error).context(format!("target {target}"))
 }

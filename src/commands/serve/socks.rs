@@ -178,7 +178,7 @@ impl Socks {
                     // It may leave now: whatever it has not read stays readable. Nothing can be done if this fails.
                     let _ = client.reset_on_close(false);
                 }
-                goodbye.hear(client, turn)
+                goodbye.hear(client, turn).unwrap_or(Status::Done)
             }
             Ok(Sent::Blocked) if turn.now < goodbye.deadline() => Status::Waiting,
             Ok(Sent::Blocked) | Err(_) => Status::Done,

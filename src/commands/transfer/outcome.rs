@@ -102,8 +102,9 @@ pub(crate) fn told(reason: Reason, text: &str, role: Role) -> Failure {
         Reason::NoSpace | Reason::Unwritable => Exit::Refused,
         _ => exit_of(reason, role),
     };
-    // Whatever this side is: the disk is the peer's.
-    let text = format!("the peer ended the session: {}", located(reason, text, Role::Sender));
+    // Whatever this side is: the disk, and what is missing, are the peer's.
+    let place = if reason == Reason::NotFound { Role::Receiver } else { Role::Sender };
+    let text = format!("the peer ended the session: {}", located(reason, text, place));
     Error::new(exit, text).mended(mend_of(reason)).into()
 }
 

@@ -119,11 +119,11 @@ pub struct UdpListenArgs {
     peer_timeout: Duration,
 
     /// Answers may be larger than what came in: only where every peer is known
-    #[arg(long, requires = "answer")]
+    #[arg(long, requires = "answer", conflicts_with = "to")]
     amplify_ok: bool,
 
     /// Answers per second to one peer
-    #[arg(long, value_name = "N", default_value_t = 1000, requires = "answer",
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "answer", conflicts_with = "to",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_answers: u32,
 

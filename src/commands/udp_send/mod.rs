@@ -86,7 +86,7 @@ pub struct UdpSendArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
 
-    /// Send from this address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or as the Unix socket unix:/path
+    /// Send from this address, port, or both: ADDR, ADDR:PORT, V6 in brackets before :PORT, or :PORT; or as the Unix socket unix:/path
     #[arg(long, value_name = "ADDR|unix:PATH", value_parser = from)]
     source: Option<From>,
 

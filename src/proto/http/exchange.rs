@@ -113,7 +113,7 @@ impl Exchange {
             }
             Err(refusal @ (BAD_REQUEST | VERSION_NOT_SUPPORTED)) => match lenient::read(input) {
                 Reading::Refused => self.refuse(refusal),
-                Reading::Wrong => self.refuse(BAD_REQUEST),
+                Reading::Wrong(refusal) => self.refuse(refusal),
                 Reading::More => (0, Step::More),
                 Reading::Anew(anew) => (0, Step::Anew(anew)),
             },

@@ -1,8 +1,10 @@
 //! Heads that are in order once they are written anew: of a higher minor version, or typed by a person.
 
-use httparse::{Request, Status};
+use httparse::{Error, Request, Status};
 
-use super::{MAX_FIELDS_BYTES, MAX_LINE_BYTES, bare_line_feed, no_fields};
+use super::{
+    BAD_REQUEST, FIELDS_TOO_LARGE, MAX_FIELDS_BYTES, MAX_LINE_BYTES, Refusal, bare_line_feed, no_fields,
+};
 
 /// A head in other words.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub(super) enum Reading {
     /// Nothing: it stays refused.
     Refused,
     /// Nothing, and not for its version.
-    Wrong,
+    Wrong(Refusal),
     /// There must be more of it first.
     More,
     /// Something that is to be read in its place.
@@ -58,12 +60,12 @@ pub(super) fn read(input: &[u8]) -> Reading {
         return if minor > b'1' {
             Reading::Anew(Anew { bytes, used: None, is_typed })
         } else {
-            Reading::Wrong
+            Reading::Wrong(BAD_REQUEST)
         };
     }
     let end = memchr::memmem::find(window, b"\n\n").map(|end| end + 2);
     if memchr::memchr(b'\r', &window[..end.unwrap_or(window.len())]).is_some() {
-        return Reading::Wrong;
+        return Reading::Wrong(BAD_REQUEST);
     }
     let lines = bytes[..end.unwrap_or(bytes.len())].split_inclusive(|&byte| byte == b'\n');
     let anew: Vec<u8> = lines
@@ -75,12 +77,19 @@ pub(super) fn read(input: &[u8]) -> Reading {
     match end {
         Some(_) => Reading::Anew(Anew { bytes: anew, used: end, is_typed }),
         // What is wrong already is refused now, so that the pieces in which it comes make no difference.
-        None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES && may_become_a_head(&anew) => Reading::More,
-        None => Reading::Wrong,
+        None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES => match fault(&anew) {
+            None => Reading::More,
+            Some(refusal) => Reading::Wrong(refusal),
+        },
+        None => Reading::Wrong(BAD_REQUEST),
     }
 }
 
-fn may_become_a_head(bytes: &[u8]) -> bool {
-    let mut request = Request::new(&mut []);
-    matches!(request.parse_with_uninit_headers(bytes, &mut no_fields()), Ok(Status::Partial))
+/// What is wrong with the beginning of a head, if anything is.
+fn fault(bytes: &[u8]) -> Option<Refusal> {
+    match Request::new(&mut []).parse_with_uninit_headers(bytes, &mut no_fields()) {
+        Ok(Status::Partial) => None,
+        Err(Error::TooManyHeaders) => Some(FIELDS_TOO_LARGE),
+        _ => Some(BAD_REQUEST),
+    }
 }

@@ -31,7 +31,7 @@ impl Receiver {
         let target = if let Kind::Link(target) = &entry.kind { target.len() } else { 0 };
         self.entry_bytes += entry.path.len() + text + target;
         if self.entry_bytes > MAX_ENTRY_BYTES || self.round.len() >= MAX_ROUND_ENTRIES {
-            return Err(Violation::TooManyEntries(MAX_ROUND_ENTRIES as u32));
+            return Err(Violation::RoundTooLarge);
         }
         if let Some(wanted) = &mut self.wanted {
             wanted.take(&entry)?;

@@ -47,13 +47,13 @@ fn the_bytes_and_the_number_of_a_rounds_entries_are_bounded() {
         for file in 0..most {
             offer(&mut receiver, file, entry.clone()).unwrap();
         }
-        assert!(matches!(offer(&mut receiver, most, entry), Err(Violation::TooManyEntries(_))));
+        assert!(matches!(offer(&mut receiver, most, entry), Err(Violation::RoundTooLarge)));
     }
     let mut receiver = super::samples::receiver(u32::MAX, None, false);
     for file in 0..16_384 {
         offer(&mut receiver, file, folder("")).unwrap();
     }
-    assert!(matches!(offer(&mut receiver, 16_384, folder("")), Err(Violation::TooManyEntries(16_384))));
+    assert!(matches!(offer(&mut receiver, 16_384, folder("")), Err(Violation::RoundTooLarge)));
 }
 
 #[test]

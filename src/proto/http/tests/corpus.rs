@@ -31,6 +31,7 @@ pub(crate) fn corpus() -> Vec<Case> {
         ("a method without end", &[414], false, vec![b'A'; 20_000]),
         ("100 fields", &[200], true, get("/", &"A: b\r\n".repeat(99))),
         ("101 fields", &[431], false, get("/", &"A: b\r\n".repeat(100))),
+        ("101 typed fields, not ended", &[431], false, typed_fields(101)),
         ("fields of exactly 8 KiB", &[200], true, get("/", &format!("A: {}\r\n", "b".repeat(8176)))),
         ("fields one byte longer", &[431], false, get("/", &format!("A: {}\r\n", "b".repeat(8177)))),
         ("fields without end", &[431], false, get("/", &"b".repeat(20_000))),
@@ -83,6 +84,10 @@ pub(crate) fn corpus() -> Vec<Case> {
         cases.push(Case { name, raw: raw.clone(), statuses, stays: *stays });
     }
     cases
+}
+
+fn typed_fields(count: usize) -> Vec<u8> {
+    format!("GET / HTTP/1.1\nHost: a\n{}", "A: b\n".repeat(count - 1)).into_bytes()
 }
 
 fn get(target: &str, fields: &str) -> Vec<u8> {
