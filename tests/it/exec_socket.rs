@@ -214,3 +214,19 @@ fn what_a_process_says_after_the_peers_end_is_sent() {
         finish(way, running, 0);
     });
 }
+
+#[test]
+fn a_client_that_reads_late_gets_all_that_a_process_has_said() {
+    if !is_slow_wanted("a client that reads after 4 s") {
+        return;
+    }
+    let script = "head -c 1500000 /dev/zero; exec sleep 1000";
+    let options = ["serve", "127.0.0.1:0", "--count", "1", "--end-when", "peer", "--sh", script];
+    let server = sendall(&options, In::Null, Out::Collect);
+    let mut link = Link::connect(server.port());
+    link.end();
+    // It is on its way all the time: the process is not silent yet.
+    assert!(!server.ends_within(Duration::from_secs(4)));
+    link.expect(&vec![0; 1_500_000]);
+    server.finish().expect(0);
+}
