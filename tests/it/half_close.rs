@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::harness::{Finished, In, LIMIT, Out, Running, now, payload, sendall};
 use crate::link::{Net, Side, Way};
 use crate::others::{self, free_port, server};
@@ -179,10 +181,13 @@ fn many_answers_of_many_servers_are_whole() {
         cache_log {at}/log\ncoredump_dir {at}\nshutdown_lifetime 0 seconds\npinger_enable off\n"
         ),
     );
-    if let Some(_squid) = server("squid", &["-N", "-f", &file], port) {
+    // Its shared memory has its name, and outlives it if it is killed.
+    if let Some(squid) = server("squid", &["-N", "-n", &format!("sendall{port}"), "-f", &file], port) {
         for size in [1, 10] {
             assert_whole(20, "squid", &format!("127.0.0.1:{port}"), &target(size), size << 20);
         }
+        squid.signal(Signal::TERM);
+        squid.finish();
     }
 }
 

@@ -25,7 +25,7 @@ const BATCH_NAME_BYTES: usize = 1 << 20;
 const BATCH_PARTS: usize = 8;
 /// How long a session that has failed waits for its last commits: together well below what a process that stops gives
 /// it, so that it can remove what it has not finished.
-const COMMIT_LIMIT: Duration = Duration::from_millis(400);
+const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(150);
 
 type Results = Vec<Result<(), Fault>>;
