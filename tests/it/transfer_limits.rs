@@ -40,8 +40,8 @@ fn one_source_has_its_share_and_another_is_still_served() {
     other.hear(32);
     assert_eq!(other.hear_until(RESULT)[0], 0);
     there.expect("g", b"abc");
-    // Two hundred at once change nothing for the others.
-    let crowd: Vec<Peer> = (0..200).map(|_| Peer::connect(&to)).collect();
+    // Two hundred at once change nothing for the others. Who is one too many may be reset while it connects.
+    let crowd: Vec<TcpStream> = (0..200).filter_map(|_| TcpStream::connect(&to).ok()).collect();
     let mut other = Peer(from_another_source(&to));
     other.say(&hello(PUT, b""));
     assert_eq!(other.hear(32)[10], 0);
