@@ -1,6 +1,7 @@
 //! The one error type of the crate, and the exit code that each failure leaves.
 
 use std::fmt;
+use std::io;
 
 /// How a command ended. The numbers are a promise to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Exit {
 
 /// Whether the same thing, done again over a new connection, may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mend {
+pub enum Retry {
     /// It would fail in the same way.
     Never,
     /// Once: a source that changed may hold still now.
@@ -66,7 +67,7 @@ pub enum Mend {
 #[derive(Debug)]
 pub struct Error {
     exit: Exit,
-    mend: Mend,
+    retry: Retry,
     is_health_check: bool,
     cause: anyhow::Error,
 }
@@ -74,18 +75,18 @@ pub struct Error {
 impl Error {
     /// A failure that `cause` describes.
     pub fn new(exit: Exit, cause: impl fmt::Display) -> Error {
-        let mend = match exit {
-            Exit::NoConnection | Exit::TimedOut | Exit::Lost => Mend::Again,
-            _ => Mend::Never,
+        let retry = match exit {
+            Exit::NoConnection | Exit::TimedOut | Exit::Lost => Retry::Again,
+            _ => Retry::Never,
         };
         let cause = anyhow::Error::msg(plain_words(&cause.to_string()));
-        Error { exit, mend, is_health_check: false, cause }
+        Error { exit, retry, is_health_check: false, cause }
     }
 
     /// The same failure, where more is known of whether it can be mended than its exit code says.
     #[must_use]
-    pub fn mended(self, mend: Mend) -> Error {
-        Error { mend, ..self }
+    pub fn mended(self, retry: Retry) -> Error {
+        Error { retry, ..self }
     }
 
     /// The same failure, of a client that has come and gone without a word, as health checks and scanners do: a server
@@ -101,8 +102,8 @@ impl Error {
     }
 
     /// Whether a new connection can mend it.
-    pub fn mend(&self) -> Mend {
-        self.mend
+    pub fn retry(&self) -> Retry {
+        self.retry
     }
 
     /// The reader of stdout went away: ends the command as SIGPIPE would, without a message.
@@ -153,6 +154,39 @@ fn plain_words(text: &str) -> String {
     plain
 }
 
+/// What a reset is called.
+pub(crate) const RESET: &str = "connection reset by peer";
+
+/// What a failing connection is called, and the exit code it leaves.
+pub(crate) fn lost(error: &io::Error) -> Error {
+    // What passes was to be written down, too: see tools.
+    if let Some(ours) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        return Error::new(ours.exit(), ours);
+    }
+    match error.kind() {
+        io::ErrorKind::TimedOut => Error::new(Exit::TimedOut, "the peer no longer answers"),
+        // To end a direction of a connection that was reset meanwhile finds none.
+        io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => Error::new(Exit::Lost, RESET),
+        io::ErrorKind::BrokenPipe => {
+            Error::new(Exit::Lost, "the peer closed the connection before it had everything")
+        }
+        _ => Error::new(Exit::Lost, format!("connection lost: {error}")),
+    }
+}
+
+/// A failure that a stream of ours has found and named itself; otherwise what `name` calls it.
+pub(crate) fn named(error: io::Error, name: impl FnOnce(&io::Error) -> Error) -> Error {
+    error.downcast::<Error>().unwrap_or_else(|error| name(&error))
+}
+
+/// The failure of a write to stdout.
+pub(crate) fn cannot_write(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::reader_gone(),
+        _ => Error::new(Exit::CannotWrite, format!("cannot write to stdout: {error}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,8 +202,8 @@ mod tests {
     fn context_stands_in_front_and_keeps_the_code() {
         let error = Error::new(Exit::Lost, "reset by peer").context("127.0.0.1:7");
         assert_eq!(error.to_string(), "127.0.0.1:7: reset by peer");
-        assert_eq!((error.exit(), error.mend()), (Exit::Lost, Mend::Again));
-        assert_eq!(Error::new(Exit::Refused, "too many clients").mended(Mend::Again).mend(), Mend::Again);
+        assert_eq!((error.exit(), error.retry()), (Exit::Lost, Retry::Again));
+        assert_eq!(Error::new(Exit::Refused, "too many clients").mended(Retry::Again).retry(), Retry::Again);
     }
 
     #[test]

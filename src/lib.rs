@@ -1,11 +1,14 @@
 //! The parts of `sendall`: see ARCHITECTURE.md.
 
 pub mod cli;
-pub mod commands;
+pub(crate) mod datagram;
 pub mod error;
-pub mod hints;
-mod manual;
+pub mod http;
 pub mod net;
 pub mod proto;
+pub mod relay;
 pub mod report;
+pub mod run;
+pub mod server;
 pub mod store;
+pub(crate) mod transfer;

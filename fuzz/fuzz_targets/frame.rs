@@ -5,13 +5,14 @@
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::entry::{Entry, Kind};
-use sendall::proto::frame::{self, ParsedFrame};
-use sendall::proto::have::Verdict;
-use sendall::proto::hello::{Accept, Hello, MAGIC, Parsed};
-use sendall::proto::outcome::FileOutcome;
-use sendall::proto::receiver::{ReceiveStep, Receiver};
-use sendall::proto::sender::{Ended, SendStep, Sender};
+use sendall::proto::transfer::entry::{Entry, Kind};
+use sendall::proto::transfer::frame;
+use sendall::proto::transfer::frame::ParsedFrame;
+use sendall::proto::transfer::have::Verdict;
+use sendall::proto::transfer::hello::{Accept, Hello, MAGIC, Parsed};
+use sendall::proto::transfer::outcome::FileOutcome;
+use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
+use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
 
 /// What a peer sends, and in which cuts.
 #[derive(Arbitrary, Debug)]

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::message::{Decoder, Encoder, Framing, Split};
+use sendall::proto::relay::message::{Decoder, Encoder, Framing, Split};
 
 const FRAMINGS: [Framing; 10] = [
     Framing::U8,

@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::handshake::{Credentials, Handshake, Users};
-use sendall::proto::http_connect::HttpClient;
-use sendall::proto::http_forward::AnswerHead;
-use sendall::proto::proxy_server::ProxyServer;
-use sendall::proto::socks::client::SocksClient;
-use sendall::proto::target::Target;
+use sendall::proto::proxy::handshake::{Credentials, Handshake, Users};
+use sendall::proto::proxy::http_connect::HttpClient;
+use sendall::proto::proxy::http_forward::AnswerHead;
+use sendall::proto::proxy::server::ProxyServer;
+use sendall::proto::proxy::socks::client::SocksClient;
+use sendall::proto::proxy::target::Target;
 
 /// What one side says.
 #[derive(Arbitrary, Debug)]

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::hello::Parsed;
-use sendall::proto::proxy_header::{HeaderVersion, parse};
+use sendall::proto::transfer::hello::Parsed;
+use sendall::proto::proxy::header::{HeaderVersion, parse};
 
 #[derive(Arbitrary, Debug)]
 enum Header {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::records::{BadRecord, Cut, LARGEST_BYTES, Splitter};
+use sendall::proto::datagram::records::{BadRecord, Cut, LARGEST_BYTES, Splitter};
 
 fuzz_target!(|input: (u16, u8, Vec<u8>)| {
     let (size, piece, bytes) = input;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::telnet::Telnet;
+use sendall::proto::relay::telnet::Telnet;
 
 fuzz_target!(|input: (u8, Vec<u8>)| {
     let (piece, bytes) = input;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::text_header::{MAX_HEADER_BYTES, ParsedText, encode, is_refusal, parse};
+use sendall::proto::transfer::text_header::{MAX_HEADER_BYTES, ParsedText, encode, is_refusal, parse};
 
 fuzz_target!(|input: (u8, Vec<u8>)| {
     let (piece, bytes) = input;

@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::proto::farewell::Delivery;
+use crate::proto::relay::farewell::Delivery;
 
 /// True if the socket is in FIN_WAIT2: all that was sent, the end included, was acknowledged, and the peer may go on.
 ///

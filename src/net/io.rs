@@ -1,4 +1,4 @@
-//! A session's way to its reactor: sources and their readiness, work aside, other sessions.
+//! A session's way to its reactor: sources and their readiness, blocking work, other sessions.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
-use mio::{Interest, Registry, Token, Waker, event};
+use mio::{Interest, Registry, Token, event};
 use rustc_hash::FxHashMap;
 
 use super::reactor::Session;
@@ -95,18 +95,18 @@ pub(super) struct Shared {
     sources: RefCell<FxHashMap<usize, Registered>>,
     next_token: Cell<usize>,
     next_session: Cell<usize>,
-    waker: Arc<Waker>,
-    /// Sessions whose work aside has ended.
+    waker: Arc<mio::Waker>,
+    /// Sessions whose blocking work has ended.
     woken: Arc<Mutex<Vec<usize>>>,
     /// Sessions that others of this reactor want to have advanced.
-    nudged: RefCell<Vec<usize>>,
+    woken_here: RefCell<Vec<usize>>,
     /// Sessions that others have added, until the reactor takes them in.
     born: RefCell<Vec<(usize, Box<dyn Session>)>>,
     work: Work,
 }
 
 impl Shared {
-    pub(super) fn new(registry: Registry, signals: Signals, waker: Arc<Waker>) -> Rc<Shared> {
+    pub(super) fn new(registry: Registry, signals: Signals, waker: Arc<mio::Waker>) -> Rc<Shared> {
         Rc::new(Shared {
             registry,
             signals,
@@ -115,7 +115,7 @@ impl Shared {
             next_session: Cell::default(),
             waker,
             woken: Arc::default(),
-            nudged: RefCell::default(),
+            woken_here: RefCell::default(),
             born: RefCell::default(),
             work: Work::default(),
         })
@@ -128,7 +128,7 @@ impl Shared {
         Io { shared: Rc::clone(self), session }
     }
 
-    /// What runs aside.
+    /// The blocking work.
     pub(super) fn work(&self) -> Work {
         self.work.clone()
     }
@@ -138,9 +138,9 @@ impl Shared {
         self.born.take()
     }
 
-    /// Those that were nudged since it was asked last.
-    pub(super) fn take_nudged(&self) -> Vec<usize> {
-        self.nudged.take()
+    /// Those that were woken since it was asked last.
+    pub(super) fn take_woken_here(&self) -> Vec<usize> {
+        self.woken_here.take()
     }
 
     /// Those that were woken by other threads since it was asked last.
@@ -163,7 +163,7 @@ impl Shared {
     }
 }
 
-/// A session's way to its reactor: registers its sources, runs blocking work aside, adds other sessions.
+/// A session's way to its reactor: registers its sources, runs blocking blocking work, adds other sessions.
 #[derive(Clone)]
 pub struct Io {
     shared: Rc<Shared>,
@@ -210,25 +210,25 @@ impl Io {
     }
 
     /// What another session of this reactor needs to have this one advanced.
-    pub fn nudge(&self) -> Nudge {
-        Nudge { shared: Rc::clone(&self.shared), session: self.session }
+    pub fn waker(&self) -> Waker {
+        Waker { shared: Rc::clone(&self.shared), session: self.session }
     }
 
     /// Runs `work`, which may block, on a thread of its own. The session is advanced when it has ended.
-    pub fn aside<T: Send + 'static>(
+    pub fn spawn_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Aside<T>, Error> {
-        self.aside_while_wanted(|_| work())
+    ) -> Result<BlockingTask<T>, Error> {
+        self.spawn_blocking_while_wanted(|_| work())
     }
 
-    /// As [`Io::aside`], for work that asks now and then whether its result is still wanted.
-    pub fn aside_while_wanted<T: Send + 'static>(
+    /// As [`Io::spawn_blocking`], for work that asks now and then whether its result is still wanted.
+    pub fn spawn_blocking_while_wanted<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Cancellation) -> T + Send + 'static,
-    ) -> Result<Aside<T>, Error> {
+    ) -> Result<BlockingTask<T>, Error> {
         let (sender, result) = mpsc::channel();
-        let notice = Notice(self.wake());
+        let notice = Notice(self.thread_waker());
         let wanted = Cancellation(Arc::new(AtomicBool::new(true)));
         let (asked, running) = (wanted.clone(), self.shared.work.begin());
         std::thread::Builder::new()
@@ -241,12 +241,12 @@ impl Io {
                 drop(notice);
             })
             .map_err(|error| Error::new(Exit::Failed, format!("cannot start a thread: {error}")))?;
-        Ok(Aside { result, wanted })
+        Ok(BlockingTask { result, wanted })
     }
 
     /// What another thread needs to have this session advanced.
-    pub fn wake(&self) -> Wake {
-        Wake {
+    pub fn thread_waker(&self) -> ThreadWaker {
+        ThreadWaker {
             session: self.session,
             waker: Arc::clone(&self.shared.waker),
             woken: Arc::clone(&self.shared.woken),
@@ -256,32 +256,32 @@ impl Io {
 
 /// Has a session advanced, from another session of its reactor.
 #[derive(Clone)]
-pub struct Nudge {
+pub struct Waker {
     shared: Rc<Shared>,
     session: usize,
 }
 
-impl Nudge {
+impl Waker {
     /// The number of the session that it is for.
     pub fn session(&self) -> usize {
         self.session
     }
 
     /// Does it, in the next turn.
-    pub fn nudge(&self) {
-        self.shared.nudged.borrow_mut().push(self.session);
+    pub fn wake(&self) {
+        self.shared.woken_here.borrow_mut().push(self.session);
     }
 }
 
 /// Has a session advanced, from any thread.
 #[derive(Clone)]
-pub struct Wake {
+pub struct ThreadWaker {
     session: usize,
-    waker: Arc<Waker>,
+    waker: Arc<mio::Waker>,
     woken: Arc<Mutex<Vec<usize>>>,
 }
 
-impl Wake {
+impl ThreadWaker {
     /// Does it, soon.
     pub fn wake(&self) {
         self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.session);
@@ -291,7 +291,7 @@ impl Wake {
 }
 
 /// Wakes the session when dropped: also when the work panicked.
-struct Notice(Wake);
+struct Notice(ThreadWaker);
 
 impl Drop for Notice {
     fn drop(&mut self) {
@@ -299,13 +299,13 @@ impl Drop for Notice {
     }
 }
 
-/// Work that runs aside; see [`Io::aside`].
-pub struct Aside<T> {
+/// Work that runs on other threads; see [`Io::spawn_blocking`].
+pub struct BlockingTask<T> {
     result: mpsc::Receiver<T>,
     wanted: Cancellation,
 }
 
-/// Whether the result of work aside is still wanted: until its [`Aside`] is dropped.
+/// Whether the result of blocking work is still wanted: until its [`BlockingTask`] is dropped.
 #[derive(Clone)]
 pub struct Cancellation(Arc<AtomicBool>);
 
@@ -316,7 +316,7 @@ impl Cancellation {
     }
 }
 
-impl<T> Drop for Aside<T> {
+impl<T> Drop for BlockingTask<T> {
     fn drop(&mut self) {
         self.wanted.0.store(false, Ordering::Relaxed);
     }
@@ -357,7 +357,7 @@ impl Drop for OneRunning {
     }
 }
 
-impl<T> Aside<T> {
+impl<T> BlockingTask<T> {
     /// The result, once: `None` while the work goes on.
     pub fn take(&mut self) -> Option<Result<T, Error>> {
         match self.result.try_recv() {

@@ -152,6 +152,26 @@ fn bind_stream(address: SocketAddr, options: &SocketOptions) -> io::Result<socke
     Ok(socket)
 }
 
+/// True for errors of accept(2) that concern one client, who is gone, and not the listener.
+pub(crate) fn is_one_clients(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::CONNABORTED
+                | Errno::PROTO
+                | Errno::PERM
+                | Errno::NETDOWN
+                | Errno::NOPROTOOPT
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::NETUNREACH
+                | Errno::OPNOTSUPP
+                | Errno::TIMEDOUT
+        )
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 
-use super::io::{Io, Wake};
+use super::io::{Io, ThreadWaker};
 use crate::error::{Error, Exit};
 
 /// Names that the process asks for at the same time. Others wait, and count that as their own time.
@@ -33,7 +33,7 @@ struct Lookup {
     tell: mpsc::Sender<io::Result<Vec<SocketAddr>>>,
     /// Gone when nobody wants to know any more.
     wanted: Weak<()>,
-    wake: Wake,
+    wake: ThreadWaker,
 }
 
 /// The addresses of a name, asked for. If this is dropped before its turn comes, they are not.
@@ -48,7 +48,8 @@ impl Asked {
         let (tell, result) = mpsc::channel();
         let wanted = Arc::new(());
         let asker = asker.map(network);
-        let lookup = Lookup { asker, name, port, tell, wanted: Arc::downgrade(&wanted), wake: io.wake() };
+        let lookup =
+            Lookup { asker, name, port, tell, wanted: Arc::downgrade(&wanted), wake: io.thread_waker() };
         let mut lookups = LOOKUPS.lock().unwrap_or_else(PoisonError::into_inner);
         match lookups.has_room_for(asker) {
             true => {
@@ -131,13 +132,13 @@ fn work(first: Lookup) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::reactor::{Reactor, Session, Status, Turn};
+    use crate::net::reactor::{Context, Reactor, Session, Status};
     use crate::net::signals::Signals;
 
     struct Asker(Vec<Asked>);
 
     impl Session for Asker {
-        fn advance(&mut self, _turn: Turn) -> Result<Status, Error> {
+        fn advance(&mut self, _turn: Context) -> Result<Status, Error> {
             self.0.retain_mut(|asked| match asked.take() {
                 Some(result) => {
                     let addresses = result.unwrap().unwrap();

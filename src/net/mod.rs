@@ -4,14 +4,15 @@
 mod abstract_name;
 pub mod access;
 mod acknowledged;
+pub(crate) mod acknowledgement;
 pub mod activation;
-pub(crate) mod around;
 mod bind;
 pub mod child;
+pub(crate) mod coalescing;
 pub mod default_port;
 pub mod dial;
 pub mod endpoint;
-mod gathering;
+pub(crate) mod handshake;
 mod io;
 pub mod listen;
 pub mod local_end;
@@ -39,6 +40,7 @@ mod terminal;
 mod timers;
 pub mod udp;
 pub mod wall;
+pub(crate) mod wrapper;
 mod zero_copy;
 
 /// Sixteen random bytes: a session's id.

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::event::PollFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::reactor::{Aside, Io, Readiness};
+use super::reactor::{BlockingTask, Io, Readiness};
 use crate::error::Error;
 
 /// A process that was started. Dropped before it was reaped, it is killed, with its group.
@@ -54,7 +54,7 @@ enum Watch {
     /// pidfd_open(2): readable when the process has ended.
     Descriptor(OwnedFd, Readiness),
     /// A thread that waits, where there is no such thing.
-    Thread(Aside<()>),
+    Thread(BlockingTask<()>),
 }
 
 impl Watch {
@@ -66,7 +66,7 @@ impl Watch {
         let wait = move || {
             let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(id), ended()));
         };
-        io.aside(wait).map(Watch::Thread)
+        io.spawn_blocking(wait).map(Watch::Thread)
     }
 }
 

@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::io;
 use std::time::Instant;
 
-use super::gathering::Gathering;
-use super::reactor::Turn;
+use super::coalescing::Coalescing;
+use super::reactor::Context;
 use super::stream::{FdKind, KernelEnd, Stream};
-use super::zero_copy::{self, KernelWay, Step};
-use crate::proto::lane::Lane;
+use super::zero_copy;
+use super::zero_copy::{KernelWay, Step};
+use crate::proto::relay::lane::Lane;
 
 const BUFFER_BYTES: usize = 256 << 10;
 /// Between two sockets: from so many bytes at once on, the kernel moves them; for fewer than that, two calls that copy
@@ -54,7 +55,7 @@ pub struct Pump {
     way: Way,
     /// Both ends are sockets: the way follows from how much comes at once.
     joins_sockets: bool,
-    gathering: Gathering,
+    coalescing: Coalescing,
 }
 
 enum Way {
@@ -77,7 +78,7 @@ impl Pump {
             Some(way) => {
                 let way = if joins_sockets { Way::Copy(Buffer::default()) } else { Way::Kernel(way) };
                 let lane = Lane::new(zero_copy::CHUNK_BYTES);
-                Pump { lane, way, joins_sockets, gathering: Gathering::default() }
+                Pump { lane, way, joins_sockets, coalescing: Coalescing::default() }
             }
             None => Pump::copying(),
         }
@@ -86,7 +87,7 @@ impl Pump {
     /// A pump that copies, for any two streams.
     pub fn copying() -> Pump {
         let (lane, way) = (Lane::new(BUFFER_BYTES), Way::Copy(Buffer::default()));
-        Pump { lane, way, joins_sockets: false, gathering: Gathering::default() }
+        Pump { lane, way, joins_sockets: false, coalescing: Coalescing::default() }
     }
 
     /// The lane's numbers.
@@ -104,34 +105,34 @@ impl Pump {
         &mut self,
         source: &mut impl Stream,
         sink: &mut impl Stream,
-        turn: Turn,
+        context: Context,
     ) -> Result<Pumped, Fault> {
-        self.advance_between(&mut Two(source, sink), turn)
+        self.advance_between(&mut Two(source, sink), context)
     }
 
     /// The same from a stream back to itself.
-    pub fn advance_within(&mut self, stream: &mut impl Stream, turn: Turn) -> Result<Pumped, Fault> {
-        self.advance_between(&mut One(stream), turn)
+    pub fn advance_within(&mut self, stream: &mut impl Stream, context: Context) -> Result<Pumped, Fault> {
+        self.advance_between(&mut One(stream), context)
     }
 
     /// When to go on if no readiness comes before.
     pub fn wake_up(&self) -> Option<Instant> {
-        self.gathering.wake_up()
+        self.coalescing.wake_up()
     }
 
-    fn advance_between(&mut self, ends: &mut impl Ends, turn: Turn) -> Result<Pumped, Fault> {
-        let result = self.move_between(ends, turn);
+    fn advance_between(&mut self, ends: &mut impl Ends, context: Context) -> Result<Pumped, Fault> {
+        let result = self.move_between(ends, context);
         if result.is_err() {
             // Nobody may ask it to go on: then it must not ask to be asked.
-            self.gathering = Gathering::default();
+            self.coalescing = Coalescing::default();
         }
         result
     }
 
-    fn move_between(&mut self, ends: &mut impl Ends, turn: Turn) -> Result<Pumped, Fault> {
-        let end = self.lane.delivered() + turn.budget_bytes as u64;
+    fn move_between(&mut self, ends: &mut impl Ends, context: Context) -> Result<Pumped, Fault> {
+        let end = self.lane.delivered() + context.budget_bytes as u64;
         if let (Some(from), Some(to)) = ends.in_kernel() {
-            self.gathering.tick(turn.now, (from, to));
+            self.coalescing.tick(context.now, (from, to));
         }
         while self.lane.delivered() < end {
             if self.lane.is_drained() {
@@ -150,14 +151,14 @@ impl Pump {
             match step {
                 Step::Moved if self.joins_sockets => {
                     if let (Some(from), Some(to)) = ends.in_kernel() {
-                        self.gathering.took(taken, turn.now, (from, to));
+                        self.coalescing.took(taken, context.now, (from, to));
                     }
                     self.choose_way(taken);
                 }
                 Step::Moved => {}
                 Step::Blocked => {
                     if self.lane.held() == 0 {
-                        self.gathering.wait(turn.now);
+                        self.coalescing.wait(context.now);
                     }
                     self.rest();
                     return Ok(Pumped::Blocked);

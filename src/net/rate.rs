@@ -8,8 +8,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::around::passes_on;
 use super::stream::{KernelEnd, Stream};
+use super::wrapper::passes_on;
 
 /// The lowest rate that can be asked for, in bytes per second.
 pub const MIN_RATE: u64 = 1 << 10;

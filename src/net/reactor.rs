@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token};
 use rustc_hash::FxHashMap;
 
 use super::io::Shared;
-pub use super::io::{Aside, Cancellation, Io, Nudge, Readiness, Wake, Work};
+pub use super::io::{BlockingTask, Cancellation, Io, Readiness, ThreadWaker, Waker, Work};
 use super::signals::Signals;
 use super::timers::Timers;
 use crate::error::{Error, Exit};
@@ -25,7 +25,7 @@ const STOP_LIMIT: Duration = Duration::from_millis(800);
 
 /// What a session is given for one call of [`Session::advance`].
 #[derive(Clone, Copy, Debug)]
-pub struct Turn {
+pub struct Context {
     /// The clock, read once for the turn.
     pub now: Instant,
     /// How many bytes may be moved in each direction.
@@ -35,7 +35,7 @@ pub struct Turn {
 /// What a session says after it did all that it could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Nothing more until readiness, a finished [`Aside`] or the deadline.
+    /// Nothing more until readiness, a finished [`BlockingTask`] or the deadline.
     Waiting,
     /// The budget was used up: call again, after the others.
     Again,
@@ -56,7 +56,7 @@ pub enum Stop {
 pub trait Session {
     /// Does all it can now. Called at the start, on readiness and at the deadline; a spurious call costs nothing.
     /// An error ends the whole run: a session whose failure is its own affair reports it and is `Done`.
-    fn advance(&mut self, turn: Turn) -> Result<Status, Error>;
+    fn advance(&mut self, context: Context) -> Result<Status, Error>;
 
     /// A signal ends the run: the last chance to tell the peer.
     fn stop(&mut self) -> Stop {
@@ -70,8 +70,8 @@ pub trait Session {
 }
 
 impl<S: Session + ?Sized> Session for Box<S> {
-    fn advance(&mut self, turn: Turn) -> Result<Status, Error> {
-        (**self).advance(turn)
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        (**self).advance(context)
     }
 
     fn stop(&mut self) -> Stop {
@@ -97,7 +97,7 @@ impl Reactor {
     /// A reactor without sessions, which stops when one of `signals` comes.
     pub fn new(signals: &Signals) -> io::Result<Reactor> {
         let poll = Poll::new()?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
         let mut signal_source = signals.wake_source()?;
         poll.registry().register(&mut signal_source, SIGNAL, Interest::READABLE)?;
         let shared = Shared::new(poll.registry().try_clone()?, signals.clone(), waker);
@@ -130,7 +130,7 @@ impl Reactor {
         self.add(|io| make(io, read_clock()))
     }
 
-    /// The work aside of its sessions, which may outlive them.
+    /// The blocking work of its sessions, which may outlive them.
     pub fn work(&self) -> Work {
         self.shared.work()
     }
@@ -192,7 +192,7 @@ impl Reactor {
         let (mut again, mut done) = (Vec::new(), Vec::new());
         for id in batch.drain(..) {
             let Some(session) = self.sessions.get_mut(&id) else { continue };
-            match session.advance(Turn { now, budget_bytes: TURN_BUDGET_BYTES })? {
+            match session.advance(Context { now, budget_bytes: TURN_BUDGET_BYTES })? {
                 Status::Waiting => {}
                 Status::Again => again.push(id),
                 Status::Done => done.push(id),
@@ -207,8 +207,8 @@ impl Reactor {
             self.sessions.insert(id, session);
             again.push(id);
         }
-        // Asked last: a session may have nudged others when it was dropped.
-        again.extend(self.shared.take_nudged());
+        // Asked last: a session may have woken others when it was dropped.
+        again.extend(self.shared.take_woken_here());
         Ok(again)
     }
 
@@ -236,7 +236,7 @@ mod tests {
 
     type Log = Rc<RefCell<Vec<&'static str>>>;
 
-    /// Adds a child, and ends when that has nudged it.
+    /// Adds a child, and ends when that has woken it.
     struct Parent {
         io: Io,
         log: Log,
@@ -244,27 +244,27 @@ mod tests {
     }
 
     struct Child {
-        parent: Nudge,
+        parent: Waker,
         log: Log,
     }
 
     impl Session for Parent {
-        fn advance(&mut self, _turn: Turn) -> Result<Status, Error> {
+        fn advance(&mut self, _turn: Context) -> Result<Status, Error> {
             self.log.borrow_mut().push("parent");
             if self.has_child {
                 return Ok(Status::Done);
             }
             self.has_child = true;
-            let (parent, log) = (self.io.nudge(), Rc::clone(&self.log));
+            let (parent, log) = (self.io.waker(), Rc::clone(&self.log));
             self.io.spawn(|_| Ok(Child { parent, log }))?;
             Ok(Status::Waiting)
         }
     }
 
     impl Session for Child {
-        fn advance(&mut self, _turn: Turn) -> Result<Status, Error> {
+        fn advance(&mut self, _turn: Context) -> Result<Status, Error> {
             self.log.borrow_mut().push("child");
-            self.parent.nudge();
+            self.parent.wake();
             Ok(Status::Done)
         }
     }

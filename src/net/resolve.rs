@@ -1,4 +1,4 @@
-//! A host's addresses, asked for aside.
+//! A host's addresses, asked for on another thread.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +8,7 @@ use super::endpoint::{Endpoint, Host};
 use super::local_end::LocalEnd;
 use super::lookup::Asked;
 use super::reactor::Io;
-use crate::error::{Error, Exit, Mend};
+use crate::error::{Error, Exit, Retry};
 
 /// A name that is being resolved.
 pub struct Resolution {
@@ -69,11 +69,11 @@ impl Resolution {
             _ if queue.is_empty()
                 && let Some(family) = local.options.family =>
             {
-                Err(self.unresolved(&family.is_missing()).mended(Mend::Never))
+                Err(self.unresolved(&family.is_missing()).mended(Retry::Never))
             }
             Some(source) if queue.is_empty() => {
                 let why = format!("it has no address of the family of --source {source}");
-                Err(self.unresolved(&why).mended(Mend::Never))
+                Err(self.unresolved(&why).mended(Retry::Never))
             }
             _ => Ok(Some(queue)),
         }

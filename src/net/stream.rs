@@ -14,7 +14,7 @@ use super::options::{InForce, SocketOptions};
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
 use super::uninterrupted;
-use crate::proto::farewell::Delivery;
+use crate::proto::relay::farewell::Delivery;
 
 /// A non-blocking byte stream with two directions.
 ///

@@ -8,7 +8,7 @@ use std::io;
 
 use super::pump::Fault;
 use super::stream::{FdKind, KernelEnd};
-use crate::proto::lane::Lane;
+use crate::proto::relay::lane::Lane;
 
 /// Most bytes per call: what a pipe of our own holds.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;

@@ -13,13 +13,13 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use accept::{Form, preferred};
-pub use exchange::{Exchange, Step};
-pub(super) use head::number;
-pub use head::{Fields, Head, Method, no_fields};
-pub use lenient::Anew;
-pub use response::{Answer, Persistence, has_no_body, is_field_name, is_field_value, reason};
-pub use target::{http_parts, path};
+pub use self::accept::{Form, preferred};
+pub use self::exchange::{Exchange, Step};
+pub(super) use self::head::number;
+pub use self::head::{Fields, Head, Method, no_fields};
+pub use self::lenient::Anew;
+pub use self::response::{Answer, Persistence, has_no_body, is_field_name, is_field_value, reason};
+pub use self::target::{http_parts, path};
 
 /// The longest request target, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;

@@ -183,8 +183,8 @@ fn time_left(done: u64, total: Option<u64>, rate: f64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::progress::Phase;
     use super::*;
+    use crate::report::progress::Phase;
 
     fn counts() -> Counts {
         Counts {

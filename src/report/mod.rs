@@ -11,13 +11,13 @@ mod progress;
 mod screen;
 mod summing;
 
-pub use datagrams::DatagramSums;
-pub use escape::{escape, escape_bytes, escape_json, escape_name};
-pub use event::{FileEvent, Sums};
-pub use lines::Lines;
-pub use listed::{Listed, Probed};
-pub use output::{write_all, write_stdout};
-pub use progress::{Phase, Progress, Totals, amount, sized};
+pub use self::datagrams::DatagramSums;
+pub use self::escape::{escape, escape_bytes, escape_json, escape_name};
+pub use self::event::{FileEvent, Sums};
+pub use self::lines::Lines;
+pub use self::listed::{Listed, Probed};
+pub use self::output::{write_all, write_stdout};
+pub use self::progress::{Phase, Progress, Totals, amount, sized};
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal};

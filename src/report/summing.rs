@@ -85,8 +85,8 @@ impl Drop for Summing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
     use super::*;
+    use crate::report::Level;
 
     #[test]
     fn of_each_kind_the_first_are_written() {

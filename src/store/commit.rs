@@ -7,7 +7,7 @@ use super::confine::{check_path, make_folders, open_readable, safe_link_target, 
 use super::fault::{Fault, FaultKind};
 use super::part::{Meta, Part};
 use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, sync_names, times, umask};
-use super::stage::{Place, Settled, Stage};
+use super::stage::{Place, Published, StagingFolder};
 use rustix::fs::{
     AtFlags, FileType, Mode, chmodat, fchmod, fstat, futimens, readlinkat, renameat, statat, symlinkat,
     utimensat,
@@ -35,7 +35,7 @@ pub enum Arrival {
         /// Where it belongs.
         path: Vec<u8>,
         /// The file.
-        file: Settled,
+        file: Published,
     },
     /// A folder; one that was there before only gets the time.
     Folder {
@@ -55,7 +55,7 @@ pub enum Arrival {
     },
 }
 
-impl Stage {
+impl StagingFolder {
     /// Brings everything to disk and gives it its name, in this order; then sets the folders' times and modes, and brings
     /// the names to disk. Says for each what became of it, in the order given. Blocks while the disk works.
     ///

@@ -4,8 +4,8 @@
 //! place changes nothing. Whatever goes wrong is a [`Fault`].
 //!
 //! What arrives gets its final name only when it is whole and synced. A [`Part`] is a file under a temporary name
-//! beside its final one; it can be left for a later session to go on with. Small files wait on a [`Stage`], all in one
-//! private folder. [`Stage::commit`] does what must be done before anything is acknowledged: it brings the content to
+//! beside its final one; it can be left for a later session to go on with. Small files wait on a [`StagingFolder`], all in one
+//! private folder. [`StagingFolder::commit`] does what must be done before anything is acknowledged: it brings the content to
 //! disk, then gives the names, then brings the folders to disk.
 //!
 //! What is sent is found by a [`Walk`], opened by a [`Tree`], and read from a [`Source`].
@@ -30,15 +30,15 @@ mod tests;
 mod tree;
 mod walk;
 
-pub use commit::Arrival;
-pub use confine::safe_link_target;
-pub use fault::{Fault, FaultKind};
-pub use filter::Filter;
-pub use folder::Folder;
-pub use hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
-pub use lines::{TextPlace, nameless, record, sink};
-pub use part::{Meta, Part};
-pub use source::{Change, LARGEST_WHOLE_BYTES, Source, read_whole};
-pub use stage::{Settled, Stage, Staged};
-pub use tree::Tree;
-pub use walk::{Found, Links, Skip, Walk, What};
+pub use self::commit::Arrival;
+pub use self::confine::safe_link_target;
+pub use self::fault::{Fault, FaultKind};
+pub use self::filter::Filter;
+pub use self::folder::Folder;
+pub use self::hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
+pub use self::lines::{TextPlace, nameless, record, sink};
+pub use self::part::{Meta, Part};
+pub use self::source::{Change, LARGEST_WHOLE_BYTES, Source, read_whole};
+pub use self::stage::{Published, StagedFile, StagingFolder};
+pub use self::tree::Tree;
+pub use self::walk::{Found, Links, Skip, Walk, What};

@@ -196,7 +196,7 @@ impl Part {
 
     /// Sets mode and modification time, brings the file to disk and gives it its final name; with `replace` in the
     /// place of a regular file that has it. Blocks while the disk works. The name is safe against a loss of power
-    /// only after [`Folder::sync`]. [`super::Stage::commit`] does all this for many.
+    /// only after [`Folder::sync`]. [`super::StagingFolder::commit`] does all this for many.
     ///
     /// Mode and time are left as they are on file systems that do not have them.
     ///

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where the files of one session arrive. A clone is the same stage: one thread may commit while another stages on.
 #[derive(Debug, Clone)]
-pub struct Stage(pub(super) Arc<Place>);
+pub struct StagingFolder(pub(super) Arc<Place>);
 
 #[derive(Debug)]
 pub(super) struct Place {
@@ -44,7 +44,7 @@ pub(super) struct Room {
     next: AtomicU64,
 }
 
-impl Stage {
+impl StagingFolder {
     /// A stage for a destination. Nothing is created before it is needed.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Stage {
     ///
     /// # Errors
     /// `NoSpace`, `NotAllowed`, `CannotWrite`.
-    pub fn create(&self, mode: u16) -> Result<Staged, Fault> {
+    pub fn create(&self, mode: u16) -> Result<StagedFile, Fault> {
         let mut settled = self.0.place()?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let final_mode = Mode::from_raw_mode(arriving_mode(mode, umask()) as _);
@@ -78,7 +78,7 @@ impl Stage {
             supported(fchmod(&file, initial)).map_err(Fault::write)?;
             settled.late_mode = Some(final_mode);
         }
-        Ok(Staged { file, settled })
+        Ok(StagedFile { file, settled })
     }
 }
 
@@ -89,14 +89,14 @@ impl Place {
     }
 
     /// A name in the private folder that nothing has yet.
-    pub(super) fn place(&self) -> Result<Settled, Fault> {
+    pub(super) fn place(&self) -> Result<Published, Fault> {
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         let room = match &*room {
             Some(room) => Arc::clone(room),
             None => Arc::clone(room.insert(Arc::new(Room::new(&self.root)?))),
         };
         let name = room.next.fetch_add(1, Ordering::Relaxed).to_string();
-        Ok(Settled { room, name, late_mode: None, moved: false })
+        Ok(Published { room, name, late_mode: None, moved: false })
     }
 }
 
@@ -133,14 +133,14 @@ impl Drop for Room {
     }
 }
 
-/// A small file that is being received. Dropped before [`Staged::finish`], it is removed.
+/// A small file that is being received. Dropped before [`StagedFile::finish`], it is removed.
 #[derive(Debug)]
-pub struct Staged {
+pub struct StagedFile {
     file: File,
-    settled: Settled,
+    settled: Published,
 }
 
-impl Staged {
+impl StagedFile {
     /// Writes all of `bytes` behind what was written before.
     ///
     /// # Errors
@@ -153,15 +153,15 @@ impl Staged {
     ///
     /// # Errors
     /// `CannotWrite`.
-    pub fn finish(self, meta: Meta) -> Result<Settled, Fault> {
+    pub fn finish(self, meta: Meta) -> Result<Published, Fault> {
         supported(futimens(&self.file, &times(meta))).map_err(Fault::write)?;
         Ok(self.settled)
     }
 }
 
-/// A small file that has come whole and waits for its name: [`Stage::commit`]. Dropped before, it is removed.
+/// A small file that has come whole and waits for its name: [`StagingFolder::commit`]. Dropped before, it is removed.
 #[derive(Debug)]
-pub struct Settled {
+pub struct Published {
     pub(super) room: Arc<Room>,
     pub(super) name: String,
     /// The mode that it gets before its name, where its owner may not even read it.
@@ -170,7 +170,7 @@ pub struct Settled {
     pub(super) moved: bool,
 }
 
-impl Settled {
+impl Published {
     /// Opens it again, to sync it.
     pub(super) fn open(&self) -> Result<File, Fault> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -196,7 +196,7 @@ impl Settled {
     }
 }
 
-impl Drop for Settled {
+impl Drop for Published {
     fn drop(&mut self) {
         if !self.moved {
             // What stays goes with the folder.

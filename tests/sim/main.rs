@@ -5,11 +5,11 @@ mod world;
 
 use std::time::{Duration, Instant};
 
-use sendall::commands::relay::Relay;
 use sendall::error::{Error, Exit};
-use sendall::net::reactor::{Session, Status, Turn};
-use sendall::proto::ending::{EndWhen, Ending, HalfClose, InputKind};
-use sendall::proto::farewell::{PAUSE_OF_A_TALKER, SHORTEST_PAUSE};
+use sendall::net::reactor::{Context, Session, Status};
+use sendall::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
+use sendall::proto::relay::farewell::{PAUSE_OF_A_TALKER, SHORTEST_PAUSE};
+use sendall::relay::session::Relay;
 use sendall::report::{Level, Report};
 
 use world::{End, Fate, Random};
@@ -95,7 +95,7 @@ mod shared {
     use std::rc::Rc;
 
     use sendall::net::stream::Stream;
-    use sendall::proto::farewell::Delivery;
+    use sendall::proto::relay::farewell::Delivery;
 
     use crate::world::End;
 
@@ -195,7 +195,7 @@ fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, p
     for _ in 0..MOST_EVENTS {
         let budget_bytes = 1 + world.random.below(100_000);
         let had_end = peer.get().half_closes > 0;
-        let status = relay.advance(Turn { now: world.now, budget_bytes });
+        let status = relay.advance(Context { now: world.now, budget_bytes });
         check_bounds(seed, &local.get(), &peer.get());
         check_half_close(world, &local.get(), &peer.get(), had_end);
         match status {

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use sendall::commands::options::{FrameIn, FrameOut};
-use sendall::commands::relay::Relay;
-use sendall::commands::tools::{Decoding, Encoding, Filtered, LineDelay, Telnet, ToCrlf};
+use sendall::cli::options::{FrameIn, FrameOut};
 use sendall::error::{Error, Exit};
-use sendall::net::reactor::{Session, Status, Turn};
+use sendall::net::reactor::{Context, Session, Status};
 use sendall::net::stream::Stream;
-use sendall::proto::ending::{EndWhen, Ending, HalfClose, InputKind};
-use sendall::proto::message::{Encoder, Framing, Split};
+use sendall::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
+use sendall::proto::relay::message::{Encoder, Framing, Split};
+use sendall::relay::session::Relay;
+use sendall::relay::tools::{Decoding, Encoding, Filtered, LineDelay, Telnet, ToCrlf};
 use sendall::report::{Level, Report};
 
 use crate::shared::Shared;
@@ -267,7 +267,7 @@ fn run(seed: u64) {
     let mut was_reset = false;
     for event in 0..MOST_EVENTS {
         let budget_bytes = 1 + world.random.below(100_000);
-        let status = relay.advance(Turn { now: world.now, budget_bytes });
+        let status = relay.advance(Context { now: world.now, budget_bytes });
         let deadline = relay.deadline();
         let is_over = !matches!(status, Ok(Status::Waiting | Status::Again));
         // To compare all of it each time would take its time.

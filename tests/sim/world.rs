@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use sendall::net::stream::Stream;
-use sendall::proto::farewell::Delivery;
+use sendall::proto::relay::farewell::Delivery;
 
 /// splitmix64: small, seeded, the same everywhere.
 pub(crate) struct Random(u64);

@@ -1,8 +1,10 @@
 //! The requests of one connection, one after the other.
 
 use super::chunked::{Chunked, Piece};
-use super::head::{self, Fields, Framing, Head};
-use super::lenient::{self, Anew, Reading};
+use super::head;
+use super::head::{Fields, Framing, Head};
+use super::lenient;
+use super::lenient::{Anew, Reading};
 use super::{BAD_REQUEST, Refusal, VERSION_NOT_SUPPORTED};
 
 /// Where the incoming side of a connection is. It holds no bytes: what [`Exchange::step`] does not take, it is given

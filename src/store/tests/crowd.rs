@@ -1,7 +1,7 @@
 //! Many sessions, one name.
 
-use super::super::leftover::temporary_name;
 use super::*;
+use crate::store::leftover::temporary_name;
 use std::sync::Barrier;
 
 #[test]

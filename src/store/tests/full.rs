@@ -81,7 +81,7 @@ fn below_a_mount_a_part_arrives_and_a_staged_file_says_why_not() {
     fs::create_dir(scene.inside("mount")).unwrap();
     let at = scene.inside("mount");
     let Some(_mounted) = mounted(&at, "size=64k") else { return };
-    let stage = Stage::new(&scene.folder).unwrap();
+    let stage = StagingFolder::new(&scene.folder).unwrap();
     let small = |path: &str| Arrival::Small {
         path: path.into(),
         file: stage.create(0o644).and_then(|file| file.finish(Meta::default())).unwrap(),

@@ -10,7 +10,7 @@ const VARIABLES: [&str; 2] = ["SENDALL_TEST_COMMIT_IN", "SENDALL_TEST_COMMIT_FIL
 fn watched() {
     let [Some(root), Some(count)] = VARIABLES.map(std::env::var_os) else { return };
     let folder = Folder::open(Path::new(&root)).unwrap();
-    let stage = Stage::new(&folder).unwrap();
+    let stage = StagingFolder::new(&folder).unwrap();
     let small = |number: usize| {
         let mut file = stage.create(0o644).unwrap();
         file.write_all(b"x").unwrap();

@@ -1,9 +1,9 @@
 //! One file that arrives.
 
-use super::super::confine::is_part_name;
-use super::super::leftover::temporary_name;
-use super::super::publish::{arriving_mode, parse_umask, publish_link, umask};
 use super::*;
+use crate::store::confine::is_part_name;
+use crate::store::leftover::temporary_name;
+use crate::store::publish::{arriving_mode, parse_umask, publish_link, umask};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 #[test]

@@ -1,8 +1,8 @@
 //! What others have put in the way.
 
-use super::super::confine::{open_folder, open_regular_by, walk};
-use super::super::leftover::temporary_name;
 use super::*;
+use crate::store::confine::{open_folder, open_regular_by, walk};
+use crate::store::leftover::temporary_name;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 

@@ -1,13 +1,13 @@
 //! Many files at once, from the stage to their names.
 
-use super::super::leftover::temporary_name;
-use super::super::publish::{arriving_mode, umask};
 use super::*;
+use crate::store::leftover::temporary_name;
+use crate::store::publish::{arriving_mode, umask};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 const TIME: Meta = Meta { mode: 0o644, mtime_seconds: 1_234_567_890, mtime_nanoseconds: 5 };
 
-fn small(stage: &Stage, path: &str, bytes: &[u8]) -> Arrival {
+fn small(stage: &StagingFolder, path: &str, bytes: &[u8]) -> Arrival {
     let mut file = stage.create(0o644).unwrap();
     file.write_all(bytes).unwrap();
     Arrival::Small { path: path.into(), file: file.finish(TIME).unwrap() }
@@ -40,7 +40,7 @@ fn mtime(path: &Path) -> (i64, i64) {
 fn a_tree_arrives_and_the_stage_goes() {
     for many in [0, 20] {
         let scene = scene();
-        let stage = Stage::new(&scene.folder).unwrap();
+        let stage = StagingFolder::new(&scene.folder).unwrap();
         assert!(scene.folder.is_empty().unwrap());
         let mut arrivals = vec![
             small(&stage, "a/b/f", b"small"),
@@ -76,7 +76,7 @@ fn a_tree_arrives_and_the_stage_goes() {
 #[test]
 fn nothing_has_its_name_before_the_commit_and_what_is_dropped_is_gone() {
     let scene = scene();
-    let stage = Stage::new(&scene.folder).unwrap();
+    let stage = StagingFolder::new(&scene.folder).unwrap();
     let first = small(&stage, "f", b"first");
     let second = stage.create(0o755).unwrap();
     let [stage_name] = &scene.names()[..] else { panic!("{:?}", scene.names()) };
@@ -95,8 +95,8 @@ fn nothing_has_its_name_before_the_commit_and_what_is_dropped_is_gone() {
 #[test]
 fn what_is_in_place_stays_unless_it_may_be_replaced() {
     let scene = scene();
-    let stage = Stage::new(&scene.folder).unwrap();
-    let all = |stage: &Stage, text: &[u8], target: &str| {
+    let stage = StagingFolder::new(&scene.folder).unwrap();
+    let all = |stage: &StagingFolder, text: &[u8], target: &str| {
         vec![small(stage, "s", text), large(&scene, "l", text), folder("d"), link("k", target)]
     };
     assert_eq!(kinds(stage.commit(all(&stage, b"1", "s"), false)), [None; 4]);
@@ -122,7 +122,7 @@ fn nothing_planted_is_followed_or_replaced() {
     make_fifo(&scene.inside("fifo"));
     fs::create_dir(scene.inside("folder")).unwrap();
     fs::write(scene.inside("plain"), b"").unwrap();
-    let stage = Stage::new(&scene.folder).unwrap();
+    let stage = StagingFolder::new(&scene.folder).unwrap();
     for replace in [false, true] {
         let arrivals = vec![
             small(&stage, "out/f", b"x"),
@@ -174,7 +174,7 @@ fn a_link_that_leads_out_is_not_made() {
         assert!(safe_link_target(path.as_bytes(), target.as_bytes()), "{path} -> {target}");
     }
     let scene = scene();
-    let stage = Stage::new(&scene.folder).unwrap();
+    let stage = StagingFolder::new(&scene.folder).unwrap();
     for (path, target) in bad {
         assert!(!safe_link_target(path.as_bytes(), target.as_bytes()), "{path} -> {target}");
         assert_eq!(kinds(stage.commit(vec![link(path, target)], true)), [Some(FaultKind::Unsafe)]);
@@ -185,7 +185,7 @@ fn a_link_that_leads_out_is_not_made() {
 #[test]
 fn names_that_are_not_clean_get_nowhere() {
     let scene = scene();
-    let stage = Stage::new(&scene.folder).unwrap();
+    let stage = StagingFolder::new(&scene.folder).unwrap();
     let reserved = format!("{}/f", temporary_name(b"x"));
     for path in ["", "..", "../outside/new", "/tmp/new", "d/../../outside/new", "d//f", &reserved] {
         let arrivals = vec![small(&stage, path, b"x"), folder(path), link(path, "f")];
@@ -200,7 +200,7 @@ fn names_that_are_not_clean_get_nowhere() {
 #[test]
 fn after_a_failed_sync_nothing_arrives_any_more() {
     let scene = scene();
-    let stage = Stage::new(&scene.folder).unwrap();
+    let stage = StagingFolder::new(&scene.folder).unwrap();
     let gone = small(&stage, "gone", b"x");
     let stage_name = scene.names().remove(0);
     fs::remove_file(scene.inside(&stage_name).join("0")).unwrap();
@@ -231,7 +231,7 @@ fn leftovers_go_when_they_are_old_and_in_nobodys_hands() {
     }
     let live = Part::create(&scene.folder, b"live").unwrap();
     live.file().set_modified(std::time::UNIX_EPOCH).unwrap();
-    let stage = Stage::new(&scene.folder).unwrap();
+    let stage = StagingFolder::new(&scene.folder).unwrap();
     let staged = small(&stage, "f", b"still in use");
     scene.folder.remove_leftovers();
     assert!(!stage_left.exists());
@@ -246,7 +246,7 @@ fn leftovers_go_when_they_are_old_and_in_nobodys_hands() {
 #[test]
 fn a_stage_may_be_committed_while_another_thread_goes_on() {
     let scene = scene();
-    let stage = Stage::new(&scene.folder).unwrap();
+    let stage = StagingFolder::new(&scene.folder).unwrap();
     std::thread::scope(|scope| {
         for batch in 0..20 {
             let arrivals: Vec<_> = (0..50).map(|n| small(&stage, &format!("d{batch}/{n}"), b"x")).collect();
@@ -277,7 +277,7 @@ fn nothing_escapes_while_folders_are_swapped() {
         let mut arrived = 0;
         for round in 0..300 {
             // A folder that became a link may fail the last sync, and with it all of this stage.
-            let stage = Stage::new(&scene.folder).unwrap();
+            let stage = StagingFolder::new(&scene.folder).unwrap();
             let name = |what: &str| format!("d/{what}{round}/x");
             let mut arrivals =
                 vec![small(&stage, &name("small"), b"x"), folder(&name("folder")), link(&name("link"), "x")];

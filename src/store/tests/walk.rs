@@ -1,7 +1,7 @@
 //! Trees that are sent.
 
-use super::super::leftover::temporary_name;
 use super::*;
+use crate::store::leftover::temporary_name;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn planted() -> Scene {
 fn a_folder_comes_behind_what_is_in_it_and_names_in_the_order_of_their_bytes() {
     let scene = planted();
     let part = Part::create(&scene.folder, b"b/sub/part").unwrap();
-    let staged = Stage::new(&scene.folder).unwrap().create(0o644).unwrap();
+    let staged = StagingFolder::new(&scene.folder).unwrap().create(0o644).unwrap();
     fs::create_dir(scene.inside("b/keep").join(temporary_name(b"folder"))).unwrap();
     let expected = [
         "a",

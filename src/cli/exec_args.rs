@@ -1,0 +1,140 @@
+//! `--exec`, `--sh` and `--exec-socket`: which command is run for a connection.
+
+use std::ffi::OsString;
+
+use clap::{Args, ValueHint};
+
+use super::options::{EndChoice, RECORDS, RelayArgs};
+use crate::error::{Error, Exit};
+use crate::net::child::{ChildStdio, Environment, Program};
+
+/// A command in the place of stdin and stdout.
+#[derive(Args, Clone, Debug)]
+pub struct ExecArgs {
+    /// Join each connection to a process of its own: --exec -- CMD ARG...
+    #[arg(long)]
+    exec: bool,
+
+    /// The same for a line of shell: /bin/sh -c LINE
+    #[arg(long, value_name = "LINE", value_hint = ValueHint::CommandString, conflicts_with = "exec")]
+    sh: Option<OsString>,
+
+    /// With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes
+    #[arg(long)]
+    pty: bool,
+
+    /// With --exec: the command and its arguments
+    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    command: Vec<OsString>,
+}
+
+impl ExecArgs {
+    /// The program that was asked for, if one was.
+    pub(crate) fn plan(&self) -> Result<Option<Program>, Error> {
+        let stdio = if self.pty { ChildStdio::Terminal } else { ChildStdio::Pipes };
+        match program(self.exec, self.sh.as_ref(), &self.command, stdio)? {
+            None if self.pty => {
+                Err(Error::new(Exit::Usage, "--pty goes with --exec -- CMD ARG... or --sh LINE"))
+            }
+            program => Ok(program),
+        }
+    }
+}
+
+/// The program that `--exec` or `--sh` asks for, if one was given.
+pub(crate) fn program(
+    exec: bool,
+    sh: Option<&OsString>,
+    command: &[OsString],
+    stdio: ChildStdio,
+) -> Result<Option<Program>, Error> {
+    let wrong = |hint: &str| Err(Error::new(Exit::Usage, hint));
+    match (exec, sh, command.split_first()) {
+        (true, _, None) => wrong("--exec takes its command behind --: type --exec -- CMD ARG..."),
+        (true, _, Some((name, args))) => Ok(Some(Program { name: name.clone(), args: args.to_vec(), stdio })),
+        (false, _, Some(_)) => wrong("what stands behind -- is a command: type --exec -- CMD ARG..."),
+        (false, Some(line), None) => {
+            let args = vec!["-c".into(), line.clone()];
+            Ok(Some(Program { name: "/bin/sh".into(), args, stdio }))
+        }
+        (false, None, None) => Ok(None),
+    }
+}
+
+/// A command that is run for a stream, which may get the connection itself.
+#[derive(Args, Clone, Debug)]
+pub struct StreamExecArgs {
+    #[command(flatten)]
+    exec: ExecArgs,
+
+    /// Give each connection itself to a process, as stdin and stdout, for programs that inetd starts:
+    /// --exec-socket -- CMD ARG...
+    #[arg(long, conflicts_with_all = ["exec", "sh", "pty"])]
+    exec_socket: bool,
+}
+
+impl StreamExecArgs {
+    /// The program that was asked for, if one was.
+    pub(crate) fn plan(&self) -> Result<Option<Program>, Error> {
+        match (self.exec_socket, self.exec.command.split_first()) {
+            (false, _) => self.exec.plan(),
+            (true, None) => {
+                let text = "--exec-socket takes its command behind --: type --exec-socket -- CMD ARG...";
+                Err(Error::new(Exit::Usage, text))
+            }
+            (true, Some((name, args))) => {
+                let (name, args) = (name.clone(), args.to_vec());
+                Ok(Some(Program { name, args, stdio: ChildStdio::Socket }))
+            }
+        }
+    }
+}
+
+/// How a process and its peer are joined.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExecRules {
+    /// The process's line ends are sent as CR LF.
+    pub(crate) crlf: bool,
+    /// A process whose peer has ended, and that falls silent, is ended.
+    pub(crate) ends_with_peer: bool,
+}
+
+impl ExecRules {
+    /// Refuses what makes no sense between a process and a peer.
+    pub(crate) fn plan(args: &RelayArgs, program: &Program) -> Result<ExecRules, Error> {
+        if program.stdio == ChildStdio::Socket {
+            args.refuse_with("--exec-socket", RECORDS)?;
+            let given = [
+                ("--tee-in", args.tools.tee_in.is_some()),
+                ("--tee-out", args.tools.tee_out.is_some()),
+                ("--hex-dump", args.tools.hex_dump.is_some()),
+                ("--limit-rate", args.limit_rate.is_some()),
+                ("--idle-timeout", args.idle_timeout.is_some()),
+            ];
+            if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
+                let text = format!(
+                    "{option}: with --exec-socket the bytes do not pass through sendall; leave it out, or type --exec"
+                );
+                return Err(Error::new(Exit::Usage, text));
+            }
+        }
+        args.refuse_with("--exec and --sh", &[&["--crlf", "--end-when"], RECORDS].concat())?;
+        if args.end_when == Some(EndChoice::Input) {
+            let text = "--end-when input: with --exec and --sh the process says when it ends; leave it out, or type peer";
+            return Err(Error::new(Exit::Usage, text));
+        }
+        Ok(ExecRules { crlf: args.tools.crlf, ends_with_peer: args.end_when == Some(EndChoice::Peer) })
+    }
+}
+
+/// What is for us alone is taken out.
+pub(crate) fn without_our_own() -> Environment {
+    vec![
+        ("LISTEN_FDS", None),
+        ("LISTEN_PID", None),
+        ("LISTEN_FDNAMES", None),
+        ("NOTIFY_SOCKET", None),
+        // A secret of ours, not of the process.
+        (crate::relay::proxies::PASSWORD_VARIABLE, None),
+    ]
+}

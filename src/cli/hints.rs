@@ -1,0 +1,238 @@
+//! Usage errors as one line that says what to type instead.
+
+use std::ffi::OsString;
+
+use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::Cli;
+use super::manual::NETCATS;
+use crate::net::endpoint::{Endpoint, Role};
+
+/// Words that people type in the place of a command, and what they may type.
+const COMMANDS: &[(&[&str], &str)] = &[
+    (
+        &["send", "put", "push", "copy", "cp", "scp", "up"],
+        "'sendall upload PATH HOST' for files, 'sendall connect HOST:PORT' for a stream",
+    ),
+    (
+        &["receive", "recv", "store"],
+        "'sendall serve --store DIR :7255' for files, 'sendall serve :PORT' for a stream",
+    ),
+    (&["get", "fetch", "pull", "down"], "'sendall download HOST NAME'"),
+    (&["share", "offer"], "'sendall serve --share PATH :7255'"),
+    (&["list", "ls", "dir"], "'sendall download --list HOST'"),
+    (&["listen", "server", "bind"], "'sendall serve :PORT'"),
+    (&["client", "open", "dial", "telnet"], "'sendall connect HOST:PORT'"),
+    (&["probe", "scan", "check", "wait"], "'sendall connect --probe HOST:PORT'"),
+    (&["forward", "relay", "tunnel"], "'sendall serve --forward HOST:PORT PORT'"),
+    (&["proxy", "socks"], "'sendall serve --socks PORT'"),
+    (&["chat", "broker"], "'sendall serve --broker --chat :PORT'"),
+    (&["echo", "discard"], "'sendall serve --echo PORT' or '--discard'"),
+    (&["exec"], "'sendall serve PORT --exec -- COMMAND'"),
+    (&["udp"], "'sendall udp-listen PORT' or 'sendall udp-send HOST:PORT TEXT'"),
+    (&["http", "web", "hello"], "'sendall http-hello PORT'"),
+    (&["man", "manual", "usage"], "'sendall --help' or 'man sendall'"),
+    (&["version"], "'sendall --version'"),
+];
+
+const EACH_COMMAND: &str =
+    "'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello'";
+
+/// What is typed at least behind a command that has no default endpoint.
+const AT_LEAST: &[(&str, &str)] = &[
+    ("serve", "where to listen: type 'sendall serve :PORT', or 'sendall serve PORT' for this machine only"),
+    ("connect", "where to: type 'sendall connect HOST:PORT'"),
+    ("upload", "what and where to: type 'sendall upload PATH HOST:PORT'"),
+    ("download", "where from: type 'sendall download HOST:PORT', and names if not all is wanted"),
+    (
+        "udp-listen",
+        "where to listen: type 'sendall udp-listen :PORT', or 'sendall udp-listen PORT' for this machine only",
+    ),
+    ("udp-send", "where to: type 'sendall udp-send HOST:PORT TEXT'"),
+];
+
+/// Options of nc and of copying tools, by the commands that they are typed for. Those of `connect`, and of `serve` where
+/// nothing is said here, are in the manual's table.
+const OPTIONS: &[(&[&str], &[&str], &str)] = &[
+    (&["serve"], &["-l", "--listen"], "leave it out: 'sendall serve :PORT' listens"),
+    (&["serve"], &["-p", "--port"], "type the port by itself: 'sendall serve :PORT'"),
+    (&["serve"], &["-s"], "type the address before the port: 'sendall serve ADDR:PORT'"),
+    (&["serve"], &["-k"], "--keep-open joins many clients to stdin and stdout"),
+    (&["serve", "connect"], &["-w"], "--timeout 10s limits connecting, --idle-timeout 10s limits silence"),
+    (&["connect"], &["-l", "--listen"], "'sendall serve :PORT' listens"),
+    (&["connect"], &["-k"], "'sendall serve --keep-open :PORT' takes many clients"),
+    (
+        &["connect"],
+        &["-p", "--port"],
+        "the server's port follows its host, as in HOST:PORT; --source :PORT is this side's",
+    ),
+    (&["connect"], &["-r", "--recursive"], "'sendall upload DIR HOST' sends folders"),
+    (&["udp-listen", "udp-send"], &["-u", "--udp"], "leave it out: these are datagrams"),
+    (&["udp-send"], &["-l", "--listen"], "'sendall udp-listen :PORT' listens"),
+    (&["udp-listen"], &["-l", "--listen"], "leave it out: 'sendall udp-listen :PORT' listens"),
+    (&["udp-send"], &["-w"], "--wait 1s waits for replies"),
+    (
+        &["upload", "download"],
+        &["-r", "-R", "-a", "--recursive", "--archive"],
+        "leave it out: folders go with all in them",
+    ),
+    (
+        &["upload", "download"],
+        &["-p", "--preserve", "-t", "--times"],
+        "leave it out: times and modes are kept",
+    ),
+    (&["upload", "download"], &["-P", "--port"], "the port follows the host, as in HOST:PORT"),
+    (&["upload", "download"], &["-l", "--bwlimit"], "--limit-rate 500KB limits the rate"),
+    (&["upload", "download"], &["-f", "--overwrite"], "--force replaces files"),
+    (&["upload", "download"], &["--progress"], "leave it out: progress is shown at a terminal"),
+    (&["upload"], &["-o", "--output"], "--name NAME names a file there"),
+    (&["download"], &["-O"], "-o FILE or -o DIR says where to"),
+    (
+        &["upload", "download"],
+        &["-z", "-C", "--compress"],
+        "nothing is compressed: type 'gzip <FILE | sendall upload - --name FILE.gz HOST:PORT'",
+    ),
+];
+
+/// The line for what the parser refuses. `words` are those behind the program's name.
+pub fn usage_line(error: &clap::Error, words: &[OsString]) -> String {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            format!("no command: type {EACH_COMMAND}, or 'sendall --help'")
+        }
+        ErrorKind::InvalidSubcommand => unknown_command(error, words).unwrap_or_else(|| one_line(error)),
+        ErrorKind::MissingRequiredArgument => no_endpoint(error, words).unwrap_or_else(|| one_line(error)),
+        ErrorKind::UnknownArgument => {
+            unknown_option(context(ContextKind::InvalidArg).unwrap_or_default(), words)
+                .unwrap_or_else(|| one_line(error))
+        }
+        ErrorKind::ValueValidation => plain_words(&one_line(error)),
+        _ => one_line(error),
+    }
+}
+
+/// The line for `-q 1`, which nc's users take for its time limit. `None` if it was not typed.
+pub fn quiet_number(words: &[OsString]) -> Option<String> {
+    let is_number = |word: &OsString| word.to_str().is_some_and(|word| word.parse::<u16>().is_ok());
+    let pair = words.windows(2).find(|pair| pair[0] == "-q" && is_number(&pair[1]))?;
+    let number = pair[1].to_string_lossy();
+    Some(format!("-q is --quiet and takes no number: for nc's '-q {number}' type --linger {number}s"))
+}
+
+/// The line for a command that was typed without its endpoint. `None` if something else is missing.
+fn no_endpoint(error: &clap::Error, words: &[OsString]) -> Option<String> {
+    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_endpoint = |name: &String| name.contains("ENDPOINT");
+    let command = words.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'))?;
+    let (_, what) = AT_LEAST.iter().find(|(name, _)| *name == command && missing.iter().any(is_endpoint))?;
+    let line = one_line(error);
+    let usage = line.find("; usage:").map_or("", |start| &line[start..]);
+    Some(format!("say {what}{usage}"))
+}
+
+fn unknown_command(error: &clap::Error, words: &[OsString]) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let say = |hint: &str| Some(format!("'{}' is not a command: type {hint}", word.escape_debug()));
+    if let Some((_, hint)) = COMMANDS.iter().find(|(words, _)| words.contains(&word.as_str())) {
+        return say(hint);
+    }
+    let second = words.iter().skip_while(|other| *other != word.as_str()).nth(1);
+    let server = Endpoint::parse_first(word, second.and_then(|second| second.to_str()), Role::Connect);
+    match server {
+        Ok((server, 1)) => return say(&format!("'sendall connect {server}'")),
+        Ok((server, _)) => {
+            return say(&format!("'sendall connect {server}' if it is a host, or see 'sendall --help'"));
+        }
+        Err(_) => {}
+    }
+    let has_advice = error.get(ContextKind::SuggestedSubcommand).is_some();
+    if has_advice { None } else { say(&format!("{EACH_COMMAND}, or 'sendall --help'")) }
+}
+
+fn unknown_option(option: &str, words: &[OsString]) -> Option<String> {
+    let command = words.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'));
+    let command = command.filter(|command| Cli::command().find_subcommand(command).is_some());
+    // Of a group of letters the parser names the first that it does not know.
+    let option = option.split('=').next().unwrap_or(option);
+    let Some(command) = command else {
+        let hint = netcat_option(option)?;
+        return Some(format!("'{option}' is not an option of sendall: {hint}; see 'sendall --help'"));
+    };
+    let listed = |(commands, options, _): &&(&[&str], &[&str], &str)| {
+        commands.contains(&command) && options.contains(&option)
+    };
+    let hint = match OPTIONS.iter().find(listed) {
+        Some((_, _, hint)) => (*hint).to_owned(),
+        None if matches!(command, "connect" | "serve") => netcat_option(option)?,
+        None => return None,
+    };
+    Some(format!(
+        "'{option}' is not an option of 'sendall {command}': {hint}; see 'sendall {command} --help'"
+    ))
+}
+
+/// What the manual's table says to an option of nc: "nc's '-z HOST 20-25' is here: connect --probe HOST:20-25".
+fn netcat_option(option: &str) -> Option<String> {
+    let rows = NETCATS.lines().filter_map(|line| line.strip_prefix("    ")?.split_once("  "));
+    let mut rows = rows.filter(|(theirs, _)| theirs.starts_with("nc "));
+    let names = |theirs: &str| {
+        theirs.split([' ', ',']).filter(|word| word.starts_with('-')).any(|word| word == option)
+    };
+    // The first row that begins with it, or else one that has it.
+    let (theirs, ours) = rows
+        .clone()
+        .find(|(theirs, _)| {
+            theirs.split_whitespace().nth(1).map(|word| word.trim_end_matches(',')) == Some(option)
+        })
+        .or_else(|| rows.find(|(theirs, _)| names(theirs)))?;
+    let theirs = theirs.trim_start_matches("nc ").trim();
+    Some(format!("nc's '{theirs}' is here: {}", ours.trim()))
+}
+
+/// What clap says in several paragraphs, without its advice to pass an option as a value.
+fn one_line(error: &clap::Error) -> String {
+    let mut line = String::new();
+    let text = error.render().to_string();
+    let is_advice = |part: &&str| part.starts_with("For more") || part.starts_with("tip: to pass '");
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty() && !is_advice(part)) {
+        let part = part.strip_prefix("error: ").unwrap_or(part);
+        let separator = match part {
+            _ if line.is_empty() => "",
+            _ if part.starts_with("tip:") || part.starts_with("Usage:") => "; ",
+            _ => " ",
+        };
+        line += separator;
+        line += &part.replace("Usage:", "usage:");
+    }
+    line
+}
+
+/// The words of Rust's and clap's parsers about a value, in words for people.
+fn plain_words(line: &str) -> String {
+    for (raw, plain) in [
+        ("invalid digit found in string", "type a whole number"),
+        ("cannot parse integer from empty string", "type a whole number"),
+        ("number too large to fit in target type", "that is too large"),
+        ("value was not a boolean", "type on or off"),
+        ("invalid IP address syntax", "type an address, as in 192.0.2.1 or 2001:db8::1"),
+    ] {
+        if let Some(start) = line.strip_suffix(raw) {
+            return format!("{start}{plain}");
+        }
+    }
+    let parts = line
+        .rsplit_once(" is not in ")
+        .and_then(|(start, range)| Some((start.rsplit_once(": ")?.0, range.split_once("..")?)));
+    match parts {
+        Some((start, (least, most))) => match most.trim_start_matches('=') {
+            most if most == u64::MAX.to_string() => format!("{start}: type a number from {least} on"),
+            most => format!("{start}: type a number from {least} to {most}"),
+        },
+        None => line.to_owned(),
+    }
+}

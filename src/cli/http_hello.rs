@@ -1,0 +1,272 @@
+//! What `http-hello` can be told.
+
+use std::num::NonZero;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use super::manual;
+use super::options::{duration, size};
+use super::socket_args::FamilyArgs;
+use crate::error::{Error, Exit};
+use crate::http::log::LogForm;
+use crate::http::site::{AnswerFields, Elsewhere, Patience, Site};
+use crate::net::endpoint::{Endpoint, Role};
+use crate::proto::http::{has_no_body, is_field_name, is_field_value};
+use crate::run::http_hello::Plan;
+use crate::server::acceptor::{ClientLimits, DescriptorBudget, Explicit, Full, NO_LIMIT};
+use crate::server::admission::AccessArgs;
+use crate::server::option_files::text_or_file;
+
+const GREETING: &[u8] = b"Hello, World\n";
+const MAX_CLIENTS: u32 = 16_384;
+/// Of the reactor of each further worker: epoll, twice, its waker, and what tells it of signals.
+const DESCRIPTORS_PER_WORKER: u64 = 4;
+/// Fields that the server sets, and what says the same.
+const OWN_FIELDS: [(&str, &str); 5] = [
+    ("content-type", "use --type"),
+    ("content-length", "it follows from --body"),
+    ("transfer-encoding", "answers have a length"),
+    ("connection", "the server decides"),
+    ("date", "it is the time of the answer"),
+];
+
+/// Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = [manual::HTTP_HELLO, manual::HTTP_HELLO_EXAMPLES].join("\n\n"))]
+pub struct HttpHelloArgs {
+    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
+    #[arg(value_name = "ENDPOINT", default_value = "127.0.0.1:8080", value_hint = ValueHint::Hostname)]
+    endpoints: Vec<String>,
+
+    /// Answer with this text, or with what is in a file [default: 'Hello, World\n']; \n, \t and \xHH are understood
+    #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
+    body: Option<String>,
+
+    /// Answer with this status
+    #[arg(long, value_name = "STATUS", default_value_t = 200, value_parser = clap::value_parser!(u16).range(200..=599))]
+    status: u16,
+
+    /// Media type of the body
+    #[arg(long = "type", value_name = "TYPE", default_value = "text/plain; charset=utf-8")]
+    kind: String,
+
+    /// Add a field to every answer, as in 'Cache-Control: no-store'; may be repeated
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+
+    /// Answer one path in its own way, as in /health=204 or '/version=200:1.2.3\n' or /page=200:@FILE; may be repeated
+    #[arg(long = "path", value_name = "PATH=STATUS[:BODY]")]
+    paths: Vec<String>,
+
+    /// Answer 404 for every other path but /
+    #[arg(long, conflicts_with_all = ["whoami", "echo"])]
+    not_found: bool,
+
+    /// Answer with what arrived: request line, headers, addresses; as text, JSON or a page, as the client accepts it
+    #[arg(long, conflicts_with_all = ["echo", "body", "status", "kind"])]
+    whoami: bool,
+
+    /// Answer with the body of the request
+    #[arg(long, conflicts_with_all = ["body", "status", "kind"])]
+    echo: bool,
+
+    /// Wait so long before each answer
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    delay: Option<Duration>,
+
+    /// End with 0 after so many answers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+
+    /// Threads that answer: a number, or auto for one per core
+    #[arg(long, value_name = "N|auto", default_value = "1", value_parser = workers)]
+    workers: usize,
+
+    /// Write a line for each answer to stdout
+    #[arg(long, value_name = "FORM", value_enum)]
+    log: Option<LogForm>,
+
+    #[command(flatten)]
+    family: FamilyArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    #[command(flatten)]
+    access: AccessArgs,
+}
+
+/// How many clients, how much from each, and for how long.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Access and limits")]
+struct LimitArgs {
+    /// Connections at the same time, as far as there are descriptors [default: 16384]; see --full for the others
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_clients: Option<u32>,
+
+    /// Connections at the same time from one IPv4 address or IPv6 /64 network [default: no limit]; others are refused
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_per_source: Option<u32>,
+
+    /// What becomes of connections over --max-clients
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Full::Wait)]
+    full: Full,
+
+    /// Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream, within
+    /// --header-timeout: the address in it is what is logged and what access lists see; who sends none is cut. Let
+    /// nobody but the proxy reach this port
+    #[arg(long)]
+    accept_proxy_protocol: bool,
+
+    /// Time for a request's head, from its first byte; for the first one from the beginning of the connection
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    header_timeout: Duration,
+
+    /// Time between requests, for a whole body, and for a client that takes nothing of its answer
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    idle_timeout: Duration,
+
+    /// Refuse bodies that are larger
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB")]
+    max_body: u64,
+}
+
+impl HttpHelloArgs {
+    /// Validates everything, before anything is opened to the network.
+    pub fn plan(&self) -> Result<Plan, Error> {
+        let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
+        let limits = ClientLimits {
+            clients: self.limits.max_clients.unwrap_or(MAX_CLIENTS) as usize,
+            clients_asked: None,
+            full: self.limits.full,
+            per_source: self.limits.max_per_source.map_or(NO_LIMIT, |limit| limit as usize),
+            count: None,
+            accept_timeout: None,
+            header: self.limits.accept_proxy_protocol.then_some(self.limits.header_timeout),
+        };
+        let others = (self.workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
+        let typed = Explicit {
+            clients: self.limits.max_clients.is_some(),
+            per_source: self.limits.max_per_source.is_some(),
+        };
+        Ok(Plan {
+            endpoints,
+            family: self.family.family(),
+            site: self.site()?,
+            limits: limits.within_descriptors(DescriptorBudget { per_client: 1, others }, typed),
+            access: self.access.load()?,
+            access_args: self.access.clone(),
+            workers: self.workers,
+            count: self.count,
+            log: self.log,
+        })
+    }
+
+    fn site(&self) -> Result<Site, Error> {
+        if has_no_body(self.status) && self.body.is_some() {
+            return Err(usage(format!(
+                "an answer with status {} has no body: leave --body out",
+                self.status
+            )));
+        }
+        if !is_field_value(self.kind.as_bytes()) || self.kind.is_empty() {
+            return Err(usage("--type: type a media type, as in text/html".into()));
+        }
+        let fields = self.headers.iter().map(|header| field(header).map_err(usage));
+        let body = match &self.body {
+            Some(body) => text_or_file(body, "--body")?,
+            None => GREETING.to_vec(),
+        };
+        let elsewhere = match (self.not_found, self.whoami, self.echo) {
+            (true, ..) => Elsewhere::NotFound,
+            (_, true, _) => Elsewhere::Whoami,
+            (.., true) => Elsewhere::Echo,
+            _ => Elsewhere::Greeting,
+        };
+        let patience = Patience {
+            header: self.limits.header_timeout,
+            idle: self.limits.idle_timeout,
+            max_body_bytes: self.limits.max_body,
+        };
+        let greeting = (self.status, self.kind.as_str(), &body[..]);
+        let fields = fields.collect::<Result<AnswerFields, Error>>()?;
+        let mut site = Site::new(greeting, elsewhere, fields, self.delay, patience);
+        for path in &self.paths {
+            add_path(&mut site, path, &self.kind)?;
+        }
+        Ok(site)
+    }
+}
+
+fn usage(text: String) -> Error {
+    Error::new(Exit::Usage, text)
+}
+
+/// Reads `NAME: VALUE`.
+fn field(text: &str) -> Result<(String, Vec<u8>), String> {
+    let hint = "type a name, a colon and a value, as in 'Cache-Control: no-store'";
+    let (name, value) = text.split_once(':').ok_or_else(|| format!("--header: {hint}"))?;
+    let value = value.trim_matches([' ', '\t']);
+    if !is_field_name(name) || !is_field_value(value.as_bytes()) {
+        return Err(format!("--header '{}': {hint}", text.escape_debug()));
+    }
+    match OWN_FIELDS.iter().find(|(own, _)| name.eq_ignore_ascii_case(own)) {
+        Some((_, why)) => Err(format!("--header: {name} is set by the server: {why}")),
+        None => Ok((name.into(), value.into())),
+    }
+}
+
+/// Reads `PATH=STATUS[:BODY]`: the last `=` before a status ends the path.
+fn add_path(site: &mut Site, text: &str, kind: &str) -> Result<(), Error> {
+    let hint = || {
+        let shown = text.escape_debug();
+        usage(format!("--path '{shown}': type a path, = and a status from 200 to 599, as in /health=204"))
+    };
+    let (path, answer) = text.split_once('=').ok_or_else(hint)?;
+    let (status, body) = answer.split_once(':').map_or((answer, None), |(status, body)| (status, Some(body)));
+    let status = status.parse::<u16>().ok().filter(|status| (200..=599).contains(status)).ok_or_else(hint)?;
+    if !path.starts_with('/') || path.contains(['?', '#', ' ']) || path.chars().any(char::is_control) {
+        return Err(hint());
+    }
+    if has_no_body(status) && body.is_some() {
+        return Err(usage(format!("--path {path}: an answer with status {status} has no body")));
+    }
+    let body = body.map(|body| text_or_file(body, "--path")).transpose()?;
+    if !site.add_path(path, status, body.as_deref().map(|body| (kind, body))) {
+        return Err(usage(format!("--path {path} is there twice: leave one of them out")));
+    }
+    Ok(())
+}
+
+/// Reads a number of threads.
+fn workers(text: &str) -> Result<usize, String> {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    match (text, text.parse()) {
+        ("auto", _) => Ok(cores()),
+        (_, Ok(count @ 1..=1024)) => Ok(count),
+        _ => Err("type a number from 1 to 1024, or auto for one per core".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_or_explained() {
+        assert_eq!(field("X-A:  b c "), Ok(("X-A".into(), b"b c".to_vec())));
+        assert_eq!(field("X:"), Ok(("X".into(), Vec::new())));
+        for wrong in ["X", ": b", "X Y: b", "X: a\r\nY: b", "X: \x7f"] {
+            assert!(field(wrong).is_err_and(|hint| hint.contains("no-store")), "{wrong:?}");
+        }
+        assert!(field("content-TYPE: a").is_err_and(|hint| hint.contains("--type")));
+    }
+
+    #[test]
+    fn workers_are_counted() {
+        assert_eq!((workers("1"), workers("8")), (Ok(1), Ok(8)));
+        assert!(workers("auto").is_ok_and(|count| count > 0));
+        assert!(workers("0").is_err() && workers("-1").is_err() && workers("many").is_err());
+    }
+}

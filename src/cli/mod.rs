@@ -1,0 +1,83 @@
+//! The command line: what can be typed, and which code it reaches.
+
+pub(crate) mod exec_args;
+pub mod hints;
+pub(crate) mod http_hello;
+pub(crate) mod manual;
+pub mod options;
+pub(crate) mod proxying_args;
+pub(crate) mod serve;
+pub mod socket_args;
+#[cfg(test)]
+mod tests;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::error::Error;
+use crate::net::signals::Signals;
+use crate::report::{Level, Report};
+use crate::run;
+
+/// A netcat for people who need to know that their bytes arrived
+///
+/// Exit code 0 means that everything arrived, as far as the protocol can prove it.
+/// Anything else is another code, and one line on stderr that says why.
+#[derive(Parser, Debug)]
+#[command(name = "sendall", version, max_term_width = 100)]
+#[command(after_help = EXIT_CODES, after_long_help = [manual::OVERVIEW, manual::NETCATS].join("\n\n"))]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Tell peers, addresses, byte counts and durations; given twice, sockets' options too
+    #[arg(short, long, global = true, conflicts_with = "quiet", display_order = 100, action = ArgAction::Count)]
+    verbose: u8,
+
+    /// Print errors only
+    #[arg(short, long, global = true, display_order = 101)]
+    quiet: bool,
+
+    /// Write events as JSON, one per line, to stderr in the place of text
+    #[arg(long, global = true, display_order = 102, long_help = manual::JSON)]
+    json: bool,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong usage, 3 no connection, 4 time limit, \
+5 connection lost, 6 integrity, 7 refused by the peer, 8 not trusted, 9 some items failed, 10 cannot write here, 128+n signal n";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Serve(Box<run::serve::ServeArgs>),
+    Connect(run::connect::ConnectArgs),
+    Upload(run::upload::UploadArgs),
+    Download(run::download::DownloadArgs),
+    HttpHello(run::http_hello::HttpHelloArgs),
+    UdpListen(run::udp_listen::UdpListenArgs),
+    UdpSend(run::udp_send::UdpSendArgs),
+}
+
+impl Cli {
+    /// Where this run's lines go.
+    pub fn report(&self) -> Report {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => Level::Quiet,
+            (false, 0) => Level::Normal,
+            (false, 1) => Level::Verbose,
+            (false, _) => Level::Debug,
+        };
+        if self.json { Report::json(level) } else { Report::new(level) }
+    }
+
+    /// Validates what was typed, then does it.
+    pub fn run(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        match &self.command {
+            Command::Serve(args) => args.plan()?.run(report, signals),
+            Command::Connect(args) => args.plan()?.run(report, signals),
+            Command::Upload(args) => args.plan()?.run(report, signals),
+            Command::Download(args) => args.plan()?.run(report, signals),
+            Command::HttpHello(args) => args.plan()?.run(report, signals),
+            Command::UdpListen(args) => args.plan()?.run(report, signals),
+            Command::UdpSend(args) => args.plan()?.run(report, signals),
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Options that several commands share, and how their values are read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, ValueEnum, ValueHint};
+
+use crate::error::{Error, Exit};
+use crate::net::rate::MIN_RATE;
+use crate::proto::relay::ending::EndWhen;
+use crate::proto::relay::message::Framing;
+use crate::store::Links;
+use crate::transfer::Limits;
+
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Reads a duration such as `10s`, `250ms` or `1m 30s`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        // Further than the clock may reach.
+        Ok(duration) if duration > LONGEST => {
+            Err("a limit is at most 100 years: leave the option out".into())
+        }
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(_) => Err("a limit is longer than 0: leave the option out for the default".into()),
+        Err(_) => Err("type a number and a unit, as in 10s, 250ms or '1m 30s'".into()),
+    }
+}
+
+/// The same for a silence that is waited for.
+fn silence(text: &str) -> Result<Duration, String> {
+    // humantime takes a 0 without a unit.
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => {
+            Err("to wait for no answer type --end-when input instead".into())
+        }
+        _ => duration(text),
+    }
+}
+
+/// Reads a size in bytes such as `64KiB` or `10MB`.
+pub fn size(text: &str) -> Result<u64, String> {
+    let read = text.parse::<bytesize::ByteSize>();
+    read.map(|size| size.as_u64()).map_err(|_| "type a number and a unit, as in 4096, 64KiB or 10MB".into())
+}
+
+/// Reads a rate in bytes per second such as `500KiB` or `10MB/s`.
+pub fn rate(text: &str) -> Result<u64, String> {
+    let size = text.strip_suffix("/s").unwrap_or(text).trim_end().parse::<bytesize::ByteSize>();
+    match size.map(|size| size.as_u64()) {
+        Ok(rate) if rate >= MIN_RATE => Ok(rate),
+        Ok(_) => Err("a rate is at least 1KiB per second".into()),
+        Err(_) => Err("type a size per second, as in 500KiB or 10MB".into()),
+    }
+}
+
+/// Entries of one session, unless the user says otherwise.
+pub const MAX_ENTRIES: u32 = 10_000_000;
+
+/// The values of `--wire`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WireChoice {
+    /// The transfer protocol: names, sizes, digests and outcomes
+    Sendall,
+    /// The classic header 'command|name|size' for peers that speak nothing else: content stays unverified
+    Text,
+}
+
+/// The values of `--links`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LinkChoice {
+    /// They are left out
+    Skip,
+    /// What they lead to is sent
+    Follow,
+    /// They are sent as links
+    Copy,
+}
+
+impl From<LinkChoice> for Links {
+    fn from(choice: LinkChoice) -> Links {
+        match choice {
+            LinkChoice::Skip => Links::Skip,
+            LinkChoice::Follow => Links::Follow,
+            LinkChoice::Copy => Links::Copy,
+        }
+    }
+}
+
+/// Limits of a transfer's client, in time and speed.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LimitArgs {
+    /// Time limit for each address that is tried, and for the handshake
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    pub timeout: Duration,
+
+    /// Give up when nothing went either way for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub idle_timeout: Duration,
+
+    /// Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub connections: Option<u8>,
+
+    /// Send and receive at most so many bytes per second, as in 500KiB or 10MB
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub limit_rate: Option<u64>,
+}
+
+impl LimitArgs {
+    /// How many connections were asked for. One that is held back is not quicker with others.
+    pub(crate) fn connections(self) -> Option<usize> {
+        self.connections.map(usize::from).or(self.limit_rate.map(|_| 1))
+    }
+
+    /// As a session takes them.
+    pub(crate) fn limits(self) -> Limits {
+        // Each connection has its share of the rate.
+        let rate = self.limit_rate.map(|rate| rate / u64::from(self.connections.unwrap_or(1)));
+        Limits { handshake: self.timeout, idle: self.idle_timeout, rate }
+    }
+}
+
+/// How stdin and stdout are joined to a peer.
+#[derive(Args, Clone, Debug)]
+pub struct RelayArgs {
+    /// Give up when nothing was sent or received for so long [default: no limit]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub idle_timeout: Option<Duration>,
+
+    /// Send and receive at most so many bytes per second on each connection, as in 500KiB or 10MB
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub limit_rate: Option<u64>,
+
+    /// Send only: what the peer says is thrown away, and the command ends when all input was acknowledged
+    #[arg(long, conflicts_with_all = ["recv_only", "end_when"])]
+    pub send_only: bool,
+
+    /// Receive only: stdin is not read
+    #[arg(long)]
+    pub recv_only: bool,
+
+    /// Which end of file ends the command [default: both; with a terminal as stdin: peer]
+    #[arg(long, value_name = "END", value_enum)]
+    pub end_when: Option<EndChoice>,
+
+    /// Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer
+    #[arg(long)]
+    pub no_half_close: bool,
+
+    /// When stdin has ended and the peer has been silent for so long, that is the end: 0
+    #[arg(long, value_name = "DURATION", value_parser = silence, conflicts_with = "send_only")]
+    pub linger: Option<Duration>,
+
+    /// Do not read stdin before the peer has spoken
+    #[arg(long, conflicts_with = "recv_only")]
+    pub wait_greeting: bool,
+
+    /// What is done to the bytes on their way.
+    #[command(flatten)]
+    pub tools: ToolArgs,
+}
+
+/// What is done to the bytes on their way, and what is written down of them.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Lines and messages")]
+#[command(group = ArgGroup::new("records").args(["tee_in", "tee_out", "hex_dump"]).multiple(true))]
+pub struct ToolArgs {
+    /// Send each line end of stdin as CR LF
+    #[arg(long, conflicts_with = "recv_only")]
+    pub crlf: bool,
+
+    /// Wait so long before each line of stdin is sent
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "recv_only")]
+    pub line_delay: Option<Duration>,
+
+    /// Speak to a Telnet server: each option it negotiates is refused, its commands are left out
+    #[arg(long)]
+    pub telnet: bool,
+
+    /// Send stdin in messages, a line each, and write each message from the peer as a line; this tells them apart
+    #[arg(long, value_enum, value_name = "HOW", conflicts_with_all = ["crlf", "telnet"])]
+    pub frame: Option<FrameChoice>,
+
+    /// With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of
+    /// --frame-out json), or one of the values of --frame [default: line]
+    #[arg(long, value_name = "line|all|SIZE|json|FRAME", value_parser = frame_in, requires = "frame",
+        conflicts_with_all = ["recv_only", "crlf", "telnet"])]
+    pub each: Option<FrameIn>,
+
+    /// With --frame: how a message from the peer is written
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = FrameOut::Line, requires = "frame",
+        conflicts_with_all = ["send_only", "crlf", "telnet"])]
+    pub frame_out: FrameOut,
+
+    /// With --frame: refuse longer messages, either way
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB", requires = "frame",
+        conflicts_with_all = ["crlf", "telnet"])]
+    pub max_message: u64,
+
+    /// Write all that is received to this file, as it comes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub tee_in: Option<PathBuf>,
+
+    /// Write all that is sent to this file, as it goes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub tee_out: Option<PathBuf>,
+
+    /// Add to the files of --tee-in, --tee-out and --hex-dump, which are emptied first without it
+    #[arg(long, requires = "records")]
+    pub tee_append: bool,
+
+    /// Write both directions to this file in hexadecimal, with time and offset; - is stderr
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub hex_dump: Option<PathBuf>,
+}
+
+/// The values of `--frame`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FrameChoice {
+    /// Its length in 1 byte before it
+    U8,
+    /// In 2 bytes, big-endian
+    U16be,
+    /// In 2 bytes, little-endian
+    U16le,
+    /// In 4 bytes, big-endian
+    U32be,
+    /// In 4 bytes, little-endian
+    U32le,
+    /// In 8 bytes, big-endian
+    U64be,
+    /// Its length in digits and a colon before it, a comma behind it
+    Netstring,
+    /// Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)
+    OctetCount,
+    /// A line feed behind it
+    Line,
+    /// A NUL byte behind it
+    Nul,
+}
+
+impl From<FrameChoice> for Framing {
+    fn from(choice: FrameChoice) -> Framing {
+        match choice {
+            FrameChoice::U8 => Framing::U8,
+            FrameChoice::U16be => Framing::U16Be,
+            FrameChoice::U16le => Framing::U16Le,
+            FrameChoice::U32be => Framing::U32Be,
+            FrameChoice::U32le => Framing::U32Le,
+            FrameChoice::U64be => Framing::U64Be,
+            FrameChoice::Netstring => Framing::Netstring,
+            FrameChoice::OctetCount => Framing::OctetCount,
+            FrameChoice::Line => Framing::Line,
+            FrameChoice::Nul => Framing::Nul,
+        }
+    }
+}
+
+/// The values of `--each`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameIn {
+    /// At line feeds.
+    Lines,
+    /// Nowhere.
+    All,
+    /// After so many bytes.
+    Blocks(u64),
+    /// Objects, one a line.
+    Json,
+    /// It has a framing already.
+    Framed(Framing),
+}
+
+fn frame_in(text: &str) -> Result<FrameIn, String> {
+    match text {
+        "line" => return Ok(FrameIn::Lines),
+        "all" => return Ok(FrameIn::All),
+        "json" => return Ok(FrameIn::Json),
+        _ => {}
+    }
+    if let Ok(choice) = FrameChoice::from_str(text, false) {
+        return Ok(FrameIn::Framed(choice.into()));
+    }
+    match size(text) {
+        Ok(0) => Err("a message has a byte at least".into()),
+        Ok(size) => Ok(FrameIn::Blocks(size)),
+        Err(_) => {
+            Err("type line, all, json, a size in bytes such as 512, or a value of --frame such as u16be"
+                .into())
+        }
+    }
+}
+
+/// The values of `--frame-out`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FrameOut {
+    /// As it is, and a line feed behind it
+    Line,
+    /// As it is, with nothing between two
+    Raw,
+    /// A JSON object, on a line of its own
+    Json,
+}
+
+/// The options that write down what passes: they do for any stream.
+pub(crate) const RECORDS: &[&str] = &["--tee-in", "--tee-out", "--tee-append", "--hex-dump"];
+
+impl RelayArgs {
+    /// Fails if one of the options was given that only make sense between stdin, stdout and one peer, other than those
+    /// that are `allowed`.
+    pub(crate) fn refuse_with(&self, mode: &str, allowed: &[&str]) -> Result<(), Error> {
+        let given = [
+            ("--send-only", self.send_only),
+            ("--recv-only", self.recv_only),
+            ("--end-when", self.end_when.is_some()),
+            ("--no-half-close", self.no_half_close),
+            ("--linger", self.linger.is_some()),
+            ("--wait-greeting", self.wait_greeting),
+            ("--crlf", self.tools.crlf),
+            ("--line-delay", self.tools.line_delay.is_some()),
+            ("--telnet", self.tools.telnet),
+            ("--frame", self.tools.frame.is_some()),
+            ("--tee-in", self.tools.tee_in.is_some()),
+            ("--tee-out", self.tools.tee_out.is_some()),
+            ("--hex-dump", self.tools.hex_dump.is_some()),
+        ];
+        match given.iter().find(|(option, is_given)| *is_given && !allowed.contains(option)) {
+            Some((option, _)) => {
+                let text = format!("{option} is about stdin and stdout: leave it out with {mode}");
+                Err(Error::new(Exit::Usage, text))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The values of `--end-when`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EndChoice {
+    /// Both directions have ended
+    Both,
+    /// The peer has ended and all it sent was written
+    Peer,
+    /// The input has ended and all of it was acknowledged
+    Input,
+}
+
+impl From<EndChoice> for EndWhen {
+    fn from(choice: EndChoice) -> EndWhen {
+        match choice {
+            EndChoice::Both => EndWhen::Both,
+            EndChoice::Peer => EndWhen::Peer,
+            EndChoice::Input => EndWhen::Input,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_are_read_or_explained() {
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert!(duration("0s").is_err_and(|hint| hint.contains("longer than 0")));
+        assert!(duration("100000000000y").is_err() && duration("1000y").is_err());
+        assert!(duration("10").is_err_and(|hint| hint.contains("10s")));
+        assert!(silence("0").is_err_and(|hint| hint.contains("--end-when input")));
+        assert_eq!(silence("1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(size("64KiB"), Ok(65_536));
+        assert_eq!(size("10MB"), Ok(10_000_000));
+        assert_eq!(size("0"), Ok(0));
+        assert!(size("-1").is_err());
+        assert_eq!((rate("1MB"), rate("10 MiB/s"), rate("1024")), (Ok(1_000_000), Ok(10 << 20), Ok(1024)));
+        assert!(rate("1023").is_err_and(|hint| hint.contains("1KiB")));
+        assert!(rate("fast").is_err_and(|hint| hint.contains("10MB")));
+        assert!(size("10 parsecs").is_err_and(|hint| hint.contains("64KiB")));
+    }
+}

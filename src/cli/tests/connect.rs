@@ -1,0 +1,100 @@
+//! Every option of `connect` in every way it can be used: it has an effect, or is refused, and is never ignored.
+
+use clap::{CommandFactory, Parser};
+
+use crate::run::connect::ConnectArgs;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// What asks for each way.
+const WAYS: &[(&str, &[&str])] = &[
+    ("stdio", &[]),
+    ("probe", &["--probe"]),
+    ("exec", &["--sh=cat"]),
+    ("socket", &["--exec-socket", "--", "cat"]),
+];
+
+const ALL: &str = "stdio probe exec socket";
+
+/// Options, each with a value, and the ways in which they are used.
+const OPTIONS: &[(&str, &str)] = &[
+    ("--timeout=1s", ALL),
+    ("--retry=1", ALL),
+    ("--retry-delay=1s", ""),
+    ("--retry=1 --retry-delay=1s", ALL),
+    ("--within=1s", "probe"),
+    ("--within=1s --retry-delay=1s", "probe"),
+    ("--proxy=http://127.0.0.1:1", ALL),
+    ("--proxy-password-file=/dev/null", ""),
+    ("--idle-timeout=1s", "stdio exec"),
+    ("--limit-rate=1MB", "stdio exec"),
+    ("--send-only", "stdio"),
+    ("--recv-only", "stdio"),
+    ("--end-when=peer", "stdio exec"),
+    ("--no-half-close", "stdio"),
+    ("--linger=1s", "stdio"),
+    ("--linger=1s --send-only", ""),
+    ("--wait-greeting", "stdio"),
+    ("--crlf", "stdio exec"),
+    ("--line-delay=1s", "stdio"),
+    ("--telnet", "stdio"),
+    ("--frame=u8", "stdio"),
+    ("--frame=u8 --each=all", "stdio"),
+    ("--frame=u8 --frame-out=json", "stdio"),
+    ("--frame=u8 --max-message=1KB", "stdio"),
+    ("--tee-in=/dev/null", "stdio exec"),
+    ("--tee-out=/dev/null", "stdio exec"),
+    ("--hex-dump=/dev/null", "stdio exec"),
+    ("--tee-append --tee-in=/dev/null", "stdio exec"),
+    ("--tee-append", ""),
+    ("--pty", "exec"),
+    ("--fastopen", "stdio"),
+    ("--source=127.0.0.1", ALL),
+    ("--interface=lo", ALL),
+    ("--ipv4", ALL),
+    ("--ipv6", ALL),
+    ("--nodelay=off", ALL),
+    ("--keepalive=1s", ALL),
+    ("--ttl=1", ALL),
+    ("--dscp=1", ALL),
+    ("--sndbuf=1KiB", ALL),
+    ("--rcvbuf=1KiB", ALL),
+    ("--mark=1", ALL),
+    ("--user-timeout=1s", ALL),
+    ("--congestion=x", ALL),
+    ("--mptcp", ALL),
+];
+
+fn is_taken(way: &[&str], options: &str) -> bool {
+    let line =
+        ["connect", "127.0.0.1:1"].into_iter().chain(options.split_whitespace()).chain(way.iter().copied());
+    Line::try_parse_from(line).is_ok_and(|line| line.connect.plan().is_ok())
+}
+
+#[test]
+fn every_option_is_used_or_refused_in_every_way() {
+    for (options, used) in OPTIONS {
+        for (name, way) in WAYS {
+            let is_used = used.split_whitespace().any(|used| used == *name);
+            assert_eq!(is_taken(way, options), is_used, "{options} with {name}");
+        }
+    }
+}
+
+#[test]
+fn no_option_is_missing_here() {
+    let known = |long: &str| {
+        let is_it =
+            |word: &str| word.strip_prefix("--").is_some_and(|word| word.split('=').next() == Some(long));
+        OPTIONS.iter().flat_map(|(options, _)| options.split_whitespace()).any(is_it)
+            || WAYS.iter().flat_map(|(_, way)| way.iter().copied()).any(is_it)
+    };
+    for arg in Line::command().get_arguments() {
+        let Some(long) = arg.get_long() else { continue };
+        assert!(known(long) || ["exec", "help"].contains(&long), "--{long}: where is it used?");
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests of the command line.
+
+#[cfg(test)]
+pub(crate) mod connect;
+#[cfg(test)]
+pub(crate) mod serve;

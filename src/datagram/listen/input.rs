@@ -1,0 +1,175 @@
+//! `--interactive`: lines of stdin, one datagram each. A line that cannot go now waits, and stdin waits with it.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::datagram::output::Output;
+use crate::datagram::too_large;
+use crate::error::{Error, Exit};
+use crate::net::udp::Peer;
+use crate::proto::datagram::records::{Cut, Splitter, TextCheck};
+
+/// Lines of stdin before what comes gets its turn.
+const LINES_AT_ONCE: usize = 256;
+/// Lines that are read before anybody was heard, to see whether one of them ends the run.
+const LINES_AHEAD: usize = 64;
+
+/// What line feeds would cut anywhere.
+const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are no UTF-8), and --interactive sends lines: \
+    'udp-send --each all' sends anything";
+
+/// How far stdin has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Typed {
+    /// Nothing now.
+    Waiting,
+    /// Much at once: the others come first.
+    More,
+    /// This was the last of it, and the run is to end.
+    Ended,
+}
+
+/// What became of a line.
+pub(crate) enum Said {
+    /// It was sent, or never can be.
+    Over,
+    /// It has to wait: until then, or until the socket has room.
+    Later(Option<Instant>),
+}
+
+/// Stdin, and whom its lines go to.
+pub(crate) struct Typing {
+    until: Option<String>,
+    lines: Splitter,
+    check: TextCheck,
+    /// Lines that were read: several before anybody was heard, later the one that is to go next.
+    waiting: VecDeque<Vec<u8>>,
+    end: End,
+    retry_at: Option<Instant>,
+    /// Where lines go, and through which socket.
+    peer: Option<(Peer, usize)>,
+    /// Whether that was named on the command line.
+    is_named: bool,
+}
+
+/// What has ended the lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Nothing,
+    /// The line of `--until`.
+    Line,
+    /// The end of stdin.
+    Stream,
+}
+
+impl Typing {
+    pub(crate) fn new(until: Option<String>, named: Option<(Peer, usize)>) -> Typing {
+        Typing {
+            until,
+            lines: Splitter::new(Cut::Lines),
+            check: TextCheck::default(),
+            waiting: VecDeque::new(),
+            end: End::Nothing,
+            retry_at: None,
+            is_named: named.is_some(),
+            peer: named,
+        }
+    }
+
+    /// The peer of the command line, if there is one.
+    pub(crate) fn named(&self) -> Option<&Peer> {
+        self.peer.as_ref().filter(|_| self.is_named).map(|(peer, _)| peer)
+    }
+
+    /// A peer was heard. Lines go to it from now on, unless another one was named.
+    pub(crate) fn heard(&mut self, peer: &Peer, socket: usize) {
+        if !self.is_named {
+            self.peer = Some((peer.clone(), socket));
+        }
+    }
+
+    /// All sockets but one are gone.
+    pub(crate) fn moved_to(&mut self, socket: usize) {
+        self.peer = self.peer.take().map(|(peer, _)| (peer, socket));
+    }
+
+    /// The socket that lines go through.
+    pub(crate) fn socket(&self) -> Option<usize> {
+        self.peer.as_ref().map(|(_, socket)| *socket)
+    }
+
+    /// True if lines wait because nobody was heard yet.
+    pub(crate) fn waits_for_a_peer(&self) -> bool {
+        self.peer.is_none() && !self.waiting.is_empty()
+    }
+
+    /// When the line that waits may go.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// Hands lines to `say`, one after the other, and reads them.
+    pub(crate) fn advance(
+        &mut self,
+        output: &mut Output,
+        mut say: impl FnMut(&Peer, usize, &[u8]) -> Result<Said, Error>,
+    ) -> Result<Typed, Error> {
+        self.retry_at = None;
+        for _ in 0..LINES_AT_ONCE {
+            if let (Some(line), Some((peer, socket))) = (self.waiting.front(), &self.peer) {
+                if let Said::Later(time) = say(peer, *socket, line)? {
+                    self.retry_at = time;
+                    return Ok(Typed::Waiting);
+                }
+                self.waiting.pop_front();
+            } else if self.end != End::Nothing || self.waiting.len() >= LINES_AHEAD {
+                return Ok(self.rest());
+            } else if !self.take_line()? && self.end == End::Nothing {
+                let space = self.lines.space();
+                let Some(count) = output.read(space)? else { return Ok(Typed::Waiting) };
+                if !self.check.admits(&space[..count]) || count == 0 && !self.check.is_whole() {
+                    return Err(Error::new(Exit::Usage, NOT_TEXT));
+                }
+                self.lines.filled(count);
+            }
+        }
+        Ok(Typed::More)
+    }
+
+    /// Takes a line of what was read. False if there is none.
+    fn take_line(&mut self) -> Result<bool, Error> {
+        let line = self.lines.next().map_err(|_| too_large("a line of stdin"))?.map(<[u8]>::to_vec);
+        let is_last =
+            |line: &[u8]| self.until.as_ref().is_some_and(|until| until.as_bytes() == trimmed(line));
+        match line {
+            Some(line) if is_last(&line) => self.end = End::Line,
+            Some(line) => {
+                self.waiting.push_back(line);
+                return Ok(true);
+            }
+            None if self.lines.is_over() => self.end = End::Stream,
+            None => {}
+        }
+        Ok(false)
+    }
+
+    fn rest(&self) -> Typed {
+        match self.end {
+            End::Line => Typed::Ended,
+            // What was piped in waits for the first peer.
+            End::Stream if self.until.is_some() && self.waiting.is_empty() => Typed::Ended,
+            _ => Typed::Waiting,
+        }
+    }
+
+    /// The run is over: how many lines were read, and not sent.
+    pub(crate) fn leave(&mut self) -> u64 {
+        while self.end == End::Nothing && matches!(self.take_line(), Ok(true)) {}
+        self.waiting.drain(..).count() as u64
+    }
+}
+
+/// A line that was typed on another system may end with a carriage return.
+fn trimmed(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}

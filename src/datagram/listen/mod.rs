@@ -1,0 +1,8 @@
+//! Datagrams received, and answered.
+
+pub(crate) mod answers;
+pub(crate) mod input;
+pub(crate) mod peers;
+pub(crate) mod processes;
+pub(crate) mod session;
+pub(crate) mod worker;

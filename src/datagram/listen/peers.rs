@@ -1,0 +1,50 @@
+//! Whom datagrams come from: told once each, for those who want to know.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::net::udp::Peer;
+use crate::report::Report;
+
+/// Peers that are remembered. When there are more, all are told anew: sources can be forged without number.
+const REMEMBERED: usize = 4096;
+/// Peers that are told in one second; those beyond are told by a later datagram of theirs, or not.
+const TOLD_PER_SECOND: u32 = 100;
+
+/// The peers that were told.
+pub(crate) struct Peers {
+    /// None: nobody wants to know.
+    told: Option<HashSet<Peer>>,
+    second: Instant,
+    in_second: u32,
+}
+
+impl Peers {
+    pub(crate) fn new(report: &Report, now: Instant) -> Peers {
+        let is_wanted = report.is_json() || report.is_debug();
+        Peers { told: is_wanted.then(HashSet::new), second: now, in_second: 0 }
+    }
+
+    /// A datagram of `peer` has come to `local`.
+    pub(crate) fn heard(&mut self, peer: &Peer, local: &Peer, report: &Report, now: Instant) {
+        let Some(told) = &mut self.told else { return };
+        if told.contains(peer) {
+            return;
+        }
+        if now >= self.second + Duration::from_secs(1) {
+            (self.second, self.in_second) = (now, 0);
+        }
+        if self.in_second >= TOLD_PER_SECOND {
+            return;
+        }
+        self.in_second += 1;
+        if told.len() >= REMEMBERED {
+            told.clear();
+        }
+        told.insert(peer.clone());
+        if !report.is_json() {
+            report.debug(format_args!("hears {peer} on {local}"));
+        }
+        report.peer("heard", peer);
+    }
+}

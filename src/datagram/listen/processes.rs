@@ -1,0 +1,203 @@
+//! `--exec` and `--sh` for datagrams: a process for each peer. What the peer sends is written to its stdin as a record, and
+//! each record of its stdout goes to the peer.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
+
+use super::worker::{End, Moved, Worker};
+use crate::datagram::style::Style;
+use crate::error::{Error, Exit};
+use crate::net::child::{Program, spawn};
+use crate::net::reactor::Io;
+use crate::net::udp::{Datagram, DatagramSocket, Peer};
+use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
+use crate::relay::exec::{describe, environment};
+use crate::report::Report;
+
+/// How long processes may go on when everything has come.
+const LAST_LIMIT: Duration = Duration::from_secs(10);
+
+/// How processes are run.
+pub(crate) struct Runs {
+    pub(crate) program: Program,
+    pub(crate) style: Style,
+    /// Where its output is cut; nowhere: each read is a datagram.
+    pub(crate) cut: Option<Cut>,
+    /// A process whose peer was not heard, and that has said nothing, for so long is ended.
+    pub(crate) idle: Duration,
+    /// At the same time.
+    pub(crate) most: usize,
+}
+
+/// The processes of those peers that were heard lately.
+pub(crate) struct Processes {
+    runs: Runs,
+    by_peer: HashMap<Peer, Worker>,
+    /// Processes that had not finished when everything had come, within the limit.
+    unfinished: u64,
+    troubles: Vec<(Peer, Trouble)>,
+    /// For what a read brings.
+    scratch: Vec<u8>,
+    io: Io,
+    report: Report,
+}
+
+/// What a process has left behind.
+pub(crate) enum Trouble {
+    /// So many datagrams that it was not given, or has not begun to read.
+    Unread { count: u64, was_ended: bool },
+    /// Why it has failed, by itself.
+    Failed(String),
+}
+
+/// Where a peer's answers go out.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    /// The socket that it was heard on.
+    pub(crate) socket: usize,
+    /// The address that it has sent to.
+    pub(crate) local: Option<IpAddr>,
+}
+
+impl Processes {
+    pub(crate) fn new(runs: Runs, io: Io, report: Report) -> Processes {
+        let scratch = if runs.cut.is_none() { vec![0; LARGEST_BYTES] } else { Vec::new() };
+        Processes { runs, by_peer: HashMap::new(), unfinished: 0, troubles: Vec::new(), scratch, io, report }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_peer.is_empty()
+    }
+
+    /// All sockets but one are gone.
+    pub(crate) fn moved_to(&mut self, socket: usize) {
+        self.by_peer.values_mut().for_each(|worker| worker.way.socket = socket);
+    }
+
+    /// True if they read lines.
+    pub(crate) fn read_lines(&self) -> bool {
+        self.runs.style.is_line()
+    }
+
+    /// Hands a datagram to its peer's process, which is started if there is none.
+    ///
+    /// # Errors
+    /// Why the process does not get it.
+    pub(crate) fn take(
+        &mut self,
+        datagram: &Datagram<'_>,
+        way: Way,
+        local: &DatagramSocket,
+        now: Instant,
+    ) -> Result<(), String> {
+        let peer = &datagram.peer;
+        if !self.by_peer.contains_key(peer) {
+            if self.by_peer.len() >= self.runs.most {
+                return Err("there are processes for as many peers as may be (see --max-peers)".into());
+            }
+            let worker =
+                self.start(peer, local.name(), way, now).map_err(|error: Error| error.to_string())?;
+            self.by_peer.insert(peer.clone(), worker);
+        }
+        let style = self.runs.style;
+        self.by_peer.get_mut(peer).map_or(Ok(()), |worker| worker.take(datagram, style, now))
+    }
+
+    fn start(&self, peer: &Peer, local: &Peer, way: Way, now: Instant) -> Result<Worker, Error> {
+        let environment = environment(&peer.to_name(), &local.to_name());
+        let child = spawn(&self.runs.program, &environment, &self.io)?;
+        let name = self.runs.program.name.display();
+        self.report.detail(format_args!("process {} runs '{name}' for {peer}", child.1.id()));
+        Ok(Worker::new(child, self.runs.cut, way, now))
+    }
+
+    /// Moves what can be moved, and hands each record to `deliver`. True if there is more.
+    pub(crate) fn advance(&mut self, now: Instant, mut deliver: impl FnMut(&Peer, Way, &[u8])) -> bool {
+        let (mut has_more, mut over) = (false, Vec::new());
+        for (peer, worker) in &mut self.by_peer {
+            match worker
+                .advance(now, self.runs.idle, &mut self.scratch, |record, way| deliver(peer, way, record))
+            {
+                Ok(Moved::Waiting) => {}
+                Ok(Moved::More) => has_more = true,
+                Ok(Moved::Over) => over.push(peer.clone()),
+                Err(why) => {
+                    worker.was_ended = true;
+                    self.troubles.push((peer.clone(), Trouble::Failed(why)));
+                    worker.process.kill();
+                    over.push(peer.clone());
+                }
+            }
+        }
+        for peer in over {
+            let Some(worker) = self.by_peer.remove(&peer) else { continue };
+            self.unfinished += u64::from(worker.is_unfinished);
+            let (count, was_ended) = (worker.unread(now), worker.was_ended);
+            if count > 0 {
+                self.troubles.push((peer.clone(), Trouble::Unread { count, was_ended }));
+            }
+            // What it has started and did not end with it.
+            worker.process.kill();
+            let id = worker.process.id();
+            match worker.process.reap() {
+                Ok(status) => {
+                    if !(status.success() || worker.was_ended) {
+                        self.troubles.push((peer.clone(), Trouble::Failed(describe(status))));
+                    }
+                    let report = self.report.about(&peer);
+                    report.child(id, status.code(), status.signal(), &describe(status));
+                }
+                Err(error) => self.report.detail(format_args!("process {id}: {error}")),
+            }
+        }
+        has_more
+    }
+
+    /// What those have left behind that have ended since it was asked last.
+    pub(crate) fn troubles(&mut self) -> Vec<(Peer, Trouble)> {
+        std::mem::take(&mut self.troubles)
+    }
+
+    /// No more datagrams come: their stdin ends, and they have a limit.
+    pub(crate) fn close(&mut self, now: Instant) {
+        for worker in self.by_peer.values_mut().filter(|worker| worker.end == End::Nothing) {
+            worker.end = End::Last(now + LAST_LIMIT);
+            worker.end_input();
+        }
+    }
+
+    /// Fails if processes had to be ended that had not finished.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let limit = humantime::format_duration(LAST_LIMIT);
+        let what = match self.unfinished {
+            0 => return Ok(()),
+            1 => "a process was".to_owned(),
+            count => format!("{count} processes were"),
+        };
+        Err(Error::new(Exit::TimedOut, format!("{what} still at work {limit} after the end, and was ended")))
+    }
+
+    /// They are to end at once.
+    pub(crate) fn terminate(&mut self) {
+        self.by_peer.values_mut().for_each(|worker| worker.end = End::Due);
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.by_peer.values().filter_map(|worker| worker.deadline(self.runs.idle)).min()
+    }
+}
+
+/// The way in which a process' output is cut: as its input is put together.
+impl Style {
+    pub(crate) fn cut(self) -> Option<Cut> {
+        if self.has_prefix() {
+            Some(Cut::U16be)
+        } else if self.is_raw() {
+            None
+        } else {
+            Some(Cut::Lines)
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The session of `udp-listen`: takes datagrams from its sockets, puts them on stdout, has them answered.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::answers::Answering;
+use super::input::Typed;
+use super::peers::Peers;
+use crate::datagram::output::Output;
+use crate::datagram::stats::Stats;
+use crate::error::{Error, Exit};
+use crate::net::access::Access;
+use crate::net::reactor::{Context, Session, Status, Stop};
+use crate::net::udp::{Buffers, Datagram, DatagramSocket, Peer};
+use crate::report::Report;
+use crate::server::acceptor::AccessLists;
+
+/// What the system still holds is counted at the end, but not for ever while more comes.
+const MOST_UNREAD: u64 = 1 << 20;
+
+/// Which datagrams are wanted, and how long.
+pub(crate) struct Intake {
+    pub(crate) count: Option<u64>,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) from: Access,
+    pub(crate) max_size: Option<u64>,
+    pub(crate) is_connected: bool,
+}
+
+/// Sockets, stdout and what lies between them.
+pub(crate) struct Listening {
+    sockets: Vec<DatagramSocket>,
+    buffers: Buffers,
+    desk: Desk,
+    /// Access lists that may change.
+    lists: Option<AccessLists>,
+    /// No more datagrams are taken: what is there is finished.
+    is_ending: bool,
+    /// Because nothing came for so long.
+    is_late: bool,
+    /// Because of a signal.
+    is_stopped: bool,
+    report: Report,
+}
+
+/// What sees each datagram.
+struct Desk {
+    output: Output,
+    intake: Intake,
+    answering: Answering,
+    stats: Stats,
+    peers: Peers,
+    report: Report,
+    /// Datagrams that were put on their way to stdout.
+    taken: u64,
+    last_came: Instant,
+    now: Instant,
+    /// With `--connected`: the one that is heard, and the socket it came to.
+    only: Option<(Peer, usize)>,
+}
+
+impl Listening {
+    pub(crate) fn new(
+        sockets: Vec<DatagramSocket>,
+        output: Output,
+        (intake, lists): (Intake, Option<AccessLists>),
+        answering: Answering,
+        report: Report,
+        now: Instant,
+    ) -> Listening {
+        let desk = Desk {
+            output,
+            intake,
+            answering,
+            stats: Stats::default(),
+            peers: Peers::new(&report, now),
+            report: report.clone(),
+            taken: 0,
+            last_came: now,
+            now,
+            only: None,
+        };
+        Listening {
+            sockets,
+            buffers: Buffers::default(),
+            desk,
+            lists,
+            is_ending: false,
+            is_late: false,
+            is_stopped: false,
+            report,
+        }
+    }
+
+    /// Receives until nothing is there, the queue to stdout is full, or each socket's share of the budget is used up.
+    fn receive(&mut self, budget_bytes: usize) -> Result<Status, Error> {
+        let Listening { sockets, buffers, desk, .. } = self;
+        let (mut status, mut is_held_back) = (Status::Waiting, false);
+        for (index, socket) in sockets.iter().enumerate() {
+            let mut share_bytes = budget_bytes / sockets.len();
+            while !desk.output.is_full() && !desk.has_enough() && !desk.is_done_with(index) {
+                if share_bytes == 0 {
+                    status = Status::Again;
+                    break;
+                }
+                let result = socket.receive(buffers, |datagram| {
+                    share_bytes = share_bytes.saturating_sub(datagram.payload.len().max(1));
+                    desk.take(&datagram, index, socket);
+                });
+                match result {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // A peer that was answered is gone: others are there.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                        desk.answering.refused(&error)?;
+                    }
+                    Err(error) => {
+                        return Err(Error::new(Exit::Failed, format!("cannot receive: {error}")));
+                    }
+                }
+                if desk.output.is_worth_a_write() {
+                    desk.flush()?;
+                }
+                desk.stats.unwritten += relieve(socket, buffers);
+            }
+            is_held_back |= desk.output.is_full();
+            desk.stats.unwritten += relieve(socket, buffers);
+        }
+        desk.flush()?;
+        // No readiness will come for what was left when the queue was full.
+        Ok(if is_held_back && !desk.output.is_full() { Status::Again } else { status })
+    }
+
+    /// With `--connected`, once somebody was heard: the kernel keeps the others away.
+    fn connect(&mut self) -> Result<(), Error> {
+        let Some((peer, index)) = self.desk.only.take() else { return Ok(()) };
+        self.sockets = vec![self.sockets.swap_remove(index)];
+        self.desk.answering.moved_to(0, &self.sockets[0])?;
+        self.desk.intake.is_connected = false;
+        self.report.detail(format_args!("hears {peer} only"));
+        // A Unix socket without a name cannot be connected to: what others send is left out here.
+        if let Err(error) = self.sockets[0].connect(&peer) {
+            self.report.detail(format_args!("not connected to {peer}: {error}"));
+        }
+        self.desk.only = Some((peer, 0));
+        Ok(())
+    }
+
+    fn step(&mut self, context: Context) -> Result<Status, Error> {
+        if self.is_stopped {
+            let has_more = self.desk.answering.run(&self.sockets, context.now);
+            let is_over = self.desk.answering.has_finished(context.now);
+            return Ok(match (is_over, has_more) {
+                (true, _) => Status::Done,
+                (false, true) => Status::Again,
+                (false, false) => Status::Waiting,
+            });
+        }
+        if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
+            self.desk.intake.from = access;
+        }
+        let status = if self.is_ending {
+            self.desk.flush().map(|()| Status::Waiting)
+        } else {
+            self.receive(context.budget_bytes)
+        }?;
+        if self.desk.intake.is_connected {
+            self.connect()?;
+        }
+        let typed = self.desk.converse(&self.sockets)?;
+        let has_more = self.desk.answering.run(&self.sockets, context.now);
+        let is_idle = self.desk.idle_end().is_some_and(|end| context.now >= end);
+        self.is_late |= is_idle && !self.is_ending;
+        self.is_ending |= is_idle || self.desk.has_enough() || typed == Typed::Ended;
+        if self.is_ending && self.desk.output.is_empty() && self.desk.answering.has_finished(context.now) {
+            return if self.is_late {
+                self.desk.ended_idle().map(|()| Status::Done)
+            } else {
+                Ok(Status::Done)
+            };
+        }
+        Ok(if has_more || typed == Typed::More { Status::Again } else { status })
+    }
+
+    /// Writes what stdout takes at once. The rest, and what nobody has taken from the system yet, is counted as dropped.
+    fn settle(&mut self) {
+        // The signal is what ends the run, whatever else fails now.
+        let _ = self.desk.flush();
+        let mut unread = 0;
+        for socket in &self.sockets {
+            while unread < MOST_UNREAD && socket.receive(&mut self.buffers, |_| unread += 1).is_ok() {}
+        }
+        self.desk.stats.unwritten += unread + self.desk.output.unwritten();
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        let stats = &mut self.desk.stats;
+        stats.count_drops(&self.sockets);
+        stats.withheld = self.desk.answering.withheld();
+        stats.undelivered = self.desk.answering.undelivered();
+        (stats.sent, stats.sent_bytes) = self.desk.answering.sent();
+        stats.tell("received", "", &self.report);
+    }
+}
+
+/// Throws away what more has come than can be written, before the system does. How many datagrams those were.
+fn relieve(socket: &DatagramSocket, buffers: &mut Buffers) -> u64 {
+    let mut thrown = 0;
+    while socket.is_pressed() && socket.receive(buffers, |_| thrown += 1).is_ok() {}
+    thrown
+}
+
+impl Desk {
+    fn has_enough(&self) -> bool {
+        self.intake.count.is_some_and(|count| self.taken >= count)
+    }
+
+    fn is_done_with(&self, socket: usize) -> bool {
+        self.only.as_ref().is_some_and(|(_, only)| *only != socket)
+    }
+
+    fn take(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket) {
+        let is_from_others = self.only.as_ref().is_some_and(|(only, _)| *only != datagram.peer);
+        if is_from_others || !datagram.peer.ip().is_none_or(|ip| self.intake.from.admits(ip)) {
+            self.stats.filtered += 1;
+        } else if datagram.is_truncated {
+            self.stats.truncated += 1;
+        } else if self.intake.max_size.is_some_and(|most| datagram.payload.len() as u64 > most) {
+            self.stats.too_large += 1;
+        } else if !self.has_enough() {
+            self.taken += 1;
+            self.last_came = self.now;
+            if self.intake.is_connected && self.only.is_none() {
+                self.only = Some((datagram.peer.clone(), index));
+            }
+            self.peers.heard(&datagram.peer, socket.name(), &self.report, self.now);
+            self.output.push(datagram);
+            self.answering.answer(datagram, index, socket, self.now);
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let written = self.output.flush();
+        let (records, bytes) = self.output.take_completed();
+        self.stats.received += records;
+        self.stats.received_bytes += bytes;
+        written
+    }
+
+    fn converse(&mut self, sockets: &[DatagramSocket]) -> Result<Typed, Error> {
+        self.answering.converse(&mut self.output, sockets, self.now)
+    }
+
+    /// When it has been quiet for long enough. While stdout is stuck nobody knows whether it is.
+    fn idle_end(&self) -> Option<Instant> {
+        let limit = self.intake.idle_timeout.filter(|_| self.output.is_empty())?;
+        Some(self.last_came + limit)
+    }
+
+    /// Fails if fewer came than were to come.
+    fn ended_idle(&self) -> Result<(), Error> {
+        let limit = humantime::format_duration(self.intake.idle_timeout.unwrap_or_default());
+        let text = match self.intake.count {
+            None if self.taken > 0 => return Ok(()),
+            None => format!("nothing came for {limit} (see --idle-timeout)"),
+            Some(count) => {
+                let taken = self.taken;
+                format!("{taken} of {count} datagrams came, and nothing for {limit} (see --idle-timeout)")
+            }
+        };
+        Err(Error::new(Exit::TimedOut, text))
+    }
+}
+
+impl Session for Listening {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        self.desk.now = context.now;
+        let result = self.step(context);
+        match &result {
+            Ok(Status::Done) if self.is_stopped => self.settle(),
+            Ok(Status::Done) => {
+                self.desk.answering.leave();
+                self.tell();
+                self.desk.answering.check()?;
+                self.desk.stats.check()?;
+            }
+            Err(error) if !error.is_silent() => {
+                self.desk.stats.unwritten += self.desk.output.unwritten();
+                self.tell();
+            }
+            _ => {}
+        }
+        result
+    }
+
+    fn stop(&mut self) -> Stop {
+        (self.is_ending, self.is_stopped) = (true, true);
+        if self.desk.answering.terminate() {
+            self.settle();
+            return Stop::Now;
+        }
+        Stop::Soon
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let idle = if self.is_ending { None } else { self.desk.idle_end() };
+        idle.into_iter().chain(self.desk.answering.deadline()).min()
+    }
+}

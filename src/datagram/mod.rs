@@ -1,0 +1,63 @@
+//! What `udp-listen` and `udp-send` have in common: datagrams as records on stdout, and the sums at the end.
+
+pub(crate) mod listen;
+pub(crate) mod output;
+pub(crate) mod send;
+pub(crate) mod stats;
+pub(crate) mod style;
+
+use std::io;
+
+use rustix::io::Errno;
+
+use crate::error::{Error, Exit};
+use crate::net::endpoint::Endpoint;
+use crate::net::udp::Peer;
+use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
+
+/// Fails for an endpoint of a kind that datagrams do not go to.
+pub(crate) fn check(endpoint: &Endpoint) -> Result<(), Error> {
+    match endpoint {
+        Endpoint::SeqPacket(_) => {
+            let text = format!("{endpoint} is not for datagrams: type HOST:PORT, unix:/path or unix:@name");
+            Err(Error::new(Exit::Usage, text))
+        }
+        Endpoint::Tcp { .. } | Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) | Endpoint::Inherited(_) => {
+            Ok(())
+        }
+    }
+}
+
+/// Reads where a stream is cut into datagrams. The error says what to type instead.
+pub(crate) fn cut(text: &str) -> Result<Cut, String> {
+    match text {
+        "line" => Ok(Cut::Lines),
+        "all" => Ok(Cut::All),
+        "u16be" => Ok(Cut::U16be),
+        _ => match crate::cli::options::size(text) {
+            Ok(size) if (1..=LARGEST_BYTES as u64).contains(&size) => Ok(Cut::Blocks(size as usize)),
+            Ok(_) => Err(format!("a datagram holds 1 to {LARGEST_BYTES} bytes")),
+            Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
+        },
+    }
+}
+
+/// A datagram that cannot be.
+pub(crate) fn too_large(what: &str) -> Error {
+    Error::new(Exit::Usage, format!("a datagram holds at most {LARGEST_BYTES} bytes: {what} is larger"))
+}
+
+/// Why nothing goes to a peer.
+pub(crate) fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
+    let why = match Errno::from_io_error(error) {
+        Some(Errno::CONNREFUSED) => "nothing listens there (connection refused)".into(),
+        Some(Errno::ACCESS) => "not permitted; a broadcast address needs --broadcast".into(),
+        Some(Errno::NOENT) => "there is no such socket".into(),
+        Some(Errno::PROTOTYPE) => "no datagram socket is there: 'connect' is for streams".into(),
+        Some(Errno::MSGSIZE) => {
+            return Error::new(Exit::Usage, format!("too large for a datagram to {peer}"));
+        }
+        _ => error.to_string(),
+    };
+    Error::new(Exit::NoConnection, format!("cannot send to {peer}: {why}"))
+}

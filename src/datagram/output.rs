@@ -1,0 +1,104 @@
+//! The queue of records to stdout. It is bounded: while it is full nothing is received, the system's own queue fills,
+//! and what the system drops then is counted.
+
+use std::collections::VecDeque;
+
+use super::style::Style;
+use crate::error::cannot_write;
+use crate::error::{Error, Exit};
+use crate::net::send::{Outgoing, send_all};
+use crate::net::stdio::Stdio;
+use crate::net::stream::{FdKind, Stream};
+use crate::net::udp::Datagram;
+
+/// What waits for stdout at most, and one call's datagrams.
+const QUEUE_BYTES: usize = 1 << 20;
+/// From here on it is written before more is received: fewer and larger pieces.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// Records on their way to stdout.
+pub(crate) struct Output {
+    stdio: Stdio,
+    style: Style,
+    queue: Outgoing,
+    /// The sizes of the records in the queue and of their payloads; of the first one so much is written already.
+    records: VecDeque<(usize, usize)>,
+    written_bytes: usize,
+    /// Records that were written, and their payload, since somebody asked.
+    completed: (u64, u64),
+}
+
+impl Output {
+    pub(crate) fn new(stdio: Stdio, style: Style) -> Output {
+        Output {
+            stdio,
+            style,
+            queue: Outgoing::default(),
+            records: VecDeque::new(),
+            written_bytes: 0,
+            completed: (0, 0),
+        }
+    }
+
+    /// True if stdin is a terminal.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.stdio.input_kind() == FdKind::Terminal
+    }
+
+    /// True if nothing more should be received before some of it is written.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.pending() >= QUEUE_BYTES
+    }
+
+    /// True if a write is worth its call.
+    pub(crate) fn is_worth_a_write(&self) -> bool {
+        self.queue.pending() >= PIECE_BYTES
+    }
+
+    /// True if all records are written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Appends a datagram's record.
+    pub(crate) fn push(&mut self, datagram: &Datagram<'_>) {
+        let before = self.queue.pending();
+        self.style.write(datagram, |part| self.queue.push(part));
+        self.records.push_back((self.queue.pending() - before, datagram.payload.len()));
+    }
+
+    /// Writes what stdout takes now.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        let before = self.queue.pending();
+        let result = send_all(&mut self.stdio, &mut self.queue);
+        self.written_bytes += before - self.queue.pending();
+        while let Some((size, payload)) = self.records.front().copied()
+            && size <= self.written_bytes
+        {
+            self.written_bytes -= size;
+            self.records.pop_front();
+            self.completed.0 += 1;
+            self.completed.1 += payload as u64;
+        }
+        result.map(|_| ()).map_err(|error| cannot_write(&error))
+    }
+
+    /// How many records were written since this was asked last, and the bytes of their payloads.
+    pub(crate) fn take_completed(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.completed)
+    }
+
+    /// How many records are not written.
+    pub(crate) fn unwritten(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    /// Reads stdin; 0 is its end, nothing that there is nothing now.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Error> {
+        match self.stdio.read(buffer) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(Error::new(Exit::Failed, format!("cannot read stdin: {error}"))),
+        }
+    }
+}

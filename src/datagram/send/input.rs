@@ -1,0 +1,137 @@
+//! Where `udp-send` has its datagrams from: texts, or stdin cut into pieces; each so many times.
+
+use std::collections::VecDeque;
+
+use crate::datagram::output::Output;
+use crate::datagram::too_large;
+use crate::error::{Error, Exit};
+use crate::proto::datagram::records::{BadRecord, Cut, Splitter, TextCheck};
+
+/// Where lines are due because nothing else was asked for.
+const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are no UTF-8), and line feeds in it end no lines: \
+    type --each all to send it as one datagram, or --each line to cut it at line feeds all the same";
+
+/// What is to be sent, one datagram after the other.
+pub(crate) struct Source {
+    origin: Origin,
+    repeat: u64,
+    current: Vec<u8>,
+    /// How often the current one is to be sent still.
+    left: u64,
+    /// How many were taken from the origin.
+    number: u64,
+}
+
+enum Origin {
+    Texts(VecDeque<Vec<u8>>),
+    Stdin {
+        splitter: Splitter,
+        until: Option<Vec<u8>>,
+        has_ended: bool,
+        /// Of what must be text.
+        check: Option<TextCheck>,
+        /// Something else has come.
+        is_refused: bool,
+    },
+}
+
+/// What there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// A datagram: [`Source::current`].
+    Datagram,
+    /// Nothing now.
+    Waiting,
+    /// Nothing any more.
+    Over,
+}
+
+impl Source {
+    pub(crate) fn texts(texts: VecDeque<Vec<u8>>, repeat: u64) -> Source {
+        Source { origin: Origin::Texts(texts), repeat, current: Vec::new(), left: 0, number: 0 }
+    }
+
+    /// Without `cut` it is cut into lines, and must be text.
+    pub(crate) fn stdin(cut: Option<Cut>, until: Option<String>, repeat: u64) -> Source {
+        let until = until.map(String::into_bytes);
+        let splitter = Splitter::new(cut.unwrap_or(Cut::Lines));
+        let check = cut.is_none().then(TextCheck::default);
+        let origin = Origin::Stdin { splitter, until, has_ended: false, check, is_refused: false };
+        Source { origin, repeat, current: Vec::new(), left: 0, number: 0 }
+    }
+
+    pub(crate) fn is_stdin(&self) -> bool {
+        matches!(self.origin, Origin::Stdin { .. })
+    }
+
+    /// The line of `--until` has come.
+    pub(crate) fn has_ended_by_line(&self) -> bool {
+        matches!(self.origin, Origin::Stdin { has_ended: true, .. })
+    }
+
+    /// The datagram that is to be sent next.
+    pub(crate) fn current(&self) -> &[u8] {
+        &self.current
+    }
+
+    /// The current one was sent, or is in a batch.
+    pub(crate) fn taken(&mut self) {
+        self.left -= 1;
+    }
+
+    /// Finds the next datagram, if the current one has gone often enough.
+    pub(crate) fn next(&mut self, output: &mut Output) -> Result<Next, Error> {
+        if self.left > 0 {
+            return Ok(Next::Datagram);
+        }
+        self.current.clear();
+        match &mut self.origin {
+            Origin::Texts(texts) => match texts.pop_front() {
+                Some(text) => self.current = text,
+                None => return Ok(Next::Over),
+            },
+            Origin::Stdin { has_ended: true, .. } => return Ok(Next::Over),
+            Origin::Stdin { is_refused: true, .. } => return Err(Error::new(Exit::Usage, NOT_TEXT)),
+            Origin::Stdin { splitter, until, has_ended, check, is_refused } => loop {
+                if let Some(datagram) = splitter.next().map_err(|bad| explain(bad, self.number + 1))? {
+                    self.current.extend_from_slice(datagram);
+                    if until.as_ref().is_some_and(|until| is_line(until, datagram)) {
+                        *has_ended = true;
+                        return Ok(Next::Over);
+                    }
+                    break;
+                }
+                if splitter.is_over() {
+                    return Ok(Next::Over);
+                }
+                let space = splitter.space();
+                let Some(count) = output.read(space)? else { return Ok(Next::Waiting) };
+                // Of a piece that has anything else nothing is sent.
+                *is_refused = check
+                    .as_mut()
+                    .is_some_and(|check| !check.admits(&space[..count]) || count == 0 && !check.is_whole());
+                if *is_refused {
+                    return Err(Error::new(Exit::Usage, NOT_TEXT));
+                }
+                splitter.filled(count);
+            },
+        }
+        self.number += 1;
+        self.left = self.repeat;
+        Ok(Next::Datagram)
+    }
+}
+
+/// A line that was typed on another system may end with a carriage return.
+fn is_line(wanted: &[u8], line: &[u8]) -> bool {
+    line.strip_suffix(b"\r").unwrap_or(line) == wanted
+}
+
+fn explain(bad: BadRecord, number: u64) -> Error {
+    match bad {
+        BadRecord::TooLarge => too_large(&format!("as --each cuts it, record {number} of stdin")),
+        BadRecord::Incomplete => {
+            Error::new(Exit::Failed, format!("stdin ended within record {number}, which was not sent"))
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Datagrams sent, and answers awaited.
+
+pub(crate) mod input;
+pub(crate) mod session;

@@ -1,0 +1,367 @@
+//! The session of `udp-send`: a name looked up, datagrams sent in batches or one by one, replies printed.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::input::{Next, Source};
+use crate::datagram::cannot_send;
+use crate::datagram::output::Output;
+use crate::datagram::stats::Stats;
+use crate::error::{Error, Exit};
+use crate::net::endpoint::Endpoint;
+use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop};
+use crate::net::udp::{Batch, Buffers, DatagramSocket, Options, Peer, addresses_of, open_for};
+use crate::proto::datagram::pace::Pace;
+use crate::report::Report;
+
+/// How long the look-up of a name may take.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
+/// For how long what has come in time is read, while more comes.
+const FLOOD_LIMIT: Duration = Duration::from_secs(1);
+
+/// Which replies were asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) replies: Option<u64>,
+    /// From the last datagram on.
+    pub(crate) wait: Duration,
+}
+
+/// What is sent, how fast, and what is waited for.
+pub(crate) struct Task {
+    pub(crate) source: Source,
+    pub(crate) pace: Pace,
+    pub(crate) wanted: Option<Wanted>,
+    /// Silence that is taken for the end of stdin.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// Sends, and prints replies.
+pub(crate) struct Sending {
+    target: Endpoint,
+    options: Options,
+    source: Source,
+    pace: Pace,
+    wanted: Option<Wanted>,
+    idle: Option<Duration>,
+    /// Since when stdin has had nothing and the peer has said nothing.
+    silent_since: Option<Instant>,
+    output: Output,
+    io: Io,
+    report: Report,
+    stage: Stage,
+    stats: Stats,
+    start: Instant,
+    now: Instant,
+}
+
+enum Stage {
+    Resolving(BlockingTask<Result<Vec<Peer>, Error>>),
+    Open(Box<Open>),
+}
+
+struct Open {
+    peer: Peer,
+    /// Addresses of the same name that were not tried.
+    others: VecDeque<Peer>,
+    socket: DatagramSocket,
+    batch: Batch,
+    buffers: Buffers,
+    /// When everything was sent.
+    sent_at: Option<Instant>,
+    replies: u64,
+}
+
+impl Sending {
+    pub(crate) fn new(
+        target: Endpoint,
+        options: Options,
+        Task { source, pace, wanted, idle }: Task,
+        output: Output,
+        (io, report): (Io, Report),
+        now: Instant,
+    ) -> Result<Sending, Error> {
+        let (endpoint, family) = (target.clone(), options.family);
+        let stage = Stage::Resolving(io.spawn_blocking(move || addresses_of(&endpoint, family))?);
+        let stats = Stats::default();
+        Ok(Sending {
+            target,
+            options,
+            source,
+            pace,
+            wanted,
+            idle,
+            silent_since: None,
+            output,
+            io,
+            report,
+            stage,
+            stats,
+            start: now,
+            now,
+        })
+    }
+
+    /// Opens a socket for the first address that there is a way to.
+    fn open(&mut self, peers: Vec<Peer>) -> Result<(), Error> {
+        let mut others = VecDeque::from(peers);
+        let mut failure = None;
+        while let Some(peer) = others.pop_front() {
+            match open_for(&peer, &self.options, &self.io) {
+                Ok(socket) => {
+                    self.report.detail(format_args!("sends to {peer} from {}", socket.name()));
+                    self.stage = Stage::Open(Box::new(Open {
+                        peer,
+                        others,
+                        socket,
+                        batch: Batch::default(),
+                        buffers: Buffers::default(),
+                        sent_at: None,
+                        replies: 0,
+                    }));
+                    return Ok(());
+                }
+                Err(error) => failure = Some((peer, error)),
+            }
+        }
+        match failure {
+            Some((peer, error)) => Err(cannot_send(&peer, &error)),
+            None => {
+                Err(Error::new(Exit::NoConnection, format!("cannot send to {}: no address", self.target)))
+            }
+        }
+    }
+
+    fn step(&mut self, context: Context) -> Result<Status, Error> {
+        if let Stage::Resolving(task) = &mut self.stage {
+            let Some(result) = task.take() else {
+                if context.now < self.start + RESOLVE_LIMIT {
+                    return Ok(Status::Waiting);
+                }
+                let text = format!("cannot send to {}: no answer about the name in time", self.target);
+                return Err(Error::new(Exit::TimedOut, text));
+            };
+            self.open(result??)?;
+        }
+        let status = self.send(context)?;
+        let has_more = self.receive(context.budget_bytes)?;
+        self.end_if_idle(context.now)?;
+        let status = if has_more { Status::Again } else { status };
+        let Stage::Open(open) = &mut self.stage else { return Ok(status) };
+        let Some(sent_at) = open.sent_at else { return Ok(status) };
+        let Some(wanted) = self.wanted else {
+            open.socket.take_error().map_err(|error| cannot_send(&open.peer, &error))?;
+            return Ok(Status::Done);
+        };
+        let is_enough = wanted.replies.is_some_and(|count| open.replies >= count);
+        // What is there when the time is over has come in time; a flood of it ends all the same.
+        let has_said_so = self.source.has_ended_by_line() && wanted.replies.is_none();
+        let end = if has_said_so { sent_at } else { sent_at + wanted.wait };
+        let is_late = context.now >= if has_more { end + FLOOD_LIMIT } else { end };
+        if !self.output.is_empty() || !(is_enough || is_late) {
+            return Ok(status);
+        }
+        // Who ends it before anything was sent has missed nothing.
+        let due = wanted.replies.unwrap_or(u64::from(!has_said_so || self.stats.sent > 0));
+        if open.replies < due {
+            let wait = humantime::format_duration(wanted.wait);
+            let text = match (open.replies, due) {
+                (0, _) if has_said_so => format!("no reply came from {} before the end was typed", open.peer),
+                (0, _) => format!("no reply came from {} within {wait} (see --wait)", open.peer),
+                (came, due) => format!("{came} of {due} replies came within {wait} (see --wait)"),
+            };
+            return Err(Error::new(Exit::TimedOut, text));
+        }
+        Ok(Status::Done)
+    }
+
+    /// Sends until nothing is there, the system has no room, or the pace or the budget says so.
+    fn send(&mut self, context: Context) -> Result<Status, Error> {
+        let Stage::Open(open) = &mut self.stage else { return Ok(Status::Waiting) };
+        if open.sent_at.is_some() {
+            return Ok(Status::Waiting);
+        }
+        let mut budget_bytes = context.budget_bytes;
+        while budget_bytes > 0 {
+            let next = match self.source.next(&mut self.output) {
+                Ok(next) => next,
+                // What stands before it goes out first.
+                Err(_) if open.batch.count() > 0 => Next::Waiting,
+                Err(error) => return Err(error),
+            };
+            self.silent_since = self.silent_since.filter(|_| next == Next::Waiting);
+            if next == Next::Datagram && self.pace.is_free() && !open.is_first(&self.stats) {
+                // As long as it fits in, it need not go now.
+                if open.batch.push(self.source.current(), open.socket.batch_limit()) {
+                    self.source.taken();
+                    continue;
+                }
+            }
+            if open.batch.count() > 0 {
+                let before = open.batch.bytes().len();
+                let count = match open.socket.send_batch(&open.peer, &mut open.batch) {
+                    Ok(count) => count,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Status::Waiting),
+                    Err(error) => return Err(cannot_send(&open.peer, &error)),
+                };
+                let bytes = before - open.batch.bytes().len();
+                self.stats.sent += count as u64;
+                self.stats.sent_bytes += bytes as u64;
+                budget_bytes = budget_bytes.saturating_sub(bytes.max(1));
+                continue;
+            }
+            match next {
+                Next::Waiting => {
+                    self.silent_since.get_or_insert(context.now);
+                    return Ok(Status::Waiting);
+                }
+                Next::Over => {
+                    open.sent_at = Some(context.now);
+                    return Ok(Status::Waiting);
+                }
+                Next::Datagram if self.pace.wait(context.now).is_some() => return Ok(Status::Waiting),
+                Next::Datagram => {}
+            }
+            let datagram = self.source.current();
+            match open.send_one(datagram, &self.stats, &self.options, &self.io) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Status::Waiting),
+                Err(error) => return Err(cannot_send(&open.peer, &error)),
+            }
+            self.stats.sent += 1;
+            self.stats.sent_bytes += datagram.len() as u64;
+            self.pace.sent(datagram.len(), context.now);
+            budget_bytes = budget_bytes.saturating_sub(datagram.len().max(1));
+            self.source.taken();
+        }
+        Ok(Status::Again)
+    }
+
+    /// Silence that has lasted for too long is the end of stdin.
+    fn end_if_idle(&mut self, now: Instant) -> Result<(), Error> {
+        let is_late = self.idle_end().is_some_and(|end| now >= end);
+        let Stage::Open(open) = &mut self.stage else { return Ok(()) };
+        if !is_late || open.sent_at.is_some() {
+            return Ok(());
+        }
+        if self.stats.sent == 0 {
+            let limit = humantime::format_duration(self.idle.unwrap_or_default());
+            let text = format!("stdin had nothing to send for {limit} (see --idle-timeout)");
+            return Err(Error::new(Exit::TimedOut, text));
+        }
+        open.sent_at = Some(now);
+        Ok(())
+    }
+
+    /// When the silence has lasted for too long. While stdout is stuck it is none.
+    fn idle_end(&self) -> Option<Instant> {
+        Some(self.silent_since.filter(|_| self.output.is_empty())? + self.idle?)
+    }
+
+    /// Receives until nothing is there, the queue to stdout is full, or the budget is used up. True if there may be more,
+    /// and room for it.
+    fn receive(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
+        let (Stage::Open(open), Some(wanted)) = (&mut self.stage, self.wanted) else { return Ok(false) };
+        let (mut is_drained, replies_before) = (false, open.replies);
+        while budget_bytes > 0 && !self.output.is_full() {
+            let (replies, output, stats) = (&mut open.replies, &mut self.output, &mut self.stats);
+            let result = open.socket.receive(&mut open.buffers, |reply| {
+                budget_bytes = budget_bytes.saturating_sub(reply.payload.len().max(1));
+                if reply.is_truncated {
+                    stats.truncated += 1;
+                } else if wanted.replies.is_none_or(|count| *replies < count) {
+                    *replies += 1;
+                    output.push(&reply);
+                }
+            });
+            match result {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    is_drained = true;
+                    break;
+                }
+                Err(error) => return Err(cannot_send(&open.peer, &error)),
+            }
+        }
+        if open.replies > replies_before {
+            self.silent_since = self.silent_since.map(|_| self.now);
+        }
+        let written = self.output.flush();
+        let (records, bytes) = self.output.take_completed();
+        self.stats.received += records;
+        self.stats.received_bytes += bytes;
+        written.map(|()| !is_drained && !self.output.is_full())
+    }
+
+    fn tell(&mut self) {
+        let Stage::Open(open) = &self.stage else { return };
+        if self.wanted.is_some() {
+            self.stats.count_drops([&open.socket]);
+        }
+        self.stats.unwritten = self.output.unwritten();
+        self.stats.tell("sent", &open.peer.to_string(), &self.report);
+    }
+}
+
+impl Open {
+    /// True while it is to be seen whether anybody listens on this address of several.
+    fn is_first(&self, stats: &Stats) -> bool {
+        stats.sent == 0 && !self.others.is_empty()
+    }
+
+    /// Sends one datagram. False if this address has refused the first one, and there is another to try.
+    fn send_one(&mut self, datagram: &[u8], stats: &Stats, options: &Options, io: &Io) -> io::Result<bool> {
+        self.socket.send(&self.peer, datagram, None)?;
+        if self.is_first(stats) {
+            // A name has an address of each family as a rule, and a server may listen on one of them only.
+            // On this machine that is known at once.
+            while self.socket.take_error().is_err() {
+                let Some(peer) = self.others.pop_front() else { break };
+                if let Ok(socket) = open_for(&peer, options, io) {
+                    (self.peer, self.socket) = (peer, socket);
+                    return Ok(false);
+                }
+            }
+            self.others.clear();
+        }
+        Ok(true)
+    }
+}
+
+impl Session for Sending {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        self.now = context.now;
+        let result = self.step(context);
+        match &result {
+            Ok(Status::Done) => {
+                self.tell();
+                self.stats.check()?;
+            }
+            Err(error) if !error.is_silent() => self.tell(),
+            _ => {}
+        }
+        result
+    }
+
+    fn stop(&mut self) -> Stop {
+        // The signal is what ends the run, whatever else fails now.
+        let _ = self.output.flush();
+        self.tell();
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match (&self.stage, self.wanted) {
+            (Stage::Resolving(_), _) => Some(self.start + RESOLVE_LIMIT),
+            (Stage::Open(open), Some(wanted)) if open.sent_at.is_some() && self.output.is_empty() => {
+                open.sent_at.map(|sent_at| sent_at + wanted.wait)
+            }
+            (Stage::Open(open), _) if open.sent_at.is_none() => {
+                self.pace.wait(self.now).into_iter().chain(self.idle_end()).min()
+            }
+            _ => None,
+        }
+    }
+}

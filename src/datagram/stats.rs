@@ -1,0 +1,82 @@
+//! What became of the datagrams, counted and told.
+
+use crate::error::{Error, Exit};
+use crate::net::udp::DatagramSocket;
+use crate::report::{DatagramSums, Report};
+
+/// Counts of one run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) sent: u64,
+    pub(crate) sent_bytes: u64,
+    /// Written to stdout, all of each.
+    pub(crate) received: u64,
+    pub(crate) received_bytes: u64,
+    /// By the system, because nobody took them in time; where it counts them.
+    dropped_by_system: u64,
+    /// Whether the system has counted all of those.
+    is_inexact: bool,
+    /// Received, and never written.
+    pub(crate) unwritten: u64,
+    pub(crate) truncated: u64,
+    pub(crate) too_large: u64,
+    /// From addresses that are not listened to.
+    pub(crate) filtered: u64,
+    /// Answers that were not sent.
+    pub(crate) withheld: u64,
+    /// Lines of stdin that were not sent, and datagrams that no process was given.
+    pub(crate) undelivered: u64,
+}
+
+impl Stats {
+    fn dropped(&self) -> u64 {
+        self.dropped_by_system + self.unwritten
+    }
+
+    /// Asks the system what it has dropped.
+    pub(crate) fn count_drops<'a>(&mut self, sockets: impl IntoIterator<Item = &'a DatagramSocket>) {
+        (self.dropped_by_system, self.is_inexact) = (0, false);
+        for socket in sockets {
+            let dropped = socket.dropped();
+            self.dropped_by_system += dropped.map_or(0, |dropped| dropped.count);
+            self.is_inexact |= dropped.is_none_or(|dropped| !dropped.is_exact);
+        }
+    }
+
+    /// Tells the sums.
+    pub(crate) fn tell(&self, verb: &'static str, peer: &str, report: &Report) {
+        report.datagrams(&DatagramSums {
+            verb,
+            peer,
+            sent: self.sent,
+            sent_bytes: self.sent_bytes,
+            received: self.received,
+            received_bytes: self.received_bytes,
+            dropped: self.dropped(),
+            is_drop_count_exact: !self.is_inexact,
+            truncated: self.truncated,
+            too_large: self.too_large,
+            filtered: self.filtered,
+            withheld: self.withheld,
+            undelivered: self.undelivered,
+        });
+    }
+
+    /// Fails if something that came is known to be lost.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let parts = [
+            (self.dropped(), "dropped: more came than could be written in time"),
+            (self.truncated, "cut by the system: they were larger than a datagram may be"),
+            (self.undelivered, "not delivered: the lines above say why"),
+        ];
+        let told: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        if told.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(Exit::Partial, format!("datagrams are missing: {}", told.join("; "))))
+    }
+}

@@ -1,0 +1,145 @@
+//! A datagram as a record on stdout.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::net::udp::Datagram;
+use crate::net::wall::writable;
+use crate::proto::datagram::records::u16be;
+use crate::report::escape_json;
+
+/// How a record looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Each {
+    /// The payload and a line end
+    Line,
+    /// The payload alone
+    Raw,
+    /// An object in a line: time, peer, length, and the payload as text or base64
+    Json,
+}
+
+/// Prefixes of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Frame {
+    /// Two bytes with the length, most significant first
+    U16be,
+}
+
+/// What precedes and follows a payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    each: Each,
+    frame: Option<Frame>,
+    has_label: bool,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    time: Option<String>,
+    peer: String,
+    length: usize,
+    text: Option<&'a str>,
+    base64: Option<String>,
+}
+
+impl Style {
+    pub(crate) fn new(each: Each, frame: Option<Frame>, has_label: bool) -> Style {
+        Style { each, frame, has_label }
+    }
+
+    /// Whether a record tells when its datagram came.
+    pub(crate) fn is_timed(self) -> bool {
+        self.each == Each::Json
+    }
+
+    /// Whether a length stands before each payload.
+    pub(crate) fn has_prefix(self) -> bool {
+        self.frame.is_some()
+    }
+
+    /// Whether a line end stands behind each payload, and nothing else tells where it ends.
+    pub(crate) fn is_line(self) -> bool {
+        self.frame.is_none() && self.each == Each::Line
+    }
+
+    /// Whether nothing says where a payload ends.
+    pub(crate) fn is_raw(self) -> bool {
+        self.frame.is_none() && self.each == Each::Raw
+    }
+
+    /// Hands the parts of a datagram's record to `push`.
+    pub(crate) fn write(self, datagram: &Datagram<'_>, mut push: impl FnMut(&[u8])) {
+        let payload = datagram.payload;
+        if self.has_label {
+            push(format!("{} ", datagram.peer).as_bytes());
+        }
+        match (self.frame, self.each) {
+            (Some(Frame::U16be), _) => {
+                // No datagram that comes here is larger than two bytes can say.
+                push(&u16be(payload.len()).unwrap_or_default());
+                push(payload);
+            }
+            (None, Each::Raw) => push(payload),
+            (None, Each::Line) => {
+                push(payload);
+                push(b"\n");
+            }
+            (None, Each::Json) => push(json(datagram).as_bytes()),
+        }
+    }
+}
+
+fn json(datagram: &Datagram<'_>) -> String {
+    let text = std::str::from_utf8(datagram.payload).ok();
+    let record = Record {
+        time: datagram.time.map(rfc3339),
+        peer: datagram.peer.to_string(),
+        length: datagram.payload.len(),
+        text,
+        base64: text.is_none().then(|| STANDARD.encode(datagram.payload)),
+    };
+    // No field can fail to be written.
+    escape_json(&serde_json::to_string(&record).unwrap_or_default()) + "\n"
+}
+
+fn rfc3339(since_1970: Duration) -> String {
+    humantime::format_rfc3339_micros(SystemTime::UNIX_EPOCH + writable(since_1970)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::udp::Peer;
+
+    fn record(style: Style, payload: &[u8]) -> String {
+        let peer = Peer::Ip("192.0.2.1:9".parse().unwrap());
+        let time = Some(Duration::from_millis(1_500));
+        let datagram = Datagram { peer, payload, is_truncated: false, local: None, time };
+        let mut record = Vec::new();
+        style.write(&datagram, |part| record.extend_from_slice(part));
+        String::from_utf8(record).unwrap()
+    }
+
+    #[test]
+    fn records_look_as_the_manual_says() {
+        assert_eq!(record(Style::new(Each::Line, None, false), b"hi"), "hi\n");
+        assert_eq!(record(Style::new(Each::Line, None, true), b""), "192.0.2.1:9 \n");
+        assert_eq!(record(Style::new(Each::Raw, None, false), b"hi"), "hi");
+        assert_eq!(record(Style::new(Each::Line, Some(Frame::U16be), false), b"hi"), "\0\x02hi");
+        let json = Style::new(Each::Json, None, false);
+        assert_eq!(
+            record(json, "a\n\x1b\u{9b}\u{202e}é".as_bytes()),
+            concat!(
+                r#"{"time":"1970-01-01T00:00:01.500000Z","peer":"192.0.2.1:9","length":10,"#,
+                r#""text":"a\n\u001b\u009b\u202eé","base64":null}"#,
+                "\n"
+            )
+        );
+        assert!(record(json, b"\xff\0").ends_with("\"length\":2,\"text\":null,\"base64\":\"/wA=\"}\n"));
+    }
+}

@@ -1,0 +1,153 @@
+//! Requests of a connection turned into answers.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::Connection;
+use crate::http::log::{Answered, Asked};
+use crate::http::site::{Due, refusal};
+use crate::http::worker::{Stats, Ticket};
+use crate::net::stream::Stream;
+use crate::proto::http::{Anew, Answer, Head, Method, Persistence, Step, no_fields};
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// A request that is not answered yet.
+pub(super) struct Begun {
+    due: Due,
+    method: String,
+    target: String,
+    minor: u8,
+    is_head: bool,
+    keeps_alive: bool,
+    /// Of its body, if that is sent back.
+    kept: Vec<u8>,
+}
+
+impl<S: Stream> Connection<S> {
+    /// A head has come: answers it, if that is all there is to it.
+    pub(super) fn request(&mut self, head: &Head<'_, '_>, bytes: &[u8], output: &mut Vec<u8>) {
+        let worker = Rc::clone(&self.worker);
+        let due = worker.site.due(head, &self.stay.ends);
+        let is_head = head.method == Method::Head;
+        if !head.has_body && worker.site.delay.is_none() {
+            if let Due::Ready(answer) = due
+                && head.keeps_alive
+                && head.minor == 1
+            {
+                worker.remember(bytes, head, answer);
+            }
+            let asked = Asked { method: head.method_text, target: head.target, minor: head.minor };
+            self.answer(due, &[], asked, (is_head, head.keeps_alive), output);
+            return;
+        }
+        if head.expects_continue {
+            output.extend_from_slice(CONTINUE);
+        }
+        self.begun = Some(Box::new(Begun {
+            due,
+            method: head.method_text.into(),
+            target: head.target.into(),
+            minor: head.minor,
+            is_head,
+            keeps_alive: head.keeps_alive,
+            kept: Vec::new(),
+        }));
+    }
+
+    /// A head has come that is read in other words. What it takes of the input; 0 if there must be more of it, or it is refused.
+    pub(super) fn request_anew(&mut self, anew: &Anew, input: &[u8], output: &mut Vec<u8>) -> usize {
+        let mut fields = no_fields();
+        let (used, step) = self.exchange.step(&anew.bytes, &mut fields);
+        let used = anew.used.unwrap_or(used);
+        match step {
+            Step::Head(head) if anew.is_typed && head.has_body => self.refuse(400, input, output),
+            Step::Head(mut head) => {
+                head.keeps_alive &= !anew.is_typed;
+                self.request(&head, &input[..used], output);
+                return used;
+            }
+            Step::Refused(why) => self.refuse(why.0, input, output),
+            _ => {}
+        }
+        0
+    }
+
+    /// Keeps a part of a body, if it is to be sent back.
+    pub(super) fn keep(&mut self, part: &[u8], output: &mut Vec<u8>) {
+        let Some(begun) = &mut self.begun else { return };
+        if !matches!(begun.due, Due::Echo(_)) {
+            return;
+        }
+        if self.worker.keep(part.len()) {
+            self.kept_bytes += part.len();
+            begun.kept.extend_from_slice(part);
+        } else {
+            self.refuse(503, &[], output);
+        }
+    }
+
+    /// Answers the request that has waited.
+    pub(super) fn answer_begun(&mut self, output: &mut Vec<u8>) {
+        let Some(begun) = self.begun.take() else { return };
+        let Begun { due, method, target, minor, is_head, keeps_alive, kept } = *begun;
+        let asked = Asked { method: &method, target: &target, minor };
+        self.answer(due, &kept, asked, (is_head, keeps_alive), output);
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        due: Due,
+        body: &[u8],
+        asked: Asked<'_>,
+        (is_head, keeps_alive): (bool, bool),
+        output: &mut Vec<u8>,
+    ) {
+        let worker = Rc::clone(&self.worker);
+        let ticket = worker.stats.as_ref().map(Stats::take);
+        if ticket == Some(Ticket::None) {
+            self.closes = true;
+            return;
+        }
+        self.tickets += u64::from(ticket.is_some());
+        self.closes |= !keeps_alive || self.is_stopping || ticket == Some(Ticket::Last);
+        let persistence = match asked.minor {
+            _ if self.closes => Persistence::Closes,
+            0 => Persistence::SaysStays,
+            _ => Persistence::Stays,
+        };
+        let mut made = match due {
+            Due::Ready(index) => {
+                let write = |answer: &Answer| {
+                    (answer.write(output, persistence, is_head), answer.status(), answer.body_bytes())
+                };
+                let (large, status, bytes) = worker.with_ready(index, write);
+                self.sent(large, Some(asked), status, if is_head { 0 } else { bytes });
+                return;
+            }
+            Due::Made(answer) => answer,
+            Due::Echo(kind) => worker.site.echo(&kind, body),
+        };
+        worker.date(&mut made);
+        let large = made.write(output, persistence, is_head);
+        self.sent(large, Some(asked), made.status(), if is_head { 0 } else { made.body_bytes() });
+    }
+
+    /// Says why nothing more is heard. `rest` begins with the head that is refused, unless a body is.
+    pub(super) fn refuse(&mut self, status: u16, rest: &[u8], output: &mut Vec<u8>) {
+        self.closes = true;
+        // RFC 9110, 9.3.2: no answer to HEAD has a body.
+        let is_head = self.begun.as_ref().map_or_else(|| rest.starts_with(b"HEAD "), |begun| begun.is_head);
+        let mut answer = refusal(status);
+        self.worker.date(&mut answer);
+        answer.write(output, Persistence::Closes, is_head);
+        self.sent(None, None, status, if is_head { 0 } else { answer.body_bytes() });
+    }
+
+    fn sent(&mut self, large: Option<Arc<[u8]>>, asked: Option<Asked<'_>>, status: u16, bytes: usize) {
+        self.unsent.set_large(large);
+        if self.worker.log.is_some() {
+            self.worker.log(&Answered { peer: &self.stay.ends.peer, asked, status, bytes });
+        }
+    }
+}

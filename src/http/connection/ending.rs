@@ -1,0 +1,93 @@
+//! How a connection ends: not before its client has the last answer, as far as that can be known.
+
+use std::io::ErrorKind;
+use std::time::Instant;
+
+use super::{Connection, LINGER_SILENCE, Lost, TURN_BYTES, Waits};
+use crate::http::worker::make_room;
+use crate::net::reactor::Status;
+use crate::net::stream::Stream;
+
+impl<S: Stream> Connection<S> {
+    /// What becomes of a connection that answers no more: it ends when everything was sent, and the client has ended.
+    pub(super) fn after_last(&mut self, now: Instant) -> Status {
+        if !self.unsent.is_empty() {
+            return Status::Waiting;
+        }
+        let needs_receipt = self.tickets > 0;
+        if self.has_ended && !needs_receipt || self.stream.finish_writing().is_err() {
+            return Status::Done;
+        }
+        // What goes wrong here shows again below.
+        let _ = self.confirm(now);
+        self.wait_for(if self.has_ended { Waits::Receipt } else { Waits::End }, now);
+        Status::Again
+    }
+
+    /// Hears the client out, and does not listen: until it ends, is silent, or has had the time of a whole body.
+    pub(super) fn linger(&mut self, input: &mut Vec<u8>, now: Instant) -> Result<Status, Lost> {
+        // First: after a reset it could not be known any more.
+        self.confirm(now)?;
+        make_room(input, 0);
+        let idle = self.worker.site.patience.idle;
+        let end = *self.linger_end.get_or_insert(now + idle);
+        let mut heard = 0;
+        while heard < TURN_BYTES {
+            match self.stream.read(input) {
+                Ok(0) => return self.settle(now),
+                Ok(count) => heard += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => return Err(Lost),
+            }
+        }
+        if heard > 0 {
+            self.deadline = (now + LINGER_SILENCE).min(end);
+        }
+        if now >= end {
+            return self.settle(now);
+        }
+        Ok(if heard < TURN_BYTES { Status::Waiting } else { Status::Again })
+    }
+
+    /// Ends it; with `--count` once the client's system has the answer.
+    pub(super) fn settle(&mut self, now: Instant) -> Result<Status, Lost> {
+        self.confirm(now)?;
+        if self.tickets == 0 || self.is_confirmed {
+            return Ok(Status::Done);
+        }
+        if self.waits != Waits::Receipt {
+            self.wait_for(Waits::Receipt, now);
+        }
+        if now >= self.deadline { Err(Lost) } else { Ok(Status::Waiting) }
+    }
+
+    fn confirm(&mut self, now: Instant) -> Result<(), Lost> {
+        if self.tickets > 0 && !self.is_confirmed {
+            self.is_confirmed =
+                self.acknowledgement.is_acknowledged(&mut self.stream, now).map_err(|_| Lost)?;
+            if self.is_confirmed {
+                self.acknowledgement.put_off();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S> Connection<S> {
+    /// The answers of `--count` have arrived, or are lost.
+    pub(super) fn give_back(&mut self, have_arrived: bool) {
+        let tickets = std::mem::take(&mut self.tickets);
+        match self.worker.stats.as_ref().filter(|_| tickets > 0) {
+            Some(stats) if have_arrived => stats.given(tickets),
+            Some(stats) => stats.lost(tickets),
+            None => {}
+        }
+    }
+}
+
+impl<S> Drop for Connection<S> {
+    fn drop(&mut self) {
+        self.worker.let_go(self.kept_bytes);
+        self.give_back(self.is_confirmed);
+    }
+}

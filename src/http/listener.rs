@@ -1,0 +1,210 @@
+//! Behind the acceptor: connections on its own reactor, and with `--workers` in turn on those of other threads.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Instant;
+
+use super::connection::Connection;
+use super::log::Log;
+use super::site::Site;
+use super::whoami::Ends;
+use super::worker::{Stats, Worker};
+use crate::error::cannot_write;
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::net::reactor::{BlockingTask, Context, Io, Reactor, Session, Status, ThreadWaker};
+use crate::net::signals::Signals;
+use crate::net::stream::Socket;
+use crate::server::acceptor::{Handler, Incoming};
+use crate::server::admission::Permit;
+
+/// What all workers have in common.
+#[derive(Clone)]
+pub(crate) struct Common {
+    pub(crate) site: Arc<Site>,
+    pub(crate) log: Option<Log>,
+    pub(crate) stats: Option<Stats>,
+}
+
+impl Common {
+    fn worker(self) -> Rc<Worker> {
+        Rc::new(Worker::new(self.site, self.log, self.stats))
+    }
+}
+
+/// Hands connections out.
+pub(crate) struct Hello {
+    io: Io,
+    common: Common,
+    own: Rc<Worker>,
+    others: Vec<Other>,
+    /// Whose turn it is.
+    next: usize,
+    /// Of clients that other threads serve.
+    passes: HashMap<u64, Permit>,
+    next_id: u64,
+    gone: Arc<Gone>,
+}
+
+/// A worker on a thread of its own.
+struct Other {
+    arrivals: mpsc::Sender<Arrival>,
+    wake: ThreadWaker,
+    thread: BlockingTask<Result<(), Error>>,
+}
+
+/// A client on its way to a worker.
+struct Arrival {
+    socket: Socket,
+    ends: Ends,
+    place: Place,
+}
+
+/// Clients that other threads have served.
+struct Gone {
+    ids: Mutex<Vec<u64>>,
+    acceptor: ThreadWaker,
+}
+
+/// A client's place, until it is dropped.
+pub(crate) struct Stay {
+    pub(crate) ends: Ends,
+    _leave: Leave,
+}
+
+/// How the acceptor hears that a client is gone.
+enum Leave {
+    Pass { _pass: Permit },
+    Place { _place: Place },
+}
+
+/// The permit of a client that another thread serves stays at the acceptor.
+struct Place {
+    id: u64,
+    gone: Arc<Gone>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gone.ids.lock().unwrap_or_else(PoisonError::into_inner).push(self.id);
+        self.gone.acceptor.wake();
+    }
+}
+
+impl Hello {
+    /// `workers` in all: one is the acceptor's own reactor. Each thread keeps a clone of `alive`.
+    pub(crate) fn new(
+        io: &Io,
+        common: Common,
+        workers: usize,
+        signals: &Signals,
+        alive: &mpsc::Sender<()>,
+    ) -> Result<Hello, Error> {
+        let mut others = Vec::new();
+        for _ in 1..workers {
+            others.push(start(io, common.clone(), signals.clone(), alive.clone())?);
+        }
+        Ok(Hello {
+            io: io.clone(),
+            own: common.clone().worker(),
+            common,
+            others,
+            next: 0,
+            passes: HashMap::new(),
+            next_id: 0,
+            gone: Arc::new(Gone { ids: Mutex::default(), acceptor: io.thread_waker() }),
+        })
+    }
+}
+
+impl Handler for Hello {
+    fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
+        let Incoming { socket, destination, permit } = incoming;
+        let local =
+            destination.map_or_else(|| socket.local_name(), |address| PeerName::from_ip(Some(address)));
+        let ends = Ends { peer: permit.peer.to_string(), local: local.to_string() };
+        let worker = self.next;
+        self.next = (worker + 1) % (self.others.len() + 1);
+        let Some(other) = worker.checked_sub(1).and_then(|index| self.others.get(index)) else {
+            let stay = Stay { ends, _leave: Leave::Pass { _pass: permit } };
+            return serve(&self.io, socket, &self.own, stay, now);
+        };
+        let id = self.next_id;
+        self.next_id += 1;
+        self.passes.insert(id, permit);
+        let place = Place { id, gone: Arc::clone(&self.gone) };
+        // A worker that has ended makes itself heard below.
+        let is_there = other.arrivals.send(Arrival { socket, ends, place }).is_ok();
+        other.wake.wake();
+        is_there
+    }
+
+    fn advance(&mut self) -> Result<(), Error> {
+        for id in self.gone.ids.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.passes.remove(&id);
+        }
+        for other in &mut self.others {
+            if let Some(result) = other.thread.take() {
+                return result.and_then(|result| result);
+            }
+        }
+        if let Some(error) = self.common.log.as_ref().and_then(|log| log.lines.take_failure()) {
+            return Err(cannot_write(&error));
+        }
+        match &self.common.stats {
+            // Ends the run: what is still open is idle.
+            Some(stats) if stats.is_over() => Err(Error::new(Exit::Done, "all answers were given")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Adds a connection to a reactor. False if it was gone already.
+fn serve(io: &Io, socket: Socket, worker: &Rc<Worker>, stay: Stay, now: Instant) -> bool {
+    let spawned = io.spawn(|io| {
+        let transport = socket.register(&io).map_err(|error| Error::new(Exit::Lost, error))?;
+        Ok(Connection::new(transport, Rc::clone(worker), stay, now))
+    });
+    spawned.is_ok()
+}
+
+/// Starts a worker's thread.
+fn start(io: &Io, common: Common, signals: Signals, alive: mpsc::Sender<()>) -> Result<Other, Error> {
+    let (arrivals, arriving) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let thread = io.spawn_blocking(move || {
+        let _alive = alive;
+        let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
+        reactor.add(|io| {
+            // Nobody waits for it if the command has failed meanwhile.
+            let _ = tell.send(io.thread_waker());
+            Ok(Intake { arriving, worker: common.worker(), io })
+        })?;
+        reactor.run()
+    })?;
+    let wake = told.recv().map_err(|_| Error::new(Exit::Failed, "a worker could not be started"))?;
+    Ok(Other { arrivals, wake, thread })
+}
+
+/// Takes in what the acceptor hands to another thread.
+struct Intake {
+    arriving: mpsc::Receiver<Arrival>,
+    worker: Rc<Worker>,
+    io: Io,
+}
+
+impl Session for Intake {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        loop {
+            match self.arriving.try_recv() {
+                Ok(Arrival { socket, ends, place }) => {
+                    let stay = Stay { ends, _leave: Leave::Place { _place: place } };
+                    serve(&self.io, socket, &self.worker, stay, context.now);
+                }
+                Err(mpsc::TryRecvError::Empty) => return Ok(Status::Waiting),
+                Err(mpsc::TryRecvError::Disconnected) => return Ok(Status::Done),
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The web server of `http-hello`.
+
+pub(crate) mod connection;
+pub(crate) mod listener;
+pub(crate) mod log;
+pub(crate) mod site;
+pub(crate) mod unsent;
+pub(crate) mod whoami;
+pub(crate) mod worker;

@@ -1,0 +1,182 @@
+//! What is answered: everything that the command line decides, and nothing of a connection.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::whoami;
+use super::whoami::Ends;
+use crate::proto::http;
+use crate::proto::http::{Answer, Head, Method, reason};
+
+/// The methods that are answered.
+const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Places in the row of answers. Those of `--path` stand behind them.
+const GREETING: usize = 0;
+const OPTIONS: usize = 1;
+const NOT_IMPLEMENTED: usize = 2;
+const NOT_FOUND: usize = 3;
+const BAD_REQUEST: usize = 4;
+
+/// An answer's own fields.
+pub(crate) type AnswerFields = Vec<(String, Vec<u8>)>;
+
+/// Where no path has an answer of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// The greeting.
+    Greeting,
+    /// The greeting at `/`, and 404 behind it.
+    NotFound,
+    /// What the request says.
+    Whoami,
+    /// The request's body.
+    Echo,
+}
+
+/// How long a client may take, and how much it may send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// From the beginning of a head to its end.
+    pub(crate) header: Duration,
+    /// Between requests, for a whole body, and while nothing of an answer is taken.
+    pub(crate) idle: Duration,
+    /// The longest body.
+    pub(crate) max_body_bytes: u64,
+}
+
+/// The greeting and the paths.
+pub(crate) struct Site {
+    /// Without dates: each worker has its own.
+    pub(crate) answers: Vec<Answer>,
+    paths: HashMap<String, usize>,
+    elsewhere: Elsewhere,
+    fields: AnswerFields,
+    host_name: String,
+    pub(crate) delay: Option<Duration>,
+    pub(crate) patience: Patience,
+}
+
+/// What a request is to be answered with.
+pub(crate) enum Due {
+    /// A prepared answer.
+    Ready(usize),
+    /// One that was made for it.
+    Made(Answer),
+    /// Its body, with this type.
+    Echo(Vec<u8>),
+}
+
+impl Site {
+    /// `greeting` is a status, a type and a body.
+    pub(crate) fn new(
+        (status, kind, body): (u16, &str, &[u8]),
+        elsewhere: Elsewhere,
+        fields: AnswerFields,
+        delay: Option<Duration>,
+        patience: Patience,
+    ) -> Site {
+        let mut site = Site {
+            answers: Vec::new(),
+            paths: HashMap::new(),
+            elsewhere,
+            fields,
+            host_name: crate::net::host_name(),
+            delay,
+            patience,
+        };
+        site.answers.push(site.answer(status, kind, body));
+        let mut allowed = site.fields.clone();
+        allowed.push(("Allow".into(), ALLOWED.into()));
+        site.answers.push(Answer::new(204, &allowed, b""));
+        for status in [501, 404, 400] {
+            site.answers.push(site.answer(status, TEXT, &status_line(status)));
+        }
+        site
+    }
+
+    /// Gives a path an answer of its own. False if it has one.
+    pub(crate) fn add_path(&mut self, path: &str, status: u16, body: Option<(&str, &[u8])>) -> bool {
+        let answer = match body {
+            Some((kind, body)) => self.answer(status, kind, body),
+            None => self.answer(status, TEXT, &status_line(status)),
+        };
+        let is_new = self.paths.insert(path.into(), self.answers.len()).is_none();
+        self.answers.push(answer);
+        is_new
+    }
+
+    /// An answer with the fields that all have.
+    fn answer(&self, status: u16, kind: &str, body: &[u8]) -> Answer {
+        let mut fields = Vec::new();
+        if !http::has_no_body(status) {
+            fields.push(("Content-Type".into(), kind.into()));
+        }
+        fields.extend_from_slice(&self.fields);
+        Answer::new(status, &fields, body)
+    }
+
+    /// What a request is answered with. `ends` tells who asks.
+    pub(crate) fn due(&self, head: &Head<'_, '_>, ends: &Ends) -> Due {
+        match head.method {
+            Method::Options => return Due::Ready(OPTIONS),
+            Method::Unknown => return Due::Ready(NOT_IMPLEMENTED),
+            // RFC 9110, 14.5: a part of something is no whole of it.
+            Method::Answered if head.method_text == "PUT" && has_field(head, "content-range") => {
+                return Due::Ready(BAD_REQUEST);
+            }
+            Method::Answered | Method::Head => {}
+        }
+        if !self.paths.is_empty()
+            && let Some(&index) = self.paths.get(http::path(head.target))
+        {
+            return Due::Ready(index);
+        }
+        match self.elsewhere {
+            Elsewhere::Greeting => Due::Ready(GREETING),
+            Elsewhere::NotFound if http::path(head.target) == "/" => Due::Ready(GREETING),
+            Elsewhere::NotFound => Due::Ready(NOT_FOUND),
+            Elsewhere::Whoami => Due::Made(self.whoami(head, ends)),
+            Elsewhere::Echo => Due::Echo(kind_of(head)),
+        }
+    }
+
+    fn whoami(&self, head: &Head<'_, '_>, ends: &Ends) -> Answer {
+        let (form_fields, body) = whoami::page(head, ends, &self.host_name);
+        let mut fields: AnswerFields =
+            form_fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        fields.extend_from_slice(&self.fields);
+        Answer::new(200, &fields, body.as_bytes())
+    }
+
+    /// A request's body, sent back.
+    pub(crate) fn echo(&self, kind: &[u8], body: &[u8]) -> Answer {
+        let mut fields: AnswerFields = vec![
+            ("Content-Type".into(), kind.to_vec()),
+            ("X-Content-Type-Options".into(), b"nosniff".to_vec()),
+        ];
+        fields.extend_from_slice(&self.fields);
+        Answer::new(200, &fields, body)
+    }
+}
+
+fn has_field(head: &Head<'_, '_>, name: &str) -> bool {
+    head.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name))
+}
+
+/// The type of a request's body, as its client calls it.
+fn kind_of(head: &Head<'_, '_>) -> Vec<u8> {
+    let kind = head.fields.iter().find(|field| field.name.eq_ignore_ascii_case("content-type"));
+    kind.map_or_else(|| b"application/octet-stream".to_vec(), |field| field.value.to_vec())
+}
+
+/// The text of an answer that has nothing to say but its status.
+fn status_line(status: u16) -> Vec<u8> {
+    format!("{status} {}", reason(status)).trim_end().bytes().chain([b'\n']).collect()
+}
+
+/// An answer to what is not served, on a connection that ends.
+pub(crate) fn refusal(status: u16) -> Answer {
+    Answer::new(status, &[("Content-Type", TEXT)], &status_line(status))
+}

@@ -1,0 +1,88 @@
+//! What the client's system has not taken yet.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::net::stream::Stream;
+
+/// Bytes, and behind them perhaps a large body that many answers share.
+#[derive(Default)]
+pub(crate) struct Unsent {
+    bytes: Vec<u8>,
+    sent: usize,
+    large: Option<(Arc<[u8]>, usize)>,
+}
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Everything was taken.
+    All,
+    /// Something was taken.
+    Some,
+    /// Nothing was taken.
+    None,
+}
+
+impl Unsent {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.large.is_none()
+    }
+
+    /// True if a large body is to be sent before anything else.
+    pub(crate) fn is_large(&self) -> bool {
+        self.large.is_some()
+    }
+
+    /// A body that comes behind what is sent next.
+    pub(crate) fn set_large(&mut self, body: Option<Arc<[u8]>>) {
+        self.large = body.map(|body| (body, 0));
+    }
+
+    /// Sends `first`, when nothing but a large body waits, and then that. Keeps what is not taken.
+    pub(crate) fn send_first(&mut self, first: &[u8], stream: &mut impl Stream) -> io::Result<Progress> {
+        let mut sent = 0;
+        if !write_all(first, &mut sent, stream)? {
+            self.bytes = first[sent..].to_vec();
+            return Ok(Progress::Some);
+        }
+        self.send(stream)
+    }
+
+    /// Sends what waits.
+    pub(crate) fn send(&mut self, stream: &mut impl Stream) -> io::Result<Progress> {
+        let (before, mut is_all) = (self.sent, true);
+        if !self.bytes.is_empty() {
+            is_all = write_all(&self.bytes, &mut self.sent, stream)?;
+        }
+        let mut has_moved = self.sent > before;
+        if is_all {
+            (self.bytes, self.sent) = (Vec::new(), 0);
+            if let Some((body, sent)) = &mut self.large {
+                let before = *sent;
+                is_all = write_all(body, sent, stream)?;
+                has_moved |= *sent > before;
+            }
+        }
+        if is_all {
+            self.large = None;
+        }
+        Ok(match (is_all, has_moved) {
+            (true, _) => Progress::All,
+            (false, true) => Progress::Some,
+            (false, false) => Progress::None,
+        })
+    }
+}
+
+/// Writes from `sent` on. False if the system takes no more for now.
+fn write_all(bytes: &[u8], sent: &mut usize, stream: &mut impl Stream) -> io::Result<bool> {
+    while *sent < bytes.len() {
+        match stream.write(&bytes[*sent..]) {
+            Ok(count) => *sent += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}

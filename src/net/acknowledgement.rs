@@ -1,0 +1,40 @@
+//! The end of a stream: nothing is over before the peer's system has everything.
+
+use std::time::{Duration, Instant};
+
+use super::stream::Stream;
+use crate::error::Error;
+use crate::error::lost;
+
+/// How often the kernel is asked whether the peer has acknowledged our end: from the first to the longest wait.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// Asks the kernel, which tells nobody by itself, until the peer's system has acknowledged all that was sent.
+#[derive(Default)]
+pub(crate) struct AcknowledgementWait(Option<(Instant, Duration)>);
+
+impl AcknowledgementWait {
+    /// True when the peer's system has everything, our end included: from then on its stream may be closed in order.
+    pub(crate) fn is_acknowledged(&mut self, peer: &mut impl Stream, now: Instant) -> Result<bool, Error> {
+        let acknowledged = peer.is_acknowledged().map_err(|error| lost(&error))?;
+        let wait = self.0.map_or(FIRST_WAIT, |(_, wait)| wait);
+        if self.0.is_none_or(|(time, _)| now >= time) {
+            self.0 = Some((now + wait, (wait * 2).min(LONGEST_WAIT)));
+        }
+        if acknowledged {
+            peer.reset_on_close(false).map_err(|error| lost(&error))?;
+        }
+        Ok(acknowledged)
+    }
+
+    /// It is not the time yet: what looked like the end was none.
+    pub(crate) fn put_off(&mut self) {
+        self.0 = None;
+    }
+
+    /// When to ask again.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.0.map(|(time, _)| time)
+    }
+}

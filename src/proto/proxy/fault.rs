@@ -1,0 +1,50 @@
+//! Why a proxy does not lead to its target.
+
+use std::fmt;
+
+/// What a proxy said, or what is wrong with it. The texts continue the sentence "the proxy ...".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProxyFault {
+    /// It could not connect to the target.
+    Unreachable(Cause, String),
+    /// It does not want to.
+    Refused(String),
+    /// Not for this user, or not without one.
+    Untrusted(String),
+    /// It is none, or breaks the rules.
+    Protocol(&'static str),
+}
+
+/// Why a target cannot be reached, as far as the proxy's protocol tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It refused.
+    Refused,
+    /// It gave no answer.
+    TimedOut,
+    /// Something else, or not told.
+    Other,
+}
+
+impl ProxyFault {
+    pub(crate) fn unreachable(cause: Cause, why: &str) -> ProxyFault {
+        ProxyFault::Unreachable(cause, format!("cannot connect to the target: {why}"))
+    }
+
+    pub(crate) fn wants_credentials() -> ProxyFault {
+        ProxyFault::Untrusted("wants a user and a password".into())
+    }
+}
+
+impl fmt::Display for ProxyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProxyFault::Unreachable(_, text) | ProxyFault::Refused(text) | ProxyFault::Untrusted(text) => {
+                f.write_str(text)
+            }
+            ProxyFault::Protocol(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for ProxyFault {}

@@ -1,0 +1,204 @@
+//! A proxy's side of HTTP/1 towards its clients: tunnels (CONNECT: RFC 9110, section 9.3.6), and requests for `http://` URLs.
+
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::handshake::{Handshake, Users};
+use super::http_forward;
+use super::http_forward::Request;
+use super::http_head::{Head, HeadFault};
+use super::server::{Denial, Misuse, MisuseKind, ProxyAnswer};
+use super::target::{MAX_NAME_BYTES, Target};
+use crate::proto::http::{Exchange, MAX_FIELDS_BYTES, MAX_TARGET_BYTES, Refusal, Step, no_fields};
+
+/// A client's head may have up to this many bytes: a method, the longest target, and the fields.
+const MAX_HEAD_BYTES: usize = MAX_TARGET_BYTES + MAX_FIELDS_BYTES + 64;
+
+/// Hears what a client wants, and tells it what became of it.
+pub struct HttpServer {
+    users: Option<Rc<Users>>,
+    head: Head,
+    asked: Option<Asked>,
+}
+
+/// What a client wants.
+enum Asked {
+    Tunnel(Target),
+    Request(Target, Option<Box<Request>>),
+}
+
+impl HttpServer {
+    /// With `users`, nobody else is served.
+    pub fn new(users: Option<Rc<Users>>) -> HttpServer {
+        HttpServer { users, head: Head::of_at_most(MAX_HEAD_BYTES), asked: None }
+    }
+
+    /// Where the client wants to go, once it has said it.
+    pub fn target(&self) -> Option<&Target> {
+        match self.asked.as_ref()? {
+            Asked::Tunnel(target) | Asked::Request(target, _) => Some(target),
+        }
+    }
+
+    /// The request that is to be forwarded, once; none if the client wants a tunnel.
+    pub fn take_request(&mut self) -> Option<Box<Request>> {
+        match &mut self.asked {
+            Some(Asked::Request(_, request)) => request.take(),
+            _ => None,
+        }
+    }
+
+    /// The answer: the tunnel stands, or why not.
+    pub fn answer(&self, outcome: Result<(), Denial>) -> ProxyAnswer {
+        let status = match outcome {
+            Ok(()) => return ProxyAnswer::Established,
+            Err(Denial::NotAllowed) => 403,
+            Err(Denial::Refused | Denial::Unreachable | Denial::Failed | Denial::BadAnswer) => 502,
+            Err(Denial::TimedOut) => 504,
+        };
+        self.refusal(status, &[], outcome.err().unwrap_or(Denial::Failed).text())
+    }
+
+    fn refusal(&self, status: u16, fields: &[(&str, &str)], text: &str) -> ProxyAnswer {
+        ProxyAnswer::refusal(status, fields, text, self.head.bytes().starts_with(b"HEAD "))
+    }
+
+    fn misuse(&self, status: u16, text: &'static str) -> Misuse {
+        Misuse { kind: MisuseKind::Request, text, answer: self.refusal(status, &[], text) }
+    }
+
+    fn head_fault(&self, fault: HeadFault) -> Misuse {
+        match fault {
+            HeadFault::TooLong if !self.head.bytes().contains(&b'\n') => self.refused(Refusal(414)),
+            HeadFault::TooLong => self.refused(Refusal(431)),
+            HeadFault::Malformed => self.refused(Refusal(400)),
+        }
+    }
+
+    pub(crate) fn refused(&self, Refusal(status): Refusal) -> Misuse {
+        let text = match status {
+            414 => "names a target that is too long",
+            417 => "expects something that is not known",
+            431 => "sends fields of over 8 KiB, or over 100 of them",
+            501 => "sends a body in a coding that is not known",
+            505 => "speaks another version of HTTP than 1.0 and 1.1",
+            _ => "sends no proper request of HTTP/1.1",
+        };
+        self.misuse(status, text)
+    }
+
+    fn asked(&mut self) -> Result<(), Misuse> {
+        let is_connect = self.head.bytes().starts_with(b"CONNECT ");
+        let asked = if is_connect { self.connect()? } else { self.forward()? };
+        if let Some(users) = &self.users {
+            let (_, fields) = self.head.parse().map_err(|fault| self.head_fault(fault))?;
+            if !values(&fields, "proxy-authorization").any(|value| is_known(users, value)) {
+                let fields = [("Proxy-Authenticate", "Basic realm=\"sendall\"")];
+                let answer = self.refusal(407, &fields, "a user and a password are needed");
+                let text = "gives no user and password, or wrong ones";
+                return Err(Misuse { kind: MisuseKind::Credentials, text, answer });
+            }
+        }
+        self.asked = Some(asked);
+        Ok(())
+    }
+
+    fn connect(&self) -> Result<Asked, Misuse> {
+        let (line, fields) = self.head.parse().map_err(|fault| self.head_fault(fault))?;
+        let mut words = line.split(|byte| *byte == b' ').skip(1);
+        let (authority, version) = (words.next(), words.next());
+        let is_newer = match (version, words.next()) {
+            (Some(b"HTTP/1.0"), None) => false,
+            // RFC 9110, 2.5: a higher minor version is taken for the highest that is known.
+            (Some(&[b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9']), None) => true,
+            (Some(&[b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..]), None) => {
+                return Err(self.refused(Refusal(505)));
+            }
+            _ => return Err(self.refused(Refusal(400))),
+        };
+        let hosts = values(&fields, "host").count();
+        let has_content = values(&fields, "transfer-encoding").next().is_some()
+            || values(&fields, "content-length").any(|length| length != b"0");
+        if hosts > 1 || (hosts == 0 && is_newer) || has_content {
+            return Err(self.refused(Refusal(400)));
+        }
+        let authority = authority.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+        self.target_of(authority).map(Asked::Tunnel)
+    }
+
+    fn target_of(&self, authority: &str) -> Result<Target, Misuse> {
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let status = if host.len() > MAX_NAME_BYTES { 414 } else { 400 };
+        Target::parse(authority).ok_or_else(|| self.refused(Refusal(status)))
+    }
+
+    fn forward(&self) -> Result<Asked, Misuse> {
+        let mut body = Exchange::new(u64::MAX);
+        let anew = match Exchange::new(u64::MAX).step(self.head.bytes(), &mut no_fields()).1 {
+            Step::Anew(anew) => Some(anew.bytes),
+            _ => None,
+        };
+        let mut fields = no_fields();
+        let head = match body.step(anew.as_deref().unwrap_or(self.head.bytes()), &mut fields).1 {
+            Step::Head(head) => head,
+            Step::Refused(refusal) => return Err(self.refused(refusal)),
+            _ => return Err(self.refused(Refusal(400))),
+        };
+        let Some((authority, path)) = crate::proto::http::http_parts(head.target) else {
+            const TEXT: &str =
+                "asks neither for an http:// URL nor for CONNECT HOST:PORT: this is a proxy server";
+            return Err(self.misuse(400, TEXT));
+        };
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+        let target = match authority.strip_suffix(':') {
+            Some(host) => self.target_of(&format!("{host}:80"))?,
+            None if has_port => self.target_of(authority)?,
+            None => self.target_of(&format!("{authority}:80"))?,
+        };
+        let minor = head.minor;
+        let Some(head) = http_forward::request_head(&head, authority, path) else {
+            return Err(self.misuse(501, "asks the proxy itself: this one has nothing to say"));
+        };
+        Ok(Asked::Request(target, Some(Box::new(Request { head, body, minor }))))
+    }
+}
+
+fn values<'a>(fields: &[(&'a [u8], &'a [u8])], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    fields.iter().filter(move |field| field.0.eq_ignore_ascii_case(name.as_bytes())).map(|field| field.1)
+}
+
+/// RFC 7617: the scheme in any case, then `user:password` in base64.
+fn is_known(users: &Users, value: &[u8]) -> bool {
+    let Some((scheme, rest)) = value.split_at_checked(6) else { return false };
+    let pair = BASE64.decode(rest.trim_ascii()).unwrap_or_default();
+    let colon = pair.iter().position(|byte| *byte == b':');
+    scheme.eq_ignore_ascii_case(b"Basic ")
+        && colon.is_some_and(|colon| users.know(&pair[..colon], &pair[colon + 1..]))
+}
+
+impl Handshake for HttpServer {
+    type Fault = Misuse;
+
+    fn take_outgoing(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn wanted(&self) -> usize {
+        self.head.wanted()
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), Misuse> {
+        let had_line = self.head.bytes().contains(&b'\n');
+        self.head.take(piece).map_err(|fault| self.head_fault(fault))?;
+        // Who says something else than a request waits for an answer, and not for the end of a head.
+        let line = self.head.bytes().split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let is_request =
+            line.split(|byte| *byte == b' ').nth(2).is_some_and(|word| word.starts_with(b"HTTP/"));
+        if !had_line && !is_request && line.len() < self.head.bytes().len() {
+            return Err(self.refused(Refusal(400)));
+        }
+        if self.head.wanted() == 0 { self.asked() } else { Ok(()) }
+    }
+}

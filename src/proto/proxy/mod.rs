@@ -1,0 +1,14 @@
+//! What proxies and their clients say before a stream.
+
+pub mod fault;
+pub mod handshake;
+pub mod header;
+pub mod http_connect;
+pub mod http_forward;
+pub mod http_head;
+pub mod http_proxy;
+pub mod server;
+pub mod socks;
+pub mod target;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! The side that asks a SOCKS5 server to connect it to a target.
+
+use super::*;
+use crate::proto::proxy::fault::{Cause, ProxyFault};
+use crate::proto::proxy::handshake::{Credentials, Handshake};
+
+/// Asks for one target.
+pub struct SocksClient {
+    target: Target,
+    credentials: Option<Credentials>,
+    step: Step,
+    outgoing: Vec<u8>,
+    inbox: Vec<u8>,
+    needed: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Method,
+    Status,
+    Reply,
+    Over,
+}
+
+impl SocksClient {
+    /// Offers user and password only if there are some.
+    pub fn new(target: Target, credentials: Option<Credentials>) -> SocksClient {
+        let methods: &[u8] = match credentials {
+            Some(_) => &[VERSION, 2, NO_AUTHENTICATION, USER_AND_PASSWORD],
+            None => &[VERSION, 1, NO_AUTHENTICATION],
+        };
+        let outgoing = methods.to_vec();
+        SocksClient { target, credentials, step: Step::Method, outgoing, inbox: Vec::new(), needed: 2 }
+    }
+
+    fn method_chosen(&mut self, method: u8) -> Result<(), ProxyFault> {
+        match (method, &self.credentials) {
+            (NO_AUTHENTICATION, _) => self.ask(),
+            (USER_AND_PASSWORD, Some(credentials)) => {
+                self.outgoing.push(AUTH_VERSION);
+                for value in [credentials.user(), credentials.password()] {
+                    self.outgoing.push(value.len() as u8);
+                    self.outgoing.extend(value);
+                }
+                (self.step, self.needed) = (Step::Status, 2);
+            }
+            (NO_METHOD, Some(_)) => {
+                return Err(ProxyFault::Untrusted(
+                    "takes neither user and password nor a client without".into(),
+                ));
+            }
+            (NO_METHOD, None) => return Err(ProxyFault::wants_credentials()),
+            _ => return Err(ProxyFault::Protocol("chose a method that was not offered")),
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self) {
+        self.outgoing.extend([VERSION, CONNECT, 0]);
+        self.outgoing.extend(encode_target(&self.target));
+        (self.step, self.needed) = (Step::Reply, HEAD_BYTES);
+    }
+
+    fn replied(&mut self) -> Result<(), ProxyFault> {
+        let (code, kind) = (self.inbox[1], self.inbox[3]);
+        if self.inbox[0] != VERSION {
+            return Err(NO_SOCKS);
+        }
+        // A refusal is told at once, whatever its address is.
+        if code != 0 {
+            return Err(refusal(Reply::of(code), code));
+        }
+        match parse_address(kind, &self.inbox[HEAD_BYTES..]) {
+            None => Err(ProxyFault::Protocol("replied with an address of an unknown kind")),
+            Some(Err(missing)) => {
+                self.needed = HEAD_BYTES + missing;
+                Ok(())
+            }
+            Some(Ok(_)) => {
+                self.step = Step::Over;
+                Ok(())
+            }
+        }
+    }
+}
+
+const NO_SOCKS: ProxyFault = ProxyFault::Protocol("does not speak SOCKS5");
+
+fn refusal(reply: Reply, code: u8) -> ProxyFault {
+    match reply {
+        Reply::NetworkUnreachable => {
+            ProxyFault::unreachable(Cause::Other, "the network is unreachable from there")
+        }
+        Reply::HostUnreachable => {
+            ProxyFault::unreachable(Cause::Other, "the host is unreachable from there, or has no address")
+        }
+        Reply::Refused => ProxyFault::unreachable(Cause::Refused, "connection refused"),
+        Reply::TimedOut => ProxyFault::unreachable(Cause::TimedOut, "no answer in time"),
+        Reply::NotAllowed => ProxyFault::Refused("does not allow this target".into()),
+        Reply::NoSuchCommand => {
+            ProxyFault::Refused("does not connect to targets (command not supported)".into())
+        }
+        Reply::NoSuchAddressType => ProxyFault::Refused("does not know this kind of address".into()),
+        Reply::Failure | Reply::Succeeded => {
+            ProxyFault::unreachable(Cause::Other, &format!("failure of the server (code {code})"))
+        }
+    }
+}
+
+impl Handshake for SocksClient {
+    type Fault = ProxyFault;
+
+    fn take_outgoing(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.outgoing)
+    }
+
+    fn wanted(&self) -> usize {
+        if self.step == Step::Over { 0 } else { self.needed - self.inbox.len() }
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), ProxyFault> {
+        self.inbox.extend(piece);
+        // What cannot become an answer is not waited for.
+        let version = if self.step == Step::Status { AUTH_VERSION } else { VERSION };
+        if self.inbox.first().is_some_and(|first| *first != version) {
+            return Err(NO_SOCKS);
+        }
+        if self.wanted() > 0 {
+            return Ok(());
+        }
+        match self.step {
+            Step::Method => {
+                let method = self.inbox[1];
+                self.inbox.clear();
+                self.method_chosen(method)
+            }
+            Step::Status if self.inbox[1] != 0 => {
+                Err(ProxyFault::Untrusted("does not accept the user and the password".into()))
+            }
+            Step::Status => {
+                self.inbox.clear();
+                self.ask();
+                Ok(())
+            }
+            Step::Reply => self.replied(),
+            Step::Over => Ok(()),
+        }
+    }
+}

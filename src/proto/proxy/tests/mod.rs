@@ -1,0 +1,4 @@
+//! Tests of proxies, both sides.
+
+pub(crate) mod header;
+pub(crate) mod servers_and_clients;

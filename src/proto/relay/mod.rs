@@ -1,0 +1,13 @@
+//! Raw streams: their ends, and what may be done to their bytes.
+
+pub mod conversation;
+pub mod ending;
+pub mod farewell;
+pub mod hex_dump;
+pub mod labels;
+pub mod lane;
+pub mod lines;
+pub mod message;
+pub mod telnet;
+#[cfg(test)]
+mod tests;

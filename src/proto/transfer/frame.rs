@@ -1,0 +1,352 @@
+//! Frames: a header of 24 bytes and a body, see "Frames" in `PROTOCOL.md`.
+
+use super::Digest;
+use super::entry;
+use super::entry::Entry;
+use super::have;
+use super::have::Verdict;
+use super::reason::Reason;
+use super::skipped;
+use super::skipped::Skipped;
+use super::summary;
+use super::summary::Summary;
+use super::violation::Violation;
+use super::wire::{Fields, MAX_TEXT_BYTES, clipped, length_u16};
+
+/// The size of a header, in bytes.
+pub const HEADER_BYTES: usize = 24;
+/// The longest body of a `DATA` frame, in bytes.
+pub const MAX_DATA_BYTES: u32 = 16 << 20;
+/// The longest body of any other frame, in bytes.
+pub const MAX_CONTROL_BYTES: usize = 65_536;
+
+/// Values that one `BLOCK` holds at most.
+pub const MAX_BLOCK_VALUES: usize = MAX_CONTROL_BYTES / 32;
+/// Flags of an `ACK`.
+const AGAIN: u8 = 1;
+const OF_A_BLOCK: u8 = 2;
+
+const ENTRY: u8 = 1;
+const HAVE: u8 = 2;
+const TURN: u8 = 3;
+const DATA: u8 = 4;
+const END: u8 = 5;
+const BLOCK: u8 = 6;
+const EOT: u8 = 7;
+const ACK: u8 = 8;
+const RESULT: u8 = 9;
+const PING: u8 = 10;
+const ERROR: u8 = 11;
+const SKIPPED: u8 = 12;
+
+/// Every frame but `DATA`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// Something that the sender has.
+    Entry {
+        /// Its file id.
+        file: u32,
+        /// What it is.
+        entry: Entry,
+    },
+    /// The receiver's answer to an entry.
+    Have {
+        /// The file id of the entry.
+        file: u32,
+        /// The answer.
+        verdict: Verdict,
+    },
+    /// The end of a side's turn.
+    Turn,
+    /// The end of a file.
+    End(End),
+    /// The end of all files.
+    Eot {
+        /// Files that ended as [`EndState::Whole`].
+        entries: u64,
+        /// Bytes of all bodies.
+        bytes: u64,
+    },
+    /// The values of blocks, in their order: the sender's of the one it has sent, the receiver's of those it has.
+    Block {
+        /// The file id.
+        file: u32,
+        /// Where the first of them begins in the file.
+        offset: u64,
+        /// Their chaining values: 1 to [`MAX_BLOCK_VALUES`].
+        values: Vec<Digest>,
+    },
+    /// How far the receiver is.
+    Ack {
+        /// Body bytes received in this session, those of blocks left out.
+        bytes: u64,
+    },
+    /// What the receiver makes of a block.
+    Verified {
+        /// The file id.
+        file: u32,
+        /// Where it begins in the file.
+        offset: u64,
+        /// It is not what its value says: send it again.
+        again: bool,
+    },
+    /// What the receiver made of the session.
+    Result(Summary),
+    /// A phase without traffic goes on.
+    Ping {
+        /// Which; none if this side does not know it.
+        phase: Option<Phase>,
+        /// Bytes done in it.
+        done: u64,
+    },
+    /// The end of the session for both sides.
+    Error {
+        /// Why.
+        reason: Reason,
+        /// The same for people.
+        text: String,
+    },
+    /// Something that the sender leaves out.
+    Skipped(Skipped),
+}
+
+/// How a file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// Its file id.
+    pub file: u32,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// Whether the sender could send it.
+    pub state: EndState,
+    /// The digest of the sender's file; it means nothing where the file is unreadable or changed.
+    pub digest: Digest,
+}
+
+/// The flags of an `END`; of several the first named here counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndState {
+    /// The source could not be read (on).
+    Unreadable,
+    /// The source was not the same at its end as at its start.
+    Changed,
+    /// After KEEP: the content is not the same.
+    Differs,
+    /// The receiver had refused the file while it was sent.
+    Stopped,
+    /// None: the digest is that of the whole file.
+    Whole,
+}
+
+/// A phase that can be silent for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// What is there already is hashed.
+    Hashing = 1,
+    /// What arrived is verified.
+    Verifying = 2,
+    /// What arrived is brought to the disk.
+    Syncing = 3,
+    /// The source, a pipe, has nothing to read yet.
+    Reading = 4,
+}
+
+/// What the beginning of a buffer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParsedFrame {
+    /// Not all is here.
+    Incomplete {
+        /// How many bytes the buffer must hold in all, at least.
+        needed: usize,
+    },
+    /// A frame with its body.
+    Frame {
+        /// The frame.
+        frame: Frame,
+        /// How many bytes it took.
+        used: usize,
+    },
+    /// The header of a `DATA` frame. Its body, `length` bytes, follows behind the `used` ones.
+    Data {
+        /// The file id.
+        file: u32,
+        /// Where in the file the body belongs, in bytes.
+        offset: u64,
+        /// The length of the body: 1 to [`MAX_DATA_BYTES`].
+        length: u32,
+        /// How many bytes the header took: 24.
+        used: usize,
+    },
+}
+
+/// Reads the frame at the beginning of `bytes`. A length is decided as soon as the header is there.
+///
+/// # Errors
+/// An unknown type, a length out of bounds, or a body that cannot be read.
+pub fn parse(bytes: &[u8]) -> Result<ParsedFrame, Violation> {
+    if bytes.len() < HEADER_BYTES {
+        return Ok(ParsedFrame::Incomplete { needed: HEADER_BYTES });
+    }
+    let mut fields = Fields::new(bytes);
+    let kind = fields.u8()?;
+    let flags = fields.u8()?;
+    fields.u16()?;
+    let (file, offset, length) = (fields.u32()?, fields.u64()?, fields.u64()?);
+    let (what, smallest, largest) = bounds(kind)?;
+    let refused = Violation::Length { what, length };
+    let body_length = usize::try_from(length).map_err(|_| refused)?;
+    if body_length < smallest || body_length > largest {
+        return Err(refused);
+    }
+    if kind == DATA {
+        let length = u32::try_from(length).map_err(|_| refused)?;
+        return Ok(ParsedFrame::Data { file, offset, length, used: HEADER_BYTES });
+    }
+    let needed = HEADER_BYTES + body_length;
+    if bytes.len() < needed {
+        return Ok(ParsedFrame::Incomplete { needed });
+    }
+    let frame = parse_body(kind, flags, file, offset, fields.bytes(body_length)?)?;
+    Ok(ParsedFrame::Frame { frame, used: needed })
+}
+
+/// The name of a type, and the smallest and largest length of its body.
+fn bounds(kind: u8) -> Result<(&'static str, usize, usize), Violation> {
+    Ok(match kind {
+        ENTRY => ("ENTRY", entry::MIN_BYTES, MAX_CONTROL_BYTES),
+        HAVE => ("HAVE", have::MIN_BYTES, have::MAX_BYTES),
+        TURN => ("TURN", 0, 0),
+        DATA => ("DATA", 1, MAX_DATA_BYTES as usize),
+        END => ("END", 32, 32),
+        BLOCK => ("BLOCK", 32, MAX_CONTROL_BYTES),
+        EOT => ("EOT", 16, 16),
+        ACK => ("ACK", 0, 0),
+        RESULT => ("RESULT", summary::MIN_BYTES, MAX_CONTROL_BYTES),
+        PING => ("PING", 0, 0),
+        ERROR => ("ERROR", 4, 4 + MAX_TEXT_BYTES),
+        SKIPPED => ("SKIPPED", skipped::MIN_BYTES, skipped::MAX_BYTES),
+        _ => return Err(Violation::FrameType(kind)),
+    })
+}
+
+fn parse_body(kind: u8, flags: u8, file: u32, offset: u64, body: &[u8]) -> Result<Frame, Violation> {
+    let mut fields = Fields::new(body);
+    Ok(match kind {
+        ENTRY => Frame::Entry { file, entry: Entry::parse(flags, body)? },
+        HAVE => Frame::Have { file, verdict: Verdict::parse(offset, body)? },
+        TURN => Frame::Turn,
+        END => Frame::End(End { file, size: offset, state: EndState::parse(flags), digest: fields.array()? }),
+        EOT => Frame::Eot { entries: fields.u64()?, bytes: fields.u64()? },
+        BLOCK => Frame::Block { file, offset, values: block_values(body)? },
+        ACK if flags & OF_A_BLOCK != 0 => Frame::Verified { file, offset, again: flags & AGAIN != 0 },
+        ACK => Frame::Ack { bytes: offset },
+        RESULT => Frame::Result(Summary::parse(flags, body)?),
+        PING => Frame::Ping { phase: Phase::parse(flags), done: offset },
+        ERROR => {
+            let reason = Reason::from_code(fields.u8()?);
+            fields.u8()?;
+            let length = fields.u16()?;
+            let text = fields.text(length.into())?;
+            fields.finish()?;
+            Frame::Error { reason, text }
+        }
+        SKIPPED => Frame::Skipped(Skipped::parse(body)?),
+        _ => return Err(Violation::FrameType(kind)),
+    })
+}
+
+fn block_values(body: &[u8]) -> Result<Vec<Digest>, Violation> {
+    let (values, rest) = body.as_chunks::<32>();
+    if rest.is_empty() { Ok(values.to_vec()) } else { Err(Violation::Malformed("a part of a block's value")) }
+}
+
+/// The bytes of a frame. Texts are cut to 1024 bytes.
+pub fn encode(frame: &Frame) -> Vec<u8> {
+    let (flags, file, offset, body) = match frame {
+        Frame::Entry { file, entry } => (entry.flags(), *file, 0, entry.body()),
+        Frame::Have { file, verdict } => (0, *file, verdict.offset(), verdict.body()),
+        Frame::Turn => (0, 0, 0, Vec::new()),
+        Frame::End(end) => (end.state.flags(), end.file, end.size, end.digest.to_vec()),
+        Frame::Eot { entries, bytes } => (0, 0, 0, [entries.to_be_bytes(), bytes.to_be_bytes()].concat()),
+        Frame::Block { file, offset, values } => (0, *file, *offset, values.concat()),
+        Frame::Ack { bytes } => (0, 0, *bytes, Vec::new()),
+        Frame::Verified { file, offset, again } => {
+            (OF_A_BLOCK | (u8::from(*again) * AGAIN), *file, *offset, Vec::new())
+        }
+        Frame::Result(summary) => (summary.flags(), 0, 0, summary.body()),
+        Frame::Ping { phase, done } => (phase.map_or(0, |phase| phase as u8), 0, *done, Vec::new()),
+        Frame::Error { reason, text } => {
+            let text = clipped(text).as_bytes();
+            (0, 0, 0, [&[reason.code(), 0], length_u16(text).as_slice(), text].concat())
+        }
+        Frame::Skipped(skipped) => (0, 0, 0, skipped.body()),
+    };
+    let mut bytes = header(frame.kind(), flags, file, offset, body.len() as u64).to_vec();
+    bytes.extend(body);
+    bytes
+}
+
+/// The header of a `DATA` frame; `length` bytes of the file from `offset` follow it.
+pub fn data_header(file: u32, offset: u64, length: u32) -> [u8; HEADER_BYTES] {
+    header(DATA, 0, file, offset, length.into())
+}
+
+fn header(kind: u8, flags: u8, file: u32, offset: u64, length: u64) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[0] = kind;
+    header[1] = flags;
+    header[4..8].copy_from_slice(&file.to_be_bytes());
+    header[8..16].copy_from_slice(&offset.to_be_bytes());
+    header[16..].copy_from_slice(&length.to_be_bytes());
+    header
+}
+
+impl Frame {
+    fn kind(&self) -> u8 {
+        match self {
+            Frame::Entry { .. } => ENTRY,
+            Frame::Have { .. } => HAVE,
+            Frame::Turn => TURN,
+            Frame::End(_) => END,
+            Frame::Eot { .. } => EOT,
+            Frame::Block { .. } => BLOCK,
+            Frame::Ack { .. } | Frame::Verified { .. } => ACK,
+            Frame::Result(_) => RESULT,
+            Frame::Ping { .. } => PING,
+            Frame::Error { .. } => ERROR,
+            Frame::Skipped(_) => SKIPPED,
+        }
+    }
+
+    /// The violation that this frame is where it has no place.
+    pub(crate) fn out_of_turn(&self) -> Violation {
+        Violation::OutOfTurn(bounds(self.kind()).map_or("a frame", |(name, ..)| name))
+    }
+}
+
+impl EndState {
+    fn flags(self) -> u8 {
+        match self {
+            EndState::Unreadable => 1,
+            EndState::Changed => 2,
+            EndState::Differs => 4,
+            EndState::Stopped => 8,
+            EndState::Whole => 0,
+        }
+    }
+
+    fn parse(flags: u8) -> EndState {
+        [EndState::Unreadable, EndState::Changed, EndState::Differs, EndState::Stopped]
+            .into_iter()
+            .find(|state| flags & state.flags() != 0)
+            .unwrap_or(EndState::Whole)
+    }
+}
+
+impl Phase {
+    fn parse(code: u8) -> Option<Phase> {
+        [Phase::Hashing, Phase::Verifying, Phase::Syncing, Phase::Reading]
+            .into_iter()
+            .find(|phase| *phase as u8 == code)
+    }
+}

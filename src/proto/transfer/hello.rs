@@ -1,0 +1,387 @@
+//! HELLO and ACCEPT, the first bytes of each side.
+
+use super::names::MAX_PATH_BYTES;
+use super::reason::Reason;
+use super::violation::Violation;
+use super::wire::{Fields, length_u16};
+
+/// The first bytes of both sides.
+pub const MAGIC: [u8; 8] = *b"\x89SALL\r\n\x1a";
+/// The size of `HELLO` without its tail, and of `ACCEPT`, in bytes.
+pub const FIXED_BYTES: usize = 32;
+
+const MAJOR: u8 = 1;
+const REPLACE: u8 = 1;
+const STREAM: u8 = 2;
+const KEEPS: u8 = 4;
+const TREE: u32 = 1;
+const SKIPPED: u32 = 2;
+const ROOT_EXTENSION: u16 = 0x0002;
+const RATE_EXTENSION: u16 = 0x0003;
+const RUN_EXTENSION: u16 = 0x0005;
+const NAME_EXTENSION: u16 = 0x8001;
+/// The room that a run takes in the tail.
+const RUN_BYTES: usize = 4 + 16;
+const MUST_BE_UNDERSTOOD: u16 = 0x8000;
+/// The extension as a whole.
+const RATE_BYTES: usize = 12;
+
+/// What the beginning of a buffer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed<T> {
+    /// Not all is here.
+    Incomplete {
+        /// How many bytes the buffer must hold in all, at least.
+        needed: usize,
+    },
+    /// All is here.
+    Complete {
+        /// What was read.
+        value: T,
+        /// How many bytes it took.
+        used: usize,
+    },
+}
+
+/// What the client wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// The client sends.
+    Put {
+        /// Names that exist may be replaced.
+        replace: bool,
+    },
+    /// The client receives.
+    Get {
+        /// Nothing of what comes is there: it may be sent without asking.
+        stream: bool,
+    },
+    /// The client wants to know what is offered.
+    List,
+    /// Another connection for the session with this id.
+    Join([u8; 16]),
+}
+
+/// What all sessions of one run of a client have in common: random, and known to nobody else.
+pub type RunId = [u8; 16];
+
+/// What the client says first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Who sends.
+    pub operation: Operation,
+    /// Bytes of all files; none: unknown. Only an announcement.
+    pub total_size: Option<u64>,
+    /// Number of entries; none: unknown. Only an announcement.
+    pub entries: Option<u32>,
+    /// The client can send and verify files in blocks.
+    pub tree: bool,
+    /// The client tells, or wants to be told, what is left out.
+    pub skipped: bool,
+    /// The client of a `GET` wants at most so many bytes per second.
+    pub rate: Option<u64>,
+    names: Vec<Vec<u8>>,
+    roots: Vec<Vec<u8>>,
+    run: Option<RunId>,
+}
+
+/// The names wanted do not fit a `HELLO`: one is empty or over 4096 bytes, or all are over 64 KiB together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NamesDoNotFit;
+
+impl std::fmt::Display for NamesDoNotFit {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("the names do not fit one session: at most 4096 bytes each and about 64 KiB in all")
+    }
+}
+
+impl std::error::Error for NamesDoNotFit {}
+
+impl Hello {
+    /// The client has these to send.
+    pub fn put(replace: bool, total_size: Option<u64>, entries: Option<u32>) -> Hello {
+        let operation = Operation::Put { replace };
+        Hello::new(operation, total_size, entries)
+    }
+
+    /// Names below which everything lies that the client has to send, one component each. Then it waits for
+    /// `ACCEPT`, which may say that all of it can be sent without asking. Where they do not fit, none is named.
+    #[must_use]
+    pub fn with_roots(mut self, roots: Vec<Vec<u8>>) -> Hello {
+        let bytes: usize = roots.iter().map(|root| 4 + root.len()).sum();
+        if bytes + RATE_BYTES + RUN_BYTES <= u16::MAX.into() {
+            self.roots = roots;
+        }
+        self
+    }
+
+    /// At most so many bytes per second are wanted.
+    #[must_use]
+    pub fn with_rate(mut self, rate: Option<u64>) -> Hello {
+        self.rate = rate;
+        self
+    }
+
+    /// The client wants these names, or everything where there are none: to have them, or only to know of them.
+    ///
+    /// # Errors
+    /// The names do not fit.
+    pub fn get(operation: Operation, names: Vec<Vec<u8>>) -> Result<Hello, NamesDoNotFit> {
+        let extensions: usize = names.iter().skip(1).map(|name| 4 + name.len()).sum();
+        let one_does_not_fit = names.iter().any(|name| name.is_empty() || name.len() > MAX_PATH_BYTES);
+        if one_does_not_fit || extensions + RATE_BYTES + RUN_BYTES > u16::MAX.into() {
+            return Err(NamesDoNotFit);
+        }
+        Ok(Hello { names, ..Hello::new(operation, None, None) })
+    }
+
+    /// Another connection for a session.
+    pub fn join(session: [u8; 16]) -> Hello {
+        Hello::new(Operation::Join(session), None, None)
+    }
+
+    fn new(operation: Operation, total_size: Option<u64>, entries: Option<u32>) -> Hello {
+        let (names, roots) = (Vec::new(), Vec::new());
+        let (tree, skipped) = (true, true);
+        Hello { operation, total_size, entries, tree, skipped, rate: None, names, roots, run: None }
+    }
+
+    /// The session takes the place of an earlier one of the same run, which the server may still keep.
+    #[must_use]
+    pub fn of_run(mut self, run: RunId) -> Hello {
+        self.run = Some(run);
+        self
+    }
+
+    /// The run that it belongs to, where the client says that it may come back.
+    pub fn run(&self) -> Option<RunId> {
+        self.run
+    }
+
+    /// The names wanted; none: everything that is offered. Each has 1 to 4096 bytes and is not decided further.
+    pub fn names(&self) -> &[Vec<u8>] {
+        &self.names
+    }
+
+    /// The roots of a `PUT`, see [`Hello::with_roots`]. Not decided.
+    pub fn roots(&self) -> &[Vec<u8>] {
+        &self.roots
+    }
+
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let (operation, flags) = match self.operation {
+            Operation::Put { replace } => (1, if replace { REPLACE } else { 0 }),
+            Operation::Get { stream } => (2, if stream { STREAM } else { 0 }),
+            Operation::List => (3, 0),
+            Operation::Join(_) => (4, 0),
+        };
+        let (name, others) = match (&self.operation, self.names.split_first()) {
+            (Operation::Join(session), _) => (&session[..], &[][..]),
+            (_, Some((name, others))) => (name.as_slice(), others),
+            (_, None) => (&[][..], &[][..]),
+        };
+        let mut extensions = Vec::new();
+        let others = others.iter().map(|name| (NAME_EXTENSION, &name[..]));
+        let roots = self.roots.iter().map(|root| (ROOT_EXTENSION, &root[..]));
+        let run = self.run.iter().map(|run| (RUN_EXTENSION, &run[..]));
+        for (code, value) in others.chain(roots).chain(run) {
+            extensions.extend(code.to_be_bytes());
+            extensions.extend(length_u16(value));
+            extensions.extend(value);
+        }
+        if let Some(rate) = self.rate {
+            extensions.extend(RATE_EXTENSION.to_be_bytes());
+            extensions.extend(length_u16(&rate.to_be_bytes()));
+            extensions.extend(rate.to_be_bytes());
+        }
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([MAJOR, 0, operation, flags]);
+        bytes.extend(capabilities(self.tree, self.skipped));
+        bytes.extend(self.total_size.unwrap_or(u64::MAX).to_be_bytes());
+        bytes.extend(self.entries.unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend(length_u16(name));
+        bytes.extend(length_u16(&extensions));
+        bytes.extend(name);
+        bytes.extend(extensions);
+        bytes
+    }
+
+    /// Reads a `HELLO` from the beginning of `bytes`. The magic is refused at its first wrong byte, another major
+    /// version at its byte.
+    ///
+    /// # Errors
+    /// [`Violation::NotOurs`]: close, after a line of text if the bytes look like text. Everything else: answer
+    /// with an `ACCEPT` of the violation's reason and an `ERROR`.
+    pub fn parse(bytes: &[u8]) -> Result<Parsed<Hello>, Violation> {
+        check_magic(bytes)?;
+        if let Some(major) = bytes.get(MAGIC.len()).filter(|major| **major != MAJOR) {
+            return Err(Violation::Version(*major));
+        }
+        if bytes.len() < FIXED_BYTES {
+            return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
+        }
+        let mut fields = Fields::new(bytes);
+        fields.bytes(10)?;
+        let (operation, flags) = (fields.u8()?, fields.u8()?);
+        let operation = match operation {
+            1 => Operation::Put { replace: flags & REPLACE != 0 },
+            2 => Operation::Get { stream: flags & STREAM != 0 },
+            3 => Operation::List,
+            4 => Operation::Join([0; 16]),
+            code => return Err(Violation::Operation(code)),
+        };
+        let capabilities = fields.u32()?;
+        let (tree, skipped) = (capabilities & TREE != 0, capabilities & SKIPPED != 0);
+        let total_size = Some(fields.u64()?).filter(|size| *size != u64::MAX);
+        let entries = Some(fields.u32()?).filter(|entries| *entries != u32::MAX);
+        let name_length = usize::from(fields.u16()?);
+        let extensions_length = usize::from(fields.u16()?);
+        if name_length > MAX_PATH_BYTES {
+            return Err(Violation::Length { what: "a name", length: name_length as u64 });
+        }
+        let needed = FIXED_BYTES + name_length + extensions_length;
+        if bytes.len() < needed {
+            return Ok(Parsed::Incomplete { needed });
+        }
+        let first = fields.bytes(name_length)?;
+        let (operation, first) = match (operation, <[u8; 16]>::try_from(first)) {
+            (Operation::Join(_), Ok(session)) => (Operation::Join(session), &[][..]),
+            (Operation::Join(_), Err(_)) => return Err(Violation::Malformed("the session of a JOIN")),
+            _ => (operation, first),
+        };
+        let mut value = Hello { tree, skipped, ..Hello::new(operation, total_size, entries) };
+        value.read_tail(first, fields.bytes(extensions_length)?)?;
+        if matches!(operation, Operation::Put { .. } | Operation::Join(_)) && !value.names.is_empty() {
+            return Err(Violation::Malformed("names in a PUT"));
+        }
+        Ok(Parsed::Complete { value, used: needed })
+    }
+
+    fn read_tail(&mut self, first: &[u8], extensions: &[u8]) -> Result<(), Violation> {
+        if !first.is_empty() {
+            self.names.push(first.to_vec());
+        }
+        let mut fields = Fields::new(extensions);
+        while let Some((code, value)) = fields.extension()? {
+            match code {
+                NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
+                    return Err(Violation::Length { what: "a name", length: value.len() as u64 });
+                }
+                NAME_EXTENSION if self.names.is_empty() => {
+                    return Err(Violation::Malformed("a second name without a first"));
+                }
+                NAME_EXTENSION => self.names.push(value.to_vec()),
+                ROOT_EXTENSION => self.roots.push(value.to_vec()),
+                RATE_EXTENSION => self.rate = Some(Fields::new(value).u64()?),
+                RUN_EXTENSION => {
+                    let wrong = |_| Violation::Length { what: "a run", length: value.len() as u64 };
+                    self.run = Some(RunId::try_from(value).map_err(wrong)?);
+                }
+                code if code & MUST_BE_UNDERSTOOD != 0 => return Err(Violation::Extension(code)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the server says first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accept {
+    /// Why the session is refused, if it is; an `ERROR` frame follows then.
+    pub refused: Option<Reason>,
+    /// The files come without being asked for: in a `PUT` whose client has named its roots, or in a `GET` whose client
+    /// has said so.
+    pub stream: bool,
+    /// Both sides can send and verify files in blocks.
+    pub tree: bool,
+    /// The sender tells what it leaves out.
+    pub skipped: bool,
+    /// Of a `PUT`: names that exist are not replaced, whatever the client asks for.
+    pub keeps: bool,
+    /// The session's id, random.
+    pub session: [u8; 16],
+}
+
+impl Accept {
+    /// The session is refused.
+    pub fn refusal(reason: Reason) -> Accept {
+        Accept { refused: Some(reason), ..Accept::plain() }
+    }
+
+    /// The session is accepted, with nothing that could be granted.
+    pub fn plain() -> Accept {
+        let (stream, tree, skipped, keeps) = (false, false, false, false);
+        Accept { refused: None, stream, tree, skipped, keeps, session: [0; 16] }
+    }
+
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        let flags = u8::from(self.stream) * STREAM + u8::from(self.keeps) * KEEPS;
+        bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), flags]);
+        bytes.extend(capabilities(self.tree, self.skipped));
+        bytes.extend(self.session);
+        bytes
+    }
+
+    /// Compares an answer with what was asked.
+    ///
+    /// # Errors
+    /// It grants what the client did not ask for, or the connection is taken into another session.
+    pub fn check(&self, hello: &Hello) -> Result<(), Violation> {
+        let (may_stream, is_its_session) = match hello.operation {
+            Operation::Put { .. } => (!hello.roots.is_empty(), true),
+            Operation::Get { stream } => (stream, true),
+            Operation::List => (false, true),
+            Operation::Join(session) => (false, self.session == session && self.tree),
+        };
+        let fault = if self.refused.is_some() {
+            return Ok(());
+        } else if self.stream && !may_stream {
+            "a stream that was not asked for"
+        } else if self.tree && !hello.tree {
+            "blocks that were not asked for"
+        } else if !is_its_session {
+            "the session that was joined"
+        } else {
+            return Ok(());
+        };
+        Err(Violation::Contradiction(fault))
+    }
+
+    /// Reads an `ACCEPT` from the beginning of `bytes`. The magic is refused at its first wrong byte.
+    ///
+    /// # Errors
+    /// The bytes are not ours, or a server of another major version accepted.
+    pub fn parse(bytes: &[u8]) -> Result<Parsed<Accept>, Violation> {
+        check_magic(bytes)?;
+        if bytes.len() < FIXED_BYTES {
+            return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
+        }
+        let mut fields = Fields::new(bytes);
+        fields.bytes(MAGIC.len())?;
+        let (major, _minor, status) = (fields.u8()?, fields.u8()?, fields.u8()?);
+        let flags = fields.u8()?;
+        let (stream, keeps) = (flags & STREAM != 0, flags & KEEPS != 0);
+        let capabilities = fields.u32()?;
+        let (tree, skipped) = (capabilities & TREE != 0, capabilities & SKIPPED != 0);
+        let refused = Some(status).filter(|status| *status != 0).map(Reason::from_code);
+        if refused.is_none() && major != MAJOR {
+            return Err(Violation::Version(major));
+        }
+        Ok(Parsed::Complete {
+            value: Accept { refused, stream, tree, skipped, keeps, session: fields.array()? },
+            used: FIXED_BYTES,
+        })
+    }
+}
+
+fn capabilities(tree: bool, skipped: bool) -> [u8; 4] {
+    (u32::from(tree) * TREE + u32::from(skipped) * SKIPPED).to_be_bytes()
+}
+
+fn check_magic(bytes: &[u8]) -> Result<(), Violation> {
+    if bytes.iter().zip(MAGIC).all(|(byte, ours)| *byte == ours) { Ok(()) } else { Err(Violation::NotOurs) }
+}

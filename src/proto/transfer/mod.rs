@@ -1,0 +1,23 @@
+//! The transfer protocol, `PROTOCOL.md`.
+
+pub mod blocks;
+pub mod entry;
+pub mod frame;
+pub mod have;
+pub mod hello;
+pub mod names;
+pub mod outcome;
+pub mod reason;
+pub mod receiver;
+pub mod sender;
+pub mod skipped;
+pub mod summary;
+#[cfg(test)]
+mod tests;
+pub mod text_header;
+pub mod violation;
+pub mod wanted;
+pub(crate) mod wire;
+
+/// A BLAKE3 digest of a file or of its beginning. Compared here, never computed.
+pub type Digest = [u8; 32];

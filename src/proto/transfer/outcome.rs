@@ -1,0 +1,44 @@
+//! What became of each entry of a session.
+
+use super::entry::Kind;
+use super::reason::Reason;
+
+/// What became of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileOutcome {
+    /// At the receiver: compared, synced and in place. At the sender: sent to its end; the receiver may still name it
+    /// as failed, and then it comes a second time.
+    Done,
+    /// It was in place before, with the same content.
+    AlreadyThere,
+    /// Not in place, with the reason and a text for people: escape it before it is shown, it may be the peer's.
+    Failed(Reason, String),
+}
+
+impl FileOutcome {
+    /// Whether it is [`FileOutcome::Failed`].
+    pub fn is_failed(&self) -> bool {
+        matches!(self, FileOutcome::Failed(..))
+    }
+
+    pub(crate) fn failed(reason: Reason) -> FileOutcome {
+        FileOutcome::Failed(reason, reason.to_string())
+    }
+}
+
+/// An entry that a machine is done with, and keeps nothing of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Its file id.
+    pub file: u32,
+    /// Its path as it was sent.
+    pub path: Vec<u8>,
+    /// What it is; a failure that only the receiver knows of comes to the sender as a file's.
+    pub kind: Kind,
+    /// A file's size in bytes, as far as it came to be known.
+    pub size: u64,
+    /// What became of it.
+    pub outcome: FileOutcome,
+    /// It was told before, and not as failed: this takes it back.
+    pub revokes: bool,
+}

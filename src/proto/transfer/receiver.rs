@@ -1,0 +1,386 @@
+//! The side that wants the files, after `HELLO` and `ACCEPT`.
+//!
+//! It holds the entries of one round, in a stream one entry, and what waits for the disk. Whatever has been decided is
+//! told once, as [`Closed`].
+
+mod bodies;
+mod offers;
+mod result;
+
+use std::collections::{HashMap, VecDeque};
+
+use super::Digest;
+use super::blocks::{BLOCK_BYTES, has_blocks};
+use super::entry::{Entry, Kind};
+use super::frame::{Frame, MAX_BLOCK_VALUES, Phase, encode};
+use super::have::Verdict;
+use super::outcome::{Closed, FileOutcome};
+use super::reason::Reason;
+use super::skipped::Skipped;
+use super::summary::Failure;
+use super::violation::Violation;
+use super::wanted::Wanted;
+
+/// How many body bytes one `ACK` stands for, unless the driver asks for one before.
+pub const ACK_BYTES: u64 = 4 << 20;
+/// Failures that are kept for `RESULT`, and about how many bytes of them: a peer chooses their paths.
+const MAX_FAILURES: usize = 10_000;
+const MAX_FAILURE_BYTES: usize = 2 << 20;
+
+/// In a stream, a sender is told of a refusal before `RESULT` if so much of the file is still to come.
+const HINT_BYTES: u64 = 1 << 20;
+
+/// What the driver does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiveStep {
+    /// Decide about this file and answer with [`Receiver::decided`]. Its path is a [`super::names::CleanPath`], its
+    /// kind a file. Repeated until answered.
+    Judge {
+        /// The file id.
+        file: u32,
+    },
+    /// Write these bytes. They are handed out once.
+    Write(Vec<u8>),
+    /// The whole file has come. Compare its digest with what was written, make it durable and put it in place,
+    /// then answer with [`Receiver::committed`], at once or later, in any order. Handed out once for each file.
+    Commit {
+        /// The file id.
+        file: u32,
+        /// Its entry.
+        entry: Entry,
+        /// The digest of the sender's file.
+        digest: Digest,
+    },
+    /// A folder or a link, behind all that came before it: put it in place, and answer with [`Receiver::committed`].
+    Place {
+        /// The file id.
+        file: u32,
+        /// Its entry, with a [`super::names::CleanPath`].
+        entry: Entry,
+    },
+    /// The sender could not send this file to its end: no commit will come, what was written of it is a part.
+    /// Handed out once, for files that were wanted and not given up.
+    Abandon {
+        /// The file id.
+        file: u32,
+        /// [`Reason::Unreadable`] or [`Reason::Changed`].
+        reason: Reason,
+    },
+    /// Nothing to do until the peer says something, or until a commit is answered.
+    Await,
+    /// The peer has ended the session with this error. Repeated for ever.
+    PeerError {
+        /// Why.
+        reason: Reason,
+        /// The same for people; escape it before it is shown.
+        text: String,
+    },
+    /// `RESULT` was handed out: end the direction once it is written, and wait for the peer's end.
+    Finished,
+}
+
+/// The receiver's machine.
+#[derive(Debug)]
+pub struct Receiver {
+    max_entries: u32,
+    streaming: bool,
+    tree: bool,
+    /// What the sender leaves out is told, and how much was.
+    hears_skipped: bool,
+    skipped_count: u32,
+    skipped: Option<Skipped>,
+    /// A turn has come, or none is due.
+    has_begun: bool,
+    wanted: Option<Wanted>,
+    /// The entries of this round, in a stream the one that comes; the first of them has the id `base`.
+    round: Vec<Incoming>,
+    base: u32,
+    entry_bytes: usize,
+    state: State,
+    out: Vec<u8>,
+    steps: VecDeque<ReceiveStep>,
+    committing: HashMap<u32, (Vec<u8>, Kind, u64)>,
+    closed: VecDeque<Closed>,
+    failures: Vec<Failure>,
+    failure_bytes: usize,
+    /// A failure was not kept.
+    cut: bool,
+    failed: u32,
+    phase: Option<(Phase, u64)>,
+    error: Option<(Reason, String)>,
+    received_bytes: u64,
+    body_bytes: u64,
+    acknowledged_bytes: u64,
+    whole_files: u64,
+}
+
+#[derive(Debug)]
+struct Incoming {
+    entry: Entry,
+    verdict: Option<Verdict>,
+    /// The driver has a part of it, good or not.
+    has_part: bool,
+    failure: Option<(Reason, String)>,
+}
+
+/// Indices are those of the round.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Entries,
+    Judging { next: usize },
+    Bodies { file: usize, position: u64, fresh: bool },
+    Ended,
+    Reporting { next: usize },
+    Finished,
+}
+
+impl Receiver {
+    /// Takes at most `max_entries` entries, in rounds. With `wanted`, the names of a `GET`, the entries must be those
+    /// or below those, in that order. A round may have 16,384 entries, with 4 MiB of paths, texts and targets.
+    pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>) -> Receiver {
+        Receiver {
+            max_entries,
+            streaming: false,
+            tree: false,
+            hears_skipped: false,
+            skipped_count: 0,
+            skipped: None,
+            has_begun: false,
+            wanted: wanted.map(Wanted::new),
+            round: Vec::new(),
+            base: 0,
+            entry_bytes: 0,
+            state: State::Entries,
+            out: Vec::new(),
+            steps: VecDeque::new(),
+            committing: HashMap::new(),
+            closed: VecDeque::new(),
+            failures: Vec::new(),
+            failure_bytes: 0,
+            cut: false,
+            failed: 0,
+            phase: None,
+            error: None,
+            received_bytes: 0,
+            body_bytes: 0,
+            acknowledged_bytes: 0,
+            whole_files: 0,
+        }
+    }
+
+    /// Both sides have said that they can send files in blocks. Before the first entry.
+    pub fn allow_blocks(&mut self) {
+        self.tree = true;
+    }
+
+    /// Both sides have said that what is left out is told.
+    pub fn hear_skipped(&mut self) {
+        self.hears_skipped = true;
+    }
+
+    /// Entries come in a stream, each file behind its entry: to be said before the first.
+    pub fn expect_stream(&mut self) {
+        self.streaming = true;
+        self.has_begun = true;
+    }
+
+    /// What to do now.
+    pub fn step(&mut self) -> ReceiveStep {
+        if let Some((reason, text)) = &self.error {
+            return ReceiveStep::PeerError { reason: *reason, text: text.clone() };
+        }
+        if let State::Judging { next } = self.state
+            && let Some(decide) = self.decide(next)
+        {
+            return decide;
+        }
+        if self.received_bytes.saturating_sub(self.acknowledged_bytes) >= ACK_BYTES {
+            self.acknowledge(self.received_bytes);
+        }
+        if !self.out.is_empty() {
+            return ReceiveStep::Write(std::mem::take(&mut self.out));
+        }
+        if let Some(step) = self.steps.pop_front() {
+            return step;
+        }
+        match self.state {
+            State::Ended if self.committing.is_empty() => {
+                self.failures.sort_by_key(|failure| failure.file);
+                self.report(0)
+            }
+            State::Reporting { next } => self.report(next),
+            State::Finished => ReceiveStep::Finished,
+            _ => ReceiveStep::Await,
+        }
+    }
+
+    /// Takes a frame of the peer, once [`Receiver::step`] says [`ReceiveStep::Await`]: what comes in a stream may
+    /// follow its entry at once, and has no place before that is decided.
+    ///
+    /// # Errors
+    /// The frame breaks the protocol: the session is over.
+    pub fn receive(&mut self, frame: Frame) -> Result<(), Violation> {
+        self.body_complete();
+        match frame {
+            Frame::Ping { phase, done } => self.phase = phase.map(|phase| (phase, done)),
+            Frame::Error { reason, text } => self.error = Some((reason, text)),
+            Frame::Entry { file, entry } => self.offered(file, entry)?,
+            Frame::Turn => self.turn()?,
+            Frame::End(end) => self.ended(end)?,
+            Frame::Eot { entries, bytes } => self.all_ended(entries, bytes)?,
+            Frame::Skipped(skipped) => self.left_out(skipped)?,
+            Frame::Block { .. } => return Err(Violation::Contradiction("BLOCK without its block")),
+            Frame::Have { .. } | Frame::Ack { .. } | Frame::Verified { .. } | Frame::Result(_) => {
+                return Err(frame.out_of_turn());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the header of a `DATA` frame; its body belongs at `offset` of the file, or nowhere if
+    /// [`Receiver::discarding`]. True: the file starts at 0 though the receiver has a part of it, which is to be
+    /// dropped first.
+    ///
+    /// # Errors
+    /// The frame breaks the protocol: the session is over, and nothing of its body may be used.
+    pub fn data(&mut self, file: u32, offset: u64, length: u32) -> Result<bool, Violation> {
+        self.body_complete();
+        self.body(file, offset, length)
+    }
+
+    /// Answers [`ReceiveStep::Judge`]; for another file it means nothing. An offset beyond the size of the entry
+    /// is sent as 0 and the part dropped at the first `DATA`, which an empty file has not; a KEEP of another size
+    /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and no
+    /// offset is of use.
+    pub fn decided(&mut self, file: u32, verdict: Verdict) {
+        if let State::Judging { next } = self.state
+            && self.index(file) == Some(next)
+            && self.entry(file).is_some_and(Entry::has_content)
+        {
+            self.answer_with(next, verdict);
+        }
+    }
+
+    /// As [`Receiver::decided`], for a file in blocks of which the receiver has those with these values, from its
+    /// beginning on.
+    pub fn judged_in_blocks(&mut self, file: u32, values: &[Digest]) {
+        for (index, values) in values.chunks(MAX_BLOCK_VALUES).enumerate() {
+            let offset = (index * MAX_BLOCK_VALUES) as u64 * BLOCK_BYTES;
+            self.out.extend(encode(&Frame::Block { file, offset, values: values.to_vec() }));
+        }
+        let size = self.entry(file).and_then(|entry| entry.size).unwrap_or(0);
+        let offset = size.min(values.len() as u64 * BLOCK_BYTES);
+        self.decided(file, Verdict::Want { offset, digest: [0; 32] });
+    }
+
+    /// Whether a file that comes, or will come, comes in blocks. None before it was decided, or if it is no longer
+    /// known: then all of its entries have been read.
+    pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
+        let incoming = self.round.get(self.index(file)?)?;
+        incoming.verdict.as_ref()?;
+        Some(self.tree && has_blocks(incoming.entry.size))
+    }
+
+    /// Whether this file is not taken.
+    pub fn is_refused(&self, file: u32) -> bool {
+        let incoming = self.index(file).and_then(|index| self.round.get(index));
+        incoming.is_some_and(|incoming| incoming.failure.is_some())
+    }
+
+    /// Whether an entry with this id has not come yet, or was not decided.
+    pub fn is_unknown(&self, file: u32) -> bool {
+        self.index(file).is_some_and(|index| {
+            self.round
+                .get(index)
+                .is_none_or(|incoming| incoming.verdict.is_none() && incoming.failure.is_none())
+        })
+    }
+
+    /// Answers [`ReceiveStep::Commit`] or [`ReceiveStep::Place`]; for another file it means nothing.
+    pub fn committed(&mut self, file: u32, outcome: Result<FileOutcome, (Reason, String)>) {
+        let Some((path, kind, size)) = self.committing.remove(&file) else { return };
+        let outcome = outcome.unwrap_or_else(|(reason, text)| FileOutcome::Failed(reason, text));
+        self.close(Closed { file, path, kind, size, outcome, revokes: false }, true);
+    }
+
+    /// The file fails here, in the middle of its bodies or before: the rest of them is to be discarded.
+    pub fn give_up(&mut self, file: u32, reason: Reason, text: String) {
+        let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) else { return };
+        if incoming.failure.is_none() {
+            incoming.failure = Some((reason, text.clone()));
+            // In a stream its sender can be told to stop.
+            if self.streaming && incoming.entry.size.is_none_or(|size| size >= HINT_BYTES) {
+                let verdict = Verdict::Refused(reason, text);
+                self.out.extend(encode(&Frame::Have { file, verdict }));
+            }
+        }
+    }
+
+    /// Sends an `ACK` for so many body bytes, those included that have come of a frame that is not complete.
+    pub fn acknowledge(&mut self, bytes: u64) {
+        if bytes > self.acknowledged_bytes && bytes <= self.received_bytes + self.body_bytes {
+            self.acknowledged_bytes = bytes;
+            self.out.extend(encode(&Frame::Ack { bytes }));
+        }
+    }
+
+    /// The entry with this file id, as long as it is decided or comes.
+    pub fn entry(&self, file: u32) -> Option<&Entry> {
+        self.round.get(self.index(file)?).map(|incoming| &incoming.entry)
+    }
+
+    /// How many entries have come.
+    pub fn entry_count(&self) -> u32 {
+        self.base + self.round.len() as u32
+    }
+
+    /// Whether files come without being asked for.
+    pub fn is_streaming(&self) -> bool {
+        self.streaming
+    }
+
+    /// The next entry that this machine is done with.
+    pub fn closed(&mut self) -> Option<Closed> {
+        self.closed.pop_front()
+    }
+
+    /// What the last frame said that the sender leaves out: asked for after each.
+    pub fn skipped(&mut self) -> Option<Skipped> {
+        self.skipped.take()
+    }
+
+    /// Whether the bodies that come now are of no use: read them and drop them.
+    pub fn discarding(&self) -> bool {
+        matches!(self.state, State::Bodies { file, .. } if self.round.get(file).is_some_and(|incoming| {
+            incoming.failure.is_some() || matches!(incoming.verdict, Some(Verdict::Keep { .. }))
+        }))
+    }
+
+    /// Whether every file has ended: no further step comes than those that [`Receiver::step`] hands out now.
+    pub fn all_files_ended(&self) -> bool {
+        matches!(self.state, State::Ended | State::Reporting { .. } | State::Finished)
+    }
+
+    /// The bytes of the bodies that were followed by another frame, so of all that came whole.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    /// What the peer is busy with, and the bytes done in it, if its last frame was a `PING`.
+    pub fn peer_phase(&self) -> Option<(Phase, u64)> {
+        self.phase
+    }
+
+    fn id(&self, index: usize) -> u32 {
+        self.base + index as u32
+    }
+
+    fn index(&self, file: u32) -> Option<usize> {
+        file.checked_sub(self.base).map(|index| index as usize)
+    }
+
+    fn body_complete(&mut self) {
+        self.phase = None;
+        self.received_bytes += std::mem::take(&mut self.body_bytes);
+    }
+}

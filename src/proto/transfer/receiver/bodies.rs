@@ -1,0 +1,168 @@
+//! What comes of each file, one after the other.
+
+use super::{ReceiveStep, Receiver, State};
+use crate::proto::transfer::blocks::has_blocks;
+use crate::proto::transfer::entry::Kind;
+use crate::proto::transfer::frame::{End, EndState};
+use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::violation::Violation;
+
+impl Receiver {
+    pub(super) fn body(&mut self, file: u32, offset: u64, length: u32) -> Result<bool, Violation> {
+        let State::Bodies { file: current, position, fresh } = self.state else {
+            return Err(Violation::OutOfTurn("DATA"));
+        };
+        if self.id(current) != file {
+            return Err(Violation::Contradiction("the order of the files"));
+        }
+        let incoming = &self.round[current];
+        if !self.streaming && !matches!(incoming.verdict, Some(Verdict::Want { .. })) {
+            return Err(Violation::Contradiction("DATA of a file that is kept"));
+        }
+        let from_start = fresh && offset == 0;
+        if !from_start && offset != position {
+            return Err(Violation::Contradiction("DATA has a gap"));
+        }
+        let room = incoming.entry.size.unwrap_or(u64::MAX) - offset;
+        if u64::from(length) > room {
+            return Err(Violation::Contradiction("DATA beyond the size of the file"));
+        }
+        let drop_part = from_start && incoming.has_part;
+        self.state = State::Bodies { file: current, position: offset + u64::from(length), fresh: false };
+        self.body_bytes = length.into();
+        Ok(drop_part)
+    }
+
+    pub(super) fn ended(&mut self, end: End) -> Result<(), Violation> {
+        let State::Bodies { file, position, .. } = self.state else {
+            return Err(Violation::OutOfTurn("END"));
+        };
+        if self.id(file) != end.file {
+            return Err(Violation::Contradiction("the order of the files"));
+        }
+        let incoming = &mut self.round[file];
+        let kept = match incoming.verdict {
+            Some(Verdict::Keep { digest, .. }) => Some(digest),
+            _ => None,
+        };
+        let in_blocks = self.tree && has_blocks(incoming.entry.size);
+        let is_sent = (kept.is_none() || self.streaming) && !in_blocks;
+        let size = incoming.entry.size.unwrap_or(position);
+        let complete = matches!(end.state, EndState::Whole | EndState::Differs);
+        if complete && (end.size != size || (is_sent && position != size)) {
+            return Err(Violation::Contradiction("END before the size of the file"));
+        }
+        self.whole_files += u64::from(end.state == EndState::Whole);
+        let given_up = incoming.failure.take();
+        let has_part = kept.is_none() && given_up.is_none();
+        let told = |reason| Some((FileOutcome::failed(reason), false));
+        let verdict = match (end.state, kept, given_up) {
+            (EndState::Unreadable, ..) => told(Reason::Unreadable),
+            (EndState::Changed, ..) => told(Reason::Changed),
+            (EndState::Differs, Some(_), _) => told(Reason::Exists),
+            (EndState::Differs, None, _) => return Err(Violation::Contradiction("DIFFERS without KEEP")),
+            // In a round the sender was not told.
+            (EndState::Stopped, _, given_up) if !self.streaming || given_up.is_none() => {
+                return Err(Violation::Contradiction("STOPPED without a refusal"));
+            }
+            (_, _, Some((reason, text))) => Some((FileOutcome::Failed(reason, text), true)),
+            (EndState::Whole, Some(kept), None) if kept == end.digest => {
+                Some((FileOutcome::AlreadyThere, false))
+            }
+            (EndState::Whole | EndState::Stopped, Some(_), None) => {
+                Some((FileOutcome::failed(Reason::Exists), true))
+            }
+            (EndState::Whole | EndState::Stopped, None, None) => None,
+        };
+        let entry = std::mem::replace(&mut self.round[file].entry, nothing());
+        match verdict {
+            None => {
+                self.committing.insert(end.file, (entry.path.clone(), Kind::File, size));
+                self.steps.push_back(ReceiveStep::Commit { file: end.file, entry, digest: end.digest });
+            }
+            Some((outcome, is_news)) => {
+                if let (FileOutcome::Failed(reason, _), false, true) = (&outcome, is_news, has_part) {
+                    self.steps.push_back(ReceiveStep::Abandon { file: end.file, reason: *reason });
+                }
+                let closed = Closed {
+                    file: end.file,
+                    path: entry.path,
+                    kind: entry.kind,
+                    size,
+                    outcome,
+                    revokes: false,
+                };
+                self.close(closed, is_news);
+            }
+        }
+        self.open(file + 1);
+        Ok(())
+    }
+
+    pub(super) fn all_ended(&mut self, entries: u64, bytes: u64) -> Result<(), Violation> {
+        match self.state {
+            State::Entries if self.round.is_empty() && self.has_begun => {}
+            State::Bodies { .. } => return Err(Violation::Contradiction("EOT before every END")),
+            _ => return Err(Violation::OutOfTurn("EOT")),
+        }
+        if entries != self.whole_files || bytes != self.received_bytes {
+            return Err(Violation::Contradiction("the counts of EOT"));
+        }
+        if let Some(wanted) = &self.wanted {
+            wanted.finish()?;
+        }
+        self.acknowledge(self.received_bytes);
+        self.state = State::Ended;
+        Ok(())
+    }
+
+    /// Turns to the first file from this one on that comes, or to the next entries.
+    pub(super) fn open(&mut self, from: usize) {
+        for index in from..self.round.len() {
+            let incoming = &mut self.round[index];
+            let is_refused = matches!(incoming.verdict, Some(Verdict::Refused(..)));
+            let is_offered = incoming.entry.not_offered.is_none();
+            if incoming.entry.has_content() && (self.streaming || !is_refused) {
+                let position = match incoming.verdict {
+                    Some(Verdict::Want { offset, .. }) => offset,
+                    _ => 0,
+                };
+                self.state = State::Bodies { file: index, position, fresh: true };
+                return;
+            }
+            let (file, failure) = (self.id(index), self.round[index].failure.take());
+            let entry = std::mem::replace(&mut self.round[index].entry, nothing());
+            match failure {
+                Some((reason, text)) => {
+                    let outcome = FileOutcome::Failed(reason, text);
+                    let closed =
+                        Closed { file, path: entry.path, kind: entry.kind, size: 0, outcome, revokes: false };
+                    self.close(closed, is_offered && !is_refused);
+                }
+                None => {
+                    self.committing.insert(file, (entry.path.clone(), entry.kind.clone(), 0));
+                    self.steps.push_back(ReceiveStep::Place { file, entry });
+                }
+            }
+        }
+        self.base += self.round.len() as u32;
+        self.round.clear();
+        self.entry_bytes = 0;
+        self.state = State::Entries;
+    }
+}
+
+/// In the place of an entry that was handed on.
+fn nothing() -> super::Entry {
+    super::Entry {
+        kind: Kind::File,
+        mode: 0,
+        size: None,
+        mtime_seconds: 0,
+        mtime_nanoseconds: 0,
+        path: Vec::new(),
+        not_offered: None,
+    }
+}

@@ -1,0 +1,148 @@
+//! What is offered, and what the receiver says to it.
+
+use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State};
+use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::frame::{Frame, encode};
+use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::names::CleanPath;
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::skipped::Skipped;
+use crate::proto::transfer::violation::Violation;
+
+/// How many bytes of `HAVE` frames are collected for one write.
+const WRITE_BYTES: usize = 32 << 10;
+/// Bytes of all paths, texts and targets of a round's entries, and their number. While a round is on its way to the
+/// disk there are several copies of it: this is what a peer can make this side hold.
+const MAX_ENTRY_BYTES: usize = 4 << 20;
+const MAX_ROUND_ENTRIES: usize = 16_384;
+
+impl Receiver {
+    pub(super) fn offered(&mut self, file: u32, entry: Entry) -> Result<(), Violation> {
+        if !matches!(self.state, State::Entries) {
+            return Err(Violation::OutOfTurn("ENTRY"));
+        }
+        if file >= self.max_entries {
+            return Err(Violation::TooManyEntries(self.max_entries));
+        }
+        if file != self.entry_count() {
+            return Err(Violation::Contradiction("the order of the file ids"));
+        }
+        let text = entry.not_offered.as_ref().map_or(0, |(_, text)| text.len());
+        let target = if let Kind::Link(target) = &entry.kind { target.len() } else { 0 };
+        self.entry_bytes += entry.path.len() + text + target;
+        if self.entry_bytes > MAX_ENTRY_BYTES || self.round.len() >= MAX_ROUND_ENTRIES {
+            return Err(Violation::RoundTooLarge);
+        }
+        if let Some(wanted) = &mut self.wanted {
+            wanted.take(&entry)?;
+        }
+        let failure = match (&entry.not_offered, &entry.kind, CleanPath::parse(&entry.path)) {
+            (Some((reason, text)), ..) => Some((*reason, text.clone())),
+            (None, _, Err(fault)) => Some((Reason::UnsafeName, format!("the name {fault}"))),
+            (None, Kind::Other(_), _) => Some((Reason::NotRegular, Reason::NotRegular.to_string())),
+            (None, _, Ok(_)) => None,
+        };
+        self.round.push(Incoming { entry, verdict: None, has_part: false, failure });
+        if self.streaming {
+            self.state = State::Judging { next: 0 };
+        }
+        Ok(())
+    }
+
+    /// Where an entry may come.
+    pub(super) fn left_out(&mut self, skipped: Skipped) -> Result<(), Violation> {
+        if !self.hears_skipped || !matches!(self.state, State::Entries) {
+            return Err(Violation::OutOfTurn("SKIPPED"));
+        }
+        if self.skipped_count >= self.max_entries {
+            return Err(Violation::TooManyEntries(self.max_entries));
+        }
+        self.skipped_count += 1;
+        self.skipped = Some(skipped);
+        Ok(())
+    }
+
+    pub(super) fn turn(&mut self) -> Result<(), Violation> {
+        if self.streaming || !matches!(self.state, State::Entries) {
+            return Err(Violation::OutOfTurn("TURN"));
+        }
+        self.has_begun = true;
+        self.refuse_repeated_names();
+        self.state = State::Judging { next: 0 };
+        Ok(())
+    }
+
+    /// Two files of one name would be written to one part. The first one counts.
+    fn refuse_repeated_names(&mut self) {
+        let offered = |file: &usize| self.round[*file].failure.is_none();
+        let mut by_path: Vec<usize> = (0..self.round.len()).filter(offered).collect();
+        by_path.sort_by(|a, b| self.round[*a].entry.path.cmp(&self.round[*b].entry.path));
+        let repeated = by_path
+            .windows(2)
+            .filter(|pair| self.round[pair[0]].entry.path == self.round[pair[1]].entry.path);
+        for file in repeated.map(|pair| pair[1]).collect::<Vec<_>>() {
+            self.round[file].failure =
+                Some((Reason::UnsafeName, "the name comes twice in this session".to_owned()));
+        }
+    }
+
+    /// Answers what needs no driver; then the file to decide, or nothing if there are frames to write first.
+    pub(super) fn decide(&mut self, from: usize) -> Option<ReceiveStep> {
+        for next in from..self.round.len() {
+            if self.out.len() >= WRITE_BYTES {
+                self.state = State::Judging { next };
+                return None;
+            }
+            let incoming = &self.round[next];
+            match &incoming.failure {
+                _ if !incoming.entry.has_content() => {}
+                Some((reason, text)) => {
+                    let verdict = Verdict::Refused(*reason, text.clone());
+                    self.answer(next, verdict);
+                }
+                None => {
+                    self.state = State::Judging { next };
+                    return Some(ReceiveStep::Judge { file: self.id(next) });
+                }
+            }
+        }
+        if !self.streaming {
+            self.out.extend(encode(&Frame::Turn));
+        }
+        self.open(0);
+        None
+    }
+
+    pub(super) fn answer_with(&mut self, index: usize, verdict: Verdict) {
+        let incoming = &mut self.round[index];
+        let size = incoming.entry.size;
+        let verdict = match verdict {
+            Verdict::Want { offset, .. } => {
+                incoming.has_part = offset > 0;
+                if self.streaming || offset > size.unwrap_or(0) { Verdict::WHOLE } else { verdict }
+            }
+            Verdict::Keep { size: kept, .. } if Some(kept) != size => {
+                Verdict::Refused(Reason::Exists, Reason::Exists.to_string())
+            }
+            verdict => verdict,
+        };
+        self.answer(index, verdict);
+    }
+
+    fn answer(&mut self, index: usize, verdict: Verdict) {
+        let file = self.id(index);
+        let incoming = &mut self.round[index];
+        let is_told = match &verdict {
+            Verdict::Refused(reason, text) => {
+                incoming.failure = Some((*reason, text.clone()));
+                !self.streaming || incoming.entry.size.is_none_or(|size| size >= HINT_BYTES)
+            }
+            _ => !self.streaming,
+        };
+        if is_told {
+            self.out.extend(encode(&Frame::Have { file, verdict: verdict.clone() }));
+        }
+        incoming.verdict = Some(verdict);
+        self.state = State::Judging { next: index + 1 };
+    }
+}

@@ -1,0 +1,47 @@
+//! What became of each entry, and how the sender is told.
+
+use super::{MAX_FAILURE_BYTES, MAX_FAILURES, ReceiveStep, Receiver, State};
+use crate::proto::transfer::frame::{Frame, MAX_CONTROL_BYTES, encode};
+use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::summary;
+use crate::proto::transfer::summary::{Failure, Summary};
+
+impl Receiver {
+    /// With `is_news`, a failure is one that the sender does not know of.
+    pub(super) fn close(&mut self, closed: Closed, is_news: bool) {
+        if let FileOutcome::Failed(reason, text) = &closed.outcome {
+            self.failed += 1;
+            let is_kept = self.failures.len() < MAX_FAILURES && self.failure_bytes < MAX_FAILURE_BYTES;
+            if is_news && is_kept {
+                self.failure_bytes += closed.path.len() + text.len();
+                self.failures.push(Failure {
+                    file: closed.file,
+                    path: closed.path.clone(),
+                    reason: *reason,
+                    text: text.clone(),
+                });
+            } else if is_news {
+                self.cut = true;
+            }
+        }
+        self.closed.push_back(closed);
+    }
+
+    /// One frame of the result: the failures from this one on, as many as fit.
+    pub(super) fn report(&mut self, first: usize) -> ReceiveStep {
+        let mut room = MAX_CONTROL_BYTES - summary::MIN_BYTES;
+        let fits = |failure: &&Failure| match room.checked_sub(Summary::failure_bytes(failure)) {
+            Some(left) => {
+                room = left;
+                true
+            }
+            None => false,
+        };
+        let failures: Vec<Failure> = self.failures[first..].iter().take_while(fits).cloned().collect();
+        let next = first + failures.len();
+        let more = next < self.failures.len();
+        self.state = if more { State::Reporting { next } } else { State::Finished };
+        let (done, failed) = (self.base - self.failed, self.failed);
+        ReceiveStep::Write(encode(&Frame::Result(Summary { done, failed, failures, cut: self.cut, more })))
+    }
+}

@@ -1,0 +1,362 @@
+//! The side that has the files, after `HELLO` and `ACCEPT`.
+//!
+//! Entries come from the driver one by one. In rounds, some thousand of them are offered, answered and sent before the
+//! next ones; in a stream each file follows its entry at once. Either way the machine holds no more than a round.
+
+mod answers;
+mod bodies;
+mod failures;
+
+use std::collections::{HashMap, VecDeque};
+
+use self::failures::Failures;
+use super::Digest;
+use super::entry::Entry;
+use super::frame::{Frame, HEADER_BYTES, Phase, encode};
+use super::have::Verdict;
+use super::outcome::Closed;
+use super::reason::Reason;
+use super::skipped::Skipped;
+use super::violation::Violation;
+
+/// Entries of one round, and about how many bytes they take at most.
+const ROUND_ENTRIES: usize = 4096;
+const ROUND_BYTES: usize = 512 << 10;
+/// About how many bytes of entries one [`SendStep::Write`] holds.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// What the driver does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendStep {
+    /// Write these bytes. They are handed out once.
+    Write(Vec<u8>),
+    /// Say what comes next with [`Sender::offer`], or [`Sender::all_offered`]. Repeated until then.
+    Offer,
+    /// Hash the first `length` bytes of the file and answer with [`Sender::prefix_hashed`], or close it with
+    /// [`Sender::end`] if it cannot be read or has changed. Repeated until answered.
+    HashPrefix {
+        /// The file id.
+        file: u32,
+        /// How many bytes from its beginning; 0 only for an empty file.
+        length: u64,
+    },
+    /// Write a header from [`Sender::data`] and as many bytes of the file from `offset`; with `room` 0, or at the end
+    /// of a file whose size was not known, close it with [`Sender::end`], as also when it cannot be read or has
+    /// changed. Repeated until closed.
+    Body {
+        /// The file id.
+        file: u32,
+        /// Where the next byte comes from, in bytes.
+        offset: u64,
+        /// How many bytes the next `DATA` frame may hold at most; 0: the size of the entry is reached.
+        room: u32,
+    },
+    /// Send the blocks of this file, on any connection, with headers from [`super::frame::data_header`], and close it with
+    /// [`Sender::end`] once each was read. Repeated until closed.
+    Blocks {
+        /// The file id.
+        file: u32,
+    },
+    /// Nothing to do until the peer says something.
+    Await,
+    /// The peer has ended the session with this error. Repeated for ever.
+    PeerError {
+        /// Why.
+        reason: Reason,
+        /// The same for people; escape it before it is shown.
+        text: String,
+    },
+    /// `RESULT` is here: end the direction and close.
+    Finished,
+}
+
+/// How the driver closes a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// All of it was read, and this is the digest of all its bytes.
+    Digest(Digest),
+    /// It cannot be read (on).
+    Unreadable,
+    /// It is not the same as at its start: shorter, longer, another time of modification.
+    Changed,
+}
+
+/// The sender's machine.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    state: State,
+    streaming: bool,
+    tree: bool,
+    /// The receiver wants to know what is left out.
+    tells_skipped: bool,
+    /// Blocks are on their way: `EOT` has to wait.
+    held: bool,
+    /// The values of blocks that the receiver has, by index of the round.
+    theirs: HashMap<usize, Vec<Digest>>,
+    all_offered: bool,
+    /// The entries of this round, in a stream the one that is sent; the first of them has the id `base`.
+    round: Vec<Offered>,
+    base: u32,
+    round_bytes: usize,
+    /// [`ROUND_ENTRIES`]; tests have less.
+    pub(crate) round_entries: usize,
+    out: Vec<u8>,
+    closed: VecDeque<Closed>,
+    phase: Option<(Phase, u64)>,
+    error: Option<(Reason, String)>,
+    sent_bytes: u64,
+    acknowledged_bytes: u64,
+    whole_files: u64,
+    failed: u64,
+    failures: Failures,
+}
+
+#[derive(Debug, Clone)]
+struct Offered {
+    entry: Entry,
+    verdict: Option<Verdict>,
+}
+
+/// Indices are those of the round.
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Waiting,
+    Offering,
+    Verdicts { next: usize },
+    Prefix { file: usize, length: u64 },
+    Body { file: usize, offset: u64 },
+    Blocks { file: usize },
+    Ending,
+    Result { counts: Option<(u32, u32)>, next: u32 },
+    Finished { unnamed: u64 },
+}
+
+impl Sender {
+    /// A machine that waits for [`Sender::begin`].
+    pub fn new() -> Sender {
+        Sender {
+            state: State::Waiting,
+            streaming: false,
+            tree: false,
+            tells_skipped: false,
+            held: false,
+            theirs: HashMap::new(),
+            all_offered: false,
+            round: Vec::new(),
+            base: 0,
+            round_bytes: 0,
+            round_entries: ROUND_ENTRIES,
+            out: Vec::new(),
+            closed: VecDeque::new(),
+            phase: None,
+            error: None,
+            sent_bytes: 0,
+            acknowledged_bytes: 0,
+            whole_files: 0,
+            failed: 0,
+            failures: Failures::default(),
+        }
+    }
+
+    /// Both sides have said that they can send files in blocks. Before the first file.
+    pub fn allow_blocks(&mut self) {
+        self.tree = true;
+    }
+
+    /// Both sides have said that what is left out is told.
+    pub fn tell_skipped(&mut self) {
+        self.tells_skipped = true;
+    }
+
+    /// With blocks on their way, `EOT` is not sent.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// The values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its beginning on.
+    pub fn theirs(&mut self, file: u32) -> Vec<Digest> {
+        let index = file.checked_sub(self.base).map(|index| index as usize);
+        index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
+    }
+
+    /// The receiver may be offered entries: in rounds, or in a stream. Later calls mean nothing.
+    pub fn begin(&mut self, streaming: bool) {
+        if matches!(self.state, State::Waiting) {
+            self.streaming = streaming;
+            self.state = State::Offering;
+        }
+    }
+
+    /// What to do now.
+    pub fn step(&mut self) -> SendStep {
+        if let Some((reason, text)) = &self.error {
+            return SendStep::PeerError { reason: *reason, text: text.clone() };
+        }
+        let collecting = matches!(self.state, State::Offering) && self.out.len() < WRITE_BYTES;
+        if !self.out.is_empty() && !collecting {
+            return SendStep::Write(std::mem::take(&mut self.out));
+        }
+        match self.state {
+            State::Offering => SendStep::Offer,
+            State::Prefix { file, length } => SendStep::HashPrefix { file: self.id(file), length },
+            State::Body { file, offset } => {
+                SendStep::Body { file: self.id(file), offset, room: self.room(file, offset) }
+            }
+            State::Blocks { file } => SendStep::Blocks { file: self.id(file) },
+            State::Ending if self.held => SendStep::Await,
+            State::Ending => {
+                self.state = State::Result { counts: None, next: 0 };
+                SendStep::Write(encode(&Frame::Eot { entries: self.whole_files, bytes: self.sent_bytes }))
+            }
+            State::Waiting | State::Verdicts { .. } | State::Result { .. } => SendStep::Await,
+            State::Finished { .. } => SendStep::Finished,
+        }
+    }
+
+    /// The file id that the next entry gets: they count from 0.
+    pub fn next_id(&self) -> u32 {
+        self.id(self.round.len())
+    }
+
+    /// Whether this file is the one whose bodies come next.
+    pub fn is_sending(&self, file: u32) -> bool {
+        matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
+    }
+
+    /// Answers [`SendStep::Offer`]; without it it means nothing.
+    pub fn offer(&mut self, entry: Entry) {
+        if !matches!(self.state, State::Offering) {
+            return;
+        }
+        let frame = Frame::Entry { file: self.next_id(), entry };
+        let bytes = encode(&frame);
+        let Frame::Entry { entry, .. } = frame else { return };
+        self.out.extend(&bytes);
+        self.round_bytes += bytes.len();
+        let verdict = Some(Verdict::WHOLE).filter(|_| self.streaming && entry.has_content());
+        self.round.push(Offered { entry, verdict });
+        if self.streaming {
+            self.open(0);
+        } else if self.round.len() >= self.round_entries || self.round_bytes >= ROUND_BYTES {
+            self.end_turn();
+        }
+    }
+
+    /// Answers [`SendStep::Offer`], which is asked again: something is left out. Told to a receiver that wants to know.
+    pub fn skip(&mut self, skipped: Skipped) {
+        if self.tells_skipped && matches!(self.state, State::Offering) {
+            self.out.extend(encode(&Frame::Skipped(skipped)));
+        }
+    }
+
+    /// Answers [`SendStep::Offer`]: there is nothing more.
+    pub fn all_offered(&mut self) {
+        if !matches!(self.state, State::Offering) {
+            return;
+        }
+        self.all_offered = true;
+        if self.streaming || (self.round.is_empty() && self.base > 0) {
+            self.state = State::Ending;
+        } else {
+            self.end_turn();
+        }
+    }
+
+    /// Takes a frame of the peer.
+    ///
+    /// # Errors
+    /// The frame breaks the protocol: the session is over.
+    pub fn receive(&mut self, frame: Frame) -> Result<(), Violation> {
+        self.phase = None;
+        match frame {
+            Frame::Ping { phase, done } => self.phase = phase.map(|phase| (phase, done)),
+            Frame::Error { reason, text } => self.error = Some((reason, text)),
+            Frame::Block { file, offset, values } => self.has_blocks(file, offset, values)?,
+            Frame::Have { file, verdict } if self.streaming => self.hinted(file, verdict)?,
+            Frame::Have { file, verdict } => self.answered(file, verdict)?,
+            Frame::Turn => self.turn()?,
+            Frame::Ack { bytes } => self.acknowledged(bytes)?,
+            Frame::Result(summary) => self.result(&summary)?,
+            Frame::Entry { .. }
+            | Frame::End(_)
+            | Frame::Eot { .. }
+            | Frame::Verified { .. }
+            | Frame::Skipped(_) => {
+                return Err(frame.out_of_turn());
+            }
+        }
+        Ok(())
+    }
+
+    /// The next entry that this machine is done with. Take them out before the next frame.
+    pub fn closed(&mut self) -> Option<Closed> {
+        self.closed.pop_front()
+    }
+
+    /// Answers [`SendStep::HashPrefix`]; without one it means nothing.
+    pub fn prefix_hashed(&mut self, digest: Digest) {
+        self.compare(digest);
+    }
+
+    /// The header of a `DATA` frame, for the `length` bytes from the offset of [`SendStep::Body`] that the driver
+    /// writes right behind it, whatever happens.
+    ///
+    /// # Panics
+    /// `length` is not within 1 to the step's `room`, or the step is another one: a header that promises other
+    /// bytes than follow could only corrupt the stream.
+    pub fn data(&mut self, length: u32) -> [u8; HEADER_BYTES] {
+        self.body(length)
+    }
+
+    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`] and moves on; without such a step it means
+    /// nothing. A digest before the size of the entry is reached is sent as [`Ended::Changed`].
+    pub fn end(&mut self, ended: Ended) {
+        self.close_as(ended);
+    }
+
+    /// The body bytes that the peer has acknowledged: for progress, not for safety.
+    pub fn acknowledged_bytes(&self) -> u64 {
+        self.acknowledged_bytes
+    }
+
+    /// The body bytes of all headers of [`Sender::data`].
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent_bytes
+    }
+
+    /// The entry with this file id, as long as it is offered, compared or sent.
+    pub fn entry(&self, file: u32) -> Option<&Entry> {
+        let index = file.checked_sub(self.base)?;
+        self.round.get(index as usize).map(|offered| &offered.entry)
+    }
+
+    /// Whether `EOT` was handed out and `RESULT` is not here: a loss now leaves the outcome unknown.
+    pub fn awaiting_result(&self) -> bool {
+        matches!(self.state, State::Result { .. })
+    }
+
+    /// How many failed that `RESULT` has counted and not named, so that they were told as done.
+    pub fn unnamed_failures(&self) -> u64 {
+        if let State::Finished { unnamed } = self.state { unnamed } else { 0 }
+    }
+
+    /// What the peer is busy with, and the bytes done in it, if its last frame was a `PING`.
+    pub fn peer_phase(&self) -> Option<(Phase, u64)> {
+        self.phase
+    }
+
+    fn id(&self, index: usize) -> u32 {
+        self.base.saturating_add(index as u32)
+    }
+
+    fn end_turn(&mut self) {
+        self.out.extend(encode(&Frame::Turn));
+        self.state = State::Verdicts { next: self.next_asked(0) };
+    }
+}
+
+impl Default for Sender {
+    fn default() -> Sender {
+        Sender::new()
+    }
+}

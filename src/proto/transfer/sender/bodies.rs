@@ -1,0 +1,141 @@
+//! What is sent of each file, one after the other.
+
+use super::{Ended, Sender, State};
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::blocks::has_blocks;
+use crate::proto::transfer::entry::Kind;
+use crate::proto::transfer::frame::{
+    End, EndState, Frame, HEADER_BYTES, MAX_DATA_BYTES, data_header, encode,
+};
+use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::reason::Reason;
+
+impl Sender {
+    pub(super) fn room(&self, file: usize, offset: u64) -> u32 {
+        let left = self.round[file].entry.size.map_or(u64::MAX, |size| size - offset);
+        left.min(MAX_DATA_BYTES.into()) as u32
+    }
+
+    pub(super) fn compare(&mut self, digest: Digest) {
+        let State::Prefix { file, length } = self.state else { return };
+        match &self.round[file].verdict {
+            Some(Verdict::Keep { digest: kept, .. }) => {
+                let state = if *kept == digest { EndState::Whole } else { EndState::Differs };
+                self.close(file, state, length, digest);
+            }
+            Some(Verdict::Want { digest: kept, .. }) if *kept == digest => {
+                self.state = State::Body { file, offset: length };
+            }
+            _ if self.in_blocks(file) => self.state = State::Blocks { file },
+            _ => self.state = State::Body { file, offset: 0 },
+        }
+    }
+
+    #[expect(clippy::panic, reason = "a wrong header would corrupt the stream")]
+    pub(super) fn body(&mut self, length: u32) -> [u8; HEADER_BYTES] {
+        let State::Body { file, offset } = self.state else { panic!("DATA out of turn") };
+        assert!(length > 0 && length <= self.room(file, offset), "a DATA frame of {length} bytes");
+        self.state = State::Body { file, offset: offset + u64::from(length) };
+        self.sent_bytes += u64::from(length);
+        data_header(self.id(file), offset, length)
+    }
+
+    pub(super) fn close_as(&mut self, ended: Ended) {
+        let (file, reached, is_whole) = match self.state {
+            State::Body { file, offset } => {
+                (file, offset, self.round[file].entry.size.is_none_or(|size| size == offset))
+            }
+            State::Prefix { file, length } => (file, length, false),
+            State::Blocks { file } => (file, self.round[file].entry.size.unwrap_or(0), true),
+            _ => return,
+        };
+        match ended {
+            Ended::Digest(digest) if is_whole => self.close(file, EndState::Whole, reached, digest),
+            Ended::Unreadable => self.close(file, EndState::Unreadable, reached, [0; 32]),
+            Ended::Digest(_) | Ended::Changed => self.close(file, EndState::Changed, reached, [0; 32]),
+        }
+    }
+
+    pub(super) fn in_blocks(&self, file: usize) -> bool {
+        self.tree && has_blocks(self.round[file].entry.size)
+    }
+
+    /// The receiver does not want the rest of the file.
+    pub(super) fn stop(&mut self, file: usize, reason: Reason, text: String) {
+        self.close_with(file, EndState::Stopped, 0, [0; 32], FileOutcome::Failed(reason, text));
+    }
+
+    fn close(&mut self, file: usize, state: EndState, reached: u64, digest: Digest) {
+        let kept = matches!(self.round[file].verdict, Some(Verdict::Keep { .. }));
+        let outcome = match state {
+            EndState::Unreadable => {
+                FileOutcome::Failed(Reason::Unreadable, "the source cannot be read".to_owned())
+            }
+            EndState::Changed => FileOutcome::failed(Reason::Changed),
+            EndState::Differs => FileOutcome::failed(Reason::Exists),
+            EndState::Whole if kept => FileOutcome::AlreadyThere,
+            EndState::Stopped => FileOutcome::failed(Reason::Failed),
+            EndState::Whole => FileOutcome::Done,
+        };
+        self.close_with(file, state, reached, digest, outcome);
+    }
+
+    fn close_with(
+        &mut self,
+        file: usize,
+        state: EndState,
+        reached: u64,
+        digest: Digest,
+        outcome: FileOutcome,
+    ) {
+        self.whole_files += u64::from(state == EndState::Whole);
+        let end = End { file: self.id(file), size: reached, state, digest };
+        self.out.extend(encode(&Frame::End(end)));
+        self.note(file, outcome, reached);
+        self.open(file + 1);
+    }
+
+    fn note(&mut self, file: usize, outcome: FileOutcome, size: u64) {
+        if outcome.is_failed() {
+            self.failed += 1;
+            self.failures.note(self.id(file));
+        }
+        let entry = &mut self.round[file].entry;
+        let (path, kind) = (std::mem::take(&mut entry.path), std::mem::replace(&mut entry.kind, Kind::File));
+        self.closed.push_back(Closed { file: self.id(file), path, kind, size, outcome, revokes: false });
+    }
+
+    /// Turns to the first file from this one on that is sent or compared, or to the next round, or to the end.
+    pub(super) fn open(&mut self, from: usize) {
+        for file in from..self.round.len() {
+            let offered = &self.round[file];
+            let outcome = match (&offered.entry.not_offered, &offered.verdict) {
+                (Some((reason, text)), _) => FileOutcome::Failed(*reason, text.clone()),
+                (None, Some(Verdict::Want { offset, .. }))
+                    if self.in_blocks(file) && (*offset == 0 || self.theirs.contains_key(&file)) =>
+                {
+                    self.state = State::Blocks { file };
+                    return;
+                }
+                (None, Some(Verdict::Want { offset: 0, .. })) => {
+                    self.state = State::Body { file, offset: 0 };
+                    return;
+                }
+                (None, Some(Verdict::Want { offset: length, .. } | Verdict::Keep { size: length, .. })) => {
+                    self.state = State::Prefix { file, length: *length };
+                    return;
+                }
+                (None, Some(Verdict::Refused(reason, text))) => FileOutcome::Failed(*reason, text.clone()),
+                // A folder or a link: `RESULT` says whether it is in place.
+                (None, None) => FileOutcome::Done,
+            };
+            self.note(file, outcome, 0);
+        }
+        self.base = self.id(self.round.len());
+        self.round.clear();
+        self.theirs.clear();
+        self.round_bytes = 0;
+        self.state = if self.all_offered { State::Ending } else { State::Offering };
+    }
+}

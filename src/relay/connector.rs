@@ -1,0 +1,80 @@
+//! The way to a server, direct or through proxies, taken as often as it is needed.
+
+use std::time::Duration;
+
+use super::connecting::Connect;
+use super::proxies::{ProxyArgs, Route, Via};
+use crate::cli::socket_args::LocalArgs;
+use crate::error::Error;
+use crate::net::dial::Dial;
+use crate::net::endpoint::{Endpoint, PeerName};
+use crate::net::local_end::LocalEnd;
+use crate::net::reactor::Io;
+
+/// Connects to one server.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    endpoint: Endpoint,
+    route: Option<Route>,
+    local: LocalEnd,
+}
+
+impl Connector {
+    /// The way to `endpoint`. Reads a file of passwords.
+    pub(crate) fn new(endpoint: &Endpoint, proxy: &ProxyArgs, local: &LocalArgs) -> Result<Connector, Error> {
+        let route = proxy.route(endpoint)?;
+        let dialled = route.as_ref().and_then(Route::first).unwrap_or(endpoint);
+        let local = local.end_for(dialled)?;
+        Ok(Connector { endpoint: endpoint.clone(), route, local })
+    }
+
+    /// Where to.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Where from.
+    pub(crate) fn local(&self) -> &LocalEnd {
+        &self.local
+    }
+
+    /// True if no proxy stands between.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.route.is_none()
+    }
+
+    /// A connection in the making. `limit` is for each address; with proxies, for all of it.
+    pub(crate) fn connecting(&self, limit: Duration, io: &Io) -> Result<Box<dyn Connect>, Error> {
+        Ok(match self.through(limit, io)? {
+            Some(via) => Box::new(via),
+            None => Box::new(self.dial(limit, io)),
+        })
+    }
+
+    /// The same, where no proxy stands between.
+    pub(crate) fn dial(&self, limit: Duration, io: &Io) -> Dial {
+        Dial::new(self.endpoint.clone(), limit, io.clone()).from(&self.local)
+    }
+
+    /// The same through the proxies, if there are some.
+    pub(crate) fn through(&self, limit: Duration, io: &Io) -> Result<Option<Via>, Error> {
+        self.route.clone().map(|route| Via::new(route, &self.local, limit, io.clone())).transpose()
+    }
+
+    /// Another port of the same server.
+    pub(crate) fn to_port(&self, port: u16) -> Connector {
+        let mut other = self.clone();
+        if let Endpoint::Tcp { port: old, .. } = &mut other.endpoint {
+            *old = port;
+        }
+        if let Some(route) = &mut other.route {
+            route.set_port(port);
+        }
+        other
+    }
+
+    /// Who the server is: not the proxy, which is the socket's peer.
+    pub(crate) fn server(&self, peer: PeerName) -> PeerName {
+        if self.is_direct() { peer } else { PeerName::of_endpoint(&self.endpoint) }
+    }
+}

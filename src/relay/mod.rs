@@ -1,0 +1,13 @@
+//! Raw streams: two of them joined, and what may stand at either end.
+
+pub(crate) mod connecting;
+pub(crate) mod connector;
+pub mod exec;
+pub(crate) mod fast_open;
+pub mod modes;
+pub(crate) mod probe;
+pub(crate) mod proxies;
+pub mod session;
+pub(crate) mod targets;
+pub mod tools;
+pub(crate) mod tunnel;

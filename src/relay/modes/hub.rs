@@ -1,0 +1,363 @@
+//! What many clients and the standard streams have in common: what one says, others hear.
+//!
+//! Each subscriber has a queue of its own. Pieces are shared, not copied: a queue costs no more than its longest subscriber.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+
+use crate::net::reactor::Waker;
+
+/// What may wait for one subscriber: a piece more when it is full.
+const QUEUE_BYTES: usize = 192 << 10;
+/// What is read at once.
+pub(crate) const PIECE_BYTES: usize = 32 << 10;
+/// How long a client may keep the others waiting, with `--slow cut`.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The values of `--slow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Slow {
+    /// It misses what does not fit into its queue; how much, is told at its end
+    Drop,
+    /// All wait for the slowest
+    Wait,
+    /// A client that keeps the others waiting and takes nothing for a second is cut
+    Cut,
+}
+
+/// What a piece is for one who takes from its queue.
+pub(crate) enum Next {
+    /// These bytes.
+    Piece(Rc<[u8]>),
+    /// Nothing yet.
+    Wait,
+    /// Nothing more will come.
+    End,
+}
+
+/// One who hears, or speaks, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Id(usize);
+
+/// The subscribers. A clone is the same hub.
+#[derive(Clone)]
+pub(crate) struct Hub(Rc<RefCell<Members>>);
+
+struct Members {
+    slow: Slow,
+    subscribers: BTreeMap<Id, Member>,
+    next: usize,
+    /// How many are full: as a rule none, and nobody need be asked.
+    full: usize,
+    /// The standard streams.
+    stdio: Option<Waker>,
+    /// Stdout is one of the subscribers.
+    has_output: bool,
+    /// Those who have something to say and were told to wait.
+    waiting: BTreeMap<usize, Waker>,
+    /// Nothing more will be said by stdin.
+    has_input_ended: bool,
+    /// No more clients will come.
+    is_closing: bool,
+    /// Pieces that were said to stdout, taken for it, and written.
+    output: Output,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Output {
+    said: u64,
+    taken: u64,
+    written: u64,
+}
+
+struct Member {
+    queue: VecDeque<Rc<[u8]>>,
+    queued_bytes: usize,
+    /// Stdout: it is neither cut nor spared.
+    is_output: bool,
+    /// Since when others wait for it and it takes nothing.
+    blocks_since: Option<Instant>,
+    is_cut: bool,
+    missed_bytes: u64,
+    waker: Waker,
+}
+
+impl Member {
+    fn is_full(&self) -> bool {
+        self.queued_bytes >= QUEUE_BYTES && !self.is_cut
+    }
+}
+
+/// Whom something is said to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    /// Stdout.
+    Output,
+    /// All clients.
+    Clients,
+    /// All clients but this one.
+    Others(Id),
+    /// All clients but this one, and stdout.
+    All(Id),
+}
+
+impl To {
+    fn includes(self, id: Id, subscriber: &Member) -> bool {
+        match self {
+            To::Output => subscriber.is_output,
+            To::Clients => !subscriber.is_output,
+            To::Others(speaker) => !subscriber.is_output && id != speaker,
+            To::All(speaker) => id != speaker,
+        }
+    }
+
+    fn includes_output(self) -> bool {
+        matches!(self, To::Output | To::All(_))
+    }
+}
+
+impl Hub {
+    /// A hub without subscribers.
+    pub(crate) fn new(slow: Slow) -> Hub {
+        Hub(Rc::new(RefCell::new(Members {
+            slow,
+            subscribers: BTreeMap::new(),
+            next: 0,
+            full: 0,
+            stdio: None,
+            has_output: false,
+            waiting: BTreeMap::new(),
+            has_input_ended: false,
+            is_closing: false,
+            output: Output::default(),
+        })))
+    }
+
+    /// A client joins; it leaves with what is returned. `waker` is used when there is something for it.
+    pub(crate) fn join(&self, waker: Waker, is_output: bool) -> Subscription {
+        let mut hub = self.0.borrow_mut();
+        let id = Id(hub.next);
+        hub.next += 1;
+        hub.has_output |= is_output;
+        let subscriber = Member {
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            is_output,
+            blocks_since: None,
+            is_cut: false,
+            missed_bytes: 0,
+            waker,
+        };
+        hub.subscribers.insert(id, subscriber);
+        // Who had nobody to talk to has now.
+        hub.wake_waiting();
+        drop(hub);
+        Subscription { hub: self.clone(), id }
+    }
+
+    /// The standard streams take part: `waker` is used when there may be something for them.
+    pub(crate) fn attend(&self, waker: Waker) {
+        self.0.borrow_mut().stdio = Some(waker);
+    }
+
+    /// Stdin has ended: nothing more will be said to the clients.
+    pub(crate) fn end_input(&self) {
+        let mut hub = self.0.borrow_mut();
+        hub.has_input_ended = true;
+        for subscriber in hub.subscribers.values() {
+            subscriber.waker.wake();
+        }
+    }
+
+    /// True if there are clients. Else the one who asks is woken when one joins.
+    pub(crate) fn has_clients(&self, asking: &Waker) -> bool {
+        let mut hub = self.0.borrow_mut();
+        let has_clients = hub.clients() > 0;
+        if !has_clients {
+            hub.waiting.insert(asking.session(), asking.clone());
+        }
+        has_clients
+    }
+
+    /// What clients have said to stdout so far; see [`Hub::is_written`].
+    pub(crate) fn said_to_output(&self) -> u64 {
+        self.0.borrow().output.said
+    }
+
+    /// True if stdout has all that was said to it up to that point. Else the one who asks is woken later.
+    pub(crate) fn is_written(&self, said: u64, asking: &Waker) -> bool {
+        let mut hub = self.0.borrow_mut();
+        let is_written = hub.output.written >= said;
+        if !is_written {
+            hub.waiting.insert(asking.session(), asking.clone());
+        }
+        is_written
+    }
+
+    /// No more clients will come: the standard streams have no further use when the last one has left.
+    fn close(&self) {
+        let mut hub = self.0.borrow_mut();
+        hub.is_closing = true;
+        hub.wake_output();
+    }
+
+    /// True if nobody is left, and nobody will come.
+    pub(crate) fn is_deserted(&self) -> bool {
+        let hub = self.0.borrow();
+        hub.is_closing && hub.clients() == 0
+    }
+
+    /// True if something may be said now. Else the one who asks is woken when it is worth asking again, and gets the
+    /// time at which somebody will have been waited for long enough.
+    pub(crate) fn may_say(&self, to: To, asking: &Waker, now: Instant) -> Result<(), Option<Instant>> {
+        let mut hub = self.0.borrow_mut();
+        if hub.full == 0 {
+            return Ok(());
+        }
+        let (slow, mut cut) = (hub.slow, 0);
+        let mut end: Option<Instant> = None;
+        let is_asked = |(id, subscriber): &(&Id, &mut Member)| to.includes(**id, subscriber);
+        let all: Vec<_> =
+            hub.subscribers.iter_mut().filter(is_asked).map(|(_, subscriber)| subscriber).collect();
+        let others_have_room = all.iter().any(|subscriber| !subscriber.is_full());
+        let mut must_wait = false;
+        for subscriber in all.into_iter().filter(|subscriber| subscriber.is_full()) {
+            match slow {
+                Slow::Drop if !subscriber.is_output && others_have_room => continue,
+                Slow::Cut if !subscriber.is_output && others_have_room => {
+                    let since = *subscriber.blocks_since.get_or_insert(now);
+                    if now >= since + PATIENCE {
+                        cut += 1;
+                        subscriber.is_cut = true;
+                        subscriber.queue.clear();
+                        subscriber.queued_bytes = 0;
+                        subscriber.waker.wake();
+                        continue;
+                    }
+                    end = Some(end.map_or(since + PATIENCE, |other| other.min(since + PATIENCE)));
+                }
+                _ => {}
+            }
+            must_wait = true;
+        }
+        hub.full -= cut;
+        if must_wait {
+            hub.waiting.insert(asking.session(), asking.clone());
+            return Err(end);
+        }
+        Ok(())
+    }
+
+    /// Says a piece to those who have room, and are not cut. Those who have none miss it.
+    pub(crate) fn say(&self, to: To, piece: &Rc<[u8]>) {
+        let mut hub = self.0.borrow_mut();
+        let mut filled = 0;
+        for (id, subscriber) in &mut hub.subscribers {
+            if !to.includes(*id, subscriber) || subscriber.is_cut {
+                continue;
+            }
+            if subscriber.is_full() {
+                subscriber.missed_bytes += piece.len() as u64;
+                continue;
+            }
+            subscriber.queue.push_back(Rc::clone(piece));
+            subscriber.queued_bytes += piece.len();
+            filled += usize::from(subscriber.is_full());
+            subscriber.waker.wake();
+        }
+        hub.full += filled;
+        if to.includes_output() {
+            hub.output.said += 1;
+        }
+    }
+}
+
+impl Members {
+    fn clients(&self) -> usize {
+        self.subscribers.len() - usize::from(self.has_output)
+    }
+
+    fn wake_waiting(&mut self) {
+        for waker in std::mem::take(&mut self.waiting).into_values() {
+            waker.wake();
+        }
+    }
+
+    fn wake_output(&self) {
+        self.stdio.iter().for_each(Waker::wake);
+    }
+}
+
+/// Closes a hub when it is dropped: with the acceptor, which takes no more clients in then.
+pub(crate) struct Closing(pub(crate) Hub);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// One subscriber, until it is dropped.
+pub(crate) struct Subscription {
+    hub: Hub,
+    id: Id,
+}
+
+impl Subscription {
+    /// Whose it is.
+    pub(crate) fn id(&self) -> Id {
+        self.id
+    }
+
+    /// What is next for this subscriber.
+    pub(crate) fn next(&self) -> Next {
+        let mut hub = self.hub.0.borrow_mut();
+        let hub = &mut *hub;
+        let Some(subscriber) = hub.subscribers.get_mut(&self.id) else { return Next::End };
+        let (was_full, is_output) = (subscriber.is_full(), subscriber.is_output);
+        let piece = subscriber.queue.pop_front();
+        subscriber.queued_bytes -= piece.as_ref().map_or(0, |piece| piece.len());
+        // Whoever takes something is not stuck.
+        subscriber.blocks_since = None;
+        let mut is_worth_asking = was_full && !subscriber.is_full();
+        hub.full -= usize::from(is_worth_asking);
+        if is_output {
+            // Who asks for the next piece has written the last one.
+            is_worth_asking |= hub.output.written < hub.output.taken;
+            hub.output.written = hub.output.taken;
+            hub.output.taken += u64::from(piece.is_some());
+        }
+        if is_worth_asking {
+            hub.wake_waiting();
+        }
+        match piece {
+            Some(piece) => Next::Piece(piece),
+            None if hub.has_input_ended && !is_output => Next::End,
+            None => Next::Wait,
+        }
+    }
+
+    /// True if this subscriber kept the others waiting: nothing more is said to it.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.hub.0.borrow().subscribers.get(&self.id).is_some_and(|subscriber| subscriber.is_cut)
+    }
+
+    /// How much this subscriber has missed.
+    pub(crate) fn missed_bytes(&self) -> u64 {
+        self.hub.0.borrow().subscribers.get(&self.id).map_or(0, |subscriber| subscriber.missed_bytes)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut hub = self.hub.0.borrow_mut();
+        let was_full = hub.subscribers.remove(&self.id).is_some_and(|subscriber| subscriber.is_full());
+        hub.full -= usize::from(was_full);
+        hub.wake_waiting();
+        hub.wake_output();
+    }
+}

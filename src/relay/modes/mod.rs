@@ -1,0 +1,14 @@
+//! What `serve` is for its clients, where they do not transfer files.
+
+pub(crate) mod conversation;
+pub(crate) mod echo;
+pub(crate) mod exec_socket;
+pub(crate) mod forward;
+pub(crate) mod http_request;
+pub(crate) mod hub;
+pub(crate) mod per_client;
+pub(crate) mod reply;
+pub(crate) mod single_client;
+pub(crate) mod socks;
+pub(crate) mod stdio_client;
+pub(crate) mod subscriber;

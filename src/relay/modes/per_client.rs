@@ -1,0 +1,80 @@
+//! A session for each client, all on the acceptor's reactor.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::error::Error;
+use crate::error::lost;
+use crate::net::endpoint::PeerName;
+use crate::net::rate::Limited;
+use crate::net::reactor::Io;
+use crate::net::stream::Stream;
+use crate::report::Report;
+use crate::server::acceptor::{Handler, Incoming};
+use crate::server::client_session::{ClientSession, CountedSession};
+use crate::server::setup::ClientTerms;
+
+/// A client whose session is to be made.
+pub(crate) struct Client {
+    /// The connection, which is reset when it is dropped before it was ended in order.
+    pub(crate) peer: Limited<Box<dyn Stream>>,
+    /// The session's handle.
+    pub(crate) io: Io,
+    /// Its address.
+    pub(crate) name: PeerName,
+    /// Where it connected to, if a PROXY header has said that.
+    pub(crate) destination: Option<SocketAddr>,
+    /// The address on this side.
+    pub(crate) local: PeerName,
+    /// Names the client.
+    pub(crate) report: Report,
+    /// When it came.
+    pub(crate) now: Instant,
+}
+
+/// Makes a client's session.
+pub(crate) trait Make: FnMut(Client) -> Result<Box<dyn CountedSession>, Error> {}
+
+impl<F: FnMut(Client) -> Result<Box<dyn CountedSession>, Error>> Make for F {}
+
+/// Serves each client by a session that `make` makes.
+pub(crate) struct PerClient<F> {
+    io: Io,
+    terms: ClientTerms,
+    make: F,
+}
+
+impl<F: Make> PerClient<F> {
+    /// For sessions on the reactor of `io`.
+    pub(crate) fn new(io: &Io, terms: ClientTerms, make: F) -> PerClient<F> {
+        PerClient { io: io.clone(), terms, make }
+    }
+}
+
+impl<F: Make> Handler for PerClient<F> {
+    fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
+        let Incoming { socket, destination, permit } = incoming;
+        let permit = Rc::new(permit);
+        let mut is_there = false;
+        let spawned = self.io.spawn(|io| {
+            let mut transport =
+                socket.register_with(&self.terms.socket, &io).map_err(|error| lost(&error))?;
+            is_there = true;
+            transport.reset_on_close(true).map_err(|error| lost(&error))?;
+            let local = transport.local_name();
+            let peer = self.terms.tools.recorded(transport, Some(&permit.peer), now);
+            let mut peer = Limited::new(peer, now);
+            peer.limit_rate(self.terms.rate, 0);
+            let (name, report) = (permit.peer.clone(), permit.report.clone());
+            let session = (self.make)(Client { peer, io, name, local, destination, report, now })?;
+            Ok(ClientSession::new(session, Rc::clone(&permit), self.terms.session_limits, now))
+        });
+        match spawned {
+            Err(error) if is_there => permit.fail(error),
+            Err(error) => permit.report.detail(error),
+            Ok(()) => {}
+        }
+        is_there
+    }
+}

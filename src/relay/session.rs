@@ -1,0 +1,400 @@
+//! Joins a local stream to a peer, by the end-of-file contract.
+
+use std::fmt::Display;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::connecting::describe;
+use super::tools;
+use super::tools::Tools;
+use crate::cli::options::{EndChoice, RelayArgs};
+use crate::error::{Error, Exit};
+use crate::error::{cannot_write, lost, named};
+use crate::net::acknowledgement::AcknowledgementWait;
+use crate::net::pump::{Fault, Pump, Pumped, Side};
+use crate::net::rate::Limited;
+use crate::net::reactor::{Context, Io, Session, Status};
+use crate::net::stdio::Stdio;
+use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
+use crate::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
+use crate::proto::relay::farewell::Farewell;
+use crate::proto::relay::lane::Lane;
+use crate::report::Report;
+
+/// A local side and a peer, joined.
+pub struct Relay<L, P> {
+    local: L,
+    peer: P,
+    outbound: Pump,
+    inbound: Pump,
+    ending: Ending,
+    farewell: Farewell,
+    /// The input is not read before the peer has spoken.
+    waits_for_greeting: bool,
+    idle_timeout: Option<Duration>,
+    start: Instant,
+    last_moved: (u64, Instant),
+    /// The sending direction has failed; what the peer still sent is written before the command ends.
+    failure: Option<Error>,
+    acknowledgement: AcknowledgementWait,
+    report: Report,
+    /// As it is reported.
+    peer_name: String,
+}
+
+impl<L: Stream, P: Stream> Relay<L, P> {
+    /// A relay that begins at `now`.
+    pub fn new(
+        local: L,
+        peer: P,
+        ending: Ending,
+        idle_timeout: Option<Duration>,
+        report: Report,
+        now: Instant,
+    ) -> Relay<L, P> {
+        Relay {
+            outbound: Pump::new(&local, &peer),
+            inbound: Pump::new(&peer, &local),
+            local,
+            peer,
+            ending,
+            farewell: Farewell::default(),
+            waits_for_greeting: false,
+            idle_timeout,
+            start: now,
+            last_moved: (0, now),
+            failure: None,
+            acknowledgement: AcknowledgementWait::default(),
+            report,
+            peer_name: String::new(),
+        }
+    }
+
+    /// Names the peer, for the report: without a name its end is not reported.
+    #[must_use]
+    pub fn with(mut self, peer: impl Display) -> Relay<L, P> {
+        self.peer_name = peer.to_string();
+        self
+    }
+
+    /// The input is not read before the peer has spoken, or ended.
+    #[must_use]
+    pub fn after_greeting(mut self, waits: bool) -> Relay<L, P> {
+        self.waits_for_greeting = waits;
+        self
+    }
+
+    /// The input is not read at all.
+    #[must_use]
+    pub fn without_input(mut self) -> Relay<L, P> {
+        self.outbound.lane_mut().end_source();
+        self
+    }
+
+    /// The local side's stream.
+    pub fn local_mut(&mut self) -> &mut L {
+        &mut self.local
+    }
+
+    /// The lane from the local side to the peer, and that from the peer.
+    pub fn lanes(&self) -> [&Lane; 2] {
+        [self.outbound.lane(), self.inbound.lane()]
+    }
+
+    /// Fails if the connection has, though bytes may still wait on this side: for a local side that is not to have them.
+    pub fn check_peer(&mut self) -> Result<(), Error> {
+        match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => self.peer.take_error().map_err(|error| lost(&error)),
+        }
+    }
+
+    /// How the end of the input is passed on from now on.
+    pub fn set_half_close(&mut self, half_close: HalfClose) {
+        self.ending.half_close = half_close;
+    }
+
+    /// What the local side may still have to say is not waited for.
+    pub fn stop_sending(&mut self) {
+        self.outbound.lane_mut().end_source();
+    }
+
+    /// What the peer may still have to say is not waited for.
+    pub fn stop_receiving(&mut self) {
+        self.inbound.lane_mut().end_source();
+    }
+
+    fn pump_out(&mut self, context: Context) -> Result<Pumped, Error> {
+        if self.failure.is_some() || self.waits_for_greeting {
+            return Ok(Pumped::Blocked);
+        }
+        match self.outbound.advance(&mut self.local, &mut self.peer, context) {
+            Ok(pumped) => Ok(pumped),
+            Err(Fault { side: Side::Source, error }) => {
+                Err(named(error, |error| Error::new(Exit::Failed, format!("cannot read stdin: {error}"))))
+            }
+            Err(Fault { side: Side::Sink, error }) => match error.downcast::<Error>() {
+                Ok(ours) => Err(ours),
+                Err(error) => {
+                    self.failure = Some(lost(&error));
+                    Ok(Pumped::Blocked)
+                }
+            },
+        }
+    }
+
+    fn pump_in(&mut self, context: Context) -> Result<Pumped, Error> {
+        let pumped = match self.inbound.advance(&mut self.peer, &mut self.local, context) {
+            Ok(pumped) => pumped,
+            Err(Fault { side: Side::Source, error }) => return Err(named(error, lost)),
+            Err(Fault { side: Side::Sink, error })
+                if error.kind() == io::ErrorKind::BrokenPipe && self.local.goes_on_unread() =>
+            {
+                Pumped::More
+            }
+            Err(Fault { side: Side::Sink, error }) => return Err(named(error, cannot_write)),
+        };
+        if self.inbound.lane().owes_half_close() {
+            self.local.finish_writing().map_err(|error| cannot_write(&error))?;
+            self.inbound.lane_mut().finish_sink();
+        }
+        if self.ending.abandons_input(self.inbound.lane()) {
+            self.outbound.lane_mut().end_source();
+        }
+        Ok(pumped)
+    }
+
+    /// How many bytes the peer has sent, as far as they were read.
+    fn heard(&self) -> u64 {
+        let lane = self.inbound.lane();
+        self.peer.received_bytes().unwrap_or_else(|| lane.delivered() + lane.held() as u64)
+    }
+
+    /// Passes the end of the input on, if it is time for that. `received`: what the turn has read.
+    fn part(&mut self, received: Pumped, now: Instant) {
+        let lane = self.outbound.lane();
+        let is_exhausted = lane.held() == 0 && self.local.is_exhausted();
+        if self.failure.is_some() || !(lane.is_drained() || is_exhausted) {
+            self.farewell.put_off();
+            return;
+        }
+        let (lanes, heard) = ((self.outbound.lane(), self.inbound.lane()), self.heard());
+        // What is left in the socket for want of room on stdout has been said, too.
+        let is_unread = self.peer.reading_end().is_some_and(|end| end.readiness.is_readable());
+        let waits = !lanes.1.has_source_ended() && (is_unread || received == Pumped::More);
+        let way = || self.peer.delivery();
+        self.farewell.listen(now, heard, waits || lanes.1.held() > 0, way);
+        if self.ending.passes_end_on(lanes, &mut self.farewell, now, way) {
+            if let Err(error) = self.peer.finish_writing() {
+                self.failure = Some(lost(&error));
+                return;
+            }
+            self.outbound.lane_mut().finish_sink();
+            self.farewell.passed(now);
+        }
+        let limit = self.ending.linger.filter(|_| is_exhausted);
+        if limit.is_some_and(|limit| self.farewell.has_lingered(now, limit, || self.peer.delivery())) {
+            self.outbound.lane_mut().end_source();
+        }
+    }
+
+    /// True when the peer's system has everything, our end included.
+    fn is_settled(&mut self, now: Instant) -> Result<bool, Error> {
+        if self.outbound.lane().owes_half_close() {
+            self.peer.finish_writing().map_err(|error| lost(&error))?;
+            self.outbound.lane_mut().finish_sink();
+        }
+        self.acknowledgement.is_acknowledged(&mut self.peer, now)
+    }
+
+    fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
+        let of = |lane: &Lane| lane.delivered() + lane.held() as u64;
+        let moved = of(self.outbound.lane()) + self.heard();
+        if self.last_moved.0 != moved {
+            self.last_moved = (moved, now);
+        }
+        match self.idle_timeout {
+            Some(limit) if now >= self.last_moved.1 + limit => {
+                let limit = humantime::format_duration(limit);
+                let text = format!("nothing was sent or received for {limit} (see --idle-timeout)");
+                Err(Error::new(Exit::TimedOut, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// True while something that was sent has not reached the peer's system, as far as ours tells.
+    pub fn is_delivering(&self) -> bool {
+        self.peer.delivery().is_some_and(|way| way.is_pending)
+    }
+
+    /// Tells what has passed, where the end is not waited for.
+    pub fn leave(&mut self, now: Instant) -> Result<(), Error> {
+        self.finish(now).map(drop)
+    }
+
+    fn finish(&mut self, now: Instant) -> Result<Status, Error> {
+        let sent = self.outbound.lane().delivered();
+        let received = self.peer.received_bytes().unwrap_or_else(|| self.inbound.lane().delivered());
+        let ended = self.failure.take().map_or(Ok(Status::Done), Err);
+        if !self.peer_name.is_empty() {
+            let ended_after = self.farewell.ended_after();
+            self.report.relayed(&self.peer_name, (sent, received), now - self.start, ended_after);
+        }
+        ended
+    }
+}
+
+impl<L: Stream, P: Stream> Session for Relay<L, P> {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        self.local.tick(context.now);
+        self.peer.tick(context.now);
+        let sent = self.pump_out(context)?;
+        let ended_before = self.inbound.lane().has_source_ended();
+        let received = self.pump_in(context)?;
+        let just_ended = !ended_before && self.inbound.lane().has_source_ended();
+        if just_ended {
+            self.farewell.peer_ended(context.now);
+        }
+        let is_greeted = self.waits_for_greeting && (just_ended || self.heard() > 0);
+        self.waits_for_greeting &= !is_greeted;
+        self.part(received, context.now);
+        self.check_idle(context.now)?;
+        if self.inbound.lane().has_source_ended() {
+            if self.failure.is_some() {
+                return self.finish(context.now);
+            }
+            // A reset that comes after the peer's end is seen by nobody who reads.
+            self.peer.take_error().map_err(|error| lost(&error))?;
+        }
+        let lanes = (self.outbound.lane(), self.inbound.lane());
+        if !self.ending.is_over(lanes, &mut self.farewell, context.now, || self.peer.delivery()) {
+            // With `--end-when input` a stuck stdout puts the end off again: a look that is due would be due for ever.
+            self.acknowledgement.put_off();
+        } else if self.is_settled(context.now)? {
+            return self.finish(context.now);
+        }
+        let more = just_ended || is_greeted || sent == Pumped::More || received == Pumped::More;
+        Ok(if more { Status::Again } else { Status::Waiting })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
+        let pumps = [self.outbound.wake_up(), self.inbound.wake_up()];
+        let wake_ups = [self.local.wake_up(), self.peer.wake_up()].into_iter().chain(pumps);
+        [idle, self.acknowledgement.deadline(), self.farewell.deadline()]
+            .into_iter()
+            .chain(wake_ups)
+            .flatten()
+            .min()
+    }
+}
+
+/// The local side of `--send-only`: what the peer says is thrown away.
+pub struct Sink<S>(pub S);
+
+impl<S: Stream> Stream for Sink<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn finish_writing(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reading_end(&self) -> Option<KernelEnd<'_>> {
+        self.0.reading_end()
+    }
+}
+
+/// The rules for a relay of the given input, as options and kind of input set them.
+pub fn ending(args: &RelayArgs, input: InputKind) -> Ending {
+    let end_when = match args.end_when {
+        Some(choice) => choice.into(),
+        None if args.send_only => EndWhen::Input,
+        None => EndWhen::Both,
+    };
+    let input = match (args.recv_only, args.end_when, input) {
+        (true, ..) => InputKind::Nothing,
+        // The rule was set by hand: a terminal is an input like any other.
+        (_, Some(_), InputKind::Terminal) => InputKind::Real,
+        _ => input,
+    };
+    let half_close = match (args.no_half_close, args.send_only) {
+        (true, _) => HalfClose::Never,
+        // No answer is waited for.
+        (_, true) => HalfClose::AtOnce,
+        _ => HalfClose::Politely,
+    };
+    Ending { input, end_when, half_close, linger: args.linger }
+}
+
+/// Stdin and stdout, joined to a connection.
+pub type StdioRelay = Relay<Box<dyn Stream>, Box<dyn Stream>>;
+
+/// Stdin, stdout and what is done on the way between them and a connection, ready before there is one.
+pub struct LocalSide {
+    args: RelayArgs,
+    tools: Tools,
+}
+
+impl LocalSide {
+    /// Fails before anything is opened to the network if a stream or a file that will be needed cannot be used.
+    pub fn new(args: &RelayArgs, report: &Report) -> Result<LocalSide, Error> {
+        if args.linger.is_some() && args.end_when == Some(EndChoice::Input) {
+            let text = "--end-when input leaves at once: type --linger alone to give the peer some time";
+            return Err(Error::new(Exit::Usage, text));
+        }
+        if !args.send_only {
+            crate::net::stdio::check_stdout()?;
+        }
+        Ok(LocalSide { args: args.clone(), tools: Tools::new(&args.tools, report)? })
+    }
+
+    /// Joins stdin and stdout to a connection.
+    pub fn join(
+        &self,
+        transport: Transport,
+        report: &Report,
+        io: &Io,
+        now: Instant,
+    ) -> Result<StdioRelay, Error> {
+        let stdio = Stdio::open(io)?;
+        let kind = stdio.input_kind();
+        self.join_to((stdio, kind), transport, report, now)
+    }
+
+    /// Joins what stands for stdin and stdout, and what its input is, to a connection.
+    pub fn join_to(
+        &self,
+        (local, input): (impl Stream + 'static, FdKind),
+        mut transport: Transport,
+        report: &Report,
+        now: Instant,
+    ) -> Result<StdioRelay, Error> {
+        let args = &self.args;
+        let input = match input {
+            FdKind::Null => InputKind::Nothing,
+            FdKind::Terminal => InputKind::Terminal,
+            _ => InputKind::Real,
+        };
+        let rules = ending(args, input);
+        let local: Box<dyn Stream> = if args.send_only { Box::new(Sink(local)) } else { Box::new(local) };
+        // Until the session has ended in order: a process that is killed must not look like one that has said everything.
+        transport.reset_on_close(true).map_err(|error| lost(&error))?;
+        describe(&transport, report);
+        let peer_name = transport.peer_name();
+        let mut peer = Limited::new(self.tools.recorded(transport, None, now), now);
+        peer.limit_rate(args.limit_rate, 0);
+        let (local, peer) = tools::around(local, Box::new(peer), args, rules, (report, now));
+        let relay = Relay::new(local, peer, rules, args.idle_timeout, report.clone(), now)
+            .with(peer_name)
+            .after_greeting(args.wait_greeting);
+        // With --telnet the input, or that there is none, ends when the peer has: until then there is to be answered.
+        Ok(if args.recv_only && !args.tools.telnet { relay.without_input() } else { relay })
+    }
+}

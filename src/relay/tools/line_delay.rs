@@ -1,0 +1,77 @@
+//! A stream that gives one line at a time, with a pause before each.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::net::stream::{KernelEnd, Stream};
+use crate::net::wrapper::passes_on;
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// A stream that is read line by line. The pause before the first one begins when it is first asked for; the end comes at once.
+pub struct LineDelay<S> {
+    stream: S,
+    delay: Duration,
+    held: Vec<u8>,
+    start: usize,
+    end: usize,
+    now: Instant,
+    /// None: nobody has asked for a line yet.
+    next_at: Option<Instant>,
+    waits: bool,
+}
+
+impl<S: Stream> LineDelay<S> {
+    /// With `delay` before each line.
+    pub fn new(stream: S, delay: Duration, now: Instant) -> LineDelay<S> {
+        LineDelay { stream, delay, held: Vec::new(), start: 0, end: 0, now, next_at: None, waits: false }
+    }
+}
+
+impl<S: Stream> Stream for LineDelay<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let next_at = *self.next_at.get_or_insert(self.now + self.delay);
+        if self.start == self.end {
+            self.held.resize(BUFFER_BYTES, 0);
+            (self.start, self.end) = (0, 0);
+            self.end = self.stream.read(&mut self.held)?;
+            if self.end == 0 {
+                return Ok(0);
+            }
+        }
+        if self.now < next_at {
+            self.waits = true;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let held = &self.held[self.start..self.end];
+        let line = held.iter().position(|byte| *byte == b'\n').map_or(held.len(), |end| end + 1);
+        let count = line.min(buffer.len());
+        buffer[..count].copy_from_slice(&held[..count]);
+        self.start += count;
+        if held[count - 1] == b'\n' {
+            self.next_at = Some(self.now + self.delay);
+        }
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    passes_on!(stream);
+
+    fn tick(&mut self, now: Instant) {
+        self.now = now;
+        self.waits = false;
+        self.stream.tick(now);
+    }
+
+    fn wake_up(&self) -> Option<Instant> {
+        let next = self.next_at.filter(|_| self.waits);
+        next.into_iter().chain(self.stream.wake_up()).min()
+    }
+
+    fn writing_end(&self) -> Option<KernelEnd<'_>> {
+        self.stream.writing_end()
+    }
+}

@@ -1,0 +1,167 @@
+//! What is sent and received, written down as it passes: `--tee-in`, `--tee-out`, `--hex-dump`.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::cli::options::ToolArgs;
+use crate::error::{Error, Exit};
+use crate::net::activation::duplicate;
+use crate::net::stream::Stream;
+use crate::net::wrapper::passes_on;
+use crate::proto::relay::hex_dump::{Direction, HexDump};
+use crate::report::{Report, escape_name, write_all};
+use crate::store;
+
+/// The files, open.
+#[derive(Default)]
+pub(super) struct Records {
+    tee_in: Option<Record>,
+    tee_out: Option<Record>,
+    hex_dump: Option<Record>,
+}
+
+struct Record {
+    to: Place,
+    /// The option and its value, as they are shown.
+    name: String,
+}
+
+enum Place {
+    File(File),
+    Stderr(Report),
+}
+
+impl Record {
+    fn open(option: &str, path: Option<&Path>, appends: bool) -> Result<Option<Record>, Error> {
+        let Some(path) = path else { return Ok(None) };
+        let name = format!("{option} {}", escape_name(path.as_os_str().as_bytes()));
+        let file = match inherited(path) {
+            // To open it by its name would lose its place in the file, and does not work with a socket.
+            Some(number) => duplicate(number).map(Into::into).map_err(|error| error.to_string()),
+            None => store::record(path, appends).map_err(|fault| fault.to_string()),
+        };
+        match file {
+            Ok(file) => Ok(Some(Record { to: Place::File(file), name })),
+            Err(why) => Err(Error::new(Exit::Usage, format!("{name}: {why}"))),
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let written = match &self.to {
+            Place::File(file) => write_all(file.as_fd(), bytes),
+            Place::Stderr(report) => report.dump(bytes),
+        };
+        let failed =
+            |error| Error::new(Exit::CannotWrite, format!("{}: cannot be written: {error}", self.name));
+        written.map_err(|error| io::Error::other(failed(error)))
+    }
+}
+
+/// The descriptor that such a path stands for.
+fn inherited(path: &Path) -> Option<i32> {
+    match path.to_str().filter(|_| cfg!(target_os = "linux"))? {
+        "/dev/stdin" => Some(0),
+        "/dev/stdout" => Some(1),
+        "/dev/stderr" => Some(2),
+        path => {
+            let number = path.strip_prefix("/dev/fd/").or_else(|| path.strip_prefix("/proc/self/fd/"))?;
+            number.parse().ok()
+        }
+    }
+}
+
+impl Records {
+    pub(super) fn open(args: &ToolArgs, report: &Report) -> Result<Records, Error> {
+        let is_dash = |path: &Path| path.as_os_str() == "-";
+        for (option, path) in [("--tee-in", &args.tee_in), ("--tee-out", &args.tee_out)] {
+            if path.as_deref().is_some_and(is_dash) {
+                let text =
+                    format!("{option} -: stdout is for what the peer says; type a file, /dev/stderr or ./-");
+                return Err(Error::new(Exit::Usage, text));
+            }
+        }
+        let hex_dump = match args.hex_dump.as_deref() {
+            Some(path) if is_dash(path) && report.is_json() => {
+                let text = "--hex-dump -: with --json stderr is for events; type a file";
+                return Err(Error::new(Exit::Usage, text));
+            }
+            Some(path) if is_dash(path) => {
+                Some(Record { to: Place::Stderr(report.clone()), name: "--hex-dump -".into() })
+            }
+            path => Record::open("--hex-dump", path, args.tee_append)?,
+        };
+        Ok(Records {
+            tee_in: Record::open("--tee-in", args.tee_in.as_deref(), args.tee_append)?,
+            tee_out: Record::open("--tee-out", args.tee_out.as_deref(), args.tee_append)?,
+            hex_dump,
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tee_in.is_none() && self.tee_out.is_none() && self.hex_dump.is_none()
+    }
+}
+
+/// A stream that is written down.
+pub(super) struct Recorded<S> {
+    stream: S,
+    records: Rc<Records>,
+    /// Before each line of a dump: whose it is.
+    label: String,
+    hex_dump: HexDump,
+    start: Instant,
+    now: Instant,
+}
+
+impl<S: Stream> Recorded<S> {
+    /// A connection that begins at `now`.
+    pub(super) fn new(stream: S, (records, label): (Rc<Records>, String), now: Instant) -> Recorded<S> {
+        Recorded { stream, records, label, hex_dump: HexDump::default(), start: now, now }
+    }
+
+    fn record(&mut self, direction: Direction, bytes: &[u8]) -> io::Result<()> {
+        let tee = match direction {
+            Direction::Sent => &self.records.tee_out,
+            Direction::Received => &self.records.tee_in,
+        };
+        if let Some(tee) = tee {
+            tee.write(bytes)?;
+        }
+        if let Some(dump) = &self.records.hex_dump {
+            let elapsed = self.now - self.start;
+            dump.write(self.hex_dump.lines(&self.label, direction, elapsed, bytes).as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+// The kernel must not move the bytes by itself: the ends are kept.
+impl<S: Stream> Stream for Recorded<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        self.record(Direction::Received, &buffer[..count])?;
+        Ok(count)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.stream.write(bytes)?;
+        self.record(Direction::Sent, &bytes[..count])?;
+        Ok(count)
+    }
+
+    passes_on!(stream);
+
+    fn tick(&mut self, now: Instant) {
+        self.now = now;
+        self.stream.tick(now);
+    }
+
+    fn wake_up(&self) -> Option<Instant> {
+        self.stream.wake_up()
+    }
+}

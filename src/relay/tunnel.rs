@@ -1,0 +1,195 @@
+//! Two peers, joined: what one sends the other gets, its end and its failure included.
+
+use std::time::Instant;
+
+use crate::error::Error;
+use crate::error::lost;
+use crate::net::acknowledgement::AcknowledgementWait;
+use crate::net::pump::{Fault, Pump, Pumped, Side};
+use crate::net::rate::Limited;
+use crate::net::reactor::{Context, Status};
+use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::stream::{Stream, Transport};
+use crate::net::wrapper::Sink;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Out,
+    In,
+}
+
+/// A client and the target that it was connected to. Both are reset when this is dropped before it is over.
+pub(crate) struct Tunnel<C, T = Transport> {
+    client: Limited<C>,
+    target: T,
+    target_name: String,
+    outbound: Pump,
+    inbound: Pump,
+    /// What each is told before the other's bytes.
+    to_target: Outgoing,
+    to_client: Outgoing,
+    /// A side that takes no more; what it has sent before is still passed on.
+    failure: Option<(Way, Error)>,
+    /// The target was lost, or has never been there for the client.
+    is_target_lost: bool,
+    /// What comes for that side is thrown away. Unread it would fill its connection until the system drops all that
+    /// comes, room for the other direction included.
+    drain: Pump,
+    acknowledgement: [AcknowledgementWait; 2],
+}
+
+impl<C: Stream> Tunnel<C> {
+    /// Joins a client, whose connection is reset if it is dropped, to a connection.
+    pub(crate) fn new(client: Limited<C>, mut target: Transport) -> Result<Self, Error> {
+        let target_name = target.peer_name().to_string();
+        target.reset_on_close(true).map_err(|error| named(&target_name, &error))?;
+        Ok(Tunnel::of(client, target, target_name))
+    }
+}
+
+fn named(target: &str, error: &std::io::Error) -> Error {
+    lost(error).context(format!("target {target}"))
+}
+
+/// One direction: what stands before the stream, the stream, and its end.
+fn pass(
+    preface: &mut Outgoing,
+    pump: &mut Pump,
+    source: &mut impl Stream,
+    sink: &mut impl Stream,
+    (context, may_end): (Context, bool),
+) -> Result<Pumped, Fault> {
+    if preface.pending() > 0 {
+        let sent = send_all(sink, preface).map_err(|error| Fault { side: Side::Sink, error })?;
+        if sent == Sent::Blocked {
+            return Ok(Pumped::Blocked);
+        }
+    }
+    let pumped = pump.advance(source, sink, context)?;
+    if may_end && pump.lane().owes_half_close() {
+        sink.finish_writing().map_err(|error| Fault { side: Side::Sink, error })?;
+        pump.lane_mut().finish_sink();
+    }
+    Ok(pumped)
+}
+
+impl<C: Stream, T: Stream> Tunnel<C, T> {
+    fn of(client: Limited<C>, target: T, target_name: String) -> Tunnel<C, T> {
+        Tunnel {
+            outbound: Pump::new(&client, &target),
+            inbound: Pump::new(&target, &client),
+            client,
+            target,
+            target_name,
+            to_target: Outgoing::default(),
+            to_client: Outgoing::default(),
+            failure: None,
+            is_target_lost: false,
+            drain: Pump::copying(),
+            acknowledgement: Default::default(),
+        }
+    }
+
+    /// Tells the target something before the client's first byte.
+    pub(crate) fn tell_target(&mut self, bytes: &[u8]) {
+        self.to_target.push(bytes);
+    }
+
+    /// Tells the client something before the target's first byte.
+    pub(crate) fn tell_client(&mut self, bytes: &[u8]) {
+        self.to_client.push(bytes);
+    }
+
+    fn pump(&mut self, way: Way, context: Context) -> Result<Pumped, Error> {
+        let has_failed = self.failure.as_ref().is_some_and(|(failed, _)| *failed == way);
+        // A side that takes no more has been reset: an end of what comes from it is none to be passed on.
+        let terms = (context, self.failure.is_none());
+        let pumped = match way {
+            Way::Out if has_failed => self.drain.advance(&mut self.client, &mut Sink, context),
+            Way::In if has_failed => self.drain.advance(&mut self.target, &mut Sink, context),
+            Way::Out => {
+                let (client, target) = (&mut self.client, &mut self.target);
+                pass(&mut self.to_target, &mut self.outbound, client, target, terms)
+            }
+            Way::In => {
+                let (client, target) = (&mut self.client, &mut self.target);
+                pass(&mut self.to_client, &mut self.inbound, target, client, terms)
+            }
+        };
+        pumped.or_else(|Fault { side, error }| {
+            let is_clients = (way == Way::Out) == (side == Side::Source);
+            let error = if is_clients { lost(&error) } else { self.target_is_lost(&error) };
+            // Of two failures the first is the cause. A side that cannot be read has said everything that it will; one
+            // that cannot be written may have said something that the other is still to get.
+            match self.failure.take() {
+                Some((_, first)) => Err(first),
+                None if side == Side::Source => Err(error),
+                None => {
+                    self.failure = Some((way, error));
+                    Ok(Pumped::Blocked)
+                }
+            }
+        })
+    }
+
+    /// A reset that comes after a side's end is seen by nobody who reads.
+    fn check_ended_sides(&mut self) -> Result<(), Error> {
+        if self.outbound.lane().has_source_ended() {
+            self.client.take_error().map_err(|error| lost(&error))?;
+        }
+        if self.inbound.lane().has_source_ended() {
+            self.target.take_error().map_err(|error| self.target_is_lost(&error))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        self.client.tick(context.now);
+        let moved = [Way::Out, Way::In].map(|way| self.pump(way, context));
+        let [sent, received] = moved;
+        let more = [sent?, received?].contains(&Pumped::More);
+        let other_is_over = self.failure.as_ref().is_some_and(|(way, _)| match way {
+            Way::Out => self.inbound.lane().is_drained(),
+            Way::In => self.outbound.lane().is_drained(),
+        });
+        if let Some((_, failure)) = self.failure.take_if(|_| other_is_over) {
+            return Err(failure);
+        }
+        self.check_ended_sides()?;
+        if self.outbound.lane().is_finished() && self.inbound.lane().is_finished() {
+            let [of_client, of_target] = &mut self.acknowledgement;
+            let is_told = of_client.is_acknowledged(&mut self.client, context.now)?;
+            let target = of_target.is_acknowledged(&mut self.target, context.now);
+            let has_all = target.map_err(|error| {
+                self.is_target_lost = true;
+                error.context(format!("target {}", self.target_name))
+            })?;
+            if is_told && has_all {
+                return Ok(Status::Done);
+            }
+        }
+        Ok(if more { Status::Again } else { Status::Waiting })
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let looks = self.acknowledgement.iter().filter_map(AcknowledgementWait::deadline);
+        let pumps = [&self.outbound, &self.inbound].into_iter().filter_map(Pump::wake_up);
+        looks.chain(pumps).chain(self.client.wake_up()).min()
+    }
+
+    fn target_is_lost(&mut self, error: &std::io::Error) -> Error {
+        self.is_target_lost = true;
+        named(&self.target_name, error)
+    }
+
+    /// True if the target is what it was lost by.
+    pub(crate) fn has_lost_target(&self) -> bool {
+        self.is_target_lost
+    }
+
+    /// Bytes that went to the client, and came from it.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        let lane = self.outbound.lane();
+        (self.inbound.lane().delivered(), lane.delivered() + lane.held() as u64)
+    }
+}

@@ -1,0 +1,11 @@
+//! The commands: each plan made into sessions, and their outcome into an exit code.
+
+pub mod connect;
+pub mod download;
+pub mod http_hello;
+pub mod retry;
+pub mod serve;
+pub mod udp_listen;
+pub mod udp_send;
+pub mod upload;
+pub(crate) mod upload_text;

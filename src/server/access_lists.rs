@@ -1,0 +1,62 @@
+//! Access lists that change while a server runs.
+
+use super::admission::AccessArgs;
+use crate::error::{Error, Exit};
+use crate::net::access::Access;
+use crate::net::reactor::{BlockingTask, Io};
+use crate::net::signals::{Hangups, Signals};
+use crate::report::Report;
+
+/// Access lists with files or names, read and resolved again on SIGHUP.
+pub(crate) struct AccessLists {
+    args: AccessArgs,
+    hangups: Hangups,
+    reading: Option<BlockingTask<Result<Access, Error>>>,
+    io: Io,
+}
+
+impl AccessLists {
+    /// `None` where SIGHUP stops the server: nothing can change, and it was started at a terminal, which may be gone, or
+    /// ends by itself. Others are started by what means "read your files again" by it: systemd, init scripts, logrotate.
+    /// To be made before anybody is told that the server listens.
+    pub(crate) fn new(
+        args: &AccessArgs,
+        ends_by_itself: bool,
+        (io, signals): (&Io, &Signals),
+    ) -> Result<Option<AccessLists>, Error> {
+        if !args.can_change() && (signals.had_terminal() || ends_by_itself) {
+            return Ok(None);
+        }
+        let hangups = Hangups::install(io, signals)
+            .map_err(|error| Error::new(Exit::Failed, format!("cannot wait for SIGHUP: {error}")))?;
+        Ok(Some(AccessLists { args: args.clone(), hangups, reading: None, io: io.clone() }))
+    }
+
+    /// The new rules, once they were read. Those that cannot be read leave the old ones in force.
+    pub(crate) fn advance(&mut self, report: &Report) -> Option<Access> {
+        let read = self.reading.as_mut().and_then(BlockingTask::take);
+        if read.is_some() {
+            self.reading = None;
+        }
+        if self.reading.is_none() && self.hangups.came() {
+            if self.args.can_change() {
+                let args = self.args.clone();
+                self.reading =
+                    self.io.spawn_blocking(move || args.load()).map_err(|error| report.warning(error)).ok();
+            } else {
+                report
+                    .say("SIGHUP: there is nothing to read again: no --allow or --deny has a file or a name");
+            }
+        }
+        match read?.and_then(|access| access) {
+            Ok(access) => {
+                report.say("access lists were read again");
+                Some(access)
+            }
+            Err(error) => {
+                report.warning(format_args!("the old access lists stay in force: {error}"));
+                None
+            }
+        }
+    }
+}

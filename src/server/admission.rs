@@ -1,0 +1,213 @@
+//! Who may come in, how many at a time, and what became of those who did.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::option_files::bytes_of;
+use crate::error::{Error, Exit};
+use crate::net::access::{Access, Rule};
+use crate::net::endpoint::PeerName;
+use crate::net::reactor::Waker;
+use crate::report::Report;
+
+/// Whom a server admits.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct AccessArgs {
+    /// Admit this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP
+    #[arg(long, value_name = "CIDR|HOST|@FILE", help_heading = "Access and limits")]
+    allow: Vec<String>,
+
+    /// Admit nobody from this network, address or name; of several that fit the longest prefix decides
+    #[arg(long, value_name = "CIDR|HOST|@FILE", help_heading = "Access and limits")]
+    deny: Vec<String>,
+}
+
+impl AccessArgs {
+    /// The rules that are in force now. Reads files and resolves names: blocks.
+    pub(crate) fn load(&self) -> Result<Access, Error> {
+        let (allowed, denied) = (rules(&self.allow, "--allow")?, rules(&self.deny, "--deny")?);
+        Access::new((!self.allow.is_empty()).then_some(&allowed[..]), &denied)
+            .map_err(|text| Error::new(Exit::NoConnection, format!("--allow or --deny: {text}")))
+    }
+
+    /// True if there are files, whose content may change, or names, whose addresses may.
+    pub(crate) fn can_change(&self) -> bool {
+        let may_change =
+            |word: &String| word.starts_with('@') || matches!(Rule::parse(word), Ok(Rule::Host(_)));
+        self.allow.iter().chain(&self.deny).any(may_change)
+    }
+}
+
+pub(crate) fn rules(words: &[String], option: &str) -> Result<Vec<Rule>, Error> {
+    let usage = |hint| Error::new(Exit::Usage, format!("{option}: {hint}"));
+    let mut rules = Vec::new();
+    for word in words {
+        let Some(path) = word.strip_prefix('@') else {
+            rules.push(Rule::parse(word).map_err(usage)?);
+            continue;
+        };
+        let bytes = bytes_of(Path::new(path), option)?;
+        for (line, number) in String::from_utf8_lossy(&bytes).lines().zip(1..) {
+            let word = line.split('#').next().unwrap_or(line).trim();
+            if !word.is_empty() {
+                let rule = Rule::parse(word).map_err(|hint| usage(format!("{path}:{number}: {hint}")))?;
+                rules.push(rule);
+            }
+        }
+    }
+    Ok(rules)
+}
+
+/// Why somebody may not come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// By the access list.
+    Denied,
+    /// Too many from its address.
+    TooMany,
+    /// Too many in all.
+    Full,
+}
+
+/// What counts as one source: an IPv4 address, or an IPv6 network of 64 bits, which is what one subscriber or machine
+/// has at least, RFC 6177.
+fn source_of(peer: &PeerName) -> Option<IpAddr> {
+    const INTERFACE_BITS: u32 = 64;
+    Some(match peer.ip()?.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> INTERFACE_BITS << INTERFACE_BITS).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    })
+}
+
+/// Counts those who are in; shared by an acceptor and its clients.
+#[derive(Clone)]
+pub(crate) struct Admission(Rc<Shared>);
+
+struct Shared {
+    access: RefCell<Access>,
+    per_source: usize,
+    sources: RefCell<HashMap<IpAddr, usize>>,
+    inside: Cell<usize>,
+    ended: Cell<u64>,
+    failed: Cell<u64>,
+    /// The outcome of the only client is the command's, and not a line of its own.
+    keeps_failure: bool,
+    failure: RefCell<Option<Error>>,
+    acceptor: Waker,
+}
+
+impl Admission {
+    /// At most `per_source` at a time from one source. `acceptor` is told when somebody leaves.
+    pub(crate) fn new(access: Access, per_source: usize, is_for_one: bool, acceptor: Waker) -> Admission {
+        Admission(Rc::new(Shared {
+            access: RefCell::new(access),
+            per_source,
+            sources: RefCell::default(),
+            inside: Cell::default(),
+            ended: Cell::default(),
+            failed: Cell::default(),
+            keeps_failure: is_for_one,
+            failure: RefCell::default(),
+            acceptor,
+        }))
+    }
+
+    /// From now on these rules hold.
+    pub(crate) fn set_access(&self, access: Access) {
+        *self.0.access.borrow_mut() = access;
+    }
+
+    /// Lets a peer in, or says why not. Peers without an IP address are under no access list.
+    pub(crate) fn enter(&self, peer: &PeerName, report: Report) -> Result<Permit, Refusal> {
+        let shared = &self.0;
+        if let Some(address) = peer.ip()
+            && !shared.access.borrow().admits(address)
+        {
+            return Err(Refusal::Denied);
+        }
+        if let Some(source) = source_of(peer) {
+            let mut sources = shared.sources.borrow_mut();
+            let count = sources.entry(source).or_default();
+            if *count >= shared.per_source {
+                return Err(Refusal::TooMany);
+            }
+            *count += 1;
+        }
+        shared.inside.set(shared.inside.get() + 1);
+        Ok(Permit { admission: self.clone(), peer: peer.clone(), report })
+    }
+
+    /// How many are in.
+    pub(crate) fn inside(&self) -> usize {
+        self.0.inside.get()
+    }
+
+    /// What became of all who were in: of the only one, its own outcome.
+    pub(crate) fn outcome(&self) -> Result<(), Error> {
+        let (ended, failed) = (self.0.ended.get(), self.0.failed.get());
+        match self.0.failure.take() {
+            Some(failure) => Err(failure),
+            None if failed == 0 => Ok(()),
+            None => Err(Error::new(Exit::Partial, format!("{failed} of {ended} clients failed"))),
+        }
+    }
+}
+
+/// One client's leave to be in, until it is dropped.
+pub(crate) struct Permit {
+    admission: Admission,
+    /// The client's address.
+    pub(crate) peer: PeerName,
+    /// Names the client.
+    pub(crate) report: Report,
+}
+
+impl Permit {
+    /// The client's session has failed: says so, or keeps it as the command's own failure.
+    pub(crate) fn fail(&self, error: Error) {
+        let shared = &self.admission.0;
+        shared.failed.set(shared.failed.get() + 1);
+        if shared.keeps_failure {
+            *shared.failure.borrow_mut() = Some(error);
+        } else if error.is_health_check() {
+            self.report.detail(error);
+        } else {
+            self.report.error(&error);
+        }
+    }
+
+    /// The client's session has ended: tells how many bytes were sent and received, if that is known, and how it went.
+    pub(crate) fn leave(&self, result: Result<(), Error>, moved: Option<(u64, u64)>, time: Duration) {
+        if let Some(moved) = moved {
+            self.report.relayed(&self.peer, moved, time, None);
+        }
+        if let Err(error) = result {
+            self.fail(error);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let shared = &self.admission.0;
+        if let Some(source) = source_of(&self.peer) {
+            let mut sources = shared.sources.borrow_mut();
+            if let Some(count) = sources.get_mut(&source) {
+                *count -= 1;
+                if *count == 0 {
+                    sources.remove(&source);
+                }
+            }
+        }
+        shared.inside.set(shared.inside.get() - 1);
+        shared.ended.set(shared.ended.get() + 1);
+        shared.acceptor.wake();
+        self.report.peer("ended", &self.peer);
+    }
+}

@@ -1,0 +1,11 @@
+//! How clients come in: listeners, who is admitted, how many, for how long.
+
+pub(crate) mod acceptor;
+pub(crate) mod access_lists;
+pub(crate) mod admission;
+pub(crate) mod client_session;
+pub(crate) mod invitation;
+pub(crate) mod limits;
+pub(crate) mod option_files;
+pub(crate) mod proxy_header_gate;
+pub(crate) mod setup;

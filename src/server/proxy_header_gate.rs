@@ -1,0 +1,167 @@
+//! Clients of a proxy in front of a server (`--accept-proxy-protocol`): each waits here until the header before its
+//! stream has said who it is. Only then does the acceptor decide whether it may come in.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::error::lost;
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
+use crate::net::reactor::{Context, Io, Session, Status, Waker};
+use crate::net::stream::{Socket, Stream, Transport};
+use crate::proto::proxy::header::HeaderReader;
+use crate::report::Report;
+
+/// Those who wait, and those who have said who they are.
+pub(crate) struct ProxyHeaderGate {
+    shared: Rc<Shared>,
+    io: Io,
+    limit: Duration,
+    report: Report,
+}
+
+/// A client, and what its header has said.
+pub(crate) struct Announced {
+    pub(crate) socket: Socket,
+    /// Its address, or the proxy's if the connection is the proxy's own.
+    pub(crate) name: PeerName,
+    /// The address that it connected to.
+    pub(crate) destination: Option<SocketAddr>,
+}
+
+struct Shared {
+    waiting: Cell<usize>,
+    announced: RefCell<Vec<Announced>>,
+    acceptor: Waker,
+}
+
+impl ProxyHeaderGate {
+    /// A header must have come within `limit`. The session of `io` is told when one has.
+    pub(crate) fn new(limit: Duration, io: &Io, report: &Report) -> ProxyHeaderGate {
+        let shared = Shared { waiting: Cell::default(), announced: RefCell::default(), acceptor: io.waker() };
+        ProxyHeaderGate { shared: Rc::new(shared), io: io.clone(), limit, report: report.clone() }
+    }
+
+    /// Lets a connection wait; `name` is the proxy's.
+    pub(crate) fn enter(&self, socket: Socket, name: PeerName, now: Instant) {
+        let report = self.report.about(&name);
+        let spawned = self.io.spawn(|io| {
+            let place = Place::new(&self.shared);
+            let mut transport = socket.register(&io).map_err(|error| lost(&error))?;
+            transport.reset_on_close(true).map_err(|error| lost(&error))?;
+            let driver = HandshakeDriver::new(HeaderReader::default());
+            let (deadline, limit) = (now + self.limit, self.limit);
+            let report = report.clone();
+            Ok(Arrival { transport: Some(transport), driver, name, deadline, limit, place, report })
+        });
+        if let Err(error) = spawned {
+            report.detail(error);
+        }
+    }
+
+    /// How many have not said who they are.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.waiting.get()
+    }
+
+    /// Those who have, since it was asked last.
+    pub(crate) fn announced(&self) -> Vec<Announced> {
+        self.shared.announced.take()
+    }
+}
+
+/// Counts one that waits, until it is dropped.
+struct Place(Rc<Shared>);
+
+impl Place {
+    fn new(shared: &Rc<Shared>) -> Place {
+        shared.waiting.set(shared.waiting.get() + 1);
+        Place(Rc::clone(shared))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.waiting.set(self.0.waiting.get() - 1);
+        self.0.acceptor.wake();
+    }
+}
+
+/// One connection, until its header has come.
+struct Arrival {
+    transport: Option<Transport>,
+    driver: HandshakeDriver<HeaderReader>,
+    name: PeerName,
+    deadline: Instant,
+    limit: Duration,
+    place: Place,
+    report: Report,
+}
+
+impl Arrival {
+    /// True once the header has come.
+    fn hear(&mut self, now: Instant) -> Result<bool, Error> {
+        let Some(transport) = &mut self.transport else { return Ok(false) };
+        match self.driver.advance(transport) {
+            Ok(true) => Ok(true),
+            Ok(false) if now >= self.deadline => {
+                let limit = humantime::format_duration(self.limit);
+                Err(Error::new(Exit::TimedOut, format!("no PROXY header came within {limit}")))
+            }
+            Ok(false) => Ok(false),
+            Err(HandshakeFailure::Lost(error)) => Err(self.left(lost(&error))),
+            Err(HandshakeFailure::Ended) => {
+                Err(self.left(Error::new(Exit::Lost, "it ended before its PROXY header did")))
+            }
+            Err(HandshakeFailure::Fault(fault)) => {
+                Err(Error::new(Exit::Refused, format!("the PROXY header {fault}")))
+            }
+        }
+    }
+
+    fn left(&self, error: Error) -> Error {
+        if self.driver.machine.is_empty() { error.of_health_check() } else { error }
+    }
+
+    fn hand_over(&mut self) -> Result<(), Error> {
+        let Some(mut transport) = self.transport.take() else { return Ok(()) };
+        // How its connection ends is its session's affair from now on.
+        transport.reset_on_close(false).map_err(|error| lost(&error))?;
+        let socket = transport.into_socket().map_err(|error| lost(&error))?;
+        let addresses = self.driver.machine.header().and_then(|header| header.addresses);
+        let name = addresses.map_or_else(|| self.name.clone(), |(from, _)| PeerName::from_ip(Some(from)));
+        let destination = addresses.map(|(_, to)| to);
+        self.place.0.announced.borrow_mut().push(Announced { socket, name, destination });
+        Ok(())
+    }
+}
+
+impl Session for Arrival {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        let heard = self.hear(context.now).and_then(|heard| {
+            if heard {
+                self.hand_over()?;
+            }
+            Ok(heard)
+        });
+        match heard {
+            Ok(false) => Ok(Status::Waiting),
+            Ok(true) => Ok(Status::Done),
+            Err(error) => {
+                if error.is_health_check() {
+                    self.report.detail(error);
+                } else {
+                    self.report.error(&error);
+                }
+                Ok(Status::Done)
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline)
+    }
+}

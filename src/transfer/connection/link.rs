@@ -1,0 +1,244 @@
+//! What both sides of a session do alike: the handshake's answer, frames in, time limits, signs of life.
+
+use std::time::{Duration, Instant};
+
+use super::wire::{Failure, Filled, Wire};
+use crate::error::RESET;
+use crate::error::{Error, Exit};
+use crate::net::stream::Stream;
+use crate::proto::transfer::frame::{Frame, ParsedFrame, Phase, encode, parse};
+use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello, Parsed};
+use crate::transfer::outcome::{Role, peer_error, protocol_error};
+
+/// How often a side that is busy says so, at least: well within any sensible idle limit.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// When it says so first: what is over by then needs no word.
+const FIRST_PING: Duration = Duration::from_millis(250);
+
+/// Limits of a session, in time and speed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For the handshake, absolute.
+    pub(crate) handshake: Duration,
+    /// Without a byte either way, while this side is not busy itself.
+    pub(crate) idle: Duration,
+    /// Bytes per second each way, at most.
+    pub(crate) rate: Option<u64>,
+}
+
+/// What came from the peer.
+pub(crate) enum Heard {
+    /// A frame.
+    Frame(Frame),
+    /// The header of a DATA frame.
+    Data { file: u32, offset: u64, length: u32 },
+    /// Nothing yet.
+    Nothing,
+    /// The end of the stream.
+    End,
+}
+
+/// A wire with the state of its session.
+pub(crate) struct Link<S> {
+    pub(crate) wire: Wire<S>,
+    role: Role,
+    limits: Limits,
+    /// A client's: ACCEPT is due by then.
+    accept_by: Option<Instant>,
+    /// A client's: its HELLO, until ACCEPT is here.
+    hello: Option<Vec<u8>>,
+    /// The same, read.
+    asked: Option<Hello>,
+    refused: Option<crate::proto::transfer::reason::Reason>,
+    accepted: Option<Accept>,
+    round_trip: Duration,
+    excused: Option<Instant>,
+    next_ping: Option<Instant>,
+}
+
+impl<S: Stream> Link<S> {
+    /// A session whose handshake is over, or, with `awaits_accept`, half over: then HELLO is what is queued.
+    pub(crate) fn new(mut wire: Wire<S>, role: Role, limits: Limits, awaits_accept: bool) -> Link<S> {
+        wire.limit_rate(limits.rate);
+        let accept_by = awaits_accept.then(|| wire.last_traffic() + limits.handshake);
+        let hello = awaits_accept.then(|| wire.queued().iter().take(FIXED_BYTES).copied().collect());
+        let asked = match Hello::parse(wire.queued()) {
+            Ok(Parsed::Complete { value, .. }) if awaits_accept => Some(value),
+            _ => None,
+        };
+        Link {
+            wire,
+            role,
+            limits,
+            accept_by,
+            hello,
+            asked,
+            refused: None,
+            accepted: None,
+            round_trip: Duration::ZERO,
+            excused: None,
+            next_ping: None,
+        }
+    }
+
+    /// Whether what is sent now is heard by a session: ACCEPT is here, or was sent.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.accept_by.is_none() && self.refused.is_none()
+    }
+
+    /// There is nothing for this connection to carry: its silence does not count up to now.
+    pub(crate) fn excuse(&mut self) {
+        self.excused = Some(self.wire.now());
+    }
+
+    fn idle_since(&self) -> Instant {
+        self.excused.map_or(self.wire.last_traffic(), |time| time.max(self.wire.last_traffic()))
+    }
+
+    /// How long a client has waited for ACCEPT.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
+    /// What the server has said first, once.
+    pub(crate) fn accepted(&mut self) -> Option<Accept> {
+        self.accepted.take()
+    }
+
+    /// A failure, with what it may mean where the server has not answered yet: who is turned away hears a reset.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        if self.accept_by.is_none() || failure.error.to_string() != RESET {
+            return failure;
+        }
+        let text = format!(
+            "{RESET} before it answered: perhaps it takes nobody from this address (--allow, --deny), or no more clients"
+        );
+        Failure { error: Error::new(failure.error.exit(), text), ..failure }
+    }
+
+    /// The next thing that the peer said.
+    pub(crate) fn hear(&mut self) -> Result<Heard, Failure> {
+        if self.accept_by.is_some() && !self.hear_accept()? {
+            return Ok(Heard::Nothing);
+        }
+        loop {
+            match parse(self.wire.incoming()).map_err(protocol_error)? {
+                ParsedFrame::Frame { frame, used } => {
+                    self.wire.consume(used);
+                    if matches!(frame, Frame::Ack { .. }) {
+                        self.wire.note_moved();
+                    }
+                    return match self.refused.take() {
+                        // After a refusal nothing comes but the words for it.
+                        Some(reason) if !matches!(frame, Frame::Error { .. }) => {
+                            Err(peer_error(reason, "", self.role))
+                        }
+                        _ => Ok(Heard::Frame(frame)),
+                    };
+                }
+                ParsedFrame::Data { file, offset, length, used } => {
+                    self.wire.consume(used);
+                    self.wire.note_moved();
+                    return Ok(Heard::Data { file, offset, length });
+                }
+                ParsedFrame::Incomplete { needed } => match self.wire.fill(needed)? {
+                    Filled::Enough => {}
+                    Filled::Blocked => return Ok(Heard::Nothing),
+                    Filled::Ended => {
+                        return self
+                            .refused
+                            .map_or(Ok(Heard::End), |reason| Err(peer_error(reason, "", self.role)));
+                    }
+                },
+            }
+        }
+    }
+
+    /// As [`Link::hear`], on a further connection. An `ERROR` or the peer's end ends that one.
+    pub(crate) fn hear_of_blocks(&mut self, role: Role) -> Result<Heard, Error> {
+        match self.hear().map_err(|failure| failure.error)? {
+            Heard::Frame(Frame::Error { reason, text }) => Err(peer_error(reason, &text, role).error),
+            // As it does when all is done.
+            Heard::End => Err(Error::new(Exit::Done, "ended by the peer")),
+            heard => Ok(heard),
+        }
+    }
+
+    fn hear_accept(&mut self) -> Result<bool, Failure> {
+        loop {
+            match Accept::parse(self.wire.incoming()).map_err(protocol_error)? {
+                Parsed::Complete { value, used } => {
+                    if self.hello.take().is_some_and(|hello| self.wire.incoming().starts_with(&hello)) {
+                        let text = "the peer sends this side's own bytes back: it is an echo server";
+                        return Err(Error::new(Exit::Refused, text).into());
+                    }
+                    if let Some(hello) = self.asked.take() {
+                        value.check(&hello).map_err(protocol_error)?;
+                    }
+                    self.wire.consume(used);
+                    if let Some(time) = self.accept_by.take() {
+                        let left = time.saturating_duration_since(self.wire.now());
+                        self.round_trip = self.limits.handshake.saturating_sub(left);
+                    }
+                    // If it is a refusal, the ERROR frame that follows says more.
+                    self.refused = value.refused;
+                    self.accepted = Some(value);
+                    return Ok(true);
+                }
+                // As it comes, so that a peer of another kind is known by its first bytes.
+                Parsed::Incomplete { .. } => match self.wire.fill(self.wire.incoming().len() + 1)? {
+                    Filled::Enough => {}
+                    Filled::Blocked => return Ok(false),
+                    Filled::Ended => {
+                        let text = "the peer closed the connection instead of answering";
+                        return Err(Error::new(Exit::Lost, text).into());
+                    }
+                },
+            }
+        }
+    }
+
+    /// Fails if a time limit ran out. With `busy`, this side is working and tells the peer so from time to time.
+    pub(crate) fn check_time(&mut self, now: Instant, busy: Option<Phase>) -> Result<(), Failure> {
+        if let Some(phase) = busy {
+            match self.next_ping {
+                Some(time) if now < time => {}
+                Some(_) => {
+                    self.wire.push(&encode(&Frame::Ping { phase: Some(phase), done: 0 }));
+                    self.wire.flush()?;
+                    self.next_ping = Some(now + PING_INTERVAL);
+                }
+                None => self.next_ping = Some(now + FIRST_PING),
+            }
+            self.wire.pardon();
+            return Ok(());
+        }
+        self.next_ping = None;
+        let limit = |what: &str, limit: Duration, option| {
+            let limit = humantime::format_duration(limit);
+            let text = format!("{what} {limit} (see {option})");
+            Failure {
+                error: Error::new(Exit::TimedOut, &text),
+                tell: Some((crate::proto::transfer::reason::Reason::TimeLimit, text)),
+            }
+        };
+        if self.accept_by.is_some_and(|time| now >= time) {
+            return Err(limit("the peer did not answer within", self.limits.handshake, "--timeout"));
+        }
+        if now >= self.idle_since() + self.limits.idle {
+            return Err(limit("nothing went either way for", self.limits.idle, "--idle-timeout"));
+        }
+        Ok(())
+    }
+
+    /// When to look at the clock again.
+    pub(crate) fn deadline(&self) -> Instant {
+        let idle = self.next_ping.unwrap_or(self.idle_since() + self.limits.idle);
+        [self.accept_by, self.wire.wake_up()].into_iter().flatten().fold(idle, Instant::min)
+    }
+}
+
+/// A further connection has carried what does not go there.
+pub(crate) fn out_of_place() -> Error {
+    Error::new(Exit::Integrity, "an unexpected frame")
+}

@@ -1,0 +1,5 @@
+//! The connections of a session.
+
+pub(crate) mod link;
+pub(crate) mod pool;
+pub(crate) mod wire;

@@ -1,0 +1,206 @@
+//! The further connections of a session. They carry blocks and what is said to them; the first one carries the rest.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::link::{Limits, Link};
+use super::wire::Wire;
+use crate::error::{Error, Exit};
+use crate::net::reactor::Io;
+use crate::net::stream::Transport;
+use crate::proto::transfer::hello::{Accept, Hello};
+use crate::relay::connecting::Connect;
+use crate::relay::connector::Connector;
+use crate::report::Report;
+use crate::transfer::outcome::Role;
+use crate::transfer::server::sessions::{Listed, MAX_CONNECTIONS, SessionId};
+
+/// From this time for a question and its answer on, several connections are quicker than one.
+const FAR: Duration = Duration::from_millis(10);
+const DEFAULT_CONNECTIONS: usize = 4;
+
+/// What a connection does before the others come.
+pub(crate) const LANE_BUDGET_BYTES: usize = 8 << 20;
+
+/// What the further connections did.
+#[derive(Default)]
+pub(crate) struct Advanced {
+    /// Those that are gone.
+    pub(crate) lost: Vec<usize>,
+    /// One of them had traffic.
+    pub(crate) is_alive: bool,
+    /// One of them has more to do at once.
+    pub(crate) has_more: bool,
+}
+
+/// Where further connections come from.
+pub(crate) enum Origin {
+    /// A client's: it opens them, as many as were asked for in all; none: as the distance suggests.
+    Client { connector: Box<Connector>, connections: Option<usize> },
+    /// A server's: clients bring them.
+    Server(Rc<Listed>),
+}
+
+/// A further connection. `L` is what its session keeps of it.
+pub(crate) struct PooledConnection<L> {
+    /// Never used twice in a session; the first connection is 0.
+    pub(crate) id: usize,
+    state: State,
+    pub(crate) local: L,
+}
+
+enum State {
+    Dialing(Box<dyn Connect>),
+    Open(Box<Link<Transport>>),
+}
+
+/// The further connections of a session.
+pub(crate) struct ConnectionPool<L> {
+    origin: Origin,
+    role: Role,
+    limits: Limits,
+    io: Io,
+    report: Report,
+    pub(crate) connections: Vec<PooledConnection<L>>,
+    next_id: usize,
+    has_grown: bool,
+    session: Option<SessionId>,
+}
+
+impl<L: Default> ConnectionPool<L> {
+    pub(crate) fn new(
+        origin: Origin,
+        role: Role,
+        limits: Limits,
+        io: Io,
+        report: Report,
+    ) -> ConnectionPool<L> {
+        ConnectionPool {
+            origin,
+            role,
+            limits,
+            io,
+            report,
+            connections: Vec::new(),
+            next_id: 1,
+            has_grown: false,
+            session: None,
+        }
+    }
+
+    /// A client opens its further connections, once: something is there for them to carry.
+    pub(crate) fn grow(&mut self, session: Option<SessionId>, round_trip: Duration) {
+        let (Origin::Client { connector, connections }, Some(session)) = (&self.origin, session) else {
+            return;
+        };
+        if std::mem::replace(&mut self.has_grown, true) {
+            return;
+        }
+        let automatic = if round_trip < FAR { 1 } else { DEFAULT_CONNECTIONS };
+        let wanted = connections.unwrap_or(automatic).min(MAX_CONNECTIONS);
+        for _ in 1..wanted {
+            match connector.connecting(self.limits.handshake, &self.io) {
+                Ok(opening) => {
+                    let state = State::Dialing(opening);
+                    self.connections.push(PooledConnection { id: self.next_id, state, local: L::default() });
+                    self.next_id += 1;
+                }
+                Err(error) => self.report.detail(format_args!("no further connection: {error}")),
+            }
+        }
+        self.session = Some(session);
+    }
+
+    /// A server takes in the connections that have joined.
+    pub(crate) fn accept(&mut self, now: Instant) {
+        let Origin::Server(listed) = &self.origin else { return };
+        for socket in listed.joined() {
+            // Its options are those that it was accepted with.
+            let Ok(transport) = socket.enroll(&self.io) else {
+                listed.has_left();
+                continue;
+            };
+            let mut wire = Wire::new(transport, now);
+            wire.push(&Accept { tree: true, session: listed.id(), ..Accept::plain() }.encode());
+            let link = Link::new(wire, self.role, self.limits, false);
+            self.connections.push(PooledConnection {
+                id: self.next_id,
+                state: State::Open(Box::new(link)),
+                local: L::default(),
+            });
+            self.next_id += 1;
+        }
+    }
+
+    /// Works on each connection that is open with `work`, and drops those for which it fails. `work` says whether
+    /// there is more to do at once.
+    pub(crate) fn advance(
+        &mut self,
+        now: Instant,
+        mut work: impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<bool, Error>,
+    ) -> Advanced {
+        let mut advanced = Advanced::default();
+        let mut index = 0;
+        while index < self.connections.len() {
+            match self.advance_one(index, now, &mut work) {
+                Ok((is_alive, has_more)) => {
+                    advanced.is_alive |= is_alive;
+                    advanced.has_more |= has_more;
+                    index += 1;
+                }
+                Err(error) => {
+                    if error.exit() != Exit::Done {
+                        self.report.detail(format_args!("a further connection is gone: {error}"));
+                    }
+                    // Before the socket is closed, so that who sees that finds room for another.
+                    if let Origin::Server(listed) = &self.origin {
+                        listed.has_left();
+                    }
+                    advanced.lost.push(self.connections.swap_remove(index).id);
+                }
+            }
+        }
+        advanced
+    }
+
+    fn advance_one(
+        &mut self,
+        index: usize,
+        now: Instant,
+        work: &mut impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<bool, Error>,
+    ) -> Result<(bool, bool), Error> {
+        let connection = &mut self.connections[index];
+        if let State::Dialing(dial) = &mut connection.state {
+            let (Some(transport), Some(session)) = (dial.advance(now)?, self.session) else {
+                return Ok((false, false));
+            };
+            let mut wire = Wire::new(transport, now);
+            wire.push(&Hello::join(session).encode());
+            let mut link = Link::new(wire, self.role, self.limits, true);
+            link.wire.flush()?;
+            connection.state = State::Open(Box::new(link));
+        }
+        let State::Open(link) = &mut connection.state else { return Ok((false, false)) };
+        link.wire.tick(now);
+        let has_more = work(connection.id, &mut connection.local, link)?;
+        link.check_time(now, None).map_err(|failure| failure.error)?;
+        Ok((link.wire.last_traffic() == now, has_more))
+    }
+
+    /// Those that are open.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (&PooledConnection<L>, &Link<Transport>)> {
+        self.connections.iter().filter_map(|connection| match &connection.state {
+            State::Dialing(_) => None,
+            State::Open(link) => Some((connection, &**link)),
+        })
+    }
+
+    /// When to look at them again.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let of = |connection: &PooledConnection<L>| match &connection.state {
+            State::Dialing(dial) => dial.deadline(),
+            State::Open(link) => Some(link.deadline()),
+        };
+        self.connections.iter().filter_map(of).min()
+    }
+}

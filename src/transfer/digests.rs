@@ -1,0 +1,216 @@
+//! `--digests`: what arrived, in the lines that `b3sum --check` reads.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+
+use super::receive::Naming;
+use crate::error::cannot_write;
+use crate::error::{Error, Exit};
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::entry::Kind;
+use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::report::{Report, escape_name};
+use crate::store::{Fault, TextPlace, nameless};
+
+/// Lines that are written at a time.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Where a client writes the digests of what arrived.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DigestArgs {
+    /// Write a line for each file that is there in the end, as b3sum --check reads it; - is stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) digests: Option<PathBuf>,
+}
+
+impl DigestArgs {
+    /// Where they go, if anywhere.
+    pub(crate) fn sink(&self) -> Result<Option<DigestSink>, Error> {
+        let Some(path) = &self.digests else { return Ok(None) };
+        if path.as_os_str() == "-" {
+            crate::net::stdio::check_stdout()?;
+            return Ok(Some(DigestSink::Stdout));
+        }
+        let place = place(path)?;
+        place.check().map_err(|fault| unusable(path, "", &fault))?;
+        Ok(Some(DigestSink::Replaced(place)))
+    }
+}
+
+/// Where a server adds the digests of each session.
+pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
+    if path.as_os_str() == "-" {
+        crate::net::stdio::check_stdout()?;
+        return Ok(DigestSink::Stdout);
+    }
+    let place = place(path)?;
+    // Nothing, to learn whether it can be done.
+    place.append(b"").map_err(|fault| unusable(path, "", &fault))?;
+    Ok(DigestSink::Appended(place))
+}
+
+fn place(path: &Path) -> Result<TextPlace, Error> {
+    TextPlace::new(path).map_err(|fault| unusable(path, "its folder ", &fault))
+}
+
+fn unusable(path: &Path, what: &str, fault: &Fault) -> Error {
+    let shown = escape_name(path.as_os_str().as_bytes());
+    Error::new(Exit::Usage, format!("--digests {shown}: {what}{fault}"))
+}
+
+/// Where digests go.
+#[derive(Clone)]
+pub(crate) enum DigestSink {
+    Stdout,
+    /// A file, which each session that ends writes anew.
+    Replaced(TextPlace),
+    /// A file, at whose end each session that ends adds its own.
+    Appended(TextPlace),
+}
+
+impl DigestSink {
+    /// For one session.
+    pub(crate) fn begin(&self, naming: Naming) -> Digests {
+        Digests { sink: self.clone(), naming, notes: None, revoked: Vec::new(), fault: None }
+    }
+}
+
+/// The digests of a session. What there is of them before it ends waits in a file, so that memory is bounded.
+pub(crate) struct Digests {
+    sink: DigestSink,
+    naming: Naming,
+    notes: Option<BufWriter<File>>,
+    /// A bit for each file id: its line must not stand.
+    revoked: Vec<u64>,
+    fault: Option<String>,
+}
+
+impl Digests {
+    /// An entry is done with.
+    pub(super) fn note(&mut self, closed: &Closed, digest: Option<Digest>) {
+        if closed.revokes {
+            let word = closed.file as usize / 64;
+            if self.revoked.len() <= word {
+                self.revoked.resize(word + 1, 0);
+            }
+            self.revoked[word] |= 1 << (closed.file % 64);
+            return;
+        }
+        let is_there = matches!(closed.outcome, FileOutcome::Done | FileOutcome::AlreadyThere);
+        let Some(digest) = digest.filter(|_| is_there && matches!(closed.kind, Kind::File)) else { return };
+        if self.fault.is_none()
+            && let Err(error) = self.write_note(closed.file, digest, &self.naming.local(&closed.path))
+        {
+            self.fault = Some(error);
+        }
+    }
+
+    fn write_note(&mut self, file: u32, digest: Digest, path: &[u8]) -> Result<(), String> {
+        let notes = match &mut self.notes {
+            Some(notes) => notes,
+            none => {
+                let beside = match &self.sink {
+                    DigestSink::Stdout => None,
+                    DigestSink::Replaced(place) | DigestSink::Appended(place) => Some(place),
+                };
+                let file = nameless(beside).map_err(|fault| fault.to_string())?;
+                none.insert(BufWriter::new(file))
+            }
+        };
+        let length = path.len() as u32;
+        let parts: [&[u8]; 4] = [&file.to_be_bytes(), &length.to_be_bytes(), &digest, path];
+        parts.into_iter().try_for_each(|part| notes.write_all(part)).map_err(|error| error.to_string())
+    }
+
+    /// The session has ended: writes the lines that stand.
+    pub(super) fn finish(&mut self, report: &Report) -> Result<(), Error> {
+        let failed = |text| Error::new(Exit::CannotWrite, format!("--digests: {text}"));
+        if let Some(text) = self.fault.take() {
+            return Err(failed(text));
+        }
+        let of_fault = |fault: Fault| failed(fault.to_string());
+        match &self.sink.clone() {
+            DigestSink::Stdout => {
+                self.blocks(failed, |block| report.print_lines(block).map_err(|error| cannot_write(&error)))
+            }
+            DigestSink::Appended(place) => {
+                self.blocks(failed, |block| place.append(block.as_bytes()).map_err(of_fault))
+            }
+            DigestSink::Replaced(place) => {
+                let mut text = place.replacement().map_err(of_fault)?;
+                self.blocks(failed, |block| text.write_all(block.as_bytes()).map_err(of_fault))?;
+                place.replace(text).map_err(of_fault)
+            }
+        }
+    }
+
+    /// Hands out the lines in blocks of whole ones.
+    fn blocks(
+        &mut self,
+        failed: impl Fn(String) -> Error,
+        mut write: impl FnMut(&str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let of_io = |error: io::Error| failed(error.to_string());
+        let Some(notes) = self.notes.take() else { return Ok(()) };
+        let mut notes = notes.into_inner().map_err(|error| of_io(error.into_error()))?;
+        let end = notes.stream_position().map_err(of_io)?;
+        notes.rewind().map_err(of_io)?;
+        let mut notes = BufReader::new(notes.take(end));
+        let mut block = String::new();
+        while let Some((file, digest, path)) = next_note(&mut notes).map_err(of_io)? {
+            let revoked = self.revoked.get(file as usize / 64).copied().unwrap_or(0);
+            if revoked & (1 << (file % 64)) == 0 {
+                push_line(&mut block, digest, &path);
+            }
+            if block.len() >= BLOCK_BYTES {
+                write(&block)?;
+                block.clear();
+            }
+        }
+        if block.is_empty() { Ok(()) } else { write(&block) }
+    }
+}
+
+/// What was written by [`Digests::note`]: file id, digest and path.
+fn next_note(notes: &mut impl BufRead) -> io::Result<Option<(u32, Digest, Vec<u8>)>> {
+    if notes.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    let (mut file, mut length, mut digest) = ([0; 4], [0; 4], Digest::default());
+    notes.read_exact(&mut file)?;
+    notes.read_exact(&mut length)?;
+    notes.read_exact(&mut digest)?;
+    let mut path = vec![0; u32::from_be_bytes(length) as usize];
+    notes.read_exact(&mut path)?;
+    Ok(Some((u32::from_be_bytes(file), digest, path)))
+}
+
+/// As b3sum prints it: a name with a backslash or the end of a line in it is escaped, and the line begins with a
+/// backslash; what is not UTF-8 is replaced.
+fn push_line(text: &mut String, digest: Digest, path: &[u8]) {
+    let path = String::from_utf8_lossy(path);
+    let digest = blake3::Hash::from(digest);
+    text.push_str(&if path.contains(['\\', '\n']) {
+        format!("\\{digest}  {}\n", path.replace('\\', "\\\\").replace('\n', "\\n"))
+    } else {
+        format!("{digest}  {path}\n")
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_line;
+
+    #[test]
+    fn lines_are_those_of_b3sum() {
+        let mut text = String::new();
+        push_line(&mut text, [0xab; 32], b"a b");
+        push_line(&mut text, [1; 32], b"a\\\nb");
+        let expected = format!("{}  a b\n\\{}  a\\\\\\nb\n", "ab".repeat(32), "01".repeat(32));
+        assert_eq!(text, expected);
+    }
+}

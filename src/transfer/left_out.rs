@@ -1,0 +1,74 @@
+//! What is left out on purpose, counted by kind and told at both ends.
+
+use super::outcome::Role;
+use crate::proto::transfer::skipped::{Skipped, SkippedKind};
+use crate::report::{FileEvent, Report};
+
+/// How many of each kind a session leaves out.
+#[derive(Debug, Default)]
+pub(super) struct LeftOut {
+    counts: [u64; SkippedKind::ALL.len()],
+}
+
+impl LeftOut {
+    /// Something is left out: an event, or a line for those who asked for more.
+    pub(super) fn note(&mut self, skipped: &Skipped, report: &Report) {
+        self.counts[skipped.kind as usize] += 1;
+        report.file(&FileEvent {
+            path: &skipped.path,
+            kind: word(skipped.kind),
+            state: "skipped",
+            size: None,
+            digest: None,
+            reason: None,
+            text: None,
+        });
+    }
+
+    /// How many in all.
+    pub(super) fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// One line, also where little is said: whoever hears of a success hears of this.
+    pub(super) fn tell(&self, role: Role, report: &Report) {
+        let kinds = SkippedKind::ALL.iter().zip(self.counts).filter(|(_, count)| *count > 0);
+        let listed: Vec<String> = kinds.map(|(kind, count)| counted(*kind, count)).collect();
+        let Some((last, others)) = listed.split_last() else { return };
+        let all = match others {
+            [] => last.clone(),
+            _ => format!("{} and {last}", others.join(", ")),
+        };
+        match role {
+            Role::Receiver => report.warning(format_args!("the sender left out {all}")),
+            Role::Sender if self.counts[SkippedKind::Link as usize] > 0 => report.warning(format_args!(
+                "left out {all}: --links copy sends links as they are, --links follow what they lead to"
+            )),
+            Role::Sender => report.warning(format_args!("left out {all}")),
+        }
+    }
+}
+
+/// The kind as it stands in an event.
+fn word(kind: SkippedKind) -> &'static str {
+    match kind {
+        SkippedKind::Other => "other",
+        SkippedKind::Link => "link",
+        SkippedKind::Fifo => "fifo",
+        SkippedKind::Socket => "socket",
+        SkippedKind::Device => "device",
+        SkippedKind::Unfinished => "unfinished",
+    }
+}
+
+fn counted(kind: SkippedKind, count: u64) -> String {
+    let (one, several) = match kind {
+        SkippedKind::Other => ("special file", "special files"),
+        SkippedKind::Link => ("symbolic link", "symbolic links"),
+        SkippedKind::Fifo => ("FIFO", "FIFOs"),
+        SkippedKind::Socket => ("socket", "sockets"),
+        SkippedKind::Device => ("device", "devices"),
+        SkippedKind::Unfinished => ("unfinished file", "unfinished files"),
+    };
+    format!("{count} {}", if count == 1 { one } else { several })
+}

@@ -1,0 +1,336 @@
+//! `LIST`: what is offered, without its bytes.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::connection::link::{Heard, Limits, Link};
+use super::connection::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
+use super::left_out::LeftOut;
+use super::outcome::{Role, describe, exit_of, peer_error, protocol_error};
+use super::send::offering::{Next, Offering};
+use crate::error::cannot_write;
+use crate::error::{Error, Exit};
+use crate::net::reactor::{Context, Io, Session, Status, Stop};
+use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::stdio::Stdio;
+use crate::net::stream::Stream;
+use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::frame;
+use crate::proto::transfer::frame::{Frame, encode};
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::violation::Violation;
+use crate::proto::transfer::wanted::Wanted;
+
+use crate::report::{Listed, Report, escape_name};
+
+/// What an entry counts for when turns are shared out: it asks the file system several times.
+pub(super) const ENTRY_COST_BYTES: usize = 8 << 10;
+/// Lines that wait for stdout before more are taken in.
+pub(super) const WAITING_BYTES: usize = 64 << 10;
+
+/// A server that lists.
+pub(super) struct List<S> {
+    link: Option<Link<S>>,
+    offering: Offering,
+    entries: u32,
+    /// The client wants to know what is left out.
+    tells_skipped: bool,
+    ended: bool,
+    ending: Option<(LastWord<S>, Option<Error>)>,
+}
+
+impl<S: Stream> List<S> {
+    pub(super) fn new(wire: Wire<S>, offering: Offering, limits: Limits, tells_skipped: bool) -> List<S> {
+        let link = Some(Link::new(wire, Role::Sender, limits, false));
+        List { link, offering, entries: 0, tells_skipped, ended: false, ending: None }
+    }
+
+    /// Done when all is written.
+    fn context(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+        link.wire.tick(context.now);
+        let mut budget = context.budget_bytes;
+        while !self.ended {
+            if budget == 0 {
+                return Ok(Status::Again);
+            }
+            budget = budget.saturating_sub(ENTRY_COST_BYTES);
+            if link.wire.is_full() && !link.wire.flush()? {
+                link.check_time(context.now, None)?;
+                return Ok(Status::Waiting);
+            }
+            let frame = match self.offering.next() {
+                Some(Next::Entry(offered)) => Frame::Entry { file: self.entries, entry: offered.entry },
+                Some(Next::Skipped(skipped)) => {
+                    if self.tells_skipped {
+                        link.wire.push(&encode(&Frame::Skipped(skipped)));
+                    }
+                    continue;
+                }
+                None => {
+                    self.ended = true;
+                    Frame::Eot { entries: self.entries.into(), bytes: 0 }
+                }
+            };
+            self.entries += 1;
+            link.wire.push(&encode(&frame));
+        }
+        Ok(Status::Done)
+    }
+}
+
+impl<S: Stream> Session for List<S> {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        if let Some(mut link) = self.link.take() {
+            match self.context(&mut link, context) {
+                Ok(Status::Done) => self.ending = Some((link.wire.close(None), None)),
+                Ok(status) => {
+                    self.link = Some(link);
+                    return Ok(status);
+                }
+                Err(Failure { error, tell }) => self.ending = Some((link.wire.close(tell), Some(error))),
+            }
+        }
+        say_last_word(&mut self.ending, context)
+    }
+
+    fn stop(&mut self) -> Stop {
+        if let Some(link) = &mut self.link {
+            link.wire.say_stopped();
+        }
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
+        self.link.as_ref().map(Link::deadline).or(ending)
+    }
+}
+
+/// A client that prints what a server has.
+pub(crate) struct Printing<S> {
+    link: Option<Link<S>>,
+    stdout: Stdio,
+    lines: Outgoing,
+    report: Report,
+    entries: u64,
+    /// How many are taken.
+    max_entries: u32,
+    /// The names that were asked for, if it was not everything.
+    wanted: Option<Wanted>,
+    /// The first of what cannot be listed, and how many there are.
+    missing: Vec<Entry>,
+    missing_count: u64,
+    left_out: LeftOut,
+    /// The server tells what it leaves out: it has said so.
+    hears_skipped: bool,
+    ended: bool,
+    ending: Option<(LastWord<S>, Option<Error>)>,
+}
+
+impl<S: Stream> Printing<S> {
+    /// Waits for ACCEPT first. Takes at most `max_entries` entries, which answer these names: none is everything.
+    pub(crate) fn new(
+        wire: Wire<S>,
+        (names, max_entries): (Vec<Vec<u8>>, u32),
+        limits: Limits,
+        (io, report): (&Io, Report),
+    ) -> Result<Printing<S>, Error> {
+        Ok(Printing {
+            link: Some(Link::new(wire, Role::Receiver, limits, true)),
+            stdout: Stdio::open(io)?,
+            lines: Outgoing::default(),
+            report,
+            entries: 0,
+            max_entries,
+            wanted: (!names.is_empty()).then(|| Wanted::new(names)),
+            missing: Vec::new(),
+            missing_count: 0,
+            left_out: LeftOut::default(),
+            hears_skipped: false,
+            ended: false,
+            ending: None,
+        })
+    }
+
+    fn context(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+        link.wire.tick(context.now);
+        let mut budget = context.budget_bytes;
+        loop {
+            if self.lines.pending() >= WAITING_BYTES || self.ended {
+                let sent = send_all(&mut self.stdout, &mut self.lines);
+                if sent.map_err(|error| cannot_write(&error))? == Sent::Blocked {
+                    link.check_time(context.now, Some(frame::Phase::Syncing))?;
+                    return Ok(Status::Waiting);
+                }
+            }
+            if self.ended {
+                return Ok(Status::Done);
+            }
+            if budget == 0 {
+                return Ok(Status::Again);
+            }
+            budget = budget.saturating_sub(FRAME_COST_BYTES);
+            let heard = link.hear()?;
+            self.hears_skipped |= link.accepted().is_some_and(|accept| accept.skipped);
+            match heard {
+                Heard::Frame(Frame::Entry { file, entry }) => self.entry(file, entry)?,
+                Heard::Frame(Frame::Eot { entries, bytes }) => {
+                    if (entries, bytes) != (self.entries, 0) {
+                        return Err(protocol_error(Violation::Contradiction("the counts of EOT")));
+                    }
+                    if let Some(wanted) = &self.wanted {
+                        wanted.finish().map_err(protocol_error)?;
+                    }
+                    self.ended = true;
+                }
+                Heard::Frame(Frame::Skipped(skipped)) if self.hears_skipped => {
+                    if self.left_out.total() >= self.max_entries.into() {
+                        return Err(protocol_error(Violation::TooManyEntries(self.max_entries)));
+                    }
+                    self.left_out.note(&skipped, &self.report);
+                }
+                Heard::Frame(Frame::Ping { .. }) => {}
+                Heard::Frame(Frame::Error { reason, text }) => {
+                    return Err(peer_error(reason, &text, Role::Receiver));
+                }
+                Heard::Frame(_) | Heard::Data { .. } => {
+                    return Err(protocol_error(Violation::OutOfTurn("a frame in a listing")));
+                }
+                Heard::Nothing => {
+                    let sent = send_all(&mut self.stdout, &mut self.lines);
+                    sent.map_err(|error| cannot_write(&error))?;
+                    link.wire.flush()?;
+                    link.check_time(context.now, None)?;
+                    return Ok(Status::Waiting);
+                }
+                Heard::End => {
+                    let text = "the connection ended before the listing was complete";
+                    return Err(Error::new(Exit::Lost, text).into());
+                }
+            }
+        }
+    }
+
+    fn entry(&mut self, file: u32, entry: Entry) -> Result<(), Failure> {
+        if u64::from(file) != self.entries {
+            return Err(protocol_error(Violation::Contradiction("the order of the file ids")));
+        }
+        if file >= self.max_entries {
+            return Err(protocol_error(Violation::TooManyEntries(self.max_entries)));
+        }
+        if let Some(wanted) = &mut self.wanted {
+            wanted.take(&entry).map_err(protocol_error)?;
+        }
+        self.entries += 1;
+        if entry.not_offered.is_some() {
+            self.missing_count += 1;
+            // A few are enough to say what is wrong.
+            if self.missing.len() < 100 {
+                self.missing.push(entry);
+            }
+            return Ok(());
+        }
+        self.lines.push(line(&entry, self.report.is_json()).as_bytes());
+        Ok(())
+    }
+
+    fn conclude(&self) -> Option<Error> {
+        self.left_out.tell(Role::Receiver, &self.report);
+        let failed = |entry: &Entry| {
+            let (reason, text) = entry.not_offered.clone().unwrap_or((Reason::Failed, String::new()));
+            Error::new(exit_of(reason, Role::Receiver), describe(&entry.path, reason, &text, Role::Receiver))
+        };
+        match &self.missing[..] {
+            [] => None,
+            [only] => Some(failed(only)),
+            all => {
+                for entry in all {
+                    self.report.warning(failed(entry));
+                }
+                Some(Error::new(Exit::Partial, format!("{} names cannot be listed", self.missing_count)))
+            }
+        }
+    }
+}
+
+/// An entry as it is listed.
+pub(super) fn line(entry: &Entry, json: bool) -> String {
+    if json { json_line(entry) } else { text_line(entry) }
+}
+
+/// Size, time and path of an entry. A folder's path ends with a slash; a link says where it leads.
+fn text_line(entry: &Entry) -> String {
+    let size = entry.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+    let path = escape_name(&entry.path);
+    let path = match &entry.kind {
+        Kind::Folder => format!("{path}/"),
+        Kind::Link(target) => format!("{path} -> {}", escape_name(target)),
+        Kind::File | Kind::Other(_) => path,
+    };
+    // What has no size yet has no time yet, either.
+    let time = entry.size.map_or_else(|| "-".to_owned(), |_| time(entry.mtime_seconds));
+    format!("{size:>14} {time:>20} {path}\n")
+}
+
+/// The same and what else is known of it, as an object.
+fn json_line(entry: &Entry) -> String {
+    let (kind, target) = match &entry.kind {
+        Kind::Folder => ("folder", None),
+        Kind::Link(target) => ("link", Some(target.as_slice())),
+        Kind::File | Kind::Other(_) => ("file", None),
+    };
+    let time = entry.size.and_then(|_| time_of(entry.mtime_seconds, entry.mtime_nanoseconds));
+    let mtime = time.map(|time| humantime::format_rfc3339(time).to_string());
+    let listed = Listed {
+        path: &entry.path,
+        kind,
+        size: entry.size.filter(|_| kind == "file"),
+        mtime: mtime.as_deref(),
+        executable: kind == "file" && entry.mode & 0o100 != 0,
+        target,
+    };
+    listed.line().unwrap_or_default()
+}
+
+/// `2026-01-31T12:00:00Z`, as far as it can be written so.
+fn time(seconds: i64) -> String {
+    time_of(seconds, 0)
+        .map_or_else(|| format!("@{seconds}"), |time| humantime::format_rfc3339_seconds(time).to_string())
+}
+
+/// A time that can be written with a year of four digits, from 1970 on.
+fn time_of(seconds: i64, nanoseconds: u32) -> Option<SystemTime> {
+    const YEAR_10000: u64 = 253_402_300_800;
+    let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds < YEAR_10000)?;
+    Some(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds))
+}
+
+impl<S: Stream> Session for Printing<S> {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        if let Some(mut link) = self.link.take() {
+            match self.context(&mut link, context).map_err(|failure| link.explain(failure)) {
+                Ok(Status::Done) => {
+                    let error = self.conclude();
+                    self.ending = Some((link.wire.close(None), error));
+                }
+                Ok(status) => {
+                    self.link = Some(link);
+                    return Ok(status);
+                }
+                Err(Failure { error, tell }) => self.ending = Some((link.wire.close(tell), Some(error))),
+            }
+        }
+        say_last_word(&mut self.ending, context)
+    }
+
+    fn stop(&mut self) -> Stop {
+        if let Some(link) = &mut self.link {
+            link.wire.say_stopped();
+        }
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
+        self.link.as_ref().map(Link::deadline).or(ending)
+    }
+}

@@ -1,0 +1,29 @@
+//! Sessions of the transfer protocol: what `upload`, `download` and the server's side of them share.
+
+pub(crate) mod connection;
+mod digests;
+pub(crate) mod dry_run;
+mod left_out;
+pub(crate) mod list;
+mod outcome;
+pub(crate) mod plain_text;
+pub(crate) mod receive;
+pub(crate) mod run_state;
+pub(crate) mod send;
+pub(crate) mod server;
+pub(crate) mod stats;
+
+pub(crate) use self::connection::link::Limits;
+pub(crate) use self::connection::pool::Origin;
+pub(crate) use self::connection::wire::Wire;
+pub(crate) use self::digests::{DigestArgs, DigestSink, appended};
+pub(crate) use self::dry_run::DryRun;
+pub(crate) use self::list::Printing;
+pub(crate) use self::plain_text::{SentText, TextReceiving, TextSending};
+pub(crate) use self::receive::{Destination, Naming, Receiving, Terms};
+pub(crate) use self::run_state::RunState;
+pub(crate) use self::send::offering::{Offering, Root};
+pub(crate) use self::send::{Sending, Start};
+pub(crate) use self::server::handshake::{Offer, Serving};
+pub(crate) use self::server::sessions::{Claim, ClientId, MAX_CONNECTIONS, Sessions};
+pub(crate) use self::server::share::Share;

@@ -1,0 +1,210 @@
+//! Reasons and faults as lines, exit codes and words to the peer.
+
+use std::fmt::Display;
+
+use crate::error::{Error, Exit, Retry};
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::violation::Violation;
+use crate::report::escape_name;
+use crate::store::{Fault, FaultKind};
+
+use super::connection::wire::Failure;
+
+/// Which side of a transfer this process is: it decides what a reason means here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It has the files.
+    Sender,
+    /// It wants the files.
+    Receiver,
+}
+
+/// What the system says where a disk is full.
+const DISK_FULL: &str = "No space left on device";
+
+/// What a server says of a name that it does not have: the reason's words once more.
+const NOT_FOUND: &str = "does not exist";
+
+/// How the text begins where something that is no file has the name already.
+const IN_THE_WAY: &str = "exists and ";
+
+/// A failure of a file as a line: the reason's words, on which machine, and the text where it says more.
+pub(super) fn describe(name: &[u8], reason: Reason, text: &str, role: Role) -> String {
+    format!("{}: {}", escape_name(name), located(reason, text, role))
+}
+
+/// The same without the name: a disk has a place. `role` is that of this side.
+fn located(reason: Reason, text: &str, role: Role) -> String {
+    let place = match (reason, role) {
+        (Reason::NoSpace | Reason::Unwritable, Role::Receiver) => "here",
+        (Reason::NoSpace | Reason::Unwritable, Role::Sender) => "there",
+        (Reason::NotFound, Role::Receiver) if text == NOT_FOUND => return "not found there".into(),
+        (Reason::NotFound, Role::Sender) if text == NOT_FOUND => return "not found here".into(),
+        _ => return explain(reason, text),
+    };
+    let words = reason.to_string();
+    let text = explain(reason, text);
+    match text.strip_prefix(&words) {
+        Some(rest) => format!("{words} {place}{rest}"),
+        None => text,
+    }
+}
+
+fn explain(reason: Reason, text: &str) -> String {
+    let words = reason.to_string();
+    // What is being written has no content yet that could be another.
+    if reason == Reason::Exists && !text.is_empty() && text != words {
+        return if text.starts_with("exists") { text.to_owned() } else { format!("exists: {text}") };
+    }
+    // It is about what is in the way of a file, not about the file.
+    if reason == Reason::NotRegular
+        && (text.starts_with(IN_THE_WAY) || text.ends_with("has the folder's name"))
+    {
+        return text.to_owned();
+    }
+    // The system's words for it say the same.
+    if reason == Reason::NoSpace && text.ends_with(DISK_FULL) {
+        return words;
+    }
+    // The text of a fault may begin with the same words.
+    match text.strip_prefix(&words) {
+        _ if text.is_empty() => words,
+        Some(rest) if rest.is_empty() || rest.starts_with(':') => text.to_owned(),
+        _ => format!("{words}: {text}"),
+    }
+}
+
+/// The exit code for a reason, on the side that has the given role.
+pub(super) fn exit_of(reason: Reason, role: Role) -> Exit {
+    match (reason, role) {
+        (Reason::Failed, _) | (Reason::Unreadable, Role::Sender) => Exit::Failed,
+        (Reason::Protocol | Reason::Changed | Reason::DigestMismatch, _) => Exit::Integrity,
+        (Reason::TimeLimit, _) => Exit::TimedOut,
+        (Reason::Stopped, _) => Exit::Lost,
+        (Reason::NoSpace | Reason::Unwritable, Role::Receiver) => Exit::CannotWrite,
+        _ => Exit::Refused,
+    }
+}
+
+/// Whether what failed for a reason may succeed in a new session.
+pub(super) fn retry_of(reason: Reason) -> Retry {
+    match reason {
+        Reason::Busy | Reason::DigestMismatch | Reason::TimeLimit | Reason::Stopped => Retry::Again,
+        Reason::Changed => Retry::Once,
+        _ => Retry::Never,
+    }
+}
+
+/// The failure that an ERROR frame, or a refusal in ACCEPT, is here.
+pub(crate) fn peer_error(reason: Reason, text: &str, role: Role) -> Failure {
+    let exit = match reason {
+        // What the peer cannot write is not this side's disk.
+        Reason::NoSpace | Reason::Unwritable => Exit::Refused,
+        _ => exit_of(reason, role),
+    };
+    // Whatever this side is: the disk, and what is missing, are the peer's.
+    let place = if reason == Reason::NotFound { Role::Receiver } else { Role::Sender };
+    let text = format!("the peer ended the session: {}", located(reason, text, place));
+    Error::new(exit, text).mended(retry_of(reason)).into()
+}
+
+/// The failure that a breach of the protocol is.
+pub(crate) fn protocol_error(violation: Violation) -> Failure {
+    let reason = violation.reason();
+    let exit = exit_of(reason, Role::Sender);
+    let error = match violation {
+        Violation::NotOurs => Error::new(
+            Exit::Refused,
+            "the peer does not speak sendall's transfer protocol (a server needs --store or --share, and no --wire text)",
+        ),
+        Violation::TooManyEntries(limit) => {
+            let text =
+                format!("the peer offers more than {limit} files, folders and links (see --max-entries)");
+            Error::new(exit, text)
+        }
+        _ => Error::new(exit, format!("the peer broke the protocol: {violation}")),
+    };
+    Failure { error, tell: Some((reason, violation.to_string())) }
+}
+
+/// What a peer is told of a fault in the file system here, where this side has the given role.
+pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
+    let reason = match (fault.kind, role) {
+        (FaultKind::Exists | FaultKind::Busy, _) => Reason::Exists,
+        (FaultKind::Unsafe, _) => Reason::UnsafeName,
+        (FaultKind::NoSpace, _) => Reason::NoSpace,
+        (FaultKind::NotRegular, _) => Reason::NotRegular,
+        (FaultKind::NotFound, Role::Sender) => Reason::NotFound,
+        (FaultKind::NotAllowed | FaultKind::CannotRead | FaultKind::CannotWrite, Role::Sender) => {
+            Reason::Unreadable
+        }
+        (_, Role::Receiver) => Reason::Unwritable,
+    };
+    match (reason, role) {
+        (Reason::NotRegular, Role::Receiver) if fault.to_string().starts_with("is ") => {
+            (reason, format!("{IN_THE_WAY}{fault}"))
+        }
+        _ => (reason, fault.to_string()),
+    }
+}
+
+/// The failure of a local step that ends the whole session.
+pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
+    let (reason, text) = reason_of(fault, role);
+    let error = Error::new(exit_of(reason, role), format!("{what}: {}", located(reason, &text, role)));
+    Failure { error, tell: Some((reason, text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::Folder;
+
+    #[test]
+    fn what_a_peer_is_told_has_the_systems_words_and_no_number() {
+        let fault = Folder::open(Path::new(&"x".repeat(300))).expect_err("a name that is too long");
+        let (_, text) = reason_of(&fault, Role::Sender);
+        assert!(text.ends_with(": File name too long"), "{text}");
+    }
+
+    #[test]
+    fn a_line_says_each_thing_once_and_where_it_was() {
+        use Role::{Receiver, Sender};
+        for (reason, text, role, line) in [
+            (Reason::NoSpace, "", Sender, "f: no space left there"),
+            (Reason::NoSpace, "cannot be written: No space left on device", Sender, "f: no space left there"),
+            (
+                Reason::NoSpace,
+                "cannot be written: No space left on device",
+                Receiver,
+                "f: no space left here",
+            ),
+            (
+                Reason::NoSpace,
+                "cannot be written: Disk quota exceeded",
+                Receiver,
+                "f: no space left here: cannot be written: Disk quota exceeded",
+            ),
+            (
+                Reason::Unwritable,
+                "cannot be written: Input/output error",
+                Sender,
+                "f: cannot be written there: Input/output error",
+            ),
+            (Reason::Unwritable, "cannot be written", Receiver, "f: cannot be written here"),
+            (
+                Reason::Unreadable,
+                "cannot be read: Input/output error",
+                Sender,
+                "f: cannot be read: Input/output error",
+            ),
+            (Reason::NotFound, "does not exist", Receiver, "f: not found there"),
+            (Reason::Exists, "", Sender, "f: exists with other content"),
+            (Reason::Exists, "is being written", Sender, "f: exists: is being written"),
+        ] {
+            assert_eq!(describe(b"f", reason, text, role), line, "{reason:?} {text:?} {role:?}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! `--wire text`: the classic `command|name|size` header, for peers that speak nothing else. It proves nothing about
+//! the content, so each file counts as unverified.
+
+mod receiving;
+mod sending;
+
+pub(crate) use self::receiving::TextReceiving;
+pub(crate) use self::sending::{SentText, TextSending};

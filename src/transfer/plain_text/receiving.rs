@@ -1,0 +1,365 @@
+//! A server's side: header, answer, body, header again, until the client ends.
+//!
+//! Nothing is said after a body that has arrived: such clients take what they read next for the answer to their next
+//! header. A file that fails after its body has come is told all the same, and ends the connection.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::net::reactor::{BlockingTask, Context, Io, Session, Status};
+use crate::net::stream::Stream;
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::text_header::{ACCEPTED, ParsedText, TextHeader, parse, refusal};
+use crate::report::{FileEvent, Phase, Progress, Report, amount, escape_name};
+use crate::store::{Fault, Folder, Part};
+use crate::transfer::Claim;
+use crate::transfer::connection::link::Limits;
+use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled, LastWord, Wire, say_last_word};
+use crate::transfer::outcome::{Role, exit_of, failed};
+
+/// Nothing ends a header: it is complete when it is one and nothing has followed for so long.
+const HEADER_PAUSE: Duration = Duration::from_millis(50);
+/// How long a session that is stopped waits for a file on its way to the disk.
+const COMMIT_LIMIT: Duration = Duration::from_millis(600);
+
+/// One client that announces its files with text headers. Files that exist are never replaced.
+pub(crate) struct TextReceiving<S> {
+    wire: Option<Wire<S>>,
+    state: State,
+    folder: Folder,
+    max_size: Option<u64>,
+    /// Files that one client may send.
+    max_entries: u32,
+    limits: Limits,
+    /// The header must be there by then: the first, counted from the connection, and others from their first byte.
+    header_by: Option<Instant>,
+    /// Since when nothing has followed what stands there as a header.
+    quiet_since: Option<Instant>,
+    files_in_place: u64,
+    claim: Claim,
+    io: Io,
+    report: Report,
+    peer: PeerName,
+    ending: Option<(LastWord<S>, Option<Error>)>,
+}
+
+enum State {
+    Header,
+    Body(Arriving),
+    Commit(Arrived),
+}
+
+struct Arriving {
+    header: TextHeader,
+    received: u64,
+    part: Part,
+    progress: Progress,
+    start: Instant,
+}
+
+struct Arrived {
+    header: TextHeader,
+    start: Instant,
+    commit: BlockingTask<Result<(), Fault>>,
+    _progress: Progress,
+}
+
+enum Step {
+    /// Went on by so many bytes.
+    Moved(usize),
+    /// Cannot go on now.
+    Waits,
+    /// Wants another turn.
+    Again,
+    /// The client has ended, and everything is in place.
+    Over,
+}
+
+impl<S: Stream> TextReceiving<S> {
+    /// Serves a client that has just come; if `busy`, only to tell it so.
+    pub(crate) fn new(
+        stream: S,
+        now: Instant,
+        (folder, max_size, max_entries): (Folder, Option<u64>, u32),
+        limits: Limits,
+        (busy, claim): (bool, Claim),
+        (io, report, peer): (Io, Report, PeerName),
+    ) -> TextReceiving<S> {
+        let mut wire = Wire::new(stream, now);
+        // The end of this side tells the client that its files are in place: being killed must not look like that.
+        wire.reset_on_close(true);
+        wire.limit_rate(limits.rate);
+        let mut session = TextReceiving {
+            wire: None,
+            state: State::Header,
+            folder,
+            max_size,
+            max_entries,
+            limits,
+            header_by: Some(now + limits.handshake),
+            quiet_since: None,
+            files_in_place: 0,
+            claim,
+            io,
+            report,
+            peer,
+            ending: None,
+        };
+        if busy {
+            session.end(wire, Err(refused(Reason::Busy, "too many clients".into())));
+        } else {
+            session.wire = Some(wire);
+        }
+        session
+    }
+
+    fn work(&mut self, wire: &mut Wire<S>, context: Context) -> Result<Status, Failure> {
+        let mut budget = context.budget_bytes;
+        loop {
+            // A file that has come whole is decided about first.
+            if !matches!(self.state, State::Commit(_)) {
+                wire.flush()?;
+            }
+            let step = match std::mem::replace(&mut self.state, State::Header) {
+                State::Header => self.header(wire, context.now)?,
+                State::Body(file) if file.received == file.header.size => self.commit(file)?,
+                State::Body(file) if budget == 0 => {
+                    self.state = State::Body(file);
+                    return Ok(Status::Again);
+                }
+                State::Body(file) => self.body(wire, file)?,
+                State::Commit(file) => self.committed(wire, file, context.now)?,
+            };
+            match step {
+                Step::Moved(count) => budget = budget.saturating_sub(count),
+                Step::Waits => {
+                    self.check_time(wire, context.now)?;
+                    return Ok(Status::Waiting);
+                }
+                Step::Again => return Ok(Status::Again),
+                Step::Over => return Ok(Status::Done),
+            }
+        }
+    }
+
+    fn header(&mut self, wire: &mut Wire<S>, now: Instant) -> Result<Step, Failure> {
+        loop {
+            let parsed = parse(wire.incoming())
+                .map_err(|fault| refused(fault.reason(), format!("the header {fault}")))?;
+            let count = wire.incoming().len();
+            if count > 0 {
+                self.header_by.get_or_insert(now + self.limits.handshake);
+            }
+            let is_silent = count == 0 && self.files_in_place == 0;
+            let left = |error: Error| match is_silent && error.exit() == Exit::Lost {
+                true => error.of_health_check(),
+                false => error,
+            };
+            return match (wire.fill(count + 1).map_err(left)?, parsed) {
+                (Filled::Enough, _) => continue,
+                (Filled::Ended, ParsedText::Incomplete) if count == 0 && self.files_in_place > 0 => {
+                    Ok(Step::Over)
+                }
+                (Filled::Ended, ParsedText::Incomplete) => {
+                    let text = "the client closed the connection before its header was complete";
+                    let tell = (count > 0).then(|| (Reason::Protocol, "the header is cut".to_owned()));
+                    Err(Failure { error: left(Error::new(Exit::Lost, text)), tell })
+                }
+                // What the rate limit holds back is no pause of the client's.
+                (Filled::Blocked, _) if wire.wake_up().is_some() => {
+                    self.quiet_since = None;
+                    Ok(Step::Waits)
+                }
+                // The turn's time is from before its reads, perhaps long before: the pause begins with the next.
+                (Filled::Blocked, ParsedText::Complete(_)) if wire.last_traffic() == now => {
+                    self.quiet_since = None;
+                    Ok(Step::Again)
+                }
+                (Filled::Blocked, ParsedText::Complete(_))
+                    if now < *self.quiet_since.get_or_insert(now) + HEADER_PAUSE =>
+                {
+                    Ok(Step::Waits)
+                }
+                (Filled::Blocked, ParsedText::Incomplete) => {
+                    self.quiet_since = None;
+                    Ok(Step::Waits)
+                }
+                (Filled::Blocked | Filled::Ended, ParsedText::Complete(header)) => {
+                    wire.consume(count);
+                    self.begin(wire, header, now)
+                }
+            };
+        }
+    }
+
+    fn begin(&mut self, wire: &mut Wire<S>, header: TextHeader, now: Instant) -> Result<Step, Failure> {
+        (self.header_by, self.quiet_since) = (None, None);
+        if !self.claim.begin(None) {
+            return Err(Claim::taken());
+        }
+        let name = header.name.as_bytes();
+        let shown = escape_name(name);
+        let no = |reason, text: &str| {
+            let error = Error::new(exit_of(reason, Role::Receiver), format!("{shown}: {text}"));
+            Failure { error, tell: Some((reason, text.to_owned())) }
+        };
+        let fault = |fault: Fault| failed(Role::Receiver, &shown, &fault);
+        if self.files_in_place >= u64::from(self.max_entries) {
+            return Err(no(Reason::TooLarge, &format!("more than {} files", self.max_entries)));
+        }
+        if let Some(limit) = self.max_size.filter(|limit| header.size > *limit) {
+            return Err(no(Reason::TooLarge, &format!("too large: at most {limit} bytes are taken")));
+        }
+        if self.folder.existing(name).map_err(fault)?.is_some() {
+            return Err(no(Reason::Exists, "a file of that name exists"));
+        }
+        if self.folder.free_bytes(name).is_some_and(|free| free < header.size) {
+            return Err(no(Reason::NoSpace, &Reason::NoSpace.to_string()));
+        }
+        let part = Part::create(&self.folder, name).map_err(fault)?;
+        wire.push(ACCEPTED);
+        let progress = Progress::new(&self.report);
+        progress.expect(1, header.size);
+        progress.all_known();
+        progress.file(name, Some(header.size), 0);
+        progress.phase(Phase::Receiving);
+        self.state = State::Body(Arriving { header, received: 0, part, progress, start: now });
+        Ok(Step::Moved(0))
+    }
+
+    fn body(&mut self, wire: &mut Wire<S>, mut file: Arriving) -> Result<Step, Failure> {
+        let rest = file.header.size - file.received;
+        let count = CHUNK_BYTES.min(usize::try_from(rest).unwrap_or(CHUNK_BYTES));
+        let shown = || escape_name(file.header.name.as_bytes());
+        match wire.fill(count).map_err(|error| error.context(shown()))? {
+            Filled::Enough => {}
+            Filled::Blocked => {
+                self.state = State::Body(file);
+                return Ok(Step::Waits);
+            }
+            Filled::Ended => {
+                let received = file.received + wire.incoming().len() as u64;
+                let text = format!("the connection ended after {received} of {} bytes", file.header.size);
+                let error = Error::new(Exit::Lost, format!("{}: {text}", shown()));
+                return Err(Failure { error, tell: Some((Reason::Protocol, text)) });
+            }
+        }
+        let written = file.part.write_all(&wire.incoming()[..count]);
+        written.map_err(|fault| failed(Role::Receiver, shown(), &fault))?;
+        wire.consume(count);
+        file.received += count as u64;
+        file.progress.moved(count as u64);
+        self.state = State::Body(file);
+        Ok(Step::Moved(count))
+    }
+
+    /// Brings a file to disk and into place, on another thread.
+    fn commit(&mut self, file: Arriving) -> Result<Step, Failure> {
+        let Arriving { header, part, progress, start, .. } = file;
+        progress.phase(Phase::Syncing);
+        let folder = self.folder.clone();
+        let commit = self.io.spawn_blocking(move || {
+            let meta = part.meta_as_written()?;
+            part.commit(meta, false)?;
+            folder.sync()
+        })?;
+        self.state = State::Commit(Arrived { header, start, commit, _progress: progress });
+        Ok(Step::Moved(0))
+    }
+
+    fn committed(&mut self, wire: &mut Wire<S>, mut file: Arrived, now: Instant) -> Result<Step, Failure> {
+        // The client has to wait for the disk: that is no silence of its own.
+        wire.pardon();
+        let Some(result) = file.commit.take() else {
+            self.state = State::Commit(file);
+            return Ok(Step::Waits);
+        };
+        let (size, name) = (file.header.size, escape_name(file.header.name.as_bytes()));
+        result?.map_err(|fault| failed(Role::Receiver, &name, &fault))?;
+        self.files_in_place += 1;
+        let amount = amount(size, now - file.start);
+        if self.report.is_json() {
+            let (path, size) = (file.header.name.as_bytes(), Some(size));
+            let (kind, state) = ("file", "received");
+            self.report.file(&FileEvent { path, kind, state, size, digest: None, reason: None, text: None });
+        }
+        self.report.say(format_args!("received {name} from {}: {amount}, unverified", self.peer));
+        Ok(Step::Moved(0))
+    }
+
+    fn check_time(&self, wire: &Wire<S>, now: Instant) -> Result<(), Failure> {
+        let late = |what: &str, limit: Duration, option| {
+            let text = format!("{what} {} (see {option})", humantime::format_duration(limit));
+            refused(Reason::TimeLimit, text)
+        };
+        if self.header_by.is_some_and(|time| now >= time) {
+            return Err(late("the client's header took over", self.limits.handshake, "--timeout"));
+        }
+        if now >= wire.last_traffic() + self.limits.idle {
+            return Err(late("nothing went either way for", self.limits.idle, "--idle-timeout"));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, mut wire: Wire<S>, result: Result<(), Failure>) {
+        // An unfinished part is removed now, not when the client has heard of it.
+        self.state = State::Header;
+        let (error, tell) = match result {
+            Ok(()) => (None, None),
+            Err(Failure { error, tell }) => (Some(error), tell),
+        };
+        let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
+        if let Some((reason, text)) = tell {
+            wire.push(&refusal(reason, &text));
+        }
+        wire.reset_on_close(false);
+        self.ending = Some((wire.close_queued(is_late), error));
+    }
+}
+
+/// A failure that is no file's.
+fn refused(reason: Reason, text: String) -> Failure {
+    let exit = match reason {
+        Reason::TimeLimit => Exit::TimedOut,
+        // What is no header is a client of another kind.
+        _ => Exit::Refused,
+    };
+    Failure { error: Error::new(exit, &text), tell: Some((reason, text)) }
+}
+
+/// A session that is stopped may be the last thing that the process does: a file on its way to the disk gets its name,
+/// or loses its temporary one, before that.
+impl<S> Drop for TextReceiving<S> {
+    fn drop(&mut self) {
+        if let State::Commit(file) = std::mem::replace(&mut self.state, State::Header) {
+            file.commit.await_end(COMMIT_LIMIT);
+        }
+    }
+}
+
+impl<S: Stream> Session for TextReceiving<S> {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        if let Some(mut wire) = self.wire.take() {
+            wire.tick(context.now);
+            match self.work(&mut wire, context) {
+                Ok(Status::Done) => self.end(wire, Ok(())),
+                Ok(status) => {
+                    self.wire = Some(wire);
+                    return Ok(status);
+                }
+                Err(failure) => self.end(wire, Err(failure)),
+            }
+        }
+        say_last_word(&mut self.ending, context)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let Some(wire) = &self.wire else {
+            return self.ending.as_ref().map(|(last, _)| last.deadline());
+        };
+        let idle = wire.last_traffic() + self.limits.idle;
+        let quiet = self.quiet_since.map(|time| time + HEADER_PAUSE);
+        [self.header_by, quiet, wire.wake_up()].into_iter().flatten().chain([idle]).min()
+    }
+}

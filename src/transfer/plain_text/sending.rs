@@ -1,0 +1,241 @@
+//! A client's side: one file on a connection of its own, because such servers read on past the end of a file.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::net::reactor::{Context, Session, Status};
+use crate::net::stream::Stream;
+use crate::proto::transfer::text_header::is_refusal;
+use crate::report::{Phase, Progress, Report, escape_bytes, escape_name};
+use crate::store::Source;
+use crate::transfer::connection::link::Limits;
+use crate::transfer::connection::wire::{CHUNK_BYTES, Filled, Wire};
+
+/// What is kept of the server's words; more are read and thrown away.
+const MAX_TALK_BYTES: usize = 1024;
+/// How often the kernel is asked whether the server's system has everything: from the first to the longest wait.
+const ACKNOWLEDGED_FIRST_WAIT: Duration = Duration::from_millis(1);
+const ACKNOWLEDGED_LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// A file that was sent, as far as that can be known.
+pub(crate) struct SentText {
+    pub(crate) peer: PeerName,
+    pub(crate) time: Duration,
+}
+
+/// A session that sends one file.
+pub(crate) struct TextSending<S> {
+    wire: Wire<S>,
+    state: State,
+    source: Source,
+    name: Vec<u8>,
+    limits: Limits,
+    start: Instant,
+    peer: PeerName,
+    /// What the server has said.
+    talk: Vec<u8>,
+    peer_ended: bool,
+    next_look: Option<(Instant, Duration)>,
+    report: Report,
+    progress: Rc<Progress>,
+    sent: Rc<RefCell<Option<SentText>>>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// The header is out.
+    Answer,
+    /// So many bytes are still to be read from the file.
+    Body(u64),
+    /// Everything is out, the end of this side included.
+    End,
+}
+
+impl<S: Stream> TextSending<S> {
+    /// Sends `header`, then all of `source`. When everything has gone well, `sent` says so.
+    pub(crate) fn new(
+        mut wire: Wire<S>,
+        header: &[u8],
+        (name, source): (Vec<u8>, Source),
+        limits: Limits,
+        (report, peer): (Report, PeerName),
+        (progress, sent): (Rc<Progress>, Rc<RefCell<Option<SentText>>>),
+    ) -> TextSending<S> {
+        // A server must not take the end of a killed process for the end of the file.
+        wire.reset_on_close(true);
+        wire.push(header);
+        wire.limit_rate(limits.rate);
+        progress.file(&name, Some(source.size_bytes()), 0);
+        progress.phase(Phase::Waiting);
+        TextSending {
+            start: wire.last_traffic(),
+            wire,
+            state: State::Answer,
+            source,
+            name,
+            limits,
+            peer,
+            talk: Vec::new(),
+            peer_ended: false,
+            next_look: None,
+            report,
+            progress,
+            sent,
+        }
+    }
+
+    fn work(&mut self, context: Context) -> Result<Status, Error> {
+        let mut budget = context.budget_bytes;
+        loop {
+            if self.listen(context.budget_bytes)? {
+                return Ok(Status::Again);
+            }
+            match self.state {
+                State::Answer => {
+                    self.wire.flush()?;
+                    if self.talk.is_empty() {
+                        return self.unanswered(context.now);
+                    }
+                    self.tell("answered");
+                    self.progress.phase(Phase::Sending);
+                    self.state = State::Body(self.source.size_bytes());
+                }
+                State::Body(rest) => {
+                    if !self.wire.flush()? {
+                        return self.wait(context.now, None);
+                    }
+                    if rest == 0 {
+                        self.wire.finish_writing()?;
+                        self.progress.phase(Phase::Waiting);
+                        self.state = State::End;
+                    } else if self.peer_ended {
+                        let text = "the peer closed the connection before everything was sent";
+                        return Err(Error::new(Exit::Lost, text));
+                    } else if budget == 0 {
+                        return Ok(Status::Again);
+                    } else {
+                        let count = self.read(rest)?;
+                        budget = budget.saturating_sub(count);
+                        self.state = State::Body(rest - count as u64);
+                    }
+                }
+                State::End => return self.ending(context.now),
+            }
+        }
+    }
+
+    /// Hears what the server says meanwhile. True if it says more than fits a turn.
+    fn listen(&mut self, budget_bytes: usize) -> Result<bool, Error> {
+        let mut heard = 0;
+        while heard < budget_bytes && !self.peer_ended {
+            match self.wire.fill(1)? {
+                Filled::Blocked => break,
+                Filled::Ended => self.peer_ended = true,
+                Filled::Enough => {
+                    let bytes = self.wire.incoming();
+                    let room = MAX_TALK_BYTES.saturating_sub(self.talk.len());
+                    self.talk.extend(bytes.iter().take(room));
+                    let count = bytes.len();
+                    self.wire.consume(count);
+                    heard += count;
+                }
+            }
+        }
+        match self.talk.split(|byte| *byte == b'\n').find(|line| is_refusal(line)) {
+            Some(line) => {
+                Err(Error::new(Exit::Refused, format!("the peer said: {}", escape_bytes(line.trim_ascii()))))
+            }
+            None => Ok(heard >= budget_bytes),
+        }
+    }
+
+    /// Shows what the server has said, and forgets it.
+    fn tell(&mut self, verb: &str) {
+        let words = std::mem::take(&mut self.talk);
+        self.report.detail(format_args!("{} {verb}: {}", self.peer, escape_bytes(words.trim_ascii())));
+    }
+
+    fn unanswered(&self, now: Instant) -> Result<Status, Error> {
+        if self.peer_ended {
+            let text = "the peer closed the connection instead of answering the header";
+            return Err(Error::new(Exit::Lost, text));
+        }
+        if now >= self.start + self.limits.handshake {
+            let limit = humantime::format_duration(self.limits.handshake);
+            let text = format!("the peer did not answer the header within {limit} (see --timeout)");
+            return Err(Error::new(Exit::TimedOut, text));
+        }
+        self.wait(now, None)
+    }
+
+    /// Queues the next chunk of the file.
+    fn read(&mut self, rest: u64) -> Result<usize, Error> {
+        let changed = || Error::new(Exit::Integrity, "changed while it was sent");
+        let count = CHUNK_BYTES.min(usize::try_from(rest).unwrap_or(CHUNK_BYTES));
+        let outgoing = self.wire.outgoing();
+        let read =
+            self.source.read(outgoing.space(count)).map_err(|fault| Error::new(Exit::Failed, fault))?;
+        // Before the last piece goes: without it the server has less than was announced.
+        if read < count || (count as u64 == rest && self.source.changed().unwrap_or(true)) {
+            return Err(changed());
+        }
+        outgoing.filled(count);
+        self.progress.moved(count as u64);
+        Ok(count)
+    }
+
+    /// The server has had everything when it ends its side in order and its system has acknowledged all of ours.
+    fn ending(&mut self, now: Instant) -> Result<Status, Error> {
+        let unknown = "whether it has the file is unknown";
+        if !self.peer_ended {
+            return self.wait(now, Some(unknown));
+        }
+        if !self.wire.is_acknowledged()? {
+            let wait = self.next_look.map_or(ACKNOWLEDGED_FIRST_WAIT, |(_, wait)| wait);
+            if self.next_look.is_none_or(|(time, _)| now >= time) {
+                self.next_look = Some((now + wait, (wait * 2).min(ACKNOWLEDGED_LONGEST_WAIT)));
+            }
+            return self.wait(now, Some(unknown));
+        }
+        self.wire.reset_on_close(false);
+        if !self.talk.is_empty() {
+            self.tell("said");
+        }
+        *self.sent.borrow_mut() = Some(SentText { peer: self.peer.clone(), time: now - self.start });
+        Ok(Status::Done)
+    }
+
+    fn wait(&self, now: Instant, so: Option<&str>) -> Result<Status, Error> {
+        if now < self.wire.last_traffic() + self.limits.idle {
+            return Ok(Status::Waiting);
+        }
+        let limit = humantime::format_duration(self.limits.idle);
+        let so = so.map_or_else(String::new, |so| format!("; {so}"));
+        let text = format!("nothing went either way for {limit} (see --idle-timeout){so}");
+        Err(Error::new(Exit::TimedOut, text))
+    }
+}
+
+impl<S: Stream> Session for TextSending<S> {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        self.wire.tick(context.now);
+        self.work(context).map_err(|error| {
+            // Where sending failed, the server's last word may say why.
+            let error = match self.listen(context.budget_bytes) {
+                Err(refusal) if refusal.exit() == Exit::Refused => refusal,
+                _ => error,
+            };
+            error.context(escape_name(&self.name))
+        })
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let idle = self.wire.last_traffic() + self.limits.idle;
+        let answer = matches!(self.state, State::Answer).then(|| self.start + self.limits.handshake);
+        let look = self.next_look.map(|(time, _)| time);
+        [answer, look, self.wire.wake_up()].into_iter().flatten().chain([idle]).min()
+    }
+}

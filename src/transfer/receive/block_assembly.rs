@@ -1,0 +1,343 @@
+//! The blocks of files as they come: which are here, which are being written, and by which connection.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::blocks::{BLOCK_BYTES, block_count, block_length};
+use crate::proto::transfer::entry::Entry;
+use crate::proto::transfer::frame::Frame;
+use crate::proto::transfer::violation::Violation;
+use crate::store::{BlockHasher, Fault, Part, root_of};
+
+/// Files in blocks that are written at once, at most: each holds descriptors.
+const MAX_OPEN: usize = 64;
+/// How far ahead of those that came before a block may begin: what is kept of a file grows as it comes, not with the
+/// size that its sender gives it.
+const MAX_AHEAD: usize = 1024;
+
+/// Files that are over and are remembered, because a block of theirs may still come: twice as many as may wait for
+/// their answers.
+const MAX_ENDED: usize = 2 * MAX_OPEN;
+
+/// Files in blocks that have ended or were given up, the last of them, with their sizes.
+#[derive(Default)]
+pub(super) struct EndedFiles(VecDeque<(u32, u64)>);
+
+impl EndedFiles {
+    pub(super) fn insert(&mut self, file: u32, size: Option<u64>) {
+        if !self.contains(file) {
+            self.0.push_back((file, size.unwrap_or(0)));
+        }
+        if self.0.len() > MAX_ENDED {
+            self.0.pop_front();
+        }
+    }
+
+    pub(super) fn contains(&self, file: u32) -> bool {
+        self.size(file).is_some()
+    }
+
+    pub(super) fn size(&self, file: u32) -> Option<u64> {
+        self.0.iter().find(|(ended, _)| *ended == file).map(|(_, size)| *size)
+    }
+}
+
+/// A file that comes in blocks.
+pub(super) struct BlockAssembly {
+    /// Below the destination.
+    path: Vec<u8>,
+    part: Part,
+    size: u64,
+    /// By number, up to the last that has begun.
+    slots: Vec<Slot>,
+    /// `END` has come.
+    end: Option<(Entry, Digest)>,
+}
+
+/// The place of a block in its file.
+#[derive(Clone, Copy)]
+enum Slot {
+    Missing,
+    /// An earlier session has left it, with this value.
+    Before(Digest),
+    /// It is being written, by the block with this number. The same block may come a second time while the first is
+    /// still on its way, by a connection that its sender has given up: then the one that began last is written.
+    Coming(u64),
+    /// It has come, and nothing is written there any more.
+    Verified(Digest),
+}
+
+impl BlockAssembly {
+    /// A file of so many bytes, of which the blocks with these values are there from its beginning on.
+    pub(super) fn new(path: Vec<u8>, part: Part, size: u64, values: Vec<Digest>) -> BlockAssembly {
+        let slots = values.into_iter().map(Slot::Before).collect();
+        BlockAssembly { path, part, size, slots, end: None }
+    }
+
+    fn slot(&mut self, offset: u64) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::try_from(offset / BLOCK_BYTES).ok()?)
+    }
+
+    /// The place of a block that begins; none if it is too far ahead.
+    fn slot_to_begin(&mut self, offset: u64) -> Option<&mut Slot> {
+        let index = usize::try_from(offset / BLOCK_BYTES).ok()?;
+        if index >= self.slots.len() + MAX_AHEAD {
+            return None;
+        }
+        self.slots.resize(self.slots.len().max(index + 1), Slot::Missing);
+        self.slots.get_mut(index)
+    }
+
+    fn values(&self) -> impl Iterator<Item = Option<Digest>> {
+        self.slots.iter().map(|slot| match slot {
+            Slot::Before(value) | Slot::Verified(value) => Some(*value),
+            Slot::Missing | Slot::Coming(_) => None,
+        })
+    }
+
+    /// What an earlier session has left, and did not come anew.
+    fn before_bytes(&self) -> u64 {
+        let is_before = |slot: &Slot| matches!(slot, Slot::Before(_));
+        let offsets = (0..).step_by(BLOCK_BYTES as usize).zip(&self.slots);
+        let lengths = offsets.filter(|(_, slot)| is_before(slot)).map(|(at, _)| block_length(at, self.size));
+        lengths.map(|length| length.unwrap_or(0)).sum()
+    }
+
+    /// Leaves what has come for a later session.
+    pub(super) fn keep(self) {
+        if self.values().any(|value| value.is_some()) {
+            self.part.keep();
+        }
+    }
+
+    /// `END` and all blocks have come, and they fit each other.
+    fn is_whole(&self) -> bool {
+        if self.slots.len() as u64 != block_count(self.size) {
+            return false;
+        }
+        let values: Option<Vec<Digest>> = self.values().collect();
+        let digest = self.end.as_ref().map(|(_, digest)| *digest);
+        digest.is_some() && values.and_then(|values| root_of(&values)) == digest
+    }
+}
+
+/// The DATA frame that comes over a connection, and the block that it is part of.
+#[derive(Default)]
+pub(super) struct Inflow {
+    /// Of the frame.
+    remaining: usize,
+    block: Option<Block>,
+    /// The frame is about a file that this side does not know yet: its header.
+    pub(super) waiting: Option<(u32, u64, u32)>,
+}
+
+struct Block {
+    file: u32,
+    offset: u64,
+    length: u64,
+    /// Its file's size is known. Without it `length` is only the most that may come.
+    is_exact: bool,
+    done: u64,
+    hasher: BlockHasher,
+    /// No two blocks of a session have the same.
+    number: u64,
+    /// Nobody needs it: it is answered and dropped.
+    is_useless: bool,
+}
+
+impl Inflow {
+    /// A frame is coming.
+    pub(super) fn is_open(&self) -> bool {
+        self.remaining > 0
+    }
+
+    /// Nothing that its sender waits for is on its way.
+    pub(super) fn is_between_blocks(&self) -> bool {
+        self.block.is_none()
+    }
+
+    /// How much of a block that is wanted has come, if so much stands in the buffer.
+    pub(super) fn come(&self, buffered: usize) -> u64 {
+        let block = self.block.as_ref().filter(|block| !block.is_useless);
+        block.map_or(0, |block| block.done + buffered.min(self.remaining) as u64)
+    }
+
+    /// How much of it has still to come.
+    pub(super) fn remaining(&self) -> usize {
+        self.remaining
+    }
+}
+
+/// The files in blocks, and what is told of them.
+#[derive(Default)]
+pub(super) struct BlockedFiles {
+    open: HashMap<u32, BlockAssembly>,
+    begun: u64,
+    /// Bodies of blocks.
+    pub(super) received_bytes: u64,
+    /// Of those, what fits its values.
+    pub(super) verified_bytes: u64,
+    /// Earlier sessions have left so much of the files that were opened since, and so much of it comes anew.
+    pub(super) before_bytes: u64,
+    pub(super) replaced_bytes: u64,
+    /// The same of files that are whole.
+    pub(super) resumed_bytes: u64,
+    /// Files whose last block has come since, and those that cannot be written.
+    pub(super) ready: Vec<u32>,
+    pub(super) faults: Vec<(u32, Fault)>,
+}
+
+impl BlockedFiles {
+    pub(super) fn is_open(&self, file: u32) -> bool {
+        self.open.contains_key(&file)
+    }
+
+    /// The file that is written and has this path.
+    pub(super) fn holds(&self, path: &[u8]) -> Option<u32> {
+        self.open.iter().find(|(_, assembly)| assembly.path == path).map(|(file, _)| *file)
+    }
+
+    /// There are more of them than may be.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.open.len() > MAX_OPEN
+    }
+
+    pub(super) fn open(&mut self, file: u32, assembly: BlockAssembly) {
+        self.before_bytes += assembly.before_bytes();
+        self.open.insert(file, assembly);
+    }
+
+    pub(super) fn forget(&mut self, file: u32) {
+        self.open.remove(&file);
+    }
+
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = BlockAssembly> {
+        self.open.drain().map(|(_, assembly)| assembly)
+    }
+
+    pub(super) fn files(&self) -> Vec<u32> {
+        self.open.keys().copied().collect()
+    }
+
+    /// `END` has come. False if the file is not written any more.
+    pub(super) fn ended(&mut self, file: u32, entry: Entry, digest: Digest) -> bool {
+        let Some(assembly) = self.open.get_mut(&file) else { return false };
+        assembly.end = Some((entry, digest));
+        self.ready.push(file);
+        true
+    }
+
+    /// Hands the file out if all of it is here.
+    pub(super) fn take_whole(&mut self, file: u32) -> Option<(Part, Entry, Digest)> {
+        if !self.open.get(&file)?.is_whole() {
+            return None;
+        }
+        let whole = self.open.remove(&file)?;
+        self.resumed_bytes += whole.before_bytes();
+        let BlockAssembly { part, end, .. } = whole;
+        end.map(|(entry, digest)| (part, entry, digest))
+    }
+
+    /// A DATA frame of a block begins on a connection; `size` is that of its file, if it is known.
+    pub(super) fn begin(
+        &mut self,
+        inflow: &mut Inflow,
+        (file, offset, length): (u32, u64, u32),
+        size: Option<u64>,
+    ) -> Result<(), Violation> {
+        let goes_on = inflow
+            .block
+            .as_ref()
+            .is_some_and(|block| block.file == file && block.offset + block.done == offset);
+        if !goes_on {
+            inflow.block = Some(self.new_block(file, offset, size)?);
+        }
+        if inflow.block.as_ref().is_some_and(|block| u64::from(length) > block.length - block.done) {
+            return Err(Violation::Contradiction("DATA beyond its block"));
+        }
+        inflow.remaining = length as usize;
+        Ok(())
+    }
+
+    fn new_block(&mut self, file: u32, offset: u64, size: Option<u64>) -> Result<Block, Violation> {
+        let assembly = self.open.get_mut(&file);
+        let size = assembly.as_ref().map(|assembly| assembly.size).or(size);
+        let Some(length) = block_length(offset, size.unwrap_or(u64::MAX)) else {
+            return Err(Violation::Contradiction("DATA that begins within a block"));
+        };
+        self.begun += 1;
+        let is_useless = match assembly.map(|assembly| assembly.slot_to_begin(offset)) {
+            None | Some(Some(Slot::Verified(_))) => true,
+            Some(None) => return Err(Violation::Contradiction("a block far ahead of the others")),
+            Some(Some(slot)) => {
+                if matches!(slot, Slot::Before(_)) {
+                    self.replaced_bytes += length;
+                }
+                *slot = Slot::Coming(self.begun);
+                false
+            }
+        };
+        let hasher = BlockHasher::new(offset);
+        let (is_exact, number) = (size.is_some(), self.begun);
+        Ok(Block { file, offset, length, is_exact, done: 0, hasher, number, is_useless })
+    }
+
+    /// Hashes and writes a piece of the frame that comes.
+    pub(super) fn write(&mut self, inflow: &mut Inflow, bytes: &[u8]) {
+        inflow.remaining -= bytes.len();
+        let Some(block) = &mut inflow.block else { return };
+        if let Some(assembly) = self.open.get_mut(&block.file).filter(|_| !block.is_useless) {
+            let is_its_own =
+                matches!(assembly.slot(block.offset), Some(Slot::Coming(number)) if *number == block.number);
+            if is_its_own {
+                block.hasher.update(bytes);
+                if let Err(fault) = assembly.part.write_at(block.offset + block.done, bytes) {
+                    self.faults.push((block.file, fault));
+                    block.is_useless = true;
+                }
+            }
+        } else {
+            block.is_useless = true;
+        }
+        block.done += bytes.len() as u64;
+        self.received_bytes += bytes.len() as u64;
+    }
+
+    /// The value of the block that has come. Returns the answer, and how many bytes are now verified.
+    pub(super) fn end(
+        &mut self,
+        inflow: &mut Inflow,
+        (file, offset, values): (u32, u64, &[Digest]),
+    ) -> Result<(Frame, u64), Violation> {
+        let block = inflow.block.take_if(|block| block.file == file && block.offset == offset);
+        let (Some(block), [value]) = (block, values) else {
+            return Err(Violation::Contradiction("BLOCK without its block"));
+        };
+        let again = |again| Frame::Verified { file, offset, again };
+        if block.is_exact && block.done != block.length {
+            return Err(Violation::Contradiction("BLOCK before the end of its block"));
+        }
+        if block.is_useless {
+            return Ok((again(false), 0));
+        }
+        let Some(assembly) = self.open.get_mut(&file) else { return Ok((again(false), 0)) };
+        let has_ended = assembly.end.is_some();
+        let Some(slot) = assembly.slot(offset) else { return Ok((again(false), 0)) };
+        match *slot {
+            Slot::Verified(_) => return Ok((again(false), 0)),
+            Slot::Coming(number) if number == block.number => {}
+            // Another connection has begun to write it since.
+            _ => return Ok((again(true), 0)),
+        }
+        if block.hasher.finish().as_ref() != Some(value) {
+            *slot = Slot::Missing;
+            return Ok((again(true), 0));
+        }
+        *slot = Slot::Verified(*value);
+        self.verified_bytes += block.length;
+        if has_ended {
+            self.ready.push(file);
+        }
+        Ok((again(false), block.length))
+    }
+}

@@ -1,0 +1,277 @@
+//! Files in blocks: any block on any connection, each compared with its value and answered.
+
+use super::block_assembly::{BlockAssembly, BlockedFiles, EndedFiles, Inflow};
+use super::decision::{AcceptedFile, Have};
+use super::space::Space;
+use super::{Receiving, cut};
+use crate::error::Error;
+use crate::net::stream::Stream;
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::blocks::has_blocks;
+use crate::proto::transfer::entry::Entry;
+use crate::proto::transfer::frame::{Frame, encode};
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::receiver::Receiver;
+use crate::proto::transfer::violation::Violation;
+use crate::report::Phase;
+use crate::store::{Fault, Part};
+use crate::transfer::connection::link::{Heard, Link, out_of_place};
+use crate::transfer::connection::pool::{Advanced, LANE_BUDGET_BYTES};
+use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, Wire};
+use crate::transfer::outcome::{Role, protocol_error, reason_of};
+
+impl AcceptedFile {
+    /// Opens the file for its blocks.
+    fn open_blocks(self, size: u64, destination: &super::Destination) -> Result<BlockAssembly, Fault> {
+        let (part, values) = match self.have {
+            Have::ResumedBlocks { mut part, values } => {
+                // From here on it is of use only if the session says so.
+                part.keep_if_dropped(false);
+                (part, values)
+            }
+            Have::Part(part) => (part, Vec::new()),
+            _ => (Part::create(&destination.folder, &self.path)?, Vec::new()),
+        };
+        Ok(BlockAssembly::new(self.path, part, size, values))
+    }
+}
+
+impl<S: Stream> Receiving<S> {
+    /// Whether a DATA frame on the first connection is of a file in blocks.
+    pub(super) fn is_of_a_block(&self, file: u32) -> bool {
+        self.assembly.is_open(file)
+            || self.machine.comes_in_blocks(file) == Some(true)
+            || self.ended_blocks.contains(file)
+    }
+
+    /// A DATA frame of a block begins on the first connection.
+    pub(super) fn begin_block(&mut self, file: u32, offset: u64, length: u32) -> Result<(), Failure> {
+        self.open_blocked(file);
+        let mut inflow = std::mem::take(&mut self.inflow);
+        let size = size_of(&self.machine, &self.ended_blocks, file);
+        let begun = self.assembly.begin(&mut inflow, (file, offset, length), size);
+        self.inflow = inflow;
+        begun.map_err(protocol_error)
+    }
+
+    /// Takes in a piece of the block on the first connection: its size. None if it is not there.
+    pub(super) fn hear_block(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        let mut inflow = std::mem::take(&mut self.inflow);
+        let heard = take_in(&mut self.assembly, &mut inflow, &mut link.wire);
+        self.inflow = inflow;
+        let heard = heard?;
+        self.tell_faults()?;
+        Ok(heard)
+    }
+
+    /// The value of a block on the first connection.
+    pub(super) fn end_block(
+        &mut self,
+        link: &mut Link<S>,
+        (file, offset, values): (u32, u64, &[Digest]),
+    ) -> Result<(), Failure> {
+        let mut inflow = std::mem::take(&mut self.inflow);
+        let ended = self.assembly.end(&mut inflow, (file, offset, values));
+        self.inflow = inflow;
+        let (answer, bytes) = ended.map_err(protocol_error)?;
+        link.wire.push(&encode(&answer));
+        self.space.written(file, bytes);
+        self.complete_blocked()
+    }
+
+    /// A file in blocks was consented to, and is opened when it is first needed.
+    fn open_blocked(&mut self, file: u32) {
+        if self.assembly.is_open(file) || self.assembly.is_crowded() {
+            return;
+        }
+        let Some(entry) = self.machine.entry(file) else { return };
+        let Some(accepted_file) = self.accepted.remove(&file) else { return };
+        self.progress.file(&entry.path, entry.size, 0);
+        self.progress.phase(Phase::Receiving);
+        match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.destination) {
+            Ok(assembly) => self.assembly.open(file, assembly),
+            Err(fault) => self.assembly.faults.push((file, fault)),
+        }
+    }
+
+    /// `END` of a file in blocks has come: some of its blocks may still be on their way.
+    pub(super) fn blocks_ended(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
+        if let Some(accepted_file) = self.accepted.remove(&file) {
+            match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.destination) {
+                Ok(assembly) => self.assembly.open(file, assembly),
+                Err(fault) => {
+                    self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
+                    return Ok(());
+                }
+            }
+        }
+        self.ended_blocks.insert(file, entry.size);
+        if !self.assembly.ended(file, entry, digest) {
+            self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
+            return Ok(());
+        }
+        self.complete_blocked()
+    }
+
+    /// Files whose last block has come go on to the disk.
+    fn complete_blocked(&mut self) -> Result<(), Failure> {
+        for file in std::mem::take(&mut self.assembly.ready) {
+            if let Some((part, entry, digest)) = self.assembly.take_whole(file) {
+                self.commit_part(file, &entry, digest, part);
+            }
+        }
+        self.tell_faults()
+    }
+
+    /// All files have ended, and every block was answered: what is not whole now never will be. True if there was one.
+    pub(super) fn fail_unfinished(&mut self) -> bool {
+        let files = self.assembly.files();
+        for file in &files {
+            self.assembly.forget(*file);
+            self.machine.committed(*file, Err((Reason::DigestMismatch, Reason::DigestMismatch.to_string())));
+        }
+        !files.is_empty()
+    }
+
+    fn tell_faults(&mut self) -> Result<(), Failure> {
+        if self.assembly.is_crowded() {
+            return Err(protocol_error(Violation::Contradiction("blocks of too many files at once")));
+        }
+        for (file, fault) in std::mem::take(&mut self.assembly.faults) {
+            if self.ended_blocks.contains(file) {
+                self.assembly.forget(file);
+                self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
+            } else {
+                self.give_up(file, &fault)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Works on the further connections.
+    pub(super) fn advance_lanes(&mut self, link: &Link<S>) -> Result<Advanced, Failure> {
+        let now = link.wire.now();
+        self.pool.accept(now);
+        // A block may be of a file that the first connection has not told of yet: then this one waits.
+        let waiting: Vec<u32> = self
+            .pool
+            .connections
+            .iter()
+            .filter_map(|connection| connection.local.waiting)
+            .map(|(file, ..)| file)
+            .collect();
+        for file in waiting {
+            if self.is_of_a_block(file) {
+                self.open_blocked(file);
+            }
+        }
+        let mut to_open = Vec::new();
+        let goes_on = link.wire.last_traffic() == now || self.busy().is_some();
+        let (assembly, space) = (&mut self.assembly, &mut self.space);
+        let (machine, ended) = (&self.machine, &self.ended_blocks);
+        let mut advanced = self.pool.advance(now, |_, inflow, connection| {
+            let mut budget = LANE_BUDGET_BYTES;
+            while budget > 0 {
+                budget = budget.saturating_sub(FRAME_COST_BYTES);
+                // No room for an answer, no reading: what waits is bounded.
+                if connection.wire.is_full() && !connection.wire.flush()? {
+                    return Ok(false);
+                }
+                if inflow.is_open() {
+                    match take_in(assembly, inflow, &mut connection.wire) {
+                        Ok(Some(count)) => budget = budget.saturating_sub(count),
+                        Ok(None) => break,
+                        Err(failure) => return Err(failure.error),
+                    }
+                    continue;
+                }
+                let next = match inflow.waiting.take() {
+                    Some(header) => Next::Data(header),
+                    None => hear_frame(connection, inflow, (assembly, space))?,
+                };
+                let (file, offset, length) = match next {
+                    Next::Data(header) => header,
+                    Next::More => continue,
+                    Next::Nothing => break,
+                };
+                let is_known = assembly.is_open(file) || ended.contains(file);
+                if !is_known && (machine.is_unknown(file) || machine.comes_in_blocks(file) == Some(true)) {
+                    let is_refused = machine.is_refused(file);
+                    if !is_refused {
+                        inflow.waiting = Some((file, offset, length));
+                        to_open.push(file);
+                        break;
+                    }
+                }
+                let size = size_of(machine, ended, file);
+                assembly
+                    .begin(inflow, (file, offset, length), size)
+                    .map_err(|violation| protocol_error(violation).error)?;
+            }
+            connection.wire.flush()?;
+            if goes_on && inflow.is_between_blocks() {
+                connection.excuse();
+            }
+            Ok(budget == 0)
+        });
+        to_open.retain(|file| self.accepted.contains_key(file));
+        // Those that wait for these go on in the next turn.
+        advanced.has_more |= !to_open.is_empty();
+        to_open.into_iter().for_each(|file| self.open_blocked(file));
+        self.complete_blocked()?;
+        Ok(advanced)
+    }
+}
+
+/// What a further connection has.
+enum Next {
+    /// `DATA` begins: file, offset and length.
+    Data((u32, u64, u32)),
+    /// A frame that needs nothing more.
+    More,
+    Nothing,
+}
+
+/// Hears a frame on a further connection. The value of a block is answered.
+fn hear_frame<S: Stream>(
+    connection: &mut Link<S>,
+    inflow: &mut Inflow,
+    (assembly, space): (&mut BlockedFiles, &mut Space),
+) -> Result<Next, Error> {
+    match connection.hear_of_blocks(Role::Receiver)? {
+        Heard::Data { file, offset, length } => return Ok(Next::Data((file, offset, length))),
+        Heard::Frame(Frame::Block { file, offset, values }) => {
+            // Only this connection is out of step: what it carried comes by another.
+            let ended = assembly.end(inflow, (file, offset, &values));
+            let (answer, bytes) = ended.map_err(|violation| protocol_error(violation).error)?;
+            connection.wire.push(&encode(&answer));
+            space.written(file, bytes);
+        }
+        Heard::Frame(Frame::Ping { .. }) => {}
+        Heard::Nothing => return Ok(Next::Nothing),
+        Heard::Frame(_) | Heard::End => return Err(out_of_place()),
+    }
+    Ok(Next::More)
+}
+
+/// The size of a file in blocks of which one comes, if it is still known.
+fn size_of(machine: &Receiver, ended: &EndedFiles, file: u32) -> Option<u64> {
+    ended.size(file).or_else(|| machine.entry(file)?.size).filter(|size| has_blocks(Some(*size)))
+}
+
+/// Takes in a piece of the frame that comes: its size. None if it is not there.
+fn take_in<S: Stream>(
+    assembly: &mut BlockedFiles,
+    inflow: &mut Inflow,
+    wire: &mut Wire<S>,
+) -> Result<Option<usize>, Failure> {
+    let count = inflow.remaining().min(CHUNK_BYTES);
+    match wire.fill(count)? {
+        Filled::Enough => {}
+        Filled::Blocked => return Ok(None),
+        Filled::Ended => return Err(cut()),
+    }
+    assembly.write(inflow, &wire.incoming()[..count]);
+    wire.consume(count);
+    Ok(Some(count))
+}

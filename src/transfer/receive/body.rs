@@ -1,0 +1,237 @@
+//! The file that is coming: hashed and written in place.
+
+use std::io;
+
+use super::decision::{AcceptedFile, Have, SMALL_BYTES};
+use super::{Receiving, cut};
+use crate::error::Error;
+use crate::error::cannot_write;
+use crate::net::send::send;
+use crate::net::stdio::Stdio;
+use crate::net::stream::Stream;
+use crate::proto::transfer::reason::Reason;
+use crate::report::{Phase, escape_name};
+use crate::store::{Fault, FaultKind, Part, StagedFile, StagingFolder};
+use crate::transfer::connection::link::Link;
+use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled};
+use crate::transfer::outcome::{Role, failed, reason_of};
+
+/// When a file cannot be written and more than this would still come for it, the session ends at once.
+const MAX_DISCARDED_BYTES: u64 = 16 << 20;
+
+/// A DATA frame.
+pub(super) struct Body {
+    file: u32,
+    length: usize,
+    remaining: usize,
+}
+
+impl Body {
+    /// How much of it has still to come out of the buffer.
+    pub(super) fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    /// How many bytes of it have come, if so many stand in the buffer.
+    pub(super) fn come(&self, buffered: usize) -> u64 {
+        (self.length - self.remaining + buffered.min(self.remaining)) as u64
+    }
+}
+
+/// A file of which bytes come.
+pub(super) struct IncomingBody {
+    pub(super) file: u32,
+    pub(super) path: Vec<u8>,
+    pub(super) hasher: blake3::Hasher,
+    pub(super) target: Target,
+    written_bytes: u64,
+}
+
+/// Where the bytes of a file go.
+pub(super) enum Target {
+    /// Too large for the stage, or of unknown size.
+    Part {
+        part: Part,
+        resumable: bool,
+    },
+    Small(StagedFile),
+    Stdout(Box<Stdio>),
+}
+
+impl IncomingBody {
+    /// Leaves what has come for a later session, if that is of use.
+    pub(super) fn keep(self) {
+        if let Target::Part { part, resumable: true } = self.target
+            && self.written_bytes >= SMALL_BYTES
+        {
+            part.keep();
+        }
+    }
+}
+
+impl AcceptedFile {
+    /// Opens the file for its bytes.
+    fn open(
+        self,
+        file: u32,
+        stage: &StagingFolder,
+        destination: &super::Destination,
+    ) -> Result<IncomingBody, Fault> {
+        let AcceptedFile { path, have, is_small, mode, resumable } = self;
+        let (target, hasher, written_bytes) = match have {
+            Have::Resumed { mut part, length, hasher } => {
+                part.keep_if_dropped(false);
+                (Target::Part { part, resumable }, *hasher, length)
+            }
+            Have::Part(part) => (Target::Part { part, resumable }, blake3::Hasher::new(), 0),
+            Have::Stdout(stdout) => (Target::Stdout(stdout), blake3::Hasher::new(), 0),
+            Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } if is_small => {
+                (Target::Small(stage.create(mode)?), blake3::Hasher::new(), 0)
+            }
+            Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } => {
+                let part = Part::create(&destination.folder, &path)?;
+                (Target::Part { part, resumable }, blake3::Hasher::new(), 0)
+            }
+        };
+        Ok(IncomingBody { file, path, hasher, target, written_bytes })
+    }
+}
+
+impl<S: Stream> Receiving<S> {
+    pub(super) fn begin_body(
+        &mut self,
+        file: u32,
+        offset: u64,
+        length: u32,
+        restart: bool,
+    ) -> Result<(), Failure> {
+        self.body = Some(Body { file, length: length as usize, remaining: length as usize });
+        if self.machine.discarding() {
+            return Ok(());
+        }
+        if self.current.as_ref().is_none_or(|current| current.file != file) {
+            if let Some(entry) = self.machine.entry(file) {
+                self.progress.file(&entry.path, entry.size, offset);
+            }
+            self.progress.phase(Phase::Receiving);
+            self.stats.resumed(offset);
+        }
+        let limit = self.destination.max_size;
+        if limit.is_some_and(|limit| offset.saturating_add(length.into()) > limit) {
+            let text = format!("at most {} bytes are taken", limit.unwrap_or_default());
+            self.forget(file);
+            self.machine.give_up(file, Reason::TooLarge, text);
+            return Ok(());
+        }
+        let opened = self.open(file).and_then(|()| if restart { self.restart() } else { Ok(()) });
+        opened.or_else(|fault| self.give_up(file, &fault))
+    }
+
+    /// Makes a file the current one; its bytes can be written.
+    pub(super) fn open(&mut self, file: u32) -> Result<(), Fault> {
+        if self.current.as_ref().is_none_or(|current| current.file != file)
+            && let Some(accepted_file) = self.accepted.remove(&file)
+        {
+            self.current = Some(accepted_file.open(file, self.commits.stage(), &self.destination)?);
+        }
+        Ok(())
+    }
+
+    /// The sender begins at 0: what was there is another file's.
+    fn restart(&mut self) -> Result<(), Fault> {
+        if let Some(IncomingBody { target: Target::Part { part, .. }, hasher, written_bytes, .. }) =
+            &mut self.current
+        {
+            part.set_len(0)?;
+            hasher.reset();
+            *written_bytes = 0;
+        }
+        Ok(())
+    }
+
+    /// Takes in a chunk of a body: its size. None if it is not there.
+    pub(super) fn hear_body(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        let Some(Body { file, remaining, .. }) = self.body else { return Ok(None) };
+        let to_stdout = matches!(&self.current, Some(IncomingBody { target: Target::Stdout(_), .. }));
+        let wanted = if to_stdout { 1 } else { remaining.min(CHUNK_BYTES) };
+        match link.wire.fill(wanted)? {
+            Filled::Enough => {}
+            Filled::Blocked => return Ok(None),
+            Filled::Ended => return Err(cut()),
+        }
+        let mut count = remaining.min(CHUNK_BYTES).min(link.wire.incoming().len());
+        if !self.machine.discarding() {
+            count = self.store(file, &link.wire.incoming()[..count])?;
+            if count == 0 {
+                self.awaits_output = true;
+                return Ok(None);
+            }
+        }
+        link.wire.consume(count);
+        if remaining == count {
+            self.body = None;
+        } else if let Some(body) = &mut self.body {
+            body.remaining -= count;
+        }
+        Ok(Some(count))
+    }
+
+    /// Hashes and writes a chunk while it is in the cache. Returns how much of it was taken: all, but of stdout.
+    fn store(&mut self, file: u32, bytes: &[u8]) -> Result<usize, Failure> {
+        let Some(arriving) = self.current.as_mut().filter(|arriving| arriving.file == file) else {
+            return Ok(bytes.len());
+        };
+        let written = match &mut arriving.target {
+            Target::Part { part, .. } => part.write_all(bytes).map(|()| bytes.len()),
+            Target::Small(staged) => staged.write_all(bytes).map(|()| bytes.len()),
+            Target::Stdout(stdout) => match send(&mut **stdout, bytes) {
+                Ok(count) => Ok(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                Err(error) => return Err(stdout_failed(&error)),
+            },
+        };
+        match written {
+            Ok(count) => {
+                arriving.hasher.update(&bytes[..count]);
+                arriving.written_bytes += count as u64;
+                self.stored_bytes += count as u64;
+                self.space.written(file, count as u64);
+                Ok(count)
+            }
+            Err(fault) => self.give_up(file, &fault).map(|()| bytes.len()),
+        }
+    }
+
+    /// Drops what there is of a file.
+    pub(super) fn forget(&mut self, file: u32) {
+        self.accepted.remove(&file);
+        self.assembly.forget(file);
+        if self.current.as_ref().is_some_and(|current| current.file == file) {
+            self.current = None;
+        }
+    }
+
+    /// A file cannot be written: the others may still come, unless a lot would come in vain.
+    pub(super) fn give_up(&mut self, file: u32, fault: &Fault) -> Result<(), Failure> {
+        self.forget(file);
+        let entry = self.machine.entry(file);
+        let size = entry.and_then(|entry| entry.size);
+        let is_large = entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES));
+        // A name that another session writes is no reason to give up the others: in a stream the sender stops.
+        if is_large && !(self.machine.is_streaming() && fault.kind == FaultKind::Busy) {
+            let name = entry.map(|entry| escape_name(&entry.path)).unwrap_or_default();
+            return Err(failed(Role::Receiver, name, fault));
+        }
+        if self.machine.comes_in_blocks(file) == Some(true) {
+            self.ended_blocks.insert(file, size);
+        }
+        let (reason, text) = reason_of(fault, Role::Receiver);
+        self.machine.give_up(file, reason, text);
+        Ok(())
+    }
+}
+
+fn stdout_failed(error: &io::Error) -> Failure {
+    let error: Error = cannot_write(error);
+    Failure { tell: Some((Reason::Unwritable, error.to_string())), error }
+}

@@ -1,0 +1,207 @@
+//! From the last byte to the name: compared, then brought to disk and into place with others, on another thread.
+
+use std::time::Duration;
+
+use super::body::{IncomingBody, Target};
+use super::decision::Have;
+use super::{Failure, Receiving};
+use crate::error::Error;
+use crate::net::reactor::{BlockingTask, Io};
+use crate::net::stream::Stream;
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::blocks::has_blocks;
+use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::reason::Reason;
+use crate::store::{Arrival, Fault, Meta, Part, StagingFolder};
+use crate::transfer::outcome::{Role, reason_of};
+
+/// What waits for the disk at most before the next commit begins; twice as much before the session waits.
+const BATCH_ENTRIES: usize = 8192;
+const BATCH_BYTES: u64 = 64 << 20;
+/// Names and targets that wait: the peer chooses how long they are.
+const BATCH_NAME_BYTES: usize = 1 << 20;
+/// Parts that wait: each holds descriptors.
+const BATCH_PARTS: usize = 8;
+/// How long a session that has failed waits for its last commits: together well below what a process that stops gives
+/// it, so that it can remove what it has not finished.
+const COMMIT_LIMIT: Duration = Duration::from_millis(600);
+const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(150);
+
+type Results = Vec<Result<(), Fault>>;
+/// The same, with file ids.
+type Committed = Vec<(u32, Result<(), Fault>)>;
+
+/// What has come whole and is on its way to the disk.
+pub(super) struct Commits {
+    stage: StagingFolder,
+    replace: bool,
+    files: Vec<u32>,
+    arrivals: Vec<Arrival>,
+    bytes: u64,
+    name_bytes: usize,
+    parts: usize,
+    running: Option<(Vec<u32>, BlockingTask<Results>)>,
+}
+
+impl Commits {
+    pub(super) fn new(stage: StagingFolder, replace: bool) -> Commits {
+        Commits {
+            stage,
+            replace,
+            files: Vec::new(),
+            arrivals: Vec::new(),
+            bytes: 0,
+            name_bytes: 0,
+            parts: 0,
+            running: None,
+        }
+    }
+
+    pub(super) fn stage(&self) -> &StagingFolder {
+        &self.stage
+    }
+
+    fn add(&mut self, file: u32, arrival: Arrival, bytes: u64) {
+        self.parts += usize::from(matches!(arrival, Arrival::Part { .. }));
+        self.bytes += bytes;
+        self.name_bytes += match &arrival {
+            Arrival::Part { .. } => 0,
+            Arrival::Small { path, .. } | Arrival::Folder { path, .. } => path.len(),
+            Arrival::Link { path, target, .. } => path.len() + target.len(),
+        };
+        self.files.push(file);
+        self.arrivals.push(arrival);
+    }
+
+    /// How many batches wait.
+    fn batches(&self) -> u64 {
+        let by_entries = (self.arrivals.len() / BATCH_ENTRIES).max(self.name_bytes / BATCH_NAME_BYTES);
+        (self.bytes / BATCH_BYTES).max(by_entries.max(self.parts / BATCH_PARTS) as u64)
+    }
+
+    /// True when no more should be taken in before the running commit has ended.
+    pub(super) fn is_full(&self) -> bool {
+        self.batches() >= 2
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Begins a commit if it is worth one, or if nothing more will come.
+    pub(super) fn start(&mut self, io: &Io, last: bool) -> Result<(), Error> {
+        if self.running.is_none() && !self.arrivals.is_empty() && (last || self.batches() > 0) {
+            let (stage, replace) = (self.stage.clone(), self.replace);
+            let arrivals = std::mem::take(&mut self.arrivals);
+            let task = io.spawn_blocking(move || stage.commit(arrivals, replace))?;
+            self.running = Some((std::mem::take(&mut self.files), task));
+            (self.bytes, self.name_bytes, self.parts) = (0, 0, 0);
+        }
+        Ok(())
+    }
+
+    /// The results of a commit that has ended.
+    fn take(&mut self) -> Option<Result<Committed, Error>> {
+        let (files, task) = self.running.as_mut()?;
+        let results = task.take()?;
+        let files = std::mem::take(files);
+        self.running = None;
+        Some(results.map(|results| files.into_iter().zip(results).collect()))
+    }
+
+    /// A session that fails or is stopped may be the last thing that the process does: what has come whole gets its
+    /// name before that, if the disk is quick enough.
+    pub(super) fn finish(&mut self, io: &Io) {
+        for limit in [COMMIT_LIMIT, LAST_COMMIT_LIMIT] {
+            if self.start(io, true).is_ok()
+                && let Some((_, task)) = self.running.take()
+            {
+                task.await_end(limit);
+            }
+        }
+    }
+}
+
+impl<S: Stream> Receiving<S> {
+    /// A file has come: compares its digest, and puts it in the row for the disk.
+    pub(super) fn arrived(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
+        if let Some(Have::InPlace(have)) = self.accepted.get(&file).map(|accepted_file| &accepted_file.have)
+            && *have == digest
+        {
+            self.accepted.remove(&file);
+            self.digests.insert(file, digest);
+            self.machine.committed(file, Ok(FileOutcome::AlreadyThere));
+            return Ok(());
+        }
+        if self.takes_blocks && has_blocks(entry.size) {
+            return self.blocks_ended(file, entry, digest);
+        }
+        // An empty file has no body that would have opened it.
+        if let Err(fault) = self.open(file) {
+            self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
+            return Ok(());
+        }
+        let Some(IncomingBody { path, hasher, target, .. }) =
+            self.current.take_if(|current| current.file == file)
+        else {
+            self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
+            return Ok(());
+        };
+        if Digest::from(hasher.finalize()) != digest {
+            self.machine.committed(file, Err((Reason::DigestMismatch, Reason::DigestMismatch.to_string())));
+            return Ok(());
+        }
+        self.digests.insert(file, digest);
+        let meta = meta_of(&entry);
+        match target {
+            Target::Stdout(_) => self.machine.committed(file, Ok(FileOutcome::Done)),
+            Target::Part { part, .. } => {
+                // What was sent as it came to be has no time of its own.
+                let meta = if entry.size.is_some() { meta } else { part.meta_as_written().unwrap_or(meta) };
+                self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
+            }
+            Target::Small(staged) => match staged.finish(meta) {
+                Ok(settled) => {
+                    self.commits.add(file, Arrival::Small { path, file: settled }, entry.size.unwrap_or(0));
+                }
+                Err(fault) => self.machine.committed(file, Err(reason_of(&fault, Role::Receiver))),
+            },
+        }
+        Ok(())
+    }
+
+    /// A part is whole and compared: it gets its place in the row for the disk.
+    pub(super) fn commit_part(&mut self, file: u32, entry: &Entry, digest: Digest, part: Part) {
+        self.digests.insert(file, digest);
+        let meta = meta_of(entry);
+        self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
+    }
+
+    /// A folder or a link: it gets its place behind all that came before it.
+    pub(super) fn place(&mut self, file: u32, entry: Entry) {
+        let path = match self.local_path(&entry) {
+            Ok(path) => path,
+            Err(refusal) => return self.machine.committed(file, Err(refusal)),
+        };
+        let meta = meta_of(&entry);
+        let arrival = match entry.kind {
+            Kind::Link(target) => Arrival::Link { path, target, meta },
+            _ => Arrival::Folder { path, meta },
+        };
+        self.commits.add(file, arrival, 0);
+    }
+
+    pub(super) fn collect_commits(&mut self) -> Result<(), Failure> {
+        let Some(results) = self.commits.take() else { return Ok(()) };
+        for (file, result) in results? {
+            let result = result.map(|()| FileOutcome::Done);
+            self.machine.committed(file, result.map_err(|fault| reason_of(&fault, Role::Receiver)));
+        }
+        Ok(())
+    }
+}
+
+fn meta_of(entry: &Entry) -> Meta {
+    Meta { mode: entry.mode, mtime_seconds: entry.mtime_seconds, mtime_nanoseconds: entry.mtime_nanoseconds }
+}

@@ -1,0 +1,111 @@
+//! A name that another session is writing: who waits for whom.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::Receiving;
+use super::body::Target;
+use super::decision::Have;
+use crate::error::{Error, Exit};
+use crate::net::stream::Stream;
+use crate::proto::transfer::entry::Entry;
+use crate::proto::transfer::reason::Reason;
+use crate::transfer::connection::wire::Failure;
+use crate::transfer::server::sessions::{OWN_STALE_AFTER, STALE_AFTER, Version};
+
+/// How long to wait for a session that is to make way, and how often to look.
+const LIMIT: Duration = Duration::from_secs(2);
+/// The same for a session that seems to be alive: its client may be gone and back before the server has noticed.
+const GRACE: Duration = Duration::from_secs(1);
+/// The same for a session that sends the same file from the same address: what its client had sent when it was
+/// interrupted may still be on its way.
+const OWN_LIMIT: Duration = Duration::from_secs(10);
+/// The same for what a session before this one was hashing on another thread when it ended: that takes as long as the part is large.
+const SUCCESSOR_LIMIT: Duration = Duration::from_secs(30);
+const STEP: Duration = Duration::from_millis(50);
+
+/// What a session that waits for a name knows.
+#[derive(Default)]
+pub(super) struct Backoff {
+    /// An earlier session of the same client has ended: what it was busy with may take a moment more.
+    pub(super) is_successor: bool,
+    /// One that goes on was waited for in vain: others are not.
+    in_vain: bool,
+    /// It waits since then.
+    since: Option<Instant>,
+    /// The other session has said that it sends the same file from the same address.
+    is_own: Arc<AtomicBool>,
+    pub(super) next_look: Option<Instant>,
+}
+
+impl Backoff {
+    /// The name is free, or given up. Returns how long it was waited for.
+    pub(super) fn end(&mut self, now: Instant) -> Duration {
+        self.next_look = None;
+        self.is_own = Arc::default();
+        self.since.take().map_or(Duration::ZERO, |since| now - since)
+    }
+}
+
+impl<S: Stream> Receiving<S> {
+    /// Another session writes this name: whether to look again later. Where that session goes on, not for long.
+    pub(super) fn waits_for(&mut self, path: &[u8], entry: &Entry, now: Instant) -> bool {
+        let Backoff { is_successor, in_vain, is_own, .. } = &self.backoff;
+        let want = |listed: &super::Listed| listed.want(path, version(entry), is_own, now);
+        let is_asked = self.listed.as_deref().is_some_and(want);
+        let limit = match (*is_successor, is_asked) {
+            (true, _) => SUCCESSOR_LIMIT,
+            (false, true) => LIMIT,
+            (false, false) if *in_vain => Duration::ZERO,
+            (false, false) if is_own.load(Ordering::Relaxed) => OWN_LIMIT,
+            (false, false) => GRACE,
+        };
+        let since = *self.backoff.since.get_or_insert(now);
+        let waits = now < since + limit;
+        self.backoff.next_look = waits.then_some(now + STEP);
+        if !waits {
+            (self.backoff.in_vain, self.backoff.is_successor) = (true, false);
+        }
+        waits
+    }
+
+    /// Ends this session if nothing comes any more and another one wants what it holds.
+    pub(super) fn make_way(&mut self, last_traffic: Instant, now: Instant) -> Result<(), Failure> {
+        if let Some(next) = &mut self.backoff.next_look {
+            *next = (*next).max(now + STEP);
+        }
+        let Some(listed) = &self.listed else { return Ok(()) };
+        let silence = now.saturating_duration_since(last_traffic);
+        for wanted in listed.wanted(last_traffic) {
+            let Some(entry) = self.holds(&wanted.path).and_then(|file| self.machine.entry(file)) else {
+                continue;
+            };
+            let (limit, who) = match wanted.is_own(version(entry)) {
+                true => (OWN_STALE_AFTER, "its client has come back and sends this file in another session"),
+                false => (STALE_AFTER, "another client sends a file of this name"),
+            };
+            if silence >= limit {
+                let text = format!("nothing came for over {}, and {who}", humantime::format_duration(limit));
+                let tell = Some((Reason::TimeLimit, text.clone()));
+                return Err(Failure { error: Error::new(Exit::TimedOut, text), tell });
+            }
+        }
+        Ok(())
+    }
+
+    /// The file for which this session has a part that keeps others from writing this name.
+    fn holds(&self, path: &[u8]) -> Option<u32> {
+        let is_held =
+            |have: &Have| matches!(have, Have::Part(_) | Have::Resumed { .. } | Have::ResumedBlocks { .. });
+        let current = self.current.iter().filter(|current| matches!(current.target, Target::Part { .. }));
+        let mut waiting = self.accepted.iter().filter(|(_, accepted_file)| is_held(&accepted_file.have));
+        None.or_else(|| current.filter(|current| current.path == path).map(|current| current.file).next())
+            .or_else(|| self.assembly.holds(path))
+            .or_else(|| waiting.find(|(_, accepted_file)| accepted_file.path == path).map(|(file, _)| *file))
+    }
+}
+
+fn version(entry: &Entry) -> Version {
+    (entry.size, entry.mtime_seconds, entry.mtime_nanoseconds)
+}

@@ -1,0 +1,361 @@
+//! Whether a file is wanted, and under which name.
+
+use std::fs::File;
+use std::time::Instant;
+
+use super::{Naming, Receiving};
+use crate::error::{Error, Exit};
+use crate::net::stdio::Stdio;
+use crate::net::stream::Stream;
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
+use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::names::CleanPath;
+use crate::proto::transfer::reason::Reason;
+use crate::report::Phase;
+use crate::store::{Fault, FaultKind, Part, hash_blocks, hash_prefix};
+use crate::transfer::connection::wire::Failure;
+use crate::transfer::outcome::{Role, reason_of};
+
+/// Files up to this size wait on the stage, without a lock or a sync of their own, and are hashed at once.
+pub(super) const SMALL_BYTES: u64 = 1 << 20;
+/// Parts created before their bytes come, so that of several sessions with one name all but the first hear so early.
+/// Each holds descriptors.
+const MAX_EARLY_PARTS: usize = 4;
+/// Parts of earlier sessions that are open at a time, and wait for the rest. A session leaves a few; who offers more
+/// names that have one sends those files from the start.
+const MAX_RESUMED_PARTS: usize = 32;
+
+/// A file that was consented to, and whose bytes have not begun to come.
+pub(super) struct AcceptedFile {
+    /// Below the destination.
+    pub(super) path: Vec<u8>,
+    pub(super) have: Have,
+    pub(super) is_small: bool,
+    pub(super) mode: u16,
+    /// What comes of it is of use to a later session.
+    pub(super) resumable: bool,
+}
+
+/// What is there of it.
+pub(super) enum Have {
+    Nothing,
+    /// An empty part.
+    Part(Part),
+    /// A part that an earlier session left, and the hash of its bytes.
+    Resumed {
+        part: Part,
+        length: u64,
+        hasher: Box<blake3::Hasher>,
+    },
+    /// A part that an earlier session left, with the values of its blocks.
+    ResumedBlocks {
+        part: Part,
+        values: Vec<Digest>,
+    },
+    /// A file of the same size is in place, may be replaced, and has this digest.
+    InPlace(Digest),
+    Stdout(Box<Stdio>),
+}
+
+impl AcceptedFile {
+    /// Leaves a part where it is.
+    pub(super) fn keep(self) {
+        if let Have::Resumed { part, .. } | Have::ResumedBlocks { part, .. } = self.have {
+            part.keep();
+        }
+    }
+}
+
+/// What was hashed on another thread.
+pub(super) enum Hashed {
+    InPlace(Result<Digest, Fault>),
+    Part(Result<(Part, u64, Box<blake3::Hasher>), Fault>),
+    Blocks(Result<(Part, Vec<Digest>), Fault>),
+}
+
+/// What is said to an entry.
+pub(super) enum Decided {
+    Verdict(Verdict),
+    /// It is wanted, as far as its blocks are not there: their values.
+    InBlocks(Vec<Digest>),
+}
+
+impl From<Verdict> for Decided {
+    fn from(verdict: Verdict) -> Decided {
+        Decided::Verdict(verdict)
+    }
+}
+
+impl<S: Stream> Receiving<S> {
+    /// Decides about a file. None while something is hashed or awaited.
+    pub(super) fn decide(&mut self, file: u32, now: Instant) -> Result<Option<Decided>, Failure> {
+        let Some(entry) = self.machine.entry(file).cloned() else { return Ok(Some(Verdict::WHOLE.into())) };
+        if let Some(task) = &mut self.hashing {
+            let Some(result) = task.take() else { return Ok(None) };
+            self.hashing = None;
+            return Ok(Some(self.hashed(file, &entry, result?)));
+        }
+        let path = match self.local_path(&entry) {
+            Ok(path) => path,
+            Err((reason, text)) => return Ok(Some(Verdict::Refused(reason, text).into())),
+        };
+        if let Some(limit) = self.destination.max_size
+            && entry.size.is_some_and(|size| size > limit)
+        {
+            let text = format!("at most {limit} bytes are taken");
+            return Ok(Some(Verdict::Refused(Reason::TooLarge, text).into()));
+        }
+        if matches!(self.destination.naming, Naming::Stdout) {
+            let have = Have::Stdout(Box::new(Stdio::open(&self.io)?));
+            self.accepted_file(file, path, &entry, have);
+            return Ok(Some(Verdict::WHOLE.into()));
+        }
+        // In a stream nothing was there when it began; what has come between is seen when it gets its name.
+        let existing =
+            if self.machine.is_streaming() { Ok(None) } else { self.destination.folder.existing(&path) };
+        match existing {
+            Err(fault) => Ok(Some(refused(&fault).into())),
+            Ok(Some((content, size))) if Some(size) == entry.size => {
+                // Of a file that is whole no part is of use.
+                self.destination.folder.remove_part(&path);
+                self.hash_existing(file, &entry, content, size)
+            }
+            Ok(Some(_)) if !self.destination.replace => {
+                Ok(Some(Verdict::Refused(Reason::Exists, Reason::Exists.to_string()).into()))
+            }
+            Ok(_) => self.want(file, path, &entry, now),
+        }
+    }
+
+    fn hash_existing(
+        &mut self,
+        file: u32,
+        entry: &Entry,
+        content: File,
+        size: u64,
+    ) -> Result<Option<Decided>, Failure> {
+        let work = move |goes_on: &mut dyn FnMut(u64) -> bool| {
+            let hasher = hash_prefix(&content, size, goes_on);
+            Hashed::InPlace(hasher.map(|hasher| hasher.finalize().into()))
+        };
+        if size <= SMALL_BYTES {
+            return Ok(Some(self.hashed(file, entry, work(&mut |_| true))));
+        }
+        self.begin_hashing(entry);
+        self.hashing =
+            Some(self.io.spawn_blocking_while_wanted(move |wanted| work(&mut |_| wanted.is_wanted()))?);
+        Ok(None)
+    }
+
+    fn begin_hashing(&self, entry: &Entry) {
+        self.progress.file(&entry.path, entry.size, 0);
+        self.progress.phase(Phase::Hashing);
+    }
+
+    fn hashed(&mut self, file: u32, entry: &Entry, hashed: Hashed) -> Decided {
+        let path = match self.local_path(entry) {
+            Ok(path) => path,
+            Err((reason, text)) => return Verdict::Refused(reason, text).into(),
+        };
+        let verdict = match hashed {
+            Hashed::InPlace(Err(fault)) | Hashed::Part(Err(fault)) | Hashed::Blocks(Err(fault)) => {
+                refused(&fault)
+            }
+            Hashed::InPlace(Ok(digest)) => {
+                let size = entry.size.unwrap_or(0);
+                if !self.destination.replace {
+                    self.digests.insert(file, digest);
+                    return Verdict::Keep { size, digest }.into();
+                }
+                self.accepted_file(file, path, entry, Have::InPlace(digest));
+                if size == 0 { Verdict::WHOLE } else { Verdict::Want { offset: size, digest } }
+            }
+            Hashed::Part(Ok((part, length, hasher))) => {
+                let digest = hasher.finalize().into();
+                self.accepted_file(file, path, entry, Have::Resumed { part, length, hasher });
+                Verdict::Want { offset: length, digest }
+            }
+            Hashed::Blocks(Ok((part, values))) => {
+                self.accepted_file(file, path, entry, Have::ResumedBlocks { part, values: values.clone() });
+                return Decided::InBlocks(values);
+            }
+        };
+        verdict.into()
+    }
+
+    /// A part that an earlier session left is hashed on another thread.
+    fn hash_part(&mut self, entry: &Entry, mut part: Part, length: u64) -> Result<(), Failure> {
+        self.begin_hashing(entry);
+        // The session may end before the blocking work does.
+        part.keep_if_dropped(true);
+        let in_blocks = self.takes_blocks && has_blocks(entry.size);
+        self.hashing = Some(self.io.spawn_blocking_while_wanted(move |wanted| {
+            if in_blocks {
+                // A block that is not whole is not of use.
+                let values =
+                    hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| wanted.is_wanted());
+                return Hashed::Blocks(values.map(|values| (part, values)));
+            }
+            let hasher = hash_prefix(part.file(), length, &mut |_| wanted.is_wanted());
+            Hashed::Part(hasher.map(|hasher| (part, length, Box::new(hasher))))
+        })?);
+        Ok(())
+    }
+
+    /// The file is to come, as far as there is no part of it.
+    fn want(
+        &mut self,
+        file: u32,
+        path: Vec<u8>,
+        entry: &Entry,
+        now: Instant,
+    ) -> Result<Option<Decided>, Failure> {
+        let size = entry.size.unwrap_or(0);
+        let is_small = entry.size.is_some_and(|size| size <= SMALL_BYTES);
+        let takes_part = !is_small && !self.machine.is_streaming();
+        if takes_part {
+            let is_resumed = |accepted_file: &&AcceptedFile| {
+                matches!(accepted_file.have, Have::Resumed { .. } | Have::ResumedBlocks { .. })
+            };
+            let may_resume = self.accepted.values().filter(is_resumed).count() < MAX_RESUMED_PARTS;
+            match Part::resume(&self.destination.folder, &path) {
+                Ok(Some((part, length)))
+                    if may_resume && length > 0 && entry.size.is_some_and(|size| length <= size) =>
+                {
+                    self.backoff.end(now);
+                    if !self.has_room(file, &path, size.saturating_sub(part.allocated_bytes())) {
+                        // It waits for a session that finds more room.
+                        part.keep();
+                        return Ok(Some(no_space()));
+                    }
+                    self.hash_part(entry, part, length)?;
+                    return Ok(None);
+                }
+                Ok(_) => {}
+                Err(fault) => return Ok(self.busy_or_refused(&fault, &path, entry, now)),
+            }
+        }
+        if !self.has_room(file, &path, size) {
+            return Ok(Some(no_space()));
+        }
+        let mut have = Have::Nothing;
+        let early =
+            self.accepted.values().filter(|accepted_file| matches!(accepted_file.have, Have::Part(_)));
+        if takes_part && early.count() < MAX_EARLY_PARTS {
+            match Part::create(&self.destination.folder, &path) {
+                Ok(part) => have = Have::Part(part),
+                Err(fault) => {
+                    self.space.ended(file);
+                    return Ok(self.busy_or_refused(&fault, &path, entry, now));
+                }
+            }
+        }
+        self.backoff.end(now);
+        self.accepted_file(file, path, entry, have);
+        Ok(Some(Verdict::WHOLE.into()))
+    }
+
+    fn has_room(&mut self, file: u32, path: &[u8], bytes: u64) -> bool {
+        let folder = &self.destination.folder;
+        self.space.take(file, bytes, || folder.free_bytes(path))
+    }
+
+    /// The verdict where a part cannot be had; none if it may be had a little later.
+    fn busy_or_refused(
+        &mut self,
+        fault: &Fault,
+        path: &[u8],
+        entry: &Entry,
+        now: Instant,
+    ) -> Option<Decided> {
+        if fault.kind != FaultKind::Busy {
+            return Some(refused(fault).into());
+        }
+        if self.waits_for(path, entry, now) {
+            return None;
+        }
+        let (reason, mut text) = reason_of(fault, Role::Receiver);
+        let waited = self.backoff.end(now).as_secs();
+        if waited > 0 {
+            text += &format!(", which has not ended within {waited}s");
+        }
+        Some(Verdict::Refused(reason, text).into())
+    }
+
+    fn accepted_file(&mut self, file: u32, path: Vec<u8>, entry: &Entry, have: Have) {
+        let accepted_file = AcceptedFile {
+            path,
+            have,
+            is_small: entry.size.is_some_and(|size| size <= SMALL_BYTES),
+            mode: entry.mode,
+            resumable: entry.size.is_some(),
+        };
+        self.accepted.insert(file, accepted_file);
+    }
+
+    /// Another entry has come. Where one file is to get one name, or to go to stdout, it must be the only one.
+    pub(super) fn expect_another(&self) -> Result<(), Failure> {
+        let what = match &self.destination.naming {
+            Naming::AsSent | Naming::Wanted(_) => return Ok(()),
+            _ if self.machine.entry_count() == 0 => return Ok(()),
+            Naming::Fixed(_) => "name one, or give -o a folder that exists",
+            Naming::Stdout => "name one",
+        };
+        let text = format!("several files are offered: {what}");
+        let tell = Some((Reason::NotAskedFor, "one file can be taken, and several are offered".into()));
+        Err(Failure { error: Error::new(Exit::Refused, text), tell })
+    }
+
+    /// The path that an entry gets below the destination: the receiver chooses it.
+    pub(super) fn local_path(&self, entry: &Entry) -> Result<Vec<u8>, (Reason, String)> {
+        let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
+        let only_one = |what: &str| {
+            if !matches!(entry.kind, Kind::File) {
+                Err((Reason::NotAskedFor, format!("a folder is offered: {what}")))
+            } else {
+                Ok(())
+            }
+        };
+        match &self.destination.naming {
+            Naming::AsSent | Naming::Wanted(_) => Ok(()),
+            Naming::Fixed(_) => only_one("name one, or give a folder"),
+            Naming::Stdout => only_one("name one"),
+        }
+        .map(|()| self.destination.naming.local(path.as_bytes()))
+    }
+}
+
+impl Naming {
+    /// The path here of what was sent with a clean path.
+    pub(crate) fn local(&self, path: &[u8]) -> Vec<u8> {
+        match self {
+            Naming::AsSent | Naming::Stdout => path.to_vec(),
+            Naming::Wanted(names) => below_what_was_wanted(names, path),
+            Naming::Fixed(name) => name.clone(),
+        }
+    }
+}
+
+/// `folder/name/rest` for a wanted `folder/name` is `name/rest`.
+fn below_what_was_wanted(names: &[Vec<u8>], path: &[u8]) -> Vec<u8> {
+    let holds = |name: &&Vec<u8>| {
+        path.strip_prefix(name.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    };
+    let dropped = names
+        .iter()
+        .find(holds)
+        .and_then(|name| name.iter().rposition(|byte| *byte == b'/'))
+        .map_or(0, |slash| slash + 1);
+    path[dropped..].to_vec()
+}
+
+fn no_space() -> Decided {
+    Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string()).into()
+}
+
+fn refused(fault: &Fault) -> Verdict {
+    let (reason, text) = reason_of(fault, Role::Receiver);
+    Verdict::Refused(reason, text)
+}

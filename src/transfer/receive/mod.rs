@@ -1,0 +1,393 @@
+//! The side that wants the files: `download`, and a server that stores uploads.
+
+pub(crate) mod block_assembly;
+mod blocks;
+pub(crate) mod body;
+pub(crate) mod commits;
+pub(crate) mod contention;
+mod counting;
+pub(crate) mod decision;
+mod space;
+mod terms;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Instant;
+
+use self::block_assembly::{BlockAssembly, BlockedFiles, EndedFiles, Inflow};
+use self::body::{Body, IncomingBody};
+use self::commits::Commits;
+use self::contention::Backoff;
+use self::counting::ACK_INTERVAL;
+use self::decision::{AcceptedFile, Decided, Hashed};
+pub(crate) use self::terms::{Destination, Naming, Terms};
+use super::connection::link::{Heard, Link};
+use super::connection::pool::{ConnectionPool, Origin};
+use super::connection::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
+use super::digests::Digests;
+use super::outcome::{Role, peer_error, protocol_error};
+use super::send::shown;
+use super::server::sessions::{Listed, SessionId};
+use super::stats::Stats;
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop};
+use crate::net::stream::Stream;
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::frame;
+use crate::proto::transfer::frame::Frame;
+use crate::proto::transfer::hello::Hello;
+use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
+use crate::report::{Phase, Progress, Report};
+
+/// What a decision about a file counts for when turns are shared out: it asks the file system several times.
+const JUDGE_COST_BYTES: usize = 8 << 10;
+
+/// A session that receives files.
+pub(crate) struct Receiving<S> {
+    link: Option<Link<S>>,
+    machine: Receiver,
+    destination: Destination,
+    io: Io,
+    progress: Progress,
+    /// The totals were announced.
+    is_announced: bool,
+    stats: Stats,
+    start: Instant,
+    body: Option<Body>,
+    current: Option<IncomingBody>,
+    assembly: BlockedFiles,
+    inflow: Inflow,
+    /// Files in blocks that have ended or were given up: of theirs a block may still come.
+    ended_blocks: EndedFiles,
+    pool: ConnectionPool<Inflow>,
+    takes_blocks: bool,
+    session: Option<SessionId>,
+    accepted: HashMap<u32, AcceptedFile>,
+    hashing: Option<BlockingTask<Hashed>>,
+    commits: Commits,
+    digests: HashMap<u32, Digest>,
+    space: space::Space,
+    /// Bodies of files that do not come in blocks; and what was shown of all that has come.
+    stored_bytes: u64,
+    shown_bytes: u64,
+    awaits_output: bool,
+    next_ack: Instant,
+    /// A server's: how other sessions reach this one.
+    listed: Option<Rc<Listed>>,
+    backoff: Backoff,
+    ending: Option<(LastWord<S>, Option<Error>)>,
+}
+
+impl<S: Stream> Receiving<S> {
+    /// Takes files to `destination`. A client waits for ACCEPT; a server knows the client's HELLO.
+    pub(crate) fn new(
+        wire: Wire<S>,
+        destination: Destination,
+        terms: Terms,
+        hello: Option<&Hello>,
+        (io, report, peer): (Io, Report, PeerName),
+    ) -> Receiving<S> {
+        let progress = Progress::new(&report);
+        let announced = hello.and_then(|hello| hello.entries.zip(hello.total_size));
+        if let Some((entries, bytes)) = announced {
+            progress.expect(entries.into(), bytes);
+            progress.all_known();
+        }
+        let mut machine = Receiver::new(destination.max_entries, terms.wanted);
+        agree(&mut machine, (terms.stream, terms.tree, terms.skipped));
+        let is_client = matches!(terms.origin, Origin::Client { .. });
+        let mut stats = Stats::new(Role::Receiver, peer, report.clone());
+        if is_client {
+            stats.of_client(destination.replace);
+        }
+        Receiving {
+            start: wire.last_traffic(),
+            next_ack: wire.last_traffic() + ACK_INTERVAL,
+            link: Some(Link::new(wire, Role::Receiver, terms.limits, is_client)),
+            machine,
+            commits: Commits::new(destination.stage.clone(), destination.replace),
+            destination,
+            assembly: BlockedFiles::default(),
+            inflow: Inflow::default(),
+            ended_blocks: EndedFiles::default(),
+            pool: ConnectionPool::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report.clone()),
+            session: None,
+            takes_blocks: terms.tree,
+            io,
+            progress,
+            is_announced: announced.is_some(),
+            stats,
+            body: None,
+            current: None,
+            accepted: HashMap::new(),
+            hashing: None,
+            digests: HashMap::new(),
+            space: space::Space::default(),
+            stored_bytes: 0,
+            shown_bytes: 0,
+            awaits_output: false,
+            listed: None,
+            backoff: Backoff::default(),
+            ending: None,
+        }
+    }
+
+    /// It is one of a server's sessions.
+    pub(super) fn listed(mut self, listed: Rc<Listed>) -> Receiving<S> {
+        self.listed = Some(listed);
+        self
+    }
+
+    /// It may take the place of one that has still to let go of its files.
+    pub(crate) fn succeeding(mut self, is_successor: bool) -> Receiving<S> {
+        self.backoff.is_successor = is_successor;
+        self
+    }
+
+    /// The digests of what arrives are wanted.
+    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Receiving<S> {
+        self.stats.list_digests(digests);
+        self
+    }
+
+    fn work(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+        let mut budget = context.budget_bytes;
+        self.awaits_output = false;
+        loop {
+            self.collect_commits()?;
+            self.note_closed();
+            // Before the next piece is made: what waits is bounded.
+            if link.wire.is_full() && !link.wire.flush()? {
+                return Ok(Status::Waiting);
+            }
+            match self.machine.step() {
+                ReceiveStep::PeerError { reason, text } => {
+                    return Err(peer_error(reason, &text, Role::Receiver));
+                }
+                ReceiveStep::Write(bytes) => link.wire.push(&bytes),
+                ReceiveStep::Judge { .. } if budget == 0 => return Ok(Status::Again),
+                ReceiveStep::Judge { file } => {
+                    match self.decide(file, context.now)? {
+                        Some(Decided::Verdict(verdict)) => self.machine.decided(file, verdict),
+                        Some(Decided::InBlocks(values)) => self.machine.judged_in_blocks(file, &values),
+                        // For nobody nothing is hashed.
+                        None if link.wire.has_ended()? => return Err(cut()),
+                        None => {
+                            link.wire.flush()?;
+                            return Ok(Status::Waiting);
+                        }
+                    }
+                    if self.takes_blocks && self.machine.comes_in_blocks(file) == Some(true) {
+                        self.pool.grow(self.session, link.round_trip());
+                    }
+                    budget = budget.saturating_sub(JUDGE_COST_BYTES);
+                }
+                ReceiveStep::Commit { file, entry, digest } => self.arrived(file, entry, digest)?,
+                ReceiveStep::Place { file, entry } => self.place(file, entry),
+                ReceiveStep::Abandon { file, .. } => self.forget(file),
+                ReceiveStep::Finished => {
+                    // All is in place: a peer that is gone by now changes nothing.
+                    let is_said = link.wire.flush().unwrap_or(true);
+                    return Ok(if is_said { Status::Done } else { Status::Waiting });
+                }
+                ReceiveStep::Await => {
+                    let last = self.machine.all_files_ended();
+                    if last {
+                        self.progress.all_known();
+                    }
+                    if last && self.fail_unfinished() {
+                        continue;
+                    }
+                    self.commits.start(&self.io, last)?;
+                    if self.commits.is_busy() && (last || self.commits.is_full()) {
+                        self.progress.phase(Phase::Syncing);
+                        link.wire.flush()?;
+                        return Ok(Status::Waiting);
+                    }
+                    if budget == 0 {
+                        return Ok(Status::Again);
+                    }
+                    match self.hear(link)? {
+                        Some(count) => budget = budget.saturating_sub(count.max(FRAME_COST_BYTES)),
+                        None => {
+                            self.acknowledge(link, context.now);
+                            link.wire.flush()?;
+                            return Ok(Status::Waiting);
+                        }
+                    }
+                    self.acknowledge(link, context.now);
+                }
+            }
+        }
+    }
+
+    /// What this side is doing while the peer waits.
+    fn busy(&self) -> Option<frame::Phase> {
+        if self.hashing.is_some() {
+            Some(frame::Phase::Hashing)
+        } else if self.commits.is_busy() || self.awaits_output {
+            Some(frame::Phase::Syncing)
+        } else if self.backoff.next_look.is_some() {
+            Some(frame::Phase::Reading)
+        } else {
+            None
+        }
+    }
+
+    /// Takes in a frame, or a chunk of a body: what it costs of the turn. None if nothing is there.
+    fn hear(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        if self.body.is_some() {
+            return self.hear_body(link);
+        }
+        if self.inflow.is_open() {
+            return self.hear_block(link);
+        }
+        let heard = link.hear()?;
+        if let Some(accept) = link.accepted() {
+            agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
+            self.takes_blocks |= accept.tree;
+            self.session = Some(accept.session);
+        }
+        match heard {
+            Heard::Frame(Frame::Block { file, offset, values }) => {
+                self.end_block(link, (file, offset, &values))?;
+            }
+            Heard::Frame(frame) => {
+                if let Frame::Entry { entry, .. } = &frame {
+                    self.expect_another()?;
+                    if !self.is_announced {
+                        self.progress.expect(1, entry.size.unwrap_or(0));
+                    }
+                }
+                self.machine.receive(frame).map_err(protocol_error)?;
+                if let Some(skipped) = self.machine.skipped() {
+                    self.stats.skip(&skipped);
+                }
+            }
+            Heard::Data { file, offset, length } if self.is_of_a_block(file) => {
+                self.begin_block(file, offset, length)?;
+            }
+            Heard::Data { file, offset, length } => {
+                let restart = self.machine.data(file, offset, length).map_err(protocol_error)?;
+                self.begin_body(file, offset, length, restart)?;
+            }
+            Heard::Nothing => {
+                if let Some((phase, _)) = self.machine.peer_phase() {
+                    self.progress.phase(shown(phase));
+                }
+                return Ok(None);
+            }
+            Heard::End => return Err(cut()),
+        }
+        Ok(Some(FRAME_COST_BYTES))
+    }
+
+    fn context(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+        link.wire.tick(context.now);
+        let before = self.advance_lanes(link)?;
+        let status = self.work(link, context).map_err(|failure| link.explain(failure))?;
+        // Work may have opened what a further connection waits for.
+        let after = self.advance_lanes(link)?;
+        // What was on its way by a connection that is gone may come by this one: it has its time for that.
+        let lost = before.lost.len() + after.lost.len();
+        if before.is_alive || after.is_alive || lost > 0 {
+            link.wire.pardon();
+        }
+        self.show(link);
+        if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
+            return Ok(Status::Again);
+        }
+        if status == Status::Waiting {
+            link.check_time(context.now, self.busy())?;
+            self.make_way(link.wire.last_traffic(), context.now)?;
+        }
+        Ok(status)
+    }
+}
+
+impl<S> Receiving<S> {
+    /// The session has failed. What came whole keeps its chance, what came in part is left for a later session.
+    fn fail(&mut self) {
+        self.progress.finish();
+        self.hashing = None;
+        if let Some(arriving) = self.current.take() {
+            arriving.keep();
+        }
+        for (_, accepted_file) in self.accepted.drain() {
+            accepted_file.keep();
+        }
+        self.assembly.drain().for_each(BlockAssembly::keep);
+        self.commits.finish(&self.io);
+    }
+}
+
+/// What both sides have said that they can: a stream, blocks, and to tell what is left out.
+fn agree(machine: &mut Receiver, (stream, tree, skipped): (bool, bool, bool)) {
+    if stream {
+        machine.expect_stream();
+    }
+    if tree {
+        machine.allow_blocks();
+    }
+    if skipped {
+        machine.hear_skipped();
+    }
+}
+
+fn cut() -> Failure {
+    Error::new(Exit::Lost, "the connection ended before everything had come").into()
+}
+
+/// A session that is dropped, as when the process is asked to stop, has failed.
+impl<S> Drop for Receiving<S> {
+    fn drop(&mut self) {
+        self.fail();
+    }
+}
+
+impl<S: Stream> Session for Receiving<S> {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        if let Some(mut link) = self.link.take() {
+            match self.context(&mut link, context) {
+                Ok(Status::Done) => {
+                    self.note_closed();
+                    self.show(&link);
+                    self.progress.finish();
+                    self.stats.resumed(self.assembly.resumed_bytes);
+                    let bytes = self.machine.received_bytes() + self.assembly.received_bytes;
+                    let error = self.stats.conclude(bytes, context.now - self.start).err();
+                    self.ending = Some((link.wire.close(None), error));
+                }
+                Ok(status) => {
+                    self.link = Some(link);
+                    return Ok(status);
+                }
+                Err(Failure { error, tell }) => {
+                    self.fail();
+                    self.ending = Some((link.wire.close(tell), Some(error)));
+                }
+            }
+            if let Some(listed) = self.listed.take() {
+                listed.leave();
+            }
+        }
+        say_last_word(&mut self.ending, context)
+    }
+
+    fn stop(&mut self) -> Stop {
+        if let Some(link) = &mut self.link {
+            link.wire.say_stopped();
+        }
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        // The connections that are left are of a session that is over: their times do not count.
+        if let Some((last, _)) = &self.ending {
+            return Some(last.deadline());
+        }
+        let link = self.link.as_ref().map(Link::deadline);
+        link.into_iter().chain(self.pool.deadline()).chain(self.backoff.next_look).min()
+    }
+}

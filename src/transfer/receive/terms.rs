@@ -1,0 +1,42 @@
+//! What is agreed before a session that receives.
+
+use crate::store::{Folder, StagingFolder};
+use crate::transfer::connection::link::Limits;
+use crate::transfer::connection::pool::Origin;
+
+/// Where files go, and which of them are taken.
+pub(crate) struct Destination {
+    pub(crate) folder: Folder,
+    pub(crate) stage: StagingFolder,
+    pub(crate) naming: Naming,
+    pub(crate) replace: bool,
+    pub(crate) max_size: Option<u64>,
+    pub(crate) max_entries: u32,
+}
+
+/// Which name a file gets here.
+#[derive(Clone, Debug)]
+pub(crate) enum Naming {
+    /// The one it was sent with.
+    AsSent,
+    /// What was asked for, without the folders that it was in.
+    Wanted(Vec<Vec<u8>>),
+    /// This one; only one file may come.
+    Fixed(Vec<u8>),
+    /// None: the one file that may come goes to stdout.
+    Stdout,
+}
+
+/// What is agreed before a session that receives.
+pub(crate) struct Terms {
+    /// Its own names, where some were asked for.
+    pub(crate) wanted: Option<Vec<Vec<u8>>>,
+    /// It comes without being asked for. A client learns that from ACCEPT.
+    pub(crate) stream: bool,
+    /// Large files may come in blocks. A client learns that from ACCEPT.
+    pub(crate) tree: bool,
+    /// What is left out is told. A client learns that from ACCEPT.
+    pub(crate) skipped: bool,
+    pub(crate) limits: Limits,
+    pub(crate) origin: Origin,
+}

@@ -1,0 +1,375 @@
+//! Files in blocks: any block on any connection, each followed by its value and answered.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::Sending;
+use crate::error::{Error, Exit};
+use crate::net::stream::Stream;
+use crate::proto::transfer::blocks::{Outbox, Task};
+use crate::proto::transfer::frame::{Frame, HEADER_BYTES, data_header, encode};
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::sender::Ended;
+use crate::proto::transfer::violation::Violation;
+use crate::report::Phase;
+use crate::store::{BlockHasher, Change, Source, root_of};
+use crate::transfer::connection::link::{Heard, Link, out_of_place};
+use crate::transfer::connection::pool::{Advanced, LANE_BUDGET_BYTES};
+use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
+use crate::transfer::outcome::{Role, failed, protocol_error};
+
+/// Files that wait for the receiver's word at once: each holds a descriptor on both sides, and a receiver takes
+/// twice as many.
+const MAX_FILES: usize = 32;
+
+/// How often it is looked how far the blocks are.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The number of the first connection.
+const FIRST: usize = 0;
+
+/// What goes in blocks.
+#[derive(Default)]
+pub(super) struct Blocks {
+    outbox: Outbox,
+    /// The files of which blocks may still have to be read.
+    files: HashMap<u32, File>,
+    /// The block that is on the first connection.
+    first: Option<Block>,
+    /// Bodies of blocks.
+    pub(super) sent_bytes: u64,
+    /// Of those, what the receiver has said to have; and what was shown of it.
+    verified_bytes: u64,
+    shown_bytes: u64,
+    /// The receiver was found to have these bytes since this was last asked.
+    resumed_bytes: u64,
+}
+
+struct File {
+    source: Source,
+    size: u64,
+    /// `END` was sent.
+    has_ended: bool,
+}
+
+/// A block that is being read.
+pub(super) struct Block {
+    task: Task,
+    hasher: BlockHasher,
+    done: u64,
+    /// The receiver has something in its place: it is sent only if that is something else.
+    compares: bool,
+}
+
+/// What could be done for a connection.
+enum Step {
+    /// So many bytes were read.
+    Read(usize),
+    /// There is no block to send.
+    Nothing,
+    /// A file cannot be read on.
+    Failed(u32, Ended),
+}
+
+impl Block {
+    fn new(task: Task) -> Block {
+        let hasher = BlockHasher::new(task.offset);
+        Block { compares: task.theirs.is_some(), task, hasher, done: 0 }
+    }
+}
+
+impl Blocks {
+    /// Nothing waits for the receiver's word.
+    pub(super) fn is_idle(&self) -> bool {
+        self.outbox.is_idle()
+    }
+
+    /// The first connection has a block to send that others may not wait for.
+    pub(super) fn has_more(&self) -> bool {
+        self.first.is_some() || self.outbox.has_again()
+    }
+
+    /// A connection is gone.
+    pub(super) fn lost(&mut self, connection: usize) {
+        self.outbox.lost(connection);
+    }
+
+    /// The machine is done with a file: of one that the receiver has stopped no more blocks go.
+    pub(super) fn closed(&mut self, file: u32) {
+        if self.files.get(&file).is_some_and(|file| !file.has_ended) {
+            self.give_up(file);
+        }
+    }
+
+    fn give_up(&mut self, file: u32) {
+        self.outbox.give_up(file);
+        self.files.remove(&file);
+        self.first.take_if(|block| block.task.file == file);
+    }
+
+    /// The receiver's word on a block: how many bytes of it are verified.
+    fn verified(
+        &mut self,
+        connection: (usize, u64),
+        (file, offset, again): (u32, u64, bool),
+    ) -> Result<u64, Violation> {
+        let verified = self.outbox.verified(connection, file, offset, again)?;
+        self.close_finished();
+        self.verified_bytes += verified;
+        Ok(verified)
+    }
+
+    /// Closes the files that have ended and whose blocks are all verified.
+    fn close_finished(&mut self) {
+        let files = &self.files;
+        let finished = self.outbox.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
+        finished.iter().for_each(|file| drop(self.files.remove(file)));
+    }
+
+    /// Bytes of the blocks on a connection that have left this system and arrived at the peer's.
+    fn arrived_bytes<S: Stream>(&self, id: usize, block: Option<&Block>, wire: &Wire<S>) -> u64 {
+        let Some(unacknowledged) = wire.unacknowledged_bytes() else { return 0 };
+        let unread = |block: &Block| block.task.length - if block.compares { 0 } else { block.done };
+        let queued = self.outbox.unanswered_bytes(id).saturating_sub(block.map_or(0, unread));
+        queued.saturating_sub(unacknowledged)
+    }
+
+    /// Reads the next piece of the connection's block, and queues it unless the receiver has it.
+    fn step<S: Stream>(&mut self, connection: usize, block: &mut Option<Block>, wire: &mut Wire<S>) -> Step {
+        block.take_if(|block| !self.files.contains_key(&block.task.file));
+        if block.is_none() {
+            *block = self.outbox.take(connection).map(Block::new);
+        }
+        let Some(current) = block else { return Step::Nothing };
+        let Task { file, offset, length, theirs } = current.task;
+        let Some(File { source, .. }) = self.files.get_mut(&file) else { return Step::Nothing };
+        let count = CHUNK_BYTES.min((length - current.done) as usize);
+        source.seek(offset + current.done);
+        let (header, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
+        match source.read(body) {
+            Ok(read) if read == count => {}
+            Ok(_) => return Step::Failed(file, Ended::Changed),
+            Err(_) => return Step::Failed(file, Ended::Unreadable),
+        }
+        current.hasher.update(body);
+        if !current.compares {
+            header.copy_from_slice(&data_header(file, offset + current.done, count as u32));
+            wire.outgoing().filled(HEADER_BYTES + count);
+            self.sent_bytes += count as u64;
+        }
+        current.done += count as u64;
+        if current.done == length {
+            let is_compared = current.compares;
+            let task = current.task;
+            let finished = block.take().and_then(|block| block.hasher.finish());
+            let Some(value) = finished else { return Step::Failed(file, Ended::Unreadable) };
+            if is_compared && theirs != Some(value) {
+                *block = Some(Block::new(Task { theirs: None, ..task }));
+                return Step::Read(count);
+            }
+            self.outbox.hashed(file, offset, value);
+            if is_compared {
+                self.resumed_bytes += length;
+                self.outbox.same(file, offset);
+            } else {
+                wire.push(&encode(&Frame::Block { file, offset, values: vec![value] }));
+                self.outbox.queued(file, offset, wire.positions().1);
+            }
+        }
+        Step::Read(count)
+    }
+}
+
+impl<S: Stream> Sending<S> {
+    /// Goes on with the file of `SendStep::Blocks` on the first connection: how many bytes were read; none if others
+    /// are still at it.
+    pub(super) fn send_blocks(&mut self, link: &mut Link<S>, file: u32) -> Result<Option<usize>, Failure> {
+        if !self.blocks.files.contains_key(&file) {
+            if self.blocks.files.len() >= MAX_FILES {
+                return self.send_block(link);
+            }
+            if let Err(ended) = self.open_blocks(file) {
+                self.machine.end(ended);
+                return Ok(Some(FRAME_COST_BYTES));
+            }
+            self.pool.grow(self.session, link.round_trip());
+        }
+        if let Some(count) = self.send_block(link)? {
+            return Ok(Some(count));
+        }
+        let Some(values) = self.blocks.outbox.values(file) else { return Ok(None) };
+        let Some(open) = self.blocks.files.get_mut(&file) else { return Ok(None) };
+        let ended = if self.rereading.is_some() {
+            let Some(ended) = self.was_read_again()? else { return Ok(None) };
+            ended
+        } else {
+            match (open.source.change(open.size), root_of(&values)) {
+                (Ok(Change::None), Some(digest)) => Ended::Digest(digest),
+                (Ok(Change::Grown), Some(digest)) => {
+                    let (source, size) = (open.source.try_clone(), open.size);
+                    let source =
+                        source.map_err(|fault| failed(Role::Sender, "a file that has grown", &fault))?;
+                    self.read_again(file, &source, size, digest)?;
+                    return Ok(None);
+                }
+                (Err(_), _) => Ended::Unreadable,
+                _ => Ended::Changed,
+            }
+        };
+        if let Some(open) = self.blocks.files.get_mut(&file) {
+            open.has_ended = true;
+        }
+        match ended {
+            Ended::Digest(digest) => self.digest = Some(digest),
+            _ => self.blocks.give_up(file),
+        }
+        self.machine.end(ended);
+        self.blocks.close_finished();
+        Ok(Some(FRAME_COST_BYTES))
+    }
+
+    /// A piece of a block on the first connection. None if there is none for it.
+    pub(super) fn send_block(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        link.wire.reserve_chunk()?;
+        let mut first = self.blocks.first.take();
+        let step = self.blocks.step(FIRST, &mut first, &mut link.wire);
+        self.blocks.first = first;
+        match step {
+            Step::Read(count) => Ok(Some(count)),
+            Step::Nothing => Ok(None),
+            Step::Failed(file, ended) => self.block_failed(file, ended).map(Some),
+        }
+    }
+
+    /// A file cannot be read on. Behind its `END` nothing can be taken back.
+    fn block_failed(&mut self, file: u32, ended: Ended) -> Result<usize, Failure> {
+        if self.blocks.files.get(&file).is_some_and(|file| file.has_ended) {
+            let text = "a block that has to be sent again cannot be read any more";
+            let tell = Some((Reason::Changed, text.to_owned()));
+            return Err(Failure { error: Error::new(Exit::Integrity, text), tell });
+        }
+        self.blocks.give_up(file);
+        self.machine.end(ended);
+        Ok(FRAME_COST_BYTES)
+    }
+
+    fn open_blocks(&mut self, file: u32) -> Result<(), Ended> {
+        let current = match self.current.take_if(|current| current.file == file) {
+            Some(current) => current,
+            None => self.open(file)?,
+        };
+        let Some(source) = current.into_source() else { return Err(Ended::Unreadable) };
+        let Some(entry) = self.machine.entry(file) else { return Err(Ended::Unreadable) };
+        let size = entry.size.unwrap_or(0);
+        self.progress.file(&entry.path, entry.size, 0);
+        self.progress.phase(Phase::Sending);
+        let theirs = self.machine.theirs(file);
+        self.blocks.files.insert(file, File { source, size, has_ended: false });
+        self.blocks.outbox.open(file, size, theirs);
+        Ok(())
+    }
+
+    /// The receiver's word on a block that went over the first connection, by which so many bytes have left.
+    pub(super) fn block_verified(
+        &mut self,
+        left_bytes: u64,
+        word: (u32, u64, bool),
+    ) -> Result<(), Violation> {
+        self.blocks.verified((FIRST, left_bytes), word).map(drop)
+    }
+
+    /// Somebody looks at how far the blocks are: it changes while nothing happens on this side.
+    pub(super) fn shows_blocks(&self) -> bool {
+        self.progress.is_shown() && !self.blocks.is_idle()
+    }
+
+    /// Counts what has arrived of the blocks, within them as well.
+    pub(super) fn show_blocks(&mut self, link: &Link<S>, now: Instant) {
+        let resumed = std::mem::take(&mut self.blocks.resumed_bytes);
+        if resumed > 0 {
+            self.resumed(resumed);
+        }
+        let blocks = &self.blocks;
+        let mut arrived = blocks.verified_bytes;
+        if self.shows_blocks() {
+            if now < self.next_look {
+                return;
+            }
+            self.next_look = now + LOOK_INTERVAL;
+            let compares = blocks.first.as_ref().is_some_and(|block| block.compares);
+            self.progress.phase(if compares { Phase::Hashing } else { Phase::Sending });
+            let connections = self.pool.open();
+            arrived += blocks.arrived_bytes(FIRST, blocks.first.as_ref(), &link.wire);
+            arrived += connections
+                .map(|(connection, link)| {
+                    blocks.arrived_bytes(connection.id, connection.local.as_ref(), &link.wire)
+                })
+                .sum::<u64>();
+        }
+        // A block that was damaged is counted once.
+        self.progress.moved(arrived.saturating_sub(self.blocks.shown_bytes));
+        self.blocks.shown_bytes = self.blocks.shown_bytes.max(arrived);
+    }
+
+    /// Bytes of the current file are there from an earlier session.
+    pub(super) fn resumed(&mut self, bytes: u64) {
+        self.progress.there(bytes);
+        self.stats.resumed(bytes);
+    }
+
+    /// Works on the further connections.
+    pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
+        self.pool.accept(link.wire.now());
+        let (mut team_failure, mut failed) = (None, None);
+        let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
+        let blocks = &mut self.blocks;
+        let mut advanced = self.pool.advance(link.wire.now(), |id, block, connection| {
+            let mut budget = LANE_BUDGET_BYTES;
+            while budget > 0 {
+                budget = budget.saturating_sub(FRAME_COST_BYTES);
+                match connection.hear_of_blocks(Role::Sender)? {
+                    Heard::Frame(Frame::Verified { file, offset, again }) => {
+                        match blocks.verified((id, connection.wire.positions().0), (file, offset, again)) {
+                            Ok(_) => {}
+                            Err(violation @ Violation::Damaged(_)) => {
+                                team_failure = Some(protocol_error(violation));
+                                return Ok(false);
+                            }
+                            // Only this connection is out of step: what it carried goes by another.
+                            Err(violation) => return Err(protocol_error(violation).error),
+                        }
+                    }
+                    Heard::Frame(Frame::Ping { .. }) => {}
+                    Heard::Nothing => break,
+                    Heard::Frame(_) | Heard::Data { .. } | Heard::End => return Err(out_of_place()),
+                }
+            }
+            while connection.is_accepted() && failed.is_none() && budget > 0 {
+                if connection.wire.is_full() && !connection.wire.flush()? {
+                    return Ok(false);
+                }
+                connection.wire.reserve_chunk()?;
+                match blocks.step(id, block, &mut connection.wire) {
+                    Step::Read(count) => budget = budget.saturating_sub(count),
+                    Step::Nothing => break,
+                    Step::Failed(file, ended) => failed = Some((file, ended)),
+                }
+            }
+            connection.wire.flush()?;
+            if goes_on && !blocks.outbox.is_on(id) {
+                connection.excuse();
+            }
+            Ok(budget == 0)
+        });
+        // What was on its way there is to be sent by others, now.
+        advanced.has_more |= !advanced.lost.is_empty();
+        std::mem::take(&mut advanced.lost).into_iter().for_each(|id| self.blocks.lost(id));
+        if let Some(failure) = team_failure {
+            return Err(failure);
+        }
+        if let Some((file, ended)) = failed {
+            self.block_failed(file, ended)?;
+        }
+        Ok(advanced)
+    }
+}

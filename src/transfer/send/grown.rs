@@ -1,0 +1,60 @@
+//! A file that has grown while it was sent: what it had when it was offered is read once more, and compared.
+
+use super::Sending;
+use crate::net::reactor::{BlockingTask, Cancellation};
+use crate::net::stream::Stream;
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::sender::Ended;
+use crate::report::escape_name;
+use crate::store::{Fault, Source, hash_prefix};
+use crate::transfer::connection::wire::Failure;
+
+/// The second reading of a file's beginning.
+pub(super) struct Rereading {
+    pub(super) file: u32,
+    sent: Digest,
+    found: BlockingTask<Result<Digest, Fault>>,
+}
+
+impl<S: Stream> Sending<S> {
+    /// Reads the first `length` bytes again, on another thread. They are what was sent if they have the same digest.
+    pub(super) fn read_again(
+        &mut self,
+        file: u32,
+        source: &Source,
+        length: u64,
+        sent: Digest,
+    ) -> Result<(), Failure> {
+        let again = source.try_clone();
+        let work = move |wanted: &Cancellation| {
+            Ok(hash_prefix(again?.file(), length, &mut |_| wanted.is_wanted())?.finalize().into())
+        };
+        self.rereading = Some(Rereading { file, sent, found: self.io.spawn_blocking_while_wanted(work)? });
+        Ok(())
+    }
+
+    /// How the file ends that is read again; none as long as that goes on, or if there is none.
+    pub(super) fn was_read_again(&mut self) -> Result<Option<Ended>, Failure> {
+        let Some(rereading) = &mut self.rereading else { return Ok(None) };
+        let Some(found) = rereading.found.take() else { return Ok(None) };
+        let (file, sent) = (rereading.file, rereading.sent);
+        self.rereading = None;
+        Ok(Some(match found? {
+            Ok(found) if found == sent => {
+                let entry = self.machine.entry(file);
+                let name = entry.map(|entry| escape_name(&entry.path)).unwrap_or_default();
+                let size = entry.and_then(|entry| entry.size).unwrap_or(0);
+                self.report.warning(format_args!(
+                    "{name} has grown while it was sent: what arrives are its first {size} bytes"
+                ));
+                self.digest = Some(sent);
+                Ended::Digest(sent)
+            }
+            Ok(_) => Ended::Changed,
+            Err(fault) => {
+                self.report.detail(fault);
+                Ended::Unreadable
+            }
+        }))
+    }
+}

@@ -1,0 +1,66 @@
+//! What is sent as it comes: stdin, or what a command prints.
+
+use std::io;
+
+use crate::error::Error;
+use crate::net::child;
+use crate::net::child::{ChildStream, Program};
+use crate::net::process::Process;
+use crate::net::reactor::Io;
+use crate::net::stdio::Stdio;
+use crate::net::stream::Stream;
+use crate::relay::exec::{describe, without_our_own};
+use crate::report::Report;
+
+/// Where bytes come from that have no size before their end.
+pub(super) enum Input {
+    Stdin(Stdio),
+    /// Killed, with all of its group, when it is dropped before its end.
+    Command {
+        output: ChildStream,
+        process: Option<Process>,
+        report: Report,
+    },
+}
+
+impl Input {
+    /// Stdin, or the program, which is started; its stdin is at its end.
+    pub(super) fn open(program: Option<&Program>, io: &Io, report: &Report) -> Result<Input, Error> {
+        let Some(program) = program else { return Stdio::open(io).map(Input::Stdin) };
+        let (mut output, process) = child::spawn(program, &without_our_own(), io)?;
+        output.discard_input();
+        report.detail(format_args!("process {} runs '{}'", process.id(), program.name.display()));
+        Ok(Input::Command { output, process: Some(process), report: report.clone() })
+    }
+
+    /// Reads on: how many bytes, 0 at the end, which of a command comes with its exit status; none if there are none
+    /// yet.
+    ///
+    /// # Errors
+    /// Why it has failed, in words.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, String> {
+        let read = match self {
+            Input::Stdin(stdin) => stdin.read(buffer),
+            Input::Command { output, .. } => output.read(buffer),
+        };
+        match (read, self) {
+            (Ok(0), Input::Command { process, report, .. }) => ended(process, report),
+            (Ok(count), _) => Ok(Some(count)),
+            (Err(error), _) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            (Err(error), _) => Err(format!("the source cannot be read: {error}")),
+        }
+    }
+}
+
+/// A command has closed its output: what matters is how it ends.
+fn ended(process: &mut Option<Process>, report: &Report) -> Result<Option<usize>, String> {
+    if process.as_mut().is_some_and(|process| !process.has_ended()) {
+        return Ok(None);
+    }
+    let Some(process) = process.take() else { return Ok(Some(0)) };
+    let id = process.id();
+    let status = process.reap().map_err(|error| format!("how the command has ended is unknown: {error}"))?;
+    let words = describe(status);
+    report.child(id, status.code(), std::os::unix::process::ExitStatusExt::signal(&status), &words);
+    if status.success() { Ok(Some(0)) } else { Err(format!("the command {words}, so nothing is stored")) }
+}

@@ -1,0 +1,397 @@
+//! The side that has the files: `upload`, and a server whose files are fetched.
+
+mod blocks;
+mod content;
+mod grown;
+mod input;
+pub(crate) mod offering;
+mod prefix;
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use self::blocks::{Block, Blocks};
+use self::content::Current;
+use self::grown::Rereading;
+use self::input::Input;
+use self::offering::{Ahead, Key, Next, Offering};
+use super::connection::link::{Heard, Limits, Link};
+use super::connection::pool::{ConnectionPool, Origin};
+use super::connection::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire};
+use super::outcome::{Role, peer_error, protocol_error};
+use super::server::sessions::SessionId;
+use super::stats::Stats;
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop, TURN_BUDGET_BYTES};
+use crate::net::stream::Stream;
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::frame;
+use crate::proto::transfer::frame::Frame;
+use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::sender::{SendStep, Sender};
+use crate::proto::transfer::violation::Violation;
+use crate::report::{Phase, Progress, Report};
+use crate::store::Fault;
+
+/// What offering an entry counts for when turns are shared out: it asks the file system several times.
+const OFFER_COST_BYTES: usize = 8 << 10;
+
+/// A session that sends files.
+pub(crate) struct Sending<S> {
+    /// None once the last word is being said.
+    link: Option<Link<S>>,
+    machine: Sender,
+    offering: Offering,
+    /// Where the files of this round are found again.
+    keys: HashMap<u32, Key>,
+    io: Io,
+    report: Report,
+    progress: Progress,
+    /// A client's: it counts what there is.
+    ahead: Option<Ahead>,
+    stats: Stats,
+    start: Instant,
+    current: Option<Current>,
+    blocks: Blocks,
+    pool: ConnectionPool<Option<Block>>,
+    session: Option<SessionId>,
+    hashing: Option<BlockingTask<Result<Current, Fault>>>,
+    /// Once it is read from.
+    input: Option<Input>,
+    /// Why it has failed, and of which file.
+    input_fault: Option<(u32, String)>,
+    /// A file that has grown.
+    rereading: Option<Rereading>,
+    /// Of the files that were closed last.
+    digest: Option<Digest>,
+    shown_bytes: u64,
+    /// When to look next how far the blocks are.
+    next_look: Instant,
+    awaits_input: bool,
+    peer_ended: bool,
+    ending: Option<(LastWord<S>, Option<Error>)>,
+}
+
+/// How a session begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// With the first round, before ACCEPT is here.
+    AtOnce,
+    /// As ACCEPT says.
+    AfterAccept,
+    /// ACCEPT was sent by this side.
+    Accepted { stream: bool, tree: bool, skipped: bool },
+}
+
+impl<S: Stream> Sending<S> {
+    /// Sends what `offering` has.
+    pub(crate) fn new(
+        wire: Wire<S>,
+        offering: Offering,
+        start: Start,
+        (limits, origin): (Limits, Origin),
+        (io, report, peer): (Io, Report, PeerName),
+    ) -> Sending<S> {
+        let mut machine = Sender::new();
+        match start {
+            Start::AtOnce => machine.begin(false),
+            Start::AfterAccept => {}
+            Start::Accepted { stream, tree, skipped } => agree(&mut machine, (stream, tree, skipped)),
+        }
+        let is_client = !matches!(start, Start::Accepted { .. });
+        let start_time = wire.last_traffic();
+        let progress = Progress::new(&report);
+        Sending {
+            // A server does not walk through its folders twice for whoever asks.
+            ahead: if is_client { offering.count_ahead(&progress) } else { None },
+            progress,
+            stats: Stats::new(Role::Sender, peer, report.clone()),
+            start: start_time,
+            link: Some(Link::new(wire, Role::Sender, limits, is_client)),
+            machine,
+            offering,
+            keys: HashMap::new(),
+            pool: ConnectionPool::new(origin, Role::Sender, limits, io.clone(), report.clone()),
+            io,
+            report,
+            blocks: Blocks::default(),
+            session: None,
+            current: None,
+            hashing: None,
+            input: None,
+            input_fault: None,
+            rereading: None,
+            digest: None,
+            shown_bytes: 0,
+            next_look: start_time,
+            awaits_input: false,
+            peer_ended: false,
+            ending: None,
+        }
+    }
+
+    fn work(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+        let mut budget = context.budget_bytes;
+        self.awaits_input = false;
+        loop {
+            self.hear(link, &mut budget)?;
+            // Before the next piece is made: what waits is bounded by one chunk.
+            if link.wire.is_full() && !self.flush(link)? {
+                return if self.peer_ended { Err(self.cut()) } else { Ok(Status::Waiting) };
+            }
+            self.machine.hold(!self.blocks.is_idle());
+            match self.machine.step() {
+                SendStep::PeerError { reason, text } => return Err(peer_error(reason, &text, Role::Sender)),
+                SendStep::Finished => return Ok(Status::Done),
+                _ if self.peer_ended => return Err(self.cut()),
+                SendStep::Write(bytes) => link.wire.push(&bytes),
+                SendStep::HashPrefix { file, length } => {
+                    if !self.hash_prefix(file, length)? {
+                        self.flush(link)?;
+                        return Ok(Status::Waiting);
+                    }
+                }
+                _ if budget == 0 => return Ok(Status::Again),
+                SendStep::Offer => {
+                    self.offer();
+                    budget = budget.saturating_sub(OFFER_COST_BYTES);
+                }
+                SendStep::Body { file, offset, room } => match self.body(link, file, offset, room)? {
+                    Some(count) => budget = budget.saturating_sub(count.max(FRAME_COST_BYTES)),
+                    None => {
+                        self.awaits_input = true;
+                        self.flush(link)?;
+                        return Ok(Status::Waiting);
+                    }
+                },
+                SendStep::Blocks { file } => match self.send_blocks(link, file)? {
+                    Some(count) => budget = budget.saturating_sub(count.max(FRAME_COST_BYTES)),
+                    None => {
+                        self.flush(link)?;
+                        return Ok(Status::Waiting);
+                    }
+                },
+                SendStep::Await if self.blocks.has_more() => {
+                    if let Some(count) = self.send_block(link)? {
+                        budget = budget.saturating_sub(count);
+                    }
+                }
+                SendStep::Await => {
+                    let phase = self.machine.peer_phase().map_or(Phase::Waiting, |(phase, _)| shown(phase));
+                    self.progress.phase(phase);
+                    self.flush(link)?;
+                    return Ok(Status::Waiting);
+                }
+            }
+            self.note_closed();
+        }
+    }
+
+    /// Takes in the frames that are there, as far as the turn's budget goes.
+    fn hear(&mut self, link: &mut Link<S>, budget: &mut usize) -> Result<(), Failure> {
+        while !self.peer_ended && *budget > 0 {
+            let heard = link.hear()?;
+            if let Some(accept) = link.accepted() {
+                self.session = Some(accept.session);
+                self.stats.peer_keeps(accept.keeps);
+                agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
+            }
+            match heard {
+                Heard::Frame(Frame::Error { reason, text }) => {
+                    return Err(peer_error(reason, &text, Role::Sender));
+                }
+                Heard::Frame(Frame::Verified { file, offset, again }) => {
+                    let left_bytes = link.wire.positions().0;
+                    self.block_verified(left_bytes, (file, offset, again)).map_err(protocol_error)?;
+                }
+                // EOT has not left, and perhaps not all before it.
+                Heard::Frame(Frame::Result(_)) if !link.wire.queued().is_empty() => {
+                    return Err(protocol_error(Violation::OutOfTurn("RESULT")));
+                }
+                Heard::Frame(frame) => {
+                    self.machine.receive(frame).map_err(protocol_error)?;
+                    self.note_closed();
+                }
+                Heard::Data { .. } => return Err(protocol_error(Violation::OutOfTurn("DATA"))),
+                Heard::Nothing => break,
+                Heard::End => self.peer_ended = true,
+            }
+            *budget = budget.saturating_sub(FRAME_COST_BYTES);
+        }
+        let acknowledged = self.machine.acknowledged_bytes();
+        self.progress.moved(acknowledged - self.shown_bytes);
+        self.shown_bytes = acknowledged;
+        Ok(())
+    }
+
+    /// Sends what is queued. If that fails, the peer may have said why before it closed.
+    fn flush(&mut self, link: &mut Link<S>) -> Result<bool, Failure> {
+        link.wire.flush().map_err(|lost| {
+            let mut budget = TURN_BUDGET_BYTES;
+            match self.hear(link, &mut budget) {
+                Err(Failure { error, .. }) if error.exit() != Exit::Lost => error.into(),
+                _ => lost.into(),
+            }
+        })
+    }
+
+    fn cut(&self) -> Failure {
+        let text = if self.machine.awaiting_result() {
+            "the connection ended before the peer confirmed: whether the files arrived is unknown"
+        } else {
+            "the peer ended the connection before everything was sent"
+        };
+        Error::new(Exit::Lost, text).into()
+    }
+
+    /// Offers the next entry. In a stream its file stays open, in a round it is opened again later.
+    fn offer(&mut self) {
+        let offered = match self.offering.next() {
+            Some(Next::Entry(offered)) => offered,
+            Some(Next::Skipped(skipped)) => {
+                self.stats.skip(&skipped);
+                return self.machine.skip(skipped);
+            }
+            None => {
+                self.progress.all_known();
+                self.ahead = None;
+                return self.machine.all_offered();
+            }
+        };
+        self.progress.expect(1, offered.entry.size.unwrap_or(0));
+        let file = self.machine.next_id();
+        self.machine.offer(offered.entry);
+        let Some((key, content)) = offered.file else { return };
+        if self.machine.is_sending(file) {
+            self.begin(Current::new(file, content));
+        } else {
+            self.keys.insert(file, key);
+        }
+    }
+
+    fn begin(&mut self, current: Current) {
+        if let Some(entry) = self.machine.entry(current.file) {
+            self.progress.file(&entry.path, entry.size, 0);
+        }
+        self.progress.phase(Phase::Sending);
+        self.current = Some(current);
+    }
+
+    fn note_closed(&mut self) {
+        while let Some(mut closed) = self.machine.closed() {
+            self.explain(&mut closed);
+            self.keys.remove(&closed.file);
+            self.blocks.closed(closed.file);
+            self.progress.done(u64::from(!closed.revokes));
+            if closed.outcome == FileOutcome::AlreadyThere {
+                self.progress.there(closed.size);
+            }
+            let digest = self.digest.take();
+            self.stats.note(closed, digest);
+        }
+    }
+
+    /// What this side is busy with while nothing is sent.
+    fn busy(&self) -> Option<frame::Phase> {
+        match self.hashing.is_some() || self.rereading.is_some() {
+            true => Some(frame::Phase::Hashing),
+            false => self.awaits_input.then_some(frame::Phase::Reading),
+        }
+    }
+
+    fn context(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+        link.wire.tick(context.now);
+        let before = self.advance_lanes(link)?;
+        let status = self.work(link, context).map_err(|failure| link.explain(failure))?;
+        // Work may have given the further connections something to do.
+        let after = self.advance_lanes(link)?;
+        if before.is_alive || after.is_alive {
+            link.wire.pardon();
+        }
+        self.show_blocks(link, context.now);
+        if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
+            return Ok(Status::Again);
+        }
+        if status == Status::Waiting {
+            link.check_time(context.now, self.busy())?;
+        } else if status == Status::Again && link.is_accepted() && link.wire.last_traffic() < context.now {
+            // Blocks that the receiver has are read and compared: for as long as that takes, nothing is sent.
+            link.check_time(context.now, Some(frame::Phase::Hashing))?;
+        }
+        Ok(status)
+    }
+
+    fn conclude(&mut self, now: Instant) -> Option<Error> {
+        if self.stats.is_clean() && self.machine.unnamed_failures() == 0 {
+            // The receiver has confirmed it all: its last word on the way there may not have come.
+            self.progress.moved(self.machine.sent_bytes() - self.shown_bytes);
+        }
+        self.progress.finish();
+        self.stats.unnamed(self.machine.unnamed_failures());
+        self.stats.conclude(self.machine.sent_bytes() + self.blocks.sent_bytes, now - self.start).err()
+    }
+}
+
+/// What both sides have said that they can: to tell what is left out, blocks, and a stream.
+fn agree(machine: &mut Sender, (stream, tree, skipped): (bool, bool, bool)) {
+    if skipped {
+        machine.tell_skipped();
+    }
+    if tree {
+        machine.allow_blocks();
+    }
+    machine.begin(stream);
+}
+
+impl<S: Stream> Session for Sending<S> {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        if let Some(mut link) = self.link.take() {
+            match self.context(&mut link, context) {
+                Ok(Status::Done) => {
+                    let error = self.conclude(context.now);
+                    self.ending = Some((link.wire.close(None), error));
+                }
+                Ok(status) => {
+                    self.link = Some(link);
+                    return Ok(status);
+                }
+                Err(Failure { error, tell }) => {
+                    self.progress.finish();
+                    // A command whose output nobody takes any more ends now.
+                    self.input = None;
+                    self.ending = Some((link.wire.close(tell), Some(error)));
+                }
+            }
+        }
+        super::connection::wire::say_last_word(&mut self.ending, context)
+    }
+
+    fn stop(&mut self) -> Stop {
+        if let Some(link) = &mut self.link {
+            link.wire.say_stopped();
+        }
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        if let Some((last, _)) = &self.ending {
+            return Some(last.deadline());
+        }
+        let link = self.link.as_ref().map(Link::deadline);
+        link.into_iter()
+            .chain(self.pool.deadline())
+            .chain(self.shows_blocks().then_some(self.next_look))
+            .min()
+    }
+}
+
+/// A phase of the peer, as it is shown here.
+pub(crate) fn shown(phase: frame::Phase) -> Phase {
+    match phase {
+        frame::Phase::Hashing => Phase::Hashing,
+        frame::Phase::Verifying => Phase::Verifying,
+        frame::Phase::Syncing => Phase::Syncing,
+        frame::Phase::Reading => Phase::Waiting,
+    }
+}

@@ -1,0 +1,298 @@
+//! What a session has to send: files, folders and links, found one after the other while the session goes on.
+
+mod ahead;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub(crate) use self::ahead::Ahead;
+use crate::net::child::Program;
+use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::skipped::{Skipped, SkippedKind};
+use crate::store::{Fault, Filter, Folder, Found, Links, Meta, Skip, Source, Tree, Walk, What};
+use crate::transfer::outcome::{Role, reason_of};
+
+/// Something that was named to be sent, and the path that it gets there.
+#[derive(Clone)]
+pub(crate) enum Root {
+    /// A file, by a path that the user named: links are followed.
+    File { path: PathBuf, name: Vec<u8> },
+    /// All that is below an open folder. Where `name` is empty, the folder itself is no entry.
+    Folder { folder: Folder, name: Vec<u8> },
+    /// A file below an open folder, or all of a folder there, opened when it is due: no link is followed.
+    Below { folder: Folder, name: Vec<u8> },
+    /// What comes from stdin.
+    Stdin { name: Vec<u8> },
+    /// What a command prints.
+    Command { name: Vec<u8>, program: Program },
+    /// A name that was asked for and cannot be sent.
+    Missing { name: Vec<u8>, reason: Reason, text: String },
+}
+
+/// Where a file that was offered is found again.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    root: usize,
+    /// Below the root, where that is a folder.
+    path: Vec<u8>,
+    /// Device and inode of a file, once it was offered.
+    identity: Option<(u64, u64)>,
+}
+
+/// The bytes of a file that is offered.
+pub(crate) enum Content {
+    File(Source),
+    /// A file whose size is not known before its end.
+    Unsized(Source),
+    Stdin,
+    Command(Program),
+}
+
+/// An entry; of a file, where it is found and its bytes.
+pub(crate) struct Offered {
+    pub(crate) entry: Entry,
+    pub(crate) file: Option<(Key, Content)>,
+}
+
+/// What comes next in an offering.
+#[expect(clippy::large_enum_variant, reason = "most are large, and each is handed on at once")]
+pub(crate) enum Next {
+    /// Something to be offered.
+    Entry(Offered),
+    /// Something that is left out for what it is.
+    Skipped(Skipped),
+}
+
+/// Everything that a session has to send.
+pub(crate) struct Offering {
+    roots: Vec<Root>,
+    next: usize,
+    walk: Option<(Folder, Walk)>,
+    /// The tree in which a file was opened last, and the index of its root.
+    tree: Option<(usize, Tree)>,
+    links: Links,
+    filter: Arc<Filter>,
+}
+
+impl Offering {
+    pub(crate) fn new(roots: Vec<Root>, links: Links, filter: Arc<Filter>) -> Offering {
+        Offering { roots, next: 0, walk: None, tree: None, links, filter }
+    }
+
+    /// Opens a file that was offered before.
+    pub(crate) fn open(&mut self, key: &Key) -> Result<Content, Fault> {
+        match &self.roots[key.root] {
+            Root::File { path, .. } => Source::open(path).map(Content::File),
+            Root::Below { folder, name } if key.path.is_empty() => match self.links {
+                Links::Follow => Tree::new(folder.clone(), true).source(name).map(Content::File),
+                _ => folder.source(name).map(Content::File),
+            },
+            Root::Folder { folder, .. } | Root::Below { folder, .. } => {
+                let tree = match &mut self.tree {
+                    Some((root, tree)) if *root == key.root => tree,
+                    other => {
+                        let folder = match &self.roots[key.root] {
+                            Root::Below { name, .. } => folder_below(folder, name, self.links)?,
+                            _ => folder.clone(),
+                        };
+                        let tree = Tree::new(folder, self.links == Links::Follow);
+                        &mut other.insert((key.root, tree)).1
+                    }
+                };
+                tree.source(&key.path).map(Content::File)
+            }
+            Root::Command { program, .. } => Ok(Content::Command(program.clone())),
+            Root::Stdin { .. } | Root::Missing { .. } => Ok(Content::Stdin),
+        }
+    }
+
+    /// An entry for a file, with its bytes.
+    fn file(&mut self, mut key: Key, path: Vec<u8>) -> Offered {
+        let content = match self.open(&key) {
+            Ok(Content::File(source)) if source.has_no_size() => Content::Unsized(source),
+            Ok(content) => content,
+            Err(fault) => return missing(path, &fault),
+        };
+        let entry = match &content {
+            Content::File(source) => {
+                key.identity = Some(source.identity());
+                entry_of(source, path)
+            }
+            Content::Unsized(_) | Content::Stdin | Content::Command(_) => {
+                let meta = Meta { mode: 0o666, ..Meta::default() };
+                Entry { size: None, ..entry(Kind::File, path, meta) }
+            }
+        };
+        Offered { entry, file: Some((key, content)) }
+    }
+
+    /// A name below a folder that was asked for: begins with it. None if it is a folder.
+    fn below(&mut self, key: Key, folder: &Folder, name: Vec<u8>) -> Option<Offered> {
+        let fault = match self.open(&key) {
+            Ok(_) => return Some(self.file(key, name)),
+            Err(fault) => fault,
+        };
+        if let Ok(folder) = folder_below(folder, &name, self.links) {
+            self.begin_walk(folder);
+            return None;
+        }
+        let refused = match folder.link(&name) {
+            Ok((target, meta)) if self.links == Links::Copy => {
+                return Some(Offered { entry: entry(Kind::Link(target), name, meta), file: None });
+            }
+            Ok(_) if self.links == Links::Skip => {
+                let text = "is a link, and this server was started without --links";
+                (Reason::NotAllowed, text.to_owned())
+            }
+            _ => reason_of(&fault, Role::Sender),
+        };
+        Some(refused_entry(name, refused))
+    }
+
+    fn begin_walk(&mut self, folder: Folder) {
+        let walk = Walk::new(folder.clone(), self.links, Arc::clone(&self.filter));
+        self.walk = Some((folder, walk));
+    }
+
+    /// The entry of a folder that was named, behind all that is in it.
+    fn root_folder(&self, root: usize, folder: &Folder) -> Option<Offered> {
+        let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
+        if name.is_empty() {
+            return None;
+        }
+        Some(match folder.meta() {
+            Ok(meta) => Offered { entry: entry(Kind::Folder, name.clone(), meta), file: None },
+            Err(fault) => missing(name.clone(), &fault),
+        })
+    }
+
+    fn found(&mut self, root: usize, found: Found) -> Option<Next> {
+        let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
+        let path = below(name, &found.path);
+        Some(Next::Entry(match found.what {
+            What::File => self.file(Key { root, path: found.path, identity: None }, path),
+            What::Folder(meta) => Offered { entry: entry(Kind::Folder, path, meta), file: None },
+            What::Link { target, meta } => {
+                Offered { entry: entry(Kind::Link(target), path, meta), file: None }
+            }
+            What::Skipped(skip) => return Some(Next::Skipped(Skipped { kind: kind_of(skip), path })),
+            What::Failed(fault) => missing(path, &fault),
+        }))
+    }
+}
+
+impl Iterator for Offering {
+    type Item = Next;
+
+    fn next(&mut self) -> Option<Next> {
+        loop {
+            if let Some((_, walk)) = &mut self.walk {
+                match walk.next() {
+                    Some(found) => match self.found(self.next - 1, found) {
+                        Some(next) => return Some(next),
+                        None => continue,
+                    },
+                    None => {
+                        let walked = self.walk.take();
+                        if let Some(offered) =
+                            walked.and_then(|(folder, _)| self.root_folder(self.next - 1, &folder))
+                        {
+                            return Some(Next::Entry(offered));
+                        }
+                    }
+                }
+            }
+            let root = self.next;
+            self.next += 1;
+            let key = Key { root, path: Vec::new(), identity: None };
+            match self.roots.get(root)? {
+                Root::Folder { folder, .. } => {
+                    let folder = folder.clone();
+                    self.begin_walk(folder);
+                }
+                Root::Below { folder, name } => {
+                    let (folder, name) = (folder.clone(), name.clone());
+                    if let Some(offered) = self.below(key, &folder, name) {
+                        return Some(Next::Entry(offered));
+                    }
+                }
+                Root::File { name, .. } | Root::Stdin { name } | Root::Command { name, .. } => {
+                    let name = name.clone();
+                    return Some(Next::Entry(self.file(key, name)));
+                }
+                Root::Missing { name, reason, text } => {
+                    return Some(Next::Entry(refused_entry(name.clone(), (*reason, text.clone()))));
+                }
+            }
+        }
+    }
+}
+
+fn kind_of(skip: Skip) -> SkippedKind {
+    match skip {
+        Skip::Link => SkippedKind::Link,
+        Skip::Fifo => SkippedKind::Fifo,
+        Skip::Socket => SkippedKind::Socket,
+        Skip::Device => SkippedKind::Device,
+        Skip::Unfinished => SkippedKind::Unfinished,
+    }
+}
+
+fn below(folder: &[u8], path: &[u8]) -> Vec<u8> {
+    match (folder, path) {
+        (b"", path) => path.to_vec(),
+        (folder, b"") => folder.to_vec(),
+        (folder, path) => [folder, b"/", path].concat(),
+    }
+}
+
+fn entry(kind: Kind, path: Vec<u8>, meta: Meta) -> Entry {
+    Entry {
+        kind,
+        mode: meta.mode,
+        size: Some(0),
+        mtime_seconds: meta.mtime_seconds,
+        mtime_nanoseconds: meta.mtime_nanoseconds,
+        path,
+        not_offered: None,
+    }
+}
+
+/// The entry that offers a file under a path.
+pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
+    let meta = Meta {
+        mode: source.mode(),
+        mtime_seconds: source.mtime_seconds(),
+        mtime_nanoseconds: source.mtime_nanoseconds(),
+    };
+    Entry { size: Some(source.size_bytes()), ..entry(Kind::File, path, meta) }
+}
+
+/// Whether a file is what was offered, or the same one and longer by now: then what it had is sent.
+pub(crate) fn is_as_offered(source: &Source, entry: &Entry, key: &Key) -> bool {
+    let has_grown = || {
+        let time = (source.mtime_seconds(), source.mtime_nanoseconds());
+        key.identity == Some(source.identity())
+            && entry.size.is_some_and(|size| source.size_bytes() > size)
+            && time >= (entry.mtime_seconds, entry.mtime_nanoseconds)
+    };
+    entry_of(source, entry.path.clone()) == *entry || has_grown()
+}
+
+fn missing(path: Vec<u8>, fault: &Fault) -> Offered {
+    refused_entry(path, reason_of(fault, Role::Sender))
+}
+
+fn refused_entry(path: Vec<u8>, why: (Reason, String)) -> Offered {
+    let entry = Entry { not_offered: Some(why), ..entry(Kind::File, path, Meta::default()) };
+    Offered { entry, file: None }
+}
+
+/// A folder below another one, through links where they are followed.
+fn folder_below(folder: &Folder, name: &[u8], links: Links) -> Result<Folder, Fault> {
+    match links {
+        Links::Follow => folder.followed(name),
+        _ => folder.below(name),
+    }
+}

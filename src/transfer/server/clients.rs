@@ -1,0 +1,177 @@
+//! Many transfer clients at once: one accepts, each session has a thread and a reactor of its own.
+//!
+//! A session hashes and writes in place, while the bytes are in the cache, and may block on a slow disk; so it must
+//! not share a thread with others. The number of threads is bounded by the number of clients.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cli::options::WireChoice;
+use crate::error::lost;
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Work};
+use crate::net::signals::Signals;
+use crate::net::stream::{Socket, Stream};
+use crate::report::Report;
+use crate::server::acceptor::{Handler, Incoming};
+use crate::server::admission::{Permit, Refusal};
+use crate::server::client_session::Within;
+use crate::server::setup::ClientTerms;
+use crate::transfer::{Claim, ClientId, Limits, MAX_CONNECTIONS, Offer, Serving, TextReceiving};
+
+/// Clients that are being told that they are too many, at a time; more are dropped without a word.
+const MAX_REFUSALS: usize = 16;
+/// Descriptors that a session needs to be served: its socket, its reactor's four, the stage, a few parts and a file that is
+/// hashed; and its further connections, which count for their source only until they have joined it.
+pub(crate) const DESCRIPTORS_PER_CLIENT: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
+/// Descriptors of one session at most, two for each part: 64 files in blocks, 32 parts of earlier sessions, 4 that were
+/// created early, 24 on their way to the disk. The process asks the system for so many.
+pub(crate) const MOST_DESCRIPTORS_PER_CLIENT: u64 = DESCRIPTORS_PER_CLIENT + 2 * (64 + 32 + 4 + 24);
+/// How long sessions get to remove what they have not finished when the process is asked to stop.
+pub(crate) const STOP_LIMIT: Duration = Duration::from_millis(800);
+
+/// Serves each client on a thread of its own.
+pub(crate) struct Clients {
+    /// Of each session.
+    limits: Limits,
+    terms: ClientTerms,
+    /// What they speak.
+    wire: WireChoice,
+    offer: Arc<Offer>,
+    clients: Vec<Client>,
+    /// For the end of the process, which waits for them.
+    running: Work,
+    next_id: ClientId,
+    /// Of the only session, once it has ended.
+    outcome: Option<Result<(), Error>>,
+    io: Io,
+    report: Report,
+    signals: Signals,
+}
+
+struct Client {
+    /// `None`: it was refused, and is being told so.
+    permit: Option<Permit>,
+    claim: Claim,
+    session: BlockingTask<Result<(), Error>>,
+}
+
+impl Clients {
+    pub(crate) fn new(
+        (limits, terms, wire): (Limits, ClientTerms, WireChoice),
+        offer: Offer,
+        running: Work,
+        (io, report, signals): (Io, Report, Signals),
+    ) -> Clients {
+        Clients {
+            limits,
+            terms,
+            wire,
+            offer: Arc::new(offer),
+            clients: Vec::new(),
+            running,
+            next_id: 0,
+            outcome: None,
+            io,
+            report,
+            signals,
+        }
+    }
+
+    /// Takes out the sessions that have ended.
+    fn reap(&mut self) {
+        let mut index = 0;
+        while index < self.clients.len() {
+            let Some(result) = self.clients[index].session.take() else {
+                index += 1;
+                continue;
+            };
+            let client = self.clients.swap_remove(index);
+            match (client.permit, result.and_then(|outcome| outcome)) {
+                // It has seen before this thread that the process is to stop: that is said once.
+                (_, Err(error)) if matches!(error.exit(), Exit::Signal(_)) => {}
+                (_, result) if client.claim.is_held() => self.outcome = Some(result),
+                (Some(permit), Err(error)) => permit.fail(error),
+                _ => {}
+            }
+        }
+    }
+
+    fn claim(&mut self) -> Claim {
+        self.next_id += 1;
+        Claim { only: self.offer.only.clone(), client: self.next_id }
+    }
+
+    fn serve(
+        &self,
+        socket: Socket,
+        (name, report): (PeerName, Report),
+        (refused, claim): (bool, Claim),
+    ) -> Result<BlockingTask<Result<(), Error>>, Error> {
+        let (offer, limits) = (Arc::clone(&self.offer), self.limits);
+        let (signals, running) = (self.signals.clone(), self.running.begin());
+        let ClientTerms { session_limits, socket: options, .. } = self.terms.clone();
+        let text = offer.store.clone().filter(|_| self.wire == WireChoice::Text);
+        self.io.spawn_blocking(move || {
+            let _running = running;
+            let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
+            reactor.add_at_start(|io, now| {
+                let mut transport =
+                    socket.register_with(&options, &io).map_err(|error| Error::new(Exit::Lost, error))?;
+                // One that is refused was to be reset. Transfers have a last word.
+                transport.reset_on_close(false).map_err(|error| lost(&error))?;
+                let (context, terms) = ((io, report, name), (refused, claim));
+                let session = match text {
+                    Some(folder) => {
+                        let shelf = (folder, offer.max_size, offer.max_entries);
+                        Box::new(TextReceiving::new(transport, now, shelf, limits, terms, context))
+                            as Box<dyn Session>
+                    }
+                    None => Box::new(Serving::new(transport, now, offer, limits, terms, context)),
+                };
+                Ok(Within::new(session, session_limits.session, now))
+            })?;
+            let work = reactor.work();
+            let outcome = reactor.run();
+            // Its place is taken until what it has begun is over.
+            work.await_end();
+            outcome
+        })
+    }
+}
+
+impl Handler for Clients {
+    fn accept(&mut self, incoming: Incoming, _now: Instant) -> bool {
+        let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
+        let claim = self.claim();
+        match self.serve(incoming.socket, named, (false, claim.clone())) {
+            Ok(session) => self.clients.push(Client { permit: Some(incoming.permit), claim, session }),
+            // Without a thread this client is lost, and the next one may be served.
+            Err(error) => incoming.permit.fail(error),
+        }
+        true
+    }
+
+    fn turn_away(&mut self, socket: Socket, why: Refusal) {
+        let refused = self.clients.iter().filter(|client| client.permit.is_none()).count();
+        if why != Refusal::Denied && refused < MAX_REFUSALS {
+            // A client that cannot be told why finds out by itself.
+            let name = socket.peer_name();
+            let report = self.report.about(&name);
+            let claim = self.claim();
+            let session = self.serve(socket, (name, report), (true, claim.clone())).ok();
+            self.clients.extend(session.map(|session| Client { permit: None, claim, session }));
+        }
+    }
+
+    fn advance(&mut self) -> Result<(), Error> {
+        self.reap();
+        match self.outcome.take() {
+            // Ends the run: who is still there has nothing to end in order.
+            Some(Ok(())) => Err(Error::new(Exit::Done, "the only session is over")),
+            Some(Err(error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! A server's side of a transfer: the handshake, then a session of either kind.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::sessions::{Claim, Listed, OnlySession, SessionId, Sessions};
+use super::share::Share;
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::net::reactor::{Context, Io, Session, Status, Stop};
+use crate::net::stream::Transport;
+use crate::proto::transfer::hello::{Accept, Hello, MAGIC, Operation, Parsed};
+use crate::proto::transfer::names::CleanPath;
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::violation::Violation;
+use crate::report::Report;
+use crate::store::{Folder, StagingFolder};
+use crate::transfer::connection::link::Limits;
+use crate::transfer::connection::pool::Origin;
+use crate::transfer::connection::wire::{Failure, Filled, LastWord, Wire, say_last_word};
+use crate::transfer::digests::DigestSink;
+use crate::transfer::list::List;
+use crate::transfer::outcome::{Role, failed, protocol_error};
+use crate::transfer::receive::{Destination, Naming, Receiving, Terms};
+use crate::transfer::send::offering::Offering;
+use crate::transfer::send::{Sending, Start};
+
+/// How long an earlier session of the same client may take to end before it is served again.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(2);
+/// How often it is looked at.
+const TAKE_OVER_STEP: Duration = Duration::from_millis(20);
+
+/// What a server takes and gives.
+#[derive(Clone)]
+pub(crate) struct Offer {
+    /// Where uploads go, if they are taken.
+    pub(crate) store: Option<Folder>,
+    /// What can be fetched.
+    pub(crate) share: Option<Share>,
+    /// Files that exist stay, whatever a client asks for.
+    pub(crate) keep_existing: bool,
+    /// The largest file that is taken, in bytes.
+    pub(crate) max_size: Option<u64>,
+    /// Entries of one session.
+    pub(crate) max_entries: u32,
+    /// Where the digests of what is stored go.
+    pub(crate) digests: Option<DigestSink>,
+    /// Those that run.
+    pub(crate) sessions: Sessions,
+    /// There, if there is to be one only.
+    pub(crate) only: Option<Arc<OnlySession>>,
+}
+
+/// One client of a transfer server.
+pub(crate) struct Serving {
+    state: State,
+    greet_by: Instant,
+    offer: Arc<Offer>,
+    limits: Limits,
+    claim: Claim,
+    context: (Io, Report, PeerName),
+}
+
+enum State {
+    Greeting(Option<Wire<Transport>>),
+    /// An earlier session of the same client must end first.
+    Succeeding(Option<(Wire<Transport>, Hello)>, Succession),
+    /// The session goes first: what it holds is free before others no longer find it.
+    Session(Box<dyn Session>, Rc<Listed>),
+    Ending(Option<(LastWord<Transport>, Option<Error>)>),
+    /// The connection has gone to another session.
+    Joined,
+}
+
+/// How a session comes to take the place of another.
+#[derive(Clone, Copy)]
+struct Succession {
+    next_look: Instant,
+    until: Instant,
+}
+
+impl Serving {
+    /// Serves a client that has just come; if `busy`, only to tell it so.
+    pub(crate) fn new(
+        stream: Transport,
+        now: Instant,
+        offer: Arc<Offer>,
+        limits: Limits,
+        (busy, claim): (bool, Claim),
+        context: (Io, Report, PeerName),
+    ) -> Serving {
+        let wire = Wire::new(stream, now);
+        let state = if busy {
+            let failure = Failure {
+                error: Error::new(Exit::Refused, "too many clients"),
+                tell: Some((Reason::Busy, Reason::Busy.to_string())),
+            };
+            refuse(wire, failure)
+        } else {
+            State::Greeting(Some(wire))
+        };
+        Serving { state, greet_by: now + limits.handshake, offer, limits, claim, context }
+    }
+
+    fn greet(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
+        wire.tick(now);
+        let result = self.hear(wire, now);
+        let is_silent = wire.incoming().is_empty();
+        result.map_err(|mut failure| {
+            if is_silent && failure.error.exit() == Exit::Lost {
+                failure.error = failure.error.of_health_check();
+            }
+            failure
+        })
+    }
+
+    fn hear(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
+        loop {
+            match Hello::parse(wire.incoming()) {
+                Ok(Parsed::Complete { value, used }) => {
+                    wire.consume(used);
+                    return Ok(Some(value));
+                }
+                // As it comes at first, so that a client of another kind is known by its first bytes.
+                Ok(Parsed::Incomplete { needed }) => match wire.fill(as_it_comes(wire, needed))? {
+                    Filled::Enough => {}
+                    Filled::Blocked if now < self.greet_by => return Ok(None),
+                    Filled::Blocked => {
+                        let limit = humantime::format_duration(self.limits.handshake);
+                        let text = format!("the client's handshake took over {limit} (see --timeout)");
+                        let tell = Some((Reason::TimeLimit, text.clone()));
+                        return Err(Failure { error: Error::new(Exit::TimedOut, text), tell });
+                    }
+                    Filled::Ended => {
+                        let text = "the client closed the connection before its handshake was complete";
+                        return Err(Error::new(Exit::Lost, text).into());
+                    }
+                },
+                Err(Violation::NotOurs) => return Err(not_ours(wire)),
+                Err(violation) => return Err(protocol_error(violation)),
+            }
+        }
+    }
+
+    /// What a client gets, or why it gets nothing.
+    fn choose(&self, hello: &Hello) -> Result<Granted, Failure> {
+        match (hello.operation, &self.offer.store, &self.offer.share) {
+            (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(Destination {
+                folder: folder.clone(),
+                stage: StagingFolder::new(folder)
+                    .map_err(|fault| failed(Role::Receiver, "cannot store files", &fault))?,
+                naming: Naming::AsSent,
+                replace: replace && !self.offer.keep_existing,
+                max_size: self.offer.max_size,
+                max_entries: self.offer.max_entries,
+            })),
+            (Operation::Get { stream }, _, Some(share)) => {
+                Ok(Granted::Get(share.offering(hello).map_err(protocol_error)?, stream))
+            }
+            (Operation::List, _, Some(share)) => {
+                Ok(Granted::List(share.offering(hello).map_err(protocol_error)?))
+            }
+            (Operation::Join(session), ..) => Ok(Granted::Join(session)),
+            (Operation::Put { .. }, None, _) => Err(not_allowed("takes no uploads", "--store")),
+            (Operation::Get { .. } | Operation::List, _, None) => {
+                Err(not_allowed("offers no downloads", "--share"))
+            }
+        }
+    }
+
+    /// Begins the session that a client asks for, or waits for its predecessor to end.
+    fn enter(
+        &self,
+        wire: Wire<Transport>,
+        hello: Hello,
+        succession: Option<Succession>,
+        now: Instant,
+    ) -> State {
+        if let Some(run) = hello.run()
+            && succession.is_none_or(|succession| now < succession.until)
+            && self.offer.sessions.take_over(run)
+        {
+            self.claim.begin(Some(run));
+            let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
+            return State::Succeeding(
+                Some((wire, hello)),
+                Succession { next_look: now + TAKE_OVER_STEP, until },
+            );
+        }
+        match self.choose(&hello) {
+            Ok(granted) if !granted.is_joined() && !self.claim.begin(hello.run()) => {
+                refuse(wire, Claim::taken())
+            }
+            Ok(granted) => self.begin(wire, &hello, granted, succession.is_some()),
+            Err(failure) => {
+                if failure.error.exit() != Exit::Refused {
+                    // It is this side that cannot serve what would have been the session.
+                    self.claim.begin(hello.run());
+                }
+                refuse(wire, failure)
+            }
+        }
+    }
+
+    fn begin(&self, mut wire: Wire<Transport>, hello: &Hello, granted: Granted, is_successor: bool) -> State {
+        let (stream, in_blocks) = match &granted {
+            Granted::Put(destination) => (is_fresh(&destination.folder, hello.roots()), hello.tree),
+            Granted::Get(_, stream) => (*stream, hello.tree),
+            Granted::List(_) => (false, false),
+            Granted::Join(session) => return self.join(wire, session),
+        };
+        let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
+        limits.rate = limits.rate.into_iter().chain(hello.rate).min();
+        let keeps = self.offer.keep_existing && matches!(granted, Granted::Put(_));
+        let (tree, skipped) = (in_blocks, hello.skipped);
+        let accept = Accept { refused: None, stream, tree, skipped, keeps, session: id };
+        wire.push(&accept.encode());
+        let listed =
+            Rc::new(self.offer.sessions.enter(id, hello.run(), &context.2, context.0.thread_waker()));
+        let origin = Origin::Server(Rc::clone(&listed));
+        let session: Box<dyn Session> = match granted {
+            Granted::Put(destination) => {
+                let terms = Terms { wanted: None, stream, tree, skipped, limits, origin };
+                let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
+                let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
+                Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))
+            }
+            Granted::Get(offering, _) => {
+                let start = Start::Accepted { stream, tree: in_blocks, skipped: hello.skipped };
+                Box::new(Sending::new(wire, offering, start, (limits, origin), context))
+            }
+            Granted::List(offering) => Box::new(List::new(wire, offering, limits, hello.skipped)),
+            Granted::Join(_) => return State::Joined,
+        };
+        State::Session(session, listed)
+    }
+
+    /// Hands the connection to the session that it is for, which answers it.
+    fn join(&self, wire: Wire<Transport>, session: &SessionId) -> State {
+        // What has come behind HELLO would be lost: a client waits for ACCEPT.
+        let is_clean = wire.incoming().is_empty();
+        if is_clean && wire.copy_socket().is_ok_and(|socket| self.offer.sessions.join(session, socket)) {
+            return State::Joined;
+        }
+        let text = "there is no such session that takes another connection";
+        let tell = Some((Reason::NotFound, text.to_owned()));
+        refuse(wire, Failure { error: Error::new(Exit::Refused, text), tell })
+    }
+}
+
+/// How much of a HELLO to wait for.
+fn as_it_comes(wire: &Wire<Transport>, needed: usize) -> usize {
+    let here = wire.incoming().len();
+    if here > MAGIC.len() { needed } else { here + 1 }
+}
+
+/// Whether nothing of what a client has announced is there, so that it can all come without being asked for.
+fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
+    let is_new = |root: &Vec<u8>| {
+        CleanPath::parse(root).is_ok_and(|root| root.is_single())
+            && folder.has(root).is_ok_and(|has| !has)
+            && !folder.has_part(root)
+    };
+    !roots.is_empty() && roots.iter().all(is_new)
+}
+
+/// What a client was granted.
+enum Granted {
+    /// It may send files to there.
+    Put(Destination),
+    /// It may have these, in a stream or in rounds.
+    Get(Offering, bool),
+    /// It may know of these.
+    List(Offering),
+    /// Its connection is for this session.
+    Join(SessionId),
+}
+
+impl Granted {
+    fn is_joined(&self) -> bool {
+        matches!(self, Granted::Join(_))
+    }
+}
+
+fn not_allowed(what: &str, option: &str) -> Failure {
+    let text = format!("this server {what}: it was started without {option}");
+    Failure { error: Error::new(Exit::Refused, &text), tell: Some((Reason::NotAllowed, text)) }
+}
+
+/// The failure that other first bytes are. A person or a program that reads text is answered in text.
+fn not_ours(wire: &mut Wire<Transport>) -> Failure {
+    // In the words of a refusal, which 'upload --wire text' knows: what it sends is not taken.
+    const ANSWER: &[u8] =
+        b"501 refused: this is a sendall transfer server: use 'sendall upload' or 'sendall download'\r\n";
+    let what = match wire.incoming().first() {
+        Some(0x16) => "TLS",
+        Some(byte) if byte.is_ascii_graphic() || byte.is_ascii_whitespace() => {
+            wire.push(ANSWER);
+            "text"
+        }
+        _ => "something else",
+    };
+    let text = format!("the client speaks {what}, not sendall's transfer protocol");
+    Error::new(Exit::Refused, text).into()
+}
+
+/// Ends a connection before it has become a session.
+fn refuse(mut wire: Wire<Transport>, failure: Failure) -> State {
+    if let Some((reason, _)) = failure.tell {
+        wire.push(&Accept::refusal(reason).encode());
+    }
+    State::Ending(Some((wire.close(failure.tell), Some(failure.error))))
+}
+
+impl Session for Serving {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        if let State::Greeting(greeting) = &mut self.state
+            && let Some(mut wire) = greeting.take()
+        {
+            self.state = match self.greet(&mut wire, context.now) {
+                Ok(None) => {
+                    self.state = State::Greeting(Some(wire));
+                    return Ok(Status::Waiting);
+                }
+                Ok(Some(hello)) => self.enter(wire, hello, None, context.now),
+                Err(failure) => refuse(wire, failure),
+            };
+        }
+        if let State::Succeeding(waiting, succession) = &mut self.state
+            && context.now >= succession.next_look
+            && let Some((wire, hello)) = waiting.take()
+        {
+            let succession = *succession;
+            self.state = self.enter(wire, hello, Some(succession), context.now);
+        }
+        match &mut self.state {
+            State::Session(session, listed) if listed.is_taken_over() => {
+                session.stop();
+                Err(Error::new(Exit::Lost, "the client has come back in another session"))
+            }
+            State::Session(session, _) => session.advance(context),
+            State::Ending(ending) => say_last_word(ending, context),
+            State::Greeting(_) | State::Succeeding(..) => Ok(Status::Waiting),
+            State::Joined => Ok(Status::Done),
+        }
+    }
+
+    fn stop(&mut self) -> Stop {
+        match &mut self.state {
+            State::Session(session, _) => session.stop(),
+            _ => Stop::Now,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Greeting(_) => Some(self.greet_by),
+            State::Succeeding(_, succession) => Some(succession.next_look),
+            State::Session(session, _) => session.deadline(),
+            State::Ending(ending) => ending.as_ref().map(|(last_word, _)| last_word.deadline()),
+            State::Joined => None,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The sessions of a server, by id: a further connection joins one, and a client that comes back takes over from its own.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Exit};
+use crate::net::endpoint::PeerName;
+use crate::net::reactor::ThreadWaker;
+use crate::net::stream::Socket;
+use crate::proto::transfer::hello::RunId;
+use crate::proto::transfer::reason::Reason;
+use crate::transfer::connection::wire::Failure;
+
+/// Connections of one session at most.
+pub(crate) const MAX_CONNECTIONS: usize = 16;
+
+/// A session that nothing has come from for so long makes way for another that wants the same name.
+pub(crate) const STALE_AFTER: Duration = Duration::from_secs(10);
+/// The same where the other one is from the same address and sends the same file: its client has come back.
+pub(crate) const OWN_STALE_AFTER: Duration = Duration::from_secs(1);
+/// Names that a session is asked for at a time; each is asked for again as long as it is wanted.
+const MAX_WANTED: usize = 64;
+
+/// The id of a session: random, known to its client and its server.
+pub(crate) type SessionId = [u8; 16];
+
+/// All sessions of a server.
+#[derive(Clone, Default)]
+pub(crate) struct Sessions(Arc<Mutex<HashMap<SessionId, Arc<Port>>>>);
+
+/// How other threads reach a session.
+struct Port {
+    run: Option<RunId>,
+    /// None: a client on this machine, by a Unix socket.
+    source: Option<IpAddr>,
+    mail: Mutex<Mail>,
+    wake: ThreadWaker,
+}
+
+#[derive(Default)]
+struct Mail {
+    joined: Vec<Socket>,
+    /// Those that have joined and are not gone.
+    connections: usize,
+    is_taken_over: bool,
+    last_traffic: Option<Instant>,
+    wanted: Vec<Contender>,
+}
+
+/// Another session that wants a name.
+#[derive(Clone)]
+pub(crate) struct Contender {
+    /// The name, below the destination.
+    pub(crate) path: Vec<u8>,
+    /// Size and time of the file that is to have it.
+    pub(crate) version: Version,
+    /// Both sessions are from the same address.
+    is_neighbour: bool,
+    is_own: Arc<AtomicBool>,
+}
+
+/// What tells two files of one name apart before they are read: size and modification time.
+pub(crate) type Version = (Option<u64>, i64, u32);
+
+impl Contender {
+    /// The session that has the name sends the same file from the same address: its client has come back, or has been
+    /// started twice. The other one hears of it.
+    pub(crate) fn is_own(&self, version: Version) -> bool {
+        let is_own = self.is_neighbour && self.version == version;
+        if is_own {
+            self.is_own.store(true, Ordering::Relaxed);
+        }
+        is_own
+    }
+}
+
+impl Port {
+    fn mail(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sessions {
+    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Port>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session begins; it is found until its entry is dropped.
+    pub(crate) fn enter(
+        &self,
+        id: SessionId,
+        run: Option<RunId>,
+        peer: &PeerName,
+        wake: ThreadWaker,
+    ) -> Listed {
+        let port = Arc::new(Port { run, source: peer.ip(), mail: Mutex::default(), wake });
+        self.all().insert(id, Arc::clone(&port));
+        Listed { sessions: self.clone(), id, port }
+    }
+
+    /// Hands a connection to a session. False if there is none of that id, or if it has enough.
+    pub(crate) fn join(&self, id: &SessionId, socket: Socket) -> bool {
+        let Some(port) = self.all().get(id).cloned() else { return false };
+        let mut mail = port.mail();
+        if mail.connections + 1 >= MAX_CONNECTIONS {
+            return false;
+        }
+        mail.connections += 1;
+        mail.joined.push(socket);
+        port.wake.wake();
+        true
+    }
+
+    /// Asks the sessions of a run to make way for another one of it. True as long as one of them has not.
+    pub(crate) fn take_over(&self, run: RunId) -> bool {
+        let all = self.all();
+        let mut found = false;
+        for port in all.values().filter(|port| port.run == Some(run)) {
+            port.mail().is_taken_over = true;
+            port.wake.wake();
+            found = true;
+        }
+        found
+    }
+}
+
+/// The session of a server that serves one.
+#[derive(Default)]
+pub(crate) struct OnlySession(Mutex<Option<(ClientId, Option<RunId>)>>);
+
+/// Tells the clients of a server apart.
+pub(crate) type ClientId = u64;
+
+/// What one client can say of the only session, where there is only one.
+#[derive(Clone)]
+pub(crate) struct Claim {
+    pub(crate) only: Option<Arc<OnlySession>>,
+    pub(crate) client: ClientId,
+}
+
+impl Claim {
+    /// This client's session is to begin. False if another's has begun before: of the same run it may follow.
+    pub(crate) fn begin(&self, run: Option<RunId>) -> bool {
+        let Some(only) = &self.only else { return true };
+        let mut holder = only.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if holder.is_some_and(|(client, other)| client != self.client && (run.is_none() || run != other)) {
+            return false;
+        }
+        *holder = Some((self.client, run));
+        true
+    }
+
+    /// True if the only session is this client's.
+    pub(crate) fn is_held(&self) -> bool {
+        self.only.as_ref().is_some_and(|only| {
+            let holder = only.0.lock().unwrap_or_else(PoisonError::into_inner);
+            holder.is_some_and(|(client, _)| client == self.client)
+        })
+    }
+
+    /// The failure of a session that may not begin.
+    pub(crate) fn taken() -> Failure {
+        let text = "this server serves one session, which has begun (--once)";
+        Failure { error: Error::new(Exit::Refused, text), tell: Some((Reason::Busy, text.to_owned())) }
+    }
+}
+
+/// A session's own side of its entry.
+pub(crate) struct Listed {
+    sessions: Sessions,
+    id: SessionId,
+    port: Arc<Port>,
+}
+
+impl Listed {
+    /// The session's id.
+    pub(crate) fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The connections that have joined since.
+    pub(crate) fn joined(&self) -> Vec<Socket> {
+        std::mem::take(&mut self.port.mail().joined)
+    }
+
+    /// One of the connections that have joined is gone: another may come in its place.
+    pub(crate) fn has_left(&self) {
+        let mut mail = self.port.mail();
+        mail.connections = mail.connections.saturating_sub(1);
+    }
+
+    /// Whether the client has come back in another session.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        self.port.mail().is_taken_over
+    }
+
+    /// Tells the others when something last came or went here, and takes the names that they have asked for since.
+    pub(crate) fn wanted(&self, last_traffic: Instant) -> Vec<Contender> {
+        let mut mail = self.port.mail();
+        mail.last_traffic = Some(last_traffic);
+        std::mem::take(&mut mail.wanted)
+    }
+
+    /// Asks every other session that is stale or from the same address to make way if it is what keeps this one from a
+    /// name. Returns whether one of them is stale; `is_own` becomes true if one sends the same file.
+    pub(crate) fn want(&self, path: &[u8], version: Version, is_own: &Arc<AtomicBool>, now: Instant) -> bool {
+        let all = self.sessions.all();
+        let mut found = false;
+        for port in all.values().filter(|port| !Arc::ptr_eq(port, &self.port)) {
+            let is_neighbour = port.source == self.port.source;
+            let mut mail = port.mail();
+            let is_stale = mail.last_traffic.is_some_and(|last| now >= last + STALE_AFTER);
+            if is_stale || is_neighbour {
+                if mail.wanted.len() < MAX_WANTED {
+                    let (path, is_own) = (path.to_vec(), Arc::clone(is_own));
+                    mail.wanted.push(Contender { path, version, is_neighbour, is_own });
+                }
+                port.wake.wake();
+                found |= is_stale;
+            }
+        }
+        found
+    }
+
+    /// The session has nothing left that another could want.
+    pub(crate) fn leave(&self) {
+        self.sessions.all().remove(&self.id);
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

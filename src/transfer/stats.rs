@@ -1,0 +1,285 @@
+//! The sums of a session: lines for people, events for machines, and one exit code.
+
+use std::time::Duration;
+
+use super::digests::Digests;
+use super::left_out::LeftOut;
+use super::outcome::{Role, describe, exit_of, retry_of};
+use crate::error::{Error, Exit, Retry};
+use crate::net::endpoint::PeerName;
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::entry::Kind;
+use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::skipped::Skipped;
+use crate::report::{FileEvent, Report, Sums, amount, escape_name, sized};
+
+/// Failures that get a line each unless more is asked for: a peer must not be able to fill a log.
+const MAX_TOLD: usize = 100;
+
+/// What became of the entries of a session. Bounded, however many there are.
+pub(crate) struct Stats {
+    role: Role,
+    peer: PeerName,
+    report: Report,
+    entries: u64,
+    there: u64,
+    failed: u64,
+    only_files: bool,
+    /// The first entry: of a session that has only one, it is told by name.
+    first: Option<(Vec<u8>, Kind, Option<Digest>)>,
+    /// Failures that were not told yet.
+    failures: Vec<(Vec<u8>, Reason, String)>,
+    /// How many were.
+    reported: u64,
+    left_out: LeftOut,
+    /// The exit code of all failures; none if they differ.
+    exit: Option<Exit>,
+    /// The best of what can be hoped for any of them.
+    retry: Retry,
+    /// Bytes of files that earlier sessions had moved.
+    resumed_bytes: u64,
+    digests: Option<Digests>,
+    /// A client's: whether files that exist are to be replaced.
+    replaces: Option<bool>,
+    peer_keeps: bool,
+}
+
+impl Stats {
+    pub(crate) fn new(role: Role, peer: PeerName, report: Report) -> Stats {
+        Stats {
+            role,
+            peer,
+            report,
+            entries: 0,
+            there: 0,
+            failed: 0,
+            only_files: true,
+            first: None,
+            failures: Vec::new(),
+            reported: 0,
+            left_out: LeftOut::default(),
+            exit: None,
+            retry: Retry::Never,
+            resumed_bytes: 0,
+            digests: None,
+            replaces: None,
+            peer_keeps: false,
+        }
+    }
+
+    /// The digests of what arrives are wanted.
+    pub(crate) fn list_digests(&mut self, digests: Option<Digests>) {
+        self.digests = digests;
+    }
+
+    /// This is a client's, which replaces what exists or can be told to.
+    pub(crate) fn of_client(&mut self, replaces: bool) {
+        self.replaces = Some(replaces);
+    }
+
+    /// The server never replaces anything.
+    pub(crate) fn peer_keeps(&mut self, keeps: bool) {
+        self.peer_keeps = keeps;
+    }
+
+    /// A failure's line, with what to do about it.
+    fn describe(&self, name: &[u8], reason: Reason, text: &str) -> String {
+        let is_plain = reason == Reason::Exists && (text.is_empty() || text == reason.to_string());
+        let advice = match self.replaces.filter(|_| is_plain) {
+            Some(_) if self.peer_keeps => ": this server replaces nothing (--keep-existing)",
+            Some(false) => ": --force replaces it",
+            _ => "",
+        };
+        describe(name, reason, text, self.role) + advice
+    }
+
+    fn verb(&self) -> &'static str {
+        match self.role {
+            Role::Sender => "sent",
+            Role::Receiver => "received",
+        }
+    }
+
+    /// Something is left out on purpose.
+    pub(crate) fn skip(&mut self, skipped: &Skipped) {
+        self.left_out.note(skipped, &self.report);
+    }
+
+    /// An entry is done with; `digest` is that of a file's content where it was computed.
+    pub(crate) fn note(&mut self, closed: Closed, digest: Option<Digest>) {
+        if let Some(digests) = &mut self.digests {
+            digests.note(&closed, digest);
+        }
+        let Closed { path, kind, size, mut outcome, revokes, .. } = closed;
+        if let (Role::Receiver, FileOutcome::Failed(Reason::NotFound, text)) = (self.role, &mut outcome)
+            && path.iter().any(|byte| b"*?[".contains(byte))
+        {
+            "patterns are not taken, 'download --list' prints the names".clone_into(text);
+        }
+        self.entries += u64::from(!revokes);
+        self.only_files &= matches!(kind, Kind::File);
+        let (state, reason) = match &outcome {
+            FileOutcome::Done => (self.verb(), None),
+            FileOutcome::AlreadyThere => ("there", None),
+            FileOutcome::Failed(reason, text) => ("failed", Some((reason.to_string(), text.as_str()))),
+        };
+        self.report.file(&FileEvent {
+            path: &path,
+            kind: match kind {
+                Kind::File | Kind::Other(_) => "file",
+                Kind::Folder => "folder",
+                Kind::Link(_) => "link",
+            },
+            state,
+            // Of what has failed it may not be known.
+            size: (matches!(kind, Kind::File) && reason.is_none()).then_some(size),
+            digest: digest.filter(|_| reason.is_none()),
+            reason: reason.as_ref().map(|(reason, _)| reason.as_str()),
+            text: reason.as_ref().map(|(_, text)| *text),
+        });
+        match outcome {
+            FileOutcome::Done => {}
+            FileOutcome::AlreadyThere => self.there += 1,
+            FileOutcome::Failed(reason, text) => {
+                let exit = exit_of(reason, self.role);
+                self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
+                self.retry = self.retry.max(retry_of(reason));
+                self.failed += 1;
+                if self.failures.len() == MAX_TOLD && self.report.is_verbose() {
+                    self.tell_failures();
+                }
+                if self.failures.len() < MAX_TOLD {
+                    self.failures.push((path.clone(), reason, text));
+                }
+            }
+        }
+        if self.first.is_none() {
+            self.first = Some((path, kind, digest));
+        }
+    }
+
+    /// Bytes were there from an earlier session, and were not moved again.
+    pub(crate) fn resumed(&mut self, bytes: u64) {
+        self.resumed_bytes += bytes;
+    }
+
+    /// Nothing has failed so far.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.failed == 0
+    }
+
+    /// So many of the entries that were noted as done have failed after all: a result has room for some names only.
+    pub(crate) fn unnamed(&mut self, failed: u64) {
+        self.failed += failed;
+    }
+
+    /// A line for each failure that was not told yet. A machine has heard of each already.
+    fn tell_failures(&mut self) {
+        for (name, reason, text) in std::mem::take(&mut self.failures) {
+            if !self.report.is_json() {
+                self.reported += 1;
+                self.report.warning(self.describe(&name, reason, &text));
+            }
+        }
+    }
+
+    /// What became of it all.
+    fn line(&self, bytes: u64, time: Duration) -> String {
+        let direction = if self.role == Role::Sender { "to" } else { "from" };
+        let (verb, peer) = (self.verb(), &self.peer);
+        let amount = match self.resumed_bytes {
+            0 => amount(bytes, time),
+            before => format!("{}, resumed after {}", amount(bytes, time), sized(before)),
+        };
+        let single = self.first.as_ref().filter(|_| self.entries == 1);
+        let what = if self.only_files { "files" } else { "files and folders" };
+        let line = match single {
+            None if self.entries == 0 => format!("nothing was offered {direction} {peer}"),
+            Some((name, _, digest)) if self.failed == 0 => {
+                let name = escape_name(name);
+                let digest = digest
+                    .map_or_else(String::new, |digest| format!(", BLAKE3 {}", blake3::Hash::from(digest)));
+                if self.there == 1 {
+                    format!("{name} is there already, with the same content{digest}")
+                } else {
+                    format!("{verb} {name} {direction} {peer}: {amount}{digest}")
+                }
+            }
+            _ if self.there == self.entries => {
+                format!("all {} {what} are there already, with the same content", self.there)
+            }
+            _ => {
+                let there =
+                    if self.there > 0 { format!(", {} there already", self.there) } else { String::new() };
+                let done = self.entries - self.failed;
+                format!("{verb} {done} of {} {what} {direction} {peer}: {amount}{there}", self.entries)
+            }
+        };
+        match self.left_out.total() {
+            0 => line,
+            count => format!("{line}; {count} left out"),
+        }
+    }
+
+    /// Reports the session, in which `bytes` of bodies went over the wire in `time`, and says how it ended.
+    pub(crate) fn conclude(&mut self, bytes: u64, time: Duration) -> Result<(), Error> {
+        let arrived = self.failed < self.entries || self.entries == 0;
+        let digests = self.digests.take().filter(|_| arrived);
+        let listed = digests.map_or(Ok(()), |mut digests| digests.finish(&self.report));
+        // Of a single one the last line says it all.
+        if self.entries > 1 {
+            self.tell_failures();
+            if self.failed > self.reported && !self.report.is_json() {
+                let more = self.failed - self.reported;
+                self.report.warning(format_args!("and {more} more (--verbose names each that is known)"));
+            }
+        }
+        self.left_out.tell(self.role, &self.report);
+        let line = self.line(bytes, time);
+        let single = self.first.as_ref().filter(|_| self.entries == 1);
+        let (verb, peer) = (self.verb(), &self.peer);
+        let sums = Sums {
+            verb,
+            peer,
+            entries: self.entries,
+            done: self.entries - self.failed,
+            there: self.there,
+            failed: self.failed,
+            skipped: self.left_out.total(),
+            bytes,
+            resumed_bytes: self.resumed_bytes,
+            time,
+            verified: true,
+            digest: single.and_then(|(_, _, digest)| *digest),
+            path: single.map(|(name, ..)| name.as_slice()),
+        };
+        if arrived {
+            self.report.summary(line, &sums);
+        }
+        match (self.exit(), listed) {
+            (Ok(()), listed) => listed,
+            (Err(error), listed) => {
+                if let Err(listed) = listed {
+                    self.report.warning(listed);
+                }
+                Err(error.mended(self.retry))
+            }
+        }
+    }
+
+    fn exit(&self) -> Result<(), Error> {
+        match (self.failed, &self.failures[..]) {
+            (0, _) => Ok(()),
+            (1, [(name, reason, text)]) if self.entries == 1 => {
+                Err(Error::new(exit_of(*reason, self.role), self.describe(name, *reason, text)))
+            }
+            (failed, _) if failed < self.entries => {
+                Err(Error::new(Exit::Partial, format!("{failed} of {} files failed", self.entries)))
+            }
+            (failed, _) => {
+                Err(Error::new(self.exit.unwrap_or(Exit::Failed), format!("all {failed} files failed")))
+            }
+        }
+    }
+}

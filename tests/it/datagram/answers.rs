@@ -1,0 +1,118 @@
+//! What `udp-listen` answers, and what it does not.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::datagram::listen::{client, counts, heard, listen};
+use crate::harness::{A_WHILE, LIMIT, Out, assert_same, payload};
+
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// True if nothing comes.
+fn hears_nothing(socket: &UdpSocket) -> bool {
+    socket.set_read_timeout(Some(A_WHILE)).expect("a limit");
+    let result = socket.recv(&mut [0; 16]);
+    socket.set_read_timeout(Some(LIMIT)).expect("a limit");
+    result.is_err()
+}
+
+#[test]
+fn two_hundred_peers_each_get_their_own_answer() {
+    let (listener, address) = listen(&["--echo", "--count", "200"], Out::Collect);
+    let sockets: Vec<UdpSocket> = (0..200).map(|_| client(&address)).collect();
+    for (number, socket) in sockets.iter().enumerate() {
+        socket.send(format!("this is {number}").as_bytes()).expect("sent");
+    }
+    for (number, socket) in sockets.iter().enumerate() {
+        assert_eq!(heard(socket), format!("this is {number}").as_bytes());
+    }
+    let finished = listener.finish().expect(0);
+    assert_eq!(finished.stdout.split(|byte| *byte == b'\n').count(), 201);
+}
+
+#[test]
+fn an_answer_is_never_larger_than_what_came_in() {
+    let (listener, address) = listen(&["--reply", "pong"], Out::Collect);
+    let socket = client(&address);
+    socket.send(b"hey").expect("sent");
+    assert!(hears_nothing(&socket));
+    socket.send(b"ping").expect("sent");
+    assert_eq!(heard(&socket), b"pong");
+    assert!(listener.stderr.text().contains("--amplify-ok"), "{}", listener.stderr.text());
+    let reply = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(reply.path(), payload(60_000)).expect("written");
+    let file = format!("@{}", reply.path().display());
+    let (_listener, address) = listen(&["--reply", &file, "--amplify-ok"], Out::Collect);
+    let socket = client(&address);
+    socket.send(b"").expect("sent");
+    assert_same(&heard(&socket), &payload(60_000), "the answer");
+}
+
+#[test]
+fn a_low_port_and_the_socket_itself_get_no_answer() {
+    let (listener, address) = listen(&["--echo", "--json"], Out::Collect);
+    let mut withheld = 0;
+    // As root: a service's port, from which an answer could start a conversation between services.
+    if let Some(low) = (1000..1024).find_map(|port| UdpSocket::bind(("127.0.0.1", port)).ok()) {
+        low.send_to(b"x", &address).expect("sent");
+        assert!(hears_nothing(&low));
+        withheld += 1;
+    } else {
+        println!("skipped in part: not permitted to bind a port below 1024");
+    }
+    let socket = client(&address);
+    socket.send(b"x").expect("sent");
+    assert_eq!(heard(&socket), b"x");
+    listener.signal(Signal::TERM);
+    let counts = counts(&listener.finish().stderr);
+    assert_eq!((&counts["sent"], &counts["withheld"]), (&1.into(), &withheld.into()), "{counts}");
+}
+
+#[test]
+fn two_echoing_listeners_end_their_loop() {
+    let (one, one_address) = listen(&["--echo", "--json"], Out::Collect);
+    let (other, other_address) = listen(&["--echo", "--json"], Out::Collect);
+    // To each, one of these sockets is the other: as with a forged source address, but for those who may not forge.
+    let (to_one, to_other) = (client(&one_address), client(&other_address));
+    to_one.set_read_timeout(Some(A_WHILE)).expect("a limit");
+    to_other.set_read_timeout(Some(A_WHILE)).expect("a limit");
+    to_one.send(b"echo").expect("sent");
+    let (mut rounds, mut buffer) = (0, [0; 16]);
+    while let Ok(count) = to_one.recv(&mut buffer) {
+        to_other.send(&buffer[..count]).expect("sent");
+        let Ok(count) = to_other.recv(&mut buffer) else { break };
+        to_one.send(&buffer[..count]).expect("sent");
+        rounds += 1;
+        assert!(rounds < 1000, "the loop goes on");
+    }
+    assert!(rounds > 10, "a client that says the same a few times is no loop: {rounds} rounds");
+    // A client that says something else is answered all the same.
+    assert!(hears_nothing(&to_one));
+    to_one.send(b"something else").expect("sent");
+    assert_eq!(heard(&to_one), b"something else");
+    let mut withheld = 0;
+    for running in [one, other] {
+        running.signal(Signal::TERM);
+        withheld += counts(&running.finish().stderr)["withheld"].as_u64().expect("a count");
+    }
+    assert_eq!(withheld, 1);
+}
+
+#[test]
+fn a_closed_port_of_a_peer_is_survived() {
+    for options in [&["--echo"][..], &["--echo", "--connected"]] {
+        let (listener, address) = listen(options, Out::Collect);
+        let gone = client(&address);
+        let port = gone.local_addr().expect("an address");
+        gone.send(b"1").expect("sent");
+        listener.expect_output(b"1\n");
+        drop(gone);
+        let again = UdpSocket::bind(port).expect("the same port");
+        again.send_to(b"2", &address).expect("sent");
+        listener.expect_output(b"1\n2\n");
+        listener.signal(Signal::INT);
+        listener.finish_within(A_SECOND).expect(130);
+    }
+}

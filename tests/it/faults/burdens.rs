@@ -1,0 +1,177 @@
+//! What clients can make a server do, and hold, for few bytes of theirs.
+
+use std::fs::File;
+use std::time::Duration;
+
+use crate::harness::{LIMIT, Running, wait_until};
+use crate::transfer::frames::*;
+use crate::transfer::xfer::{Place, address, begin, descriptors, is_slow_wanted, limited, serve, status_kib};
+
+const GIB: u64 = 1 << 30;
+
+/// A folder with a file of 64 GiB that takes no room, and a server of it.
+fn large() -> (Place, Running) {
+    let there = Place::new();
+    File::create(there.path("f")).and_then(|file| file.set_len(64 * GIB)).expect("a sparse file");
+    let server = serve(&["--store", there.arg(), "--share", there.arg()]);
+    (there, server)
+}
+
+fn threads(server: &Running) -> u64 {
+    status_kib(server.id(), "Threads")
+}
+
+#[test]
+fn nothing_is_hashed_for_a_client_that_has_gone() {
+    let (_there, server) = large();
+    let to = address(&server);
+    let idle = threads(&server);
+    let has = frame(HAVE, 0, 0, 64 * GIB, &[&[1, 0, 0, 0], &[9; 32][..]].concat());
+    let offered = [entry(0, b"f", 64 * GIB), turn()].concat();
+    let begin = |is_upload: bool| {
+        let mut peer = Peer::connect(&to);
+        peer.say(&hello(if is_upload { PUT } else { GET }, b""));
+        peer.hear(32);
+        if !is_upload {
+            peer.hear_until(TURN);
+        }
+        peer.say(&if is_upload { offered.clone() } else { [has.clone(), turn()].concat() });
+        peer
+    };
+    for is_upload in [true, false] {
+        let peers = [(); 4].map(|()| begin(is_upload));
+        let is_hashing = || threads(&server) >= idle + 8;
+        assert!(wait_until(LIMIT, is_hashing), "a thread for each, and one that hashes");
+        drop(peers);
+        assert!(wait_until(LIMIT, || threads(&server) == idle), "{} threads", threads(&server));
+    }
+}
+
+#[test]
+fn a_part_of_few_bytes_is_not_kept_as_a_large_one() {
+    if cfg!(sendall_portable) {
+        println!("skipped: holes are seen on Linux only");
+        return;
+    }
+    const BLOCK: u64 = 4 << 20;
+    let there = Place::new();
+    let server = serve(&["--store", there.arg()]);
+    let mut peer = Peer::connect(&address(&server));
+    let mut greeting = hello(PUT, b"");
+    greeting[15] = 1;
+    peer.say(&[greeting, entry(0, b"f", 100 * BLOCK + 1), turn()].concat());
+    peer.hear(32);
+    peer.hear_until(TURN);
+    // The last block has one byte.
+    let mut hasher = blake3::Hasher::new();
+    blake3::hazmat::HasherExt::set_input_offset(&mut hasher, 100 * BLOCK);
+    let value = blake3::hazmat::HasherExt::finalize_non_root(hasher.update(b"x"));
+    peer.say(&[frame(DATA, 0, 0, 100 * BLOCK, b"x"), frame(6, 0, 0, 100 * BLOCK, &value)].concat());
+    peer.hear_until(ACK);
+    drop(peer);
+    let lines = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count();
+    assert!(server.stderr.wait(LIMIT, |text, _| lines(text) == 2), "it has failed");
+    assert!(wait_until(LIMIT, || there.names().is_empty()), "{:?}", there.names());
+}
+
+/// HELLO of a GET that names all these.
+fn get(names: &[String]) -> Vec<u8> {
+    let mut extensions = Vec::new();
+    for name in &names[1..] {
+        extensions.extend([0x80, 1]);
+        extensions.extend((name.len() as u16).to_be_bytes());
+        extensions.extend(name.as_bytes());
+    }
+    let mut bytes = hello(GET, names[0].as_bytes());
+    bytes[30..32].copy_from_slice(&(extensions.len() as u16).to_be_bytes());
+    bytes.extend(extensions);
+    bytes
+}
+
+#[test]
+fn names_that_are_asked_for_hold_no_descriptors() {
+    let there = Place::new();
+    let names: Vec<String> = (0..100).map(|number| format!("folder-{number}")).collect();
+    names.iter().for_each(|name| drop(there.folder(name)));
+    let server = serve(&["--share", there.arg()]);
+    let to = address(&server);
+    let idle = descriptors(server.id());
+    let mut peer = Peer::connect(&to);
+    peer.say(&get(&names));
+    peer.hear(32);
+    for _ in &names {
+        assert_eq!(peer.hear_frame().0, ENTRY);
+    }
+    assert_eq!(peer.hear_frame().0, TURN);
+    let held = descriptors(server.id()) - idle;
+    assert!(held < 16, "{held} descriptors");
+    for wrong in [["folder-1", "folder-1"], ["folder-1/x", "folder-1"]] {
+        let mut peer = Peer::connect(&to);
+        peer.say(&get(&wrong.map(str::to_owned)));
+        assert_eq!(peer.hear(32)[10], 2, "a violation");
+        assert_eq!(peer.hear_until(ERROR)[0], 2);
+    }
+}
+
+/// A session whose files have ended without their blocks: each is open at the server.
+fn without_blocks(to: &str, session: usize) -> Peer {
+    const FILES: u32 = 62;
+    let mut peer = Peer::connect(to);
+    let mut greeting = hello(PUT, b"");
+    greeting[15] = 1;
+    let entries = (0..FILES).map(|file| entry(file, format!("{session}-{file}").as_bytes(), 5 << 20));
+    peer.say(&[greeting, entries.collect::<Vec<_>>().concat(), turn()].concat());
+    peer.hear(32);
+    peer.hear_until(TURN);
+    let ends = (0..FILES).map(|file| frame(END, 0, file, 5 << 20, &[9; 32]));
+    peer.say(&[ends.collect::<Vec<_>>().concat(), ping()].concat());
+    peer
+}
+
+#[test]
+fn sessions_with_many_open_files_leave_descriptors_for_others() {
+    let there = Place::new();
+    let clients =
+        ["serve", "127.0.0.1:0", "--store", there.arg(), "--max-clients", "9", "--max-per-source", "9"];
+    let server = limited("ulimit -S -n 160", &clients);
+    let to = address(&server);
+    let mut peers: Vec<Peer> = (0..4).map(|session| without_blocks(&to, session)).collect();
+    // Early parts count, too; all of a session are there, or it was told why not.
+    let is_open = || there.names().len() == 4 * 62;
+    assert!(wait_until(LIMIT, is_open), "{} parts", there.names().len());
+    let here = Place::new();
+    here.folder("d");
+    (0..5).for_each(|number| drop(here.write(&format!("d/{number}"), b"content")));
+    begin(&["upload", &here.at("d"), &to]).finish().ended(0);
+    assert!(peers.iter_mut().all(|peer| peer.say(&ping())), "they are still there");
+    assert!(!server.stderr.text().contains("descriptor"), "{}", server.stderr.text());
+}
+
+#[test]
+fn many_names_are_not_held_by_each_client() {
+    if !is_slow_wanted("16 listings of 100 000 long names") {
+        return;
+    }
+    let there = Place::in_memory();
+    for number in 0..100_000 {
+        File::create(there.path(format!("{number}-{}", "x".repeat(240)))).expect("a file");
+    }
+    let server = serve(&["--share", there.arg()]);
+    let to = address(&server);
+    let mut peers: Vec<Peer> = (0..16).map(|_| Peer::connect(&to)).collect();
+    for peer in &mut peers {
+        peer.0.set_read_timeout(Some(Duration::from_secs(300))).expect("a time limit");
+        peer.say(&hello(3, b""));
+    }
+    for peer in &mut peers {
+        peer.hear(32);
+        assert_eq!(peer.hear_frame().0, ENTRY);
+    }
+    let most = status_kib(server.id(), "VmHWM");
+    assert!(most < 150 << 10, "{most} KiB");
+    let mut heard = 1;
+    while peers[0].hear_frame().0 == ENTRY {
+        heard += 1;
+    }
+    assert_eq!(heard, 100_000);
+}

@@ -1,0 +1,70 @@
+//! What a server at a terminal says to people: how to reach it from another machine.
+
+use std::net::{SocketAddr, UdpSocket};
+
+use crate::harness::{LIMIT, Running};
+use crate::transfer::drawn::terminal;
+use crate::transfer::xfer::{Place, limited};
+
+/// Starts a server whose stderr is a terminal of its own, and returns what it says once it listens.
+fn said(args: &[&str], lines: usize) -> (Running, Vec<String>) {
+    let (screen, device) = terminal(200);
+    let server = limited(&format!("exec 2>{device}"), args);
+    let is_enough =
+        |bytes: &[u8], ended| ended || bytes.iter().filter(|byte| **byte == b'\n').count() >= lines;
+    assert!(screen.wait(LIMIT, is_enough), "{args:?}: {:?}", screen.text());
+    let text = screen.text();
+    (server, text.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn who_listens_for_others_is_told_what_they_type() {
+    let place = Place::new();
+    let folder = place.arg();
+    for (args, command) in [
+        (&["serve", "0.0.0.0:0"][..], "sendall connect ADDR"),
+        (&["serve", "0.0.0.0:0", "--echo"], "sendall connect ADDR"),
+        (&["serve", "0.0.0.0:0", "--store", folder], "sendall upload FILE ADDR"),
+        (&["serve", "0.0.0.0:0", "--share", folder], "sendall download ADDR"),
+        (
+            &["serve", "0.0.0.0:0", "--store", folder, "--wire", "text"],
+            "sendall upload --wire text FILE ADDR",
+        ),
+        (&["udp-listen", "0.0.0.0:0"], "sendall udp-send ADDR"),
+        (&["http-hello", "0.0.0.0:0"], "http://ADDR/"),
+    ] {
+        let (_server, lines) = said(args, 2);
+        let port = lines[0].strip_prefix("listening on 0.0.0.0:").unwrap_or_else(|| panic!("{lines:?}"));
+        // The address that is sent from, where there is a route.
+        let route = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+            socket.connect("192.0.2.1:9")?;
+            socket.local_addr()
+        });
+        let address = match route.as_ref().map(SocketAddr::ip) {
+            Ok(ip) if !ip.is_loopback() => format!("{ip}:{port}"),
+            _ => format!("HOST:{port}"),
+        };
+        assert!(
+            lines[1].ends_with(&format!(": {}", command.replace("ADDR", &address))),
+            "{args:?}: {lines:?}"
+        );
+        assert!(lines[1].starts_with("on another machine"), "{lines:?}");
+    }
+}
+
+#[test]
+fn nothing_is_said_where_nobody_reads_or_reaches_it() {
+    for args in [
+        &["serve", "127.0.0.1:0", "--timeout", "1ms"][..],
+        &["serve", "0", "--timeout", "1ms"],
+        &["serve", "0.0.0.0:0", "--timeout", "1ms", "-q"],
+        &["serve", "0.0.0.0:0", "--timeout", "1ms", "--json"],
+    ] {
+        let (server, lines) = said(args, usize::MAX);
+        assert!(!lines.iter().any(|line| line.contains("machine")), "{args:?}: {lines:?}");
+        assert_eq!(server.finish().code, 4);
+    }
+    let server = limited("true", &["serve", "0.0.0.0:0", "--timeout", "1ms"]);
+    let told = server.finish().stderr;
+    assert!(told.starts_with("listening on 0.0.0.0:") && !told.contains("machine"), "{told}");
+}

@@ -1,0 +1,13 @@
+//! Many clients: who may come in, and the modes of `serve` for them.
+
+pub(crate) mod access;
+pub(crate) mod activation;
+pub(crate) mod admission;
+pub(crate) mod announced;
+pub(crate) mod http_proxy;
+pub(crate) mod hub;
+pub(crate) mod hub_streams;
+pub(crate) mod invited;
+pub(crate) mod many;
+pub(crate) mod modes;
+pub(crate) mod socks;

@@ -1,0 +1,29 @@
+//! Raw streams: `connect`, `serve` without a mode, and what may stand at either end.
+
+pub(crate) mod abnormal;
+pub(crate) mod connect;
+pub(crate) mod contract;
+pub(crate) mod dialling;
+pub(crate) mod endpoints;
+pub(crate) mod exec;
+pub(crate) mod exec_ends;
+pub(crate) mod exec_socket;
+pub(crate) mod forward;
+pub(crate) mod half_close;
+pub(crate) mod job_control;
+pub(crate) mod line_tools;
+pub(crate) mod messages;
+pub(crate) mod messages_in;
+pub(crate) mod nonblocking;
+pub(crate) mod packets;
+pub(crate) mod peers;
+pub(crate) mod probe;
+pub(crate) mod proxies;
+pub(crate) mod pty;
+pub(crate) mod records;
+pub(crate) mod send;
+pub(crate) mod serve;
+pub(crate) mod signals;
+pub(crate) mod socket_options;
+pub(crate) mod streams;
+pub(crate) mod telnet;
