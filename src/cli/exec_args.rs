@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::options::{EndChoice, RECORDS, RelayArgs};
 use crate::error::{Error, Exit};
-use crate::net::child::{ChildStdio, Environment, Program};
+use crate::net::child::{ChildStdio, Program};
 
 /// A command in the place of stdin and stdout.
 #[derive(Args, Clone, Debug)]
@@ -125,16 +125,4 @@ impl ExecRules {
         }
         Ok(ExecRules { crlf: args.tools.crlf, ends_with_peer: args.end_when == Some(EndChoice::Peer) })
     }
-}
-
-/// What is for us alone is taken out.
-pub(crate) fn without_our_own() -> Environment {
-    vec![
-        ("LISTEN_FDS", None),
-        ("LISTEN_PID", None),
-        ("LISTEN_FDNAMES", None),
-        ("NOTIFY_SOCKET", None),
-        // A secret of ours, not of the process.
-        (crate::relay::proxies::PASSWORD_VARIABLE, None),
-    ]
 }

@@ -11,6 +11,7 @@ use mio::Interest;
 use mio::unix::pipe::{Receiver, Sender};
 use socket2::SockRef;
 
+use super::endpoint::PeerName;
 use super::process::Process;
 use super::reactor::{Io, Readiness};
 use super::stream::{FdKind, KernelEnd, Socket, Stream, would_block};
@@ -40,8 +41,28 @@ pub enum ChildStdio {
     Socket,
 }
 
-/// The environment of a child, in so far as it differs from ours.
+/// The environment variable with the password of a proxy.
+pub const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
+
+/// Variables that are for this process alone: no child has them.
+const OWN_VARIABLES: [&str; 5] =
+    ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", PASSWORD_VARIABLE];
+
+/// Environment variables that a child has beside ours; `None` takes one of ours out.
 pub type Environment = Vec<(&'static str, Option<String>)>;
+
+/// The variables that describe a connection.
+pub fn environment(peer: &PeerName, local: &PeerName) -> Environment {
+    let owned = |(host, port): (&str, Option<&str>)| (Some(host.to_owned()), port.map(str::to_owned));
+    let ((peer, peer_port), (local, local_port)) =
+        (owned(peer.host_and_port()), owned(local.host_and_port()));
+    vec![
+        ("SENDALL_PEER_ADDR", peer),
+        ("SENDALL_PEER_PORT", peer_port),
+        ("SENDALL_LOCAL_ADDR", local),
+        ("SENDALL_LOCAL_PORT", local_port),
+    ]
+}
 
 /// Starts a program in a process group of its own. Its stderr is ours, or its terminal.
 ///
@@ -97,6 +118,9 @@ pub fn spawn_on(
 fn command(program: &Program, environment: &Environment) -> Command {
     let mut command = Command::new(&program.name);
     command.args(&program.args);
+    for name in OWN_VARIABLES {
+        command.env_remove(name);
+    }
     for (name, value) in environment {
         match value {
             Some(value) => command.env(name, value),

@@ -9,6 +9,7 @@ use clap::{Args, ValueHint};
 use super::connecting::Connect;
 use crate::error::lost;
 use crate::error::{Error, Exit};
+use crate::net::child::PASSWORD_VARIABLE;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Host, Role};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
@@ -22,8 +23,6 @@ use crate::proto::proxy::socks::client::SocksClient;
 use crate::proto::proxy::socks::client4::Socks4Client;
 use crate::proto::proxy::target::Target;
 use crate::server::option_files::bytes_of;
-
-pub(crate) const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
 
 /// The way to a server.
 #[derive(Args, Clone, Debug, Default)]

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use super::worker::{End, Moved, Worker};
 use crate::datagram::style::Style;
 use crate::error::{Error, Exit};
-use crate::net::child::{Program, spawn};
+use crate::net::child::{Program, environment, spawn};
+use crate::net::process::describe;
 use crate::net::reactor::Io;
 use crate::net::udp::{Datagram, DatagramSocket, Peer};
 use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
-use crate::relay::exec::{describe, environment};
 use crate::report::Report;
 
 /// How long processes may go on when everything has come.
