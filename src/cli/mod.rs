@@ -10,6 +10,9 @@ pub(crate) mod serve;
 pub mod socket_args;
 #[cfg(test)]
 mod tests;
+pub(crate) mod udp_listen;
+pub(crate) mod udp_send;
+mod values;
 
 use clap::{ArgAction, Parser, Subcommand};
 
@@ -51,9 +54,9 @@ enum Command {
     Connect(run::connect::ConnectArgs),
     Upload(run::upload::UploadArgs),
     Download(run::download::DownloadArgs),
-    HttpHello(run::http_hello::HttpHelloArgs),
-    UdpListen(run::udp_listen::UdpListenArgs),
-    UdpSend(run::udp_send::UdpSendArgs),
+    HttpHello(http_hello::HttpHelloArgs),
+    UdpListen(udp_listen::UdpListenArgs),
+    UdpSend(udp_send::UdpSendArgs),
 }
 
 impl Cli {

@@ -33,7 +33,6 @@ use crate::report::{Report, escape_name};
 use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget};
 use crate::server::client_session::SessionLimits;
 use crate::server::setup::{ClientTerms, ServerSetup};
-pub(crate) use crate::server::setup::{listen_on_all, tell_ready};
 use crate::store::{Fault, Folder, Links, Source};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT};
 use crate::transfer::{Limits, Offer, Sessions, Share, appended};

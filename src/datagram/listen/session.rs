@@ -22,7 +22,6 @@ const MOST_UNREAD: u64 = 1 << 20;
 pub(crate) struct Intake {
     pub(crate) count: Option<u64>,
     pub(crate) idle_timeout: Option<Duration>,
-    pub(crate) from: Access,
     pub(crate) max_size: Option<u64>,
     pub(crate) is_connected: bool,
 }
@@ -47,6 +46,8 @@ pub(crate) struct Listening {
 struct Desk {
     output: Output,
     intake: Intake,
+    /// Whose datagrams are taken.
+    access: Access,
     answering: Answering,
     stats: Stats,
     peers: Peers,
@@ -63,7 +64,8 @@ impl Listening {
     pub(crate) fn new(
         sockets: Vec<DatagramSocket>,
         output: Output,
-        (intake, lists): (Intake, Option<AccessLists>),
+        intake: Intake,
+        (access, lists): (Access, Option<AccessLists>),
         answering: Answering,
         report: Report,
         now: Instant,
@@ -71,6 +73,7 @@ impl Listening {
         let desk = Desk {
             output,
             intake,
+            access,
             answering,
             stats: Stats::default(),
             peers: Peers::new(&report, now),
@@ -157,7 +160,7 @@ impl Listening {
             });
         }
         if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
-            self.desk.intake.from = access;
+            self.desk.access = access;
         }
         let status = if self.is_ending {
             self.desk.flush().map(|()| Status::Waiting)
@@ -222,7 +225,7 @@ impl Desk {
 
     fn take(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket) {
         let is_from_others = self.only.as_ref().is_some_and(|(only, _)| *only != datagram.peer);
-        if is_from_others || !datagram.peer.ip().is_none_or(|ip| self.intake.from.admits(ip)) {
+        if is_from_others || !datagram.peer.ip().is_none_or(|ip| self.access.admits(ip)) {
             self.stats.filtered += 1;
         } else if datagram.is_truncated {
             self.stats.truncated += 1;
