@@ -47,3 +47,11 @@ pub(crate) fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
     };
     Error::new(Exit::NoConnection, format!("cannot send to {peer}: {why}"))
 }
+
+/// True if an error says that there is no way to a peer, rather than that one datagram could not go.
+pub(crate) fn is_no_way(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::CONNREFUSED | Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::AFNOSUPPORT | Errno::NOENT)
+    )
+}
