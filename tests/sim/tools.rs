@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sendall::cli::options::{FrameIn, FrameOut};
+use sendall::relay::options::{FrameIn, FrameOut};
 use sendall::error::{Error, Exit};
 use sendall::net::reactor::{Context, Session, Status};
 use sendall::net::stream::Stream;
