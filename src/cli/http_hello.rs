@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use super::access_args::AccessArgs;
 use super::manual;
 use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
@@ -15,7 +16,6 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::http::{has_no_body, is_field_name, is_field_value};
 use crate::run::http_hello::{PathPlan, Plan, SitePlan};
 use crate::server::acceptor::{ClientLimits, Explicit, Full, NO_LIMIT};
-use crate::server::admission::AccessArgs;
 use crate::server::option_files::TextOrFile;
 
 const GREETING: &[u8] = b"Hello, World\n";
@@ -152,7 +152,7 @@ impl HttpHelloArgs {
                 clients: self.limits.max_clients.is_some(),
                 per_source: self.limits.max_per_source.is_some(),
             },
-            access: self.access.clone(),
+            access: self.access.sources(),
             workers: self.workers,
             count: self.count,
             log: self.log,

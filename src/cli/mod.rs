@@ -1,10 +1,13 @@
 //! The command line: what can be typed, and which code it reaches.
 
+pub(crate) mod access_args;
+pub(crate) mod connect;
 pub(crate) mod exec_args;
 pub mod hints;
 pub(crate) mod http_hello;
 pub(crate) mod manual;
 pub mod options;
+pub(crate) mod proxy_args;
 pub(crate) mod proxying_args;
 pub(crate) mod serve;
 pub mod socket_args;
@@ -50,8 +53,8 @@ const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong us
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    Serve(Box<run::serve::ServeArgs>),
-    Connect(run::connect::ConnectArgs),
+    Serve(Box<serve::ServeArgs>),
+    Connect(connect::ConnectArgs),
     Upload(run::upload::UploadArgs),
     Download(run::download::DownloadArgs),
     HttpHello(http_hello::HttpHelloArgs),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueHint};
 
+use super::access_args::AccessArgs;
 use super::exec_args::ExecArgs;
 use super::manual;
 use super::options::{duration, size};
@@ -22,7 +23,6 @@ use crate::net::udp::{Group, Options};
 use crate::proto::datagram::guard::Rules;
 use crate::proto::datagram::records::Cut;
 use crate::run::udp_listen::Plan;
-use crate::server::admission::AccessArgs;
 use crate::server::option_files::TextOrFile;
 
 /// Receive datagrams, whole, from any number of peers; can answer
@@ -169,7 +169,7 @@ impl UdpListenArgs {
                 sources: self.source_filter.clone(),
                 ..Options::default()
             },
-            access: self.access.clone(),
+            access: self.access.sources(),
             style,
             intake: Intake {
                 count: self.count,

@@ -11,6 +11,7 @@ use clap::{Args, ValueHint};
 use super::retry::RetryArgs;
 use crate::cli::manual;
 use crate::cli::options::{LimitArgs, MAX_ENTRIES, size};
+use crate::cli::proxy_args::{ProxyArgs, connector};
 use crate::cli::socket_args::LocalArgs;
 use crate::error::{Error, Exit};
 use crate::net::default_port::TRANSFER_PORT;
@@ -22,7 +23,6 @@ use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::relay::connecting::{Connecting, describe, tell};
 use crate::relay::connector::Connector;
-use crate::relay::proxies::ProxyArgs;
 use crate::report::{Report, escape_name};
 use crate::store::{Folder, StagingFolder, sink};
 use crate::transfer::{
@@ -152,7 +152,7 @@ impl DownloadArgs {
         }
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
         let limits = self.limits.limits();
-        let connector = Connector::new(&endpoint, &self.proxy, &self.local)?;
+        let connector = connector(&endpoint, &self.proxy, &self.local)?;
         let connections = self.local.connections(self.limits.connections())?;
         if self.list {
             let task = Task::List(self.max_entries);

@@ -15,7 +15,7 @@ use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::report::{Lines, Report};
 use crate::server::acceptor::{Acceptor, AccessLists, ClientLimits, DescriptorBudget, Explicit};
-use crate::server::admission::AccessArgs;
+use crate::server::admission::AccessSources;
 use crate::server::option_files::TextOrFile;
 use crate::server::setup::{listen_on_all, tell_ready};
 
@@ -31,7 +31,7 @@ pub struct Plan {
     pub(crate) family: Option<Family>,
     pub(crate) limits: ClientLimits,
     pub(crate) explicit: Explicit,
-    pub(crate) access: AccessArgs,
+    pub(crate) access: AccessSources,
     pub(crate) site: SitePlan,
     pub(crate) workers: usize,
     pub(crate) count: Option<u64>,

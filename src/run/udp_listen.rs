@@ -17,7 +17,7 @@ use crate::proto::datagram::guard::Rules;
 use crate::proto::datagram::records::LARGEST_BYTES;
 use crate::report::Report;
 use crate::server::acceptor::AccessLists;
-use crate::server::admission::AccessArgs;
+use crate::server::admission::AccessSources;
 use crate::server::invitation::invite;
 use crate::server::option_files::TextOrFile;
 use crate::server::setup::tell_ready;
@@ -26,7 +26,7 @@ use crate::server::setup::tell_ready;
 pub struct Plan {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) options: Options,
-    pub(crate) access: AccessArgs,
+    pub(crate) access: AccessSources,
     pub(crate) style: Style,
     pub(crate) intake: Intake,
     pub(crate) answers: Answers,

@@ -12,6 +12,7 @@ use clap::{Args, ValueHint};
 use super::retry::RetryArgs;
 use crate::cli::manual;
 use crate::cli::options::{LimitArgs, LinkChoice, WireChoice};
+use crate::cli::proxy_args::{ProxyArgs, connector};
 use crate::cli::socket_args::LocalArgs;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
@@ -23,8 +24,6 @@ use crate::proto::transfer::hello::Hello;
 use crate::proto::transfer::names::CleanPath;
 use crate::relay::connecting::{Connecting, tell};
 use crate::relay::connector::Connector;
-use crate::relay::exec;
-use crate::relay::proxies::ProxyArgs;
 use crate::report::{Report, escape_name};
 use crate::store::{FaultKind, Filter, Folder, Links, Source};
 use crate::transfer::{
@@ -143,10 +142,11 @@ impl UploadArgs {
     /// Validates everything, each path included, before anything is opened to the network.
     pub fn plan(&self) -> Result<Plan, Error> {
         // First: a command in the wrong place is taken for paths.
-        let program = exec::program(self.exec, self.sh.as_ref(), &self.command, ChildStdio::Pipes)?;
+        let program =
+            crate::cli::exec_args::program(self.exec, self.sh.as_ref(), &self.command, ChildStdio::Pipes)?;
         let (endpoint, paths) = self.split(program.is_some())?;
         let (limits, retry) = (self.limits.limits(), self.retry);
-        let connector = Connector::new(&endpoint, &self.proxy, &self.local)?;
+        let connector = connector(&endpoint, &self.proxy, &self.local)?;
         let connections = self.local.connections(self.limits.connections())?;
         if self.wire == WireChoice::Text {
             let task = Task::Text(self.text_files(&paths)?);

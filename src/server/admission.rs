@@ -7,8 +7,6 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::Args;
-
 use super::option_files::bytes_of;
 use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
@@ -16,19 +14,16 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::Waker;
 use crate::report::Report;
 
-/// Whom a server admits.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct AccessArgs {
-    /// Admit this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP
-    #[arg(long, value_name = "CIDR|HOST|@FILE", help_heading = "Access and limits")]
-    allow: Vec<String>,
-
-    /// Admit nobody from this network, address or name; of several that fit the longest prefix decides
-    #[arg(long, value_name = "CIDR|HOST|@FILE", help_heading = "Access and limits")]
-    deny: Vec<String>,
+/// Where access rules come from: words of the user, some of which name files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AccessSources {
+    /// Nobody but these, if there are any.
+    pub(crate) allow: Vec<String>,
+    /// None of these.
+    pub(crate) deny: Vec<String>,
 }
 
-impl AccessArgs {
+impl AccessSources {
     /// The rules that are in force now. Reads files and resolves names: blocks.
     pub(crate) fn load(&self) -> Result<Access, Error> {
         let (allowed, denied) = (rules(&self.allow, "--allow")?, rules(&self.deny, "--deny")?);

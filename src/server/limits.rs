@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
-
 /// DescriptorBudget that are not for clients: standard streams, the reactor's own, listeners, logs.
 pub(crate) const DESCRIPTORS_RESERVED: u64 = 16;
 
@@ -11,7 +9,7 @@ pub(crate) const DESCRIPTORS_RESERVED: u64 = 16;
 pub(crate) const NO_LIMIT: usize = usize::MAX;
 
 /// What becomes of clients over the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
     /// They wait, in the system's queue, until somebody leaves
     Wait,

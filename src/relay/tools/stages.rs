@@ -5,10 +5,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::filter::Stage;
-use crate::cli::options::{FrameIn, FrameOut};
 use crate::error::{Error, Exit};
 use crate::proto::relay::lines::Crlf;
 use crate::proto::relay::message::{Breach, Decoder, Encoder, Framing, Split, Unfit};
+use crate::relay::options::{FrameIn, FrameOut};
 use crate::report::{Report, escape_json};
 
 /// Each line ends with CR LF.
