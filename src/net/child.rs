@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use mio::Interest;
@@ -14,6 +14,7 @@ use socket2::SockRef;
 use super::endpoint::PeerName;
 use super::process::Process;
 use super::reactor::{Io, Readiness};
+use super::signals;
 use super::stream::{FdKind, KernelEnd, Socket, Stream, would_block};
 use super::terminal::Terminal;
 use super::uninterrupted;
@@ -137,6 +138,15 @@ fn cannot_run(program: &Program, error: &io::Error) -> Error {
         _ => error.to_string(),
     };
     Error::new(Exit::Failed, format!("cannot run '{}': {reason}", program.name.display()))
+}
+
+/// How a process has ended, in words.
+pub fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with {code}"),
+        (None, Some(signal)) => format!("was ended by {}", signals::name(signal)),
+        (None, None) => "has ended".into(),
+    }
 }
 
 /// Has every descriptor that this process was started with, but 0 to 2, closed in the programs that it starts.

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +12,6 @@ use rustix::event::PollFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::reactor::{BlockingTask, Io, Readiness};
-use super::signals;
 use crate::error::Error;
 
 /// A process that was started. Dropped before it was reaped, it is killed, with its group.
@@ -135,15 +133,6 @@ impl Process {
         // Before it is reaped: then its number may be somebody else's.
         groups().retain(|other| *other != self.id);
         self.child.0.take().ok_or_else(|| io::Error::other("it was reaped before"))?.wait()
-    }
-}
-
-/// How a process has ended, in words.
-pub fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with {code}"),
-        (None, Some(signal)) => format!("was ended by {}", signals::name(signal)),
-        (None, None) => "has ended".into(),
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::input::{Said, Typed, Typing, reachable};
-use super::processes::{Processes, Runs, Trouble, Way};
+use super::processes::{Processes, Runs, Trouble};
+use super::worker::Way;
 use crate::datagram::output::Output;
 use crate::datagram::{cannot_send, is_no_way};
 use crate::error::{Error, Exit};

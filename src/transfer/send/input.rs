@@ -4,8 +4,8 @@ use std::io;
 
 use crate::error::Error;
 use crate::net::child;
-use crate::net::child::{ChildStream, Environment, Program};
-use crate::net::process::{Process, describe};
+use crate::net::child::{ChildStream, Environment, Program, describe};
+use crate::net::process::Process;
 use crate::net::reactor::Io;
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
