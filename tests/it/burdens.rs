@@ -113,6 +113,80 @@ fn names_that_are_asked_for_hold_no_descriptors() {
     }
 }
 
+/// A session that further connections may join: its first one, and its id.
+fn begin_session(to: &str, name: &[u8]) -> (Peer, Vec<u8>) {
+    let mut peer = Peer::connect(to);
+    let mut greeting = hello(PUT, b"");
+    greeting[15] = 1;
+    peer.say(&[greeting, entry(0, name, 5 << 20), turn()].concat());
+    let accepted = peer.hear(32);
+    assert_eq!(accepted[10], 0, "accepted");
+    peer.hear_until(TURN);
+    (peer, accepted[16..].to_vec())
+}
+
+/// A further connection, or the reason that it is refused with.
+fn join(to: &str, id: &[u8]) -> Result<Peer, u8> {
+    let mut peer = Peer::connect(to);
+    peer.say(&hello(4, id));
+    match peer.hear(32)[10] {
+        0 => Ok(peer),
+        reason => Err(reason),
+    }
+}
+
+#[test]
+fn further_connections_count_for_their_source() {
+    let there = Place::new();
+    let server = serve(&["--store", there.arg(), "--max-per-source", "6"]);
+    let to = address(&server);
+    let sessions: Vec<_> = (0..5).map(|name| begin_session(&to, &[b'a' + name])).collect();
+    // Three for each client that may be in.
+    let all: Vec<_> = sessions.iter().flat_map(|(_, id)| [(); 15].map(|()| join(&to, id))).collect();
+    let mut joined: Vec<Peer> = Vec::new();
+    for answer in all {
+        match answer {
+            Ok(peer) => joined.push(peer),
+            Err(reason) => assert_eq!(reason, 4, "too many"),
+        }
+    }
+    assert_eq!(joined.len(), 18);
+    // They keep nobody else out.
+    let last = begin_session(&to, b"last");
+    // Who has left makes room, and no failure was told.
+    drop(joined.pop());
+    let id = &sessions[4].1;
+    assert!(wait_until(LIMIT, || join(&to, id).map(|peer| joined.push(peer)).is_ok()));
+    drop(last);
+    assert!(!server.stderr.text().contains("further"), "{}", server.stderr.text());
+}
+
+#[test]
+fn a_full_source_has_further_connections_all_the_same() {
+    let (here, there) = (Place::new(), Place::new());
+    let server = serve(&["--store", there.arg(), "--max-per-source", "2"]);
+    let to = address(&server);
+    let (first, id) = begin_session(&to, b"a");
+    // One that does not say yet what it wants has the last place of this source.
+    let mut silent = Peer::connect(&to);
+    let mut waiting = Peer::connect(&to);
+    waiting.say(&[hello(PUT, b""), entry(0, b"b", 3), turn(), whole(0, b"abc"), eot(1, 3)].concat());
+    silent.say(&hello(4, &id));
+    assert_eq!(silent.hear(32)[10], 0, "joined");
+    assert_eq!(waiting.hear(32)[10], 0, "the place was given back");
+    assert_eq!(waiting.hear_until(RESULT)[0], 0);
+    there.expect("b", b"abc");
+    drop(waiting);
+    // Two sessions of this source at most; their further connections come on top.
+    let path = here.write("f", &vec![7; 36 << 20]);
+    let upload = begin(&["upload", "-v", "-j", "4", &path, &to]).finish().ended(0);
+    assert!(!upload.stderr.contains("further connection"), "{}", upload.stderr);
+    there.expect("f", &vec![7; 36 << 20]);
+    let second = begin_session(&to, b"c");
+    assert!(join(&to, &second.1).is_ok() && join(&to, &id).is_ok());
+    drop((first, silent));
+}
+
 /// A session whose files have ended without their blocks: each is open at the server.
 fn without_blocks(to: &str, session: usize) -> Peer {
     const FILES: u32 = 62;

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Resource, Rlimit};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::frames::*;
-use crate::harness::{LIMIT, Running, now, payload, wait_until};
+use crate::harness::{LIMIT, Running, payload, wait_until};
 use crate::proxy::{Proxy, Rule};
 use crate::xfer::{Place, address, begin, descriptors, field_kib, limited, run, serve, status_kib};
 
@@ -85,9 +85,9 @@ fn without_descriptors(server: &Running, there: &Place) {
     assert!(ticks < 15, "{ticks} % of a processor");
     assert!(descriptors(server.id()) <= 32);
     drop(crowd);
-    let start = now();
-    run(&["upload", &path, &to, "--timeout", "5s"]).expect(0);
-    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
+    // One that comes while they go may meet their want of descriptors.
+    let serves_again = || run(&["upload", "-q", &path, &to, "--timeout", "5s"]).code == 0;
+    assert!(wait_until(Duration::from_millis(1500), serves_again), "{}", server.stderr.text());
     there.expect("f", b"content");
     let complaints = server.stderr.text().matches("cannot accept").count();
     assert!(complaints <= 4, "{}", server.stderr.text());

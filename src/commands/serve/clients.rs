@@ -12,6 +12,7 @@ use crate::commands::attended::Within;
 use crate::commands::door::{Guest, Host};
 use crate::commands::lost;
 use crate::commands::options::WireChoice;
+use crate::commands::places::Place;
 use crate::commands::transfer::{Claim, ClientId, Limits, MAX_CONNECTIONS, Offer, Serving, TextReceiving};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -22,6 +23,9 @@ use crate::report::Report;
 
 /// Clients that are being told that they are too many, at a time; more are dropped without a word.
 const MAX_REFUSALS: usize = 16;
+/// Clients that are heard, at a time, though their source has no place for them: at most, and of those that may be in.
+const MAX_STANDING: usize = 16;
+const STANDING_SHARE: usize = 4;
 /// Descriptors that a session needs to be served: its socket, its reactor's four, the stage, a few parts and a file that is
 /// hashed; and its further connections, which count for their source only until they have joined it.
 pub(super) const DESCRIPTORS_PER_CLIENT: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
@@ -40,6 +44,7 @@ pub(super) struct Clients {
     wire: WireChoice,
     offer: Arc<Offer>,
     clients: Vec<Client>,
+    max_standing: usize,
     /// For the end of the process, which waits for them.
     running: Work,
     next_id: ClientId,
@@ -61,6 +66,7 @@ impl Clients {
     pub(super) fn new(
         (limits, terms, wire): (Limits, Terms, WireChoice),
         offer: Offer,
+        max_clients: usize,
         running: Work,
         (io, report, signals): (Io, Report, Signals),
     ) -> Clients {
@@ -70,6 +76,10 @@ impl Clients {
             wire,
             offer: Arc::new(offer),
             clients: Vec::new(),
+            max_standing: match wire {
+                WireChoice::Text => 0,
+                _ => (max_clients / STANDING_SHARE).min(MAX_STANDING),
+            },
             running,
             next_id: 0,
             outcome: None,
@@ -107,7 +117,7 @@ impl Clients {
         &self,
         socket: Socket,
         (name, report): (PeerName, Report),
-        (refused, claim): (bool, Claim),
+        (place, claim): (Option<Arc<Place>>, Claim),
     ) -> Result<Aside<Result<(), Error>>, Error> {
         let (offer, limits) = (Arc::clone(&self.offer), self.limits);
         let (signals, running) = (self.signals.clone(), self.running.begin());
@@ -121,14 +131,15 @@ impl Clients {
                     socket.register_with(&options, &io).map_err(|error| Error::new(Exit::Lost, error))?;
                 // One that is refused was to be reset. Transfers have a last word.
                 transport.reset_on_close(false).map_err(|error| lost(&error))?;
-                let (context, terms) = ((io, report, name), (refused, claim));
+                let context = (io, report, name);
                 let session = match text {
                     Some(folder) => {
                         let shelf = (folder, offer.max_size, offer.max_entries);
+                        let terms = (place.is_none(), claim);
                         Box::new(TextReceiving::new(transport, now, shelf, limits, terms, context))
                             as Box<dyn Session>
                     }
-                    None => Box::new(Serving::new(transport, now, offer, limits, terms, context)),
+                    None => Box::new(Serving::new(transport, now, offer, limits, (place, claim), context)),
                 };
                 Ok(Within::new(session, stay.session, now))
             })?;
@@ -145,12 +156,18 @@ impl Host for Clients {
     fn welcome(&mut self, guest: Guest, _now: Instant) -> bool {
         let named = (guest.pass.peer.clone(), guest.pass.report.clone());
         let claim = self.claim();
-        match self.serve(guest.socket, named, (false, claim.clone())) {
+        let place = Arc::clone(&guest.pass.place);
+        match self.serve(guest.socket, named, (Some(place), claim.clone())) {
             Ok(session) => self.clients.push(Client { pass: Some(guest.pass), claim, session }),
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => guest.pass.fail(error),
         }
         true
+    }
+
+    fn hears_one_more(&self) -> bool {
+        let is_standing = |client: &&Client| client.pass.as_ref().is_some_and(|pass| !pass.place.is_taken());
+        self.clients.iter().filter(is_standing).count() < self.max_standing
     }
 
     fn turn_away(&mut self, socket: Socket, why: Refusal) {
@@ -160,7 +177,7 @@ impl Host for Clients {
             let name = socket.peer_name();
             let report = self.report.about(&name);
             let claim = self.claim();
-            let session = self.serve(socket, (name, report), (true, claim.clone())).ok();
+            let session = self.serve(socket, (name, report), (None, claim.clone())).ok();
             self.clients.extend(session.map(|session| Client { pass: None, claim, session }));
         }
     }

@@ -369,9 +369,10 @@ fn transfer(
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
+    let max_clients = entrance.limits.clients;
     let result = entrance.open(report, signals, |io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Ok(Clients::new((limits, terms, wire), offer, running.clone(), context))
+        Ok(Clients::new((limits, terms, wire), offer, max_clients, running.clone(), context))
     });
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // When the only session is over, nobody else has anything to clean up.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::wire::Failure;
+use crate::commands::places::Further;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Wake;
@@ -42,7 +43,7 @@ struct Port {
 
 #[derive(Default)]
 struct Mail {
-    joined: Vec<Socket>,
+    joined: Vec<(Socket, Further)>,
     /// Those that have joined and are not gone.
     connections: usize,
     is_taken_over: bool,
@@ -96,14 +97,14 @@ impl Sessions {
     }
 
     /// Hands a connection to a session. False if there is none of that id, or if it has enough.
-    pub(crate) fn join(&self, id: &SessionId, socket: Socket) -> bool {
+    pub(crate) fn join(&self, id: &SessionId, socket: Socket, further: Further) -> bool {
         let Some(port) = self.all().get(id).cloned() else { return false };
         let mut mail = port.mail();
         if mail.connections + 1 >= MAX_CONNECTIONS {
             return false;
         }
         mail.connections += 1;
-        mail.joined.push(socket);
+        mail.joined.push((socket, further));
         port.wake.wake();
         true
     }
@@ -176,7 +177,7 @@ impl Listed {
     }
 
     /// The connections that have joined since.
-    pub(crate) fn joined(&self) -> Vec<Socket> {
+    pub(crate) fn joined(&self) -> Vec<(Socket, Further)> {
         std::mem::take(&mut self.port.mail().joined)
     }
 
