@@ -94,7 +94,7 @@ impl<H: Host> Door<H> {
         let report = &report.summing();
         if let Some(asked) = limits.clients_asked {
             report.warning(format_args!(
-                "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} clients; others wait",
+                "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} at a time; others wait",
                 limits.clients
             ));
         }

@@ -1,10 +1,12 @@
 //! What clients can make a server do, and hold, for few bytes of theirs.
 
 use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 use crate::frames::*;
 use crate::harness::{LIMIT, Running, wait_until};
+use crate::transfer_limits::from_another_source;
 use crate::xfer::{Place, address, begin, descriptors, is_slow_wanted, limited, serve, status_kib};
 
 const GIB: u64 = 1 << 30;
@@ -187,18 +189,22 @@ fn a_full_source_has_further_connections_all_the_same() {
     drop((first, silent));
 }
 
-/// A session whose files have ended without their blocks: each is open at the server.
-fn without_blocks(to: &str, session: usize) -> Peer {
+/// A session whose files end without their blocks: each is open at the server.
+fn many_without_blocks(session: usize) -> Vec<u8> {
     const FILES: u32 = 62;
-    let mut peer = Peer::connect(to);
     let mut greeting = hello(PUT, b"");
     greeting[15] = 1;
     let entries = (0..FILES).map(|file| entry(file, format!("{session}-{file}").as_bytes(), 5 << 20));
-    peer.say(&[greeting, entries.collect::<Vec<_>>().concat(), turn()].concat());
-    peer.hear(32);
-    peer.hear_until(TURN);
     let ends = (0..FILES).map(|file| frame(END, 0, file, 5 << 20, &[9; 32]));
-    peer.say(&[ends.collect::<Vec<_>>().concat(), ping()].concat());
+    let all = [vec![greeting], entries.collect(), vec![turn()], ends.collect(), vec![ping()]];
+    all.concat().concat()
+}
+
+/// One that was accepted.
+fn without_blocks(to: &str, session: usize) -> Peer {
+    let mut peer = Peer::connect(to);
+    peer.say(&many_without_blocks(session));
+    peer.hear(32);
     peer
 }
 
@@ -219,6 +225,31 @@ fn sessions_with_many_open_files_leave_descriptors_for_others() {
     begin(&["upload", &here.at("d"), &to]).finish().ended(0);
     assert!(peers.iter_mut().all(|peer| peer.say(&ping())), "they are still there");
     assert!(!server.stderr.text().contains("descriptor"), "{}", server.stderr.text());
+}
+
+#[test]
+fn a_small_hard_limit_on_descriptors_is_shared_fairly() {
+    let (here, there) = (Place::new(), Place::new());
+    let server = limited("ulimit -n 1024", &["serve", "127.0.0.1:0", "--store", there.arg()]);
+    let to = address(&server);
+    // As many as come in from two other sources, each with as much as it can make the server hold.
+    let begin_one = |number: usize| {
+        let mut peer = Peer(from_another_source(2 + (number % 2) as u8, &to));
+        peer.say(&many_without_blocks(number));
+        peer
+    };
+    let mut peers: Vec<Peer> = (0..10).map(begin_one).collect();
+    // Who is too many may be reset before it has heard why.
+    let mut accepted = [0; 32];
+    peers.retain_mut(|peer| peer.0.read_exact(&mut accepted).is_ok() && accepted[10] == 0);
+    let is_open = || there.names().len() == 62 * peers.len();
+    assert!(!peers.is_empty() && wait_until(LIMIT, is_open), "{} parts", there.names().len());
+    here.folder("d");
+    (0..9).for_each(|number| drop(here.write(&format!("d/{number}"), &vec![number; 5 << 20])));
+    begin(&["upload", "-j", "4", &here.at("d"), &to]).finish().ended(0);
+    assert!(peers.iter_mut().all(|peer| peer.say(&ping())), "they are still there");
+    let log = server.stderr.text();
+    assert!(log.contains("--max-clients 100: the limit on") && !log.contains("open files"), "{log}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::link::Limits;
 use super::listing::Listing;
 use super::offering::Offering;
 use super::outcome::{Role, broken, failed};
-use super::receiving::{Destination, Naming, Receiving, Terms};
+use super::receiving::{Destination, Naming, Receiving, SpareParts, Terms};
 use super::sending::{Sending, Start};
 use super::sessions::{Claim, Listed, OnlySession, SessionId, Sessions};
 use super::sharing::Share;
@@ -50,6 +50,8 @@ pub(crate) struct Offer {
     pub(crate) max_size: Option<u64>,
     /// Entries of one session.
     pub(crate) max_entries: u32,
+    /// Parts that each session may have open.
+    pub(crate) spare_parts: SpareParts,
     /// Where the digests of what is stored go.
     pub(crate) digests: Option<DigestSink>,
     /// Those that run.
@@ -170,6 +172,7 @@ impl Serving {
                 replace: replace && !self.offer.keep_existing,
                 max_size: self.offer.max_size,
                 max_entries: self.offer.max_entries,
+                spare_parts: self.offer.spare_parts,
             })),
             (Operation::Get { stream }, _, Some(share)) => {
                 Ok(Granted::Get(share.offering(hello).map_err(broken)?, stream))
