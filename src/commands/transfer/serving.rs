@@ -273,6 +273,10 @@ impl Serving {
         }
         let text = "there is no such session that takes another connection";
         let tell = Some((Reason::NotFound, text.to_owned()));
+        if self.offer.sessions.has_ended(session) {
+            // It has come late: its session was done without it.
+            return State::Ending(Some((say_no(wire, tell), None)));
+        }
         refuse(wire, Failure { error: Error::new(Exit::Refused, text), tell })
     }
 }

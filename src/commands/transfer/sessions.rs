@@ -1,6 +1,6 @@
 //! The sessions of a server, by id: a further connection joins one, and a client that comes back takes over from its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,9 +28,15 @@ const MAX_WANTED: usize = 64;
 /// The id of a session: random, known to its client and its server.
 pub(crate) type SessionId = [u8; 16];
 
+/// Sessions that are over and are remembered, because a connection that they have asked for may still come.
+const MAX_ENDED: usize = 256;
+
 /// All sessions of a server.
 #[derive(Clone, Default)]
-pub(crate) struct Sessions(Arc<Mutex<HashMap<SessionId, Arc<Port>>>>);
+pub(crate) struct Sessions {
+    running: Arc<Mutex<HashMap<SessionId, Arc<Port>>>>,
+    ended: Arc<Mutex<VecDeque<SessionId>>>,
+}
 
 /// How other threads reach a session.
 struct Port {
@@ -86,7 +92,16 @@ impl Port {
 
 impl Sessions {
     fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Port>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self) -> MutexGuard<'_, VecDeque<SessionId>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True for one of the sessions that were over last.
+    pub(crate) fn has_ended(&self, id: &SessionId) -> bool {
+        self.ended().contains(id)
     }
 
     /// A session begins; it is found until its entry is dropped.
@@ -222,7 +237,13 @@ impl Listed {
 
     /// The session has nothing left that another could want.
     pub(super) fn leave(&self) {
-        self.sessions.all().remove(&self.id);
+        if self.sessions.all().remove(&self.id).is_some() {
+            let mut ended = self.sessions.ended();
+            ended.push_back(self.id);
+            if ended.len() > MAX_ENDED {
+                ended.pop_front();
+            }
+        }
     }
 }
 
