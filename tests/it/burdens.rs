@@ -180,10 +180,10 @@ fn a_full_source_has_further_connections_all_the_same() {
     there.expect("b", b"abc");
     drop(waiting);
     // Two sessions of this source at most; their further connections come on top.
-    let path = here.write("f", &vec![7; 36 << 20]);
+    let path = here.write("f", &vec![7; 17 << 20]);
     let upload = begin(&["upload", "-v", "-j", "4", &path, &to]).finish().ended(0);
     assert!(!upload.stderr.contains("further connection"), "{}", upload.stderr);
-    there.expect("f", &vec![7; 36 << 20]);
+    there.expect("f", &vec![7; 17 << 20]);
     let second = begin_session(&to, b"c");
     assert!(join(&to, &second.1).is_ok() && join(&to, &id).is_ok());
     drop((first, silent));
@@ -245,7 +245,7 @@ fn a_small_hard_limit_on_descriptors_is_shared_fairly() {
     let is_open = || there.names().len() == 62 * peers.len();
     assert!(!peers.is_empty() && wait_until(LIMIT, is_open), "{} parts", there.names().len());
     here.folder("d");
-    (0..9).for_each(|number| drop(here.write(&format!("d/{number}"), &vec![number; 5 << 20])));
+    (0..3).for_each(|number| drop(here.write(&format!("d/{number}"), &vec![number; 5 << 20])));
     begin(&["upload", "-j", "4", &here.at("d"), &to]).finish().ended(0);
     assert!(peers.iter_mut().all(|peer| peer.say(&ping())), "they are still there");
     let log = server.stderr.text();
