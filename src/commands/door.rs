@@ -43,6 +43,11 @@ pub(crate) trait Host {
     /// does not count.
     fn welcome(&mut self, guest: Guest, now: Instant) -> bool;
 
+    /// Whether a client that is too many from its source is heard all the same, because it may need no place of its own.
+    fn hears_one_more(&self) -> bool {
+        false
+    }
+
     /// A client may not come in; its connection is reset when its socket is dropped.
     fn turn_away(&mut self, _socket: Socket, _why: Refusal) {}
 
@@ -89,7 +94,7 @@ impl<H: Host> Door<H> {
         let report = &report.summing();
         if let Some(asked) = limits.clients_asked {
             report.warning(format_args!(
-                "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} clients; others wait",
+                "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} at a time; others wait",
                 limits.clients
             ));
         }
@@ -165,7 +170,9 @@ impl<H: Host> Door<H> {
 
     fn take_in(&mut self, client: Announced, now: Instant) {
         let Announced { socket, name, destination } = client;
-        match self.admission.enter(&name, self.report.about(&name)) {
+        // Whoever is served only perhaps cannot be one of so many.
+        let may_stand = self.limits.count.is_none() && self.host.hears_one_more();
+        match self.admission.enter(&name, self.report.about(&name), may_stand) {
             Ok(pass) => {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);

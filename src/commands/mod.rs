@@ -18,6 +18,7 @@ mod invite;
 mod joined;
 mod opened;
 pub mod options;
+mod places;
 mod proxies;
 pub mod relay;
 pub mod retry;

@@ -15,7 +15,7 @@ use super::proxies::ProxyArgs;
 use super::retry::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer::{
-    Destination, DigestArgs, DigestSink, Limits, Naming, Origin, Printing, Receiving, Terms, Wire,
+    Destination, DigestArgs, DigestSink, Limits, Naming, Origin, Printing, Receiving, SpareParts, Terms, Wire,
 };
 use crate::error::{Error, Exit};
 use crate::manual;
@@ -112,6 +112,7 @@ impl Recipe {
             replace: self.replace,
             max_size: self.max_size,
             max_entries: self.max_entries,
+            spare_parts: SpareParts::MOST,
         })
     }
 }

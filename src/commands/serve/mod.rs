@@ -40,12 +40,12 @@ use self::plain::Plain;
 use self::reply::{Answer, Reply};
 use self::socks::{Rules, Socks};
 use super::attended::StayLimits;
-use super::door::{DESCRIPTORS_RESERVED, Descriptors};
+use super::door::Descriptors;
 use super::exec::{Exec, ExecRules};
 use super::options::{RECORDS, RelayArgs, WireChoice};
 use super::relay::LocalSide;
 use super::tools::Tools;
-use super::transfer::{Limits, Offer, Sessions, Share, appended};
+use super::transfer::{Limits, Offer, Sessions, Share, SpareParts, appended};
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
 use crate::net::default_port::TRANSFER_PORT;
@@ -81,10 +81,10 @@ enum Mode {
 }
 
 impl Mode {
-    /// Descriptors that one client needs at most.
-    fn descriptors_per_client(&self) -> u64 {
-        match self {
-            Mode::Transfer(..) => clients::DESCRIPTORS_PER_CLIENT,
+    /// Descriptors that clients need.
+    fn descriptors(&self) -> Descriptors {
+        let per_client = match self {
+            Mode::Transfer(offer, _, wire) => return clients::descriptors_for(offer, *wire),
             // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // Two pipes, and what tells the end of the process.
@@ -92,7 +92,8 @@ impl Mode {
             // Its own, and the file.
             Mode::Reply(_) => 2,
             _ => 1,
-        }
+        };
+        Descriptors { per_client, others: 0 }
     }
 
     /// True where each client has a process, or a thread and files.
@@ -108,18 +109,19 @@ impl ServeArgs {
         let program = self.mode.exec.plan()?;
         let endpoints = self.endpoints().map_err(|hint| Error::new(Exit::Usage, hint))?;
         let socket = self.socket.options_for(&endpoints)?;
-        let mode = self.mode(program)?;
+        let mut mode = self.mode(program)?;
         let mut limits = match &mode {
             Mode::Plain(_) => self.limits.of_one()?,
             _ => {
-                let needs = Descriptors { per_client: mode.descriptors_per_client(), others: 0 };
-                self.limits.of_many(mode.is_costly()).within_descriptors(needs, self.limits.typed())
+                let limits = self.limits.of_many(mode.is_costly());
+                limits.within_descriptors(mode.descriptors(), self.limits.typed())
             }
         };
-        if let Mode::Transfer(..) = mode {
-            // Never more clients than there are descriptors for, and as many for each as it may come to hold.
-            let most = (limits.clients as u64).saturating_mul(clients::MOST_DESCRIPTORS_PER_CLIENT);
-            crate::net::raised_descriptor_limit(most.saturating_add(DESCRIPTORS_RESERVED));
+        let needs = mode.descriptors();
+        if let Mode::Transfer(offer, ..) = &mut mode {
+            let asked = self.limits.of_many(true).clients;
+            limits.clients_asked = (limits.clients < asked).then_some(asked);
+            offer.spare_parts = clients::spare_parts(needs, limits.clients);
         }
         if self.limits.accept_proxy_protocol {
             limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
@@ -266,6 +268,7 @@ impl ServeArgs {
             keep_existing: transfer.keep_existing,
             max_size: transfer.max_size,
             max_entries: transfer.max_entries,
+            spare_parts: SpareParts::LEAST,
             digests: transfer.digests.as_deref().map(appended).transpose()?,
             sessions: Sessions::default(),
             only: transfer.once.then(Arc::default),
@@ -369,9 +372,10 @@ fn transfer(
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
+    let max_clients = entrance.limits.clients;
     let result = entrance.open(report, signals, |io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Ok(Clients::new((limits, terms, wire), offer, running.clone(), context))
+        Ok(Clients::new((limits, terms, wire), offer, max_clients, running.clone(), context))
     });
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // When the only session is over, nobody else has anything to clean up.

@@ -6,6 +6,7 @@ mod blocks;
 mod committing;
 mod counting;
 mod judging;
+mod parts;
 mod space;
 mod terms;
 mod yielding;
@@ -19,6 +20,7 @@ use self::blocked::{Blocked, BlockedFiles, EndedFiles, Inflow};
 use self::committing::Commits;
 use self::counting::ACK_INTERVAL;
 use self::judging::{Consent, Hashed, Judged};
+pub(crate) use self::parts::SpareParts;
 pub(crate) use self::terms::{Destination, Naming, Terms};
 use self::yielding::Patience;
 use super::digests::Digests;
@@ -196,8 +198,9 @@ impl<S: Stream> Receiving<S> {
                     if last && self.fail_unfinished() {
                         continue;
                     }
-                    self.commits.start(&self.io, last)?;
-                    if self.commits.is_busy() && (last || self.commits.is_full()) {
+                    let is_short = self.is_short_of_parts();
+                    self.commits.start(&self.io, last || is_short)?;
+                    if self.commits.is_busy() && (last || is_short || self.commits.is_full()) {
                         self.progress.phase(Phase::Syncing);
                         link.wire.flush()?;
                         return Ok(Status::Waiting);

@@ -9,6 +9,7 @@ mod prefix;
 use std::collections::HashMap;
 use std::time::Instant;
 
+pub(crate) use self::blocks::MAX_FILES as MAX_SENT_FILES;
 use self::blocks::{Block, Blocks};
 use self::content::Current;
 use self::grown::Rereading;

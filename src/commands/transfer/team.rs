@@ -9,6 +9,7 @@ use super::sessions::{Listed, MAX_CONNECTIONS, SessionId};
 use super::wire::Wire;
 use crate::commands::connector::Connector;
 use crate::commands::opened::Opening;
+use crate::commands::places::Further;
 use crate::error::{Error, Exit};
 use crate::net::reactor::Io;
 use crate::net::stream::Transport;
@@ -45,6 +46,8 @@ pub(crate) enum Origin {
 pub(crate) struct Lane<L> {
     /// Never used twice in a session; the first connection is 0.
     pub(crate) id: usize,
+    /// A server's: its place. It is given back before the socket is closed.
+    _further: Option<Further>,
     state: State,
     pub(crate) local: L,
 }
@@ -96,7 +99,8 @@ impl<L: Default> Team<L> {
             match connector.connecting(self.limits.handshake, &self.io) {
                 Ok(opening) => {
                     let state = State::Dialing(opening);
-                    self.lanes.push(Lane { id: self.next_id, state, local: L::default() });
+                    let id = self.next_id;
+                    self.lanes.push(Lane { id, _further: None, state, local: L::default() });
                     self.next_id += 1;
                 }
                 Err(error) => self.report.detail(format_args!("no further connection: {error}")),
@@ -108,7 +112,7 @@ impl<L: Default> Team<L> {
     /// A server takes in the connections that have joined.
     pub(crate) fn welcome(&mut self, now: Instant) {
         let Origin::Server(listed) = &self.origin else { return };
-        for socket in listed.joined() {
+        for (socket, further) in listed.joined() {
             // Its options are those that it was accepted with.
             let Ok(transport) = socket.enroll(&self.io) else {
                 listed.has_left();
@@ -119,6 +123,7 @@ impl<L: Default> Team<L> {
             let link = Link::new(wire, self.role, self.limits, false);
             self.lanes.push(Lane {
                 id: self.next_id,
+                _further: Some(further),
                 state: State::Open(Box::new(link)),
                 local: L::default(),
             });

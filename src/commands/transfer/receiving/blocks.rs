@@ -156,7 +156,7 @@ impl<S: Stream> Receiving<S> {
         let waiting: Vec<u32> =
             self.team.lanes.iter().filter_map(|lane| lane.local.waiting).map(|(file, ..)| file).collect();
         for file in waiting {
-            if self.is_of_a_block(file) {
+            if self.is_of_a_block(file) && !self.is_short_of_parts() {
                 self.open_blocked(file);
             }
         }
@@ -209,10 +209,13 @@ impl<S: Stream> Receiving<S> {
             }
             Ok(budget == 0)
         });
-        to_open.retain(|file| self.consents.contains_key(file));
-        // Those that wait for these go on in the next turn.
-        advanced.has_more |= !to_open.is_empty();
-        to_open.into_iter().for_each(|file| self.open_blocked(file));
+        for file in to_open {
+            if self.consents.contains_key(&file) && !self.is_short_of_parts() {
+                self.open_blocked(file);
+                // Those that wait for it go on in the next turn.
+                advanced.has_more = true;
+            }
+        }
         self.complete_blocked()?;
         Ok(advanced)
     }

@@ -1,5 +1,6 @@
 //! What is agreed before a session that receives.
 
+use super::parts::SpareParts;
 use crate::commands::transfer::link::Limits;
 use crate::commands::transfer::team::Origin;
 use crate::store::{Folder, Stage};
@@ -12,6 +13,8 @@ pub(crate) struct Destination {
     pub(crate) replace: bool,
     pub(crate) max_size: Option<u64>,
     pub(crate) max_entries: u32,
+    /// How many parts it may have open.
+    pub(crate) spare_parts: SpareParts,
 }
 
 /// Which name a file gets here.

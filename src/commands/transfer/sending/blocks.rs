@@ -20,7 +20,7 @@ use crate::store::{BlockHasher, Change, Source, root_of};
 
 /// Files that wait for the receiver's word at once: each holds a descriptor on both sides, and a receiver takes
 /// twice as many.
-const MAX_FILES: usize = 32;
+pub(crate) const MAX_FILES: usize = 32;
 
 /// How often it is looked how far the blocks are.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
