@@ -136,6 +136,32 @@ fn full_servers_let_clients_wait_by_default() {
     let second = begin(&["connect", &address(&server)]);
     second.assert_waits();
     drop((first, second));
+    assert_eq!(told(server).matches("the one place is taken: the next client waits").count(), 1);
+}
+
+/// What a server has said in all.
+fn told(server: Running) -> String {
+    server.signal(Signal::TERM);
+    server.finish().stderr
+}
+
+#[test]
+fn who_is_full_of_silent_processes_says_what_to_do() {
+    for (more, hint) in
+        [(&[][..], "and --full; with --end-when peer"), (&["--end-when", "peer"][..], "and --full)")]
+    {
+        let options =
+            [&["serve", "127.0.0.1:0", "--max-clients", "2", "--sh", "exec sleep 60"], more].concat();
+        let server = sendall(&options, In::Null, Out::Collect);
+        let links = [Link::connect(server.port()), Link::connect(server.port())];
+        let is_full = |bytes: &[u8], _| {
+            String::from_utf8_lossy(bytes).contains("all 2 places are taken: the next client waits")
+        };
+        assert!(server.stderr.wait(LIMIT, is_full), "{}", server.stderr.text());
+        drop(links);
+        let told = told(server);
+        assert!(told.contains(hint), "{told}");
+    }
 }
 
 #[test]

@@ -116,6 +116,12 @@ impl ServeArgs {
                 self.limits.of_many(mode.is_costly()).within_descriptors(needs, self.limits.typed())
             }
         };
+        if let Mode::Exec(program, rules) = &mode
+            && program.stdio != ChildStdio::Socket
+            && !rules.ends_with_peer
+        {
+            limits.if_full = "; with --end-when peer silent processes end when their clients have";
+        }
         if let Mode::Transfer(..) = mode {
             // Never more clients than there are descriptors for, and as many for each as it may come to hold.
             let most = (limits.clients as u64).saturating_mul(clients::MOST_DESCRIPTORS_PER_CLIENT);
