@@ -104,6 +104,11 @@ impl<S: Stream> Wire<S> {
         self.stream.limit_rate(bytes_per_second, self.outgoing.pending());
     }
 
+    /// The same limit, with another rate.
+    pub(crate) fn change_rate(&mut self, bytes_per_second: u64) {
+        self.stream.change_rate(bytes_per_second);
+    }
+
     /// When to go on, if [`Wire::limit_rate`] kept bytes from passing in this turn.
     pub(crate) fn wake_up(&self) -> Option<Instant> {
         self.stream.wake_up()
