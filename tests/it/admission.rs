@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use rustix::process::Signal;
 
-use crate::harness::{In, LIMIT, Out, Running, sendall, wait_until};
+use crate::harness::{In, LIMIT, Out, Running, payload, sendall, wait_until};
 use crate::link::Link;
 use crate::xfer::{Place, address, begin, failures, in_parallel, run, serve};
 
@@ -127,6 +127,22 @@ fn ipv6_addresses_are_counted_by_network() {
     assert!(same.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset), "of one network");
     let (other, _other) = from("2001:db8:1:3::1");
     assert!(matches!(other, Ok(1)), "of another network");
+}
+
+/// Not even when a server has read all that they have said.
+#[test]
+fn who_does_not_speak_the_protocol_hears_a_reset() {
+    let place = Place::new();
+    let server = serve(&["--store", place.arg(), "--timeout", "300ms"]);
+    let to = address(&server);
+    let noise: Vec<u8> = payload(3_000_000).into_iter().map(|byte| byte | 0x80).collect();
+    let cases = [("--send-only", noise), ("--linger=9s", b"a line\n".to_vec())];
+    in_parallel(&cases, |(option, said)| {
+        let client = sendall(&["connect", &to, option], In::Bytes(said.clone()), Out::Collect);
+        assert!(client.finish().expect(5).stderr.contains("reset"), "{option}");
+    });
+    let silent = sendall(&["connect", &to, "--recv-only"], In::Null, Out::Collect);
+    assert!(silent.finish().expect(5).stderr.contains("reset"));
 }
 
 #[test]
