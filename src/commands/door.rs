@@ -72,6 +72,8 @@ pub(crate) struct Door<H> {
     vestibule: Option<Vestibule>,
     lists: Option<Lists>,
     taken: u64,
+    /// It was told that the next client waits.
+    told_full: bool,
     /// Since when nobody is in.
     empty_since: Option<Instant>,
     paused_until: Option<Instant>,
@@ -106,6 +108,7 @@ impl<H: Host> Door<H> {
             limits,
             lists,
             taken: 0,
+            told_full: false,
             empty_since: None,
             paused_until: None,
             complaints: Complaints::default(),
@@ -127,6 +130,7 @@ impl<H: Host> Door<H> {
         while index < self.listeners.len() {
             let is_full = !self.has_room();
             if is_full && !(self.refuses_when_full() && self.listeners[index].can_refuse()) {
+                self.tell_full();
                 index += 1;
                 continue;
             }
@@ -166,6 +170,21 @@ impl<H: Host> Door<H> {
     /// wanted may be gone again without having said who it is.
     fn refuses_when_full(&self) -> bool {
         self.limits.full == Full::Refuse && self.admission.inside() + self.waiting() >= self.limits.clients
+    }
+
+    /// Who waits hears nothing, so the server's owner does, once.
+    fn tell_full(&mut self) {
+        let clients = self.limits.clients;
+        if self.admission.inside() < clients || self.limits.count.is_some() || self.told_full {
+            return;
+        }
+        self.told_full = true;
+        let places =
+            if clients == 1 { "the one place is".into() } else { format!("all {clients} places are") };
+        self.report.warning(format_args!(
+            "{places} taken: the next client waits until one has left (told once; see --max-clients and --full{})",
+            self.limits.if_full
+        ));
     }
 
     fn take_in(&mut self, client: Announced, now: Instant) {

@@ -96,7 +96,7 @@ pub(crate) struct ExecRules {
     /// The process's line ends are sent as CR LF.
     pub(super) crlf: bool,
     /// A process whose peer has ended, and that falls silent, is ended.
-    pub(super) ends_with_peer: bool,
+    pub(crate) ends_with_peer: bool,
 }
 
 impl ExecRules {

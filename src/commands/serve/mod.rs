@@ -117,6 +117,12 @@ impl ServeArgs {
                 limits.within_descriptors(mode.descriptors(), self.limits.typed())
             }
         };
+        if let Mode::Exec(program, rules) = &mode
+            && program.stdio != ChildStdio::Socket
+            && !rules.ends_with_peer
+        {
+            limits.if_full = "; with --end-when peer silent processes end when their clients have";
+        }
         let needs = mode.descriptors();
         if let Mode::Transfer(offer, ..) = &mut mode {
             let asked = self.limits.of_many(true).clients;

@@ -326,7 +326,12 @@ impl Session for Serving {
                     return Ok(Status::Waiting);
                 }
                 Ok(Some(hello)) => self.enter(wire, hello, None, turn.now),
-                Err(failure) => refuse(wire, failure),
+                Err(failure) => match refuse(wire, failure) {
+                    State::Ending(Some((last_word, error))) => {
+                        State::Ending(Some((last_word.with_reset(), error)))
+                    }
+                    other => other,
+                },
             };
         }
         if let State::Standing(standing, next_look) = &mut self.state

@@ -12,7 +12,7 @@ use crate::commands::opened::Opening;
 use crate::commands::places::Further;
 use crate::error::{Error, Exit};
 use crate::net::reactor::Io;
-use crate::net::stream::Transport;
+use crate::net::stream::{Stream, Transport};
 use crate::proto::hello::{Accept, Hello};
 use crate::report::Report;
 
@@ -22,6 +22,9 @@ const DEFAULT_CONNECTIONS: usize = 4;
 
 /// What a connection does before the others come.
 pub(crate) const LANE_BUDGET_BYTES: usize = 8 << 20;
+
+/// For so long after its last byte a connection has its share of the rate.
+const SHARE_KEPT: Duration = Duration::from_millis(250);
 
 /// What the further connections did.
 #[derive(Default)]
@@ -68,6 +71,8 @@ pub(crate) struct Team<L> {
     next_id: usize,
     has_grown: bool,
     session: Option<SessionId>,
+    /// Of a client's rate, for each connection.
+    share: Option<u64>,
 }
 
 impl<L: Default> Team<L> {
@@ -82,6 +87,7 @@ impl<L: Default> Team<L> {
             next_id: 1,
             has_grown: false,
             session: None,
+            share: limits.rate,
         }
     }
 
@@ -107,6 +113,26 @@ impl<L: Default> Team<L> {
             }
         }
         self.session = Some(session);
+    }
+
+    /// Divides a client's rate among the connections that carry something.
+    pub(crate) fn share<S: Stream>(&mut self, first: &mut Wire<S>) {
+        let (Origin::Client { .. }, Some(rate)) = (&self.origin, self.limits.rate) else { return };
+        let now = first.now();
+        let is_busy = |last: Instant| now.saturating_duration_since(last) < SHARE_KEPT;
+        let busy = self.open().filter(|(_, link)| is_busy(link.wire.last_traffic())).count();
+        let busy = busy + usize::from(is_busy(first.last_traffic()));
+        let share = rate / busy.max(1) as u64;
+        if self.share == Some(share) {
+            return;
+        }
+        self.share = Some(share);
+        first.change_rate(share);
+        for lane in &mut self.lanes {
+            if let State::Open(link) = &mut lane.state {
+                link.wire.change_rate(share);
+            }
+        }
     }
 
     /// A server takes in the connections that have joined.
@@ -175,7 +201,8 @@ impl<L: Default> Team<L> {
             };
             let mut wire = Wire::new(transport, now);
             wire.push(&Hello::join(session).encode());
-            let mut link = Link::new(wire, self.role, self.limits, true);
+            let limits = Limits { rate: self.share, ..self.limits };
+            let mut link = Link::new(wire, self.role, limits, true);
             link.wire.flush()?;
             lane.state = State::Open(Box::new(link));
         }

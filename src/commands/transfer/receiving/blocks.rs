@@ -149,9 +149,10 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// Works on the further connections.
-    pub(super) fn advance_lanes(&mut self, link: &Link<S>) -> Result<Advanced, Failure> {
+    pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         let now = link.wire.now();
         self.team.welcome(now);
+        self.team.share(&mut link.wire);
         // A block may be of a file that the first connection has not told of yet: then this one waits.
         let waiting: Vec<u32> =
             self.team.lanes.iter().filter_map(|lane| lane.local.waiting).map(|(file, ..)| file).collect();

@@ -318,6 +318,7 @@ impl<S: Stream> Sending<S> {
     /// Works on the further connections.
     pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.team.welcome(link.wire.now());
+        self.team.share(&mut link.wire);
         let (mut team_failure, mut failed) = (None, None);
         let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
         let blocks = &mut self.blocks;
