@@ -299,6 +299,7 @@ impl<S: Stream> Sending<S> {
         let before = self.advance_lanes(link)?;
         let looks_on = self.look_ahead(turn.now);
         let status = self.work(link, turn).map_err(|failure| link.explain(failure))?;
+        self.note_waiting(status == Status::Waiting);
         // Work may have given the further connections something to do.
         let after = self.advance_lanes(link)?;
         if before.is_alive || after.is_alive {

@@ -11,8 +11,10 @@ use crate::net::stream::Stream;
 use crate::proto::frame::Totals;
 use crate::proto::hello::Accept;
 
-/// Names that are looked at in one turn. A turn offers half as many, so that the count gets ahead.
-const STEP_NAMES: u64 = 1024;
+/// Names that are looked at in a turn where the session would wait, and in one that sends all that it may: on a slow disk
+/// the files themselves come first.
+const WAITING_NAMES: u64 = 1024;
+const BUSY_NAMES: u64 = 128;
 /// How many more names may have been looked at than were offered.
 const MOST_AHEAD: u64 = 1 << 18;
 /// The client hears of it so often, at most: it shows no more.
@@ -26,6 +28,8 @@ pub(super) struct Telling {
     names: u64,
     told: Totals,
     next: Instant,
+    /// In the turn before this one the session had to wait, or there was none.
+    waits: bool,
     most_ahead: u64,
 }
 
@@ -35,13 +39,15 @@ impl Telling {
         let Start::Accepted(Accept { totals: true, .. }) = start else { return None };
         let (offered, told) = (Totals::default(), Totals::default());
         let count = offering.count()?;
-        Some(Telling { count, offered, names: 0, told, next: now, most_ahead: MOST_AHEAD })
+        let (names, next, waits, most_ahead) = (0, now, true, MOST_AHEAD);
+        Some(Telling { count, offered, names, told, next, waits, most_ahead })
     }
 
     /// Looks at some more names. What is to be told, and whether there are more to look at now.
     fn look_ahead(&mut self, now: Instant) -> (Option<Totals>, bool) {
+        let names = if self.waits { WAITING_NAMES } else { BUSY_NAMES };
         let room = (self.names + self.most_ahead).saturating_sub(self.count.looked_at());
-        let goes_on = self.count.look_at(STEP_NAMES.min(room)) && room > STEP_NAMES;
+        let goes_on = self.count.look_at(names.min(room)) && room > names;
         let found = self.count.found();
         let is_due = found != self.told && (found.complete || now >= self.next);
         if is_due {
@@ -66,12 +72,20 @@ impl Telling {
 }
 
 impl<S: Stream> Sending<S> {
-    /// Looks at some more names, and tells what was found. True if there are more to look at now.
+    /// Looks at some more names, and tells what was found, ahead of what is sent next. True if there are more to look at
+    /// now: the session does not wait then.
     pub(super) fn look_ahead(&mut self, now: Instant) -> bool {
         let Some(telling) = &mut self.telling else { return false };
         let (found, goes_on) = telling.look_ahead(now);
         found.into_iter().for_each(|totals| self.machine.found(totals));
         goes_on
+    }
+
+    /// Whether there was nothing more to be done in this turn.
+    pub(super) fn note_waiting(&mut self, waits: bool) {
+        if let Some(telling) = &mut self.telling {
+            telling.waits = waits;
+        }
     }
 
     /// Takes note of what is offered next; with the last of it the count is over.
