@@ -10,6 +10,9 @@ use crate::transfer_limits::from_another_source;
 use crate::xfer::{Place, address, begin, descriptors, is_slow_wanted, limited, serve, status_kib};
 
 const GIB: u64 = 1 << 30;
+/// The type of a frame, and the capability.
+const TOTALS: u8 = 13;
+const TOTALS_WANTED: u8 = 4;
 
 /// A folder with a file of 64 GiB that takes no room, and a server of it.
 fn large() -> (Place, Running) {
@@ -76,7 +79,7 @@ fn a_part_of_few_bytes_is_not_kept_as_a_large_one() {
     assert!(wait_until(LIMIT, || there.names().is_empty()), "{:?}", there.names());
 }
 
-/// HELLO of a GET that names all these.
+/// HELLO of a GET that names all these, and wants to know how much there is.
 fn get(names: &[String]) -> Vec<u8> {
     let mut extensions = Vec::new();
     for name in &names[1..] {
@@ -85,6 +88,7 @@ fn get(names: &[String]) -> Vec<u8> {
         extensions.extend(name.as_bytes());
     }
     let mut bytes = hello(GET, names[0].as_bytes());
+    bytes[15] = TOTALS_WANTED;
     bytes[30..32].copy_from_slice(&(extensions.len() as u16).to_be_bytes());
     bytes.extend(extensions);
     bytes
@@ -101,10 +105,12 @@ fn names_that_are_asked_for_hold_no_descriptors() {
     let mut peer = Peer::connect(&to);
     peer.say(&get(&names));
     peer.hear(32);
-    for _ in &names {
-        assert_eq!(peer.hear_frame().0, ENTRY);
+    let mut frames = Vec::new();
+    while frames.last() != Some(&TURN) {
+        frames.push(peer.hear_frame().0);
     }
-    assert_eq!(peer.hear_frame().0, TURN);
+    frames.retain(|kind| *kind != TOTALS);
+    assert_eq!(frames, [vec![ENTRY; names.len()], vec![TURN]].concat());
     let held = descriptors(server.id()) - idle;
     assert!(held < 16, "{held} descriptors");
     for wrong in [["folder-1", "folder-1"], ["folder-1/x", "folder-1"]] {
@@ -113,6 +119,40 @@ fn names_that_are_asked_for_hold_no_descriptors() {
         assert_eq!(peer.hear(32)[10], 2, "a violation");
         assert_eq!(peer.hear_until(ERROR)[0], 2);
     }
+}
+
+#[test]
+fn a_count_costs_neither_threads_nor_descriptors_and_ends_with_its_client() {
+    // Many more names than there are on the disk: eight in each folder lead to the next one.
+    let there = Place::new();
+    for level in 0..9 {
+        there.folder(&format!("{level}"));
+        for number in 0..8 {
+            let name = there.path(format!("{level}/{number}"));
+            std::os::unix::fs::symlink(format!("../{}", level + 1), name).expect("a link");
+        }
+    }
+    there.write("9", b"abc");
+    let server = serve(&["--share", &there.at("0"), "--links", "follow"]);
+    let to = address(&server);
+    let idle = (threads(&server), descriptors(server.id()));
+    let peers = [(); 3].map(|()| {
+        let mut peer = Peer::connect(&to);
+        let mut greeting = hello(GET, b"");
+        greeting[15] = TOTALS_WANTED;
+        peer.say(&greeting);
+        assert_eq!(peer.hear(32)[15], TOTALS_WANTED);
+        for _ in 0..3 {
+            // It goes on while the server waits for the answers to what it has offered.
+            peer.hear_until(TOTALS);
+        }
+        peer
+    });
+    assert_eq!(threads(&server), idle.0 + 3, "one for each client");
+    let held = descriptors(server.id()) - idle.1;
+    assert!(held < 3 * 16, "{held} descriptors");
+    drop(peers);
+    assert!(wait_until(LIMIT, || threads(&server) == idle.0), "{} threads", threads(&server));
 }
 
 /// A session that further connections may join: its first one, and its id.

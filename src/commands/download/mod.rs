@@ -24,9 +24,9 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, replace_stdout};
-use crate::proto::hello::{Hello, Operation};
+use crate::proto::hello::{Accept, Hello, Operation};
 use crate::proto::names::CleanPath;
-use crate::report::{Report, escape_name};
+use crate::report::{Progress, Report, escape_name};
 use crate::store::{Folder, Stage, sink};
 
 /// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
@@ -284,11 +284,11 @@ impl Plan {
                         let mut hello = hello.with_rate(limits.rate);
                         // stdout takes bytes in their order.
                         hello.tree = !matches!(destination.naming, Naming::Stdout);
+                        hello.totals = Progress::is_wanted(&report);
                         let is_successor = track.has_greeted();
                         wire.push(&track.greeting(hello));
                         let wanted = (!names.is_empty()).then_some(names);
-                        let terms =
-                            Terms { wanted, stream: false, tree: false, skipped: false, limits, origin };
+                        let terms = Terms { wanted, agreed: Accept::plain(), limits, origin };
                         let context = (io, report, peer);
                         let receiving = Receiving::new(wire, destination, terms, None, context);
                         Ok(receiving.succeeding(is_successor).listing(digests))

@@ -36,8 +36,8 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Aside, Io, Session, Status, Stop, Turn};
 use crate::net::stream::Stream;
 use crate::proto::Digest;
-use crate::proto::frame::{self, Frame};
-use crate::proto::hello::Hello;
+use crate::proto::frame::{self, Frame, Totals};
+use crate::proto::hello::{Accept, Hello};
 use crate::proto::receiver::{ReceiveStep, Receiver};
 use crate::report::{Phase, Progress, Report};
 
@@ -96,7 +96,7 @@ impl<S: Stream> Receiving<S> {
             progress.all_known();
         }
         let mut machine = Receiver::new(destination.max_entries, terms.wanted);
-        agree(&mut machine, (terms.stream, terms.tree, terms.skipped));
+        agree(&mut machine, &terms.agreed);
         let is_client = matches!(terms.origin, Origin::Client { .. });
         let mut tally = Tally::new(Role::Receiver, peer, report.clone());
         if is_client {
@@ -114,7 +114,7 @@ impl<S: Stream> Receiving<S> {
             ended_blocks: EndedFiles::default(),
             team: Team::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report.clone()),
             session: None,
-            takes_blocks: terms.tree,
+            takes_blocks: terms.agreed.tree,
             io,
             progress,
             is_announced: announced.is_some(),
@@ -245,7 +245,7 @@ impl<S: Stream> Receiving<S> {
         }
         let heard = link.hear()?;
         if let Some(accept) = link.accepted() {
-            agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
+            agree(&mut self.machine, &accept);
             self.takes_blocks |= accept.tree;
             self.session = Some(accept.session);
         }
@@ -263,6 +263,9 @@ impl<S: Stream> Receiving<S> {
                 self.machine.receive(frame).map_err(broken)?;
                 if let Some(skipped) = self.machine.skipped() {
                     self.tally.skip(&skipped);
+                }
+                if let Some(Totals { entries, bytes, complete }) = self.machine.totals() {
+                    self.progress.found(entries, bytes, complete);
                 }
             }
             Heard::Data { file, offset, length } if self.is_of_a_block(file) => {
@@ -322,16 +325,19 @@ impl<S> Receiving<S> {
     }
 }
 
-/// What both sides have said that they can: a stream, blocks, and to tell what is left out.
-fn agree(machine: &mut Receiver, (stream, tree, skipped): (bool, bool, bool)) {
-    if stream {
+/// What both sides have said that they can.
+fn agree(machine: &mut Receiver, accept: &Accept) {
+    if accept.stream {
         machine.expect_stream();
     }
-    if tree {
+    if accept.tree {
         machine.allow_blocks();
     }
-    if skipped {
+    if accept.skipped {
         machine.hear_skipped();
+    }
+    if accept.totals {
+        machine.hear_totals();
     }
 }
 

@@ -235,21 +235,21 @@ impl Serving {
         let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
         limits.rate = limits.rate.into_iter().chain(hello.rate).min();
         let keeps = self.offer.keep_existing && matches!(granted, Granted::Put(_));
+        let totals = hello.totals && matches!(granted, Granted::Get(..));
         let (tree, skipped) = (in_blocks, hello.skipped);
-        let accept = Accept { refused: None, stream, tree, skipped, keeps, session: id };
+        let accept = Accept { refused: None, stream, tree, skipped, totals, keeps, session: id };
         wire.push(&accept.encode());
         let listed = Rc::new(self.offer.sessions.enter(id, hello.run(), &context.2, context.0.wake()));
         let origin = Origin::Server(Rc::clone(&listed));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
-                let terms = Terms { wanted: None, stream, tree, skipped, limits, origin };
+                let terms = Terms { wanted: None, agreed: accept, limits, origin };
                 let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))
             }
             Granted::Get(offering, _) => {
-                let start = Start::Accepted { stream, tree: in_blocks, skipped: hello.skipped };
-                Box::new(Sending::new(wire, offering, start, (limits, origin), context))
+                Box::new(Sending::new(wire, offering, Start::Accepted(accept), (limits, origin), context))
             }
             Granted::List(offering) => Box::new(Listing::new(wire, offering, limits, hello.skipped)),
             Granted::Join(_) => return State::Joined,

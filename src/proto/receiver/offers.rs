@@ -1,7 +1,7 @@
 //! What is offered, and what the receiver says to it.
 
 use super::super::entry::{Entry, Kind};
-use super::super::frame::{Frame, encode};
+use super::super::frame::{Frame, Totals, encode};
 use super::super::have::Verdict;
 use super::super::names::CleanPath;
 use super::super::reason::Reason;
@@ -59,6 +59,24 @@ impl Receiver {
         }
         self.skipped_count += 1;
         self.skipped = Some(skipped);
+        Ok(())
+    }
+
+    /// Both sides have said that this one is told how much there is.
+    pub fn hear_totals(&mut self) {
+        self.hears_totals = true;
+    }
+
+    /// How much there is in all, if the last frame has told: asked for after each. For progress alone: a claim.
+    pub fn totals(&mut self) -> Option<Totals> {
+        self.totals.take()
+    }
+
+    pub(super) fn told(&mut self, totals: Totals) -> Result<(), Violation> {
+        if !self.hears_totals || self.all_files_ended() {
+            return Err(Violation::OutOfTurn("TOTALS"));
+        }
+        self.totals = Some(totals);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::proto::entry::{Entry, Kind};
-use crate::proto::frame::{self, End, EndState, Frame, ParsedFrame, Phase};
+use crate::proto::frame::{self, End, EndState, Frame, ParsedFrame, Phase, Totals};
 use crate::proto::have::Verdict;
 use crate::proto::reason::Reason;
 use crate::proto::receiver::Receiver;
@@ -85,6 +85,8 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::Block { file: 1, offset: 4 << 20, values: vec![[1; 32]] },
         Frame::Skipped(Skipped { kind: SkippedKind::Fifo, path: b"a/\xff".to_vec() }),
         Frame::Skipped(Skipped { kind: SkippedKind::Other, path: Vec::new() }),
+        Frame::Totals(Totals { entries: 1, bytes: 2, complete: false }),
+        Frame::Totals(Totals { entries: u64::MAX, bytes: u64::MAX, complete: true }),
         Frame::Result(result(0, 0, &[])),
         Frame::Result(Summary { more: true, ..result(2, 2, &[3, 4]) }),
         Frame::Result(Summary { cut: true, ..result(0, 2, &[3]) }),
@@ -199,6 +201,9 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         }),
         1 => (prop::sample::select(SkippedKind::ALL.to_vec()), path()).prop_map(|(kind, path)| {
             Frame::Skipped(Skipped { kind, path })
+        }),
+        1 => (number(), number(), any::<bool>()).prop_map(|(entries, bytes, complete)| {
+            Frame::Totals(Totals { entries, bytes, complete })
         }),
         2 => result.prop_map(|(done, failed, failures, (cut, more))| {
             Frame::Result(Summary { done, failed, failures, cut, more })

@@ -3,6 +3,7 @@
 use super::parts::SpareParts;
 use crate::commands::transfer::link::Limits;
 use crate::commands::transfer::team::Origin;
+use crate::proto::hello::Accept;
 use crate::store::{Folder, Stage};
 
 /// Where files go, and which of them are taken.
@@ -34,12 +35,8 @@ pub(crate) enum Naming {
 pub(crate) struct Terms {
     /// Its own names, where some were asked for.
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
-    /// It comes without being asked for. A client learns that from ACCEPT.
-    pub(crate) stream: bool,
-    /// Large files may come in blocks. A client learns that from ACCEPT.
-    pub(crate) tree: bool,
-    /// What is left out is told. A client learns that from ACCEPT.
-    pub(crate) skipped: bool,
+    /// What a server has said. A client learns that later.
+    pub(crate) agreed: Accept,
     pub(crate) limits: Limits,
     pub(crate) origin: Origin,
 }
