@@ -162,8 +162,14 @@ impl Forwarded {
         let Some(goodbye) = &mut self.goodbye else { return Ok(Status::Waiting) };
         if !self.is_told {
             self.is_told = self.settling.settles(&mut self.client, turn.now).map_err(Unanswered::Lost)?;
-            // A client may take its time to read what the system holds for it.
-            *goodbye = Goodbye::new(turn.now);
+            // A client may take its time to read what the system holds for it, if the system tells how far it is.
+            let is_watched = self.client.delivery().is_some();
+            if is_watched || self.is_told {
+                *goodbye = Goodbye::new(turn.now);
+            } else if turn.now >= goodbye.deadline() {
+                self.client.reset_on_close(false).map_err(|error| Unanswered::Lost(lost(&error)))?;
+                self.is_told = true;
+            }
         }
         match goodbye.hear(&mut self.client, turn) {
             Ok(Status::Done) if !self.is_told => Ok(Status::Waiting),
