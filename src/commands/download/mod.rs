@@ -216,14 +216,14 @@ impl DownloadArgs {
         let names_a_file = !self.output.as_os_str().as_bytes().ends_with(b"/");
         let Some(name) = self.output.file_name().filter(|_| names_a_file) else {
             return Err(usage(format!(
-                "-o {shown}: there is no such folder: create it first with mkdir {shown}"
+                "-o {shown}: there is no such folder: create it first with mkdir -p {shown}"
             )));
         };
         if names.len() > 1 {
             let hint = if self.output.exists() {
                 String::new()
             } else {
-                format!(": create it first with mkdir {shown}")
+                format!(": create it first with mkdir -p {shown}")
             };
             return Err(usage(format!("-o {shown} is not a folder, and several files are asked for{hint}")));
         }
