@@ -37,7 +37,7 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
         (&["download", to, "a//b"], "empty part"),
         (&["download", to, "a/x", "b/x"], "two files would be called x"),
         (&["download", to, "a/b/x", "c", "a"], "a/b/x comes with the folder"),
-        (&["download", to, "-o", &place.at("no/such/file")], "does not exist"),
+        (&["download", to, "-o", &place.at("no/such/file")], "does not exist: create it first with mkdir -p"),
         (&["download", to, "-o", &format!("{missing}/a/")], "mkdir -p"),
         (&["download", to, "a", "b", "-o", &file], "is not a folder"),
         (&["download", to, "a", "b", "-o", &missing], "mkdir"),

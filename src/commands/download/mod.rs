@@ -27,7 +27,7 @@ use crate::net::stdio::{check_stdout, replace_stdout};
 use crate::proto::hello::{Hello, Operation};
 use crate::proto::names::CleanPath;
 use crate::report::{Report, escape_name};
-use crate::store::{Folder, Stage, sink};
+use crate::store::{FaultKind, Folder, Stage, sink};
 
 /// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
@@ -228,8 +228,14 @@ impl DownloadArgs {
             return Err(usage(format!("-o {shown} is not a folder, and several files are asked for{hint}")));
         }
         let parent = self.output.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        let folder =
-            Folder::open(parent).map_err(|fault| usage(format!("-o {shown}: its folder {fault}")))?;
+        let folder = Folder::open(parent).map_err(|fault| {
+            let parent = escape_name(parent.as_os_str().as_bytes());
+            let hint = match fault.kind {
+                FaultKind::NotFound => format!(": create it first with mkdir -p {parent}"),
+                _ => String::new(),
+            };
+            usage(format!("-o {shown}: its folder {fault}{hint}"))
+        })?;
         Ok((folder, Naming::Fixed(name.as_bytes().to_vec())))
     }
 
