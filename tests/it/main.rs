@@ -79,6 +79,7 @@ mod tidy;
 // Through others: to a target, as a proxy server, through proxies.
 mod announced;
 mod forward;
+mod http_early;
 mod http_proxy;
 mod proxied;
 mod proxies;

@@ -27,7 +27,7 @@ use crate::net::stdio::{check_stdout, replace_stdout};
 use crate::proto::hello::{Accept, Hello, Operation};
 use crate::proto::names::CleanPath;
 use crate::report::{Progress, Report, escape_name};
-use crate::store::{Folder, Stage, sink};
+use crate::store::{FaultKind, Folder, Stage, sink};
 
 /// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
@@ -217,20 +217,26 @@ impl DownloadArgs {
         let names_a_file = !self.output.as_os_str().as_bytes().ends_with(b"/");
         let Some(name) = self.output.file_name().filter(|_| names_a_file) else {
             return Err(usage(format!(
-                "-o {shown}: there is no such folder: create it first with mkdir {shown}"
+                "-o {shown}: there is no such folder: create it first with mkdir -p {shown}"
             )));
         };
         if names.len() > 1 {
             let hint = if self.output.exists() {
                 String::new()
             } else {
-                format!(": create it first with mkdir {shown}")
+                format!(": create it first with mkdir -p {shown}")
             };
             return Err(usage(format!("-o {shown} is not a folder, and several files are asked for{hint}")));
         }
         let parent = self.output.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        let folder =
-            Folder::open(parent).map_err(|fault| usage(format!("-o {shown}: its folder {fault}")))?;
+        let folder = Folder::open(parent).map_err(|fault| {
+            let parent = escape_name(parent.as_os_str().as_bytes());
+            let hint = match fault.kind {
+                FaultKind::NotFound => format!(": create it first with mkdir -p {parent}"),
+                _ => String::new(),
+            };
+            usage(format!("-o {shown}: its folder {fault}{hint}"))
+        })?;
         Ok((folder, Naming::Fixed(name.as_bytes().to_vec())))
     }
 
