@@ -30,13 +30,13 @@ use crate::relay::modes::subscriber::{Hearers, Manners, Subscriber, Words};
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
 use crate::report::{Report, escape_name};
-use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget};
+use crate::server::acceptor::DescriptorBudget;
 use crate::server::client_session::SessionLimits;
 use crate::server::setup::{ClientTerms, ServerSetup};
 pub(crate) use crate::server::setup::{listen_on_all, tell_ready};
 use crate::store::{Fault, Folder, Links, Source};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT};
-use crate::transfer::{Limits, Offer, Sessions, Share, appended};
+use crate::transfer::{Limits, Offer, Sessions, Share, SpareParts, appended};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
@@ -62,10 +62,12 @@ enum Mode {
 }
 
 impl Mode {
-    /// DescriptorBudget that one client needs at most.
-    fn descriptors_per_client(&self) -> u64 {
-        match self {
-            Mode::Transfer(..) => crate::transfer::server::clients::DESCRIPTORS_PER_CLIENT,
+    /// DescriptorBudget that clients need.
+    fn descriptors(&self) -> DescriptorBudget {
+        let per_client = match self {
+            Mode::Transfer(offer, _, wire) => {
+                return crate::transfer::server::clients::descriptors_for(offer, *wire);
+            }
             // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // Two pipes, and what tells the end of the process.
@@ -73,7 +75,8 @@ impl Mode {
             // Its own, and the file.
             Mode::Reply(_) => 2,
             _ => 1,
-        }
+        };
+        DescriptorBudget { per_client, others: 0 }
     }
 
     /// True where each client has a process, or a thread and files.
@@ -89,19 +92,25 @@ impl ServeArgs {
         let program = self.mode.exec.plan()?;
         let endpoints = self.endpoints().map_err(|hint| Error::new(Exit::Usage, hint))?;
         let socket = self.socket.options_for(&endpoints)?;
-        let mode = self.mode(program)?;
+        let mut mode = self.mode(program)?;
         let mut limits = match &mode {
             Mode::Plain(_) => self.limits.of_one()?,
             _ => {
-                let budget = DescriptorBudget { per_client: mode.descriptors_per_client(), others: 0 };
-                self.limits.of_many(mode.is_costly()).within_descriptors(budget, self.limits.explicit())
+                let limits = self.limits.of_many(mode.is_costly());
+                limits.within_descriptors(mode.descriptors(), self.limits.explicit())
             }
         };
-        if let Mode::Transfer(..) = mode {
-            // Never more clients than there are descriptors for, and as many for each as it may come to hold.
-            let most = (limits.clients as u64)
-                .saturating_mul(crate::transfer::server::clients::MOST_DESCRIPTORS_PER_CLIENT);
-            crate::net::raised_descriptor_limit(most.saturating_add(DESCRIPTORS_RESERVED));
+        if let Mode::Exec(program, rules) = &mode
+            && program.stdio != ChildStdio::Socket
+            && !rules.ends_with_peer
+        {
+            limits.if_full = "; with --end-when peer silent processes end when their clients have";
+        }
+        let budget = mode.descriptors();
+        if let Mode::Transfer(offer, ..) = &mut mode {
+            let asked = self.limits.of_many(true).clients;
+            limits.clients_asked = (limits.clients < asked).then_some(asked);
+            offer.spare_parts = crate::transfer::server::clients::spare_parts(budget, limits.clients);
         }
         if self.limits.accept_proxy_protocol {
             limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
@@ -251,6 +260,7 @@ impl ServeArgs {
             keep_existing: transfer.keep_existing,
             max_size: transfer.max_size,
             max_entries: transfer.max_entries,
+            spare_parts: SpareParts::LEAST,
             digests: transfer.digests.as_deref().map(appended).transpose()?,
             sessions: Sessions::default(),
             only: transfer.once.then(Arc::default),
@@ -355,9 +365,10 @@ fn transfer(
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
+    let max_clients = setup.limits.clients;
     let result = setup.open(report, signals, |io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Ok(Clients::new((limits, terms, wire), offer, running.clone(), context))
+        Ok(Clients::new((limits, terms, wire), offer, max_clients, running.clone(), context))
     });
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // When the only session is over, nobody else has anything to clean up.
