@@ -138,6 +138,7 @@ impl HttpHelloArgs {
             clients: self.limits.max_clients.unwrap_or(MAX_CLIENTS) as usize,
             clients_asked: None,
             full: self.limits.full,
+            if_full: "",
             per_source: self.limits.max_per_source.map_or(NO_LIMIT, |limit| limit as usize),
             count: None,
             accept_timeout: None,

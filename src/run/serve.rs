@@ -12,7 +12,6 @@ use crate::net::child::{ChildStdio, Program};
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::Endpoint;
 use crate::net::options::SocketOptions;
-use crate::net::raised_descriptor_limit;
 use crate::net::reactor::{Io, Work};
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
@@ -36,16 +35,14 @@ use crate::relay::session::LocalSide;
 use crate::relay::targets::TargetSources;
 use crate::relay::tools::Tools;
 use crate::report::{Report, escape_name};
-use crate::server::acceptor::{ClientLimits, DESCRIPTORS_RESERVED, DescriptorBudget, Explicit, Handler};
+use crate::server::acceptor::{ClientLimits, DescriptorBudget, Explicit, Handler};
 use crate::server::admission::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientTerms, ServerSetup};
 use crate::store::{Fault, Folder, Links, Source};
-use crate::transfer::server::clients::{
-    Clients, DESCRIPTORS_PER_CLIENT, MOST_DESCRIPTORS_PER_CLIENT, STOP_LIMIT,
-};
-use crate::transfer::{Limits, Offer, Sessions, Share, appended};
+use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
+use crate::transfer::{Limits, Offer, Sessions, Share, SpareParts, appended};
 
 /// How long a handshake may take, unless the user says otherwise.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -122,10 +119,10 @@ pub(crate) struct SocksPlan {
 }
 
 impl Mode {
-    /// Descriptors that one client needs at most.
-    fn descriptors_per_client(&self) -> u64 {
-        match self {
-            Mode::Transfer(_) => DESCRIPTORS_PER_CLIENT,
+    /// The descriptors that clients need.
+    fn descriptors(&self) -> DescriptorBudget {
+        let per_client = match self {
+            Mode::Transfer(plan) => return descriptors_for(plan.store.is_some(), plan.wire),
             // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // Two pipes, and what tells the end of the process.
@@ -133,7 +130,8 @@ impl Mode {
             // Its own, and the file.
             Mode::Reply(_) => 2,
             _ => 1,
-        }
+        };
+        DescriptorBudget { per_client, others: 0 }
     }
 
     /// True where each client has a process, or a thread and files.
@@ -143,14 +141,15 @@ impl Mode {
 }
 
 impl TransferPlan {
-    /// Opens what is stored to and shared.
-    fn open(&self) -> Result<Offer, Error> {
+    /// Opens what is stored to and shared, for sessions with so many parts.
+    fn open(&self, spare_parts: SpareParts) -> Result<Offer, Error> {
         Ok(Offer {
             store: self.store.as_deref().map(open_store).transpose()?,
             share: self.share.as_deref().map(|path| open_share(path, self.links)).transpose()?,
             keep_existing: self.keep_existing,
             max_size: self.max_size,
             max_entries: self.max_entries,
+            spare_parts,
             digests: self.digests.as_deref().map(appended).transpose()?,
             sessions: Sessions::default(),
             only: self.is_for_one.then(Arc::default),
@@ -224,7 +223,11 @@ impl Plan {
     /// Listens, and returns when the clients that were asked for were served; else a signal ends it.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         self.check_hosts()?;
-        let limits = self.limits_within_descriptors();
+        let (asked, mut limits) = (self.limits.clients, self.limits_within_descriptors());
+        if let Mode::Transfer(_) = self.mode {
+            // Said of the default, too: fewer clients than anybody expects.
+            limits.clients_asked = (limits.clients < asked).then_some(asked);
+        }
         let terms = ClientTerms { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
         let setup = ServerSetup {
             endpoints: self.endpoints,
@@ -305,30 +308,26 @@ impl Plan {
 
     /// Never more clients than there are descriptors for.
     fn limits_within_descriptors(&self) -> ClientLimits {
-        if let Mode::Single(_) = self.mode {
-            return self.limits.clone();
+        let limits = self.limits.clone();
+        match self.mode {
+            Mode::Single(_) => limits,
+            _ => limits.within_descriptors(self.mode.descriptors(), self.explicit),
         }
-        let budget = DescriptorBudget { per_client: self.mode.descriptors_per_client(), others: 0 };
-        let limits = self.limits.clone().within_descriptors(budget, self.explicit);
-        if let Mode::Transfer(_) = self.mode {
-            // As many for each client as it may come to hold.
-            let most = (limits.clients as u64).saturating_mul(MOST_DESCRIPTORS_PER_CLIENT);
-            raised_descriptor_limit(most.saturating_add(DESCRIPTORS_RESERVED));
-        }
-        limits
     }
 }
 
 /// Transfer sessions, until the command is stopped or the only one is over.
 fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
-    let (offer, running) = (plan.open()?, Work::default());
+    let max_clients = server.setup.limits.clients;
+    let budget = descriptors_for(plan.store.is_some(), plan.wire);
+    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, Work::default());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
     let (report, signals) = (server.report, server.signals);
     let result = server.open(|io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Ok(Clients::new((plan.limits, terms, plan.wire), offer, running.clone(), context))
+        Ok(Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context))
     });
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // When the only session is over, nobody else has anything to clean up.

@@ -26,6 +26,8 @@ pub(crate) struct ClientLimits {
     pub(crate) clients_asked: Option<usize>,
     /// What becomes of those who are more.
     pub(crate) full: Full,
+    /// What else may be done about it, as the end of a line.
+    pub(crate) if_full: &'static str,
     /// At the same time from one IPv4 address or IPv6 network of 64 bits, or [`NO_LIMIT`].
     pub(crate) per_source: usize,
     /// After so many no more are taken, and the acceptor closes when they have left.
@@ -88,6 +90,7 @@ mod tests {
             clients,
             clients_asked: None,
             full: Full::Wait,
+            if_full: "",
             per_source,
             count: None,
             accept_timeout: None,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::ServeArgs;
 use crate::cli::options::{RECORDS, WireChoice};
 use crate::error::{Error, Exit};
-use crate::net::child::Program;
+use crate::net::child::{ChildStdio, Program};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::relay::modes::stdio_client::Ways;
 use crate::relay::modes::subscriber::Words;
@@ -34,6 +34,12 @@ impl ServeArgs {
             }
             limits.accept_timeout =
                 limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
+        }
+        if let Mode::Exec(program, rules) = &mode
+            && program.stdio != ChildStdio::Socket
+            && !rules.ends_with_peer
+        {
+            limits.if_full = "; with --end-when peer silent processes end when their clients have";
         }
         let invitation = self.invitation(&mode);
         let relay = self.relay.options();

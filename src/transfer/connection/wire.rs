@@ -26,6 +26,8 @@ const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
 const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
 /// The same for a peer that has used up a time limit: it is likely to be gone.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
+/// After so long a silence a peer that is to hear a reset has heard the last word.
+const QUIET_LIMIT: Duration = Duration::from_millis(300);
 
 /// What stands in the incoming buffer after [`Wire::fill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,11 @@ impl<S: Stream> Wire<S> {
     /// which has a time limit.
     pub(crate) fn limit_rate(&mut self, bytes_per_second: Option<u64>) {
         self.stream.limit_rate(bytes_per_second, self.outgoing.pending());
+    }
+
+    /// The same limit, with another rate.
+    pub(crate) fn change_rate(&mut self, bytes_per_second: u64) {
+        self.stream.change_rate(bytes_per_second);
     }
 
     /// When to go on, if [`Wire::limit_rate`] kept bytes from passing in this turn.
@@ -268,7 +275,7 @@ impl<S: Stream> Wire<S> {
         self.stream.limit_rate(None, 0);
         let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
         let deadline = self.now + limit;
-        LastWord { wire: self, said: false, deadline }
+        LastWord { wire: self, said: false, resets: false, deadline }
     }
 }
 
@@ -290,19 +297,39 @@ impl Wire<Transport> {
 pub(crate) struct LastWord<S> {
     wire: Wire<S>,
     said: bool,
+    /// There is no orderly end.
+    resets: bool,
     deadline: Instant,
 }
 
 impl<S: Stream> LastWord<S> {
+    /// For a peer that may not read what it is told: it hears a reset once it has ended, or time is up, and so does not
+    /// take what was thrown away for taken.
+    pub(crate) fn with_reset(mut self) -> LastWord<S> {
+        self.resets = true;
+        if self.wire.outgoing.pending() == 0 {
+            self.deadline = self.wire.now;
+        }
+        self
+    }
+
     /// Goes on ending. Done when the connection can be dropped.
     pub(crate) fn advance(&mut self, context: Context) -> Status {
+        let status = self.advance_end(context);
+        if self.resets && status == Status::Done {
+            self.wire.reset_on_close(true);
+        }
+        status
+    }
+
+    fn advance_end(&mut self, context: Context) -> Status {
         self.wire.tick(context.now);
-        if context.now >= self.deadline {
+        if context.now >= self.deadline() {
             return Status::Done;
         }
         if !self.said {
             match self.wire.flush() {
-                Ok(true) if self.wire.stream.finish_writing().is_ok() => self.said = true,
+                Ok(true) if self.resets || self.wire.stream.finish_writing().is_ok() => self.said = true,
                 Ok(false) => {}
                 // It was reset: there is nobody to wait for.
                 Ok(true) | Err(_) => return Status::Done,
@@ -325,7 +352,8 @@ impl<S: Stream> LastWord<S> {
 
     /// When to look again.
     pub(crate) fn deadline(&self) -> Instant {
-        self.deadline
+        let quiet = (self.resets && self.said).then(|| self.wire.last_traffic + QUIET_LIMIT);
+        quiet.map_or(self.deadline, |quiet| quiet.min(self.deadline))
     }
 }
 

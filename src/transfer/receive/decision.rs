@@ -20,12 +20,6 @@ use crate::transfer::outcome::{Role, reason_of};
 
 /// Files up to this size wait on the stage, without a lock or a sync of their own, and are hashed at once.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
-/// Parts created before their bytes come, so that of several sessions with one name all but the first hear so early.
-/// Each holds descriptors.
-const MAX_EARLY_PARTS: usize = 4;
-/// Parts of earlier sessions that are open at a time, and wait for the rest. A session leaves a few; who offers more
-/// names that have one sends those files from the start.
-const MAX_RESUMED_PARTS: usize = 32;
 
 /// A file that was consented to, and whose bytes have not begun to come.
 pub(super) struct AcceptedFile {
@@ -219,7 +213,8 @@ impl<S: Stream> Receiving<S> {
             let is_resumed = |accepted_file: &&AcceptedFile| {
                 matches!(accepted_file.have, Have::Resumed { .. } | Have::ResumedBlocks { .. })
             };
-            let may_resume = self.accepted.values().filter(is_resumed).count() < MAX_RESUMED_PARTS;
+            let resumed = self.accepted.values().filter(is_resumed).count();
+            let may_resume = resumed < self.destination.spare_parts.resumed();
             match Part::resume(&self.destination.folder, &path) {
                 Ok(Some((part, length)))
                     if may_resume && length > 0 && entry.size.is_some_and(|size| length <= size) =>
@@ -243,7 +238,7 @@ impl<S: Stream> Receiving<S> {
         let mut have = Have::Nothing;
         let early =
             self.accepted.values().filter(|accepted_file| matches!(accepted_file.have, Have::Part(_)));
-        if takes_part && early.count() < MAX_EARLY_PARTS {
+        if takes_part && early.count() < self.destination.spare_parts.early() {
             match Part::create(&self.destination.folder, &path) {
                 Ok(part) => have = Have::Part(part),
                 Err(fault) => {

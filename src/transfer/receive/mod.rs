@@ -7,6 +7,7 @@ pub(crate) mod commits;
 pub(crate) mod contention;
 mod counting;
 pub(crate) mod decision;
+mod parts;
 mod space;
 mod terms;
 
@@ -20,6 +21,7 @@ use self::commits::Commits;
 use self::contention::Backoff;
 use self::counting::ACK_INTERVAL;
 use self::decision::{AcceptedFile, Decided, Hashed};
+pub(crate) use self::parts::SpareParts;
 pub(crate) use self::terms::{Destination, Naming, Terms};
 use super::connection::link::{Heard, Link};
 use super::connection::pool::{ConnectionPool, Origin};
@@ -35,8 +37,8 @@ use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop};
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
-use crate::proto::transfer::frame::Frame;
-use crate::proto::transfer::hello::Hello;
+use crate::proto::transfer::frame::{Frame, Totals};
+use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::report::{Phase, Progress, Report};
 
@@ -95,7 +97,7 @@ impl<S: Stream> Receiving<S> {
             progress.all_known();
         }
         let mut machine = Receiver::new(destination.max_entries, terms.wanted);
-        agree(&mut machine, (terms.stream, terms.tree, terms.skipped));
+        agree(&mut machine, &terms.agreed);
         let is_client = matches!(terms.origin, Origin::Client { .. });
         let mut stats = Stats::new(Role::Receiver, peer, report.clone());
         if is_client {
@@ -113,7 +115,7 @@ impl<S: Stream> Receiving<S> {
             ended_blocks: EndedFiles::default(),
             pool: ConnectionPool::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report.clone()),
             session: None,
-            takes_blocks: terms.tree,
+            takes_blocks: terms.agreed.tree,
             io,
             progress,
             is_announced: announced.is_some(),
@@ -199,8 +201,9 @@ impl<S: Stream> Receiving<S> {
                     if last && self.fail_unfinished() {
                         continue;
                     }
-                    self.commits.start(&self.io, last)?;
-                    if self.commits.is_busy() && (last || self.commits.is_full()) {
+                    let is_short = self.is_short_of_parts();
+                    self.commits.start(&self.io, last || is_short)?;
+                    if self.commits.is_busy() && (last || is_short || self.commits.is_full()) {
                         self.progress.phase(Phase::Syncing);
                         link.wire.flush()?;
                         return Ok(Status::Waiting);
@@ -245,7 +248,7 @@ impl<S: Stream> Receiving<S> {
         }
         let heard = link.hear()?;
         if let Some(accept) = link.accepted() {
-            agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
+            agree(&mut self.machine, &accept);
             self.takes_blocks |= accept.tree;
             self.session = Some(accept.session);
         }
@@ -263,6 +266,9 @@ impl<S: Stream> Receiving<S> {
                 self.machine.receive(frame).map_err(protocol_error)?;
                 if let Some(skipped) = self.machine.skipped() {
                     self.stats.skip(&skipped);
+                }
+                if let Some(Totals { entries, bytes, complete }) = self.machine.totals() {
+                    self.progress.found(entries, bytes, complete);
                 }
             }
             Heard::Data { file, offset, length } if self.is_of_a_block(file) => {
@@ -322,16 +328,19 @@ impl<S> Receiving<S> {
     }
 }
 
-/// What both sides have said that they can: a stream, blocks, and to tell what is left out.
-fn agree(machine: &mut Receiver, (stream, tree, skipped): (bool, bool, bool)) {
-    if stream {
+/// What both sides have said that they can.
+fn agree(machine: &mut Receiver, accept: &Accept) {
+    if accept.stream {
         machine.expect_stream();
     }
-    if tree {
+    if accept.tree {
         machine.allow_blocks();
     }
-    if skipped {
+    if accept.skipped {
         machine.hear_skipped();
+    }
+    if accept.totals {
+        machine.hear_totals();
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is agreed before a session that receives.
 
+use super::parts::SpareParts;
+use crate::proto::transfer::hello::Accept;
 use crate::store::{Folder, StagingFolder};
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::pool::Origin;
@@ -12,6 +14,8 @@ pub(crate) struct Destination {
     pub(crate) replace: bool,
     pub(crate) max_size: Option<u64>,
     pub(crate) max_entries: u32,
+    /// How many parts it may have open.
+    pub(crate) spare_parts: SpareParts,
 }
 
 /// Which name a file gets here.
@@ -31,12 +35,8 @@ pub(crate) enum Naming {
 pub(crate) struct Terms {
     /// Its own names, where some were asked for.
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
-    /// It comes without being asked for. A client learns that from ACCEPT.
-    pub(crate) stream: bool,
-    /// Large files may come in blocks. A client learns that from ACCEPT.
-    pub(crate) tree: bool,
-    /// What is left out is told. A client learns that from ACCEPT.
-    pub(crate) skipped: bool,
+    /// What a server has said. A client learns that later.
+    pub(crate) agreed: Accept,
     pub(crate) limits: Limits,
     pub(crate) origin: Origin,
 }
