@@ -13,6 +13,8 @@ pub(crate) mod serve;
 pub mod socket_args;
 #[cfg(test)]
 mod tests;
+pub(crate) mod udp_listen;
+pub(crate) mod udp_send;
 mod values;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -55,9 +57,9 @@ enum Command {
     Connect(connect::ConnectArgs),
     Upload(run::upload::UploadArgs),
     Download(run::download::DownloadArgs),
-    HttpHello(run::http_hello::HttpHelloArgs),
-    UdpListen(run::udp_listen::UdpListenArgs),
-    UdpSend(run::udp_send::UdpSendArgs),
+    HttpHello(http_hello::HttpHelloArgs),
+    UdpListen(udp_listen::UdpListenArgs),
+    UdpSend(udp_send::UdpSendArgs),
 }
 
 impl Cli {
