@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueHint};
 
-use super::connecting::Connect;
 use crate::error::lost;
 use crate::error::{Error, Exit};
+use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Host, Role};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};

@@ -13,6 +13,7 @@ use crate::cli::manual;
 use crate::cli::options::{LimitArgs, MAX_ENTRIES, size};
 use crate::cli::socket_args::LocalArgs;
 use crate::error::{Error, Exit};
+use crate::net::connecting::Connecting;
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
@@ -20,8 +21,7 @@ use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, replace_stdout};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
-use crate::relay::connecting::{Connecting, describe, tell};
-use crate::relay::connector::Connector;
+use crate::relay::connector::{Connector, describe, tell};
 use crate::relay::proxies::ProxyArgs;
 use crate::report::{Report, escape_name};
 use crate::store::{Folder, StagingFolder, sink};
@@ -273,10 +273,10 @@ impl Plan {
                 reactor.add(|io| {
                     let opening = connector.connecting(limits.handshake, &io)?;
                     let (report, run_state, names) = (report.clone(), run_state.clone(), names.clone());
-                    let connector = Box::new(connector.clone());
+                    let dialer = Box::new(connector.clone());
                     Ok(Connecting::new(opening, move |transport, now: Instant| {
-                        let peer = connector.server(tell(&transport, &report));
-                        let origin = Origin::Client { connector, connections };
+                        let peer = dialer.server(tell(&transport, &report));
+                        let origin = Origin::Client { dialer, connections };
                         let mut wire = Wire::new(transport, now).tracked(&run_state);
                         let may_stream = is_fresh(&destination, &names);
                         let hello = hello(Operation::Get { stream: may_stream }, names.clone())?;

@@ -15,14 +15,14 @@ use crate::cli::options::{LimitArgs, LinkChoice, WireChoice};
 use crate::cli::socket_args::LocalArgs;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
+use crate::net::connecting::Connecting;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdin;
 use crate::proto::transfer::hello::Hello;
 use crate::proto::transfer::names::CleanPath;
-use crate::relay::connecting::{Connecting, tell};
-use crate::relay::connector::Connector;
+use crate::relay::connector::{Connector, tell};
 use crate::relay::exec;
 use crate::relay::proxies::ProxyArgs;
 use crate::report::{Report, escape_name};
@@ -342,10 +342,10 @@ impl Plan {
                     reactor.add(|io| {
                         let opening = connector.connecting(limits.handshake, &io)?;
                         let (report, run_state) = (report.clone(), run_state.clone());
-                        let connector = Box::new(connector.clone());
+                        let dialer = Box::new(connector.clone());
                         Ok(Connecting::new(opening, move |transport, now: Instant| {
-                            let peer = connector.server(tell(&transport, &report));
-                            let origin = Origin::Client { connector, connections };
+                            let peer = dialer.server(tell(&transport, &report));
+                            let origin = Origin::Client { dialer, connections };
                             let mut wire = Wire::new(transport, now).tracked(&run_state);
                             wire.push(&hello);
                             let context = (io, report, peer);

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Exit};
+use crate::net::connecting::Connecting;
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::proto::transfer::text_header;
-use crate::relay::connecting::{Connecting, tell};
-use crate::relay::connector::Connector;
+use crate::relay::connector::{Connector, tell};
 use crate::report::{FileEvent, Progress, Report, Sums, amount, escape_name};
 use crate::store::Source;
 use crate::transfer::{Limits, SentText, TextSending, Wire};

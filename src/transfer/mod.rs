@@ -14,7 +14,7 @@ pub(crate) mod server;
 pub(crate) mod stats;
 
 pub(crate) use self::connection::link::Limits;
-pub(crate) use self::connection::pool::Origin;
+pub(crate) use self::connection::pool::{Dialer, Origin};
 pub(crate) use self::connection::wire::Wire;
 pub(crate) use self::digests::{DigestArgs, DigestSink, appended};
 pub(crate) use self::dry_run::DryRun;
