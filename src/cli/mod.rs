@@ -1,15 +1,20 @@
 //! The command line: what can be typed, and which code it reaches.
 
+pub(crate) mod download;
 pub(crate) mod exec_args;
 pub mod hints;
 pub(crate) mod http_hello;
 pub(crate) mod manual;
 pub mod options;
 pub(crate) mod proxying_args;
+pub(crate) mod retry_args;
 pub(crate) mod serve;
 pub mod socket_args;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transfer_args;
+pub(crate) mod upload;
+mod values;
 
 use clap::{ArgAction, Parser, Subcommand};
 
@@ -49,8 +54,8 @@ const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong us
 enum Command {
     Serve(Box<run::serve::ServeArgs>),
     Connect(run::connect::ConnectArgs),
-    Upload(run::upload::UploadArgs),
-    Download(run::download::DownloadArgs),
+    Upload(upload::UploadArgs),
+    Download(download::DownloadArgs),
     HttpHello(run::http_hello::HttpHelloArgs),
     UdpListen(run::udp_listen::UdpListenArgs),
     UdpSend(run::udp_send::UdpSendArgs),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use super::manual;
-use super::options::{LinkChoice, MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
+use super::options::{MAX_ENTRIES, RelayArgs, duration, size};
 use super::proxying_args::ProxyingArgs;
 use super::socket_args::SocketArgs;
 use crate::error::{Error, Exit};
@@ -16,6 +16,8 @@ use crate::relay::modes::hub::Slow;
 use crate::server::acceptor::{ClientLimits, Explicit, Full, NO_LIMIT};
 use crate::server::admission::AccessArgs;
 use crate::server::option_files::unescape;
+use crate::store::Links;
+use crate::transfer::WireProtocol;
 
 /// Where each client costs a process, or a thread and a place on the disk.
 const MAX_COSTLY_CLIENTS: u32 = 100;
@@ -187,13 +189,13 @@ pub(crate) struct TransferArgs {
     pub(crate) share: Option<PathBuf>,
 
     /// With --store: what clients speak
-    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall, requires = "store",
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireProtocol::Sendall, requires = "store",
         conflicts_with = "share")]
-    pub(crate) wire: WireChoice,
+    pub(crate) wire: WireProtocol,
 
     /// With --share: what becomes of symbolic links
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = LinkChoice::Skip, requires = "share")]
-    pub(crate) links: LinkChoice,
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Links::Skip, requires = "share")]
+    pub(crate) links: Links,
 
     /// With --store or --share: end after the first session, with its outcome as exit code; who only connects, or is
     /// refused what it asks for, is no session

@@ -10,7 +10,7 @@ use self::local::Local;
 use super::session::Relay;
 use super::tools::{Filtered, ToCrlf, Tools};
 pub use crate::cli::exec_args::{ExecArgs, StreamExecArgs};
-pub(crate) use crate::cli::exec_args::{ExecRules, program, without_our_own};
+pub(crate) use crate::cli::exec_args::{ExecRules, without_our_own};
 use crate::cli::options::RelayArgs;
 use crate::error::lost;
 use crate::error::{Error, Exit};

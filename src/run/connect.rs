@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use clap::{ArgGroup, Args, ValueHint};
 
-use super::retry::RetryArgs;
+use super::retry::RetryLimits;
 use crate::cli::manual;
 use crate::cli::options::{RelayArgs, duration};
+use crate::cli::retry_args::RetryArgs;
 use crate::cli::socket_args::LocalArgs;
 use crate::error::{Error, Exit, Retry};
 use crate::net::child::{Program, keep_descriptors};
@@ -89,7 +90,7 @@ enum Task {
 struct Joining {
     connector: Connector,
     timeout: Duration,
-    retry: RetryArgs,
+    retry: RetryLimits,
     program: Option<(Rc<Program>, ExecRules)>,
     relay: RelayArgs,
     /// With `--fastopen`.
@@ -131,7 +132,8 @@ impl ConnectArgs {
                     return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
                 }
                 let connector = Connector::new(endpoint, &self.proxy, &self.local)?;
-                let (retry, relay, first) = (self.retry, self.relay.clone(), self.fastopen.then(Rc::default));
+                let (retry, relay, first) =
+                    (self.retry.limits(), self.relay.clone(), self.fastopen.then(Rc::default));
                 let program = program.zip(rules);
                 Ok(Plan(Task::Join(Box::new(Joining { connector, timeout, retry, program, relay, first }))))
             }

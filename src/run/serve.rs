@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::options::{RECORDS, RelayArgs, WireChoice};
+use crate::cli::options::{RECORDS, RelayArgs};
 pub use crate::cli::serve::ServeArgs;
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
@@ -36,7 +36,7 @@ use crate::server::setup::{ClientTerms, ServerSetup};
 pub(crate) use crate::server::setup::{listen_on_all, tell_ready};
 use crate::store::{Fault, Folder, Links, Source};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT};
-use crate::transfer::{Limits, Offer, Sessions, Share, appended};
+use crate::transfer::{Limits, Offer, Sessions, Share, WireProtocol, appended};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ pub struct Plan {
 
 enum Mode {
     Plain(RelayArgs),
-    Transfer(Offer, Limits, WireChoice),
+    Transfer(Offer, Limits, WireProtocol),
     Echo,
     Discard,
     Reply(Answer),
@@ -137,7 +137,7 @@ impl ServeArgs {
     fn invitation(&self, mode: &Mode) -> &'static str {
         match mode {
             _ if self.limits.accept_proxy_protocol => "",
-            Mode::Transfer(_, _, WireChoice::Text) => "sendall upload --wire text FILE ADDR",
+            Mode::Transfer(_, _, WireProtocol::Text) => "sendall upload --wire text FILE ADDR",
             Mode::Transfer(..) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
             Mode::Transfer(..) if self.transfer.store.is_none() => "sendall download ADDR",
             Mode::Transfer(..) => "sendall upload FILE ADDR, or sendall download ADDR",
@@ -237,17 +237,13 @@ impl ServeArgs {
 
     fn transfer_mode(&self) -> Result<Mode, Error> {
         let transfer = &self.transfer;
-        if transfer.wire == WireChoice::Text && transfer.digests.is_some() {
+        if transfer.wire == WireProtocol::Text && transfer.digests.is_some() {
             let text = "--wire text verifies nothing: leave --digests out";
             return Err(Error::new(Exit::Usage, text));
         }
         let offer = Offer {
             store: transfer.store.as_deref().map(open_store).transpose()?,
-            share: transfer
-                .share
-                .as_deref()
-                .map(|path| open_share(path, transfer.links.into()))
-                .transpose()?,
+            share: transfer.share.as_deref().map(|path| open_share(path, transfer.links)).transpose()?,
             keep_existing: transfer.keep_existing,
             max_size: transfer.max_size,
             max_entries: transfer.max_entries,
@@ -347,7 +343,7 @@ impl Plan {
 /// Transfer sessions, until the command is stopped or the only one is over.
 fn transfer(
     setup: ServerSetup,
-    (offer, limits, wire): (Offer, Limits, WireChoice),
+    (offer, limits, wire): (Offer, Limits, WireProtocol),
     report: &Report,
     signals: &Signals,
 ) -> Result<(), Error> {

@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-
-use clap::{Args, ValueHint};
+use std::path::Path;
 
 use super::receive::Naming;
 use crate::error::cannot_write;
@@ -20,25 +18,14 @@ use crate::store::{Fault, TextPlace, nameless};
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// Where a client writes the digests of what arrived.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct DigestArgs {
-    /// Write a line for each file that is there in the end, as b3sum --check reads it; - is stdout
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) digests: Option<PathBuf>,
-}
-
-impl DigestArgs {
-    /// Where they go, if anywhere.
-    pub(crate) fn sink(&self) -> Result<Option<DigestSink>, Error> {
-        let Some(path) = &self.digests else { return Ok(None) };
-        if path.as_os_str() == "-" {
-            crate::net::stdio::check_stdout()?;
-            return Ok(Some(DigestSink::Stdout));
-        }
-        let place = place(path)?;
-        place.check().map_err(|fault| unusable(path, "", &fault))?;
-        Ok(Some(DigestSink::Replaced(place)))
+pub(crate) fn replaced(path: &Path) -> Result<DigestSink, Error> {
+    if path.as_os_str() == "-" {
+        crate::net::stdio::check_stdout()?;
+        return Ok(DigestSink::Stdout);
     }
+    let place = place(path)?;
+    place.check().map_err(|fault| unusable(path, "", &fault))?;
+    Ok(DigestSink::Replaced(place))
 }
 
 /// Where a server adds the digests of each session.

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cli::options::WireChoice;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -18,7 +17,9 @@ use crate::server::acceptor::{Handler, Incoming};
 use crate::server::admission::{Permit, Refusal};
 use crate::server::client_session::Within;
 use crate::server::setup::ClientTerms;
-use crate::transfer::{Claim, ClientId, Limits, MAX_CONNECTIONS, Offer, Serving, TextReceiving};
+use crate::transfer::{
+    Claim, ClientId, Limits, MAX_CONNECTIONS, Offer, Serving, TextReceiving, WireProtocol,
+};
 
 /// Clients that are being told that they are too many, at a time; more are dropped without a word.
 const MAX_REFUSALS: usize = 16;
@@ -37,7 +38,7 @@ pub(crate) struct Clients {
     limits: Limits,
     terms: ClientTerms,
     /// What they speak.
-    wire: WireChoice,
+    wire: WireProtocol,
     offer: Arc<Offer>,
     clients: Vec<Client>,
     /// For the end of the process, which waits for them.
@@ -59,7 +60,7 @@ struct Client {
 
 impl Clients {
     pub(crate) fn new(
-        (limits, terms, wire): (Limits, ClientTerms, WireChoice),
+        (limits, terms, wire): (Limits, ClientTerms, WireProtocol),
         offer: Offer,
         running: Work,
         (io, report, signals): (Io, Report, Signals),
@@ -112,7 +113,7 @@ impl Clients {
         let (offer, limits) = (Arc::clone(&self.offer), self.limits);
         let (signals, running) = (self.signals.clone(), self.running.begin());
         let ClientTerms { session_limits, socket: options, .. } = self.terms.clone();
-        let text = offer.store.clone().filter(|_| self.wire == WireChoice::Text);
+        let text = offer.store.clone().filter(|_| self.wire == WireProtocol::Text);
         self.io.spawn_blocking(move || {
             let _running = running;
             let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
