@@ -145,7 +145,7 @@ impl Plan {
                 describe(&transport, &report);
                 let mut wire = Wire::new(transport, now);
                 wire.push(&hello);
-                Printing::new(wire, wanted, limits, (&io, report))
+                Printing::session(wire, wanted, limits, (&io, report))
             }))
         })?;
         reactor.run()
@@ -189,7 +189,7 @@ impl Plan {
                     let wanted = (!names.is_empty()).then_some(names);
                     let terms = Terms { wanted, stream: false, tree: false, skipped: false, limits, origin };
                     let context = (io, report, peer);
-                    let receiving = Receiving::new(wire, destination, terms, None, context);
+                    let receiving = Receiving::session(wire, destination, terms, None, context);
                     Ok(receiving.succeeding(is_successor).listing(digests))
                 }))
             })?;

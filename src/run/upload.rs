@@ -188,7 +188,7 @@ impl Plan {
                     let mut wire = Wire::new(transport, now).tracked(&run_state);
                     wire.push(&hello);
                     let context = (io, report, peer);
-                    let sending = Sending::new(wire, offering, start, (limits, origin), context);
+                    let sending = Sending::session(wire, offering, start, (limits, origin), context);
                     Ok(sending.replacing(replaces).listing(digests))
                 }))
             })?;

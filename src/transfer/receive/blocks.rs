@@ -36,7 +36,7 @@ impl AcceptedFile {
     }
 }
 
-impl<S: Stream> Receiving<S> {
+impl Receiving {
     /// Whether a DATA frame on the first connection is of a file in blocks.
     pub(super) fn is_of_a_block(&self, file: u32) -> bool {
         self.assembly.is_open(file)
@@ -55,7 +55,7 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// Takes in a piece of the block on the first connection: its size. None if it is not there.
-    pub(super) fn hear_block(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+    pub(super) fn hear_block<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         let mut inflow = std::mem::take(&mut self.inflow);
         let heard = take_in(&mut self.assembly, &mut inflow, &mut link.wire);
         self.inflow = inflow;
@@ -65,7 +65,7 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// The value of a block on the first connection.
-    pub(super) fn end_block(
+    pub(super) fn end_block<S: Stream>(
         &mut self,
         link: &mut Link<S>,
         (file, offset, values): (u32, u64, &[Digest]),
@@ -149,7 +149,7 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// Works on the further connections.
-    pub(super) fn advance_lanes(&mut self, link: &Link<S>) -> Result<Advanced, Failure> {
+    pub(super) fn advance_lanes<S: Stream>(&mut self, link: &Link<S>) -> Result<Advanced, Failure> {
         let now = link.wire.now();
         self.pool.accept(now);
         // A block may be of a file that the first connection has not told of yet: then this one waits.

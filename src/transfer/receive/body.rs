@@ -97,7 +97,7 @@ impl AcceptedFile {
     }
 }
 
-impl<S: Stream> Receiving<S> {
+impl Receiving {
     pub(super) fn begin_body(
         &mut self,
         file: u32,
@@ -150,7 +150,7 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// Takes in a chunk of a body: its size. None if it is not there.
-    pub(super) fn hear_body(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+    pub(super) fn hear_body<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         let Some(Body { file, remaining, .. }) = self.body else { return Ok(None) };
         let to_stdout = matches!(&self.current, Some(IncomingBody { target: Target::Stdout(_), .. }));
         let wanted = if to_stdout { 1 } else { remaining.min(CHUNK_BYTES) };

@@ -7,7 +7,6 @@ use super::decision::Have;
 use super::{Failure, Receiving};
 use crate::error::Error;
 use crate::net::reactor::{BlockingTask, Io};
-use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::has_blocks;
 use crate::proto::transfer::entry::{Entry, Kind};
@@ -123,7 +122,7 @@ impl Commits {
     }
 }
 
-impl<S: Stream> Receiving<S> {
+impl Receiving {
     /// A file has come: compares its digest, and puts it in the row for the disk.
     pub(super) fn arrived(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
         if let Some(Have::InPlace(have)) = self.accepted.get(&file).map(|accepted_file| &accepted_file.have)

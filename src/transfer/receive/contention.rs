@@ -8,7 +8,6 @@ use super::Receiving;
 use super::body::Target;
 use super::decision::Have;
 use crate::error::{Error, Exit};
-use crate::net::stream::Stream;
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::reason::Reason;
 use crate::transfer::connection::wire::Failure;
@@ -48,7 +47,7 @@ impl Backoff {
     }
 }
 
-impl<S: Stream> Receiving<S> {
+impl Receiving {
     /// Another session writes this name: whether to look again later. Where that session goes on, not for long.
     pub(super) fn waits_for(&mut self, path: &[u8], entry: &Entry, now: Instant) -> bool {
         let Backoff { is_successor, in_vain, is_own, .. } = &self.backoff;

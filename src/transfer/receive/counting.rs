@@ -9,9 +9,9 @@ use crate::proto::transfer::outcome::FileOutcome;
 /// How often the sender is told how far this side is, if it has come further.
 pub(super) const ACK_INTERVAL: Duration = Duration::from_millis(100);
 
-impl<S: Stream> Receiving<S> {
+impl Receiving {
     /// Counts what has come, within blocks and chunks as well.
-    pub(super) fn show(&mut self, link: &Link<S>) {
+    pub(super) fn show<S: Stream>(&mut self, link: &Link<S>) {
         if !self.progress.is_shown() {
             return;
         }
@@ -30,7 +30,7 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// Tells the sender how far this side is.
-    pub(super) fn acknowledge(&mut self, link: &Link<S>, now: Instant) {
+    pub(super) fn acknowledge<S: Stream>(&mut self, link: &Link<S>, now: Instant) {
         if now >= self.next_ack {
             self.next_ack = now + ACK_INTERVAL;
             let partial = self.body.as_ref().map_or(0, |body| body.come(link.wire.incoming().len()));

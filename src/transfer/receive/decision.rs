@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::{Naming, Receiving};
 use crate::error::{Error, Exit};
 use crate::net::stdio::Stdio;
-use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
 use crate::proto::transfer::entry::{Entry, Kind};
@@ -88,7 +87,7 @@ impl From<Verdict> for Decided {
     }
 }
 
-impl<S: Stream> Receiving<S> {
+impl Receiving {
     /// Decides about a file. None while something is hashed or awaited.
     pub(super) fn decide(&mut self, file: u32, now: Instant) -> Result<Option<Decided>, Failure> {
         let Some(entry) = self.machine.entry(file).cloned() else { return Ok(Some(Verdict::WHOLE.into())) };

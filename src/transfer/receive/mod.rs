@@ -21,9 +21,10 @@ use self::contention::Backoff;
 use self::counting::ACK_INTERVAL;
 use self::decision::{AcceptedFile, Decided, Hashed};
 pub(crate) use self::terms::{Destination, Naming, Terms};
+use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Heard, Link};
 use super::connection::pool::{ConnectionPool, Origin};
-use super::connection::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
+use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::digests::Digests;
 use super::outcome::{Role, peer_error, protocol_error};
 use super::send::shown;
@@ -31,7 +32,7 @@ use super::server::sessions::{Listed, SessionId};
 use super::stats::Stats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop};
+use crate::net::reactor::{BlockingTask, Context, Io, Status};
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
@@ -44,8 +45,7 @@ use crate::report::{Phase, Progress, Report};
 const JUDGE_COST_BYTES: usize = 8 << 10;
 
 /// A session that receives files.
-pub(crate) struct Receiving<S> {
-    link: Option<Link<S>>,
+pub(crate) struct Receiving {
     machine: Receiver,
     destination: Destination,
     io: Io,
@@ -76,18 +76,17 @@ pub(crate) struct Receiving<S> {
     /// A server's: how other sessions reach this one.
     listed: Option<Rc<Listed>>,
     backoff: Backoff,
-    ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
-impl<S: Stream> Receiving<S> {
-    /// Takes files to `destination`. A client waits for ACCEPT; a server knows the client's HELLO.
-    pub(crate) fn new(
+impl Receiving {
+    /// A session that takes files to `destination`. A client waits for ACCEPT; a server knows the client's HELLO.
+    pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
         destination: Destination,
         terms: Terms,
         hello: Option<&Hello>,
         (io, report, peer): (Io, Report, PeerName),
-    ) -> Receiving<S> {
+    ) -> LinkSession<S, Receiving> {
         let progress = Progress::new(&report);
         let announced = hello.and_then(|hello| hello.entries.zip(hello.total_size));
         if let Some((entries, bytes)) = announced {
@@ -101,10 +100,9 @@ impl<S: Stream> Receiving<S> {
         if is_client {
             stats.of_client(destination.replace);
         }
-        Receiving {
+        let receiving = Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
-            link: Some(Link::new(wire, Role::Receiver, terms.limits, is_client)),
             machine,
             commits: Commits::new(destination.stage.clone(), destination.replace),
             destination,
@@ -129,29 +127,11 @@ impl<S: Stream> Receiving<S> {
             awaits_output: false,
             listed: None,
             backoff: Backoff::default(),
-            ending: None,
-        }
+        };
+        LinkSession::new(Link::new(wire, Role::Receiver, terms.limits, is_client), receiving)
     }
 
-    /// It is one of a server's sessions.
-    pub(super) fn listed(mut self, listed: Rc<Listed>) -> Receiving<S> {
-        self.listed = Some(listed);
-        self
-    }
-
-    /// It may take the place of one that has still to let go of its files.
-    pub(crate) fn succeeding(mut self, is_successor: bool) -> Receiving<S> {
-        self.backoff.is_successor = is_successor;
-        self
-    }
-
-    /// The digests of what arrives are wanted.
-    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Receiving<S> {
-        self.stats.list_digests(digests);
-        self
-    }
-
-    fn work(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+    fn work<S: Stream>(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
         self.awaits_output = false;
         loop {
@@ -236,7 +216,7 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// Takes in a frame, or a chunk of a body: what it costs of the turn. None if nothing is there.
-    fn hear(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+    fn hear<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         if self.body.is_some() {
             return self.hear_body(link);
         }
@@ -283,32 +263,8 @@ impl<S: Stream> Receiving<S> {
         Ok(Some(FRAME_COST_BYTES))
     }
 
-    fn context(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
-        link.wire.tick(context.now);
-        let before = self.advance_lanes(link)?;
-        let status = self.work(link, context).map_err(|failure| link.explain(failure))?;
-        // Work may have opened what a further connection waits for.
-        let after = self.advance_lanes(link)?;
-        // What was on its way by a connection that is gone may come by this one: it has its time for that.
-        let lost = before.lost.len() + after.lost.len();
-        if before.is_alive || after.is_alive || lost > 0 {
-            link.wire.pardon();
-        }
-        self.show(link);
-        if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
-            return Ok(Status::Again);
-        }
-        if status == Status::Waiting {
-            link.check_time(context.now, self.busy())?;
-            self.make_way(link.wire.last_traffic(), context.now)?;
-        }
-        Ok(status)
-    }
-}
-
-impl<S> Receiving<S> {
     /// The session has failed. What came whole keeps its chance, what came in part is left for a later session.
-    fn fail(&mut self) {
+    fn let_go(&mut self) {
         self.progress.finish();
         self.hashing = None;
         if let Some(arriving) = self.current.take() {
@@ -319,6 +275,13 @@ impl<S> Receiving<S> {
         }
         self.assembly.drain().for_each(BlockAssembly::keep);
         self.commits.finish(&self.io);
+    }
+
+    /// Another session finds nothing here any more.
+    fn leave(&mut self) {
+        if let Some(listed) = self.listed.take() {
+            listed.leave();
+        }
     }
 }
 
@@ -339,55 +302,71 @@ fn cut() -> Failure {
     Error::new(Exit::Lost, "the connection ended before everything had come").into()
 }
 
-/// A session that is dropped, as when the process is asked to stop, has failed.
-impl<S> Drop for Receiving<S> {
-    fn drop(&mut self) {
-        self.fail();
+impl<S> LinkSession<S, Receiving> {
+    /// It is one of a server's sessions.
+    pub(super) fn listed(mut self, listed: Rc<Listed>) -> Self {
+        self.job.listed = Some(listed);
+        self
+    }
+
+    /// It may take the place of one that has still to let go of its files.
+    pub(crate) fn succeeding(mut self, is_successor: bool) -> Self {
+        self.job.backoff.is_successor = is_successor;
+        self
+    }
+
+    /// The digests of what arrives are wanted.
+    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Self {
+        self.job.stats.list_digests(digests);
+        self
     }
 }
 
-impl<S: Stream> Session for Receiving<S> {
-    fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        if let Some(mut link) = self.link.take() {
-            match self.context(&mut link, context) {
-                Ok(Status::Done) => {
-                    self.note_closed();
-                    self.show(&link);
-                    self.progress.finish();
-                    self.stats.resumed(self.assembly.resumed_bytes);
-                    let bytes = self.machine.received_bytes() + self.assembly.received_bytes;
-                    let error = self.stats.conclude(bytes, context.now - self.start).err();
-                    self.ending = Some((link.wire.close(None), error));
-                }
-                Ok(status) => {
-                    self.link = Some(link);
-                    return Ok(status);
-                }
-                Err(Failure { error, tell }) => {
-                    self.fail();
-                    self.ending = Some((link.wire.close(tell), Some(error)));
-                }
-            }
-            if let Some(listed) = self.listed.take() {
-                listed.leave();
-            }
+impl<S: Stream> Job<S> for Receiving {
+    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+        let before = self.advance_lanes(link)?;
+        let status = self.work(link, context)?;
+        // Work may have opened what a further connection waits for.
+        let after = self.advance_lanes(link)?;
+        // What was on its way by a connection that is gone may come by this one: it has its time for that.
+        let lost = before.lost.len() + after.lost.len();
+        if before.is_alive || after.is_alive || lost > 0 {
+            link.wire.pardon();
         }
-        say_last_word(&mut self.ending, context)
+        self.show(link);
+        if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
+            return Ok(Status::Again);
+        }
+        if status == Status::Waiting {
+            link.check_time(context.now, self.busy())?;
+            self.make_way(link.wire.last_traffic(), context.now)?;
+        }
+        Ok(status)
     }
 
-    fn stop(&mut self) -> Stop {
-        if let Some(link) = &mut self.link {
-            link.wire.say_stopped();
-        }
-        Stop::Now
+    fn conclude(&mut self, link: &Link<S>, now: Instant) -> Result<(), Error> {
+        self.note_closed();
+        self.show(link);
+        self.progress.finish();
+        self.leave();
+        self.stats.resumed(self.assembly.resumed_bytes);
+        let bytes = self.machine.received_bytes() + self.assembly.received_bytes;
+        self.stats.conclude(bytes, now - self.start)
+    }
+
+    fn fail(&mut self) {
+        self.let_go();
+        self.leave();
     }
 
     fn deadline(&self) -> Option<Instant> {
-        // The connections that are left are of a session that is over: their times do not count.
-        if let Some((last, _)) = &self.ending {
-            return Some(last.deadline());
-        }
-        let link = self.link.as_ref().map(Link::deadline);
-        link.into_iter().chain(self.pool.deadline()).chain(self.backoff.next_look).min()
+        self.pool.deadline().into_iter().chain(self.backoff.next_look).min()
+    }
+}
+
+/// A session that is dropped, as when the process is asked to stop, has failed.
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }

@@ -180,10 +180,14 @@ impl Blocks {
     }
 }
 
-impl<S: Stream> Sending<S> {
+impl Sending {
     /// Goes on with the file of `SendStep::Blocks` on the first connection: how many bytes were read; none if others
     /// are still at it.
-    pub(super) fn send_blocks(&mut self, link: &mut Link<S>, file: u32) -> Result<Option<usize>, Failure> {
+    pub(super) fn send_blocks<S: Stream>(
+        &mut self,
+        link: &mut Link<S>,
+        file: u32,
+    ) -> Result<Option<usize>, Failure> {
         if !self.blocks.files.contains_key(&file) {
             if self.blocks.files.len() >= MAX_FILES {
                 return self.send_block(link);
@@ -229,7 +233,7 @@ impl<S: Stream> Sending<S> {
     }
 
     /// A piece of a block on the first connection. None if there is none for it.
-    pub(super) fn send_block(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+    pub(super) fn send_block<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         link.wire.reserve_chunk()?;
         let mut first = self.blocks.first.take();
         let step = self.blocks.step(FIRST, &mut first, &mut link.wire);
@@ -284,7 +288,7 @@ impl<S: Stream> Sending<S> {
     }
 
     /// Counts what has arrived of the blocks, within them as well.
-    pub(super) fn show_blocks(&mut self, link: &Link<S>, now: Instant) {
+    pub(super) fn show_blocks<S: Stream>(&mut self, link: &Link<S>, now: Instant) {
         let resumed = std::mem::take(&mut self.blocks.resumed_bytes);
         if resumed > 0 {
             self.resumed(resumed);
@@ -318,7 +322,7 @@ impl<S: Stream> Sending<S> {
     }
 
     /// Works on the further connections.
-    pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
+    pub(super) fn advance_lanes<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.pool.accept(link.wire.now());
         let (mut team_failure, mut failed) = (None, None);
         let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();

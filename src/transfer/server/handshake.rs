@@ -16,9 +16,10 @@ use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::store::{Folder, StagingFolder};
+use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::pool::Origin;
-use crate::transfer::connection::wire::{Failure, Filled, LastWord, Wire, say_last_word};
+use crate::transfer::connection::wire::{Failure, Filled, Wire};
 use crate::transfer::digests::DigestSink;
 use crate::transfer::list::List;
 use crate::transfer::outcome::{Role, failed, protocol_error};
@@ -68,7 +69,7 @@ enum State {
     Succeeding(Option<(Wire<Transport>, Hello)>, Succession),
     /// The session goes first: what it holds is free before others no longer find it.
     Session(Box<dyn Session>, Rc<Listed>),
-    Ending(Option<(LastWord<Transport>, Option<Error>)>),
+    Closing(Closing<Transport>),
     /// The connection has gone to another session.
     Joined,
 }
@@ -222,15 +223,15 @@ impl Serving {
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
                 let terms = Terms { wanted: None, stream, tree, skipped, limits, origin };
-                let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
+                let receiving = Receiving::session(wire, destination, terms, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))
             }
             Granted::Get(offering, _) => {
                 let start = Start::Accepted { stream, tree: in_blocks, skipped: hello.skipped };
-                Box::new(Sending::new(wire, offering, start, (limits, origin), context))
+                Box::new(Sending::session(wire, offering, start, (limits, origin), context))
             }
-            Granted::List(offering) => Box::new(List::new(wire, offering, limits, hello.skipped)),
+            Granted::List(offering) => Box::new(List::session(wire, offering, limits, hello.skipped)),
             Granted::Join(_) => return State::Joined,
         };
         State::Session(session, listed)
@@ -307,10 +308,10 @@ fn not_ours(wire: &mut Wire<Transport>) -> Failure {
 
 /// Ends a connection before it has become a session.
 fn refuse(mut wire: Wire<Transport>, failure: Failure) -> State {
-    if let Some((reason, _)) = failure.tell {
-        wire.push(&Accept::refusal(reason).encode());
+    if let Some((reason, _)) = &failure.tell {
+        wire.push(&Accept::refusal(*reason).encode());
     }
-    State::Ending(Some((wire.close(failure.tell), Some(failure.error))))
+    State::Closing(wire.close(Err(failure)))
 }
 
 impl Session for Serving {
@@ -340,7 +341,7 @@ impl Session for Serving {
                 Err(Error::new(Exit::Lost, "the client has come back in another session"))
             }
             State::Session(session, _) => session.advance(context),
-            State::Ending(ending) => say_last_word(ending, context),
+            State::Closing(closing) => closing.advance(context),
             State::Greeting(_) | State::Succeeding(..) => Ok(Status::Waiting),
             State::Joined => Ok(Status::Done),
         }
@@ -358,7 +359,7 @@ impl Session for Serving {
             State::Greeting(_) => Some(self.greet_by),
             State::Succeeding(_, succession) => Some(succession.next_look),
             State::Session(session, _) => session.deadline(),
-            State::Ending(ending) => ending.as_ref().map(|(last_word, _)| last_word.deadline()),
+            State::Closing(closing) => Some(closing.deadline()),
             State::Joined => None,
         }
     }
