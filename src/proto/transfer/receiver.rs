@@ -173,6 +173,11 @@ impl Receiver {
         self.tree = true;
     }
 
+    /// Whether large files come in blocks.
+    pub fn allows_blocks(&self) -> bool {
+        self.tree
+    }
+
     /// Both sides have said that what is left out is told.
     pub fn hear_skipped(&mut self) {
         self.hears_skipped = true;

@@ -35,6 +35,7 @@ type Committed = Vec<(u32, Result<(), Fault>)>;
 pub(super) struct Commits {
     stage: StagingFolder,
     replace: bool,
+    io: Io,
     files: Vec<u32>,
     arrivals: Vec<Arrival>,
     bytes: u64,
@@ -44,10 +45,11 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub(super) fn new(stage: StagingFolder, replace: bool) -> Commits {
+    pub(super) fn new(stage: StagingFolder, replace: bool, io: Io) -> Commits {
         Commits {
             stage,
             replace,
+            io,
             files: Vec::new(),
             arrivals: Vec::new(),
             bytes: 0,
@@ -89,11 +91,11 @@ impl Commits {
     }
 
     /// Begins a commit if it is worth one, or if nothing more will come.
-    pub(super) fn start(&mut self, io: &Io, last: bool) -> Result<(), Error> {
+    pub(super) fn start(&mut self, last: bool) -> Result<(), Error> {
         if self.running.is_none() && !self.arrivals.is_empty() && (last || self.batches() > 0) {
             let (stage, replace) = (self.stage.clone(), self.replace);
             let arrivals = std::mem::take(&mut self.arrivals);
-            let task = io.spawn_blocking(move || stage.commit(arrivals, replace))?;
+            let task = self.io.spawn_blocking(move || stage.commit(arrivals, replace))?;
             self.running = Some((std::mem::take(&mut self.files), task));
             (self.bytes, self.name_bytes, self.parts) = (0, 0, 0);
         }
@@ -111,9 +113,9 @@ impl Commits {
 
     /// A session that fails or is stopped may be the last thing that the process does: what has come whole gets its
     /// name before that, if the disk is quick enough.
-    pub(super) fn finish(&mut self, io: &Io) {
+    pub(super) fn finish(&mut self) {
         for limit in [COMMIT_LIMIT, LAST_COMMIT_LIMIT] {
-            if self.start(io, true).is_ok()
+            if self.start(true).is_ok()
                 && let Some((_, task)) = self.running.take()
             {
                 task.await_end(limit);
@@ -125,15 +127,16 @@ impl Commits {
 impl Receiving {
     /// A file has come: compares its digest, and puts it in the row for the disk.
     pub(super) fn arrived(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
-        if let Some(Have::InPlace(have)) = self.accepted.get(&file).map(|accepted_file| &accepted_file.have)
+        if let Some(Have::InPlace(have)) =
+            self.decisions.accepted.get(&file).map(|accepted_file| &accepted_file.have)
             && *have == digest
         {
-            self.accepted.remove(&file);
+            self.decisions.accepted.remove(&file);
             self.digests.insert(file, digest);
             self.machine.committed(file, Ok(FileOutcome::AlreadyThere));
             return Ok(());
         }
-        if self.takes_blocks && has_blocks(entry.size) {
+        if self.machine.allows_blocks() && has_blocks(entry.size) {
             return self.blocks_ended(file, entry, digest);
         }
         // An empty file has no body that would have opened it.
@@ -142,7 +145,7 @@ impl Receiving {
             return Ok(());
         }
         let Some(IncomingBody { path, hasher, target, .. }) =
-            self.current.take_if(|current| current.file == file)
+            self.bodies.current.take_if(|current| current.file == file)
         else {
             self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
             return Ok(());
@@ -179,7 +182,7 @@ impl Receiving {
 
     /// A folder or a link: it gets its place behind all that came before it.
     pub(super) fn place(&mut self, file: u32, entry: Entry) {
-        let path = match self.local_path(&entry) {
+        let path = match self.decisions.naming.local_path(&entry) {
             Ok(path) => path,
             Err(refusal) => return self.machine.committed(file, Err(refusal)),
         };

@@ -19,11 +19,11 @@ impl Receiving {
         self.progress.there(std::mem::take(&mut assembly.before_bytes));
         self.progress.not_there(std::mem::take(&mut assembly.replaced_bytes));
         let buffered = link.wire.incoming().len();
-        let of_body = self.body.as_ref().map_or(0, |body| (body.remaining()).min(buffered) as u64);
+        let of_body = self.bodies.frame.as_ref().map_or(0, |body| (body.remaining()).min(buffered) as u64);
         let connections =
             self.pool.open().map(|(connection, link)| connection.local.come(link.wire.incoming().len()));
         let of_blocks = self.inflow.come(buffered) + connections.sum::<u64>();
-        let come = self.stored_bytes + of_body + assembly.verified_bytes + of_blocks;
+        let come = self.bodies.stored_bytes + of_body + assembly.verified_bytes + of_blocks;
         // A block that was damaged is counted once.
         self.progress.moved(come.saturating_sub(self.shown_bytes));
         self.shown_bytes = self.shown_bytes.max(come);
@@ -33,7 +33,7 @@ impl Receiving {
     pub(super) fn acknowledge<S: Stream>(&mut self, link: &Link<S>, now: Instant) {
         if now >= self.next_ack {
             self.next_ack = now + ACK_INTERVAL;
-            let partial = self.body.as_ref().map_or(0, |body| body.come(link.wire.incoming().len()));
+            let partial = self.bodies.frame.as_ref().map_or(0, |body| body.come(link.wire.incoming().len()));
             self.machine.acknowledge(self.machine.received_bytes() + partial);
         }
     }
@@ -42,7 +42,7 @@ impl Receiving {
     pub(super) fn note_closed(&mut self) {
         while let Some(closed) = self.machine.closed() {
             self.progress.done(1);
-            self.space.ended(closed.file);
+            self.decisions.space.ended(closed.file);
             if closed.outcome == FileOutcome::AlreadyThere {
                 self.progress.there(closed.size);
             }

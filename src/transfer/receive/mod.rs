@@ -14,12 +14,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::block_assembly::{BlockAssembly, BlockedFiles, EndedFiles, Inflow};
-use self::body::{Body, IncomingBody};
+use self::block_assembly::{BlockAssembly, BlockedFiles, Inflow};
+use self::body::Bodies;
 use self::commits::Commits;
-use self::contention::Backoff;
 use self::counting::ACK_INTERVAL;
-use self::decision::{AcceptedFile, Decided, Hashed};
+use self::decision::{Decided, Decisions};
 pub(crate) use self::terms::{Destination, Naming, Terms};
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Heard, Link};
@@ -32,11 +31,12 @@ use super::server::sessions::{Listed, SessionId};
 use super::stats::Stats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{BlockingTask, Context, Io, Status};
+use crate::net::reactor::{Context, Io, Status};
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::Frame;
+use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::hello::Hello;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::report::{Phase, Progress, Report};
@@ -47,35 +47,23 @@ const JUDGE_COST_BYTES: usize = 8 << 10;
 /// A session that receives files.
 pub(crate) struct Receiving {
     machine: Receiver,
-    destination: Destination,
-    io: Io,
+    decisions: Decisions,
+    bodies: Bodies,
+    assembly: BlockedFiles,
+    /// Of the first connection.
+    inflow: Inflow,
+    pool: ConnectionPool<Inflow>,
+    session: Option<SessionId>,
+    commits: Commits,
+    /// Of files that are not closed yet.
+    digests: HashMap<u32, Digest>,
     progress: Progress,
     /// The totals were announced.
     is_announced: bool,
     stats: Stats,
     start: Instant,
-    body: Option<Body>,
-    current: Option<IncomingBody>,
-    assembly: BlockedFiles,
-    inflow: Inflow,
-    /// Files in blocks that have ended or were given up: of theirs a block may still come.
-    ended_blocks: EndedFiles,
-    pool: ConnectionPool<Inflow>,
-    takes_blocks: bool,
-    session: Option<SessionId>,
-    accepted: HashMap<u32, AcceptedFile>,
-    hashing: Option<BlockingTask<Hashed>>,
-    commits: Commits,
-    digests: HashMap<u32, Digest>,
-    space: space::Space,
-    /// Bodies of files that do not come in blocks; and what was shown of all that has come.
-    stored_bytes: u64,
     shown_bytes: u64,
-    awaits_output: bool,
     next_ack: Instant,
-    /// A server's: how other sessions reach this one.
-    listed: Option<Rc<Listed>>,
-    backoff: Backoff,
 }
 
 impl Receiving {
@@ -104,36 +92,33 @@ impl Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
             machine,
-            commits: Commits::new(destination.stage.clone(), destination.replace),
-            destination,
+            commits: Commits::new(destination.stage.clone(), destination.replace, io.clone()),
+            pool: ConnectionPool::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report),
+            decisions: Decisions::new(destination, io),
+            bodies: Bodies::default(),
             assembly: BlockedFiles::default(),
             inflow: Inflow::default(),
-            ended_blocks: EndedFiles::default(),
-            pool: ConnectionPool::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report.clone()),
             session: None,
-            takes_blocks: terms.tree,
-            io,
+            digests: HashMap::new(),
             progress,
             is_announced: announced.is_some(),
             stats,
-            body: None,
-            current: None,
-            accepted: HashMap::new(),
-            hashing: None,
-            digests: HashMap::new(),
-            space: space::Space::default(),
-            stored_bytes: 0,
             shown_bytes: 0,
-            awaits_output: false,
-            listed: None,
-            backoff: Backoff::default(),
         };
         LinkSession::new(Link::new(wire, Role::Receiver, terms.limits, is_client), receiving)
     }
 
+    /// Decides about a file. None while something is hashed or awaited.
+    fn decide(&mut self, file: u32, now: Instant) -> Result<Option<Decided>, Failure> {
+        match self.machine.entry(file) {
+            Some(entry) => self.decisions.decide(file, entry, (&self.machine, &self.progress), now),
+            None => Ok(Some(Verdict::WHOLE.into())),
+        }
+    }
+
     fn work<S: Stream>(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
-        self.awaits_output = false;
+        self.bodies.awaits_output = false;
         loop {
             self.collect_commits()?;
             self.note_closed();
@@ -149,7 +134,12 @@ impl Receiving {
                 ReceiveStep::Judge { .. } if budget == 0 => return Ok(Status::Again),
                 ReceiveStep::Judge { file } => {
                     match self.decide(file, context.now)? {
-                        Some(Decided::Verdict(verdict)) => self.machine.decided(file, verdict),
+                        Some(Decided::Verdict(verdict)) => {
+                            if let Verdict::Keep { digest, .. } = &verdict {
+                                self.digests.insert(file, *digest);
+                            }
+                            self.machine.decided(file, verdict);
+                        }
                         Some(Decided::InBlocks(values)) => self.machine.judged_in_blocks(file, &values),
                         // For nobody nothing is hashed.
                         None if link.wire.has_ended()? => return Err(cut()),
@@ -158,7 +148,7 @@ impl Receiving {
                             return Ok(Status::Waiting);
                         }
                     }
-                    if self.takes_blocks && self.machine.comes_in_blocks(file) == Some(true) {
+                    if self.machine.comes_in_blocks(file) == Some(true) {
                         self.pool.grow(self.session, link.round_trip());
                     }
                     budget = budget.saturating_sub(JUDGE_COST_BYTES);
@@ -179,7 +169,7 @@ impl Receiving {
                     if last && self.fail_unfinished() {
                         continue;
                     }
-                    self.commits.start(&self.io, last)?;
+                    self.commits.start(last)?;
                     if self.commits.is_busy() && (last || self.commits.is_full()) {
                         self.progress.phase(Phase::Syncing);
                         link.wire.flush()?;
@@ -204,11 +194,11 @@ impl Receiving {
 
     /// What this side is doing while the peer waits.
     fn busy(&self) -> Option<frame::Phase> {
-        if self.hashing.is_some() {
+        if self.decisions.is_hashing() {
             Some(frame::Phase::Hashing)
-        } else if self.commits.is_busy() || self.awaits_output {
+        } else if self.commits.is_busy() || self.bodies.awaits_output {
             Some(frame::Phase::Syncing)
-        } else if self.backoff.next_look.is_some() {
+        } else if self.decisions.backoff.next_look.is_some() {
             Some(frame::Phase::Reading)
         } else {
             None
@@ -217,7 +207,7 @@ impl Receiving {
 
     /// Takes in a frame, or a chunk of a body: what it costs of the turn. None if nothing is there.
     fn hear<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
-        if self.body.is_some() {
+        if self.bodies.frame.is_some() {
             return self.hear_body(link);
         }
         if self.inflow.is_open() {
@@ -226,7 +216,6 @@ impl Receiving {
         let heard = link.hear()?;
         if let Some(accept) = link.accepted() {
             agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
-            self.takes_blocks |= accept.tree;
             self.session = Some(accept.session);
         }
         match heard {
@@ -235,7 +224,7 @@ impl Receiving {
             }
             Heard::Frame(frame) => {
                 if let Frame::Entry { entry, .. } = &frame {
-                    self.expect_another()?;
+                    self.decisions.naming.expect_another(self.machine.entry_count())?;
                     if !self.is_announced {
                         self.progress.expect(1, entry.size.unwrap_or(0));
                     }
@@ -266,20 +255,17 @@ impl Receiving {
     /// The session has failed. What came whole keeps its chance, what came in part is left for a later session.
     fn let_go(&mut self) {
         self.progress.finish();
-        self.hashing = None;
-        if let Some(arriving) = self.current.take() {
+        if let Some(arriving) = self.bodies.current.take() {
             arriving.keep();
         }
-        for (_, accepted_file) in self.accepted.drain() {
-            accepted_file.keep();
-        }
+        self.decisions.keep();
         self.assembly.drain().for_each(BlockAssembly::keep);
-        self.commits.finish(&self.io);
+        self.commits.finish();
     }
 
     /// Another session finds nothing here any more.
     fn leave(&mut self) {
-        if let Some(listed) = self.listed.take() {
+        if let Some(listed) = self.decisions.listed.take() {
             listed.leave();
         }
     }
@@ -305,13 +291,13 @@ fn cut() -> Failure {
 impl<S> LinkSession<S, Receiving> {
     /// It is one of a server's sessions.
     pub(super) fn listed(mut self, listed: Rc<Listed>) -> Self {
-        self.job.listed = Some(listed);
+        self.job.decisions.listed = Some(listed);
         self
     }
 
     /// It may take the place of one that has still to let go of its files.
     pub(crate) fn succeeding(mut self, is_successor: bool) -> Self {
-        self.job.backoff.is_successor = is_successor;
+        self.job.decisions.backoff.is_successor = is_successor;
         self
     }
 
@@ -360,7 +346,7 @@ impl<S: Stream> Job<S> for Receiving {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.pool.deadline().into_iter().chain(self.backoff.next_look).min()
+        self.pool.deadline().into_iter().chain(self.decisions.backoff.next_look).min()
     }
 }
 
