@@ -17,31 +17,27 @@ use crate::store::{Fault, TextPlace, nameless};
 /// Lines that are written at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Where a client writes the digests of what arrived.
+/// Where a client writes the digests of what arrived: `-` is stdout.
 pub(crate) fn replaced(path: &Path) -> Result<DigestSink, Error> {
-    if path.as_os_str() == "-" {
-        crate::net::stdio::check_stdout()?;
-        return Ok(DigestSink::Stdout);
-    }
-    let place = place(path)?;
-    place.check().map_err(|fault| unusable(path, "", &fault))?;
-    Ok(DigestSink::Replaced(place))
+    sink(path, |place| place.check().map(|()| DigestSink::Replaced(place)))
 }
 
-/// Where a server adds the digests of each session.
+/// Where a server adds the digests of each session: `-` is stdout.
 pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
+    // Adds nothing, to learn whether it can be done.
+    sink(path, |place| place.append(b"").map(|()| DigestSink::Appended(place)))
+}
+
+fn sink(
+    path: &Path,
+    of_file: impl FnOnce(TextPlace) -> Result<DigestSink, Fault>,
+) -> Result<DigestSink, Error> {
     if path.as_os_str() == "-" {
         crate::net::stdio::check_stdout()?;
         return Ok(DigestSink::Stdout);
     }
-    let place = place(path)?;
-    // Nothing, to learn whether it can be done.
-    place.append(b"").map_err(|fault| unusable(path, "", &fault))?;
-    Ok(DigestSink::Appended(place))
-}
-
-fn place(path: &Path) -> Result<TextPlace, Error> {
-    TextPlace::new(path).map_err(|fault| unusable(path, "its folder ", &fault))
+    let place = TextPlace::new(path).map_err(|fault| unusable(path, "its folder ", &fault))?;
+    of_file(place).map_err(|fault| unusable(path, "", &fault))
 }
 
 fn unusable(path: &Path, what: &str, fault: &Fault) -> Error {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::closing::Closing;
 use crate::error::lost;
 use crate::error::{Error, Exit};
+use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::rate::Limited;
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stream::{Socket, Stream, Transport};
@@ -227,9 +228,9 @@ impl<S: Stream> Wire<S> {
         self.stream.finish_writing().map_err(|error| lost(&error))
     }
 
-    /// See [`Stream::is_acknowledged`].
-    pub(crate) fn is_acknowledged(&mut self) -> Result<bool, Error> {
-        self.stream.is_acknowledged().map_err(|error| lost(&error))
+    /// See [`AcknowledgementWait::is_acknowledged`].
+    pub(crate) fn is_acknowledged(&mut self, wait: &mut AcknowledgementWait) -> Result<bool, Error> {
+        wait.is_acknowledged(&mut self.stream, self.now)
     }
 
     /// See [`Stream::reset_on_close`]. A connection that is lost already has no use for it.
