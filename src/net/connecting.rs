@@ -43,7 +43,7 @@ pub(crate) struct Connecting<O, S, F> {
 }
 
 enum State<O, S> {
-    Opening(O),
+    Connecting(O),
     Open(S),
 }
 
@@ -54,8 +54,8 @@ where
     F: FnOnce(Transport, Instant) -> Result<S, Error>,
 {
     /// `make` is called once, with the connection.
-    pub(crate) fn new(opening: O, make: F) -> Connecting<O, S, F> {
-        Connecting { state: State::Opening(opening), make: Some(make) }
+    pub(crate) fn new(connecting: O, make: F) -> Connecting<O, S, F> {
+        Connecting { state: State::Connecting(connecting), make: Some(make) }
     }
 }
 
@@ -66,8 +66,8 @@ where
     F: FnOnce(Transport, Instant) -> Result<S, Error>,
 {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        if let State::Opening(opening) = &mut self.state {
-            let Some(transport) = opening.advance(context.now)? else { return Ok(Status::Waiting) };
+        if let State::Connecting(connecting) = &mut self.state {
+            let Some(transport) = connecting.advance(context.now)? else { return Ok(Status::Waiting) };
             // What brought the connection about is dropped: a listener refuses further clients, other attempts end.
             if let Some(make) = self.make.take() {
                 self.state = State::Open(make(transport, context.now)?);
@@ -75,20 +75,20 @@ where
         }
         match &mut self.state {
             State::Open(session) => session.advance(context),
-            State::Opening(_) => Ok(Status::Waiting),
+            State::Connecting(_) => Ok(Status::Waiting),
         }
     }
 
     fn stop(&mut self) -> Stop {
         match &mut self.state {
             State::Open(session) => session.stop(),
-            State::Opening(_) => Stop::Now,
+            State::Connecting(_) => Stop::Now,
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Opening(opening) => opening.deadline(),
+            State::Connecting(connecting) => connecting.deadline(),
             State::Open(session) => session.deadline(),
         }
     }

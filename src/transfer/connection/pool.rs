@@ -19,7 +19,7 @@ const FAR: Duration = Duration::from_millis(10);
 const DEFAULT_CONNECTIONS: usize = 4;
 
 /// What a connection does before the others come.
-pub(crate) const LANE_BUDGET_BYTES: usize = 8 << 20;
+pub(crate) const CONNECTION_BUDGET_BYTES: usize = 8 << 20;
 
 /// What the further connections did.
 #[derive(Default)]
@@ -105,8 +105,8 @@ impl<L: Default> ConnectionPool<L> {
         let wanted = connections.unwrap_or(automatic).min(MAX_CONNECTIONS);
         for _ in 1..wanted {
             match dialer.connecting(self.limits.handshake, &self.io) {
-                Ok(opening) => {
-                    let state = State::Dialing(opening);
+                Ok(connecting) => {
+                    let state = State::Dialing(connecting);
                     self.connections.push(PooledConnection { id: self.next_id, state, local: L::default() });
                     self.next_id += 1;
                 }

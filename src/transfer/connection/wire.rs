@@ -34,14 +34,14 @@ pub(crate) enum Filled {
     Ended,
 }
 
-/// A failure of a session, and what the peer is told of it.
+/// A failure of a session, and what is sent to the peer about it.
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) tell: Option<(Reason, String)>,
 }
 
 impl From<Error> for Failure {
-    /// A failure of which the peer cannot be told, as a rule because the connection is lost.
+    /// A failure that is not sent to the peer, as a rule because the connection is lost.
     fn from(error: Error) -> Failure {
         Failure { error, tell: None }
     }

@@ -168,7 +168,7 @@ impl Inflow {
     }
 }
 
-/// The files in blocks, and what is told of them.
+/// The files in blocks that are being written, and the counts of their bytes.
 #[derive(Default)]
 pub(super) struct BlockedFiles {
     open: HashMap<u32, BlockAssembly>,

@@ -14,7 +14,7 @@ use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
 use crate::store::{Fault, Folder, Part};
 use crate::transfer::connection::link::{Heard, Link, out_of_place};
-use crate::transfer::connection::pool::{Advanced, LANE_BUDGET_BYTES};
+use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, Wire};
 use crate::transfer::outcome::{Role, protocol_error, reason_of};
 
@@ -69,7 +69,7 @@ impl Receiving {
         self.complete_blocked()
     }
 
-    /// A file in blocks was consented to, and is opened when it is first needed.
+    /// Opens an accepted file in blocks when it is first needed.
     fn open_blocked(&mut self, file: u32) {
         if self.assembly.is_open(file) || self.assembly.is_crowded() {
             return;
@@ -139,10 +139,10 @@ impl Receiving {
     }
 
     /// Works on the further connections.
-    pub(super) fn advance_lanes<S: Stream>(&mut self, link: &Link<S>) -> Result<Advanced, Failure> {
+    pub(super) fn advance_pool<S: Stream>(&mut self, link: &Link<S>) -> Result<Advanced, Failure> {
         let now = link.wire.now();
         self.pool.accept(now);
-        // A block may be of a file that the first connection has not told of yet: then this one waits.
+        // A block may be of a file that the first connection has not announced yet: then this one waits.
         let waiting: Vec<u32> = self
             .pool
             .connections
@@ -160,7 +160,7 @@ impl Receiving {
         let (assembly, space) = (&mut self.assembly, &mut self.decisions.space);
         let machine = &self.machine;
         let mut advanced = self.pool.advance(now, |_, inflow, connection| {
-            let mut budget = LANE_BUDGET_BYTES;
+            let mut budget = CONNECTION_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
                 // No room for an answer, no reading: what waits is bounded.

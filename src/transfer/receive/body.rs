@@ -49,7 +49,7 @@ pub(super) struct IncomingBody {
 
 /// Where the bytes of a file go.
 pub(super) enum Target {
-    /// Too large for the stage, or of unknown size.
+    /// Too large for the staging folder, or of unknown size.
     Part {
         part: Part,
         resumable: bool,

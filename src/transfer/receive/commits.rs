@@ -125,7 +125,7 @@ impl Commits {
 }
 
 impl Receiving {
-    /// A file has come: compares its digest, and puts it in the row for the disk.
+    /// Takes a file that has come: compares its digest, and queues it for the next commit.
     pub(super) fn arrived(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
         if let Some(Have::InPlace(have)) =
             self.decisions.accepted.get(&file).map(|accepted_file| &accepted_file.have)
@@ -164,8 +164,8 @@ impl Receiving {
                 self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
             }
             Target::Small(staged) => match staged.finish(meta) {
-                Ok(settled) => {
-                    self.commits.add(file, Arrival::Small { path, file: settled }, entry.size.unwrap_or(0));
+                Ok(staged) => {
+                    self.commits.add(file, Arrival::Small { path, file: staged }, entry.size.unwrap_or(0));
                 }
                 Err(fault) => self.machine.committed(file, Err(reason_of(&fault, Role::Receiver))),
             },
@@ -173,14 +173,14 @@ impl Receiving {
         Ok(())
     }
 
-    /// A part is whole and compared: it gets its place in the row for the disk.
+    /// Queues a part that is whole, and has the digest that was sent, for the next commit.
     pub(super) fn commit_part(&mut self, file: u32, entry: &Entry, digest: Digest, part: Part) {
         self.digests.insert(file, digest);
         let meta = meta_of(entry);
         self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
     }
 
-    /// A folder or a link: it gets its place behind all that came before it.
+    /// Queues a folder or a link, after all that came before it.
     pub(super) fn place(&mut self, file: u32, entry: Entry) {
         let path = match self.decisions.naming.local_path(&entry) {
             Ok(path) => path,

@@ -6,7 +6,7 @@ use super::{Link, Receiving};
 use crate::net::stream::Stream;
 use crate::proto::transfer::outcome::FileOutcome;
 
-/// How often the sender is told how far this side is, if it has come further.
+/// How often the sender hears how far this side is, if it has come further.
 pub(super) const ACK_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Receiving {

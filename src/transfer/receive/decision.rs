@@ -1,4 +1,4 @@
-//! Whether a file is wanted, and under which name.
+//! Decisions: whether a file is taken, under which name, and what is there of it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,7 +22,7 @@ use crate::transfer::connection::wire::Failure;
 use crate::transfer::outcome::{Role, reason_of};
 use crate::transfer::server::sessions::Listed;
 
-/// Files up to this size wait on the stage, without a lock or a sync of their own, and are hashed at once.
+/// Files up to this size wait in the staging folder, without a lock or a sync of their own, and are hashed at once.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
 /// Parts created before their bytes come, so that of several sessions with one name all but the first hear so early.
 /// Each holds descriptors.
@@ -31,7 +31,7 @@ const MAX_EARLY_PARTS: usize = 4;
 /// names that have one sends those files from the start.
 const MAX_RESUMED_PARTS: usize = 32;
 
-/// A file that was consented to, and whose bytes have not begun to come.
+/// A file that is taken, and of which no bytes have come yet.
 pub(super) struct AcceptedFile {
     /// Below the destination.
     pub(super) path: Vec<u8>,

@@ -42,7 +42,7 @@ use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::report::{Phase, Progress, Report};
 
 /// What a decision about a file counts for when turns are shared out: it asks the file system several times.
-const JUDGE_COST_BYTES: usize = 8 << 10;
+const DECISION_COST_BYTES: usize = 8 << 10;
 
 /// A session that receives files.
 pub(crate) struct Receiving {
@@ -131,8 +131,8 @@ impl Receiving {
                     return Err(peer_error(reason, &text, Role::Receiver));
                 }
                 ReceiveStep::Write(bytes) => link.wire.push(&bytes),
-                ReceiveStep::Judge { .. } if budget == 0 => return Ok(Status::Again),
-                ReceiveStep::Judge { file } => {
+                ReceiveStep::Decide { .. } if budget == 0 => return Ok(Status::Again),
+                ReceiveStep::Decide { file } => {
                     match self.decide(file, context.now)? {
                         Some(Decided::Verdict(verdict)) => {
                             if let Verdict::Keep { digest, .. } = &verdict {
@@ -140,7 +140,7 @@ impl Receiving {
                             }
                             self.machine.decided(file, verdict);
                         }
-                        Some(Decided::InBlocks(values)) => self.machine.judged_in_blocks(file, &values),
+                        Some(Decided::InBlocks(values)) => self.machine.decided_in_blocks(file, &values),
                         // For nobody nothing is hashed.
                         None if link.wire.has_ended()? => return Err(cut()),
                         None => {
@@ -151,7 +151,7 @@ impl Receiving {
                     if self.machine.comes_in_blocks(file) == Some(true) {
                         self.pool.grow(self.session, link.round_trip());
                     }
-                    budget = budget.saturating_sub(JUDGE_COST_BYTES);
+                    budget = budget.saturating_sub(DECISION_COST_BYTES);
                 }
                 ReceiveStep::Commit { file, entry, digest } => self.arrived(file, entry, digest)?,
                 ReceiveStep::Place { file, entry } => self.place(file, entry),
@@ -310,10 +310,10 @@ impl<S> LinkSession<S, Receiving> {
 
 impl<S: Stream> Job<S> for Receiving {
     fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
-        let before = self.advance_lanes(link)?;
+        let before = self.advance_pool(link)?;
         let status = self.work(link, context)?;
         // Work may have opened what a further connection waits for.
-        let after = self.advance_lanes(link)?;
+        let after = self.advance_pool(link)?;
         // What was on its way by a connection that is gone may come by this one: it has its time for that.
         let lost = before.lost.len() + after.lost.len();
         if before.is_alive || after.is_alive || lost > 0 {

@@ -40,7 +40,7 @@ pub(crate) struct Terms {
     pub(crate) stream: bool,
     /// Large files may come in blocks. A client learns that from ACCEPT.
     pub(crate) tree: bool,
-    /// What is left out is told. A client learns that from ACCEPT.
+    /// The sender reports what it leaves out. A client learns that from ACCEPT.
     pub(crate) skipped: bool,
     pub(crate) limits: Limits,
     pub(crate) origin: Origin,

@@ -14,7 +14,7 @@ use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
 use crate::store::{BlockHasher, Change, Source, root_of};
 use crate::transfer::connection::link::{Heard, Link, out_of_place};
-use crate::transfer::connection::pool::{Advanced, LANE_BUDGET_BYTES};
+use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
 use crate::transfer::outcome::{Role, failed, protocol_error};
 
@@ -322,13 +322,13 @@ impl Sending {
     }
 
     /// Works on the further connections.
-    pub(super) fn advance_lanes<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
+    pub(super) fn advance_pool<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.pool.accept(link.wire.now());
         let (mut team_failure, mut failed) = (None, None);
         let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
         let blocks = &mut self.blocks;
         let mut advanced = self.pool.advance(link.wire.now(), |id, block, connection| {
-            let mut budget = LANE_BUDGET_BYTES;
+            let mut budget = CONNECTION_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
                 match connection.hear_of_blocks(Role::Sender)? {

@@ -311,10 +311,10 @@ fn agree(machine: &mut Sender, (stream, tree, skipped): (bool, bool, bool)) {
 
 impl<S: Stream> Job<S> for Sending {
     fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
-        let before = self.advance_lanes(link)?;
+        let before = self.advance_pool(link)?;
         let status = self.work(link, context)?;
         // Work may have given the further connections something to do.
-        let after = self.advance_lanes(link)?;
+        let after = self.advance_pool(link)?;
         if before.is_alive || after.is_alive {
             link.wire.pardon();
         }

@@ -21,9 +21,9 @@ use crate::transfer::{
     Claim, ClientId, Limits, MAX_CONNECTIONS, Offer, Serving, TextReceiving, WireProtocol,
 };
 
-/// Clients that are being told that they are too many, at a time; more are dropped without a word.
+/// Rejected clients that hear why, at a time; more are dropped without a word.
 const MAX_REFUSALS: usize = 16;
-/// Descriptors that a session needs to be served: its socket, its reactor's four, the stage, a few parts and a file that is
+/// Descriptors that a session needs to be served: its socket, its reactor's four, the staging folder, a few parts and a file that is
 /// hashed; and its further connections, which count for their source only until they have joined it.
 pub(crate) const DESCRIPTORS_PER_CLIENT: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
 /// Descriptors of one session at most, two for each part: 64 files in blocks, 32 parts of earlier sessions, 4 that were
@@ -52,7 +52,7 @@ pub(crate) struct Clients {
 }
 
 struct Client {
-    /// `None`: it was refused, and is being told so.
+    /// `None`: it is rejected, and hears why.
     permit: Option<Permit>,
     claim: Claim,
     session: BlockingTask<Result<(), Error>>,
@@ -157,7 +157,7 @@ impl Handler for Clients {
     fn turn_away(&mut self, socket: Socket, why: Refusal) {
         let refused = self.clients.iter().filter(|client| client.permit.is_none()).count();
         if why != Refusal::Denied && refused < MAX_REFUSALS {
-            // A client that cannot be told why finds out by itself.
+            // A client that cannot hear why finds out by itself.
             let name = socket.peer_name();
             let report = self.report.about(&name);
             let claim = self.claim();
