@@ -14,6 +14,9 @@ use sendall::proto::transfer::outcome::FileOutcome;
 use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
 
+/// The types of frames, and 0.
+const KINDS: u8 = 14;
+
 /// What a peer sends, and in which cuts.
 #[derive(Arbitrary, Debug)]
 struct Script {
@@ -84,6 +87,7 @@ enum Body {
         digest: u8,
         text: Vec<u8>,
     },
+    /// Of EOT and TOTALS.
     Eot {
         entries: u8,
         bytes: Size,
@@ -172,13 +176,13 @@ impl Piece {
         match self {
             Piece::Frame { kind, flags, file, offset, body } => {
                 let body = body.bytes();
-                [&header(*kind % 13, *flags, *file, offset.bytes(), body.len() as u64)[..], &body].concat()
+                [&header(*kind % KINDS, *flags, *file, offset.bytes(), body.len() as u64)[..], &body].concat()
             }
             Piece::Data { file, offset, length } => {
                 let header = header(4, 0, *file, offset.bytes(), u64::from(*length));
                 [&header[..], &vec![b'x'; usize::from(*length)]].concat()
             }
-            Piece::Header { kind, length } => header(*kind % 13, 0, 0, 0, *length),
+            Piece::Header { kind, length } => header(*kind % KINDS, 0, 0, 0, *length),
             Piece::Raw(bytes) => bytes.clone(),
         }
     }
@@ -281,6 +285,8 @@ fn converse(bytes: &[u8], cut: usize, streaming: bool) {
     }
     sender.allow_blocks();
     receiver.allow_blocks();
+    receiver.hear_skipped();
+    receiver.hear_totals();
     let (mut buffer, mut skip) = (Vec::new(), 0);
     for chunk in bytes.chunks(cut) {
         buffer.extend_from_slice(chunk);

@@ -9,6 +9,7 @@ use clap::{Args, ValueHint};
 
 use super::manual;
 use super::options::{MAX_ENTRIES, size};
+use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer_args::{DigestArgs, TransferLimitArgs};
@@ -17,8 +18,6 @@ use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
-use crate::relay::connector::Connector;
-use crate::relay::proxies::ProxyArgs;
 use crate::report::escape_name;
 use crate::run::download::{Download, Plan, Task};
 
@@ -82,7 +81,7 @@ impl DownloadArgs {
             Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect).map_err(usage)?;
         let names = clean_names(&self.names[used - 1..]).map_err(usage)?;
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
-        let connector = Connector::new(&endpoint, &self.proxy, &self.local)?;
+        let connector = connector(&endpoint, &self.proxy, &self.local)?;
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.list {
             true => Task::List,

@@ -4,13 +4,15 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueHint};
 
-use super::options::{EndChoice, RECORDS, RelayArgs};
+use super::options::{RECORDS, RelayArgs};
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Environment, Program};
+use crate::proto::relay::ending::EndWhen;
+use crate::relay::exec::ExecRules;
 
 /// A command in the place of stdin and stdout.
 #[derive(Args, Clone, Debug)]
-pub struct ExecArgs {
+pub(crate) struct ExecArgs {
     /// Join each connection to a process of its own: --exec -- CMD ARG...
     #[arg(long)]
     exec: bool,
@@ -63,7 +65,7 @@ pub(crate) fn program(
 
 /// A command that is run for a stream, which may get the connection itself.
 #[derive(Args, Clone, Debug)]
-pub struct StreamExecArgs {
+pub(crate) struct StreamExecArgs {
     #[command(flatten)]
     exec: ExecArgs,
 
@@ -90,26 +92,17 @@ impl StreamExecArgs {
     }
 }
 
-/// How a process and its peer are joined.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ExecRules {
-    /// The process's line ends are sent as CR LF.
-    pub(crate) crlf: bool,
-    /// A process whose peer has ended, and that falls silent, is ended.
-    pub(crate) ends_with_peer: bool,
-}
-
-impl ExecRules {
-    /// Refuses what makes no sense between a process and a peer.
-    pub(crate) fn plan(args: &RelayArgs, program: &Program) -> Result<ExecRules, Error> {
+impl RelayArgs {
+    /// How a program and its peer are joined. Refuses what makes no sense between them.
+    pub(crate) fn exec_rules(&self, program: &Program) -> Result<ExecRules, Error> {
         if program.stdio == ChildStdio::Socket {
-            args.refuse_with("--exec-socket", RECORDS)?;
+            self.refuse_with("--exec-socket", RECORDS)?;
             let given = [
-                ("--tee-in", args.tools.tee_in.is_some()),
-                ("--tee-out", args.tools.tee_out.is_some()),
-                ("--hex-dump", args.tools.hex_dump.is_some()),
-                ("--limit-rate", args.limit_rate.is_some()),
-                ("--idle-timeout", args.idle_timeout.is_some()),
+                ("--tee-in", self.tools.tee_in.is_some()),
+                ("--tee-out", self.tools.tee_out.is_some()),
+                ("--hex-dump", self.tools.hex_dump.is_some()),
+                ("--limit-rate", self.limit_rate.is_some()),
+                ("--idle-timeout", self.idle_timeout.is_some()),
             ];
             if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
                 let text = format!(
@@ -118,12 +111,12 @@ impl ExecRules {
                 return Err(Error::new(Exit::Usage, text));
             }
         }
-        args.refuse_with("--exec and --sh", &[&["--crlf", "--end-when"], RECORDS].concat())?;
-        if args.end_when == Some(EndChoice::Input) {
+        self.refuse_with("--exec and --sh", &[&["--crlf", "--end-when"], RECORDS].concat())?;
+        if self.end_when == Some(EndWhen::Input) {
             let text = "--end-when input: with --exec and --sh the process says when it ends; leave it out, or type peer";
             return Err(Error::new(Exit::Usage, text));
         }
-        Ok(ExecRules { crlf: args.tools.crlf, ends_with_peer: args.end_when == Some(EndChoice::Peer) })
+        Ok(ExecRules { crlf: self.tools.crlf, ends_with_peer: self.end_when == Some(EndWhen::Peer) })
     }
 }
 

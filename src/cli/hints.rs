@@ -41,7 +41,6 @@ const EACH_COMMAND: &str =
 
 /// What is typed at least behind a command that has no default endpoint.
 const AT_LEAST: &[(&str, &str)] = &[
-    ("serve", "where to listen: type 'sendall serve :PORT', or 'sendall serve PORT' for this machine only"),
     ("connect", "where to: type 'sendall connect HOST:PORT'"),
     ("upload", "what and where to: type 'sendall upload PATH HOST:PORT'"),
     ("download", "where from: type 'sendall download HOST:PORT', and names if not all is wanted"),

@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 use super::manual;
 use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
+use crate::cli::access_args::AccessArgs;
 use crate::error::{Error, Exit};
 use crate::http::log::LogForm;
 use crate::http::site::{AnswerFields, Elsewhere, Patience, Site};
@@ -15,7 +16,6 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::http::{has_no_body, is_field_name, is_field_value};
 use crate::run::http_hello::Plan;
 use crate::server::acceptor::{ClientLimits, DescriptorBudget, Explicit, Full, NO_LIMIT};
-use crate::server::admission::AccessArgs;
 use crate::server::option_files::text_or_file;
 
 const GREETING: &[u8] = b"Hello, World\n";
@@ -140,6 +140,7 @@ impl HttpHelloArgs {
             clients: self.limits.max_clients.unwrap_or(MAX_CLIENTS) as usize,
             clients_asked: None,
             full: self.limits.full,
+            if_full: "",
             per_source: self.limits.max_per_source.map_or(NO_LIMIT, |limit| limit as usize),
             count: None,
             accept_timeout: None,
@@ -155,8 +156,8 @@ impl HttpHelloArgs {
             family: self.family.family(),
             site: self.site()?,
             limits: limits.within_descriptors(DescriptorBudget { per_client: 1, others }, typed),
-            access: self.access.load()?,
-            access_args: self.access.clone(),
+            access: self.access.sources().load()?,
+            access_args: self.access.sources(),
             workers: self.workers,
             count: self.count,
             log: self.log,

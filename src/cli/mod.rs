@@ -1,11 +1,14 @@
 //! The command line: what can be typed, and which code it reaches.
 
+pub(crate) mod access_args;
+pub(crate) mod connect;
 pub(crate) mod download;
 pub(crate) mod exec_args;
 pub mod hints;
 pub(crate) mod http_hello;
 pub(crate) mod manual;
 pub mod options;
+pub(crate) mod proxy_args;
 pub(crate) mod proxying_args;
 pub(crate) mod retry_args;
 pub(crate) mod serve;
@@ -52,8 +55,8 @@ const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong us
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    Serve(Box<run::serve::ServeArgs>),
-    Connect(run::connect::ConnectArgs),
+    Serve(Box<serve::ServeArgs>),
+    Connect(connect::ConnectArgs),
     Upload(upload::UploadArgs),
     Download(download::DownloadArgs),
     HttpHello(run::http_hello::HttpHelloArgs),

@@ -9,6 +9,7 @@ use crate::error::{Error, Exit};
 use crate::net::rate::MIN_RATE;
 use crate::proto::relay::ending::EndWhen;
 use crate::proto::relay::message::Framing;
+use crate::relay::options::{FrameIn, FrameOut, RecordOptions, RelayOptions, ToolOptions};
 
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -76,7 +77,7 @@ pub struct RelayArgs {
 
     /// Which end of file ends the command [default: both; with a terminal as stdin: peer]
     #[arg(long, value_name = "END", value_enum)]
-    pub end_when: Option<EndChoice>,
+    pub end_when: Option<EndWhen>,
 
     /// Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer
     #[arg(long)]
@@ -114,7 +115,7 @@ pub struct ToolArgs {
 
     /// Send stdin in messages, a line each, and write each message from the peer as a line; this tells them apart
     #[arg(long, value_enum, value_name = "HOW", conflicts_with_all = ["crlf", "telnet"])]
-    pub frame: Option<FrameChoice>,
+    pub frame: Option<Framing>,
 
     /// With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of
     /// --frame-out json), or one of the values of --frame [default: line]
@@ -149,63 +150,6 @@ pub struct ToolArgs {
     pub hex_dump: Option<PathBuf>,
 }
 
-/// The values of `--frame`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FrameChoice {
-    /// Its length in 1 byte before it
-    U8,
-    /// In 2 bytes, big-endian
-    U16be,
-    /// In 2 bytes, little-endian
-    U16le,
-    /// In 4 bytes, big-endian
-    U32be,
-    /// In 4 bytes, little-endian
-    U32le,
-    /// In 8 bytes, big-endian
-    U64be,
-    /// Its length in digits and a colon before it, a comma behind it
-    Netstring,
-    /// Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)
-    OctetCount,
-    /// A line feed behind it
-    Line,
-    /// A NUL byte behind it
-    Nul,
-}
-
-impl From<FrameChoice> for Framing {
-    fn from(choice: FrameChoice) -> Framing {
-        match choice {
-            FrameChoice::U8 => Framing::U8,
-            FrameChoice::U16be => Framing::U16Be,
-            FrameChoice::U16le => Framing::U16Le,
-            FrameChoice::U32be => Framing::U32Be,
-            FrameChoice::U32le => Framing::U32Le,
-            FrameChoice::U64be => Framing::U64Be,
-            FrameChoice::Netstring => Framing::Netstring,
-            FrameChoice::OctetCount => Framing::OctetCount,
-            FrameChoice::Line => Framing::Line,
-            FrameChoice::Nul => Framing::Nul,
-        }
-    }
-}
-
-/// The values of `--each`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameIn {
-    /// At line feeds.
-    Lines,
-    /// Nowhere.
-    All,
-    /// After so many bytes.
-    Blocks(u64),
-    /// Objects, one a line.
-    Json,
-    /// It has a framing already.
-    Framed(Framing),
-}
-
 fn frame_in(text: &str) -> Result<FrameIn, String> {
     match text {
         "line" => return Ok(FrameIn::Lines),
@@ -213,8 +157,8 @@ fn frame_in(text: &str) -> Result<FrameIn, String> {
         "json" => return Ok(FrameIn::Json),
         _ => {}
     }
-    if let Ok(choice) = FrameChoice::from_str(text, false) {
-        return Ok(FrameIn::Framed(choice.into()));
+    if let Ok(choice) = Framing::from_str(text, false) {
+        return Ok(FrameIn::Framed(choice));
     }
     match size(text) {
         Ok(0) => Err("a message has a byte at least".into()),
@@ -226,21 +170,40 @@ fn frame_in(text: &str) -> Result<FrameIn, String> {
     }
 }
 
-/// The values of `--frame-out`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FrameOut {
-    /// As it is, and a line feed behind it
-    Line,
-    /// As it is, with nothing between two
-    Raw,
-    /// A JSON object, on a line of its own
-    Json,
-}
-
 /// The options that write down what passes: they do for any stream.
 pub(crate) const RECORDS: &[&str] = &["--tee-in", "--tee-out", "--tee-append", "--hex-dump"];
 
 impl RelayArgs {
+    /// The same without a word of the command line.
+    pub(crate) fn options(&self) -> RelayOptions {
+        let tools = &self.tools;
+        RelayOptions {
+            idle_timeout: self.idle_timeout,
+            limit_rate: self.limit_rate,
+            send_only: self.send_only,
+            recv_only: self.recv_only,
+            end_when: self.end_when,
+            no_half_close: self.no_half_close,
+            linger: self.linger,
+            wait_greeting: self.wait_greeting,
+            tools: ToolOptions {
+                crlf: tools.crlf,
+                line_delay: tools.line_delay,
+                telnet: tools.telnet,
+                frame: tools.frame,
+                each: tools.each,
+                frame_out: tools.frame_out,
+                max_message: tools.max_message,
+            },
+            records: RecordOptions {
+                tee_in: tools.tee_in.clone(),
+                tee_out: tools.tee_out.clone(),
+                tee_append: tools.tee_append,
+                hex_dump: tools.hex_dump.clone(),
+            },
+        }
+    }
+
     /// Fails if one of the options was given that only make sense between stdin, stdout and one peer, other than those
     /// that are `allowed`.
     pub(crate) fn refuse_with(&self, mode: &str, allowed: &[&str]) -> Result<(), Error> {
@@ -265,27 +228,6 @@ impl RelayArgs {
                 Err(Error::new(Exit::Usage, text))
             }
             None => Ok(()),
-        }
-    }
-}
-
-/// The values of `--end-when`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EndChoice {
-    /// Both directions have ended
-    Both,
-    /// The peer has ended and all it sent was written
-    Peer,
-    /// The input has ended and all of it was acknowledged
-    Input,
-}
-
-impl From<EndChoice> for EndWhen {
-    fn from(choice: EndChoice) -> EndWhen {
-        match choice {
-            EndChoice::Both => EndWhen::Both,
-            EndChoice::Peer => EndWhen::Peer,
-            EndChoice::Input => EndWhen::Input,
         }
     }
 }

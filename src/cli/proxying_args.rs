@@ -1,20 +1,17 @@
 //! What `serve --forward` and `serve --socks` can be told.
 
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::options::Family;
-use crate::proto::proxy::handshake::Users;
 use crate::proto::proxy::header::HeaderVersion;
 use crate::relay::modes::forward::Destination;
-use crate::relay::modes::socks::Rules;
-use crate::relay::targets::TargetArgs;
-use crate::server::option_files::bytes_of;
+use crate::relay::targets::TargetSources;
+use crate::run::serve::SocksPlan;
 
 /// The way from clients to somebody else.
 #[derive(Args, Clone, Debug)]
@@ -26,7 +23,7 @@ pub(crate) struct ProxyingArgs {
 
     /// With --forward: tell the server whose connection it is, in a header of the PROXY protocol before the stream
     #[arg(long, value_enum, value_name = "VERSION", requires = "forward")]
-    proxy_protocol: Option<HeaderChoice>,
+    proxy_protocol: Option<HeaderVersion>,
 
     /// Be a proxy server: clients say in SOCKS5 or in HTTP (CONNECT, or a request for an http:// URL) where they want to be connected to
     #[arg(long)]
@@ -40,22 +37,17 @@ pub(crate) struct ProxyingArgs {
     targets: TargetArgs,
 }
 
-/// The values of `--proxy-protocol`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum HeaderChoice {
-    /// A line of text
-    V1,
-    /// Binary
-    V2,
-}
+/// Targets of a proxy server.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct TargetArgs {
+    /// With --socks: connect to this network, address or name, and to nothing that is not listed; @FILE has one a line
+    #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
+    allow_target: Vec<String>,
 
-impl From<HeaderChoice> for HeaderVersion {
-    fn from(choice: HeaderChoice) -> HeaderVersion {
-        match choice {
-            HeaderChoice::V1 => HeaderVersion::V1,
-            HeaderChoice::V2 => HeaderVersion::V2,
-        }
-    }
+    /// With --socks: do not connect to this network, address or name [always: this machine's own, link-local, clouds'
+    /// metadata, multicast and reserved, unless --allow-target names it]
+    #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
+    deny_target: Vec<String>,
 }
 
 impl ProxyingArgs {
@@ -67,14 +59,13 @@ impl ProxyingArgs {
     ) -> Result<Destination, Error> {
         let endpoint = Endpoint::parse(word, Role::Connect);
         let endpoint = endpoint.map_err(|hint| Error::new(Exit::Usage, format!("--forward: {hint}")))?;
-        Ok(Destination { endpoint, timeout, family, header: self.proxy_protocol.map(HeaderVersion::from) })
+        Ok(Destination { endpoint, timeout, family, header: self.proxy_protocol })
     }
 
-    pub(crate) fn rules(&self, timeout: Duration) -> Result<Rules, Error> {
-        let users = self.socks_users.as_ref().map(|path| {
-            let users = Users::parse(&bytes_of(path, "--socks-users")?);
-            users.map(Rc::new).map_err(|fault| Error::new(Exit::Usage, format!("--socks-users: {fault}")))
-        });
-        Ok(Rules { users: users.transpose()?, targets: self.targets.load()?, timeout })
+    /// What clients of the proxy are asked, and where it leads.
+    pub(crate) fn socks(&self, timeout: Duration) -> SocksPlan {
+        let TargetArgs { allow_target, deny_target } = &self.targets;
+        let targets = TargetSources { allowed: allow_target.clone(), denied: deny_target.clone() };
+        SocksPlan { users: self.socks_users.clone(), targets, timeout }
     }
 }

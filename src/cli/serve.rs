@@ -1,20 +1,22 @@
 //! What `serve` can be told.
 
+mod plan;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, ValueHint};
 
+use super::access_args::AccessArgs;
+use super::exec_args::StreamExecArgs;
 use super::manual;
 use super::options::{MAX_ENTRIES, RelayArgs, duration, size};
 use super::proxying_args::ProxyingArgs;
 use super::socket_args::SocketArgs;
 use crate::error::{Error, Exit};
 use crate::proto::relay::conversation::{Script, Unit};
-use crate::relay::exec::StreamExecArgs;
 use crate::relay::modes::hub::Slow;
 use crate::server::acceptor::{ClientLimits, Explicit, Full, NO_LIMIT};
-use crate::server::admission::AccessArgs;
 use crate::server::option_files::unescape;
 use crate::store::Links;
 use crate::transfer::WireProtocol;
@@ -31,7 +33,7 @@ const MAX_CLIENTS: u32 = 16_384;
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
 #[command(group = ArgGroup::new("hub").args(["keep_open", "broker"]).multiple(true))]
 #[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one;
     /// systemd:, systemd:NAME or fd:N is what whoever starts the server listens on; --store and --share need no port (7255)
     /// and no ENDPOINT (this machine only)
@@ -128,20 +130,11 @@ pub(crate) struct ModeArgs {
     pub(crate) hang_up: Vec<String>,
 
     /// Script: what counts as one thing said
-    #[arg(long, value_enum, value_name = "UNIT", default_value_t = UnitChoice::Line, requires = "script")]
-    pub(crate) unit: UnitChoice,
+    #[arg(long, value_enum, value_name = "UNIT", default_value_t = Unit::Line, requires = "script")]
+    pub(crate) unit: Unit,
 
     #[command(flatten)]
     pub(crate) exec: StreamExecArgs,
-}
-
-/// The values of `--unit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum UnitChoice {
-    /// A line; what is said gets a line end where it has none
-    Line,
-    /// What is received at once, for peers that send no line ends; texts are sent as they are
-    Chunk,
 }
 
 impl ModeArgs {
@@ -163,10 +156,7 @@ impl ModeArgs {
             Ok((read(when, "--answer")?, read(say, "--answer")?))
         };
         let script = Script {
-            unit: match self.unit {
-                UnitChoice::Line => Unit::Line,
-                UnitChoice::Chunk => Unit::Chunk,
-            },
+            unit: self.unit,
             greeting: read(self.greet.as_deref().unwrap_or_default(), "--greet")?,
             answers: self.answer.iter().map(answer).collect::<Result<_, Error>>()?,
             otherwise: read(self.otherwise.as_deref().unwrap_or_default(), "--otherwise")?,
@@ -273,6 +263,7 @@ impl LimitArgs {
             clients: self.max_clients.unwrap_or(clients) as usize,
             clients_asked: None,
             full: self.full,
+            if_full: "",
             per_source: self.max_per_source.map_or(per_source, |limit| limit as usize),
             count: self.count,
             accept_timeout: self.accept_timeout(),
@@ -306,6 +297,7 @@ impl LimitArgs {
             clients: 1,
             clients_asked: None,
             full: Full::Wait,
+            if_full: "",
             per_source: 1,
             count: Some(1),
             accept_timeout: self.accept_timeout(),

@@ -36,9 +36,7 @@ impl TransferLimitArgs {
 
     /// As a session takes them.
     pub(crate) fn limits(self) -> Limits {
-        // Each connection has its share of the rate.
-        let rate = self.limit_rate.map(|rate| rate / u64::from(self.connections.unwrap_or(1)));
-        Limits { handshake: self.timeout, idle: self.idle_timeout, rate }
+        Limits { handshake: self.timeout, idle: self.idle_timeout, rate: self.limit_rate }
     }
 }
 

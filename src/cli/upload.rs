@@ -9,6 +9,7 @@ use clap::{Args, ValueHint};
 
 use super::exec_args::program;
 use super::manual;
+use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
 use super::transfer_args::{DigestArgs, TransferLimitArgs};
@@ -16,8 +17,6 @@ use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::transfer::names::CleanPath;
-use crate::relay::connector::Connector;
-use crate::relay::proxies::ProxyArgs;
 use crate::report::escape_name;
 use crate::run::upload::{Item, Plan, Task, Upload};
 use crate::store::{Filter, Links};
@@ -101,7 +100,7 @@ impl UploadArgs {
         // First: a command in the wrong place is taken for paths.
         let program = program(self.exec, self.sh.as_ref(), &self.command, ChildStdio::Pipes)?;
         let (endpoint, paths) = self.split(program.is_some())?;
-        let connector = Connector::new(&endpoint, &self.proxy, &self.local)?;
+        let connector = connector(&endpoint, &self.proxy, &self.local)?;
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.wire {
             WireProtocol::Text => Task::Text(self.without_options_of_transfers(paths)?),

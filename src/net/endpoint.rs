@@ -84,9 +84,8 @@ impl Endpoint {
                 other => other,
             });
         }
-        if let Some((_, rest)) = word.split_once("://") {
-            let host = rest.split('/').next().and_then(|host| host.rsplit('@').next()).unwrap_or(rest);
-            return Err(format!("'{word}' is a URL: type its host and port only, as in {host}"));
+        if let Some(advice) = mistyped::url(word) {
+            return Err(advice);
         }
         if word.starts_with('/') || word.starts_with("./") {
             return Err(format!("'{word}' looks like a path: type unix:{word} for a Unix socket"));
@@ -225,7 +224,7 @@ impl Inherited {
     }
 }
 
-fn is_number(word: &str) -> bool {
+pub(super) fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 

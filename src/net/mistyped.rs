@@ -4,7 +4,8 @@
 
 use std::net::Ipv6Addr;
 
-use super::endpoint::{Endpoint, Role};
+use super::endpoint::{Endpoint, Role, is_number};
+use super::services;
 
 /// Words before an address, as socat and URLs of other tools have them.
 const PROTOCOLS: [&str; 18] = [
@@ -37,7 +38,8 @@ pub(super) fn explain(word: &str, role: Role) -> Option<String> {
     blank(word, role)
         .or_else(|| protocol(word, role))
         .or_else(|| address_alone(word))
-        .or_else(|| user_or_path(word))
+        .or_else(|| service_alone(word, role))
+        .or_else(|| user_or_path(word, role))
 }
 
 /// The same for two words, of which the second one is a port.
@@ -90,24 +92,58 @@ fn address_alone(word: &str) -> Option<String> {
     }
 }
 
-/// `user@host:22`, `host:/tmp`.
-fn user_or_path(word: &str) -> Option<String> {
+/// `http://host/path`.
+pub(super) fn url(word: &str) -> Option<String> {
+    let (scheme, rest) = word.split_once("://")?;
+    let host = rest.split('/').next().and_then(|host| host.rsplit('@').next()).unwrap_or(rest);
+    let has_port = host.rsplit(']').next().is_some_and(|rest| rest.contains(':'));
+    let port = match services::port_of(scheme) {
+        _ if has_port => String::new(),
+        Some(port) => format!(":{port}"),
+        None => ":PORT".into(),
+    };
+    Some(format!("'{word}' is a URL: type its host and port only, as in {host}{port}"))
+}
+
+/// `user@host:22`, `host:/tmp`, `host:80/tcp`, `host:80:file`.
+fn user_or_path(word: &str, role: Role) -> Option<String> {
     let split_path = || word.find('/').map(|at| word.split_at(at));
     let (place, rest) = word.rsplit_once(':').or_else(split_path).unwrap_or((word, ""));
     let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
-    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if word.contains("://") || host.is_empty() || host.starts_with('.') || !host.chars().all(is_name) {
+    let is_port = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_name = |text: &str| text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    // The port stands before the path.
+    let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = match host.split_once(':') {
+        Some((host, port)) if is_port(port) && !is_number(rest) => (host, port),
+        Some(_) => return None,
+        None => (host, if is_port(name) { name } else { "PORT" }),
+    };
+    if word.contains("://") || host.is_empty() || host.starts_with('.') || !is_name(host) {
         return None;
     }
+    let advised = match role {
+        Role::Listen if is_port(host) && port == "PORT" => host.to_owned(),
+        Role::Connect if is_port(host) && port == "PORT" => format!("localhost:{host}"),
+        _ => format!("{host}:{port}"),
+    };
     let word = word.escape_debug();
-    if rest.starts_with('~') || rest.contains('/') {
+    if !path.is_empty() && PROTOCOLS.contains(&path.to_ascii_lowercase().as_str()) {
         return Some(format!(
-            "'{word}' names a path, as scp does, and an endpoint has none: type {host}:PORT"
+            "'{word}' names a protocol, and an endpoint has none: type {advised}; 'udp-send' and 'udp-listen' are for UDP"
         ));
     }
-    let port = if rest.parse::<u16>().is_ok_and(|port| port > 0) { rest } else { "PORT" };
-    (host != place)
-        .then(|| format!("'{word}' has a user's name, and an endpoint has none: type {host}:{port}"))
+    if rest.starts_with('~') || rest.contains('/') || place.ends_with(&format!("{host}:{port}")) {
+        return Some(format!("'{word}' names a path, as scp does, and an endpoint has none: type {advised}"));
+    }
+    (host != place).then(|| format!("'{word}' has a user's name, and an endpoint has none: type {advised}"))
+}
+
+/// `http`, where a port alone may stand.
+fn service_alone(word: &str, role: Role) -> Option<String> {
+    let is_service = role == Role::Listen && services::port_of(word).is_some();
+    is_service
+        .then(|| format!("'{word}' has no port: type {word}:PORT, or localhost:{word} if it is the port"))
 }
 
 #[cfg(test)]
@@ -126,6 +162,14 @@ mod tests {
             ("host:a/b.txt", Connect, "type host:PORT"),
             ("host/a/b.txt", Connect, "type host:PORT"),
             ("folder/", Listen, "type folder:PORT"),
+            ("host:9000/in", Connect, "type host:9000"),
+            ("user@host:9000/in", Connect, "type host:9000"),
+            ("host:7255:a.txt", Connect, "type host:7255"),
+            ("host:80/tcp", Connect, "type host:80;"),
+            ("host/tcp", Connect, "type host:PORT;"),
+            ("9000/udp", Listen, "type 9000;"),
+            ("9000/udp", Connect, "type localhost:9000;"),
+            ("http", Listen, "type http:PORT, or localhost:http"),
             ("[::1]", Connect, "type [::1]:PORT"),
             ("[fe80::1%eth0]", Connect, "type [fe80::1%eth0]:PORT"),
             ("::", Listen, "type [::]:PORT"),
@@ -147,6 +191,10 @@ mod tests {
             ("UNIX:/run/x", Connect, "type unix:/run/x"),
             ("unix-listen:./x,fork", Listen, "type unix:./x"),
             ("http://user@host:80/x", Connect, "as in host:80"),
+            ("http://host/x", Connect, "as in host:80"),
+            ("https://[::1]/x", Connect, "as in [::1]:443"),
+            ("ssh://host", Connect, "as in host:22"),
+            ("x://host", Connect, "as in host:PORT"),
             ("a:b:80", Connect, "more than one colon"),
             ("localhost:80:90", Connect, "more than one colon"),
             ("host:no-such-service", Connect, "0 to 65535"),

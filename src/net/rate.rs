@@ -97,6 +97,16 @@ impl<S: Stream> Limited<S> {
         });
     }
 
+    /// From now on another rate; what may pass now stays about the same.
+    pub fn change_rate(&mut self, bytes_per_second: u64) {
+        let Some(limit) = &mut self.limit else { return };
+        // As in `limit_rate`.
+        let _ = self.stream.pace(bytes_per_second);
+        for meter in [&mut limit.reading, &mut limit.writing] {
+            meter.rate = bytes_per_second.max(MIN_RATE);
+        }
+    }
+
     /// The stream itself.
     pub fn get_ref(&self) -> &S {
         &self.stream

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::proxies::{ProxyArgs, Route, Via};
-use crate::cli::socket_args::LocalArgs;
+use super::proxies::{Route, Via};
 use crate::error::Error;
 use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
@@ -22,12 +21,9 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// The way to `endpoint`. Reads a file of passwords.
-    pub(crate) fn new(endpoint: &Endpoint, proxy: &ProxyArgs, local: &LocalArgs) -> Result<Connector, Error> {
-        let route = proxy.route(endpoint)?;
-        let dialled = route.as_ref().and_then(Route::first).unwrap_or(endpoint);
-        let local = local.end_for(dialled)?;
-        Ok(Connector { endpoint: endpoint.clone(), route, local })
+    /// The way from `local` to `endpoint`.
+    pub(crate) fn new(endpoint: Endpoint, route: Option<Route>, local: LocalEnd) -> Connector {
+        Connector { endpoint, route, local }
     }
 
     /// Where to.

@@ -7,11 +7,10 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use self::local::Local;
+use super::options::RelayOptions;
 use super::session::Relay;
 use super::tools::{Filtered, ToCrlf, Tools};
-pub use crate::cli::exec_args::{ExecArgs, StreamExecArgs};
-pub(crate) use crate::cli::exec_args::{ExecRules, without_our_own};
-use crate::cli::options::RelayArgs;
+pub(crate) use crate::cli::exec_args::without_our_own;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::child;
@@ -41,6 +40,15 @@ const HELD_LIMIT: Duration = Duration::from_secs(10);
 const SILENCE_LIMIT: Duration = Duration::from_secs(2);
 
 type Joined = Relay<Box<dyn Local>, Limited<Box<dyn Stream>>>;
+
+/// How a process and its peer are joined.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExecRules {
+    /// The process's line ends are sent as CR LF.
+    pub(crate) crlf: bool,
+    /// A process whose peer has ended, and that falls silent, is ended.
+    pub(crate) ends_with_peer: bool,
+}
 
 /// A process and its peer.
 pub(crate) struct Exec {
@@ -99,7 +107,7 @@ impl Exec {
     pub(crate) fn dialled(
         (program, rules, tools): (&Program, ExecRules, &Tools),
         mut transport: Transport,
-        args: &RelayArgs,
+        options: &RelayOptions,
         (io, report): (&Io, &Report),
         now: Instant,
     ) -> Result<Exec, Error> {
@@ -111,8 +119,8 @@ impl Exec {
         // Until the session has ended in order.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
         let mut peer = Limited::new(tools.recorded(transport, None, now), now);
-        peer.limit_rate(args.limit_rate, 0);
-        let idle = args.idle_timeout;
+        peer.limit_rate(options.limit_rate, 0);
+        let idle = options.idle_timeout;
         let mut exec = Exec::start((program, rules), (peer, &names.0, &names.1), idle, (io, report), now)?;
         exec.relay = exec.relay.map(|relay| relay.with(names.0));
         // A server may take the end of the process's output for a hang-up; the clients of a server wait for it.

@@ -4,6 +4,7 @@ pub(crate) mod connector;
 pub mod exec;
 pub(crate) mod fast_open;
 pub mod modes;
+pub mod options;
 pub(crate) mod probe;
 pub(crate) mod proxies;
 pub mod session;

@@ -1,10 +1,8 @@
 //! `--proxy`: the way to a server through one proxy or several.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
-
-use clap::{Args, ValueHint};
 
 use crate::error::lost;
 use crate::error::{Error, Exit};
@@ -24,20 +22,6 @@ use crate::proto::proxy::target::Target;
 use crate::server::option_files::bytes_of;
 
 pub(crate) const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
-
-/// The way to a server.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct ProxyArgs {
-    /// The way, in its order.
-    #[arg(long = "proxy", help = "Connect through this proxy, socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or \
-        http://[USER@]HOST:PORT (CONNECT), which resolves the server's name; repeated, through one after the other", value_name = "URL", value_hint = ValueHint::Url)]
-    proxies: Vec<String>,
-
-    /// The password of each proxy with a USER, one a line in their order, or one line for all of them; without this
-    /// option SENDALL_PROXY_PASSWORD in the environment holds it
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "proxies")]
-    proxy_password_file: Option<PathBuf>,
-}
 
 /// A proxy as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,40 +58,44 @@ impl Route {
     }
 }
 
-impl ProxyArgs {
-    /// The way to `server`; none if it is the direct one.
-    pub(crate) fn route(&self, server: &Endpoint) -> Result<Option<Route>, Error> {
-        if self.proxies.is_empty() {
+impl Route {
+    /// The way to `server` through the proxies of these URLs; none if there are none. Reads the file of passwords.
+    pub(crate) fn new(
+        urls: &[String],
+        password_file: Option<&Path>,
+        server: &Endpoint,
+    ) -> Result<Option<Route>, Error> {
+        if urls.is_empty() {
             return Ok(None);
         }
         let usage = |hint: String| Error::new(Exit::Usage, format!("--proxy: {hint}"));
-        let parsed: Result<Vec<Proxy>, String> = self.proxies.iter().map(|url| Proxy::parse(url)).collect();
+        let parsed: Result<Vec<Proxy>, String> = urls.iter().map(|url| Proxy::parse(url)).collect();
         let proxies = parsed.map_err(usage)?;
         for behind in proxies.iter().skip(1).map(|proxy| &proxy.endpoint).chain([server]) {
             target_of(behind).map_err(usage)?;
         }
         let target = target_of(server).map_err(usage)?;
         let with_password = proxies.iter().filter(|proxy| proxy.has_password()).count();
-        let secrets = if with_password > 0 { self.passwords(with_password)? } else { vec![] };
+        let secrets = if with_password > 0 { passwords(password_file, with_password)? } else { vec![] };
         let with_secrets = pair_up(proxies, &secrets).map_err(usage)?;
         Ok(Some(Route { proxies: with_secrets, target }))
     }
+}
 
-    /// Lines, of which an empty one is an empty password. Empty lines behind those that `count` users need are none.
-    fn passwords(&self, count: usize) -> Result<Vec<Vec<u8>>, Error> {
-        let bytes = match &self.proxy_password_file {
-            Some(path) => Some(bytes_of(path, "--proxy-password-file")?).filter(|bytes| !bytes.is_empty()),
-            None => std::env::var_os(PASSWORD_VARIABLE).map(std::os::unix::ffi::OsStringExt::into_vec),
-        };
-        let Some(bytes) = bytes else { return Ok(Vec::new()) };
-        let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|byte| *byte == b'\n');
-        let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let mut lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
-        while lines.len() > count && lines.last().is_some_and(Vec::is_empty) {
-            lines.pop();
-        }
-        Ok(lines)
+/// Lines, of which an empty one is an empty password. Empty lines behind those that `count` users need are none.
+fn passwords(file: Option<&Path>, count: usize) -> Result<Vec<Vec<u8>>, Error> {
+    let bytes = match file {
+        Some(path) => Some(bytes_of(path, "--proxy-password-file")?).filter(|bytes| !bytes.is_empty()),
+        None => std::env::var_os(PASSWORD_VARIABLE).map(std::os::unix::ffi::OsStringExt::into_vec),
+    };
+    let Some(bytes) = bytes else { return Ok(Vec::new()) };
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|byte| *byte == b'\n');
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut lines: Vec<Vec<u8>> = lines.map(<[u8]>::to_vec).collect();
+    while lines.len() > count && lines.last().is_some_and(Vec::is_empty) {
+        lines.pop();
     }
+    Ok(lines)
 }
 
 /// Each proxy with a user gets its password: the one of its place, or the only one.

@@ -5,9 +5,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::connector::describe;
+use super::options::RelayOptions;
 use super::tools;
 use super::tools::Tools;
-use crate::cli::options::{EndChoice, RelayArgs};
 use crate::error::{Error, Exit};
 use crate::error::{cannot_write, lost, named};
 use crate::net::acknowledgement::AcknowledgementWait;
@@ -312,25 +312,25 @@ impl<S: Stream> Stream for Sink<S> {
 }
 
 /// The rules for a relay of the given input, as options and kind of input set them.
-pub fn ending(args: &RelayArgs, input: InputKind) -> Ending {
-    let end_when = match args.end_when {
-        Some(choice) => choice.into(),
-        None if args.send_only => EndWhen::Input,
+pub fn ending(options: &RelayOptions, input: InputKind) -> Ending {
+    let end_when = match options.end_when {
+        Some(choice) => choice,
+        None if options.send_only => EndWhen::Input,
         None => EndWhen::Both,
     };
-    let input = match (args.recv_only, args.end_when, input) {
+    let input = match (options.recv_only, options.end_when, input) {
         (true, ..) => InputKind::Nothing,
         // The rule was set by hand: a terminal is an input like any other.
         (_, Some(_), InputKind::Terminal) => InputKind::Real,
         _ => input,
     };
-    let half_close = match (args.no_half_close, args.send_only) {
+    let half_close = match (options.no_half_close, options.send_only) {
         (true, _) => HalfClose::Never,
         // No answer is waited for.
         (_, true) => HalfClose::AtOnce,
         _ => HalfClose::Politely,
     };
-    Ending { input, end_when, half_close, linger: args.linger }
+    Ending { input, end_when, half_close, linger: options.linger }
 }
 
 /// Stdin and stdout, joined to a connection.
@@ -338,21 +338,21 @@ pub type StdioRelay = Relay<Box<dyn Stream>, Box<dyn Stream>>;
 
 /// Stdin, stdout and what is done on the way between them and a connection, ready before there is one.
 pub struct LocalSide {
-    args: RelayArgs,
+    options: RelayOptions,
     tools: Tools,
 }
 
 impl LocalSide {
     /// Fails before anything is opened to the network if a stream or a file that will be needed cannot be used.
-    pub fn new(args: &RelayArgs, report: &Report) -> Result<LocalSide, Error> {
-        if args.linger.is_some() && args.end_when == Some(EndChoice::Input) {
+    pub fn new(options: &RelayOptions, report: &Report) -> Result<LocalSide, Error> {
+        if options.linger.is_some() && options.end_when == Some(EndWhen::Input) {
             let text = "--end-when input leaves at once: type --linger alone to give the peer some time";
             return Err(Error::new(Exit::Usage, text));
         }
-        if !args.send_only {
+        if !options.send_only {
             crate::net::stdio::check_stdout()?;
         }
-        Ok(LocalSide { args: args.clone(), tools: Tools::new(&args.tools, report)? })
+        Ok(LocalSide { options: options.clone(), tools: Tools::new(&options.records, report)? })
     }
 
     /// Joins stdin and stdout to a connection.
@@ -376,25 +376,25 @@ impl LocalSide {
         report: &Report,
         now: Instant,
     ) -> Result<StdioRelay, Error> {
-        let args = &self.args;
+        let options = &self.options;
         let input = match input {
             FdKind::Null => InputKind::Nothing,
             FdKind::Terminal => InputKind::Terminal,
             _ => InputKind::Real,
         };
-        let rules = ending(args, input);
-        let local: Box<dyn Stream> = if args.send_only { Box::new(Sink(local)) } else { Box::new(local) };
+        let rules = ending(options, input);
+        let local: Box<dyn Stream> = if options.send_only { Box::new(Sink(local)) } else { Box::new(local) };
         // Until the session has ended in order: a process that is killed must not look like one that has said everything.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
         describe(&transport, report);
         let peer_name = transport.peer_name();
         let mut peer = Limited::new(self.tools.recorded(transport, None, now), now);
-        peer.limit_rate(args.limit_rate, 0);
-        let (local, peer) = tools::around(local, Box::new(peer), args, rules, (report, now));
-        let relay = Relay::new(local, peer, rules, args.idle_timeout, report.clone(), now)
+        peer.limit_rate(options.limit_rate, 0);
+        let (local, peer) = tools::around(local, Box::new(peer), options, rules, (report, now));
+        let relay = Relay::new(local, peer, rules, options.idle_timeout, report.clone(), now)
             .with(peer_name)
-            .after_greeting(args.wait_greeting);
+            .after_greeting(options.wait_greeting);
         // With --telnet the input, or that there is none, ends when the peer has: until then there is to be answered.
-        Ok(if args.recv_only && !args.tools.telnet { relay.without_input() } else { relay })
+        Ok(if options.recv_only && !options.tools.telnet { relay.without_input() } else { relay })
     }
 }

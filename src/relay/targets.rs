@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use clap::Args;
-
 use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
 use crate::server::admission::rules;
@@ -37,28 +35,24 @@ const NOT_BY_DEFAULT: [&str; 21] = [
     "100::/64",
 ];
 
-/// Targets of a proxy server.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct TargetArgs {
-    /// With --socks: connect to this network, address or name, and to nothing that is not listed; @FILE has one a line
-    #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
-    allow_target: Vec<String>,
-
-    /// With --socks: do not connect to this network, address or name [always: this machine's own, link-local, clouds'
-    /// metadata, multicast and reserved, unless --allow-target names it]
-    #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
-    deny_target: Vec<String>,
+/// Where the rules for targets come from: words of access lists, some of which name files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TargetSources {
+    /// Nothing but these, if there are any.
+    pub(crate) allowed: Vec<String>,
+    /// None of these.
+    pub(crate) denied: Vec<String>,
 }
 
-impl TargetArgs {
+impl TargetSources {
     /// The rules. Reads files and resolves names: blocks.
     pub(crate) fn load(&self) -> Result<Rc<Access>, Error> {
-        let allowed = rules(&self.allow_target, "--allow-target")?;
-        let mut denied = rules(&self.deny_target, "--deny-target")?;
+        let allowed = rules(&self.allowed, "--allow-target")?;
+        let mut denied = rules(&self.denied, "--deny-target")?;
         // Of two rules for one network the denial holds: one of ours must not stand against what was asked for.
         let ours = NOT_BY_DEFAULT.iter().filter_map(|network| Rule::parse(network).ok());
         denied.extend(ours.filter(|rule| !allowed.contains(rule)));
-        let is_a_list = !self.allow_target.is_empty();
+        let is_a_list = !self.allowed.is_empty();
         let access = Access::new(is_a_list.then_some(&allowed[..]), &denied).map(Access::sparing_own);
         let named = |text| Error::new(Exit::NoConnection, format!("--allow-target or --deny-target: {text}"));
         Ok(Rc::new(access.map_err(named)?))
@@ -71,8 +65,8 @@ mod tests {
 
     fn admits(allowed: &[&str], denied: &[&str], address: &str) -> bool {
         let words = |list: &[&str]| list.iter().map(|word| (*word).to_string()).collect();
-        let args = TargetArgs { allow_target: words(allowed), deny_target: words(denied) };
-        args.load().unwrap().admits(address.parse().unwrap())
+        let sources = TargetSources { allowed: words(allowed), denied: words(denied) };
+        sources.load().unwrap().admits(address.parse().unwrap())
     }
 
     #[test]

@@ -250,6 +250,12 @@ mod tests {
             fit(&total_figures(&counts, 1048576.0), 100),
             "5.00 MiB of 50.00 MiB+ 1/10+ files 1.00 MiB/s"
         );
+        // A peer may claim anything.
+        (counts.ahead_entries, counts.ahead_bytes) = (u64::MAX, u64::MAX);
+        let claimed = fit(&total_figures(&counts, 1048576.0), 100);
+        assert!(claimed.ends_with("0% 1/18446744073709551615 files 1.00 MiB/s"), "{claimed}");
+        (counts.ahead_entries, counts.ahead_bytes, counts.done_bytes) = (0, 0, 50 << 20);
+        assert_eq!(fit(&total_figures(&counts, 0.0), 100), "50.00 MiB 1/10+ files 0 B/s");
         counts.file_size_bytes = None;
         let figures = file_figures(&counts, Some(f64::NAN), Duration::ZERO);
         assert_eq!(fit(&figures, 100), "5.00 MiB 0 B/s receiving");

@@ -109,16 +109,10 @@ impl Shared {
 pub struct Totals(Arc<Shared>);
 
 impl Totals {
-    /// There is so much more.
-    pub fn add(&self, entries: u64, bytes: u64) {
+    /// So much was found by now, and whether that is all.
+    pub fn found(&self, entries: u64, bytes: u64, is_all: bool) {
         let mut counts = self.0.counts();
-        counts.ahead_entries += entries;
-        counts.ahead_bytes = counts.ahead_bytes.saturating_add(bytes);
-    }
-
-    /// That was all.
-    pub fn end(&self) {
-        self.0.counts().is_counted = true;
+        (counts.ahead_entries, counts.ahead_bytes, counts.is_counted) = (entries, bytes, is_all);
     }
 }
 
@@ -131,8 +125,7 @@ pub struct Progress(Option<(Arc<Shared>, Option<JoinHandle<()>>)>);
 impl Progress {
     /// The progress of a session that begins.
     pub fn new(report: &Report) -> Progress {
-        let wanted = if report.json { report.level > Level::Quiet } else { report.screen.is_terminal() };
-        if !wanted {
+        if !Progress::is_wanted(report) {
             return Progress(None);
         }
         let (shared, report) = (Arc::<Shared>::default(), report.clone());
@@ -141,6 +134,11 @@ impl Progress {
         let watcher =
             std::thread::Builder::new().name("progress".into()).spawn(move || watch(&watched, &report));
         Progress(watcher.ok().map(|watcher| (shared, Some(watcher))))
+    }
+
+    /// Whether anybody would look.
+    pub fn is_wanted(report: &Report) -> bool {
+        if report.json { report.level > Level::Quiet } else { report.screen.is_terminal() }
     }
 
     /// More is known to come: the totals grow.
@@ -154,6 +152,13 @@ impl Progress {
     /// The totals will not grow any more. Before that no time left is shown.
     pub fn all_known(&self) {
         self.count(|counts| counts.all_known = true);
+    }
+
+    /// As [`Totals::found`], where the peer says so.
+    pub fn found(&self, entries: u64, bytes: u64, is_all: bool) {
+        if let Some(totals) = self.totals() {
+            totals.found(entries, bytes, is_all);
+        }
     }
 
     /// For what counts ahead of the session, if anybody looks.

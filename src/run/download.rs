@@ -10,13 +10,13 @@ use crate::net::connecting::Connecting;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, replace_stdout};
-use crate::proto::transfer::hello::{Hello, Operation};
+use crate::proto::transfer::hello::{Accept, Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::relay::connector::{Connector, describe, tell};
-use crate::report::{Report, escape_name};
-use crate::store::{Folder, StagingFolder, sink};
+use crate::report::{Progress, Report, escape_name};
+use crate::store::{FaultKind, Folder, StagingFolder, sink};
 use crate::transfer::{
-    Destination, DigestSink, Limits, Naming, Origin, Printing, Receiving, Terms, Wire, replaced,
+    Destination, DigestSink, Limits, Naming, Origin, Printing, Receiving, SpareParts, Terms, Wire, replaced,
 };
 
 /// A download, and the way to its server.
@@ -96,20 +96,26 @@ impl Download {
         let names_a_file = !self.output.as_os_str().as_bytes().ends_with(b"/");
         let Some(name) = self.output.file_name().filter(|_| names_a_file) else {
             return Err(usage(format!(
-                "-o {shown}: there is no such folder: create it first with mkdir {shown}"
+                "-o {shown}: there is no such folder: create it first with mkdir -p {shown}"
             )));
         };
         if names.len() > 1 {
             let hint = if self.output.exists() {
                 String::new()
             } else {
-                format!(": create it first with mkdir {shown}")
+                format!(": create it first with mkdir -p {shown}")
             };
             return Err(usage(format!("-o {shown} is not a folder, and several files are asked for{hint}")));
         }
         let parent = self.output.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        let folder =
-            Folder::open(parent).map_err(|fault| usage(format!("-o {shown}: its folder {fault}")))?;
+        let folder = Folder::open(parent).map_err(|fault| {
+            let parent = escape_name(parent.as_os_str().as_bytes());
+            let hint = match fault.kind {
+                FaultKind::NotFound => format!(": create it first with mkdir -p {parent}"),
+                _ => String::new(),
+            };
+            usage(format!("-o {shown}: its folder {fault}{hint}"))
+        })?;
         Ok((folder, Naming::Fixed(name.as_bytes().to_vec())))
     }
 }
@@ -163,6 +169,7 @@ impl Plan {
                 replace: download.replace,
                 max_size: download.max_size,
                 max_entries: self.max_entries,
+                spare_parts: SpareParts::MOST,
             })
         };
         let (limits, connections) = (self.limits, self.connections);
@@ -184,10 +191,11 @@ impl Plan {
                     let mut hello = hello.with_rate(limits.rate);
                     // stdout takes bytes in their order.
                     hello.tree = !matches!(destination.naming, Naming::Stdout);
+                    hello.totals = Progress::is_wanted(&report);
                     let is_successor = run_state.has_greeted();
                     wire.push(&run_state.greeting(hello));
                     let wanted = (!names.is_empty()).then_some(names);
-                    let terms = Terms { wanted, stream: false, tree: false, skipped: false, limits, origin };
+                    let terms = Terms { wanted, agreed: Accept::plain(), limits, origin };
                     let context = (io, report, peer);
                     let receiving = Receiving::session(wire, destination, terms, None, context);
                     Ok(receiving.succeeding(is_successor).listing(digests))

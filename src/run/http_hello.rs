@@ -3,7 +3,6 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use super::serve::{listen_on_all, tell_ready};
 pub use crate::cli::http_hello::HttpHelloArgs;
 use crate::error::{Error, Exit};
 use crate::http::listener::{Common, Hello};
@@ -18,7 +17,8 @@ use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::report::{Lines, Report};
 use crate::server::acceptor::{Acceptor, AccessLists, ClientLimits};
-use crate::server::admission::AccessArgs;
+use crate::server::admission::AccessSources;
+use crate::server::setup::{listen_on_all, tell_ready};
 
 /// How long other workers may take after the first one has ended. With that one's time, and the log's, it stays below a
 /// second.
@@ -30,7 +30,7 @@ pub struct Plan {
     pub(crate) family: Option<Family>,
     pub(crate) limits: ClientLimits,
     pub(crate) access: Access,
-    pub(crate) access_args: AccessArgs,
+    pub(crate) access_args: AccessSources,
     pub(crate) site: Site,
     pub(crate) workers: usize,
     pub(crate) count: Option<u64>,

@@ -1,20 +1,20 @@
 //! `serve`: listens. Without a mode it joins the first client to stdin and stdout; with one it serves many.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::options::{RECORDS, RelayArgs};
-pub use crate::cli::serve::ServeArgs;
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
 use crate::net::default_port::TRANSFER_PORT;
-use crate::net::endpoint::{Endpoint, Role};
-use crate::net::reactor::Work;
+use crate::net::endpoint::Endpoint;
+use crate::net::options::SocketOptions;
+use crate::net::reactor::{Io, Work};
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
+use crate::proto::proxy::handshake::Users;
 use crate::proto::relay::conversation::Script;
 use crate::relay::exec::{Exec, ExecRules};
 use crate::relay::modes::conversation::Conversation;
@@ -22,50 +22,106 @@ use crate::relay::modes::echo::Echo;
 use crate::relay::modes::exec_socket::ExecSocket;
 use crate::relay::modes::forward::{Destination, Forward};
 use crate::relay::modes::hub::{Hub, Slow};
+use crate::relay::modes::keep_open;
+use crate::relay::modes::per_client::{Client, PerClient};
 use crate::relay::modes::reply::{Answer, Reply};
 use crate::relay::modes::single_client::SingleClient;
 use crate::relay::modes::socks::{Rules, Socks};
 use crate::relay::modes::stdio_client::Ways;
 use crate::relay::modes::subscriber::{Hearers, Manners, Subscriber, Words};
+use crate::relay::options::{RecordOptions, RelayOptions};
 use crate::relay::session::LocalSide;
+use crate::relay::targets::TargetSources;
 use crate::relay::tools::Tools;
 use crate::report::{Report, escape_name};
-use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget};
-use crate::server::client_session::SessionLimits;
+use crate::server::acceptor::{ClientLimits, DescriptorBudget, Explicit, Handler};
+use crate::server::admission::AccessSources;
+use crate::server::client_session::{CountedSession, SessionLimits};
+use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientTerms, ServerSetup};
-pub(crate) use crate::server::setup::{listen_on_all, tell_ready};
 use crate::store::{Fault, Folder, Links, Source};
-use crate::transfer::server::clients::{Clients, STOP_LIMIT};
-use crate::transfer::{Limits, Offer, Sessions, Share, WireProtocol, appended};
+use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
+use crate::transfer::{Limits, Offer, Sessions, Share, SpareParts, WireProtocol, appended};
 
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-const IDLE_LIMIT: Duration = Duration::from_secs(60);
+/// How long a handshake may take, unless the user says otherwise.
+pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a transfer may stand still, unless the user says otherwise.
+pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// What was meant.
 pub struct Plan {
-    pub(crate) setup: ServerSetup,
-    mode: Mode,
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// Words of the user that stand for a host and the default port.
+    pub(crate) hosts_alone: Vec<String>,
+    /// What people are told to type elsewhere, with ADDR for the address.
+    pub(crate) invitation: &'static str,
+    pub(crate) limits: ClientLimits,
+    /// Which of the limits the user has chosen.
+    pub(crate) explicit: Explicit,
+    pub(crate) access: AccessSources,
+    pub(crate) session_limits: SessionLimits,
+    /// Bytes per second of a client, each way.
+    pub(crate) rate: Option<u64>,
+    pub(crate) socket: SocketOptions,
+    pub(crate) records: RecordOptions,
+    pub(crate) mode: Mode,
 }
 
-enum Mode {
-    Plain(RelayArgs),
-    Transfer(Offer, Limits, WireProtocol),
+/// What is done with clients.
+pub(crate) enum Mode {
+    Single(RelayOptions),
+    Transfer(TransferPlan),
     Echo,
     Discard,
-    Reply(Answer),
+    /// A text with escapes, or `@FILE`.
+    Reply(String),
     Forward(Destination),
-    Socks(Rules),
+    Socks(SocksPlan),
     Script(Rc<Script>),
-    Broker { slow: Slow, words: Words, joins: bool },
-    KeepOpen { slow: Slow, words: Words, ways: Ways },
+    Broker {
+        slow: Slow,
+        words: Words,
+        joins: bool,
+    },
+    KeepOpen {
+        slow: Slow,
+        words: Words,
+        ways: Ways,
+    },
     Exec(Program, ExecRules),
 }
 
+/// What clients may store and fetch.
+pub(crate) struct TransferPlan {
+    pub(crate) store: Option<PathBuf>,
+    pub(crate) share: Option<PathBuf>,
+    /// What becomes of links in a shared folder.
+    pub(crate) links: Links,
+    pub(crate) keep_existing: bool,
+    /// The largest file that is taken, in bytes.
+    pub(crate) max_size: Option<u64>,
+    /// Entries of one session.
+    pub(crate) max_entries: u32,
+    pub(crate) digests: Option<PathBuf>,
+    /// One session, then the end.
+    pub(crate) is_for_one: bool,
+    pub(crate) limits: Limits,
+    pub(crate) wire: WireProtocol,
+}
+
+/// Whom a proxy server serves, and where it leads.
+pub(crate) struct SocksPlan {
+    /// The file of users and passwords.
+    pub(crate) users: Option<PathBuf>,
+    pub(crate) targets: TargetSources,
+    pub(crate) timeout: Duration,
+}
+
 impl Mode {
-    /// DescriptorBudget that one client needs at most.
-    fn descriptors_per_client(&self) -> u64 {
-        match self {
-            Mode::Transfer(..) => crate::transfer::server::clients::DESCRIPTORS_PER_CLIENT,
+    /// The descriptors that clients need.
+    fn descriptors(&self) -> DescriptorBudget {
+        let per_client = match self {
+            Mode::Transfer(plan) => return descriptors_for(plan.store.is_some(), plan.wire),
             // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
             Mode::Forward(_) | Mode::Socks(_) => 4,
             // Two pipes, and what tells the end of the process.
@@ -73,190 +129,41 @@ impl Mode {
             // Its own, and the file.
             Mode::Reply(_) => 2,
             _ => 1,
-        }
+        };
+        DescriptorBudget { per_client, others: 0 }
     }
 
     /// True where each client has a process, or a thread and files.
-    fn is_costly(&self) -> bool {
-        matches!(self, Mode::Transfer(..) | Mode::Exec(..))
+    pub(crate) fn is_costly(&self) -> bool {
+        matches!(self, Mode::Transfer(_) | Mode::Exec(..))
     }
 }
 
-impl ServeArgs {
-    /// Validates everything, before anything is opened to the network.
-    pub fn plan(&self) -> Result<Plan, Error> {
-        // First: a command in the wrong place is taken for endpoints.
-        let program = self.mode.exec.plan()?;
-        let endpoints = self.endpoints().map_err(|hint| Error::new(Exit::Usage, hint))?;
-        let socket = self.socket.options_for(&endpoints)?;
-        let mode = self.mode(program)?;
-        let mut limits = match &mode {
-            Mode::Plain(_) => self.limits.of_one()?,
-            _ => {
-                let budget = DescriptorBudget { per_client: mode.descriptors_per_client(), others: 0 };
-                self.limits.of_many(mode.is_costly()).within_descriptors(budget, self.limits.explicit())
-            }
-        };
-        if let Mode::Transfer(..) = mode {
-            // Never more clients than there are descriptors for, and as many for each as it may come to hold.
-            let most = (limits.clients as u64)
-                .saturating_mul(crate::transfer::server::clients::MOST_DESCRIPTORS_PER_CLIENT);
-            crate::net::raised_descriptor_limit(most.saturating_add(DESCRIPTORS_RESERVED));
-        }
-        if self.limits.accept_proxy_protocol {
-            limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
-        } else if !matches!(mode, Mode::Transfer(..) | Mode::Forward(_) | Mode::Socks(_)) {
-            if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() {
-                let text = "--timeout and --accept-timeout are the same here: type one of them";
-                return Err(Error::new(Exit::Usage, text));
-            }
-            limits.accept_timeout =
-                limits.accept_timeout.or(self.transfer.timeout.map(|limit| (limit, "--timeout")));
-        }
-        let setup = ServerSetup {
-            endpoints,
-            invitation: self.invitation(&mode),
-            limits,
-            access: self.access.load()?,
-            access_args: self.access.clone(),
-            terms: ClientTerms {
-                session_limits: SessionLimits {
-                    idle: self.relay.idle_timeout,
-                    session: self.limits.session_timeout,
-                },
-                rate: self.relay.limit_rate,
-                socket,
-                tools: Tools::default(),
-            },
-            tool_args: self.relay.tools.clone(),
-        };
-        Ok(Plan { setup, mode })
-    }
-
-    /// What people are told to type elsewhere, with ADDR for the address. Nothing where a proxy stands in between.
-    fn invitation(&self, mode: &Mode) -> &'static str {
-        match mode {
-            _ if self.limits.accept_proxy_protocol => "",
-            Mode::Transfer(_, _, WireProtocol::Text) => "sendall upload --wire text FILE ADDR",
-            Mode::Transfer(..) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
-            Mode::Transfer(..) if self.transfer.store.is_none() => "sendall download ADDR",
-            Mode::Transfer(..) => "sendall upload FILE ADDR, or sendall download ADDR",
-            Mode::Socks(_) => "sendall connect --proxy socks5://ADDR HOST:PORT",
-            _ => "sendall connect ADDR",
-        }
-    }
-
-    /// Where to listen. Transfers need not be told.
-    fn endpoints(&self) -> Result<Vec<Endpoint>, String> {
-        let is_here = |word: &&String| {
-            !Endpoint::is_whole(word, Role::Listen) && (Path::new(word).is_file() || Path::new(word).is_dir())
-        };
-        if self.transfer.store.is_none() && self.transfer.share.is_none() {
-            if self.endpoints.is_empty() {
-                return Err(
-                    "type where to listen: PORT for this machine only, or :PORT for every interface".into()
-                );
-            }
-            return Endpoint::parse_list(&self.endpoints, Role::Listen);
-        }
-        if let Some(word) = self.endpoints.iter().find(is_here) {
-            let word = escape_name(word.as_bytes());
-            return Err(format!(
-                "{word} is a file or folder here: --store and --share take one each; as a host type {word}:{TRANSFER_PORT}"
-            ));
-        }
-        match self.endpoints[..] {
-            [] => Ok(vec![Endpoint::transfers_here()]),
-            _ => Endpoint::parse_list_of_transfers(&self.endpoints, Role::Listen),
-        }
-    }
-
-    /// The one mode that was asked for.
-    fn mode(&self, program: Option<Program>) -> Result<Mode, Error> {
-        let (modes, transfer) = (&self.mode, &self.transfer);
-        let asked = [
-            ("--store", transfer.store.is_some()),
-            ("--share", transfer.share.is_some() && transfer.store.is_none()),
-            ("--keep-open", modes.keep_open),
-            ("--broker", modes.broker),
-            ("--forward", self.proxying.forward.is_some()),
-            ("--socks", self.proxying.socks),
-            ("--echo", modes.echo),
-            ("--discard", modes.discard),
-            ("--reply", modes.reply.is_some()),
-            ("a script (--greet, --answer, --otherwise, --hang-up)", modes.has_script()),
-            ("--exec, --sh or --exec-socket", program.is_some()),
-        ];
-        let asked: Vec<&str> =
-            asked.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
-        match asked[..] {
-            [] => return Ok(Mode::Plain(self.relay.clone())),
-            ["--store" | "--share"] => self.relay.refuse_with(asked[0], &[])?,
-            ["--keep-open"] => {
-                self.relay
-                    .refuse_with("--keep-open", &[&["--recv-only", "--send-only"], RECORDS].concat())?;
-            }
-            // It has rules of its own.
-            [_] if program.is_some() => {}
-            [mode] => self.relay.refuse_with(mode, RECORDS)?,
-            [one, other, ..] => {
-                let text = format!("{one} and {other} are modes of their own: type one of them");
-                return Err(Error::new(Exit::Usage, text));
-            }
-        }
-        let timeout = transfer.timeout.unwrap_or(HANDSHAKE_LIMIT);
-        if let Some(word) = &self.proxying.forward {
-            return Ok(Mode::Forward(self.proxying.destination(
-                word,
-                timeout,
-                self.socket.options().family,
-            )?));
-        }
-        let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
-        if let Some(program) = program {
-            let rules = ExecRules::plan(&self.relay, &program)?;
-            return Ok(Mode::Exec(program, rules));
-        }
-        Ok(match &modes.reply {
-            Some(reply) => Mode::Reply(Answer::read(reply)?),
-            None if modes.keep_open => Mode::KeepOpen {
-                slow: modes.slow,
-                words: lines(modes.label, Words::Labelled),
-                ways: Ways { reads: !self.relay.recv_only, writes: !self.relay.send_only },
-            },
-            None if modes.broker => {
-                Mode::Broker { slow: modes.slow, words: lines(modes.chat, Words::Chat), joins: modes.join }
-            }
-            None if modes.has_script() => Mode::Script(Rc::new(modes.script()?)),
-            None if self.proxying.socks => Mode::Socks(self.proxying.rules(timeout)?),
-            None if modes.echo => Mode::Echo,
-            None if modes.discard => Mode::Discard,
-            None => self.transfer_mode()?,
+impl TransferPlan {
+    /// Opens what is stored to and shared, for sessions with so many parts.
+    fn open(&self, spare_parts: SpareParts) -> Result<Offer, Error> {
+        Ok(Offer {
+            store: self.store.as_deref().map(open_store).transpose()?,
+            share: self.share.as_deref().map(|path| open_share(path, self.links)).transpose()?,
+            keep_existing: self.keep_existing,
+            max_size: self.max_size,
+            max_entries: self.max_entries,
+            spare_parts,
+            digests: self.digests.as_deref().map(appended).transpose()?,
+            sessions: Sessions::default(),
+            only: self.is_for_one.then(Arc::default),
         })
     }
+}
 
-    fn transfer_mode(&self) -> Result<Mode, Error> {
-        let transfer = &self.transfer;
-        if transfer.wire == WireProtocol::Text && transfer.digests.is_some() {
-            let text = "--wire text verifies nothing: leave --digests out";
-            return Err(Error::new(Exit::Usage, text));
-        }
-        let offer = Offer {
-            store: transfer.store.as_deref().map(open_store).transpose()?,
-            share: transfer.share.as_deref().map(|path| open_share(path, transfer.links)).transpose()?,
-            keep_existing: transfer.keep_existing,
-            max_size: transfer.max_size,
-            max_entries: transfer.max_entries,
-            digests: transfer.digests.as_deref().map(appended).transpose()?,
-            sessions: Sessions::default(),
-            only: transfer.once.then(Arc::default),
-        };
-        let limits = Limits {
-            handshake: transfer.timeout.unwrap_or(HANDSHAKE_LIMIT),
-            idle: self.relay.idle_timeout.unwrap_or(IDLE_LIMIT),
-            rate: self.relay.limit_rate,
-        };
-        Ok(Mode::Transfer(offer, limits, transfer.wire))
+impl SocksPlan {
+    /// Reads the lists.
+    fn load(&self) -> Result<Rules, Error> {
+        let users = self.users.as_ref().map(|path| {
+            let users = Users::parse(&bytes_of(path, "--socks-users")?);
+            users.map(Rc::new).map_err(|fault| Error::new(Exit::Usage, format!("--socks-users: {fault}")))
+        });
+        Ok(Rules { users: users.transpose()?, targets: self.targets.load()?, timeout: self.timeout })
     }
 }
 
@@ -278,32 +185,82 @@ fn open_share(path: &Path, links: Links) -> Result<Share, Error> {
     Ok(Share::File { path: path.to_owned(), name })
 }
 
+/// A server that is about to listen.
+struct Server<'a> {
+    setup: ServerSetup,
+    records: RecordOptions,
+    report: &'a Report,
+    signals: &'a Signals,
+}
+
+impl Server<'_> {
+    /// Serves clients by one handler.
+    fn open<H: Handler + 'static>(
+        self,
+        handler: impl FnOnce(&Io, ClientTerms) -> Result<H, Error>,
+    ) -> Result<(), Error> {
+        self.setup.open(self.report, self.signals, handler)
+    }
+
+    /// Serves each client by a session of its own.
+    fn each<F>(self, make: F) -> Result<(), Error>
+    where
+        F: FnMut(Client) -> Result<Box<dyn CountedSession>, Error> + 'static,
+    {
+        let tools = Tools::new(&self.records, self.report)?;
+        self.open(|io, terms| Ok(PerClient::new(io, terms, tools, make)))
+    }
+
+    /// Serves clients that share stdin and stdout.
+    fn keep_open(self, hub: Hub, manners: Manners, ways: Ways) -> Result<(), Error> {
+        let tools = Tools::new(&self.records, self.report)?;
+        keep_open::run(self.setup, tools, (self.report, self.signals), hub, manners, ways)
+    }
+}
+
 impl Plan {
     /// Listens, and returns when the clients that were asked for were served; else a signal ends it.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let Plan { setup, mode } = self;
-        match mode {
-            Mode::Plain(relay) => {
-                let local = LocalSide::new(&relay, report)?;
-                setup.open(report, signals, |io, terms| Ok(SingleClient::new(io, terms, local)))
+        self.check_hosts()?;
+        let (asked, mut limits) = (self.limits.clients, self.limits_within_descriptors());
+        if let Mode::Transfer(_) = self.mode {
+            // Said of the default, too: fewer clients than anybody expects.
+            limits.clients_asked = (limits.clients < asked).then_some(asked);
+        }
+        let terms = ClientTerms { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
+        let setup = ServerSetup {
+            endpoints: self.endpoints,
+            invitation: self.invitation,
+            limits,
+            access: self.access.load()?,
+            access_sources: self.access,
+            terms,
+        };
+        let server = Server { setup, records: self.records, report, signals };
+        match self.mode {
+            Mode::Single(options) => {
+                let local = LocalSide::new(&options, report)?;
+                server.open(|io, terms| Ok(SingleClient::new(io, terms, local)))
             }
-            Mode::Transfer(offer, limits, wire) => transfer(setup, (offer, limits, wire), report, signals),
-            Mode::Echo => setup.each(report, signals, |client| Ok(Box::new(Echo::new(client)))),
-            Mode::Discard => setup.each(report, signals, |client| Ok(Box::new(Reply::discard(client)))),
-            Mode::Reply(answer) => {
-                setup.each(report, signals, move |client| Ok(Box::new(Reply::new(client, &answer)?)))
+            Mode::Transfer(plan) => transfer(server, &plan),
+            Mode::Echo => server.each(|client| Ok(Box::new(Echo::new(client)))),
+            Mode::Discard => server.each(|client| Ok(Box::new(Reply::discard(client)))),
+            Mode::Reply(text) => {
+                let answer = Answer::read(&text)?;
+                server.each(move |client| Ok(Box::new(Reply::new(client, &answer)?)))
             }
             Mode::Forward(destination) => {
-                setup.each(report, signals, move |client| Ok(Box::new(Forward::new(client, &destination))))
+                server.each(move |client| Ok(Box::new(Forward::new(client, &destination))))
             }
-            Mode::Socks(rules) => {
-                if rules.users.is_none() && setup.is_open_to_others() {
+            Mode::Socks(plan) => {
+                let rules = plan.load()?;
+                if rules.users.is_none() && server.setup.is_open_to_others() {
                     report.warning("whoever can connect can use this proxy: see --socks-users and --allow");
                 }
-                setup.each(report, signals, move |client| Ok(Box::new(Socks::new(client, &rules))))
+                server.each(move |client| Ok(Box::new(Socks::new(client, &rules))))
             }
             Mode::Script(script) => {
-                setup.each(report, signals, move |client| Ok(Box::new(Conversation::new(client, &script))))
+                server.each(move |client| Ok(Box::new(Conversation::new(client, &script))))
             }
             Mode::Broker { slow, words, joins: false } => {
                 if has_stdin() {
@@ -311,14 +268,12 @@ impl Plan {
                 }
                 let hub = Hub::new(slow);
                 let manners = Manners { hearers: Hearers::Others, words, leaves_with_its_end: true };
-                setup
-                    .each(report, signals, move |client| Ok(Box::new(Subscriber::new(client, &hub, manners))))
+                server.each(move |client| Ok(Box::new(Subscriber::new(client, &hub, manners))))
             }
             Mode::Broker { slow, words, joins: true } => {
                 check_stdout()?;
                 let manners = Manners { hearers: Hearers::All, words, leaves_with_its_end: true };
-                let ways = Ways { reads: true, writes: true };
-                setup.keep_open(report, signals, Hub::new(slow), manners, ways)
+                server.keep_open(Hub::new(slow), manners, Ways { reads: true, writes: true })
             }
             Mode::KeepOpen { slow, words, ways } => {
                 if ways.writes {
@@ -326,38 +281,56 @@ impl Plan {
                 }
                 let hearers = if ways.writes { Hearers::Output } else { Hearers::None };
                 let manners = Manners { hearers, words, leaves_with_its_end: false };
-                setup.keep_open(report, signals, Hub::new(slow), manners, ways)
+                server.keep_open(Hub::new(slow), manners, ways)
             }
             Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {
-                setup.open(report, signals, |io, terms| Ok(ExecSocket::new(io, terms, program)))
+                server.open(|io, terms| Ok(ExecSocket::new(io, terms, program)))
             }
-            Mode::Exec(program, rules) => setup.each(report, signals, move |client| {
+            Mode::Exec(program, rules) => server.each(move |client| {
                 let (context, names) = ((&client.io, &client.report), (&client.name, &client.local));
                 let peer = (client.peer, names.0, names.1);
                 Ok(Box::new(Exec::start((&program, rules), peer, None, context, client.now)?))
             }),
         }
     }
+
+    /// Fails for the name of a file in the place of a host: an option took one file, and a pattern gave several.
+    fn check_hosts(&self) -> Result<(), Error> {
+        let is_here = |word: &&String| Path::new(word).is_file() || Path::new(word).is_dir();
+        let Some(word) = self.hosts_alone.iter().find(is_here) else { return Ok(()) };
+        let word = escape_name(word.as_bytes());
+        let text = format!(
+            "{word} is a file or folder here: --store and --share take one each; as a host type {word}:{TRANSFER_PORT}"
+        );
+        Err(Error::new(Exit::Usage, text))
+    }
+
+    /// Never more clients than there are descriptors for.
+    fn limits_within_descriptors(&self) -> ClientLimits {
+        let limits = self.limits.clone();
+        match self.mode {
+            Mode::Single(_) => limits,
+            _ => limits.within_descriptors(self.mode.descriptors(), self.explicit),
+        }
+    }
 }
 
 /// Transfer sessions, until the command is stopped or the only one is over.
-fn transfer(
-    setup: ServerSetup,
-    (offer, limits, wire): (Offer, Limits, WireProtocol),
-    report: &Report,
-    signals: &Signals,
-) -> Result<(), Error> {
-    let (running, is_for_one) = (Work::default(), offer.only.is_some());
+fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
+    let max_clients = server.setup.limits.clients;
+    let budget = descriptors_for(plan.store.is_some(), plan.wire);
+    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, Work::default());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
-    let result = setup.open(report, signals, |io, terms| {
+    let (report, signals) = (server.report, server.signals);
+    let result = server.open(|io, terms| {
         let context = (io.clone(), report.clone(), signals.clone());
-        Ok(Clients::new((limits, terms, wire), offer, running.clone(), context))
+        Ok(Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context))
     });
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // When the only session is over, nobody else has anything to clean up.
-    if is_stopped || !is_for_one {
+    if is_stopped || !plan.is_for_one {
         running.await_end_within(STOP_LIMIT);
     }
     result.or_else(|error| if error.exit() == Exit::Done { Ok(()) } else { Err(error) })

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueHint};
 
-use super::serve::tell_ready;
+use crate::cli::access_args::AccessArgs;
+use crate::cli::exec_args::ExecArgs;
 use crate::cli::manual;
 use crate::cli::options::{duration, size};
 use crate::cli::socket_args::FamilyArgs;
@@ -25,12 +26,11 @@ use crate::net::udp;
 use crate::net::udp::{DatagramSocket, Group, Options};
 use crate::proto::datagram::guard::Rules;
 use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
-use crate::relay::exec::ExecArgs;
 use crate::report::Report;
 use crate::server::acceptor::AccessLists;
-use crate::server::admission::AccessArgs;
 use crate::server::invitation::invite;
 use crate::server::option_files::text_or_file;
+use crate::server::setup::tell_ready;
 
 /// Receive datagrams, whole, from any number of peers; can answer
 #[derive(Args, Clone, Debug)]
@@ -173,7 +173,7 @@ impl UdpListenArgs {
             return Err(usage("--each json tells the peer already: leave --label out".into()));
         }
         let is_unix = |endpoint: &Endpoint| !matches!(endpoint, Endpoint::Tcp { .. });
-        let from = self.access.load()?;
+        let from = self.access.sources().load()?;
         let is_named = |endpoint: &Endpoint| is_unix(endpoint) && !matches!(endpoint, Endpoint::Inherited(_));
         if !from.is_empty() && endpoints.iter().any(is_named) {
             let text = "--allow and --deny are about addresses, which peers of a Unix socket have not";
@@ -249,7 +249,8 @@ impl Plan {
             let output = Output::new(Stdio::open(&io)?, self.style);
             let answering =
                 Answering::new(self.answers, self.rules, output.is_typed(), (&io, report), &sockets)?;
-            let lists = AccessLists::new(&self.access, self.intake.count.is_some(), (&io, signals))?;
+            let lists =
+                AccessLists::new(&self.access.sources(), self.intake.count.is_some(), (&io, signals))?;
             for socket in &sockets {
                 report.listening(socket.name());
             }

@@ -42,6 +42,11 @@ pub(crate) trait Handler {
     /// does not count.
     fn accept(&mut self, incoming: Incoming, now: Instant) -> bool;
 
+    /// Whether a client that is too many from its source is heard all the same, because it may need no place of its own.
+    fn hears_one_more(&self) -> bool {
+        false
+    }
+
     /// A client may not come in; its connection is reset when its socket is dropped.
     fn turn_away(&mut self, _socket: Socket, _why: Refusal) {}
 
@@ -66,6 +71,8 @@ pub(crate) struct Acceptor<H> {
     gate: Option<ProxyHeaderGate>,
     lists: Option<AccessLists>,
     taken: u64,
+    /// It was told that the next client waits.
+    told_full: bool,
     /// Since when nobody is in.
     empty_since: Option<Instant>,
     paused_until: Option<Instant>,
@@ -88,7 +95,7 @@ impl<H: Handler> Acceptor<H> {
         let report = &report.summing();
         if let Some(asked) = limits.clients_asked {
             report.warning(format_args!(
-                "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} clients; others wait",
+                "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} at a time; others wait",
                 limits.clients
             ));
         }
@@ -100,6 +107,7 @@ impl<H: Handler> Acceptor<H> {
             limits,
             lists,
             taken: 0,
+            told_full: false,
             empty_since: None,
             paused_until: None,
             complaints: Complaints::default(),
@@ -121,6 +129,7 @@ impl<H: Handler> Acceptor<H> {
         while index < self.listeners.len() {
             let is_full = !self.has_room();
             if is_full && !(self.refuses_when_full() && self.listeners[index].can_refuse()) {
+                self.tell_full();
                 index += 1;
                 continue;
             }
@@ -162,9 +171,26 @@ impl<H: Handler> Acceptor<H> {
         self.limits.full == Full::Refuse && self.admission.inside() + self.waiting() >= self.limits.clients
     }
 
+    /// Who waits hears nothing, so the server's owner does, once.
+    fn tell_full(&mut self) {
+        let clients = self.limits.clients;
+        if self.admission.inside() < clients || self.limits.count.is_some() || self.told_full {
+            return;
+        }
+        self.told_full = true;
+        let places =
+            if clients == 1 { "the one place is".into() } else { format!("all {clients} places are") };
+        self.report.warning(format_args!(
+            "{places} taken: the next client waits until one has left (told once; see --max-clients and --full{})",
+            self.limits.if_full
+        ));
+    }
+
     fn take_in(&mut self, client: Announced, now: Instant) {
         let Announced { socket, name, destination } = client;
-        match self.admission.enter(&name, self.report.about(&name)) {
+        // Whoever is served only perhaps cannot be one of so many.
+        let may_stand = self.limits.count.is_none() && self.handler.hears_one_more();
+        match self.admission.enter(&name, self.report.about(&name), may_stand) {
             Ok(permit) => {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);

@@ -1,6 +1,6 @@
 //! Access lists that change while a server runs.
 
-use super::admission::AccessArgs;
+use super::admission::AccessSources;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::reactor::{BlockingTask, Io};
@@ -9,7 +9,7 @@ use crate::report::Report;
 
 /// Access lists with files or names, read and resolved again on SIGHUP.
 pub(crate) struct AccessLists {
-    args: AccessArgs,
+    sources: AccessSources,
     hangups: Hangups,
     reading: Option<BlockingTask<Result<Access, Error>>>,
     io: Io,
@@ -20,16 +20,16 @@ impl AccessLists {
     /// ends by itself. Others are started by what means "read your files again" by it: systemd, init scripts, logrotate.
     /// To be made before anybody is told that the server listens.
     pub(crate) fn new(
-        args: &AccessArgs,
+        sources: &AccessSources,
         ends_by_itself: bool,
         (io, signals): (&Io, &Signals),
     ) -> Result<Option<AccessLists>, Error> {
-        if !args.can_change() && (signals.had_terminal() || ends_by_itself) {
+        if !sources.can_change() && (signals.had_terminal() || ends_by_itself) {
             return Ok(None);
         }
         let hangups = Hangups::install(io, signals)
             .map_err(|error| Error::new(Exit::Failed, format!("cannot wait for SIGHUP: {error}")))?;
-        Ok(Some(AccessLists { args: args.clone(), hangups, reading: None, io: io.clone() }))
+        Ok(Some(AccessLists { sources: sources.clone(), hangups, reading: None, io: io.clone() }))
     }
 
     /// The new rules, once they were read. Those that cannot be read leave the old ones in force.
@@ -39,10 +39,13 @@ impl AccessLists {
             self.reading = None;
         }
         if self.reading.is_none() && self.hangups.came() {
-            if self.args.can_change() {
-                let args = self.args.clone();
-                self.reading =
-                    self.io.spawn_blocking(move || args.load()).map_err(|error| report.warning(error)).ok();
+            if self.sources.can_change() {
+                let sources = self.sources.clone();
+                self.reading = self
+                    .io
+                    .spawn_blocking(move || sources.load())
+                    .map_err(|error| report.warning(error))
+                    .ok();
             } else {
                 report
                     .say("SIGHUP: there is nothing to read again: no --allow or --deny has a file or a name");

@@ -1,34 +1,29 @@
 //! Who may come in, how many at a time, and what became of those who did.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
-
 use super::option_files::bytes_of;
+use super::places::{Place, Places};
 use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Waker;
 use crate::report::Report;
 
-/// Whom a server admits.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct AccessArgs {
-    /// Admit this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP
-    #[arg(long, value_name = "CIDR|HOST|@FILE", help_heading = "Access and limits")]
-    allow: Vec<String>,
-
-    /// Admit nobody from this network, address or name; of several that fit the longest prefix decides
-    #[arg(long, value_name = "CIDR|HOST|@FILE", help_heading = "Access and limits")]
-    deny: Vec<String>,
+/// Where access rules come from: words of the user, some of which name files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AccessSources {
+    /// Nobody but these, if there are any.
+    pub(crate) allow: Vec<String>,
+    /// None of these.
+    pub(crate) deny: Vec<String>,
 }
 
-impl AccessArgs {
+impl AccessSources {
     /// The rules that are in force now. Reads files and resolves names: blocks.
     pub(crate) fn load(&self) -> Result<Access, Error> {
         let (allowed, denied) = (rules(&self.allow, "--allow")?, rules(&self.deny, "--deny")?);
@@ -75,24 +70,13 @@ pub(crate) enum Refusal {
     Full,
 }
 
-/// What counts as one source: an IPv4 address, or an IPv6 network of 64 bits, which is what one subscriber or machine
-/// has at least, RFC 6177.
-fn source_of(peer: &PeerName) -> Option<IpAddr> {
-    const INTERFACE_BITS: u32 = 64;
-    Some(match peer.ip()?.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> INTERFACE_BITS << INTERFACE_BITS).into(),
-        v4 @ IpAddr::V4(_) => v4,
-    })
-}
-
 /// Counts those who are in; shared by an acceptor and its clients.
 #[derive(Clone)]
 pub(crate) struct Admission(Rc<Shared>);
 
 struct Shared {
     access: RefCell<Access>,
-    per_source: usize,
-    sources: RefCell<HashMap<IpAddr, usize>>,
+    places: Places,
     inside: Cell<usize>,
     ended: Cell<u64>,
     failed: Cell<u64>,
@@ -107,8 +91,7 @@ impl Admission {
     pub(crate) fn new(access: Access, per_source: usize, is_for_one: bool, acceptor: Waker) -> Admission {
         Admission(Rc::new(Shared {
             access: RefCell::new(access),
-            per_source,
-            sources: RefCell::default(),
+            places: Places::new(per_source),
             inside: Cell::default(),
             ended: Cell::default(),
             failed: Cell::default(),
@@ -123,24 +106,21 @@ impl Admission {
         *self.0.access.borrow_mut() = access;
     }
 
-    /// Lets a peer in, or says why not. Peers without an IP address are under no access list.
-    pub(crate) fn enter(&self, peer: &PeerName, report: Report) -> Result<Permit, Refusal> {
+    /// Lets a peer in, or says why not. Peers without an IP address are under no access list. One that `may_stand` comes
+    /// in though its source has no place for it: it is to be heard, and is served only if it gets one, or needs none.
+    pub(crate) fn enter(&self, peer: &PeerName, report: Report, may_stand: bool) -> Result<Permit, Refusal> {
         let shared = &self.0;
         if let Some(address) = peer.ip()
             && !shared.access.borrow().admits(address)
         {
             return Err(Refusal::Denied);
         }
-        if let Some(source) = source_of(peer) {
-            let mut sources = shared.sources.borrow_mut();
-            let count = sources.entry(source).or_default();
-            if *count >= shared.per_source {
-                return Err(Refusal::TooMany);
-            }
-            *count += 1;
+        let place = Arc::new(shared.places.place(peer));
+        if !place.take() && !may_stand {
+            return Err(Refusal::TooMany);
         }
         shared.inside.set(shared.inside.get() + 1);
-        Ok(Permit { admission: self.clone(), peer: peer.clone(), report })
+        Ok(Permit { admission: self.clone(), peer: peer.clone(), report, place })
     }
 
     /// How many are in.
@@ -166,6 +146,8 @@ pub(crate) struct Permit {
     pub(crate) peer: PeerName,
     /// Names the client.
     pub(crate) report: Report,
+    /// Its place among the clients of its source.
+    pub(crate) place: Arc<Place>,
 }
 
 impl Permit {
@@ -196,17 +178,9 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let shared = &self.admission.0;
-        if let Some(source) = source_of(&self.peer) {
-            let mut sources = shared.sources.borrow_mut();
-            if let Some(count) = sources.get_mut(&source) {
-                *count -= 1;
-                if *count == 0 {
-                    sources.remove(&source);
-                }
-            }
-        }
         shared.inside.set(shared.inside.get() - 1);
         shared.ended.set(shared.ended.get() + 1);
+        self.place.give_back();
         shared.acceptor.wake();
         self.report.peer("ended", &self.peer);
     }

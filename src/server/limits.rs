@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
-
 /// DescriptorBudget that are not for clients: standard streams, the reactor's own, listeners, logs.
 pub(crate) const DESCRIPTORS_RESERVED: u64 = 16;
 
@@ -11,7 +9,7 @@ pub(crate) const DESCRIPTORS_RESERVED: u64 = 16;
 pub(crate) const NO_LIMIT: usize = usize::MAX;
 
 /// What becomes of clients over the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
     /// They wait, in the system's queue, until somebody leaves
     Wait,
@@ -28,6 +26,8 @@ pub(crate) struct ClientLimits {
     pub(crate) clients_asked: Option<usize>,
     /// What becomes of those who are more.
     pub(crate) full: Full,
+    /// What else may be done about it, as the end of a line.
+    pub(crate) if_full: &'static str,
     /// At the same time from one IPv4 address or IPv6 network of 64 bits, or [`NO_LIMIT`].
     pub(crate) per_source: usize,
     /// After so many no more are taken, and the acceptor closes when they have left.
@@ -90,6 +90,7 @@ mod tests {
             clients,
             clients_asked: None,
             full: Full::Wait,
+            if_full: "",
             per_source,
             count: None,
             accept_timeout: None,

@@ -7,5 +7,6 @@ pub(crate) mod client_session;
 pub(crate) mod invitation;
 pub(crate) mod limits;
 pub(crate) mod option_files;
+pub(crate) mod places;
 pub(crate) mod proxy_header_gate;
 pub(crate) mod setup;

@@ -40,7 +40,7 @@ impl TextPlace {
         Part::create(&self.folder, &self.name)
     }
 
-    /// Learns whether it can be replaced, and changes nothing.
+    /// Learns whether it can be replaced, by a part that is made and let go: what has the name stays as it is.
     ///
     /// # Errors
     /// As [`Part::create`] and [`Part::commit`] with `replace`.

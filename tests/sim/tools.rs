@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use sendall::cli::options::{FrameIn, FrameOut};
 use sendall::error::{Error, Exit};
 use sendall::net::reactor::{Context, Session, Status};
 use sendall::net::stream::Stream;
 use sendall::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use sendall::proto::relay::message::{Encoder, Framing, Split};
+use sendall::relay::options::{FrameIn, FrameOut};
 use sendall::relay::session::Relay;
 use sendall::relay::tools::{Decoding, Encoding, Filtered, LineDelay, Telnet, ToCrlf};
 use sendall::report::{Level, Report};

@@ -109,7 +109,7 @@ file: what became of a file.
     text    string or null: why it failed, in more words
 
 progress: at most twice a second while files are transferred, and once at the end. The numbers are those of the bars, \
-and count what the receiver or its system has. Folders that are uploaded are counted ahead.
+and count what the receiver or its system has. Folders are counted ahead, by the side that has them.
 
     phase         string: waiting, hashing, sending, receiving, verifying or syncing
     path          string or null: the current file

@@ -68,10 +68,12 @@ started, a server ends in any case, unless SIGHUP was ignored from the start (no
 LIMITS
 
 Where each client costs a process, or a thread and files (--exec, --sh, --store, --share), 100 clients are taken at a time, \
-and 16 from one source; elsewhere 16384, as far as there are descriptors (ulimit -n), and any number from one source, which may be a \
+and 16 from one source (with --store fewer, and a line says so, where the hard limit on descriptors has less than 177 for each, ulimit -Hn); elsewhere 16384, as far as there are descriptors (ulimit -n), and any number from one source, which may be a \
 load balancer or a browser. A source is an IPv4 address or an IPv6 network of 64 bits. Who is one too many from a source is refused: \
-with a reset, or in words where the protocol has some (--store, --share). Who is one too many in all waits until somebody leaves, or with \
---full refuse is refused; on a Unix socket, which knows no reset, everybody waits. A session's further connections (upload --connections) are part of it.
+with a reset, or in words where the protocol has some (--store, --share). Who is one too many in all waits until somebody leaves (a line tells \
+once that all places are taken), or with --full refuse is refused; on a Unix socket, which knows no reset, everybody waits. A session's \
+further connections (upload --connections) need no place: from one source three times as many are taken as clients, 15 at least. A session \
+goes on without those that are refused.
 
 FORWARDING
 

@@ -2,7 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 
-use crate::run::connect::ConnectArgs;
+use crate::cli::connect::ConnectArgs;
 
 #[derive(Parser)]
 struct Line {

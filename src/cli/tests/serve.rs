@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::{CommandFactory, Parser};
 
-use crate::run::serve::ServeArgs;
+use crate::cli::serve::ServeArgs;
 
 #[derive(Parser)]
 struct Line {
@@ -48,7 +48,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--unit=chunk", "script"),
     ("--pty", "exec"),
     ("--proxy-protocol=v1", "forward"),
-    ("--socks-users=@/dev/null", ""),
+    ("--socks-users=/dev/null", "socks"),
     ("--allow-target=127.0.0.1", "socks"),
     ("--deny-target=127.0.0.1", "socks"),
     ("--wire=text", "store"),
@@ -131,7 +131,7 @@ fn transfers_listen_here_unless_told_otherwise() {
     let endpoints = |words: &[&str]| {
         let line = Line::try_parse_from([&["serve"], words].concat()).expect("words");
         let plan = line.serve.plan().map_err(|error| error.to_string())?;
-        Ok::<_, String>(plan.setup.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>())
+        Ok::<_, String>(plan.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     for (words, due) in [
         (&["--store=/"][..], "7255"),

@@ -77,11 +77,11 @@ pub(super) fn read(input: &[u8]) -> Reading {
     match end {
         Some(_) => Reading::Anew(Anew { bytes: anew, used: end, is_typed }),
         // What is wrong already is refused now, so that the pieces in which it comes make no difference.
-        None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES => match fault(&anew) {
-            None => Reading::More,
+        None => match fault(&anew) {
             Some(refusal) => Reading::Wrong(refusal),
+            None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES => Reading::More,
+            None => Reading::Wrong(FIELDS_TOO_LARGE),
         },
-        None => Reading::Wrong(BAD_REQUEST),
     }
 }
 

@@ -117,6 +117,8 @@ pub enum Cut {
     InLength(u64),
     /// Of a message without its end mark so many bytes have come.
     BeforeMark(u64),
+    /// The same, where the bytes are a message with its length before it, as octet counting has it.
+    OctetCounted(u64),
 }
 
 impl fmt::Display for Cut {
@@ -125,7 +127,9 @@ impl fmt::Display for Cut {
             Cut::InMessage(came, of) if came == of => write!(f, "{came} bytes of it came, but not its end"),
             Cut::InMessage(came, of) => write!(f, "{came} of its {of} bytes came"),
             Cut::InLength(came) => write!(f, "{came} bytes of its length came"),
-            Cut::BeforeMark(came) => write!(f, "{came} bytes of it came, but not its end"),
+            Cut::BeforeMark(came) | Cut::OctetCounted(came) => {
+                write!(f, "{came} bytes of it came, but not its end")
+            }
         }
     }
 }
@@ -138,6 +142,15 @@ enum State {
     Body { length: u64 },
     /// Before or in a message that ends with its mark.
     Marked,
+}
+
+/// `5 hello`, and perhaps the length of another one.
+fn is_octet_counted(bytes: &[u8]) -> bool {
+    let Some(blank) = bytes.iter().take(MOST_DIGITS).position(|byte| *byte == b' ') else { return false };
+    let digits = std::str::from_utf8(&bytes[..blank]).ok().filter(|digits| !digits.starts_with('+'));
+    let length = digits.and_then(|digits| digits.parse::<usize>().ok());
+    let is_digit_or_end = |rest: &[u8]| rest.first().is_none_or(u8::is_ascii_digit);
+    length.is_some_and(|length| length > 0 && bytes[blank + 1..].get(length..).is_some_and(is_digit_or_end))
 }
 
 /// Finds the messages in what comes.
@@ -207,6 +220,7 @@ impl Decoder {
             State::Length { filled, .. } => Err(Cut::InLength(filled as u64)),
             State::Body { length } => Err(Cut::InMessage(came, length)),
             State::Marked if came == 0 => Ok(()),
+            State::Marked if is_octet_counted(&self.message) => Err(Cut::OctetCounted(came)),
             State::Marked => Err(Cut::BeforeMark(came)),
         }
     }

@@ -204,6 +204,11 @@ fn a_stream_that_is_cut_says_how_much_came() {
         (Framing::Netstring, b"0:", Cut::InMessage(0, 0)),
         (Framing::Line, b"a\nbc", Cut::BeforeMark(2)),
         (Framing::Nul, b"x", Cut::BeforeMark(1)),
+        (Framing::Line, b"5 hello", Cut::OctetCounted(7)),
+        (Framing::Line, b"a\n2 hi3 a", Cut::OctetCounted(7)),
+        (Framing::Nul, b"5 hello!", Cut::BeforeMark(8)),
+        (Framing::Line, b"5 hell", Cut::BeforeMark(6)),
+        (Framing::Line, b"+2 hi", Cut::BeforeMark(5)),
     ] {
         let found = decoded(Decoder::new(framing, LIMIT), bytes, 1).map(|(_, end)| end);
         assert_eq!(found, Ok(Err(cut)), "{framing:?} {bytes:?}");

@@ -38,6 +38,9 @@ const RESULT: u8 = 9;
 const PING: u8 = 10;
 const ERROR: u8 = 11;
 const SKIPPED: u8 = 12;
+const TOTALS: u8 = 13;
+/// A flag of `TOTALS`.
+const COMPLETE: u8 = 1;
 
 /// Every frame but `DATA`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +111,19 @@ pub enum Frame {
     },
     /// Something that the sender leaves out.
     Skipped(Skipped),
+    /// How much the sender has found so far.
+    Totals(Totals),
+}
+
+/// How much there is, by what the sender says: for progress, and nothing depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Files, folders and links.
+    pub entries: u64,
+    /// The sum of the files' sizes.
+    pub bytes: u64,
+    /// That is all, as far as the sender knows.
+    pub complete: bool,
 }
 
 /// How a file ended.
@@ -225,6 +241,7 @@ fn bounds(kind: u8) -> Result<(&'static str, usize, usize), Violation> {
         PING => ("PING", 0, 0),
         ERROR => ("ERROR", 4, 4 + MAX_TEXT_BYTES),
         SKIPPED => ("SKIPPED", skipped::MIN_BYTES, skipped::MAX_BYTES),
+        TOTALS => ("TOTALS", 16, 16),
         _ => return Err(Violation::FrameType(kind)),
     })
 }
@@ -251,6 +268,10 @@ fn parse_body(kind: u8, flags: u8, file: u32, offset: u64, body: &[u8]) -> Resul
             Frame::Error { reason, text }
         }
         SKIPPED => Frame::Skipped(Skipped::parse(body)?),
+        TOTALS => {
+            let (entries, bytes) = (fields.u64()?, fields.u64()?);
+            Frame::Totals(Totals { entries, bytes, complete: flags & COMPLETE != 0 })
+        }
         _ => return Err(Violation::FrameType(kind)),
     })
 }
@@ -267,7 +288,7 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
         Frame::Have { file, verdict } => (0, *file, verdict.offset(), verdict.body()),
         Frame::Turn => (0, 0, 0, Vec::new()),
         Frame::End(end) => (end.state.flags(), end.file, end.size, end.digest.to_vec()),
-        Frame::Eot { entries, bytes } => (0, 0, 0, [entries.to_be_bytes(), bytes.to_be_bytes()].concat()),
+        Frame::Eot { entries, bytes } => (0, 0, 0, two(*entries, *bytes)),
         Frame::Block { file, offset, values } => (0, *file, *offset, values.concat()),
         Frame::Ack { bytes } => (0, 0, *bytes, Vec::new()),
         Frame::Verified { file, offset, again } => {
@@ -280,10 +301,17 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
             (0, 0, 0, [&[reason.code(), 0], length_u16(text).as_slice(), text].concat())
         }
         Frame::Skipped(skipped) => (0, 0, 0, skipped.body()),
+        Frame::Totals(totals) => {
+            (u8::from(totals.complete) * COMPLETE, 0, 0, two(totals.entries, totals.bytes))
+        }
     };
     let mut bytes = header(frame.kind(), flags, file, offset, body.len() as u64).to_vec();
     bytes.extend(body);
     bytes
+}
+
+fn two(first: u64, second: u64) -> Vec<u8> {
+    [first.to_be_bytes(), second.to_be_bytes()].concat()
 }
 
 /// The header of a `DATA` frame; `length` bytes of the file from `offset` follow it.
@@ -315,6 +343,7 @@ impl Frame {
             Frame::Ping { .. } => PING,
             Frame::Error { .. } => ERROR,
             Frame::Skipped(_) => SKIPPED,
+            Frame::Totals(_) => TOTALS,
         }
     }
 

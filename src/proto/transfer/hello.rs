@@ -16,6 +16,7 @@ const STREAM: u8 = 2;
 const KEEPS: u8 = 4;
 const TREE: u32 = 1;
 const SKIPPED: u32 = 2;
+const TOTALS: u32 = 4;
 const ROOT_EXTENSION: u16 = 0x0002;
 const RATE_EXTENSION: u16 = 0x0003;
 const RUN_EXTENSION: u16 = 0x0005;
@@ -78,6 +79,8 @@ pub struct Hello {
     pub tree: bool,
     /// The client tells, or wants to be told, what is left out.
     pub skipped: bool,
+    /// The client of a `GET` wants to be told how much there is.
+    pub totals: bool,
     /// The client of a `GET` wants at most so many bytes per second.
     pub rate: Option<u64>,
     names: Vec<Vec<u8>>,
@@ -142,8 +145,8 @@ impl Hello {
 
     fn new(operation: Operation, total_size: Option<u64>, entries: Option<u32>) -> Hello {
         let (names, roots) = (Vec::new(), Vec::new());
-        let (tree, skipped) = (true, true);
-        Hello { operation, total_size, entries, tree, skipped, rate: None, names, roots, run: None }
+        let (tree, skipped, totals, rate, run) = (true, true, false, None, None);
+        Hello { operation, total_size, entries, tree, skipped, totals, rate, names, roots, run }
     }
 
     /// The session takes the place of an earlier one of the same run, which the server may still keep.
@@ -197,7 +200,7 @@ impl Hello {
         }
         let mut bytes = MAGIC.to_vec();
         bytes.extend([MAJOR, 0, operation, flags]);
-        bytes.extend(capabilities(self.tree, self.skipped));
+        bytes.extend(capabilities(self.tree, self.skipped, self.totals));
         bytes.extend(self.total_size.unwrap_or(u64::MAX).to_be_bytes());
         bytes.extend(self.entries.unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend(length_u16(name));
@@ -231,8 +234,7 @@ impl Hello {
             4 => Operation::Join([0; 16]),
             code => return Err(Violation::Operation(code)),
         };
-        let capabilities = fields.u32()?;
-        let (tree, skipped) = (capabilities & TREE != 0, capabilities & SKIPPED != 0);
+        let (tree, skipped, totals) = read_capabilities(fields.u32()?);
         let total_size = Some(fields.u64()?).filter(|size| *size != u64::MAX);
         let entries = Some(fields.u32()?).filter(|entries| *entries != u32::MAX);
         let name_length = usize::from(fields.u16()?);
@@ -250,7 +252,7 @@ impl Hello {
             (Operation::Join(_), Err(_)) => return Err(Violation::Malformed("the session of a JOIN")),
             _ => (operation, first),
         };
-        let mut value = Hello { tree, skipped, ..Hello::new(operation, total_size, entries) };
+        let mut value = Hello { tree, skipped, totals, ..Hello::new(operation, total_size, entries) };
         value.read_tail(first, fields.bytes(extensions_length)?)?;
         if matches!(operation, Operation::Put { .. } | Operation::Join(_)) && !value.names.is_empty() {
             return Err(Violation::Malformed("names in a PUT"));
@@ -298,6 +300,8 @@ pub struct Accept {
     pub tree: bool,
     /// The sender tells what it leaves out.
     pub skipped: bool,
+    /// Of a `GET`: the sender tells how much there is, if it finds out.
+    pub totals: bool,
     /// Of a `PUT`: names that exist are not replaced, whatever the client asks for.
     pub keeps: bool,
     /// The session's id, random.
@@ -312,8 +316,8 @@ impl Accept {
 
     /// The session is accepted, with nothing that could be granted.
     pub fn plain() -> Accept {
-        let (stream, tree, skipped, keeps) = (false, false, false, false);
-        Accept { refused: None, stream, tree, skipped, keeps, session: [0; 16] }
+        let (stream, tree, skipped, totals, keeps) = (false, false, false, false, false);
+        Accept { refused: None, stream, tree, skipped, totals, keeps, session: [0; 16] }
     }
 
     /// Its bytes.
@@ -321,7 +325,7 @@ impl Accept {
         let mut bytes = MAGIC.to_vec();
         let flags = u8::from(self.stream) * STREAM + u8::from(self.keeps) * KEEPS;
         bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), flags]);
-        bytes.extend(capabilities(self.tree, self.skipped));
+        bytes.extend(capabilities(self.tree, self.skipped, self.totals));
         bytes.extend(self.session);
         bytes
     }
@@ -343,6 +347,8 @@ impl Accept {
             "a stream that was not asked for"
         } else if self.tree && !hello.tree {
             "blocks that were not asked for"
+        } else if self.totals && !hello.totals {
+            "totals that were not asked for"
         } else if !is_its_session {
             "the session that was joined"
         } else {
@@ -365,21 +371,24 @@ impl Accept {
         let (major, _minor, status) = (fields.u8()?, fields.u8()?, fields.u8()?);
         let flags = fields.u8()?;
         let (stream, keeps) = (flags & STREAM != 0, flags & KEEPS != 0);
-        let capabilities = fields.u32()?;
-        let (tree, skipped) = (capabilities & TREE != 0, capabilities & SKIPPED != 0);
+        let (tree, skipped, totals) = read_capabilities(fields.u32()?);
         let refused = Some(status).filter(|status| *status != 0).map(Reason::from_code);
         if refused.is_none() && major != MAJOR {
             return Err(Violation::Version(major));
         }
         Ok(Parsed::Complete {
-            value: Accept { refused, stream, tree, skipped, keeps, session: fields.array()? },
+            value: Accept { refused, stream, tree, skipped, totals, keeps, session: fields.array()? },
             used: FIXED_BYTES,
         })
     }
 }
 
-fn capabilities(tree: bool, skipped: bool) -> [u8; 4] {
-    (u32::from(tree) * TREE + u32::from(skipped) * SKIPPED).to_be_bytes()
+fn capabilities(tree: bool, skipped: bool, totals: bool) -> [u8; 4] {
+    (u32::from(tree) * TREE + u32::from(skipped) * SKIPPED + u32::from(totals) * TOTALS).to_be_bytes()
+}
+
+fn read_capabilities(bits: u32) -> (bool, bool, bool) {
+    (bits & TREE != 0, bits & SKIPPED != 0, bits & TOTALS != 0)
 }
 
 fn check_magic(bytes: &[u8]) -> Result<(), Violation> {

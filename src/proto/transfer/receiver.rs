@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use super::Digest;
 use super::blocks::{BLOCK_BYTES, has_blocks};
 use super::entry::{Entry, Kind};
-use super::frame::{Frame, MAX_BLOCK_VALUES, Phase, encode};
+use super::frame::{Frame, MAX_BLOCK_VALUES, Phase, Totals, encode};
 use super::have::Verdict;
 use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
@@ -89,6 +89,9 @@ pub struct Receiver {
     hears_skipped: bool,
     skipped_count: u32,
     skipped: Option<Skipped>,
+    /// How much there is, is told.
+    hears_totals: bool,
+    totals: Option<Totals>,
     /// A turn has come, or none is due.
     has_begun: bool,
     wanted: Option<Wanted>,
@@ -145,6 +148,8 @@ impl Receiver {
             hears_skipped: false,
             skipped_count: 0,
             skipped: None,
+            hears_totals: false,
+            totals: None,
             has_begun: false,
             wanted: wanted.map(Wanted::new),
             round: Vec::new(),
@@ -234,6 +239,7 @@ impl Receiver {
             Frame::End(end) => self.ended(end)?,
             Frame::Eot { entries, bytes } => self.all_ended(entries, bytes)?,
             Frame::Skipped(skipped) => self.left_out(skipped)?,
+            Frame::Totals(totals) => self.told(totals)?,
             Frame::Block { .. } => return Err(Violation::Contradiction("BLOCK without its block")),
             Frame::Have { .. } | Frame::Ack { .. } | Frame::Verified { .. } | Frame::Result(_) => {
                 return Err(frame.out_of_turn());

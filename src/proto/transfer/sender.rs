@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use self::failures::Failures;
 use super::Digest;
 use super::entry::Entry;
-use super::frame::{Frame, HEADER_BYTES, Phase, encode};
+use super::frame::{Frame, HEADER_BYTES, Phase, Totals, encode};
 use super::have::Verdict;
 use super::outcome::Closed;
 use super::reason::Reason;
@@ -89,6 +89,9 @@ pub struct Sender {
     tree: bool,
     /// The receiver wants to know what is left out.
     tells_skipped: bool,
+    /// What it is told next of how much there is, if it wants to know.
+    totals: Option<Totals>,
+    tells_totals: bool,
     /// Blocks are on their way: `EOT` has to wait.
     held: bool,
     /// The values of blocks that the receiver has, by index of the round.
@@ -139,6 +142,8 @@ impl Sender {
             streaming: false,
             tree: false,
             tells_skipped: false,
+            totals: None,
+            tells_totals: false,
             held: false,
             theirs: HashMap::new(),
             all_offered: false,
@@ -168,6 +173,17 @@ impl Sender {
         self.tells_skipped = true;
     }
 
+    /// Both sides have said that the receiver is told how much there is.
+    pub fn tell_totals(&mut self) {
+        self.tells_totals = true;
+    }
+
+    /// So much was found by now. Told soon, unless the next totals or the end of all files come before, and to those
+    /// who want to know.
+    pub fn found(&mut self, totals: Totals) {
+        self.totals = Some(totals).filter(|_| self.tells_totals);
+    }
+
     /// With blocks on their way, `EOT` is not sent.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
@@ -191,6 +207,13 @@ impl Sender {
     pub fn step(&mut self) -> SendStep {
         if let Some((reason, text)) = &self.error {
             return SendStep::PeerError { reason: *reason, text: text.clone() };
+        }
+        let is_at_work = !matches!(
+            self.state,
+            State::Waiting | State::Ending | State::Result { .. } | State::Finished { .. }
+        );
+        if let Some(totals) = self.totals.take_if(|_| is_at_work) {
+            return SendStep::Write(encode(&Frame::Totals(totals)));
         }
         let collecting = matches!(self.state, State::Offering) && self.out.len() < WRITE_BYTES;
         if !self.out.is_empty() && !collecting {
@@ -281,7 +304,8 @@ impl Sender {
             | Frame::End(_)
             | Frame::Eot { .. }
             | Frame::Verified { .. }
-            | Frame::Skipped(_) => {
+            | Frame::Skipped(_)
+            | Frame::Totals(_) => {
                 return Err(frame.out_of_turn());
             }
         }

@@ -165,8 +165,14 @@ impl Forwarded {
                 .acknowledgement
                 .is_acknowledged(&mut self.client, context.now)
                 .map_err(Unanswered::Lost)?;
-            // A client may take its time to read what the system holds for it.
-            *goodbye = Goodbye::new(context.now);
+            // A client may take its time to read what the system holds for it, if the system tells how far it is.
+            let is_watched = self.client.delivery().is_some();
+            if is_watched || self.is_told {
+                *goodbye = Goodbye::new(context.now);
+            } else if context.now >= goodbye.deadline() {
+                self.client.reset_on_close(false).map_err(|error| Unanswered::Lost(lost(&error)))?;
+                self.is_told = true;
+            }
         }
         match goodbye.hear(&mut self.client, context) {
             Ok(Status::Done) if !self.is_told => Ok(Status::Waiting),
@@ -212,6 +218,11 @@ impl Forwarded {
             let read = self.client.read(&mut self.input[held..]);
             self.input.truncate(held + *read.as_ref().unwrap_or(&0));
             match read {
+                // It has its answer, and keeps the rest to itself: the server did not want it, or not ask for it.
+                Ok(0) if self.missing_bytes() == Some(0) => {
+                    self.inbound.lane_mut().end_source();
+                    return Ok(false);
+                }
                 Ok(0) => {
                     let text = "ended in the middle of its request";
                     return Err(Unanswered::Lost(Error::new(Exit::Lost, text)));
@@ -283,8 +294,11 @@ impl Forwarded {
         let pumped = self.inbound.advance(&mut self.target, &mut self.client, context);
         self.end_if_whole();
         let pumped = match pumped {
-            // What comes behind the answer, or fails there, is not heard.
-            Err(Fault { side: Side::Source, .. }) if self.inbound.lane().is_drained() => Pumped::Blocked,
+            // What comes behind the answer, or fails there, is not heard: what it has not read, it did not want.
+            Err(Fault { side: Side::Source, .. }) if self.missing_bytes() == Some(0) => {
+                self.inbound.lane_mut().end_source();
+                Pumped::More
+            }
             Err(Fault { side: Side::Source, error }) => {
                 return Err(Unanswered::Lost(named(&self.target_name, &error)));
             }

@@ -7,8 +7,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
-
 use crate::net::reactor::Waker;
 
 /// What may wait for one subscriber: a piece more when it is full.
@@ -18,8 +16,8 @@ pub(crate) const PIECE_BYTES: usize = 32 << 10;
 /// How long a client may keep the others waiting, with `--slow cut`.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The values of `--slow`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// What becomes of a client that reads too slowly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slow {
     /// It misses what does not fit into its queue; how much, is told at its end
     Drop,

@@ -6,6 +6,7 @@ pub(crate) mod exec_socket;
 pub(crate) mod forward;
 pub(crate) mod http_request;
 pub(crate) mod hub;
+pub(crate) mod keep_open;
 pub(crate) mod per_client;
 pub(crate) mod reply;
 pub(crate) mod single_client;

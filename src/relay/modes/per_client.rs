@@ -1,4 +1,4 @@
-//! A session for each client, all on the acceptor's reactor.
+//! A session for each client, all on the acceptor's reactor. What passes may be written down.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -10,6 +10,7 @@ use crate::net::endpoint::PeerName;
 use crate::net::rate::Limited;
 use crate::net::reactor::Io;
 use crate::net::stream::Stream;
+use crate::relay::tools::Tools;
 use crate::report::Report;
 use crate::server::acceptor::{Handler, Incoming};
 use crate::server::client_session::{ClientSession, CountedSession};
@@ -42,13 +43,14 @@ impl<F: FnMut(Client) -> Result<Box<dyn CountedSession>, Error>> Make for F {}
 pub(crate) struct PerClient<F> {
     io: Io,
     terms: ClientTerms,
+    tools: Tools,
     make: F,
 }
 
 impl<F: Make> PerClient<F> {
     /// For sessions on the reactor of `io`.
-    pub(crate) fn new(io: &Io, terms: ClientTerms, make: F) -> PerClient<F> {
-        PerClient { io: io.clone(), terms, make }
+    pub(crate) fn new(io: &Io, terms: ClientTerms, tools: Tools, make: F) -> PerClient<F> {
+        PerClient { io: io.clone(), terms, tools, make }
     }
 }
 
@@ -63,7 +65,7 @@ impl<F: Make> Handler for PerClient<F> {
             is_there = true;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let local = transport.local_name();
-            let peer = self.terms.tools.recorded(transport, Some(&permit.peer), now);
+            let peer = self.tools.recorded(transport, Some(&permit.peer), now);
             let mut peer = Limited::new(peer, now);
             peer.limit_rate(self.terms.rate, 0);
             let (name, report) = (permit.peer.clone(), permit.report.clone());

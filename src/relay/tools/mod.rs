@@ -19,7 +19,7 @@ pub use self::stages::{Decoding, Encoding, ToCrlf};
 pub use self::telnet::Telnet;
 
 use self::record::{Recorded, Records};
-use crate::cli::options::{FrameIn, RelayArgs, ToolArgs};
+use super::options::{FrameIn, RecordOptions, RelayOptions};
 use crate::error::Error;
 use crate::net::endpoint::PeerName;
 use crate::net::stream::Stream;
@@ -34,8 +34,8 @@ pub(crate) struct Tools {
 
 impl Tools {
     /// Opens the files that will be written.
-    pub(crate) fn new(args: &ToolArgs, report: &Report) -> Result<Tools, Error> {
-        Ok(Tools { records: Rc::new(Records::open(args, report)?) })
+    pub(crate) fn new(options: &RecordOptions, report: &Report) -> Result<Tools, Error> {
+        Ok(Tools { records: Rc::new(Records::open(options, report)?) })
     }
 
     /// A connection of which the bytes are written down, if that was asked for. With a `label`, as one of several.
@@ -57,11 +57,11 @@ impl Tools {
 pub(crate) fn around(
     mut local: Box<dyn Stream>,
     mut peer: Box<dyn Stream>,
-    args: &RelayArgs,
+    options: &RelayOptions,
     ending: Ending,
     (report, now): (&Report, Instant),
 ) -> (Box<dyn Stream>, Box<dyn Stream>) {
-    let tools = &args.tools;
+    let tools = &options.tools;
     if let Some(delay) = tools.line_delay {
         local = Box::new(LineDelay::new(local, delay, now));
     }
@@ -71,19 +71,19 @@ pub(crate) fn around(
     if let Some(framing) = tools.frame {
         let is_nothing = ending.input == InputKind::Nothing;
         let form = tools.each.unwrap_or(FrameIn::Lines);
-        let mut encoding = Encoding::new(framing.into(), form, tools.max_message, is_nothing);
+        let mut encoding = Encoding::new(framing, form, tools.max_message, is_nothing);
         if tools.each.is_none() {
             encoding.expect_text(report);
         }
         local = Box::new(Filtered::new(local, encoding, now));
         // With --send-only nobody hears what the peer says.
-        if !args.send_only {
-            let decoding = Decoding::new(framing.into(), tools.frame_out, tools.max_message);
+        if !options.send_only {
+            let decoding = Decoding::new(framing, tools.frame_out, tools.max_message);
             peer = Box::new(Filtered::new(peer, decoding, now));
         }
     }
     if tools.telnet {
-        let telnet = Telnet::new(ending, !args.recv_only);
+        let telnet = Telnet::new(ending, !options.recv_only);
         return (telnet.local(local, now), telnet.peer(peer, now));
     }
     (local, peer)

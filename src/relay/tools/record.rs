@@ -8,12 +8,12 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::cli::options::ToolArgs;
 use crate::error::{Error, Exit};
 use crate::net::activation::duplicate;
 use crate::net::stream::Stream;
 use crate::net::wrapper::passes_on;
 use crate::proto::relay::hex_dump::{Direction, HexDump};
+use crate::relay::options::RecordOptions;
 use crate::report::{Report, escape_name, write_all};
 use crate::store;
 
@@ -76,16 +76,16 @@ fn inherited(path: &Path) -> Option<i32> {
 }
 
 impl Records {
-    pub(super) fn open(args: &ToolArgs, report: &Report) -> Result<Records, Error> {
+    pub(super) fn open(options: &RecordOptions, report: &Report) -> Result<Records, Error> {
         let is_dash = |path: &Path| path.as_os_str() == "-";
-        for (option, path) in [("--tee-in", &args.tee_in), ("--tee-out", &args.tee_out)] {
+        for (option, path) in [("--tee-in", &options.tee_in), ("--tee-out", &options.tee_out)] {
             if path.as_deref().is_some_and(is_dash) {
                 let text =
                     format!("{option} -: stdout is for what the peer says; type a file, /dev/stderr or ./-");
                 return Err(Error::new(Exit::Usage, text));
             }
         }
-        let hex_dump = match args.hex_dump.as_deref() {
+        let hex_dump = match options.hex_dump.as_deref() {
             Some(path) if is_dash(path) && report.is_json() => {
                 let text = "--hex-dump -: with --json stderr is for events; type a file";
                 return Err(Error::new(Exit::Usage, text));
@@ -93,11 +93,11 @@ impl Records {
             Some(path) if is_dash(path) => {
                 Some(Record { to: Place::Stderr(report.clone()), name: "--hex-dump -".into() })
             }
-            path => Record::open("--hex-dump", path, args.tee_append)?,
+            path => Record::open("--hex-dump", path, options.tee_append)?,
         };
         Ok(Records {
-            tee_in: Record::open("--tee-in", args.tee_in.as_deref(), args.tee_append)?,
-            tee_out: Record::open("--tee-out", args.tee_out.as_deref(), args.tee_append)?,
+            tee_in: Record::open("--tee-in", options.tee_in.as_deref(), options.tee_append)?,
+            tee_out: Record::open("--tee-out", options.tee_out.as_deref(), options.tee_append)?,
             hex_dump,
         })
     }

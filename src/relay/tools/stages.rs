@@ -5,10 +5,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::filter::Stage;
-use crate::cli::options::{FrameIn, FrameOut};
 use crate::error::{Error, Exit};
 use crate::proto::relay::lines::Crlf;
-use crate::proto::relay::message::{Breach, Decoder, Encoder, Framing, Split, Unfit};
+use crate::proto::relay::message::{Breach, Cut, Decoder, Encoder, Framing, Split, Unfit};
+use crate::relay::options::{FrameIn, FrameOut};
 use crate::report::{Report, escape_json};
 
 /// Each line ends with CR LF.
@@ -265,7 +265,13 @@ impl Stage for Decoding {
     }
 
     fn end(&mut self, _: &mut Vec<u8>) -> Result<(), Error> {
-        let cut = |cut| Error::new(Exit::Lost, format!("the peer ended within a message: {cut}"));
+        let cut = |cut| {
+            let hint = match cut {
+                Cut::OctetCounted(_) => "; its length stands before it: type --frame octet-count",
+                _ => "",
+            };
+            Error::new(Exit::Lost, format!("the peer ended within a message: {cut}{hint}"))
+        };
         self.decoder.end().map_err(cut)
     }
 }

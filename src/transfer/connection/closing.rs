@@ -12,6 +12,8 @@ use crate::net::stream::Stream;
 const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
 /// The same for a peer that has used up a time limit: it is likely to be gone.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
+/// After this long a silence a peer that is to hear a reset has heard the last word.
+const QUIET_LIMIT: Duration = Duration::from_millis(300);
 
 /// What a session does on its first connection.
 pub(crate) trait Job<S> {
@@ -48,15 +50,15 @@ impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         if let Some(link) = &mut self.link {
             link.wire.tick(context.now);
-            let result = match self.job.turn(link, context).map_err(|failure| link.explain(failure)) {
-                Ok(Status::Done) => self.job.conclude(link, context.now).map_err(Failure::from),
+            let (tell, error) = match self.job.turn(link, context).map_err(|failure| link.explain(failure)) {
+                Ok(Status::Done) => (None, self.job.conclude(link, context.now).err()),
                 Ok(status) => return Ok(status),
-                Err(failure) => {
+                Err(Failure { error, tell }) => {
                     self.job.fail();
-                    Err(failure)
+                    (tell, Some(error))
                 }
             };
-            self.closing = self.link.take().map(|link| link.wire.close(result));
+            self.closing = self.link.take().map(|link| link.wire.close(tell, error));
         }
         self.closing.as_mut().map_or(Ok(Status::Done), |closing| closing.advance(context))
     }
@@ -85,6 +87,8 @@ impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
 pub(crate) struct Closing<S> {
     wire: Wire<S>,
     said: bool,
+    /// There is no orderly end.
+    resets: bool,
     deadline: Instant,
     error: Option<Error>,
 }
@@ -94,30 +98,46 @@ impl<S: Stream> Closing<S> {
     pub(super) fn new(wire: Wire<S>, is_late: bool, error: Option<Error>) -> Closing<S> {
         let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
         let deadline = wire.now() + limit;
-        Closing { wire, said: false, deadline, error }
+        Closing { wire, said: false, resets: false, deadline, error }
+    }
+
+    /// For a peer that may not read the last word: it hears a reset once it has ended, or time is up, and so does not take
+    /// what was thrown away for taken.
+    pub(crate) fn with_reset(mut self) -> Closing<S> {
+        self.resets = true;
+        if self.wire.queued().is_empty() {
+            self.deadline = self.wire.now();
+        }
+        self
     }
 
     /// Continues. When the connection can be dropped, returns the session's result.
     pub(crate) fn advance(&mut self, context: Context) -> Result<Status, Error> {
         match self.say(context) {
-            Status::Done => self.error.take().map_or(Ok(Status::Done), Err),
+            Status::Done => {
+                if self.resets {
+                    self.wire.reset_on_close(true);
+                }
+                self.error.take().map_or(Ok(Status::Done), Err)
+            }
             status => Ok(status),
         }
     }
 
     /// When to look again.
     pub(crate) fn deadline(&self) -> Instant {
-        self.deadline
+        let quiet = (self.resets && self.said).then(|| self.wire.last_traffic() + QUIET_LIMIT);
+        quiet.map_or(self.deadline, |quiet| quiet.min(self.deadline))
     }
 
     fn say(&mut self, context: Context) -> Status {
         self.wire.tick(context.now);
-        if context.now >= self.deadline {
+        if context.now >= self.deadline() {
             return Status::Done;
         }
         if !self.said {
             match self.wire.flush() {
-                Ok(true) if self.wire.finish_writing().is_ok() => self.said = true,
+                Ok(true) if self.resets || self.wire.finish_writing().is_ok() => self.said = true,
                 Ok(false) => {}
                 // It was reset: there is nobody to wait for.
                 Ok(true) | Err(_) => return Status::Done,

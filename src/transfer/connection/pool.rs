@@ -8,9 +8,10 @@ use super::wire::Wire;
 use crate::error::{Error, Exit};
 use crate::net::connecting::Connect;
 use crate::net::reactor::Io;
-use crate::net::stream::Transport;
+use crate::net::stream::{Stream, Transport};
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::report::Report;
+use crate::server::places::Further;
 use crate::transfer::outcome::Role;
 use crate::transfer::server::sessions::{Listed, MAX_CONNECTIONS, SessionId};
 
@@ -20,6 +21,9 @@ const DEFAULT_CONNECTIONS: usize = 4;
 
 /// What a connection does before the others come.
 pub(crate) const CONNECTION_BUDGET_BYTES: usize = 8 << 20;
+
+/// For so long after its last byte a connection has its share of the rate.
+const SHARE_KEPT: Duration = Duration::from_millis(250);
 
 /// What the further connections did.
 #[derive(Default)]
@@ -50,6 +54,8 @@ pub(crate) enum Origin {
 pub(crate) struct PooledConnection<L> {
     /// Never used twice in a session; the first connection is 0.
     pub(crate) id: usize,
+    /// A server's: its place. It is given back before the socket is closed.
+    _further: Option<Further>,
     state: State,
     pub(crate) local: L,
 }
@@ -70,6 +76,8 @@ pub(crate) struct ConnectionPool<L> {
     next_id: usize,
     has_grown: bool,
     session: Option<SessionId>,
+    /// Of a client's rate, for each connection.
+    share: Option<u64>,
 }
 
 impl<L: Default> ConnectionPool<L> {
@@ -90,6 +98,7 @@ impl<L: Default> ConnectionPool<L> {
             next_id: 1,
             has_grown: false,
             session: None,
+            share: limits.rate,
         }
     }
 
@@ -107,7 +116,13 @@ impl<L: Default> ConnectionPool<L> {
             match dialer.connecting(self.limits.handshake, &self.io) {
                 Ok(connecting) => {
                     let state = State::Dialing(connecting);
-                    self.connections.push(PooledConnection { id: self.next_id, state, local: L::default() });
+                    let id = self.next_id;
+                    self.connections.push(PooledConnection {
+                        id,
+                        _further: None,
+                        state,
+                        local: L::default(),
+                    });
                     self.next_id += 1;
                 }
                 Err(error) => self.report.detail(format_args!("no further connection: {error}")),
@@ -116,10 +131,30 @@ impl<L: Default> ConnectionPool<L> {
         self.session = Some(session);
     }
 
+    /// Divides a client's rate among the connections that carry something.
+    pub(crate) fn share<S: Stream>(&mut self, first: &mut Wire<S>) {
+        let (Origin::Client { .. }, Some(rate)) = (&self.origin, self.limits.rate) else { return };
+        let now = first.now();
+        let is_busy = |last: Instant| now.saturating_duration_since(last) < SHARE_KEPT;
+        let busy = self.open().filter(|(_, link)| is_busy(link.wire.last_traffic())).count();
+        let busy = busy + usize::from(is_busy(first.last_traffic()));
+        let share = rate / busy.max(1) as u64;
+        if self.share == Some(share) {
+            return;
+        }
+        self.share = Some(share);
+        first.change_rate(share);
+        for connection in &mut self.connections {
+            if let State::Open(link) = &mut connection.state {
+                link.wire.change_rate(share);
+            }
+        }
+    }
+
     /// A server takes in the connections that have joined.
     pub(crate) fn accept(&mut self, now: Instant) {
         let Origin::Server(listed) = &self.origin else { return };
-        for socket in listed.joined() {
+        for (socket, further) in listed.joined() {
             // Its options are those that it was accepted with.
             let Ok(transport) = socket.enroll(&self.io) else {
                 listed.has_left();
@@ -130,6 +165,7 @@ impl<L: Default> ConnectionPool<L> {
             let link = Link::new(wire, self.role, self.limits, false);
             self.connections.push(PooledConnection {
                 id: self.next_id,
+                _further: Some(further),
                 state: State::Open(Box::new(link)),
                 local: L::default(),
             });
@@ -181,7 +217,8 @@ impl<L: Default> ConnectionPool<L> {
             };
             let mut wire = Wire::new(transport, now);
             wire.push(&Hello::join(session).encode());
-            let mut link = Link::new(wire, self.role, self.limits, true);
+            let limits = Limits { rate: self.share, ..self.limits };
+            let mut link = Link::new(wire, self.role, limits, true);
             link.wire.flush()?;
             connection.state = State::Open(Box::new(link));
         }

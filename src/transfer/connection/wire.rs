@@ -100,6 +100,11 @@ impl<S: Stream> Wire<S> {
         self.stream.limit_rate(bytes_per_second, self.outgoing.pending());
     }
 
+    /// The same limit, with another rate.
+    pub(crate) fn change_rate(&mut self, bytes_per_second: u64) {
+        self.stream.change_rate(bytes_per_second);
+    }
+
     /// When to go on, if [`Wire::limit_rate`] kept bytes from passing in this turn.
     pub(crate) fn wake_up(&self) -> Option<Instant> {
         self.stream.wake_up()
@@ -248,12 +253,8 @@ impl<S: Stream> Wire<S> {
         }
     }
 
-    /// Begins to end the session: tells the peer why, if there is something to tell.
-    pub(crate) fn close(mut self, result: Result<(), Failure>) -> Closing<S> {
-        let (error, tell) = match result {
-            Ok(()) => (None, None),
-            Err(Failure { error, tell }) => (Some(error), tell),
-        };
+    /// Begins to end the session, whose result is `error`: tells the peer why, if there is something to tell.
+    pub(crate) fn close(mut self, tell: Option<(Reason, String)>, error: Option<Error>) -> Closing<S> {
         // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
         let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
         if let Some((reason, text)) = tell {

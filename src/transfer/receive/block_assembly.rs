@@ -10,7 +10,7 @@ use crate::proto::transfer::violation::Violation;
 use crate::store::{BlockHasher, Fault, Part, root_of};
 
 /// Files in blocks that are written at once, at most: each holds descriptors.
-const MAX_OPEN: usize = 64;
+pub(super) const MAX_OPEN: usize = 64;
 /// How far ahead of those that came before a block may begin: what is kept of a file grows as it comes, not with the
 /// size that its sender gives it.
 const MAX_AHEAD: usize = 1024;
@@ -197,6 +197,11 @@ impl BlockedFiles {
     /// The file that is written and has this path.
     pub(super) fn holds(&self, path: &[u8]) -> Option<u32> {
         self.open.iter().find(|(_, assembly)| assembly.path == path).map(|(file, _)| *file)
+    }
+
+    /// How many are written.
+    pub(super) fn count(&self) -> usize {
+        self.open.len()
     }
 
     /// There are more of them than may be.

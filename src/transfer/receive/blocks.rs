@@ -139,9 +139,10 @@ impl Receiving {
     }
 
     /// Works on the further connections.
-    pub(super) fn advance_pool<S: Stream>(&mut self, link: &Link<S>) -> Result<Advanced, Failure> {
+    pub(super) fn advance_pool<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         let now = link.wire.now();
         self.pool.accept(now);
+        self.pool.share(&mut link.wire);
         // A block may be of a file that the first connection has not announced yet: then this one waits.
         let waiting: Vec<u32> = self
             .pool
@@ -151,7 +152,7 @@ impl Receiving {
             .map(|(file, ..)| file)
             .collect();
         for file in waiting {
-            if self.is_of_a_block(file) {
+            if self.is_of_a_block(file) && !self.is_short_of_parts() {
                 self.open_blocked(file);
             }
         }
@@ -204,10 +205,13 @@ impl Receiving {
             }
             Ok(budget == 0)
         });
-        to_open.retain(|file| self.decisions.accepted.contains_key(file));
-        // Those that wait for these go on in the next turn.
-        advanced.has_more |= !to_open.is_empty();
-        to_open.into_iter().for_each(|file| self.open_blocked(file));
+        for file in to_open {
+            if self.decisions.accepted.contains_key(&file) && !self.is_short_of_parts() {
+                self.open_blocked(file);
+                // Those that wait for it go on in the next turn.
+                advanced.has_more = true;
+            }
+        }
         self.complete_blocked()?;
         Ok(advanced)
     }

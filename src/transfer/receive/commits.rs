@@ -42,6 +42,7 @@ pub(super) struct Commits {
     name_bytes: usize,
     parts: usize,
     running: Option<(Vec<u32>, BlockingTask<Results>)>,
+    running_parts: usize,
 }
 
 impl Commits {
@@ -56,6 +57,7 @@ impl Commits {
             name_bytes: 0,
             parts: 0,
             running: None,
+            running_parts: 0,
         }
     }
 
@@ -75,6 +77,11 @@ impl Commits {
         self.arrivals.push(arrival);
     }
 
+    /// Parts that are open: those that wait, and those of the running commit.
+    pub(super) fn parts(&self) -> usize {
+        self.parts + self.running_parts
+    }
+
     /// How many batches wait.
     fn batches(&self) -> u64 {
         let by_entries = (self.arrivals.len() / BATCH_ENTRIES).max(self.name_bytes / BATCH_NAME_BYTES);
@@ -90,13 +97,14 @@ impl Commits {
         self.running.is_some()
     }
 
-    /// Begins a commit if it is worth one, or if nothing more will come.
-    pub(super) fn start(&mut self, last: bool) -> Result<(), Error> {
-        if self.running.is_none() && !self.arrivals.is_empty() && (last || self.batches() > 0) {
+    /// Begins a commit if it is worth one, or if nothing more comes before it.
+    pub(super) fn start(&mut self, at_once: bool) -> Result<(), Error> {
+        if self.running.is_none() && !self.arrivals.is_empty() && (at_once || self.batches() > 0) {
             let (stage, replace) = (self.stage.clone(), self.replace);
             let arrivals = std::mem::take(&mut self.arrivals);
             let task = self.io.spawn_blocking(move || stage.commit(arrivals, replace))?;
             self.running = Some((std::mem::take(&mut self.files), task));
+            self.running_parts = self.parts;
             (self.bytes, self.name_bytes, self.parts) = (0, 0, 0);
         }
         Ok(())
@@ -108,6 +116,7 @@ impl Commits {
         let results = task.take()?;
         let files = std::mem::take(files);
         self.running = None;
+        self.running_parts = 0;
         Some(results.map(|results| files.into_iter().zip(results).collect()))
     }
 

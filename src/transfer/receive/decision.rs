@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::contention::Backoff;
+use super::parts::SpareParts;
 use super::space::Space;
 use super::{Destination, Naming};
 use crate::net::reactor::{BlockingTask, Io};
@@ -24,12 +25,6 @@ use crate::transfer::server::sessions::Listed;
 
 /// Files up to this size wait in the staging folder, without a lock or a sync of their own, and are hashed at once.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
-/// Parts created before their bytes come, so that of several sessions with one name all but the first hear so early.
-/// Each holds descriptors.
-const MAX_EARLY_PARTS: usize = 4;
-/// Parts of earlier sessions that are open at a time, and wait for the rest. A session leaves a few; who offers more
-/// names that have one sends those files from the start.
-const MAX_RESUMED_PARTS: usize = 32;
 
 /// A file that is taken, and of which no bytes have come yet.
 pub(super) struct AcceptedFile {
@@ -98,6 +93,7 @@ pub(super) struct Decisions {
     pub(super) naming: Naming,
     pub(super) max_size: Option<u64>,
     replace: bool,
+    pub(super) spare_parts: SpareParts,
     io: Io,
     pub(super) accepted: HashMap<u32, AcceptedFile>,
     pub(super) space: Space,
@@ -109,12 +105,13 @@ pub(super) struct Decisions {
 
 impl Decisions {
     pub(super) fn new(destination: Destination, io: Io) -> Decisions {
-        let Destination { folder, naming, replace, max_size, .. } = destination;
+        let Destination { folder, naming, replace, max_size, spare_parts, .. } = destination;
         Decisions {
             folder,
             naming,
             max_size,
             replace,
+            spare_parts,
             io,
             accepted: HashMap::new(),
             space: Space::default(),
@@ -261,7 +258,8 @@ impl Decisions {
             let is_resumed = |accepted_file: &&AcceptedFile| {
                 matches!(accepted_file.have, Have::Resumed { .. } | Have::ResumedBlocks { .. })
             };
-            let may_resume = self.accepted.values().filter(is_resumed).count() < MAX_RESUMED_PARTS;
+            let resumed = self.accepted.values().filter(is_resumed).count();
+            let may_resume = resumed < self.spare_parts.resumed();
             match Part::resume(&self.folder, &path) {
                 Ok(Some((part, length)))
                     if may_resume && length > 0 && entry.size.is_some_and(|size| length <= size) =>
@@ -286,7 +284,7 @@ impl Decisions {
         let mut have = Have::Nothing;
         let early =
             self.accepted.values().filter(|accepted_file| matches!(accepted_file.have, Have::Part(_)));
-        if takes_part && early.count() < MAX_EARLY_PARTS {
+        if takes_part && early.count() < self.spare_parts.early() {
             match Part::create(&self.folder, &path) {
                 Ok(part) => have = Have::Part(part),
                 Err(fault) => {

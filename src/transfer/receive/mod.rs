@@ -7,6 +7,7 @@ pub(crate) mod commits;
 pub(crate) mod contention;
 mod counting;
 pub(crate) mod decision;
+mod parts;
 mod space;
 mod terms;
 
@@ -19,6 +20,7 @@ use self::body::Bodies;
 use self::commits::Commits;
 use self::counting::ACK_INTERVAL;
 use self::decision::{Decided, Decisions};
+pub(crate) use self::parts::SpareParts;
 pub(crate) use self::terms::{Destination, Naming, Terms};
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Heard, Link};
@@ -35,9 +37,9 @@ use crate::net::reactor::{Context, Io, Status};
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
-use crate::proto::transfer::frame::Frame;
+use crate::proto::transfer::frame::{Frame, Totals};
 use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::hello::Hello;
+use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::report::{Phase, Progress, Report};
 
@@ -82,7 +84,7 @@ impl Receiving {
             progress.all_known();
         }
         let mut machine = Receiver::new(destination.max_entries, terms.wanted);
-        agree(&mut machine, (terms.stream, terms.tree, terms.skipped));
+        agree(&mut machine, &terms.agreed);
         let is_client = matches!(terms.origin, Origin::Client { .. });
         let mut stats = Stats::new(Role::Receiver, peer, report.clone());
         if is_client {
@@ -169,8 +171,9 @@ impl Receiving {
                     if last && self.fail_unfinished() {
                         continue;
                     }
-                    self.commits.start(last)?;
-                    if self.commits.is_busy() && (last || self.commits.is_full()) {
+                    let is_short = self.is_short_of_parts();
+                    self.commits.start(last || is_short)?;
+                    if self.commits.is_busy() && (last || is_short || self.commits.is_full()) {
                         self.progress.phase(Phase::Syncing);
                         link.wire.flush()?;
                         return Ok(Status::Waiting);
@@ -215,7 +218,7 @@ impl Receiving {
         }
         let heard = link.hear()?;
         if let Some(accept) = link.accepted() {
-            agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
+            agree(&mut self.machine, &accept);
             self.session = Some(accept.session);
         }
         match heard {
@@ -232,6 +235,9 @@ impl Receiving {
                 self.machine.receive(frame).map_err(protocol_error)?;
                 if let Some(skipped) = self.machine.skipped() {
                     self.stats.skip(&skipped);
+                }
+                if let Some(Totals { entries, bytes, complete }) = self.machine.totals() {
+                    self.progress.found(entries, bytes, complete);
                 }
             }
             Heard::Data { file, offset, length } if self.is_of_a_block(file) => {
@@ -271,16 +277,19 @@ impl Receiving {
     }
 }
 
-/// What both sides have said that they can: a stream, blocks, and to tell what is left out.
-fn agree(machine: &mut Receiver, (stream, tree, skipped): (bool, bool, bool)) {
-    if stream {
+/// What both sides have said that they can.
+fn agree(machine: &mut Receiver, accept: &Accept) {
+    if accept.stream {
         machine.expect_stream();
     }
-    if tree {
+    if accept.tree {
         machine.allow_blocks();
     }
-    if skipped {
+    if accept.skipped {
         machine.hear_skipped();
+    }
+    if accept.totals {
+        machine.hear_totals();
     }
 }
 

@@ -1,7 +1,9 @@
 //! What is agreed before a session that receives.
 
+use super::parts::SpareParts;
 use crate::error::{Error, Exit};
 use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::hello::Accept;
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::store::{Folder, StagingFolder};
@@ -17,6 +19,8 @@ pub(crate) struct Destination {
     pub(crate) replace: bool,
     pub(crate) max_size: Option<u64>,
     pub(crate) max_entries: u32,
+    /// How many parts it may have open.
+    pub(crate) spare_parts: SpareParts,
 }
 
 /// Which name a file gets here.
@@ -36,12 +40,8 @@ pub(crate) enum Naming {
 pub(crate) struct Terms {
     /// Its own names, where some were asked for.
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
-    /// It comes without being asked for. A client learns that from ACCEPT.
-    pub(crate) stream: bool,
-    /// Large files may come in blocks. A client learns that from ACCEPT.
-    pub(crate) tree: bool,
-    /// The sender reports what it leaves out. A client learns that from ACCEPT.
-    pub(crate) skipped: bool,
+    /// What a server has said. A client learns that later.
+    pub(crate) agreed: Accept,
     pub(crate) limits: Limits,
     pub(crate) origin: Origin,
 }

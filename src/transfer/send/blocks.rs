@@ -20,7 +20,7 @@ use crate::transfer::outcome::{Role, failed, protocol_error};
 
 /// Files that wait for the receiver's word at once: each holds a descriptor on both sides, and a receiver takes
 /// twice as many.
-const MAX_FILES: usize = 32;
+pub(crate) const MAX_FILES: usize = 32;
 
 /// How often it is looked how far the blocks are.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -324,6 +324,7 @@ impl Sending {
     /// Works on the further connections.
     pub(super) fn advance_pool<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.pool.accept(link.wire.now());
+        self.pool.share(&mut link.wire);
         let (mut team_failure, mut failed) = (None, None);
         let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
         let blocks = &mut self.blocks;

@@ -6,15 +6,21 @@ mod grown;
 mod input;
 pub(crate) mod offering;
 mod prefix;
+mod terms;
+mod totals;
 
 use std::collections::HashMap;
 use std::time::Instant;
 
+pub(crate) use self::blocks::MAX_FILES as MAX_SENT_FILES;
 use self::blocks::{Block, Blocks};
 use self::content::Current;
 use self::grown::Rereading;
 use self::input::Input;
 use self::offering::{Ahead, Key, Next, Offering};
+pub(crate) use self::terms::Start;
+use self::terms::agree;
+use self::totals::Telling;
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Heard, Limits, Link};
 use super::connection::pool::{ConnectionPool, Origin};
@@ -49,6 +55,8 @@ pub(crate) struct Sending {
     progress: Progress,
     /// A client's: it counts what there is.
     ahead: Option<Ahead>,
+    /// A server's: it tells its client.
+    telling: Option<Telling>,
     stats: Stats,
     start: Instant,
     current: Option<Current>,
@@ -71,17 +79,6 @@ pub(crate) struct Sending {
     peer_ended: bool,
 }
 
-/// How a session begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// With the first round, before ACCEPT is here.
-    AtOnce,
-    /// As ACCEPT says.
-    AfterAccept,
-    /// ACCEPT was sent by this side.
-    Accepted { stream: bool, tree: bool, skipped: bool },
-}
-
 impl Sending {
     /// A session that sends what `offering` has.
     pub(crate) fn session<S: Stream>(
@@ -95,14 +92,14 @@ impl Sending {
         match start {
             Start::AtOnce => machine.begin(false),
             Start::AfterAccept => {}
-            Start::Accepted { stream, tree, skipped } => agree(&mut machine, (stream, tree, skipped)),
+            Start::Accepted(accept) => agree(&mut machine, &accept),
         }
-        let is_client = !matches!(start, Start::Accepted { .. });
+        let is_client = !matches!(start, Start::Accepted(_));
         let start_time = wire.last_traffic();
         let progress = Progress::new(&report);
         let sending = Sending {
-            // A server does not walk through its folders twice for whoever asks.
             ahead: if is_client { offering.count_ahead(&progress) } else { None },
+            telling: Telling::new(start, &offering, start_time),
             progress,
             stats: Stats::new(Role::Sender, peer, report.clone()),
             start: start_time,
@@ -192,7 +189,7 @@ impl Sending {
             if let Some(accept) = link.accepted() {
                 self.session = Some(accept.session);
                 self.stats.peer_keeps(accept.keeps);
-                agree(&mut self.machine, (accept.stream, accept.tree, accept.skipped));
+                agree(&mut self.machine, &accept);
             }
             match heard {
                 Heard::Frame(Frame::Error { reason, text }) => {
@@ -244,7 +241,9 @@ impl Sending {
 
     /// Offers the next entry. In a stream its file stays open, in a round it is opened again later.
     fn offer(&mut self) {
-        let offered = match self.offering.next() {
+        let next = self.offering.next();
+        self.note_offered(next.as_ref());
+        let offered = match next {
             Some(Next::Entry(offered)) => offered,
             Some(Next::Skipped(skipped)) => {
                 self.stats.skip(&skipped);
@@ -298,21 +297,12 @@ impl Sending {
     }
 }
 
-/// What both sides have said that they can: to tell what is left out, blocks, and a stream.
-fn agree(machine: &mut Sender, (stream, tree, skipped): (bool, bool, bool)) {
-    if skipped {
-        machine.tell_skipped();
-    }
-    if tree {
-        machine.allow_blocks();
-    }
-    machine.begin(stream);
-}
-
 impl<S: Stream> Job<S> for Sending {
     fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let before = self.advance_pool(link)?;
+        let looks_on = self.look_ahead(context.now);
         let status = self.work(link, context)?;
+        self.note_waiting(status == Status::Waiting);
         // Work may have given the further connections something to do.
         let after = self.advance_pool(link)?;
         if before.is_alive || after.is_alive {
@@ -328,7 +318,7 @@ impl<S: Stream> Job<S> for Sending {
             // Blocks that the receiver has are read and compared: for as long as that takes, nothing is sent.
             link.check_time(context.now, Some(frame::Phase::Hashing))?;
         }
-        Ok(status)
+        Ok(if status == Status::Waiting && looks_on { Status::Again } else { status })
     }
 
     fn conclude(&mut self, _: &Link<S>, now: Instant) -> Result<(), Error> {

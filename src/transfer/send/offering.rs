@@ -5,7 +5,7 @@ mod ahead;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use self::ahead::Ahead;
+pub(crate) use self::ahead::{Ahead, Count};
 use crate::net::child::Program;
 use crate::proto::transfer::entry::{Entry, Kind};
 use crate::proto::transfer::reason::Reason;
@@ -66,7 +66,7 @@ pub(crate) enum Next {
 
 /// Everything that a session has to send.
 pub(crate) struct Offering {
-    roots: Vec<Root>,
+    roots: Arc<[Root]>,
     next: usize,
     walk: Option<(Folder, Walk)>,
     /// The tree in which a file was opened last, and the index of its root.
@@ -77,17 +77,16 @@ pub(crate) struct Offering {
 
 impl Offering {
     pub(crate) fn new(roots: Vec<Root>, links: Links, filter: Arc<Filter>) -> Offering {
-        Offering { roots, next: 0, walk: None, tree: None, links, filter }
+        Offering { roots: roots.into(), next: 0, walk: None, tree: None, links, filter }
     }
 
     /// Opens a file that was offered before.
     pub(crate) fn open(&mut self, key: &Key) -> Result<Content, Fault> {
         match &self.roots[key.root] {
             Root::File { path, .. } => Source::open(path).map(Content::File),
-            Root::Below { folder, name } if key.path.is_empty() => match self.links {
-                Links::Follow => Tree::new(folder.clone(), true).source(name).map(Content::File),
-                _ => folder.source(name).map(Content::File),
-            },
+            Root::Below { folder, name } if key.path.is_empty() => {
+                source_below(folder, name, self.links).map(Content::File)
+            }
             Root::Folder { folder, .. } | Root::Below { folder, .. } => {
                 let tree = match &mut self.tree {
                     Some((root, tree)) if *root == key.root => tree,
@@ -287,6 +286,14 @@ fn missing(path: Vec<u8>, fault: &Fault) -> Offered {
 fn refused_entry(path: Vec<u8>, why: (Reason, String)) -> Offered {
     let entry = Entry { not_offered: Some(why), ..entry(Kind::File, path, Meta::default()) };
     Offered { entry, file: None }
+}
+
+/// A file below a folder, through links where they are followed.
+fn source_below(folder: &Folder, name: &[u8], links: Links) -> Result<Source, Fault> {
+    match links {
+        Links::Follow => Tree::new(folder.clone(), true).source(name),
+        _ => folder.source(name),
+    }
 }
 
 /// A folder below another one, through links where they are followed.

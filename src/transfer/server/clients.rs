@@ -9,28 +9,56 @@ use std::time::{Duration, Instant};
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
+use crate::net::raised_descriptor_limit;
 use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Work};
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, Stream};
 use crate::report::Report;
-use crate::server::acceptor::{Handler, Incoming};
+use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget, Handler, Incoming};
 use crate::server::admission::{Permit, Refusal};
 use crate::server::client_session::Within;
+use crate::server::places::Place;
 use crate::server::setup::ClientTerms;
 use crate::transfer::{
-    Claim, ClientId, Limits, MAX_CONNECTIONS, Offer, Serving, TextReceiving, WireProtocol,
+    Claim, ClientId, Limits, MAX_CONNECTIONS, MAX_SENT_FILES, Offer, Serving, SpareParts, TextReceiving,
+    WireProtocol,
 };
 
 /// Rejected clients that hear why, at a time; more are dropped without a word.
 const MAX_REFUSALS: usize = 16;
-/// Descriptors that a session needs to be served: its socket, its reactor's four, the staging folder, a few parts and a file that is
-/// hashed; and its further connections, which count for their source only until they have joined it.
-pub(crate) const DESCRIPTORS_PER_CLIENT: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
-/// Descriptors of one session at most, two for each part: 64 files in blocks, 32 parts of earlier sessions, 4 that were
-/// created early, 24 on their way to the disk. The process asks the system for so many.
-pub(crate) const MOST_DESCRIPTORS_PER_CLIENT: u64 = DESCRIPTORS_PER_CLIENT + 2 * (64 + 32 + 4 + 24);
+/// Clients that are heard, at a time, though their source has no place for them: at most, and of those that may be in.
+const MAX_STANDING: usize = 16;
+const STANDING_SHARE: usize = 4;
+/// Descriptors of such a client: its socket and its reactor's.
+const DESCRIPTORS_PER_REFUSAL: u64 = 5;
+/// Descriptors of a session without its files: its socket, its reactor's four, the staging folder, what is looked at; and its
+/// further connections.
+const DESCRIPTORS_PER_SESSION: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
 /// How long sessions get to remove what they have not finished when the process is asked to stop.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_millis(800);
+
+/// The descriptors that clients need at least, to send files here or only to fetch some. A session never waits for one
+/// that another has.
+pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> DescriptorBudget {
+    let files = match wire {
+        WireProtocol::Text => 0,
+        _ if takes_uploads => SpareParts::LEAST.descriptors(),
+        _ => MAX_SENT_FILES as u64,
+    };
+    let others = MAX_REFUSALS as u64 * DESCRIPTORS_PER_REFUSAL;
+    DescriptorBudget { per_client: DESCRIPTORS_PER_SESSION + files, others }
+}
+
+/// What each of so many sessions may have open: the process asks the system for as many descriptors as are of use.
+pub(crate) fn spare_parts(budget: DescriptorBudget, clients: usize) -> SpareParts {
+    let reserved = budget.others + DESCRIPTORS_RESERVED;
+    let wanted = SpareParts::MOST.descriptors() + DESCRIPTORS_PER_SESSION;
+    let limit = raised_descriptor_limit((clients as u64).saturating_mul(wanted).saturating_add(reserved));
+    limit.map_or(SpareParts::MOST, |limit| {
+        let each = limit.saturating_sub(reserved) / clients.max(1) as u64;
+        SpareParts::within(each.saturating_sub(DESCRIPTORS_PER_SESSION))
+    })
+}
 
 /// Serves each client on a thread of its own.
 pub(crate) struct Clients {
@@ -41,6 +69,8 @@ pub(crate) struct Clients {
     wire: WireProtocol,
     offer: Arc<Offer>,
     clients: Vec<Client>,
+    max_clients: usize,
+    max_standing: usize,
     /// For the end of the process, which waits for them.
     running: Work,
     next_id: ClientId,
@@ -62,6 +92,7 @@ impl Clients {
     pub(crate) fn new(
         (limits, terms, wire): (Limits, ClientTerms, WireProtocol),
         offer: Offer,
+        max_clients: usize,
         running: Work,
         (io, report, signals): (Io, Report, Signals),
     ) -> Clients {
@@ -71,6 +102,11 @@ impl Clients {
             wire,
             offer: Arc::new(offer),
             clients: Vec::new(),
+            max_clients,
+            max_standing: match wire {
+                WireProtocol::Text => 0,
+                _ => (max_clients / STANDING_SHARE).min(MAX_STANDING),
+            },
             running,
             next_id: 0,
             outcome: None,
@@ -108,7 +144,7 @@ impl Clients {
         &self,
         socket: Socket,
         (name, report): (PeerName, Report),
-        (refused, claim): (bool, Claim),
+        (place, claim): (Option<Arc<Place>>, Claim),
     ) -> Result<BlockingTask<Result<(), Error>>, Error> {
         let (offer, limits) = (Arc::clone(&self.offer), self.limits);
         let (signals, running) = (self.signals.clone(), self.running.begin());
@@ -122,14 +158,15 @@ impl Clients {
                     socket.register_with(&options, &io).map_err(|error| Error::new(Exit::Lost, error))?;
                 // One that is refused was to be reset. Transfers have a last word.
                 transport.reset_on_close(false).map_err(|error| lost(&error))?;
-                let (context, terms) = ((io, report, name), (refused, claim));
+                let context = (io, report, name);
                 let session = match text {
                     Some(folder) => {
                         let shelf = (folder, offer.max_size, offer.max_entries);
+                        let terms = (place.is_none(), claim);
                         Box::new(TextReceiving::new(transport, now, shelf, limits, terms, context))
                             as Box<dyn Session>
                     }
-                    None => Box::new(Serving::new(transport, now, offer, limits, terms, context)),
+                    None => Box::new(Serving::new(transport, now, offer, limits, (place, claim), context)),
                 };
                 Ok(Within::new(session, session_limits.session, now))
             })?;
@@ -146,12 +183,20 @@ impl Handler for Clients {
     fn accept(&mut self, incoming: Incoming, _now: Instant) -> bool {
         let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
         let claim = self.claim();
-        match self.serve(incoming.socket, named, (false, claim.clone())) {
+        let place = Arc::clone(&incoming.permit.place);
+        match self.serve(incoming.socket, named, (Some(place), claim.clone())) {
             Ok(session) => self.clients.push(Client { permit: Some(incoming.permit), claim, session }),
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => incoming.permit.fail(error),
         }
         true
+    }
+
+    fn hears_one_more(&self) -> bool {
+        let inside = || self.clients.iter().filter_map(|client| client.permit.as_ref());
+        let standing = inside().filter(|permit| !permit.place.is_taken()).count();
+        // They leave room for those who have a place.
+        standing < self.max_standing && inside().count() + self.max_standing < self.max_clients
     }
 
     fn turn_away(&mut self, socket: Socket, why: Refusal) {
@@ -161,7 +206,7 @@ impl Handler for Clients {
             let name = socket.peer_name();
             let report = self.report.about(&name);
             let claim = self.claim();
-            let session = self.serve(socket, (name, report), (true, claim.clone())).ok();
+            let session = self.serve(socket, (name, report), (None, claim.clone())).ok();
             self.clients.extend(session.map(|session| Client { permit: None, claim, session }));
         }
     }

@@ -1,9 +1,12 @@
 //! A server's side of a transfer: the handshake, then a session of either kind.
 
+mod refusing;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::refusing::{not_allowed, not_ours, refuse, say_no, too_many};
 use super::sessions::{Claim, Listed, OnlySession, SessionId, Sessions};
 use super::share::Share;
 use crate::error::{Error, Exit};
@@ -15,6 +18,7 @@ use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
+use crate::server::places::Place;
 use crate::store::{Folder, StagingFolder};
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
@@ -23,14 +27,16 @@ use crate::transfer::connection::wire::{Failure, Filled, Wire};
 use crate::transfer::digests::DigestSink;
 use crate::transfer::list::List;
 use crate::transfer::outcome::{Role, failed, protocol_error};
-use crate::transfer::receive::{Destination, Naming, Receiving, Terms};
+use crate::transfer::receive::{Destination, Naming, Receiving, SpareParts, Terms};
 use crate::transfer::send::offering::Offering;
 use crate::transfer::send::{Sending, Start};
 
 /// How long an earlier session of the same client may take to end before it is served again.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(2);
-/// How often it is looked at.
-const TAKE_OVER_STEP: Duration = Duration::from_millis(20);
+/// How long a client waits for a place of its source: those that say that they are further connections give theirs back.
+const PLACE_LIMIT: Duration = Duration::from_millis(500);
+/// How often either is looked at.
+const LOOK_STEP: Duration = Duration::from_millis(20);
 
 /// What a server takes and gives.
 #[derive(Clone)]
@@ -45,6 +51,8 @@ pub(crate) struct Offer {
     pub(crate) max_size: Option<u64>,
     /// Entries of one session.
     pub(crate) max_entries: u32,
+    /// Parts that each session may have open.
+    pub(crate) spare_parts: SpareParts,
     /// Where the digests of what is stored go.
     pub(crate) digests: Option<DigestSink>,
     /// Those that run.
@@ -57,6 +65,10 @@ pub(crate) struct Offer {
 pub(crate) struct Serving {
     state: State,
     greet_by: Instant,
+    /// None: it is only to be told that there are too many.
+    place: Option<Arc<Place>>,
+    /// Until when it may get its place.
+    place_by: Instant,
     offer: Arc<Offer>,
     limits: Limits,
     claim: Claim,
@@ -65,6 +77,8 @@ pub(crate) struct Serving {
 
 enum State {
     Greeting(Option<Wire<Transport>>),
+    /// Its source has no place for it yet; when that is looked at again.
+    Standing(Option<(Wire<Transport>, Hello)>, Instant),
     /// An earlier session of the same client must end first.
     Succeeding(Option<(Wire<Transport>, Hello)>, Succession),
     /// The session goes first: what it holds is free before others no longer find it.
@@ -82,26 +96,24 @@ struct Succession {
 }
 
 impl Serving {
-    /// Serves a client that has just come; if `busy`, only to tell it so.
+    /// Serves a client that has just come; without a place, only to tell it that there are too many.
     pub(crate) fn new(
         stream: Transport,
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        (busy, claim): (bool, Claim),
+        (place, claim): (Option<Arc<Place>>, Claim),
         context: (Io, Report, PeerName),
     ) -> Serving {
         let wire = Wire::new(stream, now);
-        let state = if busy {
-            let failure = Failure {
-                error: Error::new(Exit::Refused, "too many clients"),
-                tell: Some((Reason::Busy, Reason::Busy.to_string())),
-            };
-            refuse(wire, failure)
-        } else {
-            State::Greeting(Some(wire))
+        let may_stay = place.as_ref().is_some_and(|place| place.is_taken());
+        let place_by = now + PLACE_LIMIT.min(limits.handshake);
+        let greet_by = if may_stay { now + limits.handshake } else { place_by };
+        let state = match place {
+            None => refuse(wire, too_many()),
+            Some(_) => State::Greeting(Some(wire)),
         };
-        Serving { state, greet_by: now + limits.handshake, offer, limits, claim, context }
+        Serving { state, greet_by, place, place_by, offer, limits, claim, context }
     }
 
     fn greet(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
@@ -127,6 +139,7 @@ impl Serving {
                 Ok(Parsed::Incomplete { needed }) => match wire.fill(as_it_comes(wire, needed))? {
                     Filled::Enough => {}
                     Filled::Blocked if now < self.greet_by => return Ok(None),
+                    Filled::Blocked if !self.has_place() => return Err(too_many()),
                     Filled::Blocked => {
                         let limit = humantime::format_duration(self.limits.handshake);
                         let text = format!("the client's handshake took over {limit} (see --timeout)");
@@ -144,6 +157,11 @@ impl Serving {
         }
     }
 
+    /// Whether it has a place among the clients of its source.
+    fn has_place(&self) -> bool {
+        self.place.as_ref().is_some_and(|place| place.is_taken())
+    }
+
     /// What a client gets, or why it gets nothing.
     fn choose(&self, hello: &Hello) -> Result<Granted, Failure> {
         match (hello.operation, &self.offer.store, &self.offer.share) {
@@ -155,6 +173,7 @@ impl Serving {
                 replace: replace && !self.offer.keep_existing,
                 max_size: self.offer.max_size,
                 max_entries: self.offer.max_entries,
+                spare_parts: self.offer.spare_parts,
             })),
             (Operation::Get { stream }, _, Some(share)) => {
                 Ok(Granted::Get(share.offering(hello).map_err(protocol_error)?, stream))
@@ -178,16 +197,21 @@ impl Serving {
         succession: Option<Succession>,
         now: Instant,
     ) -> State {
+        if !matches!(hello.operation, Operation::Join(_))
+            && !self.place.as_ref().is_some_and(|place| place.take())
+        {
+            if now < self.place_by {
+                return State::Standing(Some((wire, hello)), now + LOOK_STEP);
+            }
+            return refuse(wire, too_many());
+        }
         if let Some(run) = hello.run()
             && succession.is_none_or(|succession| now < succession.until)
             && self.offer.sessions.take_over(run)
         {
             self.claim.begin(Some(run));
             let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
-            return State::Succeeding(
-                Some((wire, hello)),
-                Succession { next_look: now + TAKE_OVER_STEP, until },
-            );
+            return State::Succeeding(Some((wire, hello)), Succession { next_look: now + LOOK_STEP, until });
         }
         match self.choose(&hello) {
             Ok(granted) if !granted.is_joined() && !self.claim.begin(hello.run()) => {
@@ -214,21 +238,22 @@ impl Serving {
         let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
         limits.rate = limits.rate.into_iter().chain(hello.rate).min();
         let keeps = self.offer.keep_existing && matches!(granted, Granted::Put(_));
+        let totals = hello.totals && matches!(granted, Granted::Get(..));
         let (tree, skipped) = (in_blocks, hello.skipped);
-        let accept = Accept { refused: None, stream, tree, skipped, keeps, session: id };
+        let accept = Accept { refused: None, stream, tree, skipped, totals, keeps, session: id };
         wire.push(&accept.encode());
         let listed =
             Rc::new(self.offer.sessions.enter(id, hello.run(), &context.2, context.0.thread_waker()));
         let origin = Origin::Server(Rc::clone(&listed));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
-                let terms = Terms { wanted: None, stream, tree, skipped, limits, origin };
+                let terms = Terms { wanted: None, agreed: accept, limits, origin };
                 let receiving = Receiving::session(wire, destination, terms, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))
             }
             Granted::Get(offering, _) => {
-                let start = Start::Accepted { stream, tree: in_blocks, skipped: hello.skipped };
+                let start = Start::Accepted(accept);
                 Box::new(Sending::session(wire, offering, start, (limits, origin), context))
             }
             Granted::List(offering) => Box::new(List::session(wire, offering, limits, hello.skipped)),
@@ -241,11 +266,22 @@ impl Serving {
     fn join(&self, wire: Wire<Transport>, session: &SessionId) -> State {
         // What has come behind HELLO would be lost: a client waits for ACCEPT.
         let is_clean = wire.incoming().is_empty();
-        if is_clean && wire.copy_socket().is_ok_and(|socket| self.offer.sessions.join(session, socket)) {
+        let further = self.place.as_ref().and_then(|place| place.trade_for_further());
+        let Some(further) = further else {
+            // Its session goes on without it: nothing has failed.
+            let text = "there are too many further connections from this address";
+            return State::Closing(say_no(wire, Some((Reason::Busy, text.to_owned())), None));
+        };
+        let join = |socket| self.offer.sessions.join(session, socket, further);
+        if is_clean && wire.copy_socket().is_ok_and(join) {
             return State::Joined;
         }
         let text = "there is no such session that takes another connection";
         let tell = Some((Reason::NotFound, text.to_owned()));
+        if self.offer.sessions.has_ended(session) {
+            // It has come late: its session was done without it.
+            return State::Closing(say_no(wire, tell, None));
+        }
         refuse(wire, Failure { error: Error::new(Exit::Refused, text), tell })
     }
 }
@@ -284,36 +320,6 @@ impl Granted {
     }
 }
 
-fn not_allowed(what: &str, option: &str) -> Failure {
-    let text = format!("this server {what}: it was started without {option}");
-    Failure { error: Error::new(Exit::Refused, &text), tell: Some((Reason::NotAllowed, text)) }
-}
-
-/// The failure that other first bytes are. A person or a program that reads text is answered in text.
-fn not_ours(wire: &mut Wire<Transport>) -> Failure {
-    // In the words of a refusal, which 'upload --wire text' knows: what it sends is not taken.
-    const ANSWER: &[u8] =
-        b"501 refused: this is a sendall transfer server: use 'sendall upload' or 'sendall download'\r\n";
-    let what = match wire.incoming().first() {
-        Some(0x16) => "TLS",
-        Some(byte) if byte.is_ascii_graphic() || byte.is_ascii_whitespace() => {
-            wire.push(ANSWER);
-            "text"
-        }
-        _ => "something else",
-    };
-    let text = format!("the client speaks {what}, not sendall's transfer protocol");
-    Error::new(Exit::Refused, text).into()
-}
-
-/// Ends a connection before it has become a session.
-fn refuse(mut wire: Wire<Transport>, failure: Failure) -> State {
-    if let Some((reason, _)) = &failure.tell {
-        wire.push(&Accept::refusal(*reason).encode());
-    }
-    State::Closing(wire.close(Err(failure)))
-}
-
 impl Session for Serving {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         if let State::Greeting(greeting) = &mut self.state
@@ -325,8 +331,14 @@ impl Session for Serving {
                     return Ok(Status::Waiting);
                 }
                 Ok(Some(hello)) => self.enter(wire, hello, None, context.now),
-                Err(failure) => refuse(wire, failure),
+                Err(Failure { error, tell }) => State::Closing(say_no(wire, tell, Some(error)).with_reset()),
             };
+        }
+        if let State::Standing(standing, next_look) = &mut self.state
+            && context.now >= *next_look
+            && let Some((wire, hello)) = standing.take()
+        {
+            self.state = self.enter(wire, hello, None, context.now);
         }
         if let State::Succeeding(waiting, succession) = &mut self.state
             && context.now >= succession.next_look
@@ -342,7 +354,7 @@ impl Session for Serving {
             }
             State::Session(session, _) => session.advance(context),
             State::Closing(closing) => closing.advance(context),
-            State::Greeting(_) | State::Succeeding(..) => Ok(Status::Waiting),
+            State::Greeting(_) | State::Standing(..) | State::Succeeding(..) => Ok(Status::Waiting),
             State::Joined => Ok(Status::Done),
         }
     }
@@ -357,6 +369,7 @@ impl Session for Serving {
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Greeting(_) => Some(self.greet_by),
+            State::Standing(_, next_look) => Some(*next_look),
             State::Succeeding(_, succession) => Some(succession.next_look),
             State::Session(session, _) => session.deadline(),
             State::Closing(closing) => Some(closing.deadline()),

@@ -1,6 +1,6 @@
 //! The sessions of a server, by id: a further connection joins one, and a client that comes back takes over from its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,7 @@ use crate::net::reactor::ThreadWaker;
 use crate::net::stream::Socket;
 use crate::proto::transfer::hello::RunId;
 use crate::proto::transfer::reason::Reason;
+use crate::server::places::Further;
 use crate::transfer::connection::wire::Failure;
 
 /// Connections of one session at most.
@@ -27,9 +28,15 @@ const MAX_WANTED: usize = 64;
 /// The id of a session: random, known to its client and its server.
 pub(crate) type SessionId = [u8; 16];
 
+/// Sessions that are over and are remembered, because a connection that they have asked for may still come.
+const MAX_ENDED: usize = 256;
+
 /// All sessions of a server.
 #[derive(Clone, Default)]
-pub(crate) struct Sessions(Arc<Mutex<HashMap<SessionId, Arc<Port>>>>);
+pub(crate) struct Sessions {
+    running: Arc<Mutex<HashMap<SessionId, Arc<Port>>>>,
+    ended: Arc<Mutex<VecDeque<SessionId>>>,
+}
 
 /// How other threads reach a session.
 struct Port {
@@ -42,7 +49,7 @@ struct Port {
 
 #[derive(Default)]
 struct Mail {
-    joined: Vec<Socket>,
+    joined: Vec<(Socket, Further)>,
     /// Those that have joined and are not gone.
     connections: usize,
     is_taken_over: bool,
@@ -85,7 +92,16 @@ impl Port {
 
 impl Sessions {
     fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Port>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self) -> MutexGuard<'_, VecDeque<SessionId>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True for one of the sessions that were over last.
+    pub(crate) fn has_ended(&self, id: &SessionId) -> bool {
+        self.ended().contains(id)
     }
 
     /// A session begins; it is found until its entry is dropped.
@@ -102,14 +118,14 @@ impl Sessions {
     }
 
     /// Hands a connection to a session. False if there is none of that id, or if it has enough.
-    pub(crate) fn join(&self, id: &SessionId, socket: Socket) -> bool {
+    pub(crate) fn join(&self, id: &SessionId, socket: Socket, further: Further) -> bool {
         let Some(port) = self.all().get(id).cloned() else { return false };
         let mut mail = port.mail();
         if mail.connections + 1 >= MAX_CONNECTIONS {
             return false;
         }
         mail.connections += 1;
-        mail.joined.push(socket);
+        mail.joined.push((socket, further));
         port.wake.wake();
         true
     }
@@ -182,7 +198,7 @@ impl Listed {
     }
 
     /// The connections that have joined since.
-    pub(crate) fn joined(&self) -> Vec<Socket> {
+    pub(crate) fn joined(&self) -> Vec<(Socket, Further)> {
         std::mem::take(&mut self.port.mail().joined)
     }
 
@@ -227,7 +243,13 @@ impl Listed {
 
     /// The session has nothing left that another could want.
     pub(crate) fn leave(&self) {
-        self.sessions.all().remove(&self.id);
+        if self.sessions.all().remove(&self.id).is_some() {
+            let mut ended = self.sessions.ended();
+            ended.push_back(self.id);
+            if ended.len() > MAX_ENDED {
+                ended.pop_front();
+            }
+        }
     }
 }
 

@@ -172,6 +172,24 @@ fn a_session_has_sixteen_connections_at_most() {
 }
 
 #[test]
+fn a_connection_that_comes_after_the_end_of_its_session_is_no_failure() {
+    let session = Session::new(2 * BLOCK, &["--count", "2"], WANT);
+    let mut late = Peer::connect(&address(&session.server));
+    let Session { server, mut first, id, .. } = session;
+    first.say(&[frame(END, 1, 0, 0, &[0; 32]), eot(0, 0)].concat());
+    first.hear_until(RESULT);
+    drop(first);
+    let ended = |text: &[u8], _| text.iter().filter(|byte| **byte == b'\n').count() >= 2;
+    assert!(server.stderr.wait(LIMIT, ended), "{}", server.stderr.text());
+    late.say(&hello_tree(4, &id));
+    assert_eq!(late.hear(32)[10], 7);
+    drop(late);
+    let ended = server.finish().ended(9);
+    assert!(!ended.stderr.contains("no such session"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 of 2 clients failed"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_wrong_value_is_asked_for_again_as_often_as_it_comes() {
     let mut session = Session::new(2 * BLOCK, &[], WANT);
     let wrong = frame(BLOCK_FRAME, 0, 0, 0, &[7; 32]);

@@ -1,13 +1,18 @@
 //! What clients can make a server do, and hold, for few bytes of theirs.
 
 use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 use crate::harness::{LIMIT, Running, wait_until};
 use crate::transfer::frames::*;
+use crate::transfer::limits::from_another_source;
 use crate::transfer::xfer::{Place, address, begin, descriptors, is_slow_wanted, limited, serve, status_kib};
 
 const GIB: u64 = 1 << 30;
+/// The type of a frame, and the capability.
+const TOTALS: u8 = 13;
+const TOTALS_WANTED: u8 = 4;
 
 /// A folder with a file of 64 GiB that takes no room, and a server of it.
 fn large() -> (Place, Running) {
@@ -74,7 +79,7 @@ fn a_part_of_few_bytes_is_not_kept_as_a_large_one() {
     assert!(wait_until(LIMIT, || there.names().is_empty()), "{:?}", there.names());
 }
 
-/// HELLO of a GET that names all these.
+/// HELLO of a GET that names all these, and wants to know how much there is.
 fn get(names: &[String]) -> Vec<u8> {
     let mut extensions = Vec::new();
     for name in &names[1..] {
@@ -83,6 +88,7 @@ fn get(names: &[String]) -> Vec<u8> {
         extensions.extend(name.as_bytes());
     }
     let mut bytes = hello(GET, names[0].as_bytes());
+    bytes[15] = TOTALS_WANTED;
     bytes[30..32].copy_from_slice(&(extensions.len() as u16).to_be_bytes());
     bytes.extend(extensions);
     bytes
@@ -99,10 +105,12 @@ fn names_that_are_asked_for_hold_no_descriptors() {
     let mut peer = Peer::connect(&to);
     peer.say(&get(&names));
     peer.hear(32);
-    for _ in &names {
-        assert_eq!(peer.hear_frame().0, ENTRY);
+    let mut frames = Vec::new();
+    while frames.last() != Some(&TURN) {
+        frames.push(peer.hear_frame().0);
     }
-    assert_eq!(peer.hear_frame().0, TURN);
+    frames.retain(|kind| *kind != TOTALS);
+    assert_eq!(frames, [vec![ENTRY; names.len()], vec![TURN]].concat());
     let held = descriptors(server.id()) - idle;
     assert!(held < 16, "{held} descriptors");
     for wrong in [["folder-1", "folder-1"], ["folder-1/x", "folder-1"]] {
@@ -113,18 +121,130 @@ fn names_that_are_asked_for_hold_no_descriptors() {
     }
 }
 
-/// A session whose files have ended without their blocks: each is open at the server.
-fn without_blocks(to: &str, session: usize) -> Peer {
-    const FILES: u32 = 62;
+#[test]
+fn a_count_costs_neither_threads_nor_descriptors_and_ends_with_its_client() {
+    // Many more names than there are on the disk: eight in each folder lead to the next one.
+    let there = Place::new();
+    for level in 0..9 {
+        there.folder(&format!("{level}"));
+        for number in 0..8 {
+            let name = there.path(format!("{level}/{number}"));
+            std::os::unix::fs::symlink(format!("../{}", level + 1), name).expect("a link");
+        }
+    }
+    there.write("9", b"abc");
+    let server = serve(&["--share", &there.at("0"), "--links", "follow"]);
+    let to = address(&server);
+    let idle = (threads(&server), descriptors(server.id()));
+    let peers = [(); 3].map(|()| {
+        let mut peer = Peer::connect(&to);
+        let mut greeting = hello(GET, b"");
+        greeting[15] = TOTALS_WANTED;
+        peer.say(&greeting);
+        assert_eq!(peer.hear(32)[15], TOTALS_WANTED);
+        for _ in 0..3 {
+            // It goes on while the server waits for the answers to what it has offered.
+            peer.hear_until(TOTALS);
+        }
+        peer
+    });
+    assert_eq!(threads(&server), idle.0 + 3, "one for each client");
+    let held = descriptors(server.id()) - idle.1;
+    assert!(held < 3 * 16, "{held} descriptors");
+    drop(peers);
+    assert!(wait_until(LIMIT, || threads(&server) == idle.0), "{} threads", threads(&server));
+}
+
+/// A session that further connections may join: its first one, and its id.
+fn begin_session(to: &str, name: &[u8]) -> (Peer, Vec<u8>) {
     let mut peer = Peer::connect(to);
     let mut greeting = hello(PUT, b"");
     greeting[15] = 1;
-    let entries = (0..FILES).map(|file| entry(file, format!("{session}-{file}").as_bytes(), 5 << 20));
-    peer.say(&[greeting, entries.collect::<Vec<_>>().concat(), turn()].concat());
-    peer.hear(32);
+    peer.say(&[greeting, entry(0, name, 5 << 20), turn()].concat());
+    let accepted = peer.hear(32);
+    assert_eq!(accepted[10], 0, "accepted");
     peer.hear_until(TURN);
+    (peer, accepted[16..].to_vec())
+}
+
+/// A further connection, or the reason that it is refused with.
+fn join(to: &str, id: &[u8]) -> Result<Peer, u8> {
+    let mut peer = Peer::connect(to);
+    peer.say(&hello(4, id));
+    match peer.hear(32)[10] {
+        0 => Ok(peer),
+        reason => Err(reason),
+    }
+}
+
+#[test]
+fn further_connections_count_for_their_source() {
+    let there = Place::new();
+    let server = serve(&["--store", there.arg(), "--max-per-source", "6"]);
+    let to = address(&server);
+    let sessions: Vec<_> = (0..5).map(|name| begin_session(&to, &[b'a' + name])).collect();
+    // Three for each client that may be in.
+    let all: Vec<_> = sessions.iter().flat_map(|(_, id)| [(); 15].map(|()| join(&to, id))).collect();
+    let mut joined: Vec<Peer> = Vec::new();
+    for answer in all {
+        match answer {
+            Ok(peer) => joined.push(peer),
+            Err(reason) => assert_eq!(reason, 4, "too many"),
+        }
+    }
+    assert_eq!(joined.len(), 18);
+    // They keep nobody else out.
+    let last = begin_session(&to, b"last");
+    // Who has left makes room, and no failure was told.
+    drop(joined.pop());
+    let id = &sessions[4].1;
+    assert!(wait_until(LIMIT, || join(&to, id).map(|peer| joined.push(peer)).is_ok()));
+    drop(last);
+    assert!(!server.stderr.text().contains("further"), "{}", server.stderr.text());
+}
+
+#[test]
+fn a_full_source_has_further_connections_all_the_same() {
+    let (here, there) = (Place::new(), Place::new());
+    let server = serve(&["--store", there.arg(), "--max-per-source", "2"]);
+    let to = address(&server);
+    let (first, id) = begin_session(&to, b"a");
+    // One that does not say yet what it wants has the last place of this source.
+    let mut silent = Peer::connect(&to);
+    let mut waiting = Peer::connect(&to);
+    waiting.say(&[hello(PUT, b""), entry(0, b"b", 3), turn(), whole(0, b"abc"), eot(1, 3)].concat());
+    silent.say(&hello(4, &id));
+    assert_eq!(silent.hear(32)[10], 0, "joined");
+    assert_eq!(waiting.hear(32)[10], 0, "the place was given back");
+    assert_eq!(waiting.hear_until(RESULT)[0], 0);
+    there.expect("b", b"abc");
+    drop(waiting);
+    // Two sessions of this source at most; their further connections come on top.
+    let path = here.write("f", &vec![7; 17 << 20]);
+    let upload = begin(&["upload", "-v", "-j", "4", &path, &to]).finish().ended(0);
+    assert!(!upload.stderr.contains("further connection"), "{}", upload.stderr);
+    there.expect("f", &vec![7; 17 << 20]);
+    let second = begin_session(&to, b"c");
+    assert!(join(&to, &second.1).is_ok() && join(&to, &id).is_ok());
+    drop((first, silent));
+}
+
+/// A session whose files end without their blocks: each is open at the server.
+fn many_without_blocks(session: usize) -> Vec<u8> {
+    const FILES: u32 = 62;
+    let mut greeting = hello(PUT, b"");
+    greeting[15] = 1;
+    let entries = (0..FILES).map(|file| entry(file, format!("{session}-{file}").as_bytes(), 5 << 20));
     let ends = (0..FILES).map(|file| frame(END, 0, file, 5 << 20, &[9; 32]));
-    peer.say(&[ends.collect::<Vec<_>>().concat(), ping()].concat());
+    let all = [vec![greeting], entries.collect(), vec![turn()], ends.collect(), vec![ping()]];
+    all.concat().concat()
+}
+
+/// One that was accepted.
+fn without_blocks(to: &str, session: usize) -> Peer {
+    let mut peer = Peer::connect(to);
+    peer.say(&many_without_blocks(session));
+    peer.hear(32);
     peer
 }
 
@@ -145,6 +265,31 @@ fn sessions_with_many_open_files_leave_descriptors_for_others() {
     begin(&["upload", &here.at("d"), &to]).finish().ended(0);
     assert!(peers.iter_mut().all(|peer| peer.say(&ping())), "they are still there");
     assert!(!server.stderr.text().contains("descriptor"), "{}", server.stderr.text());
+}
+
+#[test]
+fn a_small_hard_limit_on_descriptors_is_shared_fairly() {
+    let (here, there) = (Place::new(), Place::new());
+    let server = limited("ulimit -n 1024", &["serve", "127.0.0.1:0", "--store", there.arg()]);
+    let to = address(&server);
+    // As many as come in from two other sources, each with as much as it can make the server hold.
+    let begin_one = |number: usize| {
+        let mut peer = Peer(from_another_source(2 + (number % 2) as u8, &to));
+        peer.say(&many_without_blocks(number));
+        peer
+    };
+    let mut peers: Vec<Peer> = (0..10).map(begin_one).collect();
+    // Who is too many may be reset before it has heard why.
+    let mut accepted = [0; 32];
+    peers.retain_mut(|peer| peer.0.read_exact(&mut accepted).is_ok() && accepted[10] == 0);
+    let is_open = || there.names().len() == 62 * peers.len();
+    assert!(!peers.is_empty() && wait_until(LIMIT, is_open), "{} parts", there.names().len());
+    here.folder("d");
+    (0..3).for_each(|number| drop(here.write(&format!("d/{number}"), &vec![number; 5 << 20])));
+    begin(&["upload", "-j", "4", &here.at("d"), &to]).finish().ended(0);
+    assert!(peers.iter_mut().all(|peer| peer.say(&ping())), "they are still there");
+    let log = server.stderr.text();
+    assert!(log.contains("--max-clients 100: the limit on") && !log.contains("open files"), "{log}");
 }
 
 #[test]

@@ -138,6 +138,11 @@ fn what_was_not_asked_for_is_not_granted() {
         (&["download"], &["f", "-o", &to_folder], 2, 1, "a stream that was not asked for"),
         (&["download"], &["--list"], 2, 0, "a stream that was not asked for"),
         (&["download"], &["-o", "-"], 0, 1, "blocks that were not asked for"),
+        // Nobody looks.
+        (&["download"], &["f", "-o", &to_folder], 0, 4, "totals that were not asked for"),
+        (&["download"], &["f", "-o", &to_folder, "--json", "-q"], 0, 4, "totals that were not asked for"),
+        (&["download", "--json"], &["--list"], 0, 4, "totals that were not asked for"),
+        (&["upload", "--json", &path], &[], 0, 4, "totals that were not asked for"),
     ] {
         let server = accepts(flags, capabilities);
         expect(run(&[before, &[&server.address], after].concat()), 6, words);
@@ -230,5 +235,38 @@ fn a_listing_tells_what_is_left_out_within_bounds_and_if_it_was_agreed() {
         server.join();
         assert_eq!(finished.code, code, "{}", finished.stderr);
         assert!(finished.stderr.contains(words), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn totals_are_claims_and_count_for_nothing() {
+    let totals = |complete, number: u64| frame(13, complete, 0, 0, &[number.to_be_bytes(); 2].concat());
+    for number in [0, 1, u64::MAX] {
+        let here = Place::new();
+        let frames = [
+            totals(0, u64::MAX),
+            entry(0, b"f", 3),
+            totals(1, number),
+            turn(),
+            totals(1, number),
+            whole(0, b"abc"),
+            totals(0, 0),
+            totals(1, number),
+            eot(1, 3),
+        ];
+        let server = says([accept_with(0, 4), frames.concat()].concat());
+        let finished = run(&["download", "--json", "-o", here.arg(), &server.address]).ended(0);
+        server.join();
+        here.expect("f", b"abc");
+        let last = finished.stderr.lines().rfind(|line| line.contains("\"progress\"")).expect("progress");
+        assert!(
+            last.contains(r#""done_bytes":3,"total_bytes":3,"entries_done":1,"entries":1,"all_known":true"#),
+            "{last}"
+        );
+        assert!(
+            finished.stderr.contains(r#""entries":1,"done":1,"there":0,"failed":0"#),
+            "{}",
+            finished.stderr
+        );
     }
 }

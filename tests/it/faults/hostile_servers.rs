@@ -181,8 +181,10 @@ fn violations_end_a_download() {
     offers(&[], &after(&eot(1, 3)), 6, "EOT before");
     offers(&[], &after(&want(0)), 6, "HAVE out of turn");
     offers(&[], &after(&result(1, 0)), 6, "RESULT out of turn");
-    offers(&[], &after(&header(13, 0, 0, 0, 0)), 6, "unknown frame type 13");
+    offers(&[], &after(&header(14, 0, 0, 0, 0)), 6, "unknown frame type 14");
     offers(&[], &after(&frame(12, 0, 0, 0, &[1, 0, 0, 1, b'x'])), 6, "SKIPPED out of turn");
+    offers(&[], &after(&frame(13, 1, 0, 0, &[0; 16])), 6, "TOTALS out of turn");
+    offers(&[], &after(&frame(13, 1, 0, 0, &[0; 15])), 6, "length of 15");
     offers(&[], &after(&frame(6, 0, 0, 0, &[0; 32])), 6, "BLOCK without its block");
     offers(&[], &after(&header(DATA, 0, 0, 0, 0)), 6, "length of 0");
     for length in [16 * 1024 * 1024 + 1, 1 << 31, 1 << 63, u64::MAX] {

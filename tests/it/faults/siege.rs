@@ -10,10 +10,10 @@ use crate::transfer::frames::*;
 use crate::transfer::xfer::{Place, address, descriptors, is_slow_wanted, run, serve, status_kib};
 
 /// Numbers that are the same in every run (xorshift).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -6,6 +6,7 @@ mod endings;
 mod limits;
 mod log;
 mod raw;
+mod smuggled;
 
 #[path = "../../../src/proto/http/tests/corpus.rs"]
 mod corpus;

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use rustix::process::Signal;
 
 use crate::harness::link::Link;
-use crate::harness::{In, LIMIT, Out, Running, sendall, wait_until};
+use crate::harness::{In, LIMIT, Out, Running, payload, sendall, wait_until};
 use crate::transfer::xfer::{Place, address, begin, failures, in_parallel, run, serve};
 
 /// A client with nothing to say: with /dev/null, an empty input, or none.
@@ -129,6 +129,22 @@ fn ipv6_addresses_are_counted_by_network() {
     assert!(matches!(other, Ok(1)), "of another network");
 }
 
+/// Not even when a server has read all that they have said.
+#[test]
+fn who_does_not_speak_the_protocol_hears_a_reset() {
+    let place = Place::new();
+    let server = serve(&["--store", place.arg(), "--timeout", "300ms"]);
+    let to = address(&server);
+    let noise: Vec<u8> = payload(3_000_000).into_iter().map(|byte| byte | 0x80).collect();
+    let cases = [("--send-only", noise), ("--linger=9s", b"a line\n".to_vec())];
+    in_parallel(&cases, |(option, said)| {
+        let client = sendall(&["connect", &to, option], In::Bytes(said.clone()), Out::Collect);
+        assert!(client.finish().expect(5).stderr.contains("reset"), "{option}");
+    });
+    let silent = sendall(&["connect", &to, "--recv-only"], In::Null, Out::Collect);
+    assert!(silent.finish().expect(5).stderr.contains("reset"));
+}
+
 #[test]
 fn full_servers_let_clients_wait_by_default() {
     let server = serve(&["--echo", "--max-clients", "1"]);
@@ -136,6 +152,32 @@ fn full_servers_let_clients_wait_by_default() {
     let second = begin(&["connect", &address(&server)]);
     second.assert_waits();
     drop((first, second));
+    assert_eq!(told(server).matches("the one place is taken: the next client waits").count(), 1);
+}
+
+/// What a server has said in all.
+fn told(server: Running) -> String {
+    server.signal(Signal::TERM);
+    server.finish().stderr
+}
+
+#[test]
+fn who_is_full_of_silent_processes_says_what_to_do() {
+    for (more, hint) in
+        [(&[][..], "and --full; with --end-when peer"), (&["--end-when", "peer"][..], "and --full)")]
+    {
+        let options =
+            [&["serve", "127.0.0.1:0", "--max-clients", "2", "--sh", "exec sleep 60"], more].concat();
+        let server = sendall(&options, In::Null, Out::Collect);
+        let links = [Link::connect(server.port()), Link::connect(server.port())];
+        let is_full = |bytes: &[u8], _| {
+            String::from_utf8_lossy(bytes).contains("all 2 places are taken: the next client waits")
+        };
+        assert!(server.stderr.wait(LIMIT, is_full), "{}", server.stderr.text());
+        drop(links);
+        let told = told(server);
+        assert!(told.contains(hint), "{told}");
+    }
 }
 
 #[test]

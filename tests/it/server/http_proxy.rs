@@ -10,10 +10,10 @@ use crate::harness::others::installed;
 use crate::harness::{In, LIMIT, Out, Running, payload, sendall};
 use crate::transfer::xfer::{cpu_ticks, is_slow_wanted, serve};
 
-const ALLOWED: [&str; 3] = ["--socks", "--allow-target", "127.0.0.0/8"];
+pub(crate) const ALLOWED: [&str; 3] = ["--socks", "--allow-target", "127.0.0.0/8"];
 
 /// A proxy, a server's listener, and that one's name.
-fn proxy_and_server() -> (Running, TestListener, String) {
+pub(crate) fn proxy_and_server() -> (Running, TestListener, String) {
     let listener = TestListener::from(TcpListener::bind("127.0.0.1:0").expect("a port"));
     let name = listener.name.clone();
     (serve(&ALLOWED), listener, name)
@@ -21,7 +21,7 @@ fn proxy_and_server() -> (Running, TestListener, String) {
 
 /// Reads up to the empty line.
 #[track_caller]
-fn head(link: &mut Link) -> String {
+pub(crate) fn head(link: &mut Link) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -44,7 +44,7 @@ fn rest(link: &mut Link) -> String {
     String::from_utf8_lossy(&bytes).replace("\r\n", "\n")
 }
 
-fn say(link: &mut Link, text: &str) {
+pub(crate) fn say(link: &mut Link, text: &str) {
     link.send(text.replace('\n', "\r\n").as_bytes());
 }
 

@@ -2,14 +2,19 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
-use crate::harness::{LIMIT, Running};
+use crate::harness::others::may_have_a_network;
+use crate::harness::{In, LIMIT, Out, Running, start};
 use crate::transfer::drawn::terminal;
 use crate::transfer::xfer::{Place, limited};
 
 /// Starts a server whose stderr is a terminal of its own, and returns what it says once it listens.
 fn said(args: &[&str], lines: usize) -> (Running, Vec<String>) {
+    said_by(|line| limited(line, args), args, lines)
+}
+
+fn said_by(begin: impl Fn(&str) -> Running, args: &[&str], lines: usize) -> (Running, Vec<String>) {
     let (screen, device) = terminal(200);
-    let server = limited(&format!("exec 2>{device}"), args);
+    let server = begin(&format!("exec 2>{device}"));
     let is_enough =
         |bytes: &[u8], ended| ended || bytes.iter().filter(|byte| **byte == b'\n').count() >= lines;
     assert!(screen.wait(LIMIT, is_enough), "{args:?}: {:?}", screen.text());
@@ -50,6 +55,24 @@ fn who_listens_for_others_is_told_what_they_type() {
         );
         assert!(lines[1].starts_with("on another machine"), "{lines:?}");
     }
+}
+
+#[test]
+fn who_types_no_endpoint_is_told_what_the_default_is() {
+    // The port is always the same: in a network of its own nobody else has it.
+    if !may_have_a_network("-n") {
+        return;
+    }
+    let place = Place::new();
+    let args = ["serve", "--store", place.arg()];
+    let begin = |line: &str| {
+        let script = format!("{line} && ip link set lo up && exec \"$0\" \"$@\"");
+        let program = ["-n", "sh", "-c", &script, env!("CARGO_BIN_EXE_sendall")];
+        start("unshare", &[&program[..], &args].concat(), In::Null, Out::Collect)
+    };
+    let (_server, lines) = said_by(begin, &args, 3);
+    let line = "on this machine: sendall upload FILE localhost:7255; for others, listen on :7255";
+    assert!(lines.iter().any(|said| said == line), "{lines:?}");
 }
 
 #[test]

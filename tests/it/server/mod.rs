@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod activation;
 pub(crate) mod admission;
 pub(crate) mod announced;
+pub(crate) mod http_early;
 pub(crate) mod http_proxy;
 pub(crate) mod hub;
 pub(crate) mod hub_streams;

@@ -6,8 +6,6 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::Signal;
-
 use crate::harness::link::{Net, Side, Way};
 use crate::harness::others::{self, free_port, server};
 use crate::harness::{Finished, In, LIMIT, Out, Running, now, payload, sendall};
@@ -142,6 +140,19 @@ fn node_answers_in_full() {
     assert_whole(2, "node", &format!("127.0.0.1:{port}"), "/", 1_200_000);
 }
 
+/// What squid shares under a name of its own, and leaves behind when it is killed.
+struct SharedMemory(String);
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        for file in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+            if file.file_name().to_string_lossy().starts_with(&format!("{}-", self.0)) {
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
+    }
+}
+
 #[test]
 fn many_answers_of_many_servers_are_whole() {
     if !is_slow_wanted("20 answers each of nginx, tinyproxy and squid, up to 100 MB") {
@@ -181,13 +192,11 @@ fn many_answers_of_many_servers_are_whole() {
         cache_log {at}/log\ncoredump_dir {at}\nshutdown_lifetime 0 seconds\npinger_enable off\n"
         ),
     );
-    // Its shared memory has its name, and outlives it if it is killed.
-    if let Some(squid) = server("squid", &["-N", "-n", &format!("sendall{port}"), "-f", &file], port) {
+    let memory = SharedMemory(format!("sendall{port}"));
+    if let Some(_squid) = server("squid", &["-N", "-n", &memory.0, "-f", &file], port) {
         for size in [1, 10] {
             assert_whole(20, "squid", &format!("127.0.0.1:{port}"), &target(size), size << 20);
         }
-        squid.signal(Signal::TERM);
-        squid.finish();
     }
 }
 

@@ -131,6 +131,15 @@ fn syslog_over_tcp_is_understood() {
 }
 
 #[test]
+fn octet_counting_where_lines_are_due_is_named() {
+    let (running, mut link) = TCP.open(&["--frame", "line"], In::Open, Out::Collect);
+    link.send(b"7 <13>one");
+    link.end();
+    let finished = running.finish().expect(5);
+    assert!(finished.stderr.contains("type --frame octet-count"), "{}", finished.stderr);
+}
+
+#[test]
 fn logger_is_understood() {
     if installed("logger").is_none() {
         return;

@@ -5,7 +5,8 @@ use crate::transfer::xfer::{Place, begin, run};
 /// An address of this machine that no other test uses: the port is always the same.
 fn own_address() -> String {
     let id = std::process::id();
-    format!("127.{}.{}.{}", 64 | (id >> 16 & 63), id >> 8 & 255, id & 255 | 1)
+    // Linux has less than 2^22 of them.
+    format!("127.{}.{}.{}", 64 | (id >> 16 & 63), id >> 8 & 255, id & 255)
 }
 
 #[test]

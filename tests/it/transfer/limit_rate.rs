@@ -178,6 +178,32 @@ fn each_connection_has_the_whole_rate() {
     clients.into_iter().for_each(|client| expect_in_time(client, start));
 }
 
+/// Whether there is nothing for further connections, or little, or something for each.
+#[test]
+fn the_connections_of_a_client_share_its_rate() {
+    let sizes: [&[usize]; 3] =
+        [&[750_000; 12], &[4_500_000, 900_000, 900_000, 900_000, 900_000], &[9_000_000]];
+    let cases = sizes.map(|sizes| [("upload", sizes), ("download", sizes)]).concat();
+    in_parallel(&cases, |(command, sizes)| {
+        let (here, there) = (Place::new(), Place::new());
+        here.folder("in");
+        for (index, size) in sizes.iter().enumerate() {
+            here.write(&format!("in/{index}"), &payload(*size));
+        }
+        let folder = here.at("in");
+        let server = serve(&["--store", there.arg(), "--share", here.arg()]);
+        let to = address(&server);
+        let args = match *command {
+            "upload" => vec!["upload", &folder, &to],
+            _ => vec!["download", &to, "-o", there.arg()],
+        };
+        let start = now();
+        run(&[&args[..], &["-j", "4", "--limit-rate", "4500KB"]].concat()).expect(0);
+        let took = start.elapsed().as_secs_f64();
+        assert!((1.6..3.2).contains(&took), "{command} {sizes:?}: {took}");
+    });
+}
+
 /// The server sends as slowly as it is asked to, and no slower than the least rate.
 #[test]
 fn what_a_client_asks_for_in_its_hello() {

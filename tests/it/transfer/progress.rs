@@ -149,3 +149,37 @@ fn a_folder_has_totals_before_it_is_offered() {
     proxy.release();
     expect_whole(client.finish(), 21_000_000);
 }
+
+#[test]
+fn a_folder_has_totals_before_it_has_come() {
+    let there = Place::new();
+    let folder = there.folder("f");
+    there.write("f/a", &payload(20_000_000));
+    there.folder("f/b");
+    there.write("f/b/c", &payload(1_000_000));
+    std::os::unix::fs::symlink("a", there.path("f/link")).expect("a link");
+    // All, in a stream; what is in it, by their names; in rounds; a link that is followed.
+    let cases: [(&str, &[&str], &[&str], u64); 4] = [
+        (there.arg(), &[], &[], 4),
+        (&folder, &[], &["a", "b"], 3),
+        (there.arg(), &[], &["f", "--force"], 4),
+        (&folder, &["--links", "follow"], &["b", "link"], 3),
+    ];
+    in_parallel(&cases, |(share, options, names, entries)| {
+        let here = Place::new();
+        here.folder("f/old");
+        let server = serve(&[&["--share", share], *options].concat());
+        let proxy = Proxy::new(&address(&server), Rule::Pass, Rule::HoldAfter(1_500_000));
+        let args = ["download", "--json", "-j", "1", "-o", here.arg(), &proxy.address];
+        let client = begin(&[&args, *names].concat());
+        let known = wait_for(&client, "totals", |event| event["all_known"] == true);
+        assert_eq!(
+            (number(&known, "total_bytes"), number(&known, "entries")),
+            (21_000_000, *entries),
+            "{known}"
+        );
+        assert!(number(&known, "done_bytes") < 2_000_000, "{known}");
+        proxy.release();
+        expect_whole(client.finish(), 21_000_000);
+    });
+}

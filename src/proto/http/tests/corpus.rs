@@ -32,6 +32,7 @@ pub(crate) fn corpus() -> Vec<Case> {
         ("100 fields", &[200], true, get("/", &"A: b\r\n".repeat(99))),
         ("101 fields", &[431], false, get("/", &"A: b\r\n".repeat(100))),
         ("101 typed fields, not ended", &[431], false, typed_fields(101)),
+        ("typed fields without end", &[431], false, [&typed_fields(2)[..], &[b'b'; 20_000]].concat()),
         ("fields of exactly 8 KiB", &[200], true, get("/", &format!("A: {}\r\n", "b".repeat(8176)))),
         ("fields one byte longer", &[431], false, get("/", &format!("A: {}\r\n", "b".repeat(8177)))),
         ("fields without end", &[431], false, get("/", &"b".repeat(20_000))),

@@ -2,7 +2,7 @@
 
 use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State};
 use crate::proto::transfer::entry::{Entry, Kind};
-use crate::proto::transfer::frame::{Frame, encode};
+use crate::proto::transfer::frame::{Frame, Totals, encode};
 use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
@@ -59,6 +59,24 @@ impl Receiver {
         }
         self.skipped_count += 1;
         self.skipped = Some(skipped);
+        Ok(())
+    }
+
+    /// Both sides have said that this one is told how much there is.
+    pub fn hear_totals(&mut self) {
+        self.hears_totals = true;
+    }
+
+    /// How much there is in all, if the last frame has told: asked for after each. For progress alone: a claim.
+    pub fn totals(&mut self) -> Option<Totals> {
+        self.totals.take()
+    }
+
+    pub(super) fn told(&mut self, totals: Totals) -> Result<(), Violation> {
+        if !self.hears_totals || self.all_files_ended() {
+            return Err(Violation::OutOfTurn("TOTALS"));
+        }
+        self.totals = Some(totals);
         Ok(())
     }
 

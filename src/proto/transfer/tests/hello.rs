@@ -9,6 +9,8 @@ use crate::proto::transfer::violation::Violation;
 const GET: Operation = Operation::Get { stream: false };
 
 fn hellos() -> Vec<Hello> {
+    let mut counting = Hello::get(GET, Vec::new()).unwrap();
+    counting.totals = true;
     vec![
         Hello::put(false, None, None),
         Hello::put(true, Some(1 << 40), Some(3)),
@@ -16,6 +18,7 @@ fn hellos() -> Vec<Hello> {
         Hello::get(GET, vec![b"a".to_vec()]).unwrap(),
         Hello::get(GET, vec![b"a".to_vec(), vec![0xff; 4096], b"../c".to_vec()]).unwrap(),
         Hello::get(Operation::Get { stream: true }, vec![b"a".to_vec()]).unwrap(),
+        counting,
         Hello::get(Operation::List, Vec::new()).unwrap(),
         Hello::get(Operation::List, vec![b"a".to_vec(), b"b".to_vec()]).unwrap(),
         Hello::put(false, None, None).with_roots(vec![b"a".to_vec(), Vec::new(), vec![0xff; 255]]),
@@ -36,7 +39,8 @@ fn hello_and_accept_come_back_and_every_cut_asks_for_more() {
     }
     for (refused, stream) in [(None, false), (None, true), (Some(Reason::Busy), false)] {
         let keeps = refused.is_none();
-        let accept = Accept { refused, stream, tree: !stream, skipped: stream, keeps, session: [9; 16] };
+        let (tree, skipped, totals, session) = (!stream, stream, keeps, [9; 16]);
+        let accept = Accept { refused, stream, tree, skipped, totals, keeps, session };
         let bytes = accept.encode();
         for cut in 0..FIXED_BYTES {
             assert_eq!(Accept::parse(&bytes[..cut]), Ok(Parsed::Incomplete { needed: FIXED_BYTES }));

@@ -4,7 +4,7 @@ use std::slice::from_ref;
 
 use super::samples::{contradiction, end, file, folder, frames_of, link, not_offered, offer};
 use crate::proto::transfer::entry::{Entry, Kind};
-use crate::proto::transfer::frame::{EndState, Frame};
+use crate::proto::transfer::frame::{EndState, Frame, Totals, encode};
 use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
@@ -176,4 +176,54 @@ fn a_sender_tells_what_it_leaves_out_to_those_who_want_to_know() {
         let due = if tells { vec![Frame::Skipped(skipped), Frame::Turn] } else { vec![Frame::Turn] };
         assert_eq!(frames, due);
     }
+}
+
+#[test]
+fn totals_are_heard_where_that_was_agreed_and_before_the_end_of_all_files() {
+    let totals = Totals { entries: u64::MAX, bytes: u64::MAX, complete: true };
+    let mut unasked = super::samples::receiver(2, None, false);
+    assert_eq!(unasked.receive(Frame::Totals(totals)), Err(Violation::OutOfTurn("TOTALS")));
+    for streaming in [false, true] {
+        let mut receiver = super::samples::receiver(2, None, streaming);
+        receiver.hear_totals();
+        receiver.receive(Frame::Totals(totals)).unwrap();
+        assert_eq!((receiver.totals(), receiver.totals()), (Some(totals), None));
+        // It is no entry.
+        assert_eq!(receiver.entry_count(), 0);
+        offer(&mut receiver, 0, folder("a")).unwrap();
+        receiver.receive(Frame::Totals(Totals::default())).unwrap();
+        if !streaming {
+            receiver.receive(Frame::Turn).unwrap();
+            assert!(matches!(receiver.step(), ReceiveStep::Write(_)));
+        }
+        while !matches!(receiver.step(), ReceiveStep::Await) {}
+        receiver.receive(Frame::Totals(totals)).unwrap();
+        receiver.receive(Frame::Eot { entries: 0, bytes: 0 }).unwrap();
+        assert_eq!(receiver.receive(Frame::Totals(totals)), Err(Violation::OutOfTurn("TOTALS")));
+    }
+}
+
+#[test]
+fn a_sender_tells_the_last_totals_only_and_to_those_who_want_to_know() {
+    let totals = |entries| Totals { entries, bytes: 9, complete: entries == 2 };
+    for tells in [false, true] {
+        let mut sender = Sender::new();
+        if tells {
+            sender.tell_totals();
+        }
+        sender.begin(false);
+        sender.found(totals(1));
+        sender.found(totals(2));
+        let due = if tells { SendStep::Write(encode(&Frame::Totals(totals(2)))) } else { SendStep::Offer };
+        assert_eq!((sender.step(), sender.step()), (due, SendStep::Offer));
+        assert_eq!(sender.receive(Frame::Totals(totals(1))), Err(Violation::OutOfTurn("TOTALS")));
+    }
+    // Behind EOT it has no place.
+    let mut sender = Sender::new();
+    sender.tell_totals();
+    sender.begin(true);
+    sender.found(totals(1));
+    sender.all_offered();
+    let eot = SendStep::Write(encode(&Frame::Eot { entries: 0, bytes: 0 }));
+    assert_eq!((sender.step(), sender.step()), (eot, SendStep::Await));
 }

@@ -66,6 +66,8 @@ fn run(cases: &[Case], rounds: Rounds, delivery: usize, chunk: u32) -> u64 {
     assert!(!sender.machine.awaiting_result());
     assert_eq!(sender.machine.sent_bytes(), receiver.machine.received_bytes());
     assert_eq!(receiver.machine.entry_count() as usize, cases.len());
+    assert_eq!(receiver.heard.entries as usize, cases.len());
+    assert!(receiver.heard.complete);
     assert_eq!((sender.closed.len(), receiver.closed.len()), (cases.len(), cases.len()));
     for (index, case) in (0..).zip(cases) {
         let (there, here) = (&sender.closed[&index], &receiver.closed[&index]);

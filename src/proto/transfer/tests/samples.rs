@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::proto::transfer::entry::{Entry, Kind};
 use crate::proto::transfer::frame;
-use crate::proto::transfer::frame::{End, EndState, Frame, ParsedFrame, Phase};
+use crate::proto::transfer::frame::{End, EndState, Frame, ParsedFrame, Phase, Totals};
 use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::Receiver;
@@ -86,6 +86,8 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::Block { file: 1, offset: 4 << 20, values: vec![[1; 32]] },
         Frame::Skipped(Skipped { kind: SkippedKind::Fifo, path: b"a/\xff".to_vec() }),
         Frame::Skipped(Skipped { kind: SkippedKind::Other, path: Vec::new() }),
+        Frame::Totals(Totals { entries: 1, bytes: 2, complete: false }),
+        Frame::Totals(Totals { entries: u64::MAX, bytes: u64::MAX, complete: true }),
         Frame::Result(result(0, 0, &[])),
         Frame::Result(Summary { more: true, ..result(2, 2, &[3, 4]) }),
         Frame::Result(Summary { cut: true, ..result(0, 2, &[3]) }),
@@ -200,6 +202,9 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         }),
         1 => (prop::sample::select(SkippedKind::ALL.to_vec()), path()).prop_map(|(kind, path)| {
             Frame::Skipped(Skipped { kind, path })
+        }),
+        1 => (number(), number(), any::<bool>()).prop_map(|(entries, bytes, complete)| {
+            Frame::Totals(Totals { entries, bytes, complete })
         }),
         2 => result.prop_map(|(done, failed, failures, (cut, more))| {
             Frame::Result(Summary { done, failed, failures, cut, more })

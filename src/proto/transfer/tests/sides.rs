@@ -6,7 +6,7 @@ use super::samples;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::entry::{Entry, Kind};
 use crate::proto::transfer::frame;
-use crate::proto::transfer::frame::ParsedFrame;
+use crate::proto::transfer::frame::{ParsedFrame, Totals};
 use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::outcome::{Closed, FileOutcome};
 use crate::proto::transfer::reason::Reason;
@@ -98,6 +98,7 @@ pub(super) struct SendSide<'a> {
     /// So much may wait in the output.
     window: usize,
     offered: usize,
+    told: Totals,
     pub(super) closed: BTreeMap<u32, Closed>,
 }
 
@@ -106,11 +107,12 @@ impl SendSide<'_> {
     pub(super) fn new(cases: &[Case], rounds: Option<usize>, chunk: u32, window: usize) -> SendSide<'_> {
         let mut machine = Sender::new();
         assert_eq!(machine.step(), SendStep::Await);
+        machine.tell_totals();
         machine.round_entries = rounds.unwrap_or(machine.round_entries);
         machine.begin(rounds.is_none());
         machine.begin(rounds.is_some());
-        let (input, output, closed) = (Vec::new(), VecDeque::new(), BTreeMap::new());
-        SendSide { cases, machine, input, output, chunk, window, offered: 0, closed }
+        let (input, output, closed, told) = (Vec::new(), VecDeque::new(), BTreeMap::new(), Totals::default());
+        SendSide { cases, machine, input, output, chunk, window, offered: 0, told, closed }
     }
 
     /// Does what it can. True: it has finished.
@@ -121,6 +123,13 @@ impl SendSide<'_> {
             self.note_closed();
         }
         while self.output.len() < self.window {
+            // At any time: it has its place between any two frames, and none behind the last.
+            let (entries, bytes) = (self.offered as u64, self.machine.sent_bytes());
+            let totals = Totals { entries, bytes, complete: self.offered == self.cases.len() };
+            if self.told != totals {
+                self.machine.found(totals);
+                self.told = totals;
+            }
             match self.machine.step() {
                 SendStep::Write(bytes) => self.output.extend(bytes),
                 SendStep::Offer => self.offer(),
@@ -203,11 +212,14 @@ pub(super) struct ReceiveSide<'a> {
     late: Vec<(u32, Option<Digest>)>,
     /// No file from this one on was handed out.
     handed_out: u32,
+    /// How much there is, as the sender says.
+    pub(super) heard: Totals,
     pub(super) closed: BTreeMap<u32, Closed>,
 }
 
 impl ReceiveSide<'_> {
-    pub(super) fn new(cases: &[Case], machine: Receiver) -> ReceiveSide<'_> {
+    pub(super) fn new(cases: &[Case], mut machine: Receiver) -> ReceiveSide<'_> {
+        machine.hear_totals();
         ReceiveSide {
             cases,
             machine,
@@ -217,6 +229,7 @@ impl ReceiveSide<'_> {
             body: (0, 0),
             late: Vec::new(),
             handed_out: 0,
+            heard: Totals::default(),
             closed: BTreeMap::new(),
         }
     }
@@ -283,6 +296,10 @@ impl ReceiveSide<'_> {
             Some(ParsedFrame::Frame { frame, used }) => {
                 self.input.drain(..used);
                 self.machine.receive(frame).unwrap();
+                if let Some(totals) = self.machine.totals() {
+                    assert!(totals.entries >= self.heard.entries && totals.bytes >= self.heard.bytes);
+                    self.heard = totals;
+                }
             }
             Some(ParsedFrame::Data { file, offset, length, used }) => {
                 self.input.drain(..used);

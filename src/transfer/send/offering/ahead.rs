@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Offering, Root};
-use crate::report::{Progress, Totals};
+use super::{Offering, Root, folder_below, source_below};
+use crate::proto::transfer::frame::Totals;
+use crate::report::Progress;
 use crate::store::{Filter, Folder, Links, Source, Tree, Walk, What};
 
-/// Entries that are counted before somebody hears of them.
-const STEP_ENTRIES: u64 = 256;
+/// Names that are looked at before somebody hears of them.
+const STEP_NAMES: u64 = 256;
 
-/// The walk that counts. It ends when this is dropped.
+/// The walk that counts, on a thread. It ends when this is dropped.
 pub(crate) struct Ahead(Arc<AtomicBool>);
 
 impl Drop for Ahead {
@@ -20,21 +21,35 @@ impl Drop for Ahead {
 }
 
 impl Offering {
-    /// Counts on a thread what there is, where there are folders, and where somebody looks at the totals. It keeps
-    /// nothing but the sums.
-    pub(crate) fn count_ahead(&self, progress: &Progress) -> Option<Ahead> {
+    /// A count of what there is, where there are folders.
+    pub(crate) fn count(&self) -> Option<Count> {
         let has_folders =
             self.roots.iter().any(|root| matches!(root, Root::Folder { .. } | Root::Below { .. }));
-        let totals = progress.totals().filter(|_| has_folders)?;
-        let (roots, links, filter) = (self.roots.clone(), self.links, Arc::clone(&self.filter));
+        has_folders.then(|| Count {
+            roots: Arc::clone(&self.roots),
+            next: 0,
+            walk: None,
+            links: self.links,
+            filter: Arc::clone(&self.filter),
+            looked_at: 0,
+            found: Totals::default(),
+        })
+    }
+
+    /// Counts on a thread, where somebody looks at the totals.
+    pub(crate) fn count_ahead(&self, progress: &Progress) -> Option<Ahead> {
+        let totals = progress.totals()?;
+        let mut count = self.count()?;
         let stop = Arc::<AtomicBool>::default();
         let ahead = Ahead(Arc::clone(&stop));
-        let mut count = Count { totals, entries: 0, bytes: 0, stop };
         let work = move || {
-            let all = roots.iter().try_for_each(|root| count.root(root, links, &filter));
-            count.tell();
-            if all.is_some() {
-                count.totals.end();
+            while !stop.load(Ordering::Relaxed) {
+                let goes_on = count.look_at(STEP_NAMES);
+                let Totals { entries, bytes, complete } = count.found;
+                totals.found(entries, bytes, complete);
+                if !goes_on {
+                    break;
+                }
             }
         };
         // Without a thread the totals grow as things are offered.
@@ -43,54 +58,90 @@ impl Offering {
     }
 }
 
-struct Count {
-    totals: Totals,
-    entries: u64,
-    bytes: u64,
-    stop: Arc<AtomicBool>,
+/// Counts what an offering has, as it is found. It keeps nothing but the sums, and holds two descriptors at most.
+pub(crate) struct Count {
+    roots: Arc<[Root]>,
+    next: usize,
+    /// The folder that is walked through, and whether it is an entry itself.
+    walk: Option<(Tree, Walk, bool)>,
+    links: Links,
+    filter: Arc<Filter>,
+    looked_at: u64,
+    found: Totals,
 }
 
 impl Count {
-    /// None when it is to stop.
-    fn root(&mut self, root: &Root, links: Links, filter: &Arc<Filter>) -> Option<()> {
+    /// Looks at so many more names, at most. False if there are no more.
+    pub(crate) fn look_at(&mut self, names: u64) -> bool {
+        for _ in 0..names {
+            if !self.step() {
+                self.found.complete = true;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The sums by now.
+    pub(crate) fn found(&self) -> Totals {
+        self.found
+    }
+
+    /// How many names that took, those included that are left out.
+    pub(crate) fn looked_at(&self) -> u64 {
+        self.looked_at
+    }
+
+    /// Looks at the next name. False if there is none.
+    fn step(&mut self) -> bool {
+        if let Some((tree, walk, is_entry)) = &mut self.walk {
+            match walk.next().map(|found| (found.what, found.path)) {
+                Some((What::File, path)) => {
+                    let size_bytes = tree.size_bytes(&path).unwrap_or(0);
+                    self.add(size_bytes);
+                }
+                Some((What::Skipped(_), _)) => {}
+                Some(_) => self.add(0),
+                None => {
+                    let is_entry = *is_entry;
+                    self.walk = None;
+                    if is_entry {
+                        self.add(0);
+                    }
+                }
+            }
+        } else {
+            let roots = Arc::clone(&self.roots);
+            let Some(root) = roots.get(self.next) else { return false };
+            self.next += 1;
+            self.begin(root);
+        }
+        self.looked_at += 1;
+        true
+    }
+
+    fn begin(&mut self, root: &Root) {
         match root {
             Root::File { path, .. } => self.add(Source::open(path).map_or(0, |source| source.size_bytes())),
-            Root::Below { folder, name } => match (folder.source(name), folder.below(name)) {
-                (Ok(source), _) => self.add(source.size_bytes()),
-                (_, Ok(folder)) => self.tree(&folder, links, filter).and_then(|()| self.add(0)),
-                _ => self.add(0),
+            Root::Below { folder, name } => match source_below(folder, name, self.links) {
+                Ok(source) => self.add(source.size_bytes()),
+                Err(_) => match folder_below(folder, name, self.links) {
+                    Ok(folder) => self.enter(folder, true),
+                    Err(_) => self.add(0),
+                },
             },
             Root::Stdin { .. } | Root::Command { .. } | Root::Missing { .. } => self.add(0),
-            Root::Folder { folder, name } => {
-                self.tree(folder, links, filter)?;
-                if name.is_empty() { Some(()) } else { self.add(0) }
-            }
+            Root::Folder { folder, name } => self.enter(folder.clone(), !name.is_empty()),
         }
     }
 
-    /// All that is in a folder.
-    fn tree(&mut self, folder: &Folder, links: Links, filter: &Arc<Filter>) -> Option<()> {
-        let mut tree = Tree::new(folder.clone(), links == Links::Follow);
-        for found in Walk::new(folder.clone(), links, Arc::clone(filter)) {
-            match found.what {
-                What::File => self.add(tree.size_bytes(&found.path).unwrap_or(0))?,
-                What::Skipped(_) => {}
-                _ => self.add(0)?,
-            }
-        }
-        Some(())
+    fn enter(&mut self, folder: Folder, is_entry: bool) {
+        let tree = Tree::new(folder.clone(), self.links == Links::Follow);
+        self.walk = Some((tree, Walk::new(folder, self.links, Arc::clone(&self.filter)), is_entry));
     }
 
-    fn add(&mut self, bytes: u64) -> Option<()> {
-        self.entries += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.entries == STEP_ENTRIES {
-            self.tell();
-        }
-        (!self.stop.load(Ordering::Relaxed)).then_some(())
-    }
-
-    fn tell(&mut self) {
-        self.totals.add(std::mem::take(&mut self.entries), std::mem::take(&mut self.bytes));
+    fn add(&mut self, bytes: u64) {
+        self.found.entries += 1;
+        self.found.bytes = self.found.bytes.saturating_add(bytes);
     }
 }

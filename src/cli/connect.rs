@@ -1,0 +1,106 @@
+//! What `connect` can be told.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, ValueHint};
+
+use super::exec_args::StreamExecArgs;
+use super::manual;
+use super::options::{RelayArgs, duration};
+use super::proxy_args::{ProxyArgs, connector};
+use super::retry_args::RetryArgs;
+use super::socket_args::LocalArgs;
+use crate::error::{Error, Exit};
+use crate::net::endpoint::{Endpoint, Role};
+use crate::net::ports;
+use crate::relay::probe::Plan as ProbePlan;
+use crate::relay::probe::target::Target;
+use crate::run::connect::{Joining, Plan, Task};
+
+/// Join stdin and stdout to a server
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::CONNECT, manual::PROCESSES,
+    manual::CONNECT_EXAMPLES]
+    .join("\n\n"))]
+#[command(group = ArgGroup::new("trying").multiple(true))]
+pub(crate) struct ConnectArgs {
+    /// Where to.
+    #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..,
+        value_hint = ValueHint::Hostname)]
+    endpoint: Vec<String>,
+
+    /// Only try whether connections are taken: HOST:PORT..., or several ports as in HOST:20-25,80
+    #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
+        "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each",
+        "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket"])]
+    probe: bool,
+
+    /// With --probe: try again until all are open, for so long at most
+    #[arg(long, value_name = "DURATION", value_parser = duration, group = "trying")]
+    within: Option<Duration>,
+
+    /// Time limit for each address that is tried; with --proxy, until the server is reached
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    timeout: Duration,
+
+    #[command(flatten)]
+    retry: RetryArgs,
+
+    #[command(flatten)]
+    proxy: ProxyArgs,
+
+    #[command(flatten)]
+    relay: RelayArgs,
+
+    #[command(flatten)]
+    local: LocalArgs,
+
+    /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
+    #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies",
+        "proxy_password_file", "recv_only", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each", "frame_out",
+        "max_message", "exec", "sh", "exec_socket"])]
+    fastopen: bool,
+
+    #[command(flatten)]
+    exec: StreamExecArgs,
+}
+
+impl ConnectArgs {
+    /// Validates everything, before anything is opened.
+    pub(crate) fn plan(&self) -> Result<Plan, Error> {
+        let usage = |hint: String| Error::new(Exit::Usage, hint);
+        // First: a command in the wrong place is taken for an endpoint.
+        let program = self.exec.plan()?.map(Rc::new);
+        let rules = program.as_ref().map(|program| self.relay.exec_rules(program)).transpose()?;
+        let timeout = self.timeout;
+        // Here, because the parser does not ask for an option that conflicts with another one that is there.
+        if self.within.is_some() && !self.probe {
+            return Err(usage("--within goes with --probe: type --timeout to limit connecting".into()));
+        }
+        if self.probe {
+            let mut targets = Vec::new();
+            for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
+                targets.push(Target::new(connector(&endpoint, &self.proxy, &self.local)?, ports));
+            }
+            let within = self.within;
+            // The time is the limit.
+            let retries = if within.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
+            let pause = self.retry.retry_delay;
+            return Ok(Plan(Task::Probe(ProbePlan { targets, limit: timeout, retries, pause, within })));
+        }
+        match Endpoint::parse_list(&self.endpoint, Role::Connect).map_err(usage)?.as_slice() {
+            [endpoint] => {
+                if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
+                    return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
+                }
+                let connector = connector(endpoint, &self.proxy, &self.local)?;
+                let (retry, relay, first) =
+                    (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));
+                let program = program.zip(rules);
+                Ok(Plan(Task::Join(Box::new(Joining { connector, timeout, retry, program, relay, first }))))
+            }
+            _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `--keep-open`: clients that share stdin and stdout.
+
+use std::time::Instant;
+
+use super::hub::{Closing, Hub};
+use super::per_client::{Make, PerClient};
+use super::stdio_client::{StdioClient, Ways};
+use super::subscriber::{Manners, Subscriber};
+use crate::error::Error;
+use crate::net::reactor::Waker;
+use crate::net::signals::Signals;
+use crate::relay::tools::Tools;
+use crate::report::Report;
+use crate::server::acceptor::{Handler, Incoming};
+use crate::server::client_session::CountedSession;
+use crate::server::setup::ServerSetup;
+
+/// Serves clients that hear each other, or the standard streams, until a signal comes.
+pub(crate) fn run(
+    setup: ServerSetup,
+    tools: Tools,
+    (report, signals): (&Report, &Signals),
+    hub: Hub,
+    mut manners: Manners,
+    ways: Ways,
+) -> Result<(), Error> {
+    setup.open(report, signals, |io, terms| {
+        io.spawn(|io| {
+            let stdio = StdioClient::open(&hub, &io, manners, ways)?;
+            manners.leaves_with_its_end |= !stdio.has_an_end();
+            Ok(stdio)
+        })?;
+        let (closing, acceptor) = (Closing(hub.clone()), io.waker());
+        let make = move |client| {
+            Ok(Box::new(Subscriber::new(client, &closing.0, manners)) as Box<dyn CountedSession>)
+        };
+        Ok(KeepOpen { each: PerClient::new(io, terms, tools, make), hub, acceptor })
+    })
+}
+
+/// Clients whose words must be written before the end.
+struct KeepOpen<F> {
+    each: PerClient<F>,
+    hub: Hub,
+    acceptor: Waker,
+}
+
+impl<F: Make> Handler for KeepOpen<F> {
+    fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
+        self.each.accept(incoming, now)
+    }
+
+    fn may_close(&self) -> bool {
+        self.hub.is_written(self.hub.said_to_output(), &self.acceptor)
+    }
+}

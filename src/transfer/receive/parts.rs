@@ -1,0 +1,78 @@
+//! How many parts a session has open, at most: each holds descriptors, which all sessions of a server share.
+
+use super::Receiving;
+use super::block_assembly::MAX_OPEN;
+
+/// Descriptors of a part: its own, and its folder's.
+const DESCRIPTORS_PER_PART: u64 = 2;
+/// Beside those of earlier sessions and those that were created early: one that is hashed, and one whose body comes.
+const AT_HAND: usize = 2;
+/// With so many to spare, and more, four parts are created early.
+const MANY_SPARE: usize = 16;
+/// Parts of earlier sessions that are open at a time, and wait for the rest. A session leaves a few; who offers more
+/// names that have one sends those files from the start.
+const MAX_RESUMED: usize = 32;
+
+/// Parts that a session may have open beside the files in blocks that the protocol promises: of earlier sessions, created
+/// early, at hand, and on their way to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpareParts(usize);
+
+impl SpareParts {
+    /// With these nothing waits for descriptors.
+    pub(crate) const MOST: SpareParts = SpareParts(60);
+    /// With these every session goes on.
+    pub(crate) const LEAST: SpareParts = SpareParts(8);
+
+    /// Descriptors of all parts of a session that has so many to spare. One file in blocks more than may be is found when
+    /// it is open.
+    pub(crate) const fn descriptors(self) -> u64 {
+        DESCRIPTORS_PER_PART * (MAX_OPEN + 1 + self.0) as u64
+    }
+
+    /// As many as so many descriptors of parts allow, within these bounds.
+    pub(crate) fn within(descriptors: u64) -> SpareParts {
+        let spare = (descriptors / DESCRIPTORS_PER_PART).saturating_sub(MAX_OPEN as u64 + 1);
+        SpareParts(usize::try_from(spare).unwrap_or(usize::MAX).clamp(Self::LEAST.0, Self::MOST.0))
+    }
+
+    /// Parts created before their bytes come, so that of several sessions with one name all but the first hear so early.
+    pub(super) fn early(self) -> usize {
+        if self.0 >= MANY_SPARE { 4 } else { 2 }
+    }
+
+    /// Parts of earlier sessions.
+    pub(super) fn resumed(self) -> usize {
+        (self.0 - self.early() - AT_HAND).min(MAX_RESUMED)
+    }
+
+    /// Files in blocks and parts on their way to the disk, together.
+    fn open(self) -> usize {
+        MAX_OPEN + self.0 - self.early() - self.resumed() - AT_HAND
+    }
+}
+
+impl Receiving {
+    /// No other part is opened before some have come to the disk. Some do, without the peer.
+    pub(super) fn is_short_of_parts(&self) -> bool {
+        let committing = self.commits.parts();
+        committing > 0 && self.assembly.count() + committing >= self.decisions.spare_parts.open()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spare_parts_fit_their_descriptors() {
+        for descriptors in 0..400 {
+            let spare = SpareParts::within(descriptors);
+            assert!(spare == SpareParts::LEAST || spare.descriptors() <= descriptors, "{spare:?}");
+            assert_eq!(spare.open() + spare.early() + spare.resumed() + AT_HAND, MAX_OPEN + spare.0);
+            assert!(spare.open() >= MAX_OPEN && spare.resumed() > 0, "{spare:?}");
+        }
+        assert_eq!(SpareParts::within(SpareParts::MOST.descriptors()), SpareParts::MOST);
+        assert_eq!((SpareParts::MOST.early(), SpareParts::MOST.resumed()), (4, MAX_RESUMED));
+    }
+}

@@ -1,0 +1,56 @@
+//! What a client hears that gets no session.
+
+use super::State;
+use crate::error::{Error, Exit};
+use crate::net::stream::Transport;
+use crate::proto::transfer::hello::Accept;
+use crate::proto::transfer::reason::Reason;
+use crate::transfer::connection::closing::Closing;
+use crate::transfer::connection::wire::{Failure, Wire};
+
+/// It wants what this server was not started for.
+pub(super) fn not_allowed(what: &str, option: &str) -> Failure {
+    let text = format!("this server {what}: it was started without {option}");
+    Failure { error: Error::new(Exit::Refused, &text), tell: Some((Reason::NotAllowed, text)) }
+}
+
+/// The failure that other first bytes are. A person or a program that reads text is answered in text.
+pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
+    // In the words of a refusal, which 'upload --wire text' knows: what it sends is not taken.
+    const ANSWER: &[u8] =
+        b"501 refused: this is a sendall transfer server: use 'sendall upload' or 'sendall download'\r\n";
+    let what = match wire.incoming().first() {
+        Some(0x16) => "TLS",
+        Some(byte) if byte.is_ascii_graphic() || byte.is_ascii_whitespace() => {
+            wire.push(ANSWER);
+            "text"
+        }
+        _ => "something else",
+    };
+    let text = format!("the client speaks {what}, not sendall's transfer protocol");
+    Error::new(Exit::Refused, text).into()
+}
+
+/// Ends a connection before it has become a session.
+pub(super) fn refuse(wire: Wire<Transport>, Failure { error, tell }: Failure) -> State {
+    State::Closing(say_no(wire, tell, Some(error)))
+}
+
+/// The same, as the last word alone; `error` is the result.
+pub(super) fn say_no(
+    mut wire: Wire<Transport>,
+    tell: Option<(Reason, String)>,
+    error: Option<Error>,
+) -> Closing<Transport> {
+    if let Some((reason, _)) = tell {
+        wire.push(&Accept::refusal(reason).encode());
+    }
+    wire.close(tell, error)
+}
+
+/// There are too many from its address.
+pub(super) fn too_many() -> Failure {
+    let text = "refused: too many clients from its address (see --max-per-source)";
+    let tell = Some((Reason::Busy, Reason::Busy.to_string()));
+    Failure { error: Error::new(Exit::Refused, text), tell }
+}
