@@ -8,5 +8,7 @@ mod completions;
 mod generated;
 // The example of PROTOCOL.md, with both sides.
 mod protocol;
-// The examples of README.md, run.
+// The examples of README.md and docs/, run.
 mod readme;
+// An interactive shell in a terminal, for these examples.
+mod terminal;
