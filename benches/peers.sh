@@ -83,28 +83,43 @@ begin_peer() {
   port=$(cat port)
 }
 
-# The words that make a tool listen or connect, into `words`.
+# The words that make a tool listen or connect, into `words`. With `send` as third argument the tool gets its option that
+# ends the session, or its direction, with the input; with `receive` the one that leaves stdin alone.
 listening() {
+  local option
+  option=$(option "$1" "${3-}")
   case $1 in
-  sendall) words=("$sendall" -q serve "$2") ;;
-  nc.openbsd) words=(nc.openbsd -N -l 127.0.0.1 "$2") ;;
-  ncat) words=(ncat -l 127.0.0.1 "$2") ;;
+  sendall) words=("$sendall" -q serve $option "$2") ;;
+  nc.openbsd) words=(nc.openbsd $option -l 127.0.0.1 "$2") ;;
+  ncat) words=(ncat $option -l 127.0.0.1 "$2") ;;
   socat) words=(socat STDIO "TCP-LISTEN:$2,bind=127.0.0.1,reuseaddr") ;;
-  nc.traditional) words=(nc.traditional -q 0 -l -s 127.0.0.1 -p "$2") ;;
+  nc.traditional) words=(nc.traditional $option -l -s 127.0.0.1 -p "$2") ;;
   busybox) words=(busybox nc -l -p "$2") ;;
   esac
+  [ "$1,${3-}" != socat,receive ] || words=(socat -u "TCP-LISTEN:$2,bind=127.0.0.1,reuseaddr" STDOUT)
   tell
 }
 connecting() {
+  local option
+  option=$(option "$1" "${3-}")
   case $1 in
-  sendall) words=("$sendall" -q connect "127.0.0.1:$2") ;;
-  nc.openbsd) words=(nc.openbsd -N 127.0.0.1 "$2") ;;
-  ncat) words=(ncat 127.0.0.1 "$2") ;;
+  sendall) words=("$sendall" -q connect $option "127.0.0.1:$2") ;;
+  nc.openbsd) words=(nc.openbsd $option 127.0.0.1 "$2") ;;
+  ncat) words=(ncat $option 127.0.0.1 "$2") ;;
   socat) words=(socat STDIO "TCP:127.0.0.1:$2") ;;
-  nc.traditional) words=(nc.traditional 127.0.0.1 "$2") ;;
+  nc.traditional) words=(nc.traditional $option 127.0.0.1 "$2") ;;
   busybox) words=(busybox nc 127.0.0.1 "$2") ;;
   esac
+  [ "$1,${3-}" != socat,receive ] || words=(socat -u "TCP:127.0.0.1:$2" STDOUT)
   tell
+}
+option() {
+  case $1,$2 in
+  nc.openbsd,send) echo -N ;;
+  nc.openbsd,receive) echo -d ;;
+  nc.traditional,send) echo -q 0 ;;
+  ncat,receive | sendall,receive) echo --recv-only ;;
+  esac
 }
 tell() { ! $verbose || echo "  ${words[*]}" >&3; }
 
@@ -145,18 +160,10 @@ killed_is='the sender is killed halfway (`kill -9`): the receiver'
 killed() {
   local port sender receiver
   port=$(peer free)
-  # Each in the way that only receives, where it has one.
-  case $1 in
-  sendall) words=("$sendall" -q serve --recv-only "$port") ;;
-  nc.openbsd) words=(nc.openbsd -d -l 127.0.0.1 "$port") ;;
-  ncat) words=(ncat --recv-only -l 127.0.0.1 "$port") ;;
-  socat) words=(socat -u "TCP-LISTEN:$port,bind=127.0.0.1,reuseaddr" STDOUT) ;;
-  *) listening "$1" "$port" ;;
-  esac
-  tell
+  listening "$1" "$port" receive
   limit "${words[@]}" >arrived 2>/dev/null < <(sleep $((limit_seconds + 2))) & receiver=$!
   wait_bound "$port" tcp
-  connecting "$1" "$port"
+  connecting "$1" "$port" send
   "${words[@]}" < <(head -c $((size / 2)) payload; sleep $((limit_seconds + 2))) >/dev/null 2>&1 & sender=$!
   local tries=0
   until [ "$(bytes arrived)" -ge $((size / 2)) ] || [ $((tries++)) -gt 200 ]; do sleep 0.02; done
@@ -167,28 +174,29 @@ killed() {
 reset_is="the peer resets in mid-answer"
 reset() {
   begin_peer reset
-  connecting "$1" "$port"
+  connecting "$1" "$port" receive
   limit "${words[@]}" >/dev/null 2>&1 < <(sleep $((limit_seconds + 2)))
   code $?
 }
 full_is='stdout is on a full disk (`>/dev/full`)'
 full() {
   begin_peer push
-  connecting "$1" "$port"
+  connecting "$1" "$port" receive
   limit "${words[@]}" >/dev/full 2>error < <(sleep $((limit_seconds + 2)))
   spoken $?
 }
 gone_is='the reader of stdout has gone (`head -c 1`)'
 gone() {
   begin_peer push
-  connecting "$1" "$port"
+  connecting "$1" "$port" receive
   { limit "${words[@]}" 2>/dev/null < <(sleep $((limit_seconds + 2))); echo $? >status; } | head -c 1 >/dev/null
   code "$(cat status)"
 }
 reply_is="stdin ends, the answer comes 1 s later"
 reply() {
+  # For nc.traditional -q 0 would be an end without the answer.
   begin_peer reply
-  connecting "$1" "$port"
+  connecting "$1" "$port" "$([ "$1" = nc.traditional ] || echo send)"
   echo question | limit "${words[@]}" >arrived 2>/dev/null
   cell $? "$(bytes arrived)" 11
 }
@@ -199,7 +207,7 @@ push() {
   listening "$1" "$port"
   limit "${words[@]}" >arrived 2>/dev/null </dev/null & receiver=$!
   wait_bound "$port" tcp
-  connecting "$1" "$port"
+  connecting "$1" "$port" send
   limit "${words[@]}" <payload >/dev/null 2>&1
   wait $receiver
   cell $? "$(bytes arrived)" "$size"
@@ -208,7 +216,7 @@ pull_is='64 MiB from a listener to a client with `</dev/null`'
 pull() {
   local port
   port=$(peer free)
-  listening "$1" "$port"
+  listening "$1" "$port" send
   limit "${words[@]}" <payload >/dev/null 2>&1 &
   wait_bound "$port" tcp
   connecting "$1" "$port"

@@ -84,6 +84,8 @@ impl Terminal {
     }
 
     /// Waits until `is_enough`; false if the limit is over, or bash has gone.
+    // A test has no reactor to ask for the time.
+    #[allow(clippy::disallowed_methods)]
     pub(crate) fn wait(&mut self, is_enough: impl Fn(&Self) -> bool) -> bool {
         let deadline = Instant::now() + LIMIT;
         while !is_enough(self) {
