@@ -20,6 +20,19 @@ fn the_promised_parts_are_there() {
 }
 
 #[test]
+fn the_table_of_peers_has_the_events_of_its_script() {
+    let (script, readme, page) = (read("benches/peers.sh"), read("README.md"), read("docs/comparison.md"));
+    let mut count = 0;
+    for (name, title) in script.lines().filter_map(|line| line.split_once("_is=")) {
+        let title = title.trim_matches(['\'', '"']);
+        assert!(readme.contains(&format!("\n| {title} |")), "README.md has no line for: {title}");
+        assert!(page.contains(&format!("\n| `{name}` |")), "docs/comparison.md does not explain: {name}");
+        count += 1;
+    }
+    assert!(count >= 10, "only {count} events were found");
+}
+
+#[test]
 fn the_links_lead_somewhere() {
     let anchors: BTreeMap<String, Vec<String>> =
         ["PROTOCOL.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
