@@ -9,6 +9,7 @@ use super::exec_args::StreamExecArgs;
 use super::manual;
 use super::options::{RelayArgs, duration};
 use super::proxy_args::{ProxyArgs, connector};
+use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Role};
@@ -16,7 +17,6 @@ use crate::net::ports;
 use crate::relay::probe::Plan as ProbePlan;
 use crate::relay::probe::target::Target;
 use crate::run::connect::{Joining, Plan, Task};
-use crate::run::retry::RetryArgs;
 
 /// Join stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
@@ -96,7 +96,7 @@ impl ConnectArgs {
                 }
                 let connector = connector(endpoint, &self.proxy, &self.local)?;
                 let (retry, relay, first) =
-                    (self.retry, self.relay.options(), self.fastopen.then(Rc::default));
+                    (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));
                 let program = program.zip(rules);
                 Ok(Plan(Task::Join(Box::new(Joining { connector, timeout, retry, program, relay, first }))))
             }

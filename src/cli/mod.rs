@@ -2,6 +2,7 @@
 
 pub(crate) mod access_args;
 pub(crate) mod connect;
+pub(crate) mod download;
 pub(crate) mod exec_args;
 pub mod hints;
 pub(crate) mod http_hello;
@@ -9,12 +10,15 @@ pub(crate) mod manual;
 pub mod options;
 pub(crate) mod proxy_args;
 pub(crate) mod proxying_args;
+pub(crate) mod retry_args;
 pub(crate) mod serve;
 pub mod socket_args;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transfer_args;
 pub(crate) mod udp_listen;
 pub(crate) mod udp_send;
+pub(crate) mod upload;
 mod values;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -22,7 +26,6 @@ use clap::{ArgAction, Parser, Subcommand};
 use crate::error::Error;
 use crate::net::signals::Signals;
 use crate::report::{Level, Report};
-use crate::run;
 
 /// A netcat for people who need to know that their bytes arrived
 ///
@@ -55,8 +58,8 @@ const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong us
 enum Command {
     Serve(Box<serve::ServeArgs>),
     Connect(connect::ConnectArgs),
-    Upload(run::upload::UploadArgs),
-    Download(run::download::DownloadArgs),
+    Upload(upload::UploadArgs),
+    Download(download::DownloadArgs),
     HttpHello(http_hello::HttpHelloArgs),
     UdpListen(udp_listen::UdpListenArgs),
     UdpSend(udp_send::UdpSendArgs),

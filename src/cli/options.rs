@@ -10,8 +10,6 @@ use crate::net::rate::MIN_RATE;
 use crate::proto::relay::ending::EndWhen;
 use crate::proto::relay::message::Framing;
 use crate::relay::options::{FrameIn, FrameOut, RecordOptions, RelayOptions, ToolOptions};
-use crate::store::Links;
-use crate::transfer::Limits;
 
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -57,68 +55,6 @@ pub fn rate(text: &str) -> Result<u64, String> {
 
 /// Entries of one session, unless the user says otherwise.
 pub const MAX_ENTRIES: u32 = 10_000_000;
-
-/// The values of `--wire`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum WireChoice {
-    /// The transfer protocol: names, sizes, digests and outcomes
-    Sendall,
-    /// The classic header 'command|name|size' for peers that speak nothing else: content stays unverified
-    Text,
-}
-
-/// The values of `--links`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LinkChoice {
-    /// They are left out
-    Skip,
-    /// What they lead to is sent
-    Follow,
-    /// They are sent as links
-    Copy,
-}
-
-impl From<LinkChoice> for Links {
-    fn from(choice: LinkChoice) -> Links {
-        match choice {
-            LinkChoice::Skip => Links::Skip,
-            LinkChoice::Follow => Links::Follow,
-            LinkChoice::Copy => Links::Copy,
-        }
-    }
-}
-
-/// Limits of a transfer's client, in time and speed.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct LimitArgs {
-    /// Time limit for each address that is tried, and for the handshake
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
-    pub timeout: Duration,
-
-    /// Give up when nothing went either way for so long
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
-    pub idle_timeout: Duration,
-
-    /// Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
-    pub connections: Option<u8>,
-
-    /// Send and receive at most so many bytes per second, as in 500KiB or 10MB
-    #[arg(long, value_name = "RATE", value_parser = rate)]
-    pub limit_rate: Option<u64>,
-}
-
-impl LimitArgs {
-    /// How many connections were asked for. One that is held back is not quicker with others.
-    pub(crate) fn connections(self) -> Option<usize> {
-        self.connections.map(usize::from).or(self.limit_rate.map(|_| 1))
-    }
-
-    /// As a session takes them.
-    pub(crate) fn limits(self) -> Limits {
-        Limits { handshake: self.timeout, idle: self.idle_timeout, rate: self.limit_rate }
-    }
-}
 
 /// How stdin and stdout are joined to a peer.
 #[derive(Args, Clone, Debug)]

@@ -10,7 +10,7 @@ use clap::{ArgGroup, Args, ValueHint};
 use super::access_args::AccessArgs;
 use super::exec_args::StreamExecArgs;
 use super::manual;
-use super::options::{LinkChoice, MAX_ENTRIES, RelayArgs, WireChoice, duration, size};
+use super::options::{MAX_ENTRIES, RelayArgs, duration, size};
 use super::proxying_args::ProxyingArgs;
 use super::socket_args::SocketArgs;
 use crate::error::{Error, Exit};
@@ -18,6 +18,8 @@ use crate::proto::relay::conversation::{Script, Unit};
 use crate::relay::modes::hub::Slow;
 use crate::server::acceptor::{ClientLimits, Explicit, Full, NO_LIMIT};
 use crate::server::option_files::unescape;
+use crate::store::Links;
+use crate::transfer::WireProtocol;
 
 /// Where each client costs a process, or a thread and a place on the disk.
 const MAX_COSTLY_CLIENTS: u32 = 100;
@@ -177,13 +179,13 @@ pub(crate) struct TransferArgs {
     pub(crate) share: Option<PathBuf>,
 
     /// With --store: what clients speak
-    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireChoice::Sendall, requires = "store",
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireProtocol::Sendall, requires = "store",
         conflicts_with = "share")]
-    pub(crate) wire: WireChoice,
+    pub(crate) wire: WireProtocol,
 
     /// With --share: what becomes of symbolic links
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = LinkChoice::Skip, requires = "share")]
-    pub(crate) links: LinkChoice,
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Links::Skip, requires = "share")]
+    pub(crate) links: Links,
 
     /// With --store or --share: end after the first session, with its outcome as exit code; who only connects, or is
     /// refused what it asks for, is no session

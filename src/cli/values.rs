@@ -15,6 +15,8 @@ use crate::proto::relay::message::Framing;
 use crate::relay::modes::hub::Slow;
 use crate::relay::options::FrameOut;
 use crate::server::limits::Full;
+use crate::store::Links;
+use crate::transfer::WireProtocol;
 
 /// Gives each variant its name and its help.
 macro_rules! values {
@@ -83,6 +85,12 @@ values!(LogForm {
     Json "json" "An object for each answer"
 });
 
+values!(Links {
+    Skip "skip" "They are left out"
+    Follow "follow" "What they lead to is sent"
+    Copy "copy" "They are sent as links"
+});
+
 values!(Slow {
     Drop "drop" "It misses what does not fit into its queue; how much, is told at its end"
     Wait "wait" "All wait for the slowest"
@@ -107,3 +115,8 @@ pub(super) fn cut(text: &str) -> Result<Cut, String> {
         },
     }
 }
+
+values!(WireProtocol {
+    Sendall "sendall" "The transfer protocol: names, sizes, digests and outcomes"
+    Text "text" "The classic header 'command|name|size' for peers that speak nothing else: content stays unverified"
+});

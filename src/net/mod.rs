@@ -9,6 +9,7 @@ pub mod activation;
 mod bind;
 pub mod child;
 pub(crate) mod coalescing;
+pub(crate) mod connecting;
 pub mod default_port;
 pub mod dial;
 pub mod endpoint;

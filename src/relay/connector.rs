@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::connecting::Connect;
 use super::proxies::{Route, Via};
 use crate::error::Error;
+use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
+use crate::net::stream::Transport;
+use crate::report::Report;
 
 /// Connects to one server.
 #[derive(Clone)]
@@ -73,4 +75,19 @@ impl Connector {
     pub(crate) fn server(&self, peer: PeerName) -> PeerName {
         if self.is_direct() { peer } else { PeerName::of_endpoint(&self.endpoint) }
     }
+}
+
+/// Reports a connection that was made. Returns the peer's name.
+pub(crate) fn tell(transport: &Transport, report: &Report) -> PeerName {
+    let peer = transport.peer_name();
+    report.peer("connected", &peer);
+    describe(transport, report);
+    peer
+}
+
+/// Reports the ends and the socket options of a connection, with `-vv`.
+pub(crate) fn describe(transport: &Transport, report: &Report) {
+    let (local, peer, options) =
+        (transport.local_name(), transport.peer_name(), transport.options_in_force());
+    report.debug(format_args!("local {local}, peer {peer}, options in force: {options}"));
 }

@@ -5,8 +5,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::connecting::Connect;
 use crate::error::{Error, Exit};
+use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
 use crate::net::stdio::Stdio;
 use crate::net::stream::{Stream, Transport};

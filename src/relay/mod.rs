@@ -1,6 +1,5 @@
 //! Raw streams: two of them joined, and what may stand at either end.
 
-pub(crate) mod connecting;
 pub(crate) mod connector;
 pub mod exec;
 pub(crate) mod fast_open;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use self::target::{Found, Step, Target};
-use super::connecting::Connect;
 use super::proxies::Via;
 use crate::error::cannot_write;
 use crate::error::{Error, Exit, Retry};
+use crate::net::connecting::Connect;
 use crate::net::dial::{Dial, explain};
 use crate::net::endpoint::{Endpoint, PeerName};
 use crate::net::reactor::{Context, Io, Session, Status};

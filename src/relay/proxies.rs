@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::connecting::Connect;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::child::PASSWORD_VARIABLE;
+use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Host, Role};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};

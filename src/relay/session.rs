@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::connecting::describe;
+use super::connector::describe;
 use super::options::RelayOptions;
 use super::tools;
 use super::tools::Tools;

@@ -4,14 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::retry::RetryArgs;
+use super::retry::RetryLimits;
 use crate::error::{Error, Exit, Retry};
 use crate::net::child::{Program, keep_descriptors};
+use crate::net::connecting::Connecting;
 use crate::net::reactor::{Reactor, Session};
 use crate::net::signals::Signals;
 use crate::net::stdio::Stdio;
 use crate::net::stream::Transport;
-use crate::relay::connecting::Connecting;
 use crate::relay::connector::Connector;
 use crate::relay::exec::{Exec, ExecRules};
 use crate::relay::fast_open::{Early, First, FromFirst};
@@ -33,7 +33,7 @@ pub(crate) enum Task {
 pub(crate) struct Joining {
     pub(crate) connector: Connector,
     pub(crate) timeout: Duration,
-    pub(crate) retry: RetryArgs,
+    pub(crate) retry: RetryLimits,
     pub(crate) program: Option<(Rc<Program>, ExecRules)>,
     pub(crate) relay: RelayOptions,
     /// With `--fastopen`.

@@ -1,10 +1,7 @@
-//! `--retry`: a client that tries again after a failure which a new connection can mend.
+//! The loop of tries: a client that connects anew after a failure that reconnecting may fix.
 
 use std::time::{Duration, Instant};
 
-use clap::Args;
-
-use crate::cli::options::duration;
 use crate::error::{Error, Exit, Retry};
 use crate::net::reactor::{Context, Reactor, Session, Status};
 use crate::net::signals::Signals;
@@ -13,32 +10,29 @@ use crate::transfer::RunState;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How often a client tries again.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct RetryArgs {
-    /// Try again so often after a failure that a new connection can mend
-    #[arg(long, value_name = "N", default_value_t = 0, group = "trying")]
-    pub retry: u32,
-
-    /// The pause before that; each is twice as long as the one before, up to 10s
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "250ms", requires = "trying")]
-    pub retry_delay: Duration,
+/// How many times a client tries again, and after which pause.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetryLimits {
+    /// After the first try: 0 for none.
+    pub(crate) retries: u32,
+    /// Before the first of them. Each further pause is twice as long, up to ten seconds or to the first one.
+    pub(crate) first_pause: Duration,
 }
 
-impl RetryArgs {
-    /// Tries until it is done, cannot be mended, or was tried often enough: the result of the last try.
+impl RetryLimits {
+    /// Tries until a try succeeds, fails for good, or was the last one, and returns its result.
     ///
-    /// `try_once` makes anew what a session uses up. It is given the place where that session leaves its traces.
+    /// `try_once` makes anew what a session uses up, and gets what survives a retry.
     pub(crate) fn run(
         self,
         report: &Report,
         signals: &Signals,
         mut try_once: impl FnMut(&RunState) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let run_state = RunState::new(self.retry > 0);
-        let longest = LONGEST_PAUSE.max(self.retry_delay);
-        let (mut pause, mut has_changed) = (self.retry_delay, false);
-        for retry in 1..=self.retry {
+        let run_state = RunState::new(self.retries > 0);
+        let longest = LONGEST_PAUSE.max(self.first_pause);
+        let (mut pause, mut has_changed) = (self.first_pause, false);
+        for retry in 1..=self.retries {
             let Err(error) = try_once(&run_state) else { return Ok(()) };
             let is_hopeless = match error.retry() {
                 Retry::Never => true,
@@ -49,9 +43,9 @@ impl RetryArgs {
                 return Err(error);
             }
             if run_state.take_moved() {
-                pause = self.retry_delay;
+                pause = self.first_pause;
             }
-            let (shown, all) = (humantime::format_duration(pause), self.retry);
+            let (shown, all) = (humantime::format_duration(pause), self.retries);
             report.again(format_args!("{error}; trying again in {shown} ({retry} of {all})"));
             wait(pause, signals)?;
             pause = (2 * pause).min(longest);

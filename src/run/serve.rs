@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::options::WireChoice;
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
 use crate::net::default_port::TRANSFER_PORT;
@@ -42,7 +41,7 @@ use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientTerms, ServerSetup};
 use crate::store::{Fault, Folder, Links, Source};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
-use crate::transfer::{Limits, Offer, Sessions, Share, SpareParts, appended};
+use crate::transfer::{Limits, Offer, Sessions, Share, SpareParts, WireProtocol, appended};
 
 /// How long a handshake may take, unless the user says otherwise.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -107,7 +106,7 @@ pub(crate) struct TransferPlan {
     /// One session, then the end.
     pub(crate) is_for_one: bool,
     pub(crate) limits: Limits,
-    pub(crate) wire: WireChoice,
+    pub(crate) wire: WireProtocol,
 }
 
 /// Whom a proxy server serves, and where it leads.

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Exit};
+use crate::net::connecting::Connecting;
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::proto::transfer::text_header;
-use crate::relay::connecting::{Connecting, tell};
-use crate::relay::connector::Connector;
+use crate::relay::connector::{Connector, tell};
 use crate::report::{FileEvent, Progress, Report, Sums, amount, escape_name};
 use crate::store::Source;
 use crate::transfer::{Limits, SentText, TextSending, Wire};
@@ -76,7 +76,7 @@ pub(crate) fn run(
                 if report.is_json() {
                     report.file(&file.sent());
                 } else if count > 1 {
-                    report.detail(told(&escape_name(&file.name), &sent.peer, (file.size, sent.time)));
+                    report.detail(sent_line(&escape_name(&file.name), &sent.peer, (file.size, sent.time)));
                 }
                 progress.done(1);
                 bytes += file.size;
@@ -100,7 +100,7 @@ pub(crate) fn run(
         let single = files.first().filter(|_| count == 1);
         let what = single.map_or_else(|| format!("{done} of {count} files"), |file| escape_name(&file.name));
         let sums = sums(count, done, &peer, (bytes, time), single.map(|file| &file.name[..]));
-        report.summary(told(&what, &peer, (bytes, time)), &sums);
+        report.summary(sent_line(&what, &peer, (bytes, time)), &sums);
     }
     match failures[..] {
         [] => Ok(()),
@@ -112,7 +112,7 @@ pub(crate) fn run(
     }
 }
 
-fn told(what: &str, peer: &PeerName, (bytes, time): (u64, Duration)) -> String {
+fn sent_line(what: &str, peer: &PeerName, (bytes, time): (u64, Duration)) -> String {
     format!("sent {what} to {peer}: {}, unverified", amount(bytes, time))
 }
 
@@ -159,11 +159,11 @@ fn send(
     let sent = Rc::new(RefCell::new(None));
     let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
     reactor.add(|io| {
-        let opening = connector.connecting(limits.handshake, &io)?;
+        let connecting = connector.connecting(limits.handshake, &io)?;
         let connector = connector.clone();
         let (report, name) = (report.clone(), file.name.clone());
         let outcome = (Rc::clone(progress), Rc::clone(&sent));
-        Ok(Connecting::new(opening, move |transport, now: Instant| {
+        Ok(Connecting::new(connecting, move |transport, now: Instant| {
             let peer = connector.server(tell(&transport, &report));
             let wire = Wire::new(transport, now);
             Ok(TextSending::new(wire, &header, (name, source), limits, (report, peer), outcome))

@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-
-use clap::{Args, ValueHint};
+use std::path::Path;
 
 use super::receive::Naming;
 use crate::error::cannot_write;
@@ -19,42 +17,27 @@ use crate::store::{Fault, TextPlace, nameless};
 /// Lines that are written at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Where a client writes the digests of what arrived.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct DigestArgs {
-    /// Write a line for each file that is there in the end, as b3sum --check reads it; - is stdout
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) digests: Option<PathBuf>,
+/// Where a client writes the digests of what arrived: `-` is stdout.
+pub(crate) fn replaced(path: &Path) -> Result<DigestSink, Error> {
+    sink(path, |place| place.check().map(|()| DigestSink::Replaced(place)))
 }
 
-impl DigestArgs {
-    /// Where they go, if anywhere.
-    pub(crate) fn sink(&self) -> Result<Option<DigestSink>, Error> {
-        let Some(path) = &self.digests else { return Ok(None) };
-        if path.as_os_str() == "-" {
-            crate::net::stdio::check_stdout()?;
-            return Ok(Some(DigestSink::Stdout));
-        }
-        let place = place(path)?;
-        place.check().map_err(|fault| unusable(path, "", &fault))?;
-        Ok(Some(DigestSink::Replaced(place)))
-    }
-}
-
-/// Where a server adds the digests of each session.
+/// Where a server adds the digests of each session: `-` is stdout.
 pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
+    // Adds nothing, to learn whether it can be done.
+    sink(path, |place| place.append(b"").map(|()| DigestSink::Appended(place)))
+}
+
+fn sink(
+    path: &Path,
+    of_file: impl FnOnce(TextPlace) -> Result<DigestSink, Fault>,
+) -> Result<DigestSink, Error> {
     if path.as_os_str() == "-" {
         crate::net::stdio::check_stdout()?;
         return Ok(DigestSink::Stdout);
     }
-    let place = place(path)?;
-    // Nothing, to learn whether it can be done.
-    place.append(b"").map_err(|fault| unusable(path, "", &fault))?;
-    Ok(DigestSink::Appended(place))
-}
-
-fn place(path: &Path) -> Result<TextPlace, Error> {
-    TextPlace::new(path).map_err(|fault| unusable(path, "its folder ", &fault))
+    let place = TextPlace::new(path).map_err(|fault| unusable(path, "its folder ", &fault))?;
+    of_file(place).map_err(|fault| unusable(path, "", &fault))
 }
 
 fn unusable(path: &Path, what: &str, fault: &Fault) -> Error {

@@ -1,4 +1,4 @@
-//! What is left out on purpose, counted by kind and told at both ends.
+//! What is left out on purpose, counted by kind and reported at both ends.
 
 use super::outcome::Role;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};

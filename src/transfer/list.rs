@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Heard, Limits, Link};
-use super::connection::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
+use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::left_out::LeftOut;
 use super::outcome::{Role, describe, exit_of, peer_error, protocol_error};
 use super::send::offering::{Next, Offering};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
-use crate::net::reactor::{Context, Io, Session, Status, Stop};
+use crate::net::reactor::{Context, Io, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
@@ -28,25 +29,29 @@ pub(super) const ENTRY_COST_BYTES: usize = 8 << 10;
 pub(super) const WAITING_BYTES: usize = 64 << 10;
 
 /// A server that lists.
-pub(super) struct List<S> {
-    link: Option<Link<S>>,
+pub(super) struct List {
     offering: Offering,
     entries: u32,
     /// The client wants to know what is left out.
     tells_skipped: bool,
     ended: bool,
-    ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
-impl<S: Stream> List<S> {
-    pub(super) fn new(wire: Wire<S>, offering: Offering, limits: Limits, tells_skipped: bool) -> List<S> {
-        let link = Some(Link::new(wire, Role::Sender, limits, false));
-        List { link, offering, entries: 0, tells_skipped, ended: false, ending: None }
+impl List {
+    pub(super) fn session<S: Stream>(
+        wire: Wire<S>,
+        offering: Offering,
+        limits: Limits,
+        tells_skipped: bool,
+    ) -> LinkSession<S, List> {
+        let list = List { offering, entries: 0, tells_skipped, ended: false };
+        LinkSession::new(Link::new(wire, Role::Sender, limits, false), list)
     }
+}
 
+impl<S: Stream> Job<S> for List {
     /// Done when all is written.
-    fn context(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
-        link.wire.tick(context.now);
+    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
         while !self.ended {
             if budget == 0 {
@@ -75,39 +80,14 @@ impl<S: Stream> List<S> {
         }
         Ok(Status::Done)
     }
-}
 
-impl<S: Stream> Session for List<S> {
-    fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        if let Some(mut link) = self.link.take() {
-            match self.context(&mut link, context) {
-                Ok(Status::Done) => self.ending = Some((link.wire.close(None), None)),
-                Ok(status) => {
-                    self.link = Some(link);
-                    return Ok(status);
-                }
-                Err(Failure { error, tell }) => self.ending = Some((link.wire.close(tell), Some(error))),
-            }
-        }
-        say_last_word(&mut self.ending, context)
-    }
-
-    fn stop(&mut self) -> Stop {
-        if let Some(link) = &mut self.link {
-            link.wire.say_stopped();
-        }
-        Stop::Now
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
-        self.link.as_ref().map(Link::deadline).or(ending)
+    fn conclude(&mut self, _: &Link<S>, _: Instant) -> Result<(), Error> {
+        Ok(())
     }
 }
 
 /// A client that prints what a server has.
-pub(crate) struct Printing<S> {
-    link: Option<Link<S>>,
+pub(crate) struct Printing {
     stdout: Stdio,
     lines: Outgoing,
     report: Report,
@@ -123,19 +103,17 @@ pub(crate) struct Printing<S> {
     /// The server tells what it leaves out: it has said so.
     hears_skipped: bool,
     ended: bool,
-    ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
-impl<S: Stream> Printing<S> {
+impl Printing {
     /// Waits for ACCEPT first. Takes at most `max_entries` entries, which answer these names: none is everything.
-    pub(crate) fn new(
+    pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
         (names, max_entries): (Vec<Vec<u8>>, u32),
         limits: Limits,
         (io, report): (&Io, Report),
-    ) -> Result<Printing<S>, Error> {
-        Ok(Printing {
-            link: Some(Link::new(wire, Role::Receiver, limits, true)),
+    ) -> Result<LinkSession<S, Printing>, Error> {
+        let printing = Printing {
             stdout: Stdio::open(io)?,
             lines: Outgoing::default(),
             report,
@@ -147,12 +125,36 @@ impl<S: Stream> Printing<S> {
             left_out: LeftOut::default(),
             hears_skipped: false,
             ended: false,
-            ending: None,
-        })
+        };
+        Ok(LinkSession::new(Link::new(wire, Role::Receiver, limits, true), printing))
     }
 
-    fn context(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
-        link.wire.tick(context.now);
+    fn entry(&mut self, file: u32, entry: Entry) -> Result<(), Failure> {
+        if u64::from(file) != self.entries {
+            return Err(protocol_error(Violation::Contradiction("the order of the file ids")));
+        }
+        if file >= self.max_entries {
+            return Err(protocol_error(Violation::TooManyEntries(self.max_entries)));
+        }
+        if let Some(wanted) = &mut self.wanted {
+            wanted.take(&entry).map_err(protocol_error)?;
+        }
+        self.entries += 1;
+        if entry.not_offered.is_some() {
+            self.missing_count += 1;
+            // A few are enough to say what is wrong.
+            if self.missing.len() < 100 {
+                self.missing.push(entry);
+            }
+            return Ok(());
+        }
+        self.lines.push(line(&entry, self.report.is_json()).as_bytes());
+        Ok(())
+    }
+}
+
+impl<S: Stream> Job<S> for Printing {
+    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
         loop {
             if self.lines.pending() >= WAITING_BYTES || self.ended {
@@ -210,43 +212,20 @@ impl<S: Stream> Printing<S> {
         }
     }
 
-    fn entry(&mut self, file: u32, entry: Entry) -> Result<(), Failure> {
-        if u64::from(file) != self.entries {
-            return Err(protocol_error(Violation::Contradiction("the order of the file ids")));
-        }
-        if file >= self.max_entries {
-            return Err(protocol_error(Violation::TooManyEntries(self.max_entries)));
-        }
-        if let Some(wanted) = &mut self.wanted {
-            wanted.take(&entry).map_err(protocol_error)?;
-        }
-        self.entries += 1;
-        if entry.not_offered.is_some() {
-            self.missing_count += 1;
-            // A few are enough to say what is wrong.
-            if self.missing.len() < 100 {
-                self.missing.push(entry);
-            }
-            return Ok(());
-        }
-        self.lines.push(line(&entry, self.report.is_json()).as_bytes());
-        Ok(())
-    }
-
-    fn conclude(&self) -> Option<Error> {
+    fn conclude(&mut self, _: &Link<S>, _: Instant) -> Result<(), Error> {
         self.left_out.tell(Role::Receiver, &self.report);
         let failed = |entry: &Entry| {
             let (reason, text) = entry.not_offered.clone().unwrap_or((Reason::Failed, String::new()));
             Error::new(exit_of(reason, Role::Receiver), describe(&entry.path, reason, &text, Role::Receiver))
         };
         match &self.missing[..] {
-            [] => None,
-            [only] => Some(failed(only)),
+            [] => Ok(()),
+            [only] => Err(failed(only)),
             all => {
                 for entry in all {
                     self.report.warning(failed(entry));
                 }
-                Some(Error::new(Exit::Partial, format!("{} names cannot be listed", self.missing_count)))
+                Err(Error::new(Exit::Partial, format!("{} names cannot be listed", self.missing_count)))
             }
         }
     }
@@ -302,35 +281,4 @@ fn time_of(seconds: i64, nanoseconds: u32) -> Option<SystemTime> {
     const YEAR_10000: u64 = 253_402_300_800;
     let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds < YEAR_10000)?;
     Some(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds))
-}
-
-impl<S: Stream> Session for Printing<S> {
-    fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        if let Some(mut link) = self.link.take() {
-            match self.context(&mut link, context).map_err(|failure| link.explain(failure)) {
-                Ok(Status::Done) => {
-                    let error = self.conclude();
-                    self.ending = Some((link.wire.close(None), error));
-                }
-                Ok(status) => {
-                    self.link = Some(link);
-                    return Ok(status);
-                }
-                Err(Failure { error, tell }) => self.ending = Some((link.wire.close(tell), Some(error))),
-            }
-        }
-        say_last_word(&mut self.ending, context)
-    }
-
-    fn stop(&mut self) -> Stop {
-        if let Some(link) = &mut self.link {
-            link.wire.say_stopped();
-        }
-        Stop::Now
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let ending = self.ending.as_ref().map(|(last, _)| last.deadline());
-        self.link.as_ref().map(Link::deadline).or(ending)
-    }
 }

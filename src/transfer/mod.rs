@@ -14,9 +14,9 @@ pub(crate) mod server;
 pub(crate) mod stats;
 
 pub(crate) use self::connection::link::Limits;
-pub(crate) use self::connection::pool::Origin;
+pub(crate) use self::connection::pool::{Dialer, Origin};
 pub(crate) use self::connection::wire::Wire;
-pub(crate) use self::digests::{DigestArgs, DigestSink, appended};
+pub(crate) use self::digests::{DigestSink, appended, replaced};
 pub(crate) use self::dry_run::DryRun;
 pub(crate) use self::list::Printing;
 pub(crate) use self::plain_text::{SentText, TextReceiving, TextSending};
@@ -27,3 +27,12 @@ pub(crate) use self::send::{MAX_SENT_FILES, Sending, Start};
 pub(crate) use self::server::handshake::{Offer, Serving};
 pub(crate) use self::server::sessions::{Claim, ClientId, MAX_CONNECTIONS, Sessions};
 pub(crate) use self::server::share::Share;
+
+/// What a client and a server speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WireProtocol {
+    /// The transfer protocol.
+    Sendall,
+    /// The classic header `command|name|size`.
+    Text,
+}

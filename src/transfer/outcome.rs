@@ -127,7 +127,7 @@ pub(crate) fn protocol_error(violation: Violation) -> Failure {
     Failure { error, tell: Some((reason, violation.to_string())) }
 }
 
-/// What a peer is told of a fault in the file system here, where this side has the given role.
+/// What is sent to a peer about a fault in the file system here, where this side has the given role.
 pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
     let reason = match (fault.kind, role) {
         (FaultKind::Exists | FaultKind::Busy, _) => Reason::Exists,

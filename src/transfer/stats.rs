@@ -15,7 +15,7 @@ use crate::proto::transfer::skipped::Skipped;
 use crate::report::{FileEvent, Report, Sums, amount, escape_name, sized};
 
 /// Failures that get a line each unless more is asked for: a peer must not be able to fill a log.
-const MAX_TOLD: usize = 100;
+const MAX_REPORTED: usize = 100;
 
 /// What became of the entries of a session. Bounded, however many there are.
 pub(crate) struct Stats {
@@ -26,9 +26,9 @@ pub(crate) struct Stats {
     there: u64,
     failed: u64,
     only_files: bool,
-    /// The first entry: of a session that has only one, it is told by name.
+    /// The first entry: a session that has only one names it in its summary.
     first: Option<(Vec<u8>, Kind, Option<Digest>)>,
-    /// Failures that were not told yet.
+    /// Failures that were not reported yet.
     failures: Vec<(Vec<u8>, Reason, String)>,
     /// How many were.
     reported: u64,
@@ -146,10 +146,10 @@ impl Stats {
                 self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
                 self.retry = self.retry.max(retry_of(reason));
                 self.failed += 1;
-                if self.failures.len() == MAX_TOLD && self.report.is_verbose() {
+                if self.failures.len() == MAX_REPORTED && self.report.is_verbose() {
                     self.tell_failures();
                 }
-                if self.failures.len() < MAX_TOLD {
+                if self.failures.len() < MAX_REPORTED {
                     self.failures.push((path.clone(), reason, text));
                 }
             }
@@ -174,7 +174,7 @@ impl Stats {
         self.failed += failed;
     }
 
-    /// A line for each failure that was not told yet. A machine has heard of each already.
+    /// Prints a line for each failure that was not reported yet. As JSON each was an event already.
     fn tell_failures(&mut self) {
         for (name, reason, text) in std::mem::take(&mut self.failures) {
             if !self.report.is_json() {

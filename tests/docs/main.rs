@@ -2,11 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+// What README.md and docs/ name without running it.
+mod commands;
 // What the completions offer in real shells.
 mod completions;
 // Completions and manual pages, rendered from the command line's definition.
 mod generated;
+// README.md and docs/ as text: blocks, headings, links.
+mod pages;
 // The example of PROTOCOL.md, with both sides.
 mod protocol;
-// The examples of README.md, run.
+// The examples of README.md and docs/, run.
 mod readme;
+// An interactive shell in a terminal, for these examples.
+mod terminal;

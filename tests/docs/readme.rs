@@ -1,98 +1,233 @@
-//! The examples of README.md: run in a shell, each in a folder of its own, their output compared line by line.
+//! The examples of README.md and docs/*.md, typed into interactive shells, and what these print compared line by line.
+//!
+//! Each block marked `console` is an example. It is run in an empty folder, after the block that stands after
+//! `<!-- setup -->` in the same file or, without one, in README.md. `a$ LINE`, `b$ LINE` and `c$ LINE` are typed into a terminal each,
+//! `$ LINE` into one more. The lines that follow are what it prints, also what it prints later: a command that prints
+//! `listening on` is left running. `a$ ^C` is that key. In a line that is printed `...` stands for anything.
+//!
+//! The ports of the text (7255, 8080, 9000 and so on) are served on ports that the system chooses, the name `alpha` is
+//! this machine, and so are 192.0.2.1 and 192.0.2.2.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::process::CommandExt;
+use std::net::UdpSocket;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
 
-/// For one example.
-const LIMIT: Duration = Duration::from_secs(30);
-const SETUP: &str = "<!-- setup -->";
-const EXAMPLE: &str = "<!-- example -->";
-/// Printed after each command, to tell what belongs to it.
-const MARK: &str = "\u{1}";
+use crate::pages::{blocks, files, read, setup};
+use crate::terminal::Terminal;
 
-/// A command as it was typed, and the lines that it prints.
-type Step<'a> = (&'a str, Vec<&'a str>);
+/// Of one example.
+type Machines = BTreeMap<char, Machine>;
+
+struct Step {
+    /// The letter before the prompt, or a blank.
+    machine: char,
+    command: String,
+    expected: Vec<String>,
+}
+
+struct Example {
+    name: String,
+    steps: Vec<Step>,
+}
+
+struct Machine {
+    terminal: Terminal,
+    /// What was typed last, and what it should print.
+    command: String,
+    expected: Vec<String>,
+}
+
+/// A port of the text and the one that it has become.
+type Ports = Vec<(String, String)>;
 
 #[test]
 fn the_examples_do_what_they_say() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let setup = blocks(&readme, SETUP);
-    let examples = blocks(&readme, EXAMPLE);
-    assert_eq!((setup.len(), examples.len()), (1, 15), "one setup and fifteen examples");
-    for (index, example) in examples.into_iter().enumerate() {
-        let mut steps = setup[0].clone();
-        steps.extend(example);
-        run(index + 1, &steps);
+    let readme = read("README.md");
+    let setup_of_readme = setup(&readme).expect("README.md has a setup");
+    let mut examples = Vec::new();
+    for file in files() {
+        let text = read(&file);
+        let setup = setup(&text).unwrap_or_else(|| setup_of_readme.clone());
+        let blocks = blocks(&text).into_iter().filter(|block| block.kind == "console" && !block.is_setup);
+        examples.extend(blocks.map(|block| Example {
+            name: format!("{file}:{}", block.line),
+            steps: steps(&setup).chain(steps(&block.text)).collect(),
+        }));
     }
-}
-
-#[test]
-fn the_promised_commands_are_there_once() {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    for command in ["cargo run --release --example demo", "cargo test"] {
-        assert_eq!(readme.lines().filter(|line| *line == command).count(), 1, "{command}");
-    }
-    let missing = |exit: &&str| !readme.contains(&format!("| {exit} | "));
-    let codes = ["0", "1", "2", "3", "4", "5", "6", "7", "9", "10", "128+n"];
-    assert_eq!(codes.iter().filter(|exit| missing(exit)).count(), 0, "an exit code is missing");
-}
-
-/// The steps of each block of commands that stands behind a marker.
-fn blocks<'a>(readme: &'a str, marker: &str) -> Vec<Vec<Step<'a>>> {
-    let parts = readme.split(marker).skip(1);
-    parts
-        .map(|part| {
-            let block = part.trim_start().strip_prefix("```console\n").expect("a block behind a marker");
-            let block = block.split("\n```").next().unwrap();
-            let mut steps: Vec<Step> = Vec::new();
-            for line in block.lines() {
-                match line.strip_prefix("$ ") {
-                    Some(command) => steps.push((command, Vec::new())),
-                    None => steps.last_mut().expect("a command before its output").1.push(line),
+    assert!(examples.len() >= 25, "only {} examples were found", examples.len());
+    let next = std::sync::Mutex::new(examples.into_iter());
+    let failures = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                loop {
+                    let Some(example) = next.lock().unwrap().next() else { break };
+                    if let Err(failure) = run(&example) {
+                        failures.lock().unwrap().push(format!("{}: {failure}", example.name));
+                    }
                 }
-            }
-            steps
-        })
-        .collect()
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-fn run(number: usize, steps: &[Step]) {
-    let folder = tempfile::tempdir().unwrap();
-    let script: String =
-        steps.iter().map(|(command, _)| format!("{command}\nprintf '%s\\n' '{MARK}'\n")).collect();
-    let program = Path::new(env!("CARGO_BIN_EXE_sendall")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let shell = Command::new("sh")
-        .args(["-c", &format!("exec 2>&1\n{script}")])
-        .current_dir(folder.path())
-        .env("PATH", path)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    let group = i32::try_from(shell.id()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-    let (sender, finished) = mpsc::channel();
-    std::thread::spawn(move || sender.send(shell.wait_with_output()));
-    let finished = finished.recv_timeout(LIMIT);
-    // Servers that an example leaves behind, or all of an example that hangs.
-    let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    let output =
-        finished.unwrap_or_else(|_| panic!("example {number} did not end within {LIMIT:?}")).unwrap();
-    let output = String::from_utf8(output.stdout).unwrap();
-    let printed: Vec<&str> = output.split_terminator(&format!("{MARK}\n")).collect();
-    assert_eq!(printed.len(), steps.len(), "example {number} ended early:\n{output}");
-    for ((command, expected), printed) in steps.iter().zip(printed) {
-        let printed: Vec<&str> = printed.lines().collect();
-        let is_same = printed.len() == expected.len()
-            && printed.iter().zip(expected).all(|(line, pattern)| matches(line, pattern));
-        assert!(is_same, "example {number}, $ {command}\nprinted {printed:#?}\nnot {expected:#?}");
+/// The machine and the command of a line with a prompt.
+pub(crate) fn prompt(line: &str) -> Option<(char, &str)> {
+    let (before, command) = line.split_once("$ ")?;
+    match before {
+        "" => Some((' ', command)),
+        "a" | "b" | "c" => before.chars().next().map(|machine| (machine, command)),
+        _ => None,
     }
+}
+
+fn steps(block: &str) -> impl Iterator<Item = Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for line in block.lines() {
+        match prompt(line) {
+            Some((machine, command)) => {
+                steps.push(Step { machine, command: command.to_owned(), expected: Vec::new() });
+            }
+            None if line.is_empty() => {}
+            None => steps.last_mut().expect("a command before its output").expected.push(line.to_owned()),
+        }
+    }
+    steps.into_iter()
+}
+
+fn run(example: &Example) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_sendall"));
+    let (mut machines, mut ports) = (Machines::new(), Ports::new());
+    for step in &example.steps {
+        let machine = machines.entry(step.machine).or_insert_with(|| Machine {
+            terminal: Terminal::open(folder.path(), program),
+            command: String::new(),
+            expected: Vec::new(),
+        });
+        if step.command == "^C" {
+            let due = machine.expected.len();
+            machine.terminal.wait(|terminal| terminal.lines().len() >= due);
+            machine.compare(&ports)?;
+            machine.expect(step);
+            machine.terminal.interrupt();
+        } else {
+            machine.finish(&ports)?;
+            machine.expect(step);
+            machine.terminal.type_line(&typed(&step.command, &ports)?);
+        }
+        match machine.expected.iter().rposition(|line| line.starts_with("listening on ")) {
+            Some(last) => {
+                machine.terminal.wait(|terminal| terminal.has_ended() || terminal.lines().len() > last);
+                learn(step, &machine.terminal.lines(), &mut ports)?;
+            }
+            None => machine.finish(&ports)?,
+        }
+    }
+    machines.values_mut().try_for_each(|machine| machine.finish(&ports))
+}
+
+impl Machine {
+    fn expect(&mut self, step: &Step) {
+        self.command.clone_from(&step.command);
+        self.expected = step.expected.iter().filter(|line| is_due(line)).cloned().collect();
+    }
+
+    /// Waits for the prompt, and compares what was printed before it.
+    fn finish(&mut self, ports: &Ports) -> Result<(), String> {
+        if !self.terminal.wait(Terminal::has_ended) {
+            return Err(format!("$ {} did not end\nprinted {:#?}", self.command, self.terminal.lines()));
+        }
+        self.compare(ports)
+    }
+
+    fn compare(&mut self, ports: &Ports) -> Result<(), String> {
+        let mut printed = self.terminal.lines();
+        for (written, actual) in ports {
+            for line in &mut printed {
+                *line = line.replace(&format!(":{actual}"), &format!(":{written}"));
+            }
+        }
+        let expected: Vec<String> = self.expected.iter().map(|line| pattern(line)).collect();
+        // Sessions of a server end at the same time: their lines may change places.
+        let is_server = expected.iter().any(|line| line.starts_with("listening on "));
+        let mut left: Vec<&String> = printed.iter().collect();
+        let is_same = printed.len() == expected.len()
+            && expected.iter().all(|pattern| {
+                let range = if is_server { left.len() } else { 1 };
+                let found = left[..range].iter().position(|line| matches(line, pattern));
+                found.map(|index| left.remove(index)).is_some()
+            });
+        if is_same {
+            Ok(())
+        } else {
+            Err(format!("$ {}\nprinted {printed:#?}\nnot {expected:#?}", self.command))
+        }
+    }
+}
+
+/// Whether this machine can print such a line: without IPv6, or a network, there are fewer.
+fn is_due(line: &str) -> bool {
+    if line.starts_with("listening on [") {
+        return fs::read_to_string("/proc/net/if_inet6").is_ok_and(|addresses| !addresses.is_empty());
+    }
+    let has_network =
+        || UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect("192.0.2.9:9")).is_ok();
+    !line.starts_with("on another machine: ") || has_network()
+}
+
+/// A line of the text, with its addresses as they are here.
+fn pattern(line: &str) -> String {
+    if line.starts_with("on another machine: ") {
+        // Port 7255 need not be typed; the one that is listened on here must.
+        return line.replace(" 192.0.2.1", " ...");
+    }
+    line.replace("192.0.2.1:", "127.0.0.1:").replace("192.0.2.2:", "127.0.0.1:")
+}
+
+fn listened_on(word: &str) -> Option<&str> {
+    let port = word.strip_prefix(':').unwrap_or(word);
+    (["7255", "8080"].contains(&port) || port.len() == 4 && port.starts_with("90")).then_some(port)
+}
+
+fn is_server(command: &str) -> bool {
+    command.contains("sendall")
+        && ["serve", "udp-listen", "http-hello"]
+            .iter()
+            .any(|verb| command.split(' ').any(|word| word == *verb))
+}
+
+/// A command of the text with the ports that are in use here.
+fn typed(command: &str, ports: &Ports) -> Result<String, String> {
+    let known =
+        |written: &str| ports.iter().rev().find(|(port, _)| port == written).map(|(_, actual)| actual);
+    let mut words: Vec<String> = Vec::new();
+    for word in command.split(' ') {
+        words.push(match (word, listened_on(word)) {
+            (_, Some(port)) if is_server(command) => word.replace(port, "0"),
+            ("alpha" | "localhost", _) => {
+                format!("localhost:{}", known("7255").ok_or("nobody listens on 7255")?)
+            }
+            _ => word.replace("alpha:", "localhost:"),
+        });
+    }
+    let mut command = words.join(" ");
+    for (written, actual) in ports.iter().rev() {
+        command = command.replace(&format!("localhost:{written}"), &format!("localhost:{actual}"));
+    }
+    Ok(command)
+}
+
+/// Notes which port the one of the text has become.
+fn learn(step: &Step, printed: &[String], ports: &mut Ports) -> Result<(), String> {
+    let Some(written) = step.command.split(' ').find_map(listened_on) else { return Ok(()) };
+    let port = printed.iter().find_map(|line| line.strip_prefix("listening on ")?.rsplit_once(':'));
+    let (_, actual) = port.ok_or_else(|| format!("$ {}\nprinted {printed:#?}", step.command))?;
+    ports.push((written.to_owned(), actual.to_owned()));
+    Ok(())
 }
 
 /// Compares a line with one in which `...` stands for anything.

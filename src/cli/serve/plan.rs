@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::ServeArgs;
-use crate::cli::options::{RECORDS, WireChoice};
+use crate::cli::options::RECORDS;
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
 use crate::net::endpoint::{Endpoint, Role};
@@ -11,7 +11,7 @@ use crate::relay::modes::stdio_client::Ways;
 use crate::relay::modes::subscriber::Words;
 use crate::run::serve::{HANDSHAKE_LIMIT, IDLE_LIMIT, Mode, Plan, TransferPlan};
 use crate::server::client_session::SessionLimits;
-use crate::transfer::Limits;
+use crate::transfer::{Limits, WireProtocol};
 
 impl ServeArgs {
     /// Validates everything that was typed.
@@ -62,7 +62,7 @@ impl ServeArgs {
     fn invitation(&self, mode: &Mode) -> &'static str {
         match mode {
             _ if self.limits.accept_proxy_protocol => "",
-            Mode::Transfer(plan) if plan.wire == WireChoice::Text => "sendall upload --wire text FILE ADDR",
+            Mode::Transfer(plan) if plan.wire == WireProtocol::Text => "sendall upload --wire text FILE ADDR",
             Mode::Transfer(_) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
             Mode::Transfer(_) if self.transfer.store.is_none() => "sendall download ADDR",
             Mode::Transfer(_) => "sendall upload FILE ADDR, or sendall download ADDR",
@@ -160,14 +160,14 @@ impl ServeArgs {
 
     fn transfer_plan(&self) -> Result<TransferPlan, Error> {
         let transfer = &self.transfer;
-        if transfer.wire == WireChoice::Text && transfer.digests.is_some() {
+        if transfer.wire == WireProtocol::Text && transfer.digests.is_some() {
             let text = "--wire text verifies nothing: leave --digests out";
             return Err(Error::new(Exit::Usage, text));
         }
         Ok(TransferPlan {
             store: transfer.store.clone(),
             share: transfer.share.clone(),
-            links: transfer.links.into(),
+            links: transfer.links,
             keep_existing: transfer.keep_existing,
             max_size: transfer.max_size,
             max_entries: transfer.max_entries,

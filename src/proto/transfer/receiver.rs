@@ -35,7 +35,7 @@ const HINT_BYTES: u64 = 1 << 20;
 pub enum ReceiveStep {
     /// Decide about this file and answer with [`Receiver::decided`]. Its path is a [`super::names::CleanPath`], its
     /// kind a file. Repeated until answered.
-    Judge {
+    Decide {
         /// The file id.
         file: u32,
     },
@@ -85,7 +85,7 @@ pub struct Receiver {
     max_entries: u32,
     streaming: bool,
     tree: bool,
-    /// What the sender leaves out is told, and how much was.
+    /// The sender reports what it leaves out, and how much that was.
     hears_skipped: bool,
     skipped_count: u32,
     skipped: Option<Skipped>,
@@ -130,7 +130,7 @@ struct Incoming {
 #[derive(Debug, Clone, Copy)]
 enum State {
     Entries,
-    Judging { next: usize },
+    Deciding { next: usize },
     Bodies { file: usize, position: u64, fresh: bool },
     Ended,
     Reporting { next: usize },
@@ -178,7 +178,12 @@ impl Receiver {
         self.tree = true;
     }
 
-    /// Both sides have said that what is left out is told.
+    /// Whether large files come in blocks.
+    pub fn allows_blocks(&self) -> bool {
+        self.tree
+    }
+
+    /// Both sides have said that what is left out is reported.
     pub fn hear_skipped(&mut self) {
         self.hears_skipped = true;
     }
@@ -194,7 +199,7 @@ impl Receiver {
         if let Some((reason, text)) = &self.error {
             return ReceiveStep::PeerError { reason: *reason, text: text.clone() };
         }
-        if let State::Judging { next } = self.state
+        if let State::Deciding { next } = self.state
             && let Some(decide) = self.decide(next)
         {
             return decide;
@@ -254,12 +259,12 @@ impl Receiver {
         self.body(file, offset, length)
     }
 
-    /// Answers [`ReceiveStep::Judge`]; for another file it means nothing. An offset beyond the size of the entry
+    /// Answers [`ReceiveStep::Decide`]; for another file it means nothing. An offset beyond the size of the entry
     /// is sent as 0 and the part dropped at the first `DATA`, which an empty file has not; a KEEP of another size
     /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and no
     /// offset is of use.
     pub fn decided(&mut self, file: u32, verdict: Verdict) {
-        if let State::Judging { next } = self.state
+        if let State::Deciding { next } = self.state
             && self.index(file) == Some(next)
             && self.entry(file).is_some_and(Entry::has_content)
         {
@@ -269,7 +274,7 @@ impl Receiver {
 
     /// As [`Receiver::decided`], for a file in blocks of which the receiver has those with these values, from its
     /// beginning on.
-    pub fn judged_in_blocks(&mut self, file: u32, values: &[Digest]) {
+    pub fn decided_in_blocks(&mut self, file: u32, values: &[Digest]) {
         for (index, values) in values.chunks(MAX_BLOCK_VALUES).enumerate() {
             let offset = (index * MAX_BLOCK_VALUES) as u64 * BLOCK_BYTES;
             self.out.extend(encode(&Frame::Block { file, offset, values: values.to_vec() }));

@@ -168,7 +168,7 @@ impl Sender {
         self.tree = true;
     }
 
-    /// Both sides have said that what is left out is told.
+    /// Both sides have said that what is left out is reported.
     pub fn tell_skipped(&mut self) {
         self.tells_skipped = true;
     }

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use super::link::{Limits, Link};
 use super::wire::Wire;
 use crate::error::{Error, Exit};
+use crate::net::connecting::Connect;
 use crate::net::reactor::Io;
 use crate::net::stream::{Stream, Transport};
 use crate::proto::transfer::hello::{Accept, Hello};
-use crate::relay::connecting::Connect;
-use crate::relay::connector::Connector;
 use crate::report::Report;
 use crate::server::places::Further;
 use crate::transfer::outcome::Role;
@@ -21,7 +20,7 @@ const FAR: Duration = Duration::from_millis(10);
 const DEFAULT_CONNECTIONS: usize = 4;
 
 /// What a connection does before the others come.
-pub(crate) const LANE_BUDGET_BYTES: usize = 8 << 20;
+pub(crate) const CONNECTION_BUDGET_BYTES: usize = 8 << 20;
 
 /// For so long after its last byte a connection has its share of the rate.
 const SHARE_KEPT: Duration = Duration::from_millis(250);
@@ -37,10 +36,16 @@ pub(crate) struct Advanced {
     pub(crate) has_more: bool,
 }
 
+/// Makes further connections to the server of a client's session.
+pub(crate) trait Dialer {
+    /// A connection in the making. `limit` is for each address; with proxies, for all of it.
+    fn connecting(&self, limit: Duration, io: &Io) -> Result<Box<dyn Connect>, Error>;
+}
+
 /// Where further connections come from.
 pub(crate) enum Origin {
     /// A client's: it opens them, as many as were asked for in all; none: as the distance suggests.
-    Client { connector: Box<Connector>, connections: Option<usize> },
+    Client { dialer: Box<dyn Dialer>, connections: Option<usize> },
     /// A server's: clients bring them.
     Server(Rc<Listed>),
 }
@@ -99,7 +104,7 @@ impl<L: Default> ConnectionPool<L> {
 
     /// A client opens its further connections, once: something is there for them to carry.
     pub(crate) fn grow(&mut self, session: Option<SessionId>, round_trip: Duration) {
-        let (Origin::Client { connector, connections }, Some(session)) = (&self.origin, session) else {
+        let (Origin::Client { dialer, connections }, Some(session)) = (&self.origin, session) else {
             return;
         };
         if std::mem::replace(&mut self.has_grown, true) {
@@ -108,9 +113,9 @@ impl<L: Default> ConnectionPool<L> {
         let automatic = if round_trip < FAR { 1 } else { DEFAULT_CONNECTIONS };
         let wanted = connections.unwrap_or(automatic).min(MAX_CONNECTIONS);
         for _ in 1..wanted {
-            match connector.connecting(self.limits.handshake, &self.io) {
-                Ok(opening) => {
-                    let state = State::Dialing(opening);
+            match dialer.connecting(self.limits.handshake, &self.io) {
+                Ok(connecting) => {
+                    let state = State::Dialing(connecting);
                     let id = self.next_id;
                     self.connections.push(PooledConnection {
                         id,

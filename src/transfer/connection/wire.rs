@@ -1,12 +1,13 @@
 //! A stream as a transfer session uses it: buffered both ways, with its last words said in order.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::closing::Closing;
 use crate::error::lost;
 use crate::error::{Error, Exit};
+use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::rate::Limited;
-use crate::net::reactor::{Context, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stream::{Socket, Stream, Transport};
 use crate::proto::transfer::frame::{Frame, HEADER_BYTES, MAX_CONTROL_BYTES, encode};
@@ -22,13 +23,6 @@ const COALESCED_BYTES: usize = 64 << 10;
 /// Holds any frame but DATA.
 const SMALL_BYTES: usize = MAX_CONTROL_BYTES + 2 * HEADER_BYTES;
 const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
-/// How long the peer may take to end its side after the last word.
-const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
-/// The same for a peer that has used up a time limit: it is likely to be gone.
-const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
-/// After so long a silence a peer that is to hear a reset has heard the last word.
-const QUIET_LIMIT: Duration = Duration::from_millis(300);
-
 /// What stands in the incoming buffer after [`Wire::fill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
@@ -40,14 +34,14 @@ pub(crate) enum Filled {
     Ended,
 }
 
-/// A failure of a session, and what the peer is told of it.
+/// A failure of a session, and what is sent to the peer about it.
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) tell: Option<(Reason, String)>,
 }
 
 impl From<Error> for Failure {
-    /// A failure of which the peer cannot be told, as a rule because the connection is lost.
+    /// A failure that is not sent to the peer, as a rule because the connection is lost.
     fn from(error: Error) -> Failure {
         Failure { error, tell: None }
     }
@@ -239,9 +233,9 @@ impl<S: Stream> Wire<S> {
         self.stream.finish_writing().map_err(|error| lost(&error))
     }
 
-    /// See [`Stream::is_acknowledged`].
-    pub(crate) fn is_acknowledged(&mut self) -> Result<bool, Error> {
-        self.stream.is_acknowledged().map_err(|error| lost(&error))
+    /// See [`AcknowledgementWait::is_acknowledged`].
+    pub(crate) fn is_acknowledged(&mut self, wait: &mut AcknowledgementWait) -> Result<bool, Error> {
+        wait.is_acknowledged(&mut self.stream, self.now)
     }
 
     /// See [`Stream::reset_on_close`]. A connection that is lost already has no use for it.
@@ -259,23 +253,21 @@ impl<S: Stream> Wire<S> {
         }
     }
 
-    /// Begins to end the session: tells the peer why, if there is something to tell.
-    pub(crate) fn close(mut self, tell: Option<(Reason, String)>) -> LastWord<S> {
+    /// Begins to end the session, whose result is `error`: tells the peer why, if there is something to tell.
+    pub(crate) fn close(mut self, tell: Option<(Reason, String)>, error: Option<Error>) -> Closing<S> {
         // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
         let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
         if let Some((reason, text)) = tell {
             self.push(&encode(&Frame::Error { reason, text }));
         }
-        self.close_queued(is_late)
+        self.close_queued(is_late, error)
     }
 
     /// As [`Wire::close`], with what is queued as the last word. `is_late`: the peer has used up a time limit.
-    pub(crate) fn close_queued(mut self, is_late: bool) -> LastWord<S> {
+    pub(crate) fn close_queued(mut self, is_late: bool, error: Option<Error>) -> Closing<S> {
         // The last word must not stand in line for longer than the peer is awaited.
         self.stream.limit_rate(None, 0);
-        let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
-        let deadline = self.now + limit;
-        LastWord { wire: self, said: false, resets: false, deadline }
+        Closing::new(self, is_late, error)
     }
 }
 
@@ -288,83 +280,5 @@ impl Wire<Transport> {
     /// The connection once more, for another thread. What has been read of it and not consumed is not in it.
     pub(crate) fn copy_socket(&self) -> io::Result<Socket> {
         Socket::of(self.stream.get_ref())
-    }
-}
-
-/// The end of a session: what is queued is sent, our direction ended, and the peer's awaited for a while.
-///
-/// Closing at once would answer what the peer still sends with a reset, which destroys the last word on its way.
-pub(crate) struct LastWord<S> {
-    wire: Wire<S>,
-    said: bool,
-    /// There is no orderly end.
-    resets: bool,
-    deadline: Instant,
-}
-
-impl<S: Stream> LastWord<S> {
-    /// For a peer that may not read what it is told: it hears a reset once it has ended, or time is up, and so does not
-    /// take what was thrown away for taken.
-    pub(crate) fn with_reset(mut self) -> LastWord<S> {
-        self.resets = true;
-        if self.wire.outgoing.pending() == 0 {
-            self.deadline = self.wire.now;
-        }
-        self
-    }
-
-    /// Goes on ending. Done when the connection can be dropped.
-    pub(crate) fn advance(&mut self, context: Context) -> Status {
-        let status = self.advance_end(context);
-        if self.resets && status == Status::Done {
-            self.wire.reset_on_close(true);
-        }
-        status
-    }
-
-    fn advance_end(&mut self, context: Context) -> Status {
-        self.wire.tick(context.now);
-        if context.now >= self.deadline() {
-            return Status::Done;
-        }
-        if !self.said {
-            match self.wire.flush() {
-                Ok(true) if self.resets || self.wire.stream.finish_writing().is_ok() => self.said = true,
-                Ok(false) => {}
-                // It was reset: there is nobody to wait for.
-                Ok(true) | Err(_) => return Status::Done,
-            }
-        }
-        let mut thrown_away = 0;
-        while thrown_away < context.budget_bytes {
-            match self.wire.fill(1) {
-                Ok(Filled::Enough) => {
-                    thrown_away += self.wire.incoming().len();
-                    self.wire.consume(self.wire.incoming().len());
-                }
-                Ok(Filled::Ended) if !self.said => return Status::Waiting,
-                Ok(Filled::Blocked) => return Status::Waiting,
-                Ok(Filled::Ended) | Err(_) => return Status::Done,
-            }
-        }
-        Status::Again
-    }
-
-    /// When to look again.
-    pub(crate) fn deadline(&self) -> Instant {
-        let quiet = (self.resets && self.said).then(|| self.wire.last_traffic + QUIET_LIMIT);
-        quiet.map_or(self.deadline, |quiet| quiet.min(self.deadline))
-    }
-}
-
-/// Goes on with the end of a session; when it is over, the session's own result.
-pub(crate) fn say_last_word<S: Stream>(
-    ending: &mut Option<(LastWord<S>, Option<Error>)>,
-    context: Context,
-) -> Result<Status, Error> {
-    let Some((last_word, error)) = ending else { return Ok(Status::Done) };
-    match last_word.advance(context) {
-        Status::Done => error.take().map_or(Ok(Status::Done), Err),
-        status => Ok(status),
     }
 }

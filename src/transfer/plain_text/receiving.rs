@@ -14,8 +14,9 @@ use crate::proto::transfer::text_header::{ACCEPTED, ParsedText, TextHeader, pars
 use crate::report::{FileEvent, Phase, Progress, Report, amount, escape_name};
 use crate::store::{Fault, Folder, Part};
 use crate::transfer::Claim;
+use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
-use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled, LastWord, Wire, say_last_word};
+use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled, Wire};
 use crate::transfer::outcome::{Role, exit_of, failed};
 
 /// Nothing ends a header: it is complete when it is one and nothing has followed for so long.
@@ -41,7 +42,7 @@ pub(crate) struct TextReceiving<S> {
     io: Io,
     report: Report,
     peer: PeerName,
-    ending: Option<(LastWord<S>, Option<Error>)>,
+    closing: Option<Closing<S>>,
 }
 
 enum State {
@@ -104,7 +105,7 @@ impl<S: Stream> TextReceiving<S> {
             io,
             report,
             peer,
-            ending: None,
+            closing: None,
         };
         if busy {
             session.end(wire, Err(refused(Reason::Busy, "too many clients".into())));
@@ -314,7 +315,7 @@ impl<S: Stream> TextReceiving<S> {
             wire.push(&refusal(reason, &text));
         }
         wire.reset_on_close(false);
-        self.ending = Some((wire.close_queued(is_late), error));
+        self.closing = Some(wire.close_queued(is_late, error));
     }
 }
 
@@ -351,12 +352,12 @@ impl<S: Stream> Session for TextReceiving<S> {
                 Err(failure) => self.end(wire, Err(failure)),
             }
         }
-        say_last_word(&mut self.ending, context)
+        self.closing.as_mut().map_or(Ok(Status::Done), |closing| closing.advance(context))
     }
 
     fn deadline(&self) -> Option<Instant> {
         let Some(wire) = &self.wire else {
-            return self.ending.as_ref().map(|(last, _)| last.deadline());
+            return self.closing.as_ref().map(Closing::deadline);
         };
         let idle = wire.last_traffic() + self.limits.idle;
         let quiet = self.quiet_since.map(|time| time + HEADER_PAUSE);

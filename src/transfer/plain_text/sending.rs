@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Exit};
+use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Context, Session, Status};
 use crate::net::stream::Stream;
@@ -16,9 +17,6 @@ use crate::transfer::connection::wire::{CHUNK_BYTES, Filled, Wire};
 
 /// What is kept of the server's words; more are read and thrown away.
 const MAX_TALK_BYTES: usize = 1024;
-/// How often the kernel is asked whether the server's system has everything: from the first to the longest wait.
-const ACKNOWLEDGED_FIRST_WAIT: Duration = Duration::from_millis(1);
-const ACKNOWLEDGED_LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// A file that was sent, as far as that can be known.
 pub(crate) struct SentText {
@@ -38,7 +36,7 @@ pub(crate) struct TextSending<S> {
     /// What the server has said.
     talk: Vec<u8>,
     peer_ended: bool,
-    next_look: Option<(Instant, Duration)>,
+    acknowledgement: AcknowledgementWait,
     report: Report,
     progress: Rc<Progress>,
     sent: Rc<RefCell<Option<SentText>>>,
@@ -80,7 +78,7 @@ impl<S: Stream> TextSending<S> {
             peer,
             talk: Vec::new(),
             peer_ended: false,
-            next_look: None,
+            acknowledgement: AcknowledgementWait::default(),
             report,
             progress,
             sent,
@@ -193,14 +191,9 @@ impl<S: Stream> TextSending<S> {
         if !self.peer_ended {
             return self.wait(now, Some(unknown));
         }
-        if !self.wire.is_acknowledged()? {
-            let wait = self.next_look.map_or(ACKNOWLEDGED_FIRST_WAIT, |(_, wait)| wait);
-            if self.next_look.is_none_or(|(time, _)| now >= time) {
-                self.next_look = Some((now + wait, (wait * 2).min(ACKNOWLEDGED_LONGEST_WAIT)));
-            }
+        if !self.wire.is_acknowledged(&mut self.acknowledgement)? {
             return self.wait(now, Some(unknown));
         }
-        self.wire.reset_on_close(false);
         if !self.talk.is_empty() {
             self.tell("said");
         }
@@ -235,7 +228,10 @@ impl<S: Stream> Session for TextSending<S> {
     fn deadline(&self) -> Option<Instant> {
         let idle = self.wire.last_traffic() + self.limits.idle;
         let answer = matches!(self.state, State::Answer).then(|| self.start + self.limits.handshake);
-        let look = self.next_look.map(|(time, _)| time);
-        [answer, look, self.wire.wake_up()].into_iter().flatten().chain([idle]).min()
+        [answer, self.acknowledgement.deadline(), self.wire.wake_up()]
+            .into_iter()
+            .flatten()
+            .chain([idle])
+            .min()
     }
 }

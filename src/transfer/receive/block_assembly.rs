@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::proto::transfer::Digest;
-use crate::proto::transfer::blocks::{BLOCK_BYTES, block_count, block_length};
+use crate::proto::transfer::blocks::{BLOCK_BYTES, block_count, block_length, has_blocks};
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame::Frame;
 use crate::proto::transfer::violation::Violation;
@@ -37,7 +37,7 @@ impl EndedFiles {
         self.size(file).is_some()
     }
 
-    pub(super) fn size(&self, file: u32) -> Option<u64> {
+    fn size(&self, file: u32) -> Option<u64> {
         self.0.iter().find(|(ended, _)| *ended == file).map(|(_, size)| *size)
     }
 }
@@ -168,10 +168,12 @@ impl Inflow {
     }
 }
 
-/// The files in blocks, and what is told of them.
+/// The files in blocks that are being written, and the counts of their bytes.
 #[derive(Default)]
 pub(super) struct BlockedFiles {
     open: HashMap<u32, BlockAssembly>,
+    /// Files that have ended or were given up: of theirs a block may still come.
+    pub(super) ended: EndedFiles,
     begun: u64,
     /// Bodies of blocks.
     pub(super) received_bytes: u64,
@@ -225,7 +227,7 @@ impl BlockedFiles {
     }
 
     /// `END` has come. False if the file is not written any more.
-    pub(super) fn ended(&mut self, file: u32, entry: Entry, digest: Digest) -> bool {
+    pub(super) fn end_file(&mut self, file: u32, entry: Entry, digest: Digest) -> bool {
         let Some(assembly) = self.open.get_mut(&file) else { return false };
         assembly.end = Some((entry, digest));
         self.ready.push(file);
@@ -243,7 +245,7 @@ impl BlockedFiles {
         end.map(|(entry, digest)| (part, entry, digest))
     }
 
-    /// A DATA frame of a block begins on a connection; `size` is that of its file, if it is known.
+    /// A DATA frame of a block begins on a connection; `size` is that of the entry, if it is known.
     pub(super) fn begin(
         &mut self,
         inflow: &mut Inflow,
@@ -266,6 +268,7 @@ impl BlockedFiles {
 
     fn new_block(&mut self, file: u32, offset: u64, size: Option<u64>) -> Result<Block, Violation> {
         let assembly = self.open.get_mut(&file);
+        let size = self.ended.size(file).or(size).filter(|size| has_blocks(Some(*size)));
         let size = assembly.as_ref().map(|assembly| assembly.size).or(size);
         let Some(length) = block_length(offset, size.unwrap_or(u64::MAX)) else {
             return Err(Violation::Contradiction("DATA that begins within a block"));

@@ -1,28 +1,26 @@
 //! Files in blocks: any block on any connection, each compared with its value and answered.
 
-use super::block_assembly::{BlockAssembly, BlockedFiles, EndedFiles, Inflow};
+use super::block_assembly::{BlockAssembly, BlockedFiles, Inflow};
 use super::decision::{AcceptedFile, Have};
 use super::space::Space;
 use super::{Receiving, cut};
 use crate::error::Error;
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
-use crate::proto::transfer::blocks::has_blocks;
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame::{Frame, encode};
 use crate::proto::transfer::reason::Reason;
-use crate::proto::transfer::receiver::Receiver;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
-use crate::store::{Fault, Part};
+use crate::store::{Fault, Folder, Part};
 use crate::transfer::connection::link::{Heard, Link, out_of_place};
-use crate::transfer::connection::pool::{Advanced, LANE_BUDGET_BYTES};
+use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, Wire};
 use crate::transfer::outcome::{Role, protocol_error, reason_of};
 
 impl AcceptedFile {
     /// Opens the file for its blocks.
-    fn open_blocks(self, size: u64, destination: &super::Destination) -> Result<BlockAssembly, Fault> {
+    fn open_blocks(self, size: u64, folder: &Folder) -> Result<BlockAssembly, Fault> {
         let (part, values) = match self.have {
             Have::ResumedBlocks { mut part, values } => {
                 // From here on it is of use only if the session says so.
@@ -30,65 +28,57 @@ impl AcceptedFile {
                 (part, values)
             }
             Have::Part(part) => (part, Vec::new()),
-            _ => (Part::create(&destination.folder, &self.path)?, Vec::new()),
+            _ => (Part::create(folder, &self.path)?, Vec::new()),
         };
         Ok(BlockAssembly::new(self.path, part, size, values))
     }
 }
 
-impl<S: Stream> Receiving<S> {
+impl Receiving {
     /// Whether a DATA frame on the first connection is of a file in blocks.
     pub(super) fn is_of_a_block(&self, file: u32) -> bool {
         self.assembly.is_open(file)
             || self.machine.comes_in_blocks(file) == Some(true)
-            || self.ended_blocks.contains(file)
+            || self.assembly.ended.contains(file)
     }
 
     /// A DATA frame of a block begins on the first connection.
     pub(super) fn begin_block(&mut self, file: u32, offset: u64, length: u32) -> Result<(), Failure> {
         self.open_blocked(file);
-        let mut inflow = std::mem::take(&mut self.inflow);
-        let size = size_of(&self.machine, &self.ended_blocks, file);
-        let begun = self.assembly.begin(&mut inflow, (file, offset, length), size);
-        self.inflow = inflow;
-        begun.map_err(protocol_error)
+        let size = self.machine.entry(file).and_then(|entry| entry.size);
+        self.assembly.begin(&mut self.inflow, (file, offset, length), size).map_err(protocol_error)
     }
 
     /// Takes in a piece of the block on the first connection: its size. None if it is not there.
-    pub(super) fn hear_block(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
-        let mut inflow = std::mem::take(&mut self.inflow);
-        let heard = take_in(&mut self.assembly, &mut inflow, &mut link.wire);
-        self.inflow = inflow;
-        let heard = heard?;
+    pub(super) fn hear_block<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        let heard = take_in(&mut self.assembly, &mut self.inflow, &mut link.wire)?;
         self.tell_faults()?;
         Ok(heard)
     }
 
     /// The value of a block on the first connection.
-    pub(super) fn end_block(
+    pub(super) fn end_block<S: Stream>(
         &mut self,
         link: &mut Link<S>,
         (file, offset, values): (u32, u64, &[Digest]),
     ) -> Result<(), Failure> {
-        let mut inflow = std::mem::take(&mut self.inflow);
-        let ended = self.assembly.end(&mut inflow, (file, offset, values));
-        self.inflow = inflow;
+        let ended = self.assembly.end(&mut self.inflow, (file, offset, values));
         let (answer, bytes) = ended.map_err(protocol_error)?;
         link.wire.push(&encode(&answer));
-        self.space.written(file, bytes);
+        self.decisions.space.written(file, bytes);
         self.complete_blocked()
     }
 
-    /// A file in blocks was consented to, and is opened when it is first needed.
+    /// Opens an accepted file in blocks when it is first needed.
     fn open_blocked(&mut self, file: u32) {
         if self.assembly.is_open(file) || self.assembly.is_crowded() {
             return;
         }
         let Some(entry) = self.machine.entry(file) else { return };
-        let Some(accepted_file) = self.accepted.remove(&file) else { return };
+        let Some(accepted_file) = self.decisions.accepted.remove(&file) else { return };
         self.progress.file(&entry.path, entry.size, 0);
         self.progress.phase(Phase::Receiving);
-        match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.destination) {
+        match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.decisions.folder) {
             Ok(assembly) => self.assembly.open(file, assembly),
             Err(fault) => self.assembly.faults.push((file, fault)),
         }
@@ -96,8 +86,8 @@ impl<S: Stream> Receiving<S> {
 
     /// `END` of a file in blocks has come: some of its blocks may still be on their way.
     pub(super) fn blocks_ended(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
-        if let Some(accepted_file) = self.accepted.remove(&file) {
-            match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.destination) {
+        if let Some(accepted_file) = self.decisions.accepted.remove(&file) {
+            match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.decisions.folder) {
                 Ok(assembly) => self.assembly.open(file, assembly),
                 Err(fault) => {
                     self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
@@ -105,8 +95,8 @@ impl<S: Stream> Receiving<S> {
                 }
             }
         }
-        self.ended_blocks.insert(file, entry.size);
-        if !self.assembly.ended(file, entry, digest) {
+        self.assembly.ended.insert(file, entry.size);
+        if !self.assembly.end_file(file, entry, digest) {
             self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
             return Ok(());
         }
@@ -138,7 +128,7 @@ impl<S: Stream> Receiving<S> {
             return Err(protocol_error(Violation::Contradiction("blocks of too many files at once")));
         }
         for (file, fault) in std::mem::take(&mut self.assembly.faults) {
-            if self.ended_blocks.contains(file) {
+            if self.assembly.ended.contains(file) {
                 self.assembly.forget(file);
                 self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
             } else {
@@ -149,11 +139,11 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// Works on the further connections.
-    pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
+    pub(super) fn advance_pool<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         let now = link.wire.now();
         self.pool.accept(now);
         self.pool.share(&mut link.wire);
-        // A block may be of a file that the first connection has not told of yet: then this one waits.
+        // A block may be of a file that the first connection has not announced yet: then this one waits.
         let waiting: Vec<u32> = self
             .pool
             .connections
@@ -168,10 +158,10 @@ impl<S: Stream> Receiving<S> {
         }
         let mut to_open = Vec::new();
         let goes_on = link.wire.last_traffic() == now || self.busy().is_some();
-        let (assembly, space) = (&mut self.assembly, &mut self.space);
-        let (machine, ended) = (&self.machine, &self.ended_blocks);
+        let (assembly, space) = (&mut self.assembly, &mut self.decisions.space);
+        let machine = &self.machine;
         let mut advanced = self.pool.advance(now, |_, inflow, connection| {
-            let mut budget = LANE_BUDGET_BYTES;
+            let mut budget = CONNECTION_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
                 // No room for an answer, no reading: what waits is bounded.
@@ -195,7 +185,7 @@ impl<S: Stream> Receiving<S> {
                     Next::More => continue,
                     Next::Nothing => break,
                 };
-                let is_known = assembly.is_open(file) || ended.contains(file);
+                let is_known = assembly.is_open(file) || assembly.ended.contains(file);
                 if !is_known && (machine.is_unknown(file) || machine.comes_in_blocks(file) == Some(true)) {
                     let is_refused = machine.is_refused(file);
                     if !is_refused {
@@ -204,7 +194,7 @@ impl<S: Stream> Receiving<S> {
                         break;
                     }
                 }
-                let size = size_of(machine, ended, file);
+                let size = machine.entry(file).and_then(|entry| entry.size);
                 assembly
                     .begin(inflow, (file, offset, length), size)
                     .map_err(|violation| protocol_error(violation).error)?;
@@ -216,7 +206,7 @@ impl<S: Stream> Receiving<S> {
             Ok(budget == 0)
         });
         for file in to_open {
-            if self.accepted.contains_key(&file) && !self.is_short_of_parts() {
+            if self.decisions.accepted.contains_key(&file) && !self.is_short_of_parts() {
                 self.open_blocked(file);
                 // Those that wait for it go on in the next turn.
                 advanced.has_more = true;
@@ -256,11 +246,6 @@ fn hear_frame<S: Stream>(
         Heard::Frame(_) | Heard::End => return Err(out_of_place()),
     }
     Ok(Next::More)
-}
-
-/// The size of a file in blocks of which one comes, if it is still known.
-fn size_of(machine: &Receiver, ended: &EndedFiles, file: u32) -> Option<u64> {
-    ended.size(file).or_else(|| machine.entry(file)?.size).filter(|size| has_blocks(Some(*size)))
 }
 
 /// Takes in a piece of the frame that comes: its size. None if it is not there.

@@ -11,7 +11,7 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::transfer::reason::Reason;
 use crate::report::{Phase, escape_name};
-use crate::store::{Fault, FaultKind, Part, StagedFile, StagingFolder};
+use crate::store::{Fault, FaultKind, Folder, Part, StagedFile, StagingFolder};
 use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled};
 use crate::transfer::outcome::{Role, failed, reason_of};
@@ -49,13 +49,32 @@ pub(super) struct IncomingBody {
 
 /// Where the bytes of a file go.
 pub(super) enum Target {
-    /// Too large for the stage, or of unknown size.
+    /// Too large for the staging folder, or of unknown size.
     Part {
         part: Part,
         resumable: bool,
     },
     Small(StagedFile),
     Stdout(Box<Stdio>),
+}
+
+/// Files whose bytes come one after the other, on the first connection.
+#[derive(Default)]
+pub(super) struct Bodies {
+    /// The DATA frame that comes.
+    pub(super) frame: Option<Body>,
+    /// The file that it is of, unless its bytes are thrown away.
+    pub(super) current: Option<IncomingBody>,
+    pub(super) stored_bytes: u64,
+    /// Stdout takes nothing at the moment.
+    pub(super) awaits_output: bool,
+}
+
+impl Bodies {
+    /// Bytes of this file come.
+    fn is_current(&self, file: u32) -> bool {
+        self.current.as_ref().is_some_and(|current| current.file == file)
+    }
 }
 
 impl IncomingBody {
@@ -71,12 +90,7 @@ impl IncomingBody {
 
 impl AcceptedFile {
     /// Opens the file for its bytes.
-    fn open(
-        self,
-        file: u32,
-        stage: &StagingFolder,
-        destination: &super::Destination,
-    ) -> Result<IncomingBody, Fault> {
+    fn open(self, file: u32, stage: &StagingFolder, folder: &Folder) -> Result<IncomingBody, Fault> {
         let AcceptedFile { path, have, is_small, mode, resumable } = self;
         let (target, hasher, written_bytes) = match have {
             Have::Resumed { mut part, length, hasher } => {
@@ -89,7 +103,7 @@ impl AcceptedFile {
                 (Target::Small(stage.create(mode)?), blake3::Hasher::new(), 0)
             }
             Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } => {
-                let part = Part::create(&destination.folder, &path)?;
+                let part = Part::create(folder, &path)?;
                 (Target::Part { part, resumable }, blake3::Hasher::new(), 0)
             }
         };
@@ -97,7 +111,7 @@ impl AcceptedFile {
     }
 }
 
-impl<S: Stream> Receiving<S> {
+impl Receiving {
     pub(super) fn begin_body(
         &mut self,
         file: u32,
@@ -105,18 +119,18 @@ impl<S: Stream> Receiving<S> {
         length: u32,
         restart: bool,
     ) -> Result<(), Failure> {
-        self.body = Some(Body { file, length: length as usize, remaining: length as usize });
+        self.bodies.frame = Some(Body { file, length: length as usize, remaining: length as usize });
         if self.machine.discarding() {
             return Ok(());
         }
-        if self.current.as_ref().is_none_or(|current| current.file != file) {
+        if !self.bodies.is_current(file) {
             if let Some(entry) = self.machine.entry(file) {
                 self.progress.file(&entry.path, entry.size, offset);
             }
             self.progress.phase(Phase::Receiving);
             self.stats.resumed(offset);
         }
-        let limit = self.destination.max_size;
+        let limit = self.decisions.max_size;
         if limit.is_some_and(|limit| offset.saturating_add(length.into()) > limit) {
             let text = format!("at most {} bytes are taken", limit.unwrap_or_default());
             self.forget(file);
@@ -129,10 +143,11 @@ impl<S: Stream> Receiving<S> {
 
     /// Makes a file the current one; its bytes can be written.
     pub(super) fn open(&mut self, file: u32) -> Result<(), Fault> {
-        if self.current.as_ref().is_none_or(|current| current.file != file)
-            && let Some(accepted_file) = self.accepted.remove(&file)
+        if !self.bodies.is_current(file)
+            && let Some(accepted_file) = self.decisions.accepted.remove(&file)
         {
-            self.current = Some(accepted_file.open(file, self.commits.stage(), &self.destination)?);
+            let opened = accepted_file.open(file, self.commits.stage(), &self.decisions.folder)?;
+            self.bodies.current = Some(opened);
         }
         Ok(())
     }
@@ -140,7 +155,7 @@ impl<S: Stream> Receiving<S> {
     /// The sender begins at 0: what was there is another file's.
     fn restart(&mut self) -> Result<(), Fault> {
         if let Some(IncomingBody { target: Target::Part { part, .. }, hasher, written_bytes, .. }) =
-            &mut self.current
+            &mut self.bodies.current
         {
             part.set_len(0)?;
             hasher.reset();
@@ -150,9 +165,9 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// Takes in a chunk of a body: its size. None if it is not there.
-    pub(super) fn hear_body(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
-        let Some(Body { file, remaining, .. }) = self.body else { return Ok(None) };
-        let to_stdout = matches!(&self.current, Some(IncomingBody { target: Target::Stdout(_), .. }));
+    pub(super) fn hear_body<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        let Some(Body { file, remaining, .. }) = self.bodies.frame else { return Ok(None) };
+        let to_stdout = matches!(&self.bodies.current, Some(IncomingBody { target: Target::Stdout(_), .. }));
         let wanted = if to_stdout { 1 } else { remaining.min(CHUNK_BYTES) };
         match link.wire.fill(wanted)? {
             Filled::Enough => {}
@@ -163,14 +178,14 @@ impl<S: Stream> Receiving<S> {
         if !self.machine.discarding() {
             count = self.store(file, &link.wire.incoming()[..count])?;
             if count == 0 {
-                self.awaits_output = true;
+                self.bodies.awaits_output = true;
                 return Ok(None);
             }
         }
         link.wire.consume(count);
         if remaining == count {
-            self.body = None;
-        } else if let Some(body) = &mut self.body {
+            self.bodies.frame = None;
+        } else if let Some(body) = &mut self.bodies.frame {
             body.remaining -= count;
         }
         Ok(Some(count))
@@ -178,7 +193,7 @@ impl<S: Stream> Receiving<S> {
 
     /// Hashes and writes a chunk while it is in the cache. Returns how much of it was taken: all, but of stdout.
     fn store(&mut self, file: u32, bytes: &[u8]) -> Result<usize, Failure> {
-        let Some(arriving) = self.current.as_mut().filter(|arriving| arriving.file == file) else {
+        let Some(arriving) = self.bodies.current.as_mut().filter(|arriving| arriving.file == file) else {
             return Ok(bytes.len());
         };
         let written = match &mut arriving.target {
@@ -194,8 +209,8 @@ impl<S: Stream> Receiving<S> {
             Ok(count) => {
                 arriving.hasher.update(&bytes[..count]);
                 arriving.written_bytes += count as u64;
-                self.stored_bytes += count as u64;
-                self.space.written(file, count as u64);
+                self.bodies.stored_bytes += count as u64;
+                self.decisions.space.written(file, count as u64);
                 Ok(count)
             }
             Err(fault) => self.give_up(file, &fault).map(|()| bytes.len()),
@@ -204,10 +219,10 @@ impl<S: Stream> Receiving<S> {
 
     /// Drops what there is of a file.
     pub(super) fn forget(&mut self, file: u32) {
-        self.accepted.remove(&file);
+        self.decisions.accepted.remove(&file);
         self.assembly.forget(file);
-        if self.current.as_ref().is_some_and(|current| current.file == file) {
-            self.current = None;
+        if self.bodies.is_current(file) {
+            self.bodies.current = None;
         }
     }
 
@@ -223,7 +238,7 @@ impl<S: Stream> Receiving<S> {
             return Err(failed(Role::Receiver, name, fault));
         }
         if self.machine.comes_in_blocks(file) == Some(true) {
-            self.ended_blocks.insert(file, size);
+            self.assembly.ended.insert(file, size);
         }
         let (reason, text) = reason_of(fault, Role::Receiver);
         self.machine.give_up(file, reason, text);

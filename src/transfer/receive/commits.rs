@@ -7,7 +7,6 @@ use super::decision::Have;
 use super::{Failure, Receiving};
 use crate::error::Error;
 use crate::net::reactor::{BlockingTask, Io};
-use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::has_blocks;
 use crate::proto::transfer::entry::{Entry, Kind};
@@ -36,6 +35,7 @@ type Committed = Vec<(u32, Result<(), Fault>)>;
 pub(super) struct Commits {
     stage: StagingFolder,
     replace: bool,
+    io: Io,
     files: Vec<u32>,
     arrivals: Vec<Arrival>,
     bytes: u64,
@@ -46,10 +46,11 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub(super) fn new(stage: StagingFolder, replace: bool) -> Commits {
+    pub(super) fn new(stage: StagingFolder, replace: bool, io: Io) -> Commits {
         Commits {
             stage,
             replace,
+            io,
             files: Vec::new(),
             arrivals: Vec::new(),
             bytes: 0,
@@ -97,11 +98,11 @@ impl Commits {
     }
 
     /// Begins a commit if it is worth one, or if nothing more comes before it.
-    pub(super) fn start(&mut self, io: &Io, at_once: bool) -> Result<(), Error> {
+    pub(super) fn start(&mut self, at_once: bool) -> Result<(), Error> {
         if self.running.is_none() && !self.arrivals.is_empty() && (at_once || self.batches() > 0) {
             let (stage, replace) = (self.stage.clone(), self.replace);
             let arrivals = std::mem::take(&mut self.arrivals);
-            let task = io.spawn_blocking(move || stage.commit(arrivals, replace))?;
+            let task = self.io.spawn_blocking(move || stage.commit(arrivals, replace))?;
             self.running = Some((std::mem::take(&mut self.files), task));
             self.running_parts = self.parts;
             (self.bytes, self.name_bytes, self.parts) = (0, 0, 0);
@@ -121,9 +122,9 @@ impl Commits {
 
     /// A session that fails or is stopped may be the last thing that the process does: what has come whole gets its
     /// name before that, if the disk is quick enough.
-    pub(super) fn finish(&mut self, io: &Io) {
+    pub(super) fn finish(&mut self) {
         for limit in [COMMIT_LIMIT, LAST_COMMIT_LIMIT] {
-            if self.start(io, true).is_ok()
+            if self.start(true).is_ok()
                 && let Some((_, task)) = self.running.take()
             {
                 task.await_end(limit);
@@ -132,18 +133,19 @@ impl Commits {
     }
 }
 
-impl<S: Stream> Receiving<S> {
-    /// A file has come: compares its digest, and puts it in the row for the disk.
+impl Receiving {
+    /// Takes a file that has come: compares its digest, and queues it for the next commit.
     pub(super) fn arrived(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
-        if let Some(Have::InPlace(have)) = self.accepted.get(&file).map(|accepted_file| &accepted_file.have)
+        if let Some(Have::InPlace(have)) =
+            self.decisions.accepted.get(&file).map(|accepted_file| &accepted_file.have)
             && *have == digest
         {
-            self.accepted.remove(&file);
+            self.decisions.accepted.remove(&file);
             self.digests.insert(file, digest);
             self.machine.committed(file, Ok(FileOutcome::AlreadyThere));
             return Ok(());
         }
-        if self.takes_blocks && has_blocks(entry.size) {
+        if self.machine.allows_blocks() && has_blocks(entry.size) {
             return self.blocks_ended(file, entry, digest);
         }
         // An empty file has no body that would have opened it.
@@ -152,7 +154,7 @@ impl<S: Stream> Receiving<S> {
             return Ok(());
         }
         let Some(IncomingBody { path, hasher, target, .. }) =
-            self.current.take_if(|current| current.file == file)
+            self.bodies.current.take_if(|current| current.file == file)
         else {
             self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
             return Ok(());
@@ -171,8 +173,8 @@ impl<S: Stream> Receiving<S> {
                 self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
             }
             Target::Small(staged) => match staged.finish(meta) {
-                Ok(settled) => {
-                    self.commits.add(file, Arrival::Small { path, file: settled }, entry.size.unwrap_or(0));
+                Ok(staged) => {
+                    self.commits.add(file, Arrival::Small { path, file: staged }, entry.size.unwrap_or(0));
                 }
                 Err(fault) => self.machine.committed(file, Err(reason_of(&fault, Role::Receiver))),
             },
@@ -180,16 +182,16 @@ impl<S: Stream> Receiving<S> {
         Ok(())
     }
 
-    /// A part is whole and compared: it gets its place in the row for the disk.
+    /// Queues a part that is whole, and has the digest that was sent, for the next commit.
     pub(super) fn commit_part(&mut self, file: u32, entry: &Entry, digest: Digest, part: Part) {
         self.digests.insert(file, digest);
         let meta = meta_of(entry);
         self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
     }
 
-    /// A folder or a link: it gets its place behind all that came before it.
+    /// Queues a folder or a link, after all that came before it.
     pub(super) fn place(&mut self, file: u32, entry: Entry) {
-        let path = match self.local_path(&entry) {
+        let path = match self.decisions.naming.local_path(&entry) {
             Ok(path) => path,
             Err(refusal) => return self.machine.committed(file, Err(refusal)),
         };

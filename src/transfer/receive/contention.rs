@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::Receiving;
 use super::body::Target;
-use super::decision::Have;
+use super::decision::{Decisions, Have};
 use crate::error::{Error, Exit};
-use crate::net::stream::Stream;
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::reason::Reason;
 use crate::transfer::connection::wire::Failure;
-use crate::transfer::server::sessions::{OWN_STALE_AFTER, STALE_AFTER, Version};
+use crate::transfer::server::sessions::{Listed, OWN_STALE_AFTER, STALE_AFTER, Version};
 
 /// How long to wait for a session that is to make way, and how often to look.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -48,11 +47,11 @@ impl Backoff {
     }
 }
 
-impl<S: Stream> Receiving<S> {
+impl Decisions {
     /// Another session writes this name: whether to look again later. Where that session goes on, not for long.
     pub(super) fn waits_for(&mut self, path: &[u8], entry: &Entry, now: Instant) -> bool {
         let Backoff { is_successor, in_vain, is_own, .. } = &self.backoff;
-        let want = |listed: &super::Listed| listed.want(path, version(entry), is_own, now);
+        let want = |listed: &Listed| listed.want(path, version(entry), is_own, now);
         let is_asked = self.listed.as_deref().is_some_and(want);
         let limit = match (*is_successor, is_asked) {
             (true, _) => SUCCESSOR_LIMIT,
@@ -69,13 +68,15 @@ impl<S: Stream> Receiving<S> {
         }
         waits
     }
+}
 
+impl Receiving {
     /// Ends this session if nothing comes any more and another one wants what it holds.
     pub(super) fn make_way(&mut self, last_traffic: Instant, now: Instant) -> Result<(), Failure> {
-        if let Some(next) = &mut self.backoff.next_look {
+        if let Some(next) = &mut self.decisions.backoff.next_look {
             *next = (*next).max(now + STEP);
         }
-        let Some(listed) = &self.listed else { return Ok(()) };
+        let Some(listed) = &self.decisions.listed else { return Ok(()) };
         let silence = now.saturating_duration_since(last_traffic);
         for wanted in listed.wanted(last_traffic) {
             let Some(entry) = self.holds(&wanted.path).and_then(|file| self.machine.entry(file)) else {
@@ -98,8 +99,10 @@ impl<S: Stream> Receiving<S> {
     fn holds(&self, path: &[u8]) -> Option<u32> {
         let is_held =
             |have: &Have| matches!(have, Have::Part(_) | Have::Resumed { .. } | Have::ResumedBlocks { .. });
-        let current = self.current.iter().filter(|current| matches!(current.target, Target::Part { .. }));
-        let mut waiting = self.accepted.iter().filter(|(_, accepted_file)| is_held(&accepted_file.have));
+        let current =
+            self.bodies.current.iter().filter(|current| matches!(current.target, Target::Part { .. }));
+        let mut waiting =
+            self.decisions.accepted.iter().filter(|(_, accepted_file)| is_held(&accepted_file.have));
         None.or_else(|| current.filter(|current| current.path == path).map(|current| current.file).next())
             .or_else(|| self.assembly.holds(path))
             .or_else(|| waiting.find(|(_, accepted_file)| accepted_file.path == path).map(|(file, _)| *file))

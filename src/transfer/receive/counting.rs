@@ -6,12 +6,12 @@ use super::{Link, Receiving};
 use crate::net::stream::Stream;
 use crate::proto::transfer::outcome::FileOutcome;
 
-/// How often the sender is told how far this side is, if it has come further.
+/// How often the sender hears how far this side is, if it has come further.
 pub(super) const ACK_INTERVAL: Duration = Duration::from_millis(100);
 
-impl<S: Stream> Receiving<S> {
+impl Receiving {
     /// Counts what has come, within blocks and chunks as well.
-    pub(super) fn show(&mut self, link: &Link<S>) {
+    pub(super) fn show<S: Stream>(&mut self, link: &Link<S>) {
         if !self.progress.is_shown() {
             return;
         }
@@ -19,21 +19,21 @@ impl<S: Stream> Receiving<S> {
         self.progress.there(std::mem::take(&mut assembly.before_bytes));
         self.progress.not_there(std::mem::take(&mut assembly.replaced_bytes));
         let buffered = link.wire.incoming().len();
-        let of_body = self.body.as_ref().map_or(0, |body| (body.remaining()).min(buffered) as u64);
+        let of_body = self.bodies.frame.as_ref().map_or(0, |body| (body.remaining()).min(buffered) as u64);
         let connections =
             self.pool.open().map(|(connection, link)| connection.local.come(link.wire.incoming().len()));
         let of_blocks = self.inflow.come(buffered) + connections.sum::<u64>();
-        let come = self.stored_bytes + of_body + assembly.verified_bytes + of_blocks;
+        let come = self.bodies.stored_bytes + of_body + assembly.verified_bytes + of_blocks;
         // A block that was damaged is counted once.
         self.progress.moved(come.saturating_sub(self.shown_bytes));
         self.shown_bytes = self.shown_bytes.max(come);
     }
 
     /// Tells the sender how far this side is.
-    pub(super) fn acknowledge(&mut self, link: &Link<S>, now: Instant) {
+    pub(super) fn acknowledge<S: Stream>(&mut self, link: &Link<S>, now: Instant) {
         if now >= self.next_ack {
             self.next_ack = now + ACK_INTERVAL;
-            let partial = self.body.as_ref().map_or(0, |body| body.come(link.wire.incoming().len()));
+            let partial = self.bodies.frame.as_ref().map_or(0, |body| body.come(link.wire.incoming().len()));
             self.machine.acknowledge(self.machine.received_bytes() + partial);
         }
     }
@@ -42,7 +42,7 @@ impl<S: Stream> Receiving<S> {
     pub(super) fn note_closed(&mut self) {
         while let Some(closed) = self.machine.closed() {
             self.progress.done(1);
-            self.space.ended(closed.file);
+            self.decisions.space.ended(closed.file);
             if closed.outcome == FileOutcome::AlreadyThere {
                 self.progress.there(closed.size);
             }

@@ -1,27 +1,32 @@
-//! Whether a file is wanted, and under which name.
+//! Decisions: whether a file is taken, under which name, and what is there of it.
 
+use std::collections::HashMap;
 use std::fs::File;
+use std::rc::Rc;
 use std::time::Instant;
 
-use super::{Naming, Receiving};
-use crate::error::{Error, Exit};
+use super::contention::Backoff;
+use super::parts::SpareParts;
+use super::space::Space;
+use super::{Destination, Naming};
+use crate::net::reactor::{BlockingTask, Io};
 use crate::net::stdio::Stdio;
-use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
-use crate::report::Phase;
-use crate::store::{Fault, FaultKind, Part, hash_blocks, hash_prefix};
+use crate::proto::transfer::receiver::Receiver;
+use crate::report::{Phase, Progress};
+use crate::store::{Fault, FaultKind, Folder, Part, hash_blocks, hash_prefix};
 use crate::transfer::connection::wire::Failure;
 use crate::transfer::outcome::{Role, reason_of};
+use crate::transfer::server::sessions::Listed;
 
-/// Files up to this size wait on the stage, without a lock or a sync of their own, and are hashed at once.
+/// Files up to this size wait in the staging folder, without a lock or a sync of their own, and are hashed at once.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
 
-/// A file that was consented to, and whose bytes have not begun to come.
+/// A file that is taken, and of which no bytes have come yet.
 pub(super) struct AcceptedFile {
     /// Below the destination.
     pub(super) path: Vec<u8>,
@@ -82,44 +87,92 @@ impl From<Verdict> for Decided {
     }
 }
 
-impl<S: Stream> Receiving<S> {
+/// Which files are taken, under which names, and what is there of them.
+pub(super) struct Decisions {
+    pub(super) folder: Folder,
+    pub(super) naming: Naming,
+    pub(super) max_size: Option<u64>,
+    replace: bool,
+    pub(super) spare_parts: SpareParts,
+    io: Io,
+    pub(super) accepted: HashMap<u32, AcceptedFile>,
+    pub(super) space: Space,
+    hashing: Option<BlockingTask<Hashed>>,
+    pub(super) backoff: Backoff,
+    /// A server's: how other sessions reach this one.
+    pub(super) listed: Option<Rc<Listed>>,
+}
+
+impl Decisions {
+    pub(super) fn new(destination: Destination, io: Io) -> Decisions {
+        let Destination { folder, naming, replace, max_size, spare_parts, .. } = destination;
+        Decisions {
+            folder,
+            naming,
+            max_size,
+            replace,
+            spare_parts,
+            io,
+            accepted: HashMap::new(),
+            space: Space::default(),
+            hashing: None,
+            backoff: Backoff::default(),
+            listed: None,
+        }
+    }
+
+    /// What is there of a file is hashed.
+    pub(super) fn is_hashing(&self) -> bool {
+        self.hashing.is_some()
+    }
+
+    /// Leaves the parts of files that have not begun to come.
+    pub(super) fn keep(&mut self) {
+        self.hashing = None;
+        self.accepted.drain().for_each(|(_, accepted_file)| accepted_file.keep());
+    }
+
     /// Decides about a file. None while something is hashed or awaited.
-    pub(super) fn decide(&mut self, file: u32, now: Instant) -> Result<Option<Decided>, Failure> {
-        let Some(entry) = self.machine.entry(file).cloned() else { return Ok(Some(Verdict::WHOLE.into())) };
+    pub(super) fn decide(
+        &mut self,
+        file: u32,
+        entry: &Entry,
+        (machine, progress): (&Receiver, &Progress),
+        now: Instant,
+    ) -> Result<Option<Decided>, Failure> {
         if let Some(task) = &mut self.hashing {
             let Some(result) = task.take() else { return Ok(None) };
             self.hashing = None;
-            return Ok(Some(self.hashed(file, &entry, result?)));
+            return Ok(Some(self.hashed(file, entry, result?)));
         }
-        let path = match self.local_path(&entry) {
+        let path = match self.naming.local_path(entry) {
             Ok(path) => path,
             Err((reason, text)) => return Ok(Some(Verdict::Refused(reason, text).into())),
         };
-        if let Some(limit) = self.destination.max_size
+        if let Some(limit) = self.max_size
             && entry.size.is_some_and(|size| size > limit)
         {
             let text = format!("at most {limit} bytes are taken");
             return Ok(Some(Verdict::Refused(Reason::TooLarge, text).into()));
         }
-        if matches!(self.destination.naming, Naming::Stdout) {
+        if matches!(self.naming, Naming::Stdout) {
             let have = Have::Stdout(Box::new(Stdio::open(&self.io)?));
-            self.accepted_file(file, path, &entry, have);
+            self.accept(file, path, entry, have);
             return Ok(Some(Verdict::WHOLE.into()));
         }
         // In a stream nothing was there when it began; what has come between is seen when it gets its name.
-        let existing =
-            if self.machine.is_streaming() { Ok(None) } else { self.destination.folder.existing(&path) };
+        let existing = if machine.is_streaming() { Ok(None) } else { self.folder.existing(&path) };
         match existing {
             Err(fault) => Ok(Some(refused(&fault).into())),
             Ok(Some((content, size))) if Some(size) == entry.size => {
                 // Of a file that is whole no part is of use.
-                self.destination.folder.remove_part(&path);
-                self.hash_existing(file, &entry, content, size)
+                self.folder.remove_part(&path);
+                self.hash_existing(file, entry, progress, (content, size))
             }
-            Ok(Some(_)) if !self.destination.replace => {
+            Ok(Some(_)) if !self.replace => {
                 Ok(Some(Verdict::Refused(Reason::Exists, Reason::Exists.to_string()).into()))
             }
-            Ok(_) => self.want(file, path, &entry, now),
+            Ok(_) => self.want((file, path), entry, (machine, progress), now),
         }
     }
 
@@ -127,8 +180,8 @@ impl<S: Stream> Receiving<S> {
         &mut self,
         file: u32,
         entry: &Entry,
-        content: File,
-        size: u64,
+        progress: &Progress,
+        (content, size): (File, u64),
     ) -> Result<Option<Decided>, Failure> {
         let work = move |goes_on: &mut dyn FnMut(u64) -> bool| {
             let hasher = hash_prefix(&content, size, goes_on);
@@ -137,19 +190,14 @@ impl<S: Stream> Receiving<S> {
         if size <= SMALL_BYTES {
             return Ok(Some(self.hashed(file, entry, work(&mut |_| true))));
         }
-        self.begin_hashing(entry);
+        show_hashing(entry, progress);
         self.hashing =
             Some(self.io.spawn_blocking_while_wanted(move |wanted| work(&mut |_| wanted.is_wanted()))?);
         Ok(None)
     }
 
-    fn begin_hashing(&self, entry: &Entry) {
-        self.progress.file(&entry.path, entry.size, 0);
-        self.progress.phase(Phase::Hashing);
-    }
-
     fn hashed(&mut self, file: u32, entry: &Entry, hashed: Hashed) -> Decided {
-        let path = match self.local_path(entry) {
+        let path = match self.naming.local_path(entry) {
             Ok(path) => path,
             Err((reason, text)) => return Verdict::Refused(reason, text).into(),
         };
@@ -159,20 +207,19 @@ impl<S: Stream> Receiving<S> {
             }
             Hashed::InPlace(Ok(digest)) => {
                 let size = entry.size.unwrap_or(0);
-                if !self.destination.replace {
-                    self.digests.insert(file, digest);
+                if !self.replace {
                     return Verdict::Keep { size, digest }.into();
                 }
-                self.accepted_file(file, path, entry, Have::InPlace(digest));
+                self.accept(file, path, entry, Have::InPlace(digest));
                 if size == 0 { Verdict::WHOLE } else { Verdict::Want { offset: size, digest } }
             }
             Hashed::Part(Ok((part, length, hasher))) => {
                 let digest = hasher.finalize().into();
-                self.accepted_file(file, path, entry, Have::Resumed { part, length, hasher });
+                self.accept(file, path, entry, Have::Resumed { part, length, hasher });
                 Verdict::Want { offset: length, digest }
             }
             Hashed::Blocks(Ok((part, values))) => {
-                self.accepted_file(file, path, entry, Have::ResumedBlocks { part, values: values.clone() });
+                self.accept(file, path, entry, Have::ResumedBlocks { part, values: values.clone() });
                 return Decided::InBlocks(values);
             }
         };
@@ -180,11 +227,9 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// A part that an earlier session left is hashed on another thread.
-    fn hash_part(&mut self, entry: &Entry, mut part: Part, length: u64) -> Result<(), Failure> {
-        self.begin_hashing(entry);
+    fn hash_part(&mut self, mut part: Part, length: u64, in_blocks: bool) -> Result<(), Failure> {
         // The session may end before the blocking work does.
         part.keep_if_dropped(true);
-        let in_blocks = self.takes_blocks && has_blocks(entry.size);
         self.hashing = Some(self.io.spawn_blocking_while_wanted(move |wanted| {
             if in_blocks {
                 // A block that is not whole is not of use.
@@ -201,21 +246,21 @@ impl<S: Stream> Receiving<S> {
     /// The file is to come, as far as there is no part of it.
     fn want(
         &mut self,
-        file: u32,
-        path: Vec<u8>,
+        (file, path): (u32, Vec<u8>),
         entry: &Entry,
+        (machine, progress): (&Receiver, &Progress),
         now: Instant,
     ) -> Result<Option<Decided>, Failure> {
         let size = entry.size.unwrap_or(0);
         let is_small = entry.size.is_some_and(|size| size <= SMALL_BYTES);
-        let takes_part = !is_small && !self.machine.is_streaming();
+        let takes_part = !is_small && !machine.is_streaming();
         if takes_part {
             let is_resumed = |accepted_file: &&AcceptedFile| {
                 matches!(accepted_file.have, Have::Resumed { .. } | Have::ResumedBlocks { .. })
             };
             let resumed = self.accepted.values().filter(is_resumed).count();
-            let may_resume = resumed < self.destination.spare_parts.resumed();
-            match Part::resume(&self.destination.folder, &path) {
+            let may_resume = resumed < self.spare_parts.resumed();
+            match Part::resume(&self.folder, &path) {
                 Ok(Some((part, length)))
                     if may_resume && length > 0 && entry.size.is_some_and(|size| length <= size) =>
                 {
@@ -225,7 +270,8 @@ impl<S: Stream> Receiving<S> {
                         part.keep();
                         return Ok(Some(no_space()));
                     }
-                    self.hash_part(entry, part, length)?;
+                    show_hashing(entry, progress);
+                    self.hash_part(part, length, machine.allows_blocks() && has_blocks(entry.size))?;
                     return Ok(None);
                 }
                 Ok(_) => {}
@@ -238,8 +284,8 @@ impl<S: Stream> Receiving<S> {
         let mut have = Have::Nothing;
         let early =
             self.accepted.values().filter(|accepted_file| matches!(accepted_file.have, Have::Part(_)));
-        if takes_part && early.count() < self.destination.spare_parts.early() {
-            match Part::create(&self.destination.folder, &path) {
+        if takes_part && early.count() < self.spare_parts.early() {
+            match Part::create(&self.folder, &path) {
                 Ok(part) => have = Have::Part(part),
                 Err(fault) => {
                     self.space.ended(file);
@@ -248,12 +294,12 @@ impl<S: Stream> Receiving<S> {
             }
         }
         self.backoff.end(now);
-        self.accepted_file(file, path, entry, have);
+        self.accept(file, path, entry, have);
         Ok(Some(Verdict::WHOLE.into()))
     }
 
     fn has_room(&mut self, file: u32, path: &[u8], bytes: u64) -> bool {
-        let folder = &self.destination.folder;
+        let folder = &self.folder;
         self.space.take(file, bytes, || folder.free_bytes(path))
     }
 
@@ -279,7 +325,7 @@ impl<S: Stream> Receiving<S> {
         Some(Verdict::Refused(reason, text).into())
     }
 
-    fn accepted_file(&mut self, file: u32, path: Vec<u8>, entry: &Entry, have: Have) {
+    fn accept(&mut self, file: u32, path: Vec<u8>, entry: &Entry, have: Have) {
         let accepted_file = AcceptedFile {
             path,
             have,
@@ -289,61 +335,11 @@ impl<S: Stream> Receiving<S> {
         };
         self.accepted.insert(file, accepted_file);
     }
-
-    /// Another entry has come. Where one file is to get one name, or to go to stdout, it must be the only one.
-    pub(super) fn expect_another(&self) -> Result<(), Failure> {
-        let what = match &self.destination.naming {
-            Naming::AsSent | Naming::Wanted(_) => return Ok(()),
-            _ if self.machine.entry_count() == 0 => return Ok(()),
-            Naming::Fixed(_) => "name one, or give -o a folder that exists",
-            Naming::Stdout => "name one",
-        };
-        let text = format!("several files are offered: {what}");
-        let tell = Some((Reason::NotAskedFor, "one file can be taken, and several are offered".into()));
-        Err(Failure { error: Error::new(Exit::Refused, text), tell })
-    }
-
-    /// The path that an entry gets below the destination: the receiver chooses it.
-    pub(super) fn local_path(&self, entry: &Entry) -> Result<Vec<u8>, (Reason, String)> {
-        let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
-        let only_one = |what: &str| {
-            if !matches!(entry.kind, Kind::File) {
-                Err((Reason::NotAskedFor, format!("a folder is offered: {what}")))
-            } else {
-                Ok(())
-            }
-        };
-        match &self.destination.naming {
-            Naming::AsSent | Naming::Wanted(_) => Ok(()),
-            Naming::Fixed(_) => only_one("name one, or give a folder"),
-            Naming::Stdout => only_one("name one"),
-        }
-        .map(|()| self.destination.naming.local(path.as_bytes()))
-    }
 }
 
-impl Naming {
-    /// The path here of what was sent with a clean path.
-    pub(crate) fn local(&self, path: &[u8]) -> Vec<u8> {
-        match self {
-            Naming::AsSent | Naming::Stdout => path.to_vec(),
-            Naming::Wanted(names) => below_what_was_wanted(names, path),
-            Naming::Fixed(name) => name.clone(),
-        }
-    }
-}
-
-/// `folder/name/rest` for a wanted `folder/name` is `name/rest`.
-fn below_what_was_wanted(names: &[Vec<u8>], path: &[u8]) -> Vec<u8> {
-    let holds = |name: &&Vec<u8>| {
-        path.strip_prefix(name.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    };
-    let dropped = names
-        .iter()
-        .find(holds)
-        .and_then(|name| name.iter().rposition(|byte| *byte == b'/'))
-        .map_or(0, |slash| slash + 1);
-    path[dropped..].to_vec()
+fn show_hashing(entry: &Entry, progress: &Progress) {
+    progress.file(&entry.path, entry.size, 0);
+    progress.phase(Phase::Hashing);
 }
 
 fn no_space() -> Decided {

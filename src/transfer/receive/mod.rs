@@ -15,17 +15,17 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::block_assembly::{BlockAssembly, BlockedFiles, EndedFiles, Inflow};
-use self::body::{Body, IncomingBody};
+use self::block_assembly::{BlockAssembly, BlockedFiles, Inflow};
+use self::body::Bodies;
 use self::commits::Commits;
-use self::contention::Backoff;
 use self::counting::ACK_INTERVAL;
-use self::decision::{AcceptedFile, Decided, Hashed};
+use self::decision::{Decided, Decisions};
 pub(crate) use self::parts::SpareParts;
 pub(crate) use self::terms::{Destination, Naming, Terms};
+use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Heard, Link};
 use super::connection::pool::{ConnectionPool, Origin};
-use super::connection::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire, say_last_word};
+use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::digests::Digests;
 use super::outcome::{Role, peer_error, protocol_error};
 use super::send::shown;
@@ -33,63 +33,50 @@ use super::server::sessions::{Listed, SessionId};
 use super::stats::Stats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop};
+use crate::net::reactor::{Context, Io, Status};
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{Frame, Totals};
+use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::report::{Phase, Progress, Report};
 
 /// What a decision about a file counts for when turns are shared out: it asks the file system several times.
-const JUDGE_COST_BYTES: usize = 8 << 10;
+const DECISION_COST_BYTES: usize = 8 << 10;
 
 /// A session that receives files.
-pub(crate) struct Receiving<S> {
-    link: Option<Link<S>>,
+pub(crate) struct Receiving {
     machine: Receiver,
-    destination: Destination,
-    io: Io,
+    decisions: Decisions,
+    bodies: Bodies,
+    assembly: BlockedFiles,
+    /// Of the first connection.
+    inflow: Inflow,
+    pool: ConnectionPool<Inflow>,
+    session: Option<SessionId>,
+    commits: Commits,
+    /// Of files that are not closed yet.
+    digests: HashMap<u32, Digest>,
     progress: Progress,
     /// The totals were announced.
     is_announced: bool,
     stats: Stats,
     start: Instant,
-    body: Option<Body>,
-    current: Option<IncomingBody>,
-    assembly: BlockedFiles,
-    inflow: Inflow,
-    /// Files in blocks that have ended or were given up: of theirs a block may still come.
-    ended_blocks: EndedFiles,
-    pool: ConnectionPool<Inflow>,
-    takes_blocks: bool,
-    session: Option<SessionId>,
-    accepted: HashMap<u32, AcceptedFile>,
-    hashing: Option<BlockingTask<Hashed>>,
-    commits: Commits,
-    digests: HashMap<u32, Digest>,
-    space: space::Space,
-    /// Bodies of files that do not come in blocks; and what was shown of all that has come.
-    stored_bytes: u64,
     shown_bytes: u64,
-    awaits_output: bool,
     next_ack: Instant,
-    /// A server's: how other sessions reach this one.
-    listed: Option<Rc<Listed>>,
-    backoff: Backoff,
-    ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
-impl<S: Stream> Receiving<S> {
-    /// Takes files to `destination`. A client waits for ACCEPT; a server knows the client's HELLO.
-    pub(crate) fn new(
+impl Receiving {
+    /// A session that takes files to `destination`. A client waits for ACCEPT; a server knows the client's HELLO.
+    pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
         destination: Destination,
         terms: Terms,
         hello: Option<&Hello>,
         (io, report, peer): (Io, Report, PeerName),
-    ) -> Receiving<S> {
+    ) -> LinkSession<S, Receiving> {
         let progress = Progress::new(&report);
         let announced = hello.and_then(|hello| hello.entries.zip(hello.total_size));
         if let Some((entries, bytes)) = announced {
@@ -103,59 +90,37 @@ impl<S: Stream> Receiving<S> {
         if is_client {
             stats.of_client(destination.replace);
         }
-        Receiving {
+        let receiving = Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
-            link: Some(Link::new(wire, Role::Receiver, terms.limits, is_client)),
             machine,
-            commits: Commits::new(destination.stage.clone(), destination.replace),
-            destination,
+            commits: Commits::new(destination.stage.clone(), destination.replace, io.clone()),
+            pool: ConnectionPool::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report),
+            decisions: Decisions::new(destination, io),
+            bodies: Bodies::default(),
             assembly: BlockedFiles::default(),
             inflow: Inflow::default(),
-            ended_blocks: EndedFiles::default(),
-            pool: ConnectionPool::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report.clone()),
             session: None,
-            takes_blocks: terms.agreed.tree,
-            io,
+            digests: HashMap::new(),
             progress,
             is_announced: announced.is_some(),
             stats,
-            body: None,
-            current: None,
-            accepted: HashMap::new(),
-            hashing: None,
-            digests: HashMap::new(),
-            space: space::Space::default(),
-            stored_bytes: 0,
             shown_bytes: 0,
-            awaits_output: false,
-            listed: None,
-            backoff: Backoff::default(),
-            ending: None,
+        };
+        LinkSession::new(Link::new(wire, Role::Receiver, terms.limits, is_client), receiving)
+    }
+
+    /// Decides about a file. None while something is hashed or awaited.
+    fn decide(&mut self, file: u32, now: Instant) -> Result<Option<Decided>, Failure> {
+        match self.machine.entry(file) {
+            Some(entry) => self.decisions.decide(file, entry, (&self.machine, &self.progress), now),
+            None => Ok(Some(Verdict::WHOLE.into())),
         }
     }
 
-    /// It is one of a server's sessions.
-    pub(super) fn listed(mut self, listed: Rc<Listed>) -> Receiving<S> {
-        self.listed = Some(listed);
-        self
-    }
-
-    /// It may take the place of one that has still to let go of its files.
-    pub(crate) fn succeeding(mut self, is_successor: bool) -> Receiving<S> {
-        self.backoff.is_successor = is_successor;
-        self
-    }
-
-    /// The digests of what arrives are wanted.
-    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Receiving<S> {
-        self.stats.list_digests(digests);
-        self
-    }
-
-    fn work(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+    fn work<S: Stream>(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
-        self.awaits_output = false;
+        self.bodies.awaits_output = false;
         loop {
             self.collect_commits()?;
             self.note_closed();
@@ -168,11 +133,16 @@ impl<S: Stream> Receiving<S> {
                     return Err(peer_error(reason, &text, Role::Receiver));
                 }
                 ReceiveStep::Write(bytes) => link.wire.push(&bytes),
-                ReceiveStep::Judge { .. } if budget == 0 => return Ok(Status::Again),
-                ReceiveStep::Judge { file } => {
+                ReceiveStep::Decide { .. } if budget == 0 => return Ok(Status::Again),
+                ReceiveStep::Decide { file } => {
                     match self.decide(file, context.now)? {
-                        Some(Decided::Verdict(verdict)) => self.machine.decided(file, verdict),
-                        Some(Decided::InBlocks(values)) => self.machine.judged_in_blocks(file, &values),
+                        Some(Decided::Verdict(verdict)) => {
+                            if let Verdict::Keep { digest, .. } = &verdict {
+                                self.digests.insert(file, *digest);
+                            }
+                            self.machine.decided(file, verdict);
+                        }
+                        Some(Decided::InBlocks(values)) => self.machine.decided_in_blocks(file, &values),
                         // For nobody nothing is hashed.
                         None if link.wire.has_ended()? => return Err(cut()),
                         None => {
@@ -180,10 +150,10 @@ impl<S: Stream> Receiving<S> {
                             return Ok(Status::Waiting);
                         }
                     }
-                    if self.takes_blocks && self.machine.comes_in_blocks(file) == Some(true) {
+                    if self.machine.comes_in_blocks(file) == Some(true) {
                         self.pool.grow(self.session, link.round_trip());
                     }
-                    budget = budget.saturating_sub(JUDGE_COST_BYTES);
+                    budget = budget.saturating_sub(DECISION_COST_BYTES);
                 }
                 ReceiveStep::Commit { file, entry, digest } => self.arrived(file, entry, digest)?,
                 ReceiveStep::Place { file, entry } => self.place(file, entry),
@@ -202,7 +172,7 @@ impl<S: Stream> Receiving<S> {
                         continue;
                     }
                     let is_short = self.is_short_of_parts();
-                    self.commits.start(&self.io, last || is_short)?;
+                    self.commits.start(last || is_short)?;
                     if self.commits.is_busy() && (last || is_short || self.commits.is_full()) {
                         self.progress.phase(Phase::Syncing);
                         link.wire.flush()?;
@@ -227,11 +197,11 @@ impl<S: Stream> Receiving<S> {
 
     /// What this side is doing while the peer waits.
     fn busy(&self) -> Option<frame::Phase> {
-        if self.hashing.is_some() {
+        if self.decisions.is_hashing() {
             Some(frame::Phase::Hashing)
-        } else if self.commits.is_busy() || self.awaits_output {
+        } else if self.commits.is_busy() || self.bodies.awaits_output {
             Some(frame::Phase::Syncing)
-        } else if self.backoff.next_look.is_some() {
+        } else if self.decisions.backoff.next_look.is_some() {
             Some(frame::Phase::Reading)
         } else {
             None
@@ -239,8 +209,8 @@ impl<S: Stream> Receiving<S> {
     }
 
     /// Takes in a frame, or a chunk of a body: what it costs of the turn. None if nothing is there.
-    fn hear(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
-        if self.body.is_some() {
+    fn hear<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        if self.bodies.frame.is_some() {
             return self.hear_body(link);
         }
         if self.inflow.is_open() {
@@ -249,7 +219,6 @@ impl<S: Stream> Receiving<S> {
         let heard = link.hear()?;
         if let Some(accept) = link.accepted() {
             agree(&mut self.machine, &accept);
-            self.takes_blocks |= accept.tree;
             self.session = Some(accept.session);
         }
         match heard {
@@ -258,7 +227,7 @@ impl<S: Stream> Receiving<S> {
             }
             Heard::Frame(frame) => {
                 if let Frame::Entry { entry, .. } = &frame {
-                    self.expect_another()?;
+                    self.decisions.naming.expect_another(self.machine.entry_count())?;
                     if !self.is_announced {
                         self.progress.expect(1, entry.size.unwrap_or(0));
                     }
@@ -289,42 +258,22 @@ impl<S: Stream> Receiving<S> {
         Ok(Some(FRAME_COST_BYTES))
     }
 
-    fn context(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
-        link.wire.tick(context.now);
-        let before = self.advance_lanes(link)?;
-        let status = self.work(link, context).map_err(|failure| link.explain(failure))?;
-        // Work may have opened what a further connection waits for.
-        let after = self.advance_lanes(link)?;
-        // What was on its way by a connection that is gone may come by this one: it has its time for that.
-        let lost = before.lost.len() + after.lost.len();
-        if before.is_alive || after.is_alive || lost > 0 {
-            link.wire.pardon();
-        }
-        self.show(link);
-        if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
-            return Ok(Status::Again);
-        }
-        if status == Status::Waiting {
-            link.check_time(context.now, self.busy())?;
-            self.make_way(link.wire.last_traffic(), context.now)?;
-        }
-        Ok(status)
-    }
-}
-
-impl<S> Receiving<S> {
     /// The session has failed. What came whole keeps its chance, what came in part is left for a later session.
-    fn fail(&mut self) {
+    fn let_go(&mut self) {
         self.progress.finish();
-        self.hashing = None;
-        if let Some(arriving) = self.current.take() {
+        if let Some(arriving) = self.bodies.current.take() {
             arriving.keep();
         }
-        for (_, accepted_file) in self.accepted.drain() {
-            accepted_file.keep();
-        }
+        self.decisions.keep();
         self.assembly.drain().for_each(BlockAssembly::keep);
-        self.commits.finish(&self.io);
+        self.commits.finish();
+    }
+
+    /// Another session finds nothing here any more.
+    fn leave(&mut self) {
+        if let Some(listed) = self.decisions.listed.take() {
+            listed.leave();
+        }
     }
 }
 
@@ -348,55 +297,71 @@ fn cut() -> Failure {
     Error::new(Exit::Lost, "the connection ended before everything had come").into()
 }
 
-/// A session that is dropped, as when the process is asked to stop, has failed.
-impl<S> Drop for Receiving<S> {
-    fn drop(&mut self) {
-        self.fail();
+impl<S> LinkSession<S, Receiving> {
+    /// It is one of a server's sessions.
+    pub(super) fn listed(mut self, listed: Rc<Listed>) -> Self {
+        self.job.decisions.listed = Some(listed);
+        self
+    }
+
+    /// It may take the place of one that has still to let go of its files.
+    pub(crate) fn succeeding(mut self, is_successor: bool) -> Self {
+        self.job.decisions.backoff.is_successor = is_successor;
+        self
+    }
+
+    /// The digests of what arrives are wanted.
+    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Self {
+        self.job.stats.list_digests(digests);
+        self
     }
 }
 
-impl<S: Stream> Session for Receiving<S> {
-    fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        if let Some(mut link) = self.link.take() {
-            match self.context(&mut link, context) {
-                Ok(Status::Done) => {
-                    self.note_closed();
-                    self.show(&link);
-                    self.progress.finish();
-                    self.stats.resumed(self.assembly.resumed_bytes);
-                    let bytes = self.machine.received_bytes() + self.assembly.received_bytes;
-                    let error = self.stats.conclude(bytes, context.now - self.start).err();
-                    self.ending = Some((link.wire.close(None), error));
-                }
-                Ok(status) => {
-                    self.link = Some(link);
-                    return Ok(status);
-                }
-                Err(Failure { error, tell }) => {
-                    self.fail();
-                    self.ending = Some((link.wire.close(tell), Some(error)));
-                }
-            }
-            if let Some(listed) = self.listed.take() {
-                listed.leave();
-            }
+impl<S: Stream> Job<S> for Receiving {
+    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+        let before = self.advance_pool(link)?;
+        let status = self.work(link, context)?;
+        // Work may have opened what a further connection waits for.
+        let after = self.advance_pool(link)?;
+        // What was on its way by a connection that is gone may come by this one: it has its time for that.
+        let lost = before.lost.len() + after.lost.len();
+        if before.is_alive || after.is_alive || lost > 0 {
+            link.wire.pardon();
         }
-        say_last_word(&mut self.ending, context)
+        self.show(link);
+        if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
+            return Ok(Status::Again);
+        }
+        if status == Status::Waiting {
+            link.check_time(context.now, self.busy())?;
+            self.make_way(link.wire.last_traffic(), context.now)?;
+        }
+        Ok(status)
     }
 
-    fn stop(&mut self) -> Stop {
-        if let Some(link) = &mut self.link {
-            link.wire.say_stopped();
-        }
-        Stop::Now
+    fn conclude(&mut self, link: &Link<S>, now: Instant) -> Result<(), Error> {
+        self.note_closed();
+        self.show(link);
+        self.progress.finish();
+        self.leave();
+        self.stats.resumed(self.assembly.resumed_bytes);
+        let bytes = self.machine.received_bytes() + self.assembly.received_bytes;
+        self.stats.conclude(bytes, now - self.start)
+    }
+
+    fn fail(&mut self) {
+        self.let_go();
+        self.leave();
     }
 
     fn deadline(&self) -> Option<Instant> {
-        // The connections that are left are of a session that is over: their times do not count.
-        if let Some((last, _)) = &self.ending {
-            return Some(last.deadline());
-        }
-        let link = self.link.as_ref().map(Link::deadline);
-        link.into_iter().chain(self.pool.deadline()).chain(self.backoff.next_look).min()
+        self.pool.deadline().into_iter().chain(self.decisions.backoff.next_look).min()
+    }
+}
+
+/// A session that is dropped, as when the process is asked to stop, has failed.
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }

@@ -52,11 +52,11 @@ impl SpareParts {
     }
 }
 
-impl<S> Receiving<S> {
+impl Receiving {
     /// No other part is opened before some have come to the disk. Some do, without the peer.
     pub(super) fn is_short_of_parts(&self) -> bool {
         let committing = self.commits.parts();
-        committing > 0 && self.assembly.count() + committing >= self.destination.spare_parts.open()
+        committing > 0 && self.assembly.count() + committing >= self.decisions.spare_parts.open()
     }
 }
 

@@ -1,16 +1,16 @@
-//! Room on the disk for what was consented to: a warning before the bytes come. The last word is the write's.
+//! Free space for accepted files: checked before their bytes come. Whether a write succeeds is known only then.
 
 use std::collections::HashMap;
 
-/// How much may be consented to before the file system is asked again what is free.
+/// How many bytes are accepted before the file system is asked again for its free space.
 const STEP_BYTES: u64 = 64 << 20;
 
 /// What the file system has left, asked now and then.
 #[derive(Default)]
 pub(super) struct Space {
-    /// Free when it was asked, less what was consented to then and since.
+    /// Free when it was asked, less what was accepted then and since.
     left_bytes: u64,
-    /// Consented to since it was asked.
+    /// Accepted since it was asked.
     since_bytes: u64,
     /// What has still to come, by file and in all.
     outstanding: HashMap<u32, u64>,

@@ -14,7 +14,7 @@ use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
 use crate::store::{BlockHasher, Change, Source, root_of};
 use crate::transfer::connection::link::{Heard, Link, out_of_place};
-use crate::transfer::connection::pool::{Advanced, LANE_BUDGET_BYTES};
+use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
 use crate::transfer::outcome::{Role, failed, protocol_error};
 
@@ -180,10 +180,14 @@ impl Blocks {
     }
 }
 
-impl<S: Stream> Sending<S> {
+impl Sending {
     /// Goes on with the file of `SendStep::Blocks` on the first connection: how many bytes were read; none if others
     /// are still at it.
-    pub(super) fn send_blocks(&mut self, link: &mut Link<S>, file: u32) -> Result<Option<usize>, Failure> {
+    pub(super) fn send_blocks<S: Stream>(
+        &mut self,
+        link: &mut Link<S>,
+        file: u32,
+    ) -> Result<Option<usize>, Failure> {
         if !self.blocks.files.contains_key(&file) {
             if self.blocks.files.len() >= MAX_FILES {
                 return self.send_block(link);
@@ -229,7 +233,7 @@ impl<S: Stream> Sending<S> {
     }
 
     /// A piece of a block on the first connection. None if there is none for it.
-    pub(super) fn send_block(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+    pub(super) fn send_block<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         link.wire.reserve_chunk()?;
         let mut first = self.blocks.first.take();
         let step = self.blocks.step(FIRST, &mut first, &mut link.wire);
@@ -284,7 +288,7 @@ impl<S: Stream> Sending<S> {
     }
 
     /// Counts what has arrived of the blocks, within them as well.
-    pub(super) fn show_blocks(&mut self, link: &Link<S>, now: Instant) {
+    pub(super) fn show_blocks<S: Stream>(&mut self, link: &Link<S>, now: Instant) {
         let resumed = std::mem::take(&mut self.blocks.resumed_bytes);
         if resumed > 0 {
             self.resumed(resumed);
@@ -318,14 +322,14 @@ impl<S: Stream> Sending<S> {
     }
 
     /// Works on the further connections.
-    pub(super) fn advance_lanes(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
+    pub(super) fn advance_pool<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.pool.accept(link.wire.now());
         self.pool.share(&mut link.wire);
         let (mut team_failure, mut failed) = (None, None);
         let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
         let blocks = &mut self.blocks;
         let mut advanced = self.pool.advance(link.wire.now(), |id, block, connection| {
-            let mut budget = LANE_BUDGET_BYTES;
+            let mut budget = CONNECTION_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
                 match connection.hear_of_blocks(Role::Sender)? {

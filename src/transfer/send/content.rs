@@ -12,6 +12,7 @@ use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::{Ended, Sender};
 use crate::report::Phase;
 use crate::store::{Change, Fault, Source, hash_prefix};
+use crate::transfer::connection::closing::LinkSession;
 use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Wire};
 use crate::transfer::digests::Digests;
@@ -129,16 +130,16 @@ impl Current {
     }
 }
 
-impl<S> Sending<S> {
+impl<S> LinkSession<S, Sending> {
     /// A client's: what exists there is to be replaced, or not.
-    pub(crate) fn replacing(mut self, replaces: bool) -> Sending<S> {
-        self.stats.of_client(replaces);
+    pub(crate) fn replacing(mut self, replaces: bool) -> Self {
+        self.job.stats.of_client(replaces);
         self
     }
 
     /// The digests of what is sent are wanted.
-    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Sending<S> {
-        self.stats.list_digests(digests);
+    pub(crate) fn listing(mut self, digests: Option<Digests>) -> Self {
+        self.job.stats.list_digests(digests);
         self
     }
 }
@@ -169,9 +170,9 @@ fn end_of(source: &Source, offered_bytes: u64, hasher: &blake3::Hasher) -> Stopp
     }
 }
 
-impl<S: Stream> Sending<S> {
+impl Sending {
     /// Queues the next chunk of a file, or its end. Returns the bytes of the chunk; none if the input has none yet.
-    pub(super) fn body(
+    pub(super) fn body<S: Stream>(
         &mut self,
         link: &mut Link<S>,
         file: u32,

@@ -2,7 +2,6 @@
 
 use super::Sending;
 use crate::net::reactor::{BlockingTask, Cancellation};
-use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::sender::Ended;
 use crate::report::escape_name;
@@ -16,7 +15,7 @@ pub(super) struct Rereading {
     found: BlockingTask<Result<Digest, Fault>>,
 }
 
-impl<S: Stream> Sending<S> {
+impl Sending {
     /// Reads the first `length` bytes again, on another thread. They are what was sent if they have the same digest.
     pub(super) fn read_again(
         &mut self,

@@ -21,15 +21,16 @@ use self::offering::{Ahead, Key, Next, Offering};
 pub(crate) use self::terms::Start;
 use self::terms::agree;
 use self::totals::Telling;
+use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Heard, Limits, Link};
 use super::connection::pool::{ConnectionPool, Origin};
-use super::connection::wire::{FRAME_COST_BYTES, Failure, LastWord, Wire};
+use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::outcome::{Role, peer_error, protocol_error};
 use super::server::sessions::SessionId;
 use super::stats::Stats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
-use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop, TURN_BUDGET_BYTES};
+use crate::net::reactor::{BlockingTask, Context, Io, Status, TURN_BUDGET_BYTES};
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
@@ -44,9 +45,7 @@ use crate::store::Fault;
 const OFFER_COST_BYTES: usize = 8 << 10;
 
 /// A session that sends files.
-pub(crate) struct Sending<S> {
-    /// None once the last word is being said.
-    link: Option<Link<S>>,
+pub(crate) struct Sending {
     machine: Sender,
     offering: Offering,
     /// Where the files of this round are found again.
@@ -78,18 +77,17 @@ pub(crate) struct Sending<S> {
     next_look: Instant,
     awaits_input: bool,
     peer_ended: bool,
-    ending: Option<(LastWord<S>, Option<Error>)>,
 }
 
-impl<S: Stream> Sending<S> {
-    /// Sends what `offering` has.
-    pub(crate) fn new(
+impl Sending {
+    /// A session that sends what `offering` has.
+    pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
         offering: Offering,
         start: Start,
         (limits, origin): (Limits, Origin),
         (io, report, peer): (Io, Report, PeerName),
-    ) -> Sending<S> {
+    ) -> LinkSession<S, Sending> {
         let mut machine = Sender::new();
         match start {
             Start::AtOnce => machine.begin(false),
@@ -99,13 +97,12 @@ impl<S: Stream> Sending<S> {
         let is_client = !matches!(start, Start::Accepted(_));
         let start_time = wire.last_traffic();
         let progress = Progress::new(&report);
-        Sending {
+        let sending = Sending {
             ahead: if is_client { offering.count_ahead(&progress) } else { None },
             telling: Telling::new(start, &offering, start_time),
             progress,
             stats: Stats::new(Role::Sender, peer, report.clone()),
             start: start_time,
-            link: Some(Link::new(wire, Role::Sender, limits, is_client)),
             machine,
             offering,
             keys: HashMap::new(),
@@ -124,11 +121,11 @@ impl<S: Stream> Sending<S> {
             next_look: start_time,
             awaits_input: false,
             peer_ended: false,
-            ending: None,
-        }
+        };
+        LinkSession::new(Link::new(wire, Role::Sender, limits, is_client), sending)
     }
 
-    fn work(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+    fn work<S: Stream>(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
         self.awaits_input = false;
         loop {
@@ -186,7 +183,7 @@ impl<S: Stream> Sending<S> {
     }
 
     /// Takes in the frames that are there, as far as the turn's budget goes.
-    fn hear(&mut self, link: &mut Link<S>, budget: &mut usize) -> Result<(), Failure> {
+    fn hear<S: Stream>(&mut self, link: &mut Link<S>, budget: &mut usize) -> Result<(), Failure> {
         while !self.peer_ended && *budget > 0 {
             let heard = link.hear()?;
             if let Some(accept) = link.accepted() {
@@ -223,7 +220,7 @@ impl<S: Stream> Sending<S> {
     }
 
     /// Sends what is queued. If that fails, the peer may have said why before it closed.
-    fn flush(&mut self, link: &mut Link<S>) -> Result<bool, Failure> {
+    fn flush<S: Stream>(&mut self, link: &mut Link<S>) -> Result<bool, Failure> {
         link.wire.flush().map_err(|lost| {
             let mut budget = TURN_BUDGET_BYTES;
             match self.hear(link, &mut budget) {
@@ -298,15 +295,16 @@ impl<S: Stream> Sending<S> {
             false => self.awaits_input.then_some(frame::Phase::Reading),
         }
     }
+}
 
-    fn context(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
-        link.wire.tick(context.now);
-        let before = self.advance_lanes(link)?;
+impl<S: Stream> Job<S> for Sending {
+    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+        let before = self.advance_pool(link)?;
         let looks_on = self.look_ahead(context.now);
-        let status = self.work(link, context).map_err(|failure| link.explain(failure))?;
+        let status = self.work(link, context)?;
         self.note_waiting(status == Status::Waiting);
         // Work may have given the further connections something to do.
-        let after = self.advance_lanes(link)?;
+        let after = self.advance_pool(link)?;
         if before.is_alive || after.is_alive {
             link.wire.pardon();
         }
@@ -323,56 +321,24 @@ impl<S: Stream> Sending<S> {
         Ok(if status == Status::Waiting && looks_on { Status::Again } else { status })
     }
 
-    fn conclude(&mut self, now: Instant) -> Option<Error> {
+    fn conclude(&mut self, _: &Link<S>, now: Instant) -> Result<(), Error> {
         if self.stats.is_clean() && self.machine.unnamed_failures() == 0 {
             // The receiver has confirmed it all: its last word on the way there may not have come.
             self.progress.moved(self.machine.sent_bytes() - self.shown_bytes);
         }
         self.progress.finish();
         self.stats.unnamed(self.machine.unnamed_failures());
-        self.stats.conclude(self.machine.sent_bytes() + self.blocks.sent_bytes, now - self.start).err()
-    }
-}
-
-impl<S: Stream> Session for Sending<S> {
-    fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        if let Some(mut link) = self.link.take() {
-            match self.context(&mut link, context) {
-                Ok(Status::Done) => {
-                    let error = self.conclude(context.now);
-                    self.ending = Some((link.wire.close(None), error));
-                }
-                Ok(status) => {
-                    self.link = Some(link);
-                    return Ok(status);
-                }
-                Err(Failure { error, tell }) => {
-                    self.progress.finish();
-                    // A command whose output nobody takes any more ends now.
-                    self.input = None;
-                    self.ending = Some((link.wire.close(tell), Some(error)));
-                }
-            }
-        }
-        super::connection::wire::say_last_word(&mut self.ending, context)
+        self.stats.conclude(self.machine.sent_bytes() + self.blocks.sent_bytes, now - self.start)
     }
 
-    fn stop(&mut self) -> Stop {
-        if let Some(link) = &mut self.link {
-            link.wire.say_stopped();
-        }
-        Stop::Now
+    fn fail(&mut self) {
+        self.progress.finish();
+        // A command whose output nobody takes any more ends now.
+        self.input = None;
     }
 
     fn deadline(&self) -> Option<Instant> {
-        if let Some((last, _)) = &self.ending {
-            return Some(last.deadline());
-        }
-        let link = self.link.as_ref().map(Link::deadline);
-        link.into_iter()
-            .chain(self.pool.deadline())
-            .chain(self.shows_blocks().then_some(self.next_look))
-            .min()
+        self.pool.deadline().into_iter().chain(self.shows_blocks().then_some(self.next_look)).min()
     }
 }
 

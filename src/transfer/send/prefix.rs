@@ -4,7 +4,6 @@ use super::Sending;
 use super::content::Current;
 use super::offering::{Content, is_as_offered};
 use crate::net::reactor::Cancellation;
-use crate::net::stream::Stream;
 use crate::proto::transfer::sender::Ended;
 use crate::report::Phase;
 use crate::store::Fault;
@@ -13,7 +12,7 @@ use crate::transfer::connection::wire::Failure;
 /// A prefix up to this size is hashed at once, not on another thread.
 const SMALL_PREFIX_BYTES: u64 = 1 << 20;
 
-impl<S: Stream> Sending<S> {
+impl Sending {
     /// Hashes a prefix, on another thread if it is long. True once the machine has its answer.
     pub(super) fn hash_prefix(&mut self, file: u32, length: u64) -> Result<bool, Failure> {
         let Some(task) = &mut self.hashing else {

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cli::options::WireChoice;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -22,16 +21,17 @@ use crate::server::places::Place;
 use crate::server::setup::ClientTerms;
 use crate::transfer::{
     Claim, ClientId, Limits, MAX_CONNECTIONS, MAX_SENT_FILES, Offer, Serving, SpareParts, TextReceiving,
+    WireProtocol,
 };
 
-/// Clients that are being told that they are too many, at a time; more are dropped without a word.
+/// Rejected clients that hear why, at a time; more are dropped without a word.
 const MAX_REFUSALS: usize = 16;
 /// Clients that are heard, at a time, though their source has no place for them: at most, and of those that may be in.
 const MAX_STANDING: usize = 16;
 const STANDING_SHARE: usize = 4;
-/// DescriptorBudget of such a client: its socket and its reactor's.
+/// Descriptors of such a client: its socket and its reactor's.
 const DESCRIPTORS_PER_REFUSAL: u64 = 5;
-/// DescriptorBudget of a session without its files: its socket, its reactor's four, the stage, what is looked at; and its
+/// Descriptors of a session without its files: its socket, its reactor's four, the staging folder, what is looked at; and its
 /// further connections.
 const DESCRIPTORS_PER_SESSION: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
 /// How long sessions get to remove what they have not finished when the process is asked to stop.
@@ -39,9 +39,9 @@ pub(crate) const STOP_LIMIT: Duration = Duration::from_millis(800);
 
 /// The descriptors that clients need at least, to send files here or only to fetch some. A session never waits for one
 /// that another has.
-pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireChoice) -> DescriptorBudget {
+pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> DescriptorBudget {
     let files = match wire {
-        WireChoice::Text => 0,
+        WireProtocol::Text => 0,
         _ if takes_uploads => SpareParts::LEAST.descriptors(),
         _ => MAX_SENT_FILES as u64,
     };
@@ -66,7 +66,7 @@ pub(crate) struct Clients {
     limits: Limits,
     terms: ClientTerms,
     /// What they speak.
-    wire: WireChoice,
+    wire: WireProtocol,
     offer: Arc<Offer>,
     clients: Vec<Client>,
     max_clients: usize,
@@ -82,7 +82,7 @@ pub(crate) struct Clients {
 }
 
 struct Client {
-    /// `None`: it was refused, and is being told so.
+    /// `None`: it is rejected, and hears why.
     permit: Option<Permit>,
     claim: Claim,
     session: BlockingTask<Result<(), Error>>,
@@ -90,7 +90,7 @@ struct Client {
 
 impl Clients {
     pub(crate) fn new(
-        (limits, terms, wire): (Limits, ClientTerms, WireChoice),
+        (limits, terms, wire): (Limits, ClientTerms, WireProtocol),
         offer: Offer,
         max_clients: usize,
         running: Work,
@@ -104,7 +104,7 @@ impl Clients {
             clients: Vec::new(),
             max_clients,
             max_standing: match wire {
-                WireChoice::Text => 0,
+                WireProtocol::Text => 0,
                 _ => (max_clients / STANDING_SHARE).min(MAX_STANDING),
             },
             running,
@@ -149,7 +149,7 @@ impl Clients {
         let (offer, limits) = (Arc::clone(&self.offer), self.limits);
         let (signals, running) = (self.signals.clone(), self.running.begin());
         let ClientTerms { session_limits, socket: options, .. } = self.terms.clone();
-        let text = offer.store.clone().filter(|_| self.wire == WireChoice::Text);
+        let text = offer.store.clone().filter(|_| self.wire == WireProtocol::Text);
         self.io.spawn_blocking(move || {
             let _running = running;
             let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
@@ -202,7 +202,7 @@ impl Handler for Clients {
     fn turn_away(&mut self, socket: Socket, why: Refusal) {
         let refused = self.clients.iter().filter(|client| client.permit.is_none()).count();
         if why != Refusal::Denied && refused < MAX_REFUSALS {
-            // A client that cannot be told why finds out by itself.
+            // A client that cannot hear why finds out by itself.
             let name = socket.peer_name();
             let report = self.report.about(&name);
             let claim = self.claim();

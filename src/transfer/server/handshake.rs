@@ -20,9 +20,10 @@ use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::Place;
 use crate::store::{Folder, StagingFolder};
+use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::pool::Origin;
-use crate::transfer::connection::wire::{Failure, Filled, LastWord, Wire, say_last_word};
+use crate::transfer::connection::wire::{Failure, Filled, Wire};
 use crate::transfer::digests::DigestSink;
 use crate::transfer::list::List;
 use crate::transfer::outcome::{Role, failed, protocol_error};
@@ -82,7 +83,7 @@ enum State {
     Succeeding(Option<(Wire<Transport>, Hello)>, Succession),
     /// The session goes first: what it holds is free before others no longer find it.
     Session(Box<dyn Session>, Rc<Listed>),
-    Ending(Option<(LastWord<Transport>, Option<Error>)>),
+    Closing(Closing<Transport>),
     /// The connection has gone to another session.
     Joined,
 }
@@ -247,14 +248,15 @@ impl Serving {
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
                 let terms = Terms { wanted: None, agreed: accept, limits, origin };
-                let receiving = Receiving::new(wire, destination, terms, Some(hello), context);
+                let receiving = Receiving::session(wire, destination, terms, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))
             }
             Granted::Get(offering, _) => {
-                Box::new(Sending::new(wire, offering, Start::Accepted(accept), (limits, origin), context))
+                let start = Start::Accepted(accept);
+                Box::new(Sending::session(wire, offering, start, (limits, origin), context))
             }
-            Granted::List(offering) => Box::new(List::new(wire, offering, limits, hello.skipped)),
+            Granted::List(offering) => Box::new(List::session(wire, offering, limits, hello.skipped)),
             Granted::Join(_) => return State::Joined,
         };
         State::Session(session, listed)
@@ -268,7 +270,7 @@ impl Serving {
         let Some(further) = further else {
             // Its session goes on without it: nothing has failed.
             let text = "there are too many further connections from this address";
-            return State::Ending(Some((say_no(wire, Some((Reason::Busy, text.to_owned()))), None)));
+            return State::Closing(say_no(wire, Some((Reason::Busy, text.to_owned())), None));
         };
         let join = |socket| self.offer.sessions.join(session, socket, further);
         if is_clean && wire.copy_socket().is_ok_and(join) {
@@ -278,7 +280,7 @@ impl Serving {
         let tell = Some((Reason::NotFound, text.to_owned()));
         if self.offer.sessions.has_ended(session) {
             // It has come late: its session was done without it.
-            return State::Ending(Some((say_no(wire, tell), None)));
+            return State::Closing(say_no(wire, tell, None));
         }
         refuse(wire, Failure { error: Error::new(Exit::Refused, text), tell })
     }
@@ -329,12 +331,7 @@ impl Session for Serving {
                     return Ok(Status::Waiting);
                 }
                 Ok(Some(hello)) => self.enter(wire, hello, None, context.now),
-                Err(failure) => match refuse(wire, failure) {
-                    State::Ending(Some((last_word, error))) => {
-                        State::Ending(Some((last_word.with_reset(), error)))
-                    }
-                    other => other,
-                },
+                Err(Failure { error, tell }) => State::Closing(say_no(wire, tell, Some(error)).with_reset()),
             };
         }
         if let State::Standing(standing, next_look) = &mut self.state
@@ -356,7 +353,7 @@ impl Session for Serving {
                 Err(Error::new(Exit::Lost, "the client has come back in another session"))
             }
             State::Session(session, _) => session.advance(context),
-            State::Ending(ending) => say_last_word(ending, context),
+            State::Closing(closing) => closing.advance(context),
             State::Greeting(_) | State::Standing(..) | State::Succeeding(..) => Ok(Status::Waiting),
             State::Joined => Ok(Status::Done),
         }
@@ -375,7 +372,7 @@ impl Session for Serving {
             State::Standing(_, next_look) => Some(*next_look),
             State::Succeeding(_, succession) => Some(succession.next_look),
             State::Session(session, _) => session.deadline(),
-            State::Ending(ending) => ending.as_ref().map(|(last_word, _)| last_word.deadline()),
+            State::Closing(closing) => Some(closing.deadline()),
             State::Joined => None,
         }
     }

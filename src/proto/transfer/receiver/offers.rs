@@ -44,7 +44,7 @@ impl Receiver {
         };
         self.round.push(Incoming { entry, verdict: None, has_part: false, failure });
         if self.streaming {
-            self.state = State::Judging { next: 0 };
+            self.state = State::Deciding { next: 0 };
         }
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Receiver {
         }
         self.has_begun = true;
         self.refuse_repeated_names();
-        self.state = State::Judging { next: 0 };
+        self.state = State::Deciding { next: 0 };
         Ok(())
     }
 
@@ -108,7 +108,7 @@ impl Receiver {
     pub(super) fn decide(&mut self, from: usize) -> Option<ReceiveStep> {
         for next in from..self.round.len() {
             if self.out.len() >= WRITE_BYTES {
-                self.state = State::Judging { next };
+                self.state = State::Deciding { next };
                 return None;
             }
             let incoming = &self.round[next];
@@ -119,8 +119,8 @@ impl Receiver {
                     self.answer(next, verdict);
                 }
                 None => {
-                    self.state = State::Judging { next };
-                    return Some(ReceiveStep::Judge { file: self.id(next) });
+                    self.state = State::Deciding { next };
+                    return Some(ReceiveStep::Decide { file: self.id(next) });
                 }
             }
         }
@@ -161,6 +161,6 @@ impl Receiver {
             self.out.extend(encode(&Frame::Have { file, verdict: verdict.clone() }));
         }
         incoming.verdict = Some(verdict);
-        self.state = State::Judging { next: index + 1 };
+        self.state = State::Deciding { next: index + 1 };
     }
 }

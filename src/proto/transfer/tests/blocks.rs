@@ -344,8 +344,8 @@ fn a_receiver_says_which_blocks_it_has_in_frames_of_their_size() {
     let count = MAX_BLOCK_VALUES + 1;
     let mut receiver = asked(&[file("a", 3000 * B)]);
     assert_eq!(receiver.comes_in_blocks(0), None);
-    assert_eq!(receiver.step(), ReceiveStep::Judge { file: 0 });
-    receiver.judged_in_blocks(0, &vec![[1; 32]; count]);
+    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
+    receiver.decided_in_blocks(0, &vec![[1; 32]; count]);
     let want = Verdict::Want { offset: count as u64 * B, digest: [0; 32] };
     let said = [
         blocks(0, 0, MAX_BLOCK_VALUES),
@@ -363,7 +363,7 @@ fn a_receiver_says_which_blocks_it_has_in_frames_of_their_size() {
 #[test]
 fn the_end_of_a_file_in_blocks_needs_no_bodies() {
     let mut receiver = asked(&[file("a", B + 1), file("b", B)]);
-    while let ReceiveStep::Judge { file } = receiver.step() {
+    while let ReceiveStep::Decide { file } = receiver.step() {
         receiver.decided(file, WANT);
     }
     assert!(receiver.is_unknown(2) && !receiver.is_unknown(0));

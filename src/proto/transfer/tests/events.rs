@@ -33,7 +33,7 @@ fn an_error_of_the_peer_is_the_end_of_both() {
 enum Event {
     Frame(Frame),
     Data(u32, u64, u32),
-    Judged(u32, Verdict),
+    Decided(u32, Verdict),
     Committed(u32, bool),
     GiveUp(u32),
     Acknowledge(u64),
@@ -49,7 +49,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         8 => samples::frame().prop_map(Event::Frame),
         2 => (0..3u32, 0..4u64, 1..4u32).prop_map(|(file, offset, length)| Event::Data(file, offset, length)),
-        3 => (0..3u32, samples::verdict()).prop_map(|(file, verdict)| Event::Judged(file, verdict)),
+        3 => (0..3u32, samples::verdict()).prop_map(|(file, verdict)| Event::Decided(file, verdict)),
         2 => (0..4u32, any::<bool>()).prop_map(|(file, is_done)| Event::Committed(file, is_done)),
         1 => (0..4u32).prop_map(Event::GiveUp),
         1 => any::<u64>().prop_map(Event::Acknowledge),
@@ -91,13 +91,13 @@ fn receive(receiver: &mut Receiver, event: Event) {
     match event {
         Event::Frame(frame) => drop(receiver.receive(frame)),
         Event::Data(file, offset, length) => drop(receiver.data(file, offset, length)),
-        Event::Judged(file, verdict) => receiver.decided(file, verdict),
+        Event::Decided(file, verdict) => receiver.decided(file, verdict),
         Event::Committed(file, true) => receiver.committed(file, Ok(FileOutcome::Done)),
         Event::Committed(file, false) => receiver.committed(file, Err((Reason::Failed, String::new()))),
         Event::GiveUp(file) => receiver.give_up(file, Reason::NoSpace, String::new()),
         Event::Acknowledge(bytes) => receiver.acknowledge(bytes),
         Event::Step(choice) => match receiver.step() {
-            ReceiveStep::Judge { file } if choice % 2 == 0 => receiver.decided(file, Verdict::WHOLE),
+            ReceiveStep::Decide { file } if choice % 2 == 0 => receiver.decided(file, Verdict::WHOLE),
             ReceiveStep::Commit { file, .. } | ReceiveStep::Place { file, .. } if choice % 2 == 0 => {
                 receiver.committed(file, Ok(FileOutcome::Done));
             }

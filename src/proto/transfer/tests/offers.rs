@@ -66,7 +66,7 @@ fn entries_are_matched_with_what_was_wanted() {
         }
         receiver.receive(Frame::Turn)?;
         while !matches!(receiver.step(), ReceiveStep::Await) {
-            if let ReceiveStep::Judge { file } = receiver.step() {
+            if let ReceiveStep::Decide { file } = receiver.step() {
                 receiver.decided(file, Verdict::Refused(Reason::NoSpace, String::new()));
             }
         }
@@ -100,10 +100,10 @@ fn unsafe_names_other_kinds_and_repeated_names_are_refused_without_asking() {
     }
     receiver.receive(Frame::Turn).unwrap();
     for _ in 0..2 {
-        assert_eq!(receiver.step(), ReceiveStep::Judge { file: 0 });
+        assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
     }
     receiver.decided(1, Verdict::WHOLE);
-    assert_eq!(receiver.step(), ReceiveStep::Judge { file: 0 });
+    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
     receiver.decided(0, Verdict::Want { offset: 2, digest: [1; 32] });
     let ReceiveStep::Write(bytes) = receiver.step() else { panic!("HAVE") };
     let reasons: Vec<_> = frames_of(&bytes)
@@ -138,7 +138,7 @@ fn a_verdict_that_nobody_asked_for_means_nothing() {
     receiver.receive(Frame::Turn).unwrap();
     receiver.decided(0, Verdict::WHOLE);
     receiver.decided(9, Verdict::WHOLE);
-    assert_eq!(receiver.step(), ReceiveStep::Judge { file: 1 });
+    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 1 });
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn wanting(entries: &[Entry]) -> Receiver {
         offer(&mut receiver, file, entry.clone()).unwrap();
     }
     receiver.receive(Frame::Turn).unwrap();
-    while let ReceiveStep::Judge { file } = receiver.step() {
+    while let ReceiveStep::Decide { file } = receiver.step() {
         receiver.decided(file, Verdict::WHOLE);
     }
     assert_eq!(receiver.step(), ReceiveStep::Await);
@@ -31,7 +31,7 @@ fn wanting(entries: &[Entry]) -> Receiver {
 fn streamed(entry: Entry, verdict: Verdict) -> Receiver {
     let mut receiver = super::samples::receiver(10, None, true);
     offer(&mut receiver, 0, entry).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Judge { file: 0 });
+    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
     receiver.decided(0, verdict);
     receiver
 }

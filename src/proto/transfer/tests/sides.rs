@@ -239,7 +239,7 @@ impl ReceiveSide<'_> {
         loop {
             match self.machine.step() {
                 ReceiveStep::Write(bytes) => self.output.extend(bytes),
-                ReceiveStep::Judge { file } => self.decide(file),
+                ReceiveStep::Decide { file } => self.decide(file),
                 ReceiveStep::Commit { file, entry, digest } => {
                     assert_eq!(entry, self.cases[file as usize].entry(file as usize));
                     self.hand_out(file);

@@ -5,7 +5,8 @@ use crate::error::{Error, Exit};
 use crate::net::stream::Transport;
 use crate::proto::transfer::hello::Accept;
 use crate::proto::transfer::reason::Reason;
-use crate::transfer::connection::wire::{Failure, LastWord, Wire};
+use crate::transfer::connection::closing::Closing;
+use crate::transfer::connection::wire::{Failure, Wire};
 
 /// It wants what this server was not started for.
 pub(super) fn not_allowed(what: &str, option: &str) -> Failure {
@@ -31,16 +32,20 @@ pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
 }
 
 /// Ends a connection before it has become a session.
-pub(super) fn refuse(wire: Wire<Transport>, failure: Failure) -> State {
-    State::Ending(Some((say_no(wire, failure.tell), Some(failure.error))))
+pub(super) fn refuse(wire: Wire<Transport>, Failure { error, tell }: Failure) -> State {
+    State::Closing(say_no(wire, tell, Some(error)))
 }
 
-/// The same, as the last word only.
-pub(super) fn say_no(mut wire: Wire<Transport>, tell: Option<(Reason, String)>) -> LastWord<Transport> {
+/// The same, as the last word alone; `error` is the result.
+pub(super) fn say_no(
+    mut wire: Wire<Transport>,
+    tell: Option<(Reason, String)>,
+    error: Option<Error>,
+) -> Closing<Transport> {
     if let Some((reason, _)) = tell {
         wire.push(&Accept::refusal(reason).encode());
     }
-    wire.close(tell)
+    wire.close(tell, error)
 }
 
 /// There are too many from its address.

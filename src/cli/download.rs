@@ -1,0 +1,148 @@
+//! The options of `download`.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::manual;
+use super::options::{MAX_ENTRIES, size};
+use super::proxy_args::{ProxyArgs, connector};
+use super::retry_args::RetryArgs;
+use super::socket_args::LocalArgs;
+use super::transfer_args::{DigestArgs, TransferLimitArgs};
+use crate::error::{Error, Exit};
+use crate::net::default_port::TRANSFER_PORT;
+use crate::net::endpoint::{Endpoint, Role};
+use crate::proto::transfer::hello::{Hello, Operation};
+use crate::proto::transfer::names::CleanPath;
+use crate::report::escape_name;
+use crate::run::download::{Download, Plan, Task};
+
+/// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = manual::DOWNLOAD)]
+pub(crate) struct DownloadArgs {
+    /// Where from.
+    #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
+    endpoint: String,
+
+    /// What to fetch [default: everything]
+    #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
+    names: Vec<OsString>,
+
+    /// Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes
+    #[arg(short, long, value_name = "PATH", default_value = ".")]
+    output: PathBuf,
+
+    /// Replace files that exist here with other content
+    #[arg(short, long)]
+    force: bool,
+
+    /// Refuse files that are larger
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_size: Option<u64>,
+
+    /// The most files, folders and links that are taken
+    #[arg(long, value_name = "N", default_value_t = MAX_ENTRIES, value_parser = clap::value_parser!(u32).range(1..))]
+    max_entries: u32,
+
+    /// Print what is offered, and fetch nothing
+    #[arg(long, conflicts_with_all = ["output", "force", "limit_rate", "retry", "digests"])]
+    list: bool,
+
+    #[command(flatten)]
+    retry: RetryArgs,
+
+    #[command(flatten)]
+    digests: DigestArgs,
+
+    #[command(flatten)]
+    limits: TransferLimitArgs,
+
+    #[command(flatten)]
+    proxy: ProxyArgs,
+
+    #[command(flatten)]
+    local: LocalArgs,
+}
+
+impl DownloadArgs {
+    /// Validates what was typed. The destination is looked at when the plan is run.
+    pub(crate) fn plan(&self) -> Result<Plan, Error> {
+        let usage = |hint: String| Error::new(Exit::Usage, hint);
+        let second = self.names.first().and_then(|name| name.to_str());
+        if let Some(hint) = self.misplaced() {
+            return Err(usage(hint));
+        }
+        let (endpoint, used) =
+            Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect).map_err(usage)?;
+        let names = clean_names(&self.names[used - 1..]).map_err(usage)?;
+        Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
+        let connector = connector(&endpoint, &self.proxy, &self.local)?;
+        let connections = self.local.connections(self.limits.connections())?;
+        let task = match self.list {
+            true => Task::List,
+            false => Task::Fetch(Download {
+                output: self.output.clone(),
+                replace: self.force,
+                max_size: self.max_size,
+                digests: self.digests.digests.clone(),
+                retry: self.retry.limits(),
+            }),
+        };
+        let (limits, max_entries) = (self.limits.limits(), self.max_entries);
+        Ok(Plan { connector, names, task, max_entries, limits, connections })
+    }
+
+    /// What to type where the server comes last, as for an upload.
+    fn misplaced(&self) -> Option<String> {
+        let last = self.names.last()?.to_str()?;
+        let is_server = |word: &str| Endpoint::is_whole(word, Role::Connect);
+        let second = self.names.first().and_then(|name| name.to_str());
+        let is_two_words = Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect)
+            .is_ok_and(|(_, used)| used == 2);
+        if is_two_words || is_server(&self.endpoint) || !is_server(last) {
+            return None;
+        }
+        let first = escape_name(self.endpoint.as_bytes());
+        let names = if self.names.len() == 1 { &first } else { "NAME..." };
+        Some(format!(
+            "the server comes first: type 'sendall download {last} {names}', or {first}:{TRANSFER_PORT} if that is the server"
+        ))
+    }
+}
+
+/// The names that are asked for, each of which gets a place of its own here.
+fn clean_names(names: &[OsString]) -> Result<Vec<Vec<u8>>, String> {
+    let names = names.iter().map(without_slashes);
+    let names: Vec<Vec<u8>> = names.collect();
+    let mut local = HashSet::new();
+    let all: HashSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
+    let is_below_another =
+        |name: &Vec<u8>| name.iter().enumerate().any(|(at, byte)| *byte == b'/' && all.contains(&name[..at]));
+    for name in &names {
+        let path = CleanPath::parse(name)
+            .map_err(|fault| format!("'{}' is not a name to ask for: it {fault}", escape_name(name)))?;
+        if !local.insert(path.file_name().to_vec()) {
+            let name = escape_name(path.file_name());
+            return Err(format!("two files would be called {name} here: fetch them into different folders"));
+        }
+        if is_below_another(name) {
+            let name = escape_name(name);
+            return Err(format!("{name} comes with the folder that is asked for, too: leave it out"));
+        }
+    }
+    Ok(names)
+}
+
+/// A folder's name, also as it is listed: with a slash behind it.
+fn without_slashes(name: &OsString) -> Vec<u8> {
+    let mut name = name.clone().into_vec();
+    while name.len() > 1 && name.ends_with(b"/") {
+        name.pop();
+    }
+    name
+}

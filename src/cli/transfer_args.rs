@@ -1,0 +1,49 @@
+//! Options of the clients of transfers.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use super::options::{duration, rate};
+use crate::transfer::Limits;
+
+/// Limits of a transfer's client, in time and speed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct TransferLimitArgs {
+    /// Time limit for each address that is tried, and for the handshake
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    pub timeout: Duration,
+
+    /// Give up when nothing went either way for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
+    pub idle_timeout: Duration,
+
+    /// Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub connections: Option<u8>,
+
+    /// Send and receive at most so many bytes per second, as in 500KiB or 10MB
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub limit_rate: Option<u64>,
+}
+
+impl TransferLimitArgs {
+    /// How many connections were asked for. One that is held back is not quicker with others.
+    pub(crate) fn connections(self) -> Option<usize> {
+        self.connections.map(usize::from).or(self.limit_rate.map(|_| 1))
+    }
+
+    /// As a session takes them.
+    pub(crate) fn limits(self) -> Limits {
+        Limits { handshake: self.timeout, idle: self.idle_timeout, rate: self.limit_rate }
+    }
+}
+
+/// Where a client writes the digests of what arrived.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DigestArgs {
+    /// Write a line for each file that is there in the end, as b3sum --check reads it; - is stdout
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) digests: Option<PathBuf>,
+}

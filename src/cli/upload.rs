@@ -1,0 +1,236 @@
+//! The options of `upload`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueHint};
+
+use super::exec_args::program;
+use super::manual;
+use super::proxy_args::{ProxyArgs, connector};
+use super::retry_args::RetryArgs;
+use super::socket_args::LocalArgs;
+use super::transfer_args::{DigestArgs, TransferLimitArgs};
+use crate::error::{Error, Exit};
+use crate::net::child::{ChildStdio, Program};
+use crate::net::endpoint::{Endpoint, Role};
+use crate::proto::transfer::names::CleanPath;
+use crate::report::escape_name;
+use crate::run::upload::{Item, Plan, Task, Upload};
+use crate::store::{Filter, Links};
+use crate::transfer::WireProtocol;
+
+/// Send files and folders to a 'sendall serve --store', verified and synced before success is reported
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = manual::UPLOAD)]
+#[command(override_usage = "sendall upload [OPTIONS] <PATH>... <ENDPOINT>")]
+pub(crate) struct UploadArgs {
+    /// Files and folders, - for stdin (with --name); last, where to.
+    // One list, because options may stand between its words.
+    #[arg(help = manual::PATHS_AND_WHERE_TO, value_name = "PATH... ENDPOINT", required = true,
+        value_hint = ValueHint::AnyPath)]
+    words: Vec<OsString>,
+
+    /// Replace files that exist there with other content
+    #[arg(short, long)]
+    force: bool,
+
+    /// The name there of stdin, or of what a command prints
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    name: Option<OsString>,
+
+    /// Send what a command prints, as --name: --exec -- CMD ARG...; it is stored only if the command ends with 0
+    #[arg(long, requires = "name")]
+    exec: bool,
+
+    /// The same for a line of shell: /bin/sh -c LINE
+    #[arg(long, value_name = "LINE", value_hint = ValueHint::CommandString, conflicts_with = "exec",
+        requires = "name")]
+    sh: Option<OsString>,
+
+    /// With --exec: the command and its arguments
+    #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
+    command: Vec<OsString>,
+
+    /// What becomes of symbolic links in folders
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Links::Skip)]
+    links: Links,
+
+    /// Send only files of a folder that match, as a line of a .gitignore does; may be given again
+    #[arg(long, value_name = "PATTERN")]
+    include: Vec<String>,
+
+    /// Leave out what matches, as a line of a .gitignore does; may be given again
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+
+    /// Print what would be sent, and do not connect
+    #[arg(long, conflicts_with_all = ["retry", "digests"])]
+    dry_run: bool,
+
+    #[command(flatten)]
+    retry: RetryArgs,
+
+    #[command(flatten)]
+    digests: DigestArgs,
+
+    /// What the server speaks
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireProtocol::Sendall)]
+    wire: WireProtocol,
+
+    #[command(flatten)]
+    limits: TransferLimitArgs,
+
+    #[command(flatten)]
+    proxy: ProxyArgs,
+
+    #[command(flatten)]
+    local: LocalArgs,
+}
+
+fn usage(hint: impl Into<String>) -> Error {
+    Error::new(Exit::Usage, hint.into())
+}
+
+impl UploadArgs {
+    /// Validates what was typed. The files are looked at when the plan is run.
+    pub(crate) fn plan(&self) -> Result<Plan, Error> {
+        // First: a command in the wrong place is taken for paths.
+        let program = program(self.exec, self.sh.as_ref(), &self.command, ChildStdio::Pipes)?;
+        let (endpoint, paths) = self.split(program.is_some())?;
+        let connector = connector(&endpoint, &self.proxy, &self.local)?;
+        let connections = self.local.connections(self.limits.connections())?;
+        let task = match self.wire {
+            WireProtocol::Text => Task::Text(self.without_options_of_transfers(paths)?),
+            WireProtocol::Sendall => {
+                let upload = Upload {
+                    filter: Arc::new(Filter::new(&self.include, &self.exclude).map_err(usage)?),
+                    items: self.items(paths, program)?,
+                    links: self.links,
+                    replaces: self.force,
+                    retry: self.retry.limits(),
+                    digests: self.digests.digests.clone(),
+                };
+                if self.dry_run { Task::DryRun(upload) } else { Task::Send(upload) }
+            }
+        };
+        Ok(Plan { connector, task, limits: self.limits.limits(), connections })
+    }
+
+    /// What is to be sent, and under which name where that is `--name`.
+    fn items(&self, paths: Vec<PathBuf>, program: Option<Program>) -> Result<Vec<Item>, Error> {
+        let sends_stdin = paths.iter().any(|path| path.as_os_str() == "-");
+        let mut items = Vec::new();
+        for path in paths {
+            items.push(match &self.name {
+                _ if path.as_os_str() != "-" => Item::Path(path),
+                Some(name) => Item::Stdin { name: clean_name(name)? },
+                None => {
+                    return Err(usage(
+                        "stdin needs a name there: type --name NAME (or ./- for a file called -)",
+                    ));
+                }
+            });
+        }
+        match (&self.name, program) {
+            (Some(_), Some(_)) if sends_stdin => {
+                return Err(usage("stdin and a command need a name each: send them one after the other"));
+            }
+            (Some(name), Some(program)) => items.push(Item::Command { name: clean_name(name)?, program }),
+            (Some(_), None) if !sends_stdin => {
+                return Err(usage(
+                    "--name is for stdin and commands: type 'sendall upload - --name NAME HOST:PORT <FILE' to send a file under another name",
+                ));
+            }
+            _ => {}
+        }
+        if sends_stdin && self.retry.retry > 0 {
+            return Err(usage("stdin can be read only once: leave --retry out"));
+        }
+        Ok(items)
+    }
+
+    /// The paths, for `--wire text`, which has no other options.
+    fn without_options_of_transfers(&self, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, Error> {
+        let without = [
+            (self.force, "--force"),
+            (self.dry_run, "--dry-run"),
+            (self.name.is_some(), "--name"),
+            (self.exec || self.sh.is_some(), "--exec and --sh"),
+            (self.retry.retry > 0, "--retry"),
+            (self.limits.connections.is_some(), "--connections"),
+            (self.digests.digests.is_some(), "--digests"),
+            (!self.include.is_empty() || !self.exclude.is_empty(), "--include and --exclude"),
+            (self.links != Links::Skip, "--links"),
+        ];
+        match without.iter().find(|(is_given, _)| *is_given) {
+            Some((_, option)) => {
+                Err(usage(format!("--wire text sends single files as they are: leave {option} out")))
+            }
+            None => Ok(paths),
+        }
+    }
+
+    /// The endpoint is the last word, or the last two; the paths are the rest.
+    fn split(&self, has_program: bool) -> Result<(Endpoint, Vec<PathBuf>), Error> {
+        let missing = || usage("type what to send and where to, as in 'sendall upload FILE HOST'");
+        let least = if has_program { 1 } else { 2 };
+        let words = &self.words;
+        let (last, before) = words
+            .split_last()
+            .filter(|(last, _)| words.len() >= least && *last != "-")
+            .ok_or_else(missing)?;
+        let last = last.to_string_lossy();
+        let two = before.split_last().filter(|_| words.len() > least).and_then(|(host, paths)| {
+            match Endpoint::parse_first_of_transfer(&host.to_string_lossy(), Some(&last), Role::Connect) {
+                Ok((endpoint, 2)) if !Path::new(host).exists() => Some(Ok((endpoint, paths))),
+                // The colon stands with one of the two.
+                Err(hint) if host.as_bytes().ends_with(b":") || last.starts_with(':') => Some(Err(hint)),
+                _ => None,
+            }
+        });
+        if let Some(hint) = misplaced(&last, before).filter(|_| two.is_none()) {
+            return Err(usage(hint));
+        }
+        let parsed = two.unwrap_or_else(|| {
+            Endpoint::parse_first_of_transfer(&last, None, Role::Connect)
+                .map(|(endpoint, _)| (endpoint, before))
+        });
+        let (endpoint, paths) = parsed.map_err(usage)?;
+        Ok((endpoint, paths.iter().map(PathBuf::from).collect()))
+    }
+}
+
+/// What to type where the last word, which should be the server, is a file here or the server comes first.
+fn misplaced(last: &str, before: &[OsString]) -> Option<String> {
+    if Endpoint::is_whole(last, Role::Connect) {
+        return None;
+    }
+    let first = before.first().map(|word| word.to_string_lossy());
+    let server = first.filter(|word| !Path::new(&**word).exists() && Endpoint::is_whole(word, Role::Connect));
+    let shown = escape_name(last.as_bytes());
+    if let Some(server) = server {
+        let path = if before.len() == 1 { &shown } else { "PATH..." };
+        return Some(format!("the server comes last: type 'sendall upload {path} {server}'"));
+    }
+    let path = Path::new(last);
+    let also = if last.contains('/') {
+        String::new()
+    } else {
+        format!(", or with its port if it is called {shown}, too")
+    };
+    (path.is_file() || path.is_dir()).then(|| {
+        format!(
+            "{shown} is here, and no server is named: type it last, as in 'sendall upload {shown} HOST'{also}"
+        )
+    })
+}
+
+fn clean_name(name: &OsStr) -> Result<Vec<u8>, Error> {
+    let name = name.as_bytes().to_vec();
+    let unclean = |fault| usage(format!("--name {}: the name {fault}", escape_name(&name)));
+    CleanPath::parse(&name).map_err(unclean)?;
+    Ok(name)
+}

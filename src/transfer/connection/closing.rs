@@ -1,0 +1,160 @@
+//! A session over one connection: its job turn by turn, then its last word.
+
+use std::time::{Duration, Instant};
+
+use super::link::Link;
+use super::wire::{Failure, Filled, Wire};
+use crate::error::Error;
+use crate::net::reactor::{Context, Session, Status, Stop};
+use crate::net::stream::Stream;
+
+/// How long the peer may take to end its side after the last word.
+const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
+/// The same for a peer that has used up a time limit: it is likely to be gone.
+const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
+/// After this long a silence a peer that is to hear a reset has heard the last word.
+const QUIET_LIMIT: Duration = Duration::from_millis(300);
+
+/// What a session does on its first connection.
+pub(crate) trait Job<S> {
+    /// Works for a turn. Done when nothing is left to be said.
+    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure>;
+
+    /// All is done: the session's own result.
+    fn conclude(&mut self, link: &Link<S>, now: Instant) -> Result<(), Error>;
+
+    /// It has failed: lets go of what it holds.
+    fn fail(&mut self) {}
+
+    /// When to work again, if nothing happens on the connection before.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+/// A session: a job, and the connection until the last word is said.
+pub(crate) struct LinkSession<S, J> {
+    // Before the connection, so that it lets go of what it holds before the peer learns of the end.
+    pub(crate) job: J,
+    link: Option<Link<S>>,
+    closing: Option<Closing<S>>,
+}
+
+impl<S, J> LinkSession<S, J> {
+    pub(crate) fn new(link: Link<S>, job: J) -> LinkSession<S, J> {
+        LinkSession { job, link: Some(link), closing: None }
+    }
+}
+
+impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
+    fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        if let Some(link) = &mut self.link {
+            link.wire.tick(context.now);
+            let (tell, error) = match self.job.turn(link, context).map_err(|failure| link.explain(failure)) {
+                Ok(Status::Done) => (None, self.job.conclude(link, context.now).err()),
+                Ok(status) => return Ok(status),
+                Err(Failure { error, tell }) => {
+                    self.job.fail();
+                    (tell, Some(error))
+                }
+            };
+            self.closing = self.link.take().map(|link| link.wire.close(tell, error));
+        }
+        self.closing.as_mut().map_or(Ok(Status::Done), |closing| closing.advance(context))
+    }
+
+    fn stop(&mut self) -> Stop {
+        if let Some(link) = &mut self.link {
+            link.wire.say_stopped();
+        }
+        Stop::Now
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        // Further connections may be left of a session that is over: their times do not count.
+        match (&self.closing, &self.link) {
+            (Some(closing), _) => Some(closing.deadline()),
+            (None, Some(link)) => self.job.deadline().into_iter().chain([link.deadline()]).min(),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The end of a session: what is queued is sent, our direction ended, and the peer's awaited for a while; then comes
+/// the session's own result.
+///
+/// Closing at once would answer what the peer still sends with a reset, which destroys the last word on its way.
+pub(crate) struct Closing<S> {
+    wire: Wire<S>,
+    said: bool,
+    /// There is no orderly end.
+    resets: bool,
+    deadline: Instant,
+    error: Option<Error>,
+}
+
+impl<S: Stream> Closing<S> {
+    /// `is_late`: the peer has used up a time limit.
+    pub(super) fn new(wire: Wire<S>, is_late: bool, error: Option<Error>) -> Closing<S> {
+        let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
+        let deadline = wire.now() + limit;
+        Closing { wire, said: false, resets: false, deadline, error }
+    }
+
+    /// For a peer that may not read the last word: it hears a reset once it has ended, or time is up, and so does not take
+    /// what was thrown away for taken.
+    pub(crate) fn with_reset(mut self) -> Closing<S> {
+        self.resets = true;
+        if self.wire.queued().is_empty() {
+            self.deadline = self.wire.now();
+        }
+        self
+    }
+
+    /// Continues. When the connection can be dropped, returns the session's result.
+    pub(crate) fn advance(&mut self, context: Context) -> Result<Status, Error> {
+        match self.say(context) {
+            Status::Done => {
+                if self.resets {
+                    self.wire.reset_on_close(true);
+                }
+                self.error.take().map_or(Ok(Status::Done), Err)
+            }
+            status => Ok(status),
+        }
+    }
+
+    /// When to look again.
+    pub(crate) fn deadline(&self) -> Instant {
+        let quiet = (self.resets && self.said).then(|| self.wire.last_traffic() + QUIET_LIMIT);
+        quiet.map_or(self.deadline, |quiet| quiet.min(self.deadline))
+    }
+
+    fn say(&mut self, context: Context) -> Status {
+        self.wire.tick(context.now);
+        if context.now >= self.deadline() {
+            return Status::Done;
+        }
+        if !self.said {
+            match self.wire.flush() {
+                Ok(true) if self.resets || self.wire.finish_writing().is_ok() => self.said = true,
+                Ok(false) => {}
+                // It was reset: there is nobody to wait for.
+                Ok(true) | Err(_) => return Status::Done,
+            }
+        }
+        let mut thrown_away = 0;
+        while thrown_away < context.budget_bytes {
+            match self.wire.fill(1) {
+                Ok(Filled::Enough) => {
+                    thrown_away += self.wire.incoming().len();
+                    self.wire.consume(self.wire.incoming().len());
+                }
+                Ok(Filled::Ended) if !self.said => return Status::Waiting,
+                Ok(Filled::Blocked) => return Status::Waiting,
+                Ok(Filled::Ended) | Err(_) => return Status::Done,
+            }
+        }
+        Status::Again
+    }
+}
