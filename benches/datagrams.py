@@ -5,6 +5,7 @@
 
 Each tool sends to itself: its datagrams per second as a sender, and, of what reached the file, as a receiver. Each
 receiver is measured once more with udp-send as the sender, because a slow sender has no receiver at its limit.
+Then `udp-listen --echo` answers udp-send: its answers for each second of its own processor time.
 Prints medians and ratios. What sendall has sent must be what it has received and what it says was dropped; if not, the
 exit code is 1.
 """
@@ -117,6 +118,24 @@ def measure(receiver, sender, size, count, data, folder):
     return count / seconds, arrived / took, arrived, sums
 
 
+def measure_echo(binary, size, data):
+    """Answers per second of the listener's processor time, and how many there were."""
+    port = free_port()
+    listen = [binary, "udp-listen", "--json", "--echo", "--max-answers", "1000000", f"127.0.0.1:{port}"]
+    process = subprocess.Popen(listen, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    wait_bound(port)
+    send = [binary, "udp-send", "--quiet", "--each", str(size), "--wait", "300ms", f"127.0.0.1:{port}"]
+    with open(data, "rb") as stdin:
+        subprocess.run(send, stdin=stdin, stdout=subprocess.DEVNULL, timeout=LIMIT_SECONDS)
+    process.send_signal(signal.SIGTERM)
+    errors = process.stderr.read()
+    usage = os.wait4(process.pid, 0)[2]
+    process.returncode = 0
+    events = [json.loads(line) for line in errors.decode().splitlines()]
+    sent = next(event["datagrams"]["sent"] for event in events if event["event"] == "summary")
+    return sent / max(usage.ru_utime + usage.ru_stime, 1e-6), sent
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=1_000_000)
@@ -166,6 +185,11 @@ def main():
                 sent = medians[tool.name, tool.name][0]
                 received = max(medians[tool.name, sender][1] for sender in (tool.name, "sendall"))
                 print(f"  beside {tool.name}: sender {ours[0] / sent:.1f} times, receiver {ours[1] / received:.1f} times")
+            # Datagrams that are all equal would be taken for a loop.
+            with open(data, "wb") as file:
+                file.write(os.urandom(size * min(count, 200_000)))
+            rate, sent = map(statistics.median, zip(*[measure_echo(binary, size, data) for _ in range(args.rounds)]))
+            print(f"  udp-listen --echo: {rate:,.0f} answers in a second of its processor time, {sent:,.0f} in all")
             os.unlink(data)
     sys.exit(failed)
 

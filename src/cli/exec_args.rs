@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::options::{RECORDS, RelayArgs};
 use crate::error::{Error, Exit};
-use crate::net::child::{ChildStdio, Environment, Program};
+use crate::net::child::{ChildStdio, Program};
 use crate::proto::relay::ending::EndWhen;
 use crate::relay::exec::ExecRules;
 
@@ -118,16 +118,4 @@ impl RelayArgs {
         }
         Ok(ExecRules { crlf: self.tools.crlf, ends_with_peer: self.end_when == Some(EndWhen::Peer) })
     }
-}
-
-/// What is for us alone is taken out.
-pub(crate) fn without_our_own() -> Environment {
-    vec![
-        ("LISTEN_FDS", None),
-        ("LISTEN_PID", None),
-        ("LISTEN_FDNAMES", None),
-        ("NOTIFY_SOCKET", None),
-        // A secret of ours, not of the process.
-        (crate::relay::proxies::PASSWORD_VARIABLE, None),
-    ]
 }

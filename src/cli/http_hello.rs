@@ -5,23 +5,21 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use super::access_args::AccessArgs;
 use super::manual;
 use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
-use crate::cli::access_args::AccessArgs;
 use crate::error::{Error, Exit};
 use crate::http::log::LogForm;
-use crate::http::site::{AnswerFields, Elsewhere, Patience, Site};
+use crate::http::site::{AnswerFields, Elsewhere, Patience};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::http::{has_no_body, is_field_name, is_field_value};
-use crate::run::http_hello::Plan;
-use crate::server::acceptor::{ClientLimits, DescriptorBudget, Explicit, Full, NO_LIMIT};
-use crate::server::option_files::text_or_file;
+use crate::run::http_hello::{PathPlan, Plan, SitePlan};
+use crate::server::acceptor::{ClientLimits, Explicit, Full, NO_LIMIT};
+use crate::server::option_files::TextOrFile;
 
 const GREETING: &[u8] = b"Hello, World\n";
 const MAX_CLIENTS: u32 = 16_384;
-/// Of the reactor of each further worker: epoll, twice, its waker, and what tells it of signals.
-const DESCRIPTORS_PER_WORKER: u64 = 4;
 /// Fields that the server sets, and what says the same.
 const OWN_FIELDS: [(&str, &str); 5] = [
     ("content-type", "use --type"),
@@ -34,7 +32,7 @@ const OWN_FIELDS: [(&str, &str); 5] = [
 /// Answer HTTP/1.1 requests with a greeting: for health checks, load balancers, firewalls
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::HTTP_HELLO, manual::HTTP_HELLO_EXAMPLES].join("\n\n"))]
-pub struct HttpHelloArgs {
+pub(crate) struct HttpHelloArgs {
     /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
     #[arg(value_name = "ENDPOINT", default_value = "127.0.0.1:8080", value_hint = ValueHint::Hostname)]
     endpoints: Vec<String>,
@@ -133,8 +131,8 @@ struct LimitArgs {
 }
 
 impl HttpHelloArgs {
-    /// Validates everything, before anything is opened to the network.
-    pub fn plan(&self) -> Result<Plan, Error> {
+    /// Validates what was typed. Opens nothing.
+    pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
         let limits = ClientLimits {
             clients: self.limits.max_clients.unwrap_or(MAX_CLIENTS) as usize,
@@ -146,25 +144,23 @@ impl HttpHelloArgs {
             accept_timeout: None,
             header: self.limits.accept_proxy_protocol.then_some(self.limits.header_timeout),
         };
-        let others = (self.workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
-        let typed = Explicit {
-            clients: self.limits.max_clients.is_some(),
-            per_source: self.limits.max_per_source.is_some(),
-        };
         Ok(Plan {
             endpoints,
             family: self.family.family(),
             site: self.site()?,
-            limits: limits.within_descriptors(DescriptorBudget { per_client: 1, others }, typed),
-            access: self.access.sources().load()?,
-            access_args: self.access.sources(),
+            limits,
+            explicit: Explicit {
+                clients: self.limits.max_clients.is_some(),
+                per_source: self.limits.max_per_source.is_some(),
+            },
+            access: self.access.sources(),
             workers: self.workers,
             count: self.count,
             log: self.log,
         })
     }
 
-    fn site(&self) -> Result<Site, Error> {
+    fn site(&self) -> Result<SitePlan, Error> {
         if has_no_body(self.status) && self.body.is_some() {
             return Err(usage(format!(
                 "an answer with status {} has no body: leave --body out",
@@ -176,8 +172,8 @@ impl HttpHelloArgs {
         }
         let fields = self.headers.iter().map(|header| field(header).map_err(usage));
         let body = match &self.body {
-            Some(body) => text_or_file(body, "--body")?,
-            None => GREETING.to_vec(),
+            Some(body) => TextOrFile::parse(body, "--body")?,
+            None => TextOrFile::Text(GREETING.to_vec()),
         };
         let elsewhere = match (self.not_found, self.whoami, self.echo) {
             (true, ..) => Elsewhere::NotFound,
@@ -190,13 +186,18 @@ impl HttpHelloArgs {
             idle: self.limits.idle_timeout,
             max_body_bytes: self.limits.max_body,
         };
-        let greeting = (self.status, self.kind.as_str(), &body[..]);
         let fields = fields.collect::<Result<AnswerFields, Error>>()?;
-        let mut site = Site::new(greeting, elsewhere, fields, self.delay, patience);
-        for path in &self.paths {
-            add_path(&mut site, path, &self.kind)?;
+        let mut paths: Vec<PathPlan> = Vec::new();
+        for text in &self.paths {
+            let path = path(text)?;
+            if paths.iter().any(|other| other.path == path.path) {
+                let text = format!("--path {} is there twice: leave one of them out", path.path);
+                return Err(usage(text));
+            }
+            paths.push(path);
         }
-        Ok(site)
+        let (status, kind, delay) = (self.status, self.kind.clone(), self.delay);
+        Ok(SitePlan { status, kind, body, paths, elsewhere, fields, delay, patience })
     }
 }
 
@@ -219,7 +220,7 @@ fn field(text: &str) -> Result<(String, Vec<u8>), String> {
 }
 
 /// Reads `PATH=STATUS[:BODY]`: the last `=` before a status ends the path.
-fn add_path(site: &mut Site, text: &str, kind: &str) -> Result<(), Error> {
+fn path(text: &str) -> Result<PathPlan, Error> {
     let hint = || {
         let shown = text.escape_debug();
         usage(format!("--path '{shown}': type a path, = and a status from 200 to 599, as in /health=204"))
@@ -233,11 +234,8 @@ fn add_path(site: &mut Site, text: &str, kind: &str) -> Result<(), Error> {
     if has_no_body(status) && body.is_some() {
         return Err(usage(format!("--path {path}: an answer with status {status} has no body")));
     }
-    let body = body.map(|body| text_or_file(body, "--path")).transpose()?;
-    if !site.add_path(path, status, body.as_deref().map(|body| (kind, body))) {
-        return Err(usage(format!("--path {path} is there twice: leave one of them out")));
-    }
-    Ok(())
+    let body = body.map(|body| TextOrFile::parse(body, "--path")).transpose()?;
+    Ok(PathPlan { path: path.into(), status, body })
 }
 
 /// Reads a number of threads.

@@ -16,6 +16,8 @@ pub mod socket_args;
 #[cfg(test)]
 mod tests;
 pub(crate) mod transfer_args;
+pub(crate) mod udp_listen;
+pub(crate) mod udp_send;
 pub(crate) mod upload;
 mod values;
 
@@ -24,7 +26,6 @@ use clap::{ArgAction, Parser, Subcommand};
 use crate::error::Error;
 use crate::net::signals::Signals;
 use crate::report::{Level, Report};
-use crate::run;
 
 /// A netcat for people who need to know that their bytes arrived
 ///
@@ -59,9 +60,9 @@ enum Command {
     Connect(connect::ConnectArgs),
     Upload(upload::UploadArgs),
     Download(download::DownloadArgs),
-    HttpHello(run::http_hello::HttpHelloArgs),
-    UdpListen(run::udp_listen::UdpListenArgs),
-    UdpSend(run::udp_send::UdpSendArgs),
+    HttpHello(http_hello::HttpHelloArgs),
+    UdpListen(udp_listen::UdpListenArgs),
+    UdpSend(udp_send::UdpSendArgs),
 }
 
 impl Cli {

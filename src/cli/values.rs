@@ -1,8 +1,13 @@
-//! Values of options: their names and help, for enums that are defined where they are used.
+//! Values of options: their names and help, for enums that are defined where they are used; and the places where a stream
+//! is cut into datagrams.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
+use super::options::size;
+use crate::datagram::style::{Each, Frame};
+use crate::http::log::LogForm;
+use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
 use crate::proto::proxy::header::HeaderVersion;
 use crate::proto::relay::conversation::Unit;
 use crate::proto::relay::ending::EndWhen;
@@ -30,10 +35,20 @@ macro_rules! values {
     };
 }
 
+values!(Each {
+    Line "line" "The payload and a line end"
+    Raw "raw" "The payload alone"
+    Json "json" "An object in a line: time, peer, length, and the payload as text or base64"
+});
+
 values!(EndWhen {
     Both "both" "Both directions have ended"
     Peer "peer" "The peer has ended and all it sent was written"
     Input "input" "The input has ended and all of it was acknowledged"
+});
+
+values!(Frame {
+    U16be "u16be" "Two bytes with the length, most significant first"
 });
 
 values!(Framing {
@@ -71,6 +86,11 @@ values!(Links {
     Copy "copy" "They are sent as links"
 });
 
+values!(LogForm {
+    Common "common" "As web servers write it: the Common Log Format"
+    Json "json" "An object for each answer"
+});
+
 values!(Slow {
     Drop "drop" "It misses what does not fit into its queue; how much, is told at its end"
     Wait "wait" "All wait for the slowest"
@@ -86,3 +106,17 @@ values!(WireProtocol {
     Sendall "sendall" "The transfer protocol: names, sizes, digests and outcomes"
     Text "text" "The classic header 'command|name|size' for peers that speak nothing else: content stays unverified"
 });
+
+/// Reads where a stream is cut into datagrams. The error says what to type instead.
+pub(super) fn cut(text: &str) -> Result<Cut, String> {
+    match text {
+        "line" => Ok(Cut::Lines),
+        "all" => Ok(Cut::All),
+        "u16be" => Ok(Cut::U16be),
+        _ => match size(text) {
+            Ok(size) if (1..=LARGEST_BYTES as u64).contains(&size) => Ok(Cut::Blocks(size as usize)),
+            Ok(_) => Err(format!("a datagram holds 1 to {LARGEST_BYTES} bytes")),
+            Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
+        },
+    }
+}

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::udp::Peer;
-use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
+use crate::proto::datagram::records::LARGEST_BYTES;
 
 /// Fails for an endpoint of a kind that datagrams do not go to.
 pub(crate) fn check(endpoint: &Endpoint) -> Result<(), Error> {
@@ -25,20 +25,6 @@ pub(crate) fn check(endpoint: &Endpoint) -> Result<(), Error> {
         Endpoint::Tcp { .. } | Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) | Endpoint::Inherited(_) => {
             Ok(())
         }
-    }
-}
-
-/// Reads where a stream is cut into datagrams. The error says what to type instead.
-pub(crate) fn cut(text: &str) -> Result<Cut, String> {
-    match text {
-        "line" => Ok(Cut::Lines),
-        "all" => Ok(Cut::All),
-        "u16be" => Ok(Cut::U16be),
-        _ => match crate::cli::options::size(text) {
-            Ok(size) if (1..=LARGEST_BYTES as u64).contains(&size) => Ok(Cut::Blocks(size as usize)),
-            Ok(_) => Err(format!("a datagram holds 1 to {LARGEST_BYTES} bytes")),
-            Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
-        },
     }
 }
 
@@ -60,4 +46,12 @@ pub(crate) fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
         _ => error.to_string(),
     };
     Error::new(Exit::NoConnection, format!("cannot send to {peer}: {why}"))
+}
+
+/// True if an error says that there is no way to a peer, rather than that one datagram could not go.
+pub(crate) fn is_no_way(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::CONNREFUSED | Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::AFNOSUPPORT | Errno::NOENT)
+    )
 }

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::net::udp::Datagram;
@@ -13,20 +12,20 @@ use crate::proto::datagram::records::u16be;
 use crate::report::escape_json;
 
 /// How a record looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Each {
-    /// The payload and a line end
+    /// The payload and a line end.
     Line,
-    /// The payload alone
+    /// The payload alone.
     Raw,
-    /// An object in a line: time, peer, length, and the payload as text or base64
+    /// An object in a line: time, peer, length, and the payload as text or base64.
     Json,
 }
 
 /// Prefixes of records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// Two bytes with the length, most significant first
+    /// Two bytes with the length, most significant first.
     U16be,
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
+use super::client::{Client, Departures, RemotePermit};
 use super::connection::Connection;
 use super::log::Log;
 use super::site::Site;
@@ -42,9 +43,9 @@ pub(crate) struct Hello {
     /// Whose turn it is.
     next: usize,
     /// Of clients that other threads serve.
-    passes: HashMap<u64, Permit>,
+    permits: HashMap<u64, Permit>,
     next_id: u64,
-    gone: Arc<Gone>,
+    departures: Arc<Departures>,
 }
 
 /// A worker on a thread of its own.
@@ -58,38 +59,7 @@ struct Other {
 struct Arrival {
     socket: Socket,
     ends: Ends,
-    place: Place,
-}
-
-/// Clients that other threads have served.
-struct Gone {
-    ids: Mutex<Vec<u64>>,
-    acceptor: ThreadWaker,
-}
-
-/// A client's place, until it is dropped.
-pub(crate) struct Stay {
-    pub(crate) ends: Ends,
-    _leave: Leave,
-}
-
-/// How the acceptor hears that a client is gone.
-enum Leave {
-    Pass { _pass: Permit },
-    Place { _place: Place },
-}
-
-/// The permit of a client that another thread serves stays at the acceptor.
-struct Place {
-    id: u64,
-    gone: Arc<Gone>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.gone.ids.lock().unwrap_or_else(PoisonError::into_inner).push(self.id);
-        self.gone.acceptor.wake();
-    }
+    permit: RemotePermit,
 }
 
 impl Hello {
@@ -111,9 +81,9 @@ impl Hello {
             common,
             others,
             next: 0,
-            passes: HashMap::new(),
+            permits: HashMap::new(),
             next_id: 0,
-            gone: Arc::new(Gone { ids: Mutex::default(), acceptor: io.thread_waker() }),
+            departures: Departures::new(io),
         })
     }
 }
@@ -127,22 +97,22 @@ impl Handler for Hello {
         let worker = self.next;
         self.next = (worker + 1) % (self.others.len() + 1);
         let Some(other) = worker.checked_sub(1).and_then(|index| self.others.get(index)) else {
-            let stay = Stay { ends, _leave: Leave::Pass { _pass: permit } };
-            return serve(&self.io, socket, &self.own, stay, now);
+            let client = Client::here(ends, permit);
+            return serve(&self.io, socket, &self.own, client, now);
         };
         let id = self.next_id;
         self.next_id += 1;
-        self.passes.insert(id, permit);
-        let place = Place { id, gone: Arc::clone(&self.gone) };
+        self.permits.insert(id, permit);
+        let permit = RemotePermit::new(id, &self.departures);
         // A worker that has ended makes itself heard below.
-        let is_there = other.arrivals.send(Arrival { socket, ends, place }).is_ok();
+        let is_there = other.arrivals.send(Arrival { socket, ends, permit }).is_ok();
         other.wake.wake();
         is_there
     }
 
     fn advance(&mut self) -> Result<(), Error> {
-        for id in self.gone.ids.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            self.passes.remove(&id);
+        for id in self.departures.take() {
+            self.permits.remove(&id);
         }
         for other in &mut self.others {
             if let Some(result) = other.thread.take() {
@@ -161,10 +131,10 @@ impl Handler for Hello {
 }
 
 /// Adds a connection to a reactor. False if it was gone already.
-fn serve(io: &Io, socket: Socket, worker: &Rc<Worker>, stay: Stay, now: Instant) -> bool {
+fn serve(io: &Io, socket: Socket, worker: &Rc<Worker>, client: Client, now: Instant) -> bool {
     let spawned = io.spawn(|io| {
         let transport = socket.register(&io).map_err(|error| Error::new(Exit::Lost, error))?;
-        Ok(Connection::new(transport, Rc::clone(worker), stay, now))
+        Ok(Connection::new(transport, Rc::clone(worker), client, now))
     });
     spawned.is_ok()
 }
@@ -198,9 +168,9 @@ impl Session for Intake {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         loop {
             match self.arriving.try_recv() {
-                Ok(Arrival { socket, ends, place }) => {
-                    let stay = Stay { ends, _leave: Leave::Place { _place: place } };
-                    serve(&self.io, socket, &self.worker, stay, context.now);
+                Ok(Arrival { socket, ends, permit }) => {
+                    let client = Client::elsewhere(ends, permit);
+                    serve(&self.io, socket, &self.worker, client, context.now);
                 }
                 Err(mpsc::TryRecvError::Empty) => return Ok(Status::Waiting),
                 Err(mpsc::TryRecvError::Disconnected) => return Ok(Status::Done),

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::error::cannot_write;
@@ -11,12 +10,12 @@ use crate::net::signals;
 use crate::net::signals::Signals;
 use crate::report::{Lines, escape};
 
-/// The values of `--log`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// How an answer is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogForm {
-    /// As web servers write it: the Common Log Format
+    /// As web servers write it: the Common Log Format.
     Common,
-    /// An object for each answer
+    /// An object for each answer.
     Json,
 }
 

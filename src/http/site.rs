@@ -96,15 +96,14 @@ impl Site {
         site
     }
 
-    /// Gives a path an answer of its own. False if it has one.
-    pub(crate) fn add_path(&mut self, path: &str, status: u16, body: Option<(&str, &[u8])>) -> bool {
+    /// Gives a path an answer of its own.
+    pub(crate) fn add_path(&mut self, path: &str, status: u16, body: Option<(&str, &[u8])>) {
         let answer = match body {
             Some((kind, body)) => self.answer(status, kind, body),
             None => self.answer(status, TEXT, &status_line(status)),
         };
-        let is_new = self.paths.insert(path.into(), self.answers.len()).is_none();
+        self.paths.insert(path.into(), self.answers.len());
         self.answers.push(answer);
-        is_new
     }
 
     /// An answer with the fields that all have.

@@ -3,16 +3,18 @@
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use mio::Interest;
 use mio::unix::pipe::{Receiver, Sender};
 use socket2::SockRef;
 
+use super::endpoint::PeerName;
 use super::process::Process;
 use super::reactor::{Io, Readiness};
+use super::signals;
 use super::stream::{FdKind, KernelEnd, Socket, Stream, would_block};
 use super::terminal::Terminal;
 use super::uninterrupted;
@@ -40,8 +42,28 @@ pub enum ChildStdio {
     Socket,
 }
 
-/// The environment of a child, in so far as it differs from ours.
+/// The environment variable with the password of a proxy.
+pub const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
+
+/// Variables that are for this process alone: no child has them.
+const OWN_VARIABLES: [&str; 5] =
+    ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", PASSWORD_VARIABLE];
+
+/// Environment variables that a child has beside ours; `None` takes one of ours out.
 pub type Environment = Vec<(&'static str, Option<String>)>;
+
+/// The variables that describe a connection.
+pub fn environment(peer: &PeerName, local: &PeerName) -> Environment {
+    let owned = |(host, port): (&str, Option<&str>)| (Some(host.to_owned()), port.map(str::to_owned));
+    let ((peer, peer_port), (local, local_port)) =
+        (owned(peer.host_and_port()), owned(local.host_and_port()));
+    vec![
+        ("SENDALL_PEER_ADDR", peer),
+        ("SENDALL_PEER_PORT", peer_port),
+        ("SENDALL_LOCAL_ADDR", local),
+        ("SENDALL_LOCAL_PORT", local_port),
+    ]
+}
 
 /// Starts a program in a process group of its own. Its stderr is ours, or its terminal.
 ///
@@ -97,6 +119,9 @@ pub fn spawn_on(
 fn command(program: &Program, environment: &Environment) -> Command {
     let mut command = Command::new(&program.name);
     command.args(&program.args);
+    for name in OWN_VARIABLES {
+        command.env_remove(name);
+    }
     for (name, value) in environment {
         match value {
             Some(value) => command.env(name, value),
@@ -113,6 +138,15 @@ fn cannot_run(program: &Program, error: &io::Error) -> Error {
         _ => error.to_string(),
     };
     Error::new(Exit::Failed, format!("cannot run '{}': {reason}", program.name.display()))
+}
+
+/// How a process has ended, in words.
+pub fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with {code}"),
+        (None, Some(signal)) => format!("was ended by {}", signals::name(signal)),
+        (None, None) => "has ended".into(),
+    }
 }
 
 /// Has every descriptor that this process was started with, but 0 to 2, closed in the programs that it starts.

@@ -10,16 +10,14 @@ use self::local::Local;
 use super::options::RelayOptions;
 use super::session::Relay;
 use super::tools::{Filtered, ToCrlf, Tools};
-pub(crate) use crate::cli::exec_args::without_our_own;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::child;
-use crate::net::child::{ChildStdio, Environment, Program};
+use crate::net::child::{ChildStdio, Program, describe, environment};
 use crate::net::endpoint::PeerName;
 use crate::net::process::Process;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
-use crate::net::signals;
 use crate::net::stream::{Socket, Stream, Transport};
 use crate::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::relay::lane::Lane;
@@ -372,28 +370,4 @@ impl CountedSession for Exec {
     fn is_counted(&self) -> bool {
         !self.is_handed_over
     }
-}
-
-/// How a process has ended, in words.
-pub(crate) fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with {code}"),
-        (None, Some(signal)) => format!("was ended by {}", signals::name(signal)),
-        (None, None) => "has ended".into(),
-    }
-}
-
-/// What a process is told about its connection.
-pub(crate) fn environment(peer: &PeerName, local: &PeerName) -> Environment {
-    let owned = |(host, port): (&str, Option<&str>)| (host.to_owned(), port.map(str::to_owned));
-    let ((peer, peer_port), (local, local_port)) =
-        (owned(peer.host_and_port()), owned(local.host_and_port()));
-    let mut environment = without_our_own();
-    environment.extend([
-        ("SENDALL_PEER_ADDR", Some(peer)),
-        ("SENDALL_PEER_PORT", peer_port),
-        ("SENDALL_LOCAL_ADDR", Some(local)),
-        ("SENDALL_LOCAL_PORT", local_port),
-    ]);
-    environment
 }

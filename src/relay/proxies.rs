@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::lost;
 use crate::error::{Error, Exit};
+use crate::net::child::PASSWORD_VARIABLE;
 use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Host, Role};
@@ -20,8 +21,6 @@ use crate::proto::proxy::socks::client::SocksClient;
 use crate::proto::proxy::socks::client4::Socks4Client;
 use crate::proto::proxy::target::Target;
 use crate::server::option_files::bytes_of;
-
-pub(crate) const PASSWORD_VARIABLE: &str = "SENDALL_PROXY_PASSWORD";
 
 /// A proxy as it was named.
 #[derive(Clone, Debug, PartialEq, Eq)]

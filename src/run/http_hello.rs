@@ -3,43 +3,83 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-pub use crate::cli::http_hello::HttpHelloArgs;
 use crate::error::{Error, Exit};
 use crate::http::listener::{Common, Hello};
 use crate::http::log::{Log, LogForm};
-use crate::http::site::Site;
+use crate::http::site::{AnswerFields, Elsewhere, Patience, Site};
 use crate::http::worker::Stats;
-use crate::net::access::Access;
 use crate::net::endpoint::Endpoint;
 use crate::net::options::{Family, SocketOptions};
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::report::{Lines, Report};
-use crate::server::acceptor::{Acceptor, AccessLists, ClientLimits};
+use crate::server::acceptor::{Acceptor, AccessLists, ClientLimits, DescriptorBudget, Explicit};
 use crate::server::admission::AccessSources;
+use crate::server::option_files::TextOrFile;
 use crate::server::setup::{listen_on_all, tell_ready};
 
 /// How long other workers may take after the first one has ended. With that one's time, and the log's, it stays below a
 /// second.
 const END_LIMIT: Duration = Duration::from_millis(80);
+/// Of the reactor of each further worker: epoll, twice, its waker, and what tells it of signals.
+const DESCRIPTORS_PER_WORKER: u64 = 4;
 
 /// What was meant.
 pub struct Plan {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) family: Option<Family>,
     pub(crate) limits: ClientLimits,
-    pub(crate) access: Access,
-    pub(crate) access_args: AccessSources,
-    pub(crate) site: Site,
+    pub(crate) explicit: Explicit,
+    pub(crate) access: AccessSources,
+    pub(crate) site: SitePlan,
     pub(crate) workers: usize,
     pub(crate) count: Option<u64>,
     pub(crate) log: Option<LogForm>,
 }
 
+/// What is answered.
+pub(crate) struct SitePlan {
+    pub(crate) status: u16,
+    /// The media type of every body that is given.
+    pub(crate) kind: String,
+    pub(crate) body: TextOrFile,
+    pub(crate) paths: Vec<PathPlan>,
+    pub(crate) elsewhere: Elsewhere,
+    pub(crate) fields: AnswerFields,
+    pub(crate) delay: Option<Duration>,
+    pub(crate) patience: Patience,
+}
+
+/// A path with an answer of its own.
+pub(crate) struct PathPlan {
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) body: Option<TextOrFile>,
+}
+
+impl SitePlan {
+    /// The answers. Reads the files of bodies.
+    fn open(self) -> Result<Site, Error> {
+        let body = self.body.read("--body")?;
+        let greeting = (self.status, self.kind.as_str(), &body[..]);
+        let mut site = Site::new(greeting, self.elsewhere, self.fields, self.delay, self.patience);
+        for PathPlan { path, status, body } in self.paths {
+            let body = body.map(|body| body.read("--path")).transpose()?;
+            site.add_path(&path, status, body.as_deref().map(|body| (self.kind.as_str(), body)));
+        }
+        Ok(site)
+    }
+}
+
 impl Plan {
     /// Answers until a signal comes, or `--count` is reached.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let site = Arc::new(self.site.open()?);
+        let access = self.access.load()?;
+        let others = (self.workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
+        let limits =
+            self.limits.within_descriptors(DescriptorBudget { per_client: 1, others }, self.explicit);
         if self.log.is_some() {
             check_stdout()?;
         }
@@ -47,10 +87,10 @@ impl Plan {
         let (mut lines, mut _ready) = (None, None);
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            let lists = AccessLists::new(&self.access_args, self.limits.count.is_some(), (&io, signals))?;
+            let lists = AccessLists::new(&self.access, limits.count.is_some(), (&io, signals))?;
             let options = SocketOptions { family: self.family, ..SocketOptions::default() };
             // A proxy stands in between.
-            let invitation = if self.limits.header.is_some() { "" } else { "http://ADDR/" };
+            let invitation = if limits.header.is_some() { "" } else { "http://ADDR/" };
             let listeners = listen_on_all((&self.endpoints, invitation), &options, &io, report)?;
             if let Some(form) = self.log {
                 let acceptor = io.thread_waker();
@@ -59,10 +99,10 @@ impl Plan {
                 lines = Some(Log { form, lines: started });
             }
             let stats = self.count.map(|count| Stats::new(count, io.thread_waker()));
-            let common = Common { site: Arc::new(self.site), log: lines.clone(), stats };
+            let common = Common { site, log: lines.clone(), stats };
             let host = Hello::new(&io, common, self.workers, signals, &alive)?;
             _ready = tell_ready(report);
-            Acceptor::new(listeners, self.limits, (self.access, lists), (&io, report), host)
+            Acceptor::new(listeners, limits, (access, lists), (&io, report), host)
         })?;
         drop(alive);
         let result = reactor.run();

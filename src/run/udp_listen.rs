@@ -1,242 +1,57 @@
 //! `udp-listen`: datagrams from any number of peers, whole, and answers to them.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
-use clap::{ArgGroup, Args, ValueHint};
-
-use crate::cli::access_args::AccessArgs;
-use crate::cli::exec_args::ExecArgs;
-use crate::cli::manual;
-use crate::cli::options::{duration, size};
-use crate::cli::socket_args::FamilyArgs;
 use crate::datagram::listen::answers::{Answering, Answers};
-use crate::datagram::listen::processes::Runs;
 use crate::datagram::listen::session::{Intake, Listening};
 use crate::datagram::output::Output;
-use crate::datagram::style::{Each, Frame, Style};
-use crate::datagram::{check, cut, too_large};
+use crate::datagram::style::Style;
+use crate::datagram::too_large;
 use crate::error::{Error, Exit};
-use crate::net::child::{ChildStdio, keep_descriptors};
-use crate::net::endpoint::{Endpoint, Host, Role};
+use crate::net::child::keep_descriptors;
+use crate::net::endpoint::Endpoint;
 use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::{Stdio, check_stdout};
 use crate::net::udp;
-use crate::net::udp::{DatagramSocket, Group, Options};
+use crate::net::udp::{DatagramSocket, Options};
 use crate::proto::datagram::guard::Rules;
-use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
+use crate::proto::datagram::records::LARGEST_BYTES;
 use crate::report::Report;
 use crate::server::acceptor::AccessLists;
+use crate::server::admission::AccessSources;
 use crate::server::invitation::invite;
-use crate::server::option_files::text_or_file;
+use crate::server::option_files::TextOrFile;
 use crate::server::setup::tell_ready;
-
-/// Receive datagrams, whole, from any number of peers; can answer
-#[derive(Args, Clone, Debug)]
-#[command(after_long_help = [manual::UDP_LISTEN, manual::UDP_LISTEN_EXAMPLES].join("\n\n"))]
-#[command(mut_arg("pty", |arg| arg.hide(true)))]
-#[command(mut_arg("allow", |arg| arg.visible_alias("from")
-    .help("Hear this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP")))]
-#[command(mut_arg("deny", |arg| arg
-    .help("Hear nobody from this network, address or name; of several that fit the longest prefix decides")))]
-#[command(group = ArgGroup::new("answer").args(["echo", "reply", "interactive", "exec", "sh"]))]
-#[command(group = ArgGroup::new("process").args(["exec", "sh"]))]
-pub struct UdpListenArgs {
-    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name, systemd:, fd:N; port 0 picks one
-    #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
-    endpoints: Vec<String>,
-
-    /// What stands on stdout for each datagram
-    #[arg(long, value_enum, value_name = "FORM", default_value_t = Each::Line)]
-    each: Each,
-
-    /// A length before each payload, in the place of --each
-    #[arg(long, value_enum, value_name = "PREFIX", conflicts_with = "each")]
-    frame: Option<Frame>,
-
-    /// The peer's address and a blank before each payload
-    #[arg(long, conflicts_with = "frame")]
-    label: bool,
-
-    /// End after so many datagrams
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
-
-    /// End when nothing came for so long; a failure if nothing came at all, or fewer than --count
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    idle_timeout: Option<Duration>,
-
-    #[command(flatten)]
-    access: AccessArgs,
-
-    /// Leave out datagrams that are larger
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    max_size: Option<u64>,
-
-    /// Send each datagram back
-    #[arg(long)]
-    echo: bool,
-
-    /// Answer each datagram with this text, in which \n, \r, \t and \xHH are read, or with what is in a file
-    #[arg(long, value_name = "TEXT|@FILE")]
-    reply: Option<String>,
-
-    /// Send lines of stdin to the peer that was heard last
-    #[arg(long)]
-    interactive: bool,
-
-    /// With --interactive: send them to this peer
-    // Conflicts are named as well: the parser does not ask for what would conflict with something that is there.
-    #[arg(long, value_name = "ENDPOINT", requires = "interactive", conflicts_with_all = ["echo", "reply", "exec", "sh"],
-        value_hint = ValueHint::Hostname)]
-    to: Option<String>,
-
-    /// With --interactive: end when this line is typed, or at the end of stdin
-    #[arg(long, value_name = "LINE", requires = "interactive", conflicts_with_all = ["echo", "reply", "exec", "sh"])]
-    until: Option<String>,
-
-    #[command(flatten)]
-    exec: ExecArgs,
-
-    /// With --exec or --sh: where what a process says is cut into datagrams: line, all (at its end), raw (each write),
-    /// u16be (length prefixes), or a SIZE in bytes [default: as --each and --frame]
-    #[arg(long, value_name = "line|SIZE|all|raw|u16be", value_parser = Said::parse, requires = "process")]
-    answer_each: Option<Said>,
-
-    /// With --exec or --sh: processes at the same time
-    #[arg(long, value_name = "N", default_value_t = 100, requires = "process", value_parser = clap::value_parser!(u32).range(1..))]
-    max_peers: u32,
-
-    /// With --exec or --sh: end the process of a peer when neither has said anything for so long
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s", requires = "process")]
-    peer_timeout: Duration,
-
-    /// Answers may be larger than what came in: only where every peer is known
-    #[arg(long, requires = "answer", conflicts_with = "to")]
-    amplify_ok: bool,
-
-    /// Answers per second to one peer
-    #[arg(long, value_name = "N", default_value_t = 1000, requires = "answer", conflicts_with = "to",
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    max_answers: u32,
-
-    #[command(flatten)]
-    family: FamilyArgs,
-
-    /// Hear a multicast group, on this interface where one is named; may be repeated
-    #[arg(long, value_name = "GROUP[%INTERFACE]", value_parser = Group::parse)]
-    join: Vec<Group>,
-
-    /// With --join: hear groups from this sender only (source-specific multicast); may be repeated
-    #[arg(long, value_name = "ADDRESS", requires = "join")]
-    source_filter: Vec<IpAddr>,
-
-    /// From the first datagram on, hear that peer only
-    #[arg(long)]
-    connected: bool,
-}
-
-/// Where the output of a process is cut; nowhere: each read is a datagram.
-#[derive(Clone, Copy, Debug)]
-struct Said(Option<Cut>);
-
-impl Said {
-    fn parse(text: &str) -> Result<Said, String> {
-        match text {
-            "raw" => Ok(Said(None)),
-            _ => cut(text)
-                .map(|cut| Said(Some(cut)))
-                .map_err(|hint| hint.replace("type line", "type line, raw")),
-        }
-    }
-}
 
 /// What was meant.
 pub struct Plan {
-    endpoints: Vec<Endpoint>,
-    options: Options,
-    access: AccessArgs,
-    style: Style,
-    intake: Intake,
-    answers: Answers,
-    rules: Rules,
-}
-
-impl UdpListenArgs {
-    /// Validates everything, before anything is opened to the network.
-    pub fn plan(&self) -> Result<Plan, Error> {
-        let usage = |hint: String| Error::new(Exit::Usage, hint);
-        let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
-        endpoints.iter().try_for_each(check)?;
-        if self.label && self.each == Each::Json {
-            return Err(usage("--each json tells the peer already: leave --label out".into()));
-        }
-        let is_unix = |endpoint: &Endpoint| !matches!(endpoint, Endpoint::Tcp { .. });
-        let from = self.access.sources().load()?;
-        let is_named = |endpoint: &Endpoint| is_unix(endpoint) && !matches!(endpoint, Endpoint::Inherited(_));
-        if !from.is_empty() && endpoints.iter().any(is_named) {
-            let text = "--allow and --deny are about addresses, which peers of a Unix socket have not";
-            return Err(usage(text.into()));
-        }
-        let is_local = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Tcp { host: Host::Loopback, .. });
-        if !self.join.is_empty() && endpoints.iter().any(|endpoint| is_local(endpoint) || is_unix(endpoint)) {
-            return Err(usage("groups are heard on every interface: with --join type :PORT".into()));
-        }
-        let style = Style::new(self.each, self.frame, self.label);
-        Ok(Plan {
-            endpoints,
-            options: Options {
-                is_timed: style.is_timed(),
-                family: self.family.family(),
-                groups: self.join.clone(),
-                sources: self.source_filter.clone(),
-                ..Options::default()
-            },
-            access: self.access.clone(),
-            style,
-            intake: Intake {
-                count: self.count,
-                idle_timeout: self.idle_timeout,
-                from,
-                max_size: self.max_size,
-                is_connected: self.connected,
-            },
-            answers: self.answers(style)?,
-            rules: Rules { amplify: self.amplify_ok, per_second: self.max_answers },
-        })
-    }
-
-    fn answers(&self, style: Style) -> Result<Answers, Error> {
-        if let Some(program) = self.exec.plan()? {
-            if program.stdio == ChildStdio::Terminal {
-                return Err(Error::new(Exit::Usage, "a terminal knows no datagrams: leave --pty out"));
-            }
-            let cut = self.answer_each.map_or_else(|| style.cut(), |said| said.0);
-            let (idle, most) = (self.peer_timeout, self.max_peers as usize);
-            return Ok(Answers::Run(Runs { program, style, cut, idle, most }));
-        }
-        Ok(if self.echo {
-            Answers::Echo
-        } else if let Some(reply) = &self.reply {
-            let reply = text_or_file(reply, "--reply")?;
-            if reply.len() > LARGEST_BYTES {
-                return Err(too_large("--reply"));
-            }
-            Answers::Fixed(reply)
-        } else if self.interactive {
-            let to = self.to.as_deref().map(|to| Endpoint::parse(to, Role::Connect)).transpose();
-            let to = to.map_err(|hint| Error::new(Exit::Usage, hint))?;
-            Answers::Typed { to, until: self.until.clone() }
-        } else {
-            Answers::None
-        })
-    }
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) options: Options,
+    pub(crate) access: AccessSources,
+    pub(crate) style: Style,
+    pub(crate) intake: Intake,
+    pub(crate) answers: Answers,
+    /// The answer to every datagram, in the place of `answers`.
+    pub(crate) reply: Option<TextOrFile>,
+    pub(crate) rules: Rules,
 }
 
 impl Plan {
     /// Listens, and returns when enough has come, or nothing more.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let is_named =
+            |endpoint: &Endpoint| matches!(endpoint, Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_));
+        let access = self.access.load()?;
+        if !access.is_empty() && self.endpoints.iter().any(is_named) {
+            let text = "--allow and --deny are about addresses, which peers of a Unix socket have not";
+            return Err(Error::new(Exit::Usage, text));
+        }
+        let answers = match self.reply {
+            Some(reply) => Answers::Fixed(reply.read("--reply")?),
+            None => self.answers,
+        };
+        if matches!(&answers, Answers::Fixed(reply) if reply.len() > LARGEST_BYTES) {
+            return Err(too_large("--reply"));
+        }
         check_stdout()?;
         let mut _ready = None;
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
@@ -247,17 +62,15 @@ impl Plan {
             }
             keep_descriptors();
             let output = Output::new(Stdio::open(&io)?, self.style);
-            let answering =
-                Answering::new(self.answers, self.rules, output.is_typed(), (&io, report), &sockets)?;
-            let lists =
-                AccessLists::new(&self.access.sources(), self.intake.count.is_some(), (&io, signals))?;
+            let answering = Answering::new(answers, self.rules, output.is_typed(), (&io, report), &sockets)?;
+            let lists = AccessLists::new(&self.access, self.intake.count.is_some(), (&io, signals))?;
             for socket in &sockets {
                 report.listening(socket.name());
             }
             let bound = sockets.iter().filter_map(|socket| socket.name().to_name().address()).collect();
             invite(bound, &self.endpoints, "sendall udp-send ADDR", report);
             _ready = tell_ready(report);
-            Ok(Listening::new(sockets, output, (self.intake, lists), answering, report.clone(), now))
+            Ok(Listening::new(sockets, output, self.intake, (access, lists), answering, report.clone(), now))
         })?;
         reactor.run()
     }

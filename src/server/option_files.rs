@@ -1,7 +1,7 @@
 //! Values that may stand in a file: `@FILE`, and text with escapes.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Exit};
 use crate::report::escape_name;
@@ -9,9 +9,34 @@ use crate::store::read_whole;
 
 /// The bytes of `TEXT` with its escapes, or of `@FILE` as they are.
 pub(crate) fn text_or_file(value: &str, option: &str) -> Result<Vec<u8>, Error> {
-    match value.strip_prefix('@') {
-        Some(path) => bytes_of(Path::new(path), option),
-        None => unescape(value).map_err(|hint| Error::new(Exit::Usage, format!("{option}: {hint}"))),
+    TextOrFile::parse(value, option)?.read(option)
+}
+
+/// A value that is given as `TEXT` or `@FILE`.
+#[derive(Clone, Debug)]
+pub(crate) enum TextOrFile {
+    /// The text's bytes, its escapes replaced.
+    Text(Vec<u8>),
+    /// A file that holds them as they are.
+    File(PathBuf),
+}
+
+impl TextOrFile {
+    pub(crate) fn parse(value: &str, option: &str) -> Result<TextOrFile, Error> {
+        match value.strip_prefix('@') {
+            Some(path) => Ok(TextOrFile::File(path.into())),
+            None => unescape(value)
+                .map(TextOrFile::Text)
+                .map_err(|hint| Error::new(Exit::Usage, format!("{option}: {hint}"))),
+        }
+    }
+
+    /// The bytes. Reads the file.
+    pub(crate) fn read(self, option: &str) -> Result<Vec<u8>, Error> {
+        match self {
+            TextOrFile::Text(bytes) => Ok(bytes),
+            TextOrFile::File(path) => bytes_of(&path, option),
+        }
     }
 }
 

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::input::{Said, Typed, Typing};
-use super::processes::{Processes, Runs, Trouble, Way};
-use crate::datagram::cannot_send;
+use super::input::{Said, Typed, Typing, reachable};
+use super::processes::{Processes, Runs, Trouble};
+use super::worker::Way;
 use crate::datagram::output::Output;
+use crate::datagram::{cannot_send, is_no_way};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::Io;
-use crate::net::udp::{Datagram, DatagramSocket, Peer, addresses_of};
+use crate::net::udp::{Datagram, DatagramSocket, Outbox, Peer};
 use crate::proto::datagram::guard::{Guard, Refusal, Rules};
 use crate::report::Report;
 
@@ -39,6 +40,8 @@ pub(crate) enum Answers {
 /// Answers, and who may have them.
 pub(crate) struct Answering {
     answers: Answers,
+    /// Answers to the datagrams of one batch.
+    outbox: Outbox,
     processes: Option<Processes>,
     guard: Guard<Peer>,
     /// Somebody types by hand: who is no amplifier.
@@ -88,6 +91,7 @@ impl Answering {
             is_allowed: false,
             interval: Duration::from_secs(1) / rules.per_second.max(1),
             answers,
+            outbox: Outbox::default(),
             sent: 0,
             sent_bytes: 0,
             withheld: 0,
@@ -142,7 +146,7 @@ impl Answering {
         Ok(())
     }
 
-    /// A datagram has come.
+    /// A datagram has come. An answer to it waits for [`Answering::send`].
     pub(crate) fn answer(
         &mut self,
         datagram: &Datagram<'_>,
@@ -170,18 +174,25 @@ impl Answering {
         self.guard.heard(peer, datagram.payload, now);
         let allowed = self.guard.answer(peer, answer.len(), now);
         self.guard.settle(peer);
-        let result = match (datagram.peer.unanswerable(socket.name(), datagram.local), allowed) {
-            (Some(why), _) => Err(why.into()),
-            (None, Err(refusal)) => Err(words(refusal).into()),
-            (None, Ok(())) => {
-                let length = answer.len();
-                socket
-                    .answer(peer, datagram.local, answer)
-                    .map(|()| length)
-                    .map_err(|error| error.to_string())
-            }
+        let why = match (datagram.peer.unanswerable(socket.name(), datagram.local), allowed) {
+            (Some(why), _) => why,
+            (None, Err(refusal)) => words(refusal),
+            (None, Ok(())) => return self.outbox.push(peer, datagram.local, answer),
         };
-        self.count(peer, result);
+        self.count(peer, Err(why.into()));
+    }
+
+    pub(crate) fn is_worth_a_send(&self) -> bool {
+        self.outbox.is_worth_a_send()
+    }
+
+    /// Sends the answers to all datagrams that have come to a socket since the last time.
+    pub(crate) fn send(&mut self, socket: &DatagramSocket) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        socket.send_answers(&mut outbox, |peer, result| {
+            self.count(peer, result.map_err(|error| error.to_string()));
+        });
+        self.outbox = outbox;
     }
 
     fn process(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket, now: Instant) {
@@ -374,27 +385,4 @@ fn words(refusal: Refusal) -> &'static str {
         Refusal::TooMany => "it had its answers for this second (see --max-answers)",
         Refusal::Loops => "it seems to answer answers, which would go on for ever",
     }
-}
-
-/// What says that there is no way to a peer, rather than that this datagram could not go.
-fn is_no_way(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::CONNREFUSED | Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::AFNOSUPPORT | Errno::NOENT)
-    )
-}
-
-/// The address of `--to`, and a socket of its family.
-fn reachable(to: &Endpoint, sockets: &[DatagramSocket]) -> Result<(Peer, usize), Error> {
-    for peer in addresses_of(to, None)? {
-        if let Some(index) = sockets.iter().position(|socket| socket.name().is_alike(&peer)) {
-            let failed = |error| Error::new(Exit::Failed, format!("cannot ask for errors: {error}"));
-            sockets[index].hear_refusals().map_err(failed)?;
-            return Ok((peer, index));
-        }
-    }
-    Err(Error::new(
-        Exit::Usage,
-        format!("--to {to}: the endpoints that are listened on are of another family"),
-    ))
 }

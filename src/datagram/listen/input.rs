@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::datagram::output::Output;
 use crate::datagram::too_large;
 use crate::error::{Error, Exit};
-use crate::net::udp::Peer;
+use crate::net::endpoint::Endpoint;
+use crate::net::udp::{DatagramSocket, Peer, addresses_of};
 use crate::proto::datagram::records::{Cut, Splitter, TextCheck};
 
 /// Lines of stdin before what comes gets its turn.
@@ -172,4 +173,19 @@ impl Typing {
 /// A line that was typed on another system may end with a carriage return.
 fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The address of `--to`, and a socket of its family.
+pub(super) fn reachable(to: &Endpoint, sockets: &[DatagramSocket]) -> Result<(Peer, usize), Error> {
+    for peer in addresses_of(to, None)? {
+        if let Some(index) = sockets.iter().position(|socket| socket.name().is_alike(&peer)) {
+            let failed = |error| Error::new(Exit::Failed, format!("cannot ask for errors: {error}"));
+            sockets[index].hear_refusals().map_err(failed)?;
+            return Ok((peer, index));
+        }
+    }
+    Err(Error::new(
+        Exit::Usage,
+        format!("--to {to}: the endpoints that are listened on are of another family"),
+    ))
 }

@@ -2,18 +2,16 @@
 //! each record of its stdout goes to the peer.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use super::worker::{End, Moved, Worker};
+use super::worker::{End, Moved, Way, Worker};
 use crate::datagram::style::Style;
 use crate::error::{Error, Exit};
-use crate::net::child::{Program, spawn};
+use crate::net::child::{Program, describe, environment, spawn};
 use crate::net::reactor::Io;
 use crate::net::udp::{Datagram, DatagramSocket, Peer};
 use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
-use crate::relay::exec::{describe, environment};
 use crate::report::Report;
 
 /// How long processes may go on when everything has come.
@@ -50,15 +48,6 @@ pub(crate) enum Trouble {
     Unread { count: u64, was_ended: bool },
     /// Why it has failed, by itself.
     Failed(String),
-}
-
-/// Where a peer's answers go out.
-#[derive(Clone, Copy)]
-pub(crate) struct Way {
-    /// The socket that it was heard on.
-    pub(crate) socket: usize,
-    /// The address that it has sent to.
-    pub(crate) local: Option<IpAddr>,
 }
 
 impl Processes {

@@ -22,7 +22,6 @@ const MOST_UNREAD: u64 = 1 << 20;
 pub(crate) struct Intake {
     pub(crate) count: Option<u64>,
     pub(crate) idle_timeout: Option<Duration>,
-    pub(crate) from: Access,
     pub(crate) max_size: Option<u64>,
     pub(crate) is_connected: bool,
 }
@@ -47,6 +46,8 @@ pub(crate) struct Listening {
 struct Desk {
     output: Output,
     intake: Intake,
+    /// Whose datagrams are taken.
+    access: Access,
     answering: Answering,
     stats: Stats,
     peers: Peers,
@@ -63,7 +64,8 @@ impl Listening {
     pub(crate) fn new(
         sockets: Vec<DatagramSocket>,
         output: Output,
-        (intake, lists): (Intake, Option<AccessLists>),
+        intake: Intake,
+        (access, lists): (Access, Option<AccessLists>),
         answering: Answering,
         report: Report,
         now: Instant,
@@ -71,6 +73,7 @@ impl Listening {
         let desk = Desk {
             output,
             intake,
+            access,
             answering,
             stats: Stats::default(),
             peers: Peers::new(&report, now),
@@ -97,31 +100,10 @@ impl Listening {
         let Listening { sockets, buffers, desk, .. } = self;
         let (mut status, mut is_held_back) = (Status::Waiting, false);
         for (index, socket) in sockets.iter().enumerate() {
-            let mut share_bytes = budget_bytes / sockets.len();
-            while !desk.output.is_full() && !desk.has_enough() && !desk.is_done_with(index) {
-                if share_bytes == 0 {
-                    status = Status::Again;
-                    break;
-                }
-                let result = socket.receive(buffers, |datagram| {
-                    share_bytes = share_bytes.saturating_sub(datagram.payload.len().max(1));
-                    desk.take(&datagram, index, socket);
-                });
-                match result {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // A peer that was answered is gone: others are there.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                        desk.answering.refused(&error)?;
-                    }
-                    Err(error) => {
-                        return Err(Error::new(Exit::Failed, format!("cannot receive: {error}")));
-                    }
-                }
-                if desk.output.is_worth_a_write() {
-                    desk.flush()?;
-                }
-                desk.stats.unwritten += relieve(socket, buffers);
+            let taken = desk.take_from(socket, index, buffers, budget_bytes / sockets.len());
+            desk.answering.send(socket);
+            if taken? {
+                status = Status::Again;
             }
             is_held_back |= desk.output.is_full();
             desk.stats.unwritten += relieve(socket, buffers);
@@ -157,7 +139,7 @@ impl Listening {
             });
         }
         if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
-            self.desk.intake.from = access;
+            self.desk.access = access;
         }
         let status = if self.is_ending {
             self.desk.flush().map(|()| Status::Waiting)
@@ -220,9 +202,45 @@ impl Desk {
         self.only.as_ref().is_some_and(|(_, only)| *only != socket)
     }
 
+    /// Takes what is there. True if the share of the budget is used up before.
+    fn take_from(
+        &mut self,
+        socket: &DatagramSocket,
+        index: usize,
+        buffers: &mut Buffers,
+        mut share_bytes: usize,
+    ) -> Result<bool, Error> {
+        while !self.output.is_full() && !self.has_enough() && !self.is_done_with(index) {
+            if share_bytes == 0 {
+                return Ok(true);
+            }
+            let result = socket.receive(buffers, |datagram| {
+                share_bytes = share_bytes.saturating_sub(datagram.payload.len().max(1));
+                self.take(&datagram, index, socket);
+            });
+            match result {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // A peer that was answered is gone: others are there.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    self.answering.refused(&error)?;
+                }
+                Err(error) => return Err(Error::new(Exit::Failed, format!("cannot receive: {error}"))),
+            }
+            if self.answering.is_worth_a_send() {
+                self.answering.send(socket);
+            }
+            if self.output.is_worth_a_write() {
+                self.flush()?;
+            }
+            self.stats.unwritten += relieve(socket, buffers);
+        }
+        Ok(false)
+    }
+
     fn take(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket) {
         let is_from_others = self.only.as_ref().is_some_and(|(only, _)| *only != datagram.peer);
-        if is_from_others || !datagram.peer.ip().is_none_or(|ip| self.intake.from.admits(ip)) {
+        if is_from_others || !datagram.peer.ip().is_none_or(|ip| self.access.admits(ip)) {
             self.stats.filtered += 1;
         } else if datagram.is_truncated {
             self.stats.truncated += 1;

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::processes::Way;
 use crate::datagram::style::Style;
 use crate::net::child::ChildStream;
 use crate::net::process::Process;
@@ -26,6 +26,15 @@ const RECORDS_AT_ONCE: usize = 256;
 const PIPE_BYTES: u64 = 64 << 10;
 /// A process that has closed its stdin, and ends within this time, has closed it by ending.
 const CLOSED_BY_ENDING: Duration = Duration::from_secs(1);
+
+/// Where a peer's answers go out.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    /// The socket that it was heard on.
+    pub(crate) socket: usize,
+    /// The address that it has sent to.
+    pub(crate) local: Option<IpAddr>,
+}
 
 /// A process, and what is on its way to it and from it.
 pub(crate) struct Worker {

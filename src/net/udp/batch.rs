@@ -1,9 +1,9 @@
 //! Datagrams of one size, back to back, as the kernel's segmentation takes them.
 
 /// All of them together are one buffer of the kernel, which is no larger than a datagram.
-const MOST_BYTES: usize = super::LARGEST_BYTES;
+pub(super) const MOST_BYTES: usize = super::LARGEST_BYTES;
 /// Segments must fit into a packet: this is safe from Ethernet's 1500 bytes on, with any headers of IPv6.
-const LARGEST_SEGMENT_BYTES: usize = 1424;
+pub(super) const LARGEST_SEGMENT_BYTES: usize = 1424;
 
 /// Datagrams to one peer: all of the first one's size, but for the last, which may be smaller.
 #[derive(Default)]

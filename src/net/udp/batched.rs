@@ -1,12 +1,13 @@
 //! UDP with many datagrams in one call (recvmmsg(2), and the kernel's segmentation, udp(7) `UDP_SEGMENT`) by quinn-udp.
 
 use std::cell::Cell;
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use rustix::io::Errno;
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 use socket2::SockRef;
 use uapi::c;
 
@@ -106,6 +107,19 @@ impl State {
             src_ip: from,
         };
         self.quinn.try_send(fd.into(), &transmit)
+    }
+
+    /// Sends datagrams with one call. Returns how many: those before the first one that failed.
+    pub(super) fn send_many(&self, fd: &OwnedFd, datagrams: &[(SocketAddr, &[u8])]) -> io::Result<usize> {
+        let addresses: Vec<SocketAddrAny> = datagrams.iter().map(|(to, _)| (*to).into()).collect();
+        let parts: Vec<[IoSlice<'_>; 1]> =
+            datagrams.iter().map(|(_, payload)| [IoSlice::new(payload)]).collect();
+        let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> = Vec::new();
+        controls.resize_with(datagrams.len(), SendAncillaryBuffer::default);
+        let messages = addresses.iter().zip(&parts).zip(&mut controls);
+        let mut messages: Vec<MMsgHdr<'_>> =
+            messages.map(|((to, parts), control)| MMsgHdr::new_with_addr(to, parts, control)).collect();
+        Ok(sendmmsg(fd, &mut messages, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 
     /// ip(7), `IP_RECVERR`.

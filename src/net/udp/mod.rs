@@ -11,6 +11,7 @@ mod ip;
 mod ip;
 mod open;
 mod options;
+mod outbox;
 mod single;
 
 use std::fmt;
@@ -27,6 +28,7 @@ use socket2::SockRef;
 pub use self::batch::Batch;
 pub use self::open::{addresses_of, listen, open_for};
 pub use self::options::{Group, Options};
+pub use self::outbox::Outbox;
 use super::bind::SocketFile;
 use super::endpoint::PeerName;
 use super::reactor::{Io, Readiness};
@@ -190,13 +192,17 @@ impl DatagramSocket {
 
     /// Sends an answer to a datagram that was sent to `local`; from there, so that the peer knows it again.
     pub fn answer(&self, to: &Peer, local: Option<IpAddr>, payload: &[u8]) -> io::Result<()> {
-        match (&self.name, local) {
-            (Peer::Ip(bound), Some(local)) if bound.ip().is_unspecified() && !is_shared(local) => {
-                // A broadcast address of a network cannot be told from others, and not be sent from.
-                self.send(to, payload, Some(local)).or_else(|_| self.send(to, payload, None))
-            }
-            _ => self.send(to, payload, None),
+        match self.origin(local) {
+            // A broadcast address of a network cannot be told from others, and not be sent from.
+            from @ Some(_) => self.send(to, payload, from).or_else(|_| self.send(to, payload, None)),
+            None => self.send(to, payload, None),
         }
+    }
+
+    /// The address that an answer to a datagram for `local` is sent from, where the system would choose one.
+    fn origin(&self, local: Option<IpAddr>) -> Option<IpAddr> {
+        let is_any = matches!(&self.name, Peer::Ip(bound) if bound.ip().is_unspecified());
+        local.filter(|local| is_any && !is_shared(*local))
     }
 
     /// Sends the datagrams of a batch, with one call where the system can. Returns how many it took: all but where an
@@ -234,7 +240,7 @@ impl DatagramSocket {
         }
     }
 
-    fn writable(&self, send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    fn writable<T>(&self, send: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         if !self.readiness.is_writable() {
             return Err(io::ErrorKind::WouldBlock.into());
         }

@@ -39,6 +39,11 @@ impl State {
         single::send(fd, &Peer::Ip(to), payload)
     }
 
+    /// None: each has a call of its own.
+    pub(super) fn send_many(&self, _: &OwnedFd, _: &[(SocketAddr, &[u8])]) -> io::Result<usize> {
+        Ok(0)
+    }
+
     pub(super) fn hear_refusals(&self, _: &OwnedFd) -> io::Result<()> {
         Ok(())
     }

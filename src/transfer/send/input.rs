@@ -4,12 +4,11 @@ use std::io;
 
 use crate::error::Error;
 use crate::net::child;
-use crate::net::child::{ChildStream, Program};
+use crate::net::child::{ChildStream, Environment, Program, describe};
 use crate::net::process::Process;
 use crate::net::reactor::Io;
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
-use crate::relay::exec::{describe, without_our_own};
 use crate::report::Report;
 
 /// Where bytes come from that have no size before their end.
@@ -27,7 +26,7 @@ impl Input {
     /// Stdin, or the program, which is started; its stdin is at its end.
     pub(super) fn open(program: Option<&Program>, io: &Io, report: &Report) -> Result<Input, Error> {
         let Some(program) = program else { return Stdio::open(io).map(Input::Stdin) };
-        let (mut output, process) = child::spawn(program, &without_our_own(), io)?;
+        let (mut output, process) = child::spawn(program, &Environment::new(), io)?;
         output.discard_input();
         report.detail(format_args!("process {} runs '{}'", process.id(), program.name.display()));
         Ok(Input::Command { output, process: Some(process), report: report.clone() })

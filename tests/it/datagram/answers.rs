@@ -6,7 +6,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::datagram::listen::{client, counts, heard, listen};
-use crate::harness::{A_WHILE, LIMIT, Out, assert_same, payload};
+use crate::faults::trace;
+use crate::harness::skips::skip;
+use crate::harness::{A_WHILE, In, LIMIT, Out, assert_same, payload, sendall, wait_until};
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -30,6 +32,56 @@ fn two_hundred_peers_each_get_their_own_answer() {
     }
     let finished = listener.finish().expect(0);
     assert_eq!(finished.stdout.split(|byte| *byte == b'\n').count(), 201);
+}
+
+/// Answers go out after the datagrams that arrived together: in their order, and with few calls.
+#[test]
+fn a_burst_is_answered_in_order_and_with_few_calls() {
+    const PEERS: usize = 4;
+    const EACH: usize = 40;
+    let folder = tempfile::tempdir().expect("a folder");
+    let is_traced = trace::is_there();
+    // Bound to every address, it has to answer from the one that was sent to.
+    for (host, target) in [("127.0.0.1:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.2")] {
+        let count = (2 * PEERS * EACH).to_string();
+        let options = ["udp-listen", host, "--echo", "--count", &count, "--max-answers", "100000"];
+        let listener = sendall(&options, In::Null, Out::Collect);
+        let address = format!("{target}:{}", listener.port());
+        let log = folder.path().join(target);
+        let tracing = is_traced.then(|| {
+            trace::attach(&listener, log.to_str().expect("UTF-8"), &["--trace=sendto,sendmsg,sendmmsg"])
+        });
+        listener.signal(Signal::STOP);
+        let stat = format!("/proc/{}/stat", listener.id());
+        assert!(wait_until(LIMIT, || {
+            std::fs::read_to_string(&stat)
+                .expect("a state")
+                .split(") ")
+                .nth(1)
+                .is_some_and(|rest| rest.starts_with(['T', 't']))
+        }));
+        let sockets: Vec<UdpSocket> = (0..PEERS).map(|_| client(&address)).collect();
+        let text = |number: usize, peer: usize| format!("{number:04} of {peer}").into_bytes();
+        for number in 0..EACH {
+            for (peer, socket) in sockets.iter().enumerate() {
+                socket.send(&text(number, peer)).expect("sent");
+            }
+        }
+        for (peer, socket) in sockets.iter().enumerate() {
+            (EACH..2 * EACH).for_each(|number| assert!(socket.send(&text(number, peer)).is_ok()));
+        }
+        listener.signal(Signal::CONT);
+        for (peer, socket) in sockets.iter().enumerate() {
+            (0..2 * EACH).for_each(|number| assert_eq!(heard(socket), text(number, peer)));
+        }
+        listener.finish().expect(0);
+        let Some(tracing) = tracing else { continue };
+        tracing.finish();
+        let calls = trace::some_calls(&log).len();
+        // Answers from an address of their own are sent together only where they follow one another to the same peer.
+        let most = if host.starts_with('0') { PEERS * EACH + 40 } else { 40 };
+        assert!((1..most).contains(&calls), "{calls} calls");
+    }
 }
 
 #[test]
@@ -60,7 +112,7 @@ fn a_low_port_and_the_socket_itself_get_no_answer() {
         assert!(hears_nothing(&low));
         withheld += 1;
     } else {
-        println!("skipped in part: not permitted to bind a port below 1024");
+        skip("in part: not permitted to bind a port below 1024");
     }
     let socket = client(&address);
     socket.send(b"x").expect("sent");

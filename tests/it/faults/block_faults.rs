@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 use crate::faults::cuts::Way;
+use crate::harness::skips::skip;
 use crate::harness::{Finished, In, LIMIT, Out, payload, start, wait_until};
 use crate::transfer::blocks::{Scene, both_ways};
 use crate::transfer::proxy::{Proxy, Rule};
@@ -53,7 +54,7 @@ fn a_disk_that_is_filled_meanwhile_is_no_space() {
     if start("unshare", &["-m", "mount", "-t", "tmpfs", "none", "/mnt"], In::Null, Out::Collect).finish().code
         != 0
     {
-        println!("skipped: needs to mount, as root");
+        skip("needs to mount, as root");
         return;
     }
     let server = start("unshare", &args, In::Null, Out::Collect);

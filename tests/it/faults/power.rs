@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::faults::cuts::{WAYS, Way};
 use crate::faults::trace;
 use crate::harness::payload;
+use crate::harness::skips::skip;
 use crate::transfer::proxy::{Proxy, Rule};
 use crate::transfer::xfer::{CHUNK, Place, address, begin, is_part, run, serve, wait_for_part};
 
@@ -99,7 +100,7 @@ fn disks() -> Vec<Disk> {
     let try_one = |system: &&str| match Disk::new(system) {
         Ok(disk) => Some(disk),
         Err(why) => {
-            println!("skipped: no loss of power on {system}: {why}");
+            skip(format_args!("no loss of power on {system}: {why}"));
             None
         }
     };

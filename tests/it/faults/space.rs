@@ -1,6 +1,7 @@
 //! Room on the disk: what is refused early, and what is left for the write to decide. As root, on file systems that are
 //! mounted in a namespace of the server's own.
 
+use crate::harness::skips::skip;
 use crate::harness::{In, Out, Running, payload, start};
 use crate::transfer::proxy::{Proxy, Rule};
 use crate::transfer::xfer::{Place, address, begin, run};
@@ -8,7 +9,7 @@ use crate::transfer::xfer::{Place, address, begin, run};
 /// A server that stores on a file system of its own, mounted on `folder` by a line of shell; none without the right.
 fn stores(mount: &str, folder: &Place) -> Option<Running> {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root may mount");
+        skip("only root may mount");
         return None;
     }
     let script =

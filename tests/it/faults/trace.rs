@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::harness::skips::skip;
 use crate::harness::{In, LIMIT, Out, Running, start};
 
 /// Calls between which nothing changes but the process's own memory, threads and signals.
@@ -37,14 +38,14 @@ const INSIDE: [&str; 24] = [
 pub(crate) fn is_there() -> bool {
     let output = std::process::Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
     if !output.is_ok_and(|output| output.status.success()) {
-        println!("skipped: strace is not installed, or may not trace");
+        skip("strace is not installed, or may not trace");
         return false;
     }
     // Yama, where it is there: above 0 only root may attach to what is not a child.
     let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
     let may_attach = matches!(scope.trim(), "" | "0") || rustix::process::geteuid().is_root();
     if !may_attach {
-        println!("skipped: strace may not attach to a process (kernel.yama.ptrace_scope)");
+        skip("strace may not attach to a process (kernel.yama.ptrace_scope)");
     }
     may_attach
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::harness::skips::skip;
 use crate::harness::{Finished, In, LIMIT, Out, Running, now, start};
 use crate::transfer::xfer::{Place, in_parallel, is_part, wait_for_part};
 
@@ -51,7 +52,7 @@ impl Net {
         match net.build() {
             Ok(()) => Some(net),
             Err(why) => {
-                println!("skipped: no network namespaces: {why}");
+                skip(format_args!("no network namespaces: {why}"));
                 None
             }
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod link;
 pub(crate) mod others;
+pub(crate) mod skips;
 
 use std::fs::File;
 use std::io::{Read, Write};

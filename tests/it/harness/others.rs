@@ -4,6 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::harness::skips::skip;
 use crate::harness::{In, LIMIT, Out, Running, start, wait_until};
 
 /// Where a program is. None if it is not installed: the test says that it skips what needs it.
@@ -12,7 +13,7 @@ pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
     let found = folders.map(|folder| folder.join(program)).find(|path| path.is_file());
     if found.is_none() {
-        println!("skipped: {program} is not installed");
+        skip(format_args!("{program} is not installed"));
     }
     found
 }
@@ -21,7 +22,7 @@ pub(crate) fn installed(program: &str) -> Option<PathBuf> {
 pub(crate) fn may_have_a_network(flags: &str) -> bool {
     let may = start("unshare", &[flags, "ip", "link"], In::Null, Out::Collect).finish().code == 0;
     if !may {
-        println!("skipped: not permitted to make a network namespace");
+        skip("not permitted to make a network namespace");
     }
     may
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::harness::link::Link;
+use crate::harness::skips::skip;
 use crate::harness::{LIMIT, now, payload, wait_until};
 use crate::transfer::xfer::{Place, begin, cpu_ticks, descriptors, is_slow_wanted, serve, status_kib};
 
@@ -23,10 +24,12 @@ fn connect(index: usize, port: u16) -> Link {
 
 #[test]
 fn ten_thousand_idle_clients_cost_little_and_a_new_one_is_served() {
+    if !is_slow_wanted("10,000 idle clients") {
+        return;
+    }
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    if !is_slow_wanted("10,000 idle clients") || limit.is_some_and(|limit| limit < IDLE_CLIENTS as u64 + 500)
-    {
-        println!("skipped with {limit:?} descriptors");
+    if limit.is_some_and(|limit| limit < IDLE_CLIENTS as u64 + 500) {
+        skip(format_args!("{limit:?} descriptors are too few"));
         return;
     }
     let many = (2 * IDLE_CLIENTS).to_string();

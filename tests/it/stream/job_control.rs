@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use crate::harness::link::Link;
+use crate::harness::skips::skip;
 use crate::harness::{In, LIMIT, Out, sendall, wait_until};
 use crate::transfer::xfer::Place;
 
@@ -39,7 +40,7 @@ impl Shell {
 #[test]
 fn a_job_in_the_background_goes_on_and_reads_in_the_foreground() {
     if !std::path::Path::new("/bin/bash").exists() {
-        println!("skipped: bash is not installed");
+        skip("bash is not installed");
         return;
     }
     let place = Place::new();

@@ -105,7 +105,7 @@ fn what_is_not_open_in_the_end_is_told_once() {
     let (port, refused) = (open.local_addr().expect("an address").port().to_string(), refused.to_string());
     let words = ["127.0.0.1", &port, "127.0.0.1", &refused, "no-such-name.invalid:7,8"];
     for (limit, code) in
-        [(&["--retry", "2", "--retry-delay", "10ms"][..], 3), (&["--within", "100ms"], 4), (&[], 3)]
+        [(&["--retry", "2", "--retry-delay", "10ms"][..], 3), (&["--within", "600ms"], 4), (&[], 3)]
     {
         let started = now();
         let finished = probe(&[&words[..], limit].concat()).finish();

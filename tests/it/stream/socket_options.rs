@@ -7,6 +7,7 @@ use serde_json::Value;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::harness::link::{Link, Net, Side, TestListener, Way};
+use crate::harness::skips::skip;
 use crate::harness::{Finished, In, LIMIT, Out, sendall, start, wait_until};
 use crate::transfer::xfer::{Place, address, serve};
 
@@ -87,7 +88,7 @@ fn without_options_there_are_those_of_every_connection() {
 #[test]
 fn ipv6_has_its_own_names_for_them() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
-        println!("skipped: no IPv6");
+        skip("no IPv6");
         return;
     };
     let listener = TestListener::from(listener);
@@ -149,7 +150,7 @@ fn what_the_kernel_refuses_is_exit_code_1_and_named() {
 #[test]
 fn a_mark_needs_a_privilege() {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: not root");
+        skip("not root");
         return;
     }
     assert!(in_force(&session(&["-vv", "--mark", "0x7"]).stderr).contains(&"mark=7"));
@@ -176,7 +177,7 @@ fn a_unix_socket_has_buffers() {
 fn multipath() -> Option<TestListener> {
     let any_port: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
     let Ok(socket) = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)) else {
-        println!("skipped: no Multipath TCP");
+        skip("no Multipath TCP");
         return None;
     };
     socket.bind(&SockAddr::from(any_port)).and_then(|()| socket.listen(1)).expect("listening");

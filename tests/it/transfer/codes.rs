@@ -6,6 +6,7 @@ use rustix::process::Signal;
 
 use crate::faults::cuts::{Scene, WAYS, Way};
 use crate::harness::others::installed;
+use crate::harness::skips::skip;
 use crate::harness::{Finished, In, Out, Running, payload, start};
 use crate::transfer::proxy::Rule;
 use crate::transfer::xfer::{Place, address, begin, is_part, limited, run, serve, wait_for_part};
@@ -152,7 +153,7 @@ fn can_mount() -> bool {
     let can = start("unshare", &["-m", "mount", "-t", "tmpfs", "none", "/mnt"], In::Null, Out::Collect);
     let can = can.finish().code == 0;
     if !can {
-        println!("skipped: needs to mount, as root");
+        skip("needs to mount, as root");
     }
     can
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use crate::harness::skips::skip;
 use crate::harness::{now, payload};
 use crate::transfer::frames::*;
 use crate::transfer::xfer::{Place, address, begin, is_slow_wanted, names_in, run, serve};
@@ -206,7 +207,7 @@ fn more_than_32_bits_can_say() {
     let (here, there) = (Place::new(), Place::new());
     let room = rustix::fs::statvfs(there.root()).expect("a file system");
     if room.f_bavail * room.f_frsize < 6 << 30 {
-        println!("skipped: no room for 4 GiB");
+        skip("no room for 4 GiB");
         return;
     }
     let size = (1_u64 << 32) + 12_345;

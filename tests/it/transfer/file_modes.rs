@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use crate::harness::payload;
+use crate::harness::skips::skip;
 use crate::transfer::xfer::{Place, address, download_once, limited, run};
 
 /// On the stage, in a part, in blocks: with how many of the modes.
@@ -42,7 +43,7 @@ fn tree() -> Place {
 #[test]
 fn the_senders_bits_less_the_umask_for_every_size_and_folder() {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: files that nobody may read are read by root only");
+        skip("files that nobody may read are read by root only");
         return;
     }
     let here = tree();

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use crate::harness::skips::skip;
 use crate::harness::{Finished, In, LIMIT, Out, Running, payload, start};
 use crate::transfer::frames::{
     DATA, END, FakeServer, HAVE, PUT, Peer, RESULT, TURN, accept, entry, eot, frame, hello, turn, whole,
@@ -27,7 +28,7 @@ fn peer(args: &[&str]) -> Option<Running> {
         asked.is_ok_and(|output| output.status.success())
     });
     if !*CAN_HASH {
-        println!("skipped: python3 with the package blake3 is not installed");
+        skip("python3 with the package blake3 is not installed");
         return None;
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer/peer.py");

@@ -1,0 +1,200 @@
+//! What `udp-send` can be told.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueHint};
+
+use super::manual;
+use super::options::{duration, rate};
+use super::socket_args::FamilyArgs;
+use super::values::cut;
+use crate::datagram::send::input::Source;
+use crate::datagram::send::session::Wanted;
+use crate::datagram::style::{Each, Frame, Style};
+use crate::datagram::{check, too_large};
+use crate::error::{Error, Exit};
+use crate::net::endpoint::{Endpoint, Role};
+use crate::net::local_end::Source as Origin;
+use crate::net::udp::Options;
+use crate::proto::datagram::pace::Pace;
+use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
+use crate::run::udp_send::Plan;
+use crate::server::option_files::unescape;
+
+/// How long to wait for replies unless --wait says so.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Send datagrams from arguments or stdin; can wait for replies
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = manual::UDP_SEND)]
+pub(crate) struct UdpSendArgs {
+    /// Where to, and texts.
+    #[arg(help = "Where to (HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT), and texts, a datagram \
+        each; \\n, \\r, \\t, \\0 and \\xHH are read in them", value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
+    words: Vec<String>,
+
+    /// Where stdin is cut: line, all (nowhere), u16be (length prefixes), or a SIZE in bytes [default: line, of text only]
+    #[arg(long, value_name = "line|SIZE|all|u16be", value_parser = cut)]
+    each: Option<Cut>,
+
+    /// Both ways: a length before each datagram on stdin, and before each reply
+    #[arg(long, value_enum, value_name = "PREFIX", conflicts_with_all = ["each", "print", "label"])]
+    frame: Option<Frame>,
+
+    /// Print replies, until so long after the last datagram was sent; none is a failure
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    wait: Option<Duration>,
+
+    /// Print replies, and end after so many; fewer within --wait [default: 10s] are a failure
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    replies: Option<u64>,
+
+    /// What stands on stdout for each reply [default: line]
+    #[arg(long, value_enum, value_name = "FORM")]
+    print: Option<Each>,
+
+    /// The peer's address and a blank before each reply
+    #[arg(long)]
+    label: bool,
+
+    /// Send each datagram so many times
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    repeat: u64,
+
+    /// Wait so long from one datagram to the next
+    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    interval: Option<Duration>,
+
+    /// Send at most so many bytes per second, as in 500KiB or 10MB
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    limit_rate: Option<u64>,
+
+    /// End when stdin has this line, without sending it
+    #[arg(long, value_name = "LINE")]
+    until: Option<String>,
+
+    /// Take it for the end of stdin when stdin and the peer were silent for so long; a failure if nothing was sent at all
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    idle_timeout: Option<Duration>,
+
+    /// Send from this address, port, or both: ADDR, ADDR:PORT, V6 in brackets before :PORT, or :PORT; or as the Unix socket unix:/path
+    #[arg(long, value_name = "ADDR|unix:PATH", value_parser = from)]
+    source: Option<From>,
+
+    #[command(flatten)]
+    family: FamilyArgs,
+
+    /// Time to live, or hop limit, of what is sent [default: the system's, and 1 to a multicast group]
+    #[arg(long, visible_alias = "hops", value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    ttl: Option<u8>,
+
+    /// Allow a broadcast address, and hear replies from anywhere
+    #[arg(long)]
+    broadcast: bool,
+
+    /// Whether this machine hears what is sent to a multicast group: on or off [default: on]
+    #[arg(long = "loop", value_name = "on|off", value_parser = BoolishValueParser::new(), hide_possible_values = true)]
+    loops: Option<bool>,
+}
+
+impl UdpSendArgs {
+    /// Validates what was typed. Opens nothing.
+    pub(crate) fn plan(&self) -> Result<Plan, Error> {
+        let usage = |hint: String| Error::new(Exit::Usage, hint);
+        let (first, second) = (&self.words[0], self.words.get(1).map(String::as_str));
+        let (endpoint, used) = Endpoint::parse_first(first, second, Role::Connect).map_err(usage)?;
+        check(&endpoint)?;
+        let texts = &self.words[used..];
+        let is_about_stdin = self.each.is_some() || self.until.is_some() || self.idle_timeout.is_some();
+        if !texts.is_empty() && is_about_stdin {
+            let text = "--each, --until and --idle-timeout are about stdin: leave them out, or the texts";
+            return Err(usage(text.into()));
+        }
+        let is_asking = self.wait.is_some() || self.replies.is_some();
+        if !(texts.is_empty() || is_asking) && self.frame.is_some() {
+            return Err(usage("--frame is about stdin and replies: add --wait or --replies".into()));
+        }
+        if !is_asking && (self.print.is_some() || self.label) {
+            return Err(usage("--print and --label are about replies: add --wait or --replies".into()));
+        }
+        if self.label && self.print == Some(Each::Json) {
+            return Err(usage("--print json tells the peer already: leave --label out".into()));
+        }
+        let (source, name) = self.source_for(&endpoint)?;
+        let mut datagrams = VecDeque::new();
+        for (text, number) in texts.iter().zip(1..) {
+            let datagram = unescape(text).map_err(|hint| usage(format!("text {number}: {hint}")))?;
+            if datagram.len() > LARGEST_BYTES {
+                return Err(too_large(&format!("text {number}")));
+            }
+            datagrams.push_back(datagram);
+        }
+        let origin = if texts.is_empty() {
+            let cut = self.each.or_else(|| self.frame.map(|Frame::U16be| Cut::U16be));
+            Source::stdin(cut, self.until.clone(), self.repeat)
+        } else {
+            Source::texts(datagrams, self.repeat)
+        };
+        let style = Style::new(self.print.unwrap_or(Each::Line), self.frame, self.label);
+        Ok(Plan {
+            endpoint,
+            options: Options {
+                is_timed: style.is_timed(),
+                family: self.family.family(),
+                source,
+                name,
+                ttl: self.ttl,
+                broadcast: self.broadcast,
+                loops: self.loops,
+                ..Options::default()
+            },
+            source: origin,
+            wanted: is_asking.then(|| Wanted { replies: self.replies, wait: self.wait.unwrap_or(WAIT) }),
+            style,
+            pace: Pace::new(self.interval, self.limit_rate),
+            idle: self.idle_timeout,
+        })
+    }
+
+    /// What `--source` says, as far as the peer's kind of socket can have it: an address, or a name.
+    fn source_for(&self, endpoint: &Endpoint) -> Result<(Option<Origin>, Option<Endpoint>), Error> {
+        let is_unix = !matches!(endpoint, Endpoint::Tcp { .. });
+        let hint = match &self.source {
+            None => return Ok((None, None)),
+            Some(From::Address(source)) if !is_unix => return Ok((Some(*source), None)),
+            Some(From::Unix(name)) if is_unix => return Ok((None, Some(name.clone()))),
+            Some(From::Address(_)) => {
+                format!("{endpoint} is heard from Unix sockets only: type --source unix:/path")
+            }
+            Some(From::Unix(_)) => {
+                format!("{endpoint} is no Unix socket: type --source ADDRESS, ADDRESS:PORT or :PORT")
+            }
+        };
+        Err(Error::new(Exit::Usage, hint))
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    if humantime::parse_duration(text).is_ok_and(|interval| interval.is_zero()) {
+        return Err("datagrams go without a pause anyway: leave the option out".into());
+    }
+    duration(text)
+}
+
+/// Where datagrams come from.
+#[derive(Clone, Debug)]
+enum From {
+    Address(Origin),
+    /// A name of a Unix socket.
+    Unix(Endpoint),
+}
+
+fn from(text: &str) -> Result<From, String> {
+    if text.starts_with("unix:") {
+        return Endpoint::parse(text, Role::Listen).map(From::Unix);
+    }
+    text.parse().map(From::Address).map_err(|hint: String| hint + ", or unix:/path")
+}
