@@ -7,6 +7,8 @@ use super::wire::{Failure, Filled, Wire};
 use crate::error::Error;
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::Stream;
+use crate::proto::transfer::frame::{Frame, encode};
+use crate::proto::transfer::reason::Reason;
 
 /// How long the peer may take to end its side after the last word.
 const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
@@ -80,6 +82,25 @@ impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
     }
 }
 
+impl<S: Stream> Wire<S> {
+    /// Begins to end the session, whose result is `error`: tells the peer why, if there is something to tell.
+    pub(crate) fn close(mut self, tell: Option<(Reason, String)>, error: Option<Error>) -> Closing<S> {
+        // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
+        let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
+        if let Some((reason, text)) = tell {
+            self.push(&encode(&Frame::Error { reason, text }));
+        }
+        self.close_queued(is_late, error)
+    }
+
+    /// As [`Wire::close`], with what is queued as the last word. `is_late`: the peer has used up a time limit.
+    pub(crate) fn close_queued(mut self, is_late: bool, error: Option<Error>) -> Closing<S> {
+        // The last word must not stand in line for longer than the peer is awaited.
+        self.limit_rate(None);
+        Closing::new(self, is_late, error)
+    }
+}
+
 /// The end of a session: what is queued is sent, our direction ended, and the peer's awaited for a while; then comes
 /// the session's own result.
 ///
@@ -95,7 +116,7 @@ pub(crate) struct Closing<S> {
 
 impl<S: Stream> Closing<S> {
     /// `is_late`: the peer has used up a time limit.
-    pub(super) fn new(wire: Wire<S>, is_late: bool, error: Option<Error>) -> Closing<S> {
+    fn new(wire: Wire<S>, is_late: bool, error: Option<Error>) -> Closing<S> {
         let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
         let deadline = wire.now() + limit;
         Closing { wire, said: false, resets: false, deadline, error }
