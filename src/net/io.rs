@@ -10,7 +10,7 @@ use std::time::Duration;
 use mio::{Interest, Registry, Token, event};
 use rustc_hash::FxHashMap;
 
-use super::reactor::Session;
+use super::session::Session;
 use super::signals::Signals;
 use crate::error::{Error, Exit};
 

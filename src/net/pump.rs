@@ -1,14 +1,15 @@
 //! Moves the bytes of one lane: inside the kernel where both ends allow it, else through a buffer.
 
+mod zero_copy;
+
 use std::cell::RefCell;
 use std::io;
 use std::time::Instant;
 
+use self::zero_copy::{KernelWay, Step};
 use super::coalescing::Coalescing;
 use super::reactor::Context;
 use super::stream::{FdKind, KernelEnd, Stream};
-use super::zero_copy;
-use super::zero_copy::{KernelWay, Step};
 use crate::proto::relay::lane::Lane;
 
 const BUFFER_BYTES: usize = 256 << 10;
