@@ -15,3 +15,20 @@ pub mod http;
 pub mod proxy;
 pub mod relay;
 pub mod transfer;
+
+/// A message parsed from the beginning of a buffer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed<T> {
+    /// Not all of it is there.
+    Incomplete {
+        /// How many bytes the buffer must hold in all, at least.
+        needed: usize,
+    },
+    /// All of it is there.
+    Complete {
+        /// The message.
+        value: T,
+        /// How many bytes it took.
+        used: usize,
+    },
+}
