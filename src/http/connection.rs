@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::answering::Begun;
-use super::listener::Stay;
+use super::client::Client;
 use super::log::Asked;
 use super::site::Due;
 use super::unsent::{Progress, Unsent};
@@ -32,7 +32,7 @@ const LINGER_SILENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Connection<S> {
     stream: S,
     worker: Rc<Worker>,
-    stay: Stay,
+    client: Client,
     exchange: Exchange,
     /// What came and was not taken yet: nothing, between requests.
     held: Vec<u8>,
@@ -100,12 +100,12 @@ impl From<std::io::Error> for Lost {
 
 impl<S: Stream> Connection<S> {
     /// A connection that was just accepted.
-    pub(crate) fn new(stream: S, worker: Rc<Worker>, stay: Stay, now: Instant) -> Connection<S> {
+    pub(super) fn new(stream: S, worker: Rc<Worker>, client: Client, now: Instant) -> Connection<S> {
         let patience = worker.site.patience;
         Connection {
             stream,
             worker,
-            stay,
+            client,
             exchange: Exchange::new(patience.max_body_bytes),
             held: Vec::new(),
             unsent: Unsent::default(),

@@ -1,10 +1,11 @@
-//! Behind the acceptor: connections on its own reactor, and with `--workers` in turn on those of other threads.
+//! The handler of accepted connections: they are served on the reactor of the acceptor and, with `--workers`, in turn on
+//! those of other threads.
 
-use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
+use super::client::{Client, LentPermit, LentPermits};
 use super::connection::Connection;
 use super::log::Log;
 use super::site::Site;
@@ -17,7 +18,6 @@ use crate::net::reactor::{BlockingTask, Context, Io, Reactor, Session, Status, T
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::acceptor::{Handler, Incoming};
-use crate::server::admission::Permit;
 
 /// What all workers have in common.
 #[derive(Clone)]
@@ -39,12 +39,9 @@ pub(crate) struct Hello {
     common: Common,
     own: Rc<Worker>,
     others: Vec<Other>,
-    /// Whose turn it is.
+    /// The worker of the next connection; 0 is this thread.
     next: usize,
-    /// Of clients that other threads serve.
-    passes: HashMap<u64, Permit>,
-    next_id: u64,
-    gone: Arc<Gone>,
+    permits: LentPermits,
 }
 
 /// A worker on a thread of its own.
@@ -58,38 +55,7 @@ struct Other {
 struct Arrival {
     socket: Socket,
     ends: Ends,
-    place: Place,
-}
-
-/// Clients that other threads have served.
-struct Gone {
-    ids: Mutex<Vec<u64>>,
-    acceptor: ThreadWaker,
-}
-
-/// A client's place, until it is dropped.
-pub(crate) struct Stay {
-    pub(crate) ends: Ends,
-    _leave: Leave,
-}
-
-/// How the acceptor hears that a client is gone.
-enum Leave {
-    Pass { _pass: Permit },
-    Place { _place: Place },
-}
-
-/// The permit of a client that another thread serves stays at the acceptor.
-struct Place {
-    id: u64,
-    gone: Arc<Gone>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.gone.ids.lock().unwrap_or_else(PoisonError::into_inner).push(self.id);
-        self.gone.acceptor.wake();
-    }
+    permit: LentPermit,
 }
 
 impl Hello {
@@ -111,9 +77,7 @@ impl Hello {
             common,
             others,
             next: 0,
-            passes: HashMap::new(),
-            next_id: 0,
-            gone: Arc::new(Gone { ids: Mutex::default(), acceptor: io.thread_waker() }),
+            permits: LentPermits::new(io.thread_waker()),
         })
     }
 }
@@ -127,23 +91,17 @@ impl Handler for Hello {
         let worker = self.next;
         self.next = (worker + 1) % (self.others.len() + 1);
         let Some(other) = worker.checked_sub(1).and_then(|index| self.others.get(index)) else {
-            let stay = Stay { ends, _leave: Leave::Pass { _pass: permit } };
-            return serve(&self.io, socket, &self.own, stay, now);
+            return serve(&self.io, socket, &self.own, Client::of_acceptor(ends, permit), now);
         };
-        let id = self.next_id;
-        self.next_id += 1;
-        self.passes.insert(id, permit);
-        let place = Place { id, gone: Arc::clone(&self.gone) };
+        let permit = self.permits.lend(permit);
         // A worker that has ended makes itself heard below.
-        let is_there = other.arrivals.send(Arrival { socket, ends, place }).is_ok();
+        let is_there = other.arrivals.send(Arrival { socket, ends, permit }).is_ok();
         other.wake.wake();
         is_there
     }
 
     fn advance(&mut self) -> Result<(), Error> {
-        for id in self.gone.ids.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            self.passes.remove(&id);
-        }
+        self.permits.take_back();
         for other in &mut self.others {
             if let Some(result) = other.thread.take() {
                 return result.and_then(|result| result);
@@ -161,10 +119,10 @@ impl Handler for Hello {
 }
 
 /// Adds a connection to a reactor. False if it was gone already.
-fn serve(io: &Io, socket: Socket, worker: &Rc<Worker>, stay: Stay, now: Instant) -> bool {
+fn serve(io: &Io, socket: Socket, worker: &Rc<Worker>, client: Client, now: Instant) -> bool {
     let spawned = io.spawn(|io| {
         let transport = socket.register(&io).map_err(|error| Error::new(Exit::Lost, error))?;
-        Ok(Connection::new(transport, Rc::clone(worker), stay, now))
+        Ok(Connection::new(transport, Rc::clone(worker), client, now))
     });
     spawned.is_ok()
 }
@@ -198,9 +156,9 @@ impl Session for Intake {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         loop {
             match self.arriving.try_recv() {
-                Ok(Arrival { socket, ends, place }) => {
-                    let stay = Stay { ends, _leave: Leave::Place { _place: place } };
-                    serve(&self.io, socket, &self.worker, stay, context.now);
+                Ok(Arrival { socket, ends, permit }) => {
+                    let client = Client::of_worker(ends, permit);
+                    serve(&self.io, socket, &self.worker, client, context.now);
                 }
                 Err(mpsc::TryRecvError::Empty) => return Ok(Status::Waiting),
                 Err(mpsc::TryRecvError::Disconnected) => return Ok(Status::Done),

@@ -1,5 +1,6 @@
 //! The web server of `http-hello`.
 
+mod client;
 pub(crate) mod connection;
 pub(crate) mod listener;
 pub(crate) mod log;

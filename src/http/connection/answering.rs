@@ -28,7 +28,7 @@ impl<S: Stream> Connection<S> {
     /// A head has come: answers it, if that is all there is to it.
     pub(super) fn request(&mut self, head: &Head<'_, '_>, bytes: &[u8], output: &mut Vec<u8>) {
         let worker = Rc::clone(&self.worker);
-        let due = worker.site.due(head, &self.stay.ends);
+        let due = worker.site.due(head, &self.client.ends);
         let is_head = head.method == Method::Head;
         if !head.has_body && worker.site.delay.is_none() {
             if let Due::Ready(answer) = due
@@ -147,7 +147,7 @@ impl<S: Stream> Connection<S> {
     fn sent(&mut self, large: Option<Arc<[u8]>>, asked: Option<Asked<'_>>, status: u16, bytes: usize) {
         self.unsent.set_large(large);
         if self.worker.log.is_some() {
-            self.worker.log(&Answered { peer: &self.stay.ends.peer, asked, status, bytes });
+            self.worker.log(&Answered { peer: &self.client.ends.peer, asked, status, bytes });
         }
     }
 }
