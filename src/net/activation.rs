@@ -1,5 +1,5 @@
-//! Sockets that whoever has started this process has opened for it: sd_listen_fds(3); and telling him how far it is:
-//! sd_notify(3).
+//! Socket activation: listening sockets that this process has inherited (sd_listen_fds(3)), and its state reported to the
+//! service manager (sd_notify(3)).
 
 use std::io;
 #[cfg(target_os = "linux")]
@@ -8,7 +8,7 @@ use std::os::unix::net::UnixDatagram;
 
 use super::endpoint::{FIRST_INHERITED, Inherited};
 
-/// What a socket is to be for.
+/// The purpose of an inherited socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     /// To take connections.

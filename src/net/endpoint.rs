@@ -27,11 +27,11 @@ pub enum Endpoint {
     UnixAbstract(String),
     /// `unix-seqpacket:/path` and `unix-seqpacket:@name`: a Unix socket that keeps packets apart.
     SeqPacket(UnixName),
-    /// `systemd:`, `systemd:NAME`, `fd:N`: to listen on what whoever has started this process listens on already.
+    /// `systemd:`, `systemd:NAME`, `fd:N`: to listen on sockets that the process has inherited.
     Inherited(Inherited),
 }
 
-/// Listening sockets that are passed on to this process.
+/// Listening sockets that this process has inherited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inherited {
     /// Those that `LISTEN_FDS` announces, sd_listen_fds(3): all, or those of a name in `LISTEN_FDNAMES`.

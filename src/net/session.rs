@@ -1,30 +1,30 @@
-//! A session: what a reactor runs, and what the two say to each other.
+//! The session trait: what a reactor runs, and the values that the two exchange.
 
 use std::time::Instant;
 
 use crate::error::Error;
 
-/// What a session is given for one call of [`Session::advance`].
+/// The context of one call of [`Session::advance`].
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
-    /// The clock, read once for the turn.
+    /// The time: the clock is read once per turn.
     pub now: Instant,
     /// How many bytes may be moved in each direction.
     pub budget_bytes: usize,
 }
 
-/// What a session says after it did all that it could.
+/// The status of a session after a call of [`Session::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Nothing more until readiness, a finished [`BlockingTask`](super::reactor::BlockingTask) or the deadline.
+    /// Nothing to do until readiness, a finished [`BlockingTask`](super::reactor::BlockingTask) or the deadline.
     Waiting,
     /// The budget was used up: call again, after the others.
     Again,
-    /// Over, and successful. The reactor drops the session.
+    /// The session has ended. The reactor drops it.
     Done,
 }
 
-/// What a session says when a signal ends the run.
+/// How a session ends when a signal stops the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// It has nothing to wait for.
@@ -33,7 +33,7 @@ pub enum Stop {
     Soon,
 }
 
-/// One protocol machine joined to its streams.
+/// A protocol machine with its streams, run by a reactor.
 pub trait Session {
     /// Does all it can now. Called at the start, on readiness and at the deadline; a spurious call costs nothing.
     /// An error ends the whole run: a session whose failure is its own affair reports it and is `Done`.
@@ -44,7 +44,7 @@ pub trait Session {
         Stop::Now
     }
 
-    /// When to call again even if nothing happens. Must move on (or vanish) once it was reached.
+    /// The time of the next call if nothing happens before. Must change (or become `None`) once it was reached.
     fn deadline(&self) -> Option<Instant> {
         None
     }

@@ -72,7 +72,7 @@ pub fn has_stdin() -> bool {
     kind_of(stdio::stdin()).is_ok_and(|kind| kind != FdKind::Null)
 }
 
-/// The status of the file that stdin is, if it is open: which file it is.
+/// The status of the file that stdin is read from, which identifies it; `None` if stdin is closed.
 pub fn stdin_stat() -> Option<Stat> {
     rustix::fs::fstat(stdio::stdin()).ok()
 }

@@ -1,6 +1,6 @@
-//! What a transfer has counted, and what it is doing: the numbers that progress is shown from.
+//! The counts of a transfer and its phase: the data that progress is drawn from.
 
-/// What is being done to a file.
+/// The phase of the current file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
     /// Waiting for the peer's consent or result.
@@ -31,25 +31,25 @@ impl Phase {
     }
 }
 
-/// What the session has counted.
+/// The counts of a session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
-    /// The current file's path; None before the first.
+    /// The path of the current file; `None` before the first.
     pub(super) name: Option<Vec<u8>>,
-    /// Of the current file; None where it is not known.
+    /// The size of the current file; `None` if unknown.
     pub(super) file_size_bytes: Option<u64>,
     pub(super) file_done_bytes: u64,
     pub(super) phase: Phase,
     pub(super) done_bytes: u64,
-    /// Of `done_bytes`, those that were moved in this session.
+    /// The part of `done_bytes` that was moved in this session.
     pub(super) moved_bytes: u64,
     pub(super) total_bytes: u64,
-    /// A file of unknown size has come: no total holds.
+    /// True after a file of unknown size: there is no total.
     pub(super) is_open_ended: bool,
     pub(super) entries_done: u64,
     pub(super) entries: u64,
     pub(super) all_known: bool,
-    /// What was counted ahead of the session, and whether that is all.
+    /// The totals counted ahead of the session; final once `is_counted`.
     pub(super) ahead_entries: u64,
     pub(super) ahead_bytes: u64,
     pub(super) is_counted: bool,
@@ -57,18 +57,18 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// What is expected in all, as far as it is known by now.
+    /// The bytes expected in all, as far as known.
     pub(super) fn total_bytes(&self) -> Option<u64> {
         let ahead_bytes = if self.all_known { 0 } else { self.ahead_bytes };
         (!self.is_open_ended).then_some(self.total_bytes.max(ahead_bytes))
     }
 
-    /// The same of files, folders and links.
+    /// The files, folders and links expected in all, as far as known.
     pub(super) fn entries(&self) -> u64 {
         self.entries.max(if self.all_known { 0 } else { self.ahead_entries })
     }
 
-    /// Whether these will not grow any more, by what is known now.
+    /// True if these totals will not grow any more, as far as known.
     pub(super) fn is_final(&self) -> bool {
         let grows = self.entries > self.ahead_entries || self.total_bytes > self.ahead_bytes;
         self.all_known || (self.is_counted && !grows)

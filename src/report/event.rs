@@ -1,5 +1,5 @@
-//! The events of `--json`: one schema for all commands. The manual describes it (`manual::EVENTS`), `tests/it/json.rs`
-//! holds it.
+//! The events of `--json`: one schema for all commands. The manual describes it (`manual::EVENTS`), `tests/it/docs/json.rs`
+//! checks it.
 
 use std::fmt::Display;
 use std::time::Duration;

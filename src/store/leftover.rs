@@ -1,4 +1,4 @@
-//! What sessions that did not end in order left behind in a folder, and its removal.
+//! Removal of what sessions that did not end in order have left in a folder.
 
 use super::confine::is_part_name;
 use super::folder::Folder;
@@ -6,15 +6,15 @@ use super::stage::Room;
 use super::temporary::{clear, lock_stage, remove_stage};
 use rustix::fs::{AtFlags, Dir, FileType, statat};
 
-/// Parts younger than this may be taken over by a later session.
+/// The age up to which a later session may take over a part.
 const KEPT_SECONDS: i64 = 7 * 24 * 60 * 60;
-/// A smaller part is sent again as quickly as it is compared.
+/// The size of a part from which on it is kept: a smaller one is sent again as quickly as it is compared.
 const WORTH_KEEPING_BYTES: i64 = 1 << 20;
 
 impl Folder {
-    /// Removes what sessions left in this folder (not in those below it) which did not end in order: their stages,
-    /// and parts that nobody has written to for seven days; younger ones may still be resumed. What is in use stays,
-    /// and so does what cannot be removed: it is in nobody's way.
+    /// Removes what interrupted sessions have left in this folder (not in folders below it): staging folders, and parts
+    /// that were last written to more than seven days ago; younger ones may still be resumed. What is in use stays, and so
+    /// does what cannot be removed.
     pub fn remove_leftovers(&self) {
         let entries = Dir::read_from(&*self.file).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_owned());

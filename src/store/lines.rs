@@ -83,8 +83,8 @@ impl TextPlace {
 }
 
 /// Opens a file to write down what happens while it happens. It is created if it does not exist, and emptied if it does,
-/// unless `appends`. A pipe or a device is taken as well; a write to it may wait. The file that `stdin` is of is refused:
-/// its content would be lost.
+/// unless `appends`. A pipe or a device will do as well; a write to it may wait. The file that stdin is read from (`stdin` is
+/// its status) is refused: its content would be lost.
 ///
 /// # Errors
 /// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.

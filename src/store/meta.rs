@@ -1,8 +1,8 @@
-//! What is kept of a file beside its bytes: its mode and its time.
+//! The metadata of a file that is transferred: its mode and its time of modification.
 
 use rustix::fs::Stat;
 
-/// What a received file keeps of its source beside the bytes.
+/// The metadata that a received file takes over from its source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Meta {
     /// Who may read, write and execute it: nine bits. The umask takes some of them away; of a link they mean nothing.
@@ -14,7 +14,7 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Of what is there.
+    /// The metadata in a file's status.
     pub(super) fn of(stat: &Stat) -> Meta {
         Meta {
             mode: mode_of(stat.st_mode),

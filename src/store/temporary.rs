@@ -1,4 +1,4 @@
-//! Temporary names: who holds them.
+//! Temporary names and their locks.
 //!
 //! Whoever removes or renames a temporary name holds the lock (flock(2)) of what it leads to. A name whose lock is
 //! free is what a crash left behind, or a session that kept its part for a later one.
@@ -11,17 +11,17 @@ use rustix::fs::{
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 
-/// How often a temporary name that others take away is tried again.
+/// The number of attempts to create a temporary file that others keep removing.
 pub(super) const TRIES: u32 = 100;
 
-/// What asking for a lock has brought.
+/// The result of asking for a lock.
 pub(super) enum Lock {
     Held,
     Elsewhere,
     Unsupported,
 }
 
-/// Some file systems have no locks; `O_EXCL` alone then keeps sessions apart.
+/// Locks a file without waiting. Some file systems have no locks: there `O_EXCL` alone keeps sessions apart.
 pub(super) fn lock(file: &File) -> Lock {
     match retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
         Ok(()) => Lock::Held,
@@ -30,7 +30,7 @@ pub(super) fn lock(file: &File) -> Lock {
     }
 }
 
-/// Stable, so that it can be found again; short, so that names of 255 bytes have one.
+/// The temporary name of a file name: stable, so that a later session finds it; short, so that names of 255 bytes have one.
 pub(super) fn temporary_name(name: &[u8]) -> String {
     let hex = blake3::hash(name).to_hex();
     format!("{PART_PREFIX}{}{PART_SUFFIX}", &hex[..16])
@@ -79,7 +79,7 @@ pub(super) fn clear(folder: &File, temporary: &str) -> Result<(), Fault> {
     }
 }
 
-/// For writing where that is possible, because locks on NFS need it (flock(2)); nothing is written.
+/// Opens a leftover, for writing where that is possible, because locks on NFS need it (flock(2)); nothing is written.
 pub(super) fn open_leftover(folder: &File, temporary: &str) -> Result<File, Errno> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let open = |access| retry_on_intr(|| openat(folder, temporary, flags | access, Mode::empty()));
@@ -89,8 +89,8 @@ pub(super) fn open_leftover(folder: &File, temporary: &str) -> Result<File, Errn
     }
 }
 
-/// Removes a stage, which this process has locked, with the files in it. Nobody is left to tell of what fails; the
-/// next start of a receiver here removes it.
+/// Removes a staging folder, which this process has locked, and the files in it. Failures are ignored: the next receiver
+/// that starts here removes what is left.
 pub(super) fn remove_stage(folder: &File, name: &str, stage: &File) {
     for entry in Dir::read_from(stage).into_iter().flatten().flatten() {
         // Of `.`, `..` and folders, which we never made, unlinkat(2) says that they are folders.
@@ -101,7 +101,7 @@ pub(super) fn remove_stage(folder: &File, name: &str, stage: &File) {
     }
 }
 
-/// Opens and locks a stage; none where it is gone, in use, or not a folder as we make them: this user's and private.
+/// Opens and locks a staging folder. `None` if it is gone, in use, or not as we make them: owned by this user and private.
 pub(super) fn lock_stage(folder: &File, name: &str) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let stage: File = retry_on_intr(|| openat(folder, name, flags, Mode::empty())).ok()?.into();

@@ -1,4 +1,4 @@
-//! SIGHUP, for a session that reads something again when it comes.
+//! SIGHUP as an event: for a session that reloads something.
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -8,7 +8,7 @@ use signal_hook::consts::SIGHUP;
 use super::{Signals, has_terminal};
 use crate::net::reactor::{Io, Readiness};
 
-/// SIGHUP as an event of a session. As long as there is none of these, the signal stops the process.
+/// The SIGHUP events of a session. Without one of these the signal stops the process.
 pub struct Hangups {
     source: mio::net::UnixStream,
     readiness: Readiness,
@@ -29,8 +29,8 @@ impl Hangups {
         Ok(Hangups { source, readiness, signals: signals.clone() })
     }
 
-    /// True if the signal came since it was asked last. If it came because the terminal is gone at which the process was
-    /// started, it stops the process.
+    /// True if the signal came since the last call. A signal that came because the terminal of the process was closed
+    /// stops the process instead.
     pub fn came(&mut self) -> bool {
         if !self.readiness.is_readable() {
             return false;

@@ -4,44 +4,44 @@ use std::fmt;
 
 use crate::proto::http::{Answer, Persistence};
 
-/// A client that is not served for what it says.
+/// A client error: why a client is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misuse {
     /// What is wrong with it.
     pub kind: MisuseKind,
     /// Continues the sentence "the client ...".
     pub text: &'static str,
-    /// What it is told before the connection ends.
+    /// The answer before the connection ends.
     pub answer: ProxyAnswer,
 }
 
-/// What a client that is not served has got wrong.
+/// The kind of a client error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MisuseKind {
-    /// Its user or password, or that there is none.
+    /// The user or the password is wrong or missing.
     Credentials,
-    /// Something else.
+    /// Anything else.
     Request,
 }
 
-/// What a client is told.
+/// An answer to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyAnswer {
-    /// These bytes; nothing, if there are none.
+    /// These bytes, which may be none.
     Bytes(Vec<u8>),
-    /// HTTP: the tunnel stands.
+    /// HTTP: the tunnel is open.
     Established,
-    /// HTTP: why it is not served.
+    /// HTTP: an error status, and why.
     Refusal {
-        /// Still without a date.
+        /// The response, without a date.
         answer: Box<Answer>,
-        /// It has no body then.
+        /// True for an answer to HEAD: it is sent without its body.
         is_for_head: bool,
     },
 }
 
 impl ProxyAnswer {
-    /// Why an HTTP client is not served.
+    /// The error response of a status, with `text` as its body.
     pub(crate) fn refusal(
         status: u16,
         fields: &[(&str, &str)],
@@ -53,7 +53,7 @@ impl ProxyAnswer {
         ProxyAnswer::Refusal { answer: Box::new(answer), is_for_head }
     }
 
-    /// As bytes. `date` is that of this second (RFC 9110, 6.6.1), of 29 bytes.
+    /// The bytes of the answer. `date` is the value of the Date field (RFC 9110, 6.6.1), 29 bytes.
     pub fn encode(self, date: &str) -> Vec<u8> {
         match self {
             ProxyAnswer::Bytes(bytes) => bytes,
@@ -73,12 +73,12 @@ impl ProxyAnswer {
 }
 
 impl Misuse {
-    /// Told in these bytes.
+    /// An error in the request, answered with these bytes.
     pub(crate) fn of_request(text: &'static str, answer: Vec<u8>) -> Misuse {
         Misuse { kind: MisuseKind::Request, text, answer: ProxyAnswer::Bytes(answer) }
     }
 
-    /// The same for who a client says it is.
+    /// An error in the credentials, answered with these bytes.
     pub(crate) fn of_credentials(text: &'static str, answer: Vec<u8>) -> Misuse {
         Misuse { kind: MisuseKind::Credentials, text, answer: ProxyAnswer::Bytes(answer) }
     }
@@ -92,25 +92,25 @@ impl fmt::Display for Misuse {
 
 impl std::error::Error for Misuse {}
 
-/// Why a target is not connected, as far as a client is told.
+/// Why a target is not connected, as reported to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// By the access lists.
+    /// The access lists do not allow it.
     NotAllowed,
     /// The target refused.
     Refused,
-    /// It cannot be reached, or its name has no address.
+    /// The target cannot be reached, or its name has no address.
     Unreachable,
-    /// It did not answer in time.
+    /// The target did not answer in time.
     TimedOut,
-    /// What it answered cannot be passed on.
+    /// The answer of the target cannot be forwarded.
     BadAnswer,
-    /// Something else.
+    /// Any other reason.
     Failed,
 }
 
 impl Denial {
-    /// In words.
+    /// The reason in words.
     pub fn text(self) -> &'static str {
         match self {
             Denial::NotAllowed => "this target is not allowed",

@@ -38,7 +38,7 @@ const IN_PROTO: &[(&str, &[&str])] = &[
     ("relay", &[]),
     ("datagram", &[]),
     ("http", &[]),
-    // A proxy reads requests; a header is parsed as a HELLO is.
+    // A proxy reads requests.
     ("proxy", &["proto::http"]),
 ];
 
