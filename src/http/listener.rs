@@ -1,11 +1,11 @@
-//! Behind the acceptor: connections on its own reactor, and with `--workers` in turn on those of other threads.
+//! The handler of accepted connections: they are served on the reactor of the acceptor and, with `--workers`, in turn on
+//! those of other threads.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-use super::client::{Client, Departures, RemotePermit};
+use super::client::{Client, LentPermit, LentPermits};
 use super::connection::Connection;
 use super::log::Log;
 use super::site::Site;
@@ -18,7 +18,6 @@ use crate::net::reactor::{BlockingTask, Context, Io, Reactor, Session, Status, T
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::acceptor::{Handler, Incoming};
-use crate::server::admission::Permit;
 
 /// What all workers have in common.
 #[derive(Clone)]
@@ -40,12 +39,9 @@ pub(crate) struct Hello {
     common: Common,
     own: Rc<Worker>,
     others: Vec<Other>,
-    /// Whose turn it is.
+    /// The worker of the next connection; 0 is this thread.
     next: usize,
-    /// Of clients that other threads serve.
-    permits: HashMap<u64, Permit>,
-    next_id: u64,
-    departures: Arc<Departures>,
+    permits: LentPermits,
 }
 
 /// A worker on a thread of its own.
@@ -59,7 +55,7 @@ struct Other {
 struct Arrival {
     socket: Socket,
     ends: Ends,
-    permit: RemotePermit,
+    permit: LentPermit,
 }
 
 impl Hello {
@@ -81,9 +77,7 @@ impl Hello {
             common,
             others,
             next: 0,
-            permits: HashMap::new(),
-            next_id: 0,
-            departures: Departures::new(io),
+            permits: LentPermits::new(io.thread_waker()),
         })
     }
 }
@@ -97,13 +91,9 @@ impl Handler for Hello {
         let worker = self.next;
         self.next = (worker + 1) % (self.others.len() + 1);
         let Some(other) = worker.checked_sub(1).and_then(|index| self.others.get(index)) else {
-            let client = Client::here(ends, permit);
-            return serve(&self.io, socket, &self.own, client, now);
+            return serve(&self.io, socket, &self.own, Client::of_acceptor(ends, permit), now);
         };
-        let id = self.next_id;
-        self.next_id += 1;
-        self.permits.insert(id, permit);
-        let permit = RemotePermit::new(id, &self.departures);
+        let permit = self.permits.lend(permit);
         // A worker that has ended makes itself heard below.
         let is_there = other.arrivals.send(Arrival { socket, ends, permit }).is_ok();
         other.wake.wake();
@@ -111,9 +101,7 @@ impl Handler for Hello {
     }
 
     fn advance(&mut self) -> Result<(), Error> {
-        for id in self.departures.take() {
-            self.permits.remove(&id);
-        }
+        self.permits.take_back();
         for other in &mut self.others {
             if let Some(result) = other.thread.take() {
                 return result.and_then(|result| result);
@@ -169,7 +157,7 @@ impl Session for Intake {
         loop {
             match self.arriving.try_recv() {
                 Ok(Arrival { socket, ends, permit }) => {
-                    let client = Client::elsewhere(ends, permit);
+                    let client = Client::of_worker(ends, permit);
                     serve(&self.io, socket, &self.worker, client, context.now);
                 }
                 Err(mpsc::TryRecvError::Empty) => return Ok(Status::Waiting),

@@ -4,8 +4,8 @@
 
 use std::net::Ipv6Addr;
 
-use super::endpoint::{Endpoint, Role, is_number};
-use super::services;
+use super::{Endpoint, Role, is_number};
+use crate::net::services;
 
 /// Words before an address, as socat and URLs of other tools have them.
 const PROTOCOLS: [&str; 18] = [
@@ -31,7 +31,7 @@ const PROTOCOLS: [&str; 18] = [
 const UNIX: [&str; 5] = ["unix", "unix-connect", "unix-listen", "unix-client", "local"];
 
 /// A line that says more about a word that cannot be parsed than the parser does.
-pub(super) fn explain(word: &str, role: Role) -> Option<String> {
+pub(in crate::net) fn explain(word: &str, role: Role) -> Option<String> {
     if ["unix:", "unix-seqpacket:", "systemd:", "fd:"].iter().any(|form| word.starts_with(form)) {
         return None;
     }
