@@ -41,6 +41,20 @@ fn who_never_spoke_or_is_refused_does_not_use_it_up() {
 }
 
 #[test]
+fn a_listing_is_no_session() {
+    let (here, there) = (Place::new(), Place::new());
+    here.write("f", b"content");
+    let server = serve(&["--share", here.arg(), "--once"]);
+    let to = address(&server);
+    for _ in 0..2 {
+        run(&["download", "--list", &to]).expect(0);
+    }
+    run(&["download", &to, "-o", there.arg()]).expect(0);
+    server.finish().ended(0);
+    there.expect("f", b"content");
+}
+
+#[test]
 fn further_connections_join_the_one_session_and_other_clients_do_not() {
     let (here, there) = (Place::new(), Place::new());
     let bytes = payload(16 << 20);
