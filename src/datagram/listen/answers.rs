@@ -25,7 +25,7 @@ const ROOM_WAIT: Duration = Duration::from_millis(1);
 const NOBODY: &str = "nobody was heard yet: what is typed waits";
 
 /// What becomes of a datagram that is no line.
-const CUT_FOR_PROCESS: &str = "has line feeds in it, and its process reads lines: --frame u16be keeps it whole for one that reads lengths";
+const CUT_FOR_PROCESS: &str = "has line feeds in it, and its process reads lines: --frame u16be keeps it whole for one that reads lengths, and --each line says that it may be cut";
 
 /// What is answered.
 pub(crate) enum Answers {
@@ -108,7 +108,7 @@ impl Answering {
         self.withheld
     }
 
-    /// Lines of stdin that were not sent, and datagrams that no process was given.
+    /// Lines of stdin that were not sent, and datagrams that no process was given, or not whole.
     pub(crate) fn undelivered(&self) -> u64 {
         self.undelivered
     }
@@ -191,7 +191,8 @@ impl Answering {
         }
         self.guard.heard(&datagram.peer, datagram.payload, now);
         let within = datagram.payload.split_last().map_or(&[][..], |(_, within)| within);
-        if within.contains(&b'\n') && self.processes.as_ref().is_some_and(Processes::read_lines) {
+        let is_cut = within.contains(&b'\n') && self.processes.as_ref().is_some_and(Processes::read_lines);
+        if is_cut {
             let text = format!("a datagram of {} {CUT_FOR_PROCESS}", datagram.peer);
             self.tell(CUT_FOR_PROCESS.into(), text);
         }
@@ -201,6 +202,8 @@ impl Answering {
             self.undelivered += 1;
             let text = format!("a datagram of {} has not reached a process: {why}", datagram.peer);
             self.tell(why, text);
+        } else if is_cut && self.processes.as_ref().is_some_and(Processes::must_be_whole) {
+            self.undelivered += 1;
         }
     }
 

@@ -23,6 +23,8 @@ const LAST_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Runs {
     pub(crate) program: Program,
     pub(crate) style: Style,
+    /// The style was chosen by hand: a datagram that comes to its process in two is one that was meant to.
+    pub(crate) may_cut: bool,
     /// Where its output is cut; nowhere: each read is a datagram.
     pub(crate) cut: Option<Cut>,
     /// A process whose peer was not heard, and that has said nothing, for so long is ended.
@@ -74,6 +76,11 @@ impl Processes {
     /// All sockets but one are gone.
     pub(crate) fn moved_to(&mut self, socket: usize) {
         self.by_peer.values_mut().for_each(|worker| worker.way.socket = socket);
+    }
+
+    /// True if each datagram is to come whole, though not every one can.
+    pub(crate) fn must_be_whole(&self) -> bool {
+        !self.runs.may_cut
     }
 
     /// True if they read lines.
