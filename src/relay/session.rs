@@ -291,14 +291,29 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
 }
 
 /// The local side of `--send-only`: what the peer says is thrown away.
-pub struct Sink<S>(pub S);
+pub struct Sink<S> {
+    input: S,
+    report: Report,
+    has_told: bool,
+}
+
+impl<S> Sink<S> {
+    /// Nothing was thrown away yet.
+    pub fn new(input: S, report: Report) -> Sink<S> {
+        Sink { input, report, has_told: false }
+    }
+}
 
 impl<S: Stream> Stream for Sink<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        self.input.read(buffer)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !bytes.is_empty() && !std::mem::replace(&mut self.has_told, true) {
+            let text = "the peer said something; it was thrown away: leave --send-only out to see it";
+            self.report.wait(text);
+        }
         Ok(bytes.len())
     }
 
@@ -307,7 +322,7 @@ impl<S: Stream> Stream for Sink<S> {
     }
 
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
-        self.0.reading_end()
+        self.input.reading_end()
     }
 }
 
@@ -383,7 +398,10 @@ impl LocalSide {
             _ => InputKind::Real,
         };
         let rules = ending(options, input);
-        let local: Box<dyn Stream> = if options.send_only { Box::new(Sink(local)) } else { Box::new(local) };
+        let local: Box<dyn Stream> = match options.send_only {
+            true => Box::new(Sink::new(local, report.clone())),
+            false => Box::new(local),
+        };
         // Until the session has ended in order: a process that is killed must not look like one that has said everything.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
         describe(&transport, report);
