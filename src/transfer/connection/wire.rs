@@ -26,6 +26,8 @@ const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
 const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
 /// The same for a peer that has used up a time limit: it is likely to be gone.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
+/// After so many bytes behind the last word a peer does not listen.
+const MOST_THROWN_AWAY: u64 = 8 << 20;
 /// After so long a silence a peer that is to hear a reset has heard the last word.
 const QUIET_LIMIT: Duration = Duration::from_millis(300);
 
@@ -275,7 +277,7 @@ impl<S: Stream> Wire<S> {
         self.stream.limit_rate(None, 0);
         let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
         let deadline = self.now + limit;
-        LastWord { wire: self, said: false, resets: false, deadline }
+        LastWord { wire: self, said: false, resets: false, thrown_away: 0, deadline }
     }
 }
 
@@ -299,12 +301,13 @@ pub(crate) struct LastWord<S> {
     said: bool,
     /// There is no orderly end.
     resets: bool,
+    thrown_away: u64,
     deadline: Instant,
 }
 
 impl<S: Stream> LastWord<S> {
-    /// For a peer that may not read what it is told: it hears a reset once it has ended, or time is up, and so does not
-    /// take what was thrown away for taken.
+    /// For a peer that may not read what it is told: it hears a reset once it has ended, goes on and on, or time is up, and
+    /// so does not take what was thrown away for taken.
     pub(crate) fn with_reset(mut self) -> LastWord<S> {
         self.resets = true;
         if self.wire.outgoing.pending() == 0 {
@@ -339,8 +342,13 @@ impl<S: Stream> LastWord<S> {
         while thrown_away < context.budget_bytes {
             match self.wire.fill(1) {
                 Ok(Filled::Enough) => {
-                    thrown_away += self.wire.incoming().len();
-                    self.wire.consume(self.wire.incoming().len());
+                    let count = self.wire.incoming().len();
+                    thrown_away += count;
+                    self.thrown_away += count as u64;
+                    self.wire.consume(count);
+                    if self.resets && self.thrown_away >= MOST_THROWN_AWAY {
+                        return Status::Done;
+                    }
                 }
                 Ok(Filled::Ended) if !self.said => return Status::Waiting,
                 Ok(Filled::Blocked) => return Status::Waiting,

@@ -314,7 +314,10 @@ impl<S: Stream> TextReceiving<S> {
             wire.push(&refusal(reason, &text));
         }
         wire.reset_on_close(false);
-        self.ending = Some((wire.close_queued(is_late), error));
+        let last_word = wire.close_queued(is_late);
+        // An orderly end would tell a client that does not read that its files are in place.
+        let last_word = if error.is_some() { last_word.with_reset() } else { last_word };
+        self.ending = Some((last_word, error));
     }
 }
 
