@@ -26,7 +26,7 @@ pub(super) struct Telling {
     offered: Totals,
     /// How many names that took, those included that were left out.
     names: u64,
-    peer_error: Totals,
+    told: Totals,
     next: Instant,
     /// In the turn before this one the session had to wait, or there was none.
     waits: bool,
@@ -37,10 +37,10 @@ impl Telling {
     /// Where that was agreed, and there is a folder.
     pub(super) fn new(start: Start, offering: &Offering, now: Instant) -> Option<Telling> {
         let Start::Accepted(Accept { totals: true, .. }) = start else { return None };
-        let (offered, peer_error) = (Totals::default(), Totals::default());
+        let (offered, told) = (Totals::default(), Totals::default());
         let count = offering.count()?;
         let (names, next, waits, most_ahead) = (0, now, true, MOST_AHEAD);
-        Some(Telling { count, offered, names, peer_error, next, waits, most_ahead })
+        Some(Telling { count, offered, names, told, next, waits, most_ahead })
     }
 
     /// Looks at some more names. What is to be told, and whether there are more to look at now.
@@ -49,9 +49,9 @@ impl Telling {
         let room = (self.names + self.most_ahead).saturating_sub(self.count.looked_at());
         let goes_on = self.count.look_at(names.min(room)) && room > names;
         let found = self.count.found();
-        let is_due = found != self.peer_error && (found.complete || now >= self.next);
+        let is_due = found != self.told && (found.complete || now >= self.next);
         if is_due {
-            (self.peer_error, self.next) = (found, now + INTERVAL);
+            (self.told, self.next) = (found, now + INTERVAL);
         }
         (is_due.then_some(found), goes_on)
     }
@@ -66,7 +66,7 @@ impl Telling {
                 None
             }
             Some(Next::Skipped(_)) => None,
-            None => Some(Totals { complete: true, ..self.offered }).filter(|all| *all != self.peer_error),
+            None => Some(Totals { complete: true, ..self.offered }).filter(|all| *all != self.told),
         }
     }
 }

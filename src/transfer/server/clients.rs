@@ -29,9 +29,9 @@ const MAX_REFUSALS: usize = 16;
 /// Clients that are heard, at a time, though their source has no place for them: at most, and of those that may be in.
 const MAX_STANDING: usize = 16;
 const STANDING_SHARE: usize = 4;
-/// DescriptorBudget of such a client: its socket and its reactor's.
+/// Descriptors of such a client: its socket and its reactor's.
 const DESCRIPTORS_PER_REFUSAL: u64 = 5;
-/// DescriptorBudget of a session without its files: its socket, its reactor's four, the stage, what is looked at; and its
+/// Descriptors of a session without its files: its socket, its reactor's four, the stage, what is looked at; and its
 /// further connections.
 const DESCRIPTORS_PER_SESSION: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
 /// How long sessions get to remove what they have not finished when the process is asked to stop.
