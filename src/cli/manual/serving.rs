@@ -87,7 +87,8 @@ itself, link-local addresses, the metadata services of clouds, multicast, broadc
 addresses are refused unless they are named one by one. Private networks are not refused: --deny-target 10.0.0.0/8 \
 --deny-target 172.16.0.0/12 --deny-target 192.168.0.0/16 --deny-target fc00::/7 does that. \
 --allow-target and --deny-target are read as --allow and --deny, once at the start. Without --socks-users whoever can connect \
-can use the proxy; passwords pass in plain text.
+can use the proxy; passwords pass in plain text. Each line of its file is user:password, and none has an empty password, \
+which would keep nobody out.
 
 --proxy-protocol tells the server behind --forward whose connection it is. --accept-proxy-protocol, with any mode, wants to be \
 told that by a proxy in front of this server, and takes its word for it. With both, the client and the address that it connected to \
