@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::connecting::describe;
 use super::options::RelayOptions;
+use super::sink::Sink;
 use super::tools;
 use super::tools::Tools;
 use crate::error::{Error, Exit};
@@ -15,7 +16,7 @@ use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status};
 use crate::net::stdio::Stdio;
-use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
+use crate::net::stream::{FdKind, Stream, Transport};
 use crate::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::relay::farewell::Farewell;
 use crate::proto::relay::lane::Lane;
@@ -287,42 +288,6 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
             .chain(wake_ups)
             .flatten()
             .min()
-    }
-}
-
-/// The local side of `--send-only`: what the peer says is thrown away.
-pub struct Sink<S> {
-    input: S,
-    report: Report,
-    has_told: bool,
-}
-
-impl<S> Sink<S> {
-    /// Nothing was thrown away yet.
-    pub fn new(input: S, report: Report) -> Sink<S> {
-        Sink { input, report, has_told: false }
-    }
-}
-
-impl<S: Stream> Stream for Sink<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.input.read(buffer)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !bytes.is_empty() && !std::mem::replace(&mut self.has_told, true) {
-            let text = "the peer said something; it was thrown away: leave --send-only out to see it";
-            self.report.wait(text);
-        }
-        Ok(bytes.len())
-    }
-
-    fn finish_writing(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn reading_end(&self) -> Option<KernelEnd<'_>> {
-        self.input.reading_end()
     }
 }
 

@@ -72,7 +72,7 @@ and 16 from one source (with --store fewer, and a line says so, where the hard l
 load balancer or a browser. A source is an IPv4 address or an IPv6 network of 64 bits. Who is one too many from a source is refused: \
 with a reset, or in words where the protocol has some (--store, --share). Who is one too many in all waits until somebody leaves (a line tells \
 once that all places are taken), or with --full refuse is refused; on a Unix socket, which knows no reset, everybody waits. A session's \
-further connections (upload --connections) need no place: from one source three times as many are taken as clients, 15 at least. A session \
+further connections (upload --connections) need no place and are no clients for --count: from one source three times as many are taken as clients, 15 at least. A session \
 goes on without those that are refused.
 
 FORWARDING

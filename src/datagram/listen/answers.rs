@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::input::{Said, Typed, Typing};
-use super::processes::{Processes, Runs, Trouble, Way};
+use super::processes::{CUT_FOR_PROCESS, Processes, Runs, Trouble, Way};
 use crate::datagram::cannot_send;
 use crate::datagram::output::Output;
 use crate::error::{Error, Exit};
@@ -23,9 +23,6 @@ const ROOM_WAIT: Duration = Duration::from_millis(1);
 
 /// For who types before somebody was heard.
 const NOBODY: &str = "nobody was heard yet: what is typed waits";
-
-/// What becomes of a datagram that is no line.
-const CUT_FOR_PROCESS: &str = "has line feeds in it, and its process reads lines: --frame u16be keeps it whole for one that reads lengths, and --each line says that it may be cut";
 
 /// What is answered.
 pub(crate) enum Answers {

@@ -19,6 +19,9 @@ use crate::report::Report;
 /// How long processes may go on when everything has come.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
 
+/// What becomes of a datagram that is no line.
+pub(crate) const CUT_FOR_PROCESS: &str = "has line feeds in it, and its process reads lines: --frame u16be keeps it whole for one that reads lengths, and --each line says that it may be cut";
+
 /// How processes are run.
 pub(crate) struct Runs {
     pub(crate) program: Program,

@@ -197,9 +197,11 @@ impl Serving {
         succession: Option<Succession>,
         now: Instant,
     ) -> State {
-        if !matches!(hello.operation, Operation::Join(_))
-            && !self.place.as_ref().is_some_and(|place| place.take())
-        {
+        let is_further = matches!(hello.operation, Operation::Join(_));
+        if let Some(place) = self.place.as_ref().filter(|_| !is_further) {
+            place.know();
+        }
+        if !is_further && !self.place.as_ref().is_some_and(|place| place.take()) {
             if now < self.place_by {
                 return State::Standing(Some((wire, hello)), now + LOOK_STEP);
             }

@@ -73,6 +73,20 @@ fn further_connections_join_the_one_session_and_other_clients_do_not() {
 }
 
 #[test]
+fn further_connections_are_no_clients_that_count() {
+    let (here, there) = (Place::new(), Place::new());
+    let large = here.write("large", &payload(12 << 20));
+    let small = here.write("small", b"x");
+    let server = serve(&["--store", there.arg(), "--count", "2"]);
+    let to = address(&server);
+    // None of them is refused: as many come as there is still to be had.
+    run(&["upload", &large, &to, "-j", "4", "--limit-rate", "24MiB"]).expect(0);
+    run(&["upload", &small, &to]).expect(0);
+    server.finish().ended(0);
+    there.expect_names(&["large", "small"]);
+}
+
+#[test]
 fn its_outcome_is_the_exit_code_and_a_signal_leaves_nothing() {
     let (here, there) = (Place::new(), Place::new());
     here.write("f", b"one");
