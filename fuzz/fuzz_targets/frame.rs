@@ -362,7 +362,7 @@ fn drive(sender: &mut Sender, receiver: &mut Receiver) {
     loop {
         match receiver.step() {
             ReceiveStep::Write(_) | ReceiveStep::Abandon { .. } => {}
-            ReceiveStep::Judge { file } => receiver.judged(file, Verdict::WHOLE),
+            ReceiveStep::Judge { file } => receiver.decided(file, Verdict::WHOLE),
             ReceiveStep::Commit { file, .. } | ReceiveStep::Place { file, .. } => {
                 receiver.committed(file, Ok(FileOutcome::Done));
             }
