@@ -8,6 +8,7 @@ pub mod options;
 pub(crate) mod probe;
 pub(crate) mod proxies;
 pub mod session;
+mod sink;
 pub(crate) mod targets;
 pub mod tools;
 pub(crate) mod tunnel;

@@ -283,7 +283,8 @@ impl Report {
         }
     }
 
-    /// What holds the end of the command up: left out when quiet, and as an event a warning.
+    /// What holds the end of the command up, or was left out as it was asked to be: left out when quiet, and as an event
+    /// a warning.
     pub fn wait(&self, text: impl Display) {
         match self.json {
             true if self.level >= Level::Normal => self.warning(text),

@@ -71,12 +71,13 @@ pub(crate) enum Told {
 pub(crate) struct Goodbye {
     silence: Instant,
     end: Instant,
+    heard_bytes: u64,
 }
 
 impl Goodbye {
     /// Begins `now`.
     pub(crate) fn new(now: Instant) -> Goodbye {
-        Goodbye { silence: now + LINGER_SILENCE, end: now + LINGER_TIME }
+        Goodbye { silence: now + LINGER_SILENCE, end: now + LINGER_TIME, heard_bytes: 0 }
     }
 
     /// Throws away what the client says. `Done` when it has ended, is silent, or has had its time.
@@ -96,12 +97,18 @@ impl Goodbye {
         }
         if heard > 0 {
             self.silence = context.now + LINGER_SILENCE;
+            self.heard_bytes += heard as u64;
         }
         Ok(match context.now >= self.deadline() {
             true => Status::Done,
             false if heard >= context.budget_bytes => Status::Again,
             false => Status::Waiting,
         })
+    }
+
+    /// How much was thrown away.
+    pub(crate) fn heard_bytes(&self) -> u64 {
+        self.heard_bytes
     }
 
     /// When it is over at the latest, as far as is known.
@@ -326,7 +333,10 @@ impl Forwarded {
 
     /// What of the answer is still to come, if that is known.
     fn missing_bytes(&self) -> Option<u64> {
-        let length = if self.asks_for_head { Some(0) } else { self.answer.body_bytes() };
+        let length = match self.asks_for_head && self.answer.is_over() {
+            true => Some(0),
+            false => self.answer.body_bytes(),
+        };
         let lane = self.inbound.lane();
         length.map(|length| length.saturating_sub(self.early_bytes + lane.delivered() + lane.held() as u64))
     }

@@ -14,6 +14,8 @@ use crate::proto::transfer::reason::Reason;
 const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
 /// The same for a peer that has used up a time limit: it is likely to be gone.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
+/// After this many bytes that follow the last word a peer does not listen.
+const MOST_DISCARDED: u64 = 8 << 20;
 /// After this long a silence a peer that is to hear a reset has heard the last word.
 const QUIET_LIMIT: Duration = Duration::from_millis(300);
 
@@ -110,6 +112,8 @@ pub(crate) struct Closing<S> {
     said: bool,
     /// There is no orderly end.
     resets: bool,
+    /// Bytes that came after the last word.
+    discarded: u64,
     deadline: Instant,
     error: Option<Error>,
 }
@@ -119,11 +123,11 @@ impl<S: Stream> Closing<S> {
     fn new(wire: Wire<S>, is_late: bool, error: Option<Error>) -> Closing<S> {
         let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
         let deadline = wire.now() + limit;
-        Closing { wire, said: false, resets: false, deadline, error }
+        Closing { wire, said: false, resets: false, discarded: 0, deadline, error }
     }
 
-    /// For a peer that may not read the last word: it hears a reset once it has ended, or time is up, and so does not take
-    /// what was thrown away for taken.
+    /// For a peer that may not read the last word: it hears a reset once it has ended, has sent much more, or time is up,
+    /// and so does not take what was thrown away for taken.
     pub(crate) fn with_reset(mut self) -> Closing<S> {
         self.resets = true;
         if self.wire.queued().is_empty() {
@@ -168,8 +172,13 @@ impl<S: Stream> Closing<S> {
         while thrown_away < context.budget_bytes {
             match self.wire.fill(1) {
                 Ok(Filled::Enough) => {
-                    thrown_away += self.wire.incoming().len();
-                    self.wire.consume(self.wire.incoming().len());
+                    let count = self.wire.incoming().len();
+                    thrown_away += count;
+                    self.discarded += count as u64;
+                    self.wire.consume(count);
+                    if self.resets && self.discarded >= MOST_DISCARDED {
+                        return Status::Done;
+                    }
                 }
                 Ok(Filled::Ended) if !self.said => return Status::Waiting,
                 Ok(Filled::Blocked) => return Status::Waiting,
