@@ -79,7 +79,7 @@ fn a_folder_is_asked_for_as_it_is_listed() {
     server.expect(0);
     here.expect("odd/a", b"content");
     let (client, _) = download_once(&["--share", there.arg()], &["o*", "-o", here.arg()]);
-    client.expect_saying(7, "o*: not found: patterns are not taken, 'download --list' prints the names");
+    client.expect_saying(7, "o*: not found: patterns are not supported, 'download --list' prints the names");
 }
 
 #[test]
