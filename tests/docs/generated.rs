@@ -10,14 +10,14 @@ use sendall::cli::Cli;
 
 use super::manual::manual;
 
-pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
+type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 #[test]
 fn generated_files_are_those_that_were_committed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Files::new();
     completions(&mut files);
-    manual(&mut files);
+    files.extend(manual().into_iter().map(|(name, page)| (Path::new("man").join(name), page)));
     let mut stale = Vec::new();
     for folder in ["completions", "man"] {
         fs::create_dir_all(root.join(folder)).unwrap();

@@ -1,13 +1,10 @@
 //! The layout of manual pages: man-pages(7), with the examples before the options.
 
-use std::path::Path;
-
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use sendall::cli::Cli;
 
-use super::generated::Files;
 use super::pages::PAGES;
 
 const EXAMPLES: &str = "EXAMPLES";
@@ -29,21 +26,20 @@ enum Block<'a> {
     Verbatim(&'a str),
 }
 
-pub(crate) fn manual(files: &mut Files) {
-    let mut program = Cli::command().disable_help_subcommand(true);
+/// The pages: their names and texts.
+pub(crate) fn manual() -> Vec<(String, Vec<u8>)> {
+    let mut program = Cli::command().disable_help_subcommand(true).subcommand_help_heading("COMMANDS");
     program.build();
     let overview = long_help(&program);
     let commands: Vec<Command> = program.get_subcommands().cloned().collect();
-    for command in commands.into_iter().chain([program]) {
-        page(files, command, &overview);
-    }
+    commands.into_iter().chain([program]).map(|command| page(command, &overview)).collect()
 }
 
 fn long_help(command: &Command) -> String {
     command.get_after_long_help().map(ToString::to_string).unwrap_or_default()
 }
 
-fn page(files: &mut Files, command: Command, overview: &str) {
+fn page(command: Command, overview: &str) -> (String, Vec<u8>) {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
     let page = PAGES.iter().find(|page| page.name == name).expect("a command without a page");
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
@@ -92,7 +88,7 @@ fn page(files: &mut Files, command: Command, overview: &str) {
         man.render_subcommands_section(&mut text).unwrap();
     }
     end.to_writer(&mut text).unwrap();
-    files.insert(Path::new("man").join(format!("{name}.1")), text);
+    (format!("{name}.1"), text)
 }
 
 /// A line of the synopsis: values in italics, all else in bold but for the marks of what may be left out.

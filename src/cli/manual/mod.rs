@@ -58,8 +58,8 @@ for --retry-delay first (250 ms), then twice as long each time, up to 10 s; when
 is not sent again. A refusal is not retried. With 'serve --once' there is no retry, because the server ends after one session.
 
 The server ends the interrupted session of the client, if it has not noticed the loss yet. While one session writes a name, \
-another session for that name waits for a second and is then refused. If the first session has received nothing for 10 seconds, the first \
-one is ended instead. For the same file (name, size and time) from the same address, as after ^C and the same command again, one second of silence is enough, \
+another session for that name waits for a second and is then refused. If the first session has received nothing for 10 seconds, it is \
+ended instead. For the same file (name, size and time) from the same address, as after ^C and the same command again, one second of silence is enough, \
 and the other session waits up to 10 seconds.
 
 With --digests FILE there is one line for each file that is in place at the end, in the format of b3sum. 'b3sum --check' reads them in \
