@@ -87,7 +87,7 @@ impl Upload {
             if !names.insert(name.clone()) {
                 let name = escape_name(&name);
                 return Err(usage(format!(
-                    "two of them would have the name {name} there: send them separately, to different folders"
+                    "two of them would be called {name} there: send them separately, to different folders"
                 )));
             }
             roots.push(root);

@@ -76,7 +76,7 @@ waits until another one leaves; one line reports that the server is full. With -
 no reset. The further connections of a session (upload --connections) do not count as clients: one source may have three times as many as clients, and at least 15. A session \
 continues without those that are refused.
 
-FORWARDING
+FORWARDING AND PROXYING
 
 --forward gives each client a connection of its own to the server. Each end of file is passed on, and a failure of one side is a reset for \
 the other. A session ends when both systems have acknowledged everything. Large streams pass inside the kernel.

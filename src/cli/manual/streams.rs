@@ -38,7 +38,7 @@ disk is an error (10).";
 
 /// For `serve` without a mode and for `connect`.
 pub(crate) const LINES_AND_MESSAGES: &str = "\
-LINES AND MESSAGES
+MESSAGES AND RECORDS
 
 TCP keeps the order of bytes, but not the boundaries between messages: two messages may arrive as one piece, or one in two pieces. With \
 --frame FRAME each line of stdin, without its line feed, is one message to the peer, and each message from the peer is written once it is \
@@ -157,7 +157,7 @@ With --json each line is an object:
     text     string or null: the reason why it is not open
     seconds  number: the time that the attempt took
 
-SOCKET OPTIONS
+SOCKET OPTION DETAILS
 
 Socket options apply to upload and download, too. If the system refuses an option, the command fails with 1, or with 3 for --source and --interface. A \
 buffer smaller than requested is a failure as well. With -vv one line reports the values in force, as the system states them: Linux \

@@ -50,7 +50,7 @@ fn lines_that_are_no_text_are_told_once_unless_they_were_asked_for() {
         let finished = running.finish();
         assert_eq!((finished.code, finished.errors().len()), (0, warnings), "{}", finished.stderr);
         assert!(
-            warnings == 0 || finished.stderr.contains("line 2 of stdin is no text"),
+            warnings == 0 || finished.stderr.contains("line 2 of stdin is not text"),
             "{}",
             finished.stderr
         );

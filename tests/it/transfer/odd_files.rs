@@ -35,7 +35,7 @@ fn what_has_no_size_yet_is_listed_without_a_time() {
 fn a_pipe_has_a_hint_that_works() {
     let place = Place::new();
     rustix::fs::mkfifoat(rustix::fs::CWD, place.path("fifo"), 0o600.into()).expect("a FIFO");
-    run(&["upload", &place.at("fifo"), "127.0.0.1:1"]).expect_saying(2, "is a FIFO: to send what is read");
+    run(&["upload", &place.at("fifo"), "127.0.0.1:1"]).expect_saying(2, "is a FIFO: to send its contents");
     run(&["upload", &place.at("fifo"), "127.0.0.1:1"]).expect_saying(2, "type - --name NAME as PATH");
     run(&["upload", "/dev/null", "127.0.0.1:1"]).expect_saying(2, "is a device: to send");
 }
