@@ -1,4 +1,4 @@
-//! What `connect` can be told.
+//! Options of `connect`.
 
 use std::rc::Rc;
 use std::time::Duration;

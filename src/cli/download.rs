@@ -138,7 +138,7 @@ fn clean_names(names: &[OsString]) -> Result<Vec<Vec<u8>>, String> {
     Ok(names)
 }
 
-/// A folder's name, also as it is listed: with a slash behind it.
+/// A folder's name, also as listed: with a slash at the end.
 fn without_slashes(name: &OsString) -> Vec<u8> {
     let mut name = name.clone().into_vec();
     while name.len() > 1 && name.ends_with(b"/") {

@@ -10,7 +10,7 @@ use crate::net::child::{ChildStdio, Program};
 use crate::proto::relay::ending::EndWhen;
 use crate::relay::exec::ExecRules;
 
-/// A command in the place of stdin and stdout.
+/// A command instead of stdin and stdout.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ExecArgs {
     /// Run a process for each connection: --exec -- CMD ARG...

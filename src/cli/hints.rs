@@ -9,7 +9,7 @@ use super::Cli;
 use super::manual::NETCATS;
 use crate::net::endpoint::{Endpoint, Role};
 
-/// Words that people type in the place of a command, and what they may type.
+/// Words that people type instead of a command, and their replacements.
 const COMMANDS: &[(&[&str], &str)] = &[
     (
         &["send", "put", "push", "copy", "cp", "scp", "up"],
@@ -39,7 +39,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
 const EACH_COMMAND: &str =
     "'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello'";
 
-/// What is typed at least behind a command that has no default endpoint.
+/// What must follow a command that has no default endpoint.
 const AT_LEAST: &[(&str, &str)] = &[
     ("connect", "no server: type 'sendall connect HOST:PORT'"),
     ("upload", "no files and no server: type 'sendall upload PATH HOST:PORT'"),
@@ -94,7 +94,7 @@ const OPTIONS: &[(&[&str], &[&str], &str)] = &[
     ),
 ];
 
-/// The line for what the parser refuses. `words` are those behind the program's name.
+/// The line for a usage error of the parser. `words` follow the program's name.
 pub fn usage_line(error: &clap::Error, words: &[OsString]) -> String {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),

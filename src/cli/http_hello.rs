@@ -1,4 +1,4 @@
-//! What `http-hello` can be told.
+//! Options of `http-hello`.
 
 use std::num::NonZero;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What `serve --forward` and `serve --socks` can be told.
+//! Options of `serve --forward` and `serve --socks`.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What `serve` can be told.
+//! Options of `serve`.
 
 mod plan;
 

@@ -209,7 +209,7 @@ impl LocalArgs {
         Ok(end)
     }
 
-    /// Of how many connections, where so many are asked for: one port leads to a server only once.
+    /// The number of connections, for the number requested: one source port allows one connection to a server.
     pub(crate) fn connections(&self, asked: Option<usize>) -> Result<Option<usize>, Error> {
         match (self.source.filter(|source| source.has_port()), asked) {
             (None, _) => Ok(asked),

@@ -1,4 +1,4 @@
-//! What `udp-listen` can be told.
+//! Options of `udp-listen`.
 
 use std::net::IpAddr;
 use std::time::Duration;

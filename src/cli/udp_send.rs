@@ -1,4 +1,4 @@
-//! What `udp-send` can be told.
+//! Options of `udp-send`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
