@@ -1,17 +1,17 @@
-//! `--allow` and `--deny`: whom a server admits.
+//! `--allow` and `--deny`: admission to a server.
 
 use clap::Args;
 
 use crate::server::admission::AccessSources;
 
-/// Whom a server admits.
+/// Admission to a server.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct AccessArgs {
-    /// Admit this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP
+    /// Admit only the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP
     #[arg(long, value_name = "CIDR|HOST|@FILE", help_heading = "Access and limits")]
     allow: Vec<String>,
 
-    /// Admit nobody from this network, address or name; of several that fit the longest prefix decides
+    /// Reject this network, address or name; if several entries match, the longest prefix decides
     #[arg(long, value_name = "CIDR|HOST|@FILE", help_heading = "Access and limits")]
     deny: Vec<String>,
 }

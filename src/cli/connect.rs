@@ -1,4 +1,4 @@
-//! What `connect` can be told.
+//! Options of `connect`.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::relay::probe::Plan as ProbePlan;
 use crate::relay::probe::target::Target;
 use crate::run::connect::{Joining, Plan, Task};
 
-/// Join stdin and stdout to a server
+/// Connect stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::CONNECT, manual::PROCESSES,
     manual::CONNECT_EXAMPLES]
@@ -30,17 +30,17 @@ pub(crate) struct ConnectArgs {
         value_hint = ValueHint::Hostname)]
     endpoint: Vec<String>,
 
-    /// Only try whether connections are taken: HOST:PORT..., or several ports as in HOST:20-25,80
+    /// Only check whether connections are accepted; ENDPOINT may have several ports, for example HOST:20-25,80
     #[arg(long, conflicts_with_all = ["idle_timeout", "limit_rate", "send_only", "recv_only", "end_when",
         "no_half_close", "linger", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each",
         "frame_out", "max_message", "tee_in", "tee_out", "hex_dump", "tee_append", "exec", "sh", "exec_socket"])]
     probe: bool,
 
-    /// With --probe: try again until all are open, for so long at most
+    /// With --probe: retry until all are open, for at most this long
     #[arg(long, value_name = "DURATION", value_parser = duration, group = "trying")]
     within: Option<Duration>,
 
-    /// Time limit for each address that is tried; with --proxy, until the server is reached
+    /// Limit the time for each address; with --proxy, the time until the server is reached
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     timeout: Duration,
 
@@ -56,7 +56,7 @@ pub(crate) struct ConnectArgs {
     #[command(flatten)]
     local: LocalArgs,
 
-    /// Wait for the first bytes of stdin, and send them with the packet that asks for the connection (TCP Fast Open)
+    /// Wait for the first bytes of stdin, and send them with the packet that opens the connection (TCP Fast Open)
     #[arg(long, help_heading = "Socket options", conflicts_with_all = ["probe", "proxies",
         "proxy_password_file", "recv_only", "wait_greeting", "crlf", "line_delay", "telnet", "frame", "each", "frame_out",
         "max_message", "exec", "sh", "exec_socket"])]

@@ -21,7 +21,7 @@ use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
 use crate::run::download::{Download, Plan, Task};
 
-/// Fetch files and folders from a 'sendall serve --share', verified and synced before they get their names
+/// Fetch files and folders from 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::DOWNLOAD)]
 pub(crate) struct DownloadArgs {
@@ -29,15 +29,15 @@ pub(crate) struct DownloadArgs {
     #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: String,
 
-    /// What to fetch [default: everything]
+    /// Files and folders to fetch [default: everything]
     #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
     names: Vec<OsString>,
 
-    /// Where to: a folder that exists, or the name for a single file; - is stdout, and a FIFO or device takes its bytes
+    /// Write into this existing folder, or write a single file under this name; - is stdout, and PATH may be a FIFO or a device
     #[arg(short, long, value_name = "PATH", default_value = ".")]
     output: PathBuf,
 
-    /// Replace files that exist here with other content
+    /// Replace existing files that have other content
     #[arg(short, long)]
     force: bool,
 
@@ -45,11 +45,11 @@ pub(crate) struct DownloadArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
 
-    /// The most files, folders and links that are taken
+    /// Accept at most N files, folders and links
     #[arg(long, value_name = "N", default_value_t = MAX_ENTRIES, value_parser = clap::value_parser!(u32).range(1..))]
     max_entries: u32,
 
-    /// Print what is offered, and fetch nothing
+    /// List what the server offers, without fetching it
     #[arg(long, conflicts_with_all = ["output", "force", "limit_rate", "retry", "digests"])]
     list: bool,
 
@@ -125,20 +125,20 @@ fn clean_names(names: &[OsString]) -> Result<Vec<Vec<u8>>, String> {
         |name: &Vec<u8>| name.iter().enumerate().any(|(at, byte)| *byte == b'/' && all.contains(&name[..at]));
     for name in &names {
         let path = CleanPath::parse(name)
-            .map_err(|fault| format!("'{}' is not a name to ask for: it {fault}", escape_name(name)))?;
+            .map_err(|fault| format!("'{}' cannot be requested: it {fault}", escape_name(name)))?;
         if !local.insert(path.file_name().to_vec()) {
             let name = escape_name(path.file_name());
             return Err(format!("two files would be called {name} here: fetch them into different folders"));
         }
         if is_below_another(name) {
             let name = escape_name(name);
-            return Err(format!("{name} comes with the folder that is asked for, too: leave it out"));
+            return Err(format!("{name} is part of a requested folder: leave it out"));
         }
     }
     Ok(names)
 }
 
-/// A folder's name, also as it is listed: with a slash behind it.
+/// A folder's name, also as listed: with a slash at the end.
 fn without_slashes(name: &OsString) -> Vec<u8> {
     let mut name = name.clone().into_vec();
     while name.len() > 1 && name.ends_with(b"/") {

@@ -10,22 +10,22 @@ use crate::net::child::{ChildStdio, Program};
 use crate::proto::relay::ending::EndWhen;
 use crate::relay::exec::ExecRules;
 
-/// A command in the place of stdin and stdout.
+/// A command instead of stdin and stdout.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ExecArgs {
-    /// Join each connection to a process of its own: --exec -- CMD ARG...
+    /// Run a process for each connection: --exec -- CMD ARG...
     #[arg(long)]
     exec: bool,
 
-    /// The same for a line of shell: /bin/sh -c LINE
+    /// Run a shell command for each connection: /bin/sh -c LINE
     #[arg(long, value_name = "LINE", value_hint = ValueHint::CommandString, conflicts_with = "exec")]
     sh: Option<OsString>,
 
-    /// With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes
+    /// With --exec or --sh: give the process a terminal of 24 lines and 80 columns instead of pipes
     #[arg(long)]
     pty: bool,
 
-    /// With --exec: the command and its arguments
+    /// Command and arguments, after --
     #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 }
@@ -52,9 +52,9 @@ pub(crate) fn program(
 ) -> Result<Option<Program>, Error> {
     let wrong = |hint: &str| Err(Error::new(Exit::Usage, hint));
     match (exec, sh, command.split_first()) {
-        (true, _, None) => wrong("--exec takes its command behind --: type --exec -- CMD ARG..."),
+        (true, _, None) => wrong("--exec takes its command after --: type --exec -- CMD ARG..."),
         (true, _, Some((name, args))) => Ok(Some(Program { name: name.clone(), args: args.to_vec(), stdio })),
-        (false, _, Some(_)) => wrong("what stands behind -- is a command: type --exec -- CMD ARG..."),
+        (false, _, Some(_)) => wrong("the words after -- are a command: type --exec -- CMD ARG..."),
         (false, Some(line), None) => {
             let args = vec!["-c".into(), line.clone()];
             Ok(Some(Program { name: "/bin/sh".into(), args, stdio }))
@@ -69,8 +69,7 @@ pub(crate) struct StreamExecArgs {
     #[command(flatten)]
     exec: ExecArgs,
 
-    /// Give each connection itself to a process, as stdin and stdout, for programs that inetd starts:
-    /// --exec-socket -- CMD ARG...
+    /// Run a process with the connection itself as stdin and stdout, as inetd does: --exec-socket -- CMD ARG...
     #[arg(long, conflicts_with_all = ["exec", "sh", "pty"])]
     exec_socket: bool,
 }
@@ -81,7 +80,7 @@ impl StreamExecArgs {
         match (self.exec_socket, self.exec.command.split_first()) {
             (false, _) => self.exec.plan(),
             (true, None) => {
-                let text = "--exec-socket takes its command behind --: type --exec-socket -- CMD ARG...";
+                let text = "--exec-socket takes its command after --: type --exec-socket -- CMD ARG...";
                 Err(Error::new(Exit::Usage, text))
             }
             (true, Some((name, args))) => {
@@ -113,7 +112,7 @@ impl RelayArgs {
         }
         self.refuse_with("--exec and --sh", &[&["--crlf", "--end-when"], RECORDS].concat())?;
         if self.end_when == Some(EndWhen::Input) {
-            let text = "--end-when input: with --exec and --sh the process says when it ends; leave it out, or type peer";
+            let text = "--end-when input: with --exec and --sh the process decides when to end; leave the option out, or type peer";
             return Err(Error::new(Exit::Usage, text));
         }
         Ok(ExecRules { crlf: self.tools.crlf, ends_with_peer: self.end_when == Some(EndWhen::Peer) })

@@ -9,7 +9,7 @@ use super::Cli;
 use super::manual::NETCATS;
 use crate::net::endpoint::{Endpoint, Role};
 
-/// Words that people type in the place of a command, and what they may type.
+/// Words that people type instead of a command, and their replacements.
 const COMMANDS: &[(&[&str], &str)] = &[
     (
         &["send", "put", "push", "copy", "cp", "scp", "up"],
@@ -39,16 +39,16 @@ const COMMANDS: &[(&[&str], &str)] = &[
 const EACH_COMMAND: &str =
     "'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello'";
 
-/// What is typed at least behind a command that has no default endpoint.
+/// What must follow a command that has no default endpoint.
 const AT_LEAST: &[(&str, &str)] = &[
-    ("connect", "where to: type 'sendall connect HOST:PORT'"),
-    ("upload", "what and where to: type 'sendall upload PATH HOST:PORT'"),
-    ("download", "where from: type 'sendall download HOST:PORT', and names if not all is wanted"),
+    ("connect", "no server: type 'sendall connect HOST:PORT'"),
+    ("upload", "no files and no server: type 'sendall upload PATH HOST:PORT'"),
+    ("download", "no server: type 'sendall download HOST:PORT', and NAMEs unless you want everything"),
     (
         "udp-listen",
-        "where to listen: type 'sendall udp-listen :PORT', or 'sendall udp-listen PORT' for this machine only",
+        "no endpoint: type 'sendall udp-listen :PORT', or 'sendall udp-listen PORT' for this machine only",
     ),
-    ("udp-send", "where to: type 'sendall udp-send HOST:PORT TEXT'"),
+    ("udp-send", "no receiver: type 'sendall udp-send HOST:PORT TEXT'"),
 ];
 
 /// Options of nc and of copying tools, by the commands that they are typed for. Those of `connect`, and of `serve` where
@@ -74,7 +74,7 @@ const OPTIONS: &[(&[&str], &[&str], &str)] = &[
     (
         &["upload", "download"],
         &["-r", "-R", "-a", "--recursive", "--archive"],
-        "leave it out: folders go with all in them",
+        "leave it out: folders are sent with everything in them",
     ),
     (
         &["upload", "download"],
@@ -86,15 +86,15 @@ const OPTIONS: &[(&[&str], &[&str], &str)] = &[
     (&["upload", "download"], &["-f", "--overwrite"], "--force replaces files"),
     (&["upload", "download"], &["--progress"], "leave it out: progress is shown at a terminal"),
     (&["upload"], &["-o", "--output"], "--name NAME names a file there"),
-    (&["download"], &["-O"], "-o FILE or -o DIR says where to"),
+    (&["download"], &["-O"], "-o FILE or -o DIR names the destination"),
     (
         &["upload", "download"],
         &["-z", "-C", "--compress"],
-        "nothing is compressed: type 'gzip <FILE | sendall upload - --name FILE.gz HOST:PORT'",
+        "sendall does not compress: type 'gzip <FILE | sendall upload - --name FILE.gz HOST:PORT'",
     ),
 ];
 
-/// The line for what the parser refuses. `words` are those behind the program's name.
+/// The line for a usage error of the parser. `words` follow the program's name.
 pub fn usage_line(error: &clap::Error, words: &[OsString]) -> String {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -131,7 +131,7 @@ fn no_endpoint(error: &clap::Error, words: &[OsString]) -> Option<String> {
     let (_, what) = AT_LEAST.iter().find(|(name, _)| *name == command && missing.iter().any(is_endpoint))?;
     let line = one_line(error);
     let usage = line.find("; usage:").map_or("", |start| &line[start..]);
-    Some(format!("say {what}{usage}"))
+    Some(format!("{what}{usage}"))
 }
 
 fn unknown_command(error: &clap::Error, words: &[OsString]) -> Option<String> {

@@ -1,4 +1,4 @@
-//! What `http-hello` can be told.
+//! Options of `http-hello`.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -33,11 +33,11 @@ const OWN_FIELDS: [(&str, &str); 5] = [
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::HTTP_HELLO, manual::HTTP_HELLO_EXAMPLES].join("\n\n"))]
 pub(crate) struct HttpHelloArgs {
-    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one
+    /// Where to listen: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks a free one
     #[arg(value_name = "ENDPOINT", default_value = "127.0.0.1:8080", value_hint = ValueHint::Hostname)]
     endpoints: Vec<String>,
 
-    /// Answer with this text, or with what is in a file [default: 'Hello, World\n']; \n, \t and \xHH are understood
+    /// Answer with this text, with \n, \t and \xHH as escapes, or with a file [default: 'Hello, World\n']
     #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     body: Option<String>,
 
@@ -45,23 +45,23 @@ pub(crate) struct HttpHelloArgs {
     #[arg(long, value_name = "STATUS", default_value_t = 200, value_parser = clap::value_parser!(u16).range(200..=599))]
     status: u16,
 
-    /// Media type of the body
+    /// Set the media type of the body
     #[arg(long = "type", value_name = "TYPE", default_value = "text/plain; charset=utf-8")]
     kind: String,
 
-    /// Add a field to every answer, as in 'Cache-Control: no-store'; may be repeated
+    /// Add a header field to every answer, for example 'Cache-Control: no-store'; may be repeated
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
 
-    /// Answer one path in its own way, as in /health=204 or '/version=200:1.2.3\n' or /page=200:@FILE; may be repeated
+    /// Give one path its own answer, for example /health=204, '/version=200:1.2.3\n' or /page=200:@FILE; may be repeated
     #[arg(long = "path", value_name = "PATH=STATUS[:BODY]")]
     paths: Vec<String>,
 
-    /// Answer 404 for every other path but /
+    /// Answer 404 for every path except / and those of --path
     #[arg(long, conflicts_with_all = ["whoami", "echo"])]
     not_found: bool,
 
-    /// Answer with what arrived: request line, headers, addresses; as text, JSON or a page, as the client accepts it
+    /// Answer with the request line, header fields and addresses, as text, JSON or a page, whichever the client accepts
     #[arg(long, conflicts_with_all = ["echo", "body", "status", "kind"])]
     whoami: bool,
 
@@ -69,15 +69,15 @@ pub(crate) struct HttpHelloArgs {
     #[arg(long, conflicts_with_all = ["body", "status", "kind"])]
     echo: bool,
 
-    /// Wait so long before each answer
+    /// Wait for this long before each answer
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     delay: Option<Duration>,
 
-    /// End with 0 after so many answers
+    /// End with 0 after N answers
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// Threads that answer: a number, or auto for one per core
+    /// Answer with N threads; auto is one per core
     #[arg(long, value_name = "N|auto", default_value = "1", value_parser = workers)]
     workers: usize,
 
@@ -99,29 +99,28 @@ pub(crate) struct HttpHelloArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Access and limits")]
 struct LimitArgs {
-    /// Connections at the same time, as far as there are descriptors [default: 16384]; see --full for the others
+    /// Serve at most N connections at a time, as far as descriptors allow [default: 16384]; see --full for the rest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_clients: Option<u32>,
 
-    /// Connections at the same time from one IPv4 address or IPv6 /64 network [default: no limit]; others are refused
+    /// Serve at most N connections at a time from one IPv4 address or IPv6 /64 network, and refuse more [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_per_source: Option<u32>,
 
-    /// What becomes of connections over --max-clients
+    /// Choose what happens to connections over --max-clients
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Full::Wait)]
     full: Full,
 
-    /// Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream, within
-    /// --header-timeout: the address in it is what is logged and what access lists see; who sends none is cut. Let
-    /// nobody but the proxy reach this port
+    /// Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream, within --header-timeout. Logs and
+    /// access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port
     #[arg(long)]
     accept_proxy_protocol: bool,
 
-    /// Time for a request's head, from its first byte; for the first one from the beginning of the connection
+    /// Limit the time for the head of a request, from its first byte; for the first request, from the start of the connection
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     header_timeout: Duration,
 
-    /// Time between requests, for a whole body, and for a client that takes nothing of its answer
+    /// Limit the time between requests, for a whole body, and for a client that does not read its answer
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     idle_timeout: Duration,
 
@@ -168,7 +167,7 @@ impl HttpHelloArgs {
             )));
         }
         if !is_field_value(self.kind.as_bytes()) || self.kind.is_empty() {
-            return Err(usage("--type: type a media type, as in text/html".into()));
+            return Err(usage("--type: give a media type, as in text/html".into()));
         }
         let fields = self.headers.iter().map(|header| field(header).map_err(usage));
         let body = match &self.body {
@@ -191,7 +190,7 @@ impl HttpHelloArgs {
         for text in &self.paths {
             let path = path(text)?;
             if paths.iter().any(|other| other.path == path.path) {
-                let text = format!("--path {} is there twice: leave one of them out", path.path);
+                let text = format!("--path {} is given twice: leave one of them out", path.path);
                 return Err(usage(text));
             }
             paths.push(path);

@@ -1,4 +1,4 @@
-//! The command line: what can be typed, and which code it reaches.
+//! The command line: its options, and the code of each command.
 
 pub(crate) mod access_args;
 pub(crate) mod connect;
@@ -31,7 +31,7 @@ use crate::report::{Level, Report};
 /// A netcat for people who need to know that their bytes arrived
 ///
 /// Exit code 0 means that everything arrived, as far as the protocol can prove it.
-/// Anything else is another code, and one line on stderr that says why.
+/// Every failure has another code and one line on stderr that gives the reason.
 #[derive(Parser, Debug)]
 #[command(name = "sendall", version, max_term_width = 100)]
 #[command(after_help = EXIT_CODES, after_long_help = [manual::OVERVIEW, manual::NETCATS].join("\n\n"))]
@@ -39,7 +39,7 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Tell peers, addresses, byte counts and durations; given twice, sockets' options too
+    /// Print peers, addresses, byte counts and durations; give it twice for socket options as well
     #[arg(short, long, global = true, conflicts_with = "quiet", display_order = 100, action = ArgAction::Count)]
     verbose: u8,
 
@@ -47,12 +47,12 @@ pub struct Cli {
     #[arg(short, long, global = true, display_order = 101)]
     quiet: bool,
 
-    /// Write events as JSON, one per line, to stderr in the place of text
+    /// Write events as JSON, one per line, to stderr instead of text
     #[arg(long, global = true, display_order = 102, long_help = manual::JSON)]
     json: bool,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 all arrived, 1 other failure, 2 wrong usage, 3 no connection, 4 time limit, \
+const EXIT_CODES: &str = "Exit codes: 0 everything arrived, 1 other failure, 2 wrong usage, 3 no connection, 4 time limit, \
 5 connection lost, 6 integrity, 7 refused by the peer, 8 not trusted, 9 some items failed, 10 cannot write here, 128+n signal n";
 
 #[derive(Subcommand, Debug)]

@@ -59,36 +59,35 @@ pub const MAX_ENTRIES: u32 = 10_000_000;
 /// How stdin and stdout are joined to a peer.
 #[derive(Args, Clone, Debug)]
 pub struct RelayArgs {
-    /// Give up when nothing was sent or received for so long [default: no limit]
+    /// Give up when nothing is sent or received for this long [default: no limit]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub idle_timeout: Option<Duration>,
 
-    /// Send and receive at most so many bytes per second on each connection, as in 500KiB or 10MB
+    /// Limit the bytes sent and received per second on each connection, for example 500KiB or 10MB
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub limit_rate: Option<u64>,
 
-    /// Send only: what the peer says is thrown away (a line tells that it said something), and the command ends when all
-    /// input was acknowledged
+    /// Send only: discard what the peer sends (one line says so), and end when all input is acknowledged
     #[arg(long, conflicts_with_all = ["recv_only", "end_when"])]
     pub send_only: bool,
 
-    /// Receive only: stdin is not read
+    /// Receive only: do not read stdin
     #[arg(long)]
     pub recv_only: bool,
 
-    /// Which end of file ends the command [default: both; with a terminal as stdin: peer]
+    /// Choose which end of file ends the command [default: both; peer if stdin is a terminal]
     #[arg(long, value_name = "END", value_enum)]
     pub end_when: Option<EndWhen>,
 
-    /// Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer
+    /// Pass the end of stdin on only after the peer has ended [default: when the peer pauses]
     #[arg(long)]
     pub no_half_close: bool,
 
-    /// When stdin has ended and the peer has been silent for so long, that is the end: 0
+    /// End with 0 when stdin has ended and the peer is silent for this long
     #[arg(long, value_name = "DURATION", value_parser = silence, conflicts_with = "send_only")]
     pub linger: Option<Duration>,
 
-    /// Do not read stdin before the peer has spoken
+    /// Do not read stdin before the peer has sent something
     #[arg(long, conflicts_with = "recv_only")]
     pub wait_greeting: bool,
 
@@ -106,47 +105,47 @@ pub struct ToolArgs {
     #[arg(long, conflicts_with = "recv_only")]
     pub crlf: bool,
 
-    /// Wait so long before each line of stdin is sent
+    /// Wait for this long before sending each line of stdin
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "recv_only")]
     pub line_delay: Option<Duration>,
 
-    /// Speak to a Telnet server: each option it negotiates is refused, its commands are left out
+    /// Speak to a Telnet server: refuse each option it negotiates, and remove its commands from the output
     #[arg(long)]
     pub telnet: bool,
 
-    /// Send stdin in messages, a line each, and write each message from the peer as a line; this tells them apart
-    #[arg(long, value_enum, value_name = "HOW", conflicts_with_all = ["crlf", "telnet"])]
+    /// Send each line of stdin as a message, and write each message from the peer as a line; FRAME marks where messages end
+    #[arg(long, value_enum, value_name = "FRAME", conflicts_with_all = ["crlf", "telnet"])]
     pub frame: Option<Framing>,
 
-    /// With --frame: where stdin is cut into messages: line, all (nowhere), a SIZE in bytes, json (objects as of
-    /// --frame-out json), or one of the values of --frame [default: line]
+    /// With --frame: split stdin at each line, not at all (all), after SIZE bytes, at each object of --frame-out json (json),
+    /// or at each message of a FRAME [default: line]
     #[arg(long, value_name = "line|all|SIZE|json|FRAME", value_parser = frame_in, requires = "frame",
         conflicts_with_all = ["recv_only", "crlf", "telnet"])]
     pub each: Option<FrameIn>,
 
-    /// With --frame: how a message from the peer is written
+    /// With --frame: choose how messages from the peer are written
     #[arg(long, value_enum, value_name = "FORM", default_value_t = FrameOut::Line, requires = "frame",
         conflicts_with_all = ["send_only", "crlf", "telnet"])]
     pub frame_out: FrameOut,
 
-    /// With --frame: refuse longer messages, either way
+    /// With --frame: refuse longer messages, in both directions
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1MiB", requires = "frame",
         conflicts_with_all = ["crlf", "telnet"])]
     pub max_message: u64,
 
-    /// Write all that is received to this file, as it comes
+    /// Write everything received to this file as it arrives
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tee_in: Option<PathBuf>,
 
-    /// Write all that is sent to this file, as it goes
+    /// Write everything sent to this file as it leaves
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tee_out: Option<PathBuf>,
 
-    /// Add to the files of --tee-in, --tee-out and --hex-dump, which are emptied first without it
+    /// Append to the files of --tee-in, --tee-out and --hex-dump instead of emptying them first
     #[arg(long, requires = "records")]
     pub tee_append: bool,
 
-    /// Write both directions to this file in hexadecimal, with time and offset; - is stderr
+    /// Write both directions to this file in hexadecimal, with times and offsets; - is stderr
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub hex_dump: Option<PathBuf>,
 }
@@ -162,7 +161,7 @@ fn frame_in(text: &str) -> Result<FrameIn, String> {
         return Ok(FrameIn::Framed(choice));
     }
     match size(text) {
-        Ok(0) => Err("a message has a byte at least".into()),
+        Ok(0) => Err("a message has at least one byte".into()),
         Ok(size) => Ok(FrameIn::Blocks(size)),
         Err(_) => {
             Err("type line, all, json, a size in bytes such as 512, or a value of --frame such as u16be"

@@ -14,12 +14,12 @@ use crate::relay::proxies::Route;
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ProxyArgs {
     /// The way, in its order.
-    #[arg(long = "proxy", help = "Connect through this proxy, socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or \
-        http://[USER@]HOST:PORT (CONNECT), which resolves the server's name; repeated, through one after the other", value_name = "URL", value_hint = ValueHint::Url)]
+    #[arg(long = "proxy", help = "Connect through this proxy: socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or \
+        http://[USER@]HOST:PORT (CONNECT). It resolves the server's name. Repeat the option to chain proxies", value_name = "URL", value_hint = ValueHint::Url)]
     proxies: Vec<String>,
 
-    /// The password of each proxy with a USER, one a line in their order, or one line for all of them; without this
-    /// option SENDALL_PROXY_PASSWORD in the environment holds it
+    /// Read the passwords of proxies with a USER from this file: one per line, in the order of the proxies, or one line
+    /// for all of them [default: SENDALL_PROXY_PASSWORD in the environment]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "proxies")]
     proxy_password_file: Option<PathBuf>,
 }

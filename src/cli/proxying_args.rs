@@ -1,4 +1,4 @@
-//! What `serve --forward` and `serve --socks` can be told.
+//! Options of `serve --forward` and `serve --socks`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,19 +17,19 @@ use crate::run::serve::SocksPlan;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Forwarding")]
 pub(crate) struct ProxyingArgs {
-    /// Join each client to a connection of its own to this server
+    /// Connect each client to this server, over a connection of its own
     #[arg(long, value_name = "ENDPOINT", value_hint = ValueHint::Hostname)]
     pub(crate) forward: Option<String>,
 
-    /// With --forward: tell the server whose connection it is, in a header of the PROXY protocol before the stream
+    /// With --forward: send the client's address to the server first, in a header of the PROXY protocol
     #[arg(long, value_enum, value_name = "VERSION", requires = "forward")]
     proxy_protocol: Option<HeaderVersion>,
 
-    /// Be a proxy server: clients say in SOCKS5 or in HTTP (CONNECT, or a request for an http:// URL) where they want to be connected to
+    /// Run a proxy server for SOCKS5 and HTTP (CONNECT, and requests for http:// URLs)
     #[arg(long)]
     pub(crate) socks: bool,
 
-    /// With --socks: serve only those who give a user and a password of this file; a line is user:password
+    /// With --socks: require a user and password from this file; each line is user:password
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "socks")]
     socks_users: Option<PathBuf>,
 
@@ -40,12 +40,12 @@ pub(crate) struct ProxyingArgs {
 /// Targets of a proxy server.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct TargetArgs {
-    /// With --socks: connect to this network, address or name, and to nothing that is not listed; @FILE has one a line
+    /// With --socks: connect only to the networks, addresses and names that are listed; @FILE has one per line
     #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
     allow_target: Vec<String>,
 
-    /// With --socks: do not connect to this network, address or name [always: this machine's own, link-local, clouds'
-    /// metadata, multicast and reserved, unless --allow-target names it]
+    /// With --socks: do not connect to this network, address or name [always denied unless named by --allow-target: this
+    /// machine, link-local, cloud metadata, multicast and reserved addresses]
     #[arg(long, value_name = "CIDR|HOST|@FILE", requires = "socks")]
     deny_target: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! `--retry`: how often a client tries again.
+//! `--retry`: retries of a client.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use clap::Args;
 use super::options::duration;
 use crate::run::retry::RetryLimits;
 
-/// How often a client tries again.
+/// Retries of a client.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct RetryArgs {
-    /// Try again so often after a failure that a new connection can mend
+    /// Retry up to N times after a failure that reconnecting may fix
     #[arg(long, value_name = "N", default_value_t = 0, group = "trying")]
     pub(crate) retry: u32,
 
-    /// The pause before that; each is twice as long as the one before, up to 10s
+    /// Pause before the first retry; each further pause is twice as long, up to 10s
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "250ms", requires = "trying")]
     pub(crate) retry_delay: Duration,
 }

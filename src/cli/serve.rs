@@ -1,4 +1,4 @@
-//! What `serve` can be told.
+//! Options of `serve`.
 
 mod plan;
 
@@ -27,16 +27,16 @@ const MAX_COSTLY_PER_SOURCE: usize = 16;
 /// Where it costs a connection or two, and a few buffers.
 const MAX_CLIENTS: u32 = 16_384;
 
-/// Listen; without a mode, join the first client to stdin and stdout and end with it
+/// Listen; without a mode, connect the first client to stdin and stdout, and end with it
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::END_OF_FILE, manual::LINES_AND_MESSAGES, manual::SERVE, manual::PROCESSES, manual::SERVE_EXAMPLES].join("\n\n"))]
 #[command(group = ArgGroup::new("transfer").args(["store", "share"]).multiple(true))]
 #[command(group = ArgGroup::new("hub").args(["keep_open", "broker"]).multiple(true))]
 #[command(group = ArgGroup::new("script").args(["greet", "answer", "otherwise", "hang_up"]).multiple(true))]
 pub(crate) struct ServeArgs {
-    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks one;
-    /// systemd:, systemd:NAME or fd:N is what whoever starts the server listens on; --store and --share need no port (7255)
-    /// and no ENDPOINT (this machine only)
+    /// Where to listen: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name; port 0 picks a
+    /// free one; systemd:, systemd:NAME and fd:N are sockets that are passed to the server; with --store and --share the port
+    /// may be left out (7255), and so may ENDPOINT (this machine only)
     #[arg(value_name = "ENDPOINT", value_hint = ValueHint::Hostname)]
     pub(crate) endpoints: Vec<String>,
 
@@ -66,70 +66,70 @@ pub(crate) struct ServeArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Modes")]
 pub(crate) struct ModeArgs {
-    /// Join many clients to stdin and stdout: stdin goes to all, what they send to stdout
+    /// Connect many clients to stdin and stdout: stdin goes to all of them, and what they send goes to stdout
     #[arg(long)]
     pub(crate) keep_open: bool,
 
     /// Lines say whose they are.
     #[arg(
         long,
-        help = "With --keep-open: put '[ADDRESS] ' before each line that a client sends, with control characters escaped",
+        help = "With --keep-open: put '[ADDRESS] ' before each line from a client, and escape control characters",
         requires = "keep_open",
         conflicts_with_all = ["send_only", "broker"]
     )]
     pub(crate) label: bool,
 
-    /// Pass on what a client sends to all other clients
+    /// Send what each client sends to all other clients
     #[arg(long)]
     pub(crate) broker: bool,
 
     /// For people at terminals.
     #[arg(
         long,
-        help = "With --broker: whole lines, behind '<ADDRESS> ', with control characters escaped",
+        help = "With --broker: send whole lines, put '<ADDRESS> ' before each, and escape control characters",
         requires = "broker",
         conflicts_with = "keep_open"
     )]
     pub(crate) chat: bool,
 
-    /// With --broker: stdin and stdout take part, as 'server' with --chat; without it they do not
+    /// With --broker: let stdin and stdout take part as one more client, called 'server' with --chat
     #[arg(long, requires = "broker", conflicts_with = "keep_open")]
     pub(crate) join: bool,
 
-    /// With --keep-open or --broker: what becomes of a client that reads too slowly
+    /// With --keep-open or --broker: choose what happens to a client that reads too slowly
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = Slow::Cut, requires = "hub",
         conflicts_with = "recv_only")]
     pub(crate) slow: Slow,
 
-    /// Send each client what it sends
+    /// Send back to each client what it sends
     #[arg(long)]
     pub(crate) echo: bool,
 
-    /// Read what clients send, and throw it away
+    /// Read and discard what clients send
     #[arg(long)]
     pub(crate) discard: bool,
 
-    /// Send each client this text, or what is in a file, and end; \n, \r, \t, \0, \e, \\ and \xHH are understood
+    /// Send this text or file to each client, and end; \n, \r, \t, \0, \e, \\ and \xHH are escapes
     #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     pub(crate) reply: Option<String>,
 
-    /// Talk to each client by a script: say this first; escapes as for --reply
+    /// Script: send this first; the escapes are those of --reply
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) greet: Option<String>,
 
-    /// Script: when a client says WHEN, say SAY; may be repeated
+    /// Script: when a client sends WHEN, answer SAY; may be repeated
     #[arg(long, value_name = "WHEN=SAY", allow_hyphen_values = true)]
     pub(crate) answer: Vec<String>,
 
-    /// Script: say this when nothing else fits
+    /// Script: answer this when nothing else matches
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) otherwise: Option<String>,
 
-    /// Script: when a client says this, say its answer, if there is one, and end; may be repeated
+    /// Script: when a client sends this, send its answer, if it has one, and end; may be repeated
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) hang_up: Vec<String>,
 
-    /// Script: what counts as one thing said
+    /// Script: choose what is compared with WHEN
     #[arg(long, value_enum, value_name = "UNIT", default_value_t = Unit::Line, requires = "script")]
     pub(crate) unit: Unit,
 
@@ -170,47 +170,47 @@ impl ModeArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "File transfer")]
 pub(crate) struct TransferArgs {
-    /// Take uploads into this folder, from many clients at once
+    /// Store uploads from many clients in this folder
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) store: Option<PathBuf>,
 
-    /// Offer a file, or all that is in a folder, for download
+    /// Offer a file, or everything in a folder, for download
     #[arg(long, value_name = "PATH")]
     pub(crate) share: Option<PathBuf>,
 
-    /// With --store: what clients speak
+    /// With --store: choose the protocol of clients
     #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireProtocol::Sendall, requires = "store",
         conflicts_with = "share")]
     pub(crate) wire: WireProtocol,
 
-    /// With --share: what becomes of symbolic links
+    /// With --share: choose what happens to symbolic links
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Links::Skip, requires = "share")]
     pub(crate) links: Links,
 
-    /// With --store or --share: end after the first session, with its outcome as exit code; who only connects or
-    /// lists, or is refused what it asks for, is no session
+    /// With --store or --share: end after the first session, with its outcome as exit code; a client that only connects or
+    /// lists, or whose request is refused, does not count
     #[arg(long, requires = "transfer", conflicts_with = "count")]
     pub(crate) once: bool,
 
-    /// With --store: never replace a file, even for 'upload --force'
+    /// With --store: never replace a file, not even for 'upload --force'
     #[arg(long, requires = "store")]
     pub(crate) keep_existing: bool,
 
-    /// With --store: refuse files that are larger
+    /// With --store: refuse larger files
     #[arg(long, value_name = "SIZE", value_parser = size, requires = "store")]
     pub(crate) max_size: Option<u64>,
 
-    /// With --store: the most files, folders and links that one client may send
+    /// With --store: accept at most N files, folders and links from one client
     #[arg(long, value_name = "N", default_value_t = MAX_ENTRIES, requires = "store",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_entries: u32,
 
-    /// With --store: add a line for each file that is stored, as b3sum --check reads it; - is stdout
+    /// With --store: append the digest of each stored file, in the format of b3sum --check; - is stdout
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "store")]
     pub(crate) digests: Option<PathBuf>,
 
-    /// With --store, --share or --socks: time limit of a client's handshake; with --accept-proxy-protocol: of its header;
-    /// with --forward or --socks: of each address of a target [default: 10s]; else as --accept-timeout
+    /// Limit the time for a client's handshake (--store, --share, --socks), for its header (--accept-proxy-protocol) and for
+    /// each address of a target (--forward, --socks) [default: 10s]; in other modes the same as --accept-timeout
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -219,35 +219,34 @@ pub(crate) struct TransferArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access and limits")]
 pub(crate) struct LimitArgs {
-    /// Clients at the same time, as far as there are descriptors [default: 100 with --store, --share, --exec and --sh,
-    /// else 16384]; see --full for the others
+    /// Serve at most N clients at a time, as far as descriptors allow [default: 100 with --store, --share, --exec and --sh,
+    /// else 16384]; see --full for the rest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_clients: Option<u32>,
 
-    /// Clients at the same time from one IPv4 address or IPv6 /64 network [default: 16 with --store, --share, --exec and
-    /// --sh, else no limit]; others are refused
+    /// Serve at most N clients at a time from one IPv4 address or IPv6 /64 network, and refuse more [default: 16 with
+    /// --store, --share, --exec and --sh, else no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_per_source: Option<u32>,
 
-    /// What becomes of clients over --max-clients
+    /// Choose what happens to clients over --max-clients
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Full::Wait)]
     full: Full,
 
-    /// End when so many clients were served: with 0 if all went well, else with 9, or of one client with its own code
+    /// End after N clients: with 0 if all went well, else with 9; with N=1, with the code of that client
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// Fail if there was no client for so long [default: wait for ever]
+    /// Fail if no client connects for this long [default: no limit]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) accept_timeout: Option<Duration>,
 
-    /// Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the
-    /// address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy
-    /// reach this port
+    /// Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream. Logs and access lists use the
+    /// address in it. Clients without one are disconnected. Let only the proxy reach this port
     #[arg(long)]
     pub(crate) accept_proxy_protocol: bool,
 
-    /// Cut a client that is not done after so long [default: no limit]
+    /// Disconnect a client that is not done after this long [default: no limit]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) session_timeout: Option<Duration>,
 }

@@ -97,43 +97,43 @@ pub struct SocketArgs {
     #[command(flatten)]
     family: FamilyArgs,
 
-    /// Send small pieces at once, or gather them first [default: on]
+    /// Send small pieces at once (on), or collect them first (off) [default: on]
     #[arg(long, value_name = "on|off", value_parser = on_or_off)]
     nodelay: Option<bool>,
 
-    /// Test a connection that is silent for so long, and give it up when nobody answers; or off [default: 60s]
+    /// Test a connection that is silent for this long, and give up if the peer does not answer [default: 60s]
     #[arg(long, value_name = "DURATION|off", value_parser = keepalive)]
     keepalive: Option<Keepalive>,
 
-    /// How many routers a packet may pass
+    /// Limit the number of routers that a packet may pass
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     ttl: Option<u8>,
 
-    /// The class of its packets: a number up to 63, or a name as in ef, cs1, af41
+    /// Set the traffic class of packets: a number up to 63, or a name such as ef, cs1 or af41
     #[arg(long, value_name = "CLASS", value_parser = dscp)]
     dscp: Option<u8>,
 
-    /// Room in the system for what is to be sent
+    /// Set the size of the system's send buffer
     #[arg(long, value_name = "SIZE", value_parser = buffer_size)]
     sndbuf: Option<usize>,
 
-    /// Room in the system for what was received
+    /// Set the size of the system's receive buffer
     #[arg(long, value_name = "SIZE", value_parser = buffer_size, conflicts_with = "limit_rate")]
     rcvbuf: Option<usize>,
 
-    /// A number for routing rules and packet filters
+    /// Mark packets with this number, for routing rules and packet filters
     #[arg(long, value_name = "N", value_parser = mark)]
     mark: Option<u32>,
 
-    /// Give up when what was sent is not acknowledged for so long
+    /// Give up when sent data is not acknowledged for this long
     #[arg(long, value_name = "DURATION", value_parser = user_timeout)]
     user_timeout: Option<Duration>,
 
-    /// The congestion control's name, as in cubic, reno, bbr
+    /// Use this congestion control, for example cubic, reno or bbr
     #[arg(long, value_name = "NAME")]
     congestion: Option<String>,
 
-    /// Use several paths at once where the peer can (Multipath TCP)
+    /// Use several paths at once if the peer can (Multipath TCP)
     #[arg(long)]
     mptcp: bool,
 }
@@ -183,13 +183,13 @@ pub struct LocalArgs {
     /// Where connections come from.
     #[arg(
         long,
-        help = "Connect from this address of this machine, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT",
+        help = "Connect from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT",
         value_name = "ADDR",
         help_heading = "Socket options"
     )]
     source: Option<Source>,
 
-    /// Connect over this network interface only
+    /// Connect through this network interface only
     #[arg(long, value_name = "NAME", help_heading = "Socket options",
         value_parser = clap::builder::NonEmptyStringValueParser::new())]
     interface: Option<String>,
@@ -209,14 +209,15 @@ impl LocalArgs {
         Ok(end)
     }
 
-    /// Of how many connections, where so many are asked for: one port leads to a server only once.
+    /// The number of connections, for the number requested: one source port allows one connection to a server.
     pub(crate) fn connections(&self, asked: Option<usize>) -> Result<Option<usize>, Error> {
         match (self.source.filter(|source| source.has_port()), asked) {
             (None, _) => Ok(asked),
             (Some(_), None | Some(1)) => Ok(Some(1)),
             (Some(source), Some(_)) => {
-                let text =
-                    format!("--source {source} is one port, for one connection: leave the port or -j out");
+                let text = format!(
+                    "--source {source} names one port, which allows one connection: leave out the port or -j"
+                );
                 Err(Error::new(Exit::Usage, text))
             }
         }

@@ -11,19 +11,19 @@ use crate::transfer::Limits;
 /// Limits of a transfer's client, in time and speed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct TransferLimitArgs {
-    /// Time limit for each address that is tried, and for the handshake
+    /// Limit the time for each address, and for the handshake
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub timeout: Duration,
 
-    /// Give up when nothing went either way for so long
+    /// Give up when nothing is sent or received for this long
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s")]
     pub idle_timeout: Duration,
 
-    /// Connections for files over 4 MiB [default: 1, or 4 from 10 ms of round trip on]
+    /// Use N connections for files over 4 MiB [default: 1; 4 if the round trip takes 10 ms or more]
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub connections: Option<u8>,
 
-    /// Send and receive at most so many bytes per second, as in 500KiB or 10MB
+    /// Limit the bytes sent and received per second, for example 500KiB or 10MB
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub limit_rate: Option<u64>,
 }
@@ -43,7 +43,7 @@ impl TransferLimitArgs {
 /// Where a client writes the digests of what arrived.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DigestArgs {
-    /// Write a line for each file that is there in the end, as b3sum --check reads it; - is stdout
+    /// Write the digest of each file that arrived, in the format of b3sum --check; - is stdout
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) digests: Option<PathBuf>,
 }

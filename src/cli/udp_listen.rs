@@ -1,4 +1,4 @@
-//! What `udp-listen` can be told.
+//! Options of `udp-listen`.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -25,45 +25,45 @@ use crate::proto::datagram::records::Cut;
 use crate::run::udp_listen::Plan;
 use crate::server::option_files::TextOrFile;
 
-/// Receive datagrams, whole, from any number of peers; can answer
+/// Receive datagrams from any number of peers, and answer them if asked
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = [manual::UDP_LISTEN, manual::UDP_LISTEN_EXAMPLES].join("\n\n"))]
 #[command(mut_arg("pty", |arg| arg.hide(true)))]
 #[command(mut_arg("allow", |arg| arg.visible_alias("from")
-    .help("Hear this network, address or name, and nobody who is not listed; @FILE has one a line, read again on SIGHUP")))]
+    .help("Hear only the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP")))]
 #[command(mut_arg("deny", |arg| arg
-    .help("Hear nobody from this network, address or name; of several that fit the longest prefix decides")))]
+    .help("Ignore this network, address or name; if several entries match, the longest prefix decides")))]
 #[command(group = ArgGroup::new("answer").args(["echo", "reply", "interactive", "exec", "sh"]))]
 #[command(group = ArgGroup::new("process").args(["exec", "sh"]))]
 pub(crate) struct UdpListenArgs {
-    /// Where: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name, systemd:, fd:N; port 0 picks one
+    /// Where to listen: PORT (this machine only), :PORT (every interface), HOST:PORT, unix:/path, unix:@name, systemd:, fd:N; port 0 picks a free one
     #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoints: Vec<String>,
 
-    /// What stands on stdout for each datagram [default: line]
+    /// Choose the form of each datagram on stdout [default: line]
     #[arg(long, value_enum, value_name = "FORM")]
     each: Option<Each>,
 
-    /// A length before each payload, in the place of --each
+    /// Put a length before each payload, instead of --each
     #[arg(long, value_enum, value_name = "PREFIX", conflicts_with = "each")]
     frame: Option<Frame>,
 
-    /// The peer's address and a blank before each payload
+    /// Put the peer's address and a space before each payload
     #[arg(long, conflicts_with = "frame")]
     label: bool,
 
-    /// End after so many datagrams
+    /// End after N datagrams
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// End when nothing came for so long; a failure if nothing came at all, or fewer than --count
+    /// End when nothing arrives for this long; a failure if nothing came at all, or fewer than --count
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
 
     #[command(flatten)]
     access: AccessArgs,
 
-    /// Leave out datagrams that are larger
+    /// Leave out larger datagrams
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
 
@@ -71,45 +71,45 @@ pub(crate) struct UdpListenArgs {
     #[arg(long)]
     echo: bool,
 
-    /// Answer each datagram with this text, in which \n, \r, \t and \xHH are read, or with what is in a file
+    /// Answer each datagram with this text, with \n, \r, \t and \xHH as escapes, or with a file
     #[arg(long, value_name = "TEXT|@FILE")]
     reply: Option<String>,
 
-    /// Send lines of stdin to the peer that was heard last
+    /// Send lines of stdin to the peer heard last
     #[arg(long)]
     interactive: bool,
 
-    /// With --interactive: send them to this peer
+    /// With --interactive: send lines to this peer
     // Conflicts are named as well: the parser does not ask for what would conflict with something that is there.
     #[arg(long, value_name = "ENDPOINT", requires = "interactive", conflicts_with_all = ["echo", "reply", "exec", "sh"],
         value_hint = ValueHint::Hostname)]
     to: Option<String>,
 
-    /// With --interactive: end when this line is typed, or at the end of stdin
+    /// With --interactive: end at this line of stdin, or at its end
     #[arg(long, value_name = "LINE", requires = "interactive", conflicts_with_all = ["echo", "reply", "exec", "sh"])]
     until: Option<String>,
 
     #[command(flatten)]
     exec: ExecArgs,
 
-    /// With --exec or --sh: where what a process says is cut into datagrams: line, all (at its end), raw (each write),
-    /// u16be (length prefixes), or a SIZE in bytes [default: as --each and --frame]
+    /// With --exec or --sh: split a process's output into datagrams at each line, at its end (all), at each write (raw), at
+    /// length prefixes (u16be), or after SIZE bytes [default: as --each and --frame]
     #[arg(long, value_name = "line|SIZE|all|raw|u16be", value_parser = Said::parse, requires = "process")]
     answer_each: Option<Said>,
 
-    /// With --exec or --sh: processes at the same time
+    /// With --exec or --sh: run at most N processes at a time
     #[arg(long, value_name = "N", default_value_t = 100, requires = "process", value_parser = clap::value_parser!(u32).range(1..))]
     max_peers: u32,
 
-    /// With --exec or --sh: end the process of a peer when neither has said anything for so long
+    /// With --exec or --sh: end a process when neither it nor its peer sends anything for this long
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "60s", requires = "process")]
     peer_timeout: Duration,
 
-    /// Answers may be larger than what came in: only where every peer is known
+    /// Allow answers larger than the datagram they answer; only where every peer is known
     #[arg(long, requires = "answer", conflicts_with = "to")]
     amplify_ok: bool,
 
-    /// Answers per second to one peer
+    /// Send at most N answers per second to one peer
     #[arg(long, value_name = "N", default_value_t = 1000, requires = "answer", conflicts_with = "to",
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_answers: u32,
@@ -117,15 +117,15 @@ pub(crate) struct UdpListenArgs {
     #[command(flatten)]
     family: FamilyArgs,
 
-    /// Hear a multicast group, on this interface where one is named; may be repeated
+    /// Join a multicast group, on INTERFACE if one is named; may be repeated
     #[arg(long, value_name = "GROUP[%INTERFACE]", value_parser = Group::parse)]
     join: Vec<Group>,
 
-    /// With --join: hear groups from this sender only (source-specific multicast); may be repeated
+    /// With --join: hear the groups from this sender only (source-specific multicast); may be repeated
     #[arg(long, value_name = "ADDRESS", requires = "join")]
     source_filter: Vec<IpAddr>,
 
-    /// From the first datagram on, hear that peer only
+    /// Hear only the peer that sends the first datagram
     #[arg(long)]
     connected: bool,
 }
@@ -152,12 +152,12 @@ impl UdpListenArgs {
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
         endpoints.iter().try_for_each(check)?;
         if self.label && self.each == Some(Each::Json) {
-            return Err(usage("--each json tells the peer already: leave --label out".into()));
+            return Err(usage("--each json already has the peer: leave --label out".into()));
         }
         let is_unix = |endpoint: &Endpoint| !matches!(endpoint, Endpoint::Tcp { .. });
         let is_local = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Tcp { host: Host::Loopback, .. });
         if !self.join.is_empty() && endpoints.iter().any(|endpoint| is_local(endpoint) || is_unix(endpoint)) {
-            return Err(usage("groups are heard on every interface: with --join type :PORT".into()));
+            return Err(usage("multicast groups need every interface: type :PORT with --join".into()));
         }
         let style = Style::new(self.each.unwrap_or(Each::Line), self.frame, self.label);
         Ok(Plan {
@@ -186,7 +186,7 @@ impl UdpListenArgs {
     fn answers(&self, style: Style) -> Result<Answers, Error> {
         if let Some(program) = self.exec.plan()? {
             if program.stdio == ChildStdio::Terminal {
-                return Err(Error::new(Exit::Usage, "a terminal knows no datagrams: leave --pty out"));
+                return Err(Error::new(Exit::Usage, "a terminal cannot carry datagrams: leave --pty out"));
             }
             let cut = self.answer_each.map_or_else(|| style.cut(), |said| said.0);
             let (idle, most) = (self.peer_timeout, self.max_peers as usize);

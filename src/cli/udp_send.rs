@@ -1,4 +1,4 @@
-//! What `udp-send` can be told.
+//! Options of `udp-send`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,76 +26,76 @@ use crate::server::option_files::unescape;
 /// How long to wait for replies unless --wait says so.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// Send datagrams from arguments or stdin; can wait for replies
+/// Send datagrams from arguments or stdin, and wait for replies if asked
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::UDP_SEND)]
 pub(crate) struct UdpSendArgs {
     /// Where to, and texts.
-    #[arg(help = "Where to (HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT), and texts, a datagram \
-        each; \\n, \\r, \\t, \\0 and \\xHH are read in them", value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
+    #[arg(help = "The receiver (HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT), and texts; each text is a \
+        datagram, with \\n, \\r, \\t, \\0 and \\xHH as escapes", value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
     words: Vec<String>,
 
-    /// Where stdin is cut: line, all (nowhere), u16be (length prefixes), or a SIZE in bytes [default: line, of text only]
+    /// Split stdin at each line, not at all (all), at length prefixes (u16be), or after SIZE bytes [default: line, for text only]
     #[arg(long, value_name = "line|SIZE|all|u16be", value_parser = cut)]
     each: Option<Cut>,
 
-    /// Both ways: a length before each datagram on stdin, and before each reply
+    /// Expect a length before each datagram on stdin, and put one before each reply
     #[arg(long, value_enum, value_name = "PREFIX", conflicts_with_all = ["each", "print", "label"])]
     frame: Option<Frame>,
 
-    /// Print replies, until so long after the last datagram was sent; none is a failure
+    /// Print replies until this long after the last datagram was sent; fail if none comes
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     wait: Option<Duration>,
 
-    /// Print replies, and end after so many; fewer within --wait [default: 10s] are a failure
+    /// Print replies, and end after N; fail if fewer come within --wait [default: 10s]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     replies: Option<u64>,
 
-    /// What stands on stdout for each reply [default: line]
+    /// Choose the form of each reply on stdout [default: line]
     #[arg(long, value_enum, value_name = "FORM")]
     print: Option<Each>,
 
-    /// The peer's address and a blank before each reply
+    /// Put the peer's address and a space before each reply
     #[arg(long)]
     label: bool,
 
-    /// Send each datagram so many times
+    /// Send each datagram N times
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
         value_parser = clap::value_parser!(u64).range(1..))]
     repeat: u64,
 
-    /// Wait so long from one datagram to the next
+    /// Interval between datagrams
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     interval: Option<Duration>,
 
-    /// Send at most so many bytes per second, as in 500KiB or 10MB
+    /// Limit the bytes sent per second, for example 500KiB or 10MB
     #[arg(long, value_name = "RATE", value_parser = rate)]
     limit_rate: Option<u64>,
 
-    /// End when stdin has this line, without sending it
+    /// End at this line of stdin, without sending it
     #[arg(long, value_name = "LINE")]
     until: Option<String>,
 
-    /// Take it for the end of stdin when stdin and the peer were silent for so long; a failure if nothing was sent at all
+    /// Treat stdin as ended when it and the peer are silent for this long; fail if nothing was sent at all
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
 
-    /// Send from this address, port, or both: ADDR, ADDR:PORT, V6 in brackets before :PORT, or :PORT; or as the Unix socket unix:/path
+    /// Send from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or from the Unix socket unix:/path
     #[arg(long, value_name = "ADDR|unix:PATH", value_parser = from)]
     source: Option<From>,
 
     #[command(flatten)]
     family: FamilyArgs,
 
-    /// Time to live, or hop limit, of what is sent [default: the system's, and 1 to a multicast group]
+    /// Set the time to live (hop limit) of datagrams [default: the system's; 1 for a multicast group]
     #[arg(long, visible_alias = "hops", value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     ttl: Option<u8>,
 
-    /// Allow a broadcast address, and hear replies from anywhere
+    /// Allow a broadcast address, and accept replies from any address
     #[arg(long)]
     broadcast: bool,
 
-    /// Whether this machine hears what is sent to a multicast group: on or off [default: on]
+    /// Choose whether this machine receives its own datagrams to a multicast group [default: on]
     #[arg(long = "loop", value_name = "on|off", value_parser = BoolishValueParser::new(), hide_possible_values = true)]
     loops: Option<bool>,
 }
@@ -121,7 +121,7 @@ impl UdpSendArgs {
             return Err(usage("--print and --label are about replies: add --wait or --replies".into()));
         }
         if self.label && self.print == Some(Each::Json) {
-            return Err(usage("--print json tells the peer already: leave --label out".into()));
+            return Err(usage("--print json already has the peer: leave --label out".into()));
         }
         let (source, name) = self.source_for(&endpoint)?;
         let mut datagrams = VecDeque::new();
@@ -167,10 +167,10 @@ impl UdpSendArgs {
             Some(From::Address(source)) if !is_unix => return Ok((Some(*source), None)),
             Some(From::Unix(name)) if is_unix => return Ok((None, Some(name.clone()))),
             Some(From::Address(_)) => {
-                format!("{endpoint} is heard from Unix sockets only: type --source unix:/path")
+                format!("{endpoint} receives from Unix sockets only: type --source unix:/path")
             }
             Some(From::Unix(_)) => {
-                format!("{endpoint} is no Unix socket: type --source ADDRESS, ADDRESS:PORT or :PORT")
+                format!("{endpoint} is not a Unix socket: type --source ADDRESS, ADDRESS:PORT or :PORT")
             }
         };
         Err(Error::new(Exit::Usage, hint))
@@ -179,7 +179,7 @@ impl UdpSendArgs {
 
 fn interval(text: &str) -> Result<Duration, String> {
     if humantime::parse_duration(text).is_ok_and(|interval| interval.is_zero()) {
-        return Err("datagrams go without a pause anyway: leave the option out".into());
+        return Err("there is no pause by default: leave the option out".into());
     }
     duration(text)
 }

@@ -22,51 +22,51 @@ use crate::run::upload::{Item, Plan, Task, Upload};
 use crate::store::{Filter, Links};
 use crate::transfer::WireProtocol;
 
-/// Send files and folders to a 'sendall serve --store', verified and synced before success is reported
+/// Send files and folders to 'sendall serve --store', verified and synced before success is reported
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::UPLOAD)]
 #[command(override_usage = "sendall upload [OPTIONS] <PATH>... <ENDPOINT>")]
 pub(crate) struct UploadArgs {
-    /// Files and folders, - for stdin (with --name); last, where to.
+    /// Files and folders, - for stdin (with --name); last, the server.
     // One list, because options may stand between its words.
     #[arg(help = manual::PATHS_AND_WHERE_TO, value_name = "PATH... ENDPOINT", required = true,
         value_hint = ValueHint::AnyPath)]
     words: Vec<OsString>,
 
-    /// Replace files that exist there with other content
+    /// Replace existing files that have other content
     #[arg(short, long)]
     force: bool,
 
-    /// The name there of stdin, or of what a command prints
+    /// Store stdin, or the output of a command, under this name
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     name: Option<OsString>,
 
-    /// Send what a command prints, as --name: --exec -- CMD ARG...; it is stored only if the command ends with 0
+    /// Send the output of a command as NAME, stored only if the command ends with 0: --exec -- CMD ARG...
     #[arg(long, requires = "name")]
     exec: bool,
 
-    /// The same for a line of shell: /bin/sh -c LINE
+    /// Send the output of a shell command in the same way: /bin/sh -c LINE
     #[arg(long, value_name = "LINE", value_hint = ValueHint::CommandString, conflicts_with = "exec",
         requires = "name")]
     sh: Option<OsString>,
 
-    /// With --exec: the command and its arguments
+    /// Command and arguments, after --
     #[arg(last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 
-    /// What becomes of symbolic links in folders
+    /// Choose what happens to symbolic links in folders
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Links::Skip)]
     links: Links,
 
-    /// Send only files of a folder that match, as a line of a .gitignore does; may be given again
+    /// Send only the files in folders that match PATTERN, written as in a .gitignore; may be repeated
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
 
-    /// Leave out what matches, as a line of a .gitignore does; may be given again
+    /// Leave out files and folders that match PATTERN, written as in a .gitignore; may be repeated
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
 
-    /// Print what would be sent, and do not connect
+    /// List what would be sent, without connecting
     #[arg(long, conflicts_with_all = ["retry", "digests"])]
     dry_run: bool,
 
@@ -76,7 +76,7 @@ pub(crate) struct UploadArgs {
     #[command(flatten)]
     digests: DigestArgs,
 
-    /// What the server speaks
+    /// Choose the protocol of the server
     #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = WireProtocol::Sendall)]
     wire: WireProtocol,
 
@@ -129,7 +129,7 @@ impl UploadArgs {
                 Some(name) => Item::Stdin { name: clean_name(name)? },
                 None => {
                     return Err(usage(
-                        "stdin needs a name there: type --name NAME (or ./- for a file called -)",
+                        "stdin needs a name on the server: type --name NAME (or ./- for a file called -)",
                     ));
                 }
             });
@@ -175,7 +175,7 @@ impl UploadArgs {
 
     /// The endpoint is the last word, or the last two; the paths are the rest.
     fn split(&self, has_program: bool) -> Result<(Endpoint, Vec<PathBuf>), Error> {
-        let missing = || usage("type what to send and where to, as in 'sendall upload FILE HOST'");
+        let missing = || usage("type the files and the server, as in 'sendall upload FILE HOST'");
         let least = if has_program { 1 } else { 2 };
         let words = &self.words;
         let (last, before) = words
@@ -219,7 +219,7 @@ fn misplaced(last: &str, before: &[OsString]) -> Option<String> {
     let also = if last.contains('/') {
         String::new()
     } else {
-        format!(", or with its port if it is called {shown}, too")
+        format!(", or with its port if the server is called {shown}")
     };
     (path.is_file() || path.is_dir()).then(|| {
         format!(

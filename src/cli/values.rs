@@ -36,15 +36,15 @@ macro_rules! values {
 }
 
 values!(Each {
-    Line "line" "The payload and a line end"
+    Line "line" "The payload and a line feed"
     Raw "raw" "The payload alone"
-    Json "json" "An object in a line: time, peer, length, and the payload as text or base64"
+    Json "json" "One object per line: time, peer, length, and the payload as text or base64"
 });
 
 values!(EndWhen {
-    Both "both" "Both directions have ended"
-    Peer "peer" "The peer has ended and all it sent was written"
-    Input "input" "The input has ended and all of it was acknowledged"
+    Both "both" "When both directions have ended"
+    Peer "peer" "When the peer has ended and everything it sent is written"
+    Input "input" "When the input has ended and all of it is acknowledged"
 });
 
 values!(Frame {
@@ -52,26 +52,26 @@ values!(Frame {
 });
 
 values!(Framing {
-    U8 "u8" "Its length in 1 byte before it"
-    U16Be "u16be" "In 2 bytes, big-endian"
-    U16Le "u16le" "In 2 bytes, little-endian"
-    U32Be "u32be" "In 4 bytes, big-endian"
-    U32Le "u32le" "In 4 bytes, little-endian"
-    U64Be "u64be" "In 8 bytes, big-endian"
-    Netstring "netstring" "Its length in digits and a colon before it, a comma behind it"
-    OctetCount "octet-count" "Its length in digits and a blank before it, as syslog over TCP has it (RFC 6587)"
-    Line "line" "A line feed behind it"
-    Nul "nul" "A NUL byte behind it"
+    U8 "u8" "A length of 1 byte before each message"
+    U16Be "u16be" "A length of 2 bytes, big-endian"
+    U16Le "u16le" "A length of 2 bytes, little-endian"
+    U32Be "u32be" "A length of 4 bytes, big-endian"
+    U32Le "u32le" "A length of 4 bytes, little-endian"
+    U64Be "u64be" "A length of 8 bytes, big-endian"
+    Netstring "netstring" "A length in digits and a colon before each message, a comma after it"
+    OctetCount "octet-count" "A length in digits and a space before each message, as in syslog over TCP (RFC 6587)"
+    Line "line" "A line feed after each message"
+    Nul "nul" "A NUL byte after each message"
 });
 
 values!(FrameOut {
-    Line "line" "As it is, and a line feed behind it"
-    Raw "raw" "As it is, with nothing between two"
-    Json "json" "A JSON object, on a line of its own"
+    Line "line" "The message and a line feed"
+    Raw "raw" "The message alone"
+    Json "json" "One JSON object per line"
 });
 
 values!(Full {
-    Wait "wait" "They wait, in the system's queue, until somebody leaves"
+    Wait "wait" "They wait in the system's queue until another client leaves"
     Refuse "refuse" "Their connections are reset"
 });
 
@@ -81,25 +81,25 @@ values!(HeaderVersion {
 });
 
 values!(LogForm {
-    Common "common" "As web servers write it: the Common Log Format"
-    Json "json" "An object for each answer"
+    Common "common" "The Common Log Format of web servers"
+    Json "json" "One JSON object per answer"
 });
 
 values!(Links {
     Skip "skip" "They are left out"
-    Follow "follow" "What they lead to is sent"
+    Follow "follow" "Their targets are sent"
     Copy "copy" "They are sent as links"
 });
 
 values!(Slow {
-    Drop "drop" "It misses what does not fit into its queue; how much, is told at its end"
-    Wait "wait" "All wait for the slowest"
-    Cut "cut" "A client that keeps the others waiting and takes nothing for a second is cut"
+    Drop "drop" "It misses what does not fit into its queue; the server reports how much at its end"
+    Wait "wait" "All clients wait for it"
+    Cut "cut" "It is disconnected when it keeps others waiting and reads nothing for a second"
 });
 
 values!(Unit {
-    Line "line" "A line; what is said gets a line end where it has none"
-    Chunk "chunk" "What is received at once, for peers that send no line ends; texts are sent as they are"
+    Line "line" "A line; texts without a line end get one"
+    Chunk "chunk" "The bytes received at once, for peers that send no line ends; texts are sent as they are"
 });
 
 /// Reads where a stream is cut into datagrams. The error says what to type instead.
@@ -118,5 +118,5 @@ pub(super) fn cut(text: &str) -> Result<Cut, String> {
 
 values!(WireProtocol {
     Sendall "sendall" "The transfer protocol: names, sizes, digests and outcomes"
-    Text "text" "The classic header 'command|name|size' for peers that speak nothing else: content stays unverified"
+    Text "text" "The classic header 'command|name|size', for peers that know nothing else; content is not verified"
 });

@@ -39,7 +39,7 @@ pub(crate) fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
         Some(Errno::CONNREFUSED) => "nothing listens there (connection refused)".into(),
         Some(Errno::ACCESS) => "not permitted; a broadcast address needs --broadcast".into(),
         Some(Errno::NOENT) => "there is no such socket".into(),
-        Some(Errno::PROTOTYPE) => "no datagram socket is there: 'connect' is for streams".into(),
+        Some(Errno::PROTOTYPE) => "it is not a datagram socket: 'connect' is for streams".into(),
         Some(Errno::MSGSIZE) => {
             return Error::new(Exit::Usage, format!("too large for a datagram to {peer}"));
         }

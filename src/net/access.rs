@@ -31,7 +31,7 @@ impl Rule {
         let is_number = bare.chars().all(|c| c.is_ascii_digit() || c == '.');
         if !looks_like_a_host || is_number {
             return Err(format!(
-                "'{word}' is no network, address or name: type 10.0.0.0/8, 2001:db8::/32, 192.0.2.7 or host.example"
+                "'{word}' is not a network, address or name: type 10.0.0.0/8, 2001:db8::/32, 192.0.2.7 or host.example"
             ));
         }
         Ok(Rule::Host(bare.to_owned()))

@@ -79,11 +79,9 @@ fn is_v6(word: &str) -> bool {
 fn bare_colon(word: &str, role: Role) -> Option<String> {
     let host = word.strip_suffix(':')?;
     match role {
-        Role::Listen if host.is_empty() => {
-            Some(format!("no port stands behind the colon: type :{TRANSFER_PORT}"))
-        }
+        Role::Listen if host.is_empty() => Some(format!("no port after the colon: type :{TRANSFER_PORT}")),
         _ => is_host(host).then(|| {
-            format!("no port stands behind the colon: type {host} for port {TRANSFER_PORT}, or {host}:PORT")
+            format!("no port after the colon: type {host} for port {TRANSFER_PORT}, or {host}:PORT")
         }),
     }
 }

@@ -308,8 +308,7 @@ pub fn explain(error: &io::Error) -> String {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::TimedOut => "no answer in time".into(),
         io::ErrorKind::ConnectionReset => {
-            "connection reset by peer at once: perhaps it takes nobody from this address, or no more clients"
-                .into()
+            "connection reset by peer at once: perhaps it rejects this address, or is full".into()
         }
         io::ErrorKind::NotFound => "there is no such socket".into(),
         _ => error.to_string(),

@@ -164,7 +164,7 @@ impl Endpoint {
             } else {
                 let word = format!("{host}:{port}");
                 format!(
-                    "'{}' has more than one colon, and is no IPv6 address: type HOST:PORT",
+                    "'{}' has more than one colon, and is not an IPv6 address: type HOST:PORT",
                     word.escape_debug()
                 )
             });
@@ -224,7 +224,7 @@ impl Inherited {
             Ok(number) if number >= FIRST_INHERITED && is_number(word.trim_start_matches("fd:")) => {
                 Ok(Inherited::Descriptor(number))
             }
-            _ => Err(format!("'{word}' is no descriptor of a socket: type fd:3 or a higher number")),
+            _ => Err(format!("'{word}' is not a descriptor of a socket: type fd:3 or a higher number")),
         })
     }
 }
@@ -241,7 +241,7 @@ fn is_several(port: &str) -> bool {
 
 fn port_error(port: &str) -> String {
     if port.is_empty() {
-        return "a port is missing behind the colon: type a number from 0 to 65535, or the name of a service"
+        return "a port is missing after the colon: type a number from 0 to 65535, or the name of a service"
             .into();
     }
     if is_several(port) {

@@ -64,7 +64,7 @@ impl Packet {
                 count => return Ok(count),
             }
         }
-        Err(io::Error::other(format!("{MOST_EMPTY} packets without bytes, one behind the other")))
+        Err(io::Error::other(format!("{MOST_EMPTY} empty packets in a row")))
     }
 
     fn has_peer_ended(&self) -> bool {
@@ -155,8 +155,8 @@ pub(super) fn connect_as(name: &UnixName, kind: Type) -> io::Result<OwnedFd> {
         // Nothing is noticed of this one.
         io::Error::other(match (open(Type::DGRAM), kind) {
             (Ok(_), _) => "it is a datagram socket: see udp-send",
-            (Err(_), Type::STREAM) => "it keeps packets apart: type unix-seqpacket: in the place of unix:",
-            (Err(_), _) => "it is a stream socket: type unix: in the place of unix-seqpacket:",
+            (Err(_), Type::STREAM) => "it keeps packets apart: type unix-seqpacket: instead of unix:",
+            (Err(_), _) => "it is a stream socket: type unix: instead of unix-seqpacket:",
         })
     })?;
     Ok(socket.into())

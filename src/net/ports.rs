@@ -40,7 +40,7 @@ fn parse(first: &str, second: Option<&str>) -> Result<WithPorts, String> {
         Some(_) if is_unix(first) => return Err(format!("{first} has no port: leave that out")),
         Some(list) if first.ends_with(':') || list.starts_with(':') => {
             let (host, list) = (first.trim_end_matches(':'), list.trim_start_matches(':'));
-            return Err(format!("a blank stands beside the colon: type {host}:{list}"));
+            return Err(format!("there is a space next to the colon: type {host}:{list}"));
         }
         Some(list) => (first, list),
         None if !is_unix(first) && first.contains(':') => first.rsplit_once(':').unwrap_or_default(),

@@ -282,7 +282,7 @@ impl Exec {
         }
         let id = process.id();
         let status = process.reap().map_err(|error| {
-            Error::new(Exit::Failed, format!("cannot tell how process {id} has ended: {error}"))
+            Error::new(Exit::Failed, format!("cannot find out how process {id} ended: {error}"))
         })?;
         self.report.child(id, status.code(), status.signal(), &describe(status));
         self.status = Some(status);

@@ -140,10 +140,7 @@ impl Proxy {
             "socks4" | "socks4a" => Scheme::Socks4,
             "http" => Scheme::Http,
             _ => {
-                return Err(format!(
-                    "'{}' is no kind of proxy that is known: {forms}",
-                    scheme.escape_debug()
-                ));
+                return Err(format!("'{}' is not a known kind of proxy: {forms}", scheme.escape_debug()));
             }
         };
         let (user, host) = match rest.rsplit_once('@') {
@@ -152,7 +149,7 @@ impl Proxy {
         };
         if user.is_some_and(|user| user.contains(':')) {
             return Err(format!(
-                "a password on the command line is seen by everybody: type {scheme}://USER@HOST:PORT, and give it in \
+                "a password on the command line is visible to everyone: type {scheme}://USER@HOST:PORT, and give it in \
                  --proxy-password-file FILE or {PASSWORD_VARIABLE}"
             ));
         }

@@ -61,7 +61,7 @@ impl Download {
         let digests = self.digests.as_deref().map(replaced).transpose()?;
         match (naming, &digests) {
             (Naming::Stdout, Some(DigestSink::Stdout)) => {
-                Err(usage("stdout takes the file or the digests: give one of them another place"))
+                Err(usage("stdout takes either the file or the digests: name a file for the other"))
             }
             _ => Ok(digests),
         }
@@ -79,11 +79,15 @@ impl Download {
             }
             if self.retry.retries > 0 {
                 let what = if is_stdout { "stdout" } else { "a FIFO or device" };
-                return Err(usage(format!("what {what} was given cannot be taken back: leave --retry out")));
+                return Err(usage(format!(
+                    "bytes written to {what} cannot be taken back: leave --retry out"
+                )));
             }
             let Some(target) = target else { return to_stdout() };
             if self.digests.as_ref().is_some_and(|path| path.as_os_str() == "-") {
-                return Err(usage(format!("-o {shown} goes without --digests -: give the digests a file")));
+                return Err(usage(format!(
+                    "-o {shown} and --digests - both write to stdout: give the digests a file"
+                )));
             }
             replace_stdout(&target).map_err(|error| usage(format!("-o {shown}: {error}")))?;
             return to_stdout();
@@ -105,7 +109,7 @@ impl Download {
             } else {
                 format!(": create it first with mkdir -p {shown}")
             };
-            return Err(usage(format!("-o {shown} is not a folder, and several files are asked for{hint}")));
+            return Err(usage(format!("-o {shown} is not a folder, and several files are requested{hint}")));
         }
         let parent = self.output.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
         let folder = Folder::open(parent).map_err(|fault| {

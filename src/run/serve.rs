@@ -255,7 +255,9 @@ impl Plan {
             Mode::Socks(plan) => {
                 let rules = plan.load()?;
                 if rules.users.is_none() && server.setup.is_open_to_others() {
-                    report.warning("whoever can connect can use this proxy: see --socks-users and --allow");
+                    report.warning(
+                        "everyone who can connect can use this proxy: see --socks-users and --allow",
+                    );
                 }
                 server.each(move |client| Ok(Box::new(Socks::new(client, &rules))))
             }
@@ -264,7 +266,7 @@ impl Plan {
             }
             Mode::Broker { slow, words, joins: false } => {
                 if has_stdin() {
-                    report.warning("stdin and stdout take no part in --broker: see --join");
+                    report.warning("stdin and stdout do not take part in --broker: see --join");
                 }
                 let hub = Hub::new(slow);
                 let manners = Manners { hearers: Hearers::Others, words, leaves_with_its_end: true };
@@ -300,7 +302,7 @@ impl Plan {
         let Some(word) = self.hosts_alone.iter().find(is_here) else { return Ok(()) };
         let word = escape_name(word.as_bytes());
         let text = format!(
-            "{word} is a file or folder here: --store and --share take one each; as a host type {word}:{TRANSFER_PORT}"
+            "{word} is a file or folder here: --store and --share take only one; if it is a host, type {word}:{TRANSFER_PORT}"
         );
         Err(Error::new(Exit::Usage, text))
     }

@@ -42,7 +42,7 @@ impl Plan {
             |endpoint: &Endpoint| matches!(endpoint, Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_));
         let access = self.access.load()?;
         if !access.is_empty() && self.endpoints.iter().any(is_named) {
-            let text = "--allow and --deny are about addresses, which peers of a Unix socket have not";
+            let text = "--allow and --deny are about addresses, and peers of a Unix socket have none";
             return Err(Error::new(Exit::Usage, text));
         }
         let answers = match self.reply {

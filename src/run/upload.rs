@@ -87,7 +87,7 @@ impl Upload {
             if !names.insert(name.clone()) {
                 let name = escape_name(&name);
                 return Err(usage(format!(
-                    "two of them would be called {name} there: send them one after the other to different folders"
+                    "two of them would be called {name} there: send them separately, to different folders"
                 )));
             }
             roots.push(root);
@@ -118,14 +118,14 @@ impl Item {
         let shown = escape_name(path.as_os_str().as_bytes());
         let cannot = |fault| usage(format!("cannot upload {shown}: {fault}"));
         if path.is_dir() {
-            let name =
-                folder_name(path).ok_or_else(|| usage(format!("{shown} has no name: name what is in it")))?;
+            let name = folder_name(path)
+                .ok_or_else(|| usage(format!("{shown} has no name: type the names of its contents")))?;
             let folder = Folder::open(path).map_err(cannot)?;
             return Ok((name.clone(), Root::Folder { folder, name }, None));
         }
         let source = Source::open(path).map_err(|fault| match fault.kind {
             FaultKind::NotRegular => usage(format!(
-                "cannot upload {shown}: {fault}: to send what is read from it, type - --name NAME as PATH, and <{shown}"
+                "cannot upload {shown}: {fault}: to send its contents, type - --name NAME as PATH, and <{shown}"
             )),
             _ => cannot(fault),
         })?;

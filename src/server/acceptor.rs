@@ -198,7 +198,7 @@ impl<H: Handler> Acceptor<H> {
         let places =
             if clients == 1 { "the one place is".into() } else { format!("all {clients} places are") };
         self.report.warning(format_args!(
-            "{places} taken: the next client waits until one has left (told once; see --max-clients and --full{})",
+            "{places} taken: the next client waits until one leaves (reported once; see --max-clients and --full{})",
             self.limits.if_full
         ));
     }

@@ -60,7 +60,7 @@ impl<S: Session> Session for Within<S> {
             (Status::Done, _) => Ok(Status::Done),
             (_, Some((limit, end))) if context.now >= end => {
                 let limit = humantime::format_duration(limit);
-                Err(Error::new(Exit::TimedOut, format!("not over within {limit} (see --session-timeout)")))
+                Err(Error::new(Exit::TimedOut, format!("did not end within {limit} (see --session-timeout)")))
             }
             (status, _) => Ok(status),
         }

@@ -72,7 +72,7 @@ pub(crate) fn unescape(text: &str) -> Result<Vec<u8>, String> {
                 };
                 bytes.push((high << 4 | low) as u8);
             }
-            Some(c) => return Err(format!(r"\{c} is no escape: {KNOWN}")),
+            Some(c) => return Err(format!(r"\{c} is not an escape: {KNOWN}")),
             None => return Err(format!(r"a lone \ at the end: {KNOWN}")),
         }
     }

@@ -42,7 +42,7 @@ impl LeftOut {
         match role {
             Role::Receiver => report.warning(format_args!("the sender left out {all}")),
             Role::Sender if self.counts[SkippedKind::Link as usize] > 0 => report.warning(format_args!(
-                "left out {all}: --links copy sends links as they are, --links follow what they lead to"
+                "left out {all}: --links copy sends links as they are, --links follow sends their targets"
             )),
             Role::Sender => report.warning(format_args!("left out {all}")),
         }

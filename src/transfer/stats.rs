@@ -115,7 +115,7 @@ impl Stats {
         if let (Role::Receiver, FileOutcome::Failed(Reason::NotFound, text)) = (self.role, &mut outcome)
             && path.iter().any(|byte| b"*?[".contains(byte))
         {
-            "patterns are not taken, 'download --list' prints the names".clone_into(text);
+            "patterns are not supported, 'download --list' prints the names".clone_into(text);
         }
         self.entries += u64::from(!revokes);
         self.only_files &= matches!(kind, Kind::File);

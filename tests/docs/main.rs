@@ -8,6 +8,9 @@ mod commands;
 mod completions;
 // Completions and manual pages, rendered from the command line's definition.
 mod generated;
+// How a manual page is laid out, and what it has beside the command's help.
+mod manual;
+mod page_texts;
 // README.md and docs/ as text: blocks, headings, links.
 mod pages;
 // The example of PROTOCOL.md, with both sides.

@@ -1,17 +1,17 @@
-//! How what other netcats are told is said here.
+//! The options of other netcats, and their counterparts here.
 
 /// For the whole program.
 pub(crate) const NETCATS: &str = "\
 COMING FROM OTHER NETCATS
 
-An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
+Options of nc (OpenBSD's) and ncat, lines of socat, and what to type instead.
 
     nc HOST PORT            connect HOST PORT
     nc -l PORT              serve :PORT; serve PORT for this machine only
     nc -l -s ADDR PORT      serve ADDR:PORT
     nc -k -l PORT           serve --keep-open :PORT
-    nc -N                   nothing: the end of stdin is passed on when the peer pauses, and the answer waited for
-    nc -q SECONDS           --linger 10s, counted from when the peer last said something; for -q 0: --end-when input
+    nc -N                   nothing: the end of stdin is passed on when the peer pauses, and the answer is received
+    nc -q SECONDS           --linger 10s, counted from the last data of the peer; for -q 0: --end-when input
     nc -d                   --recv-only
     nc -w SECONDS           --timeout 10s for connecting, --idle-timeout 10s for silence
     nc -W N                 udp-listen --count N, udp-send --replies N
@@ -29,10 +29,10 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     nc -I N, -O N           --rcvbuf N, --sndbuf N
     nc -M TTL, -T CLASS     --ttl TTL, --dscp CLASS
     nc -b                   udp-send --broadcast
-    nc -n, -v               nothing (addresses are never looked up by name), --verbose
+    nc -n, -v               nothing (sendall never looks up names of addresses), --verbose
     nc -4, -6               -4, -6
     nc -e, -c               --exec -- COMMAND, --sh LINE
-    nc -Z, ncat --ssl       not yet: send it through a tunnel
+    nc -Z, ncat --ssl       not available: use a tunnel
 
     ncat -l -k --exec CMD   serve PORT --exec -- CMD; --sh-exec LINE: --sh LINE
     ncat -l --broker        serve --broker; --chat: serve --broker --chat
@@ -44,7 +44,7 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     ncat -d TIME            --line-delay TIME
     ncat -o FILE, -x FILE   --tee-in FILE and --tee-out FILE, --hex-dump FILE; --append-output: --tee-append
     ncat --proxy ADDR       --proxy http://ADDR or socks5://ADDR
-    ncat -l --proxy-type http    serve --socks, which answers both
+    ncat -l --proxy-type http    serve --socks, for SOCKS5 and HTTP
 
     socat TCP-LISTEN:P,fork TCP:HOST:Q      serve --forward HOST:Q :P
     socat TCP-LISTEN:P,fork UNIX:PATH       serve --forward unix:PATH :P
@@ -52,12 +52,12 @@ An option of nc (OpenBSD's), of ncat, or a line of socat; and what to type.
     socat UNIX-LISTEN:PATH,fork TCP:HOST:Q  serve --forward HOST:Q unix:PATH
     socat TCP-LISTEN:P,fork EXEC:CMD        serve :P --exec -- CMD
     socat TCP-LISTEN:P,fork EXEC:CMD,pty    serve :P --exec --pty -- CMD
-    socat TCP-LISTEN:P,fork EXEC:CMD,nofork serve :P --exec-socket -- CMD, as inetd does
+    socat TCP-LISTEN:P,fork EXEC:CMD,nofork   serve :P --exec-socket -- CMD, as inetd does
     socat TCP-LISTEN:P,fork SYSTEM:LINE     serve --sh LINE :P
     socat TCP-LISTEN:P,fork PIPE            serve --echo :P
     socat TCP-LISTEN:P,fork,range=10.0.0.0/8 ...   --allow 10.0.0.0/8
     socat TCP-LISTEN:P,max-children=N ...   --max-clients N
-    socat -u FILE:F TCP:HOST:P              connect --send-only HOST:P <F; upload F HOST:P proves it
+    socat -u FILE:F TCP:HOST:P              connect --send-only HOST:P <F; upload F HOST:P also proves arrival
     socat -u TCP-LISTEN:P OPEN:F,creat      serve --recv-only :P >F
     socat - UDP-RECVFROM:P,fork             udp-listen :P
     socat UDP-RECVFROM:P,fork EXEC:CMD      udp-listen :P --exec -- CMD

@@ -23,7 +23,7 @@ use crate::report::Report;
 const ROOM_WAIT: Duration = Duration::from_millis(1);
 
 /// For who types before somebody was heard.
-const NOBODY: &str = "nobody was heard yet: what is typed waits";
+const NOBODY: &str = "nobody was heard yet: lines wait for a peer";
 
 /// What is answered.
 pub(crate) enum Answers {
@@ -208,7 +208,7 @@ impl Answering {
         let taken = self.processes.as_mut().map(|processes| processes.take(datagram, way, socket, now));
         if let Some(Err(why)) = taken {
             self.undelivered += 1;
-            let text = format!("a datagram of {} has not reached a process: {why}", datagram.peer);
+            let text = format!("a datagram of {} did not reach a process: {why}", datagram.peer);
             self.tell(why, text);
         } else if is_cut && self.processes.as_ref().is_some_and(Processes::must_be_whole) {
             self.undelivered += 1;
@@ -229,7 +229,8 @@ impl Answering {
                 Trouble::Unread { count, was_ended } => {
                     self.undelivered += count;
                     let how = if was_ended { "was ended" } else { "has ended" };
-                    let text = format!("the process of {peer} {how} before it took all that came for it");
+                    let text =
+                        format!("the process of {peer} {how} before it read everything that arrived for it");
                     self.tell("not taken".into(), text);
                 }
                 Trouble::Failed(why) => {
@@ -336,7 +337,7 @@ impl Answering {
             Some(peer) => Err(cannot_send(peer, error)),
             None => {
                 self.undelivered += 1;
-                self.tell(error.to_string(), format!("a line of stdin has reached nobody: {error}"));
+                self.tell(error.to_string(), format!("a line of stdin was not sent: {error}"));
                 Ok(())
             }
         }
@@ -359,7 +360,7 @@ impl Answering {
     /// Tells the first of each reason: peers may be without number.
     fn tell(&mut self, reason: String, text: String) {
         if self.told.insert(reason) {
-            self.report.warning(format_args!("{text} (told once)"));
+            self.report.warning(format_args!("{text} (reported once)"));
         }
     }
 
@@ -381,8 +382,8 @@ impl Answering {
 
 fn words(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::Amplifies => "it would be larger than what came in (see --amplify-ok)",
-        Refusal::TooMany => "it had its answers for this second (see --max-answers)",
-        Refusal::Loops => "it seems to answer answers, which would go on for ever",
+        Refusal::Amplifies => "it would be larger than the datagram it answers (see --amplify-ok)",
+        Refusal::TooMany => "it has had its answers for this second (see --max-answers)",
+        Refusal::Loops => "it seems to answer answers, which would never end",
     }
 }

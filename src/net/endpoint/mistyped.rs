@@ -46,7 +46,7 @@ pub(in crate::net) fn explain(word: &str, role: Role) -> Option<String> {
 pub(super) fn explain_two(first: &str, port: &str, role: Role) -> Option<String> {
     let (host, port) = (first.strip_suffix(':').unwrap_or(first), port.strip_prefix(':').unwrap_or(port));
     let endpoint = Endpoint::parse_two(host, port, role).ok()?;
-    Some(format!("a blank stands beside the colon: type {endpoint}"))
+    Some(format!("there is a space next to the colon: type {endpoint}"))
 }
 
 /// `'localhost 9300'`.
@@ -73,7 +73,7 @@ fn protocol(word: &str, role: Role) -> Option<String> {
     }
     let path = word.split_once(':')?.1.split(',').next()?;
     let is_path = is_among(&UNIX) && path.contains('/');
-    is_path.then(|| format!("'{}' is no endpoint: type unix:{path}", word.escape_debug()))
+    is_path.then(|| format!("'{}' is not an endpoint: type unix:{path}", word.escape_debug()))
 }
 
 /// `::`, `[::1]`.

@@ -146,7 +146,7 @@ impl<S: Stream> Session for Conversation<S> {
         }
         match self.has_ended {
             true => Ok(Status::Waiting),
-            false => Err(Error::new(Exit::TimedOut, "the client did not take what it was told")),
+            false => Err(Error::new(Exit::TimedOut, "the client did not read its answers")),
         }
     }
 

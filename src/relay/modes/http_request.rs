@@ -249,7 +249,7 @@ impl Forwarded {
             let (used, step) = self.body.step(&self.input[at..], &mut fields);
             let needs_more = matches!(step, Step::More);
             if let Step::Refused(refusal) = step {
-                let error = Error::new(Exit::Refused, "the client sends no proper body");
+                let error = Error::new(Exit::Refused, "the client's body is malformed");
                 return Err(self.unanswered(Told::Refused(refusal), error));
             }
             self.to_target.push(&self.input[at..at + used]);

@@ -90,7 +90,7 @@ impl Socks {
             Ok(false) => return Ok(()),
             Err(HandshakeFailure::Lost(error)) => return Err(lost(&error)),
             Err(HandshakeFailure::Ended) => {
-                return Err(Error::new(Exit::Lost, "left without asking for a target"));
+                return Err(Error::new(Exit::Lost, "disconnected without asking for a target"));
             }
             Err(HandshakeFailure::Fault(Misuse { kind, text, answer })) => {
                 let exit = match kind {

@@ -81,8 +81,7 @@ impl Records {
         let is_dash = |path: &Path| path.as_os_str() == "-";
         for (option, path) in [("--tee-in", &options.tee_in), ("--tee-out", &options.tee_out)] {
             if path.as_deref().is_some_and(is_dash) {
-                let text =
-                    format!("{option} -: stdout is for what the peer says; type a file, /dev/stderr or ./-");
+                let text = format!("{option} -: stdout has the peer's data; type a file, /dev/stderr or ./-");
                 return Err(Error::new(Exit::Usage, text));
             }
         }

@@ -107,7 +107,7 @@ impl Encoding {
                 format!("{name} has a {mark} in it, which would end its message: choose another --frame")
             }
             Unfit::Empty => {
-                format!("{name} is empty, which octet counting cannot say: choose another --frame")
+                format!("{name} is empty, which octet counting does not allow: choose another --frame")
             }
         };
         Error::new(Exit::Failed, text)
@@ -128,7 +128,7 @@ impl Encoding {
     fn said(&self, line: &[u8]) -> Result<Vec<u8>, Error> {
         let wrong = |why: &str| {
             let text = format!(
-                r#"{} is no message: {why}; type {{"text":"..."}} or {{"base64":"..."}}"#,
+                r#"{} is not a message: {why}; type {{"text":"..."}} or {{"base64":"..."}}"#,
                 self.name()
             );
             Error::new(Exit::Failed, text)
@@ -153,7 +153,7 @@ impl Stage for Encoding {
             let used = self.encoder.take(input, output).map_err(|unfit| self.unfit(unfit))?;
             if let Some((report, name)) = self.unasked.take_if(|_| no_text.is_some()).zip(no_text) {
                 report.warning(format_args!(
-                    "{name} is no text, and stdin is cut at line feeds: type --each all to send it as one message, or --each line"
+                    "{name} is not text, and stdin is split at line feeds: type --each all to send it as one message, or --each line"
                 ));
             }
             return Ok(used);
@@ -249,7 +249,7 @@ impl Decoding {
             Breach::Malformed(what) => {
                 let framing =
                     if self.framing == Framing::OctetCount { "octet-counted" } else { "a netstring" };
-                Error::new(Exit::Integrity, format!("what the peer sends is not {framing}: {what}"))
+                Error::new(Exit::Integrity, format!("the peer's data is not {framing}: {what}"))
             }
         }
     }
@@ -267,7 +267,7 @@ impl Stage for Decoding {
     fn end(&mut self, _: &mut Vec<u8>) -> Result<(), Error> {
         let cut = |cut| {
             let hint = match cut {
-                Cut::OctetCounted(_) => "; its length stands before it: type --frame octet-count",
+                Cut::OctetCounted(_) => "; its length comes first: type --frame octet-count",
                 _ => "",
             };
             Error::new(Exit::Lost, format!("the peer ended within a message: {cut}{hint}"))

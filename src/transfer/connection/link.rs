@@ -112,7 +112,7 @@ impl<S: Stream> Link<S> {
             return failure;
         }
         let text = format!(
-            "{RESET} before it answered: perhaps it takes nobody from this address (--allow, --deny), or no more clients"
+            "{RESET} before it answered: perhaps it rejects this address (--allow, --deny), or is full"
         );
         Failure { error: Error::new(failure.error.exit(), text), ..failure }
     }
@@ -227,7 +227,7 @@ impl<S: Stream> Link<S> {
             return Err(limit("the peer did not answer within", self.limits.handshake, "--timeout"));
         }
         if now >= self.idle_since() + self.limits.idle {
-            return Err(limit("nothing went either way for", self.limits.idle, "--idle-timeout"));
+            return Err(limit("nothing was sent or received for", self.limits.idle, "--idle-timeout"));
         }
         Ok(())
     }

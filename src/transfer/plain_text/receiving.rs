@@ -298,7 +298,7 @@ impl<S: Stream> TextReceiving<S> {
             return Err(late("the client's header took over", self.limits.handshake, "--timeout"));
         }
         if now >= wire.last_traffic() + self.limits.idle {
-            return Err(late("nothing went either way for", self.limits.idle, "--idle-timeout"));
+            return Err(late("nothing was sent or received for", self.limits.idle, "--idle-timeout"));
         }
         Ok(())
     }

@@ -207,7 +207,7 @@ impl<S: Stream> TextSending<S> {
         }
         let limit = humantime::format_duration(self.limits.idle);
         let so = so.map_or_else(String::new, |so| format!("; {so}"));
-        let text = format!("nothing went either way for {limit} (see --idle-timeout){so}");
+        let text = format!("nothing was sent or received for {limit} (see --idle-timeout){so}");
         Err(Error::new(Exit::TimedOut, text))
     }
 }

@@ -60,7 +60,9 @@ impl Receiving {
                 continue;
             };
             let (limit, who) = match wanted.is_own(version(entry)) {
-                true => (OWN_STALE_AFTER, "its client has come back and sends this file in another session"),
+                true => {
+                    (OWN_STALE_AFTER, "its client has reconnected and sends this file in another session")
+                }
                 false => (STALE_AFTER, "another client sends a file of this name"),
             };
             if silence >= limit {

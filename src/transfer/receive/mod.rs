@@ -295,7 +295,7 @@ fn agree(machine: &mut Receiver, accept: &Accept) {
 }
 
 fn cut() -> Failure {
-    Error::new(Exit::Lost, "the connection ended before everything had come").into()
+    Error::new(Exit::Lost, "the connection ended before everything had arrived").into()
 }
 
 impl<S> LinkSession<S, Receiving> {

@@ -248,7 +248,7 @@ impl Sending {
     /// A file cannot be read on. Behind its `END` nothing can be taken back.
     fn block_failed(&mut self, file: u32, ended: Ended) -> Result<usize, Failure> {
         if self.blocks.files.get(&file).is_some_and(|file| file.has_ended) {
-            let text = "a block that has to be sent again cannot be read any more";
+            let text = "a block that must be sent again can no longer be read";
             let tell = Some((Reason::Changed, text.to_owned()));
             return Err(Failure { error: Error::new(Exit::Integrity, text), tell });
         }

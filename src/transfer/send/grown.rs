@@ -44,7 +44,7 @@ impl Sending {
                 let name = entry.map(|entry| escape_name(&entry.path)).unwrap_or_default();
                 let size = entry.and_then(|entry| entry.size).unwrap_or(0);
                 self.report.warning(format_args!(
-                    "{name} has grown while it was sent: what arrives are its first {size} bytes"
+                    "{name} has grown while it was sent: its first {size} bytes arrive"
                 ));
                 self.digest = Some(sent);
                 Ended::Digest(sent)

@@ -58,7 +58,7 @@ fn ended(process: &mut Option<Process>, report: &Report) -> Result<Option<usize>
     }
     let Some(process) = process.take() else { return Ok(Some(0)) };
     let id = process.id();
-    let status = process.reap().map_err(|error| format!("how the command has ended is unknown: {error}"))?;
+    let status = process.reap().map_err(|error| format!("it is unknown how the command ended: {error}"))?;
     let words = describe(status);
     report.child(id, status.code(), std::os::unix::process::ExitStatusExt::signal(&status), &words);
     if status.success() { Ok(Some(0)) } else { Err(format!("the command {words}, so nothing is stored")) }

@@ -280,7 +280,7 @@ impl Serving {
         if is_clean && wire.copy_socket().is_ok_and(join) {
             return State::Joined;
         }
-        let text = "there is no such session that takes another connection";
+        let text = "no such session accepts another connection";
         let tell = Some((Reason::NotFound, text.to_owned()));
         if self.offer.sessions.has_ended(session) {
             // It has come late: its session was done without it.
@@ -355,7 +355,7 @@ impl Session for Serving {
         match &mut self.state {
             State::Session(session, listed) if listed.is_taken_over() => {
                 session.stop();
-                Err(Error::new(Exit::Lost, "the client has come back in another session"))
+                Err(Error::new(Exit::Lost, "the client has reconnected in another session"))
             }
             State::Session(session, _) => session.advance(context),
             State::Closing(closing) => closing.advance(context),

@@ -46,7 +46,7 @@ fn texts_read_escapes() {
     }
     let refused =
         sendall(&["udp-send", &address, "fine", r"C:\new\q"], In::Null, Out::Collect).finish().expect(2);
-    assert!(refused.stderr.contains(r"text 2: \q is no escape"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(r"text 2: \q is not an escape"), "{}", refused.stderr);
     assert!(is_empty(&socket));
 }
 

@@ -140,7 +140,7 @@ fn what_a_process_has_left_in_its_pipe_is_missing() {
         }
         let finished = listener.finish();
         assert_eq!(finished.code, 9);
-        assert!(finished.stderr.contains("has ended before it took all"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("has ended before it read everything"), "{}", finished.stderr);
     }
     // What it has begun to read is its own, and one that reads nothing wants nothing.
     for script in ["dd bs=1 count=1 2>/dev/null", "echo x"] {
@@ -270,7 +270,7 @@ fn what_a_process_was_not_given_when_it_is_ended_is_exit_code_9() {
     let finished = listener.finish();
     assert_eq!(finished.code, 9, "{}", finished.stderr);
     assert!(counts(&finished.stderr)["undelivered"].as_u64() >= Some(100), "{}", finished.stderr);
-    assert!(finished.stderr.contains("was ended before it took all"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("was ended before it read everything"), "{}", finished.stderr);
 }
 
 /// So many peers, each of which has sent a datagram.

@@ -182,7 +182,7 @@ const HABITS: &[(&[&str], &str)] = &[
         &["download", "a", "b", "localhost:9300"],
         "comes first: type 'sendall download localhost:9300 NAME...'",
     ),
-    (&["upload", "Cargo.toml", "localhost:"], "no port stands behind the colon"),
+    (&["upload", "Cargo.toml", "localhost:"], "no port after the colon"),
     (&["upload", "Cargo.toml", "localhost:1", "--name", "x"], "upload - --name NAME HOST:PORT <FILE"),
     (&["serve", "9000-9010"], "type one for each endpoint"),
 ];

@@ -117,7 +117,7 @@ fn a_source_that_grows_arrives_as_it_was_offered() {
         let (client, server) = (scene.client.finish(), scene.server.finish());
         assert_eq!((client.code, server.code), (0, 0), "{} {}", client.stderr, server.stderr);
         let sender = if way == Way::Upload { client } else { server };
-        let words = format!("has grown while it was sent: what arrives are its first {size} bytes");
+        let words = format!("has grown while it was sent: its first {size} bytes arrive");
         assert!(sender.stderr.contains(&words), "{}", sender.stderr);
         let names = scene.destination.names();
         assert_eq!(names.len(), 1);
@@ -152,7 +152,7 @@ fn a_source_that_grows_before_its_turn_arrives_and_one_in_its_place_does_not() {
     for text in [&client.stderr, &server.stderr] {
         assert!(text.contains("c: changed while it was sent"), "{text}");
     }
-    assert!(client.stderr.contains("b has grown while it was sent: what arrives are its first 5 bytes"));
+    assert!(client.stderr.contains("b has grown while it was sent: its first 5 bytes arrive"));
     there.expect("b", b"12345");
     there.expect_names(&["a", "b"]);
 }

@@ -290,7 +290,7 @@ fn an_open_proxy_is_warned_of() {
     ] {
         let server = sendall(options, In::Null, Out::Collect);
         server.listening(1);
-        assert_eq!(server.stderr.text().contains("whoever can connect"), is_open, "{options:?}");
+        assert_eq!(server.stderr.text().contains("everyone who can connect"), is_open, "{options:?}");
     }
 }
 

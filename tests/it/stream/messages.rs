@@ -285,7 +285,7 @@ fn what_does_not_go_together_is_wrong_usage_before_anything_is_opened() {
         (&["--frame", "u8", "--frame-out", "raw", "--send-only"], "--send-only"),
         (&["--each", "all"], "--frame"),
         (&["--frame", "u8", "--each", "paragraph"], "line, all, json"),
-        (&["--frame", "u8", "--each", "0"], "a byte at least"),
+        (&["--frame", "u8", "--each", "0"], "at least one byte"),
         (&["--frame", "u8", "--each", "all", "--recv-only"], "--recv-only"),
     ] {
         let args = [&["connect", &listener.name][..], options].concat();

@@ -50,7 +50,7 @@ fn lines_that_are_no_text_are_told_once_unless_they_were_asked_for() {
         let finished = running.finish();
         assert_eq!((finished.code, finished.errors().len()), (0, warnings), "{}", finished.stderr);
         assert!(
-            warnings == 0 || finished.stderr.contains("line 2 of stdin is no text"),
+            warnings == 0 || finished.stderr.contains("line 2 of stdin is not text"),
             "{}",
             finished.stderr
         );
@@ -97,12 +97,12 @@ fn what_is_no_message_is_told_and_nothing_of_it_is_sent() {
         (
             &["u8", "--each", "json"],
             b"hello\n",
-            r#"line 1 of stdin is no message: it is not such an object; type {"text":"..."}"#,
+            r#"line 1 of stdin is not a message: it is not such an object; type {"text":"..."}"#,
         ),
         (&["u8", "--each", "json"], b"{\"text\":null}", "neither or both"),
         (&["u8", "--each", "json"], b"{\"base64\":\"?\"}", "not base64"),
         (&["line", "--each", "all"], b"a\nb", "stdin has a line feed in it"),
-        (&["octet-count"], b"\n", "line 1 of stdin is empty, which octet counting cannot say"),
+        (&["octet-count"], b"\n", "line 1 of stdin is empty, which octet counting does not allow"),
     ] {
         let (running, mut link) = TCP.open(&[&["--frame"], options].concat(), bytes(input), Out::Collect);
         let finished = running.finish().expect(1);

@@ -76,7 +76,7 @@ fn who_is_turned_away_is_told_why_that_may_be() {
         let finished = run(args);
         // The reset may be there as soon as the connection is.
         assert!(matches!(finished.code, 3 | 5), "{}", finished.stderr);
-        assert!(finished.stderr.contains("perhaps it takes nobody from this address"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("perhaps it rejects this address"), "{}", finished.stderr);
     }
 }
 

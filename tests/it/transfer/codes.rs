@@ -19,7 +19,7 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
     let (same, missing, to) = (place.at("folder/f"), place.at("missing"), "127.0.0.1:1");
     let cases: [(&[&str], &str); 41] = [
         (&["upload"], "type 'sendall upload PATH"),
-        (&["upload", &file], "where to"),
+        (&["upload", &file], "and the server"),
         (&["upload", "-", to], "--name"),
         (&["upload", &file, "localhost:"], "PORT"),
         (&["upload", &file, "localhost:99999"], ""),
@@ -37,7 +37,7 @@ fn wrong_usage_is_2_and_one_line_with_a_hint() {
         (&["download", to, "/x"], "starts at the root"),
         (&["download", to, "a//b"], "empty part"),
         (&["download", to, "a/x", "b/x"], "two files would be called x"),
-        (&["download", to, "a/b/x", "c", "a"], "a/b/x comes with the folder"),
+        (&["download", to, "a/b/x", "c", "a"], "a/b/x is part of a requested folder"),
         (&["download", to, "-o", &place.at("no/such/file")], "does not exist: create it first with mkdir -p"),
         (&["download", to, "-o", &format!("{missing}/a/")], "mkdir -p"),
         (&["download", to, "a", "b", "-o", &file], "is not a folder"),

@@ -50,7 +50,7 @@ const MISPLACED: &[(&[&str], &str)] = &[
     (&["download", "a", "b", "localhost:9300"], "'sendall download localhost:9300 NAME...'"),
     (&["download", "localhost:", "f"], "type localhost for port 7255"),
     (&["download", "9300"], "type localhost:9300"),
-    (&["serve", "--share", "src", "Cargo.toml"], "one each"),
+    (&["serve", "--share", "src", "Cargo.toml"], "take only one"),
     (&["serve", "--store", "src", ":"], "type :7255"),
 ];
 

@@ -35,7 +35,7 @@ fn what_has_no_size_yet_is_listed_without_a_time() {
 fn a_pipe_has_a_hint_that_works() {
     let place = Place::new();
     rustix::fs::mkfifoat(rustix::fs::CWD, place.path("fifo"), 0o600.into()).expect("a FIFO");
-    run(&["upload", &place.at("fifo"), "127.0.0.1:1"]).expect_saying(2, "is a FIFO: to send what is read");
+    run(&["upload", &place.at("fifo"), "127.0.0.1:1"]).expect_saying(2, "is a FIFO: to send its contents");
     run(&["upload", &place.at("fifo"), "127.0.0.1:1"]).expect_saying(2, "type - --name NAME as PATH");
     run(&["upload", "/dev/null", "127.0.0.1:1"]).expect_saying(2, "is a device: to send");
 }
@@ -79,7 +79,7 @@ fn a_folder_is_asked_for_as_it_is_listed() {
     server.expect(0);
     here.expect("odd/a", b"content");
     let (client, _) = download_once(&["--share", there.arg()], &["o*", "-o", here.arg()]);
-    client.expect_saying(7, "o*: not found: patterns are not taken, 'download --list' prints the names");
+    client.expect_saying(7, "o*: not found: patterns are not supported, 'download --list' prints the names");
 }
 
 #[test]

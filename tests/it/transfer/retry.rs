@@ -149,7 +149,7 @@ fn a_client_takes_over_from_its_own_session_that_the_server_still_keeps() {
     assert!(up < 12_000_000, "{up} bytes in the second try");
     there.expect("f", &bytes);
     there.expect_names(&["f"]);
-    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("come back in another session");
+    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("reconnected in another session");
     assert!(server.stderr.wait(LIMIT, says), "{}", server.stderr.text());
 }
 
@@ -195,7 +195,7 @@ fn the_same_line_typed_again_takes_the_place_of_a_client_that_is_gone() {
     run(&["upload", &path, &second.address]).expect(0);
     assert!(second.counts().0 < 14_000_000, "{:?}", second.counts());
     there.expect("f", &bytes);
-    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("its client has come back");
+    let says = |text: &[u8], _| String::from_utf8_lossy(text).contains("its client has reconnected");
     assert!(server.stderr.wait(LIMIT, says), "{}", server.stderr.text());
 }
 
