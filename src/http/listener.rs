@@ -110,23 +110,21 @@ impl Handler for Hello {
         is_there
     }
 
-    fn advance(&mut self) -> Result<(), Error> {
+    fn advance(&mut self) -> Result<Status, Error> {
         for id in self.departures.take() {
             self.permits.remove(&id);
         }
         for other in &mut self.others {
             if let Some(result) = other.thread.take() {
-                return result.and_then(|result| result);
+                return result.and_then(|result| result).map(|()| Status::Waiting);
             }
         }
         if let Some(error) = self.common.log.as_ref().and_then(|log| log.lines.take_failure()) {
             return Err(cannot_write(&error));
         }
-        match &self.common.stats {
-            // Ends the run: what is still open is idle.
-            Some(stats) if stats.is_over() => Err(Error::new(Exit::Done, "all answers were given")),
-            _ => Ok(()),
-        }
+        // When all answers were given, connections that are still open are idle.
+        let is_over = self.common.stats.as_ref().is_some_and(Stats::is_over);
+        Ok(if is_over { Status::RunOver } else { Status::Waiting })
     }
 }
 

@@ -110,11 +110,6 @@ impl Plan {
             // Nobody sends: it returns when all threads have ended, or when they took too long.
             let _ = all_ended.recv_timeout(END_LIMIT);
         }
-        let result = match result {
-            // An error ends a reactor's run. Here it is a good end.
-            Err(error) if error.exit() == Exit::Done => Ok(()),
-            result => result,
-        };
         match lines {
             Some(log) => log.finish(result, signals),
             None => result,

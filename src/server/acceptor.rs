@@ -56,9 +56,9 @@ pub(crate) trait Handler {
         true
     }
 
-    /// Called in each of the acceptor's turns, before clients are taken in. An error ends the run.
-    fn advance(&mut self) -> Result<(), Error> {
-        Ok(())
+    /// Called in each of the acceptor's turns, before clients are taken in. An error or [`Status::RunOver`] ends the run.
+    fn advance(&mut self) -> Result<Status, Error> {
+        Ok(Status::Waiting)
     }
 }
 
@@ -250,7 +250,9 @@ impl<H> Acceptor<H> {
 
 impl<H: Handler> Session for Acceptor<H> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        self.handler.advance()?;
+        if self.handler.advance()? == Status::RunOver {
+            return Ok(Status::RunOver);
+        }
         if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
             self.admission.set_access(access);
         }
