@@ -14,11 +14,13 @@ use super::worker::{Stats, Worker};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
+use crate::net::options::SocketOptions;
 use crate::net::reactor::{BlockingTask, Context, Io, Reactor, Session, Status, ThreadWaker};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::acceptor::{Handler, Incoming};
 use crate::server::admission::Permit;
+use crate::server::client_session::begin;
 
 /// What all workers have in common.
 #[derive(Clone)]
@@ -26,11 +28,13 @@ pub(crate) struct Common {
     pub(crate) site: Arc<Site>,
     pub(crate) log: Option<Log>,
     pub(crate) stats: Option<Stats>,
+    /// Of each connection's socket.
+    pub(crate) socket: SocketOptions,
 }
 
 impl Common {
     fn worker(self) -> Rc<Worker> {
-        Rc::new(Worker::new(self.site, self.log, self.stats))
+        Rc::new(Worker::new(self.site, self.log, self.stats, self.socket))
     }
 }
 
@@ -130,11 +134,8 @@ impl Handler for Hello {
 
 /// Adds a connection to a reactor. False if it was gone already.
 fn serve(io: &Io, socket: Socket, worker: &Rc<Worker>, client: Client, now: Instant) -> bool {
-    let spawned = io.spawn(|io| {
-        let transport = socket.register(&io).map_err(|error| Error::new(Exit::Lost, error))?;
-        Ok(Connection::new(transport, Rc::clone(worker), client, now))
-    });
-    spawned.is_ok()
+    let make = |transport, _| Ok(Connection::new(transport, Rc::clone(worker), client, now));
+    begin(io, (socket, &worker.socket), None, make)
 }
 
 /// Starts a worker's thread.

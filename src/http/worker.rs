@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::log::{Answered, Log, Stamp};
 use super::site::Site;
+use crate::net::options::SocketOptions;
 use crate::net::reactor::ThreadWaker;
 use crate::net::wall::{WallClock, http_date};
 use crate::proto::http::{Answer, Head, Method};
@@ -22,6 +23,8 @@ pub(crate) struct Worker {
     pub(crate) buffers: RefCell<Buffers>,
     pub(crate) log: Option<Log>,
     pub(crate) stats: Option<Stats>,
+    /// Of each connection's socket.
+    pub(crate) socket: SocketOptions,
     head_cache: RefCell<HeadCache>,
     time: RefCell<Time>,
     kept_bytes: Cell<usize>,
@@ -57,13 +60,19 @@ struct Time {
 }
 
 impl Worker {
-    pub(crate) fn new(site: Arc<Site>, log: Option<Log>, stats: Option<Stats>) -> Worker {
+    pub(crate) fn new(
+        site: Arc<Site>,
+        log: Option<Log>,
+        stats: Option<Stats>,
+        socket: SocketOptions,
+    ) -> Worker {
         let answers = site.answers.clone();
         Worker {
             site,
             buffers: RefCell::new(Buffers { input: Vec::new(), output: Vec::new() }),
             log,
             stats,
+            socket,
             head_cache: RefCell::default(),
             time: RefCell::new(Time {
                 clock: WallClock::default(),

@@ -99,7 +99,7 @@ impl Plan {
                 lines = Some(Log { form, lines: started });
             }
             let stats = self.count.map(|count| Stats::new(count, io.thread_waker()));
-            let common = Common { site, log: lines.clone(), stats };
+            let common = Common { site, log: lines.clone(), stats, socket: options };
             let host = Hello::new(&io, common, self.workers, signals, &alive)?;
             _ready = tell_ready(report);
             Acceptor::new(listeners, limits, (access, lists), (&io, report), host)

@@ -1,15 +1,39 @@
-//! One client's session among many: its failure is its own, its time is limited, its end is told.
+//! One client's session among many: how it begins; its failure is its own, its time is limited, its end is reported.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::admission::Permit;
-use crate::error::{Error, Exit};
-use crate::net::reactor::{Context, Session, Status, Stop};
+use crate::error::{Error, Exit, lost};
+use crate::net::options::SocketOptions;
+use crate::net::reactor::{Context, Io, Session, Status, Stop};
+use crate::net::stream::{Socket, Transport};
 
 /// What a health check may have been sent before it is gone, and how soon that is.
 const MAX_GREETING_BYTES: u64 = 4096;
 const HEALTH_CHECK_LIMIT: Duration = Duration::from_secs(1);
+
+/// Begins a client's session: registers its socket with the server's options, and adds the session that `make` builds to
+/// the reactor of `io`. What fails is reported to `permit`. False if the client was gone already.
+pub(crate) fn begin<S: Session + 'static>(
+    io: &Io,
+    (socket, options): (Socket, &SocketOptions),
+    permit: Option<&Permit>,
+    make: impl FnOnce(Transport, Io) -> Result<S, Error>,
+) -> bool {
+    let mut is_there = false;
+    let spawned = io.spawn(|io| {
+        let transport = socket.register_with(options, &io).map_err(|error| lost(&error))?;
+        is_there = true;
+        make(transport, io)
+    });
+    match (spawned, permit) {
+        (Err(error), Some(permit)) if is_there => permit.fail(error),
+        (Err(error), Some(permit)) => permit.report.detail(error),
+        _ => {}
+    }
+    is_there
+}
 
 /// What a client's session can say of itself.
 pub(crate) trait CountedSession: Session {
