@@ -14,6 +14,7 @@ pub mod default_port;
 pub mod dial;
 pub mod endpoint;
 pub(crate) mod handshake;
+pub(crate) mod idle_clock;
 mod io;
 pub mod listen;
 pub mod local_end;
