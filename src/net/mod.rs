@@ -13,6 +13,7 @@ pub(crate) mod connecting;
 pub mod default_port;
 pub mod dial;
 pub mod endpoint;
+pub(crate) mod goodbye;
 pub(crate) mod handshake;
 pub(crate) mod idle_clock;
 mod io;

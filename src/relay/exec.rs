@@ -15,6 +15,7 @@ use crate::error::{Error, Exit};
 use crate::net::child;
 use crate::net::child::{ChildStdio, Program, describe, environment};
 use crate::net::endpoint::PeerName;
+use crate::net::goodbye::LINGER;
 use crate::net::process::Process;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
@@ -28,9 +29,6 @@ use crate::server::client_session::CountedSession;
 const GRACE: Duration = Duration::from_secs(2);
 /// The same when a signal has ended the command, which is to stop within a second.
 const LAST_GRACE: Duration = Duration::from_millis(500);
-/// How long the peer has to end once the process has, and all of its output was sent: a socket that is closed while
-/// something unread comes in answers with a reset, which may overtake what the peer has not read yet.
-const LINGER: Duration = Duration::from_secs(2);
 /// How long what the process has left behind may keep its output open and say nothing.
 const HELD_LIMIT: Duration = Duration::from_secs(10);
 

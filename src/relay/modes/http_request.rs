@@ -1,11 +1,12 @@
 //! One request of a client's, forwarded: its head and body to the server, the server's answer to the client.
 
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
+use crate::net::goodbye::Goodbye;
 use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Status};
@@ -17,10 +18,6 @@ use crate::proto::proxy::http_forward::{AnswerHead, Request};
 
 /// Read at once.
 const PIECE_BYTES: usize = 32 << 10;
-/// How long a client that is silent is heard after its last answer, and how long one that is not.
-const LINGER_SILENCE: Duration = Duration::from_secs(2);
-const LINGER_TIME: Duration = Duration::from_secs(30);
-
 /// A client's request and the connection to its server. The connection is reset when this is dropped before it is over.
 pub(crate) struct Forwarded {
     client: Limited<Box<dyn Stream>>,
@@ -64,50 +61,6 @@ pub(crate) enum Told {
     Refused(Refusal),
     /// The server gives no answer that could be passed on.
     NoAnswer,
-}
-
-/// What is left when everything was said to a client: to close while it still sends would make the system send a reset,
-/// which destroys the last words on their way (RFC 9112, 9.6).
-pub(crate) struct Goodbye {
-    silence: Instant,
-    end: Instant,
-}
-
-impl Goodbye {
-    /// Begins `now`.
-    pub(crate) fn new(now: Instant) -> Goodbye {
-        Goodbye { silence: now + LINGER_SILENCE, end: now + LINGER_TIME }
-    }
-
-    /// Throws away what the client says. `Done` when it has ended, is silent, or has had its time.
-    ///
-    /// # Errors
-    /// The client is lost. Nobody else hears of it: who reads takes the error from the socket.
-    pub(crate) fn hear(&mut self, client: &mut impl Stream, context: Context) -> io::Result<Status> {
-        let mut buffer = [0; 16 << 10];
-        let mut heard = 0;
-        while heard < context.budget_bytes {
-            match client.read(&mut buffer) {
-                Ok(0) => return Ok(Status::Done),
-                Ok(count) => heard += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        if heard > 0 {
-            self.silence = context.now + LINGER_SILENCE;
-        }
-        Ok(match context.now >= self.deadline() {
-            true => Status::Done,
-            false if heard >= context.budget_bytes => Status::Again,
-            false => Status::Waiting,
-        })
-    }
-
-    /// When it is over at the latest, as far as is known.
-    pub(crate) fn deadline(&self) -> Instant {
-        self.silence.min(self.end)
-    }
 }
 
 impl Forwarded {
