@@ -153,10 +153,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             }
             Err(Fault { side: Side::Sink, error }) => return Err(named(error, cannot_write)),
         };
-        if self.inbound.lane().owes_half_close() {
-            self.local.finish_writing().map_err(|error| cannot_write(&error))?;
-            self.inbound.lane_mut().finish_sink();
-        }
+        self.inbound.pass_end(&mut self.local).map_err(|error| cannot_write(&error))?;
         if self.ending.abandons_input(self.inbound.lane()) {
             self.outbound.lane_mut().end_source();
         }
@@ -199,10 +196,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
 
     /// True when the peer's system has everything, our end included.
     fn is_settled(&mut self, now: Instant) -> Result<bool, Error> {
-        if self.outbound.lane().owes_half_close() {
-            self.peer.finish_writing().map_err(|error| lost(&error))?;
-            self.outbound.lane_mut().finish_sink();
-        }
+        self.outbound.pass_end(&mut self.peer).map_err(|error| lost(&error))?;
         self.acknowledgement.is_acknowledged(&mut self.peer, now)
     }
 

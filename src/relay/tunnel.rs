@@ -42,12 +42,13 @@ impl<C: Stream> Tunnel<C> {
     /// Joins a client, whose connection is reset if it is dropped, to a connection.
     pub(crate) fn new(client: Limited<C>, mut target: Transport) -> Result<Self, Error> {
         let target_name = target.peer_name().to_string();
-        target.reset_on_close(true).map_err(|error| named(&target_name, &error))?;
+        target.reset_on_close(true).map_err(|error| target_lost(&target_name, &error))?;
         Ok(Tunnel::of(client, target, target_name))
     }
 }
 
-fn named(target: &str, error: &std::io::Error) -> Error {
+/// What the loss of a target is called.
+pub(super) fn target_lost(target: &str, error: &std::io::Error) -> Error {
     lost(error).context(format!("target {target}"))
 }
 
@@ -66,9 +67,8 @@ fn pass(
         }
     }
     let pumped = pump.advance(source, sink, context)?;
-    if may_end && pump.lane().owes_half_close() {
-        sink.finish_writing().map_err(|error| Fault { side: Side::Sink, error })?;
-        pump.lane_mut().finish_sink();
+    if may_end {
+        pump.pass_end(sink).map_err(|error| Fault { side: Side::Sink, error })?;
     }
     Ok(pumped)
 }
@@ -179,7 +179,7 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
 
     fn target_is_lost(&mut self, error: &std::io::Error) -> Error {
         self.is_target_lost = true;
-        named(&self.target_name, error)
+        target_lost(&self.target_name, error)
     }
 
     /// True if the target is what it was lost by.

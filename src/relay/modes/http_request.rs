@@ -15,6 +15,7 @@ use crate::net::stream::{Stream, Transport};
 use crate::proto::http::{Exchange, Refusal, Step, no_fields};
 use crate::proto::proxy::handshake::Handshake;
 use crate::proto::proxy::http_forward::{AnswerHead, Request};
+use crate::relay::tunnel::target_lost;
 
 /// Read at once.
 const PIECE_BYTES: usize = 32 << 10;
@@ -71,7 +72,7 @@ impl Forwarded {
         request: Request,
     ) -> Result<Forwarded, Error> {
         let target_name = target.peer_name().to_string();
-        target.reset_on_close(true).map_err(|error| named(&target_name, &error))?;
+        target.reset_on_close(true).map_err(|error| target_lost(&target_name, &error))?;
         let mut to_target = Outgoing::default();
         to_target.push(&request.head);
         Ok(Forwarded {
@@ -253,7 +254,7 @@ impl Forwarded {
                 Pumped::More
             }
             Err(Fault { side: Side::Source, error }) => {
-                return Err(Unanswered::Lost(named(&self.target_name, &error)));
+                return Err(Unanswered::Lost(target_lost(&self.target_name, &error)));
             }
             Err(Fault { side: Side::Sink, error }) => return Err(Unanswered::Lost(lost(&error))),
             Ok(pumped) => pumped,
@@ -266,10 +267,9 @@ impl Forwarded {
             if self.missing_bytes().is_none()
                 && let Some(error) = self.target_fault.take()
             {
-                return Err(Unanswered::Lost(named(&self.target_name, &error)));
+                return Err(Unanswered::Lost(target_lost(&self.target_name, &error)));
             }
-            self.client.finish_writing().map_err(|error| Unanswered::Lost(lost(&error)))?;
-            self.inbound.lane_mut().finish_sink();
+            self.inbound.pass_end(&mut self.client).map_err(|error| Unanswered::Lost(lost(&error)))?;
             // It has said everything: its end is an orderly one, whatever of the request it did not want.
             let _ = self.target.reset_on_close(false);
             self.goodbye = Some(Goodbye::new(context.now));
@@ -315,8 +315,4 @@ impl Forwarded {
     pub(crate) fn moved(&self) -> (u64, u64) {
         (self.early_bytes + self.inbound.lane().delivered(), self.body_bytes)
     }
-}
-
-fn named(target: &str, error: &io::Error) -> Error {
-    lost(error).context(format!("target {target}"))
 }
