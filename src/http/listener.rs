@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::log::Log;
 use super::site::Site;
 use super::whoami::Ends;
-use super::worker::{Stats, Worker};
+use super::worker::{AnswerCount, Worker};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -27,7 +27,7 @@ use crate::server::client_session::begin;
 pub(crate) struct Common {
     pub(crate) site: Arc<Site>,
     pub(crate) log: Option<Log>,
-    pub(crate) stats: Option<Stats>,
+    pub(crate) stats: Option<AnswerCount>,
     /// Of each connection's socket.
     pub(crate) socket: SocketOptions,
 }
@@ -39,7 +39,7 @@ impl Common {
 }
 
 /// Hands connections out.
-pub(crate) struct Hello {
+pub(crate) struct HelloHandler {
     io: Io,
     common: Common,
     own: Rc<Worker>,
@@ -66,7 +66,7 @@ struct Arrival {
     permit: RemotePermit,
 }
 
-impl Hello {
+impl HelloHandler {
     /// `workers` in all: one is the acceptor's own reactor. Each thread keeps a clone of `alive`.
     pub(crate) fn new(
         io: &Io,
@@ -74,12 +74,12 @@ impl Hello {
         workers: usize,
         signals: &Signals,
         alive: &mpsc::Sender<()>,
-    ) -> Result<Hello, Error> {
+    ) -> Result<HelloHandler, Error> {
         let mut others = Vec::new();
         for _ in 1..workers {
             others.push(start(io, common.clone(), signals.clone(), alive.clone())?);
         }
-        Ok(Hello {
+        Ok(HelloHandler {
             io: io.clone(),
             own: common.clone().worker(),
             common,
@@ -92,7 +92,7 @@ impl Hello {
     }
 }
 
-impl Handler for Hello {
+impl Handler for HelloHandler {
     fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
         let Incoming { socket, destination, permit } = incoming;
         let local =
@@ -127,7 +127,7 @@ impl Handler for Hello {
             return Err(cannot_write(&error));
         }
         // When all answers were given, connections that are still open are idle.
-        let is_over = self.common.stats.as_ref().is_some_and(Stats::is_over);
+        let is_over = self.common.stats.as_ref().is_some_and(AnswerCount::is_over);
         Ok(if is_over { Status::RunOver } else { Status::Waiting })
     }
 }

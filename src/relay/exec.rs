@@ -57,7 +57,7 @@ pub(crate) struct Exec {
     /// How it has ended, once it was reaped.
     status: Option<ExitStatus>,
     phase: Phase,
-    end: End,
+    end: Termination,
     /// Bytes that were sent and received.
     moved: (u64, u64),
     failure: Option<Error>,
@@ -87,7 +87,7 @@ enum Phase {
 }
 
 /// Whether the process is made to end.
-enum End {
+enum Termination {
     /// It ends by itself.
     ByItself,
     /// It is to be sent SIGTERM, and to be given so much time.
@@ -171,7 +171,7 @@ impl Exec {
             process: Some(process),
             status: None,
             phase: Phase::Running,
-            end: End::ByItself,
+            end: Termination::ByItself,
             moved: (0, 0),
             failure: None,
             is_stopped: false,
@@ -199,7 +199,7 @@ impl Exec {
             }
             Phase::Alone(_, since) if now >= since + SILENCE_LIMIT => {
                 self.report.detail("the client has ended, and so must the process (see --end-when)");
-                self.end = End::Due(GRACE);
+                self.end = Termination::Due(GRACE);
                 self.is_stopped = true;
                 // Whether that was all, nobody knows: a peer that still waits for an answer hears a reset, not an end.
                 // It cannot have failed: then it would not be here.
@@ -245,7 +245,7 @@ impl Exec {
             Phase::Held(_, since) if now >= since + HELD_LIMIT => {
                 let text = "the process has ended, but others kept its output open: they are ended";
                 self.report.warning(text);
-                self.end = End::Due(GRACE);
+                self.end = Termination::Due(GRACE);
                 relay.stop_sending();
                 self.phase = Phase::Abandoned;
                 return Ok(true);
@@ -259,13 +259,13 @@ impl Exec {
     fn end_process(&mut self, now: Instant) {
         let Some(process) = &self.process else { return };
         match self.end {
-            End::Due(grace) => {
+            Termination::Due(grace) => {
                 process.terminate();
-                self.end = End::Termed(now + grace);
+                self.end = Termination::Termed(now + grace);
             }
-            End::Termed(limit) if now >= limit => {
+            Termination::Termed(limit) if now >= limit => {
                 process.kill();
-                self.end = End::Killed;
+                self.end = Termination::Killed;
             }
             _ => {}
         }
@@ -274,7 +274,7 @@ impl Exec {
     /// Reaps the process, and tells how it has ended.
     fn reap(&mut self) -> Result<(), Error> {
         let Some(process) = self.process.take() else { return Ok(()) };
-        if !matches!(self.end, End::ByItself) {
+        if !matches!(self.end, Termination::ByItself) {
             // What it has started and did not end with it.
             process.kill();
         }
@@ -316,7 +316,7 @@ impl Session for Exec {
                     // Closes the connection and the pipes.
                     self.relay = None;
                     self.failure = Some(error);
-                    self.end = End::Due(GRACE);
+                    self.end = Termination::Due(GRACE);
                 }
             }
         }
@@ -335,7 +335,7 @@ impl Session for Exec {
         (self.relay, self.over) = (None, None);
         self.failure = None;
         self.is_stopped = true;
-        self.end = End::Due(LAST_GRACE);
+        self.end = Termination::Due(LAST_GRACE);
         Stop::Soon
     }
 
@@ -347,7 +347,7 @@ impl Session for Exec {
             _ => None,
         };
         let end = match self.end {
-            End::Termed(limit) => Some(limit),
+            Termination::Termed(limit) => Some(limit),
             _ => None,
         };
         let relay = self.relay.as_ref().and_then(Session::deadline);

@@ -272,9 +272,9 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
 }
 
 /// The local side of `--send-only`: what the peer says is thrown away.
-pub struct Sink<S>(pub S);
+struct SendOnly<S>(S);
 
-impl<S: Stream> Stream for Sink<S> {
+impl<S: Stream> Stream for SendOnly<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
@@ -364,7 +364,8 @@ impl LocalSide {
             _ => InputKind::Real,
         };
         let rules = ending(options, input);
-        let local: Box<dyn Stream> = if options.send_only { Box::new(Sink(local)) } else { Box::new(local) };
+        let local: Box<dyn Stream> =
+            if options.send_only { Box::new(SendOnly(local)) } else { Box::new(local) };
         // Until the session has ended in order: a process that is killed must not look like one that has said everything.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
         describe(&transport, report);

@@ -62,7 +62,7 @@ pub(crate) trait Handler {
     }
 }
 
-/// Several listeners and one host.
+/// Several listeners and one handler.
 pub(crate) struct Acceptor<H> {
     listeners: Vec<Listener>,
     handler: H,
