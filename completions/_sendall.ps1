@@ -102,10 +102,10 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--pty', '--pty', [CompletionResultType]::ParameterName, 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes')
             [CompletionResult]::new('--exec-socket', '--exec-socket', [CompletionResultType]::ParameterName, 'Give each connection itself to a process, as stdin and stdout, for programs that inetd starts: --exec-socket -- CMD ARG...')
             [CompletionResult]::new('--socks', '--socks', [CompletionResultType]::ParameterName, 'Be a proxy server: clients say in SOCKS5 or in HTTP (CONNECT, or a request for an http:// URL) where they want to be connected to')
-            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'With --store or --share: end after the first session, with its outcome as exit code; who only connects, or is refused what it asks for, is no session')
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'With --store or --share: end after the first session, with its outcome as exit code; who only connects or lists, or is refused what it asks for, is no session')
             [CompletionResult]::new('--keep-existing', '--keep-existing', [CompletionResultType]::ParameterName, 'With --store: never replace a file, even for ''upload --force''')
             [CompletionResult]::new('--accept-proxy-protocol', '--accept-proxy-protocol', [CompletionResultType]::ParameterName, 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port')
-            [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged')
+            [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only: what the peer says is thrown away (a line tells that it said something), and the command ends when all input was acknowledged')
             [CompletionResult]::new('--recv-only', '--recv-only', [CompletionResultType]::ParameterName, 'Receive only: stdin is not read')
             [CompletionResult]::new('--no-half-close', '--no-half-close', [CompletionResultType]::ParameterName, 'Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer')
             [CompletionResult]::new('--wait-greeting', '--wait-greeting', [CompletionResultType]::ParameterName, 'Do not read stdin before the peer has spoken')
@@ -158,7 +158,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             [CompletionResult]::new('--congestion', '--congestion', [CompletionResultType]::ParameterName, 'The congestion control''s name, as in cubic, reno, bbr')
             [CompletionResult]::new('--sh', '--sh', [CompletionResultType]::ParameterName, 'The same for a line of shell: /bin/sh -c LINE')
             [CompletionResult]::new('--probe', '--probe', [CompletionResultType]::ParameterName, 'Only try whether connections are taken: HOST:PORT..., or several ports as in HOST:20-25,80')
-            [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged')
+            [CompletionResult]::new('--send-only', '--send-only', [CompletionResultType]::ParameterName, 'Send only: what the peer says is thrown away (a line tells that it said something), and the command ends when all input was acknowledged')
             [CompletionResult]::new('--recv-only', '--recv-only', [CompletionResultType]::ParameterName, 'Receive only: stdin is not read')
             [CompletionResult]::new('--no-half-close', '--no-half-close', [CompletionResultType]::ParameterName, 'Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer')
             [CompletionResult]::new('--wait-greeting', '--wait-greeting', [CompletionResultType]::ParameterName, 'Do not read stdin before the peer has spoken')
@@ -308,7 +308,7 @@ Register-ArgumentCompleter -Native -CommandName 'sendall' -ScriptBlock {
             break
         }
         'sendall;udp-listen' {
-            [CompletionResult]::new('--each', '--each', [CompletionResultType]::ParameterName, 'What stands on stdout for each datagram')
+            [CompletionResult]::new('--each', '--each', [CompletionResultType]::ParameterName, 'What stands on stdout for each datagram [default: line]')
             [CompletionResult]::new('--frame', '--frame', [CompletionResultType]::ParameterName, 'A length before each payload, in the place of --each')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'End after so many datagrams')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'End when nothing came for so long; a failure if nothing came at all, or fewer than --count')

@@ -119,10 +119,10 @@ complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec -d 'Join 
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l pty -d 'With --exec or --sh: the process has a terminal, of 24 lines and 80 columns, in the place of pipes'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l exec-socket -d 'Give each connection itself to a process, as stdin and stdout, for programs that inetd starts: --exec-socket -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l socks -d 'Be a proxy server: clients say in SOCKS5 or in HTTP (CONNECT, or a request for an http:// URL) where they want to be connected to'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code; who only connects, or is refused what it asks for, is no session'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l once -d 'With --store or --share: end after the first session, with its outcome as exit code; who only connects or lists, or is refused what it asks for, is no session'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l keep-existing -d 'With --store: never replace a file, even for \'upload --force\''
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l accept-proxy-protocol -d 'Clients come through a proxy that writes a header of the PROXY protocol (v1 or v2) before each stream: the address in it is what is logged and what access lists see; who sends none is cut. Let nobody but the proxy reach this port'
-complete -c sendall -n "__fish_sendall_using_subcommand serve" -l send-only -d 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'
+complete -c sendall -n "__fish_sendall_using_subcommand serve" -l send-only -d 'Send only: what the peer says is thrown away (a line tells that it said something), and the command ends when all input was acknowledged'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l recv-only -d 'Receive only: stdin is not read'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer'
 complete -c sendall -n "__fish_sendall_using_subcommand serve" -l wait-greeting -d 'Do not read stdin before the peer has spoken'
@@ -180,7 +180,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand connect" -l user-timeout
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l congestion -d 'The congestion control\'s name, as in cubic, reno, bbr' -r
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l sh -d 'The same for a line of shell: /bin/sh -c LINE' -r -f -a "(__fish_complete_command)"
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l probe -d 'Only try whether connections are taken: HOST:PORT..., or several ports as in HOST:20-25,80'
-complete -c sendall -n "__fish_sendall_using_subcommand connect" -l send-only -d 'Send only: what the peer says is thrown away, and the command ends when all input was acknowledged'
+complete -c sendall -n "__fish_sendall_using_subcommand connect" -l send-only -d 'Send only: what the peer says is thrown away (a line tells that it said something), and the command ends when all input was acknowledged'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l recv-only -d 'Receive only: stdin is not read'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l no-half-close -d 'Do not pass the end of stdin on as long as the peer has not ended; else it waits for a pause of the peer'
 complete -c sendall -n "__fish_sendall_using_subcommand connect" -l wait-greeting -d 'Do not read stdin before the peer has spoken'
@@ -298,7 +298,7 @@ complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s v -l verb
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s q -l quiet -d 'Print errors only'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -l json -d 'Write events as JSON, one per line, to stderr in the place of text'
 complete -c sendall -n "__fish_sendall_using_subcommand http-hello" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l each -d 'What stands on stdout for each datagram' -r -f -a "line\t'The payload and a line end'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l each -d 'What stands on stdout for each datagram [default: line]' -r -f -a "line\t'The payload and a line end'
 raw\t'The payload alone'
 json\t'An object in a line: time, peer, length, and the payload as text or base64'"
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l frame -d 'A length before each payload, in the place of --each' -r -f -a "u16be\t'Two bytes with the length, most significant first'"

@@ -11,6 +11,7 @@ use clap::Parser;
 use sendall::cli::Cli;
 use sendall::cli::hints;
 use sendall::error::{Error, Exit};
+use sendall::net::reactor::read_clock;
 use sendall::net::signals::Signals;
 use sendall::net::stdio;
 use sendall::report::{Level, Report};
@@ -76,7 +77,8 @@ fn usage(error: &clap::Error) -> ExitCode {
     };
     // What could not be parsed is searched for the one word that says in which form to complain.
     let wants_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let report = if wants_json { Report::json(Level::Normal) } else { Report::new(Level::Normal) };
+    let new = if wants_json { Report::json } else { Report::new };
+    let report = new(Level::Normal, read_clock);
     report.error(&failure);
     ExitCode::from(failure.exit().code())
 }

@@ -5,11 +5,12 @@
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
+use sendall::proto::Parsed;
 use sendall::proto::transfer::entry::{Entry, Kind};
 use sendall::proto::transfer::frame;
 use sendall::proto::transfer::frame::ParsedFrame;
 use sendall::proto::transfer::have::Verdict;
-use sendall::proto::transfer::hello::{Accept, Hello, MAGIC, Parsed};
+use sendall::proto::transfer::hello::{Accept, Hello, MAGIC};
 use sendall::proto::transfer::outcome::FileOutcome;
 use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::transfer::hello::Parsed;
+use sendall::proto::Parsed;
 use sendall::proto::proxy::header::{HeaderVersion, parse};
 
 #[derive(Arbitrary, Debug)]

@@ -24,6 +24,7 @@ mod values;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::error::Error;
+use crate::net::reactor::read_clock;
 use crate::net::signals::Signals;
 use crate::report::{Level, Report};
 
@@ -74,7 +75,7 @@ impl Cli {
             (false, 1) => Level::Verbose,
             (false, _) => Level::Debug,
         };
-        if self.json { Report::json(level) } else { Report::new(level) }
+        if self.json { Report::json(level, read_clock) } else { Report::new(level, read_clock) }
     }
 
     /// Validates what was typed, then does it.

@@ -67,7 +67,8 @@ pub struct RelayArgs {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub limit_rate: Option<u64>,
 
-    /// Send only: what the peer says is thrown away, and the command ends when all input was acknowledged
+    /// Send only: what the peer says is thrown away (a line tells that it said something), and the command ends when all
+    /// input was acknowledged
     #[arg(long, conflicts_with_all = ["recv_only", "end_when"])]
     pub send_only: bool,
 

@@ -187,8 +187,8 @@ pub(crate) struct TransferArgs {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Links::Skip, requires = "share")]
     pub(crate) links: Links,
 
-    /// With --store or --share: end after the first session, with its outcome as exit code; who only connects, or is
-    /// refused what it asks for, is no session
+    /// With --store or --share: end after the first session, with its outcome as exit code; who only connects or
+    /// lists, or is refused what it asks for, is no session
     #[arg(long, requires = "transfer", conflicts_with = "count")]
     pub(crate) once: bool,
 

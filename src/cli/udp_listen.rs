@@ -40,9 +40,9 @@ pub(crate) struct UdpListenArgs {
     #[arg(value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoints: Vec<String>,
 
-    /// What stands on stdout for each datagram
-    #[arg(long, value_enum, value_name = "FORM", default_value_t = Each::Line)]
-    each: Each,
+    /// What stands on stdout for each datagram [default: line]
+    #[arg(long, value_enum, value_name = "FORM")]
+    each: Option<Each>,
 
     /// A length before each payload, in the place of --each
     #[arg(long, value_enum, value_name = "PREFIX", conflicts_with = "each")]
@@ -151,7 +151,7 @@ impl UdpListenArgs {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
         endpoints.iter().try_for_each(check)?;
-        if self.label && self.each == Each::Json {
+        if self.label && self.each == Some(Each::Json) {
             return Err(usage("--each json tells the peer already: leave --label out".into()));
         }
         let is_unix = |endpoint: &Endpoint| !matches!(endpoint, Endpoint::Tcp { .. });
@@ -159,7 +159,7 @@ impl UdpListenArgs {
         if !self.join.is_empty() && endpoints.iter().any(|endpoint| is_local(endpoint) || is_unix(endpoint)) {
             return Err(usage("groups are heard on every interface: with --join type :PORT".into()));
         }
-        let style = Style::new(self.each, self.frame, self.label);
+        let style = Style::new(self.each.unwrap_or(Each::Line), self.frame, self.label);
         Ok(Plan {
             endpoints,
             options: Options {
@@ -190,7 +190,7 @@ impl UdpListenArgs {
             }
             let cut = self.answer_each.map_or_else(|| style.cut(), |said| said.0);
             let (idle, most) = (self.peer_timeout, self.max_peers as usize);
-            return Ok(Answers::Run(Runs { program, style, cut, idle, most }));
+            return Ok(Answers::Run(Runs { program, style, may_cut: self.each.is_some(), cut, idle, most }));
         }
         Ok(if self.echo {
             Answers::Echo

@@ -24,7 +24,7 @@ pub(crate) struct DatagramStats {
     pub(crate) filtered: u64,
     /// Answers that were not sent.
     pub(crate) withheld: u64,
-    /// Lines of stdin that were not sent, and datagrams that no process was given.
+    /// Lines of stdin that were not sent, and datagrams that no process was given, or not whole.
     pub(crate) undelivered: u64,
 }
 
@@ -67,7 +67,7 @@ impl DatagramStats {
         let parts = [
             (self.dropped(), "dropped: more came than could be written in time"),
             (self.truncated, "cut by the system: they were larger than a datagram may be"),
-            (self.undelivered, "not delivered: the lines above say why"),
+            (self.undelivered, "not delivered, or not whole: the lines above say why"),
         ];
         let told: Vec<String> = parts
             .iter()

@@ -1,68 +1,80 @@
-//! A client while its connection lasts, and how the acceptor learns that it has left.
+//! A client of the web server, and its permit, which is given back at the acceptor whatever thread serves the client.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::whoami::Ends;
-use crate::net::reactor::{Io, ThreadWaker};
+use crate::net::reactor::ThreadWaker;
 use crate::server::admission::Permit;
 
-/// A client that counts as connected until this is dropped.
-pub(crate) struct Client {
-    /// The addresses of both ends.
-    pub(crate) ends: Ends,
-    _permit: Held,
+/// A client that is served. Dropping it gives its permit back.
+pub(super) struct Client {
+    pub(super) ends: Ends,
+    _permit: HeldPermit,
 }
 
-enum Held {
-    Here { _permit: Permit },
-    Elsewhere { _permit: RemotePermit },
+enum HeldPermit {
+    Own { _permit: Permit },
+    Lent { _permit: LentPermit },
 }
 
 impl Client {
-    /// A client on the acceptor's own thread.
-    pub(super) fn here(ends: Ends, permit: Permit) -> Client {
-        Client { ends, _permit: Held::Here { _permit: permit } }
+    /// A client that the acceptor's thread serves.
+    pub(super) fn of_acceptor(ends: Ends, permit: Permit) -> Client {
+        Client { ends, _permit: HeldPermit::Own { _permit: permit } }
     }
 
-    /// A client on another thread.
-    pub(super) fn elsewhere(ends: Ends, permit: RemotePermit) -> Client {
-        Client { ends, _permit: Held::Elsewhere { _permit: permit } }
+    /// A client that another thread serves.
+    pub(super) fn of_worker(ends: Ends, permit: LentPermit) -> Client {
+        Client { ends, _permit: HeldPermit::Lent { _permit: permit } }
     }
 }
 
-/// Stands on another thread for a permit that stays with the acceptor.
-pub(super) struct RemotePermit {
+/// The permits of clients that other threads serve. They stay on the acceptor's thread.
+pub(super) struct LentPermits {
+    lent: HashMap<u64, Permit>,
+    next_id: u64,
+    returned: Arc<Returned>,
+}
+
+/// Stands for a permit on another thread. When it is dropped, the acceptor is woken to drop the permit.
+pub(super) struct LentPermit {
     id: u64,
-    departures: Arc<Departures>,
+    returned: Arc<Returned>,
 }
 
-impl RemotePermit {
-    pub(super) fn new(id: u64, departures: &Arc<Departures>) -> RemotePermit {
-        RemotePermit { id, departures: Arc::clone(departures) }
-    }
-}
-
-impl Drop for RemotePermit {
-    fn drop(&mut self) {
-        self.departures.ids.lock().unwrap_or_else(PoisonError::into_inner).push(self.id);
-        self.departures.acceptor.wake();
-    }
-}
-
-/// Clients that have left other threads.
-pub(super) struct Departures {
+/// The numbers of permits that other threads have given back.
+struct Returned {
     ids: Mutex<Vec<u64>>,
     acceptor: ThreadWaker,
 }
 
-impl Departures {
-    /// Wakes the session that `io` is of at each departure.
-    pub(super) fn new(io: &Io) -> Arc<Departures> {
-        Arc::new(Departures { ids: Mutex::default(), acceptor: io.thread_waker() })
+impl LentPermits {
+    /// None yet. `acceptor` is woken when one is given back.
+    pub(super) fn new(acceptor: ThreadWaker) -> LentPermits {
+        let returned = Arc::new(Returned { ids: Mutex::default(), acceptor });
+        LentPermits { lent: HashMap::new(), next_id: 0, returned }
     }
 
-    /// The numbers of those who have left since the last call.
-    pub(super) fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Keeps a permit here until what is returned was dropped.
+    pub(super) fn lend(&mut self, permit: Permit) -> LentPermit {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.lent.insert(id, permit);
+        LentPermit { id, returned: Arc::clone(&self.returned) }
+    }
+
+    /// Drops the permits that were given back.
+    pub(super) fn take_back(&mut self) {
+        for id in self.returned.ids.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            self.lent.remove(&id);
+        }
+    }
+}
+
+impl Drop for LentPermit {
+    fn drop(&mut self) {
+        self.returned.ids.lock().unwrap_or_else(PoisonError::into_inner).push(self.id);
+        self.returned.acceptor.wake();
     }
 }

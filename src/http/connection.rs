@@ -100,7 +100,7 @@ impl From<std::io::Error> for Lost {
 
 impl<S: Stream> Connection<S> {
     /// A connection that was just accepted.
-    pub(crate) fn new(stream: S, worker: Rc<Worker>, client: Client, now: Instant) -> Connection<S> {
+    pub(super) fn new(stream: S, worker: Rc<Worker>, client: Client, now: Instant) -> Connection<S> {
         let patience = worker.site.patience;
         Connection {
             stream,

@@ -1,11 +1,11 @@
-//! Behind the acceptor: connections on its own reactor, and with `--workers` in turn on those of other threads.
+//! The handler of accepted connections: they are served on the reactor of the acceptor and, with `--workers`, in turn on
+//! those of other threads.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-use super::client::{Client, Departures, RemotePermit};
+use super::client::{Client, LentPermit, LentPermits};
 use super::connection::Connection;
 use super::log::Log;
 use super::site::Site;
@@ -19,7 +19,6 @@ use crate::net::reactor::{BlockingTask, Context, Io, Reactor, Session, Status, T
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::acceptor::{Handler, Incoming};
-use crate::server::admission::Permit;
 use crate::server::client_session::begin;
 
 /// What all workers have in common.
@@ -44,12 +43,9 @@ pub(crate) struct HelloHandler {
     common: Common,
     own: Rc<Worker>,
     others: Vec<Other>,
-    /// Whose turn it is.
+    /// The worker of the next connection; 0 is this thread.
     next: usize,
-    /// Of clients that other threads serve.
-    permits: HashMap<u64, Permit>,
-    next_id: u64,
-    departures: Arc<Departures>,
+    permits: LentPermits,
 }
 
 /// A worker on a thread of its own.
@@ -63,7 +59,7 @@ struct Other {
 struct Arrival {
     socket: Socket,
     ends: Ends,
-    permit: RemotePermit,
+    permit: LentPermit,
 }
 
 impl HelloHandler {
@@ -85,9 +81,7 @@ impl HelloHandler {
             common,
             others,
             next: 0,
-            permits: HashMap::new(),
-            next_id: 0,
-            departures: Departures::new(io),
+            permits: LentPermits::new(io.thread_waker()),
         })
     }
 }
@@ -101,13 +95,9 @@ impl Handler for HelloHandler {
         let worker = self.next;
         self.next = (worker + 1) % (self.others.len() + 1);
         let Some(other) = worker.checked_sub(1).and_then(|index| self.others.get(index)) else {
-            let client = Client::here(ends, permit);
-            return serve(&self.io, socket, &self.own, client, now);
+            return serve(&self.io, socket, &self.own, Client::of_acceptor(ends, permit), now);
         };
-        let id = self.next_id;
-        self.next_id += 1;
-        self.permits.insert(id, permit);
-        let permit = RemotePermit::new(id, &self.departures);
+        let permit = self.permits.lend(permit);
         // A worker that has ended makes itself heard below.
         let is_there = other.arrivals.send(Arrival { socket, ends, permit }).is_ok();
         other.wake.wake();
@@ -115,9 +105,7 @@ impl Handler for HelloHandler {
     }
 
     fn advance(&mut self) -> Result<Status, Error> {
-        for id in self.departures.take() {
-            self.permits.remove(&id);
-        }
+        self.permits.take_back();
         for other in &mut self.others {
             if let Some(result) = other.thread.take() {
                 return result.and_then(|result| result).map(|()| Status::Waiting);
@@ -168,7 +156,7 @@ impl Session for Intake {
         loop {
             match self.arriving.try_recv() {
                 Ok(Arrival { socket, ends, permit }) => {
-                    let client = Client::elsewhere(ends, permit);
+                    let client = Client::of_worker(ends, permit);
                     serve(&self.io, socket, &self.worker, client, context.now);
                 }
                 Err(mpsc::TryRecvError::Empty) => return Ok(Status::Waiting),

@@ -1,17 +1,14 @@
-//! Sockets that whoever has started this process has opened for it: sd_listen_fds(3); and telling him how far it is:
-//! sd_notify(3).
+//! Socket activation: listening sockets that this process has inherited (sd_listen_fds(3)), and its state reported to the
+//! service manager (sd_notify(3)).
 
 use std::io;
 #[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 
-use super::endpoint::Inherited;
+use super::endpoint::{FIRST_INHERITED, Inherited};
 
-/// The first descriptor that is passed on.
-pub(super) const FIRST: i32 = 3;
-
-/// What a socket is to be for.
+/// The purpose of an inherited socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     /// To take connections.
@@ -83,7 +80,7 @@ pub fn duplicate(number: i32) -> io::Result<OwnedFd> {
     if uapi::fcntl_getfd(number).map_or(true, is_ours) {
         return Err(io::Error::other(format!("descriptor {number} is not open")));
     }
-    let copy: OwnedFd = uapi::fcntl_dupfd_cloexec(number, FIRST).map_err(io::Error::from)?.into();
+    let copy: OwnedFd = uapi::fcntl_dupfd_cloexec(number, FIRST_INHERITED).map_err(io::Error::from)?.into();
     if uapi::fcntl_getfl(number).map_err(io::Error::from)? & uapi::c::O_ACCMODE == uapi::c::O_RDONLY {
         return Err(io::Error::other(format!(
             "cannot be written: descriptor {number} is open for reading only"
@@ -122,7 +119,7 @@ fn select(name: Option<&str>, variables: [Option<&str>; 3], process: u32) -> Res
         Ok(count @ 1..=65_536) => count,
         _ => return Err(format!("LISTEN_FDS is '{count}', which is no number of sockets")),
     };
-    let all = FIRST..FIRST + count;
+    let all = FIRST_INHERITED..FIRST_INHERITED + count;
     let Some(name) = name else { return Ok(all.collect()) };
     let names: Vec<&str> = names.map(|names| names.split(':').collect()).unwrap_or_default();
     let named = all.zip(&names).filter(|(_, given)| **given == name);

@@ -1,10 +1,15 @@
 //! Where to listen or connect: what the user typed, parsed; and addresses, shown.
 
+pub(super) mod mistyped;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{mistyped, services};
+use super::services;
+
+/// The first descriptor that can be inherited beside stdin, stdout and stderr.
+pub(super) const FIRST_INHERITED: i32 = 3;
 
 /// An address of one of the forms that the manual lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +27,11 @@ pub enum Endpoint {
     UnixAbstract(String),
     /// `unix-seqpacket:/path` and `unix-seqpacket:@name`: a Unix socket that keeps packets apart.
     SeqPacket(UnixName),
-    /// `systemd:`, `systemd:NAME`, `fd:N`: to listen on what whoever has started this process listens on already.
+    /// `systemd:`, `systemd:NAME`, `fd:N`: to listen on sockets that the process has inherited.
     Inherited(Inherited),
 }
 
-/// Listening sockets that are passed on to this process.
+/// Listening sockets that this process has inherited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inherited {
     /// Those that `LISTEN_FDS` announces, sd_listen_fds(3): all, or those of a name in `LISTEN_FDNAMES`.
@@ -216,7 +221,7 @@ impl Inherited {
         }
         let number = word.strip_prefix("fd:")?;
         Some(match number.parse() {
-            Ok(number) if number >= super::activation::FIRST && is_number(word.trim_start_matches("fd:")) => {
+            Ok(number) if number >= FIRST_INHERITED && is_number(word.trim_start_matches("fd:")) => {
                 Ok(Inherited::Descriptor(number))
             }
             _ => Err(format!("'{word}' is no descriptor of a socket: type fd:3 or a higher number")),
@@ -224,7 +229,7 @@ impl Inherited {
     }
 }
 
-pub(super) fn is_number(word: &str) -> bool {
+fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -369,18 +374,15 @@ mod tests {
 
     #[test]
     fn two_words_are_one_endpoint_and_two_ports_are_two() {
-        let words = |list: &[&str]| list.iter().map(|word| (*word).to_string()).collect::<Vec<_>>();
-        assert_eq!(
-            Endpoint::parse_list(&words(&["example.org", "80"]), Role::Connect),
-            Ok(vec![tcp("example.org", 80)])
-        );
-        assert_eq!(Endpoint::parse_list(&words(&["::1", "80"]), Role::Listen), Ok(vec![tcp("::1", 80)]));
-        assert_eq!(Endpoint::parse_list(&words(&["::1", "http"]), Role::Connect), Ok(vec![tcp("::1", 80)]));
-        assert_eq!(Endpoint::parse_list(&words(&["80", "81"]), Role::Listen).map(|list| list.len()), Ok(2));
-        assert_eq!(
-            Endpoint::parse_list(&words(&["a:1", "b", "2"]), Role::Listen).map(|list| list.len()),
-            Ok(2)
-        );
+        let parse = |words: &[&str], role| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_string()).collect();
+            Endpoint::parse_list(&words, role)
+        };
+        assert_eq!(parse(&["example.org", "80"], Role::Connect), Ok(vec![tcp("example.org", 80)]));
+        assert_eq!(parse(&["::1", "80"], Role::Listen), Ok(vec![tcp("::1", 80)]));
+        assert_eq!(parse(&["::1", "http"], Role::Connect), Ok(vec![tcp("::1", 80)]));
+        assert_eq!(parse(&["80", "81"], Role::Listen).map(|list| list.len()), Ok(2));
+        assert_eq!(parse(&["a:1", "b", "2"], Role::Listen).map(|list| list.len()), Ok(2));
     }
 
     #[test]

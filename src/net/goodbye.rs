@@ -16,12 +16,13 @@ const LONGEST_LINGER: Duration = Duration::from_secs(30);
 pub(crate) struct Goodbye {
     silence: Instant,
     end: Instant,
+    heard_bytes: u64,
 }
 
 impl Goodbye {
     /// Begins `now`.
     pub(crate) fn new(now: Instant) -> Goodbye {
-        Goodbye { silence: now + LINGER, end: now + LONGEST_LINGER }
+        Goodbye { silence: now + LINGER, end: now + LONGEST_LINGER, heard_bytes: 0 }
     }
 
     /// Throws away what the peer says. `Done` when it has ended, is silent, or has had its time.
@@ -41,12 +42,18 @@ impl Goodbye {
         }
         if heard > 0 {
             self.silence = context.now + LINGER;
+            self.heard_bytes += heard as u64;
         }
         Ok(match context.now >= self.deadline() {
             true => Status::Done,
             false if heard >= context.budget_bytes => Status::Again,
             false => Status::Waiting,
         })
+    }
+
+    /// How much was thrown away.
+    pub(crate) fn heard_bytes(&self) -> u64 {
+        self.heard_bytes
     }
 
     /// When it is over at the latest, as far as is known.

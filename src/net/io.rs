@@ -1,4 +1,4 @@
-//! A session's way to its reactor: sources and their readiness, blocking work, other sessions.
+//! The handle by which a session reaches its reactor: sources and their readiness, blocking work, other sessions.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use mio::{Interest, Registry, Token, event};
 use rustc_hash::FxHashMap;
 
-use super::reactor::Session;
+use super::session::Session;
 use super::signals::Signals;
 use crate::error::{Error, Exit};
 
@@ -87,11 +87,11 @@ impl Drop for Readiness {
 /// A source's session and its readiness.
 type Registered = (usize, Rc<Cell<Flags>>);
 
-/// What a reactor and the handles of its sessions have in common.
+/// The state that a reactor shares with the handles of its sessions.
 pub(super) struct Shared {
     registry: Registry,
     signals: Signals,
-    /// By token, which is never used twice: a late event of a source that is gone finds nobody.
+    /// Sources by token. Tokens are never reused, so a stale event for a closed source is ignored.
     sources: RefCell<FxHashMap<usize, Registered>>,
     next_token: Cell<usize>,
     next_session: Cell<usize>,
@@ -163,7 +163,7 @@ impl Shared {
     }
 }
 
-/// A session's way to its reactor: registers its sources, runs blocking blocking work, adds other sessions.
+/// The handle by which a session reaches its reactor: registers its sources, runs blocking work, adds other sessions.
 #[derive(Clone)]
 pub struct Io {
     shared: Rc<Shared>,
@@ -209,7 +209,7 @@ impl Io {
         Ok(())
     }
 
-    /// What another session of this reactor needs to have this one advanced.
+    /// A waker by which another session of this reactor has this one advanced.
     pub fn waker(&self) -> Waker {
         Waker { shared: Rc::clone(&self.shared), session: self.session }
     }
@@ -244,7 +244,7 @@ impl Io {
         Ok(BlockingTask { result, wanted })
     }
 
-    /// What another thread needs to have this session advanced.
+    /// A waker by which another thread has this session advanced.
     pub fn thread_waker(&self) -> ThreadWaker {
         ThreadWaker {
             session: self.session,
@@ -342,7 +342,7 @@ impl Work {
         drop(self.0.1.wait_while(count, |count| *count > 0));
     }
 
-    /// As [`Work::await_end`], at most so long.
+    /// As [`Work::await_end`], for at most `limit`.
     pub fn await_end_within(&self, limit: Duration) {
         let count = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Whether it ran out of time or not: the caller has no more of it.
@@ -369,7 +369,7 @@ impl<T> BlockingTask<T> {
         }
     }
 
-    /// Blocks until the work has ended, at most so long; its result is thrown away. For work that must not be cut
+    /// Blocks until the work has ended, or for at most `limit`; its result is thrown away. For work that must not be cut
     /// short by the end of the process.
     pub fn await_end(self, limit: Duration) {
         // Ended, failed or still at it: nobody is left to act on it.

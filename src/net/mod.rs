@@ -20,14 +20,15 @@ mod io;
 pub mod listen;
 pub mod local_end;
 mod lookup;
-mod mistyped;
 pub mod options;
 mod pacing;
 mod packet;
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 mod pipes;
+mod poll;
 pub mod ports;
 pub mod process;
+mod process_groups;
 pub mod pump;
 pub mod rate;
 pub mod reachable;
@@ -36,6 +37,7 @@ pub mod resolve;
 mod route;
 pub mod send;
 mod services;
+mod session;
 pub mod signals;
 pub mod stdio;
 pub mod stream;
@@ -44,7 +46,6 @@ mod timers;
 pub mod udp;
 pub mod wall;
 pub(crate) mod wrapper;
-mod zero_copy;
 
 /// Sixteen random bytes: a session's id.
 pub fn random_id() -> [u8; 16] {

@@ -5,16 +5,13 @@ use std::io;
 use mio::net::TcpStream;
 use socket2::SockRef;
 
-use super::stream::Socket;
-
 const LEAST_BUFFER_BYTES: u64 = 16 << 10;
 /// As much as systems commonly allow without privileges. For a rate that needs more over a long distance the kernel
 /// goes on to tune the buffer, and a peer that does not pace itself runs ahead by what is in it.
 const LARGEST_BUFFER_BYTES: u64 = 512 << 10;
 
 /// See [`super::stream::Stream::pace`].
-pub(super) fn pace(socket: &Socket, bytes_per_second: u64) -> io::Result<bool> {
-    let Socket::Tcp(tcp) = socket else { return Ok(false) };
+pub(super) fn pace(tcp: &TcpStream, bytes_per_second: u64) -> io::Result<bool> {
     // The kernel would take in more than is read, and the peer send it in one burst.
     let buffer_bytes = (bytes_per_second / 4).max(LEAST_BUFFER_BYTES);
     if buffer_bytes <= LARGEST_BUFFER_BYTES {

@@ -68,7 +68,7 @@ impl Packet {
     }
 
     fn has_peer_ended(&self) -> bool {
-        super::stdio::is_ready(self.socket.as_fd(), PollFlags::RDHUP)
+        super::poll::is_ready(self.socket.as_fd(), PollFlags::RDHUP)
     }
 
     /// Of all packets that wait.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
-use super::endpoint::{Endpoint, Role};
-use super::{mistyped, services};
+use super::endpoint::{Endpoint, Role, mistyped};
+use super::services;
 
 /// An endpoint with the first of its ports, and all of them, in order and each once; of a Unix socket none.
 pub type WithPorts = (Endpoint, Vec<u16>);

@@ -6,11 +6,11 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ExitStatus};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::PollFlags;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
+use super::process_groups;
 use super::reactor::{BlockingTask, Io, Readiness};
 use crate::error::Error;
 
@@ -24,26 +24,12 @@ pub struct Process {
 
 struct Unreaped(Option<Child>);
 
-/// The groups of processes that are not reaped yet, by number: for an end at once.
-static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
-
-fn groups() -> MutexGuard<'static, Vec<Pid>> {
-    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Ends all processes that were started and are not reaped yet, with their groups: SIGKILL.
-pub(super) fn kill_all() {
-    for leader in groups().iter() {
-        signal(*leader, Signal::KILL);
-    }
-}
-
 impl Drop for Unreaped {
     fn drop(&mut self) {
         if let Some(child) = &mut self.0 {
             let leader = Pid::from_child(child);
-            signal(leader, Signal::KILL);
-            groups().retain(|other| *other != leader);
+            process_groups::signal(leader, Signal::KILL);
+            process_groups::remove(leader);
             let _ = child.wait();
         }
     }
@@ -93,7 +79,7 @@ impl Process {
     /// Takes charge of a child, which leads a process group of its own.
     pub(super) fn new(child: Child, io: &Io) -> Result<Process, Error> {
         let id = Pid::from_child(&child);
-        groups().push(id);
+        process_groups::add(id);
         let child = Unreaped(Some(child));
         Ok(Process { child, id, watch: Watch::new(id, io)?, has_ended: false })
     }
@@ -108,7 +94,7 @@ impl Process {
         self.has_ended = self.has_ended
             || match &mut self.watch {
                 Watch::Descriptor(fd, readiness) => {
-                    readiness.is_readable() && super::stdio::is_ready(fd.as_fd(), PollFlags::IN)
+                    readiness.is_readable() && super::poll::is_ready(fd.as_fd(), PollFlags::IN)
                 }
                 Watch::Thread(wait) => wait.take().is_some(),
             };
@@ -117,12 +103,12 @@ impl Process {
 
     /// Asks its whole group to end: SIGTERM.
     pub fn terminate(&self) {
-        signal(self.id, Signal::TERM);
+        process_groups::signal(self.id, Signal::TERM);
     }
 
     /// Ends its whole group: SIGKILL.
     pub fn kill(&self) {
-        signal(self.id, Signal::KILL);
+        process_groups::signal(self.id, Signal::KILL);
     }
 
     /// Reaps it. Waits for its end if it has not come.
@@ -131,13 +117,7 @@ impl Process {
     /// Of wait(2): somebody else has reaped it.
     pub fn reap(mut self) -> io::Result<ExitStatus> {
         // Before it is reaped: then its number may be somebody else's.
-        groups().retain(|other| *other != self.id);
+        process_groups::remove(self.id);
         self.child.0.take().ok_or_else(|| io::Error::other("it was reaped before"))?.wait()
     }
-}
-
-/// Signals a group by its leader's number, which is never 0: that would be our own group.
-fn signal(leader: Pid, signal: Signal) {
-    // Fails where all of the group has ended or changed its user: then there is nothing that we could do.
-    let _ = kill_process_group(leader, signal);
 }

@@ -1,19 +1,20 @@
 //! Moves the bytes of one lane: inside the kernel where both ends allow it, else through a buffer.
 
+mod zero_copy;
+
 use std::cell::RefCell;
 use std::io;
 use std::time::Instant;
 
+use self::zero_copy::{KernelWay, Step};
 use super::coalescing::Coalescing;
 use super::reactor::Context;
 use super::stream::{FdKind, KernelEnd, Stream};
-use super::zero_copy;
-use super::zero_copy::{KernelWay, Step};
 use crate::proto::relay::lane::Lane;
 
 const BUFFER_BYTES: usize = 256 << 10;
-/// Between two sockets: from so many bytes at once on, the kernel moves them; for fewer than that, two calls that copy
-/// are quicker than the five that move.
+/// Between two sockets the kernel moves the bytes when at least this many come at once; for fewer, two calls that copy are
+/// quicker than the five that move.
 const MANY_BYTES: u64 = 64 << 10;
 const FEW_BYTES: u64 = 16 << 10;
 
@@ -22,7 +23,7 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::default();
 }
 
-/// Which side of a lane failed.
+/// The side of a lane that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// Where the bytes come from.

@@ -13,6 +13,8 @@ use super::wrapper::passes_on;
 
 /// The lowest rate that can be asked for, in bytes per second.
 pub const MIN_RATE: u64 = 1 << 10;
+/// A limit is not lower: with it something passes in each piece.
+const LEAST_RATE: u64 = 64;
 /// What passes at once is worth this at least: fewer and larger pieces.
 const PIECE: Duration = Duration::from_millis(20);
 /// And this at most, where nobody else smooths it.
@@ -87,7 +89,7 @@ impl<S: Stream> Limited<S> {
         self.limit = bytes_per_second.map(|rate| {
             // A kernel that refuses is one that does not pace.
             let smoothed = self.stream.pace(rate).unwrap_or(false);
-            let meter = |burst| Meter { rate: rate.max(MIN_RATE), burst, empty_at: self.now };
+            let meter = |burst| Meter { rate: rate.max(LEAST_RATE), burst, empty_at: self.now };
             Limit {
                 reading: meter(SMOOTHED_BURST),
                 writing: meter(if smoothed { SMOOTHED_BURST } else { BURST }),
@@ -97,13 +99,13 @@ impl<S: Stream> Limited<S> {
         });
     }
 
-    /// From now on another rate; what may pass now stays about the same.
+    /// From now on another rate, which may be a share of the lowest one; what may pass now stays about the same.
     pub fn change_rate(&mut self, bytes_per_second: u64) {
         let Some(limit) = &mut self.limit else { return };
         // As in `limit_rate`.
         let _ = self.stream.pace(bytes_per_second);
         for meter in [&mut limit.reading, &mut limit.writing] {
-            meter.rate = bytes_per_second.max(MIN_RATE);
+            meter.rate = bytes_per_second.max(LEAST_RATE);
         }
     }
 
@@ -229,6 +231,24 @@ mod tests {
                 assert!(largest <= rate / 20, "{largest} at once with {rate}");
             }
         }
+    }
+
+    #[test]
+    fn a_share_of_the_lowest_rate_is_kept() {
+        let shares = 16;
+        let (mut stream, start) = limited(MIN_RATE, 0);
+        stream.change_rate(MIN_RATE / shares);
+        let (mut passed, mut now) = (0, start);
+        while now < start + Duration::from_secs(60) {
+            stream.tick(now);
+            while let Ok(count) = stream.write(&[0; 4000]) {
+                assert!(count > 0, "a write that stands still");
+                passed += count as u64;
+            }
+            now = stream.wake_up().unwrap();
+        }
+        let ideal = 60 * MIN_RATE / shares;
+        assert!(passed <= ideal && passed > ideal * 9 / 10, "{passed} of {ideal}");
     }
 
     #[test]

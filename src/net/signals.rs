@@ -1,16 +1,16 @@
 //! SIGINT, SIGTERM, SIGQUIT and SIGHUP: the first stops in order, the second at once. SIGHUP for those who ask for it.
 
-use std::io::{self, Read};
+pub mod hangups;
+
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{PollFd, PollFlags};
 use signal_hook::SigId;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
-
-use super::reactor::{Io, Readiness};
 
 /// What comes so soon after a signal is the same one.
 const REPEATED_WITHIN: Duration = Duration::from_millis(300);
@@ -66,7 +66,7 @@ impl Signals {
         let watch = move || {
             let is_first = watched.comes_unattended();
             if is_first || watched.comes_again(&again) {
-                super::process::kill_all();
+                super::process_groups::kill_all();
                 at_once(watched.received().unwrap_or(SIGTERM), !is_first);
             }
         };
@@ -129,10 +129,9 @@ impl Signals {
     }
 }
 
-/// poll(2): true when something is ready, or the time is over.
+/// True when a descriptor is ready, or the time is over. False if that cannot be waited for.
 fn waited(fds: &mut [PollFd<'_>], time: Option<Duration>) -> bool {
-    let time = time.map(|time| Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() });
-    rustix::io::retry_on_intr(|| rustix::event::poll(fds, time.as_ref())).is_ok()
+    super::poll::poll(fds, time).is_ok()
 }
 
 /// A signal's name, as people know it.
@@ -150,44 +149,4 @@ fn ignored_signals() -> Option<u64> {
 /// Whether this process has a controlling terminal. One that has been hung up is none.
 fn has_terminal() -> bool {
     std::fs::File::open("/dev/tty").is_ok()
-}
-
-/// SIGHUP, for a session that reads something again then. Without one the signal stops the process.
-pub struct Hangups {
-    source: mio::net::UnixStream,
-    readiness: Readiness,
-    signals: Signals,
-}
-
-impl Hangups {
-    /// Installs the handler; the session of `io` is advanced when the signal comes.
-    pub fn install(io: &Io, signals: &Signals) -> io::Result<Hangups> {
-        let (read, written) = UnixStream::pair()?;
-        signal_hook::low_level::pipe::register(SIGHUP, written)?;
-        for id in signals.on_hangup.iter() {
-            signal_hook::low_level::unregister(*id);
-        }
-        read.set_nonblocking(true)?;
-        let mut source = mio::net::UnixStream::from_std(read);
-        let readiness = io.register(&mut source)?;
-        Ok(Hangups { source, readiness, signals: signals.clone() })
-    }
-
-    /// True if the signal came since it was asked last. If it came because the terminal is gone at which the process was
-    /// started, it stops the process.
-    pub fn came(&mut self) -> bool {
-        if !self.readiness.is_readable() {
-            return false;
-        }
-        let (mut came, mut bytes) = (false, [0; 64]);
-        while matches!(self.source.read(&mut bytes), Ok(1..)) {
-            came = true;
-        }
-        self.readiness.clear_readable();
-        if came && self.signals.had_terminal && !has_terminal() {
-            self.signals.stop(SIGHUP);
-            return false;
-        }
-        came
-    }
 }

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use mio::Interest;
 use mio::unix::SourceFd;
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::event::PollFlags;
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use rustix::stdio;
 
+use super::poll::is_ready;
 use super::reactor::{Io, Readiness};
 use super::stream::{FdKind, KernelEnd, Stream, would_block};
 use super::uninterrupted;
@@ -69,6 +70,11 @@ pub fn replace_stdout(file: &File) -> io::Result<()> {
 /// True if stdin may have something to say: it is not closed, and not `/dev/null`.
 pub fn has_stdin() -> bool {
     kind_of(stdio::stdin()).is_ok_and(|kind| kind != FdKind::Null)
+}
+
+/// The status of the file that stdin is read from, which identifies it; `None` if stdin is closed.
+pub fn stdin_stat() -> Option<Stat> {
+    rustix::fs::fstat(stdio::stdin()).ok()
 }
 
 /// Standard input and output, joined into one stream: reads come from stdin, writes go to stdout.
@@ -144,7 +150,7 @@ fn is_in_background(terminal: BorrowedFd<'_>) -> bool {
     rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group != rustix::process::getpgrp())
 }
 
-fn is_null(stat: &rustix::fs::Stat) -> bool {
+fn is_null(stat: &Stat) -> bool {
     rustix::fs::stat("/dev/null").is_ok_and(|null| null.st_rdev == stat.st_rdev)
 }
 
@@ -157,22 +163,6 @@ fn reopen_stdout() -> Option<File> {
 pub(super) fn other_end(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     rustix::fs::open(format!("/proc/self/fd/{}", fd.as_raw_fd()), flags, Mode::empty()).ok()
-}
-
-/// poll(2) without waiting: true if a call would not block.
-pub(crate) fn is_ready(fd: BorrowedFd<'_>, events: PollFlags) -> bool {
-    are_ready([(fd, events)])[0]
-}
-
-/// The same for several descriptors, in one call.
-pub(crate) fn are_ready<const N: usize>(asked: [(BorrowedFd<'_>, PollFlags); N]) -> [bool; N] {
-    let mut fds = asked.map(|(fd, events)| PollFd::from_borrowed_fd(fd, events));
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // If poll itself fails, nothing is: a call that would block must not be made.
-    match rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&now))) {
-        Ok(_) => fds.map(|fd| !fd.revents().is_empty()),
-        Err(_) => [false; N],
-    }
 }
 
 impl Stream for Stdio {

@@ -360,7 +360,10 @@ impl Stream for Transport {
     }
 
     fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool> {
-        super::pacing::pace(&self.socket, bytes_per_second)
+        match &self.socket {
+            Socket::Tcp(tcp) => super::pacing::pace(tcp, bytes_per_second),
+            Socket::Unix(_) | Socket::Packet(_) => Ok(false),
+        }
     }
 
     fn reading_end(&self) -> Option<KernelEnd<'_>> {

@@ -16,7 +16,7 @@ mod tests;
 pub use self::accept::{Form, preferred};
 pub use self::exchange::{Exchange, Step};
 pub(super) use self::head::number;
-pub use self::head::{Fields, Head, Method, no_fields};
+pub use self::head::{Fields, Head, no_fields};
 pub use self::lenient::Anew;
 pub use self::response::{Answer, Persistence, has_no_body, is_field_name, is_field_value, reason};
 pub use self::target::{http_parts, path};
@@ -29,6 +29,19 @@ pub const MAX_FIELDS_BYTES: usize = 8 << 10;
 pub const MAX_FIELDS: usize = 100;
 /// The most that a request line takes: a longer one has too long a target, or no method that anybody knows.
 const MAX_LINE_BYTES: usize = MAX_TARGET_BYTES + 64;
+
+/// What a method asks for, as far as a server of fixed answers tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The answer without its body.
+    Head,
+    /// What is allowed.
+    Options,
+    /// GET, POST, PUT, PATCH and DELETE: the answer.
+    Answered,
+    /// Any other: status 501.
+    Unknown,
+}
 
 /// Why a request is not answered but refused: its status. The connection ends, because where the next request
 /// begins is not known, or not worth waiting for.

@@ -7,6 +7,7 @@ pub mod modes;
 pub mod options;
 pub(crate) mod probe;
 pub(crate) mod proxies;
+mod send_only;
 pub mod session;
 pub(crate) mod targets;
 pub mod tools;

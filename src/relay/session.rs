@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::connector::describe;
 use super::options::RelayOptions;
+use super::send_only::SendOnly;
 use super::tools;
 use super::tools::Tools;
 use crate::error::{Error, Exit};
@@ -16,7 +17,7 @@ use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status};
 use crate::net::stdio::Stdio;
-use crate::net::stream::{FdKind, KernelEnd, Stream, Transport};
+use crate::net::stream::{FdKind, Stream, Transport};
 use crate::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::relay::farewell::Farewell;
 use crate::proto::relay::lane::Lane;
@@ -271,27 +272,6 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
     }
 }
 
-/// The local side of `--send-only`: what the peer says is thrown away.
-struct SendOnly<S>(S);
-
-impl<S: Stream> Stream for SendOnly<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len())
-    }
-
-    fn finish_writing(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn reading_end(&self) -> Option<KernelEnd<'_>> {
-        self.0.reading_end()
-    }
-}
-
 /// The rules for a relay of the given input, as options and kind of input set them.
 pub fn ending(options: &RelayOptions, input: InputKind) -> Ending {
     let end_when = match options.end_when {
@@ -364,8 +344,10 @@ impl LocalSide {
             _ => InputKind::Real,
         };
         let rules = ending(options, input);
-        let local: Box<dyn Stream> =
-            if options.send_only { Box::new(SendOnly(local)) } else { Box::new(local) };
+        let local: Box<dyn Stream> = match options.send_only {
+            true => Box::new(SendOnly::new(local, report.clone())),
+            false => Box::new(local),
+        };
         // Until the session has ended in order: a process that is killed must not look like one that has said everything.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
         describe(&transport, report);

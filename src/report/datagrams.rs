@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
-use super::event::{Event, Text, seconds};
+use super::event::{DatagramCounts, Event, Text, seconds};
 use super::{Level, Report};
 
 /// The sums of a run with datagrams.
@@ -35,20 +33,6 @@ pub struct DatagramSums<'a> {
     pub withheld: u64,
     /// Lines of stdin that were not sent, and datagrams that no process was given.
     pub undelivered: u64,
-}
-
-/// The part of a summary event that only datagrams have.
-#[derive(Serialize)]
-pub(super) struct Counts {
-    sent: u64,
-    received: u64,
-    dropped: u64,
-    dropped_exactly: bool,
-    truncated: u64,
-    too_large: u64,
-    filtered: u64,
-    withheld: u64,
-    undelivered: u64,
 }
 
 impl DatagramSums<'_> {
@@ -84,7 +68,7 @@ impl DatagramSums<'_> {
 impl Report {
     /// How a run with datagrams ended.
     pub fn datagrams(&self, sums: &DatagramSums<'_>) {
-        let time = self.clock.elapsed();
+        let time = self.elapsed();
         if !self.json {
             return self.say(sums.line(time));
         }
@@ -106,7 +90,7 @@ impl Report {
             resumed_bytes: 0,
             seconds: seconds(time),
             ended_after: None,
-            datagrams: Some(Counts {
+            datagrams: Some(DatagramCounts {
                 sent: sums.sent,
                 received: sums.received,
                 dropped: sums.dropped,

@@ -10,8 +10,8 @@ use indicatif::{
 };
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::counts::Counts;
 use super::escape_name;
-use super::progress::Counts;
 
 const BAR_COLUMNS: usize = 20;
 /// Where the terminal does not say.
@@ -184,7 +184,7 @@ fn time_left(done: u64, total: Option<u64>, rate: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::progress::Phase;
+    use crate::report::counts::Phase;
 
     fn counts() -> Counts {
         Counts {

@@ -1,12 +1,11 @@
-//! The events of `--json`: one schema for all commands. The manual describes it (`manual::EVENTS`), `tests/it/json.rs`
-//! holds it.
+//! The events of `--json`: one schema for all commands. The manual describes it (`manual::EVENTS`), `tests/it/docs/json.rs`
+//! checks it.
 
 use std::fmt::Display;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::datagrams::Counts;
 use super::{escape, escape_name};
 
 /// Text that may come from elsewhere. It can be made only by escaping, so no event holds anything else.
@@ -72,7 +71,7 @@ pub(super) enum Event {
         received_bytes: u64,
         resumed_bytes: u64,
         seconds: f64,
-        datagrams: Option<Counts>,
+        datagrams: Option<DatagramCounts>,
         ended_after: Option<f64>,
     },
     Warning {
@@ -85,6 +84,20 @@ pub(super) enum Event {
     Detail {
         text: Text,
     },
+}
+
+/// The part of a summary event that only datagrams have.
+#[derive(Serialize)]
+pub(super) struct DatagramCounts {
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) dropped: u64,
+    pub(super) dropped_exactly: bool,
+    pub(super) truncated: u64,
+    pub(super) too_large: u64,
+    pub(super) filtered: u64,
+    pub(super) withheld: u64,
+    pub(super) undelivered: u64,
 }
 
 /// An event as it is written.

@@ -1,5 +1,6 @@
 //! What people and scripts read: lines or events on stderr, progress, escaping. With `main.rs` the only code that prints.
 
+mod counts;
 mod datagrams;
 mod draw;
 mod escape;
@@ -8,23 +9,23 @@ mod lines;
 mod listed;
 mod output;
 mod progress;
+mod rate;
 mod screen;
 mod summing;
 
+pub use self::counts::Phase;
 pub use self::datagrams::DatagramSums;
 pub use self::escape::{escape, escape_bytes, escape_json, escape_name};
 pub use self::event::{FileEvent, Sums};
 pub use self::lines::Lines;
 pub use self::listed::{Listed, Probed};
 pub use self::output::{write_all, write_stdout};
-pub use self::progress::{Phase, Progress, Totals, amount, sized};
+pub use self::progress::{Progress, Totals, amount, sized};
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
-use std::time::Duration;
-
-use indicatif::ProgressBar;
+use std::time::{Duration, Instant};
 
 use self::event::{Event, Text};
 use self::output::write_stderr;
@@ -45,14 +46,17 @@ pub enum Level {
     Debug,
 }
 
+/// Reads the monotonic clock. Nothing in here reads it otherwise.
+pub type Clock = fn() -> Instant;
+
 /// Where everything that is said goes: stderr. Clones share one terminal.
 #[derive(Clone)]
 pub struct Report {
     level: Level,
     json: bool,
     screen: Screen,
-    /// Never drawn: it knows how long ago it was made.
-    clock: ProgressBar,
+    clock: Clock,
+    start: Instant,
     /// Whom the lines are about, where there are several.
     about: Option<String>,
     /// Counts lines about clients, where there may be any number of them.
@@ -62,14 +66,19 @@ pub struct Report {
 impl Report {
     /// A report to stderr. Progress is shown only while that is a terminal and this process in its foreground,
     /// and not if `level` is quiet.
-    pub fn new(level: Level) -> Report {
+    pub fn new(level: Level, clock: Clock) -> Report {
         let screen = Screen::new(level > Level::Quiet);
-        Report { level, json: false, screen, clock: ProgressBar::hidden(), about: None, summing: None }
+        Report { level, json: false, screen, clock, start: clock(), about: None, summing: None }
     }
 
     /// A report to stderr in events, each a line of JSON. Progress is reported wherever they go, unless quiet.
-    pub fn json(level: Level) -> Report {
-        Report { json: true, screen: Screen::new(false), ..Report::new(level) }
+    pub fn json(level: Level, clock: Clock) -> Report {
+        Report { json: true, screen: Screen::new(false), ..Report::new(level, clock) }
+    }
+
+    /// The time since it was made.
+    fn elapsed(&self) -> Duration {
+        (self.clock)().saturating_duration_since(self.start)
     }
 
     /// True if more is asked for.
@@ -274,7 +283,8 @@ impl Report {
         }
     }
 
-    /// What holds the end of the command up: left out when quiet, and as an event a warning.
+    /// What holds the end of the command up, or was left out as it was asked to be: left out when quiet, and as an event
+    /// a warning.
     pub fn wait(&self, text: impl Display) {
         match self.json {
             true if self.level >= Level::Normal => self.warning(text),
@@ -335,6 +345,6 @@ impl Report {
     fn event_about(&self, event: Event, peer: Option<Text>) {
         // The clock is read under the lock: the lines of several threads stand in the order of their times.
         // As with text, a failure changes nothing.
-        let _ = write_stderr(|| event::line(event, peer, self.clock.elapsed()).unwrap_or_default());
+        let _ = write_stderr(|| event::line(event, peer, self.elapsed()).unwrap_or_default());
     }
 }

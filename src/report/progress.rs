@@ -5,93 +5,20 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use indicatif::{BinaryBytes, HumanBytes, ProgressBar};
+use indicatif::{BinaryBytes, HumanBytes};
 
+use super::counts::{Counts, Phase};
 use super::draw::Bars;
 use super::event::{Event, Text};
+use super::rate::RateMeter;
 use super::screen::Screen;
 use super::{Level, Report};
 
 const TICK: Duration = Duration::from_millis(100);
 /// The time between two events, at least.
 const EVENT_INTERVAL: Duration = Duration::from_millis(500);
-
-/// What is being done to a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
-    /// Waiting for the peer's consent or result.
-    #[default]
-    Waiting,
-    /// Reading a whole file for its digest.
-    Hashing,
-    /// Bytes go to the peer.
-    Sending,
-    /// Bytes come from the peer.
-    Receiving,
-    /// Comparing digests.
-    Verifying,
-    /// Waiting for the disk.
-    Syncing,
-}
-
-impl Phase {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Phase::Waiting => "waiting",
-            Phase::Hashing => "hashing",
-            Phase::Sending => "sending",
-            Phase::Receiving => "receiving",
-            Phase::Verifying => "verifying",
-            Phase::Syncing => "syncing",
-        }
-    }
-}
-
-/// What the session has counted.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
-    /// The current file's path; None before the first.
-    pub(super) name: Option<Vec<u8>>,
-    /// Of the current file; None where it is not known.
-    pub(super) file_size_bytes: Option<u64>,
-    pub(super) file_done_bytes: u64,
-    pub(super) phase: Phase,
-    pub(super) done_bytes: u64,
-    /// Of `done_bytes`, those that were moved in this session.
-    pub(super) moved_bytes: u64,
-    pub(super) total_bytes: u64,
-    /// A file of unknown size has come: no total holds.
-    pub(super) is_open_ended: bool,
-    pub(super) entries_done: u64,
-    pub(super) entries: u64,
-    pub(super) all_known: bool,
-    /// What was counted ahead of the session, and whether that is all.
-    pub(super) ahead_entries: u64,
-    pub(super) ahead_bytes: u64,
-    pub(super) is_counted: bool,
-    pub(super) has_ended: bool,
-}
-
-impl Counts {
-    /// What is expected in all, as far as it is known by now.
-    pub(super) fn total_bytes(&self) -> Option<u64> {
-        let ahead_bytes = if self.all_known { 0 } else { self.ahead_bytes };
-        (!self.is_open_ended).then_some(self.total_bytes.max(ahead_bytes))
-    }
-
-    /// The same of files, folders and links.
-    pub(super) fn entries(&self) -> u64 {
-        self.entries.max(if self.all_known { 0 } else { self.ahead_entries })
-    }
-
-    /// Whether these will not grow any more, by what is known now.
-    pub(super) fn is_final(&self) -> bool {
-        let grows = self.entries > self.ahead_entries || self.total_bytes > self.ahead_bytes;
-        self.all_known || (self.is_counted && !grows)
-    }
-}
 
 #[derive(Default)]
 struct Shared {
@@ -242,7 +169,7 @@ impl Drop for Progress {
 }
 
 fn watch(shared: &Shared, report: &Report) {
-    let mut view = View::new(report);
+    let mut view = View::new(report, (report.clock)());
     loop {
         let guard = shared.counts();
         let (guard, _) = shared
@@ -251,17 +178,17 @@ fn watch(shared: &Shared, report: &Report) {
             .unwrap_or_else(PoisonError::into_inner);
         let counts = guard.clone();
         drop(guard);
-        view.show(&counts);
+        view.show(&counts, (report.clock)());
         if counts.has_ended {
             return;
         }
     }
 }
 
-/// Shows counts. The rate is indicatif's estimate in either form.
+/// Shows counts, as bars or as events.
 struct View {
-    /// Never drawn: it knows the rate and the time.
-    meter: ProgressBar,
+    start: Instant,
+    rate: RateMeter,
     form: Form,
 }
 
@@ -271,26 +198,25 @@ enum Form {
 }
 
 impl View {
-    fn new(report: &Report) -> View {
+    fn new(report: &Report, now: Instant) -> View {
         let form = match report.json {
             true => Form::Events(report.clone(), Pace::default()),
             false => Form::Drawn(report.screen.clone(), Bars::new(report.screen.bars())),
         };
-        View { meter: ProgressBar::hidden(), form }
+        View { start: now, rate: RateMeter::new(now), form }
     }
 
-    fn show(&mut self, counts: &Counts) {
-        self.meter.set_position(counts.moved_bytes);
-        self.meter.tick();
-        let rate = self.meter.per_sec();
+    fn show(&mut self, counts: &Counts, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.start);
+        let rate = self.rate.of(counts.moved_bytes, now);
         match &mut self.form {
             Form::Drawn(screen, bars) => match screen.look() {
                 _ if counts.has_ended => bars.clear(),
-                true => bars.draw(counts, rate, self.meter.elapsed()),
+                true => bars.draw(counts, rate, elapsed),
                 false => {}
             },
             Form::Events(report, pace) => {
-                if counts.has_ended || pace.is_due(self.meter.elapsed()) {
+                if counts.has_ended || pace.is_due(elapsed) {
                     report.event(event(counts, rate));
                 }
             }

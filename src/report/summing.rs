@@ -84,13 +84,14 @@ impl Drop for Summing {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
     use crate::report::Level;
 
     #[test]
     fn of_each_kind_the_first_are_written() {
-        let summing = Summing::new(Report::new(Level::Quiet));
+        let summing = Summing::new(Report::new(Level::Quiet, std::time::Instant::now));
         let written = |text: &str| (0..100).filter(|_| summing.admits(text)).count();
         assert_eq!((written("a"), written("b"), written("a")), (5, 5, 0));
         // Any number of kinds takes no more room, and no more lines.

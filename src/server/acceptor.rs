@@ -47,6 +47,11 @@ pub(crate) trait Handler {
         false
     }
 
+    /// Whether somebody who is in may turn out to be no client, but a further connection of one.
+    fn may_be_fewer(&self) -> bool {
+        false
+    }
+
     /// A client may not come in; its connection is reset when its socket is dropped.
     fn turn_away(&mut self, _socket: Socket, _why: Refusal) {}
 
@@ -157,10 +162,22 @@ impl<H: Handler> Acceptor<H> {
         self.gate.as_ref().map_or(0, ProxyHeaderGate::waiting)
     }
 
+    /// How many clients have come, as far as is known.
+    fn clients(&self) -> u64 {
+        self.taken.saturating_sub(self.admission.further())
+    }
+
+    /// With all that are wanted no more are awaited.
+    fn close_if_complete(&mut self) {
+        if self.limits.count.is_some_and(|count| self.clients() >= count) && !self.handler.may_be_fewer() {
+            self.listeners.clear();
+        }
+    }
+
     /// Whether one more may come; those who have not said who they are count as if they were in.
     fn has_room(&self) -> bool {
         let waiting = self.waiting();
-        let is_last_one_here = |count| self.taken + waiting as u64 >= count;
+        let is_last_one_here = |count| self.clients() + waiting as u64 >= count;
         self.admission.inside() + waiting < self.limits.clients
             && !self.limits.count.is_some_and(is_last_one_here)
     }
@@ -195,9 +212,7 @@ impl<H: Handler> Acceptor<H> {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);
                 self.taken += u64::from(self.handler.accept(Incoming { socket, destination, permit }, now));
-                if self.limits.count.is_some_and(|count| self.taken >= count) {
-                    self.listeners.clear();
-                }
+                self.close_if_complete();
             }
             Err(why) => self.turn_away(socket, &name, why),
         }
@@ -256,6 +271,7 @@ impl<H: Handler> Session for Acceptor<H> {
         if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
             self.admission.set_access(access);
         }
+        self.close_if_complete();
         self.accept(context.now);
         if self.listeners.is_empty() && self.admission.inside() == 0 && self.handler.may_close() {
             return self.admission.outcome().map(|()| Status::Done);

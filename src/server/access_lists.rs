@@ -4,7 +4,8 @@ use super::admission::AccessSources;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::reactor::{BlockingTask, Io};
-use crate::net::signals::{Hangups, Signals};
+use crate::net::signals::Signals;
+use crate::net::signals::hangups::Hangups;
 use crate::report::Report;
 
 /// Access lists with files or names, read and resolved again on SIGHUP.

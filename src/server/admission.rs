@@ -79,6 +79,7 @@ struct Shared {
     places: Places,
     inside: Cell<usize>,
     ended: Cell<u64>,
+    further: Cell<u64>,
     failed: Cell<u64>,
     /// The outcome of the only client is the command's, and not a line of its own.
     keeps_failure: bool,
@@ -94,6 +95,7 @@ impl Admission {
             places: Places::new(per_source),
             inside: Cell::default(),
             ended: Cell::default(),
+            further: Cell::default(),
             failed: Cell::default(),
             keeps_failure: is_for_one,
             failure: RefCell::default(),
@@ -126,6 +128,11 @@ impl Admission {
     /// How many are in.
     pub(crate) fn inside(&self) -> usize {
         self.0.inside.get()
+    }
+
+    /// How many of those that have left were further connections of clients.
+    pub(crate) fn further(&self) -> u64 {
+        self.0.further.get()
     }
 
     /// What became of all who were in: of the only one, its own outcome.
@@ -179,7 +186,8 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let shared = &self.admission.0;
         shared.inside.set(shared.inside.get() - 1);
-        shared.ended.set(shared.ended.get() + 1);
+        let count = if self.place.is_further() { &shared.further } else { &shared.ended };
+        count.set(count.get() + 1);
         self.place.give_back();
         shared.acceptor.wake();
         self.report.peer("ended", &self.peer);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// DescriptorBudget that are not for clients: standard streams, the reactor's own, listeners, logs.
+/// Descriptors that are not for clients: standard streams, the reactor's own, listeners, logs.
 pub(crate) const DESCRIPTORS_RESERVED: u64 = 16;
 
 /// Stands for a number of clients of one source that is not limited.

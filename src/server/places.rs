@@ -49,7 +49,8 @@ impl Places {
 
     /// A place for a client of this address, which is not taken yet.
     pub(crate) fn place(&self, peer: &PeerName) -> Place {
-        Place { places: self.clone(), source: source_of(peer), is_taken: AtomicBool::new(false) }
+        let (places, source) = (self.clone(), source_of(peer));
+        Place { places, source, is_taken: false.into(), is_further: false.into(), is_known: false.into() }
     }
 
     fn give_back(&self, source: IpAddr, give: impl FnOnce(&mut Taken)) {
@@ -69,6 +70,8 @@ pub(crate) struct Place {
     places: Places,
     source: Option<IpAddr>,
     is_taken: AtomicBool,
+    is_further: AtomicBool,
+    is_known: AtomicBool,
 }
 
 impl Place {
@@ -93,10 +96,26 @@ impl Place {
         self.is_taken.load(Ordering::Relaxed)
     }
 
+    /// True for a further connection, which is no client.
+    pub(crate) fn is_further(&self) -> bool {
+        self.is_further.load(Ordering::Relaxed)
+    }
+
+    /// Whose it is, a client's or a further connection's, is known from now on.
+    pub(crate) fn know(&self) {
+        self.is_known.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that is known.
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
+    }
+
     /// The connection is a further one of another client's: gives the place back and has one of those instead. None if
     /// its source has all of them that it may have.
     pub(crate) fn trade_for_further(&self) -> Option<Further> {
         self.give_back();
+        self.is_further.store(true, Ordering::Relaxed);
         if let Some(source) = self.source {
             let most = self.places.0.per_source.saturating_mul(FURTHER_PER_PLACE).max(LEAST_FURTHER);
             let mut all = self.places.taken();

@@ -5,7 +5,8 @@
 
 use super::confine::{check_path, make_folders, open_readable, safe_link_target, split_last};
 use super::fault::{Fault, FaultKind};
-use super::part::{Meta, Part};
+use super::meta::Meta;
+use super::part::Part;
 use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, sync_names, times, umask};
 use super::stage::{Place, Published, StagingFolder};
 use rustix::fs::{

@@ -4,11 +4,11 @@ use super::confine::{
     check_path, check_regular, open_fault, open_folder, open_readable, open_regular, split_last,
 };
 use super::fault::{Fault, FaultKind};
-use super::leftover::{clear, temporary_name};
 use super::made::Made;
-use super::part::Meta;
+use super::meta::Meta;
 use super::publish::sync_names;
 use super::source::Source;
+use super::temporary::{clear, temporary_name};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, fstat, fstatvfs, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;

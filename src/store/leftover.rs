@@ -1,136 +1,20 @@
-//! Temporary names: who holds them, and what a crash left under them.
-//!
-//! Whoever removes or renames a temporary name holds the lock (flock(2)) of what it leads to. A name whose lock is
-//! free is what a crash left behind, or a session that kept its part for a later one.
+//! Removal of what sessions that did not end in order have left in a folder.
 
-use super::confine::{PART_PREFIX, PART_SUFFIX, is_part_name, same_file};
-use super::fault::{Fault, FaultKind};
+use super::confine::is_part_name;
 use super::folder::Folder;
 use super::stage::Room;
-use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, openat, statat, unlinkat,
-};
-use rustix::io::{Errno, retry_on_intr};
-use std::fs::File;
+use super::temporary::{clear, lock_stage, remove_stage};
+use rustix::fs::{AtFlags, Dir, FileType, statat};
 
-/// What asking for a lock has brought.
-pub(super) enum Lock {
-    Held,
-    Elsewhere,
-    Unsupported,
-}
-
-/// Some file systems have no locks; `O_EXCL` alone then keeps sessions apart.
-pub(super) fn lock(file: &File) -> Lock {
-    match retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
-        Ok(()) => Lock::Held,
-        Err(Errno::WOULDBLOCK) => Lock::Elsewhere,
-        Err(_) => Lock::Unsupported,
-    }
-}
-
-/// Stable, so that it can be found again; short, so that names of 255 bytes have one.
-pub(super) fn temporary_name(name: &[u8]) -> String {
-    let hex = blake3::hash(name).to_hex();
-    format!("{PART_PREFIX}{}{PART_SUFFIX}", &hex[..16])
-}
-
-/// Does the temporary name lead to this file?
-pub(super) fn leads_to(folder: &File, temporary: &str, file: &File) -> Result<bool, Errno> {
-    match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(named) => Ok(same_file(&named, &fstat(file)?)),
-        Err(Errno::NOENT) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Removes what is in the way of a new temporary file, if nobody is using it.
-pub(super) fn clear(folder: &File, temporary: &str) -> Result<(), Fault> {
-    let stat = match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => return Ok(()),
-        found => found.map_err(Fault::write)?,
-    };
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => {
-            return Err(Fault::new(FaultKind::Unsafe, "a folder has the name of the temporary file"));
-        }
-        FileType::RegularFile => {}
-        _ => return remove(folder, temporary),
-    }
-    let file = match open_leftover(folder, temporary) {
-        Err(Errno::NOENT | Errno::LOOP | Errno::MLINK) => return Ok(()),
-        opened => opened.map_err(|error| {
-            Fault::system(
-                error,
-                FaultKind::CannotWrite,
-                "the temporary file of another session cannot be opened",
-            )
-        })?,
-    };
-    match lock(&file) {
-        Lock::Held if leads_to(folder, temporary, &file).map_err(Fault::write)? => remove(folder, temporary),
-        Lock::Held => Ok(()),
-        Lock::Elsewhere => Err(busy()),
-        Lock::Unsupported => Err(Fault::new(
-            FaultKind::Busy,
-            "has a temporary file, and without file locks nobody knows whether it is in use",
-        )),
-    }
-}
-
-/// For writing where that is possible, because locks on NFS need it (flock(2)); nothing is written.
-pub(super) fn open_leftover(folder: &File, temporary: &str) -> Result<File, Errno> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let open = |access| retry_on_intr(|| openat(folder, temporary, flags | access, Mode::empty()));
-    match open(OFlags::RDWR) {
-        Err(Errno::ACCESS | Errno::PERM | Errno::TXTBSY) => open(OFlags::RDONLY).map(File::from),
-        opened => opened.map(File::from),
-    }
-}
-
-/// Removes a stage, which this process has locked, with the files in it. Nobody is left to tell of what fails; the
-/// next start of a receiver here removes it.
-pub(super) fn remove_stage(folder: &File, name: &str, stage: &File) {
-    for entry in Dir::read_from(stage).into_iter().flatten().flatten() {
-        // Of `.`, `..` and folders, which we never made, unlinkat(2) says that they are folders.
-        let _ = unlinkat(stage, entry.file_name(), AtFlags::empty());
-    }
-    if leads_to(folder, name, stage) == Ok(true) {
-        let _ = unlinkat(folder, name, AtFlags::REMOVEDIR);
-    }
-}
-
-/// Opens and locks a stage; none where it is gone, in use, or not a folder as we make them: this user's and private.
-pub(super) fn lock_stage(folder: &File, name: &str) -> Option<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let stage: File = retry_on_intr(|| openat(folder, name, flags, Mode::empty())).ok()?.into();
-    let stat = fstat(&stage).ok()?;
-    let private = !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO);
-    let ours = private && stat.st_uid == rustix::process::geteuid().as_raw();
-    let held = ours && matches!(lock(&stage), Lock::Held) && leads_to(folder, name, &stage) == Ok(true);
-    held.then_some(stage)
-}
-
-pub(super) fn busy() -> Fault {
-    Fault::new(FaultKind::Busy, "is being written by another session")
-}
-
-fn remove(folder: &File, temporary: &str) -> Result<(), Fault> {
-    match unlinkat(folder, temporary, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(Fault::write(error)),
-    }
-}
-
-/// Parts younger than this may be taken over by a later session.
+/// The age up to which a later session may take over a part.
 const KEPT_SECONDS: i64 = 7 * 24 * 60 * 60;
-/// A smaller part is sent again as quickly as it is compared.
+/// The size of a part from which on it is kept: a smaller one is sent again as quickly as it is compared.
 const WORTH_KEEPING_BYTES: i64 = 1 << 20;
 
 impl Folder {
-    /// Removes what sessions left in this folder (not in those below it) which did not end in order: their stages,
-    /// and parts that nobody has written to for seven days; younger ones may still be resumed. What is in use stays,
-    /// and so does what cannot be removed: it is in nobody's way.
+    /// Removes what interrupted sessions have left in this folder (not in folders below it): staging folders, and parts
+    /// that were last written to more than seven days ago; younger ones may still be resumed. What is in use stays, and so
+    /// does what cannot be removed.
     pub fn remove_leftovers(&self) {
         let entries = Dir::read_from(&*self.file).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_owned());

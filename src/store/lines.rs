@@ -1,10 +1,10 @@
 //! Files that are written beside a session: lists and records, not what is transferred.
 
-use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular};
+use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular, same_file};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
 use super::part::Part;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::fs::File;
@@ -82,13 +82,13 @@ impl TextPlace {
     }
 }
 
-/// Opens a file to write down what happens while it happens: made if it is not there, emptied if it is, unless it is to be
-/// added to. A pipe or a
-/// device will do as well; a write to it may wait. The file that stdin is read from is none: it would be gone.
+/// Opens a file to write down what happens while it happens. It is created if it does not exist, and emptied if it does,
+/// unless `appends`. A pipe or a device will do as well; a write to it may wait. The file that stdin is read from (`stdin` is
+/// its status) is refused: its content would be lost.
 ///
 /// # Errors
 /// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.
-pub fn record(path: &Path, appends: bool) -> Result<File, Fault> {
+pub fn record(path: &Path, appends: bool, stdin: Option<Stat>) -> Result<File, Fault> {
     // What two of them write into one file stands in the order in which it was written.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
     // A FIFO that nobody reads is an error, and not a wait.
@@ -98,9 +98,7 @@ pub fn record(path: &Path, appends: bool) -> Result<File, Fault> {
     rustix::fs::fcntl_setfl(&file, OFlags::APPEND).map_err(Fault::write)?;
     let own = fstat(&file).map_err(Fault::write)?;
     if FileType::from_raw_mode(own.st_mode) == FileType::RegularFile {
-        // A stdin that is closed is nothing's.
-        if fstat(std::io::stdin()).is_ok_and(|stdin| (stdin.st_dev, stdin.st_ino) == (own.st_dev, own.st_ino))
-        {
+        if stdin.is_some_and(|stdin| same_file(&stdin, &own)) {
             return Err(Fault::new(FaultKind::CannotWrite, "is the file that stdin is read from"));
         }
         if !appends {

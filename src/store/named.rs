@@ -3,7 +3,7 @@
 use super::confine::{check_path, open_fault, open_folder, split_last};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
-use super::part::Meta;
+use super::meta::Meta;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::os::fd::AsFd;

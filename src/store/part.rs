@@ -3,44 +3,15 @@
 use super::confine::{check_path, check_regular, make_folders, open_readable, split_last};
 use super::fault::{Fault, FaultKind};
 use super::folder::Folder;
-use super::leftover::{Lock, busy, clear, leads_to, lock, open_leftover, temporary_name};
+use super::meta::Meta;
 use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, times, umask};
+use super::temporary::{Lock, TRIES, busy, clear, leads_to, lock, open_leftover, temporary_name};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, fchmod, fstat, futimens, openat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
-
-/// How often a temporary name that others take away is tried again.
-pub(super) const TRIES: u32 = 100;
-
-/// What a received file keeps of its source beside the bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Meta {
-    /// Who may read, write and execute it: nine bits. The umask takes some of them away; of a link they mean nothing.
-    pub mode: u16,
-    /// Modification time: seconds since 1970, negative before.
-    pub mtime_seconds: i64,
-    /// Modification time: nanoseconds, below 1,000,000,000.
-    pub mtime_nanoseconds: u32,
-}
-
-impl Meta {
-    /// Of what is there.
-    pub(super) fn of(stat: &Stat) -> Meta {
-        Meta {
-            mode: mode_of(stat.st_mode),
-            mtime_seconds: stat.st_mtime,
-            mtime_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
-        }
-    }
-}
-
-/// The nine bits of a mode that say who may read, write and execute.
-pub(super) fn mode_of(mode: rustix::fs::RawMode) -> u16 {
-    (mode & 0o777) as u16
-}
 
 /// A file that is being received. Dropped before it has its final name, it is removed; but see [`Part::keep`].
 #[derive(Debug)]

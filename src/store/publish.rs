@@ -2,7 +2,7 @@
 
 use super::confine::check_regular;
 use super::fault::{Fault, FaultKind};
-use super::part::Meta;
+use super::meta::Meta;
 use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, linkat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;

@@ -2,7 +2,7 @@
 
 use super::confine::{check_mode, check_regular};
 use super::fault::{Fault, FaultKind};
-use super::part::mode_of;
+use super::meta::mode_of;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, open, statat};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::{File, Metadata};

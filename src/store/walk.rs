@@ -5,7 +5,7 @@ use super::fault::{Fault, FaultKind};
 use super::filter::Filter;
 use super::folder::Folder;
 use super::listing::{Kind, Listing};
-use super::part::Meta;
+use super::meta::Meta;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, readlinkat, statat};
 use rustix::io::retry_on_intr;
 use std::fs::File;

@@ -187,7 +187,14 @@ impl World {
                 (Box::new(Filtered::new(local, encoding, now)), Box::new(Filtered::new(peer, decoding, now)))
             }
         };
-        Relay::new(local, peer, self.rules, None, Report::new(Level::Quiet), now)
+        Relay::new(
+            local,
+            peer,
+            self.rules,
+            None,
+            Report::new(Level::Quiet, sendall::net::reactor::read_clock),
+            now,
+        )
     }
 
     /// What a peer has of the input, and the refusals that stand in it.

@@ -39,7 +39,8 @@ heard, and at the end of stdin when all lines are sent. Lines that were read and
 With --exec -- CMD each peer has a process of its own. What the peer sends comes to its stdin as it stands on stdout (a line, or as \
 --each and --frame say), and each line that it says, or each record behind a length, is a datagram to the peer; with --each raw, \
 whatever one read(2) brings. --answer-each cuts its output in another way: all is one datagram when it ends. Any bytes come whole \
-to a process that reads lengths: --frame u16be; to one that reads lines, one with a line feed within comes in two, which is told. \
+to a process that reads lengths: --frame u16be; to one that reads lines, one with a line feed within comes in two, which is told and counts as not delivered, unless \
+--each line asks for it. \
 A process that has ended is started again when its peer is heard again; one whose peer was not \
 heard for --peer-timeout is ended. A datagram that no process could be given (it cannot be started, does not read, there are \
 --max-peers of them, or it ended, or was ended, with that unread in its pipe) counts as not delivered: exit code 9, as for a process that fails by itself. At the \

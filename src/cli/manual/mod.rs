@@ -59,7 +59,8 @@ not sent again. A refusal ends it; so does 'serve --once', which has nobody to c
 not noticed yet. While one session writes a name, \
 another that wants it waits a second and is then refused, unless nothing has come from the first for 10 seconds: then that one makes way. \
 For the same file (name, size and time) from the same address, as after ^C and the same line again, a second of silence is enough, \
-and the wait is up to 10 seconds.
+and the wait is up to 10 seconds. A file of up to 1 MiB waits for nobody: it takes the name when it is whole, and the larger \
+one that was begun before fails with 7 at its end, unless it may replace (--force).
 
 With --digests FILE there is a line for each file that is in place in the end, as b3sum prints it; 'b3sum --check' reads it in \
 the folder where the files are. Names are those of the receiving side. upload and download write FILE anew when the \
@@ -141,7 +142,7 @@ the peer had begun to answer and this was a moment: it may have taken our end fo
 
 Those counts are sent; received, which were written to stdout; dropped, by the system or for want of room on stdout, and \
 dropped_exactly, false if there may be more of them; truncated, too_large, filtered; withheld, answers that were not sent; and \
-undelivered, lines of stdin that were not sent, and datagrams that no process was given.
+undelivered, lines of stdin that were not sent, and datagrams that no process was given, or not whole.
 
 error: a failure. With no peer it is the last event of the command, and its code the exit code; with one it is the \
 failure of that client's session, and the server goes on.

@@ -72,7 +72,7 @@ and 16 from one source (with --store fewer, and a line says so, where the hard l
 load balancer or a browser. A source is an IPv4 address or an IPv6 network of 64 bits. Who is one too many from a source is refused: \
 with a reset, or in words where the protocol has some (--store, --share). Who is one too many in all waits until somebody leaves (a line tells \
 once that all places are taken), or with --full refuse is refused; on a Unix socket, which knows no reset, everybody waits. A session's \
-further connections (upload --connections) need no place: from one source three times as many are taken as clients, 15 at least. A session \
+further connections (upload --connections) need no place and are no clients for --count: from one source three times as many are taken as clients, 15 at least. A session \
 goes on without those that are refused.
 
 FORWARDING
@@ -87,7 +87,8 @@ itself, link-local addresses, the metadata services of clouds, multicast, broadc
 addresses are refused unless they are named one by one. Private networks are not refused: --deny-target 10.0.0.0/8 \
 --deny-target 172.16.0.0/12 --deny-target 192.168.0.0/16 --deny-target fc00::/7 does that. \
 --allow-target and --deny-target are read as --allow and --deny, once at the start. Without --socks-users whoever can connect \
-can use the proxy; passwords pass in plain text.
+can use the proxy; passwords pass in plain text. Each line of its file is user:password, and none has an empty password, \
+which would keep nobody out.
 
 --proxy-protocol tells the server behind --forward whose connection it is. --accept-proxy-protocol, with any mode, wants to be \
 told that by a proxy in front of this server, and takes its word for it. With both, the client and the address that it connected to \

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::input::{Said, Typed, Typing, reachable};
-use super::processes::{Processes, Runs, Trouble};
+use super::processes::{CUT_FOR_PROCESS, Processes, Runs, Trouble};
 use super::worker::ReturnPath;
 use crate::datagram::output::Output;
 use crate::datagram::{cannot_send, is_no_way};
@@ -24,9 +24,6 @@ const ROOM_WAIT: Duration = Duration::from_millis(1);
 
 /// For who types before somebody was heard.
 const NOBODY: &str = "nobody was heard yet: what is typed waits";
-
-/// What becomes of a datagram that is no line.
-const CUT_FOR_PROCESS: &str = "has line feeds in it, and its process reads lines: --frame u16be keeps it whole for one that reads lengths";
 
 /// What is answered.
 pub(crate) enum Answers {
@@ -112,7 +109,7 @@ impl Answering {
         self.withheld
     }
 
-    /// Lines of stdin that were not sent, and datagrams that no process was given.
+    /// Lines of stdin that were not sent, and datagrams that no process was given, or not whole.
     pub(crate) fn undelivered(&self) -> u64 {
         self.undelivered
     }
@@ -202,7 +199,8 @@ impl Answering {
         }
         self.guard.heard(&datagram.peer, datagram.payload, now);
         let within = datagram.payload.split_last().map_or(&[][..], |(_, within)| within);
-        if within.contains(&b'\n') && self.processes.as_ref().is_some_and(Processes::read_lines) {
+        let is_cut = within.contains(&b'\n') && self.processes.as_ref().is_some_and(Processes::read_lines);
+        if is_cut {
             let text = format!("a datagram of {} {CUT_FOR_PROCESS}", datagram.peer);
             self.tell(CUT_FOR_PROCESS.into(), text);
         }
@@ -212,6 +210,8 @@ impl Answering {
             self.undelivered += 1;
             let text = format!("a datagram of {} has not reached a process: {why}", datagram.peer);
             self.tell(why, text);
+        } else if is_cut && self.processes.as_ref().is_some_and(Processes::must_be_whole) {
+            self.undelivered += 1;
         }
     }
 

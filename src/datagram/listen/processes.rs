@@ -17,10 +17,15 @@ use crate::report::Report;
 /// How long processes may go on when everything has come.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
 
+/// What becomes of a datagram that is no line.
+pub(crate) const CUT_FOR_PROCESS: &str = "has line feeds in it, and its process reads lines: --frame u16be keeps it whole for one that reads lengths, and --each line says that it may be cut";
+
 /// How processes are run.
 pub(crate) struct Runs {
     pub(crate) program: Program,
     pub(crate) style: Style,
+    /// The style was chosen by hand: a datagram that comes to its process in two is one that was meant to.
+    pub(crate) may_cut: bool,
     /// Where its output is cut; nowhere: each read is a datagram.
     pub(crate) cut: Option<Cut>,
     /// A process whose peer was not heard, and that has said nothing, for so long is ended.
@@ -63,6 +68,11 @@ impl Processes {
     /// All sockets but one are gone.
     pub(crate) fn moved_to(&mut self, socket: usize) {
         self.by_peer.values_mut().for_each(|worker| worker.way.socket = socket);
+    }
+
+    /// True if each datagram is to come whole, though not every one can.
+    pub(crate) fn must_be_whole(&self) -> bool {
+        !self.runs.may_cut
     }
 
     /// True if they read lines.

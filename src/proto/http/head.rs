@@ -6,7 +6,7 @@ use httparse::{Error, Header, Request, Status};
 
 use super::{
     BAD_REQUEST, EXPECTATION_FAILED, FIELDS_TOO_LARGE, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_LINE_BYTES,
-    MAX_TARGET_BYTES, NOT_IMPLEMENTED, Refusal, TARGET_TOO_LONG, TOO_LARGE, VERSION_NOT_SUPPORTED,
+    MAX_TARGET_BYTES, Method, NOT_IMPLEMENTED, Refusal, TARGET_TOO_LONG, TOO_LARGE, VERSION_NOT_SUPPORTED,
     bare_line_feed, target,
 };
 
@@ -16,19 +16,6 @@ pub type Fields<'b> = [MaybeUninit<Header<'b>>; MAX_FIELDS];
 /// Room for fields, still empty.
 pub fn no_fields<'b>() -> Fields<'b> {
     [const { MaybeUninit::uninit() }; MAX_FIELDS]
-}
-
-/// What a method asks for, as far as a server of fixed answers tells them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// The answer without its body.
-    Head,
-    /// What is allowed.
-    Options,
-    /// GET, POST, PUT, PATCH and DELETE: the answer.
-    Answered,
-    /// Any other: status 501.
-    Unknown,
 }
 
 /// The head of a request that is in order.

@@ -1,7 +1,6 @@
 //! Request targets and hosts.
 
-use super::head::Method;
-use super::{BAD_REQUEST, Refusal};
+use super::{BAD_REQUEST, Method, Refusal};
 
 /// The schemes of the absolute form.
 const SCHEMES: [&str; 2] = ["http://", "https://"];

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::answer::{Denial, Misuse, MisuseKind, ProxyAnswer};
 use super::handshake::{Handshake, Users};
 use super::http_forward;
 use super::http_forward::Request;
 use super::http_head::{Head, HeadFault};
-use super::server::{Denial, Misuse, MisuseKind, ProxyAnswer};
 use super::target::{MAX_NAME_BYTES, Target};
 use crate::proto::http::{Exchange, MAX_FIELDS_BYTES, MAX_TARGET_BYTES, Refusal, Step, no_fields};
 

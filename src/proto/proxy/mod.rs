@@ -1,5 +1,6 @@
 //! What proxies and their clients say before a stream.
 
+pub mod answer;
 pub mod fault;
 pub mod handshake;
 pub mod header;

@@ -4,6 +4,7 @@ use super::names::MAX_PATH_BYTES;
 use super::reason::Reason;
 use super::violation::Violation;
 use super::wire::{Fields, length_u16};
+use crate::proto::Parsed;
 
 /// The first bytes of both sides.
 pub const MAGIC: [u8; 8] = *b"\x89SALL\r\n\x1a";
@@ -26,23 +27,6 @@ const RUN_BYTES: usize = 4 + 16;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
 /// The extension as a whole.
 const RATE_BYTES: usize = 12;
-
-/// What the beginning of a buffer is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parsed<T> {
-    /// Not all is here.
-    Incomplete {
-        /// How many bytes the buffer must hold in all, at least.
-        needed: usize,
-    },
-    /// All is here.
-    Complete {
-        /// What was read.
-        value: T,
-        /// How many bytes it took.
-        used: usize,
-    },
-}
 
 /// What the client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

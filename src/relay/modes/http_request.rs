@@ -279,7 +279,10 @@ impl Forwarded {
 
     /// What of the answer is still to come, if that is known.
     fn missing_bytes(&self) -> Option<u64> {
-        let length = if self.asks_for_head { Some(0) } else { self.answer.body_bytes() };
+        let length = match self.asks_for_head && self.answer.is_over() {
+            true => Some(0),
+            false => self.answer.body_bytes(),
+        };
         let lane = self.inbound.lane();
         length.map(|length| length.saturating_sub(self.early_bytes + lane.delivered() + lane.held() as u64))
     }

@@ -18,12 +18,16 @@ use crate::net::reactor::{Context, Io, Session, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stream::Stream;
 use crate::net::wall::http_date_now;
+use crate::proto::proxy::answer::{Denial, Misuse, MisuseKind, ProxyAnswer};
 use crate::proto::proxy::handshake::Users;
-use crate::proto::proxy::server::{Denial, Misuse, MisuseKind, ProxyAnswer, ProxyServer};
+use crate::proto::proxy::server::ProxyServer;
 use crate::proto::proxy::target::{Target, TargetHost};
 use crate::relay::tunnel::Tunnel;
 use crate::report::Report;
 use crate::server::client_session::CountedSession;
+
+/// After so many bytes behind its answer a client that was not understood does not listen.
+const MOST_THROWN_AWAY: u64 = 8 << 20;
 
 /// Who is led, and where to.
 #[derive(Clone)]
@@ -59,6 +63,9 @@ enum State {
         answer: Outgoing,
         is_told: bool,
         goodbye: Goodbye,
+        /// It may not read what it is told, and must not take what was thrown away for taken: it hears a reset if it is told
+        /// nothing, or goes on and on.
+        resets: bool,
         why: Option<Error>,
     },
 }
@@ -92,6 +99,9 @@ impl Socks {
                     MisuseKind::Request => Exit::Refused,
                 };
                 self.refuse(answer, Error::new(exit, format!("the client {text}")), now);
+                if let State::Refusing { resets, .. } = &mut self.state {
+                    *resets = true;
+                }
                 return Ok(());
             }
         }
@@ -164,24 +174,31 @@ impl Socks {
         let mut bytes = Outgoing::default();
         bytes.push(&answer.encode(&http_date_now()));
         let (goodbye, why) = (Goodbye::new(now), Some(why));
-        let refusing = State::Refusing { answer: bytes, is_told: false, goodbye, why };
+        let refusing = State::Refusing { answer: bytes, is_told: false, goodbye, resets: false, why };
         std::mem::replace(&mut self.state, refusing)
     }
 
     /// To close at once would answer what the client still sends with a reset, which destroys the answer.
     fn tell_why(&mut self, context: Context) -> Result<Status, Error> {
-        let (Some(client), State::Refusing { answer, is_told, goodbye, why }) =
+        let (Some(client), State::Refusing { answer, is_told, goodbye, resets, why }) =
             (&mut self.client, &mut self.state)
         else {
             return Ok(Status::Done);
         };
+        let has_answer = *is_told || answer.pending() > 0;
         let status = match send_all(client, answer) {
+            Ok(Sent::All) if *resets && !has_answer => Status::Done,
             Ok(Sent::All) => {
                 if !std::mem::replace(is_told, true) && client.finish_writing().is_ok() {
                     // It may leave now: whatever it has not read stays readable. Nothing can be done if this fails.
                     let _ = client.reset_on_close(false);
                 }
-                goodbye.hear(client, context).unwrap_or(Status::Done)
+                let status = goodbye.hear(client, context).unwrap_or(Status::Done);
+                let does_not_listen = *resets && goodbye.heard_bytes() >= MOST_THROWN_AWAY;
+                if does_not_listen {
+                    let _ = client.reset_on_close(true);
+                }
+                if does_not_listen { Status::Done } else { status }
             }
             Ok(Sent::Blocked) if context.now < goodbye.deadline() => Status::Waiting,
             Ok(Sent::Blocked) | Err(_) => Status::Done,

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crate::error::{Error, Exit};
 use crate::net::activation::duplicate;
+use crate::net::stdio::stdin_stat;
 use crate::net::stream::Stream;
 use crate::net::wrapper::passes_on;
 use crate::proto::relay::hex_dump::{Direction, HexDump};
@@ -43,7 +44,7 @@ impl Record {
         let file = match inherited(path) {
             // To open it by its name would lose its place in the file, and does not work with a socket.
             Some(number) => duplicate(number).map(Into::into).map_err(|error| error.to_string()),
-            None => store::record(path, appends).map_err(|fault| fault.to_string()),
+            None => store::record(path, appends, stdin_stat()).map_err(|fault| fault.to_string()),
         };
         match file {
             Ok(file) => Ok(Some(Record { to: Place::File(file), name })),

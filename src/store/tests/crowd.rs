@@ -1,7 +1,7 @@
 //! Many sessions, one name.
 
 use super::*;
-use crate::store::leftover::temporary_name;
+use crate::store::temporary::temporary_name;
 use std::sync::Barrier;
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::store::confine::is_part_name;
-use crate::store::leftover::temporary_name;
 use crate::store::publish::{arriving_mode, parse_umask, publish_link, umask};
+use crate::store::temporary::temporary_name;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 #[test]

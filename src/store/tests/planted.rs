@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::confine::{open_folder, open_regular_by, walk};
-use crate::store::leftover::temporary_name;
+use crate::store::temporary::temporary_name;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 

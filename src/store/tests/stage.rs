@@ -1,8 +1,8 @@
 //! Many files at once, from the stage to their names.
 
 use super::*;
-use crate::store::leftover::temporary_name;
 use crate::store::publish::{arriving_mode, umask};
+use crate::store::temporary::temporary_name;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 const TIME: Meta = Meta { mode: 0o644, mtime_seconds: 1_234_567_890, mtime_nanoseconds: 5 };

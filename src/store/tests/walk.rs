@@ -1,7 +1,7 @@
 //! Trees that are sent.
 
 use super::*;
-use crate::store::leftover::temporary_name;
+use crate::store::temporary::temporary_name;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;

@@ -7,11 +7,15 @@ use super::wire::{Failure, Filled, Wire};
 use crate::error::Error;
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::Stream;
+use crate::proto::transfer::frame::{Frame, encode};
+use crate::proto::transfer::reason::Reason;
 
 /// How long the peer may take to end its side after the last word.
 const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
 /// The same for a peer that has used up a time limit: it is likely to be gone.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
+/// After this many bytes that follow the last word a peer does not listen.
+const MOST_DISCARDED: u64 = 8 << 20;
 /// After this long a silence a peer that is to hear a reset has heard the last word.
 const QUIET_LIMIT: Duration = Duration::from_millis(300);
 
@@ -80,6 +84,25 @@ impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
     }
 }
 
+impl<S: Stream> Wire<S> {
+    /// Begins to end the session, whose result is `error`: tells the peer why, if there is something to tell.
+    pub(crate) fn close(mut self, tell: Option<(Reason, String)>, error: Option<Error>) -> Closing<S> {
+        // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
+        let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
+        if let Some((reason, text)) = tell {
+            self.push(&encode(&Frame::Error { reason, text }));
+        }
+        self.close_queued(is_late, error)
+    }
+
+    /// As [`Wire::close`], with what is queued as the last word. `is_late`: the peer has used up a time limit.
+    pub(crate) fn close_queued(mut self, is_late: bool, error: Option<Error>) -> Closing<S> {
+        // The last word must not stand in line for longer than the peer is awaited.
+        self.limit_rate(None);
+        Closing::new(self, is_late, error)
+    }
+}
+
 /// The end of a session: what is queued is sent, our direction ended, and the peer's awaited for a while; then comes
 /// the session's own result.
 ///
@@ -89,20 +112,22 @@ pub(crate) struct Closing<S> {
     said: bool,
     /// There is no orderly end.
     resets: bool,
+    /// Bytes that came after the last word.
+    discarded: u64,
     deadline: Instant,
     error: Option<Error>,
 }
 
 impl<S: Stream> Closing<S> {
     /// `is_late`: the peer has used up a time limit.
-    pub(super) fn new(wire: Wire<S>, is_late: bool, error: Option<Error>) -> Closing<S> {
+    fn new(wire: Wire<S>, is_late: bool, error: Option<Error>) -> Closing<S> {
         let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
         let deadline = wire.now() + limit;
-        Closing { wire, said: false, resets: false, deadline, error }
+        Closing { wire, said: false, resets: false, discarded: 0, deadline, error }
     }
 
-    /// For a peer that may not read the last word: it hears a reset once it has ended, or time is up, and so does not take
-    /// what was thrown away for taken.
+    /// For a peer that may not read the last word: it hears a reset once it has ended, has sent much more, or time is up,
+    /// and so does not take what was thrown away for taken.
     pub(crate) fn with_reset(mut self) -> Closing<S> {
         self.resets = true;
         if self.wire.queued().is_empty() {
@@ -147,8 +172,13 @@ impl<S: Stream> Closing<S> {
         while thrown_away < context.budget_bytes {
             match self.wire.fill(1) {
                 Ok(Filled::Enough) => {
-                    thrown_away += self.wire.incoming().len();
-                    self.wire.consume(self.wire.incoming().len());
+                    let count = self.wire.incoming().len();
+                    thrown_away += count;
+                    self.discarded += count as u64;
+                    self.wire.consume(count);
+                    if self.resets && self.discarded >= MOST_DISCARDED {
+                        return Status::Done;
+                    }
                 }
                 Ok(Filled::Ended) if !self.said => return Status::Waiting,
                 Ok(Filled::Blocked) => return Status::Waiting,

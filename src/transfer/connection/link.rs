@@ -6,8 +6,9 @@ use super::wire::{Failure, Filled, Wire};
 use crate::error::RESET;
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
+use crate::proto::Parsed;
 use crate::proto::transfer::frame::{Frame, ParsedFrame, Phase, encode, parse};
-use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello, Parsed};
+use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello};
 use crate::transfer::outcome::{Role, peer_error, protocol_error};
 
 /// How often a side that is busy says so, at least: well within any sensible idle limit.

@@ -3,7 +3,6 @@
 use std::io;
 use std::time::Instant;
 
-use super::closing::Closing;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
@@ -251,23 +250,6 @@ impl<S: Stream> Wire<S> {
         if self.flush().unwrap_or(false) {
             let _ = self.stream.finish_writing();
         }
-    }
-
-    /// Begins to end the session, whose result is `error`: tells the peer why, if there is something to tell.
-    pub(crate) fn close(mut self, tell: Option<(Reason, String)>, error: Option<Error>) -> Closing<S> {
-        // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
-        let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
-        if let Some((reason, text)) = tell {
-            self.push(&encode(&Frame::Error { reason, text }));
-        }
-        self.close_queued(is_late, error)
-    }
-
-    /// As [`Wire::close`], with what is queued as the last word. `is_late`: the peer has used up a time limit.
-    pub(crate) fn close_queued(mut self, is_late: bool, error: Option<Error>) -> Closing<S> {
-        // The last word must not stand in line for longer than the peer is awaited.
-        self.stream.limit_rate(None, 0);
-        Closing::new(self, is_late, error)
     }
 }
 

@@ -315,7 +315,10 @@ impl<S: Stream> TextReceiving<S> {
             wire.push(&refusal(reason, &text));
         }
         wire.reset_on_close(false);
-        self.closing = Some(wire.close_queued(is_late, error));
+        let refuses = error.is_some();
+        let closing = wire.close_queued(is_late, error);
+        // An orderly end would tell a client that does not read that its files are in place.
+        self.closing = Some(if refuses { closing.with_reset() } else { closing });
     }
 }
 

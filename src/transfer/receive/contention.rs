@@ -1,10 +1,10 @@
 //! A name that another session is writing: who waits for whom.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Receiving;
+use super::backoff::Backoff;
 use super::body::Target;
 use super::decision::{Decisions, Have};
 use crate::error::{Error, Exit};
@@ -23,29 +23,6 @@ const OWN_LIMIT: Duration = Duration::from_secs(10);
 /// The same for what a session before this one was hashing on another thread when it ended: that takes as long as the part is large.
 const SUCCESSOR_LIMIT: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(50);
-
-/// What a session that waits for a name knows.
-#[derive(Default)]
-pub(super) struct Backoff {
-    /// An earlier session of the same client has ended: what it was busy with may take a moment more.
-    pub(super) is_successor: bool,
-    /// One that goes on was waited for in vain: others are not.
-    in_vain: bool,
-    /// It waits since then.
-    since: Option<Instant>,
-    /// The other session has said that it sends the same file from the same address.
-    is_own: Arc<AtomicBool>,
-    pub(super) next_look: Option<Instant>,
-}
-
-impl Backoff {
-    /// The name is free, or given up. Returns how long it was waited for.
-    pub(super) fn end(&mut self, now: Instant) -> Duration {
-        self.next_look = None;
-        self.is_own = Arc::default();
-        self.since.take().map_or(Duration::ZERO, |since| now - since)
-    }
-}
 
 impl Decisions {
     /// Another session writes this name: whether to look again later. Where that session goes on, not for long.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::contention::Backoff;
+use super::backoff::Backoff;
 use super::parts::SpareParts;
 use super::space::Space;
 use super::{Destination, Naming};

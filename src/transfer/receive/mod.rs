@@ -1,5 +1,6 @@
 //! The side that wants the files: `download`, and a server that stores uploads.
 
+mod backoff;
 pub(crate) mod block_assembly;
 mod blocks;
 pub(crate) mod body;

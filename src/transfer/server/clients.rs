@@ -199,6 +199,12 @@ impl Handler for Clients {
         standing < self.max_standing && inside().count() + self.max_standing < self.max_clients
     }
 
+    fn may_be_fewer(&self) -> bool {
+        let mut inside = self.clients.iter().filter_map(|client| client.permit.as_ref());
+        self.wire != WireProtocol::Text
+            && inside.any(|permit| !permit.place.is_known() || permit.place.is_further())
+    }
+
     fn turn_away(&mut self, socket: Socket, why: Refusal) {
         let refused = self.clients.iter().filter(|client| client.permit.is_none()).count();
         if why != Refusal::Denied && refused < MAX_REFUSALS {

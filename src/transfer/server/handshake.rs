@@ -11,9 +11,11 @@ use super::sessions::{Claim, Listed, OnlySession, SessionId, Sessions};
 use super::share::Share;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
+use crate::net::rate::MIN_RATE;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::stream::Transport;
-use crate::proto::transfer::hello::{Accept, Hello, MAGIC, Operation, Parsed};
+use crate::proto::Parsed;
+use crate::proto::transfer::hello::{Accept, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
@@ -197,9 +199,11 @@ impl Serving {
         succession: Option<Succession>,
         now: Instant,
     ) -> State {
-        if !matches!(hello.operation, Operation::Join(_))
-            && !self.place.as_ref().is_some_and(|place| place.take())
-        {
+        let is_further = matches!(hello.operation, Operation::Join(_));
+        if let Some(place) = self.place.as_ref().filter(|_| !is_further) {
+            place.know();
+        }
+        if !is_further && !self.place.as_ref().is_some_and(|place| place.take()) {
             if now < self.place_by {
                 return State::Standing(Some((wire, hello)), now + LOOK_STEP);
             }
@@ -214,12 +218,12 @@ impl Serving {
             return State::Succeeding(Some((wire, hello)), Succession { next_look: now + LOOK_STEP, until });
         }
         match self.choose(&hello) {
-            Ok(granted) if !granted.is_joined() && !self.claim.begin(hello.run()) => {
+            Ok(granted) if granted.moves_files() && !self.claim.begin(hello.run()) => {
                 refuse(wire, Claim::taken())
             }
             Ok(granted) => self.begin(wire, &hello, granted, succession.is_some()),
             Err(failure) => {
-                if failure.error.exit() != Exit::Refused {
+                if failure.error.exit() != Exit::Refused && hello.operation != Operation::List {
                     // It is this side that cannot serve what would have been the session.
                     self.claim.begin(hello.run());
                 }
@@ -236,7 +240,7 @@ impl Serving {
             Granted::Join(session) => return self.join(wire, session),
         };
         let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
-        limits.rate = limits.rate.into_iter().chain(hello.rate).min();
+        limits.rate = limits.rate.into_iter().chain(hello.rate.map(|rate| rate.max(MIN_RATE))).min();
         let keeps = self.offer.keep_existing && matches!(granted, Granted::Put(_));
         let totals = hello.totals && matches!(granted, Granted::Get(..));
         let (tree, skipped) = (in_blocks, hello.skipped);
@@ -315,8 +319,9 @@ enum Granted {
 }
 
 impl Granted {
-    fn is_joined(&self) -> bool {
-        matches!(self, Granted::Join(_))
+    /// Whether it is a session of its own, which is more than a look at what there is.
+    fn moves_files(&self) -> bool {
+        matches!(self, Granted::Put(_) | Granted::Get(..))
     }
 }
 

@@ -106,14 +106,25 @@ fn what_a_process_says_is_cut_as_asked() {
 
 #[test]
 fn a_line_feed_within_a_datagram_is_told_where_lines_are_read() {
-    for (options, is_told) in [(&[][..], true), (&["--frame", "u16be"], false), (&["--each", "raw"], false)] {
+    for (options, is_told, code) in [
+        (&[][..], true, 9),
+        (&["--each", "line"], true, 0),
+        (&["--frame", "u16be"], false, 0),
+        (&["--each", "raw"], false, 0),
+    ] {
         let (listener, address) = run("cat >/dev/null", &[options, &["--count", "2"]].concat());
         let socket = client(&address);
         // As what is typed into another netcat ends.
         socket.send(b"x\n").expect("sent");
         socket.send(b"a\nb").expect("sent");
         let finished = listener.finish();
-        assert_eq!(finished.code, 0);
+        assert_eq!(finished.code, code, "{}", finished.stderr);
+        assert_eq!(
+            finished.stderr.contains("1 not delivered, or not whole"),
+            code == 9,
+            "{}",
+            finished.stderr
+        );
         assert_eq!(finished.stderr.contains("has line feeds in it"), is_told, "{}", finished.stderr);
     }
 }

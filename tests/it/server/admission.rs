@@ -133,16 +133,36 @@ fn ipv6_addresses_are_counted_by_network() {
 #[test]
 fn who_does_not_speak_the_protocol_hears_a_reset() {
     let place = Place::new();
-    let server = serve(&["--store", place.arg(), "--timeout", "300ms"]);
-    let to = address(&server);
-    let noise: Vec<u8> = payload(3_000_000).into_iter().map(|byte| byte | 0x80).collect();
-    let cases = [("--send-only", noise), ("--linger=9s", b"a line\n".to_vec())];
-    in_parallel(&cases, |(option, said)| {
-        let client = sendall(&["connect", &to, option], In::Bytes(said.clone()), Out::Collect);
-        assert!(client.finish().expect(5).stderr.contains("reset"), "{option}");
+    place.write("exists", b"x");
+    let store = ["--store", place.arg()];
+    let servers = [&store[..], &[&store[..], &["--wire", "text"]].concat(), &["--socks"]]
+        .map(|mode| serve(&[mode, &["--timeout", "300ms"]].concat()));
+    let [transfer, text, socks] = [0, 1, 2].map(|index| address(&servers[index]));
+    let noise = |first: &[u8]| {
+        // More than a server throws away.
+        let noise = payload(20_000_000).into_iter().map(|byte| byte | 0x80);
+        first.iter().copied().chain(noise).collect::<Vec<u8>>()
+    };
+    let line = b"a line\n";
+    let cases = [
+        (&transfer, "--send-only", noise(b"")),
+        (&transfer, "--linger=9s", line.to_vec()),
+        (&text, "--send-only", noise(b"")),
+        (&text, "--send-only", noise(b"upload|exists|20000000")),
+        (&text, "--linger=9s", line.to_vec()),
+        (&socks, "--send-only", noise(b"")),
+        (&socks, "--send-only", noise(b"GET / HTTP/1.1\r\n\r\n")),
+        (&socks, "--send-only", noise(b"\x05")),
+    ];
+    in_parallel(&cases, |(to, option, said)| {
+        let client = sendall(&["connect", to, option], In::Bytes(said.clone()), Out::Collect);
+        let finished = client.finish();
+        assert_eq!(finished.code, 5, "{to} {option}: {}", finished.stderr);
     });
-    let silent = sendall(&["connect", &to, "--recv-only"], In::Null, Out::Collect);
-    assert!(silent.finish().expect(5).stderr.contains("reset"));
+    for to in [transfer, text] {
+        let silent = sendall(&["connect", &to, "--recv-only"], In::Null, Out::Collect);
+        assert!(silent.finish().expect(5).stderr.contains("reset"));
+    }
 }
 
 #[test]

@@ -47,3 +47,18 @@ fn a_client_that_heeds_the_answer_is_not_lost() {
         proxy.finish().expect(0);
     }
 }
+
+#[test]
+fn a_head_that_was_asked_for_does_not_count_before_it_has_come() {
+    let listener = TestListener::bind(Net::Tcp, "/".into());
+    let proxy = serve(&[&ALLOWED[..], &["--count", "1"]].concat());
+    let mut client = Link::connect(proxy.port());
+    say(&mut client, &format!("HEAD http://{}/ HTTP/1.1\nHost: x\nContent-Length: 9\n\n", listener.name));
+    client.send(b"a part");
+    let mut server = listener.accept().expect("joined");
+    head(&mut server);
+    server.expect(b"a part");
+    client.end();
+    let finished = proxy.finish().expect(5);
+    assert!(finished.stderr.contains("in the middle of its request"), "{}", finished.stderr);
+}

@@ -336,6 +336,8 @@ pub(crate) fn rule_7_send_only(way: Way) {
     link.expect_all(&bytes);
     let finished = running.finish().expect(0);
     assert_eq!(finished.stdout, b"");
+    let told = "the peer said something; it was thrown away: leave --send-only out to see it";
+    assert_eq!(finished.stderr.matches(told).count(), 1, "{}", finished.stderr);
 
     // It needs no stdout, and a reset still counts.
     let (running, link) = way.open(&["--send-only"], In::Bytes(payload(20 << 20)), Out::Closed);

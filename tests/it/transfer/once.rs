@@ -41,6 +41,20 @@ fn who_never_spoke_or_is_refused_does_not_use_it_up() {
 }
 
 #[test]
+fn a_listing_is_no_session() {
+    let (here, there) = (Place::new(), Place::new());
+    here.write("f", b"content");
+    let server = serve(&["--share", here.arg(), "--once"]);
+    let to = address(&server);
+    for _ in 0..2 {
+        run(&["download", "--list", &to]).expect(0);
+    }
+    run(&["download", &to, "-o", there.arg()]).expect(0);
+    server.finish().ended(0);
+    there.expect("f", b"content");
+}
+
+#[test]
 fn further_connections_join_the_one_session_and_other_clients_do_not() {
     let (here, there) = (Place::new(), Place::new());
     let bytes = payload(16 << 20);
@@ -56,6 +70,20 @@ fn further_connections_join_the_one_session_and_other_clients_do_not() {
     let clients = finished.stderr.matches("client 127.0.0.1:").count();
     assert!(clients >= 4, "{clients} connections: {}", finished.stderr);
     there.expect("large", &bytes);
+}
+
+#[test]
+fn further_connections_are_no_clients_that_count() {
+    let (here, there) = (Place::new(), Place::new());
+    let large = here.write("large", &payload(12 << 20));
+    let small = here.write("small", b"x");
+    let server = serve(&["--store", there.arg(), "--count", "2"]);
+    let to = address(&server);
+    // None of them is refused: as many come as there is still to be had.
+    run(&["upload", &large, &to, "-j", "4", "--limit-rate", "24MiB"]).expect(0);
+    run(&["upload", &small, &to]).expect(0);
+    server.finish().ended(0);
+    there.expect_names(&["large", "small"]);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::*;
+use crate::proto::proxy::answer::{Denial, Misuse};
 use crate::proto::proxy::handshake::{Handshake, Users};
-use crate::proto::proxy::server::{Denial, Misuse};
 
 /// Hears what a client wants, and tells it what became of it.
 pub struct SocksServer {

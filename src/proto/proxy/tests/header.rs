@@ -3,8 +3,8 @@
 use core::net::SocketAddr;
 use proptest::prelude::*;
 
+use crate::proto::Parsed;
 use crate::proto::proxy::header::{HeaderFault, HeaderVersion, ProxyHeader, parse};
-use crate::proto::transfer::hello::Parsed;
 
 fn header(from: &str, to: &str) -> ProxyHeader {
     ProxyHeader { addresses: Some((from.parse().unwrap(), to.parse().unwrap())) }

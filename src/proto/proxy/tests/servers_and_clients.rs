@@ -5,11 +5,12 @@ use std::rc::Rc;
 use core::net::SocketAddr;
 use proptest::prelude::*;
 
+use crate::proto::proxy::answer::{Denial, Misuse, MisuseKind};
 use crate::proto::proxy::fault::ProxyFault;
 use crate::proto::proxy::handshake::{Credentials, Handshake, Users};
 use crate::proto::proxy::http_connect::HttpClient;
 use crate::proto::proxy::http_forward::{AnswerHead, BadAnswer};
-use crate::proto::proxy::server::{Denial, Misuse, MisuseKind, ProxyServer};
+use crate::proto::proxy::server::ProxyServer;
 use crate::proto::proxy::socks::client::SocksClient;
 use crate::proto::proxy::target::Target;
 

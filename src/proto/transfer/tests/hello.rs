@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello, MAGIC, Operation, Parsed};
+use crate::proto::Parsed;
+use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello, MAGIC, Operation};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 

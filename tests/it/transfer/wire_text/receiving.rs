@@ -31,8 +31,14 @@ fn alone(there: &Place, options: &[&str], pieces: &[&[u8]], ends: bool) -> (Fini
     }
     if ends {
         let _ = peer.0.shutdown(Shutdown::Write);
+        heard.extend(peer.hear_all());
     }
-    heard.extend(peer.hear_all());
+    // One that has read why it is refused leaves.
+    let is_refused =
+        |heard: &[u8]| heard.windows(9).any(|part| part == b"refused: ") && heard.ends_with(b"\n");
+    while !ends && !is_refused(&heard) {
+        heard.extend(peer.hear(1));
+    }
     drop(peer);
     (server.finish_within(Duration::from_secs(5)), heard)
 }

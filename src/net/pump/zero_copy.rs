@@ -6,8 +6,8 @@
 
 use std::io;
 
-use super::pump::Fault;
-use super::stream::{FdKind, KernelEnd};
+use super::Fault;
+use crate::net::stream::{FdKind, KernelEnd};
 use crate::proto::relay::lane::Lane;
 
 /// Most bytes per call: what a pipe of our own holds.
@@ -48,8 +48,8 @@ mod linux {
 
     use super::*;
     use crate::net::pipes::{OwnPipe, enlarge};
+    use crate::net::poll::{are_ready, is_ready};
     use crate::net::pump::Side;
-    use crate::net::stdio::{are_ready, is_ready};
 
     /// A way through the kernel from one descriptor to another.
     pub(crate) enum KernelWay {

@@ -4,8 +4,8 @@
 
 use std::net::Ipv6Addr;
 
-use super::endpoint::{Endpoint, Role, is_number};
-use super::services;
+use super::{Endpoint, Role, is_number};
+use crate::net::services;
 
 /// Words before an address, as socat and URLs of other tools have them.
 const PROTOCOLS: [&str; 18] = [
@@ -31,7 +31,7 @@ const PROTOCOLS: [&str; 18] = [
 const UNIX: [&str; 5] = ["unix", "unix-connect", "unix-listen", "unix-client", "local"];
 
 /// A line that says more about a word that cannot be parsed than the parser does.
-pub(super) fn explain(word: &str, role: Role) -> Option<String> {
+pub(in crate::net) fn explain(word: &str, role: Role) -> Option<String> {
     if ["unix:", "unix-seqpacket:", "systemd:", "fd:"].iter().any(|form| word.starts_with(form)) {
         return None;
     }
@@ -105,7 +105,7 @@ pub(super) fn url(word: &str) -> Option<String> {
     Some(format!("'{word}' is a URL: type its host and port only, as in {host}{port}"))
 }
 
-/// `user@host:22`, `host:/tmp`, `host:80/tcp`, `host:80:file`.
+/// `user@host:22`, `host:/tmp`, `host:80/tcp`, `host:80:file`, `host:80:`.
 fn user_or_path(word: &str, role: Role) -> Option<String> {
     let split_path = || word.find('/').map(|at| word.split_at(at));
     let (place, rest) = word.rsplit_once(':').or_else(split_path).unwrap_or((word, ""));
@@ -128,6 +128,9 @@ fn user_or_path(word: &str, role: Role) -> Option<String> {
         _ => format!("{host}:{port}"),
     };
     let word = word.escape_debug();
+    if rest.is_empty() && place.ends_with(&format!("{host}:{port}")) {
+        return Some(format!("'{word}' has a colon too many at its end: type {advised}"));
+    }
     if !path.is_empty() && PROTOCOLS.contains(&path.to_ascii_lowercase().as_str()) {
         return Some(format!(
             "'{word}' names a protocol, and an endpoint has none: type {advised}; 'udp-send' and 'udp-listen' are for UDP"
@@ -165,6 +168,8 @@ mod tests {
             ("host:9000/in", Connect, "type host:9000"),
             ("user@host:9000/in", Connect, "type host:9000"),
             ("host:7255:a.txt", Connect, "type host:7255"),
+            ("host:80:", Connect, "a colon too many at its end: type host:80"),
+            ("user@host:80:", Connect, "a colon too many at its end: type host:80"),
             ("host:80/tcp", Connect, "type host:80;"),
             ("host/tcp", Connect, "type host:PORT;"),
             ("9000/udp", Listen, "type 9000;"),
@@ -204,7 +209,10 @@ mod tests {
             assert!(error.contains(advice), "{word:?}: {error}");
             assert!(!error.contains('\n') && !error.contains("[tcp"), "{error}");
             // What is advised is taken, with any port.
-            let advised = advice.strip_prefix("type ").map(|advised| advised.replace("PORT", "7"));
+            let advised = advice
+                .rsplit_once("type ")
+                .map(|(_, advised)| advised)
+                .map(|advised| advised.replace("PORT", "7"));
             for advised in advised.iter().flat_map(|advised| advised.trim_end_matches(';').split(", or ")) {
                 assert!(Endpoint::parse(advised, role).is_ok(), "{word:?}: {advised}");
             }

@@ -1,0 +1,76 @@
+//! The counts of a transfer and its phase: the data that progress is drawn from.
+
+/// The phase of the current file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for the peer's consent or result.
+    #[default]
+    Waiting,
+    /// Reading a whole file for its digest.
+    Hashing,
+    /// Bytes go to the peer.
+    Sending,
+    /// Bytes come from the peer.
+    Receiving,
+    /// Comparing digests.
+    Verifying,
+    /// Waiting for the disk.
+    Syncing,
+}
+
+impl Phase {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Phase::Waiting => "waiting",
+            Phase::Hashing => "hashing",
+            Phase::Sending => "sending",
+            Phase::Receiving => "receiving",
+            Phase::Verifying => "verifying",
+            Phase::Syncing => "syncing",
+        }
+    }
+}
+
+/// The counts of a session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    /// The path of the current file; `None` before the first.
+    pub(super) name: Option<Vec<u8>>,
+    /// The size of the current file; `None` if unknown.
+    pub(super) file_size_bytes: Option<u64>,
+    pub(super) file_done_bytes: u64,
+    pub(super) phase: Phase,
+    pub(super) done_bytes: u64,
+    /// The part of `done_bytes` that was moved in this session.
+    pub(super) moved_bytes: u64,
+    pub(super) total_bytes: u64,
+    /// True after a file of unknown size: there is no total.
+    pub(super) is_open_ended: bool,
+    pub(super) entries_done: u64,
+    pub(super) entries: u64,
+    pub(super) all_known: bool,
+    /// The totals counted ahead of the session; final once `is_counted`.
+    pub(super) ahead_entries: u64,
+    pub(super) ahead_bytes: u64,
+    pub(super) is_counted: bool,
+    pub(super) has_ended: bool,
+}
+
+impl Counts {
+    /// The bytes expected in all, as far as known.
+    pub(super) fn total_bytes(&self) -> Option<u64> {
+        let ahead_bytes = if self.all_known { 0 } else { self.ahead_bytes };
+        (!self.is_open_ended).then_some(self.total_bytes.max(ahead_bytes))
+    }
+
+    /// The files, folders and links expected in all, as far as known.
+    pub(super) fn entries(&self) -> u64 {
+        self.entries.max(if self.all_known { 0 } else { self.ahead_entries })
+    }
+
+    /// True if these totals will not grow any more, as far as known.
+    pub(super) fn is_final(&self) -> bool {
+        let grows = self.entries > self.ahead_entries || self.total_bytes > self.ahead_bytes;
+        self.all_known || (self.is_counted && !grows)
+    }
+}
