@@ -3,11 +3,9 @@
 use std::fmt;
 use std::io;
 
-/// How a command ended. The numbers are a promise to scripts.
+/// How a command failed. The numbers are a promise to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done, all of it: 0.
-    Done,
     /// Failed for a reason that has no code of its own: 1.
     Failed,
     /// Wrong usage: 2.
@@ -36,7 +34,6 @@ impl Exit {
     /// The exit code of the process.
     pub fn code(self) -> u8 {
         match self {
-            Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::NoConnection => 3,

@@ -89,7 +89,7 @@ pub(crate) struct HttpHelloArgs {
     family: FamilyArgs,
 
     #[command(flatten)]
-    limits: LimitArgs,
+    limits: HelloLimitArgs,
 
     #[command(flatten)]
     access: AccessArgs,
@@ -98,7 +98,7 @@ pub(crate) struct HttpHelloArgs {
 /// How many clients, how much from each, and for how long.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Access and limits")]
-struct LimitArgs {
+struct HelloLimitArgs {
     /// Serve at most N connections at a time, as far as descriptors allow [default: 16384]; see --full for the rest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_clients: Option<u32>,

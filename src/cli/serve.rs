@@ -50,7 +50,7 @@ pub(crate) struct ServeArgs {
     pub(crate) transfer: TransferArgs,
 
     #[command(flatten)]
-    pub(crate) limits: LimitArgs,
+    pub(crate) limits: ServeLimitArgs,
 
     #[command(flatten)]
     pub(crate) access: AccessArgs,
@@ -218,7 +218,7 @@ pub(crate) struct TransferArgs {
 /// How many clients, and for how long.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access and limits")]
-pub(crate) struct LimitArgs {
+pub(crate) struct ServeLimitArgs {
     /// Serve at most N clients at a time, as far as descriptors allow [default: 100 with --store, --share, --exec and --sh,
     /// else 16384]; see --full for the rest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -251,7 +251,7 @@ pub(crate) struct LimitArgs {
     pub(crate) session_timeout: Option<Duration>,
 }
 
-impl LimitArgs {
+impl ServeLimitArgs {
     /// For a mode with many clients, each of which costs much or little.
     pub(crate) fn of_many(&self, are_costly: bool) -> ClientLimits {
         let (clients, per_source) = match are_costly {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::options::{duration, size};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
-use crate::net::local_end::{LocalEnd, Source};
+use crate::net::local_end::{LocalEnd, SourceAddress};
 use crate::net::options::{Family, Keepalive, SocketOptions};
 
 /// Reads `on` or `off`.
@@ -187,7 +187,7 @@ pub struct LocalArgs {
         value_name = "ADDR",
         help_heading = "Socket options"
     )]
-    source: Option<Source>,
+    source: Option<SourceAddress>,
 
     /// Connect through this network interface only
     #[arg(long, value_name = "NAME", help_heading = "Socket options",

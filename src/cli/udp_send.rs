@@ -10,13 +10,13 @@ use super::manual;
 use super::options::{duration, rate};
 use super::socket_args::FamilyArgs;
 use super::values::cut;
-use crate::datagram::send::input::Source;
+use crate::datagram::send::input::DatagramSource;
 use crate::datagram::send::session::Wanted;
 use crate::datagram::style::{Each, Frame, Style};
 use crate::datagram::{check, too_large};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Role};
-use crate::net::local_end::Source as Origin;
+use crate::net::local_end::SourceAddress;
 use crate::net::udp::Options;
 use crate::proto::datagram::pace::Pace;
 use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
@@ -134,9 +134,9 @@ impl UdpSendArgs {
         }
         let origin = if texts.is_empty() {
             let cut = self.each.or_else(|| self.frame.map(|Frame::U16be| Cut::U16be));
-            Source::stdin(cut, self.until.clone(), self.repeat)
+            DatagramSource::stdin(cut, self.until.clone(), self.repeat)
         } else {
-            Source::texts(datagrams, self.repeat)
+            DatagramSource::texts(datagrams, self.repeat)
         };
         let style = Style::new(self.print.unwrap_or(Each::Line), self.frame, self.label);
         Ok(Plan {
@@ -160,7 +160,7 @@ impl UdpSendArgs {
     }
 
     /// What `--source` says, as far as the peer's kind of socket can have it: an address, or a name.
-    fn source_for(&self, endpoint: &Endpoint) -> Result<(Option<Origin>, Option<Endpoint>), Error> {
+    fn source_for(&self, endpoint: &Endpoint) -> Result<(Option<SourceAddress>, Option<Endpoint>), Error> {
         let is_unix = !matches!(endpoint, Endpoint::Tcp { .. });
         let hint = match &self.source {
             None => return Ok((None, None)),
@@ -187,7 +187,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// Where datagrams come from.
 #[derive(Clone, Debug)]
 enum From {
-    Address(Origin),
+    Address(SourceAddress),
     /// A name of a Unix socket.
     Unix(Endpoint),
 }

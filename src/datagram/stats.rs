@@ -6,7 +6,7 @@ use crate::report::{DatagramSums, Report};
 
 /// Counts of one run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stats {
+pub(crate) struct DatagramStats {
     pub(crate) sent: u64,
     pub(crate) sent_bytes: u64,
     /// Written to stdout, all of each.
@@ -28,7 +28,7 @@ pub(crate) struct Stats {
     pub(crate) undelivered: u64,
 }
 
-impl Stats {
+impl DatagramStats {
     fn dropped(&self) -> u64 {
         self.dropped_by_system + self.unwritten
     }

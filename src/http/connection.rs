@@ -11,7 +11,7 @@ use self::answering::Begun;
 use super::client::Client;
 use super::log::Asked;
 use super::site::Due;
-use super::unsent::{Progress, Unsent};
+use super::unsent::{Unsent, Written};
 use super::worker::{Buffers, Worker, make_room};
 use crate::error::Error;
 use crate::net::acknowledgement::AcknowledgementWait;
@@ -149,10 +149,10 @@ impl<S: Stream> Connection<S> {
             Waits::Delay if is_late => self.answer_begun(output),
             Waits::Delay => return Ok(Status::Waiting),
             Waits::Room => match self.unsent.send(&mut self.stream)? {
-                Progress::All => self.all_is_sent(),
-                Progress::Some => return Ok(self.wait_for(Waits::Room, now)),
-                Progress::None if is_late => return Err(Lost),
-                Progress::None => return Ok(Status::Waiting),
+                Written::All => self.all_is_sent(),
+                Written::Some => return Ok(self.wait_for(Waits::Room, now)),
+                Written::None if is_late => return Err(Lost),
+                Written::None => return Ok(Status::Waiting),
             },
             Waits::End if is_late => return self.settle(now),
             Waits::End => return self.linger(input, now),
@@ -310,7 +310,7 @@ impl<S: Stream> Connection<S> {
         }
         let progress = self.unsent.send_first(output, &mut self.stream)?;
         output.clear();
-        if progress != Progress::All {
+        if progress != Written::All {
             self.wait_for(Waits::Room, now);
             return Ok(false);
         }

@@ -10,31 +10,35 @@ use super::connection::Connection;
 use super::log::Log;
 use super::site::Site;
 use super::whoami::Ends;
-use super::worker::{Stats, Worker};
+use super::worker::{AnswerCount, Worker};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
+use crate::net::options::SocketOptions;
 use crate::net::reactor::{BlockingTask, Context, Io, Reactor, Session, Status, ThreadWaker};
 use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::acceptor::{Handler, Incoming};
+use crate::server::client_session::begin;
 
 /// What all workers have in common.
 #[derive(Clone)]
 pub(crate) struct Common {
     pub(crate) site: Arc<Site>,
     pub(crate) log: Option<Log>,
-    pub(crate) stats: Option<Stats>,
+    pub(crate) stats: Option<AnswerCount>,
+    /// Of each connection's socket.
+    pub(crate) socket: SocketOptions,
 }
 
 impl Common {
     fn worker(self) -> Rc<Worker> {
-        Rc::new(Worker::new(self.site, self.log, self.stats))
+        Rc::new(Worker::new(self.site, self.log, self.stats, self.socket))
     }
 }
 
 /// Hands connections out.
-pub(crate) struct Hello {
+pub(crate) struct HelloHandler {
     io: Io,
     common: Common,
     own: Rc<Worker>,
@@ -58,7 +62,7 @@ struct Arrival {
     permit: LentPermit,
 }
 
-impl Hello {
+impl HelloHandler {
     /// `workers` in all: one is the acceptor's own reactor. Each thread keeps a clone of `alive`.
     pub(crate) fn new(
         io: &Io,
@@ -66,12 +70,12 @@ impl Hello {
         workers: usize,
         signals: &Signals,
         alive: &mpsc::Sender<()>,
-    ) -> Result<Hello, Error> {
+    ) -> Result<HelloHandler, Error> {
         let mut others = Vec::new();
         for _ in 1..workers {
             others.push(start(io, common.clone(), signals.clone(), alive.clone())?);
         }
-        Ok(Hello {
+        Ok(HelloHandler {
             io: io.clone(),
             own: common.clone().worker(),
             common,
@@ -82,7 +86,7 @@ impl Hello {
     }
 }
 
-impl Handler for Hello {
+impl Handler for HelloHandler {
     fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
         let Incoming { socket, destination, permit } = incoming;
         let local =
@@ -100,31 +104,26 @@ impl Handler for Hello {
         is_there
     }
 
-    fn advance(&mut self) -> Result<(), Error> {
+    fn advance(&mut self) -> Result<Status, Error> {
         self.permits.take_back();
         for other in &mut self.others {
             if let Some(result) = other.thread.take() {
-                return result.and_then(|result| result);
+                return result.and_then(|result| result).map(|()| Status::Waiting);
             }
         }
         if let Some(error) = self.common.log.as_ref().and_then(|log| log.lines.take_failure()) {
             return Err(cannot_write(&error));
         }
-        match &self.common.stats {
-            // Ends the run: what is still open is idle.
-            Some(stats) if stats.is_over() => Err(Error::new(Exit::Done, "all answers were given")),
-            _ => Ok(()),
-        }
+        // When all answers were given, connections that are still open are idle.
+        let is_over = self.common.stats.as_ref().is_some_and(AnswerCount::is_over);
+        Ok(if is_over { Status::RunOver } else { Status::Waiting })
     }
 }
 
 /// Adds a connection to a reactor. False if it was gone already.
 fn serve(io: &Io, socket: Socket, worker: &Rc<Worker>, client: Client, now: Instant) -> bool {
-    let spawned = io.spawn(|io| {
-        let transport = socket.register(&io).map_err(|error| Error::new(Exit::Lost, error))?;
-        Ok(Connection::new(transport, Rc::clone(worker), client, now))
-    });
-    spawned.is_ok()
+    let make = |transport, _| Ok(Connection::new(transport, Rc::clone(worker), client, now));
+    begin(io, (socket, &worker.socket), None, make)
 }
 
 /// Starts a worker's thread.

@@ -15,7 +15,7 @@ pub(crate) struct Unsent {
 
 /// How far a call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum Written {
     /// Everything was taken.
     All,
     /// Something was taken.
@@ -40,17 +40,17 @@ impl Unsent {
     }
 
     /// Sends `first`, when nothing but a large body waits, and then that. Keeps what is not taken.
-    pub(crate) fn send_first(&mut self, first: &[u8], stream: &mut impl Stream) -> io::Result<Progress> {
+    pub(crate) fn send_first(&mut self, first: &[u8], stream: &mut impl Stream) -> io::Result<Written> {
         let mut sent = 0;
         if !write_all(first, &mut sent, stream)? {
             self.bytes = first[sent..].to_vec();
-            return Ok(Progress::Some);
+            return Ok(Written::Some);
         }
         self.send(stream)
     }
 
     /// Sends what waits.
-    pub(crate) fn send(&mut self, stream: &mut impl Stream) -> io::Result<Progress> {
+    pub(crate) fn send(&mut self, stream: &mut impl Stream) -> io::Result<Written> {
         let (before, mut is_all) = (self.sent, true);
         if !self.bytes.is_empty() {
             is_all = write_all(&self.bytes, &mut self.sent, stream)?;
@@ -68,9 +68,9 @@ impl Unsent {
             self.large = None;
         }
         Ok(match (is_all, has_moved) {
-            (true, _) => Progress::All,
-            (false, true) => Progress::Some,
-            (false, false) => Progress::None,
+            (true, _) => Written::All,
+            (false, true) => Written::Some,
+            (false, false) => Written::None,
         })
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::log::{Answered, Log, Stamp};
 use super::site::Site;
+use crate::net::options::SocketOptions;
 use crate::net::reactor::ThreadWaker;
 use crate::net::wall::{WallClock, http_date};
 use crate::proto::http::{Answer, Head, Method};
@@ -21,7 +22,9 @@ pub(crate) struct Worker {
     pub(crate) site: Arc<Site>,
     pub(crate) buffers: RefCell<Buffers>,
     pub(crate) log: Option<Log>,
-    pub(crate) stats: Option<Stats>,
+    pub(crate) stats: Option<AnswerCount>,
+    /// Of each connection's socket.
+    pub(crate) socket: SocketOptions,
     head_cache: RefCell<HeadCache>,
     time: RefCell<Time>,
     kept_bytes: Cell<usize>,
@@ -57,13 +60,19 @@ struct Time {
 }
 
 impl Worker {
-    pub(crate) fn new(site: Arc<Site>, log: Option<Log>, stats: Option<Stats>) -> Worker {
+    pub(crate) fn new(
+        site: Arc<Site>,
+        log: Option<Log>,
+        stats: Option<AnswerCount>,
+        socket: SocketOptions,
+    ) -> Worker {
         let answers = site.answers.clone();
         Worker {
             site,
             buffers: RefCell::new(Buffers { input: Vec::new(), output: Vec::new() }),
             log,
             stats,
+            socket,
             head_cache: RefCell::default(),
             time: RefCell::new(Time {
                 clock: WallClock::default(),
@@ -154,7 +163,7 @@ pub(crate) fn make_room(input: &mut Vec<u8>, held: usize) {
 
 /// `--count`: how many answers may still be begun, and how many have not arrived. All workers share it.
 #[derive(Clone)]
-pub(crate) struct Stats {
+pub(crate) struct AnswerCount {
     count: Arc<Count>,
     acceptor: ThreadWaker,
 }
@@ -175,11 +184,11 @@ pub(crate) enum Ticket {
     None,
 }
 
-impl Stats {
+impl AnswerCount {
     /// `acceptor` is woken when the last answer has arrived.
-    pub(crate) fn new(answers: u64, acceptor: ThreadWaker) -> Stats {
+    pub(crate) fn new(answers: u64, acceptor: ThreadWaker) -> AnswerCount {
         let count = Count { left: AtomicU64::new(answers), missing: AtomicU64::new(answers) };
-        Stats { count: Arc::new(count), acceptor }
+        AnswerCount { count: Arc::new(count), acceptor }
     }
 
     pub(crate) fn take(&self) -> Ticket {

@@ -18,7 +18,7 @@ use crate::error::{Error, Exit};
 #[derive(Clone, Debug, Default)]
 pub struct LocalEnd {
     /// The address.
-    pub source: Option<Source>,
+    pub source: Option<SourceAddress>,
     /// The network interface that all its packets use.
     pub interface: Option<String>,
     /// The options of its socket.
@@ -27,21 +27,21 @@ pub struct LocalEnd {
 
 /// An address of this machine, a port, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceAddress {
     ip: Option<IpAddr>,
     port: u16,
 }
 
-impl FromStr for Source {
+impl FromStr for SourceAddress {
     type Err = String;
 
     /// `ADDR`, `ADDR:PORT`, `[V6]:PORT` or `:PORT`.
-    fn from_str(text: &str) -> Result<Source, String> {
+    fn from_str(text: &str) -> Result<SourceAddress, String> {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         let parsed = match (bare.parse::<IpAddr>(), text.parse::<SocketAddr>(), text.strip_prefix(':')) {
-            (Ok(ip), ..) => Some(Source { ip: Some(ip), port: 0 }),
-            (_, Ok(address), _) => Some(Source { ip: Some(address.ip()), port: address.port() }),
-            (.., Some(port)) => port.parse().ok().map(|port| Source { ip: None, port }),
+            (Ok(ip), ..) => Some(SourceAddress { ip: Some(ip), port: 0 }),
+            (_, Ok(address), _) => Some(SourceAddress { ip: Some(address.ip()), port: address.port() }),
+            (.., Some(port)) => port.parse().ok().map(|port| SourceAddress { ip: None, port }),
             _ => None,
         };
         let parsed = parsed.filter(|source| source.ip.is_some() || source.port > 0);
@@ -49,7 +49,7 @@ impl FromStr for Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SourceAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.ip, self.port) {
             (Some(ip), 0) => write!(f, "{ip}"),
@@ -59,7 +59,7 @@ impl fmt::Display for Source {
     }
 }
 
-impl Source {
+impl SourceAddress {
     /// What to bind to on the way to `remote`; `None` if that is of the other family.
     pub(super) fn address_for(self, remote: &SocketAddr) -> Option<SocketAddr> {
         let any: IpAddr = match remote {
@@ -149,7 +149,7 @@ impl LocalEnd {
 }
 
 fn address_shown(address: &SocketAddr) -> String {
-    Source { ip: Some(address.ip()), port: address.port() }.to_string()
+    SourceAddress { ip: Some(address.ip()), port: address.port() }.to_string()
 }
 
 /// tcp(7) and RFC 7413: connects, and sends what fits at once if a cookie of that host is known; else asks for one.
@@ -203,10 +203,10 @@ mod tests {
             ("[::1]:5", "[::1]:5"),
             (":5", ":5"),
         ] {
-            assert_eq!(text.parse::<Source>().map(|source| source.to_string()), Ok(shown.into()));
+            assert_eq!(text.parse::<SourceAddress>().map(|source| source.to_string()), Ok(shown.into()));
         }
         for text in ["", ":", ":0", ":x", "eth0", "192.0.2.1:", "192.0.2.1:65536", "[192.0.2.1:5"] {
-            let hint = text.parse::<Source>().expect_err(text);
+            let hint = text.parse::<SourceAddress>().expect_err(text);
             assert!(hint.contains("[::1]:4000"), "{text}: {hint}");
         }
     }

@@ -116,6 +116,15 @@ impl Pump {
         self.advance_between(&mut One(stream), context)
     }
 
+    /// Ends the sink, if the source has ended and everything was moved.
+    pub fn pass_end(&mut self, sink: &mut impl Stream) -> io::Result<()> {
+        if self.lane.owes_half_close() {
+            sink.finish_writing()?;
+            self.lane.finish_sink();
+        }
+        Ok(())
+    }
+
     /// When to go on if no readiness comes before.
     pub fn wake_up(&self) -> Option<Instant> {
         self.coalescing.wake_up()

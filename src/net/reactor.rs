@@ -87,7 +87,7 @@ impl Reactor {
             while let Some(session) = self.timers.expired(now) {
                 ready.push(session);
             }
-            let again = self.advance(&mut ready, now)?;
+            let Some(again) = self.advance(&mut ready, now)? else { return Ok(()) };
             match stop.take() {
                 Some((error, limit)) if self.sessions.is_empty() || now >= limit => return Err(error),
                 None if self.sessions.is_empty() => return Ok(()),
@@ -125,8 +125,8 @@ impl Reactor {
     }
 
     /// Advances each session of the batch, then removes those that are done, and takes in those that were added.
-    /// Returns those that want another turn.
-    fn advance(&mut self, batch: &mut Vec<usize>, now: Instant) -> Result<Vec<usize>, Error> {
+    /// Returns those that want another turn; `None` if the run is over.
+    fn advance(&mut self, batch: &mut Vec<usize>, now: Instant) -> Result<Option<Vec<usize>>, Error> {
         // Each once, and the oldest first.
         batch.sort_unstable();
         batch.dedup();
@@ -137,6 +137,7 @@ impl Reactor {
                 Status::Waiting => {}
                 Status::Again => again.push(id),
                 Status::Done => done.push(id),
+                Status::RunOver => return Ok(None),
             }
             self.timers.set(id, session.deadline());
         }
@@ -150,7 +151,7 @@ impl Reactor {
         }
         // Asked last: a session may have woken others when it was dropped.
         again.extend(self.shared.take_woken_here());
-        Ok(again)
+        Ok(Some(again))
     }
 
     fn collect(&self, events: &Events, ready: &mut Vec<usize>) {

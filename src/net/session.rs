@@ -22,6 +22,8 @@ pub enum Status {
     Again,
     /// The session has ended. The reactor drops it.
     Done,
+    /// The whole run has ended, in success. The reactor drops every session.
+    RunOver,
 }
 
 /// How a session ends when a signal stops the run.

@@ -186,11 +186,6 @@ impl Socket {
         }
     }
 
-    /// Registers the socket of a client, with the options that every connection has.
-    pub fn register(self, io: &Io) -> io::Result<Transport> {
-        self.register_with(&SocketOptions::default(), io)
-    }
-
     /// Registers the socket of a client, with these options.
     ///
     /// # Errors

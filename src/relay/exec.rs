@@ -15,6 +15,7 @@ use crate::error::{Error, Exit};
 use crate::net::child;
 use crate::net::child::{ChildStdio, Program, describe, environment};
 use crate::net::endpoint::PeerName;
+use crate::net::goodbye::LINGER;
 use crate::net::process::Process;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
@@ -28,9 +29,6 @@ use crate::server::client_session::CountedSession;
 const GRACE: Duration = Duration::from_secs(2);
 /// The same when a signal has ended the command, which is to stop within a second.
 const LAST_GRACE: Duration = Duration::from_millis(500);
-/// How long the peer has to end once the process has, and all of its output was sent: a socket that is closed while
-/// something unread comes in answers with a reset, which may overtake what the peer has not read yet.
-const LINGER: Duration = Duration::from_secs(2);
 /// How long what the process has left behind may keep its output open and say nothing.
 const HELD_LIMIT: Duration = Duration::from_secs(10);
 
@@ -59,7 +57,7 @@ pub(crate) struct Exec {
     /// How it has ended, once it was reaped.
     status: Option<ExitStatus>,
     phase: Phase,
-    end: End,
+    end: Termination,
     /// Bytes that were sent and received.
     moved: (u64, u64),
     failure: Option<Error>,
@@ -89,7 +87,7 @@ enum Phase {
 }
 
 /// Whether the process is made to end.
-enum End {
+enum Termination {
     /// It ends by itself.
     ByItself,
     /// It is to be sent SIGTERM, and to be given so much time.
@@ -173,7 +171,7 @@ impl Exec {
             process: Some(process),
             status: None,
             phase: Phase::Running,
-            end: End::ByItself,
+            end: Termination::ByItself,
             moved: (0, 0),
             failure: None,
             is_stopped: false,
@@ -201,7 +199,7 @@ impl Exec {
             }
             Phase::Alone(_, since) if now >= since + SILENCE_LIMIT => {
                 self.report.detail("the client has ended, and so must the process (see --end-when)");
-                self.end = End::Due(GRACE);
+                self.end = Termination::Due(GRACE);
                 self.is_stopped = true;
                 // Whether that was all, nobody knows: a peer that still waits for an answer hears a reset, not an end.
                 // It cannot have failed: then it would not be here.
@@ -247,7 +245,7 @@ impl Exec {
             Phase::Held(_, since) if now >= since + HELD_LIMIT => {
                 let text = "the process has ended, but others kept its output open: they are ended";
                 self.report.warning(text);
-                self.end = End::Due(GRACE);
+                self.end = Termination::Due(GRACE);
                 relay.stop_sending();
                 self.phase = Phase::Abandoned;
                 return Ok(true);
@@ -261,13 +259,13 @@ impl Exec {
     fn end_process(&mut self, now: Instant) {
         let Some(process) = &self.process else { return };
         match self.end {
-            End::Due(grace) => {
+            Termination::Due(grace) => {
                 process.terminate();
-                self.end = End::Termed(now + grace);
+                self.end = Termination::Termed(now + grace);
             }
-            End::Termed(limit) if now >= limit => {
+            Termination::Termed(limit) if now >= limit => {
                 process.kill();
-                self.end = End::Killed;
+                self.end = Termination::Killed;
             }
             _ => {}
         }
@@ -276,7 +274,7 @@ impl Exec {
     /// Reaps the process, and tells how it has ended.
     fn reap(&mut self) -> Result<(), Error> {
         let Some(process) = self.process.take() else { return Ok(()) };
-        if !matches!(self.end, End::ByItself) {
+        if !matches!(self.end, Termination::ByItself) {
             // What it has started and did not end with it.
             process.kill();
         }
@@ -318,7 +316,7 @@ impl Session for Exec {
                     // Closes the connection and the pipes.
                     self.relay = None;
                     self.failure = Some(error);
-                    self.end = End::Due(GRACE);
+                    self.end = Termination::Due(GRACE);
                 }
             }
         }
@@ -337,7 +335,7 @@ impl Session for Exec {
         (self.relay, self.over) = (None, None);
         self.failure = None;
         self.is_stopped = true;
-        self.end = End::Due(LAST_GRACE);
+        self.end = Termination::Due(LAST_GRACE);
         Stop::Soon
     }
 
@@ -349,7 +347,7 @@ impl Session for Exec {
             _ => None,
         };
         let end = match self.end {
-            End::Termed(limit) => Some(limit),
+            Termination::Termed(limit) => Some(limit),
             _ => None,
         };
         let relay = self.relay.as_ref().and_then(Session::deadline);

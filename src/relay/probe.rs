@@ -1,25 +1,22 @@
 //! `connect --probe`: which ports of some hosts take connections. Nothing is sent on them.
 
 pub(crate) mod target;
+mod verdict;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 use self::target::{Found, Step, Target};
+use self::verdict::{direct, proxied};
 use super::proxies::Via;
 use crate::error::cannot_write;
-use crate::error::{Error, Exit, Retry};
+use crate::error::{Error, Exit};
 use crate::net::connecting::Connect;
-use crate::net::dial::{Dial, explain};
-use crate::net::endpoint::{Endpoint, PeerName};
+use crate::net::dial::Dial;
+use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Context, Io, Session, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stdio::{Stdio, check_stdout};
-use crate::net::stream::Transport;
-use crate::proto::proxy::fault::Cause;
 use crate::report::{Probed, Report};
 
 /// Connections that are tried at once, at most; fewer where descriptors are short.
@@ -64,26 +61,23 @@ struct Try {
     /// Among the target's ports.
     index: usize,
     begun: Instant,
-    way: Way,
+    route: ProbeRoute,
 }
 
-enum Way {
+enum ProbeRoute {
     Direct(Box<Dial>),
     /// And what the port is called.
     Proxied(Box<Via>, PeerName),
 }
 
-impl Way {
+impl ProbeRoute {
     fn deadline(&self) -> Option<Instant> {
         match self {
-            Way::Direct(dial) => dial.deadline(),
-            Way::Proxied(via, _) => via.deadline(),
+            ProbeRoute::Direct(dial) => dial.deadline(),
+            ProbeRoute::Proxied(via, _) => via.deadline(),
         }
     }
 }
-
-/// What became of a port: in a word, at which address, and why in words. `None`: it has to be tried again.
-type Verdict = Option<(&'static str, PeerName, Option<String>)>;
 
 /// What is printed of a port.
 pub(crate) struct Line {
@@ -214,12 +208,16 @@ impl Probe {
                 let Some((index, addresses)) = target.next_due() else { continue };
                 is_any_left = true;
                 let (limit, connector) = (self.plan.limit, target.connector_of(index));
-                let way = match connector.through(limit, &self.io)? {
-                    Some(via) => Way::Proxied(Box::new(via), PeerName::of_endpoint(connector.endpoint())),
-                    None if target.ports.is_empty() => Way::Direct(Box::new(connector.dial(limit, &self.io))),
-                    None => Way::Direct(Box::new(connector.dial(limit, &self.io).to(addresses))),
+                let route = match connector.through(limit, &self.io)? {
+                    Some(via) => {
+                        ProbeRoute::Proxied(Box::new(via), PeerName::of_endpoint(connector.endpoint()))
+                    }
+                    None if target.ports.is_empty() => {
+                        ProbeRoute::Direct(Box::new(connector.dial(limit, &self.io)))
+                    }
+                    None => ProbeRoute::Direct(Box::new(connector.dial(limit, &self.io).to(addresses))),
                 };
-                self.tries.push(Try { target: number, index, begun: now, way });
+                self.tries.push(Try { target: number, index, begun: now, route });
             }
         }
         Ok(())
@@ -230,12 +228,12 @@ impl Probe {
         let mut at = 0;
         while at < self.tries.len() {
             let is_alone = self.tries.len() == 1;
-            let Try { target, index, begun, way } = &mut self.tries[at];
+            let Try { target, index, begun, route } = &mut self.tries[at];
             let (number, index) = (*target, *index);
             let target = &mut self.plan.targets[number];
-            let found = match way {
-                Way::Direct(dial) => direct(dial, target.connector.endpoint(), is_alone, now)?,
-                Way::Proxied(via, name) => proxied(via, name, target.round < self.plan.retries, now)?,
+            let found = match route {
+                ProbeRoute::Direct(dial) => direct(dial, target.connector.endpoint(), is_alone, now)?,
+                ProbeRoute::Proxied(via, name) => proxied(via, name, target.round < self.plan.retries, now)?,
             };
             let Some(found) = found else {
                 at += 1;
@@ -300,14 +298,6 @@ fn at_once(addresses: usize) -> usize {
     (descriptors as usize / addresses.max(1)).max(1)
 }
 
-/// What took the connection: one of a host's addresses, or the Unix socket.
-fn name_of(endpoint: &Endpoint, transport: &Transport) -> PeerName {
-    match endpoint {
-        Endpoint::Tcp { .. } => transport.peer_name(),
-        _ => PeerName::of_endpoint(endpoint),
-    }
-}
-
 fn line(
     report: &Report,
     target: &Target,
@@ -320,64 +310,6 @@ fn line(
     let text = if report.is_json() { probed.json().unwrap_or_default() } else { probed.line() };
     let reason = format!("{name} is not open: {}", why.unwrap_or_default());
     Line { is_open: state == "open", text, reason }
-}
-
-/// What became of a port that is tried from here. `None`: nothing yet.
-fn direct(
-    dial: &mut Dial,
-    endpoint: &Endpoint,
-    is_alone: bool,
-    now: Instant,
-) -> Result<Option<Verdict>, Error> {
-    let error = match dial.advance(now) {
-        Ok(None) => return Ok(None),
-        // Dropped, and so closed in order: nothing was said.
-        Ok(Some(transport)) => return Ok(Some(Some(("open", name_of(endpoint, &transport), None)))),
-        Err(error) => error,
-    };
-    match verdict(dial.failures()) {
-        // It never came to a try: what was asked of this end is not to be had.
-        None => Err(error),
-        Some((_, _, why)) if is_shortage(why) && is_alone => Err(error),
-        Some((_, _, why)) if is_shortage(why) => Ok(Some(None)),
-        Some((state, name, why)) => Ok(Some(Some((state, name.clone(), Some(explain(why)))))),
-    }
-}
-
-/// The same of a port that the last proxy tries. A proxy that does not do its part says nothing of the port.
-fn proxied(via: &mut Via, name: &PeerName, has_retry: bool, now: Instant) -> Result<Option<Verdict>, Error> {
-    let error = match via.advance(now) {
-        Ok(None) => return Ok(None),
-        Ok(Some(_)) => return Ok(Some(Some(("open", name.clone(), None)))),
-        Err(error) => error,
-    };
-    let state = match via.cause() {
-        Some(Cause::Refused) => "refused",
-        Some(Cause::TimedOut) => "timeout",
-        None if !(has_retry && error.retry() == Retry::Again) => return Err(error),
-        _ => "unreachable",
-    };
-    Ok(Some(Some((state, name.clone(), Some(error.to_string())))))
-}
-
-/// What became of a port, as the most telling of its addresses has it; `None` if none was tried.
-fn verdict(failures: &[(PeerName, io::Error)]) -> Option<(&'static str, &PeerName, &io::Error)> {
-    let state = |error: &io::Error| match error.kind() {
-        // Somebody took the connection, and threw it away at once.
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => (0, "open"),
-        _ if is_shortage(error) => (1, "unreachable"),
-        io::ErrorKind::ConnectionRefused => (2, "refused"),
-        io::ErrorKind::TimedOut => (3, "timeout"),
-        _ => (4, "unreachable"),
-    };
-    let (name, error) = failures.iter().min_by_key(|(_, error)| state(error).0)?;
-    Some((state(error).1, name, error))
-}
-
-/// True for want of descriptors or memory, which says nothing of the port.
-fn is_shortage(error: &io::Error) -> bool {
-    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|error| shortages.contains(&error))
 }
 
 impl Session for Probe {
@@ -395,7 +327,7 @@ impl Session for Probe {
 
     fn deadline(&self) -> Option<Instant> {
         let targets = self.plan.targets.iter().filter_map(Target::deadline);
-        let tries = self.tries.iter().filter_map(|one| one.way.deadline());
+        let tries = self.tries.iter().filter_map(|one| one.route.deadline());
         let is_over = self.plan.targets.iter().all(|target| target.step == Step::Over);
         targets.chain(tries).chain(self.end.filter(|_| !is_over)).min()
     }

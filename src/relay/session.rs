@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::connector::describe;
 use super::options::RelayOptions;
-use super::sink::Sink;
+use super::send_only::SendOnly;
 use super::tools;
 use super::tools::Tools;
 use crate::error::{Error, Exit};
 use crate::error::{cannot_write, lost, named};
 use crate::net::acknowledgement::AcknowledgementWait;
+use crate::net::idle_clock::IdleClock;
 use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status};
@@ -32,9 +33,8 @@ pub struct Relay<L, P> {
     farewell: Farewell,
     /// The input is not read before the peer has spoken.
     waits_for_greeting: bool,
-    idle_timeout: Option<Duration>,
     start: Instant,
-    last_moved: (u64, Instant),
+    idle: IdleClock,
     /// The sending direction has failed; what the peer still sent is written before the command ends.
     failure: Option<Error>,
     acknowledgement: AcknowledgementWait,
@@ -61,9 +61,8 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             ending,
             farewell: Farewell::default(),
             waits_for_greeting: false,
-            idle_timeout,
             start: now,
-            last_moved: (0, now),
+            idle: IdleClock::new(idle_timeout, now),
             failure: None,
             acknowledgement: AcknowledgementWait::default(),
             report,
@@ -155,10 +154,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             }
             Err(Fault { side: Side::Sink, error }) => return Err(named(error, cannot_write)),
         };
-        if self.inbound.lane().owes_half_close() {
-            self.local.finish_writing().map_err(|error| cannot_write(&error))?;
-            self.inbound.lane_mut().finish_sink();
-        }
+        self.inbound.pass_end(&mut self.local).map_err(|error| cannot_write(&error))?;
         if self.ending.abandons_input(self.inbound.lane()) {
             self.outbound.lane_mut().end_source();
         }
@@ -201,27 +197,13 @@ impl<L: Stream, P: Stream> Relay<L, P> {
 
     /// True when the peer's system has everything, our end included.
     fn is_settled(&mut self, now: Instant) -> Result<bool, Error> {
-        if self.outbound.lane().owes_half_close() {
-            self.peer.finish_writing().map_err(|error| lost(&error))?;
-            self.outbound.lane_mut().finish_sink();
-        }
+        self.outbound.pass_end(&mut self.peer).map_err(|error| lost(&error))?;
         self.acknowledgement.is_acknowledged(&mut self.peer, now)
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
-        let of = |lane: &Lane| lane.delivered() + lane.held() as u64;
-        let moved = of(self.outbound.lane()) + self.heard();
-        if self.last_moved.0 != moved {
-            self.last_moved = (moved, now);
-        }
-        match self.idle_timeout {
-            Some(limit) if now >= self.last_moved.1 + limit => {
-                let limit = humantime::format_duration(limit);
-                let text = format!("nothing was sent or received for {limit} (see --idle-timeout)");
-                Err(Error::new(Exit::TimedOut, text))
-            }
-            _ => Ok(()),
-        }
+        let lane = self.outbound.lane();
+        self.idle.check(lane.delivered() + lane.held() as u64 + self.heard(), now)
     }
 
     /// True while something that was sent has not reached the peer's system, as far as ours tells.
@@ -280,10 +262,9 @@ impl<L: Stream, P: Stream> Session for Relay<L, P> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let idle = self.idle_timeout.map(|limit| self.last_moved.1 + limit);
         let pumps = [self.outbound.wake_up(), self.inbound.wake_up()];
         let wake_ups = [self.local.wake_up(), self.peer.wake_up()].into_iter().chain(pumps);
-        [idle, self.acknowledgement.deadline(), self.farewell.deadline()]
+        [self.idle.deadline(), self.acknowledgement.deadline(), self.farewell.deadline()]
             .into_iter()
             .chain(wake_ups)
             .flatten()
@@ -364,7 +345,7 @@ impl LocalSide {
         };
         let rules = ending(options, input);
         let local: Box<dyn Stream> = match options.send_only {
-            true => Box::new(Sink::new(local, report.clone())),
+            true => Box::new(SendOnly::new(local, report.clone())),
             false => Box::new(local),
         };
         // Until the session has ended in order: a process that is killed must not look like one that has said everything.

@@ -11,12 +11,7 @@ use crate::net::reactor::{Context, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stream::{Stream, Transport};
 use crate::net::wrapper::Sink;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Out,
-    In,
-}
+use crate::proto::relay::hex_dump::Direction;
 
 /// A client and the target that it was connected to. Both are reset when this is dropped before it is over.
 pub(crate) struct Tunnel<C, T = Transport> {
@@ -29,7 +24,7 @@ pub(crate) struct Tunnel<C, T = Transport> {
     to_target: Outgoing,
     to_client: Outgoing,
     /// A side that takes no more; what it has sent before is still passed on.
-    failure: Option<(Way, Error)>,
+    failure: Option<(Direction, Error)>,
     /// The target was lost, or has never been there for the client.
     is_target_lost: bool,
     /// What comes for that side is thrown away. Unread it would fill its connection until the system drops all that
@@ -42,12 +37,13 @@ impl<C: Stream> Tunnel<C> {
     /// Joins a client, whose connection is reset if it is dropped, to a connection.
     pub(crate) fn new(client: Limited<C>, mut target: Transport) -> Result<Self, Error> {
         let target_name = target.peer_name().to_string();
-        target.reset_on_close(true).map_err(|error| named(&target_name, &error))?;
+        target.reset_on_close(true).map_err(|error| target_lost(&target_name, &error))?;
         Ok(Tunnel::of(client, target, target_name))
     }
 }
 
-fn named(target: &str, error: &std::io::Error) -> Error {
+/// What the loss of a target is called.
+pub(super) fn target_lost(target: &str, error: &std::io::Error) -> Error {
     lost(error).context(format!("target {target}"))
 }
 
@@ -66,9 +62,8 @@ fn pass(
         }
     }
     let pumped = pump.advance(source, sink, context)?;
-    if may_end && pump.lane().owes_half_close() {
-        sink.finish_writing().map_err(|error| Fault { side: Side::Sink, error })?;
-        pump.lane_mut().finish_sink();
+    if may_end {
+        pump.pass_end(sink).map_err(|error| Fault { side: Side::Sink, error })?;
     }
     Ok(pumped)
 }
@@ -100,24 +95,24 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
         self.to_client.push(bytes);
     }
 
-    fn pump(&mut self, way: Way, context: Context) -> Result<Pumped, Error> {
-        let has_failed = self.failure.as_ref().is_some_and(|(failed, _)| *failed == way);
+    fn pump(&mut self, direction: Direction, context: Context) -> Result<Pumped, Error> {
+        let has_failed = self.failure.as_ref().is_some_and(|(failed, _)| *failed == direction);
         // A side that takes no more has been reset: an end of what comes from it is none to be passed on.
         let terms = (context, self.failure.is_none());
-        let pumped = match way {
-            Way::Out if has_failed => self.drain.advance(&mut self.client, &mut Sink, context),
-            Way::In if has_failed => self.drain.advance(&mut self.target, &mut Sink, context),
-            Way::Out => {
+        let pumped = match direction {
+            Direction::Sent if has_failed => self.drain.advance(&mut self.client, &mut Sink, context),
+            Direction::Received if has_failed => self.drain.advance(&mut self.target, &mut Sink, context),
+            Direction::Sent => {
                 let (client, target) = (&mut self.client, &mut self.target);
                 pass(&mut self.to_target, &mut self.outbound, client, target, terms)
             }
-            Way::In => {
+            Direction::Received => {
                 let (client, target) = (&mut self.client, &mut self.target);
                 pass(&mut self.to_client, &mut self.inbound, target, client, terms)
             }
         };
         pumped.or_else(|Fault { side, error }| {
-            let is_clients = (way == Way::Out) == (side == Side::Source);
+            let is_clients = (direction == Direction::Sent) == (side == Side::Source);
             let error = if is_clients { lost(&error) } else { self.target_is_lost(&error) };
             // Of two failures the first is the cause. A side that cannot be read has said everything that it will; one
             // that cannot be written may have said something that the other is still to get.
@@ -125,7 +120,7 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
                 Some((_, first)) => Err(first),
                 None if side == Side::Source => Err(error),
                 None => {
-                    self.failure = Some((way, error));
+                    self.failure = Some((direction, error));
                     Ok(Pumped::Blocked)
                 }
             }
@@ -145,12 +140,12 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
 
     pub(crate) fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.client.tick(context.now);
-        let moved = [Way::Out, Way::In].map(|way| self.pump(way, context));
+        let moved = [Direction::Sent, Direction::Received].map(|direction| self.pump(direction, context));
         let [sent, received] = moved;
         let more = [sent?, received?].contains(&Pumped::More);
-        let other_is_over = self.failure.as_ref().is_some_and(|(way, _)| match way {
-            Way::Out => self.inbound.lane().is_drained(),
-            Way::In => self.outbound.lane().is_drained(),
+        let other_is_over = self.failure.as_ref().is_some_and(|(direction, _)| match direction {
+            Direction::Sent => self.inbound.lane().is_drained(),
+            Direction::Received => self.outbound.lane().is_drained(),
         });
         if let Some((_, failure)) = self.failure.take_if(|_| other_is_over) {
             return Err(failure);
@@ -179,7 +174,7 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
 
     fn target_is_lost(&mut self, error: &std::io::Error) -> Error {
         self.is_target_lost = true;
-        named(&self.target_name, error)
+        target_lost(&self.target_name, error)
     }
 
     /// True if the target is what it was lost by.

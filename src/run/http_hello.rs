@@ -4,10 +4,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::error::{Error, Exit};
-use crate::http::listener::{Common, Hello};
+use crate::http::listener::{Common, HelloHandler};
 use crate::http::log::{Log, LogForm};
 use crate::http::site::{AnswerFields, Elsewhere, Patience, Site};
-use crate::http::worker::Stats;
+use crate::http::worker::AnswerCount;
 use crate::net::endpoint::Endpoint;
 use crate::net::options::{Family, SocketOptions};
 use crate::net::reactor::Reactor;
@@ -98,11 +98,11 @@ impl Plan {
                 let started = started.map_err(|error| Error::new(Exit::Failed, error))?;
                 lines = Some(Log { form, lines: started });
             }
-            let stats = self.count.map(|count| Stats::new(count, io.thread_waker()));
-            let common = Common { site, log: lines.clone(), stats };
-            let host = Hello::new(&io, common, self.workers, signals, &alive)?;
+            let stats = self.count.map(|count| AnswerCount::new(count, io.thread_waker()));
+            let common = Common { site, log: lines.clone(), stats, socket: options };
+            let handler = HelloHandler::new(&io, common, self.workers, signals, &alive)?;
             _ready = tell_ready(report);
-            Acceptor::new(listeners, limits, (access, lists), (&io, report), host)
+            Acceptor::new(listeners, limits, (access, lists), (&io, report), handler)
         })?;
         drop(alive);
         let result = reactor.run();
@@ -110,11 +110,6 @@ impl Plan {
             // Nobody sends: it returns when all threads have ended, or when they took too long.
             let _ = all_ended.recv_timeout(END_LIMIT);
         }
-        let result = match result {
-            // An error ends a reactor's run. Here it is a good end.
-            Err(error) if error.exit() == Exit::Done => Ok(()),
-            result => result,
-        };
         match lines {
             Some(log) => log.finish(result, signals),
             None => result,

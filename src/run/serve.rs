@@ -335,5 +335,5 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     if is_stopped || !plan.is_for_one {
         running.await_end_within(STOP_LIMIT);
     }
-    result.or_else(|error| if error.exit() == Exit::Done { Ok(()) } else { Err(error) })
+    result
 }

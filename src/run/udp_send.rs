@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::datagram::output::Output;
-use crate::datagram::send::input::Source;
+use crate::datagram::send::input::DatagramSource;
 use crate::datagram::send::session::{Sending, Task, Wanted};
 use crate::datagram::style::Style;
 use crate::error::{Error, Exit};
@@ -19,7 +19,7 @@ use crate::report::Report;
 pub struct Plan {
     pub(crate) endpoint: Endpoint,
     pub(crate) options: Options,
-    pub(crate) source: Source,
+    pub(crate) source: DatagramSource,
     pub(crate) wanted: Option<Wanted>,
     pub(crate) style: Style,
     pub(crate) pace: Pace,

@@ -61,13 +61,13 @@ pub(crate) trait Handler {
         true
     }
 
-    /// Called in each of the acceptor's turns, before clients are taken in. An error ends the run.
-    fn advance(&mut self) -> Result<(), Error> {
-        Ok(())
+    /// Called in each of the acceptor's turns, before clients are taken in. An error or [`Status::RunOver`] ends the run.
+    fn advance(&mut self) -> Result<Status, Error> {
+        Ok(Status::Waiting)
     }
 }
 
-/// Several listeners and one host.
+/// Several listeners and one handler.
 pub(crate) struct Acceptor<H> {
     listeners: Vec<Listener>,
     handler: H,
@@ -265,7 +265,9 @@ impl<H> Acceptor<H> {
 
 impl<H: Handler> Session for Acceptor<H> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        self.handler.advance()?;
+        if self.handler.advance()? == Status::RunOver {
+            return Ok(Status::RunOver);
+        }
         if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
             self.admission.set_access(access);
         }

@@ -1,15 +1,40 @@
-//! One client's session among many: its failure is its own, its time is limited, its end is told.
+//! One client's session among many: how it begins; its failure is its own, its time is limited, its end is reported.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::admission::Permit;
-use crate::error::{Error, Exit};
-use crate::net::reactor::{Context, Session, Status, Stop};
+use crate::error::{Error, Exit, lost};
+use crate::net::idle_clock::IdleClock;
+use crate::net::options::SocketOptions;
+use crate::net::reactor::{Context, Io, Session, Status, Stop};
+use crate::net::stream::{Socket, Transport};
 
 /// What a health check may have been sent before it is gone, and how soon that is.
 const MAX_GREETING_BYTES: u64 = 4096;
 const HEALTH_CHECK_LIMIT: Duration = Duration::from_secs(1);
+
+/// Begins a client's session: registers its socket with the server's options, and adds the session that `make` builds to
+/// the reactor of `io`. What fails is reported to `permit`. False if the client was gone already.
+pub(crate) fn begin<S: Session + 'static>(
+    io: &Io,
+    (socket, options): (Socket, &SocketOptions),
+    permit: Option<&Permit>,
+    make: impl FnOnce(Transport, Io) -> Result<S, Error>,
+) -> bool {
+    let mut is_there = false;
+    let spawned = io.spawn(|io| {
+        let transport = socket.register_with(options, &io).map_err(|error| lost(&error))?;
+        is_there = true;
+        make(transport, io)
+    });
+    match (spawned, permit) {
+        (Err(error), Some(permit)) if is_there => permit.fail(error),
+        (Err(error), Some(permit)) => permit.report.detail(error),
+        _ => {}
+    }
+    is_there
+}
 
 /// What a client's session can say of itself.
 pub(crate) trait CountedSession: Session {
@@ -89,11 +114,7 @@ pub(crate) struct ClientSession<V> {
     session: Within<V>,
     permit: Rc<Permit>,
     start: Instant,
-    idle: Option<Duration>,
-    /// What had moved when somebody looked last, and when that was.
-    last_moved: ((u64, u64), Instant),
-    /// A deadline that moved with every byte would cost more than the bytes: this one is looked at when it is due.
-    look_at: Option<Instant>,
+    idle: IdleClock,
     /// It has failed, or was cut, but has something to finish: see [`Stop::Soon`].
     failure: Option<Error>,
 }
@@ -110,29 +131,14 @@ impl<V: CountedSession> ClientSession<V> {
             session: Within::new(session, limits.session, now),
             permit,
             start: now,
-            idle: limits.idle,
-            last_moved: ((0, 0), now),
-            look_at: limits.idle.map(|limit| now + limit),
+            idle: IdleClock::new(limits.idle, now),
             failure: None,
         }
     }
 
     fn check_idle(&mut self, now: Instant) -> Result<(), Error> {
-        let Some(limit) = self.idle else { return Ok(()) };
-        let moved = self.session.session.moved();
-        if moved != self.last_moved.0 {
-            self.last_moved = (moved, now);
-        }
-        if self.look_at.is_some_and(|due| now >= due) {
-            let end = self.last_moved.1 + limit;
-            if now >= end {
-                let limit = humantime::format_duration(limit);
-                let text = format!("nothing was sent or received for {limit} (see --idle-timeout)");
-                return Err(Error::new(Exit::TimedOut, text));
-            }
-            self.look_at = Some(end);
-        }
-        Ok(())
+        let (sent, received) = self.session.session.moved();
+        self.idle.check(sent + received, now)
     }
 
     /// True if the client has left without a word, and has taken no more than a greeting with it.
@@ -191,6 +197,6 @@ impl<V: CountedSession> Session for ClientSession<V> {
         if self.failure.is_some() {
             return self.session.session.deadline();
         }
-        [self.session.deadline(), self.look_at].into_iter().flatten().min()
+        [self.session.deadline(), self.idle.deadline()].into_iter().flatten().min()
     }
 }

@@ -50,7 +50,7 @@ impl ProxyHeaderGate {
         let report = self.report.about(&name);
         let spawned = self.io.spawn(|io| {
             let place = Place::new(&self.shared);
-            let mut transport = socket.register(&io).map_err(|error| lost(&error))?;
+            let mut transport = socket.enroll(&io).map_err(|error| lost(&error))?;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let driver = HandshakeDriver::new(HeaderReader::default());
             let (deadline, limit) = (now + self.limit, self.limit);

@@ -200,7 +200,7 @@ fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, p
         check_half_close(world, &local.get(), &peer.get(), had_end);
         match status {
             Err(error) => return Outcome { result: Err(error), was_reset },
-            Ok(Status::Done) => return Outcome { result: Ok(()), was_reset },
+            Ok(Status::Done | Status::RunOver) => return Outcome { result: Ok(()), was_reset },
             Ok(Status::Again) => {
                 // Often the reactor comes back before anything has happened.
                 if world.random.chance(50) {

@@ -45,7 +45,7 @@ struct World {
     /// Where in the peer's bytes each refusal becomes due.
     refusals_due: Vec<usize>,
     /// The code that the peer's bytes deserve.
-    due: Exit,
+    due: Option<Exit>,
     resets: bool,
 }
 
@@ -103,7 +103,7 @@ impl World {
             received: Vec::new(),
             refusals: Vec::new(),
             refusals_due: Vec::new(),
-            due: Exit::Done,
+            due: None,
             resets: random.chance(20),
             now: Instant::now(),
             random,
@@ -166,7 +166,7 @@ impl World {
                     let whole = framed(framing, &[last]);
                     let part = if is_long { whole.len() } else { 1 + self.random.below(whole.len() - 1) };
                     peer.script.extend_from_slice(&whole[..part]);
-                    self.due = if is_long { Exit::Refused } else { Exit::Lost };
+                    self.due = Some(if is_long { Exit::Refused } else { Exit::Lost });
                 }
             }
         }
@@ -283,18 +283,20 @@ fn run(seed: u64) {
             world.check(&local.get(), &peer.get(), status, deadline);
         }
         match status {
-            Ok(Status::Done) => return check_success(&world, &local.get(), &peer.get(), start, was_reset),
+            Ok(Status::Done | Status::RunOver) => {
+                return check_success(&world, &local.get(), &peer.get(), start, was_reset);
+            }
             Ok(Status::Again) if world.random.chance(50) => continue,
             Ok(Status::Again) => {}
             Ok(Status::Waiting) => {
                 assert!(deadline.is_none_or(|deadline| deadline > world.now), "seed {seed}: it spins");
             }
             Err(error) if was_reset => {
-                assert!([Exit::Lost, world.due].contains(&error.exit()), "seed {seed}: {error}");
+                assert!([Some(Exit::Lost), world.due].contains(&Some(error.exit())), "seed {seed}: {error}");
                 return;
             }
             Err(error) => {
-                assert_eq!(error.exit(), world.due, "seed {seed}: {error}");
+                assert_eq!(Some(error.exit()), world.due, "seed {seed}: {error}");
                 assert_eq!(local.get().written, world.received, "seed {seed}: what was whole before it");
                 return;
             }
@@ -332,7 +334,7 @@ fn happen(world: &mut World, deadline: Option<Instant>, local: &Shared, peer: &S
 
 fn check_success(world: &World, local: &End, peer: &End, start: Instant, was_reset: bool) {
     let seed = world.seed;
-    assert!(!was_reset && world.due == Exit::Done, "seed {seed}: success, and due was {:?}", world.due);
+    assert!(!was_reset && world.due.is_none(), "seed {seed}: success, and due was {:?}", world.due);
     let (data, refusals) = world.without_refusals(&peer.written);
     assert_eq!(data, world.sent, "seed {seed}: at the peer");
     assert_eq!(local.written, world.received, "seed {seed}: on stdout");

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::input::{Said, Typed, Typing, reachable};
 use super::processes::{CUT_FOR_PROCESS, Processes, Runs, Trouble};
-use super::worker::Way;
+use super::worker::ReturnPath;
 use crate::datagram::output::Output;
 use crate::datagram::{cannot_send, is_no_way};
 use crate::error::{Error, Exit};
@@ -204,7 +204,7 @@ impl Answering {
             let text = format!("a datagram of {} {CUT_FOR_PROCESS}", datagram.peer);
             self.tell(CUT_FOR_PROCESS.into(), text);
         }
-        let way = Way { socket: index, local: datagram.local };
+        let way = ReturnPath { socket: index, local: datagram.local };
         let taken = self.processes.as_mut().map(|processes| processes.take(datagram, way, socket, now));
         if let Some(Err(why)) = taken {
             self.undelivered += 1;

@@ -45,7 +45,7 @@ pub(crate) struct Typing {
     check: TextCheck,
     /// Lines that were read: several before anybody was heard, later the one that is to go next.
     waiting: VecDeque<Vec<u8>>,
-    end: End,
+    end: LinesEnd,
     retry_at: Option<Instant>,
     /// Where lines go, and through which socket.
     peer: Option<(Peer, usize)>,
@@ -55,7 +55,7 @@ pub(crate) struct Typing {
 
 /// What has ended the lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum LinesEnd {
     Nothing,
     /// The line of `--until`.
     Line,
@@ -70,7 +70,7 @@ impl Typing {
             lines: Splitter::new(Cut::Lines),
             check: TextCheck::default(),
             waiting: VecDeque::new(),
-            end: End::Nothing,
+            end: LinesEnd::Nothing,
             retry_at: None,
             is_named: named.is_some(),
             peer: named,
@@ -123,9 +123,9 @@ impl Typing {
                     return Ok(Typed::Waiting);
                 }
                 self.waiting.pop_front();
-            } else if self.end != End::Nothing || self.waiting.len() >= LINES_AHEAD {
+            } else if self.end != LinesEnd::Nothing || self.waiting.len() >= LINES_AHEAD {
                 return Ok(self.rest());
-            } else if !self.take_line()? && self.end == End::Nothing {
+            } else if !self.take_line()? && self.end == LinesEnd::Nothing {
                 let space = self.lines.space();
                 let Some(count) = output.read(space)? else { return Ok(Typed::Waiting) };
                 if !self.check.admits(&space[..count]) || count == 0 && !self.check.is_whole() {
@@ -143,12 +143,12 @@ impl Typing {
         let is_last =
             |line: &[u8]| self.until.as_ref().is_some_and(|until| until.as_bytes() == trimmed(line));
         match line {
-            Some(line) if is_last(&line) => self.end = End::Line,
+            Some(line) if is_last(&line) => self.end = LinesEnd::Line,
             Some(line) => {
                 self.waiting.push_back(line);
                 return Ok(true);
             }
-            None if self.lines.is_over() => self.end = End::Stream,
+            None if self.lines.is_over() => self.end = LinesEnd::Stream,
             None => {}
         }
         Ok(false)
@@ -156,16 +156,16 @@ impl Typing {
 
     fn rest(&self) -> Typed {
         match self.end {
-            End::Line => Typed::Ended,
+            LinesEnd::Line => Typed::Ended,
             // What was piped in waits for the first peer.
-            End::Stream if self.until.is_some() && self.waiting.is_empty() => Typed::Ended,
+            LinesEnd::Stream if self.until.is_some() && self.waiting.is_empty() => Typed::Ended,
             _ => Typed::Waiting,
         }
     }
 
     /// The run is over: how many lines were read, and not sent.
     pub(crate) fn leave(&mut self) -> u64 {
-        while self.end == End::Nothing && matches!(self.take_line(), Ok(true)) {}
+        while self.end == LinesEnd::Nothing && matches!(self.take_line(), Ok(true)) {}
         self.waiting.drain(..).count() as u64
     }
 }

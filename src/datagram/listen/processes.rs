@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use super::worker::{End, Moved, Way, Worker};
+use super::worker::{Moved, ReturnPath, Worker, WorkerEnd};
 use crate::datagram::style::Style;
 use crate::error::{Error, Exit};
 use crate::net::child::{Program, describe, environment, spawn};
@@ -87,7 +87,7 @@ impl Processes {
     pub(crate) fn take(
         &mut self,
         datagram: &Datagram<'_>,
-        way: Way,
+        way: ReturnPath,
         local: &DatagramSocket,
         now: Instant,
     ) -> Result<(), String> {
@@ -106,7 +106,7 @@ impl Processes {
         self.by_peer.get_mut(peer).map_or(Ok(()), |worker| worker.take(datagram, style, now))
     }
 
-    fn start(&self, peer: &Peer, local: &Peer, way: Way, now: Instant) -> Result<Worker, Error> {
+    fn start(&self, peer: &Peer, local: &Peer, way: ReturnPath, now: Instant) -> Result<Worker, Error> {
         let environment = environment(&peer.to_name(), &local.to_name());
         let child = spawn(&self.runs.program, &environment, &self.io)?;
         let name = self.runs.program.name.display();
@@ -115,7 +115,11 @@ impl Processes {
     }
 
     /// Moves what can be moved, and hands each record to `deliver`. True if there is more.
-    pub(crate) fn advance(&mut self, now: Instant, mut deliver: impl FnMut(&Peer, Way, &[u8])) -> bool {
+    pub(crate) fn advance(
+        &mut self,
+        now: Instant,
+        mut deliver: impl FnMut(&Peer, ReturnPath, &[u8]),
+    ) -> bool {
         let (mut has_more, mut over) = (false, Vec::new());
         for (peer, worker) in &mut self.by_peer {
             match worker
@@ -163,8 +167,8 @@ impl Processes {
 
     /// No more datagrams come: their stdin ends, and they have a limit.
     pub(crate) fn close(&mut self, now: Instant) {
-        for worker in self.by_peer.values_mut().filter(|worker| worker.end == End::Nothing) {
-            worker.end = End::Last(now + LAST_LIMIT);
+        for worker in self.by_peer.values_mut().filter(|worker| worker.end == WorkerEnd::Nothing) {
+            worker.end = WorkerEnd::Last(now + LAST_LIMIT);
             worker.end_input();
         }
     }
@@ -182,7 +186,7 @@ impl Processes {
 
     /// They are to end at once.
     pub(crate) fn terminate(&mut self) {
-        self.by_peer.values_mut().for_each(|worker| worker.end = End::Due);
+        self.by_peer.values_mut().for_each(|worker| worker.end = WorkerEnd::Due);
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

@@ -7,7 +7,7 @@ use super::answers::Answering;
 use super::input::Typed;
 use super::peers::Peers;
 use crate::datagram::output::Output;
-use crate::datagram::stats::Stats;
+use crate::datagram::stats::DatagramStats;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::reactor::{Context, Session, Status, Stop};
@@ -49,7 +49,7 @@ struct Desk {
     /// Whose datagrams are taken.
     access: Access,
     answering: Answering,
-    stats: Stats,
+    stats: DatagramStats,
     peers: Peers,
     report: Report,
     /// Datagrams that were put on their way to stdout.
@@ -75,7 +75,7 @@ impl Listening {
             intake,
             access,
             answering,
-            stats: Stats::default(),
+            stats: DatagramStats::default(),
             peers: Peers::new(&report, now),
             report: report.clone(),
             taken: 0,

@@ -29,7 +29,7 @@ const CLOSED_BY_ENDING: Duration = Duration::from_secs(1);
 
 /// Where a peer's answers go out.
 #[derive(Clone, Copy)]
-pub(crate) struct Way {
+pub(crate) struct ReturnPath {
     /// The socket that it was heard on.
     pub(crate) socket: usize,
     /// The address that it has sent to.
@@ -48,9 +48,9 @@ pub(crate) struct Worker {
     closed: Option<Closed>,
     output: Cutter,
     has_output_ended: bool,
-    pub(crate) way: Way,
+    pub(crate) way: ReturnPath,
     last_moved: Instant,
-    pub(crate) end: End,
+    pub(crate) end: WorkerEnd,
     pub(crate) is_unfinished: bool,
     /// It did not end by itself.
     pub(crate) was_ended: bool,
@@ -85,7 +85,7 @@ impl Cutter {
 
 /// What is done to have it end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum WorkerEnd {
     Nothing,
     /// Its stdin ends when everything is written; SIGTERM follows then.
     Closing(Instant),
@@ -110,7 +110,7 @@ impl Worker {
     pub(crate) fn new(
         (stream, process): (ChildStream, Process),
         cut: Option<Cut>,
-        way: Way,
+        way: ReturnPath,
         now: Instant,
     ) -> Worker {
         Worker {
@@ -124,7 +124,7 @@ impl Worker {
             has_output_ended: false,
             way,
             last_moved: now,
-            end: End::Nothing,
+            end: WorkerEnd::Nothing,
             is_unfinished: false,
             was_ended: false,
         }
@@ -135,7 +135,7 @@ impl Worker {
     /// # Errors
     /// Why it does not get it.
     pub(crate) fn take(&mut self, datagram: &Datagram<'_>, style: Style, now: Instant) -> Result<(), String> {
-        if self.end != End::Nothing {
+        if self.end != WorkerEnd::Nothing {
             return Err("its process is about to end".into());
         }
         if self.input.pending() > INPUT_BYTES {
@@ -181,37 +181,37 @@ impl Worker {
         now: Instant,
         idle: Duration,
         scratch: &mut [u8],
-        mut deliver: impl FnMut(&[u8], Way),
+        mut deliver: impl FnMut(&[u8], ReturnPath),
     ) -> Result<Moved, String> {
         self.write(now);
         let has_more = self.read(now, scratch, &mut deliver)?;
-        if self.end == End::Nothing && now >= self.last_moved + idle {
-            self.end = End::Closing(now);
+        if self.end == WorkerEnd::Nothing && now >= self.last_moved + idle {
+            self.end = WorkerEnd::Closing(now);
         }
-        if let End::Closing(limit) | End::Last(limit) = self.end {
+        if let WorkerEnd::Closing(limit) | WorkerEnd::Last(limit) = self.end {
             self.end_input();
             if now >= limit {
-                self.is_unfinished = matches!(self.end, End::Last(_)) && !self.process.has_ended();
+                self.is_unfinished = matches!(self.end, WorkerEnd::Last(_)) && !self.process.has_ended();
                 self.terminate();
-                self.end = End::Termed(now + GRACE);
+                self.end = WorkerEnd::Termed(now + GRACE);
             }
         }
-        if self.end == End::Due {
+        if self.end == WorkerEnd::Due {
             self.terminate();
-            self.end = End::Termed(now + LAST_GRACE);
+            self.end = WorkerEnd::Termed(now + LAST_GRACE);
         }
-        if matches!(self.end, End::Termed(limit) if now >= limit) {
+        if matches!(self.end, WorkerEnd::Termed(limit) if now >= limit) {
             self.process.kill();
-            self.end = End::Killed;
+            self.end = WorkerEnd::Killed;
         }
         if !self.process.has_ended() {
             return Ok(if has_more { Moved::More } else { Moved::Waiting });
         }
-        if self.has_output_ended || self.end == End::Killed {
+        if self.has_output_ended || self.end == WorkerEnd::Killed {
             return Ok(Moved::Over);
         }
-        if !matches!(self.end, End::Termed(_)) {
-            self.end = End::Termed(now + GRACE);
+        if !matches!(self.end, WorkerEnd::Termed(_)) {
+            self.end = WorkerEnd::Termed(now + GRACE);
         }
         Ok(if has_more { Moved::More } else { Moved::Waiting })
     }
@@ -254,7 +254,7 @@ impl Worker {
         &mut self,
         now: Instant,
         scratch: &mut [u8],
-        deliver: &mut impl FnMut(&[u8], Way),
+        deliver: &mut impl FnMut(&[u8], ReturnPath),
     ) -> Result<bool, String> {
         for _ in 0..RECORDS_AT_ONCE {
             if self.has_output_ended {
@@ -294,9 +294,9 @@ impl Worker {
 
     pub(crate) fn deadline(&self, idle: Duration) -> Option<Instant> {
         match self.end {
-            End::Nothing => Some(self.last_moved + idle),
-            End::Closing(limit) | End::Last(limit) | End::Termed(limit) => Some(limit),
-            End::Due | End::Killed => None,
+            WorkerEnd::Nothing => Some(self.last_moved + idle),
+            WorkerEnd::Closing(limit) | WorkerEnd::Last(limit) | WorkerEnd::Termed(limit) => Some(limit),
+            WorkerEnd::Due | WorkerEnd::Killed => None,
         }
     }
 }

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::input::{Next, Source};
+use super::input::{DatagramSource, Next};
 use crate::datagram::cannot_send;
 use crate::datagram::output::Output;
-use crate::datagram::stats::Stats;
+use crate::datagram::stats::DatagramStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop};
@@ -30,7 +30,7 @@ pub(crate) struct Wanted {
 
 /// What is sent, how fast, and what is waited for.
 pub(crate) struct Task {
-    pub(crate) source: Source,
+    pub(crate) source: DatagramSource,
     pub(crate) pace: Pace,
     pub(crate) wanted: Option<Wanted>,
     /// Silence that is taken for the end of stdin.
@@ -41,7 +41,7 @@ pub(crate) struct Task {
 pub(crate) struct Sending {
     target: Endpoint,
     options: Options,
-    source: Source,
+    source: DatagramSource,
     pace: Pace,
     wanted: Option<Wanted>,
     idle: Option<Duration>,
@@ -51,7 +51,7 @@ pub(crate) struct Sending {
     io: Io,
     report: Report,
     stage: Stage,
-    stats: Stats,
+    stats: DatagramStats,
     start: Instant,
     now: Instant,
 }
@@ -84,7 +84,7 @@ impl Sending {
     ) -> Result<Sending, Error> {
         let (endpoint, family) = (target.clone(), options.family);
         let stage = Stage::Resolving(io.spawn_blocking(move || addresses_of(&endpoint, family))?);
-        let stats = Stats::default();
+        let stats = DatagramStats::default();
         Ok(Sending {
             target,
             options,
@@ -307,12 +307,18 @@ impl Sending {
 
 impl Open {
     /// True while it is to be seen whether anybody listens on this address of several.
-    fn is_first(&self, stats: &Stats) -> bool {
+    fn is_first(&self, stats: &DatagramStats) -> bool {
         stats.sent == 0 && !self.others.is_empty()
     }
 
     /// Sends one datagram. False if this address has refused the first one, and there is another to try.
-    fn send_one(&mut self, datagram: &[u8], stats: &Stats, options: &Options, io: &Io) -> io::Result<bool> {
+    fn send_one(
+        &mut self,
+        datagram: &[u8],
+        stats: &DatagramStats,
+        options: &Options,
+        io: &Io,
+    ) -> io::Result<bool> {
         self.socket.send(&self.peer, datagram, None)?;
         if self.is_first(stats) {
             // A name has an address of each family as a rule, and a server may listen on one of them only.

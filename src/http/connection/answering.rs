@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Connection;
 use crate::http::log::{Answered, Asked};
 use crate::http::site::{Due, refusal};
-use crate::http::worker::{Stats, Ticket};
+use crate::http::worker::{AnswerCount, Ticket};
 use crate::net::stream::Stream;
 use crate::proto::http::{Anew, Answer, Head, Method, Persistence, Step, no_fields};
 
@@ -104,7 +104,7 @@ impl<S: Stream> Connection<S> {
         output: &mut Vec<u8>,
     ) {
         let worker = Rc::clone(&self.worker);
-        let ticket = worker.stats.as_ref().map(Stats::take);
+        let ticket = worker.stats.as_ref().map(AnswerCount::take);
         if ticket == Some(Ticket::None) {
             self.closes = true;
             return;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 
 use crate::net::endpoint::Endpoint;
-use crate::net::local_end::Source;
+use crate::net::local_end::SourceAddress;
 use crate::net::options::Family;
 
 /// How a socket is to be.
@@ -19,7 +19,7 @@ pub struct Options {
     /// Hear groups from these senders only, where there are any.
     pub sources: Vec<IpAddr>,
     /// The address and port to send from.
-    pub source: Option<Source>,
+    pub source: Option<SourceAddress>,
     /// What a Unix socket that sends is called, so that its peer can tell it from others.
     pub name: Option<Endpoint>,
     /// The only family of addresses that is wanted.
@@ -134,7 +134,7 @@ impl Options {
                 if let Some(loops) = self.loops {
                     socket.set_multicast_loop_v4(loops)?;
                 }
-                if let Some(IpAddr::V4(ip)) = self.source.and_then(Source::ip) {
+                if let Some(IpAddr::V4(ip)) = self.source.and_then(SourceAddress::ip) {
                     socket.set_multicast_if_v4(&ip)?;
                 }
             }

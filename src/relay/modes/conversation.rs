@@ -2,12 +2,13 @@
 
 use std::io;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::per_client::Client;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
+use crate::net::goodbye::LINGER;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status};
 use crate::net::stream::Stream;
@@ -16,8 +17,6 @@ use crate::server::client_session::CountedSession;
 
 /// What is read at once, and waits to be said: nothing more is heard meanwhile.
 const PIECE_BYTES: usize = 4 << 10;
-/// How long a client that was hung up on gets to end its side.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// A client and the script.
 pub(crate) struct Conversation<S> {

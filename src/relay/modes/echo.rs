@@ -38,10 +38,7 @@ impl<S: Stream> Session for Echo<S> {
         if pumped.map_err(|fault| lost(&fault.error))? == Pumped::More {
             return Ok(Status::Again);
         }
-        if self.pump.lane().owes_half_close() {
-            self.peer.finish_writing().map_err(|error| lost(&error))?;
-            self.pump.lane_mut().finish_sink();
-        }
+        self.pump.pass_end(&mut self.peer).map_err(|error| lost(&error))?;
         let over = self.pump.lane().is_finished()
             && self.acknowledgement.is_acknowledged(&mut self.peer, context.now)?;
         Ok(if over { Status::Done } else { Status::Waiting })

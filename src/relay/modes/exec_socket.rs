@@ -1,6 +1,5 @@
 //! `--exec-socket`: each client's connection is given to a process.
 
-use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -9,7 +8,7 @@ use crate::net::child::Program;
 use crate::net::reactor::Io;
 use crate::relay::exec::Exec;
 use crate::server::acceptor::{Handler, Incoming};
-use crate::server::client_session::{ClientSession, SessionLimits};
+use crate::server::client_session::{ClientSession, SessionLimits, begin};
 use crate::server::setup::ClientTerms;
 
 /// Gives each client to a process of its own.
@@ -28,20 +27,13 @@ impl ExecSocket {
 impl Handler for ExecSocket {
     fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
         let Incoming { socket, permit, .. } = incoming;
-        if let Err(error) = self.terms.socket.apply(socket.as_fd()) {
-            permit.report.detail(lost(&error));
-            return false;
-        }
         let permit = Rc::new(permit);
-        let spawned = self.io.spawn(|io| {
+        begin(&self.io, (socket, &self.terms.socket), Some(&permit), |transport, io| {
+            let socket = transport.into_socket().map_err(|error| lost(&error))?;
             let exec = Exec::handed_over(&self.program, socket, &permit.peer, (&io, &permit.report))?;
             // What passes is not seen, so it cannot be limited.
             let session_limits = SessionLimits { idle: None, session: self.terms.session_limits.session };
             Ok(ClientSession::new(exec, Rc::clone(&permit), session_limits, now))
-        });
-        if let Err(error) = spawned {
-            permit.fail(error);
-        }
-        true
+        })
     }
 }

@@ -1,11 +1,12 @@
 //! One request of a client's, forwarded: its head and body to the server, the server's answer to the client.
 
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
+use crate::net::goodbye::Goodbye;
 use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Status};
@@ -14,13 +15,10 @@ use crate::net::stream::{Stream, Transport};
 use crate::proto::http::{Exchange, Refusal, Step, no_fields};
 use crate::proto::proxy::handshake::Handshake;
 use crate::proto::proxy::http_forward::{AnswerHead, Request};
+use crate::relay::tunnel::target_lost;
 
 /// Read at once.
 const PIECE_BYTES: usize = 32 << 10;
-/// How long a client that is silent is heard after its last answer, and how long one that is not.
-const LINGER_SILENCE: Duration = Duration::from_secs(2);
-const LINGER_TIME: Duration = Duration::from_secs(30);
-
 /// A client's request and the connection to its server. The connection is reset when this is dropped before it is over.
 pub(crate) struct Forwarded {
     client: Limited<Box<dyn Stream>>,
@@ -66,57 +64,6 @@ pub(crate) enum Told {
     NoAnswer,
 }
 
-/// What is left when everything was said to a client: to close while it still sends would make the system send a reset,
-/// which destroys the last words on their way (RFC 9112, 9.6).
-pub(crate) struct Goodbye {
-    silence: Instant,
-    end: Instant,
-    heard_bytes: u64,
-}
-
-impl Goodbye {
-    /// Begins `now`.
-    pub(crate) fn new(now: Instant) -> Goodbye {
-        Goodbye { silence: now + LINGER_SILENCE, end: now + LINGER_TIME, heard_bytes: 0 }
-    }
-
-    /// Throws away what the client says. `Done` when it has ended, is silent, or has had its time.
-    ///
-    /// # Errors
-    /// The client is lost. Nobody else hears of it: who reads takes the error from the socket.
-    pub(crate) fn hear(&mut self, client: &mut impl Stream, context: Context) -> io::Result<Status> {
-        let mut buffer = [0; 16 << 10];
-        let mut heard = 0;
-        while heard < context.budget_bytes {
-            match client.read(&mut buffer) {
-                Ok(0) => return Ok(Status::Done),
-                Ok(count) => heard += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        if heard > 0 {
-            self.silence = context.now + LINGER_SILENCE;
-            self.heard_bytes += heard as u64;
-        }
-        Ok(match context.now >= self.deadline() {
-            true => Status::Done,
-            false if heard >= context.budget_bytes => Status::Again,
-            false => Status::Waiting,
-        })
-    }
-
-    /// How much was thrown away.
-    pub(crate) fn heard_bytes(&self) -> u64 {
-        self.heard_bytes
-    }
-
-    /// When it is over at the latest, as far as is known.
-    pub(crate) fn deadline(&self) -> Instant {
-        self.silence.min(self.end)
-    }
-}
-
 impl Forwarded {
     /// Forwards `request` to `target`.
     pub(crate) fn new(
@@ -125,7 +72,7 @@ impl Forwarded {
         request: Request,
     ) -> Result<Forwarded, Error> {
         let target_name = target.peer_name().to_string();
-        target.reset_on_close(true).map_err(|error| named(&target_name, &error))?;
+        target.reset_on_close(true).map_err(|error| target_lost(&target_name, &error))?;
         let mut to_target = Outgoing::default();
         to_target.push(&request.head);
         Ok(Forwarded {
@@ -307,7 +254,7 @@ impl Forwarded {
                 Pumped::More
             }
             Err(Fault { side: Side::Source, error }) => {
-                return Err(Unanswered::Lost(named(&self.target_name, &error)));
+                return Err(Unanswered::Lost(target_lost(&self.target_name, &error)));
             }
             Err(Fault { side: Side::Sink, error }) => return Err(Unanswered::Lost(lost(&error))),
             Ok(pumped) => pumped,
@@ -320,10 +267,9 @@ impl Forwarded {
             if self.missing_bytes().is_none()
                 && let Some(error) = self.target_fault.take()
             {
-                return Err(Unanswered::Lost(named(&self.target_name, &error)));
+                return Err(Unanswered::Lost(target_lost(&self.target_name, &error)));
             }
-            self.client.finish_writing().map_err(|error| Unanswered::Lost(lost(&error)))?;
-            self.inbound.lane_mut().finish_sink();
+            self.inbound.pass_end(&mut self.client).map_err(|error| Unanswered::Lost(lost(&error)))?;
             // It has said everything: its end is an orderly one, whatever of the request it did not want.
             let _ = self.target.reset_on_close(false);
             self.goodbye = Some(Goodbye::new(context.now));
@@ -372,8 +318,4 @@ impl Forwarded {
     pub(crate) fn moved(&self) -> (u64, u64) {
         (self.early_bytes + self.inbound.lane().delivered(), self.body_bytes)
     }
-}
-
-fn named(target: &str, error: &io::Error) -> Error {
-    lost(error).context(format!("target {target}"))
 }

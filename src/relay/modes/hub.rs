@@ -43,11 +43,11 @@ pub(crate) struct Id(usize);
 
 /// The subscribers. A clone is the same hub.
 #[derive(Clone)]
-pub(crate) struct Hub(Rc<RefCell<Members>>);
+pub(crate) struct Hub(Rc<RefCell<Subscribers>>);
 
-struct Members {
+struct Subscribers {
     slow: Slow,
-    subscribers: BTreeMap<Id, Member>,
+    subscribers: BTreeMap<Id, SubscriberQueue>,
     next: usize,
     /// How many are full: as a rule none, and nobody need be asked.
     full: usize,
@@ -72,7 +72,7 @@ struct Output {
     written: u64,
 }
 
-struct Member {
+struct SubscriberQueue {
     queue: VecDeque<Rc<[u8]>>,
     queued_bytes: usize,
     /// Stdout: it is neither cut nor spared.
@@ -84,7 +84,7 @@ struct Member {
     waker: Waker,
 }
 
-impl Member {
+impl SubscriberQueue {
     fn is_full(&self) -> bool {
         self.queued_bytes >= QUEUE_BYTES && !self.is_cut
     }
@@ -104,7 +104,7 @@ pub(crate) enum To {
 }
 
 impl To {
-    fn includes(self, id: Id, subscriber: &Member) -> bool {
+    fn includes(self, id: Id, subscriber: &SubscriberQueue) -> bool {
         match self {
             To::Output => subscriber.is_output,
             To::Clients => !subscriber.is_output,
@@ -121,7 +121,7 @@ impl To {
 impl Hub {
     /// A hub without subscribers.
     pub(crate) fn new(slow: Slow) -> Hub {
-        Hub(Rc::new(RefCell::new(Members {
+        Hub(Rc::new(RefCell::new(Subscribers {
             slow,
             subscribers: BTreeMap::new(),
             next: 0,
@@ -141,7 +141,7 @@ impl Hub {
         let id = Id(hub.next);
         hub.next += 1;
         hub.has_output |= is_output;
-        let subscriber = Member {
+        let subscriber = SubscriberQueue {
             queue: VecDeque::new(),
             queued_bytes: 0,
             is_output,
@@ -218,7 +218,7 @@ impl Hub {
         }
         let (slow, mut cut) = (hub.slow, 0);
         let mut end: Option<Instant> = None;
-        let is_asked = |(id, subscriber): &(&Id, &mut Member)| to.includes(**id, subscriber);
+        let is_asked = |(id, subscriber): &(&Id, &mut SubscriberQueue)| to.includes(**id, subscriber);
         let all: Vec<_> =
             hub.subscribers.iter_mut().filter(is_asked).map(|(_, subscriber)| subscriber).collect();
         let others_have_room = all.iter().any(|subscriber| !subscriber.is_full());
@@ -274,7 +274,7 @@ impl Hub {
     }
 }
 
-impl Members {
+impl Subscribers {
     fn clients(&self) -> usize {
         self.subscribers.len() - usize::from(self.has_output)
     }
@@ -291,9 +291,9 @@ impl Members {
 }
 
 /// Closes a hub when it is dropped: with the acceptor, which takes no more clients in then.
-pub(crate) struct Closing(pub(crate) Hub);
+pub(crate) struct CloseOnDrop(pub(crate) Hub);
 
-impl Drop for Closing {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         self.0.close();
     }

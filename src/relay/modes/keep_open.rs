@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::hub::{Closing, Hub};
+use super::hub::{CloseOnDrop, Hub};
 use super::per_client::{Make, PerClient};
 use super::stdio_client::{StdioClient, Ways};
 use super::subscriber::{Manners, Subscriber};
@@ -30,7 +30,7 @@ pub(crate) fn run(
             manners.leaves_with_its_end |= !stdio.has_an_end();
             Ok(stdio)
         })?;
-        let (closing, acceptor) = (Closing(hub.clone()), io.waker());
+        let (closing, acceptor) = (CloseOnDrop(hub.clone()), io.waker());
         let make = move |client| {
             Ok(Box::new(Subscriber::new(client, &closing.0, manners)) as Box<dyn CountedSession>)
         };

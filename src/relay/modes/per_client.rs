@@ -13,7 +13,7 @@ use crate::net::stream::Stream;
 use crate::relay::tools::Tools;
 use crate::report::Report;
 use crate::server::acceptor::{Handler, Incoming};
-use crate::server::client_session::{ClientSession, CountedSession};
+use crate::server::client_session::{ClientSession, CountedSession, begin};
 use crate::server::setup::ClientTerms;
 
 /// A client whose session is to be made.
@@ -58,11 +58,7 @@ impl<F: Make> Handler for PerClient<F> {
     fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
         let Incoming { socket, destination, permit } = incoming;
         let permit = Rc::new(permit);
-        let mut is_there = false;
-        let spawned = self.io.spawn(|io| {
-            let mut transport =
-                socket.register_with(&self.terms.socket, &io).map_err(|error| lost(&error))?;
-            is_there = true;
+        begin(&self.io, (socket, &self.terms.socket), Some(&permit), |mut transport, io| {
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let local = transport.local_name();
             let peer = self.tools.recorded(transport, Some(&permit.peer), now);
@@ -71,12 +67,6 @@ impl<F: Make> Handler for PerClient<F> {
             let (name, report) = (permit.peer.clone(), permit.report.clone());
             let session = (self.make)(Client { peer, io, name, local, destination, report, now })?;
             Ok(ClientSession::new(session, Rc::clone(&permit), self.terms.session_limits, now))
-        });
-        match spawned {
-            Err(error) if is_there => permit.fail(error),
-            Err(error) => permit.report.detail(error),
-            Ok(()) => {}
-        }
-        is_there
+        })
     }
 }

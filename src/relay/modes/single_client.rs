@@ -4,12 +4,11 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::error::Error;
-use crate::error::lost;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::relay::session::LocalSide;
 use crate::server::acceptor::{Handler, Incoming};
 use crate::server::admission::Permit;
-use crate::server::client_session::Within;
+use crate::server::client_session::{Within, begin};
 use crate::server::setup::ClientTerms;
 
 /// Serves one client.
@@ -29,22 +28,13 @@ impl Handler for SingleClient {
     fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
         let Incoming { socket, permit, .. } = incoming;
         let permit = Rc::new(permit);
-        let mut is_there = false;
-        let spawned = self.io.spawn(|io| {
-            let transport = socket.register_with(&self.terms.socket, &io).map_err(|error| lost(&error))?;
-            is_there = true;
+        begin(&self.io, (socket, &self.terms.socket), Some(&permit), |transport, io| {
             let relay = self.local.join(transport, &permit.report, &io, now)?.with(&permit.peer);
             Ok(Only {
                 session: Within::new(relay, self.terms.session_limits.session, now),
                 permit: Rc::clone(&permit),
             })
-        });
-        match spawned {
-            Err(error) if is_there => permit.fail(error),
-            Err(error) => permit.report.detail(error),
-            Ok(()) => {}
-        }
-        is_there
+        })
     }
 }
 

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::http_request::{Forwarded, Goodbye, Told, Unanswered};
+use super::http_request::{Forwarded, Told, Unanswered};
 use super::per_client::Client;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Host};
+use crate::net::goodbye::Goodbye;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status};

@@ -155,12 +155,10 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// As [`Link::hear`], on a further connection. An `ERROR` or the peer's end ends that one.
+    /// As [`Link::hear`], on a further connection: an `ERROR` is a failure of that one.
     pub(crate) fn hear_of_blocks(&mut self, role: Role) -> Result<Heard, Error> {
         match self.hear().map_err(|failure| failure.error)? {
             Heard::Frame(Frame::Error { reason, text }) => Err(peer_error(reason, &text, role).error),
-            // As it does when all is done.
-            Heard::End => Err(Error::new(Exit::Done, "ended by the peer")),
             heard => Ok(heard),
         }
     }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::link::{Limits, Link};
 use super::wire::Wire;
-use crate::error::{Error, Exit};
+use crate::error::Error;
 use crate::net::connecting::Connect;
-use crate::net::reactor::Io;
+use crate::net::reactor::{Io, Status};
 use crate::net::stream::{Stream, Transport};
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::report::Report;
@@ -173,24 +173,24 @@ impl<L: Default> ConnectionPool<L> {
         }
     }
 
-    /// Works on each connection that is open with `work`, and drops those for which it fails. `work` says whether
-    /// there is more to do at once.
+    /// Works on each connection that is open with `work`, and drops those that fail or are `Done`: then the peer has
+    /// ended it.
     pub(crate) fn advance(
         &mut self,
         now: Instant,
-        mut work: impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<bool, Error>,
+        mut work: impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<Status, Error>,
     ) -> Advanced {
         let mut advanced = Advanced::default();
         let mut index = 0;
         while index < self.connections.len() {
             match self.advance_one(index, now, &mut work) {
-                Ok((is_alive, has_more)) => {
+                Ok((is_alive, status)) if status != Status::Done => {
                     advanced.is_alive |= is_alive;
-                    advanced.has_more |= has_more;
+                    advanced.has_more |= status == Status::Again;
                     index += 1;
                 }
-                Err(error) => {
-                    if error.exit() != Exit::Done {
+                ended => {
+                    if let Err(error) = ended {
                         self.report.detail(format_args!("a further connection is gone: {error}"));
                     }
                     // Before the socket is closed, so that who sees that finds room for another.
@@ -208,12 +208,12 @@ impl<L: Default> ConnectionPool<L> {
         &mut self,
         index: usize,
         now: Instant,
-        work: &mut impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<bool, Error>,
-    ) -> Result<(bool, bool), Error> {
+        work: &mut impl FnMut(usize, &mut L, &mut Link<Transport>) -> Result<Status, Error>,
+    ) -> Result<(bool, Status), Error> {
         let connection = &mut self.connections[index];
         if let State::Dialing(dial) = &mut connection.state {
             let (Some(transport), Some(session)) = (dial.advance(now)?, self.session) else {
-                return Ok((false, false));
+                return Ok((false, Status::Waiting));
             };
             let mut wire = Wire::new(transport, now);
             wire.push(&Hello::join(session).encode());
@@ -222,11 +222,11 @@ impl<L: Default> ConnectionPool<L> {
             link.wire.flush()?;
             connection.state = State::Open(Box::new(link));
         }
-        let State::Open(link) = &mut connection.state else { return Ok((false, false)) };
+        let State::Open(link) = &mut connection.state else { return Ok((false, Status::Waiting)) };
         link.wire.tick(now);
-        let has_more = work(connection.id, &mut connection.local, link)?;
+        let status = work(connection.id, &mut connection.local, link)?;
         link.check_time(now, None).map_err(|failure| failure.error)?;
-        Ok((link.wire.last_traffic() == now, has_more))
+        Ok((link.wire.last_traffic() == now, status))
     }
 
     /// Those that are open.

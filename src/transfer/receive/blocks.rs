@@ -5,6 +5,7 @@ use super::decision::{AcceptedFile, Have};
 use super::space::Space;
 use super::{Receiving, cut};
 use crate::error::Error;
+use crate::net::reactor::Status;
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::entry::Entry;
@@ -166,7 +167,7 @@ impl Receiving {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
                 // No room for an answer, no reading: what waits is bounded.
                 if connection.wire.is_full() && !connection.wire.flush()? {
-                    return Ok(false);
+                    return Ok(Status::Waiting);
                 }
                 if inflow.is_open() {
                     match take_in(assembly, inflow, &mut connection.wire) {
@@ -184,6 +185,7 @@ impl Receiving {
                     Next::Data(header) => header,
                     Next::More => continue,
                     Next::Nothing => break,
+                    Next::Ended => return Ok(Status::Done),
                 };
                 let is_known = assembly.is_open(file) || assembly.ended.contains(file);
                 if !is_known && (machine.is_unknown(file) || machine.comes_in_blocks(file) == Some(true)) {
@@ -203,7 +205,7 @@ impl Receiving {
             if goes_on && inflow.is_between_blocks() {
                 connection.excuse();
             }
-            Ok(budget == 0)
+            Ok(if budget == 0 { Status::Again } else { Status::Waiting })
         });
         for file in to_open {
             if self.decisions.accepted.contains_key(&file) && !self.is_short_of_parts() {
@@ -224,6 +226,8 @@ enum Next {
     /// A frame that needs nothing more.
     More,
     Nothing,
+    /// The peer has ended this connection, as it does when all is done.
+    Ended,
 }
 
 /// Hears a frame on a further connection. The value of a block is answered.
@@ -243,7 +247,8 @@ fn hear_frame<S: Stream>(
         }
         Heard::Frame(Frame::Ping { .. }) => {}
         Heard::Nothing => return Ok(Next::Nothing),
-        Heard::Frame(_) | Heard::End => return Err(out_of_place()),
+        Heard::End => return Ok(Next::Ended),
+        Heard::Frame(_) => return Err(out_of_place()),
     }
     Ok(Next::More)
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Sending;
 use crate::error::{Error, Exit};
+use crate::net::reactor::Status;
 use crate::net::stream::Stream;
 use crate::proto::transfer::blocks::{Outbox, Task};
 use crate::proto::transfer::frame::{Frame, HEADER_BYTES, data_header, encode};
@@ -338,7 +339,7 @@ impl Sending {
                             Ok(_) => {}
                             Err(violation @ Violation::Damaged(_)) => {
                                 team_failure = Some(protocol_error(violation));
-                                return Ok(false);
+                                return Ok(Status::Waiting);
                             }
                             // Only this connection is out of step: what it carried goes by another.
                             Err(violation) => return Err(protocol_error(violation).error),
@@ -346,12 +347,14 @@ impl Sending {
                     }
                     Heard::Frame(Frame::Ping { .. }) => {}
                     Heard::Nothing => break,
-                    Heard::Frame(_) | Heard::Data { .. } | Heard::End => return Err(out_of_place()),
+                    // As it does when all is done.
+                    Heard::End => return Ok(Status::Done),
+                    Heard::Frame(_) | Heard::Data { .. } => return Err(out_of_place()),
                 }
             }
             while connection.is_accepted() && failed.is_none() && budget > 0 {
                 if connection.wire.is_full() && !connection.wire.flush()? {
-                    return Ok(false);
+                    return Ok(Status::Waiting);
                 }
                 connection.wire.reserve_chunk()?;
                 match blocks.step(id, block, &mut connection.wire) {
@@ -364,7 +367,7 @@ impl Sending {
             if goes_on && !blocks.outbox.is_on(id) {
                 connection.excuse();
             }
-            Ok(budget == 0)
+            Ok(if budget == 0 { Status::Again } else { Status::Waiting })
         });
         // What was on its way there is to be sent by others, now.
         advanced.has_more |= !advanced.lost.is_empty();

@@ -10,7 +10,7 @@ use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::raised_descriptor_limit;
-use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Work};
+use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Status, Work};
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, Stream};
 use crate::report::Report;
@@ -217,13 +217,9 @@ impl Handler for Clients {
         }
     }
 
-    fn advance(&mut self) -> Result<(), Error> {
+    fn advance(&mut self) -> Result<Status, Error> {
         self.reap();
-        match self.outcome.take() {
-            // Ends the run: who is still there has nothing to end in order.
-            Some(Ok(())) => Err(Error::new(Exit::Done, "the only session is over")),
-            Some(Err(error)) => Err(error),
-            None => Ok(()),
-        }
+        // The only session is over: clients that are still there have nothing to end in order.
+        self.outcome.take().map_or(Ok(Status::Waiting), |outcome| outcome.map(|()| Status::RunOver))
     }
 }

@@ -6,20 +6,20 @@ use crate::net::stream::{KernelEnd, Stream};
 use crate::report::Report;
 
 /// The local side of `--send-only`: what the peer says is thrown away.
-pub(super) struct Sink<S> {
+pub(super) struct SendOnly<S> {
     input: S,
     report: Report,
     has_told: bool,
 }
 
-impl<S> Sink<S> {
+impl<S> SendOnly<S> {
     /// Nothing was thrown away yet.
-    pub(super) fn new(input: S, report: Report) -> Sink<S> {
-        Sink { input, report, has_told: false }
+    pub(super) fn new(input: S, report: Report) -> SendOnly<S> {
+        SendOnly { input, report, has_told: false }
     }
 }
 
-impl<S: Stream> Stream for Sink<S> {
+impl<S: Stream> Stream for SendOnly<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.input.read(buffer)
     }

@@ -1,0 +1,88 @@
+//! What became of a port, from what became of the connection to it.
+
+use std::io;
+use std::time::Instant;
+
+use rustix::io::Errno;
+
+use crate::error::{Error, Retry};
+use crate::net::connecting::Connect;
+use crate::net::dial::{Dial, explain};
+use crate::net::endpoint::{Endpoint, PeerName};
+use crate::net::stream::Transport;
+use crate::proto::proxy::fault::Cause;
+use crate::relay::proxies::Via;
+
+/// What became of a port: in a word, at which address, and why in words. `None`: it has to be tried again.
+pub(super) type Verdict = Option<(&'static str, PeerName, Option<String>)>;
+
+/// What became of a port that is tried from here. `None`: nothing yet.
+pub(super) fn direct(
+    dial: &mut Dial,
+    endpoint: &Endpoint,
+    is_alone: bool,
+    now: Instant,
+) -> Result<Option<Verdict>, Error> {
+    let error = match dial.advance(now) {
+        Ok(None) => return Ok(None),
+        // Dropped, and so closed in order: nothing was said.
+        Ok(Some(transport)) => return Ok(Some(Some(("open", name_of(endpoint, &transport), None)))),
+        Err(error) => error,
+    };
+    match verdict(dial.failures()) {
+        // It never came to a try: what was asked of this end is not to be had.
+        None => Err(error),
+        Some((_, _, why)) if is_shortage(why) && is_alone => Err(error),
+        Some((_, _, why)) if is_shortage(why) => Ok(Some(None)),
+        Some((state, name, why)) => Ok(Some(Some((state, name.clone(), Some(explain(why)))))),
+    }
+}
+
+/// The same of a port that the last proxy tries. A proxy that does not do its part says nothing of the port.
+pub(super) fn proxied(
+    via: &mut Via,
+    name: &PeerName,
+    has_retry: bool,
+    now: Instant,
+) -> Result<Option<Verdict>, Error> {
+    let error = match via.advance(now) {
+        Ok(None) => return Ok(None),
+        Ok(Some(_)) => return Ok(Some(Some(("open", name.clone(), None)))),
+        Err(error) => error,
+    };
+    let state = match via.cause() {
+        Some(Cause::Refused) => "refused",
+        Some(Cause::TimedOut) => "timeout",
+        None if !(has_retry && error.retry() == Retry::Again) => return Err(error),
+        _ => "unreachable",
+    };
+    Ok(Some(Some((state, name.clone(), Some(error.to_string())))))
+}
+
+/// What became of a port, as the most telling of its addresses has it; `None` if none was tried.
+fn verdict(failures: &[(PeerName, io::Error)]) -> Option<(&'static str, &PeerName, &io::Error)> {
+    let state = |error: &io::Error| match error.kind() {
+        // Somebody took the connection, and threw it away at once.
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => (0, "open"),
+        _ if is_shortage(error) => (1, "unreachable"),
+        io::ErrorKind::ConnectionRefused => (2, "refused"),
+        io::ErrorKind::TimedOut => (3, "timeout"),
+        _ => (4, "unreachable"),
+    };
+    let (name, error) = failures.iter().min_by_key(|(_, error)| state(error).0)?;
+    Some((state(error).1, name, error))
+}
+
+/// True for want of descriptors or memory, which says nothing of the port.
+fn is_shortage(error: &io::Error) -> bool {
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|error| shortages.contains(&error))
+}
+
+/// What took the connection: one of a host's addresses, or the Unix socket.
+fn name_of(endpoint: &Endpoint, transport: &Transport) -> PeerName {
+    match endpoint {
+        Endpoint::Tcp { .. } => transport.peer_name(),
+        _ => PeerName::of_endpoint(endpoint),
+    }
+}
