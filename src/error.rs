@@ -66,7 +66,7 @@ pub struct Error {
     exit: Exit,
     retry: Retry,
     is_health_check: bool,
-    cause: anyhow::Error,
+    text: String,
 }
 
 impl Error {
@@ -76,8 +76,7 @@ impl Error {
             Exit::NoConnection | Exit::TimedOut | Exit::Lost => Retry::Again,
             _ => Retry::Never,
         };
-        let cause = anyhow::Error::msg(plain_words(&cause.to_string()));
-        Error { exit, retry, is_health_check: false, cause }
+        Error { exit, retry, is_health_check: false, text: plain_words(&cause.to_string()) }
     }
 
     /// The same failure, where more is known of whether it can be mended than its exit code says.
@@ -121,7 +120,7 @@ impl Error {
     /// Says what was being done, in front of what failed.
     #[must_use]
     pub fn context(self, what: impl fmt::Display) -> Error {
-        Error { cause: self.cause.context(what.to_string()), ..self }
+        Error { text: format!("{what}: {}", self.text), ..self }
     }
 }
 
@@ -129,7 +128,7 @@ const SIGPIPE: i32 = 13;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.cause)
+        f.write_str(&self.text)
     }
 }
 

@@ -1,8 +1,11 @@
 //! `--proxy`: the way to a server through one proxy or several.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use percent_encoding::percent_decode_str;
 
 use crate::error::lost;
 use crate::error::{Error, Exit};
@@ -178,20 +181,12 @@ impl Proxy {
     }
 }
 
-/// `%40` is an `@` (RFC 3986, section 2.1).
+/// `%40` is an `@` (RFC 3986, section 2.1). None for a `%` without two digits behind it, which the crate would leave as it is.
 fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes().iter();
-    while let Some(byte) = rest.next() {
-        let byte = if *byte == b'%' {
-            let mut digit = || char::from(*rest.next()?).to_digit(16);
-            (digit()? << 4 | digit()?) as u8
-        } else {
-            *byte
-        };
-        bytes.push(byte);
-    }
-    String::from_utf8(bytes).ok()
+    let is_escape =
+        |after: &str| after.len() >= 2 && after.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    let is_sound = text.split('%').skip(1).all(is_escape);
+    is_sound.then(|| percent_decode_str(text).decode_utf8().ok()).flatten().map(Cow::into_owned)
 }
 
 /// Without the user: as it is told.
@@ -349,6 +344,8 @@ mod tests {
             ("socks5://a", "type a:PORT"),
             ("socks5://@a:1", "type socks5://"),
             ("socks5://%zz@a:1", "type socks5://"),
+            ("socks5://ann%4@a:1", "type socks5://"),
+            ("socks5://%ff@a:1", "type socks5://"),
             ("socks5://ann:secret@a:1", "--proxy-password-file"),
         ] {
             let error = Proxy::parse(url).expect_err(url);

@@ -175,20 +175,28 @@ impl Listing {
         self.sort();
         self.is_cut = true;
         let room_bytes = (self.room_bytes + self.lent.bytes) / 2;
-        let (mut bytes, mut count) = (Vec::new(), 0);
-        for entry in &mut self.entries {
-            let name = &self.bytes[entry.range()];
-            let held_bytes = bytes.len() + name.len() + (count + 1) * size_of::<Entry>();
-            if count > 0 && held_bytes > room_bytes {
-                break;
-            }
-            entry.start = bytes.len() as u32;
-            bytes.extend_from_slice(name);
-            count += 1;
-        }
+        let mut held_bytes = 0;
+        let fits = |entry: &&Entry| {
+            held_bytes += entry.range().len() + size_of::<Entry>();
+            held_bytes <= room_bytes
+        };
+        let count = self.entries.iter().take_while(fits).count().max(1);
         self.entries.truncate(count);
-        self.bytes = bytes;
-        self.last()
+        let last = self.last();
+        self.close_up();
+        last
+    }
+
+    /// Drops the bytes of names that are not held any more, in place. The entries are then in the order of their bytes.
+    fn close_up(&mut self) {
+        self.entries.sort_unstable_by_key(|entry| entry.start);
+        let mut end = 0;
+        for entry in &mut self.entries {
+            self.bytes.copy_within(entry.range(), end);
+            entry.start = end as u32;
+            end += usize::from(entry.length);
+        }
+        self.bytes.truncate(end);
     }
 
     /// The next name.

@@ -45,6 +45,7 @@ const IN_PROTO: &[(&str, &[&str])] = &[
 /// A crate, or a part of one, and the folders and files that may name it.
 const OWNED: &[(&str, &[&str])] = &[
     ("clap", &["cli/", "main.rs"]),
+    ("anyhow", &["main.rs"]),
     ("mio", &["net/"]),
     ("socket2", &["net/"]),
     ("quinn_udp", &["net/"]),

@@ -50,7 +50,20 @@ fn a_disk_that_is_filled_meanwhile_is_no_space() {
     let (source, there) = (Place::in_memory(), Place::new());
     let script = format!("mount -t tmpfs -o size=48m none '{}' && exec \"$0\" \"$@\"", there.arg());
     let binary = env!("CARGO_BIN_EXE_sendall");
-    let args = ["-m", "sh", "-c", &script, binary, "serve", "127.0.0.1:0", "--store", there.arg()];
+    // What others unmount is unmounted there, too.
+    let args = [
+        "-m",
+        "--propagation",
+        "slave",
+        "sh",
+        "-c",
+        &script,
+        binary,
+        "serve",
+        "127.0.0.1:0",
+        "--store",
+        there.arg(),
+    ];
     if start("unshare", &["-m", "mount", "-t", "tmpfs", "none", "/mnt"], In::Null, Out::Collect).finish().code
         != 0
     {

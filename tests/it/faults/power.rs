@@ -5,8 +5,8 @@ use std::process::Command;
 
 use crate::faults::cuts::{WAYS, Way};
 use crate::faults::trace;
-use crate::harness::payload;
 use crate::harness::skips::skip;
+use crate::harness::{LIMIT, payload, wait_until};
 use crate::transfer::proxy::{Proxy, Rule};
 use crate::transfer::xfer::{CHUNK, Place, address, begin, is_part, run, serve, wait_for_part};
 
@@ -78,7 +78,19 @@ impl Disk {
     fn power_on(&mut self) {
         command("umount", &[&self.place.at("mounted")]).expect("unmounted");
         self.mounted = false;
+        // It lives on, without power, in the copies that others have made of what is mounted, and would be what is
+        // mounted next.
+        assert!(wait_until(3 * LIMIT, || !self.is_held()), "somebody keeps the file system");
         self.mount().expect("mounted again");
+    }
+
+    /// Whether a file system still has the image: its device goes with the last mount.
+    fn is_held(&self) -> bool {
+        let image = self.place.at("image");
+        let devices = std::fs::read_dir("/sys/block").expect("devices").flatten();
+        let mut images =
+            devices.map(|device| std::fs::read_to_string(device.path().join("loop/backing_file")));
+        images.any(|held| held.is_ok_and(|held| held.trim_end() == image))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::harness::skips::skip;
-use crate::harness::{Finished, In, LIMIT, Out, Running, now, start};
+use crate::harness::{Finished, In, LIMIT, Out, Running, assert_within, now, start};
 use crate::transfer::xfer::{Place, in_parallel, is_part, wait_for_part};
 
 /// The limit of what is to end, and what a test adds to it for a busy machine.
@@ -253,7 +253,7 @@ fn a_dead_address_does_not_hide_one_that_lives() {
     let to = format!("{TWO_ADDRESSES}:{port}");
     net.client(&["upload", "-q", &path, &to, "--timeout", "15s"], In::Null, Out::Collect).finish().expect(0);
     // The limit is for each address: it must not have been used up for the first.
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_within(begun, Duration::from_secs(10));
     server.finish().expect(0);
     there.expect("f", b"content");
 }

@@ -213,7 +213,8 @@ fn a_silent_resolver_takes_a_bounded_number_of_threads() {
     }
     let place = Place::new();
     let folder = place.path("").display().to_string();
-    let args = ["-nm", "bash", "-c", SILENT_RESOLVER, binary, &folder];
+    // What others unmount is unmounted there, too.
+    let args = ["-nm", "--propagation", "slave", "bash", "-c", SILENT_RESOLVER, binary, &folder];
     let finished = start("unshare", &args, In::Null, Out::Collect).finish();
     let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
     let threads = stdout.trim().strip_prefix("Threads:").and_then(|count| count.trim().parse::<u32>().ok());

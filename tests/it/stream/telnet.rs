@@ -132,7 +132,7 @@ fn a_peer_that_negotiates_without_reading_costs_no_memory_and_stops_nothing() {
     let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
     assert!(kib < 64 << 10, "{kib} KiB");
     running.signal(Signal::TERM);
-    assert!(running.ends_within(Duration::from_secs(2)));
+    assert!(running.ends_within(LIMIT));
     running.end_input();
     running.finish_within(LIMIT).expect(143);
 }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use socket2::SockRef;
 
-use crate::harness::{In, LIMIT, Out, Running, file_of, now, payload, sendall, wait_for_fd};
+use crate::harness::{In, LIMIT, Out, Running, assert_within, file_of, now, payload, sendall, wait_for_fd};
 use crate::transfer::frames::*;
-use crate::transfer::xfer::{Place, address, begin, in_parallel, run, serve};
+use crate::transfer::xfer::{Place, address, begin, in_parallel, is_slow_wanted, run, serve};
 
 /// Bytes per second, as an option and as a number.
 const RATE: &str = "1500KB";
@@ -59,7 +59,9 @@ impl Watch {
     fn expect_even(self) {
         let [up, down] = self.passages.map(|passages| passages.recv_timeout(LIMIT).expect("its end"));
         let total = |passages: &Passages| passages.iter().map(|(_, count)| count).sum::<usize>();
-        expect_even(if total(&up) > total(&down) { &up } else { &down });
+        if is_slow_wanted("how evenly a rate is kept") {
+            expect_even(if total(&up) > total(&down) { &up } else { &down });
+        }
     }
 }
 
@@ -102,8 +104,9 @@ fn expect_in_time(client: Running, start: Instant) {
 
 #[track_caller]
 fn expect_took(start: Instant, ideal_seconds: f64) {
-    let ratio = start.elapsed().as_secs_f64() / ideal_seconds;
-    assert!((0.85..1.5).contains(&ratio), "{ratio} of the ideal time");
+    let took = start.elapsed().as_secs_f64();
+    assert!(took >= 0.85 * ideal_seconds, "{took} s instead of {ideal_seconds} s");
+    assert_within(start, Duration::from_secs_f64(1.5 * ideal_seconds));
 }
 
 /// Sends and fetches a file with these options of the server and of the client.
@@ -200,7 +203,8 @@ fn the_connections_of_a_client_share_its_rate() {
         let start = now();
         run(&[&args[..], &["-j", "4", "--limit-rate", "4500KB"]].concat()).expect(0);
         let took = start.elapsed().as_secs_f64();
-        assert!((1.6..3.2).contains(&took), "{command} {sizes:?}: {took}");
+        assert!(took >= 1.6, "{command} {sizes:?}: {took}");
+        assert_within(start, Duration::from_millis(3200));
     });
 }
 
@@ -228,7 +232,7 @@ fn what_a_client_asks_for_in_its_hello() {
     expect_took(start, SIZE as f64 / RATE_BYTES as f64);
     let (start, mut peer) = (now(), asking(0));
     peer.hear(1500);
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert_within(start, Duration::from_secs(3));
 }
 
 #[test]

@@ -92,6 +92,36 @@ fn a_crowd_in_one_folder_and_a_line_for_each() {
     }
 }
 
+#[test]
+fn more_long_names_in_one_folder_than_there_is_room_for() {
+    const FILES: usize = 300_000;
+    const TIME: Duration = Duration::from_secs(300);
+    /// The room that walks have for names (`store/listing.rs`), twice because of the allocator; and what a process has
+    /// anyway. The names themselves are 60 MiB.
+    const MOST_WITH_NAMES_KIB: u64 = (2 * 33 + 20) << 10;
+    if !is_slow_wanted("300,000 names of 200 bytes in one folder") {
+        return;
+    }
+    let (here, there, back) = (Place::in_memory(), Place::in_memory(), Place::in_memory());
+    let tree = here.folder("tree");
+    for number in 0..FILES {
+        // Not in the order in which they are listed.
+        let name = format!("{:0200}", number * 7919 % FILES);
+        std::fs::File::create(Path::new(&tree).join(name)).expect("a file");
+    }
+    let server = serve(&["--store", there.arg(), "--share", &tree]);
+    let to = address(&server);
+    let upload = ["upload", "-q", &tree, &to];
+    let download = ["download", "-q", &to, "-o", back.arg()];
+    for args in [&["download", "--list", &to][..], &upload, &upload, &download] {
+        let peak = peak_kib(begin(args), TIME);
+        assert!(peak < MOST_WITH_NAMES_KIB, "the client of {args:?} had {peak} KiB");
+        let peak = status_kib(server.id(), "VmHWM");
+        assert!(peak < MOST_WITH_NAMES_KIB, "the server of {args:?} had {peak} KiB");
+    }
+    assert_eq!((count(there.root()), count(back.root())), (FILES, FILES));
+}
+
 /// A link that leads out of the folder, from a path of this size: nothing is made of it, and the sender learns why.
 fn bad_link(file: u32, path_bytes: usize, target: &[u8]) -> Vec<u8> {
     let mut path = vec![b'x'; path_bytes];

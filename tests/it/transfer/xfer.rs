@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -191,6 +192,17 @@ pub(crate) fn cpu_ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
     let fields: Vec<&str> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
     [11, 12].map(|field| fields[field].parse::<u64>().expect("a number")).iter().sum()
+}
+
+/// Waits until a server has dealt with what has come and does next to nothing: it does not spin.
+#[track_caller]
+pub(crate) fn expect_rest(server: &Running) {
+    let rests = || {
+        let before = cpu_ticks(server.id());
+        assert!(!server.ends_within(Duration::from_millis(500)), "it ended: {}", server.stderr.text());
+        cpu_ticks(server.id()) - before < 8
+    };
+    assert!(wait_until(LIMIT, rests), "it spins");
 }
 
 /// The number of open descriptors.

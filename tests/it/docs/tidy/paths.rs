@@ -215,6 +215,7 @@ fn is_crate(name: &str) -> bool {
         "ipnet",
         "memchr",
         "mio",
+        "percent_encoding",
         "pty_process",
         "quinn_udp",
         "rustc_hash",
