@@ -327,9 +327,8 @@ fn lingers(way: Way, limit: Duration) -> bool {
 
 pub(crate) fn rule_7_linger(way: Way) {
     // A busy machine may need longer to ask than the client waits: then it waits longer.
-    let seen =
-        [500, 1000, 2000, 4000, 8000].into_iter().find(|limit| lingers(way, Duration::from_millis(*limit)));
-    assert!(seen.is_some(), "too busy a machine");
+    let is_seen = [500, 1000, 2000, 4000, 8000].map(Duration::from_millis).iter().any(|l| lingers(way, *l));
+    assert!(is_seen, "too busy a machine");
     // While there is input nobody leaves, however silent the peer is.
     let (mut running, mut link) = way.open(&["--linger", "100ms"], In::Open, Out::Collect);
     running.assert_waits();
@@ -350,8 +349,7 @@ pub(crate) fn rule_7_send_only(way: Way) {
     link.expect_all(&bytes);
     let finished = running.finish().expect(0);
     assert_eq!(finished.stdout, b"");
-    let told = "the peer said something; it was thrown away: leave --send-only out to see it";
-    assert_eq!(finished.stderr.matches(told).count(), 1, "{}", finished.stderr);
+    assert_eq!(finished.stderr.matches("leave --send-only out").count(), 1, "{}", finished.stderr);
 
     // It needs no stdout, and a reset still counts.
     let (running, link) = way.open(&["--send-only"], In::Bytes(payload(20 << 20)), Out::Closed);
