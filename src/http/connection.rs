@@ -5,7 +5,7 @@ mod ending;
 
 use std::io::ErrorKind;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::answering::Begun;
 use super::client::Client;
@@ -15,6 +15,7 @@ use super::unsent::{Unsent, Written};
 use super::worker::{Buffers, Worker, make_room};
 use crate::error::Error;
 use crate::net::acknowledgement::AcknowledgementWait;
+use crate::net::goodbye::{Goodbye, LINGER};
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::Stream;
 use crate::proto::http::{Exchange, Step, no_fields};
@@ -23,10 +24,6 @@ use crate::proto::http::{Exchange, Step, no_fields};
 const GATHERED_BYTES: usize = 64 << 10;
 /// What one connection may send before the others get their turn.
 const TURN_BYTES: usize = 256 << 10;
-/// How long a silent client is waited for after the last answer. One that is still sending is heard for as long as a whole
-/// body may take: to close while bytes come in would make the system send a reset, which destroys the answer on its way
-/// (RFC 9112, 9.6).
-const LINGER_SILENCE: Duration = Duration::from_secs(2);
 
 /// A client's session.
 pub(crate) struct Connection<S> {
@@ -54,8 +51,8 @@ pub(crate) struct Connection<S> {
     closes: bool,
     /// The process is to end: what has begun is finished.
     is_stopping: bool,
-    /// When nothing more is heard after the last answer.
-    linger_end: Option<Instant>,
+    /// The last answer was sent: the client is heard out for as long as a whole body may take.
+    goodbye: Option<Goodbye>,
 }
 
 /// What a connection waits for.
@@ -119,7 +116,7 @@ impl<S: Stream> Connection<S> {
             has_ended: false,
             closes: false,
             is_stopping: false,
-            linger_end: None,
+            goodbye: None,
         }
     }
 
@@ -131,7 +128,7 @@ impl<S: Stream> Connection<S> {
                 Waits::Head => patience.header,
                 Waits::Request | Waits::Body | Waits::Room | Waits::Receipt => patience.idle,
                 Waits::Delay => self.worker.site.delay.unwrap_or_default(),
-                Waits::End => LINGER_SILENCE.min(patience.idle),
+                Waits::End => LINGER.min(patience.idle),
             };
         Status::Waiting
     }
@@ -154,8 +151,7 @@ impl<S: Stream> Connection<S> {
                 Written::None if is_late => return Err(Lost),
                 Written::None => return Ok(Status::Waiting),
             },
-            Waits::End if is_late => return self.settle(now),
-            Waits::End => return self.linger(input, now),
+            Waits::End => return self.linger(now),
             Waits::Receipt => return self.settle(now),
         }
         if matches!(self.waits, Waits::Delay | Waits::Room) {

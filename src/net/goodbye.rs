@@ -20,9 +20,14 @@ pub(crate) struct Goodbye {
 }
 
 impl Goodbye {
-    /// Begins `now`.
+    /// A goodbye that begins `now`.
     pub(crate) fn new(now: Instant) -> Goodbye {
-        Goodbye { silence: now + LINGER, end: now + LONGEST_LINGER, heard_bytes: 0 }
+        Goodbye::within(LONGEST_LINGER, now)
+    }
+
+    /// The same with another limit for a peer that is not silent.
+    pub(crate) fn within(longest: Duration, now: Instant) -> Goodbye {
+        Goodbye { silence: now + LINGER.min(longest), end: now + longest, heard_bytes: 0 }
     }
 
     /// Throws away what the peer says. `Done` when it has ended, is silent, or has had its time.

@@ -1,11 +1,10 @@
 //! How a connection ends: not before its client has the last answer, as far as that can be known.
 
-use std::io::ErrorKind;
 use std::time::Instant;
 
-use super::{Connection, LINGER_SILENCE, Lost, TURN_BYTES, Waits};
-use crate::http::worker::make_room;
-use crate::net::reactor::Status;
+use super::{Connection, Lost, TURN_BYTES, Waits};
+use crate::net::goodbye::Goodbye;
+use crate::net::reactor::{Context, Status};
 use crate::net::stream::Stream;
 
 impl<S: Stream> Connection<S> {
@@ -25,28 +24,14 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Hears the client out, and does not listen: until it ends, is silent, or has had the time of a whole body.
-    pub(super) fn linger(&mut self, input: &mut Vec<u8>, now: Instant) -> Result<Status, Lost> {
+    pub(super) fn linger(&mut self, now: Instant) -> Result<Status, Lost> {
         // First: after a reset it could not be known any more.
         self.confirm(now)?;
-        make_room(input, 0);
         let idle = self.worker.site.patience.idle;
-        let end = *self.linger_end.get_or_insert(now + idle);
-        let mut heard = 0;
-        while heard < TURN_BYTES {
-            match self.stream.read(input) {
-                Ok(0) => return self.settle(now),
-                Ok(count) => heard += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => return Err(Lost),
-            }
-        }
-        if heard > 0 {
-            self.deadline = (now + LINGER_SILENCE).min(end);
-        }
-        if now >= end {
-            return self.settle(now);
-        }
-        Ok(if heard < TURN_BYTES { Status::Waiting } else { Status::Again })
+        let goodbye = self.goodbye.get_or_insert_with(|| Goodbye::within(idle, now));
+        let status = goodbye.hear(&mut self.stream, Context { now, budget_bytes: TURN_BYTES })?;
+        self.deadline = goodbye.deadline();
+        if status == Status::Done { self.settle(now) } else { Ok(status) }
     }
 
     /// Ends it; with `--count` once the client's system has the answer.

@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 use super::link::Link;
 use super::wire::{Failure, Filled, Wire};
 use crate::error::Error;
+use crate::net::goodbye::LINGER;
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::Stream;
 use crate::proto::transfer::frame::{Frame, encode};
 use crate::proto::transfer::reason::Reason;
 
-/// How long the peer may take to end its side after the last word.
-const LAST_WORD_LIMIT: Duration = Duration::from_secs(2);
-/// The same for a peer that has used up a time limit: it is likely to be gone.
+/// The limit of [`LINGER`] for a peer that has used up a time limit: it is likely to be gone.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
 /// After this many bytes that follow the last word a peer does not listen.
 const MOST_DISCARDED: u64 = 8 << 20;
@@ -121,7 +120,7 @@ pub(crate) struct Closing<S> {
 impl<S: Stream> Closing<S> {
     /// `is_late`: the peer has used up a time limit.
     fn new(wire: Wire<S>, is_late: bool, error: Option<Error>) -> Closing<S> {
-        let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LAST_WORD_LIMIT };
+        let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LINGER };
         let deadline = wire.now() + limit;
         Closing { wire, said: false, resets: false, discarded: 0, deadline, error }
     }
