@@ -51,7 +51,19 @@ fn other_first_bytes_are_refused_at_once() {
     let heard = alone(&version, false, 7, "version 2");
     assert_eq!((&heard[..8], heard[10], heard[32]), (&MAGIC[..], 3, ERROR));
     alone(&hello(4, b"short"), false, 6, "session of a JOIN");
-    alone(&hello(4, &[7; 16]), false, 7, "no such session");
+    // A further connection of no session is refused, and is not a client that counts.
+    let there = Place::new();
+    let server = serve(&["--store", there.arg(), "--count", "1"]);
+    let mut stray = Peer::connect(&address(&server));
+    stray.say(&hello(4, &[7; 16]));
+    assert_eq!(&stray.hear_all()[..8], MAGIC);
+    drop(stray);
+    server.assert_waits();
+    let mut last = Peer::connect(&address(&server));
+    last.say(b"x");
+    last.hear_all();
+    drop(last);
+    server.finish().expect_saying(7, text);
     for operation in [0, 5, 255] {
         alone(&hello(operation, b""), false, 7, &format!("operation {operation}"));
     }
