@@ -58,7 +58,8 @@ fn a_download_is_told_what_the_server_leaves_out() {
     assert!(client.stderr.contains("nothing was offered") && client.stderr.contains("; 1 left out"));
     tells(server, "left out 1 symbolic link: --links copy");
     let server = serve(&["--share", there.arg()]);
-    let listing = run(&["download", &address(&server), "--list"]).ended(0);
+    let listing = run(&["download", &address(&server), "--list"]);
+    assert_eq!(listing.code, 0);
     assert!(listing.stderr.contains(&format!("sendall: the sender {ALL}")), "{}", listing.stderr);
     let rehearsal = run(&["upload", "--dry-run", &there.at("d"), "127.0.0.1:1"]);
     assert!(rehearsal.stderr.contains(&format!("sendall: {ALL}")), "{}", rehearsal.stderr);
