@@ -10,4 +10,4 @@ pub(crate) mod proxies;
 pub mod session;
 pub(crate) mod targets;
 pub mod tools;
-pub(crate) mod tunnel;
+pub mod tunnel;
