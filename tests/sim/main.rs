@@ -2,6 +2,7 @@
 
 mod hub;
 mod tools;
+mod transfer;
 mod tunnel;
 mod world;
 
