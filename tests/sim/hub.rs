@@ -17,7 +17,7 @@ use sendall::relay::modes::subscriber::{Hearers, Manners, Subscriber, Words};
 use crate::shared::Shared;
 use crate::world::{End, Fate, Random, in_every_world};
 
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 100;
 const MOST_EVENTS: usize = 400_000;
 /// The number of stdin and stdout among the sessions; clients follow.
 const STDIO: usize = 0;
@@ -89,12 +89,12 @@ impl World {
             _ => (keeps_open, Some(ways)),
         };
         let is_broker = matches!(hearers, Hearers::All | Hearers::Others);
-        let longest = [0, 100, 20_000, 350_000][random.below(4)];
+        let longest = [0, 100, 20_000, 250_000][random.below(4)];
         let count = 2 + random.below(4);
         let parties = (0..count).map(|number| {
             let mut end = End::new(&mut random, 0);
             end.script = script(&mut random, words, number, longest);
-            end.capacity = 300 + random.below(30_000);
+            end.capacity = 1000 + random.below(60_000);
             end.resets_on_close = true;
             Party {
                 stream: Shared::new(end),

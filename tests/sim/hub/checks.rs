@@ -10,7 +10,7 @@ use super::{STDIO, World};
 use crate::world::Fate;
 
 /// What may be queued for one, and on its way to it: its queue, a piece more, one that is sent; labels make them longer.
-const MOST_WAITING_BYTES: usize = 2 * (192 + 2 * 32) << 10;
+const MOST_WAITING_BYTES: usize = (2 * (192 + 2 * 32)) << 10;
 /// How long nothing may be taken before a client is cut, and less than what is a piece with its labels.
 const PATIENCE: Duration = Duration::from_secs(1);
 const PIECE_BYTES: usize = 64 << 10;
@@ -80,7 +80,7 @@ impl World {
         }
         self.parties[number].progress.push((now, written));
         // To compare all of it each time would take its time.
-        if self.random.below(3000) == 0 {
+        if self.random.below(10_000) == 0 {
             self.check_heard(number, false);
         }
     }

@@ -112,7 +112,7 @@ impl Way {
     /// The next frame that is whole, or the header of a body.
     pub(crate) fn frame(&mut self) -> Option<ParsedFrame> {
         let Some(Piece::Bytes(bytes)) = self.arrived.front_mut() else { return None };
-        let parsed = parse(bytes).unwrap();
+        let parsed = parse(bytes).unwrap_or_else(|violation| panic!("{violation:?}"));
         match &parsed {
             ParsedFrame::Incomplete { .. } => return None,
             ParsedFrame::Frame { used, .. } | ParsedFrame::Data { used, .. } => drop(bytes.drain(..used)),
