@@ -17,7 +17,7 @@ use sendall::relay::modes::subscriber::{Hearers, Manners, Subscriber, Words};
 use crate::shared::Shared;
 use crate::world::{End, Fate, Random, in_every_world};
 
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 160;
 const MOST_EVENTS: usize = 400_000;
 /// The number of stdin and stdout among the sessions; clients follow.
 const STDIO: usize = 0;
@@ -52,7 +52,11 @@ struct World {
     parties: Vec<Party>,
     /// Of those that fail, how many still may.
     faults: usize,
+    /// About so many events come before the next of them.
+    calm: usize,
     pauses: Duration,
+    /// This one pauses often.
+    sloth: Option<usize>,
     now: Instant,
 }
 
@@ -89,7 +93,7 @@ impl World {
             _ => (keeps_open, Some(ways)),
         };
         let is_broker = matches!(hearers, Hearers::All | Hearers::Others);
-        let longest = [0, 100, 20_000, 250_000][random.below(4)];
+        let longest = [0, 100, 20_000, 250_000, 250_000][random.below(5)];
         let count = 2 + random.below(4);
         let parties = (0..count).map(|number| {
             let mut end = End::new(&mut random, 0);
@@ -118,8 +122,10 @@ impl World {
             closing: None,
             wake_list: WakeList::default(),
             parties,
-            faults: [0, 0, 1, 2][random.below(4)],
+            faults: [0, 1, 2, 3][random.below(4)],
+            calm: [20, 200, 1000][random.below(3)],
             pauses: Duration::from_millis([10, 300, 5000][random.below(3)]),
+            sloth: random.chance(70).then(|| random.below(count + 2) % count),
             now,
             random,
         }
@@ -193,8 +199,10 @@ impl World {
 
     /// Something happens outside. Returns who sees it; None: nothing can happen.
     fn happen(&mut self) -> Option<usize> {
-        if self.random.chance(1) {
-            let number = self.random.below(self.parties.len());
+        let percent = if self.sloth.is_some() { 10 } else { 1 };
+        if self.random.chance(percent) {
+            let anybody = self.random.below(self.parties.len());
+            let number = self.sloth.filter(|_| self.random.chance(80)).unwrap_or(anybody);
             let pause = self.random.below(self.pauses.as_millis() as usize) as u64;
             self.parties[number].pauses_until = self.now + Duration::from_millis(pause);
         }
@@ -225,7 +233,7 @@ impl World {
 
     /// A client is reset, or its session is ended by a limit.
     fn strike(&mut self) -> Option<usize> {
-        if self.faults == 0 || !self.random.chance(1) {
+        if self.faults == 0 || self.random.below(self.calm) > 0 {
             return None;
         }
         let number = 1 + self.random.below(self.parties.len() - 1);

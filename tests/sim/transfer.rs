@@ -18,7 +18,7 @@ use receiving::Receiving;
 use sending::{Sending, Source};
 use wire::Connection;
 
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 700;
 const MOST_EVENTS: usize = 200_000;
 const MOST_RUNS: usize = 8;
 /// For so many events nothing has happened on any way: both wait.
