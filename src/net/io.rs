@@ -99,7 +99,7 @@ pub(super) struct Shared {
     /// Sessions whose blocking work has ended.
     woken: Arc<Mutex<Vec<usize>>>,
     /// Sessions that others of this reactor want to have advanced.
-    woken_here: RefCell<Vec<usize>>,
+    woken_here: WakeList,
     /// Sessions that others have added, until the reactor takes them in.
     born: RefCell<Vec<(usize, Box<dyn Session>)>>,
     work: Work,
@@ -115,7 +115,7 @@ impl Shared {
             next_session: Cell::default(),
             waker,
             woken: Arc::default(),
-            woken_here: RefCell::default(),
+            woken_here: WakeList::default(),
             born: RefCell::default(),
             work: Work::default(),
         })
@@ -211,7 +211,7 @@ impl Io {
 
     /// A waker by which another session of this reactor has this one advanced.
     pub fn waker(&self) -> Waker {
-        Waker { shared: Rc::clone(&self.shared), session: self.session }
+        self.shared.woken_here.waker(self.session)
     }
 
     /// Runs `work`, which may block, on a thread of its own. The session is advanced when it has ended.
@@ -254,10 +254,26 @@ impl Io {
     }
 }
 
+/// Sessions that others of their reactor want to have advanced. Clones are the same list.
+#[derive(Clone, Default)]
+pub struct WakeList(Rc<RefCell<Vec<usize>>>);
+
+impl WakeList {
+    /// What puts the session with this number on the list.
+    pub fn waker(&self, session: usize) -> Waker {
+        Waker { woken: self.clone(), session }
+    }
+
+    /// Those that were put on it since it was asked last.
+    pub fn take(&self) -> Vec<usize> {
+        self.0.take()
+    }
+}
+
 /// Has a session advanced, from another session of its reactor.
 #[derive(Clone)]
 pub struct Waker {
-    shared: Rc<Shared>,
+    woken: WakeList,
     session: usize,
 }
 
@@ -269,7 +285,7 @@ impl Waker {
 
     /// Does it, in the next turn.
     pub fn wake(&self) {
-        self.shared.woken_here.borrow_mut().push(self.session);
+        self.woken.0.borrow_mut().push(self.session);
     }
 }
 

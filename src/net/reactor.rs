@@ -9,7 +9,7 @@ use mio::{Events, Interest, Poll, Token};
 use rustc_hash::FxHashMap;
 
 use super::io::Shared;
-pub use super::io::{BlockingTask, Cancellation, Io, Readiness, ThreadWaker, Waker, Work};
+pub use super::io::{BlockingTask, Cancellation, Io, Readiness, ThreadWaker, WakeList, Waker, Work};
 pub use super::session::{Context, Session, Status, Stop};
 use super::signals::Signals;
 use super::timers::Timers;

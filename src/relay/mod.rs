@@ -11,4 +11,4 @@ mod send_only;
 pub mod session;
 pub(crate) mod targets;
 pub mod tools;
-pub(crate) mod tunnel;
+pub mod tunnel;

@@ -14,7 +14,7 @@ use crate::net::wrapper::Sink;
 use crate::proto::relay::hex_dump::Direction;
 
 /// A client and the target that it was connected to. Both are reset when this is dropped before it is over.
-pub(crate) struct Tunnel<C, T = Transport> {
+pub struct Tunnel<C, T = Transport> {
     client: Limited<C>,
     target: T,
     target_name: String,
@@ -69,7 +69,8 @@ fn pass(
 }
 
 impl<C: Stream, T: Stream> Tunnel<C, T> {
-    fn of(client: Limited<C>, target: T, target_name: String) -> Tunnel<C, T> {
+    /// As [`Tunnel::new`], for two streams of any kind.
+    pub fn of(client: Limited<C>, target: T, target_name: String) -> Tunnel<C, T> {
         Tunnel {
             outbound: Pump::new(&client, &target),
             inbound: Pump::new(&target, &client),
@@ -86,12 +87,12 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
     }
 
     /// Tells the target something before the client's first byte.
-    pub(crate) fn tell_target(&mut self, bytes: &[u8]) {
+    pub fn tell_target(&mut self, bytes: &[u8]) {
         self.to_target.push(bytes);
     }
 
     /// Tells the client something before the target's first byte.
-    pub(crate) fn tell_client(&mut self, bytes: &[u8]) {
+    pub fn tell_client(&mut self, bytes: &[u8]) {
         self.to_client.push(bytes);
     }
 
@@ -138,7 +139,8 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
         Ok(())
     }
 
-    pub(crate) fn advance(&mut self, context: Context) -> Result<Status, Error> {
+    /// Moves what can be moved now; see [`crate::net::reactor::Session`].
+    pub fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.client.tick(context.now);
         let moved = [Direction::Sent, Direction::Received].map(|direction| self.pump(direction, context));
         let [sent, received] = moved;
@@ -166,7 +168,8 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
         Ok(if more { Status::Again } else { Status::Waiting })
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    /// When to call [`Tunnel::advance`] even if nothing happens.
+    pub fn deadline(&self) -> Option<Instant> {
         let looks = self.acknowledgement.iter().filter_map(AcknowledgementWait::deadline);
         let pumps = [&self.outbound, &self.inbound].into_iter().filter_map(Pump::wake_up);
         looks.chain(pumps).chain(self.client.wake_up()).min()
@@ -178,12 +181,12 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
     }
 
     /// True if the target is what it was lost by.
-    pub(crate) fn has_lost_target(&self) -> bool {
+    pub fn has_lost_target(&self) -> bool {
         self.is_target_lost
     }
 
     /// Bytes that went to the client, and came from it.
-    pub(crate) fn moved(&self) -> (u64, u64) {
+    pub fn moved(&self) -> (u64, u64) {
         let lane = self.outbound.lane();
         (self.inbound.lane().delivered(), lane.delivered() + lane.held() as u64)
     }

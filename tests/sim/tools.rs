@@ -13,7 +13,7 @@ use sendall::relay::tools::{Decoding, Encoding, Filtered, LineDelay, Telnet, ToC
 use sendall::report::{Level, Report};
 
 use crate::shared::Shared;
-use crate::world::{End, Fate, Random};
+use crate::world::{End, Fate, Random, in_every_world};
 
 const SEEDS: u64 = 400;
 const MOST_EVENTS: usize = 200_000;
@@ -350,11 +350,5 @@ fn check_success(world: &World, local: &End, peer: &End, start: Instant, was_res
 
 #[test]
 fn tools_keep_the_contract_in_every_world() {
-    if let Some(seed) = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
-        return run(seed);
-    }
-    for seed in 0..SEEDS {
-        let result = std::panic::catch_unwind(|| run(seed));
-        assert!(result.is_ok(), "failed: replay it with SEED={seed} cargo test --test sim tools");
-    }
+    in_every_world("tools", SEEDS, run);
 }

@@ -32,6 +32,18 @@ impl Random {
     }
 }
 
+/// Runs the worlds of so many seeds, or that of `SEED` alone; with `SENDALL_SLOW` twenty times as many. Says which one fails.
+pub(crate) fn in_every_world(test: &str, seeds: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
+    if let Some(seed) = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
+        return run(seed);
+    }
+    let seeds = if std::env::var_os("SENDALL_SLOW").is_some() { 20 * seeds } else { seeds };
+    for seed in 0..seeds {
+        let result = std::panic::catch_unwind(|| run(seed));
+        assert!(result.is_ok(), "failed: replay it with SEED={seed} cargo test --test sim {test}");
+    }
+}
+
 /// What has become of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -40,6 +52,8 @@ pub(crate) enum Fate {
     Reset,
     /// A reset came, and a call has reported it: from now on reads end and writes fail.
     Told,
+    /// It takes nothing more, and still has something to say.
+    Deaf,
 }
 
 /// One stream of the relay: a pipe in each direction, as the kernel would keep them.
@@ -58,7 +72,7 @@ pub(crate) struct End {
     pub(crate) written: Vec<u8>,
     pub(crate) taken: usize,
     /// How much may wait in the kernel.
-    capacity: usize,
+    pub(crate) capacity: usize,
     pub(crate) half_closes: usize,
     pub(crate) acknowledged: bool,
     pub(crate) fate: Fate,
@@ -66,6 +80,10 @@ pub(crate) struct End {
     pub(crate) answers_from: Option<usize>,
     /// The system tells how far the bytes have come, and how long they take.
     pub(crate) round_trip: Option<Duration>,
+    /// A write has met a full pipe: there will be an event when it has room again.
+    pub(crate) awaits_room: bool,
+    /// A close now is a reset.
+    pub(crate) resets_on_close: bool,
 }
 
 impl End {
@@ -87,6 +105,8 @@ impl End {
             fate: Fate::Well,
             answers_from: None,
             round_trip: None,
+            awaits_room: false,
+            resets_on_close: false,
             random: Random::new(random.next()),
         }
     }
@@ -97,11 +117,12 @@ impl End {
 
     /// Some bytes, or the end, arrive from outside. True if anything did.
     pub(crate) fn deliver(&mut self) -> bool {
-        let is_asked = self.half_closes > 0;
+        // Who takes nothing will not hear an end.
+        let is_asked = self.half_closes > 0 || self.fate == Fate::Deaf;
         let due = self.answers_from.filter(|_| !is_asked).unwrap_or(self.script.len());
         let rest = due.saturating_sub(self.arrived);
         let room = self.capacity - (self.arrived - self.read).min(self.capacity);
-        if self.fate != Fate::Well {
+        if matches!(self.fate, Fate::Reset | Fate::Told) {
             false
         } else if rest > 0 && room > 0 {
             self.arrived += 1 + self.random.below(rest.min(room));
@@ -165,11 +186,12 @@ impl Stream for End {
         assert_eq!(self.half_closes, 0, "written after the half-close");
         assert!(!bytes.is_empty(), "an empty write");
         self.fail()?;
-        if self.fate == Fate::Told {
+        if matches!(self.fate, Fate::Told | Fate::Deaf) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         let room = self.capacity - self.waiting_for_reader();
         if room == 0 {
+            self.awaits_room = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let count = 1 + self.random.below(bytes.len().min(room));
@@ -185,6 +207,11 @@ impl Stream for End {
 
     fn take_error(&mut self) -> io::Result<()> {
         self.fail()
+    }
+
+    fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
+        self.resets_on_close = reset;
+        Ok(())
     }
 
     fn delivery(&self) -> Option<Delivery> {

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What becomes of a client that reads too slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slow {
+pub enum Slow {
     /// It misses what does not fit into its queue; how much, is told at its end
     Drop,
     /// All wait for the slowest
@@ -43,7 +43,7 @@ pub(crate) struct Id(usize);
 
 /// The subscribers. A clone is the same hub.
 #[derive(Clone)]
-pub(crate) struct Hub(Rc<RefCell<Subscribers>>);
+pub struct Hub(Rc<RefCell<Subscribers>>);
 
 struct Subscribers {
     slow: Slow,
@@ -120,7 +120,7 @@ impl To {
 
 impl Hub {
     /// A hub without subscribers.
-    pub(crate) fn new(slow: Slow) -> Hub {
+    pub fn new(slow: Slow) -> Hub {
         Hub(Rc::new(RefCell::new(Subscribers {
             slow,
             subscribers: BTreeMap::new(),
@@ -250,21 +250,23 @@ impl Hub {
         Ok(())
     }
 
-    /// Says a piece to those who have room, and are not cut. Those who have none miss it.
+    /// Says a piece to those who are not cut. With `--slow drop`, clients that have no room miss it; else they have none
+    /// only for the last line of one who leaves, which waits for nobody.
     pub(crate) fn say(&self, to: To, piece: &Rc<[u8]>) {
         let mut hub = self.0.borrow_mut();
-        let mut filled = 0;
+        let (drops, mut filled) = (hub.slow == Slow::Drop, 0);
         for (id, subscriber) in &mut hub.subscribers {
             if !to.includes(*id, subscriber) || subscriber.is_cut {
                 continue;
             }
-            if subscriber.is_full() {
+            let was_full = subscriber.is_full();
+            if was_full && drops && !subscriber.is_output {
                 subscriber.missed_bytes += piece.len() as u64;
                 continue;
             }
             subscriber.queue.push_back(Rc::clone(piece));
             subscriber.queued_bytes += piece.len();
-            filled += usize::from(subscriber.is_full());
+            filled += usize::from(!was_full && subscriber.is_full());
             subscriber.waker.wake();
         }
         hub.full += filled;
@@ -291,7 +293,19 @@ impl Subscribers {
 }
 
 /// Closes a hub when it is dropped: with the acceptor, which takes no more clients in then.
-pub(crate) struct CloseOnDrop(pub(crate) Hub);
+pub struct CloseOnDrop(Hub);
+
+impl CloseOnDrop {
+    /// For this hub.
+    pub fn new(hub: &Hub) -> CloseOnDrop {
+        CloseOnDrop(hub.clone())
+    }
+
+    /// The hub.
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0
+    }
+}
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {

@@ -30,9 +30,9 @@ pub(crate) fn run(
             manners.leaves_with_its_end |= !stdio.has_an_end();
             Ok(stdio)
         })?;
-        let (closing, acceptor) = (CloseOnDrop(hub.clone()), io.waker());
+        let (closing, acceptor) = (CloseOnDrop::new(&hub), io.waker());
         let make = move |client| {
-            Ok(Box::new(Subscriber::new(client, &closing.0, manners)) as Box<dyn CountedSession>)
+            Ok(Box::new(Subscriber::new(client, closing.hub(), manners)) as Box<dyn CountedSession>)
         };
         Ok(KeepOpen { each: PerClient::new(io, terms, tools, make), hub, acceptor })
     })

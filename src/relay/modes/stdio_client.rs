@@ -15,16 +15,17 @@ use crate::proto::relay::labels::Labels;
 
 /// Which of the standard streams take part.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ways {
+pub struct Ways {
     /// Stdin.
-    pub(crate) reads: bool,
+    pub reads: bool,
     /// Stdout.
-    pub(crate) writes: bool,
+    pub writes: bool,
 }
 
 /// The standard streams, joined to a hub.
-pub(crate) struct StdioClient {
-    stdio: Stdio,
+pub struct StdioClient<S = Stdio> {
+    stdio: S,
+    input_kind: FdKind,
     hub: Hub,
     output: Option<Subscription>,
     waker: Waker,
@@ -40,26 +41,41 @@ impl StdioClient {
     /// Takes stdin and stdout.
     pub(crate) fn open(hub: &Hub, io: &Io, manners: Manners, ways: Ways) -> Result<StdioClient, Error> {
         let stdio = Stdio::open(io)?;
-        hub.attend(io.waker());
+        let input_kind = stdio.input_kind();
+        Ok(StdioClient::of(stdio, input_kind, (hub, io.waker()), manners, ways))
+    }
+}
+
+impl<S: Stream> StdioClient<S> {
+    /// As [`StdioClient::open`], for any stream: what is read is stdin, what is written stdout.
+    pub fn of(
+        stdio: S,
+        input_kind: FdKind,
+        (hub, waker): (&Hub, Waker),
+        manners: Manners,
+        ways: Ways,
+    ) -> StdioClient<S> {
+        hub.attend(waker.clone());
         let is_broker = matches!(manners.hearers, Hearers::All);
-        Ok(StdioClient {
-            output: ways.writes.then(|| hub.join(io.waker(), true)),
+        StdioClient {
+            output: ways.writes.then(|| hub.join(waker.clone(), true)),
             // What has nothing to say has not finished speaking.
-            has_input_ended: !ways.reads || stdio.input_kind() == FdKind::Null,
+            has_input_ended: !ways.reads || input_kind == FdKind::Null,
             // Others go on talking.
             ends_clients: !is_broker,
             labels: if is_broker { manners.words.labels("server") } else { None },
             stdio,
+            input_kind,
             hub: hub.clone(),
-            waker: io.waker(),
+            waker,
             writing: None,
             wait_until: None,
-        })
+        }
     }
 
     /// True if clients are told when stdin ends, so that those who have ended still have something to hear.
-    pub(crate) fn has_an_end(&self) -> bool {
-        !self.has_input_ended && self.stdio.input_kind() != FdKind::Terminal
+    pub fn has_an_end(&self) -> bool {
+        !self.has_input_ended && self.input_kind != FdKind::Terminal
     }
 
     fn write(&mut self) -> Result<(), Error> {
@@ -119,7 +135,7 @@ impl StdioClient {
     }
 }
 
-impl Session for StdioClient {
+impl<S: Stream> Session for StdioClient<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.write()?;
         let more = self.read(context.now, context.budget_bytes)?;

@@ -19,7 +19,7 @@ use crate::server::client_session::CountedSession;
 
 /// What others get of what a client says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Words {
+pub enum Words {
     /// Its bytes, as they come.
     Raw,
     /// Its lines, behind its address in brackets.
@@ -62,7 +62,7 @@ pub(crate) fn spoken(labels: &mut Option<Labels>, piece: &[u8]) -> Rc<[u8]> {
 
 /// Who hears what a client says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hearers {
+pub enum Hearers {
     /// Stdout.
     Output,
     /// The other clients.
@@ -75,15 +75,17 @@ pub(crate) enum Hearers {
 
 /// How clients of a hub are treated.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Manners {
-    pub(crate) hearers: Hearers,
-    pub(crate) words: Words,
+pub struct Manners {
+    /// Who hears what they say.
+    pub hearers: Hearers,
+    /// In which form.
+    pub words: Words,
     /// A client that has ended has nothing to wait for.
-    pub(crate) leaves_with_its_end: bool,
+    pub leaves_with_its_end: bool,
 }
 
 /// One client.
-pub(crate) struct Subscriber<S> {
+pub struct Subscriber<S> {
     peer: Limited<S>,
     hub: Hub,
     subscription: Subscription,
@@ -106,11 +108,22 @@ pub(crate) struct Subscriber<S> {
 
 impl Subscriber<Box<dyn Stream>> {
     pub(crate) fn new(client: Client, hub: &Hub, manners: Manners) -> Subscriber<Box<dyn Stream>> {
-        let waker = client.io.waker();
+        Subscriber::join(client.peer, client.io.waker(), client.name, hub, manners)
+    }
+}
+
+impl<S: Stream> Subscriber<S> {
+    /// A client with this connection and name joins the hub.
+    pub fn join(
+        peer: Limited<S>,
+        waker: Waker,
+        name: impl Display,
+        hub: &Hub,
+        manners: Manners,
+    ) -> Subscriber<S> {
         let subscription = hub.join(waker.clone(), false);
-        let name = client.name;
         Subscriber {
-            peer: client.peer,
+            peer,
             hub: hub.clone(),
             to: match manners.hearers {
                 Hearers::Output => Some(To::Output),
@@ -132,9 +145,7 @@ impl Subscriber<Box<dyn Stream>> {
             acknowledgement: AcknowledgementWait::default(),
         }
     }
-}
 
-impl<S: Stream> Subscriber<S> {
     /// True if there may be more than the budget allowed.
     fn exchange(&mut self, context: Context) -> Result<bool, Error> {
         Ok(self.tell(context.budget_bytes)? | self.listen(context.now, context.budget_bytes)?)

@@ -160,6 +160,7 @@ impl Receiving {
         let mut to_open = Vec::new();
         let goes_on = link.wire.last_traffic() == now || self.busy().is_some();
         let (assembly, space) = (&mut self.assembly, &mut self.decisions.space);
+        let accepted = &self.decisions.accepted;
         let machine = &self.machine;
         let mut advanced = self.pool.advance(now, |_, inflow, connection| {
             let mut budget = CONNECTION_BUDGET_BYTES;
@@ -188,7 +189,11 @@ impl Receiving {
                     Next::Ended => return Ok(Status::Done),
                 };
                 let is_known = assembly.is_open(file) || assembly.ended.contains(file);
-                if !is_known && (machine.is_unknown(file) || machine.comes_in_blocks(file) == Some(true)) {
+                // The machine may be done with a file that is accepted, and its last step not taken yet.
+                let is_left = accepted.contains_key(&file);
+                let will_be_known =
+                    machine.is_unknown(file) || machine.comes_in_blocks(file).unwrap_or(is_left);
+                if !is_known && will_be_known {
                     let is_refused = machine.is_refused(file);
                     if !is_refused {
                         inflow.waiting = Some((file, offset, length));
@@ -211,7 +216,7 @@ impl Receiving {
             if self.decisions.accepted.contains_key(&file) && !self.is_short_of_parts() {
                 self.open_blocked(file);
                 // Those that wait for it go on in the next turn.
-                advanced.has_more = true;
+                advanced.has_more |= !self.decisions.accepted.contains_key(&file);
             }
         }
         self.complete_blocked()?;

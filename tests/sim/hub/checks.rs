@@ -1,0 +1,212 @@
+//! What must hold in a hub's world.
+
+use std::time::Duration;
+
+use sendall::error::Exit;
+use sendall::relay::modes::hub::Slow;
+use sendall::relay::modes::subscriber::{Hearers, Words};
+
+use super::{STDIO, World};
+use crate::world::Fate;
+
+/// What may be queued for one, and on its way to it: its queue, a piece more, one that is sent; labels make them longer.
+const MOST_WAITING_BYTES: usize = (2 * (192 + 2 * 32)) << 10;
+/// How long nothing may be taken before a client is cut, and less than what is a piece with its labels.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PIECE_BYTES: usize = 64 << 10;
+
+impl World {
+    /// What `speaker` has said so far, as others hear it.
+    pub(super) fn said(&self, speaker: usize) -> Vec<u8> {
+        let party = &self.parties[speaker];
+        let end = party.stream.see();
+        let heard = &end.script[..end.read];
+        let label = match (self.manners.words, speaker) {
+            (Words::Raw, _) => return heard.to_vec(),
+            (_, STDIO) if self.manners.hearers != Hearers::All => return heard.to_vec(),
+            (Words::Labelled, STDIO) => "[server] ".to_owned(),
+            (Words::Chat, STDIO) => "<server> ".to_owned(),
+            (Words::Labelled, _) => format!("[c{speaker}] "),
+            (Words::Chat, _) => format!("<c{speaker}> "),
+        };
+        let is_over = party.has_joined && party.session.is_none() || end.end_read;
+        let mut said = Vec::new();
+        for line in heard.split_inclusive(|byte| *byte == b'\n') {
+            if line.ends_with(b"\n") || is_over {
+                said.extend_from_slice(label.as_bytes());
+                said.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
+                said.push(b'\n');
+            }
+        }
+        said
+    }
+
+    /// What of `text` is from `speaker`.
+    fn of(&self, speaker: usize, text: &[u8]) -> Vec<u8> {
+        let is_alone = self.manners.hearers != Hearers::All && self.manners.hearers != Hearers::Others;
+        if self.manners.words == Words::Raw {
+            return text.iter().copied().filter(|byte| usize::from(byte >> 4) == speaker).collect();
+        }
+        if speaker == STDIO && is_alone {
+            return if text.starts_with(b"[") || text.starts_with(b"<") { Vec::new() } else { text.to_vec() };
+        }
+        let name = if speaker == STDIO { "server".to_owned() } else { format!("c{speaker}") };
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        lines
+            .filter(|line| line.get(1..).is_some_and(|line| line.starts_with(name.as_bytes())))
+            .collect::<Vec<_>>()
+            .concat()
+    }
+
+    /// Whether `hearer` is told what `speaker` says.
+    fn hears(&self, hearer: usize, speaker: usize) -> bool {
+        let (writes, reads) = self.ways.map_or((false, false), |ways| (ways.writes, ways.reads));
+        match (hearer, speaker) {
+            _ if hearer == speaker => false,
+            (STDIO, _) => writes,
+            (_, STDIO) => reads,
+            _ => matches!(self.manners.hearers, Hearers::All | Hearers::Others),
+        }
+    }
+
+    pub(super) fn note_progress(&mut self, number: usize) {
+        let now = self.now;
+        let party = &self.parties[number];
+        let (written, half_closes) = (party.stream.see().written.len(), party.stream.see().half_closes);
+        if half_closes > 0 && party.ended_at.is_none() {
+            let said = (0..self.parties.len()).map(|speaker| self.said(speaker).len()).collect();
+            self.parties[number].ended_at = Some(said);
+            self.check_heard(number, true);
+        }
+        self.parties[number].progress.push((now, written));
+        // To compare all of it each time would take its time.
+        if self.random.below(10_000) == 0 {
+            self.check_heard(number, false);
+        }
+    }
+
+    /// What it has heard is what was said, from each speaker in its order. `is_all`: nothing may be missing.
+    fn check_heard(&self, number: usize, is_all: bool) {
+        let seed = self.seed;
+        let party = &self.parties[number];
+        if !party.has_joined || (number == STDIO && !self.hears(STDIO, 1)) {
+            return;
+        }
+        let written = party.stream.see().written.clone();
+        let misses = self.slow == Slow::Drop && number != STDIO;
+        let (mut heard_bytes, mut said_bytes) = (0, 0);
+        for speaker in 0..self.parties.len() {
+            let heard = self.of(speaker, &written);
+            heard_bytes += heard.len();
+            if !self.hears(number, speaker) {
+                assert!(heard.is_empty(), "seed {seed}: {number} hears {speaker}");
+                continue;
+            }
+            let said = &self.said(speaker)[party.joined_at[speaker].min(self.said(speaker).len())..];
+            said_bytes += said.len();
+            if misses {
+                continue;
+            }
+            // A line that is on its way is not whole.
+            let is_prefix = said.starts_with(&heard);
+            assert!(is_prefix, "seed {seed}: {number} hears something else from {speaker}");
+            assert!(!is_all || heard.len() == said.len(), "seed {seed}: {number} misses words of {speaker}");
+        }
+        let in_halves = self.manners.words != Words::Raw && !is_all;
+        assert!(in_halves || heard_bytes == written.len(), "seed {seed}: {number} hears nobody's words");
+        let waiting = said_bytes.saturating_sub(heard_bytes);
+        let is_cut = party.result.is_some() || party.session.is_none() || party.ended_at.is_some();
+        assert!(
+            misses || is_cut || in_halves || waiting <= MOST_WAITING_BYTES,
+            "seed {seed}: {waiting} bytes wait"
+        );
+    }
+
+    /// A session is over.
+    pub(super) fn check_result(&self, number: usize) {
+        let (seed, party) = (self.seed, &self.parties[number]);
+        let end = party.stream.see();
+        let fate = end.fate;
+        if number == STDIO {
+            assert!(matches!(party.result, Some(Ok(()))), "seed {seed}: {:?}", party.result);
+            assert!(self.closing.is_none(), "seed {seed}: over while clients may come");
+            let all_left = self.parties[1..].iter().all(|party| party.session.is_none());
+            assert!(all_left, "seed {seed}: over while clients are there");
+            drop(end);
+            return self.check_heard(STDIO, true);
+        }
+        match party.result.as_ref() {
+            Some(Ok(())) => {
+                assert!(
+                    end.acknowledged && end.half_closes == 1 && end.end_read,
+                    "seed {seed}: {number}: {end:?}"
+                );
+                assert!(fate == Fate::Well && !end.resets_on_close, "seed {seed}: success after a reset");
+            }
+            Some(Err(error)) if error.exit() == Exit::Lost => {
+                assert!(fate != Fate::Well, "seed {seed}: {number}: {error}");
+            }
+            Some(Err(error)) if error.exit() == Exit::TimedOut => {
+                assert_eq!(self.slow, Slow::Cut, "seed {seed}: {error}");
+                let before = party.progress.iter().rev().find(|(time, _)| *time + PATIENCE <= self.now);
+                let taken = end.written.len() - before.map_or(0, |(_, written)| *written);
+                let is_late = before.is_some() || party.progress.len() < 2;
+                assert!(is_late && taken <= PIECE_BYTES, "seed {seed}: {number} was cut and took {taken}");
+            }
+            Some(Err(error)) => {
+                assert_eq!((error.exit(), self.slow), (Exit::Partial, Slow::Drop), "seed {seed}: {error}");
+                assert!(fate == Fate::Well && end.acknowledged, "seed {seed}: {number}: {error}");
+            }
+            None => panic!("seed {seed}: no result"),
+        }
+        drop(end);
+        self.check_missed(number);
+        // Whatever became of it: what it said before is written.
+        if self.hears(STDIO, number) {
+            let written = self.of(number, &self.parties[STDIO].stream.see().written);
+            assert_eq!(
+                written.len(),
+                self.said(number).len(),
+                "seed {seed}: over before stdout has its words"
+            );
+        }
+    }
+
+    /// What a client has and what it was told to have missed is what was said.
+    fn check_missed(&self, number: usize) {
+        let (seed, party) = (self.seed, &self.parties[number]);
+        let Some(ended_at) = &party.ended_at else { return };
+        let text = party.result.as_ref().and_then(|result| result.as_ref().err().map(ToString::to_string));
+        let missed = text.iter().flat_map(|text| text.split(' ')).find_map(|word| word.parse::<usize>().ok());
+        let has = party.stream.see().written.len() + missed.unwrap_or(0);
+        let count = |said: &dyn Fn(usize) -> usize| -> usize {
+            let speakers = (0..self.parties.len()).filter(|speaker| self.hears(number, *speaker));
+            speakers.map(|speaker| said(speaker).saturating_sub(party.joined_at[speaker])).sum()
+        };
+        let (least, most) = (count(&|speaker| ended_at[speaker]), count(&|speaker| self.said(speaker).len()));
+        let is_told = text.is_none() || missed.is_some();
+        assert!(
+            !is_told || (least..=most).contains(&has),
+            "seed {seed}: {number} has {has} of {least} to {most}"
+        );
+    }
+
+    /// Nothing can happen any more: then nobody is left.
+    pub(super) fn check_end(&self) {
+        let seed = self.seed;
+        let left: Vec<_> = self.parties.iter().map(|party| party.session.is_some()).collect();
+        for (number, party) in self.parties.iter().enumerate().rev() {
+            let is_left = party.session.is_some();
+            assert!(
+                !is_left,
+                "seed {seed}: {number} waits for ever: {left:?}, {:?}, {:?} {:?}",
+                party.stream.see(),
+                self.manners,
+                self.slow
+            );
+        }
+        if self.ways.is_some() {
+            self.check_heard(STDIO, true);
+        }
+    }
+}
