@@ -1,4 +1,4 @@
-//! What `udp-listen` and `udp-send` have in common: datagrams as records on stdout, and the sums at the end.
+//! Shared parts of `udp-listen` and `udp-send`: datagrams as records on stdout, and the sums at the end.
 
 pub(crate) mod listen;
 pub(crate) mod output;
@@ -15,7 +15,7 @@ use crate::net::endpoint::Endpoint;
 use crate::net::udp::Peer;
 use crate::proto::datagram::records::LARGEST_BYTES;
 
-/// Fails for an endpoint of a kind that datagrams do not go to.
+/// Fails for an endpoint of a kind that has no datagrams.
 pub(crate) fn check(endpoint: &Endpoint) -> Result<(), Error> {
     match endpoint {
         Endpoint::SeqPacket(_) => {
@@ -28,12 +28,12 @@ pub(crate) fn check(endpoint: &Endpoint) -> Result<(), Error> {
     }
 }
 
-/// A datagram that cannot be.
+/// Returns the error for a datagram that is too large.
 pub(crate) fn too_large(what: &str) -> Error {
     Error::new(Exit::Usage, format!("a datagram holds at most {LARGEST_BYTES} bytes: {what} is larger"))
 }
 
-/// Why nothing goes to a peer.
+/// Returns the error for a peer that cannot be sent to.
 pub(crate) fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
     let why = match Errno::from_io_error(error) {
         Some(Errno::CONNREFUSED) => "nothing listens there (connection refused)".into(),
@@ -48,7 +48,8 @@ pub(crate) fn cannot_send(peer: &Peer, error: &io::Error) -> Error {
     Error::new(Exit::NoConnection, format!("cannot send to {peer}: {why}"))
 }
 
-/// True if an error says that there is no way to a peer, rather than that one datagram could not go.
+/// Returns whether an error means that a peer cannot be reached at all, rather than that one datagram could not be
+/// sent.
 pub(crate) fn is_no_way(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),

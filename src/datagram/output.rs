@@ -1,5 +1,5 @@
-//! The queue of records to stdout. It is bounded: while it is full nothing is received, the system's own queue fills,
-//! and what the system drops then is counted.
+//! The queue of records to stdout. It is bounded: while it is full nothing is received, the system's queue fills, and
+//! the datagrams that the system drops are counted.
 
 use std::collections::VecDeque;
 
@@ -11,9 +11,9 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, Stream};
 use crate::net::udp::Datagram;
 
-/// What waits for stdout at most, and one call's datagrams.
+/// Size of the queue, beside the datagrams of one call.
 const QUEUE_BYTES: usize = 1 << 20;
-/// From here on it is written before more is received: fewer and larger pieces.
+/// From this size on the queue is written before more is received: fewer and larger writes.
 const PIECE_BYTES: usize = 256 << 10;
 
 /// Records on their way to stdout.
@@ -21,10 +21,10 @@ pub(crate) struct Output {
     stdio: Stdio,
     style: Style,
     queue: Outgoing,
-    /// The sizes of the records in the queue and of their payloads; of the first one so much is written already.
+    /// Sizes of the queued records and of their payloads; the bytes of the first one that are written.
     records: VecDeque<(usize, usize)>,
     written_bytes: usize,
-    /// Records that were written, and their payload, since somebody asked.
+    /// Written records and the bytes of their payloads since the last query.
     completed: (u64, u64),
 }
 
@@ -40,34 +40,34 @@ impl Output {
         }
     }
 
-    /// True if stdin is a terminal.
+    /// Returns whether stdin is a terminal.
     pub(crate) fn is_typed(&self) -> bool {
         self.stdio.input_kind() == FdKind::Terminal
     }
 
-    /// True if nothing more should be received before some of it is written.
+    /// Returns whether some of the queue must be written before more is received.
     pub(crate) fn is_full(&self) -> bool {
         self.queue.pending() >= QUEUE_BYTES
     }
 
-    /// True if a write is worth its call.
+    /// Returns whether enough is queued to be worth a write.
     pub(crate) fn is_worth_a_write(&self) -> bool {
         self.queue.pending() >= PIECE_BYTES
     }
 
-    /// True if all records are written.
+    /// Returns whether all records are written.
     pub(crate) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// Appends a datagram's record.
+    /// Appends the record of a datagram.
     pub(crate) fn push(&mut self, datagram: &Datagram<'_>) {
         let before = self.queue.pending();
         self.style.write(datagram, |part| self.queue.push(part));
         self.records.push_back((self.queue.pending() - before, datagram.payload.len()));
     }
 
-    /// Writes what stdout takes now.
+    /// Writes as much as stdout accepts now.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         let before = self.queue.pending();
         let result = send_all(&mut self.stdio, &mut self.queue);
@@ -83,17 +83,17 @@ impl Output {
         result.map(|_| ()).map_err(|error| cannot_write(&error))
     }
 
-    /// How many records were written since this was asked last, and the bytes of their payloads.
+    /// Returns how many records were written since the last call, and the bytes of their payloads.
     pub(crate) fn take_completed(&mut self) -> (u64, u64) {
         std::mem::take(&mut self.completed)
     }
 
-    /// How many records are not written.
+    /// Returns how many records are not written.
     pub(crate) fn unwritten(&self) -> u64 {
         self.records.len() as u64
     }
 
-    /// Reads stdin; 0 is its end, nothing that there is nothing now.
+    /// Reads stdin: `Some(0)` at its end, `None` if nothing is available now.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Error> {
         match self.stdio.read(buffer) {
             Ok(count) => Ok(Some(count)),

@@ -1,4 +1,4 @@
-//! What became of the datagrams, counted and told.
+//! Statistics of datagrams.
 
 use crate::error::{Error, Exit};
 use crate::net::udp::DatagramSocket;
@@ -9,22 +9,22 @@ use crate::report::{DatagramSums, Report};
 pub(crate) struct DatagramStats {
     pub(crate) sent: u64,
     pub(crate) sent_bytes: u64,
-    /// Written to stdout, all of each.
+    /// Written to stdout as a whole.
     pub(crate) received: u64,
     pub(crate) received_bytes: u64,
-    /// By the system, because nobody took them in time; where it counts them.
+    /// Dropped by the system because they were not received in time, if the system counts them.
     dropped_by_system: u64,
-    /// Whether the system has counted all of those.
+    /// The system may have dropped more than it has counted.
     is_inexact: bool,
     /// Received, and never written.
     pub(crate) unwritten: u64,
     pub(crate) truncated: u64,
     pub(crate) too_large: u64,
-    /// From addresses that are not listened to.
+    /// From addresses that are not accepted.
     pub(crate) filtered: u64,
     /// Answers that were not sent.
     pub(crate) withheld: u64,
-    /// Lines of stdin that were not sent, and datagrams that no process was given, or not whole.
+    /// Lines of stdin that were not sent, and datagrams that did not reach a process as a whole.
     pub(crate) undelivered: u64,
 }
 
@@ -33,7 +33,7 @@ impl DatagramStats {
         self.dropped_by_system + self.unwritten
     }
 
-    /// Asks the system what it has dropped.
+    /// Asks the system how many datagrams it has dropped.
     pub(crate) fn count_drops<'a>(&mut self, sockets: impl IntoIterator<Item = &'a DatagramSocket>) {
         (self.dropped_by_system, self.is_inexact) = (0, false);
         for socket in sockets {
@@ -43,7 +43,7 @@ impl DatagramStats {
         }
     }
 
-    /// Tells the sums.
+    /// Reports the sums.
     pub(crate) fn tell(&self, verb: &'static str, peer: &str, report: &Report) {
         report.datagrams(&DatagramSums {
             verb,
@@ -62,7 +62,7 @@ impl DatagramStats {
         });
     }
 
-    /// Fails if something that came is known to be lost.
+    /// Fails if a received datagram is known to be lost.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let parts = [
             (self.dropped(), "dropped: more came than could be written in time"),

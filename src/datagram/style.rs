@@ -11,7 +11,7 @@ use crate::net::wall::writable;
 use crate::proto::datagram::records::u16be;
 use crate::report::escape_json;
 
-/// How a record looks.
+/// Style of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Each {
     /// The payload and a line end.
@@ -22,14 +22,14 @@ pub(crate) enum Each {
     Json,
 }
 
-/// Prefixes of records.
+/// Prefix of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// Two bytes with the length, most significant first.
     U16be,
 }
 
-/// What precedes and follows a payload.
+/// Prefix and suffix of a payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     each: Each,
@@ -51,27 +51,27 @@ impl Style {
         Style { each, frame, has_label }
     }
 
-    /// Whether a record tells when its datagram came.
+    /// Returns whether a record holds the arrival time.
     pub(crate) fn is_timed(self) -> bool {
         self.each == Each::Json
     }
 
-    /// Whether a length stands before each payload.
+    /// Returns whether a length precedes each payload.
     pub(crate) fn has_prefix(self) -> bool {
         self.frame.is_some()
     }
 
-    /// Whether a line end stands behind each payload, and nothing else tells where it ends.
+    /// Returns whether a line end follows each payload, and nothing else marks its end.
     pub(crate) fn is_line(self) -> bool {
         self.frame.is_none() && self.each == Each::Line
     }
 
-    /// Whether nothing says where a payload ends.
+    /// Returns whether nothing marks the end of a payload.
     pub(crate) fn is_raw(self) -> bool {
         self.frame.is_none() && self.each == Each::Raw
     }
 
-    /// Hands the parts of a datagram's record to `push`.
+    /// Passes the parts of a datagram's record to `push`.
     pub(crate) fn write(self, datagram: &Datagram<'_>, mut push: impl FnMut(&[u8])) {
         let payload = datagram.payload;
         if self.has_label {

@@ -1,7 +1,8 @@
-//! HTTP/1.1 for a server that answers from memory: RFC 9110 and RFC 9112. What a client sends in, requests and refusals out.
+//! HTTP/1.1 for a server that answers from memory: RFC 9110 and RFC 9112. Bytes of a client in, requests and refusals
+//! out.
 //!
-//! httparse reads the lines; what they mean together, and how much of them is taken, is decided here. Nothing is
-//! repaired: a message that two programs could read in two ways is refused.
+//! httparse reads the lines; their meaning together, and the limits, are decided here. Nothing is repaired: a message
+//! that two programs could read in two ways is refused.
 
 mod accept;
 mod chunked;
@@ -23,19 +24,19 @@ pub use self::target::{http_parts, path};
 
 /// The longest request target, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;
-/// The most that a request's fields take, with the empty line behind them; and the same of its trailers.
+/// The most bytes of a request's fields, the empty line after them included; the same for its trailers.
 pub const MAX_FIELDS_BYTES: usize = 8 << 10;
 /// The most fields of a request, and the most trailers.
 pub const MAX_FIELDS: usize = 100;
-/// The most that a request line takes: a longer one has too long a target, or no method that anybody knows.
+/// The most bytes of a request line: a longer one has too long a target, or an unknown method.
 const MAX_LINE_BYTES: usize = MAX_TARGET_BYTES + 64;
 
-/// What a method asks for, as far as a server of fixed answers tells them apart.
+/// The meaning of a method for a server of fixed answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// The answer without its body.
     Head,
-    /// What is allowed.
+    /// The allowed methods.
     Options,
     /// GET, POST, PUT, PATCH and DELETE: the answer.
     Answered,
@@ -43,27 +44,27 @@ pub enum Method {
     Unknown,
 }
 
-/// Why a request is not answered but refused: its status. The connection ends, because where the next request
-/// begins is not known, or not worth waiting for.
+/// The status of a refused request. The connection ends, because the start of the next request is unknown, or not worth
+/// waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal(pub u16);
 
-/// Not what the grammar has.
+/// A violation of the grammar.
 const BAD_REQUEST: Refusal = Refusal(400);
-/// The body is longer than is taken.
+/// The body is over the limit.
 const TOO_LARGE: Refusal = Refusal(413);
-/// The target is longer than is taken.
+/// The target is over the limit.
 const TARGET_TOO_LONG: Refusal = Refusal(414);
-/// Something else is expected than `100-continue`.
+/// An expectation other than `100-continue`.
 const EXPECTATION_FAILED: Refusal = Refusal(417);
-/// More fields, or longer ones, than are taken.
+/// The fields are over a limit.
 const FIELDS_TOO_LARGE: Refusal = Refusal(431);
-/// A transfer coding, or a method, that is not known.
+/// An unknown transfer coding or method.
 const NOT_IMPLEMENTED: Refusal = Refusal(501);
-/// Another version than 1.0 and 1.1.
+/// A version other than 1.0 and 1.1.
 const VERSION_NOT_SUPPORTED: Refusal = Refusal(505);
 
-/// Where the first line ends that ends with LF alone: the one leniency of httparse that matters.
+/// Returns the end of the first line that ends with LF alone: the one leniency of httparse that matters.
 fn bare_line_feed(bytes: &[u8]) -> Option<usize> {
     let mut ends = memchr::memchr_iter(b'\n', bytes);
     ends.find(|&end| end == 0 || bytes[end - 1] != b'\r').map(|end| end + 1)

@@ -1,4 +1,4 @@
-//! From what has come whole to names that outlive a loss of power, for many files at once.
+//! Commits: from complete files to names that survive a loss of power, for many files at once.
 //!
 //! Content first, then names, then the folders that hold them. A few are brought to disk one by one; for more, one
 //! syncfs(2) costs less than all the fsync(2) together.
@@ -18,10 +18,10 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::PoisonError;
 
-/// Up to so many are synced one by one.
+/// Up to this many files are synced one by one.
 const FEW: usize = 4;
 
-/// What has come whole and waits for its name.
+/// A complete entry that waits for its final name.
 #[derive(Debug)]
 pub enum Arrival {
     /// A file in a part of its own, which knows its path.
@@ -31,25 +31,25 @@ pub enum Arrival {
         /// Its mode and time.
         meta: Meta,
     },
-    /// A file on the stage.
+    /// A file in the staging folder.
     Small {
-        /// Where it belongs.
+        /// Its final path.
         path: Vec<u8>,
         /// The file.
         file: Published,
     },
-    /// A folder; one that was there before only gets the time.
+    /// A folder; an existing one only gets the time.
     Folder {
-        /// Where it belongs.
+        /// Its final path.
         path: Vec<u8>,
         /// Its mode and time.
         meta: Meta,
     },
     /// A symbolic link.
     Link {
-        /// Where it belongs.
+        /// Its final path.
         path: Vec<u8>,
-        /// What it says.
+        /// Its target.
         target: Vec<u8>,
         /// Its own time.
         meta: Meta,
@@ -57,12 +57,13 @@ pub enum Arrival {
 }
 
 impl StagingFolder {
-    /// Brings everything to disk and gives it its name, in this order; then sets the folders' times and modes, and brings
-    /// the names to disk. Says for each what became of it, in the order given. Blocks while the disk works.
+    /// Syncs the content and gives each entry its final name, in this order; then sets the folders' times and modes,
+    /// and syncs the names. Returns the result of each entry in the order given. Blocks while the disk works.
     ///
-    /// What is there already is replaced with `replace` only: files by files, files and links by links. A link that
-    /// says the same, and a small file with the same content, counts as done. Folders on the way are made. Each may have come with an earlier commit of this
-    /// stage: a folder's time holds only if nothing is named in it later.
+    /// Existing entries are replaced with `replace` only: files by files, files and links by links. An existing link
+    /// with the same target, and an existing file with the content of a small one, count as done. Folders on the way
+    /// are made. The entries may come in several commits of one staging folder, but a folder's time lasts only if
+    /// nothing is named in it later.
     ///
     /// # Errors
     /// For each as [`Part::commit`]. Where a sync fails, none of them has arrived, and neither does anything that is
@@ -140,8 +141,8 @@ fn sync_content(place: &Place, arrivals: &[Result<Arrival, Fault>]) -> Result<()
     Ok(())
 }
 
-/// Brings all of a file system to disk, where that says whether it worked: syncfs(2) tells of errors of writing back
-/// since Linux 5.8. False where it does not.
+/// Syncs a whole file system, if it reports failures: syncfs(2) returns write-back errors since Linux 5.8. Returns
+/// false if it does not.
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 fn sync_all(folder: &File) -> std::io::Result<bool> {
     use std::sync::OnceLock;
@@ -168,15 +169,15 @@ fn device(file: &File) -> Result<u64, Fault> {
     file.metadata().map(|found| found.dev()).map_err(Fault::read)
 }
 
-/// One commit's names.
+/// The names of one commit.
 struct Naming<'a> {
     place: &'a Place,
     replace: bool,
-    /// The folder of the last name, held open: most files have the same as the one before.
+    /// The folder of the last name, held open: most files share it with the one before.
     parent: Option<(Vec<u8>, File)>,
-    /// Folders in which something has changed; the empty path is the destination.
+    /// Folders that have changed; the empty path is the destination.
     touched: BTreeSet<Vec<u8>>,
-    /// Those of them that lie on another file system than the destination.
+    /// Changed folders on another file system than the destination.
     foreign: BTreeSet<Vec<u8>>,
     /// Folders that cannot be opened once they have their modes.
     late: Vec<(Vec<u8>, Mode)>,
@@ -245,7 +246,7 @@ impl Naming<'_> {
         Ok(())
     }
 
-    /// The folder in which a path's last component belongs, made where it is missing, and that component.
+    /// Returns the folder of a path's last component, made if missing, and that component.
     fn parent_of<'p>(&mut self, path: &'p [u8]) -> Result<(&File, &'p [u8]), Fault> {
         let (parents, name) = split_last(path);
         let parents = parents.unwrap_or_default();
@@ -261,7 +262,7 @@ impl Naming<'_> {
         Ok((parent, name))
     }
 
-    /// Something changes in this folder.
+    /// Records that this folder changes.
     fn touch(&mut self, path: &[u8], folder: &File) -> Result<(), Fault> {
         if !self.touched.contains(path) {
             if device(folder)? != device(&self.place.root)? {
@@ -272,8 +273,8 @@ impl Naming<'_> {
         Ok(())
     }
 
-    /// Sets the time of a folder, and of one that was made for what arrives the mode: its special bits, as it may have
-    /// them from the folder that it is in, stay.
+    /// Sets the time of a folder and, if it was made for received entries, the mode. Special bits that it has from its
+    /// parent stay.
     fn set_meta(&mut self, path: &[u8], meta: Meta) -> Result<(), Fault> {
         let folder = self.open(path)?;
         supported(futimens(&folder, &times(meta))).map_err(Fault::write)?;
@@ -289,7 +290,7 @@ impl Naming<'_> {
         Ok(())
     }
 
-    /// Sets the modes that keep this user out, of each folder behind those in it.
+    /// Sets the modes that lock this user out, of each folder after those in it.
     fn close_folders(&self) -> Result<(), Fault> {
         for (path, mode) in &self.late {
             let folder = self.open(path)?;
@@ -299,8 +300,7 @@ impl Naming<'_> {
         Ok(())
     }
 
-    /// Brings to disk all folders in which something has changed, and those on the way to them: they may have been
-    /// made for a file that came earlier, or never.
+    /// Syncs all changed folders and those above them, which may have been made for an earlier file, or never synced.
     fn sync(&self) -> Result<(), Fault> {
         let all = with_ancestors(&self.touched);
         let fault = |error| Fault::system(error, FaultKind::CannotWrite, "the folders cannot be synced");

@@ -12,22 +12,22 @@ use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Names of unfinished files and of stages: this, 16 hex digits, [`PART_SUFFIX`].
+/// Temporary names are this prefix, 16 hex digits and [`PART_SUFFIX`].
 pub(super) const PART_PREFIX: &str = ".sendall-";
 /// See [`PART_PREFIX`].
 pub(super) const PART_SUFFIX: &str = ".part";
 
-/// Follow a path's components below a folder and open the last of them, a folder.
+/// Follows a path's components below a folder and opens the last one, a folder.
 type Opener = fn(BorrowedFd<'_>, &[u8]) -> Result<OwnedFd, Errno>;
 
-/// Is this one of our own temporary names?
+/// Returns whether this is one of our own temporary names.
 pub(super) fn is_part_name(name: &[u8]) -> bool {
     name.strip_prefix(PART_PREFIX.as_bytes())
         .and_then(|rest| rest.strip_suffix(PART_SUFFIX.as_bytes()))
         .is_some_and(|hex| hex.len() == 16 && hex.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Refuses paths that are not relative and clean, and our own temporary names.
+/// Rejects paths that are not relative and clean, and our own temporary names.
 pub(super) fn check_path(path: &[u8]) -> Result<(), Fault> {
     let clean = |part: &[u8]| !part.is_empty() && part != b"." && part != b".." && !part.contains(&0);
     let mut components = path.split(|byte| *byte == b'/');
@@ -40,8 +40,8 @@ pub(super) fn check_path(path: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Does a link at `path` with this text lead to something inside the destination? Relative, with `..` at the beginning
-/// only, and not above the destination. `..` behind a name is refused, because that name may be a link, too: of two
+/// Returns whether a link at `path` with this target stays inside the destination: relative, with `..` at the beginning
+/// only, and not above the destination. `..` after a name is rejected, because that name may be a link as well: of two
 /// links that are harmless alone, `x` to `../..` and `y` to `x/../..`, the second would lead out.
 pub fn safe_link_target(path: &[u8], target: &[u8]) -> bool {
     if target.is_empty() || target[0] == b'/' || target.contains(&0) {
@@ -53,12 +53,12 @@ pub fn safe_link_target(path: &[u8], target: &[u8]) -> bool {
     up <= depth && components().skip(up).all(|part| part != b"..")
 }
 
-/// Opens a regular file below a folder for reading. No link is followed and nothing can block.
+/// Opens a regular file below a folder for reading. Never follows a link, never blocks.
 pub(super) fn open_regular(folder: &File, path: &[u8]) -> Result<File, Fault> {
     open_regular_by(open_folder, folder, path)
 }
 
-/// As [`open_regular`], with the way to get at the file's folder given, so that each can be tested.
+/// As [`open_regular`], with the opener of the file's folder as an argument, so that each can be tested.
 pub(super) fn open_regular_by(opener: Opener, folder: &File, path: &[u8]) -> Result<File, Fault> {
     check_path(path)?;
     let (parents, name) = split_last(path);
@@ -73,14 +73,14 @@ pub(super) fn open_regular_by(opener: Opener, folder: &File, path: &[u8]) -> Res
     Ok(file)
 }
 
-/// Opens for reading, without blocking, what was just seen to be a regular file; the caller looks at it again.
+/// Opens a file that a listing has shown to be regular for reading, without blocking; the caller checks it again.
 pub(super) fn open_listed(at: BorrowedFd<'_>, name: &[u8], more: OFlags) -> Result<File, Fault> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
     retry_on_intr(|| openat(at, name, flags, Mode::empty())).map(File::from).map_err(open_fault)
 }
 
-/// Makes a folder below a folder and all on the way to it that are missing (`0777 & ~umask`), and opens it for
-/// reading. True if it is new. The empty path is the folder itself. What is new is noted.
+/// Makes a folder below a folder with all missing ones on the way (`0777 & ~umask`), and opens it for reading. Returns
+/// true if it is new. The empty path is the folder itself. New folders are noted in `made`.
 pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(File, bool), Fault> {
     if path.is_empty() {
         return Ok((folder.try_clone().map_err(Fault::write)?, false));
@@ -110,7 +110,7 @@ pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(F
     reached.map(|file| (file, new)).ok_or_else(|| Fault::write(Errno::NOENT))
 }
 
-/// Says what stands in the way of a folder, if that is what is wrong.
+/// Returns the fault for what is in the way of a folder, if that is the cause.
 fn way_fault(folder: &File, path: &[u8], error: Errno) -> Fault {
     let (parents, name) = split_last(path);
     let parent = parents.map(|parents| open_folder(folder.as_fd(), parents)).transpose();
@@ -127,12 +127,12 @@ fn way_fault(folder: &File, path: &[u8], error: Errno) -> Fault {
     }
 }
 
-/// A fault that says what it is, unless it is a regular file.
+/// Fails for anything but a regular file, with its kind.
 pub(super) fn check_regular(stat: &Stat) -> Result<(), Fault> {
     check_mode(stat.st_mode as _)
 }
 
-/// As [`check_regular`], of `st_mode` as the standard library has it.
+/// As [`check_regular`], for `st_mode` in the form of the standard library.
 pub(super) fn check_mode(mode: u32) -> Result<(), Fault> {
     let (kind, text) = match FileType::from_raw_mode(mode as _) {
         FileType::RegularFile => return Ok(()),
@@ -146,12 +146,12 @@ pub(super) fn check_mode(mode: u32) -> Result<(), Fault> {
     Err(Fault::new(kind, text))
 }
 
-/// Do both describe the same file?
+/// Returns whether both describe the same file.
 pub(super) fn same_file(one: &Stat, other: &Stat) -> bool {
     one.st_dev == other.st_dev && one.st_ino == other.st_ino
 }
 
-/// The path of the folders, if there are any, and the last component.
+/// Splits a path into the path of the folders, if there are any, and the last component.
 pub(super) fn split_last(path: &[u8]) -> (Option<&[u8]>, &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(at) => (Some(&path[..at]), &path[at + 1..]),
@@ -171,7 +171,7 @@ pub(super) fn open_fault(error: Errno) -> Fault {
     }
 }
 
-/// Opens a folder below a folder, by the best means there is, as a way to what is in it: it need not be readable.
+/// Opens a folder below a folder, as a starting point for names in it: it need not be readable.
 pub(super) fn open_folder(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
     #[cfg(target_os = "linux")]
     return beneath(folder, path, OFlags::PATH);
@@ -179,7 +179,7 @@ pub(super) fn open_folder(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd
     return beneath(folder, path, OFlags::RDONLY);
 }
 
-/// As [`open_folder`], to list it or to sync it.
+/// As [`open_folder`], for listing or syncing.
 pub(super) fn open_readable(folder: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
     beneath(folder, path, OFlags::RDONLY)
 }
@@ -187,7 +187,7 @@ pub(super) fn open_readable(folder: BorrowedFd<'_>, path: &[u8]) -> Result<Owned
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 fn beneath(folder: BorrowedFd<'_>, path: &[u8], access: OFlags) -> Result<OwnedFd, Errno> {
     use rustix::fs::{ResolveFlags, openat2};
-    /// openat2(2) says EAGAIN when it cannot tell for a rename somewhere in the system.
+    /// openat2(2) fails with EAGAIN when a rename somewhere in the system makes the result uncertain.
     const TRIES: u32 = 32;
     let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;

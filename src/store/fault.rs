@@ -1,4 +1,4 @@
-//! What can go wrong with files, in the few kinds that make a difference to a peer or an exit code.
+//! Faults of file operations, in the few kinds that matter to a peer or an exit code.
 
 use rustix::io::Errno;
 use std::{error, fmt, io};
@@ -16,7 +16,7 @@ pub enum FaultKind {
     Unsafe,
     /// The disk, a quota or a file size limit is full (`ENOSPC`, `EDQUOT`, `EFBIG`).
     NoSpace,
-    /// It is something else than a regular file: a folder, FIFO, socket or device.
+    /// It is not a regular file: a folder, FIFO, socket or device.
     NotRegular,
     /// Permissions or a read-only file system forbid it (`EACCES`, `EPERM`, `EROFS`).
     NotAllowed,
@@ -26,24 +26,24 @@ pub enum FaultKind {
     CannotWrite,
 }
 
-/// A failed operation on a file: a kind for programs, short words for people.
+/// A failed file operation: a kind for programs, short words for people.
 ///
-/// It does not say which file; whoever reports it knows the name and has it escaped.
+/// It does not name the file: the caller that reports it knows the name and escapes it.
 #[derive(Debug)]
 pub struct Fault {
-    /// What kind of fault it is.
+    /// The kind.
     pub kind: FaultKind,
     text: &'static str,
     source: Option<io::Error>,
 }
 
 impl Fault {
-    /// A fault that this program found itself.
+    /// Creates a fault that this program has detected.
     pub(super) fn new(kind: FaultKind, text: &'static str) -> Self {
         Self { kind, text, source: None }
     }
 
-    /// A fault that the system reported; `otherwise` is its kind when the error has none of its own.
+    /// Creates a fault from a system error; `otherwise` is the kind of errors that have none of their own.
     pub(super) fn system(error: impl Into<io::Error>, otherwise: FaultKind, text: &'static str) -> Self {
         let source = error.into();
         let kind = match Errno::from_io_error(&source) {
@@ -55,23 +55,23 @@ impl Fault {
         Self { kind, text, source: Some(source) }
     }
 
-    /// Reading failed.
+    /// Creates a fault of reading.
     pub(super) fn read(error: impl Into<io::Error>) -> Self {
         Self::system(error, FaultKind::CannotRead, "cannot be read")
     }
 
-    /// Writing failed.
+    /// Creates a fault of writing.
     pub(super) fn write(error: impl Into<io::Error>) -> Self {
         Self::system(error, FaultKind::CannotWrite, "cannot be written")
     }
 
-    /// The same system error, seen as another kind of fault.
+    /// Converts the same system error into another kind of fault.
     pub(super) fn seen_as(self, kind: FaultKind, text: &'static str) -> Self {
         Self { kind, text, ..self }
     }
 }
 
-/// For a failure that concerns several files at once.
+/// For a failure of several files at once.
 impl Clone for Fault {
     fn clone(&self) -> Self {
         let copy = |error: &io::Error| match error.raw_os_error() {

@@ -1,15 +1,15 @@
-//! Which files of a tree are meant: patterns as in a `.gitignore` (gitignore(5)).
+//! Selection of files in a tree by patterns as in a `.gitignore` (gitignore(5)).
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Patterns, matched on the path below the root of a walk.
+/// Patterns that are matched on the path below the root of a walk.
 ///
-/// Without patterns everything is taken. What an exclude matches is left out, with all that is in it. With includes, a
-/// file is taken if one matches it or a folder that it is in; a folder itself is taken only if one matches it or one
-/// above it. All folders that are not excluded are looked into.
+/// Without patterns everything is selected. An exclude pattern leaves out the files and folders that it matches, with
+/// everything in them. With include patterns, a file is selected if one matches it or a folder above it; a folder is
+/// selected only if one matches it or a folder above it. All folders that are not excluded are searched.
 #[derive(Debug, Default)]
 pub struct Filter {
     includes: Option<Gitignore>,
@@ -17,8 +17,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads the patterns. Of several that match, the last one counts; one that begins with `!` takes back what those
-    /// before it matched.
+    /// Parses the patterns. Of several that match, the last one counts; `!` at the beginning reverses earlier ones.
     ///
     /// # Errors
     /// One line that says which pattern is wrong.
@@ -26,13 +25,13 @@ impl Filter {
         Ok(Self { includes: patterns(includes)?, excludes: patterns(excludes)? })
     }
 
-    /// Is this file or folder taken?
+    /// Returns whether the file or folder is selected.
     pub fn takes(&self, path: &[u8], is_folder: bool) -> bool {
         let included = self.includes.as_ref().is_none_or(|includes| matches(includes, path, is_folder));
         included && !self.excludes(path, is_folder)
     }
 
-    /// Is it left out whatever else is said?
+    /// Returns whether it is excluded, whatever the includes say.
     pub(super) fn excludes(&self, path: &[u8], is_folder: bool) -> bool {
         self.excludes.as_ref().is_some_and(|excludes| matches(excludes, path, is_folder))
     }

@@ -1,4 +1,4 @@
-//! A folder that is held open.
+//! An open folder.
 
 use super::confine::{
     check_path, check_regular, open_fault, open_folder, open_readable, open_regular, split_last,
@@ -50,8 +50,8 @@ impl Folder {
         Source::from_file(open_regular(&self.file, path)?)
     }
 
-    /// A file of that name in it, open for reading, and its size in bytes; `None` where there is nothing of that
-    /// name. The path may have several components.
+    /// Opens the file of that name for reading, and returns it with its size in bytes; `None` where the name is free.
+    /// The path may have several components.
     ///
     /// # Errors
     /// `Exists` for a regular file that cannot be read; `Unsafe` and `NotRegular`, saying what it is, where
@@ -74,7 +74,7 @@ impl Folder {
         }
     }
 
-    /// Is there anything of that name, whatever it is? The path may have several components.
+    /// Returns whether anything has that name, of any kind. The path may have several components.
     ///
     /// # Errors
     /// `Unsafe` for a path that is not clean or has a link in it; `NotAllowed`, `CannotRead`.
@@ -97,7 +97,7 @@ impl Folder {
         }
     }
 
-    /// Is there nothing at all in it?
+    /// Returns whether the folder is empty.
     ///
     /// # Errors
     /// Where the folder cannot be read.
@@ -110,20 +110,20 @@ impl Folder {
         Ok(true)
     }
 
-    /// Is there a part that an earlier session has left of this path, see [`super::Part::resume`]?
+    /// Returns whether an earlier session has left a part for this path, see [`super::Part::resume`].
     pub fn has_part(&self, path: &[u8]) -> bool {
         self.with_temporary(path, |parent, temporary| {
             statat(parent, temporary, AtFlags::SYMLINK_NOFOLLOW).is_ok()
         })
     }
 
-    /// Removes the part that an earlier session has left of this path: it is of no use any more. One that is in use
-    /// stays, and so does what cannot be removed.
+    /// Removes the part that an earlier session has left for this path. A part in use stays, and so does one that
+    /// cannot be removed.
     pub fn remove_part(&self, path: &[u8]) {
         self.with_temporary(path, |parent, temporary| clear(parent, temporary).is_ok());
     }
 
-    /// Does something with the folder of a path and the name that its part has there. False if there is no such folder.
+    /// Calls `work` with the folder of a path and the name of its part there. Returns false if there is no such folder.
     fn with_temporary(&self, path: &[u8], work: impl FnOnce(&File, &str) -> bool) -> bool {
         let (parents, name) = split_last(path);
         let temporary = temporary_name(name);
@@ -135,7 +135,7 @@ impl Folder {
         }
     }
 
-    /// Opens a folder below it.
+    /// Opens a folder below this one.
     ///
     /// # Errors
     /// `NotFound`; `Unsafe` for a path that is not clean or has a link or a file in it; `NotAllowed`, `CannotRead`.
@@ -145,7 +145,7 @@ impl Folder {
         Ok(Self { file: Arc::new(file.into()), made: Arc::default() })
     }
 
-    /// Its mode and time of modification.
+    /// Returns its mode and modification time.
     ///
     /// # Errors
     /// Where the file system does not say.
@@ -153,8 +153,8 @@ impl Folder {
         Ok(Meta::of(&fstat(&*self.file).map_err(Fault::read)?))
     }
 
-    /// How many bytes a file of this path may take, by what the file system says (statvfs(3)): what is kept for root
-    /// counts for root. None where it says nothing, as ramfs does, or where the path leads to another file system.
+    /// Returns the bytes that the file system has free for a file of this path (statvfs(3)); the reserve of root counts
+    /// for root. `None` where it does not say, as on ramfs, or where the path leads to another file system.
     pub fn free_bytes(&self, path: &[u8]) -> Option<u64> {
         let stat = fstatvfs(&*self.file).ok().filter(|stat| stat.f_blocks > 0)?;
         if let (Some(parents), _) = split_last(path)
@@ -168,8 +168,8 @@ impl Folder {
         Some(blocks.saturating_mul(stat.f_frsize))
     }
 
-    /// Brings the folder's names to disk (fsync(2)); after [`super::Part::commit`] and before anything is
-    /// acknowledged. Blocks. A file system that cannot sync folders at all (`EINVAL`) does not fail it.
+    /// Brings the folder's names to disk (fsync(2)). Call it after [`super::Part::commit`] and before anything is
+    /// acknowledged. Blocks. Succeeds on file systems that cannot sync folders at all (`EINVAL`).
     ///
     /// # Errors
     /// Any; what was renamed since the last success may be lost with the power, and trying again proves nothing.

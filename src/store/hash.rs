@@ -9,9 +9,9 @@ use std::ops::Range;
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 512 * 1024;
 
-/// Hashes the first `length_bytes` bytes of a file with BLAKE3, to compare or to go on from there. The file's own
-/// offset is neither used nor moved. Blocks; `goes_on` hears the number of bytes done so far after each chunk, and says
-/// whether anybody still wants to know.
+/// Hashes the first `length_bytes` bytes of a file with BLAKE3, to compare them or to continue from there. The file's
+/// own offset is neither used nor moved. Blocks; `goes_on` gets the number of bytes done after each chunk, and returns
+/// whether the result is still needed.
 ///
 /// # Errors
 /// `CannotRead`, also for a file that ends before, and where `goes_on` has said no.
@@ -29,10 +29,10 @@ pub fn hash_prefix(
     Ok(hasher)
 }
 
-/// A file is verified in aligned blocks of so many bytes. A power of two, so that each is a subtree of BLAKE3's tree.
+/// Size of the aligned blocks in which a file is verified. A power of two, so that each is a subtree of BLAKE3's tree.
 pub const BLOCK_BYTES: u64 = 4 << 20;
 
-/// What BLAKE3 knows of a block inside a longer file: its chaining value.
+/// BLAKE3's chaining value of a block in a longer file.
 pub type BlockValue = [u8; 32];
 
 /// Hashes one block, given in pieces.
@@ -43,8 +43,8 @@ pub struct BlockHasher {
 }
 
 impl BlockHasher {
-    /// For the block that begins at this offset of its file, a multiple of [`BLOCK_BYTES`]. Any other is taken for
-    /// the beginning of the block that it is in.
+    /// Creates a hasher for the block at this offset of its file, a multiple of [`BLOCK_BYTES`]. Any other offset is
+    /// rounded down to one.
     pub fn new(offset_bytes: u64) -> Self {
         Self::aligned(offset_bytes - offset_bytes % BLOCK_BYTES)
     }
@@ -55,7 +55,7 @@ impl BlockHasher {
         Self { hasher, taken_bytes: 0 }
     }
 
-    /// The next bytes of the block.
+    /// Hashes the next bytes of the block.
     pub fn update(&mut self, bytes: &[u8]) {
         self.taken_bytes = self.taken_bytes.saturating_add(bytes.len() as u64);
         if self.taken_bytes <= BLOCK_BYTES {
@@ -63,15 +63,15 @@ impl BlockHasher {
         }
     }
 
-    /// The value, for a block of a file that has more than one. None if no bytes came, or more than a block has: blake3
-    /// would panic.
+    /// Returns the chaining value, for a block of a file that has more than one. `None` if no bytes came, or more than
+    /// a block has: blake3 would panic.
     pub fn finish(self) -> Option<BlockValue> {
         (1..=BLOCK_BYTES).contains(&self.taken_bytes).then(|| self.hasher.finalize_non_root())
     }
 }
 
-/// The digest of a file, as `b3sum` prints it, from the values of all its blocks. None for fewer than two: a file of
-/// one block has a digest that does not follow from the block's value.
+/// Computes the digest of a file, as `b3sum` prints it, from the chaining values of all its blocks. `None` for fewer
+/// than two: the digest of a file of one block does not follow from the block's value.
 pub fn root_of(values: &[BlockValue]) -> Option<[u8; 32]> {
     let (left, right) = halves(values)?;
     Some(merge_subtrees_root(&subtree(left)?, &subtree(right)?, Mode::Hash).into())
@@ -84,13 +84,14 @@ fn subtree(values: &[BlockValue]) -> Option<BlockValue> {
     }
 }
 
-/// The left one is the largest power of two that leaves something to the right one (BLAKE3 paper, section 2.1).
+/// Splits the values: the left half is the largest power of two that leaves something to the right one (BLAKE3 paper,
+/// section 2.1).
 fn halves(values: &[BlockValue]) -> Option<(&[BlockValue], &[BlockValue])> {
     (values.len() > 1).then(|| values.split_at(values.len().next_power_of_two() / 2))
 }
 
-/// The values of the blocks of a file's first `length_bytes` bytes; the last block may be a part of one. Blocks;
-/// `goes_on` is as for [`hash_prefix`]. The file's own offset is neither used nor moved.
+/// Computes the chaining values of the blocks of a file's first `length_bytes` bytes; the last block may be incomplete.
+/// Blocks; `goes_on` is as for [`hash_prefix`]. The file's own offset is neither used nor moved.
 ///
 /// # Errors
 /// As of [`hash_prefix`].
@@ -115,7 +116,8 @@ pub fn hash_blocks(
     Ok(values)
 }
 
-/// Room for the chunks of so many bytes. That there is none fails this file, and not all that this process does.
+/// Allocates a buffer for chunks of `length_bytes` bytes at most. A lack of memory fails this file, not the whole
+/// process.
 fn chunk_for(length_bytes: u64) -> Result<Vec<u8>, Fault> {
     let count = usize::try_from(length_bytes).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
     let mut chunk = Vec::new();
@@ -125,7 +127,7 @@ fn chunk_for(length_bytes: u64) -> Result<Vec<u8>, Fault> {
     Ok(chunk)
 }
 
-/// Reads a range piece by piece, and says of each at which offset it ends. Stops where `take` says no.
+/// Reads a range piece by piece and passes each with its end offset to `take`. Stops when `take` returns false.
 fn each_chunk(
     file: &File,
     range: Range<u64>,

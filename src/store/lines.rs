@@ -1,4 +1,4 @@
-//! Files that are written beside a session: lists and records, not what is transferred.
+//! Text files that are written beside a session: lists and records, not transferred files.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular, same_file};
 use super::fault::{Fault, FaultKind};
@@ -12,7 +12,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Where a text file is, or is to be. Its folder is open. A clone is the same place.
+/// The place of a text file that may not exist yet. Its folder is open. Clones name the same place.
 #[derive(Debug, Clone)]
 pub struct TextPlace {
     folder: Folder,
@@ -20,7 +20,7 @@ pub struct TextPlace {
 }
 
 impl TextPlace {
-    /// The place that a path names.
+    /// Returns the place that a path names.
     ///
     /// # Errors
     /// `Unsafe` where it has no file name; otherwise of its folder, as [`Folder::open`].
@@ -32,7 +32,7 @@ impl TextPlace {
         Ok(Self { folder: Folder::open(parent)?, name: name.as_bytes().to_vec() })
     }
 
-    /// A text that takes the place of what has the name now, once it is complete.
+    /// Creates a text that replaces the file of this place once it is complete.
     ///
     /// # Errors
     /// As [`Part::create`].
@@ -40,7 +40,7 @@ impl TextPlace {
         Part::create(&self.folder, &self.name)
     }
 
-    /// Learns whether it can be replaced, by a part that is made and let go: what has the name stays as it is.
+    /// Checks that the file can be replaced, by creating a part and dropping it: an existing file stays as it is.
     ///
     /// # Errors
     /// As [`Part::create`] and [`Part::commit`] with `replace`.
@@ -57,7 +57,7 @@ impl TextPlace {
         }
     }
 
-    /// Puts a replacement in its place.
+    /// Moves a replacement into place.
     ///
     /// # Errors
     /// As [`Part::commit`] and [`Folder::sync`].
@@ -67,8 +67,8 @@ impl TextPlace {
         self.folder.sync()
     }
 
-    /// Writes at the end of the file, which is made if it is not there, in one call as long as the system takes it
-    /// all: what others append at the same time stands before or behind it.
+    /// Appends to the file, which is created if missing, in one call as long as the system takes all of it: text that
+    /// others append at the same time stands before or after it.
     ///
     /// # Errors
     /// `NotRegular`, `NoSpace`, `NotAllowed`, `CannotWrite`.
@@ -82,9 +82,9 @@ impl TextPlace {
     }
 }
 
-/// Opens a file to write down what happens while it happens. It is created if it does not exist, and emptied if it does,
-/// unless `appends`. A pipe or a device will do as well; a write to it may wait. The file that stdin is read from (`stdin` is
-/// its status) is refused: its content would be lost.
+/// Opens a file to record events as they happen. It is created if missing and, unless `appends`, emptied. A pipe or a
+/// device is accepted as well; a write to it may wait. The file that stdin is read from (`stdin` is its status) is
+/// rejected: its content would be lost.
 ///
 /// # Errors
 /// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.
@@ -108,8 +108,8 @@ pub fn record(path: &Path, appends: bool, stdin: Option<Stat>) -> Result<File, F
     Ok(file.into())
 }
 
-/// Opens a FIFO or a device to write to it; none where the path is something else, or nothing. A FIFO is waited for until
-/// somebody reads it. Links are followed where only the system makes them: /dev/stdout, /dev/fd/63.
+/// Opens a FIFO or a device for writing; `None` for anything else. Waits until a FIFO has a reader. Only links that the
+/// system makes are followed: /dev/stdout, /dev/fd/63.
 ///
 /// # Errors
 /// `NotAllowed`, `CannotWrite`.
@@ -130,7 +130,8 @@ pub fn sink(path: &Path) -> Result<Option<File>, Fault> {
     opened.map(|file| Some(file.into())).map_err(Fault::write)
 }
 
-/// An empty file without a name, in the folder of a text, or in the system's for such: it is gone when it is closed.
+/// Creates an empty file without a name, in the folder of a text or in the system's temporary folder: it disappears
+/// when closed.
 ///
 /// # Errors
 /// `NotAllowed`, `NoSpace`, `CannotWrite`.

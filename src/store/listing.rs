@@ -1,5 +1,5 @@
-//! The names in one folder, held in little room: a million of them must not cost a million allocations, and for many
-//! clients at once not even their bytes.
+//! The names in one folder, in bounded memory: a million names must not cost a million allocations, and many clients at
+//! once must not hold the bytes of all.
 
 use super::fault::{Fault, FaultKind};
 use rustix::fs::{AtFlags, Dir, FileType, statat};
@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What has a name.
+/// Kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
@@ -16,19 +16,19 @@ pub(super) enum Kind {
     Fifo,
     Socket,
     Device,
-    /// A link that is to be followed and leads nowhere.
+    /// A followed link to a missing file.
     Dangling,
-    /// It was removed meanwhile.
+    /// Removed meanwhile.
     Gone,
-    /// Nobody says what it is.
+    /// The system does not report the kind.
     Unknown,
 }
 
-/// What all listings of the process may take beyond their own room.
+/// Bytes that all listings of the process may share beyond their own limits.
 static SPARE_BYTES: AtomicUsize = AtomicUsize::new(32 << 20);
 const LENT_STEP_BYTES: usize = 1 << 20;
 
-/// What a listing has of that.
+/// A listing's share of [`SPARE_BYTES`].
 #[derive(Debug)]
 struct Lent {
     bytes: usize,
@@ -36,7 +36,7 @@ struct Lent {
 }
 
 impl Lent {
-    /// False if there is no more.
+    /// Takes more. Returns false if there is none.
     fn grow(&mut self) -> bool {
         let take = |spare: usize| spare.checked_sub(LENT_STEP_BYTES);
         let taken = self.from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
@@ -51,11 +51,11 @@ impl Drop for Lent {
     }
 }
 
-/// Names and kinds, in the order of the names' bytes. Of a folder with more names than there is room for, it holds the
-/// first ones; then the folder is read once more for those behind them, and so on.
+/// Names and kinds, in byte order of the names. Of a folder with more names than fit, it holds the first ones; the
+/// folder is read again for those after them, and so on.
 #[derive(Debug)]
 pub(super) struct Listing {
-    /// The names, one behind the other.
+    /// The names, one after the other.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     next: usize,
@@ -64,7 +64,7 @@ pub(super) struct Listing {
     lent: Lent,
     /// Names up to this one were held before.
     after: Option<Vec<u8>>,
-    /// There are names behind those that are held.
+    /// There are further names after the held ones.
     is_cut: bool,
 }
 
@@ -77,8 +77,8 @@ struct Entry {
 }
 
 impl Listing {
-    /// Lists a folder. With `follow`, a link is what it leads to. Names and what belongs to them take `room_bytes`, and
-    /// more as long as the process has some to spare. A fault comes with the names that were read before.
+    /// Lists a folder. With `follow`, a link has the kind of its target. Names and kinds take `room_bytes`, and more
+    /// while the process has some to spare. A fault comes with the names that were read before it.
     pub(super) fn read(folder: &File, follow: bool, room_bytes: usize) -> (Self, Option<Fault>) {
         Self::read_with(folder, follow, room_bytes, &SPARE_BYTES)
     }
@@ -103,12 +103,12 @@ impl Listing {
         (listing, fault)
     }
 
-    /// All that is held was given out, and there are more.
+    /// Returns whether all held names were handed out, and there are more.
     pub(super) fn must_go_on(&self) -> bool {
         self.is_cut && self.next == self.entries.len()
     }
 
-    /// Reads on, in the same folder. A fault comes with the names that were read before.
+    /// Reads the next names of the same folder. A fault comes with the names that were read before it.
     pub(super) fn go_on(&mut self, folder: &File) -> Option<Fault> {
         self.after = self.last().or(self.after.take());
         self.bytes.clear();
@@ -170,7 +170,7 @@ impl Listing {
         self.entries.last().map(|entry| self.bytes[entry.range()].to_vec())
     }
 
-    /// Drops the last names, so that what is held fills half of the room, and returns the last that stays.
+    /// Drops the last names until the held ones fill half of the limit, and returns the last one held.
     fn keep_the_first(&mut self) -> Option<Vec<u8>> {
         self.sort();
         self.is_cut = true;
@@ -199,7 +199,7 @@ impl Listing {
         self.bytes.truncate(end);
     }
 
-    /// The next name.
+    /// Returns the next name.
     pub(super) fn next(&mut self) -> Option<(&[u8], Kind)> {
         let entry = self.entries.get(self.next)?;
         self.next += 1;

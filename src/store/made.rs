@@ -1,19 +1,19 @@
-//! Folders that were made for what arrives: only these get a mode, never one that was there before.
+//! Folders that were made for received entries: only these get a mode, never existing ones.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 
-/// How many are remembered until their own entry comes; more keep the mode that they were made with.
+/// Folders that are remembered until their own entry comes; further ones keep the mode that they were made with.
 const MOST: usize = 16_384;
 
-/// Paths below a destination, with device and inode: what has the name later may be another folder.
+/// Paths below a destination, with device and inode: another folder may have the name later.
 #[derive(Debug, Default)]
 pub(super) struct Made(Mutex<HashMap<Vec<u8>, (u64, u64)>>);
 
 impl Made {
-    /// A folder has just been made.
+    /// Records a folder that was just made.
     pub(super) fn note(&self, path: &[u8], folder: &File) {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if made.len() < MOST
@@ -23,7 +23,7 @@ impl Made {
         }
     }
 
-    /// Whether this is a folder that was made here. Forgets it.
+    /// Returns whether this folder was made here, and forgets it.
     pub(super) fn take(&self, path: &[u8], folder: &File) -> bool {
         let made = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
         made.is_some() && made == identity(folder)

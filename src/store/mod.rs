@@ -1,14 +1,14 @@
-//! Files: the one module that names the file system.
+//! Files: the only module that names the file system.
 //!
-//! A [`Folder`] is held open, and everything happens relative to it, so that renaming it or planting links in its
-//! place changes nothing. Whatever goes wrong is a [`Fault`].
+//! A [`Folder`] is held open, and everything happens relative to it, so that renaming it or planting links in its place
+//! changes nothing. Every failure is a [`Fault`].
 //!
-//! What arrives gets its final name only when it is whole and synced. A [`Part`] is a file under a temporary name
-//! beside its final one; it can be left for a later session to go on with. Small files wait on a [`StagingFolder`], all in one
-//! private folder. [`StagingFolder::commit`] does what must be done before anything is acknowledged: it brings the content to
-//! disk, then gives the names, then brings the folders to disk.
+//! A received file gets its final name only when it is whole and synced. A [`Part`] is a file under a temporary name
+//! beside its final one; a later session can continue it. Small files wait in a [`StagingFolder`], all in one private
+//! folder. [`StagingFolder::commit`] does everything that must precede an acknowledgement: it syncs the content, gives
+//! the names, then syncs the folders.
 //!
-//! What is sent is found by a [`Walk`], opened by a [`Tree`], and read from a [`Source`].
+//! Files to send are found by a [`Walk`], opened by a [`Tree`], and read from a [`Source`].
 
 mod commit;
 mod confine;

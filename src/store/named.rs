@@ -1,4 +1,4 @@
-//! What a client asks for by name, where links are not left out.
+//! Files and links that a client asks for by name.
 
 use super::confine::{check_path, open_fault, open_folder, split_last};
 use super::fault::{Fault, FaultKind};
@@ -10,8 +10,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 impl Folder {
-    /// What a link in it says, and the link's own time. The path may have several components, none of them but the last
-    /// a link.
+    /// Returns the target of a link, and the link's own metadata. The path may have several components; only the last
+    /// one may be a link.
     ///
     /// # Errors
     /// `NotRegular` for what is no link; else as [`Folder::source`].
@@ -29,7 +29,7 @@ impl Folder {
         Ok((target.into_bytes(), Meta::of(&stat)))
     }
 
-    /// The folder that a path in it leads to; links are followed wherever they lead.
+    /// Opens the folder that a path leads to; links are followed wherever they lead.
     ///
     /// # Errors
     /// `Unsafe` for a path that is not clean or leads to something else; `NotFound`, `NotAllowed`, `CannotRead`.

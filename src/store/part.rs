@@ -13,7 +13,8 @@ use std::io::{Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
-/// A file that is being received. Dropped before it has its final name, it is removed; but see [`Part::keep`].
+/// A file that is being received. It is removed if dropped before it has its final name, unless kept: see
+/// [`Part::keep`].
 #[derive(Debug)]
 pub struct Part {
     /// The folder of the final name.
@@ -25,11 +26,11 @@ pub struct Part {
 }
 
 impl Part {
-    /// Creates the temporary file for `path` in `folder`, empty, and locks it. Folders on the way are made.
+    /// Creates and locks an empty temporary file for `path` in `folder`. Missing folders on the way are made.
     ///
     /// The temporary name follows from the last component, so that a second session for the same name notices the
-    /// first, and a leftover is found again. What has that name already is never written to: it is removed, unless it
-    /// is a live part or a folder.
+    /// first, and a leftover is found again. An existing file of that name is never written to: it is removed, unless
+    /// it is a live part or a folder.
     ///
     /// # Errors
     /// `Busy` while another session writes that name; `Unsafe` for a path that is not clean, or has a link in it, or
@@ -61,9 +62,9 @@ impl Part {
         Err(busy())
     }
 
-    /// Takes over the part for `path` that an earlier session left, and says how many bytes it has; what they are
-    /// worth is for digests to say. None where there is none. What has its name and is not a regular file of this
-    /// user's with one name only is not one: it is removed.
+    /// Takes over the part that an earlier session left for `path`, and returns it with its size in bytes. Its content
+    /// must be verified by digests. `None` if there is no part. A file that is not regular, not owned by this user, or
+    /// has a second name is not a part: it is removed.
     ///
     /// # Errors
     /// As [`Part::create`]; nothing is made.
@@ -96,7 +97,7 @@ impl Part {
         Ok(Some((part, size_bytes)))
     }
 
-    /// Writes all of `bytes` behind what was written by this function before; first at the part's end.
+    /// Appends all of `bytes` to the bytes written by this function; the first call appends to the part.
     ///
     /// # Errors
     /// `NoSpace`, `CannotWrite`; how much was written is then unknown.
@@ -104,7 +105,7 @@ impl Part {
         self.file.write_all(bytes).map_err(Fault::write)
     }
 
-    /// Writes all of `bytes` at a byte offset, and does not change where [`Part::write_all`] goes on.
+    /// Writes all of `bytes` at a byte offset, without moving the position of [`Part::write_all`].
     ///
     /// # Errors
     /// As [`Part::write_all`].
@@ -112,7 +113,7 @@ impl Part {
         self.file.write_all_at(bytes, offset_bytes).map_err(Fault::write)
     }
 
-    /// Cuts the part, or fills it up with zeros; [`Part::write_all`] goes on at its end.
+    /// Truncates the part, or extends it with zeros; [`Part::write_all`] continues at its end.
     ///
     /// # Errors
     /// `NoSpace`, `CannotWrite`.
@@ -122,41 +123,42 @@ impl Part {
         Ok(())
     }
 
-    /// The open file, to read what is in it by offset.
+    /// Returns the open file, for reading by offset.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// What it takes of the disk: less than its length where it has holes. 0 where the file system does not say.
+    /// Returns the bytes allocated on the disk: fewer than its length if it has holes, 0 where the file system does not
+    /// say.
     pub fn allocated_bytes(&self) -> u64 {
         // st_blocks counts pieces of 512 bytes, see inode(7).
         fstat(&self.file).map_or(0, |stat| u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512))
     }
 
-    /// The path that it will have.
+    /// Returns its final path.
     pub fn path(&self) -> &[u8] {
         &self.path
     }
 
-    /// The folder of its final name.
+    /// Returns the folder of its final name.
     pub(super) fn folder(&self) -> &File {
         &self.folder
     }
 
-    /// Leaves it where it is, for a later session to take over with [`Part::resume`]; cut where less than half of it
-    /// has come, so that it claims no more than twice that.
+    /// Leaves the part for a later session, which takes it over with [`Part::resume`]. If less than half of it has
+    /// come, it is cut so that it claims at most twice that.
     pub fn keep(mut self) {
         // A part that cannot be cut is of use all the same; the next session tries again.
         self.kept = cut_holes(&self.file).map_or(true, |size_bytes| size_bytes > 0);
     }
 
-    /// Whether it stays where it is when it is dropped without another word.
+    /// Sets whether the part is kept when dropped.
     pub fn keep_if_dropped(&mut self, kept: bool) {
         self.kept = kept;
     }
 
-    /// What a file keeps whose sender tells nothing but its bytes: the time when the last of them was written, and a mode
-    /// that is up to the umask.
+    /// Returns the metadata of a file whose sender gives nothing but its bytes: the time of the last write, and a mode
+    /// that only the umask limits.
     ///
     /// # Errors
     /// `CannotWrite`.
@@ -165,9 +167,9 @@ impl Part {
         Ok(Meta { mode: 0o666, ..Meta::of(&stat) })
     }
 
-    /// Sets mode and modification time, brings the file to disk and gives it its final name; with `replace` in the
-    /// place of a regular file that has it. Blocks while the disk works. The name is safe against a loss of power
-    /// only after [`Folder::sync`]. [`super::StagingFolder::commit`] does all this for many.
+    /// Sets mode and modification time, syncs the file and renames it to its final name, with `replace` in place of a
+    /// regular file. Blocks while the disk works. The name survives a loss of power only after [`Folder::sync`].
+    /// [`super::StagingFolder::commit`] does all this for many files.
     ///
     /// Mode and time are left as they are on file systems that do not have them.
     ///
@@ -187,7 +189,7 @@ impl Part {
         supported(futimens(&self.file, &times(meta))).map_err(Fault::write)
     }
 
-    /// Gives it its final name; its bytes are on disk.
+    /// Renames the file to its final name. Its bytes must be on disk.
     pub(super) fn publish(self, replace: bool) -> Result<(), Fault> {
         if !self.holds_name().map_err(Fault::write)? {
             return Err(Fault::new(FaultKind::CannotWrite, "its temporary file was taken away"));
@@ -196,13 +198,13 @@ impl Part {
         publish(&self.folder, &self.temporary, &self.folder, split_last(&self.path).1)
     }
 
-    /// Does the temporary name lead to this file?
+    /// Returns whether the temporary name leads to this file.
     fn holds_name(&self) -> Result<bool, Errno> {
         leads_to(&self.folder, &self.temporary, &self.file)
     }
 }
 
-/// Removes the temporary name if it is still there and still ours. After a successful rename it is not.
+/// Removes the temporary name if it still leads to this file. After a successful rename it does not.
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.kept && self.holds_name() == Ok(true) {
@@ -212,8 +214,8 @@ impl Drop for Part {
     }
 }
 
-/// Cuts a part behind the last byte up to which at least half of it is no hole, and returns its size then: blocks may
-/// come far apart, and whoever sends a few must not make others read what nobody has sent.
+/// Cuts a part after the last byte up to which at least half of it is data, and returns its new size. Blocks may come
+/// far apart: a sender of a few must not make a later session read large holes.
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 fn cut_holes(file: &File) -> Result<u64, Errno> {
     use rustix::fs::{SeekFrom::Data, SeekFrom::Hole, ftruncate, seek};
@@ -238,14 +240,14 @@ fn cut_holes(file: &File) -> Result<u64, Errno> {
     Ok(useful_bytes)
 }
 
-/// Without a way to see holes nothing is cut.
+/// Cuts nothing where holes cannot be seen.
 #[cfg(not(all(target_os = "linux", not(sendall_portable))))]
 fn cut_holes(file: &File) -> Result<u64, Errno> {
     Ok(fstat(file)?.st_size as u64)
 }
 
-/// Opens a leftover to write to it, if it is a part that a session of this user can have left: a regular file with
-/// no second name. The look comes first, because even opening a FIFO is felt at its other end.
+/// Opens a leftover for writing, if a session of this user can have left it as a part: a regular file without a second
+/// name. It is checked before the open, because even opening a FIFO is noticed at its other end.
 fn open_part(folder: &File, temporary: &str) -> Result<Option<File>, Fault> {
     use rustix::fs::statat;
     let ours = |stat: &Stat| {

@@ -1,4 +1,4 @@
-//! From a synced temporary file to its final name, never over something that must stay.
+//! From a synced temporary file to its final name, without replacing anything that must stay.
 
 use super::confine::check_regular;
 use super::fault::{Fault, FaultKind};
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::sync::OnceLock;
 
-/// Gives the temporary file its final name, where nothing has it yet: renameat2(2) with `RENAME_NOREPLACE`.
+/// Renames the temporary file to its final name, if that is free: renameat2(2) with `RENAME_NOREPLACE`.
 ///
 /// File systems that do not know that flag say `EINVAL`; there, and off Linux, the file gets the final name as a
 /// second one (linkat(2), which never replaces), and then loses the temporary one. A crash between the two leaves both
@@ -21,7 +21,7 @@ pub(super) fn publish_new(from: &File, temporary: &str, folder: &File, name: &[u
     }
 }
 
-/// The second way of [`publish_new`].
+/// The fallback of [`publish_new`].
 pub(super) fn publish_link(from: &File, temporary: &str, folder: &File, name: &[u8]) -> Result<(), Fault> {
     linkat(from, temporary, folder, name, AtFlags::empty())
         .map_err(|error| new_fault(folder, name, error))?;
@@ -30,7 +30,7 @@ pub(super) fn publish_link(from: &File, temporary: &str, folder: &File, name: &[
     Ok(())
 }
 
-/// Gives the temporary file its final name, in the place of a regular file that may have it.
+/// Renames the temporary file to its final name, in place of a regular file that may have it.
 ///
 /// A link, FIFO or device that appears between the look and the rename would be replaced itself, but never followed
 /// or written to (renameat(2)); a folder would make the rename fail.
@@ -43,8 +43,8 @@ pub(super) fn publish_over(from: &File, temporary: &str, folder: &File, name: &[
     renameat(from, temporary, folder, name).map_err(rename_fault)
 }
 
-/// Brings a file's bytes, or a folder's names, to disk. One call: after a failed fsync(2) the kernel calls the lost
-/// pages clean, and a second one would succeed.
+/// Brings a file's bytes, or a folder's names, to disk. Never call it again after a failure: the kernel marks the lost
+/// pages as clean, and a second fsync(2) would succeed.
 pub(super) fn sync(file: &File) -> io::Result<()> {
     #[cfg(not(target_vendor = "apple"))]
     return Ok(rustix::fs::fsync(file)?);
@@ -53,7 +53,7 @@ pub(super) fn sync(file: &File) -> io::Result<()> {
     return file.sync_all();
 }
 
-/// Brings a folder's names to disk. A file system that cannot sync folders at all (`EINVAL`) does not fail it.
+/// Brings a folder's names to disk. Succeeds on file systems that cannot sync folders at all (`EINVAL`).
 pub(super) fn sync_names(folder: &File) -> Result<(), Fault> {
     match sync(folder) {
         Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
@@ -62,12 +62,12 @@ pub(super) fn sync_names(folder: &File) -> Result<(), Fault> {
     }
 }
 
-/// The mode of what arrives: the sender's nine bits, less the umask. Never more, and none of the special bits.
+/// Returns the mode of a received file: the sender's nine bits less the umask, without special bits.
 pub(super) fn arriving_mode(mode: u16, umask: u32) -> u32 {
     u32::from(mode) & 0o777 & !umask
 }
 
-/// For futimens(2) and utimensat(2): the modification time, and the time of access left as it is.
+/// Returns the times for futimens(2) and utimensat(2): the modification time is set, the access time stays.
 pub(super) fn times(meta: Meta) -> Timestamps {
     // Larger values are special to futimens(2).
     let nanoseconds = meta.mtime_nanoseconds.min(999_999_999);
@@ -77,7 +77,8 @@ pub(super) fn times(meta: Meta) -> Timestamps {
     }
 }
 
-/// What is asked for may not exist on this file system. The file is ours, so a refusal means that, too.
+/// Ignores errors of operations that this file system does not support. The file is ours, so a missing permission means
+/// that, too.
 pub(super) fn supported(done: Result<(), Errno>) -> Result<(), Errno> {
     match done {
         Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
@@ -85,7 +86,7 @@ pub(super) fn supported(done: Result<(), Errno>) -> Result<(), Errno> {
     }
 }
 
-/// This process's umask, read once. umask(2) can only be read by changing it, which other threads would notice;
+/// Returns this process's umask, read once. umask(2) can only be read by changing it, which other threads would notice;
 /// Linux shows it in proc_pid_status(5) since 4.7. Elsewhere 022 is assumed.
 pub(super) fn umask() -> u32 {
     static UMASK: OnceLock<u32> = OnceLock::new();
@@ -94,7 +95,7 @@ pub(super) fn umask() -> u32 {
     })
 }
 
-/// Finds `Umask:` in the text of `/proc/self/status`.
+/// Parses `Umask:` in the text of `/proc/self/status`.
 pub(super) fn parse_umask(status: &str) -> Option<u32> {
     let digits = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
     u32::from_str_radix(digits.trim(), 8).ok().filter(|mask| *mask <= 0o777)
@@ -118,7 +119,7 @@ fn rename_fault(error: Errno) -> Fault {
     }
 }
 
-/// Says what it is that has the name.
+/// Returns the fault that names the kind of the existing entry.
 fn new_fault(folder: &File, name: &[u8], error: Errno) -> Fault {
     if error != Errno::EXIST {
         return rename_fault(error);

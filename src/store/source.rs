@@ -10,14 +10,14 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-/// What Linux reads ahead when nobody has asked for more.
+/// The default read-ahead of Linux, in bytes.
 #[cfg(target_os = "linux")]
 const READ_AHEAD_BYTES: u64 = 128 * 1024;
 
-/// Content that is made when it is read has a size of a page at most, and takes no room.
+/// Largest size of content that is generated when it is read: one page. Such files occupy no blocks.
 const MAX_MADE_BYTES: usize = 4096;
 
-/// An open regular file and what it was like when it was opened.
+/// An open regular file with its metadata at the time of opening.
 ///
 /// It is read, not mapped: reading a file that shrinks ends early, touching a mapping of it is a SIGBUS.
 #[derive(Debug)]
@@ -30,18 +30,18 @@ pub struct Source {
     position: u64,
 }
 
-/// What has become of a [`Source`].
+/// Change of a [`Source`] since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing.
+    /// No change.
     None,
-    /// It is longer than what was offered. Whether that is the same still, only its bytes say.
+    /// It is longer than offered. Only its bytes show whether the offered ones are the same.
     Grown,
-    /// It is another one.
+    /// It is another file, or has other content.
     Other,
 }
 
-/// What cannot stay the same while a file's bytes change. Times in seconds and nanoseconds.
+/// Metadata that changes whenever a file's bytes change. Times in seconds and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     size_bytes: u64,
@@ -50,7 +50,7 @@ struct Stamp {
 }
 
 impl Source {
-    /// Opens a file that the user named; links are followed. Does not block.
+    /// Opens a file that the user named; links are followed. Never blocks.
     ///
     /// # Errors
     /// `NotFound`, `NotAllowed`, `NotRegular` (saying what it is), `CannotRead`.
@@ -66,7 +66,7 @@ impl Source {
         Self::from_file(file.into())
     }
 
-    /// From an open file, if it is a regular one.
+    /// Creates a source from an open file, if that is a regular one.
     pub(super) fn from_file(file: File) -> Result<Self, Fault> {
         let found = file.metadata().map_err(Fault::read)?;
         check_mode(found.mode())?;
@@ -81,33 +81,33 @@ impl Source {
         Ok(Self { file, opened: stamp(&found), mode, identity, may_be_made, position: 0 })
     }
 
-    /// The open file: for [`super::hash_prefix`] and for sendfile(2). Its own offset is not used here.
+    /// Returns the open file, for [`super::hash_prefix`] and sendfile(2). Its own offset is not used here.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// The size in bytes it had when it was opened.
+    /// Returns the size in bytes at the time of opening.
     pub fn size_bytes(&self) -> u64 {
         self.opened.size_bytes
     }
 
-    /// Modification time when it was opened: seconds since 1970, negative before.
+    /// Returns the modification time at the time of opening: seconds since 1970, negative before.
     pub fn mtime_seconds(&self) -> i64 {
         self.opened.mtime.0
     }
 
-    /// Modification time when it was opened: nanoseconds, below 1,000,000,000.
+    /// Returns the modification time at the time of opening: nanoseconds, below 1,000,000,000.
     pub fn mtime_nanoseconds(&self) -> u32 {
         u32::try_from(self.opened.mtime.1).unwrap_or(0)
     }
 
-    /// Who may read, write and execute it: the nine bits of its mode.
+    /// Returns the nine permission bits of its mode.
     pub fn mode(&self) -> u16 {
         self.mode
     }
 
-    /// Reads on from the position, and fills `buffer` as far as the file goes. Returns the number of bytes; less
-    /// than the buffer takes means that the file ends there. What was added after it was opened is read too.
+    /// Reads from the position and fills `buffer` as far as the file goes. Returns the number of bytes; less than the
+    /// size of the buffer means the end of the file. Bytes added since the opening are read too.
     ///
     /// # Errors
     /// `CannotRead`; the position is then where it was.
@@ -117,13 +117,13 @@ impl Source {
         Ok(filled)
     }
 
-    /// Goes to a byte offset; one behind the end reads nothing.
+    /// Sets the position. Beyond the end nothing is read.
     pub fn seek(&mut self, offset_bytes: u64) {
         self.position = offset_bytes;
     }
 
-    /// What has become of it since it was opened, of which `offered_bytes` were sent. Ask after the last byte was read.
-    /// Renaming it, or another mode or link, is a change, too (inode(7), ctime), unless it has grown.
+    /// Returns the change since the file was opened, of which `offered_bytes` were sent. Call it after the last byte
+    /// was read. A rename, a new mode or a new link is a change, too (inode(7), ctime), unless the file has grown.
     ///
     /// # Errors
     /// `CannotRead`.
@@ -138,7 +138,7 @@ impl Source {
         })
     }
 
-    /// Whether it is not what it was when it was opened, in any way.
+    /// Returns whether the file has changed in any way since it was opened.
     ///
     /// # Errors
     /// `CannotRead`.
@@ -146,7 +146,7 @@ impl Source {
         Ok(self.change(self.opened.size_bytes)? != Change::None)
     }
 
-    /// The same open file.
+    /// Duplicates the descriptor.
     ///
     /// # Errors
     /// No descriptor is left.
@@ -155,13 +155,13 @@ impl Source {
         Ok(Self { file, ..*self })
     }
 
-    /// Device and inode: which file it is, whatever it is called.
+    /// Returns device and inode, which identify the file under any name.
     pub fn identity(&self) -> (u64, u64) {
         self.identity
     }
 
-    /// Whether what it says of its size is no size, as that of files whose content is made when they are read: those of
-    /// /proc say 0, those of /sys a page.
+    /// Returns whether its reported size is not its real one, as for files whose content is generated when they are
+    /// read: those of /proc report 0, those of /sys a page.
     pub fn has_no_size(&self) -> bool {
         let mut content = [0; MAX_MADE_BYTES + 1];
         self.may_be_made
@@ -178,7 +178,7 @@ fn stamp(now: &Metadata) -> Stamp {
     }
 }
 
-/// pread(2) until the buffer is full or the file ends; returns the number of bytes.
+/// Calls pread(2) until the buffer is full or the file ends; returns the number of bytes.
 pub(super) fn read_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, Fault> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -192,10 +192,10 @@ pub(super) fn read_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Resu
     Ok(filled)
 }
 
-/// The largest file that is read whole. The fault below names it.
+/// The largest file that is read whole, in bytes. The fault below names it.
 pub const LARGEST_WHOLE_BYTES: u64 = 16 << 20;
 
-/// All of a file that the user named: options that stand in files.
+/// Reads a whole file that the user named, for options that stand in files.
 ///
 /// # Errors
 /// As [`Source::open`], except that a FIFO or a device is read like any other; `Unsafe` over 16 MiB.

@@ -1,7 +1,7 @@
-//! Small files that arrive: they wait for their names in a private folder, so that each costs four system calls.
+//! Staging of small files: they wait for their final names in a private folder, so that each costs four system calls.
 //!
-//! The folder has a temporary name of its own and is locked, as a part is, for as long as anything in it is in use.
-//! Nobody else may enter it; so the files in it need no locks.
+//! The folder has a temporary name of its own and is locked, as a part is, while anything in it is in use. Nobody else
+//! may enter it, so the files in it need no locks.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, open_regular};
 use super::fault::{Fault, FaultKind};
@@ -19,23 +19,23 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where the files of one session arrive. A clone is the same stage: one thread may commit while another stages on.
+/// The staging area of one session. Clones share it: one thread may commit while another stages further files.
 #[derive(Debug, Clone)]
 pub struct StagingFolder(pub(super) Arc<Place>);
 
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The destination, opened for this session alone: an error of writing back is told once per open file
-    /// (syncfs(2)), and another session's must not take it.
+    /// The destination, opened for this session alone: a write-back error is reported once per open file (syncfs(2)),
+    /// and another session's must not take it.
     pub(super) root: Arc<File>,
-    /// Folders that were made for what arrives.
+    /// Folders that were made for received entries.
     pub(super) made: Arc<Made>,
     room: Mutex<Option<Arc<Room>>>,
-    /// A sync has failed. The kernel now calls clean what it has lost; so nothing of this session is named any more.
+    /// A sync has failed. The kernel marks the lost pages as clean, so nothing of this session is committed any more.
     pub(super) lost: Mutex<bool>,
 }
 
-/// The private folder. It goes with the last that is in it.
+/// The private folder. It is removed with the last file in it.
 #[derive(Debug)]
 pub(super) struct Room {
     root: Arc<File>,
@@ -45,7 +45,7 @@ pub(super) struct Room {
 }
 
 impl StagingFolder {
-    /// A stage for a destination. Nothing is created before it is needed.
+    /// Creates a staging area for a destination. Nothing is made in the file system before it is needed.
     ///
     /// # Errors
     /// `NotAllowed`, `CannotRead` where the folder cannot be opened once more.
@@ -60,7 +60,7 @@ impl StagingFolder {
         })))
     }
 
-    /// A new small file, which has no name yet that means anything. Its mode is what the umask leaves of `mode`.
+    /// Creates a small file under a private name. Its mode is `mode` less the umask.
     ///
     /// # Errors
     /// `NoSpace`, `NotAllowed`, `CannotWrite`.
@@ -83,12 +83,12 @@ impl StagingFolder {
 }
 
 impl Place {
-    /// What comes next is staged in a new private folder; this one goes with the last that is in it.
+    /// Stages further files in a new private folder; this one is removed with the last file in it.
     pub(super) fn leave_room(&self) {
         self.room.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// A name in the private folder that nothing has yet.
+    /// Returns an unused name in the private folder.
     pub(super) fn place(&self) -> Result<Published, Fault> {
         let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         let room = match &*room {
@@ -121,7 +121,7 @@ impl Room {
         Err(busy())
     }
 
-    /// When something in it was last created or removed, by the file system's clock: seconds since 1970.
+    /// Returns when a name in it was last created or removed, by the file system's clock: seconds since 1970.
     pub(super) fn mtime_seconds(&self) -> Option<i64> {
         fstat(&self.file).ok().map(|stat| stat.st_mtime)
     }
@@ -133,7 +133,7 @@ impl Drop for Room {
     }
 }
 
-/// A small file that is being received. Dropped before [`StagedFile::finish`], it is removed.
+/// A small file that is being received. It is removed if dropped before [`StagedFile::finish`].
 #[derive(Debug)]
 pub struct StagedFile {
     file: File,
@@ -141,7 +141,7 @@ pub struct StagedFile {
 }
 
 impl StagedFile {
-    /// Writes all of `bytes` behind what was written before.
+    /// Appends all of `bytes`.
     ///
     /// # Errors
     /// `NoSpace`, `CannotWrite`; how much was written is then unknown.
@@ -149,7 +149,7 @@ impl StagedFile {
         self.file.write_all(bytes).map_err(Fault::write)
     }
 
-    /// Sets the modification time (where the file system has one) and closes it.
+    /// Sets the modification time (where the file system has one) and closes the file.
     ///
     /// # Errors
     /// `CannotWrite`.
@@ -159,14 +159,14 @@ impl StagedFile {
     }
 }
 
-/// A small file that has come whole and waits for its name: [`StagingFolder::commit`]. Dropped before, it is removed.
+/// A complete small file that waits for its final name: [`StagingFolder::commit`]. It is removed if dropped before.
 #[derive(Debug)]
 pub struct Published {
     pub(super) room: Arc<Room>,
     pub(super) name: String,
-    /// The mode that it gets before its name, where its owner may not even read it.
+    /// The mode that it gets before its final name, if its owner may not even read it.
     pub(super) late_mode: Option<Mode>,
-    /// It has another name now, and this one is free.
+    /// It has its final name, and the private one is free.
     pub(super) moved: bool,
 }
 
@@ -180,7 +180,8 @@ impl Published {
         })
     }
 
-    /// Whether a regular file of this name is there and has the same content. What cannot be read has not.
+    /// Returns whether a regular file of this name exists with the same content. A file that cannot be read counts as
+    /// different.
     pub(super) fn is_same(&self, folder: &File, name: &[u8]) -> bool {
         let (Ok(ours), Ok(theirs)) = (self.open(), open_regular(folder, name)) else { return false };
         let size_bytes = |file: &File| fstat(file).map(|stat| stat.st_size);

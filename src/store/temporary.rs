@@ -1,7 +1,7 @@
 //! Temporary names and their locks.
 //!
-//! Whoever removes or renames a temporary name holds the lock (flock(2)) of what it leads to. A name whose lock is
-//! free is what a crash left behind, or a session that kept its part for a later one.
+//! Whoever removes or renames a temporary name holds the lock (flock(2)) of its file. A name whose lock is free was
+//! left by a crash, or by a session that kept its part for a later one.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, same_file};
 use super::fault::{Fault, FaultKind};
@@ -36,7 +36,7 @@ pub(super) fn temporary_name(name: &[u8]) -> String {
     format!("{PART_PREFIX}{}{PART_SUFFIX}", &hex[..16])
 }
 
-/// Does the temporary name lead to this file?
+/// Returns whether the temporary name leads to this file.
 pub(super) fn leads_to(folder: &File, temporary: &str, file: &File) -> Result<bool, Errno> {
     match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(named) => Ok(same_file(&named, &fstat(file)?)),
@@ -45,7 +45,7 @@ pub(super) fn leads_to(folder: &File, temporary: &str, file: &File) -> Result<bo
     }
 }
 
-/// Removes what is in the way of a new temporary file, if nobody is using it.
+/// Removes an unused file that has the name of a new temporary file.
 pub(super) fn clear(folder: &File, temporary: &str) -> Result<(), Fault> {
     let stat = match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => return Ok(()),
@@ -101,7 +101,8 @@ pub(super) fn remove_stage(folder: &File, name: &str, stage: &File) {
     }
 }
 
-/// Opens and locks a staging folder. `None` if it is gone, in use, or not as we make them: owned by this user and private.
+/// Opens and locks a staging folder. Returns `None` if it is gone, in use, or not as we make them: owned by this user
+/// and private.
 pub(super) fn lock_stage(folder: &File, name: &str) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let stage: File = retry_on_intr(|| openat(folder, name, flags, Mode::empty())).ok()?.into();

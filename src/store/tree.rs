@@ -8,11 +8,11 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::retry_on_intr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Opens files that a [`super::Walk`] of the same folder has found, cheaply: the folder of the last one stays open, so
-/// that the next one in it costs an open and a look.
+/// Opens files that a [`super::Walk`] of the same folder has found. The folder of the last file stays open, so that the
+/// next file in it costs only an open and a stat.
 ///
-/// The walk has just seen that they are regular files, so there is no look before the open, as [`Folder::source`]
-/// takes: a FIFO that appears meanwhile is felt at its other end, but it does not block, and it is not read.
+/// The walk has just seen that they are regular files, so they are not checked before the open, as [`Folder::source`]
+/// does: a FIFO that appears meanwhile is noticed at its other end, but it does not block, and it is not read.
 #[derive(Debug)]
 pub struct Tree {
     folder: Folder,
@@ -21,7 +21,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Of the files below `folder`. With `follow_links`, links are followed wherever they lead; without, never.
+    /// Creates a tree for the files below `folder`. With `follow_links`, links are followed wherever they lead;
+    /// without, never.
     pub fn new(folder: Folder, follow_links: bool) -> Self {
         Self { folder, follow_links, parent: None }
     }
@@ -36,14 +37,14 @@ impl Tree {
         Source::from_file(open_listed(parent, name, more)?)
     }
 
-    /// A file's size in bytes, without opening it. None where it cannot be told.
+    /// Returns a file's size in bytes without opening it; `None` if it cannot be determined.
     pub fn size_bytes(&mut self, path: &[u8]) -> Option<u64> {
         let flags = if self.follow_links { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
         let (parent, name) = self.parent_of(path).ok()?;
         u64::try_from(statat(parent, name, flags).ok()?.st_size).ok()
     }
 
-    /// The folder of a path, held open until the next one, and the last component.
+    /// Returns the folder of a path, held open until the next one, and the last component.
     fn parent_of<'p>(&mut self, path: &'p [u8]) -> Result<(BorrowedFd<'_>, &'p [u8]), Fault> {
         check_path(path)?;
         let (parents, name) = split_last(path);

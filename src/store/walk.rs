@@ -1,4 +1,4 @@
-//! What is below a folder, in an order that is always the same.
+//! The entries below a folder, in a stable order.
 
 use super::confine::{is_part_name, open_fault, open_readable};
 use super::fault::{Fault, FaultKind};
@@ -12,24 +12,25 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// Room for the names of the first folder, in bytes; half of it for each folder below, and at least so much.
+/// Memory for the names of the first folder, in bytes; each folder below gets half of its parent's, and at least the
+/// minimum.
 const FIRST_ROOM_BYTES: usize = 1 << 20;
 const LEAST_ROOM_BYTES: usize = 64 << 10;
-/// A path with so many components is not entered, if it is a folder.
+/// A folder with this many components in its path is not entered.
 const MOST_COMPONENTS: usize = 256;
 
-/// What becomes of symbolic links in a tree.
+/// Handling of symbolic links in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
-    /// They are left out.
+    /// They are skipped.
     Skip,
-    /// What they lead to is sent in their place, wherever it is.
+    /// The files and folders that they lead to are sent in their place, wherever those are.
     Follow,
     /// They are sent as links.
     Copy,
 }
 
-/// What is neither file nor folder nor link, or is a link and not wanted.
+/// Kind of a skipped entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skip {
     /// A symbolic link.
@@ -40,16 +41,16 @@ pub enum Skip {
     Socket,
     /// A device.
     Device,
-    /// What has one of our own temporary names: a part of a file, or a stage.
+    /// A file with one of our own temporary names: a part or a staging folder.
     Unfinished,
 }
 
-/// Something below the folder of a [`Walk`].
+/// An entry below the folder of a [`Walk`].
 #[derive(Debug)]
 pub struct Found {
     /// Its path below that folder, separated by `/`; empty for that folder itself, when it cannot be read.
     pub path: Vec<u8>,
-    /// What it is.
+    /// Its kind and metadata.
     pub what: What,
 }
 
@@ -58,28 +59,27 @@ pub struct Found {
 pub enum What {
     /// A regular file.
     File,
-    /// A folder, and its time.
+    /// A folder, and its metadata.
     Folder(Meta),
     /// A link, with [`Links::Copy`].
     Link {
-        /// What it says.
+        /// Its target.
         target: Vec<u8>,
-        /// Its own time.
+        /// Its own metadata.
         meta: Meta,
     },
-    /// It is left out for what it is.
+    /// It is skipped for its kind.
     Skipped(Skip),
-    /// It cannot be read: a folder, or a link that leads nowhere.
+    /// It cannot be read: a folder, or a link to a missing file.
     Failed(Fault),
 }
 
-/// All that is below a folder, depth first: the names of a folder in the order of their bytes, and a folder behind all
-/// that is in it, so that its time can be set last. What the filter leaves out is left out without a word.
+/// All entries below a folder, depth first: names in byte order, and a folder after everything in it, so that its time
+/// can be set last. Entries that the filter leaves out are not reported.
 ///
-/// It holds some of the names of the folders on the way, and the descriptor of the last one only; a folder with more
-/// names is read several times. Nothing is opened but
-/// folders, and without [`Links::Follow`] none outside of the folder. A folder that a link puts into itself is
-/// [`What::Failed`], and so is one with 256 components in its path.
+/// It holds some of the names of the folders on the way, and only the descriptor of the last one; a folder with more
+/// names is read several times. Only folders are opened and, without [`Links::Follow`], none outside of the root. A
+/// folder that a link puts into itself is [`What::Failed`], and so is one with 256 components in its path.
 #[derive(Debug)]
 pub struct Walk {
     folder: Folder,
@@ -88,7 +88,7 @@ pub struct Walk {
     levels: Vec<Level>,
     /// The path of the last level.
     path: Vec<u8>,
-    /// The folder of the last level, as long as no other was visited.
+    /// The folder of the last level, until another one is visited.
     here: Option<File>,
     begun: bool,
 }
@@ -100,12 +100,12 @@ struct Level {
     above: usize,
     device_inode: (u64, u64),
     meta: Meta,
-    /// Reading broke off; the folder is a failure, after what was found in it.
+    /// Reading has failed; the folder is reported as failed after the names that were found.
     fault: Option<Fault>,
 }
 
 impl Walk {
-    /// Of what is below `folder`; the patterns are matched on the paths below it.
+    /// Creates a walk below `folder`; the filter matches paths below it.
     pub fn new(folder: Folder, links: Links, filter: Arc<Filter>) -> Self {
         Self { folder, links, filter, levels: Vec::new(), path: Vec::new(), here: None, begun: false }
     }
@@ -141,7 +141,7 @@ impl Walk {
         opened.map(File::from).map_err(open_fault)
     }
 
-    /// Reads the last folder once more, for the names behind those that were held.
+    /// Reads the last folder again, for the names after those that were held.
     fn read_on(&mut self) {
         let here = self.here.take().map_or_else(|| self.open(), Ok);
         let Some(level) = self.levels.last_mut() else { return };
@@ -167,7 +167,7 @@ impl Walk {
         taken.then_some(Found { path, what: What::Folder(level.meta) })
     }
 
-    /// A name in the last folder.
+    /// Returns the entry of a name in the last folder.
     fn visit(&mut self, name: &[u8], kind: Kind) -> Option<Found> {
         let above = self.path.len();
         let mut path = self.path.clone();

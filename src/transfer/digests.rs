@@ -1,4 +1,4 @@
-//! `--digests`: what arrived, in the lines that `b3sum --check` reads.
+//! `--digests`: the received files, in the lines that `b3sum --check` reads.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
@@ -14,15 +14,15 @@ use crate::proto::transfer::outcome::{Closed, FileOutcome};
 use crate::report::{Report, escape_name};
 use crate::store::{Fault, TextPlace, nameless};
 
-/// Lines that are written at a time.
+/// Bytes of lines that are written at a time.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Where a client writes the digests of what arrived: `-` is stdout.
+/// Creates the sink of a client: the digests of what arrived replace the file. `-` is stdout.
 pub(crate) fn replaced(path: &Path) -> Result<DigestSink, Error> {
     sink(path, |place| place.check().map(|()| DigestSink::Replaced(place)))
 }
 
-/// Where a server adds the digests of each session: `-` is stdout.
+/// Creates the sink of a server, to which each session appends. `-` is stdout.
 pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
     // Adds nothing, to learn whether it can be done.
     sink(path, |place| place.append(b"").map(|()| DigestSink::Appended(place)))
@@ -45,35 +45,35 @@ fn unusable(path: &Path, what: &str, fault: &Fault) -> Error {
     Error::new(Exit::Usage, format!("--digests {shown}: {what}{fault}"))
 }
 
-/// Where digests go.
+/// Destination of digests.
 #[derive(Clone)]
 pub(crate) enum DigestSink {
     Stdout,
-    /// A file, which each session that ends writes anew.
+    /// A file that each session replaces at its end.
     Replaced(TextPlace),
-    /// A file, at whose end each session that ends adds its own.
+    /// A file to which each session appends at its end.
     Appended(TextPlace),
 }
 
 impl DigestSink {
-    /// For one session.
+    /// Starts the digests of one session.
     pub(crate) fn begin(&self, naming: Naming) -> Digests {
         Digests { sink: self.clone(), naming, notes: None, revoked: Vec::new(), fault: None }
     }
 }
 
-/// The digests of a session. What there is of them before it ends waits in a file, so that memory is bounded.
+/// The digests of a session. They wait in an unnamed file until it ends, so that memory is bounded.
 pub(crate) struct Digests {
     sink: DigestSink,
     naming: Naming,
     notes: Option<BufWriter<File>>,
-    /// A bit for each file id: its line must not stand.
+    /// One bit for each file id: its line is dropped.
     revoked: Vec<u64>,
     fault: Option<String>,
 }
 
 impl Digests {
-    /// An entry is done with.
+    /// Records a closed entry.
     pub(super) fn note(&mut self, closed: &Closed, digest: Option<Digest>) {
         if closed.revokes {
             let word = closed.file as usize / 64;
@@ -109,7 +109,7 @@ impl Digests {
         parts.into_iter().try_for_each(|part| notes.write_all(part)).map_err(|error| error.to_string())
     }
 
-    /// The session has ended: writes the lines that stand.
+    /// Writes the lines at the end of the session.
     pub(super) fn finish(&mut self, report: &Report) -> Result<(), Error> {
         let failed = |text| Error::new(Exit::CannotWrite, format!("--digests: {text}"));
         if let Some(text) = self.fault.take() {
@@ -131,7 +131,7 @@ impl Digests {
         }
     }
 
-    /// Hands out the lines in blocks of whole ones.
+    /// Passes the lines to `write` in blocks of whole lines.
     fn blocks(
         &mut self,
         failed: impl Fn(String) -> Error,
@@ -158,7 +158,7 @@ impl Digests {
     }
 }
 
-/// What was written by [`Digests::note`]: file id, digest and path.
+/// Reads a record of [`Digests::note`]: file id, digest and path.
 fn next_note(notes: &mut impl BufRead) -> io::Result<Option<(u32, Digest, Vec<u8>)>> {
     if notes.fill_buf()?.is_empty() {
         return Ok(None);
@@ -172,8 +172,8 @@ fn next_note(notes: &mut impl BufRead) -> io::Result<Option<(u32, Digest, Vec<u8
     Ok(Some((u32::from_be_bytes(file), digest, path)))
 }
 
-/// As b3sum prints it: a name with a backslash or the end of a line in it is escaped, and the line begins with a
-/// backslash; what is not UTF-8 is replaced.
+/// Appends a line as b3sum prints it: a name with a backslash or a line feed is escaped, and its line begins with a
+/// backslash; invalid UTF-8 is replaced.
 fn push_line(text: &mut String, digest: Digest, path: &[u8]) {
     let path = String::from_utf8_lossy(path);
     let digest = blake3::Hash::from(digest);

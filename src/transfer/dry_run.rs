@@ -1,4 +1,4 @@
-//! `upload --dry-run`: prints what would be sent.
+//! `upload --dry-run`: prints the entries that an upload would send.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::net::stdio::Stdio;
 use crate::proto::transfer::entry::Entry;
 use crate::report::Report;
 
-/// `upload --dry-run`: prints what would be sent.
+/// `upload --dry-run`: prints the entries that an upload would send.
 pub(crate) struct DryRun {
     offering: Offering,
     stdout: Stdio,
@@ -22,7 +22,7 @@ pub(crate) struct DryRun {
     report: Report,
     entries: u64,
     failed: u64,
-    /// How the first failure would end the command, were it the only one.
+    /// The first failure. It ends the command if it is the only one.
     failure: Option<Error>,
     left_out: LeftOut,
     ended: bool,
@@ -61,7 +61,7 @@ impl DryRun {
         }
     }
 
-    /// Everything is written: ends as the upload would.
+    /// Ends as the upload would, after everything was written.
     fn conclude(&mut self) -> Result<Status, Error> {
         self.left_out.tell(Role::Sender, &self.report);
         let Some(first) = self.failure.take() else { return Ok(Status::Done) };

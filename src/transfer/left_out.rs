@@ -1,17 +1,17 @@
-//! What is left out on purpose, counted by kind and reported at both ends.
+//! Skipped entries, counted by kind and reported at both ends.
 
 use super::outcome::Role;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};
 use crate::report::{FileEvent, Report};
 
-/// How many of each kind a session leaves out.
+/// The number of skipped entries of each kind.
 #[derive(Debug, Default)]
 pub(super) struct LeftOut {
     counts: [u64; SkippedKind::ALL.len()],
 }
 
 impl LeftOut {
-    /// Something is left out: an event, or a line for those who asked for more.
+    /// Records a skipped entry: as an event, or as a line with `--verbose`.
     pub(super) fn note(&mut self, skipped: &Skipped, report: &Report) {
         self.counts[skipped.kind as usize] += 1;
         report.file(&FileEvent {
@@ -25,12 +25,12 @@ impl LeftOut {
         });
     }
 
-    /// How many in all.
+    /// Returns the number of skipped entries.
     pub(super) fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// One line, also where little is said: whoever hears of a success hears of this.
+    /// Reports the counts in one line, as a warning: a reader of the success must see it.
     pub(super) fn tell(&self, role: Role, report: &Report) {
         let kinds = SkippedKind::ALL.iter().zip(self.counts).filter(|(_, count)| *count > 0);
         let listed: Vec<String> = kinds.map(|(kind, count)| counted(*kind, count)).collect();
@@ -49,7 +49,7 @@ impl LeftOut {
     }
 }
 
-/// The kind as it stands in an event.
+/// Returns the word for a kind in an event.
 fn word(kind: SkippedKind) -> &'static str {
     match kind {
         SkippedKind::Other => "other",

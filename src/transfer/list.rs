@@ -1,4 +1,4 @@
-//! `LIST`: what is offered, without its bytes.
+//! `LIST`: the offered entries, without their bytes.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,16 +23,16 @@ use crate::proto::transfer::wanted::Wanted;
 
 use crate::report::{Listed, Report, escape_name};
 
-/// What an entry counts for when turns are shared out: it asks the file system several times.
+/// Cost of an entry in the budget of a call: it asks the file system several times.
 pub(super) const ENTRY_COST_BYTES: usize = 8 << 10;
-/// Lines that wait for stdout before more are taken in.
+/// Bytes of lines that may wait for stdout before nothing more is read.
 pub(super) const WAITING_BYTES: usize = 64 << 10;
 
-/// A server that lists.
+/// A server session that lists entries.
 pub(super) struct List {
     offering: Offering,
     entries: u32,
-    /// The client wants to know what is left out.
+    /// The client wants to know which entries are skipped.
     tells_skipped: bool,
     ended: bool,
 }
@@ -50,7 +50,7 @@ impl List {
 }
 
 impl<S: Stream> Job<S> for List {
-    /// Done when all is written.
+    /// Returns `Done` when everything is written.
     fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
         while !self.ended {
@@ -86,27 +86,28 @@ impl<S: Stream> Job<S> for List {
     }
 }
 
-/// A client that prints what a server has.
+/// A client session that prints the entries of a server.
 pub(crate) struct Printing {
     stdout: Stdio,
     lines: Outgoing,
     report: Report,
     entries: u64,
-    /// How many are taken.
+    /// How many entries are accepted.
     max_entries: u32,
-    /// The names that were asked for, if it was not everything.
+    /// The names asked for; `None`: everything.
     wanted: Option<Wanted>,
-    /// The first of what cannot be listed, and how many there are.
+    /// The first entries that cannot be listed; further ones are counted.
     missing: Vec<Entry>,
     missing_count: u64,
     left_out: LeftOut,
-    /// The server tells what it leaves out: it has said so.
+    /// The server has announced that it reports skipped entries.
     hears_skipped: bool,
     ended: bool,
 }
 
 impl Printing {
-    /// Waits for ACCEPT first. Takes at most `max_entries` entries, which answer these names: none is everything.
+    /// Creates a session that waits for ACCEPT, then accepts at most `max_entries` entries that answer these names;
+    /// without names, all.
     pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
         (names, max_entries): (Vec<Vec<u8>>, u32),
@@ -231,12 +232,12 @@ impl<S: Stream> Job<S> for Printing {
     }
 }
 
-/// An entry as it is listed.
+/// Returns the line of an entry.
 pub(super) fn line(entry: &Entry, json: bool) -> String {
     if json { json_line(entry) } else { text_line(entry) }
 }
 
-/// Size, time and path of an entry. A folder's path ends with a slash; a link says where it leads.
+/// Returns size, time and path of an entry as text. The path of a folder ends with a slash; a link shows its target.
 fn text_line(entry: &Entry) -> String {
     let size = entry.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
     let path = escape_name(&entry.path);
@@ -250,7 +251,7 @@ fn text_line(entry: &Entry) -> String {
     format!("{size:>14} {time:>20} {path}\n")
 }
 
-/// The same and what else is known of it, as an object.
+/// Returns everything known of an entry as a JSON object.
 fn json_line(entry: &Entry) -> String {
     let (kind, target) = match &entry.kind {
         Kind::Folder => ("folder", None),
@@ -270,13 +271,13 @@ fn json_line(entry: &Entry) -> String {
     listed.line().unwrap_or_default()
 }
 
-/// `2026-01-31T12:00:00Z`, as far as it can be written so.
+/// Formats a time as `2026-01-31T12:00:00Z`, or as `@` and seconds outside the years 1970 to 9999.
 fn time(seconds: i64) -> String {
     time_of(seconds, 0)
         .map_or_else(|| format!("@{seconds}"), |time| humantime::format_rfc3339_seconds(time).to_string())
 }
 
-/// A time that can be written with a year of four digits, from 1970 on.
+/// Converts a time, if its year has four digits and is not before 1970.
 fn time_of(seconds: i64, nanoseconds: u32) -> Option<SystemTime> {
     const YEAR_10000: u64 = 253_402_300_800;
     let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds < YEAR_10000)?;

@@ -1,4 +1,4 @@
-//! Sessions of the transfer protocol: what `upload`, `download` and the server's side of them share.
+//! Sessions of the transfer protocol, shared by `upload`, `download` and servers.
 
 pub(crate) mod connection;
 mod digests;
@@ -28,7 +28,7 @@ pub(crate) use self::server::handshake::{Offer, Serving};
 pub(crate) use self::server::sessions::{Claim, ClientId, MAX_CONNECTIONS, Sessions};
 pub(crate) use self::server::share::Share;
 
-/// What a client and a server speak.
+/// The protocol between a client and a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WireProtocol {
     /// The transfer protocol.

@@ -1,4 +1,4 @@
-//! Reasons and faults as lines, exit codes and words to the peer.
+//! Conversion of reasons and faults into lines, exit codes and errors for the peer.
 
 use std::fmt::Display;
 
@@ -10,30 +10,30 @@ use crate::store::{Fault, FaultKind};
 
 use super::connection::wire::Failure;
 
-/// Which side of a transfer this process is: it decides what a reason means here.
+/// The side of a transfer that this process is: it decides the meaning of a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// It has the files.
+    /// The side that has the files.
     Sender,
-    /// It wants the files.
+    /// The side that wants the files.
     Receiver,
 }
 
-/// What the system says where a disk is full.
+/// The system's text for a full disk.
 const DISK_FULL: &str = "No space left on device";
 
-/// What a server says of a name that it does not have: the reason's words once more.
+/// A server's text for an unknown name: it repeats the reason.
 const NOT_FOUND: &str = "does not exist";
 
-/// How the text begins where something that is no file has the name already.
+/// Beginning of the text where something other than a file has the name.
 const IN_THE_WAY: &str = "exists and ";
 
-/// A failure of a file as a line: the reason's words, on which machine, and the text where it says more.
+/// Formats the failure of a file: the reason, the machine, and the text if it says more.
 pub(super) fn describe(name: &[u8], reason: Reason, text: &str, role: Role) -> String {
     format!("{}: {}", escape_name(name), located(reason, text, role))
 }
 
-/// The same without the name: a disk has a place. `role` is that of this side.
+/// The same without the name, with "here" or "there" for a disk. `role` is the role of this side.
 fn located(reason: Reason, text: &str, role: Role) -> String {
     let place = match (reason, role) {
         (Reason::NoSpace | Reason::Unwritable, Role::Receiver) => "here",
@@ -74,7 +74,7 @@ fn explain(reason: Reason, text: &str) -> String {
     }
 }
 
-/// The exit code for a reason, on the side that has the given role.
+/// Returns the exit code of a reason for this role.
 pub(super) fn exit_of(reason: Reason, role: Role) -> Exit {
     match (reason, role) {
         (Reason::Failed, _) | (Reason::Unreadable, Role::Sender) => Exit::Failed,
@@ -86,7 +86,7 @@ pub(super) fn exit_of(reason: Reason, role: Role) -> Exit {
     }
 }
 
-/// Whether what failed for a reason may succeed in a new session.
+/// Returns whether a new session may succeed after this reason.
 pub(super) fn retry_of(reason: Reason) -> Retry {
     match reason {
         Reason::Busy | Reason::DigestMismatch | Reason::TimeLimit | Reason::Stopped => Retry::Again,
@@ -95,7 +95,7 @@ pub(super) fn retry_of(reason: Reason) -> Retry {
     }
 }
 
-/// The failure that an ERROR frame, or a refusal in ACCEPT, is here.
+/// Converts an ERROR frame, or a refusal in ACCEPT, into a failure.
 pub(crate) fn peer_error(reason: Reason, text: &str, role: Role) -> Failure {
     let exit = match reason {
         // What the peer cannot write is not this side's disk.
@@ -108,7 +108,7 @@ pub(crate) fn peer_error(reason: Reason, text: &str, role: Role) -> Failure {
     Error::new(exit, text).mended(retry_of(reason)).into()
 }
 
-/// The failure that a breach of the protocol is.
+/// Converts a breach of the protocol into a failure.
 pub(crate) fn protocol_error(violation: Violation) -> Failure {
     let reason = violation.reason();
     let exit = exit_of(reason, Role::Sender);
@@ -127,7 +127,7 @@ pub(crate) fn protocol_error(violation: Violation) -> Failure {
     Failure { error, tell: Some((reason, violation.to_string())) }
 }
 
-/// What is sent to a peer about a fault in the file system here, where this side has the given role.
+/// Returns the reason and text that a peer gets for a local file system fault.
 pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
     let reason = match (fault.kind, role) {
         (FaultKind::Exists | FaultKind::Busy, _) => Reason::Exists,
@@ -148,7 +148,7 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
     }
 }
 
-/// The failure of a local step that ends the whole session.
+/// Returns the failure of a local step that ends the whole session.
 pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
     let (reason, text) = reason_of(fault, role);
     let error = Error::new(exit_of(reason, role), format!("{what}: {}", located(reason, &text, role)));

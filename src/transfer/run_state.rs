@@ -1,11 +1,11 @@
-//! What the sessions of one command have in common, where it tries again.
+//! State of a command that survives a retry.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::proto::transfer::hello::{Hello, RunId};
 
-/// Who they are to the server, and what they leave behind. A clone is the same.
+/// The identity of a command's sessions to the server, and the traces they leave. Clones share one state.
 #[derive(Clone)]
 pub(crate) struct RunState(Rc<State>);
 
@@ -16,14 +16,14 @@ struct State {
 }
 
 impl RunState {
-    /// For the sessions of a command; with `comes_back`, it may have several, and the server is to know them as one's.
+    /// Creates the state. With `comes_back` the command may have several sessions, and the server can recognize them.
     pub(crate) fn new(comes_back: bool) -> RunState {
         // Without randomness it would take over from strangers.
         let run = comes_back.then(crate::net::random_id).filter(|run| *run != [0; 16]);
         RunState(Rc::new(State { run, has_greeted: Cell::default(), has_moved: Cell::default() }))
     }
 
-    /// The greeting of its next session.
+    /// Returns the encoded HELLO of the next session.
     pub(crate) fn greeting(&self, hello: Hello) -> Vec<u8> {
         self.0.has_greeted.set(true);
         match self.0.run {
@@ -32,17 +32,17 @@ impl RunState {
         }
     }
 
-    /// Whether there was a session before.
+    /// Returns whether there was a session before.
     pub(crate) fn has_greeted(&self) -> bool {
         self.0.has_greeted.get()
     }
 
-    /// Content of files went over a connection.
+    /// Records that content of files was moved.
     pub(super) fn note_moved(&self) {
         self.0.has_moved.set(true);
     }
 
-    /// Whether any did since this was last asked.
+    /// Returns whether content was moved since the last call.
     pub(crate) fn take_moved(&self) -> bool {
         self.0.has_moved.replace(false)
     }

@@ -1,4 +1,4 @@
-//! The sums of a session: lines for people, events for machines, and one exit code.
+//! Statistics of a session: lines for people, events for scripts, and one exit code.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::report::{FileEvent, Report, Sums, amount, escape_name, sized};
 /// Failures that get a line each unless more is asked for: a peer must not be able to fill a log.
 const MAX_REPORTED: usize = 100;
 
-/// What became of the entries of a session. Bounded, however many there are.
+/// The outcomes of a session's entries. Its size is bounded, however many entries there are.
 pub(crate) struct Stats {
     role: Role,
     peer: PeerName,
@@ -26,21 +26,21 @@ pub(crate) struct Stats {
     there: u64,
     failed: u64,
     only_files: bool,
-    /// The first entry: a session that has only one names it in its summary.
+    /// The first entry: the summary of a session with only one entry names it.
     first: Option<(Vec<u8>, Kind, Option<Digest>)>,
     /// Failures that were not reported yet.
     failures: Vec<(Vec<u8>, Reason, String)>,
-    /// How many were.
+    /// The number of reported failures.
     reported: u64,
     left_out: LeftOut,
-    /// The exit code of all failures; none if they differ.
+    /// The exit code of all failures; `None` if they differ.
     exit: Option<Exit>,
-    /// The best of what can be hoped for any of them.
+    /// The best chance of any failed entry in a retry.
     retry: Retry,
     /// Bytes of files that earlier sessions had moved.
     resumed_bytes: u64,
     digests: Option<Digests>,
-    /// A client's: whether files that exist are to be replaced.
+    /// On a client: whether existing files are replaced.
     replaces: Option<bool>,
     peer_keeps: bool,
 }
@@ -68,22 +68,22 @@ impl Stats {
         }
     }
 
-    /// The digests of what arrives are wanted.
+    /// Collects the digests of received files.
     pub(crate) fn list_digests(&mut self, digests: Option<Digests>) {
         self.digests = digests;
     }
 
-    /// This is a client's, which replaces what exists or can be told to.
+    /// Marks it as a client's, with whether it replaces existing files.
     pub(crate) fn of_client(&mut self, replaces: bool) {
         self.replaces = Some(replaces);
     }
 
-    /// The server never replaces anything.
+    /// Records that the server never replaces existing files.
     pub(crate) fn peer_keeps(&mut self, keeps: bool) {
         self.peer_keeps = keeps;
     }
 
-    /// A failure's line, with what to do about it.
+    /// Returns the line of a failure, with advice.
     fn describe(&self, name: &[u8], reason: Reason, text: &str) -> String {
         let is_plain = reason == Reason::Exists && (text.is_empty() || text == reason.to_string());
         let advice = match self.replaces.filter(|_| is_plain) {
@@ -101,12 +101,12 @@ impl Stats {
         }
     }
 
-    /// Something is left out on purpose.
+    /// Records a skipped entry.
     pub(crate) fn skip(&mut self, skipped: &Skipped) {
         self.left_out.note(skipped, &self.report);
     }
 
-    /// An entry is done with; `digest` is that of a file's content where it was computed.
+    /// Records a closed entry. `digest` is that of a file's content, if it was computed.
     pub(crate) fn note(&mut self, closed: Closed, digest: Option<Digest>) {
         if let Some(digests) = &mut self.digests {
             digests.note(&closed, digest);
@@ -159,22 +159,23 @@ impl Stats {
         }
     }
 
-    /// Bytes were there from an earlier session, and were not moved again.
+    /// Records bytes of earlier sessions, which were not moved again.
     pub(crate) fn resumed(&mut self, bytes: u64) {
         self.resumed_bytes += bytes;
     }
 
-    /// Nothing has failed so far.
+    /// Returns whether nothing has failed so far.
     pub(crate) fn is_clean(&self) -> bool {
         self.failed == 0
     }
 
-    /// So many of the entries that were noted as done have failed after all: a result has room for some names only.
+    /// Records entries that were noted as done and have failed, without their names: a result has room for some names
+    /// only.
     pub(crate) fn unnamed(&mut self, failed: u64) {
         self.failed += failed;
     }
 
-    /// Prints a line for each failure that was not reported yet. As JSON each was an event already.
+    /// Prints a line for each failure that was not reported yet. With `--json` each was an event already.
     fn tell_failures(&mut self) {
         for (name, reason, text) in std::mem::take(&mut self.failures) {
             if !self.report.is_json() {
@@ -184,7 +185,7 @@ impl Stats {
         }
     }
 
-    /// What became of it all.
+    /// Returns the summary line.
     fn line(&self, bytes: u64, time: Duration) -> String {
         let direction = if self.role == Role::Sender { "to" } else { "from" };
         let (verb, peer) = (self.verb(), &self.peer);
@@ -222,7 +223,7 @@ impl Stats {
         }
     }
 
-    /// Reports the session, in which `bytes` of bodies went over the wire in `time`, and says how it ended.
+    /// Reports the session, which moved `bytes` bytes of bodies in `time`, and returns its result.
     pub(crate) fn conclude(&mut self, bytes: u64, time: Duration) -> Result<(), Error> {
         let arrived = self.failed < self.entries || self.entries == 0;
         let digests = self.digests.take().filter(|_| arrived);

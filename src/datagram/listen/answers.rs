@@ -1,5 +1,5 @@
-//! Answers to datagrams: none, the same bytes, a fixed text, or what somebody types. Held back where a forged sender could
-//! have them do harm.
+//! Answers to datagrams: none, the same bytes, a fixed text, typed lines, or the output of a process. They are withheld
+//! where a forged sender could do harm with them.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,13 +19,13 @@ use crate::net::udp::{Datagram, DatagramSocket, Outbox, Peer};
 use crate::proto::datagram::guard::{Guard, Refusal, Rules};
 use crate::report::Report;
 
-/// A device that has no room for the moment says nothing when it has.
+/// Retry interval of a device without room: it does not report when it has room again.
 const ROOM_WAIT: Duration = Duration::from_millis(1);
 
-/// For who types before somebody was heard.
+/// Note for a person who types before there is a peer.
 const NOBODY: &str = "nobody was heard yet: lines wait for a peer";
 
-/// What is answered.
+/// Kind of answers.
 pub(crate) enum Answers {
     None,
     Echo,
@@ -34,27 +34,27 @@ pub(crate) enum Answers {
     Run(Runs),
 }
 
-/// Answers, and who may have them.
+/// Answers, and the rules for sending them.
 pub(crate) struct Answering {
     answers: Answers,
     /// Answers to the datagrams of one batch.
     outbox: Outbox,
     processes: Option<Processes>,
     guard: Guard<Peer>,
-    /// Somebody types by hand: who is no amplifier.
+    /// A person types the answers, and cannot be used as an amplifier.
     by_hand: bool,
     typing: Option<Typing>,
-    /// The line that waits has passed the guard.
+    /// The waiting line has passed the guard.
     is_allowed: bool,
-    /// From one answer to a peer to the next.
+    /// Least time between two answers to a peer.
     interval: Duration,
     sent: u64,
     sent_bytes: u64,
     withheld: u64,
     undelivered: u64,
-    /// Processes that have failed.
+    /// The number of processes that have failed.
     failed: u64,
-    /// Of each reason one is told.
+    /// Reasons that were reported: each is reported once.
     told: BTreeSet<String>,
     report: Report,
 }
@@ -99,22 +99,22 @@ impl Answering {
         })
     }
 
-    /// Datagrams and bytes that were sent.
+    /// Returns how many datagrams and bytes were sent.
     pub(crate) fn sent(&self) -> (u64, u64) {
         (self.sent, self.sent_bytes)
     }
 
-    /// Answers that were not.
+    /// Returns how many answers were withheld.
     pub(crate) fn withheld(&self) -> u64 {
         self.withheld
     }
 
-    /// Lines of stdin that were not sent, and datagrams that no process was given, or not whole.
+    /// Returns how many lines of stdin were not sent, and how many datagrams did not reach a process as a whole.
     pub(crate) fn undelivered(&self) -> u64 {
         self.undelivered
     }
 
-    /// Fails if processes have, or had to be ended.
+    /// Fails if processes have failed or had to be ended.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.processes.as_ref().map_or(Ok(()), Processes::check)?;
         let what = match self.failed {
@@ -125,7 +125,7 @@ impl Answering {
         Err(Error::new(Exit::Partial, format!("{what} failed")))
     }
 
-    /// All sockets but this one are gone, which has this index now.
+    /// Records that only one socket is left, with this index.
     ///
     /// # Errors
     /// If there is no way from it to the peer that was named.
@@ -143,7 +143,7 @@ impl Answering {
         Ok(())
     }
 
-    /// A datagram has come. An answer to it waits for [`Answering::send`].
+    /// Handles a datagram. Its answer waits for [`Answering::send`].
     pub(crate) fn answer(
         &mut self,
         datagram: &Datagram<'_>,
@@ -183,7 +183,7 @@ impl Answering {
         self.outbox.is_worth_a_send()
     }
 
-    /// Sends the answers to all datagrams that have come to a socket since the last time.
+    /// Sends the answers to the datagrams of a socket since the last call.
     pub(crate) fn send(&mut self, socket: &DatagramSocket) {
         let mut outbox = std::mem::take(&mut self.outbox);
         socket.send_answers(&mut outbox, |peer, result| {
@@ -215,7 +215,7 @@ impl Answering {
         }
     }
 
-    /// Lets the processes go on. True if there is more at once.
+    /// Advances the processes. Returns whether there is more to do at once.
     pub(crate) fn run(&mut self, sockets: &[DatagramSocket], now: Instant) -> bool {
         let Some(mut processes) = self.processes.take() else { return false };
         let has_more = processes.advance(now, |peer, way, answer| {
@@ -244,7 +244,7 @@ impl Answering {
         has_more
     }
 
-    /// No more datagrams come. True when no process is left.
+    /// Ends the input of the processes. Returns whether no process is left.
     pub(crate) fn has_finished(&mut self, now: Instant) -> bool {
         self.processes.as_mut().is_none_or(|processes| {
             processes.close(now);
@@ -252,7 +252,7 @@ impl Answering {
         })
     }
 
-    /// A signal has come. True if no process is left.
+    /// Ends the processes after a signal. Returns whether no process is left.
     pub(crate) fn terminate(&mut self) -> bool {
         self.typing = None;
         self.processes.as_mut().is_none_or(|processes| {
@@ -261,7 +261,7 @@ impl Answering {
         })
     }
 
-    /// When processes want to be looked at, or a line may go.
+    /// Returns when to advance the processes, or send the waiting line.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let process = self.processes.as_ref().and_then(Processes::deadline);
         process.into_iter().chain(self.typing.as_ref().and_then(Typing::deadline)).min()
@@ -327,7 +327,7 @@ impl Answering {
         Ok(Said::Over)
     }
 
-    /// A peer's system has said that nobody has taken a datagram.
+    /// Handles the report of a peer's system that nothing listens there.
     ///
     /// # Errors
     /// If that peer was named, and lines of stdin are for it alone.
@@ -343,7 +343,7 @@ impl Answering {
         }
     }
 
-    /// The run is over: what is left of stdin is not sent any more.
+    /// Ends the run: the rest of stdin is not sent.
     pub(crate) fn leave(&mut self) {
         let left = self.typing.as_mut().map_or(0, Typing::leave);
         if left > 0 {
@@ -357,14 +357,14 @@ impl Answering {
         self.tell(why.to_owned(), format!("a line of stdin was not sent to {peer}: {why}"));
     }
 
-    /// Tells the first of each reason: peers may be without number.
+    /// Reports the first text of each reason: the number of peers is unbounded.
     fn tell(&mut self, reason: String, text: String) {
         if self.told.insert(reason) {
             self.report.warning(format_args!("{text} (reported once)"));
         }
     }
 
-    /// Counts an answer; of each reason to send none the first is told.
+    /// Counts an answer, and reports the first withheld one for each reason.
     fn count(&mut self, peer: &Peer, result: Result<usize, String>) {
         match result {
             Ok(length) => {

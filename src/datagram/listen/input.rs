@@ -1,4 +1,4 @@
-//! `--interactive`: lines of stdin, one datagram each. A line that cannot go now waits, and stdin waits with it.
+//! `--interactive`: lines of stdin, one datagram each. A line that cannot be sent now waits, and stdin waits with it.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -10,23 +10,23 @@ use crate::net::endpoint::Endpoint;
 use crate::net::udp::{DatagramSocket, Peer, addresses_of};
 use crate::proto::datagram::records::{Cut, Splitter, TextCheck};
 
-/// Lines of stdin before what comes gets its turn.
+/// Lines of stdin that are sent before datagrams are received again.
 const LINES_AT_ONCE: usize = 256;
-/// Lines that are read before anybody was heard, to see whether one of them ends the run.
+/// Lines that are read before there is a peer, to see whether one of them ends the run.
 const LINES_AHEAD: usize = 64;
 
-/// What line feeds would cut anywhere.
+/// Error for input that line feeds would cut at arbitrary places.
 const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are not UTF-8), and --interactive sends lines: \
     'udp-send --each all' sends anything";
 
-/// How far stdin has come.
+/// Progress of stdin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Typed {
-    /// Nothing now.
+    /// Nothing is available now.
     Waiting,
-    /// Much at once: the others come first.
+    /// More is available: other work comes first.
     More,
-    /// This was the last of it, and the run is to end.
+    /// Stdin has ended, and so does the run.
     Ended,
 }
 
@@ -34,22 +34,22 @@ pub(crate) enum Typed {
 pub(crate) enum Said {
     /// It was sent, or never can be.
     Over,
-    /// It has to wait: until then, or until the socket has room.
+    /// It waits until this time or, with `None`, until the socket has room.
     Later(Option<Instant>),
 }
 
-/// Stdin, and whom its lines go to.
+/// Stdin, and the destination of its lines.
 pub(crate) struct Typing {
     until: Option<String>,
     lines: Splitter,
     check: TextCheck,
-    /// Lines that were read: several before anybody was heard, later the one that is to go next.
+    /// Lines that were read: several before there is a peer, later the next one.
     waiting: VecDeque<Vec<u8>>,
     end: LinesEnd,
     retry_at: Option<Instant>,
-    /// Where lines go, and through which socket.
+    /// The destination, and the index of its socket.
     peer: Option<(Peer, usize)>,
-    /// Whether that was named on the command line.
+    /// The destination was given on the command line.
     is_named: bool,
 }
 
@@ -77,39 +77,39 @@ impl Typing {
         }
     }
 
-    /// The peer of the command line, if there is one.
+    /// Returns the peer given on the command line.
     pub(crate) fn named(&self) -> Option<&Peer> {
         self.peer.as_ref().filter(|_| self.is_named).map(|(peer, _)| peer)
     }
 
-    /// A peer was heard. Lines go to it from now on, unless another one was named.
+    /// Records a peer's datagram. Lines go to that peer from now on, unless another one was given.
     pub(crate) fn heard(&mut self, peer: &Peer, socket: usize) {
         if !self.is_named {
             self.peer = Some((peer.clone(), socket));
         }
     }
 
-    /// All sockets but one are gone.
+    /// Records that only one socket is left, with this index.
     pub(crate) fn moved_to(&mut self, socket: usize) {
         self.peer = self.peer.take().map(|(peer, _)| (peer, socket));
     }
 
-    /// The socket that lines go through.
+    /// Returns the index of the socket for lines.
     pub(crate) fn socket(&self) -> Option<usize> {
         self.peer.as_ref().map(|(_, socket)| *socket)
     }
 
-    /// True if lines wait because nobody was heard yet.
+    /// Returns whether lines wait for a first peer.
     pub(crate) fn waits_for_a_peer(&self) -> bool {
         self.peer.is_none() && !self.waiting.is_empty()
     }
 
-    /// When the line that waits may go.
+    /// Returns when the waiting line may be sent.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.retry_at
     }
 
-    /// Hands lines to `say`, one after the other, and reads them.
+    /// Reads lines and passes each to `say`.
     pub(crate) fn advance(
         &mut self,
         output: &mut Output,
@@ -137,7 +137,7 @@ impl Typing {
         Ok(Typed::More)
     }
 
-    /// Takes a line of what was read. False if there is none.
+    /// Takes a line from the input. Returns false if there is none.
     fn take_line(&mut self) -> Result<bool, Error> {
         let line = self.lines.next().map_err(|_| too_large("a line of stdin"))?.map(<[u8]>::to_vec);
         let is_last =
@@ -163,19 +163,19 @@ impl Typing {
         }
     }
 
-    /// The run is over: how many lines were read, and not sent.
+    /// Ends the input. Returns how many lines were read and not sent.
     pub(crate) fn leave(&mut self) -> u64 {
         while self.end == LinesEnd::Nothing && matches!(self.take_line(), Ok(true)) {}
         self.waiting.drain(..).count() as u64
     }
 }
 
-/// A line that was typed on another system may end with a carriage return.
+/// Removes the carriage return of a line that was written on another system.
 fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The address of `--to`, and a socket of its family.
+/// Resolves the address of `--to`, and returns it with the index of a socket of its family.
 pub(super) fn reachable(to: &Endpoint, sockets: &[DatagramSocket]) -> Result<(Peer, usize), Error> {
     for peer in addresses_of(to, None)? {
         if let Some(index) = sockets.iter().position(|socket| socket.name().is_alike(&peer)) {

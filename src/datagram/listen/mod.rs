@@ -1,4 +1,4 @@
-//! Datagrams received, and answered.
+//! Receiving datagrams and answering them.
 
 pub(crate) mod answers;
 pub(crate) mod input;

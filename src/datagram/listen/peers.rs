@@ -1,4 +1,4 @@
-//! Whom datagrams come from: told once each, for those who want to know.
+//! The peers of a listener: each is reported once, if asked for.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use crate::net::udp::Peer;
 use crate::report::Report;
 
-/// Peers that are remembered. When there are more, all are told anew: sources can be forged without number.
+/// Peers that are remembered. When there are more, all are reported anew: sources can be forged without limit.
 const REMEMBERED: usize = 4096;
-/// Peers that are told in one second; those beyond are told by a later datagram of theirs, or not.
+/// Peers that are reported in one second. Others are reported with a later datagram of theirs, or not at all.
 const TOLD_PER_SECOND: u32 = 100;
 
-/// The peers that were told.
+/// The reported peers.
 pub(crate) struct Peers {
-    /// None: nobody wants to know.
+    /// `None`: peers are not reported.
     told: Option<HashSet<Peer>>,
     second: Instant,
     in_second: u32,
@@ -25,7 +25,7 @@ impl Peers {
         Peers { told: is_wanted.then(HashSet::new), second: now, in_second: 0 }
     }
 
-    /// A datagram of `peer` has come to `local`.
+    /// Handles a datagram from `peer` to `local`.
     pub(crate) fn heard(&mut self, peer: &Peer, local: &Peer, report: &Report, now: Instant) {
         let Some(told) = &mut self.told else { return };
         if told.contains(peer) {

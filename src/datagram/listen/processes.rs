@@ -1,5 +1,5 @@
-//! `--exec` and `--sh` for datagrams: a process for each peer. What the peer sends is written to its stdin as a record, and
-//! each record of its stdout goes to the peer.
+//! `--exec` and `--sh` for datagrams: one process for each peer. Its stdin gets the peer's datagrams as records, and
+//! each record of its stdout is sent to the peer.
 
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
@@ -14,44 +14,44 @@ use crate::net::udp::{Datagram, DatagramSocket, Peer};
 use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
 use crate::report::Report;
 
-/// How long processes may go on when everything has come.
+/// How long processes may run after the last datagram.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
 
-/// What becomes of a datagram that is no line.
+/// Reason for a datagram that is not a line.
 pub(crate) const CUT_FOR_PROCESS: &str = "has line feeds in it, and its process reads lines: --frame u16be keeps it whole for one that reads lengths, and --each line says that it may be cut";
 
-/// How processes are run.
+/// Settings of the processes.
 pub(crate) struct Runs {
     pub(crate) program: Program,
     pub(crate) style: Style,
-    /// The style was chosen by hand: a datagram that comes to its process in two is one that was meant to.
+    /// The style was chosen explicitly: a datagram may reach its process in two pieces.
     pub(crate) may_cut: bool,
-    /// Where its output is cut; nowhere: each read is a datagram.
+    /// How the output is cut into datagrams; `None`: each read is one.
     pub(crate) cut: Option<Cut>,
-    /// A process whose peer was not heard, and that has said nothing, for so long is ended.
+    /// A process is ended after this long without a datagram and without output.
     pub(crate) idle: Duration,
-    /// At the same time.
+    /// Most processes at the same time.
     pub(crate) most: usize,
 }
 
-/// The processes of those peers that were heard lately.
+/// The processes of the recently active peers.
 pub(crate) struct Processes {
     runs: Runs,
     by_peer: HashMap<Peer, Worker>,
-    /// Processes that had not finished when everything had come, within the limit.
+    /// Processes that were ended at the limit before they had finished.
     unfinished: u64,
     troubles: Vec<(Peer, Trouble)>,
-    /// For what a read brings.
+    /// Buffer for reads.
     scratch: Vec<u8>,
     io: Io,
     report: Report,
 }
 
-/// What a process has left behind.
+/// Problem that a process has left.
 pub(crate) enum Trouble {
-    /// So many datagrams that it was not given, or has not begun to read.
+    /// This many datagrams did not reach it, or it has not begun to read them.
     Unread { count: u64, was_ended: bool },
-    /// Why it has failed, by itself.
+    /// It has failed by itself, with this reason.
     Failed(String),
 }
 
@@ -65,22 +65,22 @@ impl Processes {
         self.by_peer.is_empty()
     }
 
-    /// All sockets but one are gone.
+    /// Records that only one socket is left, with this index.
     pub(crate) fn moved_to(&mut self, socket: usize) {
         self.by_peer.values_mut().for_each(|worker| worker.way.socket = socket);
     }
 
-    /// True if each datagram is to come whole, though not every one can.
+    /// Returns whether each datagram must stay whole although not every one can.
     pub(crate) fn must_be_whole(&self) -> bool {
         !self.runs.may_cut
     }
 
-    /// True if they read lines.
+    /// Returns whether the processes read lines.
     pub(crate) fn read_lines(&self) -> bool {
         self.runs.style.is_line()
     }
 
-    /// Hands a datagram to its peer's process, which is started if there is none.
+    /// Passes a datagram to its peer's process, which is started if there is none.
     ///
     /// # Errors
     /// Why the process does not get it.
@@ -114,7 +114,7 @@ impl Processes {
         Ok(Worker::new(child, self.runs.cut, way, now))
     }
 
-    /// Moves what can be moved, and hands each record to `deliver`. True if there is more.
+    /// Moves data both ways, and passes each record to `deliver`. Returns whether there is more.
     pub(crate) fn advance(
         &mut self,
         now: Instant,
@@ -160,12 +160,12 @@ impl Processes {
         has_more
     }
 
-    /// What those have left behind that have ended since it was asked last.
+    /// Returns the problems of the processes that have ended since the last call.
     pub(crate) fn troubles(&mut self) -> Vec<(Peer, Trouble)> {
         std::mem::take(&mut self.troubles)
     }
 
-    /// No more datagrams come: their stdin ends, and they have a limit.
+    /// Ends the stdin of all processes after the last datagram, and sets their time limit.
     pub(crate) fn close(&mut self, now: Instant) {
         for worker in self.by_peer.values_mut().filter(|worker| worker.end == WorkerEnd::Nothing) {
             worker.end = WorkerEnd::Last(now + LAST_LIMIT);
@@ -173,7 +173,7 @@ impl Processes {
         }
     }
 
-    /// Fails if processes had to be ended that had not finished.
+    /// Fails if unfinished processes had to be ended.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let limit = humantime::format_duration(LAST_LIMIT);
         let what = match self.unfinished {
@@ -184,7 +184,7 @@ impl Processes {
         Err(Error::new(Exit::TimedOut, format!("{what} still at work {limit} after the end, and was ended")))
     }
 
-    /// They are to end at once.
+    /// Ends all processes at once.
     pub(crate) fn terminate(&mut self) {
         self.by_peer.values_mut().for_each(|worker| worker.end = WorkerEnd::Due);
     }
@@ -194,7 +194,7 @@ impl Processes {
     }
 }
 
-/// The way in which a process' output is cut: as its input is put together.
+/// Cuts the output of a process in the same way as its input is written.
 impl Style {
     pub(crate) fn cut(self) -> Option<Cut> {
         if self.has_prefix() {

@@ -1,4 +1,4 @@
-//! The session of `udp-listen`: takes datagrams from its sockets, puts them on stdout, has them answered.
+//! The session of `udp-listen`: receives datagrams, writes them to stdout, and answers them.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ use crate::net::udp::{Buffers, Datagram, DatagramSocket, Peer};
 use crate::report::Report;
 use crate::server::acceptor::AccessLists;
 
-/// What the system still holds is counted at the end, but not for ever while more comes.
+/// Most datagrams that are counted in the system's queue at the end, while more may come.
 const MOST_UNREAD: u64 = 1 << 20;
 
-/// Which datagrams are wanted, and how long.
+/// Which datagrams are accepted, and how long the session runs.
 pub(crate) struct Intake {
     pub(crate) count: Option<u64>,
     pub(crate) idle_timeout: Option<Duration>,
@@ -26,37 +26,37 @@ pub(crate) struct Intake {
     pub(crate) is_connected: bool,
 }
 
-/// Sockets, stdout and what lies between them.
+/// Sockets and stdout, with everything between.
 pub(crate) struct Listening {
     sockets: Vec<DatagramSocket>,
     buffers: Buffers,
     desk: Desk,
     /// Access lists that may change.
     lists: Option<AccessLists>,
-    /// No more datagrams are taken: what is there is finished.
+    /// Nothing more is received; the rest is finished.
     is_ending: bool,
-    /// Because nothing came for so long.
+    /// Ended by the idle limit.
     is_late: bool,
-    /// Because of a signal.
+    /// Ended by a signal.
     is_stopped: bool,
     report: Report,
 }
 
-/// What sees each datagram.
+/// The sink of received datagrams.
 struct Desk {
     output: Output,
     intake: Intake,
-    /// Whose datagrams are taken.
+    /// Whose datagrams are accepted.
     access: Access,
     answering: Answering,
     stats: DatagramStats,
     peers: Peers,
     report: Report,
-    /// Datagrams that were put on their way to stdout.
+    /// Datagrams that were queued for stdout.
     taken: u64,
     last_came: Instant,
     now: Instant,
-    /// With `--connected`: the one that is heard, and the socket it came to.
+    /// With `--connected`: the only peer, and the index of its socket.
     only: Option<(Peer, usize)>,
 }
 
@@ -113,7 +113,7 @@ impl Listening {
         Ok(if is_held_back && !desk.output.is_full() { Status::Again } else { status })
     }
 
-    /// With `--connected`, once somebody was heard: the kernel keeps the others away.
+    /// With `--connected`, connects the socket to the first peer: the kernel drops the datagrams of others.
     fn connect(&mut self) -> Result<(), Error> {
         let Some((peer, index)) = self.desk.only.take() else { return Ok(()) };
         self.sockets = vec![self.sockets.swap_remove(index)];
@@ -164,7 +164,8 @@ impl Listening {
         Ok(if has_more || typed == Typed::More { Status::Again } else { status })
     }
 
-    /// Writes what stdout takes at once. The rest, and what nobody has taken from the system yet, is counted as dropped.
+    /// Writes as much as stdout accepts at once. Counts the rest, and the datagrams still in the system's queue, as
+    /// dropped.
     fn settle(&mut self) {
         // The signal is what ends the run, whatever else fails now.
         let _ = self.desk.flush();
@@ -186,7 +187,7 @@ impl Listening {
     }
 }
 
-/// Throws away what more has come than can be written, before the system does. How many datagrams those were.
+/// Discards the datagrams that cannot be written, before the system does, and returns their number.
 fn relieve(socket: &DatagramSocket, buffers: &mut Buffers) -> u64 {
     let mut thrown = 0;
     while socket.is_pressed() && socket.receive(buffers, |_| thrown += 1).is_ok() {}
@@ -202,7 +203,7 @@ impl Desk {
         self.only.as_ref().is_some_and(|(_, only)| *only != socket)
     }
 
-    /// Takes what is there. True if the share of the budget is used up before.
+    /// Receives from a socket. Returns whether its share of the budget was used up.
     fn take_from(
         &mut self,
         socket: &DatagramSocket,
@@ -270,13 +271,13 @@ impl Desk {
         self.answering.converse(&mut self.output, sockets, self.now)
     }
 
-    /// When it has been quiet for long enough. While stdout is stuck nobody knows whether it is.
+    /// Returns when the idle limit ends. While stdout is stuck, silence cannot be seen.
     fn idle_end(&self) -> Option<Instant> {
         let limit = self.intake.idle_timeout.filter(|_| self.output.is_empty())?;
         Some(self.last_came + limit)
     }
 
-    /// Fails if fewer came than were to come.
+    /// Fails if fewer datagrams came than were expected.
     fn ended_idle(&self) -> Result<(), Error> {
         let limit = humantime::format_duration(self.intake.idle_timeout.unwrap_or_default());
         let text = match self.intake.count {

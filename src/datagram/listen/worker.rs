@@ -1,4 +1,4 @@
-//! The process of one peer: what it is to read, what it says, and how it ends.
+//! The process of one peer: its input, its output, and its end.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,38 +13,38 @@ use crate::net::stream::Stream;
 use crate::net::udp::Datagram;
 use crate::proto::datagram::records::{BadRecord, Cut, LARGEST_BYTES, Splitter};
 
-/// Between SIGTERM and SIGKILL.
+/// Time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
-/// The same when a signal has ended the command, which is to stop within a second.
+/// The same after a signal to the command, which must stop within a second.
 const LAST_GRACE: Duration = Duration::from_millis(400);
-/// What may wait for a process that does not read.
+/// Bytes that may wait for a process that does not read.
 const INPUT_BYTES: usize = 256 << 10;
 /// Records of one process before the others get their turn.
 const RECORDS_AT_ONCE: usize = 256;
 
-/// What a pipe holds at most, as pipe(7) has it by default: what stands further back was read.
+/// Default capacity of a pipe, see pipe(7): input further back was read.
 const PIPE_BYTES: u64 = 64 << 10;
-/// A process that has closed its stdin, and ends within this time, has closed it by ending.
+/// A process that ends within this time after closing its stdin has closed it by ending.
 const CLOSED_BY_ENDING: Duration = Duration::from_secs(1);
 
-/// Where a peer's answers go out.
+/// The way of a peer's answers.
 #[derive(Clone, Copy)]
 pub(crate) struct ReturnPath {
-    /// The socket that it was heard on.
+    /// Index of the socket that received its datagram.
     pub(crate) socket: usize,
-    /// The address that it has sent to.
+    /// The local address that it has sent to.
     pub(crate) local: Option<IpAddr>,
 }
 
-/// A process, and what is on its way to it and from it.
+/// A process with its input and output.
 pub(crate) struct Worker {
     pub(crate) stream: ChildStream,
     pub(crate) process: Process,
     input: Outgoing,
-    /// Bytes of all records that were put into `input`, and where each one begins and ends that may not be read yet.
+    /// Bytes of all records that were written into `input`, and the bounds of each one that may not be read yet.
     input_bytes: u64,
     records: VecDeque<(u64, u64)>,
-    /// It has closed its stdin.
+    /// The process has closed its stdin.
     closed: Option<Closed>,
     output: Cutter,
     has_output_ended: bool,
@@ -56,7 +56,7 @@ pub(crate) struct Worker {
     pub(crate) was_ended: bool,
 }
 
-/// When, and how far it had read and was written to then.
+/// When stdin was closed, and how far it was read and written then.
 #[derive(Clone, Copy)]
 struct Closed {
     at: Instant,
@@ -64,12 +64,12 @@ struct Closed {
     written_bytes: u64,
 }
 
-/// How its output becomes datagrams.
+/// How the output becomes datagrams.
 enum Cutter {
     /// Each read is one.
     Raw,
     Records(Splitter),
-    /// All of it is one, unless it is empty or the process did not end by itself.
+    /// The whole output is one, unless it is empty or the process did not end by itself.
     Whole(Splitter),
 }
 
@@ -83,23 +83,23 @@ impl Cutter {
     }
 }
 
-/// What is done to have it end.
+/// Progress of ending the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WorkerEnd {
     Nothing,
-    /// Its stdin ends when everything is written; SIGTERM follows then.
+    /// Its stdin ends after the last byte; SIGTERM follows at this time.
     Closing(Instant),
-    /// The same, and it is not to be ended while it has something to do: the last datagrams may be in its hands.
+    /// The same, but a busy process is not ended: it may work on the last datagrams.
     Last(Instant),
-    /// It is to be sent SIGTERM at once.
+    /// SIGTERM is due now.
     Due,
-    /// It was sent SIGTERM, or has ended and left its output to others; SIGKILL follows then.
+    /// SIGTERM was sent, or the process has ended and left its output to others; SIGKILL follows at this time.
     Termed(Instant),
-    /// It was sent SIGKILL.
+    /// SIGKILL was sent.
     Killed,
 }
 
-/// How far a process has come.
+/// Progress of a process.
 pub(crate) enum Moved {
     Waiting,
     More,
@@ -130,7 +130,7 @@ impl Worker {
         }
     }
 
-    /// Puts a datagram on its way to the process.
+    /// Queues a datagram for the process.
     ///
     /// # Errors
     /// Why it does not get it.
@@ -154,8 +154,8 @@ impl Worker {
         Ok(())
     }
 
-    /// How many records it was not given, or has not begun to read. Of a process that has gone on without its stdin they
-    /// were not wanted; nor, as far as they were in its pipe, of one that reads nothing.
+    /// Returns how many records it was not given, or has not begun to read. Those of a process that runs on without its
+    /// stdin were not wanted; neither were those in the pipe of a process that reads nothing.
     pub(crate) fn unread(&self, now: Instant) -> u64 {
         let written_bytes = self.input_bytes - self.input.pending() as u64;
         let unread_bytes = self.stream.unread_bytes();
@@ -221,7 +221,7 @@ impl Worker {
         self.process.terminate();
     }
 
-    /// Ends its stdin, if everything is written.
+    /// Ends its stdin once everything is written.
     pub(crate) fn end_input(&mut self) {
         if self.input.pending() == 0 {
             self.stream.keep_unread();
@@ -249,7 +249,7 @@ impl Worker {
         }
     }
 
-    /// True if there may be more.
+    /// Reads output. Returns whether there may be more.
     fn read(
         &mut self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! Where `udp-send` has its datagrams from: texts, or stdin cut into pieces; each so many times.
+//! Datagrams of `udp-send`: texts, or stdin cut into pieces; each repeated.
 
 use std::collections::VecDeque;
 
@@ -7,18 +7,18 @@ use crate::datagram::too_large;
 use crate::error::{Error, Exit};
 use crate::proto::datagram::records::{BadRecord, Cut, Splitter, TextCheck};
 
-/// Where lines are due because nothing else was asked for.
+/// Error for input that is not text where lines are the default.
 const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are no UTF-8), and line feeds in it end no lines: \
     type --each all to send it as one datagram, or --each line to cut it at line feeds all the same";
 
-/// What is to be sent, one datagram after the other.
+/// The datagrams to send, one after the other.
 pub(crate) struct DatagramSource {
     origin: Origin,
     repeat: u64,
     current: Vec<u8>,
-    /// How often the current one is to be sent still.
+    /// How many more times the current one is sent.
     left: u64,
-    /// How many were taken from the origin.
+    /// The number of datagrams taken from the origin.
     number: u64,
 }
 
@@ -28,21 +28,21 @@ enum Origin {
         splitter: Splitter,
         until: Option<Vec<u8>>,
         has_ended: bool,
-        /// Of what must be text.
+        /// Checks input that must be text.
         check: Option<TextCheck>,
-        /// Something else has come.
+        /// Other input than text has come.
         is_refused: bool,
     },
 }
 
-/// What there is.
+/// State of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A datagram: [`DatagramSource::current`].
     Datagram,
-    /// Nothing now.
+    /// Nothing is available now.
     Waiting,
-    /// Nothing any more.
+    /// Nothing more will come.
     Over,
 }
 
@@ -51,7 +51,7 @@ impl DatagramSource {
         DatagramSource { origin: Origin::Texts(texts), repeat, current: Vec::new(), left: 0, number: 0 }
     }
 
-    /// Without `cut` it is cut into lines, and must be text.
+    /// Creates a source from stdin. Without `cut` it is cut into lines, and must be text.
     pub(crate) fn stdin(cut: Option<Cut>, until: Option<String>, repeat: u64) -> DatagramSource {
         let until = until.map(String::into_bytes);
         let splitter = Splitter::new(cut.unwrap_or(Cut::Lines));
@@ -64,22 +64,22 @@ impl DatagramSource {
         matches!(self.origin, Origin::Stdin { .. })
     }
 
-    /// The line of `--until` has come.
+    /// Returns whether the line of `--until` has come.
     pub(crate) fn has_ended_by_line(&self) -> bool {
         matches!(self.origin, Origin::Stdin { has_ended: true, .. })
     }
 
-    /// The datagram that is to be sent next.
+    /// Returns the next datagram to send.
     pub(crate) fn current(&self) -> &[u8] {
         &self.current
     }
 
-    /// The current one was sent, or is in a batch.
+    /// Records that the current one was sent, or is in a batch.
     pub(crate) fn taken(&mut self) {
         self.left -= 1;
     }
 
-    /// Finds the next datagram, if the current one has gone often enough.
+    /// Finds the next datagram, once the current one was sent as often as asked.
     pub(crate) fn next(&mut self, output: &mut Output) -> Result<Next, Error> {
         if self.left > 0 {
             return Ok(Next::Datagram);
@@ -122,7 +122,7 @@ impl DatagramSource {
     }
 }
 
-/// A line that was typed on another system may end with a carriage return.
+/// Compares a line, which may end with a carriage return if it was written on another system.
 fn is_line(wanted: &[u8], line: &[u8]) -> bool {
     line.strip_suffix(b"\r").unwrap_or(line) == wanted
 }

@@ -1,4 +1,4 @@
-//! Datagrams sent, and answers awaited.
+//! Sending datagrams and waiting for replies.
 
 pub(crate) mod input;
 pub(crate) mod session;

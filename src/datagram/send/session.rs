@@ -1,4 +1,4 @@
-//! The session of `udp-send`: a name looked up, datagrams sent in batches or one by one, replies printed.
+//! The session of `udp-send`: looks up a name, sends datagrams in batches or one by one, prints replies.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,29 +15,29 @@ use crate::net::udp::{Batch, Buffers, DatagramSocket, Options, Peer, addresses_o
 use crate::proto::datagram::pace::Pace;
 use crate::report::Report;
 
-/// How long the look-up of a name may take.
+/// Time limit of a name lookup.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
-/// For how long what has come in time is read, while more comes.
+/// How long replies that came in time are read, while more come.
 const FLOOD_LIMIT: Duration = Duration::from_secs(1);
 
-/// Which replies were asked for.
+/// The replies to wait for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     pub(crate) replies: Option<u64>,
-    /// From the last datagram on.
+    /// Time limit after the last datagram.
     pub(crate) wait: Duration,
 }
 
-/// What is sent, how fast, and what is waited for.
+/// The datagrams to send, their pace, and the replies to wait for.
 pub(crate) struct Task {
     pub(crate) source: DatagramSource,
     pub(crate) pace: Pace,
     pub(crate) wanted: Option<Wanted>,
-    /// Silence that is taken for the end of stdin.
+    /// Silence that counts as the end of stdin.
     pub(crate) idle: Option<Duration>,
 }
 
-/// Sends, and prints replies.
+/// Sends datagrams and prints replies.
 pub(crate) struct Sending {
     target: Endpoint,
     options: Options,
@@ -45,7 +45,7 @@ pub(crate) struct Sending {
     pace: Pace,
     wanted: Option<Wanted>,
     idle: Option<Duration>,
-    /// Since when stdin has had nothing and the peer has said nothing.
+    /// Start of the silence of both stdin and peer.
     silent_since: Option<Instant>,
     output: Output,
     io: Io,
@@ -63,7 +63,7 @@ enum Stage {
 
 struct Open {
     peer: Peer,
-    /// Addresses of the same name that were not tried.
+    /// Further addresses of the same name, not tried yet.
     others: VecDeque<Peer>,
     socket: DatagramSocket,
     batch: Batch,
@@ -103,7 +103,7 @@ impl Sending {
         })
     }
 
-    /// Opens a socket for the first address that there is a way to.
+    /// Opens a socket for the first address that can be reached.
     fn open(&mut self, peers: Vec<Peer>) -> Result<(), Error> {
         let mut others = VecDeque::from(peers);
         let mut failure = None;
@@ -176,7 +176,7 @@ impl Sending {
         Ok(Status::Done)
     }
 
-    /// Sends until nothing is there, the system has no room, or the pace or the budget says so.
+    /// Sends until nothing is there, the system has no room, or pace or budget are used up.
     fn send(&mut self, context: Context) -> Result<Status, Error> {
         let Stage::Open(open) = &mut self.stage else { return Ok(Status::Waiting) };
         if open.sent_at.is_some() {
@@ -239,7 +239,7 @@ impl Sending {
         Ok(Status::Again)
     }
 
-    /// Silence that has lasted for too long is the end of stdin.
+    /// Ends stdin after a silence longer than the limit.
     fn end_if_idle(&mut self, now: Instant) -> Result<(), Error> {
         let is_late = self.idle_end().is_some_and(|end| now >= end);
         let Stage::Open(open) = &mut self.stage else { return Ok(()) };
@@ -255,13 +255,13 @@ impl Sending {
         Ok(())
     }
 
-    /// When the silence has lasted for too long. While stdout is stuck it is none.
+    /// Returns when the idle limit ends. While stdout is stuck, silence does not count.
     fn idle_end(&self) -> Option<Instant> {
         Some(self.silent_since.filter(|_| self.output.is_empty())? + self.idle?)
     }
 
-    /// Receives until nothing is there, the queue to stdout is full, or the budget is used up. True if there may be more,
-    /// and room for it.
+    /// Receives until nothing is there, the queue to stdout is full, or the budget is used up. Returns whether there
+    /// may be more, and room for it.
     fn receive(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
         let (Stage::Open(open), Some(wanted)) = (&mut self.stage, self.wanted) else { return Ok(false) };
         let (mut is_drained, replies_before) = (false, open.replies);
@@ -306,12 +306,12 @@ impl Sending {
 }
 
 impl Open {
-    /// True while it is to be seen whether anybody listens on this address of several.
+    /// Returns whether another address may be tried: nothing has shown yet that this one is listened on.
     fn is_first(&self, stats: &DatagramStats) -> bool {
         stats.sent == 0 && !self.others.is_empty()
     }
 
-    /// Sends one datagram. False if this address has refused the first one, and there is another to try.
+    /// Sends one datagram. Returns false if this address has refused the first one and another can be tried.
     fn send_one(
         &mut self,
         datagram: &[u8],

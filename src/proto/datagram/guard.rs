@@ -1,17 +1,17 @@
-//! Whether an answer to a datagram may go out. Source addresses of datagrams can be forged: whoever answers them all can
-//! be made to flood others, or to talk to another one like itself for ever (CVE-2024-2169).
+//! Permission to answer a datagram. Source addresses can be forged: a server that answers all datagrams can be made to
+//! flood others, or to exchange answers with another server without end (CVE-2024-2169).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::{Duration, Instant};
 
-/// Peers that are remembered; with more, those not heard for longest are forgotten.
+/// Peers that are remembered; beyond this number, the least recently active ones are forgotten.
 const MOST_PEERS: usize = 8192;
-/// Bytes that a peer may have left over for later answers.
+/// Bytes of credit that a peer may keep for later answers.
 const MOST_CREDIT_BYTES: usize = 64 << 10;
-/// What follows an answer within this may be caused by it.
+/// A datagram within this time after an answer may be caused by it.
 const SOON: Duration = Duration::from_secs(1);
-/// So many equal datagrams in a row, each soon after an answer, are a loop.
+/// This many equal datagrams in a row, each soon after an answer, are a loop.
 const LOOP_LENGTH: u32 = 64;
 
 /// Why an answer is not sent.
@@ -25,20 +25,20 @@ pub enum Refusal {
     Loops,
 }
 
-/// What holds for every peer.
+/// Rules for every peer.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// Answers may be larger than what came in.
+    /// Answers may be larger than the datagrams they answer.
     pub amplify: bool,
-    /// Answers per second to one peer; as many may go at once.
+    /// Answers per second to one peer, and the size of a burst.
     pub per_second: u32,
 }
 
-/// The peers that were heard lately, and what each is still due.
+/// The recently active peers, with their credit.
 pub struct Guard<K> {
     rules: Rules,
     hasher: RandomState,
-    /// Peers heard lately. When they are too many they become the old ones, and those are forgotten.
+    /// Recently active peers. When there are too many they become the old ones, and the old ones are forgotten.
     recent: HashMap<K, State>,
     old: HashMap<K, State>,
 }
@@ -55,12 +55,12 @@ struct State {
 }
 
 impl<K: Hash + Eq + Clone> Guard<K> {
-    /// Nobody was heard yet.
+    /// Creates a guard without peers.
     pub fn new(rules: Rules) -> Guard<K> {
         Guard { rules, hasher: RandomState::new(), recent: HashMap::new(), old: HashMap::new() }
     }
 
-    /// A datagram has come: it pays for answers of as many bytes.
+    /// Records a datagram: it pays for answers of as many bytes.
     pub fn heard(&mut self, peer: &K, payload: &[u8], now: Instant) {
         let hash = self.hasher.hash_one(payload);
         let fresh = State {
@@ -88,7 +88,7 @@ impl<K: Hash + Eq + Clone> Guard<K> {
         self.recent.insert(peer.clone(), state);
     }
 
-    /// Whether an answer of so many bytes may go to a peer. If so, it counts as sent.
+    /// Allows or denies an answer of this size to a peer. An allowed answer counts as sent.
     ///
     /// # Errors
     /// Why it must not be sent.
@@ -113,7 +113,7 @@ impl<K: Hash + Eq + Clone> Guard<K> {
         Ok(())
     }
 
-    /// What is left of a datagram's credit is not for later answers: where each datagram has one answer.
+    /// Drops what is left of a datagram's credit, where each datagram has only one answer.
     pub fn settle(&mut self, peer: &K) {
         if let Some(state) = self.recent.get_mut(peer).or(self.old.get_mut(peer)) {
             state.credit_bytes = 0;

@@ -1,4 +1,4 @@
-//! Datagrams: a stream cut into them, who may be answered, when to send.
+//! Datagrams: cutting a stream into them, answering them safely, pacing them.
 
 pub mod guard;
 pub mod pace;

@@ -1,8 +1,8 @@
-//! When the next datagram may go: an interval, a rate, or at once.
+//! Pacing of datagrams: by an interval, by a rate, or not at all.
 
 use std::time::{Duration, Instant};
 
-/// What a rate may be behind is made up for at once, so that a process that had to wait catches up.
+/// A delay up to this much is made up for at once, so that a process that had to wait catches up.
 const BURST: Duration = Duration::from_millis(20);
 
 /// Spaces datagrams out.
@@ -14,22 +14,22 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// At least `interval` from one to the next, and at most so many bytes of payload per second.
+    /// Creates a pace with at least `interval` between two datagrams, and at most this many payload bytes per second.
     pub fn new(interval: Option<Duration>, bytes_per_second: Option<u64>) -> Pace {
         Pace { interval: interval.unwrap_or_default(), bytes_per_second, next: None }
     }
 
-    /// True if datagrams are not held back at all.
+    /// Returns whether datagrams are not held back at all.
     pub fn is_free(&self) -> bool {
         self.interval.is_zero() && self.bytes_per_second.is_none()
     }
 
-    /// When the next one may go; none: now.
+    /// Returns when the next one may be sent; `None`: now.
     pub fn wait(&self, now: Instant) -> Option<Instant> {
         self.next.filter(|next| *next > now)
     }
 
-    /// One of so many bytes has gone.
+    /// Records that a datagram of this size was sent.
     pub fn sent(&mut self, size_bytes: usize, now: Instant) {
         let Some(rate) = self.bytes_per_second else {
             self.next = Some(now + self.interval);

@@ -1,20 +1,20 @@
 //! A stream of bytes cut into datagrams: lines, blocks, everything, or records with a length prefix.
 
-/// The largest datagram that is made: what UDP over IPv4 holds.
+/// The largest datagram, in bytes: the limit of UDP over IPv4.
 pub const LARGEST_BYTES: usize = 65_507;
-/// What is read at once.
+/// Bytes that are read at once.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// Where one datagram ends and the next begins.
+/// How a stream is cut into datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// At line ends, which are not sent. What stands behind the last one is a datagram, too.
+    /// At line ends, which are not sent. The rest after the last one is a datagram, too.
     Lines,
-    /// After so many bytes; what is left at the end is a smaller one.
+    /// After this many bytes; the rest at the end is a smaller one.
     Blocks(usize),
-    /// Nowhere: everything is one.
+    /// Not at all: everything is one.
     All,
-    /// As `u16be` says: two bytes with the length, most significant first, and so many bytes.
+    /// By `u16be` prefixes: two bytes with the length, most significant first, then the payload.
     U16be,
 }
 
@@ -27,25 +27,26 @@ pub enum BadRecord {
     Incomplete,
 }
 
-/// Cuts what comes in pieces of any size. Holds one chunk and one datagram at most.
+/// Cuts a stream that comes in pieces of any size. It holds at most one chunk and one datagram.
 pub struct Splitter {
     cut: Cut,
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// Up to here there is no line end.
+    /// There is no line end before this offset.
     searched: usize,
     has_ended: bool,
     is_over: bool,
 }
 
 impl Splitter {
-    /// Nothing has come yet.
+    /// Creates a splitter without input.
     pub fn new(cut: Cut) -> Splitter {
         Splitter { cut, bytes: Vec::new(), start: 0, end: 0, searched: 0, has_ended: false, is_over: false }
     }
 
-    /// Room for what comes next, to be filled and then counted. Never empty where [`Splitter::next`] had nothing.
+    /// Returns the buffer for the next input: fill it, then call [`Splitter::filled`]. Never empty after
+    /// [`Splitter::next`] had nothing.
     pub fn space(&mut self) -> &mut [u8] {
         self.bytes.copy_within(self.start..self.end, 0);
         self.searched -= self.start;
@@ -56,18 +57,18 @@ impl Splitter {
         &mut self.bytes[self.end..]
     }
 
-    /// The first `count` bytes of the space were filled; none: the stream has ended.
+    /// Records that the first `count` bytes of the space were filled; 0: the stream has ended.
     pub fn filled(&mut self, count: usize) {
         self.end += count;
         self.has_ended |= count == 0;
     }
 
-    /// True when the stream has ended and every datagram was taken.
+    /// Returns whether the stream has ended and every datagram was taken.
     pub fn is_over(&self) -> bool {
         self.is_over
     }
 
-    /// The next datagram; `None` if more has to come first, or the stream is over.
+    /// Returns the next datagram; `None` if more has to come first, or the stream is over.
     ///
     /// # Errors
     /// For what cannot be a datagram. The stream is not to be read any further.
@@ -87,7 +88,7 @@ impl Splitter {
         self.end - self.start
     }
 
-    /// Takes `size` bytes and what stands on both sides of them.
+    /// Takes `size` bytes with the bytes on both sides of them.
     fn take(&mut self, before: usize, size: usize, behind: usize) -> (usize, usize) {
         let from = self.start + before;
         self.start = from + size + behind;
@@ -144,16 +145,16 @@ impl Splitter {
     }
 }
 
-/// Tells text (UTF-8 without NUL) from other bytes, which come in pieces of any size.
+/// Distinguishes text (UTF-8 without NUL) from other bytes, which come in pieces of any size.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TextCheck {
-    /// The beginning of a character that the last piece has cut.
+    /// The beginning of a character that ends in the next piece.
     cut: [u8; 4],
     cut_bytes: usize,
 }
 
 impl TextCheck {
-    /// False if `piece`, behind what has come before, cannot be a part of a text.
+    /// Returns false if `piece`, after the earlier ones, cannot be a part of a text.
     pub fn admits(&mut self, mut piece: &[u8]) -> bool {
         if memchr::memchr(0, piece).is_some() {
             return false;
@@ -181,13 +182,13 @@ impl TextCheck {
         }
     }
 
-    /// False if the last character is not whole.
+    /// Returns false if the last character is incomplete.
     pub fn is_whole(&self) -> bool {
         self.cut_bytes == 0
     }
 }
 
-/// The prefix of a record of so many bytes, which fit into two.
+/// Returns the prefix of a record of this size, if it fits into two bytes.
 pub fn u16be(size_bytes: usize) -> Option<[u8; 2]> {
     u16::try_from(size_bytes).ok().map(u16::to_be_bytes)
 }

@@ -1,8 +1,8 @@
-//! Which form of an answer a client prefers: RFC 9110, 12.5.1.
+//! The form of an answer that a client prefers: RFC 9110, 12.5.1.
 
 use super::head::elements;
 
-/// A form that an answer can have.
+/// A form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `text/plain`
@@ -16,8 +16,8 @@ pub enum Form {
 const FORMS: [(Form, &str, &str); 3] =
     [(Form::Text, "text", "plain"), (Form::Json, "application", "json"), (Form::Html, "text", "html")];
 
-/// The form that the values of all `Accept` fields prefer: by weight, then the one that is named rather than covered
-/// by a range, then the one that is named first; text, if nothing else decides, and if nothing is acceptable.
+/// Returns the form that the values of all `Accept` fields prefer: by weight, then a named one before one covered by a
+/// range, then the first named; text if nothing else decides, or if nothing is acceptable.
 pub fn preferred<'a>(values: impl Iterator<Item = &'a [u8]>) -> Form {
     let ranges: Vec<Range<'_>> = values.flat_map(elements).filter_map(Range::parse).collect();
     let mut best = (0, 0, 0, Form::Text);
@@ -38,7 +38,7 @@ pub fn preferred<'a>(values: impl Iterator<Item = &'a [u8]>) -> Form {
 struct Range<'a> {
     main: &'a str,
     sub: &'a str,
-    /// In thousandths.
+    /// The weight in thousandths.
     weight: u16,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Range<'a> {
         Some(Range { main, sub, weight: (weight.clamp(0.0, 1.0) * 1000.0) as u16 })
     }
 
-    /// How closely it names a type, if it covers it.
+    /// Returns how closely the range matches a type, if it does.
     fn fits(&self, main: &str, sub: &str) -> Option<u8> {
         match (self.main, self.sub) {
             ("*", "*") => Some(0),

@@ -1,4 +1,4 @@
-//! Bodies in chunks, and the trailers behind them: RFC 9112, 7.1.
+//! Bodies in chunks, and their trailers: RFC 9112, 7.1.
 
 use httparse::{EMPTY_HEADER, Error, Status, parse_chunk_size, parse_headers};
 
@@ -6,23 +6,23 @@ use super::{
     BAD_REQUEST, FIELDS_TOO_LARGE, MAX_FIELDS, MAX_FIELDS_BYTES, Refusal, TOO_LARGE, bare_line_feed,
 };
 
-/// The longest line with a chunk's size. What an extension may say is not heard.
+/// The longest line with a chunk's size, in bytes. Extensions are ignored.
 const MAX_SIZE_LINE_BYTES: usize = 256;
 
-/// Where in its chunks a body is.
+/// The position in a body in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chunked {
     /// At a size.
     Size,
-    /// In the content of a chunk, so many bytes before its end.
+    /// In the content of a chunk, this many bytes before its end.
     Content(u64),
-    /// At the line end behind a chunk's content.
+    /// At the line end after a chunk's content.
     ContentEnd,
-    /// Behind the last chunk.
+    /// After the last chunk.
     Trailers,
 }
 
-/// What came of some bytes.
+/// The meaning of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece<'b> {
     /// More is needed.
@@ -36,7 +36,8 @@ pub(super) enum Piece<'b> {
 }
 
 impl Chunked {
-    /// Reads on at the beginning of `input`. `left` is what the body may still have. The number is the bytes taken.
+    /// Parses the beginning of `input` and returns the number of bytes taken. `left` is the number of bytes that the
+    /// body may still have.
     pub(super) fn step<'b>(
         &mut self,
         input: &'b [u8],
@@ -74,7 +75,7 @@ impl Chunked {
     }
 }
 
-/// A size and the bytes that its line takes.
+/// Parses a size line, and returns its length and the size.
 fn size_line(input: &[u8]) -> Result<Option<(usize, u64)>, Refusal> {
     let window = &input[..input.len().min(MAX_SIZE_LINE_BYTES)];
     // httparse takes no digit at all for 0, spaces before the line's end, and any byte in an extension.
@@ -100,12 +101,12 @@ fn size_line(input: &[u8]) -> Result<Option<(usize, u64)>, Refusal> {
     }
 }
 
-/// No control byte but the tab.
+/// Returns whether a line has no control byte but the tab.
 fn is_clean(line: &[u8]) -> bool {
     line.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
-/// The bytes that the trailers take, with the empty line behind them. They are checked and not heard.
+/// Returns the length of the trailers, the empty line after them included. They are checked and ignored.
 fn trailers(input: &[u8]) -> Result<Option<usize>, Refusal> {
     let window = &input[..input.len().min(MAX_FIELDS_BYTES)];
     let mut fields = [EMPTY_HEADER; MAX_FIELDS];

@@ -7,8 +7,8 @@ use super::lenient;
 use super::lenient::{Anew, Reading};
 use super::{BAD_REQUEST, Refusal, VERSION_NOT_SUPPORTED};
 
-/// Where the incoming side of a connection is. It holds no bytes: what [`Exchange::step`] does not take, it is given
-/// again, with more behind it.
+/// The state of the incoming side of a connection. It holds no bytes: the caller passes bytes that [`Exchange::step`]
+/// did not take again, followed by more.
 #[derive(Debug)]
 pub struct Exchange {
     max_body_bytes: u64,
@@ -19,50 +19,50 @@ pub struct Exchange {
 enum State {
     /// Between requests, or in a head.
     Head,
-    /// In a body with so many bytes to come.
+    /// In a body with this many bytes to come.
     Counted(u64),
-    /// In a body in chunks, which may have so many bytes more.
+    /// In a body in chunks, which may have this many bytes more.
     Chunked(Chunked, u64),
-    /// Nothing more is heard.
+    /// Refused: nothing more is read.
     Refused(Refusal),
 }
 
-/// What some bytes were.
+/// The meaning of some bytes.
 #[derive(Debug)]
 pub enum Step<'h, 'b> {
-    /// Not enough for anything.
+    /// Incomplete.
     More,
-    /// Nothing to act on; there may be more.
+    /// Bytes without effect; there may be more.
     Skipped,
-    /// A request. If it has a body, that comes next; if not, the request is whole and to be answered.
+    /// The head of a request. If the request has a body, that comes next; if not, it is complete and can be answered.
     Head(Head<'h, 'b>),
-    /// A request that is to be given again in other words: those bytes, once. Nothing of the input was taken.
+    /// A request that must be parsed again in another form: these bytes, once. Nothing of the input was taken.
     Anew(Anew),
     /// A part of the body.
     Body(&'b [u8]),
-    /// The body is whole: the request is to be answered.
+    /// The body is complete: the request can be answered.
     End,
-    /// What came is refused, now and for ever: say so, and close.
+    /// The input is refused for good: answer with the refusal, and close.
     Refused(Refusal),
 }
 
 impl Exchange {
-    /// A connection on which nothing was said yet. Longer bodies are refused.
+    /// Starts a connection. Longer bodies are refused.
     pub fn new(max_body_bytes: u64) -> Exchange {
         Exchange { max_body_bytes, state: State::Head }
     }
 
-    /// True in a body: what follows belongs to a request that has begun.
+    /// Returns whether the next bytes belong to the body of a request.
     pub fn is_in_body(&self) -> bool {
         matches!(self.state, State::Counted(_) | State::Chunked(..))
     }
 
-    /// True if what follows is a head, or a part of one.
+    /// Returns whether the next bytes are a head, or a part of one.
     pub fn is_at_head(&self) -> bool {
         matches!(self.state, State::Head)
     }
 
-    /// Reads on at the beginning of `input`; the number is the bytes taken. A head's fields stand in `fields`.
+    /// Parses the beginning of `input` and returns the number of bytes taken. The fields of a head stand in `fields`.
     pub fn step<'h, 'b>(&mut self, input: &'b [u8], fields: &'h mut Fields<'b>) -> (usize, Step<'h, 'b>) {
         match self.state {
             State::Head => self.head(input, fields),

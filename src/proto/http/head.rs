@@ -1,4 +1,4 @@
-//! A request's head: its line and its fields, and what they say about the body and the connection.
+//! A request's head: its line, its fields, and their meaning for body and connection.
 
 use std::mem::MaybeUninit;
 
@@ -13,15 +13,15 @@ use super::{
 /// Room for the fields of one request, on the caller's stack.
 pub type Fields<'b> = [MaybeUninit<Header<'b>>; MAX_FIELDS];
 
-/// Room for fields, still empty.
+/// Returns empty room for fields.
 pub fn no_fields<'b>() -> Fields<'b> {
     [const { MaybeUninit::uninit() }; MAX_FIELDS]
 }
 
-/// The head of a request that is in order.
+/// The head of a valid request.
 #[derive(Debug)]
 pub struct Head<'h, 'b> {
-    /// What is asked for.
+    /// The kind of its method.
     pub method: Method,
     /// The method as it was sent.
     pub method_text: &'b str,
@@ -39,17 +39,17 @@ pub struct Head<'h, 'b> {
     pub has_body: bool,
 }
 
-/// How a body ends.
+/// How the end of a body is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// There is none, or it has so many bytes.
+    /// By its length in bytes; 0 without a body.
     Counted(u64),
     /// With a chunk of size 0.
     Chunked,
 }
 
-/// Reads a head at the beginning of `input`, which does not begin with a line end. `None`: there must be more of it.
-/// The number is the bytes that the head takes.
+/// Parses a head at the beginning of `input`, which does not begin with a line end, and returns its length. `None`: it
+/// is incomplete.
 pub(super) fn parse<'h, 'b>(
     input: &'b [u8],
     fields: &'h mut Fields<'b>,
@@ -102,8 +102,7 @@ pub(super) fn parse<'h, 'b>(
     Ok(Some((used, head, framing)))
 }
 
-/// What is wrong first: of several faults the first one counts, so that the pieces in which a request comes make no
-/// difference.
+/// Returns the first of several faults, so that the pieces in which a request comes make no difference.
 #[cold]
 fn first_fault(window: &[u8]) -> Refusal {
     let end = bare_line_feed(window).unwrap_or(window.len());
@@ -115,13 +114,13 @@ fn first_fault(window: &[u8]) -> Refusal {
     }
 }
 
-/// True if the third word is HTTP and a number. More of it is not looked at: it may not be there yet.
+/// Returns whether the third word is HTTP and a number. The rest of it is not checked: it may not have come yet.
 fn names_a_version(window: &[u8]) -> bool {
     let version = window.splitn(3, |&byte| byte == b' ').nth(2).and_then(|word| word.strip_prefix(b"HTTP/"));
     version.and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit)
 }
 
-/// What the fields say that matter to the connection.
+/// The fields that matter to the connection.
 #[derive(Default)]
 struct Meaning<'b> {
     hosts: usize,
@@ -174,7 +173,7 @@ impl<'b> Meaning<'b> {
         Ok(meaning)
     }
 
-    /// RFC 9112, 6.1 and 6.3: `chunked` must be the last coding, and cannot be there twice.
+    /// Adds transfer codings. RFC 9112, 6.1 and 6.3: `chunked` must be the last coding, and cannot be there twice.
     fn add_codings(&mut self, value: &[u8]) -> Result<(), Refusal> {
         for coding in elements(value) {
             match (coding.eq_ignore_ascii_case(b"chunked"), self.chunked) {
@@ -204,12 +203,12 @@ impl<'b> Meaning<'b> {
     }
 }
 
-/// The elements of a comma-separated list, without empty ones (RFC 9110, 5.6.1).
+/// Splits a comma-separated list, without empty elements (RFC 9110, 5.6.1).
 pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-/// Digits only: no sign, no list, and not over 2^64 - 1.
+/// Parses a number of digits only: no sign, no list, and not over 2^64 - 1.
 pub(crate) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

@@ -1,4 +1,4 @@
-//! Heads that are in order once they are written anew: of a higher minor version, or typed by a person.
+//! Heads that are valid once they are rewritten: of a higher minor version, or typed by a person.
 
 use httparse::{Error, Request, Status};
 
@@ -6,34 +6,35 @@ use super::{
     BAD_REQUEST, FIELDS_TOO_LARGE, MAX_FIELDS_BYTES, MAX_LINE_BYTES, Refusal, bare_line_feed, no_fields,
 };
 
-/// A head in other words.
+/// A head in another form.
 #[derive(Debug)]
 pub struct Anew {
-    /// As it would have to be; what was not looked at is left out.
+    /// The strict form; fields that were not parsed are left out.
     pub bytes: Vec<u8>,
-    /// What the head takes of the input, where that is not what it takes of `bytes`.
+    /// Bytes of the input that the head takes, if they differ from `bytes`.
     pub used: Option<usize>,
-    /// Every line ends with LF alone, or only the last and empty one. Such a head has no body, and nothing comes behind it.
+    /// Every line, or only the last and empty one, ends with LF alone. Such a head has no body, and nothing after it is
+    /// read.
     pub is_typed: bool,
 }
 
-/// What may be made of a head that is refused.
+/// Result of reading a refused head again.
 pub(super) enum Reading {
-    /// Nothing: it stays refused.
+    /// It stays refused.
     Refused,
-    /// Nothing, and not for its version.
+    /// It stays refused, for another reason than its version.
     Wrong(Refusal),
-    /// There must be more of it first.
+    /// More of it is needed.
     More,
-    /// Something that is to be read in its place.
+    /// This form is read in its place.
     Anew(Anew),
 }
 
-/// Looks again at a head that was refused.
+/// Reads a refused head again.
 ///
-/// RFC 9110, 2.5: a minor version that is not known is taken for the highest that is. RFC 9112, 2.2: LF alone may be taken for
-/// the end of a line, which is what people type. Whoever reads such a head in another way takes more bytes for it; so it has no
-/// body, and what comes behind it is not read at all: nothing can be hidden there.
+/// RFC 9110, 2.5: an unknown minor version is treated as the highest known one. RFC 9112, 2.2: LF alone may count as
+/// the end of a line, which is what people type. A program that reads such a head in another way takes more bytes for
+/// it; so it has no body, and nothing after it is read: nothing can be hidden there.
 pub(super) fn read(input: &[u8]) -> Reading {
     let window = &input[..input.len().min(MAX_LINE_BYTES + MAX_FIELDS_BYTES)];
     let line_end = memchr::memchr(b'\n', window);
@@ -85,7 +86,7 @@ pub(super) fn read(input: &[u8]) -> Reading {
     }
 }
 
-/// What is wrong with the beginning of a head, if anything is.
+/// Returns the fault at the beginning of a head, if there is one.
 fn fault(bytes: &[u8]) -> Option<Refusal> {
     match Request::new(&mut []).parse_with_uninit_headers(bytes, &mut no_fields()) {
         Ok(Status::Partial) => None,

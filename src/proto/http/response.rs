@@ -1,4 +1,4 @@
-//! Answers, written once and sent many times.
+//! Answers that are encoded once and sent many times.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ const MAX_INLINE_BYTES: usize = 8 << 10;
 /// Holds the place of the date: RFC 9110, 5.6.7.
 const NO_DATE: &[u8; 29] = b"Thu, 01 Jan 1970 00:00:00 GMT";
 
-/// What becomes of the connection after an answer.
+/// The state of the connection after an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persistence {
-    /// It stays, as is usual with HTTP/1.1.
+    /// It stays open, the default of HTTP/1.1.
     Stays,
-    /// It stays, which a client of HTTP/1.0 must be told.
+    /// It stays open, which a client of HTTP/1.0 needs in a field.
     SaysStays,
     /// It ends.
     Closes,
@@ -24,7 +24,7 @@ pub struct Answer {
     /// The head, and the body unless it is large.
     bytes: Vec<u8>,
     date_at: usize,
-    /// Where more fields can go.
+    /// Offset for further fields.
     fields_end: usize,
     large_body: Option<Arc<[u8]>>,
     status: u16,
@@ -32,8 +32,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// An answer with these fields and this body. `Content-Length` and the fields about the connection come by
-    /// themselves; the date is [`Answer::set_date`]'s.
+    /// Creates an answer with these fields and this body. `Content-Length` and the fields about the connection are
+    /// added; [`Answer::set_date`] sets the date.
     pub fn new<N: AsRef<str>, V: AsRef<[u8]>>(status: u16, fields: &[(N, V)], body: &[u8]) -> Answer {
         let body = if has_no_body(status) { b"" } else { body };
         let mut bytes = format!("HTTP/1.1 {status} {}\r\nDate: ", reason(status)).into_bytes();
@@ -59,22 +59,22 @@ impl Answer {
         Answer { bytes, date_at, fields_end, large_body, status, body_bytes: body.len() }
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The length of the body.
+    /// Returns the length of the body in bytes.
     pub fn body_bytes(&self) -> usize {
         self.body_bytes
     }
 
-    /// Writes the date of this second, of 29 bytes, in its place.
+    /// Sets the date, of 29 bytes.
     pub fn set_date(&mut self, date: &str) {
         self.bytes[self.date_at..self.date_at + NO_DATE.len()].copy_from_slice(date.as_bytes());
     }
 
-    /// Appends the answer, for HEAD without its body. A large body is returned: it comes next.
+    /// Appends the answer, for HEAD without its body. Returns a large body: it comes next.
     pub fn write(&self, out: &mut Vec<u8>, persistence: Persistence, is_for_head: bool) -> Option<Arc<[u8]>> {
         let end = if is_for_head { self.fields_end + 2 } else { self.bytes.len() };
         let said = match persistence {
@@ -92,23 +92,23 @@ impl Answer {
     }
 }
 
-/// RFC 9110, 15: 1xx, 204 and 304 cannot have a body, 205 must not.
+/// Returns whether the status forbids a body. RFC 9110, 15: 1xx, 204 and 304 cannot have one, 205 must not.
 pub fn has_no_body(status: u16) -> bool {
     matches!(status, 100..=199 | 204 | 205 | 304)
 }
 
-/// RFC 9110, 5.1: a token.
+/// Returns whether the name is a token: RFC 9110, 5.1.
 pub fn is_field_name(name: &str) -> bool {
     !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// RFC 9110, 5.5: no control byte but the tab, and no blank at either end.
+/// Returns whether the value is valid: RFC 9110, 5.5: no control byte but the tab, and no blank at either end.
 pub fn is_field_value(value: &[u8]) -> bool {
     value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f)) && value.trim_ascii() == value
 }
 
-/// The reason phrase: RFC 9110, 15, and the statuses of RFC 6585 that servers use. Nothing for others.
+/// Returns the reason phrase: RFC 9110, 15, and the statuses of RFC 6585 that servers use. Empty for others.
 pub fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",

@@ -5,8 +5,8 @@ use super::{BAD_REQUEST, Method, Refusal};
 /// The schemes of the absolute form.
 const SCHEMES: [&str; 2] = ["http://", "https://"];
 
-/// RFC 9112, 3.2: a path, `*` for OPTIONS, or a whole URI. A fragment is never sent. What a method that is not known
-/// means with its target is not known either.
+/// Checks a request target: a path, `*` for OPTIONS, or a whole URI (RFC 9112, 3.2). A fragment is never sent. The
+/// target of an unknown method is not checked.
 pub(super) fn check(target: &str, method: Method) -> Result<(), Refusal> {
     let in_order = match target.as_bytes() {
         // RFC 3986: what is not ASCII is escaped.
@@ -24,7 +24,7 @@ pub(super) fn check(target: &str, method: Method) -> Result<(), Refusal> {
     if in_order { Ok(()) } else { Err(BAD_REQUEST) }
 }
 
-/// The path of a target, without its query: that of a whole URI, too, where it may be empty for `/`.
+/// Returns the path of a target without its query. In a whole URI it may be empty for `/`.
 pub fn path(target: &str) -> &str {
     let target = authority_and_path(target).map_or(target, |(_, path)| path);
     match target.find('?').map_or(target, |query| &target[..query]) {
@@ -33,7 +33,7 @@ pub fn path(target: &str) -> &str {
     }
 }
 
-/// The authority of an `http://` target, which is one of RFC 9110, 7.2, and what comes after it.
+/// Splits an `http://` target into its authority, a valid one by RFC 9110, 7.2, and the rest.
 pub fn http_parts(target: &str) -> Option<(&str, &str)> {
     let has_scheme = target.get(..SCHEMES[0].len()).is_some_and(|s| s.eq_ignore_ascii_case(SCHEMES[0]));
     let parts = authority_and_path(target).filter(|_| has_scheme);
@@ -42,7 +42,7 @@ pub fn http_parts(target: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// The parts of a target in the absolute form.
+/// Splits a target in the absolute form.
 fn authority_and_path(target: &str) -> Option<(&str, &str)> {
     let begins_with =
         |scheme: &str| target.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
@@ -52,7 +52,8 @@ fn authority_and_path(target: &str) -> Option<(&str, &str)> {
     Some(rest.split_at(end))
 }
 
-/// RFC 9110, 7.2: a host and perhaps a port. An empty one belongs to a target without authority.
+/// Checks a `Host` value: a host and perhaps a port (RFC 9110, 7.2). An empty one belongs to a target without
+/// authority.
 pub(super) fn check_host(value: &[u8]) -> Result<(), Refusal> {
     let (host, port) = match value {
         [b'[', rest @ ..] => {
@@ -73,7 +74,7 @@ pub(super) fn check_host(value: &[u8]) -> Result<(), Refusal> {
     if is_port && host.iter().all(|&byte| is_in_names(byte)) { Ok(()) } else { Err(BAD_REQUEST) }
 }
 
-/// RFC 3986, 3.2.2: unreserved, sub-delims and escapes.
+/// Returns whether the byte may stand in a name: unreserved, sub-delims and escapes (RFC 3986, 3.2.2).
 fn is_in_names(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

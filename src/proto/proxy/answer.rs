@@ -1,4 +1,4 @@
-//! What a proxy server answers its clients, and why it does not serve one.
+//! Answers of a proxy server to its clients, and client errors.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::proto::http::{Answer, Persistence};
 /// A client error: why a client is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misuse {
-    /// What is wrong with it.
+    /// The kind of the error.
     pub kind: MisuseKind,
     /// Continues the sentence "the client ...".
     pub text: &'static str,
@@ -53,7 +53,7 @@ impl ProxyAnswer {
         ProxyAnswer::Refusal { answer: Box::new(answer), is_for_head }
     }
 
-    /// The bytes of the answer. `date` is the value of the Date field (RFC 9110, 6.6.1), 29 bytes.
+    /// Encodes the answer. `date` is the value of the Date field (RFC 9110, 6.6.1), 29 bytes.
     pub fn encode(self, date: &str) -> Vec<u8> {
         match self {
             ProxyAnswer::Bytes(bytes) => bytes,
@@ -110,7 +110,7 @@ pub enum Denial {
 }
 
 impl Denial {
-    /// The reason in words.
+    /// Returns the reason in words.
     pub fn text(self) -> &'static str {
         match self {
             Denial::NotAllowed => "this target is not allowed",

@@ -1,28 +1,28 @@
-//! Why a proxy does not lead to its target.
+//! Faults of a proxy on the way to its target.
 
 use std::fmt;
 
-/// What a proxy said, or what is wrong with it. The texts continue the sentence "the proxy ...".
+/// An answer of a proxy, or a fault of it. The texts continue the sentence "the proxy ...".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyFault {
     /// It could not connect to the target.
     Unreachable(Cause, String),
-    /// It does not want to.
+    /// It refuses.
     Refused(String),
-    /// Not for this user, or not without one.
+    /// It refuses this user, or requires one.
     Untrusted(String),
-    /// It is none, or breaks the rules.
+    /// It is not such a proxy, or breaks the protocol.
     Protocol(&'static str),
 }
 
-/// Why a target cannot be reached, as far as the proxy's protocol tells.
+/// Why a target cannot be reached, as far as the proxy's protocol says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// It refused.
     Refused,
     /// It gave no answer.
     TimedOut,
-    /// Something else, or not told.
+    /// Another cause, or none given.
     Other,
 }
 

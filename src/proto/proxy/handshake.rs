@@ -1,15 +1,15 @@
-//! What two sides say before a stream begins, and what the machines of such handshakes have in common.
+//! Handshakes before a stream begins, and the shared parts of their machines.
 
-/// One side of a handshake, fed in pieces of any size. The bytes behind it belong to the stream: it takes none of them.
+/// One side of a handshake, fed in pieces of any size. It takes none of the bytes after it, which belong to the stream.
 pub trait Handshake {
     /// Why it failed.
     type Fault;
 
-    /// What is to be sent now; empty if nothing is.
+    /// Returns the bytes to send now; empty if there are none.
     fn take_outgoing(&mut self) -> Vec<u8>;
 
-    /// So many more bytes belong to the handshake for certain, and may be read without touching the stream behind it.
-    /// 0: nothing is to be received, now or at all.
+    /// Returns how many more bytes surely belong to the handshake, and may be read without touching the stream after
+    /// it. 0: nothing is to be received, now or at all.
     fn wanted(&self) -> usize;
 
     /// Takes a piece of at most [`Handshake::wanted`] bytes.
@@ -18,7 +18,7 @@ pub trait Handshake {
     /// What ends it. Once that was said, nothing more may be given to it.
     fn take(&mut self, piece: &[u8]) -> Result<(), Self::Fault>;
 
-    /// Takes what belongs to it of some bytes, and says how many that were.
+    /// Takes the bytes that belong to the handshake, and returns their number.
     ///
     /// # Errors
     /// As [`Handshake::take`].
@@ -49,7 +49,8 @@ impl<H: Handshake + ?Sized> Handshake for Box<H> {
     }
 }
 
-/// A user's name and password, of at most 255 bytes each, as RFC 1929 has them. A password may be empty: some servers want it so.
+/// A user's name and password, of at most 255 bytes each (RFC 1929). A password may be empty: some servers require
+/// that.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     user: Vec<u8>,
@@ -74,12 +75,12 @@ impl Credentials {
         Ok(Credentials { user: user.to_vec(), password: password.to_vec() })
     }
 
-    /// The user's name.
+    /// Returns the user's name.
     pub fn user(&self) -> &[u8] {
         &self.user
     }
 
-    /// The password.
+    /// Returns the password.
     pub fn password(&self) -> &[u8] {
         &self.password
     }
@@ -92,12 +93,12 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Those who may use a server.
+/// The users of a proxy server.
 #[derive(Clone, Debug, Default)]
 pub struct Users(Vec<Credentials>);
 
 impl Users {
-    /// Reads lines of `user:password`. Empty lines and those that begin with `#` mean nothing.
+    /// Parses lines of `user:password`. Empty lines and those that begin with `#` are ignored.
     ///
     /// # Errors
     /// The line's number, and what is wrong with it.
@@ -119,7 +120,8 @@ impl Users {
         if users.is_empty() { Err("no user is in it".into()) } else { Ok(Users(users)) }
     }
 
-    /// True if there is such a user with that password. How long it takes tells nothing about a password but its length.
+    /// Returns whether there is such a user with that password. The time it takes depends on no more of a password than
+    /// its length.
     pub fn know(&self, user: &[u8], password: &[u8]) -> bool {
         self.0.iter().fold(false, |known, other| {
             known | (is_same(&other.user, user) & is_same(&other.password, password))

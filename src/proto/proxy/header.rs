@@ -1,7 +1,7 @@
-//! The PROXY protocol's header, versions 1 and 2: whose connection a proxy passes on.
+//! The PROXY protocol's header, versions 1 and 2: the client whose connection a proxy forwards.
 //!
 //! After "The PROXY protocol", revision 2020/03/05, by HAProxy's authors. Addresses of TCP only: a header about
-//! anything else is understood, and says nothing.
+//! anything else is parsed, and has no addresses.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::fmt;
@@ -19,7 +19,7 @@ const FIXED_BYTES: usize = 16;
 const TCP4: u8 = 0x11;
 const TCP6: u8 = 0x21;
 
-/// Which form is written.
+/// The version of a written header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderVersion {
     /// A line of text.
@@ -28,19 +28,19 @@ pub enum HeaderVersion {
     V2,
 }
 
-/// Whose connection it is.
+/// A PROXY header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyHeader {
     /// The client, and the address that it connected to. `None`: the proxy's own connection, or one that is not TCP.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
 }
 
-/// Why bytes are no header, whatever follows. The texts continue the sentence "the PROXY header ...".
+/// Why bytes cannot become a header. The texts continue the sentence "the PROXY header ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderFault {
-    /// Something else came.
+    /// The bytes are not a header.
     Missing,
-    /// It began as one.
+    /// The bytes begin as a header.
     Malformed,
     /// Over 107 bytes in version 1; a header of version 2 says how long it is, up to 64 KiB.
     TooLong,
@@ -61,7 +61,7 @@ impl fmt::Display for HeaderFault {
 
 impl std::error::Error for HeaderFault {}
 
-/// Reads the header at the beginning of `bytes`. While it is incomplete, `needed` reaches no further than its end.
+/// Parses the header at the beginning of `bytes`. While it is incomplete, `needed` reaches no further than its end.
 ///
 /// # Errors
 /// What cannot become a header.
@@ -133,7 +133,7 @@ fn parse_binary(bytes: &[u8]) -> Result<Parsed<ProxyHeader>, HeaderFault> {
     Ok(Parsed::Complete { value: ProxyHeader { addresses }, used: FIXED_BYTES + length })
 }
 
-/// Two addresses, then two ports.
+/// Parses two addresses, then two ports.
 fn pair<const N: usize>(block: &[u8]) -> Result<(SocketAddr, SocketAddr), HeaderFault>
 where
     IpAddr: From<[u8; N]>,
@@ -147,7 +147,7 @@ where
 }
 
 impl ProxyHeader {
-    /// As it is written before the stream.
+    /// Encodes the header.
     pub fn encode(&self, version: HeaderVersion) -> Vec<u8> {
         let addresses = self.addresses.map(one_family);
         match (version, addresses) {
@@ -176,7 +176,7 @@ impl ProxyHeader {
     }
 }
 
-/// Receives a header, and takes nothing of the stream behind it.
+/// Receives a header, and takes nothing of the stream after it.
 #[derive(Default)]
 pub struct HeaderReader {
     bytes: Vec<u8>,
@@ -185,12 +185,12 @@ pub struct HeaderReader {
 }
 
 impl HeaderReader {
-    /// True if nothing has come.
+    /// Returns whether nothing has come.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// What has come, once it is whole.
+    /// Returns the header, once it is complete.
     pub fn header(&self) -> Option<ProxyHeader> {
         self.header
     }
@@ -221,7 +221,7 @@ impl Handshake for HeaderReader {
     }
 }
 
-/// Both are canonical; of two that are not of one family, IPv4 is mapped.
+/// Makes both addresses canonical; if they differ in family, the IPv4 one is mapped.
 fn one_family((from, to): (SocketAddr, SocketAddr)) -> (SocketAddr, SocketAddr) {
     let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
     let mapped = |address: SocketAddr| match address.ip() {

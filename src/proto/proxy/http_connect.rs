@@ -1,4 +1,4 @@
-//! CONNECT of HTTP/1 (RFC 9110, section 9.3.6): the side that asks a proxy for a tunnel.
+//! CONNECT of HTTP/1 (RFC 9110, section 9.3.6): the client's side.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,10 +8,10 @@ use super::handshake::{Credentials, Handshake};
 use super::http_head::{Head, HeadFault};
 use super::target::Target;
 
-/// How many interim answers (1xx) are heard before the answer.
+/// The most interim answers (1xx) before the answer.
 pub(crate) const MOST_INTERIM: u32 = 100;
 
-/// Asks a proxy for a tunnel to one target.
+/// The client's machine, for a tunnel to one target.
 pub struct HttpClient {
     head: Head,
     outgoing: Vec<u8>,
@@ -21,7 +21,7 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// With credentials, they are sent at once (RFC 7617): a proxy that wants none ignores them.
+    /// Creates a machine. Credentials are sent at once (RFC 7617): a proxy that needs none ignores them.
     pub fn new(target: &Target, credentials: Option<&Credentials>) -> HttpClient {
         let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
         if let Some(credentials) = credentials {
@@ -70,7 +70,7 @@ fn head_fault(fault: HeadFault) -> ProxyFault {
     }
 }
 
-/// The number, and the line from there on.
+/// Parses the status, and returns it with the line from there on.
 pub(crate) fn parse_status(line: &[u8]) -> Option<(u16, String)> {
     let rest = line.strip_prefix(b"HTTP/1.0 ").or(line.strip_prefix(b"HTTP/1.1 "))?;
     let (digits, reason) = rest.split_at_checked(3)?;

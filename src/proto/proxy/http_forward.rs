@@ -1,6 +1,6 @@
 //! A request and its answer on their way through a proxy: RFC 9110, section 7.6, and RFC 9112, section 3.2.
 //!
-//! One request for each connection, on both sides: what a client sends behind its request never reaches the server.
+//! One request for each connection, on both sides: bytes after a client's request never reach the server.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ use super::http_connect::{MOST_INTERIM, parse_status};
 use super::http_head::Head;
 use crate::proto::http::{Exchange, Head as RequestHead, number};
 
-/// The head of an answer may have up to this many bytes: some servers say much.
+/// The most bytes of an answer's head: some servers send long ones.
 const MAX_ANSWER_HEAD_BYTES: usize = 64 << 10;
 /// Fields that are about one connection (RFC 9110, 7.6.1), besides those that `Connection` names.
 const OF_A_HOP: [&str; 8] = [
@@ -22,20 +22,20 @@ const OF_A_HOP: [&str; 8] = [
     "upgrade",
     "http2-settings",
 ];
-/// Written anew: where the message goes, and where it ends.
+/// Fields that are written anew: the destination of the message, and its length.
 const OURS: [&str; 3] = ["host", "content-length", "transfer-encoding"];
 
 /// A request that a client has begun.
 pub struct Request {
-    /// Its head, as the server is to get it.
+    /// Its head for the server.
     pub head: Vec<u8>,
-    /// Reads its body: where it ends.
+    /// The parser of its body, which finds its end.
     pub body: Exchange,
     /// The client's version of HTTP/1.
     pub minor: u8,
 }
 
-/// The head of `head`'s request for the server, in the origin form. `authority` and `path` are the target's parts.
+/// Builds the head of a request for the server, in the origin form. `authority` and `path` are the target's parts.
 /// `None`: the request is for the proxy itself.
 pub(crate) fn request_head(head: &RequestHead<'_, '_>, authority: &str, path: &str) -> Option<Vec<u8>> {
     let fields = || head.fields.iter().map(|field| (field.name.as_bytes(), field.value));
@@ -113,7 +113,7 @@ impl fmt::Display for BadAnswer {
 
 const NO_ANSWER: BadAnswer = BadAnswer("does not answer as a server of HTTP/1 does");
 
-/// The heads of a server's answer: those before the last one (1xx), and that.
+/// The heads of a server's answer: the interim ones (1xx), and the last.
 pub struct AnswerHead {
     head: Head,
     /// The client's version.
@@ -125,18 +125,18 @@ pub struct AnswerHead {
 }
 
 impl AnswerHead {
-    /// For a client of HTTP/1.`minor`.
+    /// Creates a parser for a client of HTTP/1.`minor`.
     pub fn new(minor: u8) -> AnswerHead {
         let head = Head::of_at_most(MAX_ANSWER_HEAD_BYTES);
         AnswerHead { head, minor, for_client: Vec::new(), interim: 0, is_over: false, body_bytes: None }
     }
 
-    /// True when the last head was taken: what follows is the body, to the connection's end.
+    /// Returns whether the last head was taken: the body follows, to the connection's end.
     pub fn is_over(&self) -> bool {
         self.is_over
     }
 
-    /// How long the answer's body is, if it says so. An answer to HEAD has none, whatever it says.
+    /// Returns the length of the answer's body, if it is known. An answer to HEAD has none, whatever its fields say.
     pub fn body_bytes(&self) -> Option<u64> {
         self.body_bytes
     }
@@ -196,7 +196,7 @@ impl AnswerHead {
     }
 }
 
-/// What is taken out of it goes to the client.
+/// Its outgoing bytes are for the client.
 impl Handshake for AnswerHead {
     type Fault = BadAnswer;
 

@@ -1,18 +1,19 @@
-//! The head of an HTTP/1 message, as far as proxies need it (RFC 9110, sections 7.6 and 9.3.6; RFC 9112): strict and bounded.
+//! The head of an HTTP/1 message, as far as proxies need it (RFC 9110, sections 7.6 and 9.3.6; RFC 9112): strict and
+//! bounded.
 
-/// The head that answers CONNECT may have up to this many bytes, its end included.
+/// The most bytes of the head that answers CONNECT, its end included.
 pub const MAX_HEAD_BYTES: usize = 8 << 10;
 const MOST_FIELDS: usize = 100;
 const END: &[u8] = b"\r\n\r\n";
-/// No head is shorter: `HTTP/1.0 200` or `GET / HTTP/1.0`, and the end.
+/// The shortest head, in bytes: `HTTP/1.0 200` or `GET / HTTP/1.0`, and the end.
 const SHORTEST: usize = 16;
 
-/// Why some bytes are no head, whatever follows.
+/// Why bytes cannot become a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadFault {
-    /// More bytes than are taken, or over 100 fields.
+    /// Over the limit in bytes, or over 100 fields.
     TooLong,
-    /// Something that RFC 9112 does not allow.
+    /// A violation of RFC 9112.
     Malformed,
 }
 
@@ -25,7 +26,7 @@ pub struct Head {
     max_bytes: usize,
 }
 
-/// Of up to [`MAX_HEAD_BYTES`].
+/// With [`MAX_HEAD_BYTES`].
 impl Default for Head {
     fn default() -> Head {
         Head::of_at_most(MAX_HEAD_BYTES)
@@ -33,12 +34,12 @@ impl Default for Head {
 }
 
 impl Head {
-    /// A head of up to `max_bytes`, its end included.
+    /// Creates a head of up to `max_bytes`, its end included.
     pub fn of_at_most(max_bytes: usize) -> Head {
         Head { bytes: Vec::new(), max_bytes }
     }
 
-    /// How many more bytes it has for certain: as many as its end has, where that is not there.
+    /// Returns how many more bytes surely belong to it: the rest of its end mark.
     pub fn wanted(&self) -> usize {
         let matched = (0..=END.len()).rev().find(|length| self.bytes.ends_with(&END[..*length]));
         let missing = END.len() - matched.unwrap_or(0);
@@ -64,19 +65,19 @@ impl Head {
         if self.bytes.len() > self.max_bytes { Err(HeadFault::TooLong) } else { Ok(()) }
     }
 
-    /// The bytes so far.
+    /// Returns the bytes so far.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// True if what has come cannot become an answer of HTTP/1: then its end is not waited for.
+    /// Returns whether the bytes cannot become an answer of HTTP/1: then its end is not waited for.
     pub(crate) fn is_no_answer(&self) -> bool {
         const VERSION: &[u8] = b"HTTP/1.";
         let known = self.bytes().len().min(VERSION.len());
         self.bytes()[..known] != VERSION[..known]
     }
 
-    /// The first line, and the fields: names as they came, values without the space around them.
+    /// Parses the first line and the fields: names as they came, values without the space around them.
     pub fn parse(&self) -> Result<(&[u8], Vec<Field<'_>>), HeadFault> {
         let text = self.bytes.strip_suffix(END).ok_or(HeadFault::Malformed)?;
         let mut lines =

@@ -13,36 +13,36 @@ use super::http_head::{Head, HeadFault};
 use super::target::{MAX_NAME_BYTES, Target};
 use crate::proto::http::{Exchange, MAX_FIELDS_BYTES, MAX_TARGET_BYTES, Refusal, Step, no_fields};
 
-/// A client's head may have up to this many bytes: a method, the longest target, and the fields.
+/// The most bytes of a client's head: a method, the longest target, and the fields.
 const MAX_HEAD_BYTES: usize = MAX_TARGET_BYTES + MAX_FIELDS_BYTES + 64;
 
-/// Hears what a client wants, and tells it what became of it.
+/// The server's machine.
 pub struct HttpServer {
     users: Option<Rc<Users>>,
     head: Head,
     asked: Option<Asked>,
 }
 
-/// What a client wants.
+/// The client's request.
 enum Asked {
     Tunnel(Target),
     Request(Target, Option<Box<Request>>),
 }
 
 impl HttpServer {
-    /// With `users`, nobody else is served.
+    /// Creates a machine. With `users`, clients must authenticate.
     pub fn new(users: Option<Rc<Users>>) -> HttpServer {
         HttpServer { users, head: Head::of_at_most(MAX_HEAD_BYTES), asked: None }
     }
 
-    /// Where the client wants to go, once it has said it.
+    /// Returns the client's target, once it is known.
     pub fn target(&self) -> Option<&Target> {
         match self.asked.as_ref()? {
             Asked::Tunnel(target) | Asked::Request(target, _) => Some(target),
         }
     }
 
-    /// The request that is to be forwarded, once; none if the client wants a tunnel.
+    /// Returns the request to forward, once; `None` if the client wants a tunnel.
     pub fn take_request(&mut self) -> Option<Box<Request>> {
         match &mut self.asked {
             Some(Asked::Request(_, request)) => request.take(),
@@ -50,7 +50,7 @@ impl HttpServer {
         }
     }
 
-    /// The answer: the tunnel stands, or why not.
+    /// Returns the answer: the tunnel is open, or the reason of the denial.
     pub fn answer(&self, outcome: Result<(), Denial>) -> ProxyAnswer {
         let status = match outcome {
             Ok(()) => return ProxyAnswer::Established,
@@ -169,7 +169,7 @@ fn values<'a>(fields: &[(&'a [u8], &'a [u8])], name: &str) -> impl Iterator<Item
     fields.iter().filter(move |field| field.0.eq_ignore_ascii_case(name.as_bytes())).map(|field| field.1)
 }
 
-/// RFC 7617: the scheme in any case, then `user:password` in base64.
+/// Checks credentials (RFC 7617): the scheme in any case, then `user:password` in base64.
 fn is_known(users: &Users, value: &[u8]) -> bool {
     let Some((scheme, rest)) = value.split_at_checked(6) else { return false };
     let pair = BASE64.decode(rest.trim_ascii()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What proxies and their clients say before a stream.
+//! Handshakes of proxies and their clients.
 
 pub mod answer;
 pub mod fault;

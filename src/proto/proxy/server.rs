@@ -1,4 +1,4 @@
-//! A proxy server's side of a handshake, whichever of SOCKS5 and HTTP its client speaks.
+//! A proxy server's side of a handshake, for clients of SOCKS5 and HTTP.
 
 use core::net::SocketAddr;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use super::socks::server::SocksServer;
 use super::target::Target;
 use crate::proto::http::Refusal;
 
-/// Hears what a client wants; its first byte decides how it is spoken to.
+/// The server's machine. The client's first byte decides the protocol.
 pub struct ProxyServer {
     users: Option<Rc<Users>>,
     speaks: Option<Spoken>,
@@ -24,12 +24,12 @@ enum Spoken {
 }
 
 impl ProxyServer {
-    /// With `users`, nobody else is served.
+    /// Creates a machine. With `users`, clients must authenticate.
     pub fn new(users: Option<Rc<Users>>) -> ProxyServer {
         ProxyServer { users, speaks: None }
     }
 
-    /// What the client wants, once it has said it.
+    /// Returns the client's target, once it is known.
     pub fn target(&self) -> Option<&Target> {
         match self.speaks.as_ref()? {
             Spoken::Socks(socks) => socks.target(),
@@ -37,7 +37,8 @@ impl ProxyServer {
         }
     }
 
-    /// What the client is told: the target is connected, from an address where it is known; or why not.
+    /// Returns the answer to the client: the target is connected, from an address where it is known; or the reason of
+    /// its denial.
     pub fn answer(&self, outcome: Result<Option<SocketAddr>, Denial>) -> ProxyAnswer {
         match &self.speaks {
             Some(Spoken::Socks(socks)) => ProxyAnswer::Bytes(socks.answer(outcome)),
@@ -46,7 +47,7 @@ impl ProxyServer {
         }
     }
 
-    /// What an HTTP client is told whose body is not taken.
+    /// Returns the answer to an HTTP client whose body is refused.
     pub fn refuse(&self, refusal: Refusal) -> ProxyAnswer {
         match &self.speaks {
             Some(Spoken::Http(http)) => http.refused(refusal).answer,
@@ -54,7 +55,7 @@ impl ProxyServer {
         }
     }
 
-    /// The request that is to be forwarded, once; none if the client wants a stream.
+    /// Returns the request to forward, once; `None` if the client wants a stream.
     pub fn take_request(&mut self) -> Option<Box<Request>> {
         match &mut self.speaks {
             Some(Spoken::Http(http)) => http.take_request(),

@@ -1,9 +1,9 @@
-//! Where a proxy is asked to connect to.
+//! The target of a proxy's client.
 
 use core::net::{IpAddr, SocketAddr};
 use std::fmt;
 
-/// As long as a name may be in SOCKS5, in bytes; more than DNS allows.
+/// The longest name in SOCKS5, in bytes; more than DNS allows.
 pub const MAX_NAME_BYTES: usize = 255;
 
 /// A host and a port.
@@ -18,14 +18,14 @@ pub struct Target {
 /// An address, or a name that the proxy resolves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetHost {
-    /// An address, canonical: never IPv4 in IPv6's clothes.
+    /// An address, canonical: never an IPv4-mapped IPv6 address.
     Ip(IpAddr),
-    /// A name of at most 255 visible ASCII characters, without those that separate it from what is around it.
+    /// A name of at most 255 visible ASCII characters, without delimiters.
     Name(String),
 }
 
 impl Target {
-    /// A target of this name or address (without brackets), if it can be one.
+    /// Creates a target from a name or an address (without brackets), if valid.
     pub fn new(host: &str, port: u16) -> Option<Target> {
         if port == 0 {
             return None;
@@ -38,12 +38,12 @@ impl Target {
         is_name.then(|| Target { host: TargetHost::Name(host.into()), port })
     }
 
-    /// An address.
+    /// Creates a target from an address.
     pub fn of(address: SocketAddr) -> Target {
         Target { host: TargetHost::Ip(address.ip().to_canonical()), port: address.port() }
     }
 
-    /// Reads `host:port` or `[address]:port`, as RFC 9110, section 9.3.6, has it in CONNECT.
+    /// Parses `host:port` or `[address]:port`, the form of CONNECT (RFC 9110, section 9.3.6).
     pub fn parse(authority: &str) -> Option<Target> {
         let (host, port) = authority.rsplit_once(':')?;
         let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -59,7 +59,7 @@ impl Target {
     }
 }
 
-/// As `host:port`, with brackets around an IPv6 address.
+/// Formats `host:port`, with brackets around an IPv6 address.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {

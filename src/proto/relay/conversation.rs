@@ -1,47 +1,47 @@
-//! A scripted conversation: a greeting, answers to what is said, an end.
+//! A scripted conversation: a greeting, answers to messages, an end.
 
-/// How much is heard before a line must have ended, in bytes.
+/// Longest line before its end must have come, in bytes.
 pub const LONGEST_LINE_BYTES: usize = 64 << 10;
 
-/// What counts as one thing said.
+/// The unit of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// A line. What is answered ends with a line end, which is added where it is missing.
+    /// A line. Answers end with a line end, which is added where it is missing.
     Line,
-    /// What comes at once: for peers that send no line ends.
+    /// The bytes of one read: for peers that send no line ends.
     Chunk,
 }
 
-/// Who says what.
+/// A script.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// What counts as one thing said.
+    /// The unit of a message.
     pub unit: Unit,
-    /// Said first.
+    /// Sent first.
     pub greeting: Vec<u8>,
-    /// What is heard, and what is said then. The first that fits counts.
+    /// Messages and their answers. The first match counts.
     pub answers: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Said when nothing else fits.
+    /// The answer if nothing matches.
     pub otherwise: Vec<u8>,
-    /// What ends the conversation, after its answer.
+    /// Messages that end the conversation after their answer.
     pub hang_up: Vec<Vec<u8>>,
 }
 
-/// What follows from something that was heard.
+/// The reaction to a message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Turn<'a> {
-    /// To be said; may be empty.
+    /// The bytes to send; may be empty.
     pub say: &'a [u8],
-    /// The conversation is over then.
+    /// The conversation ends after them.
     pub is_last: bool,
 }
 
-/// A line that does not end.
+/// A line that is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 
 impl Script {
-    /// With the line ends that belong to the unit.
+    /// Adds the line ends that belong to the unit.
     #[must_use]
     pub fn completed(mut self) -> Script {
         let answers = self.answers.iter_mut().map(|(_, say)| say);
@@ -53,7 +53,7 @@ impl Script {
         self
     }
 
-    /// Hears one thing of what has come, `has_ended` if no more will: how many bytes that was, and what follows.
+    /// Takes one message from `bytes`, with `has_ended` if no more will come, and returns its length and the reaction.
     /// `None` if it is not complete yet.
     ///
     /// # Errors

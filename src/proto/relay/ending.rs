@@ -1,16 +1,16 @@
-//! When a relay between a local side and a peer is over: the end-of-file contract, as decisions.
+//! The end of a relay between a local side and a peer: the end-of-file contract, as decisions.
 
 use std::time::{Duration, Instant};
 
 use super::farewell::{Delivery, Farewell};
 use super::lane::Lane;
 
-/// What the local input is, as far as its end matters.
+/// The kind of the local input, as far as its end matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
-    /// A file, pipe, FIFO or socket: its end is the end of what there is to say.
+    /// A file, pipe, FIFO or socket: its end is the end of the data.
     Real,
-    /// Closed or `/dev/null`: nothing to say, which is not the same as having finished.
+    /// Closed or `/dev/null`: no data, which is not the same as the end of data.
     Nothing,
     /// A person at a terminal, who should not have to press ^C after the peer has ended.
     Terminal,
@@ -34,25 +34,25 @@ pub enum HalfClose {
     Never,
     /// When the peer has been silent for a while: see [`Farewell`].
     Politely,
-    /// Behind the last byte.
+    /// After the last byte.
     AtOnce,
 }
 
 /// The rules of one relay.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending {
-    /// What the local input is.
+    /// The kind of the local input.
     pub input: InputKind,
-    /// Which end counts.
+    /// Which end ends the command.
     pub end_when: EndWhen,
-    /// How its end is passed on before the session is over.
+    /// How the end of the input is passed on before the session is over.
     pub half_close: HalfClose,
-    /// The session is over when the input has ended and the peer has been silent for so long.
+    /// The session is over when the input has ended and the peer has been silent for this long.
     pub linger: Option<Duration>,
 }
 
 impl Ending {
-    /// True when the end of the input is to be passed on to the peer now.
+    /// Returns whether the end of the input must be passed on to the peer now.
     pub fn passes_end_on(
         &self,
         (outbound, inbound): (&Lane, &Lane),
@@ -70,12 +70,12 @@ impl Ending {
                     || farewell.is_time_to_pass(now, outbound.delivered(), way))
     }
 
-    /// True when the input need not be read any further, though it has not ended.
+    /// Returns whether the input need not be read any further, though it has not ended.
     pub fn abandons_input(&self, inbound: &Lane) -> bool {
         inbound.has_source_ended() && (self.input == InputKind::Terminal || self.end_when == EndWhen::Peer)
     }
 
-    /// True when the session is over but for the last half-close and its acknowledgement.
+    /// Returns whether the session is over but for the last half-close and its acknowledgement.
     pub fn is_over(
         &self,
         (outbound, inbound): (&Lane, &Lane),

@@ -1,65 +1,66 @@
-//! When the peer is told that the input has ended, and when its silence ends the session: decisions, with time as an
-//! argument.
+//! When the end of the input is passed on to the peer, and when the peer's silence ends the session: decisions, with
+//! time as an argument.
 //!
-//! Many servers take a half-close for a hang-up and drop the answer they had begun. So it is held back while the peer
-//! talks, and until it has been silent for a while; a peer that only answers the end gets it after that pause.
+//! Many servers take a half-close for a hang-up and drop the answer they had begun. So it is held back until the peer
+//! has been silent for a while; a peer that only answers the end gets it after that pause.
 
 use std::time::{Duration, Instant};
 
-/// The shortest silence after which the end is passed on.
+/// The shortest silence before the end is passed on.
 pub const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-/// The same once the peer has spoken, some round trips not counted: what comes may come in pieces, and a packet that is
-/// lost comes again after a round trip and 200 ms (`TCP_RTO_MIN` of Linux).
+/// The same once the peer has sent something, with a few round trips added: its data may come in pieces, and a lost
+/// packet is repeated after a round trip and 200 ms (`TCP_RTO_MIN` of Linux).
 pub const PAUSE_OF_A_TALKER: Duration = Duration::from_millis(250);
-/// So many round trips belong to a pause, and so many times the longest one that the peer has made before.
+/// A pause is this many round trips, or this many times the peer's longest earlier pause.
 const TIMES: u32 = 4;
-/// The pauses that a peer makes count up to here.
+/// Longer pauses of a peer count as this one.
 const LONGEST_COUNTED: Duration = Duration::from_millis(250);
-/// With more than this sent and nothing heard, the stream goes one way: the end is passed on at once. If something was
-/// heard, it goes both ways, and neither may stop the other: what waits on this side does not hold the end back.
+/// With more than this sent and nothing received, the stream goes one way: the end is passed on at once. If something
+/// was received, it goes both ways, and neither may stop the other: data that waits on this side does not hold the end
+/// back.
 pub const BULK_BYTES: u64 = 1 << 20;
-/// How often the system is asked whether what was sent has arrived.
+/// Interval at which the system is asked whether sent bytes have arrived.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What this side's system knows of the way to the peer.
+/// The state of the way to the peer, as this system knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
-    /// How long a packet takes there and back.
+    /// The round-trip time.
     pub round_trip: Duration,
-    /// Something that was sent is on its way, or waits for room at the peer.
+    /// Sent bytes are on their way, or wait for room at the peer.
     pub is_pending: bool,
-    /// How long ago the peer's system has acknowledged something.
+    /// Time since the last acknowledgement of the peer's system.
     pub acknowledged_ago: Duration,
-    /// How many bytes it has acknowledged since the connection began, give or take the one of its beginning. None where
-    /// nothing tells.
+    /// Bytes acknowledged since the connection began, give or take one for its start. `None` where the system does not
+    /// report it.
     pub acknowledged_bytes: Option<u64>,
 }
 
-/// The peer's silence since all of the input was handed over.
+/// The peer's silence since the end of the input was handed over.
 #[derive(Debug, Default)]
 pub struct Farewell {
-    /// Since when nothing has come. None: the input has not ended.
+    /// Start of the silence; `None`: the input has not ended.
     silent_since: Option<Instant>,
-    /// How many bytes the peer has said, and when the last ones were read.
+    /// Bytes received from the peer, and when the last ones were read.
     heard: u64,
     heard_at: Option<Instant>,
-    /// Something that it has said waits on this side.
+    /// Received bytes wait on this side.
     waits: bool,
-    /// The longest silence that the peer has broken.
+    /// The longest silence that the peer has ended.
     longest_pause: Duration,
     round_trip: Duration,
-    /// When to look again, for the half-close and for the end.
+    /// When to look again, for the half-close and for the end of the session.
     pass_at: Option<Instant>,
     linger_at: Option<Instant>,
-    /// When the end was passed on to a peer that had spoken.
+    /// When the end was passed on to a peer that had sent something.
     passed: Option<Instant>,
-    /// How long after that the peer ended, if it was a moment.
+    /// How long after that the peer ended, if it was soon.
     ended_after: Option<Duration>,
 }
 
 impl Farewell {
-    /// To be called in each turn once all of the input was handed over, after the bytes of that turn were moved. `heard`:
-    /// bytes from the peer so far; `waits`: some of them, or others behind them, wait on this side.
+    /// Call it in each turn after the end of the input was handed over and the bytes of that turn were moved. `heard`:
+    /// bytes received from the peer so far; `waits`: some of them, or later ones, wait on this side.
     pub fn listen(&mut self, now: Instant, heard: u64, waits: bool, way: impl Fn() -> Option<Delivery>) {
         let Some(since) = self.silent_since else {
             self.round_trip = way().map_or(Duration::ZERO, |way| way.round_trip);
@@ -79,12 +80,12 @@ impl Farewell {
         self.put_off();
     }
 
-    /// Something is to be handed over again: nothing is due before that was done.
+    /// Postpones all deadlines: something is to be handed over again first.
     pub fn put_off(&mut self) {
         (self.pass_at, self.linger_at) = (None, None);
     }
 
-    /// How long the peer must be silent before it is told the end.
+    /// Returns how long the peer must be silent before the end is passed on.
     fn pause(&self) -> Duration {
         let round_trips = self.round_trip * TIMES;
         let talks = self.heard > 0;
@@ -92,7 +93,7 @@ impl Farewell {
         shortest.max(self.longest_pause * TIMES)
     }
 
-    /// True if the peer may be told the end now. If not, the deadline is set, unless bytes have to move first.
+    /// Returns whether the end may be passed on now. If not, the deadline is set, unless bytes have to move first.
     pub fn is_time_to_pass(&mut self, now: Instant, sent: u64, way: impl Fn() -> Option<Delivery>) -> bool {
         let (is_bulk, pause) = (sent > BULK_BYTES, self.pause());
         if is_bulk && self.heard == 0 {
@@ -106,7 +107,8 @@ impl Farewell {
         self.pass_at.is_none()
     }
 
-    /// True if the peer has been silent for so long that the session is over. If not, the deadline is set as above.
+    /// Returns whether the peer has been silent for `linger`, so that the session is over. If not, the deadline is set
+    /// in the same way.
     pub fn has_lingered(
         &mut self,
         now: Instant,
@@ -120,31 +122,31 @@ impl Farewell {
         self.linger_at.is_none()
     }
 
-    /// The peer was told the end.
+    /// Records that the end was passed on.
     pub fn passed(&mut self, now: Instant) {
         self.pass_at = None;
         self.passed = (self.heard > 0).then_some(now);
     }
 
-    /// The peer has ended.
+    /// Records that the peer has ended.
     pub fn peer_ended(&mut self, now: Instant) {
         let moment = SHORTEST_PAUSE.max(self.round_trip * TIMES);
         self.ended_after = self.passed.map(|passed| now - passed).filter(|time| *time <= moment);
     }
 
-    /// Of a peer that had begun to talk and ended within a moment of being told our end: how long after. It may have
-    /// taken that for a hang-up.
+    /// Returns how long after our end a peer ended that had begun to send, if it was soon. It may have taken our end
+    /// for a hang-up.
     pub fn ended_after(&self) -> Option<Duration> {
         self.ended_after
     }
 
-    /// When to look again if nothing happens before.
+    /// Returns when to look again if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
         [self.pass_at, self.linger_at].into_iter().flatten().min()
     }
 }
 
-/// When to look again for a silence of that length; None if there was one.
+/// Returns when to look again for a silence of that length; `None` if it has passed.
 fn look_after(
     since: Option<Instant>,
     length: Duration,

@@ -1,11 +1,11 @@
-//! A stream in hexadecimal, as people read it.
+//! A stream in hexadecimal, for people.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 const BYTES_PER_LINE: usize = 16;
 
-/// Which way bytes went.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From here to the peer.
@@ -22,8 +22,9 @@ pub struct HexDump {
 }
 
 impl HexDump {
-    /// The lines for `bytes`, which went `elapsed` after the connection's start. Each has the `label`, a mark (`>` sent, `<`
-    /// received), seconds, the offset in its direction, up to 16 bytes, and those of them that are printable ASCII.
+    /// Formats `bytes`, which were moved `elapsed` after the connection's start. Each line has the `label`, a mark (`>`
+    /// sent, `<` received), seconds, the offset in its direction, up to 16 bytes, and those of them that are printable
+    /// ASCII.
     pub fn lines(&mut self, label: &str, direction: Direction, elapsed: Duration, bytes: &[u8]) -> String {
         let (mark, offset) = match direction {
             Direction::Sent => ('>', &mut self.sent_bytes),

@@ -1,9 +1,9 @@
-//! Lines that say whose they are: what several people say in pieces, on one stream.
+//! Lines labelled with their origin, for several peers on one stream.
 
-/// How long a line may be before it is broken, in bytes.
+/// The longest line before it is broken, in bytes.
 pub const LONGEST_LINE_BYTES: usize = 64 << 10;
 
-/// Puts something before each line of one speaker, and breaks lines only from [`LONGEST_LINE_BYTES`] on.
+/// Puts a label before each line of one peer, and breaks only lines over [`LONGEST_LINE_BYTES`].
 #[derive(Debug)]
 pub struct Labels {
     label: Vec<u8>,
@@ -11,12 +11,12 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// `label` stands before each line.
+    /// Creates the labels of one peer.
     pub fn new(label: impl Into<Vec<u8>>) -> Labels {
         Labels { label: label.into(), line: Vec::new() }
     }
 
-    /// Takes a piece; whole lines come out, with the label, each as `show` has it.
+    /// Takes a piece and appends its complete lines with the label, each formatted by `show`.
     pub fn feed(&mut self, mut piece: &[u8], out: &mut Vec<u8>, show: impl Fn(&[u8], &mut Vec<u8>)) {
         while !piece.is_empty() {
             let part = &piece[..piece.len().min(LONGEST_LINE_BYTES - self.line.len())];
@@ -29,7 +29,7 @@ impl Labels {
         }
     }
 
-    /// No more comes: what is left of a line is one.
+    /// Ends the input: an incomplete line is appended as a line.
     pub fn end(&mut self, out: &mut Vec<u8>, show: impl Fn(&[u8], &mut Vec<u8>)) {
         if !self.line.is_empty() {
             self.flush(out, &show);

@@ -1,7 +1,7 @@
-//! One direction of a relay, as numbers: what it holds, whether its source has ended, whether a half-close is owed.
+//! One direction of a relay, as numbers: the bytes held, whether its source has ended, whether a half-close is owed.
 //!
-//! The lane never sees bytes. Whoever moves them (through a buffer, or inside the kernel) tells it how many,
-//! so that one rule of back-pressure and one rule of ending hold for every way.
+//! The lane never sees bytes. The code that moves them (through a buffer, or inside the kernel) passes their number, so
+//! that one rule of back-pressure and one rule of ending hold for every way.
 
 /// Bytes on their way from one source to one sink. All counts are bytes.
 #[derive(Debug)]
@@ -14,72 +14,72 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// A lane that holds at most `capacity` bytes.
+    /// Creates a lane that holds at most `capacity` bytes.
     pub fn new(capacity: usize) -> Lane {
         Lane { capacity, held: 0, delivered: 0, source_ended: false, sink_finished: false }
     }
 
-    /// How many more bytes may be taken from the source now: none once it has ended.
+    /// Returns how many more bytes may be taken from the source now: none once it has ended.
     pub fn room(&self) -> usize {
         if self.source_ended { 0 } else { self.capacity - self.held }
     }
 
-    /// Bytes taken from the source that the sink does not have yet.
+    /// Returns the bytes taken from the source that the sink does not have yet.
     pub fn held(&self) -> usize {
         self.held
     }
 
-    /// Bytes that the sink has taken so far.
+    /// Returns the bytes that the sink has taken so far.
     pub fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// `count` bytes came from the source, at most [`Lane::room`].
+    /// Records that `count` bytes came from the source, at most [`Lane::room`].
     pub fn filled(&mut self, count: usize) {
         debug_assert!(count <= self.room());
         self.held += count;
     }
 
-    /// The sink took `count` of the bytes held.
+    /// Records that the sink took `count` of the bytes held.
     pub fn drained(&mut self, count: usize) {
         debug_assert!(count <= self.held);
         self.held -= count;
         self.delivered += count as u64;
     }
 
-    /// `count` bytes went from source to sink without being held.
+    /// Records that `count` bytes went from source to sink without being held.
     pub fn passed(&mut self, count: usize) {
         debug_assert!(!self.source_ended);
         self.delivered += count as u64;
     }
 
-    /// The source has no more: its end of file, or the decision not to read on.
+    /// Ends the source: at its end of file, or because it is not read any further.
     pub fn end_source(&mut self) {
         self.source_ended = true;
     }
 
-    /// True once the source has ended.
+    /// Returns whether the source has ended.
     pub fn has_source_ended(&self) -> bool {
         self.source_ended
     }
 
-    /// True when everything was handed over and the sink must still hear that no more comes.
+    /// Returns whether everything was handed over and the sink must still be ended.
     pub fn owes_half_close(&self) -> bool {
         self.is_drained() && !self.sink_finished
     }
 
-    /// True when the source has ended and nothing is held.
+    /// Returns whether the source has ended and nothing is held.
     pub fn is_drained(&self) -> bool {
         self.source_ended && self.held == 0
     }
 
-    /// The sink was told that no more comes.
+    /// Records that the sink was ended.
     pub fn finish_sink(&mut self) {
         debug_assert!(self.owes_half_close());
         self.sink_finished = true;
     }
 
-    /// True when the sink has everything and knows it.
+    /// Returns whether the sink has everything and was ended.
     pub fn is_finished(&self) -> bool {
         self.sink_finished
     }

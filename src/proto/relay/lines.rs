@@ -1,13 +1,13 @@
-//! Line ends as peers of the old kind want them.
+//! Line ends in the form CR LF.
 
-/// Makes CR LF of each LF that does not have its CR yet. Pieces may end anywhere.
+/// Converts each LF without a CR into CR LF. Pieces may end anywhere.
 #[derive(Debug, Default)]
 pub struct Crlf {
     after_cr: bool,
 }
 
 impl Crlf {
-    /// Adds `input` with its line ends to `output`: at most twice as many bytes.
+    /// Appends `input` with converted line ends to `output`: at most twice as many bytes.
     pub fn take(&mut self, input: &[u8], output: &mut Vec<u8>) {
         for line in input.split_inclusive(|byte| *byte == b'\n') {
             if let [text @ .., b'\n'] = line {

@@ -1,8 +1,9 @@
-//! Messages on a stream: each with its length before it, or with an end mark behind it.
+//! Messages on a stream: each after its length, or before an end mark.
 //!
-//! TCP keeps bytes and not the borders between what was sent. A framing marks them. [`Encoder`] makes messages of a
-//! stream that is split at its lines, or otherwise; [`Decoder`] finds the messages in what comes. Both hold one message at most, and no more of it than
-//! has come: a length that is announced costs nothing, and one over the limit is refused when it is read.
+//! TCP keeps bytes and not the borders between messages. A framing marks them. [`Encoder`] makes messages of a stream
+//! that is split at its lines, or otherwise; [`Decoder`] finds the messages in a stream. Both hold at most one message,
+//! and no more of it than has come: an announced length costs nothing, and one over the limit is rejected when it is
+//! read.
 
 mod encoder;
 
@@ -10,7 +11,7 @@ use std::fmt;
 
 pub use self::encoder::{Encoder, Split, Unfit};
 
-/// How messages are told apart.
+/// How messages are delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// A length of one byte, then the message.
@@ -35,11 +36,11 @@ pub enum Framing {
     Nul,
 }
 
-/// The decimal digits of a `u64` at most.
+/// The most decimal digits of a `u64`.
 const MOST_DIGITS: usize = 20;
 
 impl Framing {
-    /// How many bytes a length has.
+    /// Returns the size of a length in bytes.
     fn length_bytes(self) -> usize {
         match self {
             Framing::U8 => 1,
@@ -50,7 +51,7 @@ impl Framing {
         }
     }
 
-    /// The longest message that can be said, in bytes.
+    /// Returns the size of the longest message, in bytes.
     pub fn longest(self) -> u64 {
         match self.length_bytes() {
             bytes @ 1..8 => (1 << (8 * bytes)) - 1,
@@ -58,7 +59,7 @@ impl Framing {
         }
     }
 
-    /// The byte behind each message, which none has in it.
+    /// Returns the byte after each message, which no message contains.
     fn end_mark(self) -> Option<u8> {
         match self {
             Framing::Line => Some(b'\n'),
@@ -67,12 +68,12 @@ impl Framing {
         }
     }
 
-    /// True if the length is one of digits.
+    /// Returns whether the length consists of digits.
     fn has_digits(self) -> bool {
         matches!(self, Framing::Netstring | Framing::OctetCount)
     }
 
-    /// Adds a message to `output`. The caller has seen that it is one: see [`Unfit`].
+    /// Appends a message to `output`. The caller has checked it: see [`Unfit`].
     fn encode(self, message: &[u8], output: &mut Vec<u8>) {
         let length = message.len() as u64;
         let field = length.to_be_bytes();
@@ -95,29 +96,29 @@ impl Framing {
     }
 }
 
-/// What came is not a message, or not one that is wanted.
+/// Why the input is not an acceptable message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breach {
-    /// A message of so many bytes is announced, and that is more than the limit.
+    /// The announced length is over the limit.
     TooLong(u64),
-    /// The same, of so many at least: the digits have not ended.
+    /// The same, at least: the digits have not ended.
     TooLongYet(u64),
     /// More bytes than the limit have come without an end mark.
     Endless,
-    /// Its length is none of digits, or what stands behind it is missing: what is wrong with it.
+    /// Its length is not one of digits, or the byte after it is missing: a description of the fault.
     Malformed(&'static str),
 }
 
 /// The stream has ended within a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// Of the message so many bytes have come, and so many were announced.
+    /// In a message: the bytes that came, and the announced length.
     InMessage(u64, u64),
-    /// Of the length so many bytes have come.
+    /// In a length: the bytes that came.
     InLength(u64),
-    /// Of a message without its end mark so many bytes have come.
+    /// In a message without its end mark: the bytes that came.
     BeforeMark(u64),
-    /// The same, where the bytes are a message with its length before it, as octet counting has it.
+    /// The same, where the bytes are a message in octet counting.
     OctetCounted(u64),
 }
 
@@ -144,7 +145,7 @@ enum State {
     Marked,
 }
 
-/// `5 hello`, and perhaps the length of another one.
+/// Returns whether the bytes are a message like `5 hello`, perhaps followed by the length of another one.
 fn is_octet_counted(bytes: &[u8]) -> bool {
     let Some(blank) = bytes.iter().take(MOST_DIGITS).position(|byte| *byte == b' ') else { return false };
     let digits = std::str::from_utf8(&bytes[..blank]).ok().filter(|digits| !digits.starts_with('+'));
@@ -153,7 +154,7 @@ fn is_octet_counted(bytes: &[u8]) -> bool {
     length.is_some_and(|length| length > 0 && bytes[blank + 1..].get(length..).is_some_and(is_digit_or_end))
 }
 
-/// Finds the messages in what comes.
+/// Finds the messages in a stream.
 #[derive(Debug)]
 pub struct Decoder {
     framing: Framing,
@@ -164,7 +165,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// For messages of at most `max_bytes`.
+    /// Creates a decoder for messages of at most `max_bytes`.
     pub fn new(framing: Framing, max_bytes: u64) -> Decoder {
         Decoder {
             framing,
@@ -182,8 +183,8 @@ impl Decoder {
         }
     }
 
-    /// Takes what comes, up to the end of the first message. Returns how many bytes it took, at least one, and whether
-    /// there is a [`Decoder::message`] now.
+    /// Takes input up to the end of the first message. Returns how many bytes it took, at least one, and whether there
+    /// is a [`Decoder::message`] now.
     ///
     /// # Errors
     /// From then on the stream cannot be understood.
@@ -203,12 +204,12 @@ impl Decoder {
         Ok((used, self.is_complete))
     }
 
-    /// The message that has just been completed.
+    /// Returns the message that has just been completed.
     pub fn message(&self) -> &[u8] {
         if self.is_complete { &self.message } else { &[] }
     }
 
-    /// The stream has ended.
+    /// Checks the end of the stream.
     ///
     /// # Errors
     /// It did so within a message.

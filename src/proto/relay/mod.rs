@@ -1,4 +1,4 @@
-//! Raw streams: their ends, and what may be done to their bytes.
+//! Raw streams: their ends, and the transformations of their bytes.
 
 pub mod conversation;
 pub mod ending;

@@ -1,4 +1,4 @@
-//! Telnet as a plain stream: every option is refused, commands are taken out, the byte 255 is escaped (RFC 854, 855).
+//! Telnet as a plain stream: options are refused, commands are removed, the byte 255 is escaped (RFC 854, 855).
 
 const IAC: u8 = 255;
 const DONT: u8 = 254;
@@ -12,28 +12,27 @@ const SE: u8 = 240;
 enum State {
     #[default]
     Data,
-    /// Behind an IAC.
+    /// After IAC.
     Command,
-    /// Behind IAC and this verb: the option comes.
+    /// After IAC and this verb: the option comes.
     Option(u8),
-    /// Behind IAC SB.
+    /// After IAC SB.
     Subnegotiation,
-    /// In it, behind an IAC.
+    /// In a subnegotiation, after IAC.
     SubnegotiationCommand,
 }
 
-/// Takes apart what a Telnet peer says.
+/// Parses the stream of a Telnet peer.
 #[derive(Debug, Default)]
 pub struct Telnet {
     state: State,
 }
 
 impl Telnet {
-    /// Adds what is data to `data`, and what it has to be answered to `replies`: at most as many bytes as in `input` and
-    /// two.
+    /// Appends data to `data`, and the necessary replies to `replies`: at most as many bytes as in `input` and two.
     ///
-    /// `DO` is answered by `WONT` and `WILL` by `DONT`. `WONT` and `DONT` say how things are, and are not answered, so
-    /// that no two sides go on for ever. Other commands say nothing to somebody who is not a terminal.
+    /// `DO` is answered by `WONT` and `WILL` by `DONT`. `WONT` and `DONT` report a state and are not answered, so that
+    /// no two sides answer each other without end. Other commands have no meaning without a terminal.
     pub fn take(&mut self, input: &[u8], data: &mut Vec<u8>, replies: &mut Vec<u8>) {
         let mut used = 0;
         while let Some(&byte) = input.get(used) {
@@ -76,7 +75,7 @@ fn refusal(verb: u8) -> Option<u8> {
     }
 }
 
-/// Adds `input` to `output` as data: each byte 255 twice.
+/// Appends `input` to `output` as data: each byte 255 twice.
 pub fn escape(input: &[u8], output: &mut Vec<u8>) {
     for part in input.split_inclusive(|byte| *byte == IAC) {
         output.extend_from_slice(part);

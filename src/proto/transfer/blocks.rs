@@ -1,4 +1,4 @@
-//! Files in blocks: which are to be sent, which are on their way, which the receiver has.
+//! The sender's record of files in blocks: unsent, on their way, or at the receiver.
 //!
 //! A file of more than one block is sent block by block where both sides have the capability TREE: any block on any
 //! connection, each followed by its chaining value, each answered. The digest of the file follows from the values.
@@ -11,25 +11,25 @@ use super::violation::Violation;
 /// The size of a block, in bytes; the last one of a file may be shorter. BLAKE3 merges the values of aligned blocks of
 /// this size into the digest of the file.
 pub const BLOCK_BYTES: u64 = 4 << 20;
-/// How often a block is sent that the receiver finds damaged.
+/// How many times a block that arrives damaged is sent.
 const MAX_TRIES: u32 = 4;
 
-/// Whether a file of this size is sent in blocks.
+/// Returns whether a file of this size is sent in blocks.
 pub fn has_blocks(size: Option<u64>) -> bool {
     size.is_some_and(|size| size > BLOCK_BYTES)
 }
 
-/// How many blocks a file of this size has.
+/// Returns the number of blocks of a file of this size.
 pub fn block_count(size: u64) -> u64 {
     size.div_ceil(BLOCK_BYTES)
 }
 
-/// The length of the block that begins at `offset` of a file of `size` bytes; none if no block begins there.
+/// Returns the length of the block that begins at `offset` of a file of `size` bytes; `None` if no block begins there.
 pub fn block_length(offset: u64, size: u64) -> Option<u64> {
     (offset.is_multiple_of(BLOCK_BYTES) && offset < size).then(|| BLOCK_BYTES.min(size - offset))
 }
 
-/// A block to be sent.
+/// A block to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Task {
     /// The file id.
@@ -38,7 +38,7 @@ pub struct Task {
     pub offset: u64,
     /// Its length in bytes.
     pub length: u64,
-    /// The value of what the receiver has in its place: if it is the same, nothing is sent.
+    /// The chaining value of the receiver's block in its place: if it is the same, nothing is sent.
     pub theirs: Option<Digest>,
 }
 
@@ -46,21 +46,21 @@ pub struct Task {
 #[derive(Debug, Default)]
 pub struct Outbox {
     files: HashMap<u32, Outgoing>,
-    /// In the order in which they were opened: those that have blocks that were never taken.
+    /// Files with blocks that were never taken, in the order of their opening.
     fresh: VecDeque<u32>,
     again: VecDeque<(u32, u64)>,
-    /// By file and offset.
+    /// Blocks on their way, by file and offset.
     in_flight: HashMap<(u32, u64), InFlight>,
     tries: HashMap<(u32, u64), u32>,
 }
 
-/// A block that is on its way.
+/// A block on its way.
 #[derive(Debug, Clone, Copy)]
 struct InFlight {
     connection: usize,
-    /// How often it was sent before.
+    /// How many times it was sent before.
     tries: u32,
-    /// Where its `BLOCK` ends among the bytes of its connection, once that is queued.
+    /// Where its `BLOCK` ends among the bytes of its connection, once queued.
     end: Option<u64>,
 }
 
@@ -74,31 +74,31 @@ struct Outgoing {
 }
 
 impl Outbox {
-    /// A file is to be sent; the receiver has blocks of these values from its beginning on.
+    /// Opens a file, of which the receiver has blocks with these chaining values from its beginning on.
     pub fn open(&mut self, file: u32, size: u64, theirs: Vec<Digest>) {
         let (values, unverified) = (Vec::new(), block_count(size));
         self.files.insert(file, Outgoing { size, next: 0, theirs, values, unverified });
         self.fresh.push_back(file);
     }
 
-    /// Whether a connection has blocks on their way.
+    /// Returns whether a connection has blocks on their way.
     pub fn is_on(&self, connection: usize) -> bool {
         self.in_flight.values().any(|block| block.connection == connection)
     }
 
-    /// Bytes of the blocks that a connection has taken and the receiver has not answered.
+    /// Returns the bytes of the blocks that a connection has taken and the receiver has not answered.
     pub fn unanswered_bytes(&self, connection: usize) -> u64 {
         let on_it = self.in_flight.iter().filter(|(_, block)| block.connection == connection);
         let length = |file: &u32, offset: u64| block_length(offset, self.files.get(file)?.size);
         on_it.filter_map(|((file, offset), _)| length(file, *offset)).sum()
     }
 
-    /// Whether the file is being sent.
+    /// Returns whether the file is being sent.
     pub fn is_open(&self, file: u32) -> bool {
         self.files.contains_key(&file)
     }
 
-    /// The next block for a connection. One that has to be sent again comes first.
+    /// Takes the next block for a connection. Blocks to send again come first.
     pub fn take(&mut self, connection: usize) -> Option<Task> {
         if let Some((file, offset)) = self.again.pop_front() {
             let length = block_length(offset, self.files.get(&file)?.size)?;
@@ -120,7 +120,8 @@ impl Outbox {
         Some(Task { file, offset, length, theirs: outgoing.theirs.get(index).copied() })
     }
 
-    /// A block was read, and this is its value. It counts the first time: what is sent again must be the same.
+    /// Records the chaining value of a block that was read. The first value counts: a block that is sent again must
+    /// have the same.
     pub fn hashed(&mut self, file: u32, offset: u64, value: Digest) {
         if let Some(outgoing) = self.files.get_mut(&file)
             && let Some(known) = outgoing.values.get_mut((offset / BLOCK_BYTES) as usize)
@@ -130,28 +131,28 @@ impl Outbox {
         }
     }
 
-    /// All values of a file, once each block was read.
+    /// Returns all chaining values of a file, once each block was read.
     pub fn values(&self, file: u32) -> Option<Vec<Digest>> {
         let outgoing = self.files.get(&file).filter(|outgoing| outgoing.next == outgoing.size)?;
         outgoing.values.iter().copied().collect()
     }
 
-    /// A block and its `BLOCK` are queued: they end there among the bytes of their connection.
+    /// Records that a block and its `BLOCK` are queued, and where they end among the bytes of their connection.
     pub fn queued(&mut self, file: u32, offset: u64, end: u64) {
         if let Some(block) = self.in_flight.get_mut(&(file, offset)) {
             block.end = Some(end);
         }
     }
 
-    /// The receiver has had this block before.
+    /// Records that the receiver had this block before.
     pub fn same(&mut self, file: u32, offset: u64) {
         if self.in_flight.remove(&(file, offset)).is_some() {
             self.settle(file);
         }
     }
 
-    /// The receiver's word on a block, on a connection that so many bytes have left by. Returns how many bytes of it
-    /// are verified.
+    /// Handles the receiver's answer to a block, on a connection which `left` bytes have left. Returns how many bytes
+    /// of it are verified.
     ///
     /// # Errors
     /// The block is not on its way or has not left as a whole, or it was damaged too often.
@@ -193,7 +194,7 @@ impl Outbox {
         }
     }
 
-    /// A connection is gone: what was on its way there is sent again by another.
+    /// Records that a connection was lost: its blocks are sent again by another.
     pub fn lost(&mut self, connection: usize) {
         let lost: Vec<_> = self
             .in_flight
@@ -207,7 +208,7 @@ impl Outbox {
         }
     }
 
-    /// The file will not be sent to its end.
+    /// Drops a file that will not be sent to its end.
     pub fn give_up(&mut self, file: u32) {
         self.files.remove(&file);
         self.fresh.retain(|fresh| *fresh != file);
@@ -216,12 +217,12 @@ impl Outbox {
         self.tries.retain(|(of, _), _| *of != file);
     }
 
-    /// Whether something has to be sent again.
+    /// Returns whether a block has to be sent again.
     pub fn has_again(&self) -> bool {
         !self.again.is_empty()
     }
 
-    /// The files whose blocks the receiver has, all of them: they are forgotten here. Only for those that have ended.
+    /// Removes and returns the files that have ended and whose blocks the receiver has.
     pub fn finished(&mut self, has_ended: impl Fn(u32) -> bool) -> Vec<u32> {
         let done: Vec<u32> = self
             .files
@@ -236,7 +237,7 @@ impl Outbox {
         done
     }
 
-    /// Whether no block is waiting for the receiver's word.
+    /// Returns whether no block waits for the receiver's answer.
     pub fn is_idle(&self) -> bool {
         self.files.is_empty()
     }

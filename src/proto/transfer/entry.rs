@@ -1,4 +1,4 @@
-//! ENTRY: what the sender has.
+//! ENTRY: an entry of the sender.
 
 use super::names::MAX_PATH_BYTES;
 use super::reason::Reason;
@@ -13,44 +13,44 @@ const UNKNOWN_SIZE: u64 = u64::MAX;
 const REASON_EXTENSION: u16 = 0x0001;
 const TARGET_EXTENSION: u16 = 0x8001;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
-/// Who may read, write and execute: the bits of a mode that travel.
+/// The permission bits of a mode, which are the ones on the wire.
 const MODE_BITS: u16 = 0o777;
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
     File,
-    /// A folder. It comes behind everything in it.
+    /// A folder. It comes after everything in it.
     Folder,
-    /// A symbolic link, and where it leads: at most [`MAX_TARGET_BYTES`], not decided.
+    /// A symbolic link with its target: at most [`MAX_TARGET_BYTES`], not checked.
     Link(Vec<u8>),
     /// Anything else, by its code. The receiver's machine refuses it as [`Reason::NotRegular`].
     Other(u8),
 }
 
-/// One thing that the sender has, or cannot send.
+/// An entry that the sender has, or cannot send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// The nine bits of its mode that say who may read, write and execute it. Of a link they mean nothing.
+    /// The nine permission bits of its mode. Without meaning for a link.
     pub mode: u16,
-    /// A file's size in bytes; none: not known before its end. 0 for everything else.
+    /// A file's size in bytes; `None`: not known before its end. 0 for other kinds.
     pub size: Option<u64>,
     /// Seconds of its modification time, Unix time.
     pub mtime_seconds: i64,
     /// Nanoseconds of its modification time, below 1,000,000,000.
     pub mtime_nanoseconds: u32,
-    /// Its path, not decided: see [`super::names::CleanPath`]. At most 4096 bytes; a longer one is sent as the
-    /// empty path, which every receiver refuses, and never cut to the name of something else.
+    /// Its path, not checked: see [`super::names::CleanPath`]. At most 4096 bytes; a longer one is sent as the empty
+    /// path, which every receiver refuses, and never cut to the name of another file.
     pub path: Vec<u8>,
-    /// Why it cannot be sent though it was asked for.
+    /// The reason why it cannot be sent although it was asked for.
     pub not_offered: Option<(Reason, String)>,
 }
 
 impl Entry {
-    /// Whether `HAVE` and `END` are said of it: of every kind but the two that have no content.
+    /// Returns whether `HAVE` and `END` follow for it: for every kind but the two without content.
     pub(crate) fn has_content(&self) -> bool {
         self.not_offered.is_none() && !matches!(self.kind, Kind::Folder | Kind::Link(_))
     }

@@ -45,11 +45,11 @@ const COMPLETE: u8 = 1;
 /// Every frame but `DATA`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
-    /// Something that the sender has.
+    /// An entry of the sender.
     Entry {
         /// Its file id.
         file: u32,
-        /// What it is.
+        /// The entry.
         entry: Entry,
     },
     /// The receiver's answer to an entry.
@@ -70,7 +70,8 @@ pub enum Frame {
         /// Bytes of all bodies.
         bytes: u64,
     },
-    /// The values of blocks, in their order: the sender's of the one it has sent, the receiver's of those it has.
+    /// The chaining values of consecutive blocks: from the sender, of the one it has sent; from the receiver, of those
+    /// it has.
     Block {
         /// The file id.
         file: u32,
@@ -79,25 +80,25 @@ pub enum Frame {
         /// Their chaining values: 1 to [`MAX_BLOCK_VALUES`].
         values: Vec<Digest>,
     },
-    /// How far the receiver is.
+    /// The receiver's progress.
     Ack {
-        /// Body bytes received in this session, those of blocks left out.
+        /// Body bytes received in this session, without those of blocks.
         bytes: u64,
     },
-    /// What the receiver makes of a block.
+    /// The receiver's answer to a block.
     Verified {
         /// The file id.
         file: u32,
         /// Where it begins in the file.
         offset: u64,
-        /// It is not what its value says: send it again.
+        /// The block does not match its chaining value: send it again.
         again: bool,
     },
-    /// What the receiver made of the session.
+    /// The receiver's result of the session.
     Result(Summary),
-    /// A phase without traffic goes on.
+    /// A phase without traffic continues.
     Ping {
-        /// Which; none if this side does not know it.
+        /// The phase; `None` if this side does not know it.
         phase: Option<Phase>,
         /// Bytes done in it.
         done: u64,
@@ -109,20 +110,20 @@ pub enum Frame {
         /// The same for people.
         text: String,
     },
-    /// Something that the sender leaves out.
+    /// A skipped entry.
     Skipped(Skipped),
-    /// How much the sender has found so far.
+    /// The sender's totals so far.
     Totals(Totals),
 }
 
-/// How much there is, by what the sender says: for progress, and nothing depends on it.
+/// The sender's totals: for progress only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Files, folders and links.
     pub entries: u64,
     /// The sum of the files' sizes.
     pub bytes: u64,
-    /// That is all, as far as the sender knows.
+    /// The totals are final, as far as the sender knows.
     pub complete: bool,
 }
 
@@ -142,7 +143,7 @@ pub struct End {
 /// The flags of an `END`; of several the first named here counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndState {
-    /// The source could not be read (on).
+    /// The source could not be read to its end.
     Unreadable,
     /// The source was not the same at its end as at its start.
     Changed,
@@ -150,27 +151,27 @@ pub enum EndState {
     Differs,
     /// The receiver had refused the file while it was sent.
     Stopped,
-    /// None: the digest is that of the whole file.
+    /// No flag: the digest is that of the whole file.
     Whole,
 }
 
 /// A phase that can be silent for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// What is there already is hashed.
+    /// Existing bytes are hashed.
     Hashing = 1,
-    /// What arrived is verified.
+    /// Received bytes are verified.
     Verifying = 2,
-    /// What arrived is brought to the disk.
+    /// Received files are synced.
     Syncing = 3,
     /// The source, a pipe, has nothing to read yet.
     Reading = 4,
 }
 
-/// What the beginning of a buffer is.
+/// The beginning of a buffer, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParsedFrame {
-    /// Not all is here.
+    /// The frame is not complete.
     Incomplete {
         /// How many bytes the buffer must hold in all, at least.
         needed: usize,
@@ -182,7 +183,7 @@ pub enum ParsedFrame {
         /// How many bytes it took.
         used: usize,
     },
-    /// The header of a `DATA` frame. Its body, `length` bytes, follows behind the `used` ones.
+    /// The header of a `DATA` frame. Its body of `length` bytes follows after the `used` ones.
     Data {
         /// The file id.
         file: u32,
@@ -195,7 +196,7 @@ pub enum ParsedFrame {
     },
 }
 
-/// Reads the frame at the beginning of `bytes`. A length is decided as soon as the header is there.
+/// Parses the frame at the beginning of `bytes`. A length is checked as soon as the header is complete.
 ///
 /// # Errors
 /// An unknown type, a length out of bounds, or a body that cannot be read.
@@ -226,7 +227,7 @@ pub fn parse(bytes: &[u8]) -> Result<ParsedFrame, Violation> {
     Ok(ParsedFrame::Frame { frame, used: needed })
 }
 
-/// The name of a type, and the smallest and largest length of its body.
+/// Returns the name of a type, and the smallest and largest length of its body.
 fn bounds(kind: u8) -> Result<(&'static str, usize, usize), Violation> {
     Ok(match kind {
         ENTRY => ("ENTRY", entry::MIN_BYTES, MAX_CONTROL_BYTES),
@@ -281,7 +282,7 @@ fn block_values(body: &[u8]) -> Result<Vec<Digest>, Violation> {
     if rest.is_empty() { Ok(values.to_vec()) } else { Err(Violation::Malformed("a part of a block's value")) }
 }
 
-/// The bytes of a frame. Texts are cut to 1024 bytes.
+/// Encodes a frame. Texts are cut to 1024 bytes.
 pub fn encode(frame: &Frame) -> Vec<u8> {
     let (flags, file, offset, body) = match frame {
         Frame::Entry { file, entry } => (entry.flags(), *file, 0, entry.body()),
@@ -314,7 +315,7 @@ fn two(first: u64, second: u64) -> Vec<u8> {
     [first.to_be_bytes(), second.to_be_bytes()].concat()
 }
 
-/// The header of a `DATA` frame; `length` bytes of the file from `offset` follow it.
+/// Encodes the header of a `DATA` frame; `length` bytes of the file from `offset` follow it.
 pub fn data_header(file: u32, offset: u64, length: u32) -> [u8; HEADER_BYTES] {
     header(DATA, 0, file, offset, length.into())
 }
@@ -347,7 +348,7 @@ impl Frame {
         }
     }
 
-    /// The violation that this frame is where it has no place.
+    /// Returns the violation of sending this frame in the wrong phase.
     pub(crate) fn out_of_turn(&self) -> Violation {
         Violation::OutOfTurn(bounds(self.kind()).map_or("a frame", |(name, ..)| name))
     }

@@ -1,4 +1,4 @@
-//! HAVE: what the receiver says to an entry.
+//! HAVE: the receiver's answer to an entry.
 
 use super::Digest;
 use super::reason::Reason;
@@ -22,19 +22,19 @@ pub enum Verdict {
         /// Their digest; zeros where `offset` is 0.
         digest: Digest,
     },
-    /// The receiver has a whole file of this name and size which it will not replace.
+    /// The receiver has a whole file of this name and size, and will not replace it.
     Keep {
         /// The size of the entry, in bytes.
         size: u64,
         /// The digest of what the receiver has.
         digest: Digest,
     },
-    /// The receiver does not take it: why, and a text for people.
+    /// The receiver does not accept it: the reason, and a text for people.
     Refused(Reason, String),
 }
 
 impl Verdict {
-    /// Everything is wanted, nothing is there.
+    /// Everything is wanted from the start.
     pub const WHOLE: Verdict = Verdict::Want { offset: 0, digest: [0; 32] };
 
     pub(crate) fn offset(&self) -> u64 {

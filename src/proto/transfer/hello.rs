@@ -22,57 +22,57 @@ const ROOT_EXTENSION: u16 = 0x0002;
 const RATE_EXTENSION: u16 = 0x0003;
 const RUN_EXTENSION: u16 = 0x0005;
 const NAME_EXTENSION: u16 = 0x8001;
-/// The room that a run takes in the tail.
+/// Size of the RUN extension, in bytes.
 const RUN_BYTES: usize = 4 + 16;
 const MUST_BE_UNDERSTOOD: u16 = 0x8000;
-/// The extension as a whole.
+/// Size of the RATE extension, in bytes.
 const RATE_BYTES: usize = 12;
 
-/// What the client wants.
+/// The client's operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// The client sends.
+    /// The client sends files.
     Put {
-        /// Names that exist may be replaced.
+        /// Existing files may be replaced.
         replace: bool,
     },
-    /// The client receives.
+    /// The client receives files.
     Get {
-        /// Nothing of what comes is there: it may be sent without asking.
+        /// The client has none of the files: they may be sent without offers.
         stream: bool,
     },
-    /// The client wants to know what is offered.
+    /// The client lists files.
     List,
-    /// Another connection for the session with this id.
+    /// The client adds a connection to the session with this id.
     Join([u8; 16]),
 }
 
-/// What all sessions of one run of a client have in common: random, and known to nobody else.
+/// The id of a client's run, shared by all its sessions: random and secret.
 pub type RunId = [u8; 16];
 
-/// What the client says first.
+/// The client's first message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
-    /// Who sends.
+    /// The operation.
     pub operation: Operation,
-    /// Bytes of all files; none: unknown. Only an announcement.
+    /// Bytes of all files; `None`: unknown. Only an announcement.
     pub total_size: Option<u64>,
-    /// Number of entries; none: unknown. Only an announcement.
+    /// Number of entries; `None`: unknown. Only an announcement.
     pub entries: Option<u32>,
     /// The client can send and verify files in blocks.
     pub tree: bool,
-    /// The client tells, or wants to be told, what is left out.
+    /// The client reports skipped entries, or wants them reported.
     pub skipped: bool,
-    /// The client of a `GET` wants to be told how much there is.
+    /// The client of a `GET` wants the totals reported.
     pub totals: bool,
-    /// The client of a `GET` wants at most so many bytes per second.
+    /// The highest rate that the client of a `GET` wants, in bytes per second.
     pub rate: Option<u64>,
     names: Vec<Vec<u8>>,
     roots: Vec<Vec<u8>>,
     run: Option<RunId>,
 }
 
-/// The names wanted do not fit a `HELLO`: one is empty or over 4096 bytes, or all are over 64 KiB together.
+/// The wanted names do not fit into a `HELLO`: one is empty or over 4096 bytes, or all are over 64 KiB together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamesDoNotFit;
 
@@ -85,14 +85,14 @@ impl std::fmt::Display for NamesDoNotFit {
 impl std::error::Error for NamesDoNotFit {}
 
 impl Hello {
-    /// The client has these to send.
+    /// Creates the HELLO of a client that sends files.
     pub fn put(replace: bool, total_size: Option<u64>, entries: Option<u32>) -> Hello {
         let operation = Operation::Put { replace };
         Hello::new(operation, total_size, entries)
     }
 
-    /// Names below which everything lies that the client has to send, one component each. Then it waits for
-    /// `ACCEPT`, which may say that all of it can be sent without asking. Where they do not fit, none is named.
+    /// Adds the roots, one component each, below which everything lies that the client sends. The client then waits for
+    /// `ACCEPT`, which may allow a stream. If the roots do not fit, none is named.
     #[must_use]
     pub fn with_roots(mut self, roots: Vec<Vec<u8>>) -> Hello {
         let bytes: usize = roots.iter().map(|root| 4 + root.len()).sum();
@@ -102,14 +102,14 @@ impl Hello {
         self
     }
 
-    /// At most so many bytes per second are wanted.
+    /// Sets the highest wanted rate, in bytes per second.
     #[must_use]
     pub fn with_rate(mut self, rate: Option<u64>) -> Hello {
         self.rate = rate;
         self
     }
 
-    /// The client wants these names, or everything where there are none: to have them, or only to know of them.
+    /// Creates the HELLO of a client that receives or lists these names, or everything if there are none.
     ///
     /// # Errors
     /// The names do not fit.
@@ -122,7 +122,7 @@ impl Hello {
         Ok(Hello { names, ..Hello::new(operation, None, None) })
     }
 
-    /// Another connection for a session.
+    /// Creates the HELLO of a further connection.
     pub fn join(session: [u8; 16]) -> Hello {
         Hello::new(Operation::Join(session), None, None)
     }
@@ -133,29 +133,29 @@ impl Hello {
         Hello { operation, total_size, entries, tree, skipped, totals, rate, names, roots, run }
     }
 
-    /// The session takes the place of an earlier one of the same run, which the server may still keep.
+    /// Marks the session as the successor of an earlier one of the same run, which the server may still hold.
     #[must_use]
     pub fn of_run(mut self, run: RunId) -> Hello {
         self.run = Some(run);
         self
     }
 
-    /// The run that it belongs to, where the client says that it may come back.
+    /// Returns the run, if the client says that it may return.
     pub fn run(&self) -> Option<RunId> {
         self.run
     }
 
-    /// The names wanted; none: everything that is offered. Each has 1 to 4096 bytes and is not decided further.
+    /// Returns the wanted names; none: everything. Each has 1 to 4096 bytes and is not checked further.
     pub fn names(&self) -> &[Vec<u8>] {
         &self.names
     }
 
-    /// The roots of a `PUT`, see [`Hello::with_roots`]. Not decided.
+    /// Returns the roots of a `PUT`, see [`Hello::with_roots`]. Not checked.
     pub fn roots(&self) -> &[Vec<u8>] {
         &self.roots
     }
 
-    /// Its bytes.
+    /// Encodes the message.
     pub fn encode(&self) -> Vec<u8> {
         let (operation, flags) = match self.operation {
             Operation::Put { replace } => (1, if replace { REPLACE } else { 0 }),
@@ -194,7 +194,7 @@ impl Hello {
         bytes
     }
 
-    /// Reads a `HELLO` from the beginning of `bytes`. The magic is refused at its first wrong byte, another major
+    /// Parses a `HELLO` at the beginning of `bytes`. The magic is rejected at its first wrong byte, another major
     /// version at its byte.
     ///
     /// # Errors
@@ -272,39 +272,39 @@ impl Hello {
     }
 }
 
-/// What the server says first.
+/// The server's first message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accept {
-    /// Why the session is refused, if it is; an `ERROR` frame follows then.
+    /// The reason of a refusal; an `ERROR` frame follows then.
     pub refused: Option<Reason>,
-    /// The files come without being asked for: in a `PUT` whose client has named its roots, or in a `GET` whose client
-    /// has said so.
+    /// The files come in a stream: in a `PUT` whose client has named its roots, or in a `GET` whose client has asked
+    /// for it.
     pub stream: bool,
     /// Both sides can send and verify files in blocks.
     pub tree: bool,
-    /// The sender tells what it leaves out.
+    /// The sender reports skipped entries.
     pub skipped: bool,
-    /// Of a `GET`: the sender tells how much there is, if it finds out.
+    /// Of a `GET`: the sender reports the totals, if it finds them.
     pub totals: bool,
-    /// Of a `PUT`: names that exist are not replaced, whatever the client asks for.
+    /// Of a `PUT`: existing files are not replaced, whatever the client asks for.
     pub keeps: bool,
     /// The session's id, random.
     pub session: [u8; 16],
 }
 
 impl Accept {
-    /// The session is refused.
+    /// Creates a refusal of the session.
     pub fn refusal(reason: Reason) -> Accept {
         Accept { refused: Some(reason), ..Accept::plain() }
     }
 
-    /// The session is accepted, with nothing that could be granted.
+    /// Creates an acceptance without any capability.
     pub fn plain() -> Accept {
         let (stream, tree, skipped, totals, keeps) = (false, false, false, false, false);
         Accept { refused: None, stream, tree, skipped, totals, keeps, session: [0; 16] }
     }
 
-    /// Its bytes.
+    /// Encodes the message.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         let flags = u8::from(self.stream) * STREAM + u8::from(self.keeps) * KEEPS;
@@ -314,7 +314,7 @@ impl Accept {
         bytes
     }
 
-    /// Compares an answer with what was asked.
+    /// Checks an answer against the request.
     ///
     /// # Errors
     /// It grants what the client did not ask for, or the connection is taken into another session.
@@ -341,7 +341,7 @@ impl Accept {
         Err(Violation::Contradiction(fault))
     }
 
-    /// Reads an `ACCEPT` from the beginning of `bytes`. The magic is refused at its first wrong byte.
+    /// Parses an `ACCEPT` at the beginning of `bytes`. The magic is rejected at its first wrong byte.
     ///
     /// # Errors
     /// The bytes are not ours, or a server of another major version accepted.

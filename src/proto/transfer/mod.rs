@@ -1,4 +1,4 @@
-//! The transfer protocol, `PROTOCOL.md`.
+//! The transfer protocol, see `PROTOCOL.md`.
 
 pub mod blocks;
 pub mod entry;

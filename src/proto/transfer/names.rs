@@ -1,4 +1,4 @@
-//! Which paths a peer may name.
+//! Paths that a peer may name.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ pub const MAX_COMPONENT_BYTES: usize = 255;
 /// The most components of a path.
 pub const MAX_COMPONENTS: usize = 256;
 
-/// A relative path that stays below the folder it is opened in: 1 to 256 components of 1 to 255 bytes, none of
-/// them `.` or `..`, separated by single slashes, no NUL. Otherwise byte-exact: control bytes and invalid UTF-8
-/// are kept, so escape it before it is shown. That no component is a link is for the file system to enforce.
+/// A relative path that stays below the folder it is opened in: 1 to 256 components of 1 to 255 bytes, none of them `.`
+/// or `..`, separated by single slashes, no NUL. Otherwise byte-exact: control bytes and invalid UTF-8 are kept, so
+/// escape it before it is shown. The file system must ensure that no component is a link.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CleanPath(Vec<u8>);
 
 impl CleanPath {
-    /// Checks a path as a peer sent it.
+    /// Checks a path of a peer.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -46,22 +46,22 @@ impl CleanPath {
         Ok(CleanPath(path.to_vec()))
     }
 
-    /// The components, from the outermost folder to the name of the file.
+    /// Returns the components, from the outermost folder to the name of the file.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
         self.0.split(|byte| *byte == b'/')
     }
 
-    /// The whole path, as it came.
+    /// Returns the whole path, as it came.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether it is a bare name, without a folder.
+    /// Returns whether it is a bare name, without a folder.
     pub fn is_single(&self) -> bool {
         !self.0.contains(&b'/')
     }
 
-    /// The last component.
+    /// Returns the last component.
     pub fn file_name(&self) -> &[u8] {
         self.components().next_back().unwrap_or(&self.0)
     }

@@ -1,9 +1,9 @@
-//! What became of each entry of a session.
+//! The outcome of each entry of a session.
 
 use super::entry::Kind;
 use super::reason::Reason;
 
-/// What became of an entry.
+/// The outcome of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileOutcome {
     /// At the receiver: compared, synced and in place. At the sender: sent to its end; the receiver may still name it
@@ -16,7 +16,7 @@ pub enum FileOutcome {
 }
 
 impl FileOutcome {
-    /// Whether it is [`FileOutcome::Failed`].
+    /// Returns whether it is [`FileOutcome::Failed`].
     pub fn is_failed(&self) -> bool {
         matches!(self, FileOutcome::Failed(..))
     }
@@ -26,19 +26,19 @@ impl FileOutcome {
     }
 }
 
-/// An entry that a machine is done with, and keeps nothing of.
+/// An entry that a machine has closed: it keeps nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
     /// Its file id.
     pub file: u32,
     /// Its path as it was sent.
     pub path: Vec<u8>,
-    /// What it is; a failure that only the receiver knows of comes to the sender as a file's.
+    /// Its kind; a failure that only the receiver knows of comes to the sender as a file's.
     pub kind: Kind,
-    /// A file's size in bytes, as far as it came to be known.
+    /// A file's size in bytes, as far as it is known.
     pub size: u64,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: FileOutcome,
-    /// It was told before, and not as failed: this takes it back.
+    /// It was closed before as not failed: this takes that back.
     pub revokes: bool,
 }

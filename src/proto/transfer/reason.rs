@@ -1,4 +1,4 @@
-//! Why something was refused or failed, as one byte on the wire.
+//! Reasons of refusals and failures, as one byte on the wire.
 
 use std::fmt;
 
@@ -67,12 +67,12 @@ impl Reason {
         Reason::Stopped,
     ];
 
-    /// The byte on the wire.
+    /// Returns the byte on the wire.
     pub fn code(self) -> u8 {
         self as u8
     }
 
-    /// The reason with this code; an unknown one is [`Reason::Failed`].
+    /// Returns the reason with this code; an unknown one is [`Reason::Failed`].
     pub fn from_code(code: u8) -> Reason {
         Self::ALL.into_iter().find(|reason| reason.code() == code).unwrap_or(Reason::Failed)
     }

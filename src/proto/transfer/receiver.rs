@@ -1,7 +1,7 @@
-//! The side that wants the files, after `HELLO` and `ACCEPT`.
+//! The machine of the side that wants the files, after `HELLO` and `ACCEPT`.
 //!
-//! It holds the entries of one round, in a stream one entry, and what waits for the disk. Whatever has been decided is
-//! told once, as [`Closed`].
+//! It holds the entries of one round, or one entry in a stream, and those that wait for the disk. Each entry is handed
+//! out once as [`Closed`].
 
 mod bodies;
 mod offers;
@@ -21,20 +21,20 @@ use super::summary::Failure;
 use super::violation::Violation;
 use super::wanted::Wanted;
 
-/// How many body bytes one `ACK` stands for, unless the driver asks for one before.
+/// Body bytes for each `ACK`, unless the driver asks for one before.
 pub const ACK_BYTES: u64 = 4 << 20;
-/// Failures that are kept for `RESULT`, and about how many bytes of them: a peer chooses their paths.
+/// Failures that are kept for `RESULT`, and their bytes, approximately: a peer chooses their paths.
 const MAX_FAILURES: usize = 10_000;
 const MAX_FAILURE_BYTES: usize = 2 << 20;
 
-/// In a stream, a sender is told of a refusal before `RESULT` if so much of the file is still to come.
+/// In a stream, a refusal is sent before `RESULT` if this much of the file is still to come, in bytes.
 const HINT_BYTES: u64 = 1 << 20;
 
-/// What the driver does next.
+/// The next action of the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiveStep {
-    /// Decide about this file and answer with [`Receiver::decided`]. Its path is a [`super::names::CleanPath`], its
-    /// kind a file. Repeated until answered.
+    /// Decide on this file and answer with [`Receiver::decided`]. Its path is a [`super::names::CleanPath`], its kind a
+    /// file. Repeated until answered.
     Decide {
         /// The file id.
         file: u32,
@@ -51,24 +51,24 @@ pub enum ReceiveStep {
         /// The digest of the sender's file.
         digest: Digest,
     },
-    /// A folder or a link, behind all that came before it: put it in place, and answer with [`Receiver::committed`].
+    /// Put a folder or a link in place, after all entries before it, and answer with [`Receiver::committed`].
     Place {
         /// The file id.
         file: u32,
         /// Its entry, with a [`super::names::CleanPath`].
         entry: Entry,
     },
-    /// The sender could not send this file to its end: no commit will come, what was written of it is a part.
-    /// Handed out once, for files that were wanted and not given up.
+    /// The sender could not send this file to its end: no commit follows, and its bytes are a part. Handed out once,
+    /// for files that were wanted and not given up.
     Abandon {
         /// The file id.
         file: u32,
         /// [`Reason::Unreadable`] or [`Reason::Changed`].
         reason: Reason,
     },
-    /// Nothing to do until the peer says something, or until a commit is answered.
+    /// Wait for the peer, or for the answer of a commit.
     Await,
-    /// The peer has ended the session with this error. Repeated for ever.
+    /// The peer has ended the session with this error. Repeated until the session is dropped.
     PeerError {
         /// Why.
         reason: Reason,
@@ -85,17 +85,17 @@ pub struct Receiver {
     max_entries: u32,
     streaming: bool,
     tree: bool,
-    /// The sender reports what it leaves out, and how much that was.
+    /// The sender reports skipped entries, and how many they were.
     hears_skipped: bool,
     skipped_count: u32,
     skipped: Option<Skipped>,
-    /// How much there is, is told.
+    /// The sender reports the totals.
     hears_totals: bool,
     totals: Option<Totals>,
-    /// A turn has come, or none is due.
+    /// The first turn has come, or none is due.
     has_begun: bool,
     wanted: Option<Wanted>,
-    /// The entries of this round, in a stream the one that comes; the first of them has the id `base`.
+    /// The entries of this round, or the one that comes in a stream; the first of them has the id `base`.
     round: Vec<Incoming>,
     base: u32,
     entry_bytes: usize,
@@ -121,12 +121,12 @@ pub struct Receiver {
 struct Incoming {
     entry: Entry,
     verdict: Option<Verdict>,
-    /// The driver has a part of it, good or not.
+    /// The driver has a part of it, valid or not.
     has_part: bool,
     failure: Option<(Reason, String)>,
 }
 
-/// Indices are those of the round.
+/// Phases. Indices are those of the round.
 #[derive(Debug, Clone, Copy)]
 enum State {
     Entries,
@@ -138,8 +138,9 @@ enum State {
 }
 
 impl Receiver {
-    /// Takes at most `max_entries` entries, in rounds. With `wanted`, the names of a `GET`, the entries must be those
-    /// or below those, in that order. A round may have 16,384 entries, with 4 MiB of paths, texts and targets.
+    /// Creates a machine for at most `max_entries` entries, in rounds. With `wanted`, the names of a `GET`, the entries
+    /// must be those or below those, in that order. A round may have 16,384 entries, with 4 MiB of paths, texts and
+    /// targets.
     pub fn new(max_entries: u32, wanted: Option<Vec<Vec<u8>>>) -> Receiver {
         Receiver {
             max_entries,
@@ -173,28 +174,28 @@ impl Receiver {
         }
     }
 
-    /// Both sides have said that they can send files in blocks. Before the first entry.
+    /// Enables files in blocks, if both sides have the capability. Call it before the first entry.
     pub fn allow_blocks(&mut self) {
         self.tree = true;
     }
 
-    /// Whether large files come in blocks.
+    /// Returns whether large files come in blocks.
     pub fn allows_blocks(&self) -> bool {
         self.tree
     }
 
-    /// Both sides have said that what is left out is reported.
+    /// Enables reports of skipped entries, if both sides have the capability.
     pub fn hear_skipped(&mut self) {
         self.hears_skipped = true;
     }
 
-    /// Entries come in a stream, each file behind its entry: to be said before the first.
+    /// Expects entries in a stream, each file after its entry. Call it before the first entry.
     pub fn expect_stream(&mut self) {
         self.streaming = true;
         self.has_begun = true;
     }
 
-    /// What to do now.
+    /// Returns the next action.
     pub fn step(&mut self) -> ReceiveStep {
         if let Some((reason, text)) = &self.error {
             return ReceiveStep::PeerError { reason: *reason, text: text.clone() };
@@ -224,8 +225,8 @@ impl Receiver {
         }
     }
 
-    /// Takes a frame of the peer, once [`Receiver::step`] says [`ReceiveStep::Await`]: what comes in a stream may
-    /// follow its entry at once, and has no place before that is decided.
+    /// Handles a frame of the peer, once [`Receiver::step`] returns [`ReceiveStep::Await`]: in a stream, bodies may
+    /// follow their entry at once, and cannot be handled before it is decided.
     ///
     /// # Errors
     /// The frame breaks the protocol: the session is over.
@@ -248,9 +249,8 @@ impl Receiver {
         Ok(())
     }
 
-    /// Takes the header of a `DATA` frame; its body belongs at `offset` of the file, or nowhere if
-    /// [`Receiver::discarding`]. True: the file starts at 0 though the receiver has a part of it, which is to be
-    /// dropped first.
+    /// Handles the header of a `DATA` frame. Its body belongs at `offset` of the file, unless [`Receiver::discarding`].
+    /// Returns true if the file starts at 0 although the receiver has a part of it, which must be dropped first.
     ///
     /// # Errors
     /// The frame breaks the protocol: the session is over, and nothing of its body may be used.
@@ -259,10 +259,10 @@ impl Receiver {
         self.body(file, offset, length)
     }
 
-    /// Answers [`ReceiveStep::Decide`]; for another file it means nothing. An offset beyond the size of the entry
-    /// is sent as 0 and the part dropped at the first `DATA`, which an empty file has not; a KEEP of another size
-    /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and no
-    /// offset is of use.
+    /// Answers [`ReceiveStep::Decide`]; has no effect for another file. An offset beyond the size of the entry is sent
+    /// as 0, and the part is dropped at the first `DATA`, which an empty file does not have; a KEEP of another size
+    /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and an offset
+    /// is useless.
     pub fn decided(&mut self, file: u32, verdict: Verdict) {
         if let State::Deciding { next } = self.state
             && self.index(file) == Some(next)
@@ -272,8 +272,8 @@ impl Receiver {
         }
     }
 
-    /// As [`Receiver::decided`], for a file in blocks of which the receiver has those with these values, from its
-    /// beginning on.
+    /// Answers as [`Receiver::decided`], for a file in blocks, of which the receiver has those with these chaining
+    /// values, from its beginning on.
     pub fn decided_in_blocks(&mut self, file: u32, values: &[Digest]) {
         for (index, values) in values.chunks(MAX_BLOCK_VALUES).enumerate() {
             let offset = (index * MAX_BLOCK_VALUES) as u64 * BLOCK_BYTES;
@@ -284,21 +284,21 @@ impl Receiver {
         self.decided(file, Verdict::Want { offset, digest: [0; 32] });
     }
 
-    /// Whether a file that comes, or will come, comes in blocks. None before it was decided, or if it is no longer
-    /// known: then all of its entries have been read.
+    /// Returns whether a file comes in blocks. `None` before it is decided, or after it was closed: then all of its
+    /// entries have been read.
     pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
         let incoming = self.round.get(self.index(file)?)?;
         incoming.verdict.as_ref()?;
         Some(self.tree && has_blocks(incoming.entry.size))
     }
 
-    /// Whether this file is not taken.
+    /// Returns whether this file is refused.
     pub fn is_refused(&self, file: u32) -> bool {
         let incoming = self.index(file).and_then(|index| self.round.get(index));
         incoming.is_some_and(|incoming| incoming.failure.is_some())
     }
 
-    /// Whether an entry with this id has not come yet, or was not decided.
+    /// Returns whether the entry with this id has not come yet, or was not decided.
     pub fn is_unknown(&self, file: u32) -> bool {
         self.index(file).is_some_and(|index| {
             self.round
@@ -307,14 +307,14 @@ impl Receiver {
         })
     }
 
-    /// Answers [`ReceiveStep::Commit`] or [`ReceiveStep::Place`]; for another file it means nothing.
+    /// Answers [`ReceiveStep::Commit`] or [`ReceiveStep::Place`]; has no effect for another file.
     pub fn committed(&mut self, file: u32, outcome: Result<FileOutcome, (Reason, String)>) {
         let Some((path, kind, size)) = self.committing.remove(&file) else { return };
         let outcome = outcome.unwrap_or_else(|(reason, text)| FileOutcome::Failed(reason, text));
         self.close(Closed { file, path, kind, size, outcome, revokes: false }, true);
     }
 
-    /// The file fails here, in the middle of its bodies or before: the rest of them is to be discarded.
+    /// Fails a file here, before or within its bodies: the rest of them must be discarded.
     pub fn give_up(&mut self, file: u32, reason: Reason, text: String) {
         let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) else { return };
         if incoming.failure.is_none() {
@@ -327,7 +327,7 @@ impl Receiver {
         }
     }
 
-    /// Sends an `ACK` for so many body bytes, those included that have come of a frame that is not complete.
+    /// Sends an `ACK` for `bytes` body bytes, those of an incomplete frame included.
     pub fn acknowledge(&mut self, bytes: u64) {
         if bytes > self.acknowledged_bytes && bytes <= self.received_bytes + self.body_bytes {
             self.acknowledged_bytes = bytes;
@@ -335,49 +335,49 @@ impl Receiver {
         }
     }
 
-    /// The entry with this file id, as long as it is decided or comes.
+    /// Returns the entry with this file id while it is decided or received.
     pub fn entry(&self, file: u32) -> Option<&Entry> {
         self.round.get(self.index(file)?).map(|incoming| &incoming.entry)
     }
 
-    /// How many entries have come.
+    /// Returns the number of received entries.
     pub fn entry_count(&self) -> u32 {
         self.base + self.round.len() as u32
     }
 
-    /// Whether files come without being asked for.
+    /// Returns whether files come in a stream.
     pub fn is_streaming(&self) -> bool {
         self.streaming
     }
 
-    /// The next entry that this machine is done with.
+    /// Returns the next closed entry.
     pub fn closed(&mut self) -> Option<Closed> {
         self.closed.pop_front()
     }
 
-    /// What the last frame said that the sender leaves out: asked for after each.
+    /// Returns the skipped entry of the last frame: call it after each frame.
     pub fn skipped(&mut self) -> Option<Skipped> {
         self.skipped.take()
     }
 
-    /// Whether the bodies that come now are of no use: read them and drop them.
+    /// Returns whether the bodies that come now are useless: read them and drop them.
     pub fn discarding(&self) -> bool {
         matches!(self.state, State::Bodies { file, .. } if self.round.get(file).is_some_and(|incoming| {
             incoming.failure.is_some() || matches!(incoming.verdict, Some(Verdict::Keep { .. }))
         }))
     }
 
-    /// Whether every file has ended: no further step comes than those that [`Receiver::step`] hands out now.
+    /// Returns whether every file has ended: [`Receiver::step`] returns no new steps after those that are due now.
     pub fn all_files_ended(&self) -> bool {
         matches!(self.state, State::Ended | State::Reporting { .. } | State::Finished)
     }
 
-    /// The bytes of the bodies that were followed by another frame, so of all that came whole.
+    /// Returns the bytes of all complete bodies: those that were followed by another frame.
     pub fn received_bytes(&self) -> u64 {
         self.received_bytes
     }
 
-    /// What the peer is busy with, and the bytes done in it, if its last frame was a `PING`.
+    /// Returns the peer's phase and the bytes done in it, if its last frame was a `PING`.
     pub fn peer_phase(&self) -> Option<(Phase, u64)> {
         self.phase
     }

@@ -1,7 +1,7 @@
-//! The side that has the files, after `HELLO` and `ACCEPT`.
+//! The machine of the side that has the files, after `HELLO` and `ACCEPT`.
 //!
-//! Entries come from the driver one by one. In rounds, some thousand of them are offered, answered and sent before the
-//! next ones; in a stream each file follows its entry at once. Either way the machine holds no more than a round.
+//! The driver passes entries one by one. In rounds, some thousand of them are offered, answered and sent before the
+//! next ones; in a stream each file follows its entry at once. In both modes the machine holds at most one round.
 
 mod answers;
 mod bodies;
@@ -19,18 +19,18 @@ use super::reason::Reason;
 use super::skipped::Skipped;
 use super::violation::Violation;
 
-/// Entries of one round, and about how many bytes they take at most.
+/// Entries of one round, and the bytes that they may take, approximately.
 const ROUND_ENTRIES: usize = 4096;
 const ROUND_BYTES: usize = 512 << 10;
-/// About how many bytes of entries one [`SendStep::Write`] holds.
+/// Bytes of entries in one [`SendStep::Write`], approximately.
 const WRITE_BYTES: usize = 64 << 10;
 
-/// What the driver does next.
+/// The next action of the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendStep {
     /// Write these bytes. They are handed out once.
     Write(Vec<u8>),
-    /// Say what comes next with [`Sender::offer`], or [`Sender::all_offered`]. Repeated until then.
+    /// Call [`Sender::offer`] with the next entry, or [`Sender::all_offered`]. Repeated until then.
     Offer,
     /// Hash the first `length` bytes of the file and answer with [`Sender::prefix_hashed`], or close it with
     /// [`Sender::end`] if it cannot be read or has changed. Repeated until answered.
@@ -57,16 +57,16 @@ pub enum SendStep {
         /// The file id.
         file: u32,
     },
-    /// Nothing to do until the peer says something.
+    /// Wait for the peer.
     Await,
-    /// The peer has ended the session with this error. Repeated for ever.
+    /// The peer has ended the session with this error. Repeated until the session is dropped.
     PeerError {
         /// Why.
         reason: Reason,
         /// The same for people; escape it before it is shown.
         text: String,
     },
-    /// `RESULT` is here: end the direction and close.
+    /// `RESULT` has come: end the direction and close.
     Finished,
 }
 
@@ -75,9 +75,9 @@ pub enum SendStep {
 pub enum Ended {
     /// All of it was read, and this is the digest of all its bytes.
     Digest(Digest),
-    /// It cannot be read (on).
+    /// It cannot be read to its end.
     Unreadable,
-    /// It is not the same as at its start: shorter, longer, another time of modification.
+    /// It is not the same as at its start: shorter, longer, or with another modification time.
     Changed,
 }
 
@@ -87,21 +87,21 @@ pub struct Sender {
     state: State,
     streaming: bool,
     tree: bool,
-    /// The receiver wants to know what is left out.
+    /// The receiver wants to know which entries are skipped.
     tells_skipped: bool,
-    /// What it is told next of how much there is, if it wants to know.
+    /// The totals to report next, if the receiver wants them.
     totals: Option<Totals>,
     tells_totals: bool,
     /// Blocks are on their way: `EOT` has to wait.
     held: bool,
-    /// The values of blocks that the receiver has, by index of the round.
+    /// Chaining values of the blocks that the receiver has, by index in the round.
     theirs: HashMap<usize, Vec<Digest>>,
     all_offered: bool,
-    /// The entries of this round, in a stream the one that is sent; the first of them has the id `base`.
+    /// The entries of this round, or the one that is sent in a stream; the first of them has the id `base`.
     round: Vec<Offered>,
     base: u32,
     round_bytes: usize,
-    /// [`ROUND_ENTRIES`]; tests have less.
+    /// [`ROUND_ENTRIES`]; tests use less.
     pub(crate) round_entries: usize,
     out: Vec<u8>,
     closed: VecDeque<Closed>,
@@ -120,7 +120,7 @@ struct Offered {
     verdict: Option<Verdict>,
 }
 
-/// Indices are those of the round.
+/// Phases. Indices are those of the round.
 #[derive(Debug, Clone, Copy)]
 enum State {
     Waiting,
@@ -135,7 +135,7 @@ enum State {
 }
 
 impl Sender {
-    /// A machine that waits for [`Sender::begin`].
+    /// Creates a machine that waits for [`Sender::begin`].
     pub fn new() -> Sender {
         Sender {
             state: State::Waiting,
@@ -163,39 +163,40 @@ impl Sender {
         }
     }
 
-    /// Both sides have said that they can send files in blocks. Before the first file.
+    /// Enables files in blocks, if both sides have the capability. Call it before the first file.
     pub fn allow_blocks(&mut self) {
         self.tree = true;
     }
 
-    /// Both sides have said that what is left out is reported.
+    /// Enables reports of skipped entries, if both sides have the capability.
     pub fn tell_skipped(&mut self) {
         self.tells_skipped = true;
     }
 
-    /// Both sides have said that the receiver is told how much there is.
+    /// Enables reports of the totals, if both sides have the capability.
     pub fn tell_totals(&mut self) {
         self.tells_totals = true;
     }
 
-    /// So much was found by now. Told soon, unless the next totals or the end of all files come before, and to those
-    /// who want to know.
+    /// Records the totals found so far. They are reported soon, unless newer totals or the end of all files come first,
+    /// and only if enabled.
     pub fn found(&mut self, totals: Totals) {
         self.totals = Some(totals).filter(|_| self.tells_totals);
     }
 
-    /// With blocks on their way, `EOT` is not sent.
+    /// Holds `EOT` back while blocks are on their way.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
     }
 
-    /// The values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its beginning on.
+    /// Returns the chaining values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its
+    /// beginning on.
     pub fn theirs(&mut self, file: u32) -> Vec<Digest> {
         let index = file.checked_sub(self.base).map(|index| index as usize);
         index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
     }
 
-    /// The receiver may be offered entries: in rounds, or in a stream. Later calls mean nothing.
+    /// Starts to offer entries: in rounds, or in a stream. Later calls have no effect.
     pub fn begin(&mut self, streaming: bool) {
         if matches!(self.state, State::Waiting) {
             self.streaming = streaming;
@@ -203,7 +204,7 @@ impl Sender {
         }
     }
 
-    /// What to do now.
+    /// Returns the next action.
     pub fn step(&mut self) -> SendStep {
         if let Some((reason, text)) = &self.error {
             return SendStep::PeerError { reason: *reason, text: text.clone() };
@@ -236,17 +237,17 @@ impl Sender {
         }
     }
 
-    /// The file id that the next entry gets: they count from 0.
+    /// Returns the file id of the next entry: they count from 0.
     pub fn next_id(&self) -> u32 {
         self.id(self.round.len())
     }
 
-    /// Whether this file is the one whose bodies come next.
+    /// Returns whether the bodies of this file come next.
     pub fn is_sending(&self, file: u32) -> bool {
         matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
     }
 
-    /// Answers [`SendStep::Offer`]; without it it means nothing.
+    /// Answers [`SendStep::Offer`]; has no effect otherwise.
     pub fn offer(&mut self, entry: Entry) {
         if !matches!(self.state, State::Offering) {
             return;
@@ -265,14 +266,14 @@ impl Sender {
         }
     }
 
-    /// Answers [`SendStep::Offer`], which is asked again: something is left out. Told to a receiver that wants to know.
+    /// Reports a skipped entry, if enabled. [`SendStep::Offer`] is repeated.
     pub fn skip(&mut self, skipped: Skipped) {
         if self.tells_skipped && matches!(self.state, State::Offering) {
             self.out.extend(encode(&Frame::Skipped(skipped)));
         }
     }
 
-    /// Answers [`SendStep::Offer`]: there is nothing more.
+    /// Answers [`SendStep::Offer`] at the end of all entries.
     pub fn all_offered(&mut self) {
         if !matches!(self.state, State::Offering) {
             return;
@@ -285,7 +286,7 @@ impl Sender {
         }
     }
 
-    /// Takes a frame of the peer.
+    /// Handles a frame of the peer.
     ///
     /// # Errors
     /// The frame breaks the protocol: the session is over.
@@ -312,18 +313,18 @@ impl Sender {
         Ok(())
     }
 
-    /// The next entry that this machine is done with. Take them out before the next frame.
+    /// Returns the next closed entry. Take them all before the next frame.
     pub fn closed(&mut self) -> Option<Closed> {
         self.closed.pop_front()
     }
 
-    /// Answers [`SendStep::HashPrefix`]; without one it means nothing.
+    /// Answers [`SendStep::HashPrefix`]; has no effect otherwise.
     pub fn prefix_hashed(&mut self, digest: Digest) {
         self.compare(digest);
     }
 
-    /// The header of a `DATA` frame, for the `length` bytes from the offset of [`SendStep::Body`] that the driver
-    /// writes right behind it, whatever happens.
+    /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`SendStep::Body`]. The driver must
+    /// write those bytes right after it.
     ///
     /// # Panics
     /// `length` is not within 1 to the step's `room`, or the step is another one: a header that promises other
@@ -332,39 +333,39 @@ impl Sender {
         self.body(length)
     }
 
-    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`] and moves on; without such a step it means
-    /// nothing. A digest before the size of the entry is reached is sent as [`Ended::Changed`].
+    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`]; has no effect otherwise. A digest before the
+    /// size of the entry is reached is sent as [`Ended::Changed`].
     pub fn end(&mut self, ended: Ended) {
         self.close_as(ended);
     }
 
-    /// The body bytes that the peer has acknowledged: for progress, not for safety.
+    /// Returns the body bytes that the peer has acknowledged: for progress, not for safety.
     pub fn acknowledged_bytes(&self) -> u64 {
         self.acknowledged_bytes
     }
 
-    /// The body bytes of all headers of [`Sender::data`].
+    /// Returns the body bytes of all headers of [`Sender::data`].
     pub fn sent_bytes(&self) -> u64 {
         self.sent_bytes
     }
 
-    /// The entry with this file id, as long as it is offered, compared or sent.
+    /// Returns the entry with this file id while it is offered, compared or sent.
     pub fn entry(&self, file: u32) -> Option<&Entry> {
         let index = file.checked_sub(self.base)?;
         self.round.get(index as usize).map(|offered| &offered.entry)
     }
 
-    /// Whether `EOT` was handed out and `RESULT` is not here: a loss now leaves the outcome unknown.
+    /// Returns whether `EOT` was handed out and `RESULT` has not come: a loss now leaves the outcome unknown.
     pub fn awaiting_result(&self) -> bool {
         matches!(self.state, State::Result { .. })
     }
 
-    /// How many failed that `RESULT` has counted and not named, so that they were told as done.
+    /// Returns how many failures `RESULT` has counted without naming them, so that they were closed as done.
     pub fn unnamed_failures(&self) -> u64 {
         if let State::Finished { unnamed } = self.state { unnamed } else { 0 }
     }
 
-    /// What the peer is busy with, and the bytes done in it, if its last frame was a `PING`.
+    /// Returns the peer's phase and the bytes done in it, if its last frame was a `PING`.
     pub fn peer_phase(&self) -> Option<(Phase, u64)> {
         self.phase
     }

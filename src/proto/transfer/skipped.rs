@@ -1,4 +1,4 @@
-//! SKIPPED: what the sender leaves out on purpose.
+//! SKIPPED: an entry that the sender leaves out on purpose.
 
 use super::names::MAX_PATH_BYTES;
 use super::violation::Violation;
@@ -7,10 +7,10 @@ use super::wire::{Fields, length_u16};
 pub(crate) const MIN_BYTES: usize = 4;
 pub(crate) const MAX_BYTES: usize = MIN_BYTES + MAX_PATH_BYTES;
 
-/// What is left out for what it is.
+/// The kind of a skipped entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkippedKind {
-    /// Something that this side does not know.
+    /// A kind that is not known here.
     Other = 0,
     /// A symbolic link.
     Link = 1,
@@ -20,21 +20,21 @@ pub enum SkippedKind {
     Socket = 3,
     /// A device.
     Device = 4,
-    /// A file that has not arrived whole yet.
+    /// A file that is not complete yet.
     Unfinished = 5,
 }
 
-/// Something that the sender leaves out. It is no entry: it is not counted, done or failed.
+/// An entry that the sender skips. It is not counted as done or failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// What it is.
+    /// Its kind.
     pub kind: SkippedKind,
-    /// Its path as an entry would have it, not decided. A path over 4096 bytes is sent as the empty one.
+    /// Its path in the form of an entry's, not checked. A path over 4096 bytes is sent as the empty one.
     pub path: Vec<u8>,
 }
 
 impl SkippedKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [SkippedKind; 6] = [
         SkippedKind::Other,
         SkippedKind::Link,

@@ -1,4 +1,4 @@
-//! RESULT: what the receiver made of the session.
+//! RESULT: the receiver's result of the session.
 
 use super::names::MAX_PATH_BYTES;
 use super::reason::Reason;
@@ -30,7 +30,7 @@ pub struct Summary {
     pub done: u32,
     /// The other entries.
     pub failed: u32,
-    /// What failed and the sender does not know of yet, or as much of it as fits this frame.
+    /// Failures that the sender does not know yet, as many as fit this frame.
     pub failures: Vec<Failure>,
     /// Whether more failed than all frames of this result name.
     pub cut: bool,
@@ -92,7 +92,7 @@ impl Summary {
         Ok(summary)
     }
 
-    /// How many bytes of a body this failure takes.
+    /// Returns how many bytes of a body this failure takes.
     pub(crate) fn failure_bytes(failure: &Failure) -> usize {
         FAILURE_BYTES + failure.path.len() + clipped(&failure.text).len()
     }

@@ -1,8 +1,8 @@
 //! The text header of the classic tutorial protocol: `command|name|size`, or `name|size`.
 //!
-//! Nothing ends it. The bytes that are there may be a whole header and still go on (`f|1`, `f|10`), so [`parse`] says
-//! only what they are as they stand; whoever reads from a peer takes a header as complete when it is one and nothing
-//! follows for a while. Answers are lines of ASCII, and nothing is known of those that other programs give.
+//! Nothing marks its end. A whole header may be the beginning of a longer one (`f|1`, `f|10`), so [`parse`] only
+//! classifies the bytes as they stand; a reader takes a header as complete when it parses and nothing follows for a
+//! while. Answers are lines of ASCII; those of other programs are not specified.
 
 use std::fmt;
 
@@ -17,10 +17,10 @@ pub const ACCEPTED: &[u8] = b"200 ok\n";
 
 /// Commands that announce an upload, in any case. The first is the one that is sent.
 const COMMANDS: [&str; 4] = ["upload", "put", "post", "send"];
-/// What stands behind the status in the first line of a refusal, so that no other text is taken for one.
+/// Text after the status in the first line of a refusal, so that no other text is taken for one.
 const REFUSED: &[u8] = b" refused: ";
 
-/// A file that is announced.
+/// An announced file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextHeader {
     /// Its name: a single component without `|`.
@@ -29,7 +29,7 @@ pub struct TextHeader {
     pub size: u64,
 }
 
-/// What some bytes are, as they stand.
+/// Classification of bytes as they stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParsedText {
     /// The beginning of a header.
@@ -38,7 +38,7 @@ pub enum ParsedText {
     Complete(TextHeader),
 }
 
-/// Why bytes are no header, whatever follows. The texts continue the sentence "the header ...".
+/// Why bytes cannot become a header. The texts continue the sentence "the header ...".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextFault {
     /// More than 1024 bytes.
@@ -60,7 +60,7 @@ pub enum TextFault {
 }
 
 impl TextFault {
-    /// The reason that a peer is told.
+    /// Returns the reason for the peer.
     pub fn reason(self) -> Reason {
         match self {
             TextFault::Name(_) | TextFault::Folders => Reason::UnsafeName,
@@ -90,12 +90,12 @@ impl fmt::Display for TextFault {
 
 impl std::error::Error for TextFault {}
 
-/// Reads what has come of a header.
+/// Parses the received bytes of a header.
 ///
 /// The fields are separated by `|`. With three, the first must be `upload`, `put`, `post` or `send`, in any case; with
-/// two there is no command. So `put|12` as it stands announces a file called `put`. The size is one or more ASCII
-/// digits and nothing else: no sign, no space, no line end; leading zeros mean nothing. The name is a [`CleanPath`] of
-/// one component, otherwise byte-exact.
+/// two there is no command, so `put|12` announces a file called `put`. The size is one or more ASCII digits and nothing
+/// else: no sign, no space, no line end; leading zeros are ignored. The name is a [`CleanPath`] of one component,
+/// otherwise byte-exact.
 ///
 /// # Errors
 /// What cannot become a header, whatever follows. Once that was said, it stays so with more bytes.
@@ -155,7 +155,7 @@ fn single(name: &[u8]) -> Result<CleanPath, TextFault> {
     if name.is_single() { Ok(name) } else { Err(TextFault::Folders) }
 }
 
-/// The header that announces a file, as `upload|name|size`.
+/// Encodes the header of a file as `upload|name|size`.
 ///
 /// # Errors
 /// The name is not a clean component, or has a `|`.
@@ -167,7 +167,7 @@ pub fn encode(name: &[u8], size: u64) -> Result<Vec<u8>, TextFault> {
     Ok([COMMANDS[0].as_bytes(), name.as_bytes(), size.to_string().as_bytes()].join(&b'|'))
 }
 
-/// The line that refuses a file, or says why the connection ends: a status as in HTTP, and words in ASCII.
+/// Encodes the line that refuses a file, or says why the connection ends: a status as in HTTP, and words in ASCII.
 pub fn refusal(reason: Reason, text: &str) -> Vec<u8> {
     let status = match reason {
         Reason::Protocol => 400,
@@ -186,7 +186,7 @@ pub fn refusal(reason: Reason, text: &str) -> Vec<u8> {
     [status.to_string().as_bytes(), REFUSED, text.as_bytes(), b"\n"].concat()
 }
 
-/// True if a line is a [`refusal`].
+/// Returns whether a line is a [`refusal`].
 pub fn is_refusal(line: &[u8]) -> bool {
     let Some((status, rest)) = line.split_at_checked(3) else { return false };
     matches!(status, [b'4' | b'5', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! What a peer can do against the protocol.
+//! Breaches of the protocol by a peer.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// The reason that `ACCEPT` or `ERROR` gives to the peer.
+    /// Returns the reason for `ACCEPT` or `ERROR`.
     pub fn reason(&self) -> Reason {
         match self {
             Violation::Version(_) | Violation::Operation(_) | Violation::Extension(_) => Reason::Unsupported,

@@ -1,4 +1,4 @@
-//! The names that a client has asked for, and how far they were answered.
+//! The names that a client has asked for, and which of them were answered.
 
 use super::entry::Entry;
 use super::violation::Violation;
@@ -12,12 +12,12 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// None of them is answered yet.
+    /// Creates the list with no name answered.
     pub fn new(names: Vec<Vec<u8>>) -> Wanted {
         Wanted { names, current: 0, answered: false }
     }
 
-    /// Takes an entry for an answer to the name that is due, or to the next one.
+    /// Matches an entry with the current name, or with the next one.
     ///
     /// # Errors
     /// No name that is due asked for it.
@@ -36,7 +36,7 @@ impl Wanted {
         Err(Violation::Contradiction("an entry that was not asked for"))
     }
 
-    /// There is nothing more.
+    /// Checks at the end that every name was answered.
     ///
     /// # Errors
     /// A name was not answered.

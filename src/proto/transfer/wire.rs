@@ -1,4 +1,4 @@
-//! Fixed-size big-endian fields.
+//! Big-endian fields of fixed size.
 
 use super::violation::Violation;
 
@@ -7,7 +7,7 @@ pub(crate) const MAX_TEXT_BYTES: usize = 1024;
 
 const SHORT: Violation = Violation::Malformed("a field reaches beyond its frame");
 
-/// Reads fields one after the other; each read that reaches beyond the end is a violation.
+/// Reads fields one after the other; a read beyond the end is a violation.
 pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
@@ -49,7 +49,7 @@ impl<'a> Fields<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// The next extension, if there is one: its type and its value.
+    /// Reads the next extension, if there is one: its type and its value.
     pub(crate) fn extension(&mut self) -> Result<Option<(u16, &'a [u8])>, Violation> {
         if self.is_empty() {
             return Ok(None);
@@ -59,7 +59,7 @@ impl<'a> Fields<'a> {
         Ok(Some((code, self.bytes(length.into())?)))
     }
 
-    /// A text of `length` bytes for people. What is not UTF-8 is replaced.
+    /// Reads a text of `length` bytes for people. Invalid UTF-8 is replaced.
     pub(crate) fn text(&mut self, length: usize) -> Result<String, Violation> {
         if length > MAX_TEXT_BYTES {
             return Err(Violation::Length { what: "a text", length: length as u64 });
@@ -67,19 +67,19 @@ impl<'a> Fields<'a> {
         Ok(String::from_utf8_lossy(self.bytes(length)?).into_owned())
     }
 
-    /// Nothing may be left.
+    /// Checks that nothing is left.
     pub(crate) fn finish(self) -> Result<(), Violation> {
         if self.is_empty() { Ok(()) } else { Err(Violation::Malformed("a frame is longer than its fields")) }
     }
 }
 
-/// The part of a text that fits a frame.
+/// Returns the part of a text that fits into a frame.
 pub(crate) fn clipped(text: &str) -> &str {
     let end = (0..=MAX_TEXT_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text[..end.unwrap_or(0)]
 }
 
-/// A length that the caller has bounded far below 65,536.
+/// Encodes a length that the caller has bounded far below 65,536.
 pub(crate) fn length_u16(bytes: &[u8]) -> [u8; 2] {
     u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes()
 }

@@ -1,4 +1,4 @@
-//! A session over one connection: its job turn by turn, then its last word.
+//! A session on its first connection: the job, then the orderly end.
 
 use std::time::{Duration, Instant};
 
@@ -11,31 +11,31 @@ use crate::net::stream::Stream;
 use crate::proto::transfer::frame::{Frame, encode};
 use crate::proto::transfer::reason::Reason;
 
-/// The limit of [`LINGER`] for a peer that has used up a time limit: it is likely to be gone.
+/// Value of [`LINGER`] for a peer that has exceeded a time limit: it is likely to be gone.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
-/// After this many bytes that follow the last word a peer does not listen.
+/// A peer that sends more than this after our last bytes is not reading.
 const MOST_DISCARDED: u64 = 8 << 20;
-/// After this long a silence a peer that is to hear a reset has heard the last word.
+/// Silence after which a peer that gets a reset has read our last bytes.
 const QUIET_LIMIT: Duration = Duration::from_millis(300);
 
-/// What a session does on its first connection.
+/// The work of a session on its first connection.
 pub(crate) trait Job<S> {
-    /// Works for a turn. Done when nothing is left to be said.
+    /// Works until the budget is used up or nothing can be done. `Done`: nothing is left to send.
     fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure>;
 
-    /// All is done: the session's own result.
+    /// Returns the result of the session after all work is done.
     fn conclude(&mut self, link: &Link<S>, now: Instant) -> Result<(), Error>;
 
-    /// It has failed: lets go of what it holds.
+    /// Releases what the job holds after a failure.
     fn fail(&mut self) {}
 
-    /// When to work again, if nothing happens on the connection before.
+    /// Returns when to call again, if the connection has no event before.
     fn deadline(&self) -> Option<Instant> {
         None
     }
 }
 
-/// A session: a job, and the connection until the last word is said.
+/// A session: a job, then the orderly end of its connection.
 pub(crate) struct LinkSession<S, J> {
     // Before the connection, so that it lets go of what it holds before the peer learns of the end.
     pub(crate) job: J,
@@ -84,7 +84,7 @@ impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
 }
 
 impl<S: Stream> Wire<S> {
-    /// Begins to end the session, whose result is `error`: tells the peer why, if there is something to tell.
+    /// Starts to end the session with the result `error`. Sends `tell`, if given, to the peer.
     pub(crate) fn close(mut self, tell: Option<(Reason, String)>, error: Option<Error>) -> Closing<S> {
         // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
         let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
@@ -94,7 +94,7 @@ impl<S: Stream> Wire<S> {
         self.close_queued(is_late, error)
     }
 
-    /// As [`Wire::close`], with what is queued as the last word. `is_late`: the peer has used up a time limit.
+    /// As [`Wire::close`], with the queued bytes as the last ones. `is_late`: the peer has exceeded a time limit.
     pub(crate) fn close_queued(mut self, is_late: bool, error: Option<Error>) -> Closing<S> {
         // The last word must not stand in line for longer than the peer is awaited.
         self.limit_rate(None);
@@ -102,31 +102,31 @@ impl<S: Stream> Wire<S> {
     }
 }
 
-/// The end of a session: what is queued is sent, our direction ended, and the peer's awaited for a while; then comes
-/// the session's own result.
+/// The end of a session: sends what is queued, ends our direction, waits a while for the peer's end, then returns the
+/// session's result.
 ///
-/// Closing at once would answer what the peer still sends with a reset, which destroys the last word on its way.
+/// Closing at once would answer bytes of the peer with a reset, which destroys our last bytes on their way.
 pub(crate) struct Closing<S> {
     wire: Wire<S>,
     said: bool,
-    /// There is no orderly end.
+    /// The connection ends with a reset.
     resets: bool,
-    /// Bytes that came after the last word.
+    /// Bytes received after our last ones.
     discarded: u64,
     deadline: Instant,
     error: Option<Error>,
 }
 
 impl<S: Stream> Closing<S> {
-    /// `is_late`: the peer has used up a time limit.
+    /// `is_late`: the peer has exceeded a time limit.
     fn new(wire: Wire<S>, is_late: bool, error: Option<Error>) -> Closing<S> {
         let limit = if is_late { LATE_LAST_WORD_LIMIT } else { LINGER };
         let deadline = wire.now() + limit;
         Closing { wire, said: false, resets: false, discarded: 0, deadline, error }
     }
 
-    /// For a peer that may not read the last word: it hears a reset once it has ended, has sent much more, or time is up,
-    /// and so does not take what was thrown away for taken.
+    /// Ends with a reset once the peer has ended, has sent much more, or the time is up. For peers that may not read
+    /// our last bytes: they do not take discarded data for accepted.
     pub(crate) fn with_reset(mut self) -> Closing<S> {
         self.resets = true;
         if self.wire.queued().is_empty() {
@@ -135,7 +135,7 @@ impl<S: Stream> Closing<S> {
         self
     }
 
-    /// Continues. When the connection can be dropped, returns the session's result.
+    /// Advances the end. `Done`: the connection can be dropped; an error is the session's result.
     pub(crate) fn advance(&mut self, context: Context) -> Result<Status, Error> {
         match self.say(context) {
             Status::Done => {
@@ -148,7 +148,7 @@ impl<S: Stream> Closing<S> {
         }
     }
 
-    /// When to look again.
+    /// Returns when to call again.
     pub(crate) fn deadline(&self) -> Instant {
         let quiet = (self.resets && self.said).then(|| self.wire.last_traffic() + QUIET_LIMIT);
         quiet.map_or(self.deadline, |quiet| quiet.min(self.deadline))

@@ -1,4 +1,4 @@
-//! What both sides of a session do alike: the handshake's answer, frames in, time limits, signs of life.
+//! The parts that both sides of a session share: the answer to the handshake, incoming frames, time limits, PING.
 
 use std::time::{Duration, Instant};
 
@@ -11,23 +11,23 @@ use crate::proto::transfer::frame::{Frame, ParsedFrame, Phase, encode, parse};
 use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello};
 use crate::transfer::outcome::{Role, peer_error, protocol_error};
 
-/// How often a side that is busy says so, at least: well within any sensible idle limit.
+/// Longest time between two PINGs of a busy side: well within any sensible idle limit.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// When it says so first: what is over by then needs no word.
+/// Time until the first PING: shorter work needs none.
 const FIRST_PING: Duration = Duration::from_millis(250);
 
-/// Limits of a session, in time and speed.
+/// Time limits and rate of a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// For the handshake, absolute.
+    /// Time limit of the whole handshake.
     pub(crate) handshake: Duration,
-    /// Without a byte either way, while this side is not busy itself.
+    /// Time limit without traffic while this side is not busy.
     pub(crate) idle: Duration,
-    /// Bytes per second each way, at most.
+    /// Bytes per second in each direction, at most.
     pub(crate) rate: Option<u64>,
 }
 
-/// What came from the peer.
+/// Something received from the peer.
 pub(crate) enum Heard {
     /// A frame.
     Frame(Frame),
@@ -39,16 +39,16 @@ pub(crate) enum Heard {
     End,
 }
 
-/// A wire with the state of its session.
+/// A wire with the protocol state of its session.
 pub(crate) struct Link<S> {
     pub(crate) wire: Wire<S>,
     role: Role,
     limits: Limits,
-    /// A client's: ACCEPT is due by then.
+    /// On a client: deadline for ACCEPT.
     accept_by: Option<Instant>,
-    /// A client's: its HELLO, until ACCEPT is here.
+    /// On a client: its HELLO as sent, until ACCEPT is here.
     hello: Option<Vec<u8>>,
-    /// The same, read.
+    /// On a client: its HELLO, parsed.
     asked: Option<Hello>,
     refused: Option<crate::proto::transfer::reason::Reason>,
     accepted: Option<Accept>,
@@ -58,7 +58,7 @@ pub(crate) struct Link<S> {
 }
 
 impl<S: Stream> Link<S> {
-    /// A session whose handshake is over, or, with `awaits_accept`, half over: then HELLO is what is queued.
+    /// Creates a link after the handshake or, with `awaits_accept`, on a client whose HELLO is queued.
     pub(crate) fn new(mut wire: Wire<S>, role: Role, limits: Limits, awaits_accept: bool) -> Link<S> {
         wire.limit_rate(limits.rate);
         let accept_by = awaits_accept.then(|| wire.last_traffic() + limits.handshake);
@@ -82,12 +82,12 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Whether what is sent now is heard by a session: ACCEPT is here, or was sent.
+    /// Returns whether ACCEPT was received or sent, so that the peer's session reads what is sent now.
     pub(crate) fn is_accepted(&self) -> bool {
         self.accept_by.is_none() && self.refused.is_none()
     }
 
-    /// There is nothing for this connection to carry: its silence does not count up to now.
+    /// Restarts the idle limit: there was nothing for this connection to carry.
     pub(crate) fn excuse(&mut self) {
         self.excused = Some(self.wire.now());
     }
@@ -96,17 +96,17 @@ impl<S: Stream> Link<S> {
         self.excused.map_or(self.wire.last_traffic(), |time| time.max(self.wire.last_traffic()))
     }
 
-    /// How long a client has waited for ACCEPT.
+    /// Returns how long a client waited for ACCEPT.
     pub(crate) fn round_trip(&self) -> Duration {
         self.round_trip
     }
 
-    /// What the server has said first, once.
+    /// Returns the server's ACCEPT, once.
     pub(crate) fn accepted(&mut self) -> Option<Accept> {
         self.accepted.take()
     }
 
-    /// A failure, with what it may mean where the server has not answered yet: who is turned away hears a reset.
+    /// Adds to a failure its likely meaning where the server has not answered: a rejected client sees a reset.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
         if self.accept_by.is_none() || failure.error.to_string() != RESET {
             return failure;
@@ -117,7 +117,7 @@ impl<S: Stream> Link<S> {
         Failure { error: Error::new(failure.error.exit(), text), ..failure }
     }
 
-    /// The next thing that the peer said.
+    /// Reads the next frame or DATA header.
     pub(crate) fn hear(&mut self) -> Result<Heard, Failure> {
         if self.accept_by.is_some() && !self.hear_accept()? {
             return Ok(Heard::Nothing);
@@ -155,7 +155,7 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// As [`Link::hear`], on a further connection: an `ERROR` is a failure of that one.
+    /// Reads as [`Link::hear`], on a further connection. An `ERROR` or the peer's end ends that connection only.
     pub(crate) fn hear_of_blocks(&mut self, role: Role) -> Result<Heard, Error> {
         match self.hear().map_err(|failure| failure.error)? {
             Heard::Frame(Frame::Error { reason, text }) => Err(peer_error(reason, &text, role).error),
@@ -197,7 +197,7 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Fails if a time limit ran out. With `busy`, this side is working and tells the peer so from time to time.
+    /// Fails if a time limit has passed. With `busy`, this side is working and sends PING from time to time.
     pub(crate) fn check_time(&mut self, now: Instant, busy: Option<Phase>) -> Result<(), Failure> {
         if let Some(phase) = busy {
             match self.next_ping {
@@ -230,14 +230,14 @@ impl<S: Stream> Link<S> {
         Ok(())
     }
 
-    /// When to look at the clock again.
+    /// Returns when to call [`Link::check_time`] again.
     pub(crate) fn deadline(&self) -> Instant {
         let idle = self.next_ping.unwrap_or(self.idle_since() + self.limits.idle);
         [self.accept_by, self.wire.wake_up()].into_iter().flatten().fold(idle, Instant::min)
     }
 }
 
-/// A further connection has carried what does not go there.
+/// Error for a frame that does not belong on a further connection.
 pub(crate) fn out_of_place() -> Error {
     Error::new(Exit::Integrity, "an unexpected frame")
 }

@@ -1,4 +1,4 @@
-//! The further connections of a session. They carry blocks and what is said to them; the first one carries the rest.
+//! The further connections of a session: they carry blocks and their answers. The first connection carries the rest.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -15,46 +15,47 @@ use crate::server::places::Further;
 use crate::transfer::outcome::Role;
 use crate::transfer::server::sessions::{Listed, MAX_CONNECTIONS, SessionId};
 
-/// From this time for a question and its answer on, several connections are quicker than one.
+/// Round-trip time from which several connections are faster than one.
 const FAR: Duration = Duration::from_millis(10);
 const DEFAULT_CONNECTIONS: usize = 4;
 
-/// What a connection does before the others come.
+/// Bytes that one connection moves before the others get their turn.
 pub(crate) const CONNECTION_BUDGET_BYTES: usize = 8 << 20;
 
-/// For so long after its last byte a connection has its share of the rate.
+/// How long a connection keeps its share of the rate after its last byte.
 const SHARE_KEPT: Duration = Duration::from_millis(250);
 
-/// What the further connections did.
+/// Result of one pass over the further connections.
 #[derive(Default)]
 pub(crate) struct Advanced {
-    /// Those that are gone.
+    /// Ids of the connections that were lost.
     pub(crate) lost: Vec<usize>,
-    /// One of them had traffic.
+    /// At least one connection had traffic.
     pub(crate) is_alive: bool,
-    /// One of them has more to do at once.
+    /// At least one connection has more work now.
     pub(crate) has_more: bool,
 }
 
-/// Makes further connections to the server of a client's session.
+/// Opens further connections to the server of a client's session.
 pub(crate) trait Dialer {
-    /// A connection in the making. `limit` is for each address; with proxies, for all of it.
+    /// Starts a connection. `limit` is the time limit for each address or, with proxies, for the whole way.
     fn connecting(&self, limit: Duration, io: &Io) -> Result<Box<dyn Connect>, Error>;
 }
 
-/// Where further connections come from.
+/// The source of a session's further connections.
 pub(crate) enum Origin {
-    /// A client's: it opens them, as many as were asked for in all; none: as the distance suggests.
+    /// A client opens its connections. `connections` is the number asked for, the first included; `None`: chosen by the
+    /// round-trip time.
     Client { dialer: Box<dyn Dialer>, connections: Option<usize> },
-    /// A server's: clients bring them.
+    /// A server receives them from clients.
     Server(Rc<Listed>),
 }
 
-/// A further connection. `L` is what its session keeps of it.
+/// A further connection. `L` is the state that the session keeps for it.
 pub(crate) struct PooledConnection<L> {
-    /// Never used twice in a session; the first connection is 0.
+    /// Unique within the session; the first connection is 0.
     pub(crate) id: usize,
-    /// A server's: its place. It is given back before the socket is closed.
+    /// On a server: the place of the connection, released before the socket is closed.
     _further: Option<Further>,
     state: State,
     pub(crate) local: L,
@@ -76,7 +77,7 @@ pub(crate) struct ConnectionPool<L> {
     next_id: usize,
     has_grown: bool,
     session: Option<SessionId>,
-    /// Of a client's rate, for each connection.
+    /// On a client: the rate of each connection, in bytes per second.
     share: Option<u64>,
 }
 
@@ -102,7 +103,7 @@ impl<L: Default> ConnectionPool<L> {
         }
     }
 
-    /// A client opens its further connections, once: something is there for them to carry.
+    /// Opens a client's further connections, once, when there is work for them.
     pub(crate) fn grow(&mut self, session: Option<SessionId>, round_trip: Duration) {
         let (Origin::Client { dialer, connections }, Some(session)) = (&self.origin, session) else {
             return;
@@ -131,7 +132,7 @@ impl<L: Default> ConnectionPool<L> {
         self.session = Some(session);
     }
 
-    /// Divides a client's rate among the connections that carry something.
+    /// Divides a client's rate among the connections that carry traffic.
     pub(crate) fn share<S: Stream>(&mut self, first: &mut Wire<S>) {
         let (Origin::Client { .. }, Some(rate)) = (&self.origin, self.limits.rate) else { return };
         let now = first.now();
@@ -151,7 +152,7 @@ impl<L: Default> ConnectionPool<L> {
         }
     }
 
-    /// A server takes in the connections that have joined.
+    /// Takes over the connections that have joined a server's session.
     pub(crate) fn accept(&mut self, now: Instant) {
         let Origin::Server(listed) = &self.origin else { return };
         for (socket, further) in listed.joined() {
@@ -173,8 +174,8 @@ impl<L: Default> ConnectionPool<L> {
         }
     }
 
-    /// Works on each connection that is open with `work`, and drops those that fail or are `Done`: then the peer has
-    /// ended it.
+    /// Calls `work` for each open connection and drops those for which it fails. `work` returns whether there is more
+    /// to do at once.
     pub(crate) fn advance(
         &mut self,
         now: Instant,
@@ -229,7 +230,7 @@ impl<L: Default> ConnectionPool<L> {
         Ok((link.wire.last_traffic() == now, status))
     }
 
-    /// Those that are open.
+    /// Returns the open connections.
     pub(crate) fn open(&self) -> impl Iterator<Item = (&PooledConnection<L>, &Link<Transport>)> {
         self.connections.iter().filter_map(|connection| match &connection.state {
             State::Dialing(_) => None,
@@ -237,7 +238,7 @@ impl<L: Default> ConnectionPool<L> {
         })
     }
 
-    /// When to look at them again.
+    /// Returns the time of the next call, if there is one.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let of = |connection: &PooledConnection<L>| match &connection.state {
             State::Dialing(dial) => dial.deadline(),

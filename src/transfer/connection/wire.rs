@@ -1,4 +1,4 @@
-//! A stream as a transfer session uses it: buffered both ways, with its last words said in order.
+//! A stream as a transfer session uses it: buffered both ways, with an orderly end.
 
 use std::io;
 use std::time::Instant;
@@ -13,40 +13,40 @@ use crate::proto::transfer::frame::{Frame, HEADER_BYTES, MAX_CONTROL_BYTES, enco
 use crate::proto::transfer::reason::Reason;
 use crate::transfer::run_state::RunState;
 
-/// How many bytes of a body are read, hashed and written at a time: they stay in the cache from one step to the next.
+/// Bytes of a body that are read, hashed and written at a time: they stay in the CPU cache between these steps.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
-/// What a frame that is no body counts for when turns are shared out: handling it takes time.
+/// Cost of a control frame in the budget of a call: handling it takes time.
 pub(crate) const FRAME_COST_BYTES: usize = 1 << 10;
-/// Smaller frames wait for company, up to this.
+/// Small frames are collected up to this size before they are sent.
 const COALESCED_BYTES: usize = 64 << 10;
-/// Holds any frame but DATA.
+/// Size of a buffer for any frame but DATA.
 const SMALL_BYTES: usize = MAX_CONTROL_BYTES + 2 * HEADER_BYTES;
 const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
-/// What stands in the incoming buffer after [`Wire::fill`].
+/// Result of [`Wire::fill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
-    /// As much as was asked for.
+    /// The buffer holds the bytes asked for.
     Enough,
-    /// Less: the rest will come.
+    /// The buffer holds fewer; more may come.
     Blocked,
-    /// Less, and the peer has ended.
+    /// The buffer holds fewer, and the peer has ended its side.
     Ended,
 }
 
-/// A failure of a session, and what is sent to the peer about it.
+/// Failure of a session, and the error that is sent to the peer.
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) tell: Option<(Reason, String)>,
 }
 
 impl From<Error> for Failure {
-    /// A failure that is not sent to the peer, as a rule because the connection is lost.
+    /// A failure that is not sent to the peer, usually because the connection is lost.
     fn from(error: Error) -> Failure {
         Failure { error, tell: None }
     }
 }
 
-/// A stream, what came from it and what is to go to it.
+/// A stream with its incoming and outgoing buffers.
 pub(crate) struct Wire<S> {
     stream: Limited<S>,
     incoming: Vec<u8>,
@@ -74,62 +74,62 @@ impl<S: Stream> Wire<S> {
         }
     }
 
-    /// Leaves a trace of what it carries.
+    /// Records traffic in `run_state`.
     pub(crate) fn tracked(mut self, run_state: &RunState) -> Wire<S> {
         self.run_state = Some(run_state.clone());
         self
     }
 
-    /// Content of files went over it.
+    /// Records that content of files was moved.
     pub(crate) fn note_moved(&self) {
         if let Some(run_state) = &self.run_state {
             run_state.note_moved();
         }
     }
 
-    /// A turn begins: traffic in it happens now.
+    /// Sets the time of this call: traffic in it happens now.
     pub(crate) fn tick(&mut self, now: Instant) {
         self.now = now;
         self.stream.tick(now);
     }
 
-    /// Each way at most so many bytes per second. What is queued by now does not count: it belongs to the handshake,
-    /// which has a time limit.
+    /// Limits both directions to `bytes_per_second`. Bytes queued before this call do not count: they belong to the
+    /// handshake, which has a time limit.
     pub(crate) fn limit_rate(&mut self, bytes_per_second: Option<u64>) {
         self.stream.limit_rate(bytes_per_second, self.outgoing.pending());
     }
 
-    /// The same limit, with another rate.
+    /// Changes the rate of [`Wire::limit_rate`].
     pub(crate) fn change_rate(&mut self, bytes_per_second: u64) {
         self.stream.change_rate(bytes_per_second);
     }
 
-    /// When to go on, if [`Wire::limit_rate`] kept bytes from passing in this turn.
+    /// Returns when to continue, if [`Wire::limit_rate`] held bytes back in this call.
     pub(crate) fn wake_up(&self) -> Option<Instant> {
         self.stream.wake_up()
     }
 
-    /// The time of this turn.
+    /// Returns the time of this call.
     pub(crate) fn now(&self) -> Instant {
         self.now
     }
 
-    /// When bytes last went either way.
+    /// Returns when bytes last moved in either direction.
     pub(crate) fn last_traffic(&self) -> Instant {
         self.last_traffic
     }
 
-    /// Local work has ended: the peer was not silent, it had to wait.
+    /// Restarts the idle limit after local work: the peer was not silent, it had to wait.
     pub(crate) fn pardon(&mut self) {
         self.last_traffic = self.now;
     }
 
-    /// The bytes that came and were not consumed.
+    /// Returns the received bytes that were not consumed.
     pub(crate) fn incoming(&self) -> &[u8] {
         &self.incoming[self.start..self.end]
     }
 
-    /// The first `count` incoming bytes were used.
+    /// Drops the first `count` incoming bytes.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start += count;
         if self.start == self.end {
@@ -137,7 +137,7 @@ impl<S: Stream> Wire<S> {
         }
     }
 
-    /// Reads until `needed` bytes are there, at most the size of a chunk and two headers.
+    /// Reads until `needed` bytes are buffered, at most a chunk and two headers.
     pub(crate) fn fill(&mut self, needed: usize) -> Result<Filled, Error> {
         // A client that never sends a body gets no room for one.
         let room = if needed > SMALL_BYTES { INCOMING_BYTES } else { SMALL_BYTES };
@@ -173,24 +173,24 @@ impl<S: Stream> Wire<S> {
         Ok(Filled::Enough)
     }
 
-    /// How many bytes have left in all, and how many were queued.
+    /// Returns how many bytes were sent, and how many were queued, since the connection began.
     pub(crate) fn positions(&self) -> (u64, u64) {
         let left = self.outgoing.taken_bytes();
         (left, left + self.outgoing.pending() as u64)
     }
 
-    /// Whether the peer has ended, as far as that can be seen while nothing is taken in.
+    /// Returns whether the peer has ended its side, as far as that shows while nothing is read.
     pub(crate) fn has_ended(&mut self) -> Result<bool, Error> {
         let here = self.incoming().len();
         Ok(here < SMALL_BYTES && self.fill(here + 1)? == Filled::Ended)
     }
 
-    /// The bytes that wait to be sent.
+    /// Returns the bytes that wait to be sent.
     pub(crate) fn queued(&self) -> &[u8] {
         self.outgoing.queued()
     }
 
-    /// How much of what was queued the peer's system has not acknowledged, where something tells.
+    /// Returns how many queued bytes the peer's system has not acknowledged, if the system reports it.
     pub(crate) fn unacknowledged_bytes(&self) -> Option<u64> {
         let acknowledged = self.stream.get_ref().delivery()?.acknowledged_bytes?;
         let queued = self.outgoing.taken_bytes() + self.outgoing.pending() as u64;
@@ -202,22 +202,22 @@ impl<S: Stream> Wire<S> {
         self.outgoing.push(bytes);
     }
 
-    /// Makes sure that a chunk of a body can be queued with [`Wire::outgoing`].
+    /// Makes room for a chunk of a body in [`Wire::outgoing`].
     pub(crate) fn reserve_chunk(&mut self) -> Result<(), Error> {
         self.outgoing.reserve(CHUNK_BYTES + 2 * COALESCED_BYTES).map_err(|_| no_memory())
     }
 
-    /// Queues a frame whose bytes are made in place.
+    /// Returns the outgoing queue, for frames that are built in place.
     pub(crate) fn outgoing(&mut self) -> &mut Outgoing {
         &mut self.outgoing
     }
 
-    /// True when enough is queued to be worth a call.
+    /// Returns whether enough is queued to be worth a call.
     pub(crate) fn is_full(&self) -> bool {
         self.outgoing.pending() >= COALESCED_BYTES
     }
 
-    /// Sends what is queued. False if some of it has to wait.
+    /// Sends queued bytes. Returns false if some have to wait.
     pub(crate) fn flush(&mut self) -> Result<bool, Error> {
         let before = self.outgoing.pending();
         let sent = send_all(&mut self.stream, &mut self.outgoing).map_err(|error| lost(&error));
@@ -227,7 +227,7 @@ impl<S: Stream> Wire<S> {
         Ok(sent? == Sent::All)
     }
 
-    /// Ends our direction; what is queued must have been sent.
+    /// Ends our direction. Everything queued must have been sent.
     pub(crate) fn finish_writing(&mut self) -> Result<(), Error> {
         self.stream.finish_writing().map_err(|error| lost(&error))
     }
@@ -237,12 +237,12 @@ impl<S: Stream> Wire<S> {
         wait.is_acknowledged(&mut self.stream, self.now)
     }
 
-    /// See [`Stream::reset_on_close`]. A connection that is lost already has no use for it.
+    /// See [`Stream::reset_on_close`]. Has no effect on a lost connection.
     pub(crate) fn reset_on_close(&mut self, reset: bool) {
         let _ = self.stream.reset_on_close(reset);
     }
 
-    /// This process was asked to stop: tells the peer, if that can be done at once.
+    /// Reports to the peer that this process was asked to stop, if that can be sent at once.
     pub(crate) fn say_stopped(&mut self) {
         self.stream.limit_rate(None, 0);
         self.push(&encode(&Frame::Error { reason: Reason::Stopped, text: Reason::Stopped.to_string() }));
@@ -253,13 +253,13 @@ impl<S: Stream> Wire<S> {
     }
 }
 
-/// A peer's wish for more memory than there is ends its own session.
+/// Error for a peer whose frames need more memory than there is: it ends that session only.
 fn no_memory() -> Error {
     Error::new(Exit::Failed, "there is not enough memory")
 }
 
 impl Wire<Transport> {
-    /// The connection once more, for another thread. What has been read of it and not consumed is not in it.
+    /// Duplicates the socket for another thread. Bytes that were read and not consumed stay here.
     pub(crate) fn copy_socket(&self) -> io::Result<Socket> {
         Socket::of(self.stream.get_ref())
     }

@@ -1,5 +1,5 @@
-//! `--wire text`: the classic `command|name|size` header, for peers that speak nothing else. It proves nothing about
-//! the content, so each file counts as unverified.
+//! `--wire text`: the classic `command|name|size` header, for peers that have no other protocol. It proves nothing
+//! about the content, so each file counts as unverified.
 
 mod receiving;
 mod sending;

@@ -1,7 +1,7 @@
-//! A server's side: header, answer, body, header again, until the client ends.
+//! A server's side: header, answer, body, next header, until the client ends.
 //!
-//! Nothing is said after a body that has arrived: such clients take what they read next for the answer to their next
-//! header. A file that fails after its body has come is told all the same, and ends the connection.
+//! A received body is not answered: such clients would take that for the answer to their next header. A file that fails
+//! after its body is reported all the same, and ends the connection.
 
 use std::time::{Duration, Instant};
 
@@ -19,23 +19,23 @@ use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled, Wire};
 use crate::transfer::outcome::{Role, exit_of, failed};
 
-/// Nothing ends a header: it is complete when it is one and nothing has followed for so long.
+/// A header has no end mark: it is complete if it parses and nothing has followed for this long.
 const HEADER_PAUSE: Duration = Duration::from_millis(50);
-/// How long a session that is stopped waits for a file on its way to the disk.
+/// How long a stopped session waits for a file on its way to the disk.
 const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 
-/// One client that announces its files with text headers. Files that exist are never replaced.
+/// One client that announces its files with text headers. Existing files are never replaced.
 pub(crate) struct TextReceiving<S> {
     wire: Option<Wire<S>>,
     state: State,
     folder: Folder,
     max_size: Option<u64>,
-    /// Files that one client may send.
+    /// Most files of one client.
     max_entries: u32,
     limits: Limits,
-    /// The header must be there by then: the first, counted from the connection, and others from their first byte.
+    /// Deadline of the header: of the first from the start of the connection, of others from their first byte.
     header_by: Option<Instant>,
-    /// Since when nothing has followed what stands there as a header.
+    /// When the last byte of a possible header came.
     quiet_since: Option<Instant>,
     files_in_place: u64,
     claim: Claim,
@@ -67,18 +67,18 @@ struct Arrived {
 }
 
 enum Step {
-    /// Went on by so many bytes.
+    /// This many bytes were moved.
     Moved(usize),
-    /// Cannot go on now.
+    /// Nothing can be done now.
     Waits,
-    /// Wants another turn.
+    /// More can be done in the next call.
     Again,
     /// The client has ended, and everything is in place.
     Over,
 }
 
 impl<S: Stream> TextReceiving<S> {
-    /// Serves a client that has just come; if `busy`, only to tell it so.
+    /// Serves a new client or, with `busy`, rejects it with the reason.
     pub(crate) fn new(
         stream: S,
         now: Instant,
@@ -255,7 +255,7 @@ impl<S: Stream> TextReceiving<S> {
         Ok(Step::Moved(count))
     }
 
-    /// Brings a file to disk and into place, on another thread.
+    /// Commits a file in a blocking task.
     fn commit(&mut self, file: Arriving) -> Result<Step, Failure> {
         let Arriving { header, part, progress, start, .. } = file;
         progress.phase(Phase::Syncing);
@@ -322,7 +322,7 @@ impl<S: Stream> TextReceiving<S> {
     }
 }
 
-/// A failure that is no file's.
+/// Failure of the whole connection rather than of a file.
 fn refused(reason: Reason, text: String) -> Failure {
     let exit = match reason {
         Reason::TimeLimit => Exit::TimedOut,
@@ -332,8 +332,8 @@ fn refused(reason: Reason, text: String) -> Failure {
     Failure { error: Error::new(exit, &text), tell: Some((reason, text)) }
 }
 
-/// A session that is stopped may be the last thing that the process does: a file on its way to the disk gets its name,
-/// or loses its temporary one, before that.
+/// Waits for the file on its way to the disk: after a stop the process may end, and the file gets its name, or loses
+/// its temporary one, before that.
 impl<S> Drop for TextReceiving<S> {
     fn drop(&mut self) {
         if let State::Commit(file) = std::mem::replace(&mut self.state, State::Header) {

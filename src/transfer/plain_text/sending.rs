@@ -1,4 +1,4 @@
-//! A client's side: one file on a connection of its own, because such servers read on past the end of a file.
+//! A client's side: one file for each connection, because such servers read beyond the end of a file.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::store::Source;
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Filled, Wire};
 
-/// What is kept of the server's words; more are read and thrown away.
+/// Bytes of the server's text that are kept; the rest is discarded.
 const MAX_TALK_BYTES: usize = 1024;
 
 /// A file that was sent, as far as that can be known.
@@ -33,7 +33,7 @@ pub(crate) struct TextSending<S> {
     limits: Limits,
     start: Instant,
     peer: PeerName,
-    /// What the server has said.
+    /// The server's text.
     talk: Vec<u8>,
     peer_ended: bool,
     acknowledgement: AcknowledgementWait,
@@ -44,16 +44,16 @@ pub(crate) struct TextSending<S> {
 
 #[derive(Clone, Copy)]
 enum State {
-    /// The header is out.
+    /// The header was sent.
     Answer,
-    /// So many bytes are still to be read from the file.
+    /// This many bytes of the file have still to be read.
     Body(u64),
-    /// Everything is out, the end of this side included.
+    /// Everything was sent, and this side has ended.
     End,
 }
 
 impl<S: Stream> TextSending<S> {
-    /// Sends `header`, then all of `source`. When everything has gone well, `sent` says so.
+    /// Sends `header`, then all of `source`, and sets `sent` on success.
     pub(crate) fn new(
         mut wire: Wire<S>,
         header: &[u8],
@@ -125,7 +125,7 @@ impl<S: Stream> TextSending<S> {
         }
     }
 
-    /// Hears what the server says meanwhile. True if it says more than fits a turn.
+    /// Reads the server's text meanwhile. Returns whether there is more than fits the budget.
     fn listen(&mut self, budget_bytes: usize) -> Result<bool, Error> {
         let mut heard = 0;
         while heard < budget_bytes && !self.peer_ended {
@@ -150,7 +150,7 @@ impl<S: Stream> TextSending<S> {
         }
     }
 
-    /// Shows what the server has said, and forgets it.
+    /// Prints the server's text and clears it.
     fn tell(&mut self, verb: &str) {
         let words = std::mem::take(&mut self.talk);
         self.report.detail(format_args!("{} {verb}: {}", self.peer, escape_bytes(words.trim_ascii())));
@@ -185,7 +185,8 @@ impl<S: Stream> TextSending<S> {
         Ok(count)
     }
 
-    /// The server has had everything when it ends its side in order and its system has acknowledged all of ours.
+    /// Waits until the server has ended its side in order and its system has acknowledged all bytes: then it has
+    /// everything.
     fn ending(&mut self, now: Instant) -> Result<Status, Error> {
         let unknown = "whether it has the file is unknown";
         if !self.peer_ended {

@@ -1,4 +1,4 @@
-//! The blocks of files as they come: which are here, which are being written, and by which connection.
+//! Assembly of files from blocks: which blocks are here, which are being written, and by which connection.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,17 +9,17 @@ use crate::proto::transfer::frame::Frame;
 use crate::proto::transfer::violation::Violation;
 use crate::store::{BlockHasher, Fault, Part, root_of};
 
-/// Files in blocks that are written at once, at most: each holds descriptors.
+/// Files in blocks that may be open at once: each holds descriptors.
 pub(super) const MAX_OPEN: usize = 64;
-/// How far ahead of those that came before a block may begin: what is kept of a file grows as it comes, not with the
-/// size that its sender gives it.
+/// How many blocks a new block may be ahead of the earlier ones: the memory for a file grows with received bytes, not
+/// with the size that its sender gives.
 const MAX_AHEAD: usize = 1024;
 
-/// Files that are over and are remembered, because a block of theirs may still come: twice as many as may wait for
-/// their answers.
+/// Closed files that are remembered, because blocks of theirs may still come: twice as many as may wait for their
+/// answers.
 const MAX_ENDED: usize = 2 * MAX_OPEN;
 
-/// Files in blocks that have ended or were given up, the last of them, with their sizes.
+/// The last files in blocks that have ended or were given up, with their sizes in bytes.
 #[derive(Default)]
 pub(super) struct EndedFiles(VecDeque<(u32, u64)>);
 
@@ -42,33 +42,33 @@ impl EndedFiles {
     }
 }
 
-/// A file that comes in blocks.
+/// A file that arrives in blocks.
 pub(super) struct BlockAssembly {
-    /// Below the destination.
+    /// Path below the destination.
     path: Vec<u8>,
     part: Part,
     size: u64,
-    /// By number, up to the last that has begun.
+    /// Blocks by number, up to the last that has begun.
     slots: Vec<Slot>,
-    /// `END` has come.
+    /// The content of `END`, once received.
     end: Option<(Entry, Digest)>,
 }
 
-/// The place of a block in its file.
+/// State of a block in its file.
 #[derive(Clone, Copy)]
 enum Slot {
     Missing,
-    /// An earlier session has left it, with this value.
+    /// An earlier session has left it, with this chaining value.
     Before(Digest),
-    /// It is being written, by the block with this number. The same block may come a second time while the first is
-    /// still on its way, by a connection that its sender has given up: then the one that began last is written.
+    /// Being written by the block with this number. The same block may come again while the first is still on its way,
+    /// by a connection that the sender has given up: then the one that began last is written.
     Coming(u64),
-    /// It has come, and nothing is written there any more.
+    /// Complete and verified: nothing is written there any more.
     Verified(Digest),
 }
 
 impl BlockAssembly {
-    /// A file of so many bytes, of which the blocks with these values are there from its beginning on.
+    /// Creates a file of `size` bytes whose first blocks have these chaining values.
     pub(super) fn new(path: Vec<u8>, part: Part, size: u64, values: Vec<Digest>) -> BlockAssembly {
         let slots = values.into_iter().map(Slot::Before).collect();
         BlockAssembly { path, part, size, slots, end: None }
@@ -78,7 +78,7 @@ impl BlockAssembly {
         self.slots.get_mut(usize::try_from(offset / BLOCK_BYTES).ok()?)
     }
 
-    /// The place of a block that begins; none if it is too far ahead.
+    /// Returns the slot of a block that begins; `None` if it is too far ahead.
     fn slot_to_begin(&mut self, offset: u64) -> Option<&mut Slot> {
         let index = usize::try_from(offset / BLOCK_BYTES).ok()?;
         if index >= self.slots.len() + MAX_AHEAD {
@@ -95,7 +95,7 @@ impl BlockAssembly {
         })
     }
 
-    /// What an earlier session has left, and did not come anew.
+    /// Returns the bytes of earlier sessions that were not received again.
     fn before_bytes(&self) -> u64 {
         let is_before = |slot: &Slot| matches!(slot, Slot::Before(_));
         let offsets = (0..).step_by(BLOCK_BYTES as usize).zip(&self.slots);
@@ -103,14 +103,14 @@ impl BlockAssembly {
         lengths.map(|length| length.unwrap_or(0)).sum()
     }
 
-    /// Leaves what has come for a later session.
+    /// Leaves the verified blocks for a later session.
     pub(super) fn keep(self) {
         if self.values().any(|value| value.is_some()) {
             self.part.keep();
         }
     }
 
-    /// `END` and all blocks have come, and they fit each other.
+    /// Returns whether `END` and all blocks have come, and the digest matches.
     fn is_whole(&self) -> bool {
         if self.slots.len() as u64 != block_count(self.size) {
             return false;
@@ -121,13 +121,13 @@ impl BlockAssembly {
     }
 }
 
-/// The DATA frame that comes over a connection, and the block that it is part of.
+/// The incoming DATA frame of a connection, and the block that it belongs to.
 #[derive(Default)]
 pub(super) struct Inflow {
-    /// Of the frame.
+    /// Bytes of the frame that have still to come.
     remaining: usize,
     block: Option<Block>,
-    /// The frame is about a file that this side does not know yet: its header.
+    /// Header of a frame for a file that is not known yet.
     pub(super) waiting: Option<(u32, u64, u32)>,
 }
 
@@ -135,56 +135,56 @@ struct Block {
     file: u32,
     offset: u64,
     length: u64,
-    /// Its file's size is known. Without it `length` is only the most that may come.
+    /// The size of the file is known. If not, `length` is only an upper bound.
     is_exact: bool,
     done: u64,
     hasher: BlockHasher,
-    /// No two blocks of a session have the same.
+    /// Unique within the session.
     number: u64,
-    /// Nobody needs it: it is answered and dropped.
+    /// The block is not needed: it is answered and dropped.
     is_useless: bool,
 }
 
 impl Inflow {
-    /// A frame is coming.
+    /// Returns whether a frame is being received.
     pub(super) fn is_open(&self) -> bool {
         self.remaining > 0
     }
 
-    /// Nothing that its sender waits for is on its way.
+    /// Returns whether no block is being received.
     pub(super) fn is_between_blocks(&self) -> bool {
         self.block.is_none()
     }
 
-    /// How much of a block that is wanted has come, if so much stands in the buffer.
+    /// Returns how many bytes of a needed block have come, with `buffered` bytes in the buffer.
     pub(super) fn come(&self, buffered: usize) -> u64 {
         let block = self.block.as_ref().filter(|block| !block.is_useless);
         block.map_or(0, |block| block.done + buffered.min(self.remaining) as u64)
     }
 
-    /// How much of it has still to come.
+    /// Returns how many bytes of the frame have still to come.
     pub(super) fn remaining(&self) -> usize {
         self.remaining
     }
 }
 
-/// The files in blocks that are being written, and the counts of their bytes.
+/// The open files in blocks, and the counts of their bytes.
 #[derive(Default)]
 pub(super) struct BlockedFiles {
     open: HashMap<u32, BlockAssembly>,
-    /// Files that have ended or were given up: of theirs a block may still come.
+    /// Closed files of which a block may still come.
     pub(super) ended: EndedFiles,
     begun: u64,
-    /// Bodies of blocks.
+    /// Received bytes of all blocks.
     pub(super) received_bytes: u64,
-    /// Of those, what fits its values.
+    /// Received bytes that match their chaining values.
     pub(super) verified_bytes: u64,
-    /// Earlier sessions have left so much of the files that were opened since, and so much of it comes anew.
+    /// Bytes that earlier sessions left of the files opened since, and how many of those are received again.
     pub(super) before_bytes: u64,
     pub(super) replaced_bytes: u64,
-    /// The same of files that are whole.
+    /// Bytes of earlier sessions in files that are complete.
     pub(super) resumed_bytes: u64,
-    /// Files whose last block has come since, and those that cannot be written.
+    /// Files whose last block has come, and those that cannot be written.
     pub(super) ready: Vec<u32>,
     pub(super) faults: Vec<(u32, Fault)>,
 }
@@ -194,17 +194,17 @@ impl BlockedFiles {
         self.open.contains_key(&file)
     }
 
-    /// The file that is written and has this path.
+    /// Returns the open file with this path.
     pub(super) fn holds(&self, path: &[u8]) -> Option<u32> {
         self.open.iter().find(|(_, assembly)| assembly.path == path).map(|(file, _)| *file)
     }
 
-    /// How many are written.
+    /// Returns the number of open files.
     pub(super) fn count(&self) -> usize {
         self.open.len()
     }
 
-    /// There are more of them than may be.
+    /// Returns whether more files are open than allowed.
     pub(super) fn is_crowded(&self) -> bool {
         self.open.len() > MAX_OPEN
     }
@@ -226,7 +226,7 @@ impl BlockedFiles {
         self.open.keys().copied().collect()
     }
 
-    /// `END` has come. False if the file is not written any more.
+    /// Records `END`. Returns false if the file is not open any more.
     pub(super) fn end_file(&mut self, file: u32, entry: Entry, digest: Digest) -> bool {
         let Some(assembly) = self.open.get_mut(&file) else { return false };
         assembly.end = Some((entry, digest));
@@ -234,7 +234,7 @@ impl BlockedFiles {
         true
     }
 
-    /// Hands the file out if all of it is here.
+    /// Removes and returns the file if it is complete.
     pub(super) fn take_whole(&mut self, file: u32) -> Option<(Part, Entry, Digest)> {
         if !self.open.get(&file)?.is_whole() {
             return None;
@@ -245,7 +245,7 @@ impl BlockedFiles {
         end.map(|(entry, digest)| (part, entry, digest))
     }
 
-    /// A DATA frame of a block begins on a connection; `size` is that of the entry, if it is known.
+    /// Begins a DATA frame of a block on a connection. `size` is the size of the entry, if known.
     pub(super) fn begin(
         &mut self,
         inflow: &mut Inflow,
@@ -290,7 +290,7 @@ impl BlockedFiles {
         Ok(Block { file, offset, length, is_exact, done: 0, hasher, number, is_useless })
     }
 
-    /// Hashes and writes a piece of the frame that comes.
+    /// Hashes and writes a piece of the current frame.
     pub(super) fn write(&mut self, inflow: &mut Inflow, bytes: &[u8]) {
         inflow.remaining -= bytes.len();
         let Some(block) = &mut inflow.block else { return };
@@ -311,7 +311,7 @@ impl BlockedFiles {
         self.received_bytes += bytes.len() as u64;
     }
 
-    /// The value of the block that has come. Returns the answer, and how many bytes are now verified.
+    /// Checks a block against its chaining value. Returns the answer, and the number of bytes that are now verified.
     pub(super) fn end(
         &mut self,
         inflow: &mut Inflow,

@@ -1,4 +1,4 @@
-//! Files in blocks: any block on any connection, each compared with its value and answered.
+//! Files in blocks: any block on any connection, each checked against its chaining value and answered.
 
 use super::block_assembly::{BlockAssembly, BlockedFiles, Inflow};
 use super::decision::{AcceptedFile, Have};
@@ -36,28 +36,28 @@ impl AcceptedFile {
 }
 
 impl Receiving {
-    /// Whether a DATA frame on the first connection is of a file in blocks.
+    /// Returns whether a DATA frame on the first connection belongs to a file in blocks.
     pub(super) fn is_of_a_block(&self, file: u32) -> bool {
         self.assembly.is_open(file)
             || self.machine.comes_in_blocks(file) == Some(true)
             || self.assembly.ended.contains(file)
     }
 
-    /// A DATA frame of a block begins on the first connection.
+    /// Begins a DATA frame of a block on the first connection.
     pub(super) fn begin_block(&mut self, file: u32, offset: u64, length: u32) -> Result<(), Failure> {
         self.open_blocked(file);
         let size = self.machine.entry(file).and_then(|entry| entry.size);
         self.assembly.begin(&mut self.inflow, (file, offset, length), size).map_err(protocol_error)
     }
 
-    /// Takes in a piece of the block on the first connection: its size. None if it is not there.
+    /// Receives a piece of the block on the first connection and returns its size; `None` if nothing is buffered.
     pub(super) fn hear_block<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         let heard = take_in(&mut self.assembly, &mut self.inflow, &mut link.wire)?;
         self.tell_faults()?;
         Ok(heard)
     }
 
-    /// The value of a block on the first connection.
+    /// Handles the chaining value of a block on the first connection.
     pub(super) fn end_block<S: Stream>(
         &mut self,
         link: &mut Link<S>,
@@ -85,7 +85,7 @@ impl Receiving {
         }
     }
 
-    /// `END` of a file in blocks has come: some of its blocks may still be on their way.
+    /// Handles `END` of a file in blocks: some of its blocks may still be on their way.
     pub(super) fn blocks_ended(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
         if let Some(accepted_file) = self.decisions.accepted.remove(&file) {
             match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.decisions.folder) {
@@ -104,7 +104,7 @@ impl Receiving {
         self.complete_blocked()
     }
 
-    /// Files whose last block has come go on to the disk.
+    /// Passes files whose last block has come on to the disk.
     fn complete_blocked(&mut self) -> Result<(), Failure> {
         for file in std::mem::take(&mut self.assembly.ready) {
             if let Some((part, entry, digest)) = self.assembly.take_whole(file) {
@@ -114,7 +114,8 @@ impl Receiving {
         self.tell_faults()
     }
 
-    /// All files have ended, and every block was answered: what is not whole now never will be. True if there was one.
+    /// Fails all files that are incomplete after every file has ended and every block was answered. Returns whether
+    /// there was one.
     pub(super) fn fail_unfinished(&mut self) -> bool {
         let files = self.assembly.files();
         for file in &files {
@@ -139,7 +140,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// Works on the further connections.
+    /// Advances the further connections.
     pub(super) fn advance_pool<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         let now = link.wire.now();
         self.pool.accept(now);
@@ -224,18 +225,18 @@ impl Receiving {
     }
 }
 
-/// What a further connection has.
+/// Next input of a further connection.
 enum Next {
-    /// `DATA` begins: file, offset and length.
+    /// A `DATA` header: file, offset and length.
     Data((u32, u64, u32)),
-    /// A frame that needs nothing more.
+    /// A frame that was handled.
     More,
     Nothing,
     /// The peer has ended this connection, as it does when all is done.
     Ended,
 }
 
-/// Hears a frame on a further connection. The value of a block is answered.
+/// Reads a frame on a further connection, and answers the chaining value of a block.
 fn hear_frame<S: Stream>(
     connection: &mut Link<S>,
     inflow: &mut Inflow,
@@ -258,7 +259,7 @@ fn hear_frame<S: Stream>(
     Ok(Next::More)
 }
 
-/// Takes in a piece of the frame that comes: its size. None if it is not there.
+/// Receives a piece of the current frame and returns its size; `None` if nothing is buffered.
 fn take_in<S: Stream>(
     assembly: &mut BlockedFiles,
     inflow: &mut Inflow,

@@ -1,4 +1,4 @@
-//! The file that is coming: hashed and written in place.
+//! The file that is being received on the first connection: hashed and written in place.
 
 use std::io;
 
@@ -16,7 +16,7 @@ use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled};
 use crate::transfer::outcome::{Role, failed, reason_of};
 
-/// When a file cannot be written and more than this would still come for it, the session ends at once.
+/// The session ends at once if a file cannot be written and more than this would still come for it.
 const MAX_DISCARDED_BYTES: u64 = 16 << 20;
 
 /// A DATA frame.
@@ -27,18 +27,18 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// How much of it has still to come out of the buffer.
+    /// Returns how many bytes of the frame have still to leave the buffer.
     pub(super) fn remaining(&self) -> usize {
         self.remaining
     }
 
-    /// How many bytes of it have come, if so many stand in the buffer.
+    /// Returns how many bytes of the frame have come, with `buffered` bytes in the buffer.
     pub(super) fn come(&self, buffered: usize) -> u64 {
         (self.length - self.remaining + buffered.min(self.remaining)) as u64
     }
 }
 
-/// A file of which bytes come.
+/// A file whose bytes are being received.
 pub(super) struct IncomingBody {
     pub(super) file: u32,
     pub(super) path: Vec<u8>,
@@ -47,9 +47,9 @@ pub(super) struct IncomingBody {
     written_bytes: u64,
 }
 
-/// Where the bytes of a file go.
+/// The destination of a file's bytes.
 pub(super) enum Target {
-    /// Too large for the staging folder, or of unknown size.
+    /// For files that are too large for the staging folder, or of unknown size.
     Part {
         part: Part,
         resumable: bool,
@@ -58,27 +58,27 @@ pub(super) enum Target {
     Stdout(Box<Stdio>),
 }
 
-/// Files whose bytes come one after the other, on the first connection.
+/// Files that arrive one after the other on the first connection.
 #[derive(Default)]
 pub(super) struct Bodies {
-    /// The DATA frame that comes.
+    /// The DATA frame that is being received.
     pub(super) frame: Option<Body>,
-    /// The file that it is of, unless its bytes are thrown away.
+    /// The file of the frame, unless its bytes are discarded.
     pub(super) current: Option<IncomingBody>,
     pub(super) stored_bytes: u64,
-    /// Stdout takes nothing at the moment.
+    /// Stdout accepts nothing at the moment.
     pub(super) awaits_output: bool,
 }
 
 impl Bodies {
-    /// Bytes of this file come.
+    /// Returns whether bytes of this file are being received.
     fn is_current(&self, file: u32) -> bool {
         self.current.as_ref().is_some_and(|current| current.file == file)
     }
 }
 
 impl IncomingBody {
-    /// Leaves what has come for a later session, if that is of use.
+    /// Leaves the received bytes for a later session, if one can use them.
     pub(super) fn keep(self) {
         if let Target::Part { part, resumable: true } = self.target
             && self.written_bytes >= SMALL_BYTES
@@ -89,7 +89,7 @@ impl IncomingBody {
 }
 
 impl AcceptedFile {
-    /// Opens the file for its bytes.
+    /// Opens the destination of the file's bytes.
     fn open(self, file: u32, stage: &StagingFolder, folder: &Folder) -> Result<IncomingBody, Fault> {
         let AcceptedFile { path, have, is_small, mode, resumable } = self;
         let (target, hasher, written_bytes) = match have {
@@ -141,7 +141,7 @@ impl Receiving {
         opened.or_else(|fault| self.give_up(file, &fault))
     }
 
-    /// Makes a file the current one; its bytes can be written.
+    /// Makes a file the current one, ready to be written.
     pub(super) fn open(&mut self, file: u32) -> Result<(), Fault> {
         if !self.bodies.is_current(file)
             && let Some(accepted_file) = self.decisions.accepted.remove(&file)
@@ -152,7 +152,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// The sender begins at 0: what was there is another file's.
+    /// Drops the bytes that were here: the sender begins at 0, so they belong to another file.
     fn restart(&mut self) -> Result<(), Fault> {
         if let Some(IncomingBody { target: Target::Part { part, .. }, hasher, written_bytes, .. }) =
             &mut self.bodies.current
@@ -164,7 +164,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// Takes in a chunk of a body: its size. None if it is not there.
+    /// Receives a chunk of a body and returns its size; `None` if nothing is buffered.
     pub(super) fn hear_body<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         let Some(Body { file, remaining, .. }) = self.bodies.frame else { return Ok(None) };
         let to_stdout = matches!(&self.bodies.current, Some(IncomingBody { target: Target::Stdout(_), .. }));
@@ -191,7 +191,7 @@ impl Receiving {
         Ok(Some(count))
     }
 
-    /// Hashes and writes a chunk while it is in the cache. Returns how much of it was taken: all, but of stdout.
+    /// Hashes and writes a chunk while it is in the cache. Returns how many bytes were taken: all, except by stdout.
     fn store(&mut self, file: u32, bytes: &[u8]) -> Result<usize, Failure> {
         let Some(arriving) = self.bodies.current.as_mut().filter(|arriving| arriving.file == file) else {
             return Ok(bytes.len());
@@ -217,7 +217,7 @@ impl Receiving {
         }
     }
 
-    /// Drops what there is of a file.
+    /// Drops the received bytes of a file.
     pub(super) fn forget(&mut self, file: u32) {
         self.decisions.accepted.remove(&file);
         self.assembly.forget(file);
@@ -226,7 +226,8 @@ impl Receiving {
         }
     }
 
-    /// A file cannot be written: the others may still come, unless a lot would come in vain.
+    /// Reports that a file cannot be written. The session continues with the others, unless too many bytes would be
+    /// discarded.
     pub(super) fn give_up(&mut self, file: u32, fault: &Fault) -> Result<(), Failure> {
         self.forget(file);
         let entry = self.machine.entry(file);

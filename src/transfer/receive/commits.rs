@@ -1,4 +1,4 @@
-//! From the last byte to the name: compared, then brought to disk and into place with others, on another thread.
+//! From the last byte to the final name: files are compared, then committed in batches in a blocking task.
 
 use std::time::Duration;
 
@@ -15,23 +15,23 @@ use crate::proto::transfer::reason::Reason;
 use crate::store::{Arrival, Fault, Meta, Part, StagingFolder};
 use crate::transfer::outcome::{Role, reason_of};
 
-/// What waits for the disk at most before the next commit begins; twice as much before the session waits.
+/// Entries that may wait before the next commit begins; at twice as many the session waits.
 const BATCH_ENTRIES: usize = 8192;
 const BATCH_BYTES: u64 = 64 << 20;
-/// Names and targets that wait: the peer chooses how long they are.
+/// Bytes of names and link targets that may wait: the peer chooses their length.
 const BATCH_NAME_BYTES: usize = 1 << 20;
-/// Parts that wait: each holds descriptors.
+/// Parts that may wait: each holds descriptors.
 const BATCH_PARTS: usize = 8;
-/// How long a session that has failed waits for its last commits: together well below what a process that stops gives
-/// it, so that it can remove what it has not finished.
+/// How long a failed session waits for its last commits: together well below the time that a stopping process leaves
+/// it, so that it can remove its temporary files.
 const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(150);
 
 type Results = Vec<Result<(), Fault>>;
-/// The same, with file ids.
+/// Results of a commit, with file ids.
 type Committed = Vec<(u32, Result<(), Fault>)>;
 
-/// What has come whole and is on its way to the disk.
+/// Complete entries on their way to the disk.
 pub(super) struct Commits {
     stage: StagingFolder,
     replace: bool,
@@ -77,18 +77,18 @@ impl Commits {
         self.arrivals.push(arrival);
     }
 
-    /// Parts that are open: those that wait, and those of the running commit.
+    /// Returns the number of open parts: those that wait, and those of the running commit.
     pub(super) fn parts(&self) -> usize {
         self.parts + self.running_parts
     }
 
-    /// How many batches wait.
+    /// Returns the number of waiting batches.
     fn batches(&self) -> u64 {
         let by_entries = (self.arrivals.len() / BATCH_ENTRIES).max(self.name_bytes / BATCH_NAME_BYTES);
         (self.bytes / BATCH_BYTES).max(by_entries.max(self.parts / BATCH_PARTS) as u64)
     }
 
-    /// True when no more should be taken in before the running commit has ended.
+    /// Returns whether nothing more should be received before the running commit has ended.
     pub(super) fn is_full(&self) -> bool {
         self.batches() >= 2
     }
@@ -97,7 +97,7 @@ impl Commits {
         self.running.is_some()
     }
 
-    /// Begins a commit if it is worth one, or if nothing more comes before it.
+    /// Starts a commit if enough waits or, with `at_once`, if anything does.
     pub(super) fn start(&mut self, at_once: bool) -> Result<(), Error> {
         if self.running.is_none() && !self.arrivals.is_empty() && (at_once || self.batches() > 0) {
             let (stage, replace) = (self.stage.clone(), self.replace);
@@ -110,7 +110,7 @@ impl Commits {
         Ok(())
     }
 
-    /// The results of a commit that has ended.
+    /// Returns the results of a finished commit.
     fn take(&mut self) -> Option<Result<Committed, Error>> {
         let (files, task) = self.running.as_mut()?;
         let results = task.take()?;
@@ -120,8 +120,8 @@ impl Commits {
         Some(results.map(|results| files.into_iter().zip(results).collect()))
     }
 
-    /// A session that fails or is stopped may be the last thing that the process does: what has come whole gets its
-    /// name before that, if the disk is quick enough.
+    /// Commits the complete files before a failed or stopped session ends, if the disk is fast enough: the process may
+    /// end right after it.
     pub(super) fn finish(&mut self) {
         for limit in [COMMIT_LIMIT, LAST_COMMIT_LIMIT] {
             if self.start(true).is_ok()
@@ -134,7 +134,7 @@ impl Commits {
 }
 
 impl Receiving {
-    /// Takes a file that has come: compares its digest, and queues it for the next commit.
+    /// Compares the digest of a received file, and queues it for the next commit.
     pub(super) fn arrived(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
         if let Some(Have::InPlace(have)) =
             self.decisions.accepted.get(&file).map(|accepted_file| &accepted_file.have)
@@ -182,14 +182,14 @@ impl Receiving {
         Ok(())
     }
 
-    /// Queues a part that is whole, and has the digest that was sent, for the next commit.
+    /// Queues a complete part with a matching digest for the next commit.
     pub(super) fn commit_part(&mut self, file: u32, entry: &Entry, digest: Digest, part: Part) {
         self.digests.insert(file, digest);
         let meta = meta_of(entry);
         self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
     }
 
-    /// Queues a folder or a link, after all that came before it.
+    /// Queues a folder or a link, after all entries before it.
     pub(super) fn place(&mut self, file: u32, entry: Entry) {
         let path = match self.decisions.naming.local_path(&entry) {
             Ok(path) => path,

@@ -1,4 +1,4 @@
-//! A name that another session is writing: who waits for whom.
+//! Contention for a name: which of two sessions waits, and for how long.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,19 +13,20 @@ use crate::proto::transfer::reason::Reason;
 use crate::transfer::connection::wire::Failure;
 use crate::transfer::server::sessions::{Listed, OWN_STALE_AFTER, STALE_AFTER, Version};
 
-/// How long to wait for a session that is to make way, and how often to look.
+/// How long to wait for a session that was asked to make way.
 const LIMIT: Duration = Duration::from_secs(2);
-/// The same for a session that seems to be alive: its client may be gone and back before the server has noticed.
+/// The same for a session that seems to be alive: its client may have reconnected before the server noticed the loss.
 const GRACE: Duration = Duration::from_secs(1);
-/// The same for a session that sends the same file from the same address: what its client had sent when it was
-/// interrupted may still be on its way.
+/// The same for a session that sends the same file from the same address: bytes that its client sent before an
+/// interruption may still be on their way.
 const OWN_LIMIT: Duration = Duration::from_secs(10);
-/// The same for what a session before this one was hashing on another thread when it ended: that takes as long as the part is large.
+/// The same for a blocking task of an earlier session that was hashing when it ended: it takes as long as the part is
+/// large.
 const SUCCESSOR_LIMIT: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(50);
 
 impl Decisions {
-    /// Another session writes this name: whether to look again later. Where that session goes on, not for long.
+    /// Returns whether to wait for another session that writes this name. The wait for a live session is short.
     pub(super) fn waits_for(&mut self, path: &[u8], entry: &Entry, now: Instant) -> bool {
         let Backoff { is_successor, in_vain, is_own, .. } = &self.backoff;
         let want = |listed: &Listed| listed.want(path, version(entry), is_own, now);
@@ -48,7 +49,7 @@ impl Decisions {
 }
 
 impl Receiving {
-    /// Ends this session if nothing comes any more and another one wants what it holds.
+    /// Ends this session if it is stale and another one wants a name that it holds.
     pub(super) fn make_way(&mut self, last_traffic: Instant, now: Instant) -> Result<(), Failure> {
         if let Some(next) = &mut self.decisions.backoff.next_look {
             *next = (*next).max(now + STEP);
@@ -74,7 +75,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// The file for which this session has a part that keeps others from writing this name.
+    /// Returns the file whose part keeps other sessions from writing this name.
     fn holds(&self, path: &[u8]) -> Option<u32> {
         let is_held =
             |have: &Have| matches!(have, Have::Part(_) | Have::Resumed { .. } | Have::ResumedBlocks { .. });

@@ -1,4 +1,4 @@
-//! How far a session is: counted for whoever looks, here and at the sender.
+//! Progress of a receiving session, shown here and at the sender.
 
 use std::time::{Duration, Instant};
 
@@ -6,11 +6,11 @@ use super::{Link, Receiving};
 use crate::net::stream::Stream;
 use crate::proto::transfer::outcome::FileOutcome;
 
-/// How often the sender hears how far this side is, if it has come further.
+/// Interval of progress frames to the sender.
 pub(super) const ACK_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Receiving {
-    /// Counts what has come, within blocks and chunks as well.
+    /// Counts the received bytes, also within blocks and chunks.
     pub(super) fn show<S: Stream>(&mut self, link: &Link<S>) {
         if !self.progress.is_shown() {
             return;
@@ -29,7 +29,7 @@ impl Receiving {
         self.shown_bytes = self.shown_bytes.max(come);
     }
 
-    /// Tells the sender how far this side is.
+    /// Sends the progress to the sender.
     pub(super) fn acknowledge<S: Stream>(&mut self, link: &Link<S>, now: Instant) {
         if now >= self.next_ack {
             self.next_ack = now + ACK_INTERVAL;
@@ -38,7 +38,7 @@ impl Receiving {
         }
     }
 
-    /// Takes note of files that are done with.
+    /// Records the files that are closed.
     pub(super) fn note_closed(&mut self) {
         while let Some(closed) = self.machine.closed() {
             self.progress.done(1);

@@ -1,4 +1,4 @@
-//! Decisions: whether a file is taken, under which name, and what is there of it.
+//! Decisions on offered files: whether to accept each, under which name, and how much of it is here already.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -23,43 +23,44 @@ use crate::transfer::connection::wire::Failure;
 use crate::transfer::outcome::{Role, reason_of};
 use crate::transfer::server::sessions::Listed;
 
-/// Files up to this size wait in the staging folder, without a lock or a sync of their own, and are hashed at once.
+/// Files up to this size wait in the staging folder, without a lock or a sync of their own, and existing ones are
+/// hashed in place.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
 
-/// A file that is taken, and of which no bytes have come yet.
+/// A file that is accepted and of which no bytes have come yet.
 pub(super) struct AcceptedFile {
-    /// Below the destination.
+    /// Path below the destination.
     pub(super) path: Vec<u8>,
     pub(super) have: Have,
     pub(super) is_small: bool,
     pub(super) mode: u16,
-    /// What comes of it is of use to a later session.
+    /// A later session can continue from a part of it.
     pub(super) resumable: bool,
 }
 
-/// What is there of it.
+/// The bytes of an accepted file that are here already.
 pub(super) enum Have {
     Nothing,
     /// An empty part.
     Part(Part),
-    /// A part that an earlier session left, and the hash of its bytes.
+    /// A part of an earlier session, and the hash of its bytes.
     Resumed {
         part: Part,
         length: u64,
         hasher: Box<blake3::Hasher>,
     },
-    /// A part that an earlier session left, with the values of its blocks.
+    /// A part of an earlier session, with the chaining values of its blocks.
     ResumedBlocks {
         part: Part,
         values: Vec<Digest>,
     },
-    /// A file of the same size is in place, may be replaced, and has this digest.
+    /// A file of the same size and this digest is in place and may be replaced.
     InPlace(Digest),
     Stdout(Box<Stdio>),
 }
 
 impl AcceptedFile {
-    /// Leaves a part where it is.
+    /// Leaves a part for a later session.
     pub(super) fn keep(self) {
         if let Have::Resumed { part, .. } | Have::ResumedBlocks { part, .. } = self.have {
             part.keep();
@@ -67,17 +68,17 @@ impl AcceptedFile {
     }
 }
 
-/// What was hashed on another thread.
+/// Result of a blocking task that hashes.
 pub(super) enum Hashed {
     InPlace(Result<Digest, Fault>),
     Part(Result<(Part, u64, Box<blake3::Hasher>), Fault>),
     Blocks(Result<(Part, Vec<Digest>), Fault>),
 }
 
-/// What is said to an entry.
+/// The answer to an offered entry.
 pub(super) enum Decided {
     Verdict(Verdict),
-    /// It is wanted, as far as its blocks are not there: their values.
+    /// Wanted but for the blocks with these chaining values, from the beginning on.
     InBlocks(Vec<Digest>),
 }
 
@@ -87,7 +88,7 @@ impl From<Verdict> for Decided {
     }
 }
 
-/// Which files are taken, under which names, and what is there of them.
+/// Decisions on offered files, and the accepted files whose bytes have not come yet.
 pub(super) struct Decisions {
     pub(super) folder: Folder,
     pub(super) naming: Naming,
@@ -99,7 +100,7 @@ pub(super) struct Decisions {
     pub(super) space: Space,
     hashing: Option<BlockingTask<Hashed>>,
     pub(super) backoff: Backoff,
-    /// A server's: how other sessions reach this one.
+    /// On a server: the entry by which other sessions reach this one.
     pub(super) listed: Option<Rc<Listed>>,
 }
 
@@ -121,18 +122,18 @@ impl Decisions {
         }
     }
 
-    /// What is there of a file is hashed.
+    /// Returns whether existing bytes are being hashed.
     pub(super) fn is_hashing(&self) -> bool {
         self.hashing.is_some()
     }
 
-    /// Leaves the parts of files that have not begun to come.
+    /// Leaves the parts of accepted files that have not begun to come for a later session.
     pub(super) fn keep(&mut self) {
         self.hashing = None;
         self.accepted.drain().for_each(|(_, accepted_file)| accepted_file.keep());
     }
 
-    /// Decides about a file. None while something is hashed or awaited.
+    /// Decides on a file. Returns `None` while hashing, or waiting for another session.
     pub(super) fn decide(
         &mut self,
         file: u32,
@@ -226,7 +227,7 @@ impl Decisions {
         verdict.into()
     }
 
-    /// A part that an earlier session left is hashed on another thread.
+    /// Starts to hash a part of an earlier session in a blocking task.
     fn hash_part(&mut self, mut part: Part, length: u64, in_blocks: bool) -> Result<(), Failure> {
         // The session may end before the blocking work does.
         part.keep_if_dropped(true);
@@ -243,7 +244,7 @@ impl Decisions {
         Ok(())
     }
 
-    /// The file is to come, as far as there is no part of it.
+    /// Accepts the file from the bytes that are not here.
     fn want(
         &mut self,
         (file, path): (u32, Vec<u8>),
@@ -303,7 +304,7 @@ impl Decisions {
         self.space.take(file, bytes, || folder.free_bytes(path))
     }
 
-    /// The verdict where a part cannot be had; none if it may be had a little later.
+    /// Returns the answer if a part cannot be opened; `None` if another try may succeed a little later.
     fn busy_or_refused(
         &mut self,
         fault: &Fault,

@@ -1,4 +1,4 @@
-//! The side that wants the files: `download`, and a server that stores uploads.
+//! The receiver of files: `download`, and a server that stores uploads.
 
 mod backoff;
 pub(crate) mod block_assembly;
@@ -44,7 +44,7 @@ use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::report::{Phase, Progress, Report};
 
-/// What a decision about a file counts for when turns are shared out: it asks the file system several times.
+/// Cost of a decision in the budget of a call: it asks the file system several times.
 const DECISION_COST_BYTES: usize = 8 << 10;
 
 /// A session that receives files.
@@ -53,12 +53,12 @@ pub(crate) struct Receiving {
     decisions: Decisions,
     bodies: Bodies,
     assembly: BlockedFiles,
-    /// Of the first connection.
+    /// State of the first connection.
     inflow: Inflow,
     pool: ConnectionPool<Inflow>,
     session: Option<SessionId>,
     commits: Commits,
-    /// Of files that are not closed yet.
+    /// Digests of files that are not closed yet.
     digests: HashMap<u32, Digest>,
     progress: Progress,
     /// The totals were announced.
@@ -70,7 +70,8 @@ pub(crate) struct Receiving {
 }
 
 impl Receiving {
-    /// A session that takes files to `destination`. A client waits for ACCEPT; a server knows the client's HELLO.
+    /// Creates a session that stores files in `destination`. A client waits for ACCEPT; a server knows the client's
+    /// HELLO.
     pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
         destination: Destination,
@@ -111,7 +112,7 @@ impl Receiving {
         LinkSession::new(Link::new(wire, Role::Receiver, terms.limits, is_client), receiving)
     }
 
-    /// Decides about a file. None while something is hashed or awaited.
+    /// Decides on a file. Returns `None` while hashing, or waiting for another session.
     fn decide(&mut self, file: u32, now: Instant) -> Result<Option<Decided>, Failure> {
         match self.machine.entry(file) {
             Some(entry) => self.decisions.decide(file, entry, (&self.machine, &self.progress), now),
@@ -196,7 +197,7 @@ impl Receiving {
         }
     }
 
-    /// What this side is doing while the peer waits.
+    /// Returns the phase that keeps the peer waiting.
     fn busy(&self) -> Option<frame::Phase> {
         if self.decisions.is_hashing() {
             Some(frame::Phase::Hashing)
@@ -209,7 +210,7 @@ impl Receiving {
         }
     }
 
-    /// Takes in a frame, or a chunk of a body: what it costs of the turn. None if nothing is there.
+    /// Receives a frame or a chunk of a body, and returns its cost in the budget; `None` if nothing is buffered.
     fn hear<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         if self.bodies.frame.is_some() {
             return self.hear_body(link);
@@ -259,7 +260,7 @@ impl Receiving {
         Ok(Some(FRAME_COST_BYTES))
     }
 
-    /// The session has failed. What came whole keeps its chance, what came in part is left for a later session.
+    /// Releases everything after a failure: whole files are still committed, parts are left for a later session.
     fn let_go(&mut self) {
         self.progress.finish();
         if let Some(arriving) = self.bodies.current.take() {
@@ -270,7 +271,7 @@ impl Receiving {
         self.commits.finish();
     }
 
-    /// Another session finds nothing here any more.
+    /// Removes this session from the server's list.
     fn leave(&mut self) {
         if let Some(listed) = self.decisions.listed.take() {
             listed.leave();
@@ -278,7 +279,7 @@ impl Receiving {
     }
 }
 
-/// What both sides have said that they can.
+/// Applies the capabilities that both sides have.
 fn agree(machine: &mut Receiver, accept: &Accept) {
     if accept.stream {
         machine.expect_stream();
@@ -299,19 +300,19 @@ fn cut() -> Failure {
 }
 
 impl<S> LinkSession<S, Receiving> {
-    /// It is one of a server's sessions.
+    /// Registers it as one of a server's sessions.
     pub(super) fn listed(mut self, listed: Rc<Listed>) -> Self {
         self.job.decisions.listed = Some(listed);
         self
     }
 
-    /// It may take the place of one that has still to let go of its files.
+    /// Marks it as the successor of a session that may still hold files.
     pub(crate) fn succeeding(mut self, is_successor: bool) -> Self {
         self.job.decisions.backoff.is_successor = is_successor;
         self
     }
 
-    /// The digests of what arrives are wanted.
+    /// Collects the digests of the received files.
     pub(crate) fn listing(mut self, digests: Option<Digests>) -> Self {
         self.job.stats.list_digests(digests);
         self
@@ -360,7 +361,7 @@ impl<S: Stream> Job<S> for Receiving {
     }
 }
 
-/// A session that is dropped, as when the process is asked to stop, has failed.
+/// Counts a dropped session as failed, as when the process is asked to stop.
 impl Drop for Receiving {
     fn drop(&mut self) {
         self.let_go();

@@ -1,59 +1,60 @@
-//! How many parts a session has open, at most: each holds descriptors, which all sessions of a server share.
+//! The number of parts that a session may have open: each holds descriptors, which all sessions of a server share.
 
 use super::Receiving;
 use super::block_assembly::MAX_OPEN;
 
 /// Descriptors of a part: its own, and its folder's.
 const DESCRIPTORS_PER_PART: u64 = 2;
-/// Beside those of earlier sessions and those that were created early: one that is hashed, and one whose body comes.
+/// Parts beside resumed and early ones: one that is hashed, and one whose body comes.
 const AT_HAND: usize = 2;
-/// With so many to spare, and more, four parts are created early.
+/// With at least this many spare parts, four parts are created early.
 const MANY_SPARE: usize = 16;
-/// Parts of earlier sessions that are open at a time, and wait for the rest. A session leaves a few; who offers more
-/// names that have one sends those files from the start.
+/// Parts of earlier sessions that are open at a time and wait for the rest. A session leaves only a few; further files
+/// with such parts are sent from the start.
 const MAX_RESUMED: usize = 32;
 
-/// Parts that a session may have open beside the files in blocks that the protocol promises: of earlier sessions, created
-/// early, at hand, and on their way to the disk.
+/// The number of parts that a session may have open beside the files in blocks that the protocol promises: resumed,
+/// created early, at hand, and on their way to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SpareParts(usize);
 
 impl SpareParts {
-    /// With these nothing waits for descriptors.
+    /// With this many, nothing waits for descriptors.
     pub(crate) const MOST: SpareParts = SpareParts(60);
-    /// With these every session goes on.
+    /// With this many, every session makes progress.
     pub(crate) const LEAST: SpareParts = SpareParts(8);
 
-    /// Descriptors of all parts of a session that has so many to spare. One file in blocks more than may be is found when
-    /// it is open.
+    /// Returns the descriptors that all parts of a session with this budget need. A file in blocks that exceeds the
+    /// limit is found only once it is open, hence one more.
     pub(crate) const fn descriptors(self) -> u64 {
         DESCRIPTORS_PER_PART * (MAX_OPEN + 1 + self.0) as u64
     }
 
-    /// As many as so many descriptors of parts allow, within these bounds.
+    /// Returns the spare parts that a number of descriptors allows, between `LEAST` and `MOST`.
     pub(crate) fn within(descriptors: u64) -> SpareParts {
         let spare = (descriptors / DESCRIPTORS_PER_PART).saturating_sub(MAX_OPEN as u64 + 1);
         SpareParts(usize::try_from(spare).unwrap_or(usize::MAX).clamp(Self::LEAST.0, Self::MOST.0))
     }
 
-    /// Parts created before their bytes come, so that of several sessions with one name all but the first hear so early.
+    /// Returns how many parts are created before their bytes come, so that all but the first of several sessions with
+    /// one name learn of the conflict early.
     pub(super) fn early(self) -> usize {
         if self.0 >= MANY_SPARE { 4 } else { 2 }
     }
 
-    /// Parts of earlier sessions.
+    /// Returns how many parts of earlier sessions may be open.
     pub(super) fn resumed(self) -> usize {
         (self.0 - self.early() - AT_HAND).min(MAX_RESUMED)
     }
 
-    /// Files in blocks and parts on their way to the disk, together.
+    /// Returns how many files in blocks and parts on their way to the disk may be open together.
     fn open(self) -> usize {
         MAX_OPEN + self.0 - self.early() - self.resumed() - AT_HAND
     }
 }
 
 impl Receiving {
-    /// No other part is opened before some have come to the disk. Some do, without the peer.
+    /// Returns whether a new part must wait until others are on the disk. Those that wait need nothing from the peer.
     pub(super) fn is_short_of_parts(&self) -> bool {
         let committing = self.commits.parts();
         committing > 0 && self.assembly.count() + committing >= self.decisions.spare_parts.open()

@@ -1,25 +1,25 @@
-//! Free space for accepted files: checked before their bytes come. Whether a write succeeds is known only then.
+//! Free space for accepted files, checked before their bytes come. Only the write itself shows whether it succeeds.
 
 use std::collections::HashMap;
 
-/// How many bytes are accepted before the file system is asked again for its free space.
+/// Bytes that are accepted before the file system is asked again.
 const STEP_BYTES: u64 = 64 << 20;
 
-/// What the file system has left, asked now and then.
+/// Free space of the file system, asked from time to time.
 #[derive(Default)]
 pub(super) struct Space {
-    /// Free when it was asked, less what was accepted then and since.
+    /// Free bytes at the last look, less those accepted since.
     left_bytes: u64,
-    /// Accepted since it was asked.
+    /// Bytes accepted since the last look.
     since_bytes: u64,
-    /// What has still to come, by file and in all.
+    /// Bytes that have still to come, by file and in all.
     outstanding: HashMap<u32, u64>,
     outstanding_bytes: u64,
 }
 
 impl Space {
-    /// Whether there is room for so many bytes more, for this file. `free_bytes` asks the file system; where it does
-    /// not say, there is.
+    /// Reserves `bytes` for a file. Returns false if there is no room. `free_bytes` asks the file system; if it does
+    /// not say, there is room.
     pub(super) fn take(&mut self, file: u32, bytes: u64, free_bytes: impl FnOnce() -> Option<u64>) -> bool {
         if bytes > self.left_bytes || self.since_bytes > STEP_BYTES {
             let Some(free_bytes) = free_bytes() else { return true };
@@ -37,7 +37,7 @@ impl Space {
         true
     }
 
-    /// Bytes of a file were written: the file system counts them now.
+    /// Records written bytes: the file system counts them now.
     pub(super) fn written(&mut self, file: u32, bytes: u64) {
         if let Some(rest) = self.outstanding.get_mut(&file) {
             let bytes = bytes.min(*rest);
@@ -46,7 +46,7 @@ impl Space {
         }
     }
 
-    /// Nothing more comes of a file, whatever became of it.
+    /// Releases the reservation of a file.
     pub(super) fn ended(&mut self, file: u32) {
         self.outstanding_bytes -= self.outstanding.remove(&file).unwrap_or(0);
     }

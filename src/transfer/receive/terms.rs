@@ -1,4 +1,4 @@
-//! What is agreed before a session that receives.
+//! Terms of a receiving session: destination, names, and what was agreed with the peer.
 
 use super::parts::SpareParts;
 use crate::error::{Error, Exit};
@@ -11,7 +11,7 @@ use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::pool::Origin;
 use crate::transfer::connection::wire::Failure;
 
-/// Where files go, and which of them are taken.
+/// Destination of received files, and the limits on them.
 pub(crate) struct Destination {
     pub(crate) folder: Folder,
     pub(crate) stage: StagingFolder,
@@ -19,35 +19,35 @@ pub(crate) struct Destination {
     pub(crate) replace: bool,
     pub(crate) max_size: Option<u64>,
     pub(crate) max_entries: u32,
-    /// How many parts it may have open.
+    /// How many parts the session may have open.
     pub(crate) spare_parts: SpareParts,
 }
 
-/// Which name a file gets here.
+/// How received files are named.
 #[derive(Clone, Debug)]
 pub(crate) enum Naming {
-    /// The one it was sent with.
+    /// As sent.
     AsSent,
-    /// What was asked for, without the folders that it was in.
+    /// As asked for, without the leading folders.
     Wanted(Vec<Vec<u8>>),
-    /// This one; only one file may come.
+    /// By this name; only one file is accepted.
     Fixed(Vec<u8>),
-    /// None: the one file that may come goes to stdout.
+    /// Not at all: the only file goes to stdout.
     Stdout,
 }
 
-/// What is agreed before a session that receives.
+/// Terms that are agreed before a session receives.
 pub(crate) struct Terms {
-    /// Its own names, where some were asked for.
+    /// The names asked for; `None`: everything.
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
-    /// What a server has said. A client learns that later.
+    /// On a server: the ACCEPT that it has sent. A client receives it later.
     pub(crate) agreed: Accept,
     pub(crate) limits: Limits,
     pub(crate) origin: Origin,
 }
 
 impl Naming {
-    /// The path here of what was sent with a clean path.
+    /// Returns the local path for a clean path of the sender.
     pub(crate) fn local(&self, path: &[u8]) -> Vec<u8> {
         match self {
             Naming::AsSent | Naming::Stdout => path.to_vec(),
@@ -56,7 +56,7 @@ impl Naming {
         }
     }
 
-    /// Another entry has come. Where one file is to get one name, or to go to stdout, it must be the only one.
+    /// Fails if a further entry comes where only one file is accepted.
     pub(super) fn expect_another(&self, entry_count: u32) -> Result<(), Failure> {
         let what = match self {
             Naming::AsSent | Naming::Wanted(_) => return Ok(()),
@@ -69,7 +69,7 @@ impl Naming {
         Err(Failure { error: Error::new(Exit::Refused, text), tell })
     }
 
-    /// The path that an entry gets below the destination: the receiver chooses it.
+    /// Returns the local path of an entry below the destination.
     pub(super) fn local_path(&self, entry: &Entry) -> Result<Vec<u8>, (Reason, String)> {
         let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
         let only_one = |what: &str| {
@@ -88,7 +88,7 @@ impl Naming {
     }
 }
 
-/// `folder/name/rest` for a wanted `folder/name` is `name/rest`.
+/// Removes the leading folders of the wanted name: `folder/name/rest` for a wanted `folder/name` becomes `name/rest`.
 fn below_what_was_wanted(names: &[Vec<u8>], path: &[u8]) -> Vec<u8> {
     let holds = |name: &&Vec<u8>| {
         path.strip_prefix(name.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))

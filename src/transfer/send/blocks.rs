@@ -1,4 +1,4 @@
-//! Files in blocks: any block on any connection, each followed by its value and answered.
+//! Files in blocks: any block on any connection, each followed by its chaining value and answered.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -19,30 +19,30 @@ use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
 use crate::transfer::outcome::{Role, failed, protocol_error};
 
-/// Files that wait for the receiver's word at once: each holds a descriptor on both sides, and a receiver takes
+/// Files that may wait for the receiver's answers at once: each holds a descriptor on both sides. A receiver accepts
 /// twice as many.
 pub(crate) const MAX_FILES: usize = 32;
 
-/// How often it is looked how far the blocks are.
+/// Interval at which the progress of the blocks is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The number of the first connection.
 const FIRST: usize = 0;
 
-/// What goes in blocks.
+/// State of the files that are sent in blocks.
 #[derive(Default)]
 pub(super) struct Blocks {
     outbox: Outbox,
-    /// The files of which blocks may still have to be read.
+    /// Files with blocks that may have to be read again.
     files: HashMap<u32, File>,
-    /// The block that is on the first connection.
+    /// The block on the first connection.
     first: Option<Block>,
-    /// Bodies of blocks.
+    /// Sent bytes of all blocks.
     pub(super) sent_bytes: u64,
-    /// Of those, what the receiver has said to have; and what was shown of it.
+    /// Bytes that the receiver has verified, and how many of them were shown.
     verified_bytes: u64,
     shown_bytes: u64,
-    /// The receiver was found to have these bytes since this was last asked.
+    /// Bytes that the receiver was found to have since the last query.
     resumed_bytes: u64,
 }
 
@@ -58,17 +58,17 @@ pub(super) struct Block {
     task: Task,
     hasher: BlockHasher,
     done: u64,
-    /// The receiver has something in its place: it is sent only if that is something else.
+    /// The receiver has a block in its place: it is sent only if the chaining values differ.
     compares: bool,
 }
 
-/// What could be done for a connection.
+/// Result of a step for a connection.
 enum Step {
-    /// So many bytes were read.
+    /// This many bytes were read.
     Read(usize),
     /// There is no block to send.
     Nothing,
-    /// A file cannot be read on.
+    /// A file cannot be read any further.
     Failed(u32, Ended),
 }
 
@@ -80,22 +80,22 @@ impl Block {
 }
 
 impl Blocks {
-    /// Nothing waits for the receiver's word.
+    /// Returns whether no block waits for the receiver's answer.
     pub(super) fn is_idle(&self) -> bool {
         self.outbox.is_idle()
     }
 
-    /// The first connection has a block to send that others may not wait for.
+    /// Returns whether the first connection has a block that must not wait for the others.
     pub(super) fn has_more(&self) -> bool {
         self.first.is_some() || self.outbox.has_again()
     }
 
-    /// A connection is gone.
+    /// Records that a connection was lost.
     pub(super) fn lost(&mut self, connection: usize) {
         self.outbox.lost(connection);
     }
 
-    /// The machine is done with a file: of one that the receiver has stopped no more blocks go.
+    /// Drops a file that the machine has closed: no more of its blocks are sent.
     pub(super) fn closed(&mut self, file: u32) {
         if self.files.get(&file).is_some_and(|file| !file.has_ended) {
             self.give_up(file);
@@ -108,7 +108,7 @@ impl Blocks {
         self.first.take_if(|block| block.task.file == file);
     }
 
-    /// The receiver's word on a block: how many bytes of it are verified.
+    /// Handles the receiver's answer to a block. Returns how many bytes of it are verified.
     fn verified(
         &mut self,
         connection: (usize, u64),
@@ -127,7 +127,7 @@ impl Blocks {
         finished.iter().for_each(|file| drop(self.files.remove(file)));
     }
 
-    /// Bytes of the blocks on a connection that have left this system and arrived at the peer's.
+    /// Returns how many bytes of the blocks on a connection have arrived at the peer's system.
     fn arrived_bytes<S: Stream>(&self, id: usize, block: Option<&Block>, wire: &Wire<S>) -> u64 {
         let Some(unacknowledged) = wire.unacknowledged_bytes() else { return 0 };
         let unread = |block: &Block| block.task.length - if block.compares { 0 } else { block.done };
@@ -182,8 +182,8 @@ impl Blocks {
 }
 
 impl Sending {
-    /// Goes on with the file of `SendStep::Blocks` on the first connection: how many bytes were read; none if others
-    /// are still at it.
+    /// Continues the file of `SendStep::Blocks` on the first connection. Returns the number of bytes read; `None` while
+    /// other connections still work on it.
     pub(super) fn send_blocks<S: Stream>(
         &mut self,
         link: &mut Link<S>,
@@ -233,7 +233,7 @@ impl Sending {
         Ok(Some(FRAME_COST_BYTES))
     }
 
-    /// A piece of a block on the first connection. None if there is none for it.
+    /// Sends a piece of a block on the first connection; `None` if there is none for it.
     pub(super) fn send_block<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         link.wire.reserve_chunk()?;
         let mut first = self.blocks.first.take();
@@ -246,7 +246,7 @@ impl Sending {
         }
     }
 
-    /// A file cannot be read on. Behind its `END` nothing can be taken back.
+    /// Handles a file that cannot be read any further. After its `END` nothing can be taken back.
     fn block_failed(&mut self, file: u32, ended: Ended) -> Result<usize, Failure> {
         if self.blocks.files.get(&file).is_some_and(|file| file.has_ended) {
             let text = "a block that must be sent again can no longer be read";
@@ -274,7 +274,7 @@ impl Sending {
         Ok(())
     }
 
-    /// The receiver's word on a block that went over the first connection, by which so many bytes have left.
+    /// Handles the receiver's answer to a block on the first connection, which `left_bytes` bytes have left.
     pub(super) fn block_verified(
         &mut self,
         left_bytes: u64,
@@ -283,12 +283,12 @@ impl Sending {
         self.blocks.verified((FIRST, left_bytes), word).map(drop)
     }
 
-    /// Somebody looks at how far the blocks are: it changes while nothing happens on this side.
+    /// Returns whether the progress of blocks is shown: it changes while nothing happens on this side.
     pub(super) fn shows_blocks(&self) -> bool {
         self.progress.is_shown() && !self.blocks.is_idle()
     }
 
-    /// Counts what has arrived of the blocks, within them as well.
+    /// Counts the arrived bytes, also within blocks.
     pub(super) fn show_blocks<S: Stream>(&mut self, link: &Link<S>, now: Instant) {
         let resumed = std::mem::take(&mut self.blocks.resumed_bytes);
         if resumed > 0 {
@@ -316,13 +316,13 @@ impl Sending {
         self.blocks.shown_bytes = self.blocks.shown_bytes.max(arrived);
     }
 
-    /// Bytes of the current file are there from an earlier session.
+    /// Records bytes of the current file that the receiver has from an earlier session.
     pub(super) fn resumed(&mut self, bytes: u64) {
         self.progress.there(bytes);
         self.stats.resumed(bytes);
     }
 
-    /// Works on the further connections.
+    /// Advances the further connections.
     pub(super) fn advance_pool<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.pool.accept(link.wire.now());
         self.pool.share(&mut link.wire);

@@ -1,4 +1,4 @@
-//! The bytes of the file that is sent: read, hashed and queued in place.
+//! The bytes of the file that is being sent: read, hashed and queued in place.
 
 use super::Sending;
 use super::input::Input;
@@ -17,14 +17,14 @@ use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Wire};
 use crate::transfer::digests::Digests;
 
-/// The file being sent.
+/// The file that is being sent.
 pub(super) struct Current {
     pub(super) file: u32,
     content: Content,
-    /// Of the bytes before `position`.
+    /// Hash of the bytes before `position`.
     hasher: blake3::Hasher,
     position: u64,
-    /// The receiver has so many bytes from its beginning, which are not sent.
+    /// Leading bytes that the receiver has, which are not sent.
     resumed_bytes: u64,
 }
 
@@ -33,7 +33,7 @@ impl Current {
         Current { file, content, hasher: blake3::Hasher::new(), position: 0, resumed_bytes: 0 }
     }
 
-    /// The file itself, to be read by offset.
+    /// Returns the file itself, to be read by offset.
     pub(super) fn into_source(self) -> Option<Source> {
         match self.content {
             Content::File(source) => Some(source),
@@ -41,7 +41,7 @@ impl Current {
         }
     }
 
-    /// The command whose output it is, or none: stdin. None of both if it is a file.
+    /// Returns the command whose output is sent, or `Some(None)` for stdin; `None` for a file.
     fn input(&self) -> Option<Option<&Program>> {
         match &self.content {
             Content::Stdin => Some(None),
@@ -50,17 +50,17 @@ impl Current {
         }
     }
 
-    /// How many bytes the receiver was found to have, once.
+    /// Returns how many bytes the receiver was found to have, once.
     pub(super) fn take_resumed(&mut self) -> u64 {
         std::mem::take(&mut self.resumed_bytes)
     }
 
-    /// The digest of what was read so far.
+    /// Returns the digest of the bytes read so far.
     pub(super) fn digest(&self) -> Digest {
         self.hasher.finalize().into()
     }
 
-    /// Reads and hashes the first `length` bytes, as long as anybody wants to know.
+    /// Reads and hashes the first `length` bytes, until the result is not needed any more.
     pub(super) fn hashed(
         mut self,
         length: u64,
@@ -74,7 +74,8 @@ impl Current {
         Ok(self)
     }
 
-    /// Queues the bytes from `offset`: how many; none if the input has none yet. Or how the file ends.
+    /// Queues the bytes from `offset` and returns their number; `None` if the input has none yet. Fails with the end of
+    /// the file.
     pub(super) fn chunk<S: Stream>(
         &mut self,
         machine: &mut Sender,
@@ -131,26 +132,26 @@ impl Current {
 }
 
 impl<S> LinkSession<S, Sending> {
-    /// A client's: what exists there is to be replaced, or not.
+    /// On a client: sets whether existing files are replaced.
     pub(crate) fn replacing(mut self, replaces: bool) -> Self {
         self.job.stats.of_client(replaces);
         self
     }
 
-    /// The digests of what is sent are wanted.
+    /// Collects the digests of the sent files.
     pub(crate) fn listing(mut self, digests: Option<Digests>) -> Self {
         self.job.stats.list_digests(digests);
         self
     }
 }
 
-/// Why no chunk comes.
+/// Why there is no further chunk.
 pub(super) enum Stopped {
-    /// The file ends so.
+    /// The file ends.
     Ended(Ended),
-    /// All that was offered was read, and there is more now.
+    /// All offered bytes were read, and there are more now.
     Grown,
-    /// What comes as it is made has failed, in words.
+    /// The input has failed, with the reason.
     Broken(String),
 }
 
@@ -160,7 +161,7 @@ impl From<Ended> for Stopped {
     }
 }
 
-/// How a file ends of which as much was read as was offered.
+/// Returns how a file ends after all offered bytes were read.
 fn end_of(source: &Source, offered_bytes: u64, hasher: &blake3::Hasher) -> Stopped {
     match source.change(offered_bytes) {
         Ok(Change::None) => Ended::Digest(hasher.finalize().into()).into(),
@@ -171,7 +172,7 @@ fn end_of(source: &Source, offered_bytes: u64, hasher: &blake3::Hasher) -> Stopp
 }
 
 impl Sending {
-    /// Queues the next chunk of a file, or its end. Returns the bytes of the chunk; none if the input has none yet.
+    /// Queues the next chunk of a file, or its end. Returns the size of the chunk; `None` if the input has none yet.
     pub(super) fn body<S: Stream>(
         &mut self,
         link: &mut Link<S>,
@@ -232,7 +233,7 @@ impl Sending {
         self.end_body(Ended::Unreadable)
     }
 
-    /// Says why there is no more of what comes as it is made; lets go of what was read for a file that is closed.
+    /// Adds the reason why an input has failed, and drops the state of a closed file.
     pub(super) fn explain(&mut self, closed: &mut Closed) {
         self.rereading.take_if(|rereading| rereading.file == closed.file);
         if let FileOutcome::Failed(reason @ Reason::Unreadable, text) = &mut closed.outcome

@@ -1,4 +1,4 @@
-//! A file that has grown while it was sent: what it had when it was offered is read once more, and compared.
+//! A file that has grown while it was sent: its offered bytes are read once more and compared.
 
 use super::Sending;
 use crate::net::reactor::{BlockingTask, Cancellation};
@@ -16,7 +16,7 @@ pub(super) struct Rereading {
 }
 
 impl Sending {
-    /// Reads the first `length` bytes again, on another thread. They are what was sent if they have the same digest.
+    /// Reads the first `length` bytes again in a blocking task. The file was stable if they have the same digest.
     pub(super) fn read_again(
         &mut self,
         file: u32,
@@ -32,7 +32,7 @@ impl Sending {
         Ok(())
     }
 
-    /// How the file ends that is read again; none as long as that goes on, or if there is none.
+    /// Returns how the file ends; `None` while it is being read, or if there is none.
     pub(super) fn was_read_again(&mut self) -> Result<Option<Ended>, Failure> {
         let Some(rereading) = &mut self.rereading else { return Ok(None) };
         let Some(found) = rereading.found.take() else { return Ok(None) };

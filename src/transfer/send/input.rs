@@ -1,4 +1,4 @@
-//! What is sent as it comes: stdin, or what a command prints.
+//! Input without a known size: stdin, or the output of a command.
 
 use std::io;
 
@@ -11,10 +11,10 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::report::Report;
 
-/// Where bytes come from that have no size before their end.
+/// A source of bytes whose size is not known before its end.
 pub(super) enum Input {
     Stdin(Stdio),
-    /// Killed, with all of its group, when it is dropped before its end.
+    /// A command. It is killed with its process group when dropped before its end.
     Command {
         output: ChildStream,
         process: Option<Process>,
@@ -23,7 +23,7 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Stdin, or the program, which is started; its stdin is at its end.
+    /// Opens stdin, or starts the program, whose own stdin is at its end.
     pub(super) fn open(program: Option<&Program>, io: &Io, report: &Report) -> Result<Input, Error> {
         let Some(program) = program else { return Stdio::open(io).map(Input::Stdin) };
         let (mut output, process) = child::spawn(program, &Environment::new(), io)?;
@@ -32,11 +32,11 @@ impl Input {
         Ok(Input::Command { output, process: Some(process), report: report.clone() })
     }
 
-    /// Reads on: how many bytes, 0 at the end, which of a command comes with its exit status; none if there are none
-    /// yet.
+    /// Reads into `buffer`. Returns the number of bytes, 0 at the end (of a command: after exit status 0), `None` if
+    /// nothing is available yet.
     ///
     /// # Errors
-    /// Why it has failed, in words.
+    /// The reason, in words.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, String> {
         let read = match self {
             Input::Stdin(stdin) => stdin.read(buffer),
@@ -51,7 +51,7 @@ impl Input {
     }
 }
 
-/// A command has closed its output: what matters is how it ends.
+/// Checks how a command ends that has closed its output.
 fn ended(process: &mut Option<Process>, report: &Report) -> Result<Option<usize>, String> {
     if process.as_mut().is_some_and(|process| !process.has_ended()) {
         return Ok(None);

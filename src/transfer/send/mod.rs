@@ -1,4 +1,4 @@
-//! The side that has the files: `upload`, and a server whose files are fetched.
+//! The sender of files: `upload`, and a server that shares files.
 
 mod blocks;
 mod content;
@@ -41,21 +41,21 @@ use crate::proto::transfer::violation::Violation;
 use crate::report::{Phase, Progress, Report};
 use crate::store::Fault;
 
-/// What offering an entry counts for when turns are shared out: it asks the file system several times.
+/// Cost of an offer in the budget of a call: it asks the file system several times.
 const OFFER_COST_BYTES: usize = 8 << 10;
 
 /// A session that sends files.
 pub(crate) struct Sending {
     machine: Sender,
     offering: Offering,
-    /// Where the files of this round are found again.
+    /// Keys to reopen the files of this round.
     keys: HashMap<u32, Key>,
     io: Io,
     report: Report,
     progress: Progress,
-    /// A client's: it counts what there is.
+    /// On a client: counts the totals.
     ahead: Option<Ahead>,
-    /// A server's: it tells its client.
+    /// On a server: reports the totals to its client.
     telling: Option<Telling>,
     stats: Stats,
     start: Instant,
@@ -64,23 +64,23 @@ pub(crate) struct Sending {
     pool: ConnectionPool<Option<Block>>,
     session: Option<SessionId>,
     hashing: Option<BlockingTask<Result<Current, Fault>>>,
-    /// Once it is read from.
+    /// The input, once it is being read.
     input: Option<Input>,
-    /// Why it has failed, and of which file.
+    /// The file whose input has failed, and the reason.
     input_fault: Option<(u32, String)>,
     /// A file that has grown.
     rereading: Option<Rereading>,
-    /// Of the files that were closed last.
+    /// Digest of the file that was closed last.
     digest: Option<Digest>,
     shown_bytes: u64,
-    /// When to look next how far the blocks are.
+    /// When to look at the progress of the blocks.
     next_look: Instant,
     awaits_input: bool,
     peer_ended: bool,
 }
 
 impl Sending {
-    /// A session that sends what `offering` has.
+    /// Creates a session that sends an offering.
     pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
         offering: Offering,
@@ -182,7 +182,7 @@ impl Sending {
         }
     }
 
-    /// Takes in the frames that are there, as far as the turn's budget goes.
+    /// Handles the buffered frames, within the budget.
     fn hear<S: Stream>(&mut self, link: &mut Link<S>, budget: &mut usize) -> Result<(), Failure> {
         while !self.peer_ended && *budget > 0 {
             let heard = link.hear()?;
@@ -219,7 +219,7 @@ impl Sending {
         Ok(())
     }
 
-    /// Sends what is queued. If that fails, the peer may have said why before it closed.
+    /// Sends queued bytes. If that fails, reads the reason that the peer may have sent before it closed.
     fn flush<S: Stream>(&mut self, link: &mut Link<S>) -> Result<bool, Failure> {
         link.wire.flush().map_err(|lost| {
             let mut budget = TURN_BUDGET_BYTES;
@@ -239,7 +239,7 @@ impl Sending {
         Error::new(Exit::Lost, text).into()
     }
 
-    /// Offers the next entry. In a stream its file stays open, in a round it is opened again later.
+    /// Offers the next entry. In a stream its file stays open; in a round it is opened again later.
     fn offer(&mut self) {
         let next = self.offering.next();
         self.note_offered(next.as_ref());
@@ -288,7 +288,7 @@ impl Sending {
         }
     }
 
-    /// What this side is busy with while nothing is sent.
+    /// Returns the phase that keeps this side busy while nothing is sent.
     fn busy(&self) -> Option<frame::Phase> {
         match self.hashing.is_some() || self.rereading.is_some() {
             true => Some(frame::Phase::Hashing),
@@ -342,7 +342,7 @@ impl<S: Stream> Job<S> for Sending {
     }
 }
 
-/// A phase of the peer, as it is shown here.
+/// Converts a phase of the peer into one of the progress display.
 pub(crate) fn shown(phase: frame::Phase) -> Phase {
     match phase {
         frame::Phase::Hashing => Phase::Hashing,

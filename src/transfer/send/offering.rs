@@ -1,4 +1,4 @@
-//! What a session has to send: files, folders and links, found one after the other while the session goes on.
+//! The entries of a session: files, folders and links, found one after the other while the session runs.
 
 mod ahead;
 
@@ -13,34 +13,34 @@ use crate::proto::transfer::skipped::{Skipped, SkippedKind};
 use crate::store::{Fault, Filter, Folder, Found, Links, Meta, Skip, Source, Tree, Walk, What};
 use crate::transfer::outcome::{Role, reason_of};
 
-/// Something that was named to be sent, and the path that it gets there.
+/// A root that is sent, and its path at the receiver.
 #[derive(Clone)]
 pub(crate) enum Root {
-    /// A file, by a path that the user named: links are followed.
+    /// A file by a path that the user named: links are followed.
     File { path: PathBuf, name: Vec<u8> },
-    /// All that is below an open folder. Where `name` is empty, the folder itself is no entry.
+    /// Everything below an open folder. With an empty `name` the folder itself is not an entry.
     Folder { folder: Folder, name: Vec<u8> },
-    /// A file below an open folder, or all of a folder there, opened when it is due: no link is followed.
+    /// A file or a folder below an open folder, opened when it is due: links are not followed.
     Below { folder: Folder, name: Vec<u8> },
-    /// What comes from stdin.
+    /// The content of stdin.
     Stdin { name: Vec<u8> },
-    /// What a command prints.
+    /// The output of a command.
     Command { name: Vec<u8>, program: Program },
     /// A name that was asked for and cannot be sent.
     Missing { name: Vec<u8>, reason: Reason, text: String },
 }
 
-/// Where a file that was offered is found again.
+/// Key to reopen a file that was offered.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     root: usize,
-    /// Below the root, where that is a folder.
+    /// Path below the root, if that is a folder.
     path: Vec<u8>,
-    /// Device and inode of a file, once it was offered.
+    /// Device and inode of a file, once offered.
     identity: Option<(u64, u64)>,
 }
 
-/// The bytes of a file that is offered.
+/// The bytes of an offered file.
 pub(crate) enum Content {
     File(Source),
     /// A file whose size is not known before its end.
@@ -49,27 +49,27 @@ pub(crate) enum Content {
     Command(Program),
 }
 
-/// An entry; of a file, where it is found and its bytes.
+/// An entry, with the key and the bytes of a file.
 pub(crate) struct Offered {
     pub(crate) entry: Entry,
     pub(crate) file: Option<(Key, Content)>,
 }
 
-/// What comes next in an offering.
+/// The next item of an offering.
 #[expect(clippy::large_enum_variant, reason = "most are large, and each is handed on at once")]
 pub(crate) enum Next {
-    /// Something to be offered.
+    /// An entry to offer.
     Entry(Offered),
-    /// Something that is left out for what it is.
+    /// Something that is skipped for its kind.
     Skipped(Skipped),
 }
 
-/// Everything that a session has to send.
+/// Everything that a session sends.
 pub(crate) struct Offering {
     roots: Arc<[Root]>,
     next: usize,
     walk: Option<(Folder, Walk)>,
-    /// The tree in which a file was opened last, and the index of its root.
+    /// The tree of the file that was opened last, and the index of its root.
     tree: Option<(usize, Tree)>,
     links: Links,
     filter: Arc<Filter>,
@@ -106,7 +106,7 @@ impl Offering {
         }
     }
 
-    /// An entry for a file, with its bytes.
+    /// Returns the entry for a file, with its bytes.
     fn file(&mut self, mut key: Key, path: Vec<u8>) -> Offered {
         let content = match self.open(&key) {
             Ok(Content::File(source)) if source.has_no_size() => Content::Unsized(source),
@@ -126,7 +126,7 @@ impl Offering {
         Offered { entry, file: Some((key, content)) }
     }
 
-    /// A name below a folder that was asked for: begins with it. None if it is a folder.
+    /// Starts with a name below a shared folder. Returns `None` if it is a folder.
     fn below(&mut self, key: Key, folder: &Folder, name: Vec<u8>) -> Option<Offered> {
         let fault = match self.open(&key) {
             Ok(_) => return Some(self.file(key, name)),
@@ -154,7 +154,7 @@ impl Offering {
         self.walk = Some((folder, walk));
     }
 
-    /// The entry of a folder that was named, behind all that is in it.
+    /// Returns the entry of a folder that was named, after everything in it.
     fn root_folder(&self, root: usize, folder: &Folder) -> Option<Offered> {
         let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
         if name.is_empty() {
@@ -258,7 +258,7 @@ fn entry(kind: Kind, path: Vec<u8>, meta: Meta) -> Entry {
     }
 }
 
-/// The entry that offers a file under a path.
+/// Returns the entry that offers a file under a path.
 pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
     let meta = Meta {
         mode: source.mode(),
@@ -268,7 +268,7 @@ pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
     Entry { size: Some(source.size_bytes()), ..entry(Kind::File, path, meta) }
 }
 
-/// Whether a file is what was offered, or the same one and longer by now: then what it had is sent.
+/// Returns whether a file is the one that was offered, or has only grown: then its offered bytes are sent.
 pub(crate) fn is_as_offered(source: &Source, entry: &Entry, key: &Key) -> bool {
     let has_grown = || {
         let time = (source.mtime_seconds(), source.mtime_nanoseconds());
@@ -288,7 +288,7 @@ fn refused_entry(path: Vec<u8>, why: (Reason, String)) -> Offered {
     Offered { entry, file: None }
 }
 
-/// A file below a folder, through links where they are followed.
+/// Opens a file below a folder, through links if they are followed.
 fn source_below(folder: &Folder, name: &[u8], links: Links) -> Result<Source, Fault> {
     match links {
         Links::Follow => Tree::new(folder.clone(), true).source(name),
@@ -296,7 +296,7 @@ fn source_below(folder: &Folder, name: &[u8], links: Links) -> Result<Source, Fa
     }
 }
 
-/// A folder below another one, through links where they are followed.
+/// Opens a folder below a folder, through links if they are followed.
 fn folder_below(folder: &Folder, name: &[u8], links: Links) -> Result<Folder, Fault> {
     match links {
         Links::Follow => folder.followed(name),

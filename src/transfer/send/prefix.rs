@@ -1,4 +1,4 @@
-//! What the receiver has already: hashed, to be compared.
+//! The bytes that the receiver has already: hashed for the comparison.
 
 use super::Sending;
 use super::content::Current;
@@ -9,11 +9,11 @@ use crate::report::Phase;
 use crate::store::Fault;
 use crate::transfer::connection::wire::Failure;
 
-/// A prefix up to this size is hashed at once, not on another thread.
+/// A prefix up to this size is hashed at once, a longer one in a blocking task.
 const SMALL_PREFIX_BYTES: u64 = 1 << 20;
 
 impl Sending {
-    /// Hashes a prefix, on another thread if it is long. True once the machine has its answer.
+    /// Hashes a prefix. Returns true once the machine has its answer.
     pub(super) fn hash_prefix(&mut self, file: u32, length: u64) -> Result<bool, Failure> {
         let Some(task) = &mut self.hashing else {
             if let Some(entry) = self.machine.entry(file) {
@@ -59,7 +59,7 @@ impl Sending {
         }
     }
 
-    /// Opens a file again and compares it with what was offered.
+    /// Opens a file again and compares it with its entry.
     pub(super) fn open(&mut self, file: u32) -> Result<Current, Ended> {
         let (Some(key), Some(entry)) = (self.keys.get(&file), self.machine.entry(file)) else {
             return Err(Ended::Unreadable);

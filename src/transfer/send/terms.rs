@@ -1,20 +1,20 @@
-//! How a session that sends begins.
+//! How a sending session starts.
 
 use crate::proto::transfer::hello::Accept;
 use crate::proto::transfer::sender::Sender;
 
-/// How a session begins.
+/// How a session starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     /// With the first round, before ACCEPT is here.
     AtOnce,
     /// As ACCEPT says.
     AfterAccept,
-    /// ACCEPT was sent by this side.
+    /// This side has sent ACCEPT.
     Accepted(Accept),
 }
 
-/// What both sides have said that they can.
+/// Applies the capabilities that both sides have.
 pub(super) fn agree(machine: &mut Sender, accept: &Accept) {
     if accept.skipped {
         machine.tell_skipped();

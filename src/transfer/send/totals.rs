@@ -1,7 +1,7 @@
-//! A server's: how much there is, told to the client that wants to know, while it is sent.
+//! On a server: the totals, reported to a client that wants them, while files are sent.
 //!
-//! What a client asks for in a few bytes must not cost more than that client's turns: the count has no thread of its own,
-//! goes on while the session lasts, and only so far ahead of what the client has been offered.
+//! A request of a few bytes must not cost more than that client's share: the count has no thread of its own, runs only
+//! while the session does, and stays within a bound of the offered entries.
 
 use std::time::{Duration, Instant};
 
@@ -10,30 +10,30 @@ use super::{Sending, Start};
 use crate::proto::transfer::frame::Totals;
 use crate::proto::transfer::hello::Accept;
 
-/// Names that are looked at in a turn where the session would wait, and in one that sends all that it may: on a slow disk
-/// the files themselves come first.
+/// Names that are counted per call in an idle session, and in one that is busy sending: on a slow disk the files come
+/// first.
 const WAITING_NAMES: u64 = 1024;
 const BUSY_NAMES: u64 = 128;
-/// How many more names may have been looked at than were offered.
+/// How many names the count may be ahead of the offers.
 const MOST_AHEAD: u64 = 1 << 18;
-/// The client hears of it so often, at most: it shows no more.
+/// Shortest interval between two reports to the client: it shows no more.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The count, and what was told of it.
+/// The count, and the totals that were reported.
 pub(super) struct Telling {
     count: Count,
     offered: Totals,
-    /// How many names that took, those included that were left out.
+    /// Names looked at, skipped ones included.
     names: u64,
     reported: Totals,
     next: Instant,
-    /// In the turn before this one the session had to wait, or there was none.
+    /// The session was idle in the call before this one, or there was none.
     waits: bool,
     most_ahead: u64,
 }
 
 impl Telling {
-    /// Where that was agreed, and there is a folder.
+    /// Creates the count, if it was agreed on and there is a folder.
     pub(super) fn new(start: Start, offering: &Offering, now: Instant) -> Option<Telling> {
         let Start::Accepted(Accept { totals: true, .. }) = start else { return None };
         let (offered, reported) = (Totals::default(), Totals::default());
@@ -42,7 +42,7 @@ impl Telling {
         Some(Telling { count, offered, names, reported, next, waits, most_ahead })
     }
 
-    /// Looks at some more names. What is to be told, and whether there are more to look at now.
+    /// Looks at some more names. Returns the totals to report, and whether there are more names to look at now.
     fn look_ahead(&mut self, now: Instant) -> (Option<Totals>, bool) {
         let names = if self.waits { WAITING_NAMES } else { BUSY_NAMES };
         let room = (self.names + self.most_ahead).saturating_sub(self.count.looked_at());
@@ -55,7 +55,7 @@ impl Telling {
         (is_due.then_some(found), goes_on)
     }
 
-    /// Takes note of what is offered next. What is to be told: behind the last, the sums are known.
+    /// Records the next offer. Returns the totals to report: after the last offer they are final.
     fn note(&mut self, next: Option<&Next>) -> Option<Totals> {
         self.names += 1;
         match next {
@@ -71,8 +71,8 @@ impl Telling {
 }
 
 impl Sending {
-    /// Looks at some more names, and tells what was found, ahead of what is sent next. True if there are more to look at
-    /// now: the session does not wait then.
+    /// Looks at some more names, and reports the totals before the next frame. Returns whether there are more to look
+    /// at now: then the session does not wait.
     pub(super) fn look_ahead(&mut self, now: Instant) -> bool {
         let Some(telling) = &mut self.telling else { return false };
         let (found, goes_on) = telling.look_ahead(now);
@@ -80,14 +80,14 @@ impl Sending {
         goes_on
     }
 
-    /// Whether there was nothing more to be done in this turn.
+    /// Records whether this call had nothing more to do.
     pub(super) fn note_waiting(&mut self, waits: bool) {
         if let Some(telling) = &mut self.telling {
             telling.waits = waits;
         }
     }
 
-    /// Takes note of what is offered next; with the last of it the count is over.
+    /// Records the next offer. The last one ends the count.
     pub(super) fn note_offered(&mut self, next: Option<&Next>) {
         let all = self.telling.as_mut().and_then(|telling| telling.note(next));
         all.into_iter().for_each(|totals| self.machine.found(totals));
@@ -108,7 +108,7 @@ mod tests {
         Totals { entries, bytes: 3 * entries, complete }
     }
 
-    /// A folder with nine files of three bytes, as it is offered, and the count of it.
+    /// Returns a folder with nine files of three bytes as an offering, and the count of it.
     #[allow(clippy::disallowed_methods)]
     fn nine() -> (tempfile::TempDir, Offering, Telling, Instant) {
         let place = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
-//! Many transfer clients at once: one accepts, each session has a thread and a reactor of its own.
+//! Transfer clients of a server: one acceptor; each session has its own thread and reactor.
 //!
-//! A session hashes and writes in place, while the bytes are in the cache, and may block on a slow disk; so it must
-//! not share a thread with others. The number of threads is bounded by the number of clients.
+//! A session hashes and writes in place, while the bytes are in the cache, and may block on a slow disk, so it must not
+//! share a thread with others. The number of clients bounds the number of threads.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,21 +24,22 @@ use crate::transfer::{
     WireProtocol,
 };
 
-/// Rejected clients that hear why, at a time; more are dropped without a word.
+/// Rejected clients that get the reason at the same time; more are dropped silently.
 const MAX_REFUSALS: usize = 16;
-/// Clients that are heard, at a time, though their source has no place for them: at most, and of those that may be in.
+/// Clients that are read at the same time although their source has no place for them, at most and relative to the
+/// client limit.
 const MAX_STANDING: usize = 16;
 const STANDING_SHARE: usize = 4;
 /// Descriptors of such a client: its socket and its reactor's.
 const DESCRIPTORS_PER_REFUSAL: u64 = 5;
-/// Descriptors of a session without its files: its socket, its reactor's four, the staging folder, what is looked at; and its
-/// further connections.
+/// Descriptors of a session without its files: its socket, four of its reactor, the staging folder, the file being
+/// looked at, and its further connections.
 const DESCRIPTORS_PER_SESSION: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
-/// How long sessions get to remove what they have not finished when the process is asked to stop.
+/// How long sessions get to remove their temporary files when the process is asked to stop.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_millis(800);
 
-/// The descriptors that clients need at least, to send files here or only to fetch some. A session never waits for one
-/// that another has.
+/// Returns the descriptors that clients need at least, for uploads or only for downloads. A session never waits for a
+/// descriptor that another session holds.
 pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> DescriptorBudget {
     let files = match wire {
         WireProtocol::Text => 0,
@@ -49,7 +50,8 @@ pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> Descri
     DescriptorBudget { per_client: DESCRIPTORS_PER_SESSION + files, others }
 }
 
-/// What each of so many sessions may have open: the process asks the system for as many descriptors as are of use.
+/// Returns how many spare parts each of `clients` sessions may have open. Raises the process' descriptor limit as far
+/// as it is of use.
 pub(crate) fn spare_parts(budget: DescriptorBudget, clients: usize) -> SpareParts {
     let reserved = budget.others + DESCRIPTORS_RESERVED;
     let wanted = SpareParts::MOST.descriptors() + DESCRIPTORS_PER_SESSION;
@@ -62,19 +64,19 @@ pub(crate) fn spare_parts(budget: DescriptorBudget, clients: usize) -> SparePart
 
 /// Serves each client on a thread of its own.
 pub(crate) struct Clients {
-    /// Of each session.
+    /// Time limits and rate of each session.
     limits: Limits,
     terms: ClientTerms,
-    /// What they speak.
+    /// The protocol of all clients.
     wire: WireProtocol,
     offer: Arc<Offer>,
     clients: Vec<Client>,
     max_clients: usize,
     max_standing: usize,
-    /// For the end of the process, which waits for them.
+    /// Running threads: the end of the process waits for them.
     running: Work,
     next_id: ClientId,
-    /// Of the only session, once it has ended.
+    /// Result of the only session, once it has ended.
     outcome: Option<Result<(), Error>>,
     io: Io,
     report: Report,
@@ -82,7 +84,7 @@ pub(crate) struct Clients {
 }
 
 struct Client {
-    /// `None`: it is rejected, and hears why.
+    /// `None`: the client is rejected, and gets the reason.
     permit: Option<Permit>,
     claim: Claim,
     session: BlockingTask<Result<(), Error>>,
@@ -116,7 +118,7 @@ impl Clients {
         }
     }
 
-    /// Takes out the sessions that have ended.
+    /// Removes the sessions that have ended.
     fn reap(&mut self) {
         let mut index = 0;
         while index < self.clients.len() {

@@ -1,4 +1,4 @@
-//! A server's side of a transfer: the handshake, then a session of either kind.
+//! A server's side of a transfer: the handshake, then a sending or receiving session.
 
 mod refusing;
 
@@ -33,33 +33,33 @@ use crate::transfer::receive::{Destination, Naming, Receiving, SpareParts, Terms
 use crate::transfer::send::offering::Offering;
 use crate::transfer::send::{Sending, Start};
 
-/// How long an earlier session of the same client may take to end before it is served again.
+/// How long an earlier session of the same client may take to end.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(2);
-/// How long a client waits for a place of its source: those that say that they are further connections give theirs back.
+/// How long a client waits for a place of its source: further connections give theirs back once they say what they are.
 const PLACE_LIMIT: Duration = Duration::from_millis(500);
-/// How often either is looked at.
+/// Interval at which both are looked at.
 const LOOK_STEP: Duration = Duration::from_millis(20);
 
-/// What a server takes and gives.
+/// The uploads and downloads that a server allows.
 #[derive(Clone)]
 pub(crate) struct Offer {
-    /// Where uploads go, if they are taken.
+    /// Destination of uploads, if allowed.
     pub(crate) store: Option<Folder>,
-    /// What can be fetched.
+    /// Files for download, if any.
     pub(crate) share: Option<Share>,
-    /// Files that exist stay, whatever a client asks for.
+    /// Existing files are never replaced, whatever a client asks for.
     pub(crate) keep_existing: bool,
-    /// The largest file that is taken, in bytes.
+    /// Largest accepted file, in bytes.
     pub(crate) max_size: Option<u64>,
-    /// Entries of one session.
+    /// Most entries of one session.
     pub(crate) max_entries: u32,
     /// Parts that each session may have open.
     pub(crate) spare_parts: SpareParts,
-    /// Where the digests of what is stored go.
+    /// Sink for the digests of stored files.
     pub(crate) digests: Option<DigestSink>,
-    /// Those that run.
+    /// The running sessions.
     pub(crate) sessions: Sessions,
-    /// There, if there is to be one only.
+    /// Present if the server serves only one session.
     pub(crate) only: Option<Arc<OnlySession>>,
 }
 
@@ -67,9 +67,9 @@ pub(crate) struct Offer {
 pub(crate) struct Serving {
     state: State,
     greet_by: Instant,
-    /// None: it is only to be told that there are too many.
+    /// `None`: the client is only to get the reason of its rejection.
     place: Option<Arc<Place>>,
-    /// Until when it may get its place.
+    /// Deadline for getting its place.
     place_by: Instant,
     offer: Arc<Offer>,
     limits: Limits,
@@ -79,18 +79,18 @@ pub(crate) struct Serving {
 
 enum State {
     Greeting(Option<Wire<Transport>>),
-    /// Its source has no place for it yet; when that is looked at again.
+    /// Waits for a place of its source; the time of the next look.
     Standing(Option<(Wire<Transport>, Hello)>, Instant),
-    /// An earlier session of the same client must end first.
+    /// Waits for the end of an earlier session of the same client.
     Succeeding(Option<(Wire<Transport>, Hello)>, Succession),
-    /// The session goes first: what it holds is free before others no longer find it.
+    /// Running. The session is dropped first: what it holds is free before others no longer find it.
     Session(Box<dyn Session>, Rc<Listed>),
     Closing(Closing<Transport>),
-    /// The connection has gone to another session.
+    /// The connection was passed to another session.
     Joined,
 }
 
-/// How a session comes to take the place of another.
+/// How a session succeeds an earlier one.
 #[derive(Clone, Copy)]
 struct Succession {
     next_look: Instant,
@@ -98,7 +98,7 @@ struct Succession {
 }
 
 impl Serving {
-    /// Serves a client that has just come; without a place, only to tell it that there are too many.
+    /// Serves a new client or, without a permit, rejects it with the reason.
     pub(crate) fn new(
         stream: Transport,
         now: Instant,
@@ -159,12 +159,12 @@ impl Serving {
         }
     }
 
-    /// Whether it has a place among the clients of its source.
+    /// Returns whether the client has a place among those of its source.
     fn has_place(&self) -> bool {
         self.place.as_ref().is_some_and(|place| place.is_taken())
     }
 
-    /// What a client gets, or why it gets nothing.
+    /// Returns what the client is granted, or the reason of its refusal.
     fn choose(&self, hello: &Hello) -> Result<Granted, Failure> {
         match (hello.operation, &self.offer.store, &self.offer.share) {
             (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(Destination {
@@ -191,7 +191,7 @@ impl Serving {
         }
     }
 
-    /// Begins the session that a client asks for, or waits for its predecessor to end.
+    /// Starts the session that a client asks for, or waits for its predecessor to end.
     fn enter(
         &self,
         wire: Wire<Transport>,
@@ -266,7 +266,7 @@ impl Serving {
         State::Session(session, listed)
     }
 
-    /// Hands the connection to the session that it is for, which answers it.
+    /// Passes the connection to its session, which answers it.
     fn join(&self, wire: Wire<Transport>, session: &SessionId) -> State {
         // What has come behind HELLO would be lost: a client waits for ACCEPT.
         let is_clean = wire.incoming().is_empty();
@@ -290,13 +290,13 @@ impl Serving {
     }
 }
 
-/// How much of a HELLO to wait for.
+/// Returns how many bytes of a HELLO to read.
 fn as_it_comes(wire: &Wire<Transport>, needed: usize) -> usize {
     let here = wire.incoming().len();
     if here > MAGIC.len() { needed } else { here + 1 }
 }
 
-/// Whether nothing of what a client has announced is there, so that it can all come without being asked for.
+/// Returns whether none of the announced roots exists, so that everything can come in a stream.
 fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
     let is_new = |root: &Vec<u8>| {
         CleanPath::parse(root).is_ok_and(|root| root.is_single())
@@ -306,20 +306,20 @@ fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
     !roots.is_empty() && roots.iter().all(is_new)
 }
 
-/// What a client was granted.
+/// The rights of a client.
 enum Granted {
-    /// It may send files to there.
+    /// To send files to this destination.
     Put(Destination),
-    /// It may have these, in a stream or in rounds.
+    /// To receive these files, in a stream if true, else in rounds.
     Get(Offering, bool),
-    /// It may know of these.
+    /// To list these files.
     List(Offering),
-    /// Its connection is for this session.
+    /// To add its connection to this session.
     Join(SessionId),
 }
 
 impl Granted {
-    /// Whether it is a session of its own, which is more than a look at what there is.
+    /// Returns whether it is a session of its own that moves files, not only a list.
     fn moves_files(&self) -> bool {
         matches!(self, Granted::Put(_) | Granted::Get(..))
     }

@@ -1,4 +1,4 @@
-//! The sessions of a server, by id: a further connection joins one, and a client that comes back takes over from its own.
+//! The sessions of a server, by id: a further connection joins one, and a client that returns takes over from its own.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -15,20 +15,20 @@ use crate::proto::transfer::reason::Reason;
 use crate::server::places::Further;
 use crate::transfer::connection::wire::Failure;
 
-/// Connections of one session at most.
+/// Most connections of one session.
 pub(crate) const MAX_CONNECTIONS: usize = 16;
 
-/// A session that nothing has come from for so long makes way for another that wants the same name.
+/// A session without traffic for this long makes way for another that wants the same name.
 pub(crate) const STALE_AFTER: Duration = Duration::from_secs(10);
-/// The same where the other one is from the same address and sends the same file: its client has come back.
+/// The same if the other session is from the same address and sends the same file: its client has returned.
 pub(crate) const OWN_STALE_AFTER: Duration = Duration::from_secs(1);
-/// Names that a session is asked for at a time; each is asked for again as long as it is wanted.
+/// Names that may be requested from a session at a time; each request is repeated until it is met.
 const MAX_WANTED: usize = 64;
 
 /// The id of a session: random, known to its client and its server.
 pub(crate) type SessionId = [u8; 16];
 
-/// Sessions that are over and are remembered, because a connection that they have asked for may still come.
+/// Ended sessions that are remembered, because a connection for them may still come.
 const MAX_ENDED: usize = 256;
 
 /// All sessions of a server.
@@ -38,10 +38,10 @@ pub(crate) struct Sessions {
     ended: Arc<Mutex<VecDeque<SessionId>>>,
 }
 
-/// How other threads reach a session.
+/// The side of a session that other threads reach.
 struct Port {
     run: Option<RunId>,
-    /// None: a client on this machine, by a Unix socket.
+    /// The client's address; `None`: a client on this machine, through a Unix socket.
     source: Option<IpAddr>,
     mail: Mutex<Mail>,
     wake: ThreadWaker,
@@ -50,7 +50,7 @@ struct Port {
 #[derive(Default)]
 struct Mail {
     joined: Vec<(Socket, Further)>,
-    /// Those that have joined and are not gone.
+    /// The number of further connections that have joined and are not lost.
     connections: usize,
     is_taken_over: bool,
     last_traffic: Option<Instant>,
@@ -62,19 +62,20 @@ struct Mail {
 pub(crate) struct Contender {
     /// The name, below the destination.
     pub(crate) path: Vec<u8>,
-    /// Size and time of the file that is to have it.
+    /// Size and time of its file.
     pub(crate) version: Version,
     /// Both sessions are from the same address.
     is_neighbour: bool,
     is_own: Arc<AtomicBool>,
 }
 
-/// What tells two files of one name apart before they are read: size and modification time.
+/// Size in bytes and modification time (seconds, nanoseconds): distinguishes two files of one name before they are
+/// read.
 pub(crate) type Version = (Option<u64>, i64, u32);
 
 impl Contender {
-    /// The session that has the name sends the same file from the same address: its client has come back, or has been
-    /// started twice. The other one hears of it.
+    /// Returns whether the session that holds the name sends the same file from the same address: its client has
+    /// returned, or was started twice. The contender learns of it.
     pub(crate) fn is_own(&self, version: Version) -> bool {
         let is_own = self.is_neighbour && self.version == version;
         if is_own {
@@ -99,12 +100,12 @@ impl Sessions {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True for one of the sessions that were over last.
+    /// Returns whether this is one of the sessions that ended last.
     pub(crate) fn has_ended(&self, id: &SessionId) -> bool {
         self.ended().contains(id)
     }
 
-    /// A session begins; it is found until its entry is dropped.
+    /// Registers a session, which others find until its entry is dropped.
     pub(crate) fn enter(
         &self,
         id: SessionId,
@@ -117,7 +118,7 @@ impl Sessions {
         Listed { sessions: self.clone(), id, port }
     }
 
-    /// Hands a connection to a session. False if there is none of that id, or if it has enough.
+    /// Passes a connection to a session. Returns false if the id is unknown or the session has enough.
     pub(crate) fn join(&self, id: &SessionId, socket: Socket, further: Further) -> bool {
         let Some(port) = self.all().get(id).cloned() else { return false };
         let mut mail = port.mail();
@@ -130,7 +131,7 @@ impl Sessions {
         true
     }
 
-    /// Asks the sessions of a run to make way for another one of it. True as long as one of them has not.
+    /// Asks the other sessions of a run to make way. Returns true while one of them remains.
     pub(crate) fn take_over(&self, run: RunId) -> bool {
         let all = self.all();
         let mut found = false;
@@ -143,14 +144,14 @@ impl Sessions {
     }
 }
 
-/// The session of a server that serves one.
+/// The session of a server that serves only one.
 #[derive(Default)]
 pub(crate) struct OnlySession(Mutex<Option<(ClientId, Option<RunId>)>>);
 
-/// Tells the clients of a server apart.
+/// Identifies a client of a server.
 pub(crate) type ClientId = u64;
 
-/// What one client can say of the only session, where there is only one.
+/// One client's access to the only session.
 #[derive(Clone)]
 pub(crate) struct Claim {
     pub(crate) only: Option<Arc<OnlySession>>,
@@ -158,7 +159,8 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// This client's session is to begin. False if another's has begun before: of the same run it may follow.
+    /// Starts this client's session. Returns false if another client has started one before; one of the same run may
+    /// follow.
     pub(crate) fn begin(&self, run: Option<RunId>) -> bool {
         let Some(only) = &self.only else { return true };
         let mut holder = only.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -169,7 +171,7 @@ impl Claim {
         true
     }
 
-    /// True if the only session is this client's.
+    /// Returns whether the only session is this client's.
     pub(crate) fn is_held(&self) -> bool {
         self.only.as_ref().is_some_and(|only| {
             let holder = only.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,7 +179,7 @@ impl Claim {
         })
     }
 
-    /// The failure of a session that may not begin.
+    /// Returns the failure of a session that may not start.
     pub(crate) fn taken() -> Failure {
         let text = "this server serves one session, which has begun (--once)";
         Failure { error: Error::new(Exit::Refused, text), tell: Some((Reason::Busy, text.to_owned())) }
@@ -192,36 +194,36 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// The session's id.
+    /// Returns the session's id.
     pub(crate) fn id(&self) -> SessionId {
         self.id
     }
 
-    /// The connections that have joined since.
+    /// Takes the connections that have joined since the last call.
     pub(crate) fn joined(&self) -> Vec<(Socket, Further)> {
         std::mem::take(&mut self.port.mail().joined)
     }
 
-    /// One of the connections that have joined is gone: another may come in its place.
+    /// Records that a joined connection was lost, so that another may join.
     pub(crate) fn has_left(&self) {
         let mut mail = self.port.mail();
         mail.connections = mail.connections.saturating_sub(1);
     }
 
-    /// Whether the client has come back in another session.
+    /// Returns whether the client has returned in another session.
     pub(crate) fn is_taken_over(&self) -> bool {
         self.port.mail().is_taken_over
     }
 
-    /// Tells the others when something last came or went here, and takes the names that they have asked for since.
+    /// Publishes the time of the last traffic, and takes the names that other sessions have requested since.
     pub(crate) fn wanted(&self, last_traffic: Instant) -> Vec<Contender> {
         let mut mail = self.port.mail();
         mail.last_traffic = Some(last_traffic);
         std::mem::take(&mut mail.wanted)
     }
 
-    /// Asks every other session that is stale or from the same address to make way if it is what keeps this one from a
-    /// name. Returns whether one of them is stale; `is_own` becomes true if one sends the same file.
+    /// Asks every other session that is stale or from the same address to make way if it holds this name. Returns
+    /// whether one of them is stale; `is_own` becomes true if one sends the same file.
     pub(crate) fn want(&self, path: &[u8], version: Version, is_own: &Arc<AtomicBool>, now: Instant) -> bool {
         let all = self.sessions.all();
         let mut found = false;
@@ -241,7 +243,7 @@ impl Listed {
         found
     }
 
-    /// The session has nothing left that another could want.
+    /// Removes the session: it holds nothing more that others could want.
     pub(crate) fn leave(&self) {
         if self.sessions.all().remove(&self.id).is_some() {
             let mut ended = self.sessions.ended();

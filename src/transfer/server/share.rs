@@ -1,4 +1,4 @@
-//! What `--share` names, and what a client may have of it.
+//! `--share`: the shared files, and the part of them that a client asks for.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -11,17 +11,17 @@ use crate::proto::transfer::violation::Violation;
 use crate::store::{Folder, Links};
 use crate::transfer::send::offering::{Offering, Root};
 
-/// What `--share` names.
+/// The argument of `--share`.
 #[derive(Clone)]
 pub(crate) enum Share {
-    /// Everything below a folder, and what becomes of the links in it.
+    /// Everything below a folder, and the handling of links in it.
     Folder(Folder, Links),
     /// One file, under its base name.
     File { path: PathBuf, name: Vec<u8> },
 }
 
 impl Share {
-    /// What a client asks for: all, or the names that it gives. Nothing is opened yet.
+    /// Returns the offering for a client: everything, or the names that it asks for. Opens nothing yet.
     ///
     /// # Errors
     /// A name comes twice, or lies below another one.

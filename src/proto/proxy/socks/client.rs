@@ -1,10 +1,10 @@
-//! The side that asks a SOCKS5 server to connect it to a target.
+//! A SOCKS5 client.
 
 use super::*;
 use crate::proto::proxy::fault::{Cause, ProxyFault};
 use crate::proto::proxy::handshake::{Credentials, Handshake};
 
-/// Asks for one target.
+/// The client's machine, for one target.
 pub struct SocksClient {
     target: Target,
     credentials: Option<Credentials>,
@@ -23,7 +23,7 @@ enum Step {
 }
 
 impl SocksClient {
-    /// Offers user and password only if there are some.
+    /// Creates a machine. It offers authentication only with credentials.
     pub fn new(target: Target, credentials: Option<Credentials>) -> SocksClient {
         let methods: &[u8] = match credentials {
             Some(_) => &[VERSION, 2, NO_AUTHENTICATION, USER_AND_PASSWORD],

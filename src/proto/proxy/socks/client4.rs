@@ -1,4 +1,4 @@
-//! The side that asks a SOCKS4 server: with an address, or (SOCKS4a) with a name that the server resolves.
+//! A SOCKS4 client, which asks with an address, or (SOCKS4a) with a name that the server resolves.
 
 use core::net::IpAddr;
 
@@ -9,10 +9,10 @@ use crate::proto::proxy::target::{Target, TargetHost};
 const VERSION: u8 = 4;
 const CONNECT: u8 = 1;
 const REPLY_BYTES: usize = 8;
-/// An address that says: the name stands behind the user.
+/// The address that marks a SOCKS4a request: the name follows the user.
 const NAMED: [u8; 4] = [0, 0, 0, 1];
 
-/// Asks for one target.
+/// The client's machine, for one target.
 pub struct Socks4Client {
     outgoing: Vec<u8>,
     reply: Vec<u8>,
@@ -20,7 +20,7 @@ pub struct Socks4Client {
 }
 
 impl Socks4Client {
-    /// The user is a name without a password.
+    /// Creates a machine. The user is a name without a password.
     pub fn new(target: &Target, user: &[u8]) -> Socks4Client {
         let (address, name) = match &target.host {
             TargetHost::Ip(IpAddr::V4(v4)) => (v4.octets(), None),

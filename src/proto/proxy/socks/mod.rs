@@ -18,10 +18,11 @@ const CONNECT: u8 = 1;
 const IPV4: u8 = 1;
 const NAME: u8 = 3;
 const IPV6: u8 = 4;
-/// Of a request and of a reply: version, command or reply code, a zero, and the kind of the address.
+/// Size of the fixed part of a request and of a reply: version, command or reply code, a zero, and the kind of the
+/// address.
 const HEAD_BYTES: usize = 4;
 
-/// What a reply says (RFC 1928, section 6).
+/// The code of a reply (RFC 1928, section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The target is connected.
@@ -61,13 +62,13 @@ impl Reply {
         REPLIES.iter().zip(0..).find(|(reply, _)| **reply == self).map_or(1, |(_, code)| code)
     }
 
-    /// Codes without a meaning are failures.
+    /// Converts a code; codes without a meaning are failures.
     fn of(code: u8) -> Reply {
         REPLIES.get(usize::from(code)).copied().unwrap_or(Reply::Failure)
     }
 }
 
-/// Kind, address and port.
+/// Encodes kind, address and port.
 fn encode_target(target: &Target) -> Vec<u8> {
     let mut bytes = match &target.host {
         TargetHost::Ip(IpAddr::V4(v4)) => [&[IPV4][..], &v4.octets()].concat(),
@@ -79,13 +80,13 @@ fn encode_target(target: &Target) -> Vec<u8> {
     bytes
 }
 
-/// An address as it stands in a request or a reply.
+/// An address in a request or a reply.
 enum Address<'a> {
     Ip(SocketAddr),
     Name(&'a [u8], u16),
 }
 
-/// What is behind the kind, or how many bytes it has at least. `None`: a kind that is not known.
+/// Parses the address after its kind, or returns how many bytes it has at least. `None`: an unknown kind.
 fn parse_address(kind: u8, bytes: &[u8]) -> Option<Result<Address<'_>, usize>> {
     let (from, length) = match (kind, bytes.first()) {
         (IPV4, _) => (0, 4),

@@ -1,4 +1,4 @@
-//! The side that is asked to connect: SOCKS5's server.
+//! A SOCKS5 server.
 
 use std::rc::Rc;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::proto::proxy::answer::{Denial, Misuse};
 use crate::proto::proxy::handshake::{Handshake, Users};
 
-/// Hears what a client wants, and tells it what became of it.
+/// The server's machine.
 pub struct SocksServer {
     users: Option<Rc<Users>>,
     step: Step,
@@ -25,7 +25,7 @@ enum Step {
 }
 
 impl SocksServer {
-    /// With `users`, nobody else is served.
+    /// Creates a machine. With `users`, clients must authenticate.
     pub fn new(users: Option<Rc<Users>>) -> SocksServer {
         SocksServer {
             users,
@@ -37,12 +37,12 @@ impl SocksServer {
         }
     }
 
-    /// What the client wants, once it has said it.
+    /// Returns the client's target, once it is known.
     pub fn target(&self) -> Option<&Target> {
         self.target.as_ref()
     }
 
-    /// The reply: connected, from an address where it is known; or why not.
+    /// Encodes the reply: connected, from an address where it is known; or the reason of the denial.
     pub fn answer(&self, outcome: Result<Option<SocketAddr>, Denial>) -> Vec<u8> {
         let reply = match outcome {
             Ok(_) => Reply::Succeeded,
@@ -70,7 +70,7 @@ impl SocksServer {
         Ok(())
     }
 
-    /// Version, length, user, length, password.
+    /// Checks the credentials: version, length, user, length, password.
     fn presented(&mut self) -> Result<(), Misuse> {
         let user_end = 2 + usize::from(self.inbox[1]);
         let Some(length) = self.inbox.get(user_end) else {

@@ -1,30 +1,30 @@
-//! Messages made of a stream.
+//! Encoding of a stream as messages.
 
 use super::Framing;
 
-/// What cannot be said as a message.
+/// Why bytes cannot be a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// It is longer than so many bytes: what the length can say, or the limit, whichever is less.
+    /// It is longer than this many bytes: the maximum of its length field, or the limit, whichever is less.
     TooLong(u64),
     /// It holds the byte that ends a message.
     HasEndMark,
-    /// It is empty, and the framing has no such messages.
+    /// It is empty, and the framing has no empty messages.
     Empty,
 }
 
-/// Where one message ends in a stream that has no framing, and the next begins.
+/// How a stream without framing is split into messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// At line feeds, which belong to none. What stands behind the last one is a message, too.
+    /// At line feeds, which are not sent. The rest after the last one is a message, too.
     Lines,
-    /// After so many bytes; what is left at the end is a shorter one.
+    /// After this many bytes; the rest at the end is a shorter one.
     Blocks(u64),
-    /// Nowhere: everything is one, though it be empty.
+    /// Not at all: everything is one, even if empty.
     All,
 }
 
-/// Makes messages.
+/// Encodes messages.
 #[derive(Debug)]
 pub struct Encoder {
     framing: Framing,
@@ -35,13 +35,13 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// For messages of at most `max_bytes`.
+    /// Creates an encoder for messages of at most `max_bytes`.
     pub fn new(framing: Framing, split: Split, max_bytes: u64) -> Encoder {
         let longest = max_bytes.min(framing.longest());
         Encoder { framing, split, longest, held: Vec::new(), number: 1 }
     }
 
-    /// Takes what comes up to the end of the first message, and adds that to `output`. Returns how many bytes it took.
+    /// Takes input up to the end of the first message, and appends that to `output`. Returns how many bytes it took.
     ///
     /// # Errors
     /// The message does not fit. Nothing of it was added.
@@ -65,7 +65,7 @@ impl Encoder {
         Ok(length + behind.unwrap_or(0))
     }
 
-    /// The stream has ended: what is left of it is a message.
+    /// Encodes the rest at the end of the stream.
     ///
     /// # Errors
     /// As of [`Encoder::take`].
@@ -76,7 +76,7 @@ impl Encoder {
         self.complete(output)
     }
 
-    /// Adds a message that others have found.
+    /// Encodes a message that the caller has delimited.
     ///
     /// # Errors
     /// As of [`Encoder::take`].
@@ -86,12 +86,12 @@ impl Encoder {
         self.complete(output)
     }
 
-    /// The number of the message that is being taken, from 1.
+    /// Returns the number of the current message, from 1.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// Whether a message may go on like this.
+    /// Checks that a message may continue with these bytes.
     fn check(&self, part: &[u8]) -> Result<(), Unfit> {
         if (self.held.len() + part.len()) as u64 > self.longest {
             return Err(Unfit::TooLong(self.longest));

@@ -1,4 +1,4 @@
-//! What comes of each file, one after the other.
+//! The bodies of the files, one after the other.
 
 use super::{ReceiveStep, Receiver, State};
 use crate::proto::transfer::blocks::has_blocks;
@@ -118,7 +118,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Turns to the first file from this one on that comes, or to the next entries.
+    /// Moves to the first file from this one on that comes, or to the next entries.
     pub(super) fn open(&mut self, from: usize) {
         for index in from..self.round.len() {
             let incoming = &mut self.round[index];
@@ -154,7 +154,7 @@ impl Receiver {
     }
 }
 
-/// In the place of an entry that was handed on.
+/// Returns an empty entry, in the place of one that was handed out.
 fn nothing() -> super::Entry {
     super::Entry {
         kind: Kind::File,

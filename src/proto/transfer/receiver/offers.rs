@@ -1,4 +1,4 @@
-//! What is offered, and what the receiver says to it.
+//! The sender's offers and the receiver's answers.
 
 use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State};
 use crate::proto::transfer::entry::{Entry, Kind};
@@ -11,8 +11,8 @@ use crate::proto::transfer::violation::Violation;
 
 /// How many bytes of `HAVE` frames are collected for one write.
 const WRITE_BYTES: usize = 32 << 10;
-/// Bytes of all paths, texts and targets of a round's entries, and their number. While a round is on its way to the
-/// disk there are several copies of it: this is what a peer can make this side hold.
+/// Bytes of all paths, texts and targets of a round's entries. While a round is committed there are several copies of
+/// it: this bounds the memory that a peer can take.
 const MAX_ENTRY_BYTES: usize = 4 << 20;
 const MAX_ROUND_ENTRIES: usize = 16_384;
 
@@ -49,7 +49,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Where an entry may come.
+    /// Handles a skipped entry, where an entry may come.
     pub(super) fn left_out(&mut self, skipped: Skipped) -> Result<(), Violation> {
         if !self.hears_skipped || !matches!(self.state, State::Entries) {
             return Err(Violation::OutOfTurn("SKIPPED"));
@@ -62,12 +62,12 @@ impl Receiver {
         Ok(())
     }
 
-    /// Both sides have said that this one is told how much there is.
+    /// Enables totals from the sender, if both sides have the capability.
     pub fn hear_totals(&mut self) {
         self.hears_totals = true;
     }
 
-    /// How much there is in all, if the last frame has told: asked for after each. For progress alone: a claim.
+    /// Returns the totals of the last frame, once: call it after each frame. They are a claim, for progress only.
     pub fn totals(&mut self) -> Option<Totals> {
         self.totals.take()
     }
@@ -90,7 +90,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Two files of one name would be written to one part. The first one counts.
+    /// Refuses repeated names: two files of one name would be written to one part. The first one counts.
     fn refuse_repeated_names(&mut self) {
         let offered = |file: &usize| self.round[*file].failure.is_none();
         let mut by_path: Vec<usize> = (0..self.round.len()).filter(offered).collect();
@@ -104,7 +104,8 @@ impl Receiver {
         }
     }
 
-    /// Answers what needs no driver; then the file to decide, or nothing if there are frames to write first.
+    /// Answers entries that need no driver. Returns the next file to decide on, or nothing if there are frames to write
+    /// first.
     pub(super) fn decide(&mut self, from: usize) -> Option<ReceiveStep> {
         for next in from..self.round.len() {
             if self.out.len() >= WRITE_BYTES {

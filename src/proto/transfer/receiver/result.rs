@@ -1,4 +1,4 @@
-//! What became of each entry, and how the sender is told.
+//! The outcome of each entry, and the report to the sender.
 
 use super::{MAX_FAILURE_BYTES, MAX_FAILURES, ReceiveStep, Receiver, State};
 use crate::proto::transfer::frame::{Frame, MAX_CONTROL_BYTES, encode};
@@ -7,7 +7,7 @@ use crate::proto::transfer::summary;
 use crate::proto::transfer::summary::{Failure, Summary};
 
 impl Receiver {
-    /// With `is_news`, a failure is one that the sender does not know of.
+    /// Closes an entry. With `is_news`, the sender does not know of the failure yet.
     pub(super) fn close(&mut self, closed: Closed, is_news: bool) {
         if let FileOutcome::Failed(reason, text) = &closed.outcome {
             self.failed += 1;
@@ -27,7 +27,7 @@ impl Receiver {
         self.closed.push_back(closed);
     }
 
-    /// One frame of the result: the failures from this one on, as many as fit.
+    /// Returns one frame of the result: the failures from `first` on, as many as fit.
     pub(super) fn report(&mut self, first: usize) -> ReceiveStep {
         let mut room = MAX_CONTROL_BYTES - summary::MIN_BYTES;
         let fits = |failure: &&Failure| match room.checked_sub(Summary::failure_bytes(failure)) {

@@ -1,4 +1,4 @@
-//! What the receiver says: to what it is offered, to what it is sent, and at the end.
+//! The receiver's frames: answers to offers and bodies, and the result.
 
 use super::{Sender, State};
 use crate::proto::transfer::Digest;
@@ -11,7 +11,7 @@ use crate::proto::transfer::summary::Summary;
 use crate::proto::transfer::violation::Violation;
 
 impl Sender {
-    /// The first from this one on that the receiver has to say something to.
+    /// Returns the first index from `from` on that the receiver has to answer.
     pub(super) fn next_asked(&self, from: usize) -> usize {
         let is_asked = |index: &usize| self.round[*index].entry.has_content();
         (from..self.round.len()).find(is_asked).unwrap_or(self.round.len())
@@ -49,7 +49,7 @@ impl Sender {
         Ok(())
     }
 
-    /// In its turn the receiver says which blocks it has of the file that it answers next.
+    /// Handles the blocks that the receiver has of the file that it answers next.
     pub(super) fn has_blocks(
         &mut self,
         file: u32,
@@ -71,7 +71,7 @@ impl Sender {
         Ok(())
     }
 
-    /// In a stream: the receiver refuses a file that it is sent, or was. `RESULT` must name it again.
+    /// In a stream: handles the refusal of a file that is or was sent. `RESULT` must name it again.
     pub(super) fn hinted(&mut self, file: u32, verdict: Verdict) -> Result<(), Violation> {
         let Verdict::Refused(reason, text) = verdict else {
             return Err(Violation::Contradiction("HAVE in a stream"));

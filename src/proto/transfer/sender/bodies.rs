@@ -1,4 +1,4 @@
-//! What is sent of each file, one after the other.
+//! The bodies of the files, one after the other.
 
 use super::{Ended, Sender, State};
 use crate::proto::transfer::Digest;
@@ -61,7 +61,7 @@ impl Sender {
         self.tree && has_blocks(self.round[file].entry.size)
     }
 
-    /// The receiver does not want the rest of the file.
+    /// Stops a file whose rest the receiver does not want.
     pub(super) fn stop(&mut self, file: usize, reason: Reason, text: String) {
         self.close_with(file, EndState::Stopped, 0, [0; 32], FileOutcome::Failed(reason, text));
     }
@@ -106,7 +106,7 @@ impl Sender {
         self.closed.push_back(Closed { file: self.id(file), path, kind, size, outcome, revokes: false });
     }
 
-    /// Turns to the first file from this one on that is sent or compared, or to the next round, or to the end.
+    /// Moves to the first file from this one on that is sent or compared, to the next round, or to the end.
     pub(super) fn open(&mut self, from: usize) {
         for file in from..self.round.len() {
             let offered = &self.round[file];

@@ -1,4 +1,4 @@
-//! How much there is to send in all: counted by a walk of its own, which runs ahead of the session's.
+//! The total amount to send: counted by a separate walk that runs ahead of the session.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +8,10 @@ use crate::proto::transfer::frame::Totals;
 use crate::report::Progress;
 use crate::store::{Filter, Folder, Links, Source, Tree, Walk, What};
 
-/// Names that are looked at before somebody hears of them.
+/// Names that are counted between two reports.
 const STEP_NAMES: u64 = 256;
 
-/// The walk that counts, on a thread. It ends when this is dropped.
+/// The counting thread. It ends when this is dropped.
 pub(crate) struct Ahead(Arc<AtomicBool>);
 
 impl Drop for Ahead {
@@ -21,7 +21,7 @@ impl Drop for Ahead {
 }
 
 impl Offering {
-    /// A count of what there is, where there are folders.
+    /// Returns a count of the offering, if it has folders.
     pub(crate) fn count(&self) -> Option<Count> {
         let has_folders =
             self.roots.iter().any(|root| matches!(root, Root::Folder { .. } | Root::Below { .. }));
@@ -36,7 +36,7 @@ impl Offering {
         })
     }
 
-    /// Counts on a thread, where somebody looks at the totals.
+    /// Counts on a thread, if the totals are shown.
     pub(crate) fn count_ahead(&self, progress: &Progress) -> Option<Ahead> {
         let totals = progress.totals()?;
         let mut count = self.count()?;
@@ -58,11 +58,11 @@ impl Offering {
     }
 }
 
-/// Counts what an offering has, as it is found. It keeps nothing but the sums, and holds two descriptors at most.
+/// Counts an offering while walking through it. It keeps only the sums, and holds at most two descriptors.
 pub(crate) struct Count {
     roots: Arc<[Root]>,
     next: usize,
-    /// The folder that is walked through, and whether it is an entry itself.
+    /// The folder that is being walked, and whether it is an entry itself.
     walk: Option<(Tree, Walk, bool)>,
     links: Links,
     filter: Arc<Filter>,
@@ -71,7 +71,7 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Looks at so many more names, at most. False if there are no more.
+    /// Looks at up to `names` further names. Returns false if there are no more.
     pub(crate) fn look_at(&mut self, names: u64) -> bool {
         for _ in 0..names {
             if !self.step() {
@@ -82,17 +82,17 @@ impl Count {
         true
     }
 
-    /// The sums by now.
+    /// Returns the sums so far.
     pub(crate) fn found(&self) -> Totals {
         self.found
     }
 
-    /// How many names that took, those included that are left out.
+    /// Returns how many names were looked at, skipped ones included.
     pub(crate) fn looked_at(&self) -> u64 {
         self.looked_at
     }
 
-    /// Looks at the next name. False if there is none.
+    /// Looks at the next name. Returns false if there is none.
     fn step(&mut self) -> bool {
         if let Some((tree, walk, is_entry)) = &mut self.walk {
             match walk.next().map(|found| (found.what, found.path)) {

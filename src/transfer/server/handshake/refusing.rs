@@ -1,4 +1,4 @@
-//! What a client hears that gets no session.
+//! Errors for clients that get no session.
 
 use super::State;
 use crate::error::{Error, Exit};
@@ -8,13 +8,13 @@ use crate::proto::transfer::reason::Reason;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::wire::{Failure, Wire};
 
-/// It wants what this server was not started for.
+/// Failure of a client that asks for something the server was not started for.
 pub(super) fn not_allowed(what: &str, option: &str) -> Failure {
     let text = format!("this server {what}: it was started without {option}");
     Failure { error: Error::new(Exit::Refused, &text), tell: Some((Reason::NotAllowed, text)) }
 }
 
-/// The failure that other first bytes are. A person or a program that reads text is answered in text.
+/// Failure of a connection whose first bytes are not ours. A person or program that reads text is answered in text.
 pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
     // In the words of a refusal, which 'upload --wire text' knows: what it sends is not taken.
     const ANSWER: &[u8] =
@@ -31,12 +31,12 @@ pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
     Error::new(Exit::Refused, text).into()
 }
 
-/// Ends a connection before it has become a session.
+/// Ends a connection before it becomes a session.
 pub(super) fn refuse(wire: Wire<Transport>, Failure { error, tell }: Failure) -> State {
     State::Closing(say_no(wire, tell, Some(error)))
 }
 
-/// The same, as the last word alone; `error` is the result.
+/// The same with the queued bytes as the last ones; `error` is the result.
 pub(super) fn say_no(
     mut wire: Wire<Transport>,
     tell: Option<(Reason, String)>,
@@ -48,7 +48,7 @@ pub(super) fn say_no(
     wire.close(tell, error)
 }
 
-/// There are too many from its address.
+/// Failure of a client whose address has too many connections.
 pub(super) fn too_many() -> Failure {
     let text = "refused: too many clients from its address (see --max-per-source)";
     let tell = Some((Reason::Busy, Reason::Busy.to_string()));
