@@ -15,7 +15,7 @@ use super::endpoint::PeerName;
 use super::process::Process;
 use super::reactor::{Io, Readiness};
 use super::signals;
-use super::stream::{FdKind, KernelEnd, Socket, Stream, would_block};
+use super::stream::{FdKind, KernelEnd, KernelEnds, RelayHints, Socket, Stream, would_block};
 use super::terminal::Terminal;
 use super::uninterrupted;
 use crate::error::{Error, Exit};
@@ -275,13 +275,27 @@ impl Stream for ChildStream {
             ChildStream::Terminal(terminal) => terminal.finish_writing(),
         }
     }
+}
 
-    fn goes_on_unread(&mut self) -> bool {
+crate::without!([] ChildStream; SocketState Timed);
+
+impl RelayHints for ChildStream {
+    fn received_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn is_exhausted(&self) -> bool {
+        false
+    }
+
+    fn survives_broken_pipe(&mut self) -> bool {
         // A program may leave its input, as 'head' does; its exit status says what it thinks of that.
         self.discard_input();
         true
     }
+}
 
+impl KernelEnds for ChildStream {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         let ChildStream::Pipes(pipes) = self else { return None };
         let (stdout, readiness) = &pipes.stdout;

@@ -8,8 +8,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::stream::{KernelEnd, Stream};
-use super::wrapper::passes_on;
+use super::stream::{KernelEnd, KernelEnds, Stream, Timed};
 
 /// The lowest rate that can be asked for, in bytes per second.
 pub const MIN_RATE: u64 = 1 << 10;
@@ -138,8 +137,14 @@ impl<S: Stream> Stream for Limited<S> {
         Ok(count)
     }
 
-    passes_on!(stream);
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.stream.finish_writing()
+    }
+}
 
+crate::forwarding!([S: Stream] Limited<S>, this => this.stream; SocketState RelayHints);
+
+impl<S: Stream> Timed for Limited<S> {
     fn tick(&mut self, now: Instant) {
         self.now = now;
         if let Some(limit) = &mut self.limit {
@@ -152,12 +157,10 @@ impl<S: Stream> Stream for Limited<S> {
         let limit = self.limit.as_ref().and_then(|limit| limit.wake_up);
         limit.into_iter().chain(self.stream.wake_up()).min()
     }
+}
 
-    fn received_bytes(&self) -> Option<u64> {
-        self.stream.received_bytes()
-    }
-
-    // With a limit every byte has to pass here.
+// With a limit every byte has to pass here.
+impl<S: Stream> KernelEnds for Limited<S> {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         self.stream.reading_end().filter(|_| self.limit.is_none())
     }
@@ -187,6 +190,8 @@ mod tests {
             Ok(())
         }
     }
+
+    crate::without!([] Endless; KernelEnds SocketState Timed RelayHints);
 
     #[allow(clippy::disallowed_methods)]
     fn limited(rate: u64, free_bytes: usize) -> (Limited<Endless>, Instant) {

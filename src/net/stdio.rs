@@ -20,7 +20,7 @@ use rustix::stdio;
 
 use super::poll::is_ready;
 use super::reactor::{Io, Readiness};
-use super::stream::{FdKind, KernelEnd, Stream, would_block};
+use super::stream::{FdKind, KernelEnd, KernelEnds, Stream, Timed, would_block};
 use super::uninterrupted;
 use crate::error::{Error, Exit};
 
@@ -230,7 +230,11 @@ impl Stream for Stdio {
             _ => Ok(()),
         }
     }
+}
 
+crate::without!([] Stdio; SocketState RelayHints);
+
+impl Timed for Stdio {
     fn tick(&mut self, now: Instant) {
         (self.now, self.is_others) = (Some(now), false);
     }
@@ -238,7 +242,9 @@ impl Stream for Stdio {
     fn wake_up(&self) -> Option<Instant> {
         self.now.filter(|_| self.is_others).map(|now| now + LOOK_AGAIN)
     }
+}
 
+impl KernelEnds for Stdio {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         Some(KernelEnd { fd: stdio::stdin(), kind: shared(self.input_kind), readiness: &self.input })
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::net::stream::{KernelEnd, Stream};
+use crate::net::stream::{KernelEnd, KernelEnds, Stream};
 use crate::report::Report;
 
 /// The local side of `--send-only`: what the peer says is thrown away.
@@ -35,8 +35,17 @@ impl<S: Stream> Stream for Sink<S> {
     fn finish_writing(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
 
+crate::without!([S: Stream] Sink<S>; SocketState);
+crate::forwarding!([S: Stream] Sink<S>, this => this.input; Timed RelayHints);
+
+impl<S: Stream> KernelEnds for Sink<S> {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         self.input.reading_end()
+    }
+
+    fn writing_end(&self) -> Option<KernelEnd<'_>> {
+        None
     }
 }
