@@ -228,21 +228,21 @@ impl ChildStream {
         }
     }
 
-    /// From now on it can be told what is left in its stdin, also when that was closed here, or it has ended.
+    /// Keeps [`unread_bytes`](Self::unread_bytes) valid after its stdin was closed here, or it has ended.
     pub fn keep_unread(&mut self) {
         if let ChildStream::Pipes(Pipes { stdin: Some((stdin, _)), unread, .. }) = self {
             *unread = super::stdio::other_end(stdin.as_fd());
         }
     }
 
-    /// What was written to its stdin and not read; 0 where the system does not tell.
+    /// What was written to its stdin and not read; 0 where the system does not say (ioctl(2), `FIONREAD`).
     pub fn unread_bytes(&self) -> u64 {
         let ChildStream::Pipes(Pipes { stdin, unread, .. }) = self else { return 0 };
         let end = stdin.as_ref().map(|(stdin, _)| stdin.as_fd()).or(unread.as_ref().map(AsFd::as_fd));
         end.and_then(|end| rustix::io::ioctl_fionread(end).ok()).unwrap_or(0)
     }
 
-    /// Nobody reads its stdin any more: what comes for it is thrown away from now on.
+    /// Discards input from now on: nobody reads its stdin any more.
     pub fn discard_input(&mut self) {
         match self {
             ChildStream::Pipes(pipes) => pipes.stdin = None,

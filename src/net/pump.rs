@@ -116,7 +116,7 @@ impl Pump {
         self.advance_between(&mut One(stream), context)
     }
 
-    /// When to go on if no readiness comes before.
+    /// When to advance it if no readiness comes before.
     pub fn wake_up(&self) -> Option<Instant> {
         self.coalescing.wake_up()
     }

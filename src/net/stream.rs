@@ -114,7 +114,7 @@ pub enum FdKind {
 pub struct Transport {
     socket: Socket,
     readiness: Readiness,
-    /// Of what will be written first the kernel has so much already.
+    /// How many of the first bytes to be written the kernel has already (TCP Fast Open, RFC 7413).
     said_bytes: usize,
 }
 
@@ -208,7 +208,7 @@ impl AsFd for Socket {
 }
 
 impl Transport {
-    /// The kernel has sent so much already of what will be written first.
+    /// The kernel has sent this many of the first bytes already: writing them only counts.
     pub(super) fn having_said(self, said_bytes: usize) -> Transport {
         Transport { said_bytes, ..self }
     }
@@ -242,7 +242,7 @@ impl Transport {
         InForce(self.socket.as_fd())
     }
 
-    /// The connection, for another session of the same reactor. What was not read yet will be told anew.
+    /// The connection, for another session of the same reactor. Readiness of unread bytes will come again.
     pub fn into_socket(self) -> io::Result<Socket> {
         let Transport { mut socket, readiness, .. } = self;
         match &mut socket {
@@ -278,7 +278,7 @@ impl Stream for Transport {
         }
         let result = uninterrupted(|| match &mut self.socket {
             Socket::Packet(packet) => packet.read(buffer),
-            // The system call itself: that of the C library asks each time whether its thread is to be cancelled.
+            // The system call itself: that of the C library checks for thread cancellation each time.
             stream => {
                 let (count, _) = rustix::net::recv(stream.as_fd(), &mut *buffer, RecvFlags::empty())?;
                 Ok(count)
@@ -333,8 +333,8 @@ impl SocketState for Transport {
     }
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {
-        // A TCP socket loses its peer's name when both ends have been seen and acknowledged. While the peer goes
-        // on sending, its state tells whether our end was acknowledged: FIN_WAIT2.
+        // A TCP socket loses its peer's name when both ends have been seen and acknowledged. While the peer
+        // still sends, the socket's state shows whether our end was acknowledged: FIN_WAIT2.
         let acknowledged = match &self.socket {
             Socket::Tcp(tcp) => {
                 tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)

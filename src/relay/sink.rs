@@ -49,3 +49,51 @@ impl<S: Stream> KernelEnds for Sink<S> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::net::stream::Timed;
+    use crate::report::Level;
+
+    /// Asks to be called again at the time of its turn.
+    #[derive(Default)]
+    struct Terminal(Option<Instant>);
+
+    impl Stream for Terminal {
+        fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn finish_writing(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    crate::without!([] Terminal; KernelEnds SocketState RelayHints);
+
+    impl Timed for Terminal {
+        fn tick(&mut self, now: Instant) {
+            self.0 = Some(now);
+        }
+
+        fn wake_up(&self) -> Option<Instant> {
+            self.0
+        }
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods)]
+    fn an_input_that_waits_for_time_gets_it() {
+        let report = Report::new(Level::Quiet, crate::net::reactor::read_clock);
+        let (mut sink, now) = (Sink::new(Terminal::default(), report), Instant::now());
+        sink.tick(now);
+        assert_eq!(sink.wake_up(), Some(now));
+    }
+}
