@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::goodbye::{Goodbye, LINGER};
 use crate::net::reactor::{Context, Session, Status, Stop};
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, Transport};
 use crate::proto::http::{Exchange, Step, no_fields};
 
 /// Answers that are gathered before they are sent.
@@ -26,8 +26,8 @@ const GATHERED_BYTES: usize = 64 << 10;
 const TURN_BYTES: usize = 256 << 10;
 
 /// A client's session.
-pub(crate) struct Connection<S> {
-    stream: S,
+pub(crate) struct Connection {
+    stream: Transport,
     worker: Rc<Worker>,
     client: Client,
     exchange: Exchange,
@@ -95,9 +95,9 @@ impl From<std::io::Error> for Lost {
     }
 }
 
-impl<S: Stream> Connection<S> {
+impl Connection {
     /// A connection that was just accepted.
-    pub(super) fn new(stream: S, worker: Rc<Worker>, client: Client, now: Instant) -> Connection<S> {
+    pub(super) fn new(stream: Transport, worker: Rc<Worker>, client: Client, now: Instant) -> Connection {
         let patience = worker.site.patience;
         Connection {
             stream,
@@ -200,7 +200,7 @@ impl<S: Stream> Connection<S> {
                 Pause::Input if self.has_ended => return self.end_of_input(&input[at..end], output, now),
                 Pause::Input => {}
             }
-            // Behind whole requests nothing more is likely to be there.
+            // After whole requests nothing more is likely to be there.
             if came_short && at == end && !self.exchange.is_in_body() && self.stream.drained() {
                 break Status::Waiting;
             }
@@ -326,7 +326,7 @@ impl<S: Stream> Connection<S> {
     }
 }
 
-impl<S: Stream> Session for Connection<S> {
+impl Session for Connection {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         // A connection that is lost is its client's affair.
         Ok(self.work(context.now).unwrap_or(Status::Done))

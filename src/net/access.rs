@@ -69,14 +69,14 @@ fn canonical(network: IpNet) -> IpNet {
 pub struct Access {
     /// Each with whether it admits.
     rules: Vec<(IpNet, bool)>,
-    /// There is no list of those who may come: whom no rule holds may.
+    /// There is no list of allowed addresses: an address without a rule is admitted.
     admits_others: bool,
     /// Addresses of this machine are admitted only if a rule holds nothing else.
     spares_own: bool,
 }
 
 impl Access {
-    /// Resolves names, which blocks. With `allowed`, though it may be empty, nobody else is admitted.
+    /// Resolves names, which blocks. With `allowed`, even an empty one, no other address is admitted.
     ///
     /// # Errors
     /// The line that says which name has no address.

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use crate::proto::relay::farewell::Delivery;
 
-/// True if the socket is in FIN_WAIT2: all that was sent, the end included, was acknowledged, and the peer may go on.
+/// True if the socket is in FIN_WAIT2: all that was sent, the end included, was acknowledged, and the peer may still send.
 ///
 /// tcp(7), `TCP_INFO`: the state is its first byte.
 #[cfg(target_os = "linux")]
@@ -22,7 +22,7 @@ pub(crate) fn is_half_closed(socket: BorrowedFd<'_>) -> bool {
 }
 
 /// The same for a connection over several paths, which has no such state: linux/mptcp.h, `MPTCP_INFO`. Our end
-/// has a number of its own there, behind that of the last byte. `None` for any other socket.
+/// has a number of its own there, after that of the last byte. `None` for any other socket.
 #[cfg(target_os = "linux")]
 fn by_multipath(socket: BorrowedFd<'_>) -> Option<bool> {
     use std::os::fd::AsRawFd;
@@ -38,7 +38,7 @@ fn by_multipath(socket: BorrowedFd<'_>) -> Option<bool> {
     is_told.then(|| info[4..6] == info[6..8])
 }
 
-/// Nothing tells: the peer's own end has to be waited for.
+/// Not known on this system: the peer's own end has to be waited for.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn is_half_closed(_: BorrowedFd<'_>) -> bool {
     false
@@ -73,7 +73,7 @@ pub(crate) fn delivery(socket: BorrowedFd<'_>) -> Option<Delivery> {
     })
 }
 
-/// Nothing tells.
+/// Not known on this system.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn delivery(_: BorrowedFd<'_>) -> Option<Delivery> {
     None

@@ -10,7 +10,7 @@ use crate::error::lost;
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
-/// Asks the kernel, which tells nobody by itself, until the peer's system has acknowledged all that was sent.
+/// Asks the kernel, which sends no event for it, until the peer's system has acknowledged all that was sent.
 #[derive(Default)]
 pub(crate) struct AcknowledgementWait(Option<(Instant, Duration)>);
 

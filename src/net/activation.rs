@@ -18,7 +18,7 @@ pub(super) enum Use {
 }
 
 /// Takes the listening sockets that an endpoint stands for; each can be taken once. They are made non-blocking:
-/// that is what everybody expects of a service who shares them with it.
+/// services that share them rely on that.
 #[cfg(target_os = "linux")]
 pub(super) fn take(inherited: &Inherited, purpose: Use) -> io::Result<Vec<socket2::Socket>> {
     let numbers = match inherited {
@@ -139,7 +139,7 @@ impl Ready {
     /// It serves from now on. Does nothing unless `NOTIFY_SOCKET` is set.
     ///
     /// # Errors
-    /// If nobody is there who could be told.
+    /// If there is no service manager to notify.
     pub fn tell() -> io::Result<Ready> {
         notify("READY=1").map(|()| Ready(()))
     }

@@ -136,7 +136,7 @@ pub(super) fn bind_path<S>(path: &Path, bind: impl Fn() -> io::Result<S>) -> io:
     Ok((socket, SocketFile { path: path.to_owned(), inode }))
 }
 
-/// Keeps other servers from replacing files in a socket's folder, until it is dropped: flock(2). Anybody who may read
+/// Keeps other servers from replacing files in a socket's folder, until it is dropped: flock(2). Any process that may read
 /// the folder can lock it, so it is not waited for without end.
 fn lock_folder_of(path: &Path, tries: u32) -> io::Result<Option<File>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -15,7 +15,7 @@ use super::endpoint::PeerName;
 use super::process::Process;
 use super::reactor::{Io, Readiness};
 use super::signals;
-use super::stream::{FdKind, KernelEnd, Socket, Stream, would_block};
+use super::stream::{FdKind, KernelEnd, KernelEnds, RelayHints, Socket, Stream, would_block};
 use super::terminal::Terminal;
 use super::uninterrupted;
 use crate::error::{Error, Exit};
@@ -228,21 +228,21 @@ impl ChildStream {
         }
     }
 
-    /// From now on it can be told what is left in its stdin, also when that was closed here, or it has ended.
+    /// Keeps [`unread_bytes`](Self::unread_bytes) valid after its stdin was closed here, or it has ended.
     pub fn keep_unread(&mut self) {
         if let ChildStream::Pipes(Pipes { stdin: Some((stdin, _)), unread, .. }) = self {
             *unread = super::stdio::other_end(stdin.as_fd());
         }
     }
 
-    /// What was written to its stdin and not read; 0 where the system does not tell.
+    /// What was written to its stdin and not read; 0 where the system does not say (ioctl(2), `FIONREAD`).
     pub fn unread_bytes(&self) -> u64 {
         let ChildStream::Pipes(Pipes { stdin, unread, .. }) = self else { return 0 };
         let end = stdin.as_ref().map(|(stdin, _)| stdin.as_fd()).or(unread.as_ref().map(AsFd::as_fd));
         end.and_then(|end| rustix::io::ioctl_fionread(end).ok()).unwrap_or(0)
     }
 
-    /// Nobody reads its stdin any more: what comes for it is thrown away from now on.
+    /// Discards input from now on: nobody reads its stdin any more.
     pub fn discard_input(&mut self) {
         match self {
             ChildStream::Pipes(pipes) => pipes.stdin = None,
@@ -275,13 +275,27 @@ impl Stream for ChildStream {
             ChildStream::Terminal(terminal) => terminal.finish_writing(),
         }
     }
+}
 
-    fn goes_on_unread(&mut self) -> bool {
+crate::without!([] ChildStream; SocketState Timed);
+
+impl RelayHints for ChildStream {
+    fn received_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn is_exhausted(&self) -> bool {
+        false
+    }
+
+    fn survives_broken_pipe(&mut self) -> bool {
         // A program may leave its input, as 'head' does; its exit status says what it thinks of that.
         self.discard_input();
         true
     }
+}
 
+impl KernelEnds for ChildStream {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         let ChildStream::Pipes(pipes) = self else { return None };
         let (stdout, readiness) = &pipes.stdout;

@@ -74,7 +74,7 @@ impl Coalescing {
         }
     }
 
-    /// Ends it if enough time has passed: readiness tells at once if there is something.
+    /// Ends it if enough time has passed: readiness shows at once if there is something.
     pub(super) fn tick(&mut self, now: Instant, (source, sink): (KernelEnd<'_>, KernelEnd<'_>)) {
         let State::Awaited(count, time) = self.state else { return };
         if now < time {

@@ -18,7 +18,7 @@ use crate::error::{Error, Exit};
 /// How long an attempt is alone before the next address is tried beside it (RFC 8305, section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// How often a Unix socket whose queue of clients is full is tried again: the system tells nobody when there is room.
+/// Interval between attempts at a Unix socket whose backlog is full: no event says when there is room.
 const FIRST_UNIX_WAIT: Duration = Duration::from_millis(2);
 const LONGEST_UNIX_WAIT: Duration = Duration::from_millis(100);
 
@@ -92,7 +92,7 @@ impl Dial {
     }
 
     /// Sends this along with the packet that asks for the connection, as far as a cookie of the peer's is known (RFC 7413).
-    /// Of several addresses each may be sent it. It is to be written to the transport all the same, which knows what
+    /// Of several addresses each may be sent it. Write it to the transport all the same, which knows what
     /// of it went.
     pub fn say_first(&mut self, first: &[u8]) {
         self.first = first.to_vec();

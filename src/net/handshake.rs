@@ -1,4 +1,4 @@
-//! A handshake over a stream: what is to be sent goes out, what belongs to it is read, and not a byte more.
+//! A handshake over a stream: sends its messages, and reads those of the peer and not a byte more.
 
 use std::io;
 
@@ -15,7 +15,7 @@ pub(crate) struct HandshakeDriver<M> {
     outgoing: Outgoing,
 }
 
-/// Why a handshake cannot go on.
+/// Why a handshake has failed.
 pub(crate) enum HandshakeFailure<F> {
     /// The connection was lost.
     Lost(io::Error),
@@ -30,7 +30,7 @@ impl<M: Handshake> HandshakeDriver<M> {
         HandshakeDriver { machine, outgoing: Outgoing::default() }
     }
 
-    /// Goes on as far as it can now. True if everything is said and nothing more is to be heard.
+    /// Advances as far as it can now. True when it is complete.
     pub(crate) fn advance(&mut self, stream: &mut impl Stream) -> Result<bool, HandshakeFailure<M::Fault>> {
         loop {
             let said = self.machine.take_outgoing();

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::signals::Signals;
 use crate::error::{Error, Exit};
 
-/// Sticky readiness of one source: set by events, cleared by whoever met `WouldBlock`.
+/// Sticky readiness of one source: set by events, cleared by the session that met `WouldBlock`.
 pub struct Readiness {
     flags: Rc<Cell<Flags>>,
     registered: Option<(Rc<Shared>, usize)>,
@@ -121,7 +121,7 @@ impl Shared {
         })
     }
 
-    /// A handle for a session that is to be made.
+    /// A handle for a new session.
     pub(super) fn handle(self: &Rc<Shared>) -> Io {
         let session = self.next_session.get();
         self.next_session.set(session + 1);
@@ -148,7 +148,7 @@ impl Shared {
         std::mem::take(&mut self.woken.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes an event sticky, and says whose it is: nobody's, if its source is gone.
+    /// Makes an event sticky. Returns its session; none if its source is closed.
     pub(super) fn note(&self, event: &event::Event) -> Option<usize> {
         let sources = self.sources.borrow();
         let (session, flags) = sources.get(&event.token().0)?;
@@ -182,7 +182,7 @@ impl Io {
 
     /// Registers a source for some directions.
     pub fn register_for(&self, source: &mut impl event::Source, interest: Interest) -> io::Result<Readiness> {
-        // What is open from here on is to be closed in order.
+        // What is open from here on must be closed in order.
         self.shared.signals.attend();
         let token = self.shared.next_token.get();
         self.shared.registry.register(source, Token(token), interest)?;
@@ -235,7 +235,7 @@ impl Io {
             .spawn(move || {
                 // Dropped in the reverse order, also when the work panics: first the result's end, then the notice.
                 let (_running, notice, sender) = (running, notice, sender);
-                // The receiver is gone if the session ended first; then nobody wants the result.
+                // The receiver is gone if the session ended first; then the result is dropped.
                 let _ = sender.send(work(&asked));
                 drop(sender);
                 drop(notice);
@@ -374,7 +374,7 @@ impl Drop for OneRunning {
 }
 
 impl<T> BlockingTask<T> {
-    /// The result, once: `None` while the work goes on.
+    /// The result, once: `None` while the work continues.
     pub fn take(&mut self) -> Option<Result<T, Error>> {
         match self.result.try_recv() {
             Ok(result) => Some(Ok(result)),
@@ -388,7 +388,7 @@ impl<T> BlockingTask<T> {
     /// Blocks until the work has ended, or for at most `limit`; its result is thrown away. For work that must not be cut
     /// short by the end of the process.
     pub fn await_end(self, limit: Duration) {
-        // Ended, failed or still at it: nobody is left to act on it.
+        // Ended, failed or still at it: no session is left to act on it.
         let _ = self.result.recv_timeout(limit);
     }
 }

@@ -88,7 +88,7 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
     bound.and_then(register).map_err(|error| cannot_listen(endpoint, &error))
 }
 
-/// Of a socket that somebody else has bound: if it has a file, that is theirs.
+/// Of a socket that another process has bound: if it has a file, that process owns it.
 fn inherited_kind(socket: socket2::Socket) -> io::Result<Kind> {
     let is_packet = socket.r#type()? == socket2::Type::SEQPACKET;
     Ok(match socket.local_addr()?.domain() {

@@ -132,7 +132,7 @@ impl LocalEnd {
             named("--interface", interface, bind_device(socket, interface))?;
         }
         if let Some(address) = self.source.and_then(|source| source.address_for(remote)) {
-            // A port of which an old connection has not been forgotten yet can be used for one to somebody else.
+            // A port of which an old connection is still in TIME_WAIT can be used for one to another peer.
             socket.set_reuse_address(true)?;
             let bound = socket.bind(&SockAddr::from(address)).map_err(|error| match error.kind() {
                 io::ErrorKind::AddrNotAvailable => {
@@ -168,7 +168,7 @@ fn is_unsupported(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::OPNOTSUPP)
 }
 
-/// True if connect(2) goes on without us; one that was interrupted may have begun all the same.
+/// True if connect(2) continues in the background; an interrupted one may have started as well.
 fn is_under_way(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::INPROGRESS | Errno::ALREADY | Errno::ISCONN))
 }

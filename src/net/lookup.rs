@@ -11,16 +11,16 @@ use crate::error::{Error, Exit};
 
 /// Names that the process asks for at the same time. Others wait, and count that as their own time.
 const MOST_AT_ONCE: usize = 32;
-/// The same for one client of a server: names that nobody answers must not hold up everybody's.
+/// The same for one client of a server: names without an answer must not hold up other clients.
 const MOST_OF_ONE: usize = 8;
-/// From so many waiting ones on, those that nobody waits for any more are looked for.
+/// With this many in the queue, lookups whose session has ended are removed from it.
 const FEW_WAITING: usize = 64;
 
 static LOOKUPS: Mutex<Lookups> =
     Mutex::new(Lookups { running: Vec::new(), waiting: VecDeque::new(), prune_at: FEW_WAITING });
 
 struct Lookups {
-    /// For whom: nobody in particular, or a client.
+    /// The client that it is for, if any.
     running: Vec<Option<IpAddr>>,
     waiting: VecDeque<Lookup>,
     prune_at: usize,
@@ -31,7 +31,7 @@ struct Lookup {
     name: String,
     port: u16,
     tell: mpsc::Sender<io::Result<Vec<SocketAddr>>>,
-    /// Gone when nobody wants to know any more.
+    /// Gone when the session that asked has ended.
     wanted: Weak<()>,
     wake: ThreadWaker,
 }
@@ -122,7 +122,7 @@ fn network(address: IpAddr) -> IpAddr {
 fn work(first: Lookup) {
     let mut next = Some(first);
     while let Some(Lookup { asker, name, port, tell, wake, .. }) = next {
-        // The receiver is gone if its session ended first; then nobody wants the result.
+        // The receiver is gone if its session ended first; then the result is dropped.
         let _ = tell.send((name.as_str(), port).to_socket_addrs().map(Iterator::collect));
         wake.wake();
         next = LOOKUPS.lock().unwrap_or_else(PoisonError::into_inner).next(asker);

@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// Of a connection on which nothing was asked. Finds a peer that is gone while nothing is sent.
 const KEEPALIVE: Keepalive = Keepalive::After(Duration::from_secs(60));
-/// Probes that nobody answers are repeated after this part of the first wait.
+/// Unanswered probes are repeated after this part of the first wait.
 const KEEPALIVE_PARTS: u32 = 4;
 /// Unix sockets do not tune their buffers: a larger one saves wake-ups. The system gives what it allows.
 const UNIX_BUFFER_BYTES: usize = 1 << 20;
@@ -46,7 +46,7 @@ impl Family {
 pub enum Keepalive {
     /// Never.
     Off,
-    /// First after so long, in whole seconds; then, while nobody answers, each time after a quarter of that.
+    /// Idle time before the first probe, in whole seconds (tcp(7)); unanswered ones are repeated after a quarter of that.
     After(Duration),
 }
 
@@ -63,7 +63,7 @@ pub struct SocketOptions {
     pub ttl: Option<u8>,
     /// The class of its packets, 0 to 63, RFC 2474.
     pub dscp: Option<u8>,
-    /// Room for what is to be sent.
+    /// Size of the send buffer (socket(7), `SO_SNDBUF`).
     pub send_buffer_bytes: Option<usize>,
     /// Room for what has come.
     pub receive_buffer_bytes: Option<usize>,
@@ -201,7 +201,7 @@ fn explain_name(error: io::Error) -> io::Error {
     }
 }
 
-/// What an option that was refused is told as, inside of an [`io::Error`].
+/// An option that the kernel has rejected, inside of an [`io::Error`].
 #[derive(Debug)]
 struct Refused(String);
 
@@ -234,7 +234,7 @@ fn granted(option: &str, asked: usize, given: io::Result<usize>, limit: &str) ->
     named(option, asked, Err(io::Error::new(io::ErrorKind::InvalidInput, why)))
 }
 
-/// A socket's options, as the kernel tells them when this is shown: `name=value`, separated by spaces.
+/// A socket's options, read from the kernel when this is shown: `name=value`, separated by spaces.
 pub struct InForce<'a>(pub(super) BorrowedFd<'a>);
 
 impl Display for InForce<'_> {
@@ -250,7 +250,7 @@ impl Display for InForce<'_> {
         if family != Some(Domain::UNIX) {
             pairs.extend(systems_own(socket));
         }
-        // One that cannot be read back is not told.
+        // One that cannot be read back is left out.
         let told = pairs.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.ok()?)));
         f.write_str(&told.collect::<Vec<_>>().join(" "))
     }

@@ -7,7 +7,7 @@ use socket2::SockRef;
 
 const LEAST_BUFFER_BYTES: u64 = 16 << 10;
 /// As much as systems commonly allow without privileges. For a rate that needs more over a long distance the kernel
-/// goes on to tune the buffer, and a peer that does not pace itself runs ahead by what is in it.
+/// continues to tune the buffer, and a peer that does not pace itself runs ahead by what is in it.
 const LARGEST_BUFFER_BYTES: u64 = 512 << 10;
 
 /// See [`super::stream::Stream::pace`].

@@ -57,7 +57,7 @@ impl Packet {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         for _ in 0..MOST_EMPTY {
             match self.read_one(buffer)? {
-                // The end looks like a packet without bytes. Before the peer has ended it is none; and behind the end
+                // The end looks like a packet without bytes. Before the peer has ended it is none; and after the end
                 // there is nothing.
                 0 if !self.has_peer_ended() => {}
                 0 if self.has_bytes_behind() => {}

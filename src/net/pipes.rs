@@ -1,6 +1,6 @@
 //! Pipes of our own, through which the kernel moves bytes from one descriptor to another.
 //!
-//! A connection has one only while bytes are inside it: it is taken when they are to be moved and given back when it
+//! A connection has one only while bytes are inside it: it is taken when they are moved and given back when it
 //! is empty. So ten thousand idle connections hold none; and peers that do not read hold as many as there are at most,
 //! while the others are served by copying. A user's pipes are counted by the kernel (pipe(7), `pipe-user-pages-soft`):
 //! no more of them are taken from this user's other programs than this.
@@ -14,7 +14,7 @@ use rustix::pipe::PipeFlags;
 pub(crate) const PIPE_BYTES: usize = 1 << 20;
 /// Of one thread, at a time.
 const MOST_OPEN: usize = 16;
-/// Of these so many stay open while nobody needs them.
+/// How many of them stay open while they are not in use.
 const MOST_FREE: usize = 4;
 
 thread_local! {
@@ -63,7 +63,7 @@ impl OwnPipe {
 
 impl Drop for OwnPipe {
     fn drop(&mut self) {
-        // At the end of its thread nobody counts any more.
+        // At the end of its thread nothing is counted any more.
         let _ = OPEN.try_with(|open| open.set(open.get() - 1));
     }
 }

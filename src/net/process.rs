@@ -1,7 +1,7 @@
 //! A process of our own: its end is an event of the reactor, and it is ended with all that it has started.
 //!
 //! Each is the leader of a process group. It stays a zombie until its session reaps it, so that its number, which is the
-//! group's too, belongs to nobody else as long as signals may be sent to it.
+//! group's too, is not given to another process while signals may be sent to it.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -35,7 +35,7 @@ impl Drop for Unreaped {
     }
 }
 
-/// What tells the end.
+/// What reports the end.
 enum Watch {
     /// pidfd_open(2): readable when the process has ended.
     Descriptor(OwnedFd, Readiness),
@@ -114,9 +114,9 @@ impl Process {
     /// Reaps it. Waits for its end if it has not come.
     ///
     /// # Errors
-    /// Of wait(2): somebody else has reaped it.
+    /// Of wait(2): another part of the process has reaped it.
     pub fn reap(mut self) -> io::Result<ExitStatus> {
-        // Before it is reaped: then its number may be somebody else's.
+        // Before it is reaped: then its number may belong to another process.
         process_groups::remove(self.id);
         self.child.0.take().ok_or_else(|| io::Error::other("it was reaped before"))?.wait()
     }

@@ -16,7 +16,7 @@ pub(super) fn add(leader: Pid) {
     groups().push(leader);
 }
 
-/// Removes a group. Called before its leader is reaped: after that its number may belong to somebody else.
+/// Removes a group. Called before its leader is reaped: after that its number may belong to another process.
 pub(super) fn remove(leader: Pid) {
     groups().retain(|other| *other != leader);
 }

@@ -125,7 +125,7 @@ impl Pump {
         Ok(())
     }
 
-    /// When to go on if no readiness comes before.
+    /// When to advance it if no readiness comes before.
     pub fn wake_up(&self) -> Option<Instant> {
         self.coalescing.wake_up()
     }

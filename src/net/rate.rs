@@ -1,15 +1,14 @@
-//! A stream that gives and takes at most so many bytes per second, each way.
+//! A stream with a rate limit in bytes per second, for each direction.
 //!
 //! The kernel paces what is sent where it can, packet by packet. A stream of ours hands it no more than a fraction of
-//! a second's worth, so that the rate is kept from the first byte on, and what comes last does not stand in line
-//! behind a socket's whole buffer. What is received cannot be paced by this side's kernel: it is read as slowly, and
+//! a second's worth, so that the rate is kept from the first byte on, and what comes last does not queue
+//! after a socket's whole buffer. What is received cannot be paced by this side's kernel: it is read as slowly, and
 //! the peer's window closes.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::stream::{KernelEnd, Stream};
-use super::wrapper::passes_on;
+use super::stream::{KernelEnd, KernelEnds, Stream, Timed};
 
 /// The lowest rate that can be asked for, in bytes per second.
 pub const MIN_RATE: u64 = 1 << 10;
@@ -17,13 +16,13 @@ pub const MIN_RATE: u64 = 1 << 10;
 const LEAST_RATE: u64 = 64;
 /// What passes at once is worth this at least: fewer and larger pieces.
 const PIECE: Duration = Duration::from_millis(20);
-/// And this at most, where nobody else smooths it.
+/// And this at most, where the kernel does not pace it.
 const BURST: Duration = Duration::from_millis(50);
 /// The same where the kernel paces what is sent, and for what the kernel has received already: a process that had to
 /// wait for a processor or the disk may catch up.
 const SMOOTHED_BURST: Duration = Duration::from_millis(200);
 
-/// A stream with a limit, or without one. It reads no clock: it is told the time.
+/// A stream with a limit, or without one. It reads no clock: the time comes with [`Timed::tick`].
 pub struct Limited<S> {
     stream: S,
     now: Instant,
@@ -33,7 +32,7 @@ pub struct Limited<S> {
 struct Limit {
     reading: Meter,
     writing: Meter,
-    /// Of the bytes to be written so many pass unmeasured.
+    /// How many of the next bytes written are not measured.
     free_bytes: usize,
     wake_up: Option<Instant>,
 }
@@ -51,7 +50,7 @@ impl Meter {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// Rounded up: after it, so many bytes may pass.
+    /// Time after which this many bytes may pass, rounded up.
     fn time_for(&self, bytes: usize) -> Duration {
         let nanoseconds = (bytes as u128 * 1_000_000_000).div_ceil(self.rate.into());
         Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
@@ -83,7 +82,7 @@ impl<S: Stream> Limited<S> {
         Limited { stream, now, limit: None }
     }
 
-    /// Each way at most so many bytes per second from now on; none: as fast as it goes. The next `free_bytes` that are
+    /// Limits each direction to this rate from now on; none: no limit. The next `free_bytes` that are
     /// written do not count.
     pub fn limit_rate(&mut self, bytes_per_second: Option<u64>, free_bytes: usize) {
         self.limit = bytes_per_second.map(|rate| {
@@ -99,7 +98,7 @@ impl<S: Stream> Limited<S> {
         });
     }
 
-    /// From now on another rate, which may be a share of the lowest one; what may pass now stays about the same.
+    /// Changes the rate from now on; it may be below [`MIN_RATE`]. What may pass now stays about the same.
     pub fn change_rate(&mut self, bytes_per_second: u64) {
         let Some(limit) = &mut self.limit else { return };
         // As in `limit_rate`.
@@ -138,8 +137,14 @@ impl<S: Stream> Stream for Limited<S> {
         Ok(count)
     }
 
-    passes_on!(stream);
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.stream.finish_writing()
+    }
+}
 
+crate::forwarding!([S: Stream] Limited<S>, this => this.stream; SocketState RelayHints);
+
+impl<S: Stream> Timed for Limited<S> {
     fn tick(&mut self, now: Instant) {
         self.now = now;
         if let Some(limit) = &mut self.limit {
@@ -152,12 +157,10 @@ impl<S: Stream> Stream for Limited<S> {
         let limit = self.limit.as_ref().and_then(|limit| limit.wake_up);
         limit.into_iter().chain(self.stream.wake_up()).min()
     }
+}
 
-    fn received_bytes(&self) -> Option<u64> {
-        self.stream.received_bytes()
-    }
-
-    // With a limit every byte has to pass here.
+// With a limit every byte has to pass here.
+impl<S: Stream> KernelEnds for Limited<S> {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         self.stream.reading_end().filter(|_| self.limit.is_none())
     }
@@ -188,6 +191,8 @@ mod tests {
         }
     }
 
+    crate::without!([] Endless; KernelEnds SocketState Timed RelayHints);
+
     #[allow(clippy::disallowed_methods)]
     fn limited(rate: u64, free_bytes: usize) -> (Limited<Endless>, Instant) {
         let start = Instant::now();
@@ -196,7 +201,7 @@ mod tests {
         (stream, start)
     }
 
-    /// What passes in a minute that goes on from wake-up to wake-up, and the largest piece.
+    /// What passes in a minute, from wake-up to wake-up, and the largest piece.
     fn in_a_minute(
         rate: u64,
         mut pass: impl FnMut(&mut Limited<Endless>) -> io::Result<usize>,

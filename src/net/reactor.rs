@@ -21,7 +21,7 @@ pub const TURN_BUDGET_BYTES: usize = 4 << 20;
 const WAKER: Token = Token(0);
 const SIGNAL: Token = Token(1);
 const EVENTS_PER_POLL: usize = 256;
-/// How long sessions may go on that want to finish something after a signal.
+/// Time for sessions that finish something after a signal.
 const STOP_LIMIT: Duration = Duration::from_millis(800);
 
 /// Runs sessions until none is left, one fails, or a signal comes.
@@ -117,7 +117,7 @@ impl Reactor {
         }
     }
 
-    /// If a signal came: tells the sessions, and keeps those that have something to finish.
+    /// After a signal: stops the sessions, and keeps those that have something to finish.
     fn stop(&mut self) -> Option<Error> {
         let number = self.signals.received()?;
         self.sessions.retain(|_, session| session.stop() == Stop::Soon);

@@ -45,7 +45,7 @@ impl Resolution {
         Ok(Resolution { target: target.clone(), source, limit, deadline: now + limit })
     }
 
-    /// The addresses that can be reached from `local`, once, in the order in which they are to be tried.
+    /// The addresses that can be reached from `local`, once, in the order of the attempts.
     ///
     /// # Errors
     /// The name is not known, has no such address, or the time has run out.

@@ -5,7 +5,7 @@
 use std::io;
 use std::net::IpAddr;
 
-/// True if this machine's routes deliver to `address` within the machine. False if they lead nowhere.
+/// True if this machine's routes deliver to `address` within the machine. False if there is no route.
 ///
 /// # Errors
 /// The system does not tell.

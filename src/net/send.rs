@@ -53,7 +53,7 @@ impl Outgoing {
         self.filled(bytes.len());
     }
 
-    /// Makes sure that there is memory for so many bytes.
+    /// Reserves memory for this many bytes.
     ///
     /// # Errors
     /// There is not.
@@ -61,7 +61,7 @@ impl Outgoing {
         self.bytes.try_reserve_exact(count.saturating_sub(self.bytes.len()))
     }
 
-    /// Room for `count` bytes behind those queued, to be filled and then counted by [`Outgoing::filled`].
+    /// Room for `count` bytes after those queued, to be filled and then counted by [`Outgoing::filled`].
     pub fn space(&mut self, count: usize) -> &mut [u8] {
         if self.start > 0 && self.bytes.len() < self.end + count {
             self.bytes.copy_within(self.start..self.end, 0);

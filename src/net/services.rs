@@ -16,7 +16,7 @@ pub(super) fn port_of(name: &str) -> Option<u16> {
     find(file.as_deref().map_or(COMMON.into(), String::from_utf8_lossy).as_ref(), name)
 }
 
-/// Lines of `NAME PORT/PROTOCOL ALIAS...`, with comments behind `#`.
+/// Lines of `NAME PORT/PROTOCOL ALIAS...`, with comments after `#`.
 fn find(text: &str, name: &str) -> Option<u16> {
     text.lines().find_map(|line| {
         let mut words = line.split('#').next().unwrap_or(line).split_whitespace();

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM, SIGQUIT and SIGHUP: the first stops in order, the second at once. SIGHUP for those who ask for it.
+//! SIGINT, SIGTERM, SIGQUIT and SIGHUP: the first stops in order, the second at once. SIGHUP for callers that ask for it.
 
 pub mod hangups;
 
@@ -26,7 +26,7 @@ pub struct Signals {
     /// A reactor has begun to run, and so looks for them.
     is_attended: Arc<AtomicBool>,
     wakes: Arc<UnixStream>,
-    /// What SIGHUP does here, as long as nobody else asks for it.
+    /// What SIGHUP does here, unless a caller asks for it.
     on_hangup: Arc<[SigId]>,
     had_terminal: bool,
 }
@@ -74,12 +74,12 @@ impl Signals {
         Ok(signals)
     }
 
-    /// From now on the first signal is looked for by whoever calls this.
+    /// From now on the caller looks for the first signal.
     pub(super) fn attend(&self) {
         self.is_attended.store(true, Ordering::SeqCst);
     }
 
-    /// Waits for a signal. True if nobody else looks for it.
+    /// Waits for a signal. True if no other caller looks for it.
     fn comes_unattended(&self) -> bool {
         waited(&mut [PollFd::new(&*self.wakes, PollFlags::IN)], None)
             && !self.is_attended.load(Ordering::SeqCst)

@@ -20,14 +20,14 @@ use rustix::stdio;
 
 use super::poll::is_ready;
 use super::reactor::{Io, Readiness};
-use super::stream::{FdKind, KernelEnd, Stream, would_block};
+use super::stream::{FdKind, KernelEnd, KernelEnds, Stream, Timed, would_block};
 use super::uninterrupted;
 use crate::error::{Error, Exit};
 
-/// What a pipe or terminal that says "writable" takes at once: POSIX' PIPE_BUF, a page on Linux.
+/// Bytes that a pipe or terminal takes without blocking when poll(2) says it is writable: `PIPE_BUF`, pipe(7).
 const SAFE_WRITE_BYTES: usize = 4096;
 
-/// How soon a terminal that was somebody else's is looked at again while it has something.
+/// Interval between two looks at a terminal that has input while another process group is in its foreground.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 static STDIN_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -41,7 +41,7 @@ fn notice_closed_streams() {
     }
 }
 
-/// Fails if the process was started with its stdin closed: for what needs content, not only somebody to say nothing.
+/// Fails if the process was started with its stdin closed: for commands that need content; an empty stdin is not enough.
 pub fn check_stdin() -> Result<(), Error> {
     if STDIN_WAS_CLOSED.load(Ordering::Relaxed) {
         return Err(Error::new(Exit::Usage, "stdin is closed: give it a file, a pipe or /dev/null"));
@@ -144,8 +144,8 @@ fn kind_of(fd: BorrowedFd<'_>) -> io::Result<FdKind> {
     })
 }
 
-/// True if this process is in the background of that terminal, which belongs to whom the shell has put in the foreground:
-/// to read it then would stop the process (SIGTTIN). A terminal that controls nobody here can be read by all.
+/// True if this process is in the background of that terminal: then a read would stop it (SIGTTIN, termios(3)). A terminal
+/// that is not the controlling one can always be read.
 fn is_in_background(terminal: BorrowedFd<'_>) -> bool {
     rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group != rustix::process::getpgrp())
 }
@@ -180,7 +180,7 @@ impl Stream for Stdio {
                 Err(io::ErrorKind::WouldBlock.into())
             }
             FdKind::Terminal if is_in_background(fd) => {
-                // No readiness tells when it becomes ours: it stays set.
+                // No readiness comes when we get the foreground: it stays set.
                 self.is_others = true;
                 return Err(io::ErrorKind::WouldBlock.into());
             }
@@ -222,7 +222,7 @@ impl Stream for Stdio {
                 Err(error) => Err(error.into()),
             },
             FdKind::Pipe => {
-                // The reader sees the end now, even while the other direction goes on.
+                // The reader sees the end now, even while the other direction continues.
                 self.own_output = None;
                 stdio::dup2_stdout(File::open("/dev/null")?)?;
                 Ok(())
@@ -230,7 +230,11 @@ impl Stream for Stdio {
             _ => Ok(()),
         }
     }
+}
 
+crate::without!([] Stdio; SocketState RelayHints);
+
+impl Timed for Stdio {
     fn tick(&mut self, now: Instant) {
         (self.now, self.is_others) = (Some(now), false);
     }
@@ -238,7 +242,9 @@ impl Stream for Stdio {
     fn wake_up(&self) -> Option<Instant> {
         self.now.filter(|_| self.is_others).map(|now| now + LOOK_AGAIN)
     }
+}
 
+impl KernelEnds for Stdio {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         Some(KernelEnd { fd: stdio::stdin(), kind: shared(self.input_kind), readiness: &self.input })
     }

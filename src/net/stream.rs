@@ -18,82 +18,68 @@ use crate::proto::relay::farewell::Delivery;
 
 /// A non-blocking byte stream with two directions.
 ///
-/// `WouldBlock` means: nothing now, readiness or the time of `wake_up` will come. A simulator or a TLS session implements
-/// the first three methods; the ends let bytes pass inside the kernel where both sides have a descriptor.
-pub trait Stream {
+/// `WouldBlock` means: nothing now; readiness, or the time of [`Timed::wake_up`], will come. No method of these traits has
+/// a default: a wrapper says of each trait whether it forwards it ([`forwarding!`](crate::forwarding)), a plain stream
+/// that it has nothing to say ([`without!`](crate::without)).
+pub trait Stream: KernelEnds + SocketState + Timed + RelayHints {
     /// Reads some bytes; 0 is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-
-    /// The last read left room in its buffer, and the caller needs no more for now. True if readiness will come with
-    /// whatever follows: then no read has to meet `WouldBlock` first.
-    fn drained(&mut self) -> bool {
-        false
-    }
 
     /// Writes some bytes: one attempt.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Tells the other side that no more comes.
+    /// Half-closes: the other side reads the end after what was written.
     fn finish_writing(&mut self) -> io::Result<()>;
+}
 
-    /// A write has failed with `EPIPE`. True if the stream goes on all the same, and throws away what comes.
-    fn goes_on_unread(&mut self) -> bool {
-        false
-    }
+/// The descriptors between which the kernel can move bytes by itself. None: each byte has to pass `read` or `write`.
+pub trait KernelEnds {
+    /// The descriptor that is read.
+    fn reading_end(&self) -> Option<KernelEnd<'_>>;
 
-    /// A failure of the connection that no read or write has reported yet.
-    fn take_error(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    /// The descriptor that is written.
+    fn writing_end(&self) -> Option<KernelEnd<'_>>;
+}
 
-    /// Whether a close from now on, by whatever ends the process, is to reach the peer as a reset instead of an end.
-    fn reset_on_close(&mut self, _reset: bool) -> io::Result<()> {
-        Ok(())
-    }
+/// The socket of a stream: its state, and what can be asked of it.
+pub trait SocketState {
+    /// A failure of the connection that no read or write has reported yet (socket(7), `SO_ERROR`).
+    fn take_error(&mut self) -> io::Result<()>;
 
-    /// True once the other side's system has confirmed everything, the end included. An error says that it never will.
-    fn is_acknowledged(&mut self) -> io::Result<bool> {
-        Ok(true)
-    }
+    /// Whether a close from now on, by whatever ends the process, reaches the peer as a reset instead of an end
+    /// (socket(7), `SO_LINGER`).
+    fn reset_on_close(&mut self, reset: bool) -> io::Result<()>;
 
-    /// What the system knows of the way to the other side. None: it tells nothing.
-    fn delivery(&self) -> Option<Delivery> {
-        None
-    }
+    /// True once the peer's system has acknowledged everything, the end included. An error: it never will.
+    fn is_acknowledged(&mut self) -> io::Result<bool>;
 
-    /// Asks the kernel to spread what is sent evenly, at about so many bytes per second, and not to take in much more
-    /// than that. True if it does.
-    fn pace(&mut self, _bytes_per_second: u64) -> io::Result<bool> {
-        Ok(false)
-    }
+    /// What the system knows of the way to the peer (tcp(7), `TCP_INFO`). None: nothing.
+    fn delivery(&self) -> Option<Delivery>;
 
-    /// A turn begins: for streams that something else than readiness holds up, which read no clock.
-    fn tick(&mut self, _now: Instant) {}
+    /// Asks the kernel to spread what is sent evenly, at about this rate, and to buffer not much more than that
+    /// (socket(7), `SO_MAX_PACING_RATE`). True if it does.
+    fn pace(&mut self, bytes_per_second: u64) -> io::Result<bool>;
+}
 
-    /// When to go on, if such a stream held something up in this turn: no readiness will come for it.
-    fn wake_up(&self) -> Option<Instant> {
-        None
-    }
+/// Time, for streams that something else than readiness holds up. They read no clock.
+pub trait Timed {
+    /// A turn begins at `now`.
+    fn tick(&mut self, now: Instant);
 
-    /// All of it was read, and only its end is held back until the other side has ended.
-    fn is_exhausted(&self) -> bool {
-        false
-    }
+    /// When to call again if such a stream has held something up in this turn: no readiness will come for it.
+    fn wake_up(&self) -> Option<Instant>;
+}
 
+/// What a relay must know of a stream that is more than bytes: a process, or a tool that changes bytes.
+pub trait RelayHints {
     /// How many bytes have come from the other side, where they are not those that `read` has given.
-    fn received_bytes(&self) -> Option<u64> {
-        None
-    }
+    fn received_bytes(&self) -> Option<u64>;
 
-    /// The descriptor from which the kernel can take bytes by itself.
-    fn reading_end(&self) -> Option<KernelEnd<'_>> {
-        None
-    }
+    /// True if all was read, and only the end is held back until the other side has ended.
+    fn is_exhausted(&self) -> bool;
 
-    /// The descriptor to which the kernel can hand bytes by itself.
-    fn writing_end(&self) -> Option<KernelEnd<'_>> {
-        None
-    }
+    /// A write has failed with `EPIPE`. True if the stream discards what is written from now on, and is read as before.
+    fn survives_broken_pipe(&mut self) -> bool;
 }
 
 /// One direction of a descriptor, with the readiness that belongs to it.
@@ -128,7 +114,7 @@ pub enum FdKind {
 pub struct Transport {
     socket: Socket,
     readiness: Readiness,
-    /// Of what will be written first the kernel has so much already.
+    /// How many of the first bytes to be written the kernel has already (TCP Fast Open, RFC 7413).
     said_bytes: usize,
 }
 
@@ -177,7 +163,7 @@ impl Socket {
         })
     }
 
-    /// See [`Stream::reset_on_close`].
+    /// See [`SocketState::reset_on_close`].
     pub(crate) fn reset_on_close(&self, reset: bool) -> io::Result<()> {
         // socket(7), SO_LINGER: with a limit of zero, close(2) sends a reset. Unix sockets know no such thing.
         match self {
@@ -217,7 +203,7 @@ impl AsFd for Socket {
 }
 
 impl Transport {
-    /// The kernel has sent so much already of what will be written first.
+    /// The kernel has sent this many of the first bytes already: writing them only counts.
     pub(super) fn having_said(self, said_bytes: usize) -> Transport {
         Transport { said_bytes, ..self }
     }
@@ -251,7 +237,7 @@ impl Transport {
         InForce(self.socket.as_fd())
     }
 
-    /// The connection, for another session of the same reactor. What was not read yet will be told anew.
+    /// The connection, for another session of the same reactor. Readiness of unread bytes will come again.
     pub fn into_socket(self) -> io::Result<Socket> {
         let Transport { mut socket, readiness, .. } = self;
         match &mut socket {
@@ -260,6 +246,14 @@ impl Transport {
             Socket::Packet(packet) => readiness.release(packet.socket())?,
         }
         Ok(socket)
+    }
+
+    /// The last read left room in its buffer, and the caller needs no more for now. True if readiness will come with
+    /// the next bytes: then no read has to meet `WouldBlock` first.
+    pub(crate) fn drained(&self) -> bool {
+        // epoll(7): a short read of a stream shows that there was no more; what comes later is a new event. An end
+        // that came before the read is none.
+        self.readiness.clear_drained()
     }
 
     fn end(&self) -> KernelEnd<'_> {
@@ -279,7 +273,7 @@ impl Stream for Transport {
         }
         let result = uninterrupted(|| match &mut self.socket {
             Socket::Packet(packet) => packet.read(buffer),
-            // The system call itself: that of the C library asks each time whether its thread is to be cancelled.
+            // The system call itself: that of the C library checks for thread cancellation each time.
             stream => {
                 let (count, _) = rustix::net::recv(stream.as_fd(), &mut *buffer, RecvFlags::empty())?;
                 Ok(count)
@@ -289,12 +283,6 @@ impl Stream for Transport {
             self.readiness.clear_readable();
         }
         result
-    }
-
-    fn drained(&mut self) -> bool {
-        // epoll(7): a short read of a stream shows that there was no more; what comes later is a new event. An end
-        // that came before the read is none.
-        self.readiness.clear_drained()
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -323,7 +311,9 @@ impl Stream for Transport {
             Socket::Packet(packet) => packet.get_ref().shutdown(Shutdown::Write),
         }
     }
+}
 
+impl SocketState for Transport {
     fn take_error(&mut self) -> io::Result<()> {
         let error = match &self.socket {
             Socket::Tcp(tcp) => tcp.take_error()?,
@@ -338,8 +328,8 @@ impl Stream for Transport {
     }
 
     fn is_acknowledged(&mut self) -> io::Result<bool> {
-        // A TCP socket loses its peer's name when both ends have been seen and acknowledged. While the peer goes
-        // on sending, its state tells whether our end was acknowledged: FIN_WAIT2.
+        // A TCP socket loses its peer's name when both ends have been seen and acknowledged. While the peer
+        // still sends, the socket's state shows whether our end was acknowledged: FIN_WAIT2.
         let acknowledged = match &self.socket {
             Socket::Tcp(tcp) => {
                 tcp.peer_addr().is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
@@ -365,7 +355,11 @@ impl Stream for Transport {
             Socket::Unix(_) | Socket::Packet(_) => Ok(false),
         }
     }
+}
 
+crate::without!([] Transport; Timed RelayHints);
+
+impl KernelEnds for Transport {
     fn reading_end(&self) -> Option<KernelEnd<'_>> {
         Some(self.end())
     }

@@ -12,7 +12,7 @@ use super::reactor::{Io, Readiness};
 use super::stream::would_block;
 use super::uninterrupted;
 
-/// What programs assume that are told nothing else. The client's own size is not known.
+/// The size that programs assume by default. The client's own size is not known.
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
 

@@ -19,7 +19,7 @@ use crate::net::goodbye::LINGER;
 use crate::net::process::Process;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
-use crate::net::stream::{Socket, Stream, Transport};
+use crate::net::stream::{Socket, SocketState, Stream, Transport};
 use crate::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::relay::lane::Lane;
 use crate::report::Report;

@@ -9,7 +9,7 @@ use crate::error::{Error, Exit};
 use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
 use crate::net::stdio::Stdio;
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::{Stream, Timed, Transport};
 
 /// No packet that asks for a connection has room for more.
 const FIRST_BYTES: usize = 1400;
@@ -47,7 +47,9 @@ impl Connect for Early {
             let mut first = self.first.borrow_mut();
             if !first.is_known() {
                 let mut buffer = [0; FIRST_BYTES];
-                match self.stdio.borrow_mut().read(&mut buffer) {
+                let mut stdio = self.stdio.borrow_mut();
+                stdio.tick(now);
+                match stdio.read(&mut buffer) {
                     Ok(0) => first.has_ended = true,
                     Ok(count) => first.bytes.extend_from_slice(&buffer[..count]),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -63,7 +65,7 @@ impl Connect for Early {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.is_dialling.then(|| self.dial.deadline()).flatten()
+        if self.is_dialling { self.dial.deadline() } else { self.stdio.borrow().wake_up() }
     }
 }
 
@@ -98,3 +100,7 @@ impl Stream for FromFirst {
         self.stdio.borrow_mut().finish_writing()
     }
 }
+
+// The bytes that were read first come from here: the kernel cannot move them.
+crate::without!([] FromFirst; KernelEnds SocketState RelayHints);
+crate::forwarding!([] FromFirst, this => this.stdio.borrow_mut(); Timed);

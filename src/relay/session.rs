@@ -17,7 +17,7 @@ use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status};
 use crate::net::stdio::Stdio;
-use crate::net::stream::{FdKind, Stream, Transport};
+use crate::net::stream::{FdKind, SocketState, Stream, Transport};
 use crate::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::relay::farewell::Farewell;
 use crate::proto::relay::lane::Lane;
@@ -148,7 +148,7 @@ impl<L: Stream, P: Stream> Relay<L, P> {
             Ok(pumped) => pumped,
             Err(Fault { side: Side::Source, error }) => return Err(named(error, lost)),
             Err(Fault { side: Side::Sink, error })
-                if error.kind() == io::ErrorKind::BrokenPipe && self.local.goes_on_unread() =>
+                if error.kind() == io::ErrorKind::BrokenPipe && self.local.survives_broken_pipe() =>
             {
                 Pumped::More
             }

@@ -9,7 +9,7 @@ use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::{SocketState, Stream, Timed, Transport};
 use crate::net::wrapper::Sink;
 use crate::proto::relay::hex_dump::Direction;
 

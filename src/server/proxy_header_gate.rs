@@ -11,7 +11,7 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
-use crate::net::stream::{Socket, Stream, Transport};
+use crate::net::stream::{Socket, SocketState, Transport};
 use crate::proto::proxy::header::HeaderReader;
 use crate::report::Report;
 

@@ -98,7 +98,6 @@ mod shared {
     use std::rc::Rc;
 
     use sendall::net::stream::Stream;
-    use sendall::proto::relay::farewell::Delivery;
 
     use crate::world::End;
 
@@ -131,23 +130,10 @@ mod shared {
         fn finish_writing(&mut self) -> io::Result<()> {
             self.get().finish_writing()
         }
-
-        fn take_error(&mut self) -> io::Result<()> {
-            self.get().take_error()
-        }
-
-        fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
-            self.get().reset_on_close(reset)
-        }
-
-        fn delivery(&self) -> Option<Delivery> {
-            self.get().delivery()
-        }
-
-        fn is_acknowledged(&mut self) -> io::Result<bool> {
-            self.get().is_acknowledged()
-        }
     }
+
+    sendall::without!([] Shared; KernelEnds Timed RelayHints);
+    sendall::forwarding!([] Shared, this => this.get(); SocketState);
 }
 use shared::Shared;
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use sendall::net::stream::Stream;
+use sendall::net::stream::{SocketState, Stream};
 use sendall::proto::relay::farewell::Delivery;
 
 /// splitmix64: small, seeded, the same everywhere.
@@ -204,7 +204,11 @@ impl Stream for End {
         assert_eq!(self.half_closes, 1, "a second half-close");
         if self.fate == Fate::Told { Err(io::ErrorKind::NotConnected.into()) } else { Ok(()) }
     }
+}
 
+sendall::without!([] End; KernelEnds Timed RelayHints);
+
+impl SocketState for End {
     fn take_error(&mut self) -> io::Result<()> {
         self.fail()
     }
@@ -228,6 +232,10 @@ impl Stream for End {
     fn is_acknowledged(&mut self) -> io::Result<bool> {
         self.fail()?;
         Ok(self.acknowledged)
+    }
+
+    fn pace(&mut self, _bytes_per_second: u64) -> io::Result<bool> {
+        Ok(false)
     }
 }
 

@@ -7,7 +7,6 @@ use super::Connection;
 use crate::http::log::{Answered, Asked};
 use crate::http::site::{Due, refusal};
 use crate::http::worker::{AnswerCount, Ticket};
-use crate::net::stream::Stream;
 use crate::proto::http::{Anew, Answer, Head, Method, Persistence, Step, no_fields};
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -24,7 +23,7 @@ pub(super) struct Begun {
     kept: Vec<u8>,
 }
 
-impl<S: Stream> Connection<S> {
+impl Connection {
     /// A head has come: answers it, if that is all there is to it.
     pub(super) fn request(&mut self, head: &Head<'_, '_>, bytes: &[u8], output: &mut Vec<u8>) {
         let worker = Rc::clone(&self.worker);

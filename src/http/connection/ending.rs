@@ -7,7 +7,7 @@ use crate::net::goodbye::Goodbye;
 use crate::net::reactor::{Context, Status};
 use crate::net::stream::Stream;
 
-impl<S: Stream> Connection<S> {
+impl Connection {
     /// What becomes of a connection that answers no more: it ends when everything was sent, and the client has ended.
     pub(super) fn after_last(&mut self, now: Instant) -> Status {
         if !self.unsent.is_empty() {
@@ -58,7 +58,7 @@ impl<S: Stream> Connection<S> {
     }
 }
 
-impl<S> Connection<S> {
+impl Connection {
     /// The answers of `--count` have arrived, or are lost.
     pub(super) fn give_back(&mut self, have_arrived: bool) {
         let tickets = std::mem::take(&mut self.tickets);
@@ -70,7 +70,7 @@ impl<S> Connection<S> {
     }
 }
 
-impl<S> Drop for Connection<S> {
+impl Drop for Connection {
     fn drop(&mut self) {
         self.worker.let_go(self.kept_bytes);
         self.give_back(self.is_confirmed);

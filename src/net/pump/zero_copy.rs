@@ -108,7 +108,7 @@ mod linux {
             }
         }
 
-        /// Nothing is to be moved for now, and nothing is held.
+        /// Nothing to move for now, and nothing held.
         pub(crate) fn rest(&mut self) {
             if let KernelWay::ThroughPipe(own) = self
                 && let Some(pipe) = own.take()
@@ -189,7 +189,7 @@ mod linux {
     /// During the call the socket is a blocking one. tcp_splice_read() then takes all that comes while it runs, instead
     /// of the first piece: for a stream of small pieces that halves the processor time of both processes.
     ///
-    /// The second result is whether it could be put back: if not, that is a failure behind the bytes that were moved.
+    /// The second result is whether it could be put back: if not, that is a failure after the bytes that were moved.
     fn splice_from_socket(
         from: KernelEnd<'_>,
         to: BorrowedFd<'_>,

@@ -139,7 +139,7 @@ impl State {
         self.is_batching.set(false);
     }
 
-    /// The count that `SO_RXQ_OVFL` puts beside each datagram; asked for, it includes what was dropped behind the last.
+    /// The count that `SO_RXQ_OVFL` puts beside each datagram; asked for, it includes what was dropped after the last.
     pub(super) fn dropped(&self, fd: &OwnedFd) -> Option<Dropped> {
         let count = memory(fd)?[SK_MEMINFO_DROPS].into();
         Some(Dropped { count, is_exact: !self.is_coalescing || count == 0 })

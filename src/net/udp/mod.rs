@@ -1,4 +1,4 @@
-//! Datagram sockets: UDP over IPv4 and IPv6, and Unix. One datagram is one record, with who sent it.
+//! Datagram sockets: UDP over IPv4 and IPv6, and Unix. One datagram is one record, with its sender.
 //!
 //! On Linux quinn-udp receives and sends many in one call; elsewhere, and on Unix sockets, each has a call of its own.
 
@@ -62,7 +62,7 @@ impl Peer {
         }
     }
 
-    /// As processes are told of it.
+    /// As processes get it in their environment.
     pub fn to_name(&self) -> PeerName {
         match self {
             Peer::Ip(address) => PeerName::from_ip(Some(*address)),
@@ -101,7 +101,7 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
     /// It was larger than the buffer.
     pub is_truncated: bool,
-    /// The address it was sent to, where the system tells.
+    /// The address it was sent to, where the system reports it.
     pub local: Option<IpAddr>,
     /// When it came, since 1970, where that was asked for.
     pub time: Option<Duration>,
@@ -110,7 +110,7 @@ pub struct Datagram<'a> {
 /// Datagrams that the system has dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dropped {
-    /// How many, or at least so many.
+    /// How many, or at least how many.
     pub count: u64,
     /// Whether there may be more of them than the system has counted.
     pub is_exact: bool,
@@ -193,7 +193,7 @@ impl DatagramSocket {
     /// Sends an answer to a datagram that was sent to `local`; from there, so that the peer knows it again.
     pub fn answer(&self, to: &Peer, local: Option<IpAddr>, payload: &[u8]) -> io::Result<()> {
         match self.origin(local) {
-            // A broadcast address of a network cannot be told from others, and not be sent from.
+            // A broadcast address of a network cannot be recognized, and cannot be sent from.
             from @ Some(_) => self.send(to, payload, from).or_else(|_| self.send(to, payload, None)),
             None => self.send(to, payload, None),
         }
@@ -274,7 +274,7 @@ impl DatagramSocket {
         SockRef::from(&self.fd).take_error()?.map_or(Ok(()), Err)
     }
 
-    /// What the system has dropped because nobody took it in time, where it counts that.
+    /// Datagrams that the system has dropped because they were not received in time, where it counts them.
     pub fn dropped(&self) -> Option<Dropped> {
         match &self.family {
             Family::Ip(state) => state.dropped(&self.fd),
@@ -312,7 +312,7 @@ impl Peer {
             (Peer::Ip(peer), Peer::Ip(local)) => {
                 // A socket that was passed on may have both families.
                 let (ip, to) = (peer.ip().to_canonical(), to.map(|to| to.to_canonical()));
-                // Bound to every address, this socket is behind each of this machine's own.
+                // Bound to every address, this socket answers for each of this machine's addresses.
                 let is_here = if local.ip().is_unspecified() {
                     Some(ip) == to || ip.is_loopback()
                 } else {

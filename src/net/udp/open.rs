@@ -49,7 +49,7 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
     open().map_err(|error| cannot_listen(endpoint, &error))
 }
 
-/// A socket for datagrams to `peer`. Where that is one host, it hears that one only, and learns if its port is closed.
+/// A socket for datagrams to `peer`. If that is one host, the socket receives from it alone, and learns if its port is closed.
 pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramSocket> {
     let (fd, file) = match (peer, &options.name) {
         (Peer::Ip(to), _) => {

@@ -9,7 +9,7 @@ use crate::net::endpoint::Endpoint;
 use crate::net::local_end::SourceAddress;
 use crate::net::options::Family;
 
-/// How a socket is to be.
+/// Options of a socket.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Datagrams that come have a time.

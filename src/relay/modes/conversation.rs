@@ -11,7 +11,7 @@ use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::goodbye::LINGER;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status};
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, Timed};
 use crate::proto::relay::conversation::{LONGEST_LINE_BYTES, Script};
 use crate::server::client_session::CountedSession;
 

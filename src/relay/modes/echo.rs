@@ -9,7 +9,7 @@ use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::pump::{Pump, Pumped};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status};
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, Timed};
 use crate::server::client_session::CountedSession;
 
 /// A client that hears itself.

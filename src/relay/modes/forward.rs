@@ -11,7 +11,7 @@ use crate::net::local_end::LocalEnd;
 use crate::net::options::{Family, SocketOptions};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status};
-use crate::net::stream::Stream;
+use crate::net::stream::{SocketState, Stream};
 use crate::proto::proxy::header::{HeaderVersion, ProxyHeader};
 use crate::relay::tunnel::Tunnel;
 use crate::report::Report;

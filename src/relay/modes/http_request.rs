@@ -11,7 +11,7 @@ use crate::net::pump::{Fault, Pump, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
-use crate::net::stream::{Stream, Transport};
+use crate::net::stream::{SocketState, Stream, Timed, Transport};
 use crate::proto::http::{Exchange, Refusal, Step, no_fields};
 use crate::proto::proxy::handshake::Handshake;
 use crate::proto::proxy::http_forward::{AnswerHead, Request};

@@ -9,7 +9,7 @@ use crate::error::lost;
 use crate::net::endpoint::PeerName;
 use crate::net::rate::Limited;
 use crate::net::reactor::Io;
-use crate::net::stream::Stream;
+use crate::net::stream::{SocketState, Stream};
 use crate::relay::tools::Tools;
 use crate::report::Report;
 use crate::server::acceptor::{Handler, Incoming};

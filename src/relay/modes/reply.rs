@@ -12,7 +12,7 @@ use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::pump::{Pump, Pumped};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status};
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, Timed};
 use crate::net::wrapper::Sink;
 use crate::server::client_session::CountedSession;
 use crate::server::option_files::text_or_file;

@@ -16,7 +16,7 @@ use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
-use crate::net::stream::Stream;
+use crate::net::stream::{SocketState, Stream, Timed};
 use crate::net::wall::http_date_now;
 use crate::proto::proxy::answer::{Denial, Misuse, MisuseKind, ProxyAnswer};
 use crate::proto::proxy::handshake::Users;

@@ -12,7 +12,7 @@ use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Session, Status, Waker};
-use crate::net::stream::Stream;
+use crate::net::stream::{Stream, Timed};
 use crate::proto::relay::labels::Labels;
 use crate::report::{escape, escape_bytes};
 use crate::server::client_session::CountedSession;

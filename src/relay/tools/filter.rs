@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::net::reactor::TURN_BUDGET_BYTES;
-use crate::net::stream::{KernelEnd, Stream};
-use crate::net::wrapper::passes_on;
+use crate::net::stream::{RelayHints, Stream, Timed};
 
 /// What is read at a time, and how much may be ready before more is taken.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -129,8 +128,14 @@ impl<S: Stream, F: Stage> Stream for Filtered<S, F> {
         self.stream.write(bytes)
     }
 
-    passes_on!(stream);
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.stream.finish_writing()
+    }
+}
 
+crate::forwarding!([S: Stream, F: Stage] Filtered<S, F>, this => this.stream; WritingEnd SocketState);
+
+impl<S: Stream, F: Stage> Timed for Filtered<S, F> {
     fn tick(&mut self, now: Instant) {
         self.now = now;
         self.turn_bytes = 0;
@@ -143,13 +148,19 @@ impl<S: Stream, F: Stage> Stream for Filtered<S, F> {
         let next = self.yields.then(|| self.now + Duration::from_nanos(1));
         next.into_iter().chain(self.stream.wake_up()).min()
     }
+}
 
+impl<S: Stream, F: Stage> RelayHints for Filtered<S, F> {
     fn received_bytes(&self) -> Option<u64> {
         self.stream.received_bytes().or(Some(self.received_bytes))
     }
 
-    fn writing_end(&self) -> Option<KernelEnd<'_>> {
-        self.stream.writing_end()
+    fn is_exhausted(&self) -> bool {
+        !self.holds_output() && self.stream.is_exhausted()
+    }
+
+    fn survives_broken_pipe(&mut self) -> bool {
+        self.stream.survives_broken_pipe()
     }
 }
 
@@ -173,6 +184,8 @@ mod tests {
             Ok(())
         }
     }
+
+    crate::without!([] Endless; KernelEnds SocketState Timed RelayHints);
 
     struct Swallow;
 

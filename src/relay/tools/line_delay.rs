@@ -3,8 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::net::stream::{KernelEnd, Stream};
-use crate::net::wrapper::passes_on;
+use crate::net::stream::{RelayHints, Stream, Timed};
 
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -58,8 +57,14 @@ impl<S: Stream> Stream for LineDelay<S> {
         self.stream.write(bytes)
     }
 
-    passes_on!(stream);
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.stream.finish_writing()
+    }
+}
 
+crate::forwarding!([S: Stream] LineDelay<S>, this => this.stream; WritingEnd SocketState);
+
+impl<S: Stream> Timed for LineDelay<S> {
     fn tick(&mut self, now: Instant) {
         self.now = now;
         self.waits = false;
@@ -70,8 +75,18 @@ impl<S: Stream> Stream for LineDelay<S> {
         let next = self.next_at.filter(|_| self.waits);
         next.into_iter().chain(self.stream.wake_up()).min()
     }
+}
 
-    fn writing_end(&self) -> Option<KernelEnd<'_>> {
-        self.stream.writing_end()
+impl<S: Stream> RelayHints for LineDelay<S> {
+    fn received_bytes(&self) -> Option<u64> {
+        self.stream.received_bytes()
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.start == self.end && self.stream.is_exhausted()
+    }
+
+    fn survives_broken_pipe(&mut self) -> bool {
+        self.stream.survives_broken_pipe()
     }
 }

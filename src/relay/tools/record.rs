@@ -11,8 +11,7 @@ use std::time::Instant;
 use crate::error::{Error, Exit};
 use crate::net::activation::duplicate;
 use crate::net::stdio::stdin_stat;
-use crate::net::stream::Stream;
-use crate::net::wrapper::passes_on;
+use crate::net::stream::{Stream, Timed};
 use crate::proto::relay::hex_dump::{Direction, HexDump};
 use crate::relay::options::RecordOptions;
 use crate::report::{Report, escape_name, write_all};
@@ -140,7 +139,6 @@ impl<S: Stream> Recorded<S> {
     }
 }
 
-// The kernel must not move the bytes by itself: the ends are kept.
 impl<S: Stream> Stream for Recorded<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.stream.read(buffer)?;
@@ -154,8 +152,16 @@ impl<S: Stream> Stream for Recorded<S> {
         Ok(count)
     }
 
-    passes_on!(stream);
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.stream.finish_writing()
+    }
+}
 
+crate::forwarding!([S: Stream] Recorded<S>, this => this.stream; SocketState RelayHints);
+// The kernel must not move the bytes by itself.
+crate::without!([S: Stream] Recorded<S>; KernelEnds);
+
+impl<S: Stream> Timed for Recorded<S> {
     fn tick(&mut self, now: Instant) {
         self.now = now;
         self.stream.tick(now);

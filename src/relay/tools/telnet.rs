@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::filter::{Filtered, Stage};
 use crate::error::Error;
-use crate::net::stream::{KernelEnd, Stream};
-use crate::net::wrapper::passes_on;
+use crate::net::stream::{RelayHints, Stream, Timed};
 use crate::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use crate::proto::relay::telnet;
 
@@ -132,8 +131,14 @@ impl<S: Stream> Stream for Answering<S> {
         self.stream.write(bytes)
     }
 
-    passes_on!(stream);
+    fn finish_writing(&mut self) -> io::Result<()> {
+        self.stream.finish_writing()
+    }
+}
 
+crate::forwarding!([S: Stream] Answering<S>, this => this.stream; WritingEnd SocketState);
+
+impl<S: Stream> Timed for Answering<S> {
     fn tick(&mut self, now: Instant) {
         self.now = now;
         self.shared.borrow_mut().are_new = false;
@@ -145,12 +150,18 @@ impl<S: Stream> Stream for Answering<S> {
         let next = self.shared.borrow().are_new.then(|| self.now + Duration::from_nanos(1));
         next.into_iter().chain(self.stream.wake_up()).min()
     }
+}
+
+impl<S: Stream> RelayHints for Answering<S> {
+    fn received_bytes(&self) -> Option<u64> {
+        self.stream.received_bytes()
+    }
 
     fn is_exhausted(&self) -> bool {
         self.holds_end && self.input_ended && self.shared.borrow().replies.is_empty()
     }
 
-    fn writing_end(&self) -> Option<KernelEnd<'_>> {
-        self.stream.writing_end()
+    fn survives_broken_pipe(&mut self) -> bool {
+        self.stream.survives_broken_pipe()
     }
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::rate::Limited;
 use crate::net::send::{Outgoing, Sent, send_all};
-use crate::net::stream::{Socket, Stream, Transport};
+use crate::net::stream::{Socket, SocketState, Stream, Timed, Transport};
 use crate::proto::transfer::frame::{Frame, HEADER_BYTES, MAX_CONTROL_BYTES, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::transfer::run_state::RunState;

@@ -12,7 +12,7 @@ use crate::net::endpoint::PeerName;
 use crate::net::raised_descriptor_limit;
 use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Status, Work};
 use crate::net::signals::Signals;
-use crate::net::stream::{Socket, Stream};
+use crate::net::stream::{Socket, SocketState};
 use crate::report::Report;
 use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget, Handler, Incoming};
 use crate::server::admission::{Permit, Refusal};

@@ -30,6 +30,8 @@ impl Stream for Tcp {
     }
 }
 
+sendall::without!([] Tcp; KernelEnds SocketState Timed RelayHints);
+
 impl Tcp {
     fn wait_writable(&self) {
         assert!(wait_for_fd(self.0.as_fd(), PollFlags::OUT, LIMIT), "no room");
