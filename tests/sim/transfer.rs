@@ -33,6 +33,8 @@ struct World {
     streaming: bool,
     /// Some bodies are damaged on their way.
     damages: bool,
+    /// So many pieces at most: a block that is damaged a fourth time ends its session.
+    damages_left: usize,
     disk: Disk,
 }
 
@@ -82,6 +84,7 @@ impl World {
             full,
             streaming: random.chance(20),
             damages: random.chance(15),
+            damages_left: 3,
             disk: Disk::default(),
             random,
         }
@@ -133,7 +136,8 @@ impl World {
     ) -> bool {
         let seed = self.seed;
         let event = self.random.below(5);
-        let damages = self.damages && self.random.chance(1);
+        let damages = self.damages && self.damages_left > 0 && event == 2 && self.random.chance(2);
+        self.damages_left -= usize::from(damages);
         // What was sent before a loss may still come, and is written.
         let result = match event {
             0 if connection.is_lost => Ok(false),

@@ -44,8 +44,11 @@ impl World {
         } else if random.chance(30) {
             client.answers_from = Some(random.below(client.script.len() + 1));
         }
-        client.resets_on_close = true;
-        target.resets_on_close = true;
+        for end in [&mut client, &mut target] {
+            end.resets_on_close = true;
+            // Much in the smallest pieces would take its time.
+            end.capacity = end.capacity.max(longest / 300);
+        }
         let words = |random: &mut Random| vec![b'!'; [0, 0, 1, 5000][random.below(4)]];
         let (to_client, to_target) = (words(&mut random), words(&mut random));
         let fault = [None, None, Some(Fate::Reset), Some(Fate::Deaf)][random.below(4)];
