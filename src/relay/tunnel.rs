@@ -69,7 +69,7 @@ fn pass(
 }
 
 impl<C: Stream, T: Stream> Tunnel<C, T> {
-    /// As [`Tunnel::new`], for two streams of any kind.
+    /// As `new`, for two streams of any kind.
     pub fn of(client: Limited<C>, target: T, target_name: String) -> Tunnel<C, T> {
         Tunnel {
             outbound: Pump::new(&client, &target),

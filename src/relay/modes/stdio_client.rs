@@ -47,7 +47,7 @@ impl StdioClient {
 }
 
 impl<S: Stream> StdioClient<S> {
-    /// As [`StdioClient::open`], for any stream: what is read is stdin, what is written stdout.
+    /// As `open`, for any stream: what is read is stdin, what is written stdout.
     pub fn of(
         stdio: S,
         input_kind: FdKind,
