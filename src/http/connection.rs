@@ -19,12 +19,12 @@ use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::{Stream, Transport};
 use crate::proto::http::{Exchange, Step, no_fields};
 
-/// Answers that are gathered before they are sent.
+/// Bytes of answers that are collected before they are sent.
 const GATHERED_BYTES: usize = 64 << 10;
-/// What one connection may send before the others get their turn.
+/// Bytes that one connection may send before the others get their turn.
 const TURN_BYTES: usize = 256 << 10;
-/// How long a silent client is waited for after the last answer. One that is still sending is heard for as long as a whole
-/// body may take: to close while bytes come in would make the system send a reset, which destroys the answer on its way
+/// Time limit for a silent client after the last answer. One that is still sending is heard for the time of a whole
+/// body: to close while bytes come in would make the system send a reset, which destroys the answer on its way
 /// (RFC 9112, 9.6).
 const LINGER_SILENCE: Duration = Duration::from_secs(2);
 
@@ -34,7 +34,7 @@ pub(crate) struct Connection {
     worker: Rc<Worker>,
     client: Client,
     exchange: Exchange,
-    /// What came and was not taken yet: nothing, between requests.
+    /// Bytes received and not parsed yet: none between requests.
     held: Vec<u8>,
     unsent: Unsent,
     /// Answers of `--count` of which it is not known that they have arrived.
@@ -42,7 +42,7 @@ pub(crate) struct Connection {
     acknowledgement: AcknowledgementWait,
     /// The client's system has the last answer.
     is_confirmed: bool,
-    /// Of bodies that are sent back, and that the worker has room for.
+    /// Bytes of bodies that are sent back, counted in the worker's limit.
     kept_bytes: usize,
     /// The request that is answered when its body is there, or its time has come.
     begun: Option<Box<Begun>>,

@@ -19,7 +19,7 @@ use crate::net::signals::Signals;
 use crate::net::stream::Socket;
 use crate::server::acceptor::{Handler, Incoming};
 
-/// What all workers have in common.
+/// The data that all workers share.
 #[derive(Clone)]
 pub(crate) struct Common {
     pub(crate) site: Arc<Site>,
