@@ -208,8 +208,8 @@ impl Report {
         }
     }
 
-    /// Reports the end of a raw stream; `ended_after`: how long after our end the peer did, if it had begun to answer and it was a
-    /// moment. As text it is a line with -v.
+    /// Reports the end of a raw stream; `ended_after`: how long after our end the peer did, if it had begun to answer and
+    /// it was a moment. As text it is a line with -v.
     pub fn relayed(
         &self,
         peer: impl Display,
