@@ -20,7 +20,7 @@ use crate::net::stream::{Stream, Transport};
 use crate::proto::http::{Exchange, Step, no_fields};
 
 /// Bytes of answers that are collected before they are sent.
-const GATHERED_BYTES: usize = 64 << 10;
+const COLLECTED_BYTES: usize = 64 << 10;
 /// Bytes that one connection may send before the others get their turn.
 const TURN_BYTES: usize = 256 << 10;
 /// Time limit for a silent client after the last answer. One that is still sending is heard for the time of a whole
@@ -82,7 +82,7 @@ enum Pause {
     /// More bytes are needed.
     Input,
     /// Enough answers were gathered.
-    Gathered,
+    Collected,
     /// An answer has its time.
     Delay,
     /// The last answer was given.
@@ -200,7 +200,7 @@ impl Connection {
                 _ if !has_room => break Status::Waiting,
                 Pause::Delay => break self.wait_for(Waits::Delay, now),
                 _ if moved >= TURN_BYTES => break Status::Again,
-                Pause::Gathered => continue,
+                Pause::Collected => continue,
                 Pause::Input if self.has_ended => return self.end_of_input(&input[at..end], output, now),
                 Pause::Input => {}
             }
@@ -258,8 +258,8 @@ impl Connection {
             if self.closes {
                 return (at, Pause::Closing);
             }
-            if output.len() >= GATHERED_BYTES || self.unsent.is_large() {
-                return (at, Pause::Gathered);
+            if output.len() >= COLLECTED_BYTES || self.unsent.is_large() {
+                return (at, Pause::Collected);
             }
             if self.exchange.is_at_head()
                 && let Some((known, length)) = worker.recall(&input[at..])

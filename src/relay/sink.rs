@@ -9,13 +9,13 @@ use crate::report::Report;
 pub(super) struct Sink<S> {
     input: S,
     report: Report,
-    has_told: bool,
+    has_reported: bool,
 }
 
 impl<S> Sink<S> {
     /// Nothing was thrown away yet.
     pub(super) fn new(input: S, report: Report) -> Sink<S> {
-        Sink { input, report, has_told: false }
+        Sink { input, report, has_reported: false }
     }
 }
 
@@ -25,7 +25,7 @@ impl<S: Stream> Stream for Sink<S> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !bytes.is_empty() && !std::mem::replace(&mut self.has_told, true) {
+        if !bytes.is_empty() && !std::mem::replace(&mut self.has_reported, true) {
             let text = "the peer said something; it was thrown away: leave --send-only out to see it";
             self.report.wait(text);
         }

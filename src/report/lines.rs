@@ -9,7 +9,7 @@ use super::{Report, write_stdout};
 /// How many lines may wait. Further ones are left out, counted and reported.
 const MAX_WAITING_BYTES: usize = 4 << 20;
 /// How long lines are collected before they are written together.
-const GATHER_TIME: Duration = Duration::from_millis(20);
+const COLLECT_TIME: Duration = Duration::from_millis(20);
 /// A pipe takes up to this many bytes all or not at all (`PIPE_BUF`, pipe(7)): what is given up does not end within a line.
 const PIECE_BYTES: usize = 4096;
 /// At the end: how often is asked whether there is time left, and after how many times without a line a stdout that
@@ -126,8 +126,8 @@ impl Shared {
             let state = self.lock();
             let nothing = |state: &mut State| state.waiting.is_empty() && !state.is_ending;
             let state = self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
-            let gathering = |state: &mut State| !state.is_ending;
-            let waited = self.changed.wait_timeout_while(state, GATHER_TIME, gathering);
+            let collecting = |state: &mut State| !state.is_ending;
+            let waited = self.changed.wait_timeout_while(state, COLLECT_TIME, collecting);
             let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
             std::mem::swap(&mut state.waiting, &mut taken);
             let is_ending = state.is_ending;

@@ -123,7 +123,7 @@ impl Report {
     /// were none.
     pub fn sum_up(&self, time: Duration) -> bool {
         let time = humantime::format_duration(time);
-        self.summing.as_ref().is_some_and(|summing| summing.tell(Some(&time)))
+        self.summing.as_ref().is_some_and(|summing| summing.write_sums(Some(&time)))
     }
 
     /// A failure, in one line.

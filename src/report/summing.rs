@@ -61,7 +61,7 @@ impl Summing {
 
     /// Tells how many lines were left out, `within` which time if that is known, and begins anew. False if there were
     /// none.
-    pub(super) fn tell(&self, within: Option<&dyn Display>) -> bool {
+    pub(super) fn write_sums(&self, within: Option<&dyn Display>) -> bool {
         let within = within.map_or_else(String::new, |time| format!(" within {time}"));
         let mut has_left_out = false;
         for kind in std::mem::take(&mut *self.kinds()) {
@@ -79,7 +79,7 @@ impl Summing {
 
 impl Drop for Summing {
     fn drop(&mut self) {
-        self.tell(None);
+        self.write_sums(None);
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
         let others: usize = (0..1000).map(|number| written(&number.to_string())).sum();
         assert_eq!(others, 5 * 5 + 1000);
         assert_eq!(summing.kinds().iter().map(|kind| kind.lines).sum::<u64>(), 300 + 100_000);
-        assert!(summing.tell(None) && !summing.has_counted() && !summing.tell(None));
+        assert!(summing.write_sums(None) && !summing.has_counted() && !summing.write_sums(None));
         assert_eq!(written("a"), 5);
     }
 }
