@@ -1,11 +1,11 @@
-//! A stream that goes from socket to socket and comes fast is read in large pieces: the kernel is asked to wake its
-//! reader for many bytes only.
+//! Receive coalescing: a fast stream from socket to socket is read in large pieces, because the kernel wakes its reader
+//! for many bytes only.
 //!
-//! Who reads as fast as the peer sends is woken for every packet, and wakes the next one for it. Between processors
-//! that costs more than the bytes. `SO_RCVLOWAT` (socket(7); for poll(2) with TCP since Linux 4.18) lets them gather.
-//! An end, an error and a full window wake the reader as always, and fewer bytes than the mark are taken after
-//! `MAX_DELAY`. For as long, the socket that they go on to sends full segments while it has others on the way
-//! (`TCP_NODELAY` off, tcp(7)): one more for the rest of each piece costs as much as the piece.
+//! A process that reads as fast as the peer sends is woken for every packet, and wakes the next process for it. Between
+//! processors that costs more than the bytes. `SO_RCVLOWAT` (socket(7); for poll(2) with TCP since Linux 4.18) collects
+//! them. An end, an error and a full window wake the reader as always, and fewer bytes than the mark are taken after
+//! `MAX_DELAY`. Meanwhile the sending socket sends full segments while it has others on the way (`TCP_NODELAY` off,
+//! tcp(7)): one more segment for the rest of each piece costs as much as the piece.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -14,16 +14,16 @@ use super::stream::KernelEnd;
 
 /// How many bytes wake the reader.
 const MARK_BYTES: u32 = 512 << 10;
-/// How long fewer bytes wait.
+/// Time limit for fewer bytes.
 const MAX_DELAY: Duration = Duration::from_millis(1);
-/// A stream is fast that brings the mark within that delay, so many times in a row.
+/// A stream is fast if it brings the mark within that delay this many times in a row.
 const ROW: u32 = 4;
-/// If it then does not bring it so often, it is one of questions and answers, which pays that delay each time: the
+/// If it then brings the mark fewer times, it is one of questions and answers, which pays that delay each time: the
 /// next row is twice as long, up to this many times.
 const LONG_ROW: u32 = 4;
 const MOST_DOUBLED: u32 = 4;
 
-/// Whether the bytes from one socket to another gather.
+/// The state of receive coalescing between two sockets.
 #[derive(Default)]
 pub(super) struct Coalescing {
     state: State,

@@ -92,8 +92,7 @@ impl Dial {
     }
 
     /// Sends this along with the packet that asks for the connection, as far as a cookie of the peer's is known (RFC 7413).
-    /// Of several addresses each may be sent it. Write it to the transport all the same, which knows what
-    /// of it went.
+    /// With several addresses each may get it. Write it to the transport all the same, which knows how much was sent.
     pub fn send_first(&mut self, first: &[u8]) {
         self.first = first.to_vec();
     }
