@@ -1,4 +1,4 @@
-//! A client of the web server, and its permit, which is given back at the acceptor whatever thread serves the client.
+//! A client of the web server, and its permit, which is given back to the acceptor from any thread that serves the client.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

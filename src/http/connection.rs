@@ -20,9 +20,9 @@ use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::{Stream, Transport};
 use crate::proto::http::{Exchange, Step, no_fields};
 
-/// Answers that are gathered before they are sent.
-const GATHERED_BYTES: usize = 64 << 10;
-/// What one connection may send before the others get their turn.
+/// Bytes of answers that are collected before they are sent.
+const COLLECTED_BYTES: usize = 64 << 10;
+/// Bytes that one connection may send before the others get their turn.
 const TURN_BYTES: usize = 256 << 10;
 
 /// A client's session.
@@ -31,7 +31,7 @@ pub(crate) struct Connection {
     worker: Rc<Worker>,
     client: Client,
     exchange: Exchange,
-    /// What came and was not taken yet: nothing, between requests.
+    /// Bytes received and not parsed yet: none between requests.
     held: Vec<u8>,
     unsent: Unsent,
     /// Answers of `--count` of which it is not known that they have arrived.
@@ -39,7 +39,7 @@ pub(crate) struct Connection {
     acknowledgement: AcknowledgementWait,
     /// The client's system has the last answer.
     is_confirmed: bool,
-    /// Of bodies that are sent back, and that the worker has room for.
+    /// Bytes of bodies that are sent back, counted in the worker's limit.
     kept_bytes: usize,
     /// The request that is answered when its body is there, or its time has come.
     begun: Option<Box<Begun>>,
@@ -79,7 +79,7 @@ enum Pause {
     /// More bytes are needed.
     Input,
     /// Enough answers were gathered.
-    Gathered,
+    Collected,
     /// An answer has its time.
     Delay,
     /// The last answer was given.
@@ -196,7 +196,7 @@ impl Connection {
                 _ if !has_room => break Status::Waiting,
                 Pause::Delay => break self.wait_for(Waits::Delay, now),
                 _ if moved >= TURN_BYTES => break Status::Again,
-                Pause::Gathered => continue,
+                Pause::Collected => continue,
                 Pause::Input if self.has_ended => return self.end_of_input(&input[at..end], output, now),
                 Pause::Input => {}
             }
@@ -254,8 +254,8 @@ impl Connection {
             if self.closes {
                 return (at, Pause::Closing);
             }
-            if output.len() >= GATHERED_BYTES || self.unsent.is_large() {
-                return (at, Pause::Gathered);
+            if output.len() >= COLLECTED_BYTES || self.unsent.is_large() {
+                return (at, Pause::Collected);
             }
             if self.exchange.is_at_head()
                 && let Some((known, length)) = worker.recall(&input[at..])

@@ -21,7 +21,7 @@ use crate::net::stream::Socket;
 use crate::server::acceptor::{Handler, Incoming};
 use crate::server::client_session::begin;
 
-/// What all workers have in common.
+/// The data that all workers share.
 #[derive(Clone)]
 pub(crate) struct Common {
     pub(crate) site: Arc<Site>,

@@ -10,7 +10,7 @@ use crate::net::signals;
 use crate::net::signals::Signals;
 use crate::report::{Lines, escape};
 
-/// How an answer is written down.
+/// Format of an answer's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogForm {
     /// As web servers write it: the Common Log Format.
@@ -26,7 +26,7 @@ pub(crate) struct Log {
     pub(crate) lines: Lines,
 }
 
-/// What was asked, as it was sent.
+/// The request, as it was sent.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a str,
@@ -34,13 +34,13 @@ pub(crate) struct Asked<'a> {
     pub(crate) minor: u8,
 }
 
-/// An answer, and whom it went to.
+/// An answer, and the client that got it.
 pub(crate) struct Answered<'a> {
     pub(crate) peer: &'a str,
     /// `None`: it was no request that could be understood.
     pub(crate) asked: Option<Asked<'a>>,
     pub(crate) status: u16,
-    /// Of the body.
+    /// Size of the body in bytes.
     pub(crate) bytes: usize,
 }
 
@@ -85,7 +85,7 @@ impl Log {
     }
 
     /// The run has ended so. After a good end there is time until stdout has everything, or a signal comes. That lines
-    /// were left out is told, and makes a good end a partial one.
+    /// were left out is reported, and makes a good end a partial one.
     pub(crate) fn finish(&self, result: Result<(), Error>, signals: &Signals) -> Result<(), Error> {
         let left_out = self.lines.finish(|| result.is_ok() && signals.received().is_none());
         if left_out == 0 {

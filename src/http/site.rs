@@ -12,7 +12,7 @@ use crate::proto::http::{Answer, Head, Method, reason};
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Places in the row of answers. Those of `--path` stand behind them.
+/// Places in the row of answers. Those of `--path` follow them.
 const GREETING: usize = 0;
 const OPTIONS: usize = 1;
 const NOT_IMPLEMENTED: usize = 2;
@@ -27,18 +27,18 @@ pub(crate) type AnswerFields = Vec<(String, Vec<u8>)>;
 pub(crate) enum Elsewhere {
     /// The greeting.
     Greeting,
-    /// The greeting at `/`, and 404 behind it.
+    /// The greeting at `/`, and 404 for other paths.
     NotFound,
-    /// What the request says.
+    /// A description of the request.
     Whoami,
     /// The request's body.
     Echo,
 }
 
-/// How long a client may take, and how much it may send.
+/// Limits of a client's time and of the bytes that it may send.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
-    /// From the beginning of a head to its end.
+    /// Time from the beginning of a head to its end.
     pub(crate) header: Duration,
     /// Between requests, for a whole body, and while nothing of an answer is taken.
     pub(crate) idle: Duration,
@@ -58,7 +58,7 @@ pub(crate) struct Site {
     pub(crate) patience: Patience,
 }
 
-/// What a request is to be answered with.
+/// The answer that a request gets, now or once its body has come.
 pub(crate) enum Due {
     /// A prepared answer.
     Ready(usize),
@@ -116,7 +116,7 @@ impl Site {
         Answer::new(status, &fields, body)
     }
 
-    /// What a request is answered with. `ends` tells who asks.
+    /// The answer to a request. `ends`: the connection's two addresses.
     pub(crate) fn due(&self, head: &Head<'_, '_>, ends: &Ends) -> Due {
         match head.method {
             Method::Options => return Due::Ready(OPTIONS),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::net::stream::Stream;
 
-/// Bytes, and behind them perhaps a large body that many answers share.
+/// Bytes, and perhaps a large body after them, which many answers share.
 #[derive(Default)]
 pub(crate) struct Unsent {
     bytes: Vec<u8>,
@@ -13,7 +13,7 @@ pub(crate) struct Unsent {
     large: Option<(Arc<[u8]>, usize)>,
 }
 
-/// How far a call came.
+/// Progress of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     /// Everything was taken.
@@ -29,12 +29,12 @@ impl Unsent {
         self.bytes.is_empty() && self.large.is_none()
     }
 
-    /// True if a large body is to be sent before anything else.
+    /// True if a large body must be sent before anything else.
     pub(crate) fn is_large(&self) -> bool {
         self.large.is_some()
     }
 
-    /// A body that comes behind what is sent next.
+    /// A body that follows the bytes sent next.
     pub(crate) fn set_large(&mut self, body: Option<Arc<[u8]>>) {
         self.large = body.map(|body| (body, 0));
     }

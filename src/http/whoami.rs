@@ -13,7 +13,7 @@ pub(crate) struct Ends {
     pub(crate) local: String,
 }
 
-/// What a client said, escaped.
+/// A client's text, escaped.
 #[derive(Serialize)]
 struct Said {
     host: String,
@@ -62,7 +62,7 @@ const NO_STORE: (&str, &str) = ("Cache-Control", "no-store");
 const VARY: (&str, &str) = ("Vary", "Accept");
 const TEXT: &[(&str, &str)] = &[("Content-Type", "text/plain; charset=utf-8"), NOSNIFF, NO_STORE, VARY];
 const JSON: &[(&str, &str)] = &[("Content-Type", "application/json"), NOSNIFF, NO_STORE, VARY];
-/// The page loads nothing and runs nothing, whatever should get into it.
+/// The page loads nothing and runs nothing, even if something gets into it.
 const HTML: &[(&str, &str)] = &[
     ("Content-Type", "text/html; charset=utf-8"),
     ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
@@ -92,7 +92,7 @@ fn html(said: &Said) -> String {
         .replace("{local}", &harmless(&said.local))
         .replace("{version}", &said.version)
         .replace("{method}", &harmless(&said.method))
-        // These two are long, and may hold the names of places: they come last, the fields behind the target.
+        // These two are long, and may hold the names of places: they come last, the fields after the target.
         .replace("{target}", &harmless(&said.target))
         .replace("{rows}", &rows)
 }

@@ -12,7 +12,7 @@ use crate::net::reactor::ThreadWaker;
 use crate::net::wall::{WallClock, http_date};
 use crate::proto::http::{Answer, Head, Method};
 
-/// What is read at once, behind what a connection still holds.
+/// Bytes that one read may bring, after those that a connection still holds.
 const READ_BYTES: usize = 64 << 10;
 /// Bodies that all connections of a worker hold together, to send them back.
 const MAX_KEPT_BYTES: usize = 256 << 20;
@@ -32,7 +32,7 @@ pub(crate) struct Worker {
 
 /// The last head that was answered with a prepared answer and nothing else: without a body, on a connection that stays.
 ///
-/// What a head means follows from its bytes alone. Those who ask again and again (health checks, proxies, load
+/// What a head means follows from its bytes alone. Clients that repeat a request (health checks, proxies, load
 /// generators) send the same bytes, and comparing them costs less than reading them.
 #[derive(Default)]
 pub(crate) struct HeadCache {
@@ -173,7 +173,7 @@ struct Count {
     missing: AtomicU64,
 }
 
-/// What a request gets.
+/// The ticket that a request gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ticket {
     /// An answer.

@@ -104,7 +104,7 @@ pub fn spawn_on(
     let fd = socket.as_fd().try_clone_to_owned().map_err(failed)?;
     drop(socket);
     let connection = SockRef::from(&fd);
-    // Until somebody has it.
+    // Until it has an owner.
     connection.set_linger(Some(Duration::ZERO)).map_err(failed)?;
     // The flag is of the connection, and programs expect one that blocks.
     connection.set_nonblocking(false).map_err(failed)?;

@@ -1,11 +1,11 @@
-//! A stream that goes from socket to socket and comes fast is read in large pieces: the kernel is asked to wake its
-//! reader for many bytes only.
+//! Receive coalescing: a fast stream from socket to socket is read in large pieces, because the kernel wakes its reader
+//! for many bytes only.
 //!
-//! Who reads as fast as the peer sends is woken for every packet, and wakes the next one for it. Between processors
-//! that costs more than the bytes. `SO_RCVLOWAT` (socket(7); for poll(2) with TCP since Linux 4.18) lets them gather.
-//! An end, an error and a full window wake the reader as always, and fewer bytes than the mark are taken after
-//! `PATIENCE`. For as long, the socket that they go on to sends full segments while it has others on the way
-//! (`TCP_NODELAY` off, tcp(7)): one more for the rest of each piece costs as much as the piece.
+//! A process that reads as fast as the peer sends is woken for every packet, and wakes the next process for it. Between
+//! processors that costs more than the bytes. `SO_RCVLOWAT` (socket(7); for poll(2) with TCP since Linux 4.18) collects
+//! them. An end, an error and a full window wake the reader as always, and fewer bytes than the mark are taken after
+//! `MAX_DELAY`. Meanwhile the sending socket sends full segments while it has others on the way (`TCP_NODELAY` off,
+//! tcp(7)): one more segment for the rest of each piece costs as much as the piece.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -14,16 +14,16 @@ use super::stream::KernelEnd;
 
 /// How many bytes wake the reader.
 const MARK_BYTES: u32 = 512 << 10;
-/// How long fewer bytes wait.
-const PATIENCE: Duration = Duration::from_millis(1);
-/// A stream is fast that brings the mark within the patience, so many times in a row.
+/// Time limit for fewer bytes.
+const MAX_DELAY: Duration = Duration::from_millis(1);
+/// A stream is fast if it brings the mark within that delay this many times in a row.
 const ROW: u32 = 4;
-/// If it then does not bring it so often, it is one of questions and answers, which pays that patience each time: the
+/// If it then brings the mark fewer times, it is one of questions and answers, which pays that delay each time: the
 /// next row is twice as long, up to this many times.
 const LONG_ROW: u32 = 4;
 const MOST_DOUBLED: u32 = 4;
 
-/// Whether the bytes from one socket to another gather.
+/// The state of receive coalescing between two sockets.
 #[derive(Default)]
 pub(super) struct Coalescing {
     state: State,
@@ -54,7 +54,7 @@ impl Coalescing {
         let row = ROW << self.doubled;
         self.state = match self.state {
             State::Idle => State::Counted(count, now),
-            State::Counted(_, since) if now > since + row * PATIENCE => State::Counted(count, now),
+            State::Counted(_, since) if now > since + row * MAX_DELAY => State::Counted(count, now),
             State::Counted(before, since) if before + count < u64::from(row) * u64::from(MARK_BYTES) => {
                 State::Counted(before + count, since)
             }
@@ -70,7 +70,7 @@ impl Coalescing {
     /// The source has nothing, as far as its readiness tells.
     pub(super) fn wait(&mut self, now: Instant) {
         if let State::On(count) = self.state {
-            self.state = State::Awaited(count, now + PATIENCE);
+            self.state = State::Awaited(count, now + MAX_DELAY);
         }
     }
 
@@ -169,10 +169,10 @@ mod tests {
     /// Waits in vain.
     fn pause(coalescing: &mut Coalescing, now: Instant, ends: &Ends) -> Instant {
         coalescing.wait(now);
-        coalescing.tick(now + PATIENCE, ends.both());
+        coalescing.tick(now + MAX_DELAY, ends.both());
         assert_eq!(coalescing.wake_up(), None);
         ends.expect(1, true);
-        now + PATIENCE
+        now + MAX_DELAY
     }
 
     #[test]
@@ -183,16 +183,16 @@ mod tests {
         coalescing.wait(now);
         assert_eq!(coalescing.wake_up(), None);
         ends.expect(1, true);
-        bring(&mut coalescing, 1, now + ROW * PATIENCE, &ends);
+        bring(&mut coalescing, 1, now + ROW * MAX_DELAY, &ends);
         ends.expect(MARK_BYTES, false);
 
         coalescing.wait(now);
         coalescing.took(u64::from(MARK_BYTES), now, ends.both());
         assert_eq!(coalescing.wake_up(), None, "the mark was reached");
         coalescing.wait(now);
-        coalescing.wait(now + PATIENCE / 2);
-        assert_eq!(coalescing.wake_up(), Some(now + PATIENCE), "from the first time on");
-        coalescing.tick(now + PATIENCE / 2, ends.both());
+        coalescing.wait(now + MAX_DELAY / 2);
+        assert_eq!(coalescing.wake_up(), Some(now + MAX_DELAY), "from the first time on");
+        coalescing.tick(now + MAX_DELAY / 2, ends.both());
         ends.expect(MARK_BYTES, false);
         pause(&mut coalescing, now, &ends);
     }
@@ -202,7 +202,7 @@ mod tests {
         let (ends, start) = (Ends::new(), Instant::now());
         let (mut coalescing, pieces) = (Coalescing::default(), ROW * MARK_BYTES / PIECE as u32);
         for piece in 0..4 * pieces {
-            coalescing.took(PIECE, start + piece * (ROW * PATIENCE) / (pieces - 2), ends.both());
+            coalescing.took(PIECE, start + piece * (ROW * MAX_DELAY) / (pieces - 2), ends.both());
         }
         ends.expect(1, true);
     }

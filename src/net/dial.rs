@@ -92,9 +92,8 @@ impl Dial {
     }
 
     /// Sends this along with the packet that asks for the connection, as far as a cookie of the peer's is known (RFC 7413).
-    /// Of several addresses each may be sent it. Write it to the transport all the same, which knows what
-    /// of it went.
-    pub fn say_first(&mut self, first: &[u8]) {
+    /// With several addresses each may get it. Write it to the transport all the same, which knows how much was sent.
+    pub fn send_first(&mut self, first: &[u8]) {
         self.first = first.to_vec();
     }
 
@@ -223,7 +222,7 @@ impl Dial {
 
     fn attempt(&mut self, address: SocketAddr, now: Instant) -> Result<io::Result<Attempt>, Error> {
         let begun = self.local.connect(address, &self.first).map_err(|error| self.about(error))?;
-        let enroll = |(socket, said)| Ok(Socket::Tcp(socket).enroll(&self.io)?.having_said(said));
+        let enroll = |(socket, sent)| Ok(Socket::Tcp(socket).enroll(&self.io)?.with_sent_bytes(sent));
         Ok(begun.and_then(enroll).map(|transport| Attempt {
             name: PeerName::from_ip(Some(address)),
             transport,

@@ -184,8 +184,8 @@ mod tests {
         let asked =
             |ttl, send_buffer_bytes| SocketOptions { ttl, send_buffer_bytes, ..SocketOptions::default() };
         let listener = bind_stream(address, &asked(Some(9), None)).expect("a port");
-        let told = InForce(listener.as_fd()).to_string();
-        assert!(told.contains(" ttl=9 "), "{told}");
+        let shown = InForce(listener.as_fd()).to_string();
+        assert!(shown.contains(" ttl=9 "), "{shown}");
         let refused =
             bind_stream(address, &asked(None, Some(1 << 30))).expect_err("larger than any system's limit");
         assert!(is_refusal(&refused) && refused.to_string().starts_with("--sndbuf 1073741824: "));

@@ -30,7 +30,7 @@ struct Lookup {
     asker: Option<IpAddr>,
     name: String,
     port: u16,
-    tell: mpsc::Sender<io::Result<Vec<SocketAddr>>>,
+    answer: mpsc::Sender<io::Result<Vec<SocketAddr>>>,
     /// Gone when the session that asked has ended.
     wanted: Weak<()>,
     wake: ThreadWaker,
@@ -45,11 +45,11 @@ pub(super) struct Asked {
 impl Asked {
     /// Asks, if it is so for `asker`, who is a client. The session of `io` is advanced when it is answered.
     pub(super) fn new(name: String, port: u16, asker: Option<IpAddr>, io: &Io) -> Result<Asked, Error> {
-        let (tell, result) = mpsc::channel();
+        let (answer, result) = mpsc::channel();
         let wanted = Arc::new(());
         let asker = asker.map(network);
         let lookup =
-            Lookup { asker, name, port, tell, wanted: Arc::downgrade(&wanted), wake: io.thread_waker() };
+            Lookup { asker, name, port, answer, wanted: Arc::downgrade(&wanted), wake: io.thread_waker() };
         let mut lookups = LOOKUPS.lock().unwrap_or_else(PoisonError::into_inner);
         match lookups.has_room_for(asker) {
             true => {
@@ -121,9 +121,9 @@ fn network(address: IpAddr) -> IpAddr {
 /// A thread's work: one name after the other, until none waits.
 fn work(first: Lookup) {
     let mut next = Some(first);
-    while let Some(Lookup { asker, name, port, tell, wake, .. }) = next {
+    while let Some(Lookup { asker, name, port, answer, wake, .. }) = next {
         // The receiver is gone if its session ended first; then the result is dropped.
-        let _ = tell.send((name.as_str(), port).to_socket_addrs().map(Iterator::collect));
+        let _ = answer.send((name.as_str(), port).to_socket_addrs().map(Iterator::collect));
         wake.wake();
         next = LOOKUPS.lock().unwrap_or_else(PoisonError::into_inner).next(asker);
     }

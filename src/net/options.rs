@@ -251,8 +251,8 @@ impl Display for InForce<'_> {
             pairs.extend(systems_own(socket));
         }
         // One that cannot be read back is left out.
-        let told = pairs.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.ok()?)));
-        f.write_str(&told.collect::<Vec<_>>().join(" "))
+        let shown = pairs.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.ok()?)));
+        f.write_str(&shown.collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -342,9 +342,9 @@ mod tests {
         };
         let socket = socket();
         options.apply(socket.as_fd()).expect("no privilege is needed for these");
-        let told = InForce(socket.as_fd()).to_string();
+        let shown = InForce(socket.as_fd()).to_string();
         for pair in ["nodelay=off", "keepalive=40s/10s", "ttl=7", "dscp=46"] {
-            assert!(told.split(' ').any(|word| word == pair), "{told}");
+            assert!(shown.split(' ').any(|word| word == pair), "{shown}");
         }
         assert!(options.needs_tcp());
         assert!(!SocketOptions { send_buffer_bytes: Some(1), ..SocketOptions::default() }.needs_tcp());

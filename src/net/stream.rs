@@ -115,7 +115,7 @@ pub struct Transport {
     socket: Socket,
     readiness: Readiness,
     /// How many of the first bytes to be written the kernel has already (TCP Fast Open, RFC 7413).
-    said_bytes: usize,
+    sent_bytes: usize,
 }
 
 /// A connected socket of either family, not yet registered.
@@ -188,7 +188,7 @@ impl Socket {
             Socket::Unix(unix) => io.register(unix)?,
             Socket::Packet(packet) => io.register(packet.socket())?,
         };
-        Ok(Transport { socket: self, readiness, said_bytes: 0 })
+        Ok(Transport { socket: self, readiness, sent_bytes: 0 })
     }
 }
 
@@ -204,8 +204,8 @@ impl AsFd for Socket {
 
 impl Transport {
     /// The kernel has sent this many of the first bytes already: writing them only counts.
-    pub(super) fn having_said(self, said_bytes: usize) -> Transport {
-        Transport { said_bytes, ..self }
+    pub(super) fn with_sent_bytes(self, sent_bytes: usize) -> Transport {
+        Transport { sent_bytes, ..self }
     }
 
     /// True once a connection that was started is there; an error if it failed.
@@ -286,9 +286,9 @@ impl Stream for Transport {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.said_bytes > 0 {
-            let count = bytes.len().min(self.said_bytes);
-            self.said_bytes -= count;
+        if self.sent_bytes > 0 {
+            let count = bytes.len().min(self.sent_bytes);
+            self.sent_bytes -= count;
             return Ok(count);
         }
         if !self.readiness.is_writable() {
@@ -365,7 +365,7 @@ impl KernelEnds for Transport {
     }
 
     fn writing_end(&self) -> Option<KernelEnd<'_>> {
-        (self.said_bytes == 0).then(|| self.end())
+        (self.sent_bytes == 0).then(|| self.end())
     }
 }
 

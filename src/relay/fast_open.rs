@@ -58,7 +58,7 @@ impl Connect for Early {
                     }
                 }
             }
-            self.dial.say_first(&first.bytes);
+            self.dial.send_first(&first.bytes);
             self.is_dialling = true;
         }
         self.dial.advance(now)

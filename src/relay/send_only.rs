@@ -9,13 +9,18 @@ use crate::report::Report;
 pub(super) struct SendOnly<S> {
     input: S,
     report: Report,
-    has_told: bool,
+    has_reported: bool,
 }
 
 impl<S> SendOnly<S> {
     /// Nothing was thrown away yet.
+<<<<<<< HEAD:src/relay/send_only.rs
     pub(super) fn new(input: S, report: Report) -> SendOnly<S> {
         SendOnly { input, report, has_told: false }
+=======
+    pub(super) fn new(input: S, report: Report) -> Sink<S> {
+        Sink { input, report, has_reported: false }
+>>>>>>> c2:src/relay/sink.rs
     }
 }
 
@@ -25,7 +30,7 @@ impl<S: Stream> Stream for SendOnly<S> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !bytes.is_empty() && !std::mem::replace(&mut self.has_told, true) {
+        if !bytes.is_empty() && !std::mem::replace(&mut self.has_reported, true) {
             let text = "the peer said something; it was thrown away: leave --send-only out to see it";
             self.report.wait(text);
         }

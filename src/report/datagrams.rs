@@ -9,7 +9,7 @@ use super::{Level, Report};
 pub struct DatagramSums<'a> {
     /// `sent` or `received`.
     pub verb: &'static str,
-    /// Whom they went to; empty: nobody in particular.
+    /// The receiver; empty: no particular one.
     pub peer: &'a str,
     /// Datagrams handed to the system.
     pub sent: u64,
@@ -66,7 +66,7 @@ impl DatagramSums<'_> {
 }
 
 impl Report {
-    /// How a run with datagrams ended.
+    /// Reports how a run with datagrams ended.
     pub fn datagrams(&self, sums: &DatagramSums<'_>) {
         let time = self.elapsed();
         if !self.json {

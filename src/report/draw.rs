@@ -91,7 +91,7 @@ impl Line {
     }
 }
 
-/// A name in so many columns: where it is cut, it says so.
+/// A name in at most `columns` columns; a cut is shown.
 fn shortened(name: String, columns: usize) -> String {
     if name.width() <= columns {
         return name;
@@ -108,7 +108,7 @@ fn shortened(name: String, columns: usize) -> String {
 /// Something to show at its place, if there is room for it: the smallest rank first.
 type Figure = (u8, String);
 
-/// As many of the figures as fit into so many columns.
+/// As many of the figures as fit into the columns.
 fn fit(figures: &[Figure], columns: usize) -> String {
     let mut ranks: Vec<u8> = figures.iter().map(|(rank, _)| *rank).collect();
     ranks.sort_unstable();

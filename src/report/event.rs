@@ -125,7 +125,7 @@ pub(super) fn hex(digest: [u8; 32]) -> String {
     blake3::Hash::from(digest).to_string()
 }
 
-/// What became of one file, folder or link.
+/// The result of one file, folder or link.
 #[derive(Clone, Copy, Debug)]
 pub struct FileEvent<'a> {
     /// Its path as the peer knows it: any bytes.
@@ -172,13 +172,13 @@ pub struct Sums<'a> {
     pub there: u64,
     /// Those that failed.
     pub failed: u64,
-    /// What was left out, beside the entries.
+    /// Entries that were left out, which are not among the others.
     pub skipped: u64,
     /// Bytes of bodies that were moved.
     pub bytes: u64,
     /// Bytes of these files that earlier sessions had moved.
     pub resumed_bytes: u64,
-    /// From the start of the session.
+    /// Time since the start of the session.
     pub time: Duration,
     /// Whether digests were compared.
     pub verified: bool,

@@ -1,4 +1,4 @@
-//! Many lines for stdout, written by a thread of their own: whoever has one to write never waits.
+//! Many lines for stdout, written by a thread of their own: a caller never waits.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::{Report, write_stdout};
 
-/// Lines that are waiting at most. More are left out, counted, and told about.
+/// How many lines may wait. Further ones are left out, counted and reported.
 const MAX_WAITING_BYTES: usize = 4 << 20;
-/// How long lines are gathered before they are written together.
-const GATHER_TIME: Duration = Duration::from_millis(20);
-/// A pipe takes so many bytes all or not at all, `PIPE_BUF` in pipe(7): what is given up does not end within a line.
+/// How long lines are collected before they are written together.
+const COLLECT_TIME: Duration = Duration::from_millis(20);
+/// A pipe takes up to this many bytes all or not at all (`PIPE_BUF`, pipe(7)): what is given up does not end within a line.
 const PIECE_BYTES: usize = 4096;
 /// At the end: how often is asked whether there is time left, and after how many times without a line a stdout that
-/// takes nothing is told about.
+/// takes nothing is reported.
 const ASK_INTERVAL: Duration = Duration::from_millis(20);
 const ASKS_UNTIL_TOLD: u32 = 50;
 /// How long the last lines may take when there is no time left.
@@ -126,8 +126,8 @@ impl Shared {
             let state = self.lock();
             let nothing = |state: &mut State| state.waiting.is_empty() && !state.is_ending;
             let state = self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
-            let gathering = |state: &mut State| !state.is_ending;
-            let waited = self.changed.wait_timeout_while(state, GATHER_TIME, gathering);
+            let collecting = |state: &mut State| !state.is_ending;
+            let waited = self.changed.wait_timeout_while(state, COLLECT_TIME, collecting);
             let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
             std::mem::swap(&mut state.waiting, &mut taken);
             let is_ending = state.is_ending;

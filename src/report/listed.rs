@@ -16,7 +16,7 @@ pub struct Listed<'a> {
     pub path: &'a [u8],
     /// `file`, `folder` or `link`.
     pub kind: &'static str,
-    /// Of a file, in bytes, where it is known.
+    /// Size of a file in bytes, if it is known.
     pub size: Option<u64>,
     /// Its modification time as RFC 3339 has it, where that can be written so.
     pub mtime: Option<&'a str>,
@@ -57,7 +57,7 @@ pub struct Probed<'a> {
     pub port: Option<u16>,
     /// Why it is not open.
     pub text: Option<&'a str>,
-    /// How long that took.
+    /// Duration of the attempt.
     pub time: Duration,
 }
 

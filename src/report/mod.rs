@@ -33,7 +33,7 @@ use self::screen::Screen;
 use self::summing::Summing;
 use crate::error::Error;
 
-/// How much is said.
+/// The amount of reports on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Errors only.
@@ -108,7 +108,7 @@ impl Report {
     }
 
     /// The same report for a server. Of errors and warnings about clients that say the same, the first are written and the
-    /// others counted, until [`Report::sum_up`]. Events are all written, and to those who asked for more all lines are.
+    /// others counted, until [`Report::sum_up`]. Events are all written, and with -v all lines are.
     #[must_use]
     pub fn summing(&self) -> Report {
         Report { summing: Some(Arc::new(Summing::new(self.clone()))), ..self.clone() }
@@ -123,7 +123,7 @@ impl Report {
     /// were none.
     pub fn sum_up(&self, time: Duration) -> bool {
         let time = humantime::format_duration(time);
-        self.summing.as_ref().is_some_and(|summing| summing.tell(Some(&time)))
+        self.summing.as_ref().is_some_and(|summing| summing.write_sums(Some(&time)))
     }
 
     /// A failure, in one line.
@@ -142,7 +142,7 @@ impl Report {
         }
     }
 
-    /// Something that goes on all the same, but should be known.
+    /// A warning: the run continues, but its user should know.
     pub fn warning(&self, text: impl Display) {
         if self.json {
             self.event(Event::Warning { text: Text::new(text) });
@@ -168,7 +168,7 @@ impl Report {
     }
 
     /// A process that was run for a peer has ended: with an exit status, or by a signal. As text it is a line for those
-    /// who asked for more, which says it in words.
+    /// with -v, which says it in words.
     pub fn child(&self, id: u32, code: Option<i32>, signal: Option<i32>, words: &str) {
         if !self.json {
             self.detail(format_args!("process {id} {words}"));
@@ -177,7 +177,7 @@ impl Report {
         }
     }
 
-    /// What became of a file. As text it is a line for those who asked for more, except that the caller says why a file
+    /// Reports the result of a file. As text it is a line with -v, except that the caller says why a file
     /// has failed.
     pub fn file(&self, event: &FileEvent<'_>) {
         let has_failed = event.state == "failed";
@@ -199,7 +199,7 @@ impl Report {
         }
     }
 
-    /// How a transfer ended: `line` as text, the sums as an event.
+    /// Reports the end of a transfer: `line` as text, the sums as an event.
     pub fn summary(&self, line: impl Display, sums: &Sums<'_>) {
         if self.json && self.level >= Level::Normal {
             self.event_about(sums.event(), Some(Text::new(sums.peer)));
@@ -208,8 +208,8 @@ impl Report {
         }
     }
 
-    /// How a raw stream ended; `ended_after`: how long after our end the peer did, if it had begun to answer and it was a
-    /// moment. As text it is a line for those who asked for more.
+    /// Reports the end of a raw stream; `ended_after`: how long after our end the peer did, if it had begun to answer and
+    /// it was a moment. As text it is a line with -v.
     pub fn relayed(
         &self,
         peer: impl Display,
@@ -248,7 +248,7 @@ impl Report {
         }
     }
 
-    /// What was asked for on stdout; waits until it is written.
+    /// Writes a result to stdout, and waits until it is written.
     ///
     /// # Errors
     /// Of stdout.
@@ -292,12 +292,12 @@ impl Report {
         }
     }
 
-    /// A line for those who asked for more.
+    /// A line that -v shows.
     pub fn detail(&self, text: impl Display) {
         self.more(Level::Verbose, text);
     }
 
-    /// A line for those who asked twice for more.
+    /// A line that -vv shows.
     pub fn debug(&self, text: impl Display) {
         self.more(Level::Debug, text);
     }

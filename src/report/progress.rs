@@ -1,6 +1,6 @@
 //! How far a transfer is: bars on a terminal, or events.
 //!
-//! The session only counts, under a lock that nobody else holds for long; so that a file costs next to nothing, however
+//! The session only counts, under a lock that is never held for long; so that a file costs next to nothing, however
 //! small it is. A thread looks at the counts ten times a second, and draws or writes.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,18 +32,18 @@ impl Shared {
     }
 }
 
-/// Where somebody else counts what there is in all, ahead of the session.
+/// The totals, counted ahead of the session by another thread.
 pub struct Totals(Arc<Shared>);
 
 impl Totals {
-    /// So much was found by now, and whether that is all.
+    /// Sets the totals found by now, and whether they are final.
     pub fn found(&self, entries: u64, bytes: u64, is_all: bool) {
         let mut counts = self.0.counts();
         (counts.ahead_entries, counts.ahead_bytes, counts.is_counted) = (entries, bytes, is_all);
     }
 }
 
-/// How far a session is: a bar for the current file and, if there are several, one for all; or events. Nothing is shown
+/// The progress of a session: a bar for the current file and, if there are several, one for all; or events. Nothing is shown
 /// where stderr is no terminal and events are not wanted.
 ///
 /// At its end it clears its bars or writes its last event: so let it end before the summary.
@@ -63,7 +63,7 @@ impl Progress {
         Progress(watcher.ok().map(|watcher| (shared, Some(watcher))))
     }
 
-    /// Whether anybody would look.
+    /// Whether progress is shown at all.
     pub fn is_wanted(report: &Report) -> bool {
         if report.json { report.level > Level::Quiet } else { report.screen.is_terminal() }
     }
@@ -88,7 +88,7 @@ impl Progress {
         }
     }
 
-    /// For what counts ahead of the session, if anybody looks.
+    /// The totals to be counted ahead of the session, if progress is shown.
     pub fn totals(&self) -> Option<Totals> {
         self.0.as_ref().map(|(shared, _)| Totals(Arc::clone(shared)))
     }
@@ -106,7 +106,7 @@ impl Progress {
         });
     }
 
-    /// What is being done now.
+    /// The current activity.
     pub fn phase(&self, phase: Phase) {
         self.count(|counts| counts.phase = phase);
     }
@@ -127,7 +127,7 @@ impl Progress {
         });
     }
 
-    /// Whether anybody looks.
+    /// Whether progress is shown.
     pub fn is_shown(&self) -> bool {
         self.0.is_some()
     }
@@ -237,7 +237,7 @@ fn event(counts: &Counts, rate: f64) -> Event {
     }
 }
 
-/// Bounds how often events are written, whatever happens between them.
+/// Limits how often events are written.
 #[derive(Default)]
 struct Pace {
     next: Duration,
@@ -269,7 +269,7 @@ pub fn sized(bytes: u64) -> String {
     if bytes < KIB { format!("{bytes} bytes") } else { format!("{bytes} bytes ({})", BinaryBytes(bytes)) }
 }
 
-/// Of less neither a larger unit nor a rate says anything.
+/// Bytes of a KiB. Below it neither a larger unit nor a rate is shown.
 const KIB: u64 = 1 << 10;
 
 #[cfg(test)]

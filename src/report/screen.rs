@@ -32,7 +32,7 @@ impl Screen {
         &self.bars
     }
 
-    /// Whether bars may be drawn now. Where they may not, none of ours is touched: what stands there is another's.
+    /// Whether bars may be drawn now. Where they may not, none of ours is touched: what stands there belongs to another job.
     pub(super) fn look(&self) -> bool {
         let is_ours = self.is_terminal && is_in_foreground();
         let mut is_drawn = self.is_drawn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +54,7 @@ impl Screen {
     }
 }
 
-/// A terminal that does not control this process has no foreground that it could be in: there nobody else draws.
+/// A terminal that is not this process's controlling one has no foreground for it: no other job draws there.
 fn is_in_foreground() -> bool {
     rustix::termios::tcgetpgrp(io::stderr()).map_or(true, |group| group == rustix::process::getpgrp())
 }

@@ -7,18 +7,18 @@ use super::Report;
 
 /// Lines of one kind that are written before further ones are counted.
 const LINES: u64 = 5;
-/// Kinds that are told apart. What a client says may be part of a line, so there may be any number of them.
+/// How many kinds of lines are distinguished. A line may quote a client, so there may be any number of kinds.
 const KINDS: usize = 8;
 /// The same for all other kinds together: a session may have many files that fail, each with a line of its own.
 const OTHER_LINES: u64 = 1000;
 
-/// What was said since counting began.
+/// The lines since counting began.
 pub(super) struct Summing {
     kinds: Mutex<Vec<Kind>>,
     report: Report,
 }
 
-/// Lines that say the same, whoever they are about. The last of [`KINDS`] has no text: it stands for all others.
+/// Lines with the same text, about any client. The last of [`KINDS`] has no text: it stands for all others.
 struct Kind {
     text: Option<String>,
     lines: u64,
@@ -40,7 +40,7 @@ impl Summing {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a line. True if it is to be written.
+    /// Counts a line. True if it must be written.
     pub(super) fn admits(&self, text: &str) -> bool {
         let mut kinds = self.kinds();
         let known = kinds.iter().position(|kind| kind.text.as_deref().is_none_or(|known| known == text));
@@ -61,7 +61,7 @@ impl Summing {
 
     /// Tells how many lines were left out, `within` which time if that is known, and begins anew. False if there were
     /// none.
-    pub(super) fn tell(&self, within: Option<&dyn Display>) -> bool {
+    pub(super) fn write_sums(&self, within: Option<&dyn Display>) -> bool {
         let within = within.map_or_else(String::new, |time| format!(" within {time}"));
         let mut has_left_out = false;
         for kind in std::mem::take(&mut *self.kinds()) {
@@ -79,7 +79,7 @@ impl Summing {
 
 impl Drop for Summing {
     fn drop(&mut self) {
-        self.tell(None);
+        self.write_sums(None);
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
         let others: usize = (0..1000).map(|number| written(&number.to_string())).sum();
         assert_eq!(others, 5 * 5 + 1000);
         assert_eq!(summing.kinds().iter().map(|kind| kind.lines).sum::<u64>(), 300 + 100_000);
-        assert!(summing.tell(None) && !summing.has_counted() && !summing.tell(None));
+        assert!(summing.write_sums(None) && !summing.has_counted() && !summing.write_sums(None));
         assert_eq!(written("a"), 5);
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Begun {
     minor: u8,
     is_head: bool,
     keeps_alive: bool,
-    /// Of its body, if that is sent back.
+    /// The part of its body that has come, if it is sent back.
     kept: Vec<u8>,
 }
 
@@ -72,7 +72,7 @@ impl Connection {
         0
     }
 
-    /// Keeps a part of a body, if it is to be sent back.
+    /// Keeps a part of a body, if it will be sent back.
     pub(super) fn keep(&mut self, part: &[u8], output: &mut Vec<u8>) {
         let Some(begun) = &mut self.begun else { return };
         if !matches!(begun.due, Due::Echo(_)) {

@@ -8,7 +8,7 @@ use crate::net::reactor::{Context, Status};
 use crate::net::stream::Stream;
 
 impl Connection {
-    /// What becomes of a connection that answers no more: it ends when everything was sent, and the client has ended.
+    /// Advances a connection that answers no more: it ends when everything was sent and the client has ended.
     pub(super) fn after_last(&mut self, now: Instant) -> Status {
         if !self.unsent.is_empty() {
             return Status::Waiting;
