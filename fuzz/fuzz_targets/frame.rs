@@ -286,8 +286,8 @@ fn converse(bytes: &[u8], cut: usize, streaming: bool) {
     }
     sender.allow_blocks();
     receiver.allow_blocks();
-    receiver.hear_skipped();
-    receiver.hear_totals();
+    receiver.expect_skipped();
+    receiver.expect_totals();
     let (mut buffer, mut skip) = (Vec::new(), 0);
     for chunk in bytes.chunks(cut) {
         buffer.extend_from_slice(chunk);

@@ -10,7 +10,7 @@ use super::manual;
 use super::options::{duration, rate};
 use super::socket_args::FamilyArgs;
 use super::values::cut;
-use crate::datagram::send::input::Source;
+use crate::datagram::send::input::DatagramSource;
 use crate::datagram::send::session::Wanted;
 use crate::datagram::style::{Each, Frame, Style};
 use crate::datagram::{check, too_large};
@@ -134,9 +134,9 @@ impl UdpSendArgs {
         }
         let origin = if texts.is_empty() {
             let cut = self.each.or_else(|| self.frame.map(|Frame::U16be| Cut::U16be));
-            Source::stdin(cut, self.until.clone(), self.repeat)
+            DatagramSource::stdin(cut, self.until.clone(), self.repeat)
         } else {
-            Source::texts(datagrams, self.repeat)
+            DatagramSource::texts(datagrams, self.repeat)
         };
         let style = Style::new(self.print.unwrap_or(Each::Line), self.frame, self.label);
         Ok(Plan {

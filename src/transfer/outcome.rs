@@ -124,7 +124,7 @@ pub(crate) fn protocol_error(violation: Violation) -> Failure {
         }
         _ => Error::new(exit, format!("the peer broke the protocol: {violation}")),
     };
-    Failure { error, tell: Some((reason, violation.to_string())) }
+    Failure { error, to_peer: Some((reason, violation.to_string())) }
 }
 
 /// Returns the reason and text that a peer gets for a local file system fault.
@@ -152,7 +152,7 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
 pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
     let (reason, text) = reason_of(fault, role);
     let error = Error::new(exit_of(reason, role), format!("{what}: {}", located(reason, &text, role)));
-    Failure { error, tell: Some((reason, text)) }
+    Failure { error, to_peer: Some((reason, text)) }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(crate) enum Typed {
 }
 
 /// What became of a line.
-pub(crate) enum Said {
+pub(crate) enum LineOutcome {
     /// It was sent, or never can be.
     Over,
     /// It waits until this time or, with `None`, until the socket has room.
@@ -39,7 +39,7 @@ pub(crate) enum Said {
 }
 
 /// Stdin, and the destination of its lines.
-pub(crate) struct Typing {
+pub(crate) struct LineInput {
     until: Option<String>,
     lines: Splitter,
     check: TextCheck,
@@ -63,9 +63,9 @@ enum End {
     Stream,
 }
 
-impl Typing {
-    pub(crate) fn new(until: Option<String>, named: Option<(Peer, usize)>) -> Typing {
-        Typing {
+impl LineInput {
+    pub(crate) fn new(until: Option<String>, named: Option<(Peer, usize)>) -> LineInput {
+        LineInput {
             until,
             lines: Splitter::new(Cut::Lines),
             check: TextCheck::default(),
@@ -113,12 +113,12 @@ impl Typing {
     pub(crate) fn advance(
         &mut self,
         output: &mut Output,
-        mut say: impl FnMut(&Peer, usize, &[u8]) -> Result<Said, Error>,
+        mut say: impl FnMut(&Peer, usize, &[u8]) -> Result<LineOutcome, Error>,
     ) -> Result<Typed, Error> {
         self.retry_at = None;
         for _ in 0..LINES_AT_ONCE {
             if let (Some(line), Some((peer, socket))) = (self.waiting.front(), &self.peer) {
-                if let Said::Later(time) = say(peer, *socket, line)? {
+                if let LineOutcome::Later(time) = say(peer, *socket, line)? {
                     self.retry_at = time;
                     return Ok(Typed::Waiting);
                 }

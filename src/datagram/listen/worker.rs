@@ -29,7 +29,7 @@ const CLOSED_BY_ENDING: Duration = Duration::from_secs(1);
 
 /// The way of a peer's answers.
 #[derive(Clone, Copy)]
-pub(crate) struct Way {
+pub(crate) struct AnswerRoute {
     /// Index of the socket that received its datagram.
     pub(crate) socket: usize,
     /// The local address that it has sent to.
@@ -48,7 +48,7 @@ pub(crate) struct Worker {
     closed: Option<Closed>,
     output: Cutter,
     has_output_ended: bool,
-    pub(crate) way: Way,
+    pub(crate) route: AnswerRoute,
     last_moved: Instant,
     pub(crate) end: End,
     pub(crate) is_unfinished: bool,
@@ -110,7 +110,7 @@ impl Worker {
     pub(crate) fn new(
         (stream, process): (ChildStream, Process),
         cut: Option<Cut>,
-        way: Way,
+        route: AnswerRoute,
         now: Instant,
     ) -> Worker {
         Worker {
@@ -122,7 +122,7 @@ impl Worker {
             closed: None,
             output: Cutter::new(cut),
             has_output_ended: false,
-            way,
+            route,
             last_moved: now,
             end: End::Nothing,
             is_unfinished: false,
@@ -181,7 +181,7 @@ impl Worker {
         now: Instant,
         idle: Duration,
         scratch: &mut [u8],
-        mut deliver: impl FnMut(&[u8], Way),
+        mut deliver: impl FnMut(&[u8], AnswerRoute),
     ) -> Result<Moved, String> {
         self.write(now);
         let has_more = self.read(now, scratch, &mut deliver)?;
@@ -254,7 +254,7 @@ impl Worker {
         &mut self,
         now: Instant,
         scratch: &mut [u8],
-        deliver: &mut impl FnMut(&[u8], Way),
+        deliver: &mut impl FnMut(&[u8], AnswerRoute),
     ) -> Result<bool, String> {
         for _ in 0..RECORDS_AT_ONCE {
             if self.has_output_ended {
@@ -265,7 +265,7 @@ impl Worker {
                 Cutter::Records(splitter) | Cutter::Whole(splitter) => {
                     if let Some(record) = splitter.next().map_err(explain)? {
                         if !(is_whole && (record.is_empty() || self.was_ended)) {
-                            deliver(record, self.way);
+                            deliver(record, self.route);
                         }
                         continue;
                     }
@@ -286,7 +286,7 @@ impl Worker {
             match &mut self.output {
                 Cutter::Records(splitter) | Cutter::Whole(splitter) => splitter.filled(count),
                 Cutter::Raw if count == 0 => self.has_output_ended = true,
-                Cutter::Raw => deliver(&scratch[..count], self.way),
+                Cutter::Raw => deliver(&scratch[..count], self.route),
             }
         }
         Ok(true)

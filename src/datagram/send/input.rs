@@ -12,7 +12,7 @@ const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are no UT
     type --each all to send it as one datagram, or --each line to cut it at line feeds all the same";
 
 /// The datagrams to send, one after the other.
-pub(crate) struct Source {
+pub(crate) struct DatagramSource {
     origin: Origin,
     repeat: u64,
     current: Vec<u8>,
@@ -38,7 +38,7 @@ enum Origin {
 /// State of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// A datagram: [`Source::current`].
+    /// A datagram: [`DatagramSource::current`].
     Datagram,
     /// Nothing is available now.
     Waiting,
@@ -46,18 +46,18 @@ pub(crate) enum Next {
     Over,
 }
 
-impl Source {
-    pub(crate) fn texts(texts: VecDeque<Vec<u8>>, repeat: u64) -> Source {
-        Source { origin: Origin::Texts(texts), repeat, current: Vec::new(), left: 0, number: 0 }
+impl DatagramSource {
+    pub(crate) fn texts(texts: VecDeque<Vec<u8>>, repeat: u64) -> DatagramSource {
+        DatagramSource { origin: Origin::Texts(texts), repeat, current: Vec::new(), left: 0, number: 0 }
     }
 
     /// Creates a source from stdin. Without `cut` it is cut into lines, and must be text.
-    pub(crate) fn stdin(cut: Option<Cut>, until: Option<String>, repeat: u64) -> Source {
+    pub(crate) fn stdin(cut: Option<Cut>, until: Option<String>, repeat: u64) -> DatagramSource {
         let until = until.map(String::into_bytes);
         let splitter = Splitter::new(cut.unwrap_or(Cut::Lines));
         let check = cut.is_none().then(TextCheck::default);
         let origin = Origin::Stdin { splitter, until, has_ended: false, check, is_refused: false };
-        Source { origin, repeat, current: Vec::new(), left: 0, number: 0 }
+        DatagramSource { origin, repeat, current: Vec::new(), left: 0, number: 0 }
     }
 
     pub(crate) fn is_stdin(&self) -> bool {

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::input::{Next, Source};
+use super::input::{DatagramSource, Next};
 use crate::datagram::cannot_send;
 use crate::datagram::output::Output;
-use crate::datagram::stats::Stats;
+use crate::datagram::stats::DatagramStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop};
@@ -29,8 +29,8 @@ pub(crate) struct Wanted {
 }
 
 /// The datagrams to send, their pace, and the replies to wait for.
-pub(crate) struct Task {
-    pub(crate) source: Source,
+pub(crate) struct SendTask {
+    pub(crate) source: DatagramSource,
     pub(crate) pace: Pace,
     pub(crate) wanted: Option<Wanted>,
     /// Silence that counts as the end of stdin.
@@ -38,10 +38,10 @@ pub(crate) struct Task {
 }
 
 /// Sends datagrams and prints replies.
-pub(crate) struct Sending {
+pub(crate) struct DatagramSending {
     target: Endpoint,
     options: Options,
-    source: Source,
+    source: DatagramSource,
     pace: Pace,
     wanted: Option<Wanted>,
     idle: Option<Duration>,
@@ -50,13 +50,13 @@ pub(crate) struct Sending {
     output: Output,
     io: Io,
     report: Report,
-    stage: Stage,
-    stats: Stats,
+    state: State,
+    stats: DatagramStats,
     start: Instant,
     now: Instant,
 }
 
-enum Stage {
+enum State {
     Resolving(BlockingTask<Result<Vec<Peer>, Error>>),
     Open(Box<Open>),
 }
@@ -73,19 +73,19 @@ struct Open {
     replies: u64,
 }
 
-impl Sending {
+impl DatagramSending {
     pub(crate) fn new(
         target: Endpoint,
         options: Options,
-        Task { source, pace, wanted, idle }: Task,
+        SendTask { source, pace, wanted, idle }: SendTask,
         output: Output,
         (io, report): (Io, Report),
         now: Instant,
-    ) -> Result<Sending, Error> {
+    ) -> Result<DatagramSending, Error> {
         let (endpoint, family) = (target.clone(), options.family);
-        let stage = Stage::Resolving(io.spawn_blocking(move || addresses_of(&endpoint, family))?);
-        let stats = Stats::default();
-        Ok(Sending {
+        let state = State::Resolving(io.spawn_blocking(move || addresses_of(&endpoint, family))?);
+        let stats = DatagramStats::default();
+        Ok(DatagramSending {
             target,
             options,
             source,
@@ -96,7 +96,7 @@ impl Sending {
             output,
             io,
             report,
-            stage,
+            state,
             stats,
             start: now,
             now,
@@ -111,7 +111,7 @@ impl Sending {
             match open_for(&peer, &self.options, &self.io) {
                 Ok(socket) => {
                     self.report.detail(format_args!("sends to {peer} from {}", socket.name()));
-                    self.stage = Stage::Open(Box::new(Open {
+                    self.state = State::Open(Box::new(Open {
                         peer,
                         others,
                         socket,
@@ -134,7 +134,7 @@ impl Sending {
     }
 
     fn step(&mut self, context: Context) -> Result<Status, Error> {
-        if let Stage::Resolving(task) = &mut self.stage {
+        if let State::Resolving(task) = &mut self.state {
             let Some(result) = task.take() else {
                 if context.now < self.start + RESOLVE_LIMIT {
                     return Ok(Status::Waiting);
@@ -148,7 +148,7 @@ impl Sending {
         let has_more = self.receive(context.budget_bytes)?;
         self.end_if_idle(context.now)?;
         let status = if has_more { Status::Again } else { status };
-        let Stage::Open(open) = &mut self.stage else { return Ok(status) };
+        let State::Open(open) = &mut self.state else { return Ok(status) };
         let Some(sent_at) = open.sent_at else { return Ok(status) };
         let Some(wanted) = self.wanted else {
             open.socket.take_error().map_err(|error| cannot_send(&open.peer, &error))?;
@@ -178,7 +178,7 @@ impl Sending {
 
     /// Sends until nothing is there, the system has no room, or pace or budget are used up.
     fn send(&mut self, context: Context) -> Result<Status, Error> {
-        let Stage::Open(open) = &mut self.stage else { return Ok(Status::Waiting) };
+        let State::Open(open) = &mut self.state else { return Ok(Status::Waiting) };
         if open.sent_at.is_some() {
             return Ok(Status::Waiting);
         }
@@ -242,7 +242,7 @@ impl Sending {
     /// Ends stdin after a silence longer than the limit.
     fn end_if_idle(&mut self, now: Instant) -> Result<(), Error> {
         let is_late = self.idle_end().is_some_and(|end| now >= end);
-        let Stage::Open(open) = &mut self.stage else { return Ok(()) };
+        let State::Open(open) = &mut self.state else { return Ok(()) };
         if !is_late || open.sent_at.is_some() {
             return Ok(());
         }
@@ -263,7 +263,7 @@ impl Sending {
     /// Receives until nothing is there, the queue to stdout is full, or the budget is used up. Returns whether there
     /// may be more, and room for it.
     fn receive(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
-        let (Stage::Open(open), Some(wanted)) = (&mut self.stage, self.wanted) else { return Ok(false) };
+        let (State::Open(open), Some(wanted)) = (&mut self.state, self.wanted) else { return Ok(false) };
         let (mut is_drained, replies_before) = (false, open.replies);
         while budget_bytes > 0 && !self.output.is_full() {
             let (replies, output, stats) = (&mut open.replies, &mut self.output, &mut self.stats);
@@ -295,24 +295,30 @@ impl Sending {
         written.map(|()| !is_drained && !self.output.is_full())
     }
 
-    fn tell(&mut self) {
-        let Stage::Open(open) = &self.stage else { return };
+    fn report_sums(&mut self) {
+        let State::Open(open) = &self.state else { return };
         if self.wanted.is_some() {
             self.stats.count_drops([&open.socket]);
         }
         self.stats.unwritten = self.output.unwritten();
-        self.stats.tell("sent", &open.peer.to_string(), &self.report);
+        self.stats.report_sums("sent", &open.peer.to_string(), &self.report);
     }
 }
 
 impl Open {
     /// Returns whether another address may be tried: nothing has shown yet that this one is listened on.
-    fn is_first(&self, stats: &Stats) -> bool {
+    fn is_first(&self, stats: &DatagramStats) -> bool {
         stats.sent == 0 && !self.others.is_empty()
     }
 
     /// Sends one datagram. Returns false if this address has refused the first one and another can be tried.
-    fn send_one(&mut self, datagram: &[u8], stats: &Stats, options: &Options, io: &Io) -> io::Result<bool> {
+    fn send_one(
+        &mut self,
+        datagram: &[u8],
+        stats: &DatagramStats,
+        options: &Options,
+        io: &Io,
+    ) -> io::Result<bool> {
         self.socket.send(&self.peer, datagram, None)?;
         if self.is_first(stats) {
             // A name has an address of each family as a rule, and a server may listen on one of them only.
@@ -330,16 +336,16 @@ impl Open {
     }
 }
 
-impl Session for Sending {
+impl Session for DatagramSending {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.now = context.now;
         let result = self.step(context);
         match &result {
             Ok(Status::Done) => {
-                self.tell();
+                self.report_sums();
                 self.stats.check()?;
             }
-            Err(error) if !error.is_silent() => self.tell(),
+            Err(error) if !error.is_silent() => self.report_sums(),
             _ => {}
         }
         result
@@ -348,17 +354,17 @@ impl Session for Sending {
     fn stop(&mut self) -> Stop {
         // The signal is what ends the run, whatever else fails now.
         let _ = self.output.flush();
-        self.tell();
+        self.report_sums();
         Stop::Now
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match (&self.stage, self.wanted) {
-            (Stage::Resolving(_), _) => Some(self.start + RESOLVE_LIMIT),
-            (Stage::Open(open), Some(wanted)) if open.sent_at.is_some() && self.output.is_empty() => {
+        match (&self.state, self.wanted) {
+            (State::Resolving(_), _) => Some(self.start + RESOLVE_LIMIT),
+            (State::Open(open), Some(wanted)) if open.sent_at.is_some() && self.output.is_empty() => {
                 open.sent_at.map(|sent_at| sent_at + wanted.wait)
             }
-            (Stage::Open(open), _) if open.sent_at.is_none() => {
+            (State::Open(open), _) if open.sent_at.is_none() => {
                 self.pace.wait(self.now).into_iter().chain(self.idle_end()).min()
             }
             _ => None,

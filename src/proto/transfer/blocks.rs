@@ -147,7 +147,7 @@ impl Outbox {
     /// Records that the receiver had this block before.
     pub fn same(&mut self, file: u32, offset: u64) {
         if self.in_flight.remove(&(file, offset)).is_some() {
-            self.settle(file);
+            self.count_answer(file);
         }
     }
 
@@ -184,11 +184,11 @@ impl Outbox {
             _ => return Err(Violation::Contradiction("ACK of a block that is not on its way")),
         }
         let length = self.files.get(&file).and_then(|outgoing| block_length(offset, outgoing.size));
-        self.settle(file);
+        self.count_answer(file);
         Ok(length.unwrap_or(0))
     }
 
-    fn settle(&mut self, file: u32) {
+    fn count_answer(&mut self, file: u32) {
         if let Some(outgoing) = self.files.get_mut(&file) {
             outgoing.unverified = outgoing.unverified.saturating_sub(1);
         }

@@ -86,11 +86,11 @@ pub struct Receiver {
     streaming: bool,
     tree: bool,
     /// The sender reports skipped entries, and how many they were.
-    hears_skipped: bool,
+    expects_skipped: bool,
     skipped_count: u32,
     skipped: Option<Skipped>,
     /// The sender reports the totals.
-    hears_totals: bool,
+    expects_totals: bool,
     totals: Option<Totals>,
     /// The first turn has come, or none is due.
     has_begun: bool,
@@ -146,10 +146,10 @@ impl Receiver {
             max_entries,
             streaming: false,
             tree: false,
-            hears_skipped: false,
+            expects_skipped: false,
             skipped_count: 0,
             skipped: None,
-            hears_totals: false,
+            expects_totals: false,
             totals: None,
             has_begun: false,
             wanted: wanted.map(Wanted::new),
@@ -185,8 +185,8 @@ impl Receiver {
     }
 
     /// Enables reports of skipped entries, if both sides have the capability.
-    pub fn hear_skipped(&mut self) {
-        self.hears_skipped = true;
+    pub fn expect_skipped(&mut self) {
+        self.expects_skipped = true;
     }
 
     /// Expects entries in a stream, each file after its entry. Call it before the first entry.
@@ -240,7 +240,7 @@ impl Receiver {
             Frame::End(end) => self.ended(end)?,
             Frame::Eot { entries, bytes } => self.all_ended(entries, bytes)?,
             Frame::Skipped(skipped) => self.left_out(skipped)?,
-            Frame::Totals(totals) => self.told(totals)?,
+            Frame::Totals(totals) => self.totals_reported(totals)?,
             Frame::Block { .. } => return Err(Violation::Contradiction("BLOCK without its block")),
             Frame::Have { .. } | Frame::Ack { .. } | Frame::Verified { .. } | Frame::Result(_) => {
                 return Err(frame.out_of_turn());

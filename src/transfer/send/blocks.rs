@@ -13,7 +13,7 @@ use crate::proto::transfer::sender::Ended;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
 use crate::store::{BlockHasher, Change, Source, root_of};
-use crate::transfer::connection::link::{Heard, Link, out_of_place};
+use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
 use crate::transfer::outcome::{Role, failed, protocol_error};
@@ -249,8 +249,8 @@ impl Sending {
     fn block_failed(&mut self, file: u32, ended: Ended) -> Result<usize, Failure> {
         if self.blocks.files.get(&file).is_some_and(|file| file.has_ended) {
             let text = "a block that has to be sent again cannot be read any more";
-            let tell = Some((Reason::Changed, text.to_owned()));
-            return Err(Failure { error: Error::new(Exit::Integrity, text), tell });
+            let to_peer = Some((Reason::Changed, text.to_owned()));
+            return Err(Failure { error: Error::new(Exit::Integrity, text), to_peer });
         }
         self.blocks.give_up(file);
         self.machine.end(ended);
@@ -325,28 +325,28 @@ impl Sending {
     pub(super) fn advance_pool<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.pool.accept(link.wire.now());
         self.pool.share(&mut link.wire);
-        let (mut team_failure, mut failed) = (None, None);
-        let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
+        let (mut pool_failure, mut failed) = (None, None);
+        let continues = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
         let blocks = &mut self.blocks;
         let mut advanced = self.pool.advance(link.wire.now(), |id, block, connection| {
             let mut budget = CONNECTION_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
-                match connection.hear_of_blocks(Role::Sender)? {
-                    Heard::Frame(Frame::Verified { file, offset, again }) => {
+                match connection.receive_further(Role::Sender)? {
+                    Received::Frame(Frame::Verified { file, offset, again }) => {
                         match blocks.verified((id, connection.wire.positions().0), (file, offset, again)) {
                             Ok(_) => {}
                             Err(violation @ Violation::Damaged(_)) => {
-                                team_failure = Some(protocol_error(violation));
+                                pool_failure = Some(protocol_error(violation));
                                 return Ok(false);
                             }
                             // Only this connection is out of step: what it carried goes by another.
                             Err(violation) => return Err(protocol_error(violation).error),
                         }
                     }
-                    Heard::Frame(Frame::Ping { .. }) => {}
-                    Heard::Nothing => break,
-                    Heard::Frame(_) | Heard::Data { .. } | Heard::End => return Err(out_of_place()),
+                    Received::Frame(Frame::Ping { .. }) => {}
+                    Received::Nothing => break,
+                    Received::Frame(_) | Received::Data { .. } | Received::End => return Err(out_of_place()),
                 }
             }
             while connection.is_accepted() && failed.is_none() && budget > 0 {
@@ -361,15 +361,15 @@ impl Sending {
                 }
             }
             connection.wire.flush()?;
-            if goes_on && !blocks.outbox.is_on(id) {
-                connection.excuse();
+            if continues && !blocks.outbox.is_on(id) {
+                connection.restart_idle();
             }
             Ok(budget == 0)
         });
-        // What was on its way there is to be sent by others, now.
+        // Its unanswered blocks are sent again by the others, now.
         advanced.has_more |= !advanced.lost.is_empty();
         std::mem::take(&mut advanced.lost).into_iter().for_each(|id| self.blocks.lost(id));
-        if let Some(failure) = team_failure {
+        if let Some(failure) = pool_failure {
             return Err(failure);
         }
         if let Some((file, ended)) = failed {

@@ -66,7 +66,7 @@ impl SocksClient {
         if self.inbox[0] != VERSION {
             return Err(NO_SOCKS);
         }
-        // A refusal is told at once, whatever its address is.
+        // A refusal is reported at once, whatever its address is.
         if code != 0 {
             return Err(refusal(Reply::of(code), code));
         }

@@ -317,7 +317,11 @@ fn a_sender_hands_out_blocks_and_holds_eot_back() {
     assert!(
         matches!(sender.step(), SendStep::Write(bytes) if frames_of(&bytes) == [end(0, 2 * B, EndState::Whole)])
     );
-    assert_eq!(sender.step(), SendStep::Body { file: 1, offset: 0, room: B as u32 }, "one block is none");
+    assert_eq!(
+        sender.step(),
+        SendStep::Body { file: 1, offset: 0, max_length: B as u32 },
+        "one block is none"
+    );
     sender.data(B as u32);
     sender.end(Ended::Digest([1; 32]));
     assert!(matches!(sender.step(), SendStep::Write(_)));
