@@ -19,7 +19,7 @@ impl Folder {
         let entries = Dir::read_from(&*self.file).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_owned());
         let names: Vec<_> = names.filter(|name| is_part_name(name.to_bytes())).collect();
-        // The file system's own clock says how old a part is: that of a server may differ from ours.
+        // The age of a part is measured by the file system's own clock: that of a server may differ from ours.
         let mut now = None;
         for name in names.iter().filter_map(|name| name.to_str().ok()) {
             if let Some(staging) = lock_staging(&self.file, name) {

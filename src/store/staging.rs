@@ -200,7 +200,7 @@ impl Published {
 impl Drop for Published {
     fn drop(&mut self) {
         if !self.moved {
-            // What stays goes with the folder.
+            // A file that cannot be removed goes with the folder.
             let _ = unlinkat(&self.private.file, &*self.name, AtFlags::empty());
         }
     }

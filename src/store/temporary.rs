@@ -93,7 +93,7 @@ pub(super) fn open_leftover(folder: &File, temporary: &str) -> Result<File, Errn
 /// that starts here removes what is left.
 pub(super) fn remove_staging(folder: &File, name: &str, staging: &File) {
     for entry in Dir::read_from(staging).into_iter().flatten().flatten() {
-        // Of `.`, `..` and folders, which we never made, unlinkat(2) says that they are folders.
+        // unlinkat(2) fails for `.`, `..` and folders, which we never made.
         let _ = unlinkat(staging, entry.file_name(), AtFlags::empty());
     }
     if leads_to(folder, name, staging) == Ok(true) {

@@ -143,7 +143,7 @@ impl Printing {
         self.entries += 1;
         if entry.not_offered.is_some() {
             self.missing_count += 1;
-            // A few are enough to say what is wrong.
+            // A few are enough for the error message.
             if self.missing.len() < 100 {
                 self.missing.push(entry);
             }
@@ -246,7 +246,7 @@ fn text_line(entry: &Entry) -> String {
         Kind::Link(target) => format!("{path} -> {}", escape_name(target)),
         Kind::File | Kind::Other(_) => path,
     };
-    // What has no size yet has no time yet, either.
+    // An entry without a size has no time, either.
     let time = entry.size.map_or_else(|| "-".to_owned(), |_| time(entry.mtime_seconds));
     format!("{size:>14} {time:>20} {path}\n")
 }

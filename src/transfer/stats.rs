@@ -132,7 +132,7 @@ impl TransferStats {
                 Kind::Link(_) => "link",
             },
             state,
-            // Of what has failed it may not be known.
+            // The size of a failed entry may be unknown.
             size: (matches!(kind, Kind::File) && reason.is_none()).then_some(size),
             digest: digest.filter(|_| reason.is_none()),
             reason: reason.as_ref().map(|(reason, _)| reason.as_str()),
@@ -228,7 +228,7 @@ impl TransferStats {
         let arrived = self.failed < self.entries || self.entries == 0;
         let digests = self.digests.take().filter(|_| arrived);
         let listed = digests.map_or(Ok(()), |mut digests| digests.finish(&self.report));
-        // Of a single one the last line says it all.
+        // The summary line of a single entry contains its failure.
         if self.entries > 1 {
             self.report_failures();
             if self.failed > self.reported && !self.report.is_json() {

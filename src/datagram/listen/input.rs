@@ -157,7 +157,7 @@ impl LineInput {
     fn rest(&self) -> Typed {
         match self.end {
             End::Line => Typed::Ended,
-            // What was piped in waits for the first peer.
+            // Piped input waits for the first peer.
             End::Stream if self.until.is_some() && self.waiting.is_empty() => Typed::Ended,
             _ => Typed::Waiting,
         }

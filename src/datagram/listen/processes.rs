@@ -141,7 +141,7 @@ impl Processes {
             if count > 0 {
                 self.faults.push((peer.clone(), ProcessFault::Unread { count, was_ended }));
             }
-            // What it has started and did not end with it.
+            // Its children that did not end with it.
             worker.process.kill();
             let id = worker.process.id();
             match worker.process.reap() {

@@ -109,7 +109,7 @@ impl Listening {
             sink.stats.unwritten += discard_excess(socket, buffers);
         }
         sink.flush()?;
-        // No readiness will come for what was left when the queue was full.
+        // Readiness is not reported again for datagrams that were left when the queue was full.
         Ok(if is_held_back && !sink.output.is_full() { Status::Again } else { status })
     }
 
@@ -120,7 +120,7 @@ impl Listening {
         self.sink.answering.moved_to(0, &self.sockets[0])?;
         self.sink.intake.is_connected = false;
         self.report.detail(format_args!("hears {peer} only"));
-        // A Unix socket without a name cannot be connected to: what others send is left out here.
+        // A Unix socket without a name cannot be connected to: datagrams of others are filtered here.
         if let Err(error) = self.sockets[0].connect(&peer) {
             self.report.detail(format_args!("not connected to {peer}: {error}"));
         }
@@ -167,7 +167,7 @@ impl Listening {
     /// Writes as much as stdout accepts at once. Counts the rest, and the datagrams still in the system's queue, as
     /// dropped.
     fn finish_output(&mut self) {
-        // The signal is what ends the run, whatever else fails now.
+        // The signal ends the run, whatever else fails now.
         let _ = self.sink.flush();
         let mut unread = 0;
         for socket in &self.sockets {

@@ -147,7 +147,7 @@ impl Worker {
             self.input.push(part);
             self.input_bytes += part.len() as u64;
         });
-        // Of a record without a byte nobody can tell whether it was read.
+        // It is impossible to see whether an empty record was read.
         if self.input_bytes > start {
             self.records.push_back((start, self.input_bytes));
         }
@@ -240,7 +240,7 @@ impl Worker {
         }
         let sure_bytes = match self.closed {
             None => (self.input_bytes - self.input.pending() as u64).saturating_sub(PIPE_BYTES),
-            // What comes for it is not wanted.
+            // Its further input is not wanted.
             Some(closed) if !self.was_ended && now >= closed.at + CLOSED_BY_ENDING => self.input_bytes,
             Some(closed) => closed.taken_bytes,
         };

@@ -155,7 +155,7 @@ impl DatagramSending {
             return Ok(Status::Done);
         };
         let is_enough = wanted.replies.is_some_and(|count| open.replies >= count);
-        // What is there when the time is over has come in time; a flood of it ends all the same.
+        // Replies that are there when the time is over came in time; a flood of them is cut off all the same.
         let has_said_so = self.source.has_ended_by_line() && wanted.replies.is_none();
         let end = if has_said_so { sent_at } else { sent_at + wanted.wait };
         let is_late = context.now >= if has_more { end + FLOOD_LIMIT } else { end };
@@ -186,7 +186,7 @@ impl DatagramSending {
         while budget_bytes > 0 {
             let next = match self.source.next(&mut self.output) {
                 Ok(next) => next,
-                // What stands before it goes out first.
+                // Earlier datagrams are sent first.
                 Err(_) if open.batch.count() > 0 => Next::Waiting,
                 Err(error) => return Err(error),
             };
@@ -352,7 +352,7 @@ impl Session for DatagramSending {
     }
 
     fn stop(&mut self) -> Stop {
-        // The signal is what ends the run, whatever else fails now.
+        // The signal ends the run, whatever else fails now.
         let _ = self.output.flush();
         self.report_sums();
         Stop::Now

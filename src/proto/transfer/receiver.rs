@@ -319,7 +319,7 @@ impl Receiver {
         let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) else { return };
         if incoming.failure.is_none() {
             incoming.failure = Some((reason, text.clone()));
-            // In a stream its sender can be told to stop.
+            // In a stream the sender can be asked to stop.
             if self.streaming && incoming.entry.size.is_none_or(|size| size >= HINT_BYTES) {
                 let verdict = Verdict::Refused(reason, text);
                 self.out.extend(encode(&Frame::Have { file, verdict }));

@@ -38,7 +38,7 @@ pub(crate) trait Job<S> {
 
 /// A session: a job, then the orderly end of its connection.
 pub(crate) struct LinkSession<S, J> {
-    // Before the connection, so that it lets go of what it holds before the peer learns of the end.
+    // Dropped before the connection, so that its resources are free when the peer sees the end.
     pub(crate) job: J,
     link: Option<Link<S>>,
     closing: Option<Closing<S>>,
@@ -88,7 +88,7 @@ impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
 impl<S: Stream> Wire<S> {
     /// Starts to end the session with the result `error`. Sends `to_peer`, if given, to the peer.
     pub(crate) fn close(mut self, to_peer: Option<(Reason, String)>, error: Option<Error>) -> Closing<S> {
-        // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
+        // Queued frames belong to a session that is over, but a frame that was begun must be completed.
         let is_late = matches!(to_peer, Some((Reason::TimeLimit, _)));
         if let Some((reason, text)) = to_peer {
             self.push(&encode(&Frame::Error { reason, text }));
@@ -165,7 +165,7 @@ impl<S: Stream> Closing<S> {
             match self.wire.flush() {
                 Ok(true) if self.resets || self.wire.finish_writing().is_ok() => self.said = true,
                 Ok(false) => {}
-                // It was reset: there is nobody to wait for.
+                // It was reset: there is nothing to wait for.
                 Ok(true) | Err(_) => return Status::Done,
             }
         }

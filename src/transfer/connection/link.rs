@@ -181,7 +181,7 @@ impl<S: Stream> Link<S> {
                         let left = time.saturating_duration_since(self.wire.now());
                         self.round_trip = self.limits.handshake.saturating_sub(left);
                     }
-                    // If it is a refusal, the ERROR frame that follows says more.
+                    // After a refusal, the ERROR frame that follows has the details.
                     self.refused = value.refused;
                     self.accepted = Some(value);
                     return Ok(true);

@@ -167,7 +167,7 @@ impl<S: Stream> TextReceiving<S> {
                     let to_peer = (count > 0).then(|| (Reason::Protocol, "the header is cut".to_owned()));
                     Err(Failure { error: left(Error::new(Exit::Lost, text)), to_peer })
                 }
-                // What the rate limit holds back is no pause of the client's.
+                // Bytes held back by the rate limit do not count as a pause of the client.
                 (Filled::Blocked, _) if wire.wake_up().is_some() => {
                     self.quiet_since = None;
                     Ok(Step::Waits)
@@ -326,7 +326,7 @@ impl<S: Stream> TextReceiving<S> {
 fn refused(reason: Reason, text: String) -> Failure {
     let exit = match reason {
         Reason::TimeLimit => Exit::TimedOut,
-        // What is no header is a client of another kind.
+        // Bytes that are not a header come from a client of another kind.
         _ => Exit::Refused,
     };
     Failure { error: Error::new(exit, &text), to_peer: Some((reason, text)) }

@@ -217,7 +217,7 @@ impl<S: Stream> Session for TextSending<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.wire.tick(context.now);
         self.work(context).map_err(|error| {
-            // Where sending failed, the server's last word may say why.
+            // If sending failed, the server's last text may give the reason.
             let error = match self.listen(context.budget_bytes) {
                 Err(refusal) if refusal.exit() == Exit::Refused => refusal,
                 _ => error,

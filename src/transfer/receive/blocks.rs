@@ -165,7 +165,7 @@ impl Receiving {
             let mut budget = CONNECTION_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
-                // No room for an answer, no reading: what waits is bounded.
+                // Without room for an answer nothing is read: the queue is bounded.
                 if connection.wire.is_full() && !connection.wire.flush()? {
                     return Ok(false);
                 }
@@ -236,7 +236,7 @@ fn receive_frame<S: Stream>(
     match connection.receive_further(Role::Receiver)? {
         Received::Data { file, offset, length } => return Ok(Next::Data((file, offset, length))),
         Received::Frame(Frame::Block { file, offset, values }) => {
-            // Only this connection is out of step: what it carried comes by another.
+            // Only this connection breaks the protocol: its blocks come by another one.
             let ended = assembly.end(inflow, (file, offset, &values));
             let (answer, bytes) = ended.map_err(|violation| protocol_error(violation).error)?;
             connection.wire.push(&encode(&answer));

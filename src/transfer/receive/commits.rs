@@ -168,7 +168,7 @@ impl Receiving {
         match target {
             BodyTarget::Stdout(_) => self.machine.committed(file, Ok(FileOutcome::Done)),
             BodyTarget::Part { part, .. } => {
-                // What was sent as it came to be has no time of its own.
+                // Input without a file has no modification time.
                 let meta = if entry.size.is_some() { meta } else { part.meta_as_written().unwrap_or(meta) };
                 self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
             }

@@ -161,7 +161,7 @@ impl Decisions {
             self.accept(file, path, entry, have);
             return Ok(Some(Verdict::WHOLE.into()));
         }
-        // In a stream nothing was there when it began; what has come between is seen when it gets its name.
+        // In a stream nothing existed at its start; a later file of that name is noticed at the commit.
         let existing = if machine.is_streaming() { Ok(None) } else { self.folder.existing(&path) };
         match existing {
             Err(fault) => Ok(Some(refused(&fault).into())),

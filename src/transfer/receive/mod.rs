@@ -126,7 +126,7 @@ impl Receiving {
         loop {
             self.collect_commits()?;
             self.note_closed();
-            // Before the next piece is made: what waits is bounded.
+            // Before the next frame is queued: the queue is bounded.
             if link.wire.is_full() && !link.wire.flush()? {
                 return Ok(Status::Waiting);
             }
@@ -323,9 +323,9 @@ impl<S: Stream> Job<S> for Receiving {
     fn advance(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let before = self.advance_pool(link)?;
         let status = self.work(link, context)?;
-        // Work may have opened what a further connection waits for.
+        // Work may have opened files that a further connection waits for.
         let after = self.advance_pool(link)?;
-        // What was on its way by a connection that is gone may come by this one: it has its time for that.
+        // Data of a lost connection may come by this one: its idle limit starts anew.
         let lost = before.lost.len() + after.lost.len();
         if before.is_alive || after.is_alive || lost > 0 {
             link.wire.restart_idle();

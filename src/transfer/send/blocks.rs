@@ -340,7 +340,7 @@ impl Sending {
                                 pool_failure = Some(protocol_error(violation));
                                 return Ok(false);
                             }
-                            // Only this connection is out of step: what it carried goes by another.
+                            // Only this connection breaks the protocol: its blocks go by another one.
                             Err(violation) => return Err(protocol_error(violation).error),
                         }
                     }

@@ -130,7 +130,7 @@ impl Sending {
         self.awaits_input = false;
         loop {
             self.receive(link, &mut budget)?;
-            // Before the next piece is made: what waits is bounded by one chunk.
+            // Before the next frame is queued: the queue is bounded by one chunk.
             if link.wire.is_full() && !self.flush(link)? {
                 return if self.peer_ended { Err(self.cut()) } else { Ok(Status::Waiting) };
             }
@@ -335,7 +335,7 @@ impl<S: Stream> Job<S> for Sending {
 
     fn fail(&mut self) {
         self.progress.finish();
-        // A command whose output nobody takes any more ends now.
+        // A command whose output is not needed any more ends now.
         self.input = None;
     }
 

@@ -128,7 +128,7 @@ impl Clients {
             };
             let client = self.clients.swap_remove(index);
             match (client.permit, result.and_then(|outcome| outcome)) {
-                // It has seen before this thread that the process is to stop: that is said once.
+                // It noticed the stop before this thread did: that is reported once.
                 (_, Err(error)) if matches!(error.exit(), Exit::Signal(_)) => {}
                 (_, result) if client.claim.is_held() => self.outcome = Some(result),
                 (Some(permit), Err(error)) => permit.fail(error),
@@ -174,7 +174,7 @@ impl Clients {
             })?;
             let work = reactor.work();
             let outcome = reactor.run();
-            // Its place is taken until what it has begun is over.
+            // Its place is taken until its work is over.
             work.await_end();
             outcome
         })

@@ -120,7 +120,7 @@ impl Handshake for SocksClient {
 
     fn take(&mut self, piece: &[u8]) -> Result<(), ProxyFault> {
         self.inbox.extend(piece);
-        // What cannot become an answer is not waited for.
+        // Bytes that cannot become an answer end the wait.
         let version = if self.step == Step::Status { AUTH_VERSION } else { VERSION };
         if self.inbox.first().is_some_and(|first| *first != version) {
             return Err(NO_SOCKS);

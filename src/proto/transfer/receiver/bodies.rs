@@ -63,7 +63,7 @@ impl Receiver {
             (EndState::Changed, ..) => outcome_of(Reason::Changed),
             (EndState::Differs, Some(_), _) => outcome_of(Reason::Exists),
             (EndState::Differs, None, _) => return Err(Violation::Contradiction("DIFFERS without KEEP")),
-            // In a round the sender was not told.
+            // In a round the sender does not know of it.
             (EndState::Stopped, _, given_up) if !self.streaming || given_up.is_none() => {
                 return Err(Violation::Contradiction("STOPPED without a refusal"));
             }
