@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use super::worker::{AnswerRoute, End, Moved, Worker};
+use super::worker::{AnswerRoute, Moved, ProcessEnd, Worker};
 use crate::datagram::style::Style;
 use crate::error::{Error, Exit};
 use crate::net::child::{Program, describe, environment, spawn};
@@ -165,8 +165,8 @@ impl Processes {
 
     /// Ends the stdin of all processes after the last datagram, and sets their time limit.
     pub(crate) fn close(&mut self, now: Instant) {
-        for worker in self.by_peer.values_mut().filter(|worker| worker.end == End::Nothing) {
-            worker.end = End::Last(now + LAST_LIMIT);
+        for worker in self.by_peer.values_mut().filter(|worker| worker.end == ProcessEnd::Nothing) {
+            worker.end = ProcessEnd::Last(now + LAST_LIMIT);
             worker.end_input();
         }
     }
@@ -184,7 +184,7 @@ impl Processes {
 
     /// Ends all processes at once.
     pub(crate) fn terminate(&mut self) {
-        self.by_peer.values_mut().for_each(|worker| worker.end = End::Due);
+        self.by_peer.values_mut().for_each(|worker| worker.end = ProcessEnd::Due);
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

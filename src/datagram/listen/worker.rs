@@ -50,7 +50,7 @@ pub(crate) struct Worker {
     has_output_ended: bool,
     pub(crate) route: AnswerRoute,
     last_moved: Instant,
-    pub(crate) end: End,
+    pub(crate) end: ProcessEnd,
     pub(crate) is_unfinished: bool,
     /// It did not end by itself.
     pub(crate) was_ended: bool,
@@ -85,7 +85,7 @@ impl Cutter {
 
 /// Progress of ending the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ProcessEnd {
     Nothing,
     /// Its stdin ends after the last byte; SIGTERM follows at this time.
     Closing(Instant),
@@ -124,7 +124,7 @@ impl Worker {
             has_output_ended: false,
             route,
             last_moved: now,
-            end: End::Nothing,
+            end: ProcessEnd::Nothing,
             is_unfinished: false,
             was_ended: false,
         }
@@ -135,7 +135,7 @@ impl Worker {
     /// # Errors
     /// Why it does not get it.
     pub(crate) fn take(&mut self, datagram: &Datagram<'_>, style: Style, now: Instant) -> Result<(), String> {
-        if self.end != End::Nothing {
+        if self.end != ProcessEnd::Nothing {
             return Err("its process is about to end".into());
         }
         if self.input.pending() > INPUT_BYTES {
@@ -185,33 +185,33 @@ impl Worker {
     ) -> Result<Moved, String> {
         self.write(now);
         let has_more = self.read(now, scratch, &mut deliver)?;
-        if self.end == End::Nothing && now >= self.last_moved + idle {
-            self.end = End::Closing(now);
+        if self.end == ProcessEnd::Nothing && now >= self.last_moved + idle {
+            self.end = ProcessEnd::Closing(now);
         }
-        if let End::Closing(limit) | End::Last(limit) = self.end {
+        if let ProcessEnd::Closing(limit) | ProcessEnd::Last(limit) = self.end {
             self.end_input();
             if now >= limit {
-                self.is_unfinished = matches!(self.end, End::Last(_)) && !self.process.has_ended();
+                self.is_unfinished = matches!(self.end, ProcessEnd::Last(_)) && !self.process.has_ended();
                 self.terminate();
-                self.end = End::Termed(now + GRACE);
+                self.end = ProcessEnd::Termed(now + GRACE);
             }
         }
-        if self.end == End::Due {
+        if self.end == ProcessEnd::Due {
             self.terminate();
-            self.end = End::Termed(now + LAST_GRACE);
+            self.end = ProcessEnd::Termed(now + LAST_GRACE);
         }
-        if matches!(self.end, End::Termed(limit) if now >= limit) {
+        if matches!(self.end, ProcessEnd::Termed(limit) if now >= limit) {
             self.process.kill();
-            self.end = End::Killed;
+            self.end = ProcessEnd::Killed;
         }
         if !self.process.has_ended() {
             return Ok(if has_more { Moved::More } else { Moved::Waiting });
         }
-        if self.has_output_ended || self.end == End::Killed {
+        if self.has_output_ended || self.end == ProcessEnd::Killed {
             return Ok(Moved::Over);
         }
-        if !matches!(self.end, End::Termed(_)) {
-            self.end = End::Termed(now + GRACE);
+        if !matches!(self.end, ProcessEnd::Termed(_)) {
+            self.end = ProcessEnd::Termed(now + GRACE);
         }
         Ok(if has_more { Moved::More } else { Moved::Waiting })
     }
@@ -294,9 +294,9 @@ impl Worker {
 
     pub(crate) fn deadline(&self, idle: Duration) -> Option<Instant> {
         match self.end {
-            End::Nothing => Some(self.last_moved + idle),
-            End::Closing(limit) | End::Last(limit) | End::Termed(limit) => Some(limit),
-            End::Due | End::Killed => None,
+            ProcessEnd::Nothing => Some(self.last_moved + idle),
+            ProcessEnd::Closing(limit) | ProcessEnd::Last(limit) | ProcessEnd::Termed(limit) => Some(limit),
+            ProcessEnd::Due | ProcessEnd::Killed => None,
         }
     }
 }

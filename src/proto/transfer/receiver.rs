@@ -17,7 +17,7 @@ use super::have::Verdict;
 use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
 use super::skipped::Skipped;
-use super::summary::Failure;
+use super::summary::FileFailure;
 use super::violation::Violation;
 use super::wanted::Wanted;
 
@@ -104,7 +104,7 @@ pub struct Receiver {
     steps: VecDeque<ReceiveStep>,
     committing: HashMap<u32, (Vec<u8>, Kind, u64)>,
     closed: VecDeque<Closed>,
-    failures: Vec<Failure>,
+    failures: Vec<FileFailure>,
     failure_bytes: usize,
     /// A failure was not kept.
     cut: bool,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Sending;
 use crate::error::{Error, Exit};
 use crate::net::stream::Stream;
-use crate::proto::transfer::blocks::{Outbox, Task};
+use crate::proto::transfer::blocks::{BlockTask, Outbox};
 use crate::proto::transfer::frame::{Frame, HEADER_BYTES, data_header, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::Ended;
@@ -54,7 +54,7 @@ struct File {
 
 /// A block that is being read.
 pub(super) struct Block {
-    task: Task,
+    task: BlockTask,
     hasher: BlockHasher,
     done: u64,
     /// The receiver has a block in its place: it is sent only if the chaining values differ.
@@ -72,7 +72,7 @@ enum Step {
 }
 
 impl Block {
-    fn new(task: Task) -> Block {
+    fn new(task: BlockTask) -> Block {
         let hasher = BlockHasher::new(task.offset);
         Block { compares: task.theirs.is_some(), task, hasher, done: 0 }
     }
@@ -141,7 +141,7 @@ impl Blocks {
             *block = self.outbox.take(connection).map(Block::new);
         }
         let Some(current) = block else { return Step::Nothing };
-        let Task { file, offset, length, theirs } = current.task;
+        let BlockTask { file, offset, length, theirs } = current.task;
         let Some(File { source, .. }) = self.files.get_mut(&file) else { return Step::Nothing };
         let count = CHUNK_BYTES.min((length - current.done) as usize);
         source.seek(offset + current.done);
@@ -164,7 +164,7 @@ impl Blocks {
             let finished = block.take().and_then(|block| block.hasher.finish());
             let Some(value) = finished else { return Step::Failed(file, Ended::Unreadable) };
             if is_compared && theirs != Some(value) {
-                *block = Some(Block::new(Task { theirs: None, ..task }));
+                *block = Some(Block::new(BlockTask { theirs: None, ..task }));
                 return Step::Read(count);
             }
             self.outbox.hashed(file, offset, value);

@@ -10,7 +10,7 @@ use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::outcome::FileOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ACK_BYTES, ReceiveStep, Receiver};
-use crate::proto::transfer::summary::{Failure, Summary};
+use crate::proto::transfer::summary::{FileFailure, Summary};
 use crate::proto::transfer::violation::Violation;
 
 /// A receiver in rounds that wants all of these, whole, and has said so.
@@ -173,7 +173,7 @@ fn a_file_that_ends_badly_is_abandoned_unless_it_was_given_up() {
     assert_eq!(receiver.step(), ReceiveStep::Await);
     receiver.receive(Frame::Eot { entries: 1, bytes: 6 }).unwrap();
     assert_eq!(written(&mut receiver), [Frame::Ack { bytes: 6 }], "so that the sender sees all of it arrive");
-    let failure = Failure { path: b"b".to_vec(), ..failure(1) };
+    let failure = FileFailure { path: b"b".to_vec(), ..failure(1) };
     let expected = Summary { failures: vec![failure], ..result(0, 2, &[]) };
     assert_eq!(written(&mut receiver), [Frame::Result(expected)], "of the other the sender knows");
     assert_eq!(receiver.step(), ReceiveStep::Finished);
