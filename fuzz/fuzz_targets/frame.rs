@@ -286,8 +286,8 @@ fn converse(bytes: &[u8], cut: usize, streaming: bool) {
     }
     sender.allow_blocks();
     receiver.allow_blocks();
-    receiver.hear_skipped();
-    receiver.hear_totals();
+    receiver.expect_skipped();
+    receiver.expect_totals();
     let (mut buffer, mut skip) = (Vec::new(), 0);
     for chunk in bytes.chunks(cut) {
         buffer.extend_from_slice(chunk);
@@ -348,7 +348,7 @@ fn drive(sender: &mut Sender, receiver: &mut Receiver) {
                 None => sender.all_offered(),
             },
             SendStep::HashPrefix { .. } => sender.prefix_hashed([0; 32]),
-            SendStep::Body { room: 0, .. } | SendStep::Body { offset: 3.., .. } => {
+            SendStep::Body { max_length: 0, .. } | SendStep::Body { offset: 3.., .. } => {
                 sender.end(Ended::Digest([0; 32]));
             }
             SendStep::Body { .. } => drop(sender.data(1)),

@@ -44,7 +44,7 @@ impl DatagramStats {
     }
 
     /// Reports the sums.
-    pub(crate) fn tell(&self, verb: &'static str, peer: &str, report: &Report) {
+    pub(crate) fn report_sums(&self, verb: &'static str, peer: &str, report: &Report) {
         report.datagrams(&DatagramSums {
             verb,
             peer,
@@ -69,14 +69,14 @@ impl DatagramStats {
             (self.truncated, "cut by the system: they were larger than a datagram may be"),
             (self.undelivered, "not delivered, or not whole: the lines above say why"),
         ];
-        let told: Vec<String> = parts
+        let texts: Vec<String> = parts
             .iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} {what}"))
             .collect();
-        if told.is_empty() {
+        if texts.is_empty() {
             return Ok(());
         }
-        Err(Error::new(Exit::Partial, format!("datagrams are missing: {}", told.join("; "))))
+        Err(Error::new(Exit::Partial, format!("datagrams are missing: {}", texts.join("; "))))
     }
 }

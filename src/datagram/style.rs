@@ -79,7 +79,7 @@ impl Style {
         }
         match (self.frame, self.each) {
             (Some(Frame::U16be), _) => {
-                // No datagram that comes here is larger than two bytes can say.
+                // No datagram here is larger than two bytes can express.
                 push(&u16be(payload.len()).unwrap_or_default());
                 push(payload);
             }

@@ -14,13 +14,8 @@ pub(super) struct SendOnly<S> {
 
 impl<S> SendOnly<S> {
     /// Nothing was thrown away yet.
-<<<<<<< HEAD:src/relay/send_only.rs
     pub(super) fn new(input: S, report: Report) -> SendOnly<S> {
-        SendOnly { input, report, has_told: false }
-=======
-    pub(super) fn new(input: S, report: Report) -> Sink<S> {
-        Sink { input, report, has_reported: false }
->>>>>>> c2:src/relay/sink.rs
+        SendOnly { input, report, has_reported: false }
     }
 }
 

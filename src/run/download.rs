@@ -16,7 +16,8 @@ use crate::relay::connector::{Connector, describe, tell};
 use crate::report::{Progress, Report, escape_name};
 use crate::store::{FaultKind, Folder, StagingFolder, sink};
 use crate::transfer::{
-    Destination, DigestSink, Limits, Naming, Origin, Printing, Receiving, SpareParts, Terms, Wire, replaced,
+    ConnectionOrigin, Destination, DigestSink, Limits, Naming, Printing, ReceiveTerms, Receiving, SpareParts,
+    Wire, replaced,
 };
 
 /// A download, and the way to its server.
@@ -168,7 +169,7 @@ impl Plan {
         let destination = || -> Result<Destination, Error> {
             Ok(Destination {
                 folder: folder.clone(),
-                stage: StagingFolder::new(&folder).map_err(|fault| usage(format!("-o: {fault}")))?,
+                staging: StagingFolder::new(&folder).map_err(|fault| usage(format!("-o: {fault}")))?,
                 naming: naming.clone(),
                 replace: download.replace,
                 max_size: download.max_size,
@@ -188,7 +189,7 @@ impl Plan {
                 let dialer = Box::new(self.connector.clone());
                 Ok(Connecting::new(connecting, move |transport, now: Instant| {
                     let peer = dialer.server(tell(&transport, &report));
-                    let origin = Origin::Client { dialer, connections };
+                    let origin = ConnectionOrigin::Client { dialer, connections };
                     let mut wire = Wire::new(transport, now).tracked(&run_state);
                     let may_stream = is_fresh(&destination, &names);
                     let hello = hello(Operation::Get { stream: may_stream }, &names)?;
@@ -196,10 +197,10 @@ impl Plan {
                     // stdout takes bytes in their order.
                     hello.tree = !matches!(destination.naming, Naming::Stdout);
                     hello.totals = Progress::is_wanted(&report);
-                    let is_successor = run_state.has_greeted();
-                    wire.push(&run_state.greeting(hello));
+                    let is_successor = run_state.has_begun();
+                    wire.push(&run_state.next_hello(hello));
                     let wanted = (!names.is_empty()).then_some(names);
-                    let terms = Terms { wanted, agreed: Accept::plain(), limits, origin };
+                    let terms = ReceiveTerms { wanted, agreed: Accept::plain(), limits, origin };
                     let context = (io, report, peer);
                     let receiving = Receiving::session(wire, destination, terms, None, context);
                     Ok(receiving.succeeding(is_successor).listing(digests))

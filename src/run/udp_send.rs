@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::datagram::output::Output;
 use crate::datagram::send::input::DatagramSource;
-use crate::datagram::send::session::{Sending, Task, Wanted};
+use crate::datagram::send::session::{DatagramSending, SendTask, Wanted};
 use crate::datagram::style::Style;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
@@ -38,8 +38,9 @@ impl Plan {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add_at_start(|io, now| {
             let output = Output::new(Stdio::open(&io)?, self.style);
-            let what = Task { source: self.source, pace: self.pace, wanted: self.wanted, idle: self.idle };
-            Sending::new(self.endpoint, self.options, what, output, (io, report.clone()), now)
+            let what =
+                SendTask { source: self.source, pace: self.pace, wanted: self.wanted, idle: self.idle };
+            DatagramSending::new(self.endpoint, self.options, what, output, (io, report.clone()), now)
         })?;
         reactor.run()
     }

@@ -19,7 +19,9 @@ use crate::proto::transfer::hello::Hello;
 use crate::relay::connector::{Connector, tell};
 use crate::report::{Report, escape_name};
 use crate::store::{FaultKind, Filter, Folder, Links, Source};
-use crate::transfer::{DryRun, Limits, Naming, Offering, Origin, Root, Sending, Start, Wire, replaced};
+use crate::transfer::{
+    ConnectionOrigin, DryRun, Limits, Naming, Offering, Root, Sending, Start, Wire, replaced,
+};
 
 /// An upload, and the way to its server.
 pub struct Plan {
@@ -176,7 +178,7 @@ impl Plan {
         let (limits, connections, replaces) = (self.limits, self.connections, upload.replaces);
         upload.retry.run(report, signals, |run_state| {
             let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
-            let (offering, hello) = (upload.offering(&roots), run_state.greeting(hello.clone()));
+            let (offering, hello) = (upload.offering(&roots), run_state.next_hello(hello.clone()));
             let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
             reactor.add(|io| {
                 let connecting = self.connector.connecting(limits.handshake, &io)?;
@@ -184,7 +186,7 @@ impl Plan {
                 let dialer = Box::new(self.connector.clone());
                 Ok(Connecting::new(connecting, move |transport, now: Instant| {
                     let peer = dialer.server(tell(&transport, &report));
-                    let origin = Origin::Client { dialer, connections };
+                    let origin = ConnectionOrigin::Client { dialer, connections };
                     let mut wire = Wire::new(transport, now).tracked(&run_state);
                     wire.push(&hello);
                     let context = (io, report, peer);

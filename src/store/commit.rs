@@ -8,7 +8,7 @@ use super::fault::{Fault, FaultKind};
 use super::meta::Meta;
 use super::part::Part;
 use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, sync_names, times, umask};
-use super::stage::{Place, Published, StagingFolder};
+use super::staging::{Published, StagingFolder, StagingState};
 use rustix::fs::{
     AtFlags, FileType, Mode, chmodat, fchmod, fstat, futimens, readlinkat, renameat, statat, symlinkat,
     utimensat,
@@ -69,36 +69,36 @@ impl StagingFolder {
     /// For each as [`Part::commit`]. Where a sync fails, none of them has arrived, and neither does anything that is
     /// committed on this stage afterwards.
     pub fn commit(&self, arrivals: Vec<Arrival>, replace: bool) -> Vec<Result<(), Fault>> {
-        let place = &*self.0;
-        let mut lost = place.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let staging = &*self.0;
+        let mut lost = staging.lost.lock().unwrap_or_else(PoisonError::into_inner);
         let fail = |count: usize, fault: Fault| (0..count).map(|_| Err(fault.clone())).collect();
         if *lost {
             let fault = Fault::new(FaultKind::CannotWrite, "an earlier file could not be synced");
             return fail(arrivals.len(), fault);
         }
         let arrivals: Vec<Result<Arrival, Fault>> = arrivals.into_iter().map(prepared).collect();
-        if let Err(fault) = sync_content(place, &arrivals) {
+        if let Err(fault) = sync_content(staging, &arrivals) {
             *lost = true;
             return fail(arrivals.len(), fault);
         }
         let (touched, foreign, late) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-        let mut naming = Naming { place, replace, parent: None, touched, foreign, late };
+        let mut names = CommitNames { staging, replace, parent: None, touched, foreign, late };
         let mut folders = Vec::new();
         let mut results: Vec<Result<(), Fault>> = Vec::with_capacity(arrivals.len());
         for arrival in arrivals {
             if let Ok(Arrival::Folder { path, meta }) = &arrival {
                 folders.push((results.len(), path.clone(), *meta));
             }
-            results.push(arrival.and_then(|arrival| naming.name(arrival)));
+            results.push(arrival.and_then(|arrival| names.name(arrival)));
         }
         for (index, path, meta) in folders {
             if results[index].is_ok() {
-                results[index] = naming.set_meta(&path, meta);
+                results[index] = names.set_meta(&path, meta);
             }
         }
         // A stage that is empty by now need not wait for the disk.
-        place.leave_room();
-        if let Err(fault) = naming.sync().and_then(|()| naming.close_folders()) {
+        staging.start_new_folder();
+        if let Err(fault) = names.sync().and_then(|()| names.close_folders()) {
             *lost = true;
             for result in results.iter_mut().filter(|result| result.is_ok()) {
                 *result = Err(fault.clone());
@@ -122,12 +122,12 @@ fn prepared(arrival: Arrival) -> Result<Arrival, Fault> {
     Ok(arrival)
 }
 
-fn sync_content(place: &Place, arrivals: &[Result<Arrival, Fault>]) -> Result<(), Fault> {
+fn sync_content(staging: &StagingState, arrivals: &[Result<Arrival, Fault>]) -> Result<(), Fault> {
     let has_content = |arrival: &&Arrival| matches!(arrival, Arrival::Part { .. } | Arrival::Small { .. });
     let files = || arrivals.iter().flatten().filter(has_content);
     let fault = |error| Fault::system(error, FaultKind::CannotWrite, "the file cannot be synced");
-    let at_once = files().count() > FEW && sync_all(&place.root).map_err(fault)?;
-    let device = device(&place.root)?;
+    let at_once = files().count() > FEW && sync_all(&staging.root).map_err(fault)?;
+    let device = device(&staging.root)?;
     for arrival in files() {
         match arrival {
             // It may lie on a file system that is mounted below the destination; a staged one cannot.
@@ -170,8 +170,8 @@ fn device(file: &File) -> Result<u64, Fault> {
 }
 
 /// The names of one commit.
-struct Naming<'a> {
-    place: &'a Place,
+struct CommitNames<'a> {
+    staging: &'a StagingState,
     replace: bool,
     /// The folder of the last name, held open: most files share it with the one before.
     parent: Option<(Vec<u8>, File)>,
@@ -183,7 +183,7 @@ struct Naming<'a> {
     late: Vec<(Vec<u8>, Mode)>,
 }
 
-impl Naming<'_> {
+impl CommitNames<'_> {
     fn name(&mut self, arrival: Arrival) -> Result<(), Fault> {
         let replace = self.replace;
         match arrival {
@@ -193,12 +193,12 @@ impl Naming<'_> {
             }
             Arrival::Small { path, mut file } => {
                 if let Some(mode) = file.late_mode {
-                    chmodat(&file.room.file, &*file.name, mode, AtFlags::empty()).map_err(Fault::write)?;
+                    chmodat(&file.private.file, &*file.name, mode, AtFlags::empty()).map_err(Fault::write)?;
                 }
                 let (parent, name) = self.parent_of(&path)?;
-                match publish_new(&file.room.file, &file.name, parent, name) {
+                match publish_new(&file.private.file, &file.name, parent, name) {
                     Err(fault) if replace && fault.kind == FaultKind::Exists => {
-                        publish_over(&file.room.file, &file.name, parent, name)?;
+                        publish_over(&file.private.file, &file.name, parent, name)?;
                     }
                     // As when the same session comes twice, because the first one seemed to be lost.
                     Err(fault) if fault.kind == FaultKind::Exists && file.is_same(parent, name) => {
@@ -210,7 +210,7 @@ impl Naming<'_> {
                 Ok(())
             }
             Arrival::Folder { path, .. } => {
-                let (folder, _) = make_folders(&self.place.root, &path, &self.place.made)?;
+                let (folder, _) = make_folders(&self.staging.root, &path, &self.staging.made)?;
                 self.touch(&path, &folder)
             }
             Arrival::Link { path, target, meta } => self.link(&path, &target, meta),
@@ -218,26 +218,26 @@ impl Naming<'_> {
     }
 
     fn link(&mut self, path: &[u8], target: &[u8], meta: Meta) -> Result<(), Fault> {
-        let mut new = self.place.place()?;
+        let mut new = self.staging.new_name()?;
         let replace = self.replace;
         let (parent, name) = self.parent_of(path)?;
-        let room = &new.room.file;
-        symlinkat(target, room, &*new.name).map_err(Fault::write)?;
-        supported(utimensat(room, &*new.name, &times(meta), AtFlags::SYMLINK_NOFOLLOW))
+        let private = &new.private.file;
+        symlinkat(target, private, &*new.name).map_err(Fault::write)?;
+        supported(utimensat(private, &*new.name, &times(meta), AtFlags::SYMLINK_NOFOLLOW))
             .map_err(Fault::write)?;
-        if let Err(fault) = publish_new(room, &new.name, parent, name) {
+        if let Err(fault) = publish_new(private, &new.name, parent, name) {
             let found = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::write)?;
             let is_link = FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
             if is_link && readlinkat(parent, name, Vec::new()).is_ok_and(|text| text.as_bytes() == target) {
                 return Ok(());
             }
             match (is_link, replace) {
-                (true, true) => renameat(room, &*new.name, parent, name).map_err(Fault::write)?,
+                (true, true) => renameat(private, &*new.name, parent, name).map_err(Fault::write)?,
                 (true, false) => {
                     return Err(Fault::new(FaultKind::Exists, "exists already, and leads elsewhere"));
                 }
                 (false, true) if fault.kind == FaultKind::Exists => {
-                    publish_over(room, &new.name, parent, name)?
+                    publish_over(private, &new.name, parent, name)?
                 }
                 (false, _) => return Err(fault),
             }
@@ -253,7 +253,7 @@ impl Naming<'_> {
         let held = match self.parent.take() {
             Some(held) if held.0 == parents => held,
             _ => {
-                let (parent, _) = make_folders(&self.place.root, parents, &self.place.made)?;
+                let (parent, _) = make_folders(&self.staging.root, parents, &self.staging.made)?;
                 self.touch(parents, &parent)?;
                 (parents.to_vec(), parent)
             }
@@ -265,7 +265,7 @@ impl Naming<'_> {
     /// Records that this folder changes.
     fn touch(&mut self, path: &[u8], folder: &File) -> Result<(), Fault> {
         if !self.touched.contains(path) {
-            if device(folder)? != device(&self.place.root)? {
+            if device(folder)? != device(&self.staging.root)? {
                 self.foreign.insert(path.to_vec());
             }
             self.touched.insert(path.to_vec());
@@ -278,7 +278,7 @@ impl Naming<'_> {
     fn set_meta(&mut self, path: &[u8], meta: Meta) -> Result<(), Fault> {
         let folder = self.open(path)?;
         supported(futimens(&folder, &times(meta))).map_err(Fault::write)?;
-        if !self.place.made.take(path, &folder) {
+        if !self.staging.made.take(path, &folder) {
             return Ok(());
         }
         let special = fstat(&folder).map_err(Fault::write)?.st_mode & 0o7000;
@@ -304,16 +304,16 @@ impl Naming<'_> {
     fn sync(&self) -> Result<(), Fault> {
         let all = with_ancestors(&self.touched);
         let fault = |error| Fault::system(error, FaultKind::CannotWrite, "the folders cannot be synced");
-        let at_once = all.len() > FEW && sync_all(&self.place.root).map_err(fault)?;
+        let at_once = all.len() > FEW && sync_all(&self.staging.root).map_err(fault)?;
         let rest = if at_once { with_ancestors(&self.foreign) } else { all };
         rest.into_iter().try_for_each(|path| sync_names(&self.open(path)?))
     }
 
     fn open(&self, path: &[u8]) -> Result<File, Fault> {
         if path.is_empty() {
-            return self.place.root.try_clone().map_err(Fault::write);
+            return self.staging.root.try_clone().map_err(Fault::write);
         }
-        open_readable(self.place.root.as_fd(), path).map(File::from).map_err(Fault::write)
+        open_readable(self.staging.root.as_fd(), path).map(File::from).map_err(Fault::write)
     }
 }
 

@@ -86,7 +86,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
             Some(source) => {
-                // Without the number that std puts behind the system's words.
+                // Without the number that std appends to the system's words.
                 let words = source.to_string();
                 let end = words.rfind(" (os error ").unwrap_or(words.len());
                 write!(f, "{}: {}", self.text, &words[..end])

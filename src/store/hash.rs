@@ -10,21 +10,21 @@ use std::ops::Range;
 const CHUNK_BYTES: usize = 512 * 1024;
 
 /// Hashes the first `length_bytes` bytes of a file with BLAKE3, to compare them or to continue from there. The file's
-/// own offset is neither used nor moved. Blocks; `goes_on` gets the number of bytes done after each chunk, and returns
+/// own offset is neither used nor moved. Blocks; `is_needed` gets the number of bytes done after each chunk, and returns
 /// whether the result is still needed.
 ///
 /// # Errors
-/// `CannotRead`, also for a file that ends before, and where `goes_on` has said no.
+/// `CannotRead`, also for a file that ends before, and where `is_needed` has said no.
 pub fn hash_prefix(
     file: &File,
     length_bytes: u64,
-    goes_on: &mut dyn FnMut(u64) -> bool,
+    is_needed: &mut dyn FnMut(u64) -> bool,
 ) -> Result<blake3::Hasher, Fault> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = chunk_for(length_bytes)?;
     each_chunk(file, 0..length_bytes, &mut buffer, &mut |chunk, done_bytes| {
         hasher.update(chunk);
-        goes_on(done_bytes)
+        is_needed(done_bytes)
     })?;
     Ok(hasher)
 }
@@ -91,14 +91,14 @@ fn halves(values: &[BlockValue]) -> Option<(&[BlockValue], &[BlockValue])> {
 }
 
 /// Computes the chaining values of the blocks of a file's first `length_bytes` bytes; the last block may be incomplete.
-/// Blocks; `goes_on` is as for [`hash_prefix`]. The file's own offset is neither used nor moved.
+/// Blocks; `is_needed` is as for [`hash_prefix`]. The file's own offset is neither used nor moved.
 ///
 /// # Errors
 /// As of [`hash_prefix`].
 pub fn hash_blocks(
     file: &File,
     length_bytes: u64,
-    goes_on: &mut dyn FnMut(u64) -> bool,
+    is_needed: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Vec<BlockValue>, Fault> {
     let mut values = Vec::new();
     let mut buffer = chunk_for(length_bytes)?;
@@ -108,7 +108,7 @@ pub fn hash_blocks(
         let mut hasher = BlockHasher::new(done_bytes);
         each_chunk(file, done_bytes..end_bytes, &mut buffer, &mut |chunk, done_bytes| {
             hasher.update(chunk);
-            goes_on(done_bytes)
+            is_needed(done_bytes)
         })?;
         values.extend(hasher.finish());
         done_bytes = end_bytes;
@@ -181,15 +181,15 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &content).unwrap();
         for size in [full + 1, 2 * full, content.len()] {
-            let mut heard = Vec::new();
+            let mut reported = Vec::new();
             let values = hash_blocks(file.as_file(), size as u64, &mut |done| {
-                heard.push(done);
+                reported.push(done);
                 true
             })
             .unwrap();
             assert_eq!(root_of(&values), Some(*blake3::hash(&content[..size]).as_bytes()));
-            assert_eq!(heard.last(), Some(&(size as u64)));
-            assert!(heard.is_sorted());
+            assert_eq!(reported.last(), Some(&(size as u64)));
+            assert!(reported.is_sorted());
             let mut second = BlockHasher::new(BLOCK_BYTES);
             second.update(&content[full..size.min(2 * full)]);
             assert_eq!(second.clone().finish(), Some(values[1]));

@@ -2,8 +2,8 @@
 
 use super::confine::is_part_name;
 use super::folder::Folder;
-use super::stage::Room;
-use super::temporary::{clear, lock_stage, remove_stage};
+use super::staging::PrivateFolder;
+use super::temporary::{clear, lock_staging, remove_staging};
 use rustix::fs::{AtFlags, Dir, FileType, statat};
 
 /// The age up to which a later session may take over a part.
@@ -19,11 +19,11 @@ impl Folder {
         let entries = Dir::read_from(&*self.file).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_owned());
         let names: Vec<_> = names.filter(|name| is_part_name(name.to_bytes())).collect();
-        // The file system's own clock says how old a part is: that of a server may differ from ours.
+        // The age of a part is measured by the file system's own clock: that of a server may differ from ours.
         let mut now = None;
         for name in names.iter().filter_map(|name| name.to_str().ok()) {
-            if let Some(stage) = lock_stage(&self.file, name) {
-                remove_stage(&self.file, name, &stage);
+            if let Some(staging) = lock_staging(&self.file, name) {
+                remove_staging(&self.file, name, &staging);
                 continue;
             }
             let Ok(stat) = statat(&*self.file, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
@@ -35,7 +35,7 @@ impl Folder {
                 continue;
             }
             if now.is_none() {
-                now = Room::new(&self.file).ok().and_then(|room| room.mtime_seconds());
+                now = PrivateFolder::new(&self.file).ok().and_then(|private| private.mtime_seconds());
             }
             if now.is_some_and(|now| now.saturating_sub(KEPT_SECONDS) >= stat.st_mtime) {
                 let _ = clear(&self.file, name);

@@ -89,9 +89,9 @@ impl TextPlace {
 /// # Errors
 /// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.
 pub fn record(path: &Path, appends: bool, stdin: Option<Stat>) -> Result<File, Fault> {
-    // What two of them write into one file stands in the order in which it was written.
+    // Records of two processes stand in the file in the order of their writes.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
-    // A FIFO that nobody reads is an error, and not a wait.
+    // A FIFO without a reader is an error, not a wait.
     let mode = Mode::from_raw_mode(0o666);
     let file =
         retry_on_intr(|| rustix::fs::open(path, flags | OFlags::NONBLOCK, mode)).map_err(Fault::write)?;
@@ -136,7 +136,7 @@ pub fn sink(path: &Path) -> Result<Option<File>, Fault> {
 /// # Errors
 /// `NotAllowed`, `NoSpace`, `CannotWrite`.
 pub fn nameless(beside: Option<&TextPlace>) -> Result<File, Fault> {
-    // Who may write a text need not be allowed to make files beside it.
+    // Permission to write a text does not imply permission to make files beside it.
     if let Some(file) = beside.and_then(|place| nameless_in(&place.folder).ok()) {
         return Ok(file);
     }

@@ -60,7 +60,7 @@ pub(super) struct Listing {
     entries: Vec<Entry>,
     next: usize,
     follow: bool,
-    room_bytes: usize,
+    limit_bytes: usize,
     lent: Lent,
     /// Names up to this one were held before.
     after: Option<Vec<u8>>,
@@ -77,16 +77,16 @@ struct Entry {
 }
 
 impl Listing {
-    /// Lists a folder. With `follow`, a link has the kind of its target. Names and kinds take `room_bytes`, and more
+    /// Lists a folder. With `follow`, a link has the kind of its target. Names and kinds take `limit_bytes`, and more
     /// while the process has some to spare. A fault comes with the names that were read before it.
-    pub(super) fn read(folder: &File, follow: bool, room_bytes: usize) -> (Self, Option<Fault>) {
-        Self::read_with(folder, follow, room_bytes, &SPARE_BYTES)
+    pub(super) fn read(folder: &File, follow: bool, limit_bytes: usize) -> (Self, Option<Fault>) {
+        Self::read_with(folder, follow, limit_bytes, &SPARE_BYTES)
     }
 
     fn read_with(
         folder: &File,
         follow: bool,
-        room_bytes: usize,
+        limit_bytes: usize,
         spare: &'static AtomicUsize,
     ) -> (Self, Option<Fault>) {
         let mut listing = Self {
@@ -94,7 +94,7 @@ impl Listing {
             entries: Vec::new(),
             next: 0,
             follow,
-            room_bytes,
+            limit_bytes,
             lent: Lent { bytes: 0, from: spare },
             after: None,
             is_cut: false,
@@ -104,12 +104,12 @@ impl Listing {
     }
 
     /// Returns whether all held names were handed out, and there are more.
-    pub(super) fn must_go_on(&self) -> bool {
+    pub(super) fn has_unread(&self) -> bool {
         self.is_cut && self.next == self.entries.len()
     }
 
     /// Reads the next names of the same folder. A fault comes with the names that were read before it.
-    pub(super) fn go_on(&mut self, folder: &File) -> Option<Fault> {
+    pub(super) fn read_next(&mut self, folder: &File) -> Option<Fault> {
         self.after = self.last().or(self.after.take());
         self.bytes.clear();
         self.entries.clear();
@@ -150,7 +150,7 @@ impl Listing {
             };
             self.bytes.extend_from_slice(name);
             self.entries.push(Entry { start, length, kind });
-            if self.held_bytes() > self.room_bytes + self.lent.bytes && !self.lent.grow() {
+            if self.held_bytes() > self.limit_bytes + self.lent.bytes && !self.lent.grow() {
                 up_to = self.keep_the_first();
             }
         }
@@ -174,11 +174,11 @@ impl Listing {
     fn keep_the_first(&mut self) -> Option<Vec<u8>> {
         self.sort();
         self.is_cut = true;
-        let room_bytes = (self.room_bytes + self.lent.bytes) / 2;
+        let limit_bytes = (self.limit_bytes + self.lent.bytes) / 2;
         let mut held_bytes = 0;
         let fits = |entry: &&Entry| {
             held_bytes += entry.range().len() + size_of::<Entry>();
-            held_bytes <= room_bytes
+            held_bytes <= limit_bytes
         };
         let count = self.entries.iter().take_while(fits).count().max(1);
         self.entries.truncate(count);
@@ -248,25 +248,25 @@ mod tests {
         let folder = File::open(place.path()).unwrap();
         static NOTHING: AtomicUsize = AtomicUsize::new(0);
         static SOME: AtomicUsize = AtomicUsize::new(LENT_STEP_BYTES);
-        for (room_bytes, spare, passes) in
+        for (limit_bytes, spare, passes) in
             [(1, &NOTHING, 500..502), (400, &NOTHING, 20..60), (1 << 20, &NOTHING, 1..2), (1, &SOME, 1..2)]
         {
             let before = spare.load(Ordering::Relaxed);
-            let mut listing = Listing::read_with(&folder, false, room_bytes, spare).0;
+            let mut listing = Listing::read_with(&folder, false, limit_bytes, spare).0;
             let (mut names, mut count) = (Vec::new(), 1);
             loop {
                 while let Some((name, kind)) = listing.next() {
                     assert_eq!(kind, Kind::File);
                     names.push(String::from_utf8(name.to_vec()).unwrap());
                 }
-                if !listing.must_go_on() {
+                if !listing.has_unread() {
                     break;
                 }
-                assert!(listing.go_on(&folder).is_none());
-                assert!(listing.held_bytes() <= room_bytes + 16, "{} bytes", listing.held_bytes());
+                assert!(listing.read_next(&folder).is_none());
+                assert!(listing.held_bytes() <= limit_bytes + 16, "{} bytes", listing.held_bytes());
                 count += 1;
             }
-            assert!(passes.contains(&count), "{room_bytes} bytes: {count} times");
+            assert!(passes.contains(&count), "{limit_bytes} bytes: {count} times");
             assert_eq!(names, expected);
             drop(listing);
             assert_eq!(spare.load(Ordering::Relaxed), before);

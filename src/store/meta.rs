@@ -24,7 +24,7 @@ impl Meta {
     }
 }
 
-/// The nine bits of a mode that say who may read, write and execute.
+/// Returns the nine permission bits of a mode.
 pub(super) fn mode_of(mode: rustix::fs::RawMode) -> u16 {
     (mode & 0o777) as u16
 }

@@ -25,7 +25,7 @@ mod named;
 mod part;
 mod publish;
 mod source;
-mod stage;
+mod staging;
 mod temporary;
 #[cfg(test)]
 mod tests;
@@ -42,6 +42,6 @@ pub use self::lines::{TextPlace, nameless, record, sink};
 pub use self::meta::Meta;
 pub use self::part::Part;
 pub use self::source::{Change, LARGEST_WHOLE_BYTES, Source, read_whole};
-pub use self::stage::{Published, StagedFile, StagingFolder};
+pub use self::staging::{Published, StagedFile, StagingFolder};
 pub use self::tree::Tree;
-pub use self::walk::{Found, Links, Skip, Walk, What};
+pub use self::walk::{Found, FoundKind, Links, Skip, Walk};

@@ -75,7 +75,7 @@ impl Part {
             None => folder.file.try_clone().map_err(Fault::write)?,
             Some(parents) => match open_readable(folder.file.as_fd(), parents) {
                 Ok(parent) => parent.into(),
-                // Whatever else is wrong with it, creating the part will say.
+                // Creating the part reports any other fault.
                 Err(_) => return Ok(None),
             },
         };
@@ -90,7 +90,7 @@ impl Part {
             Lock::Elsewhere => return Err(busy()),
             Lock::Unsupported => return clear(&parent, &temporary).map(|()| None),
         }
-        // What was killed could not cut it.
+        // A killed session could not cut it.
         cut_holes(&file).map_err(Fault::write)?;
         let size_bytes = file.seek(SeekFrom::End(0)).map_err(Fault::write)?;
         let part = Self { folder: parent, path: path.to_vec(), temporary, file, kept: false };
@@ -208,7 +208,7 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.kept && self.holds_name() == Ok(true) {
-            // Nobody is left to tell; the next part of that name removes it.
+            // There is no caller to report to; the next part of that name removes it.
             let _ = unlinkat(&self.folder, &*self.temporary, AtFlags::empty());
         }
     }

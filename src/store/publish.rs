@@ -25,7 +25,7 @@ pub(super) fn publish_new(from: &File, temporary: &str, folder: &File, name: &[u
 pub(super) fn publish_link(from: &File, temporary: &str, folder: &File, name: &[u8]) -> Result<(), Fault> {
     linkat(from, temporary, folder, name, AtFlags::empty())
         .map_err(|error| new_fault(folder, name, error))?;
-    // The file is in place; what cannot be removed now is removed like anything that a crash left.
+    // The file is in place; a name that cannot be removed now is removed like any leftover of a crash.
     let _ = unlinkat(from, temporary, AtFlags::empty());
     Ok(())
 }

@@ -129,7 +129,7 @@ impl Source {
     /// `CannotRead`.
     pub fn change(&self, offered_bytes: u64) -> Result<Change, Fault> {
         let now = stamp(&self.file.metadata().map_err(Fault::read)?);
-        // Some files have more than they say.
+        // Some files have more bytes than they report.
         let is_longer = || read_at(&self.file, &mut [0], offered_bytes).map(|count| count > 0);
         Ok(match now {
             _ if now.size_bytes > offered_bytes => Change::Grown,

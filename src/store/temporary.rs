@@ -91,26 +91,26 @@ pub(super) fn open_leftover(folder: &File, temporary: &str) -> Result<File, Errn
 
 /// Removes a staging folder, which this process has locked, and the files in it. Failures are ignored: the next receiver
 /// that starts here removes what is left.
-pub(super) fn remove_stage(folder: &File, name: &str, stage: &File) {
-    for entry in Dir::read_from(stage).into_iter().flatten().flatten() {
-        // Of `.`, `..` and folders, which we never made, unlinkat(2) says that they are folders.
-        let _ = unlinkat(stage, entry.file_name(), AtFlags::empty());
+pub(super) fn remove_staging(folder: &File, name: &str, staging: &File) {
+    for entry in Dir::read_from(staging).into_iter().flatten().flatten() {
+        // unlinkat(2) fails for `.`, `..` and folders, which we never made.
+        let _ = unlinkat(staging, entry.file_name(), AtFlags::empty());
     }
-    if leads_to(folder, name, stage) == Ok(true) {
+    if leads_to(folder, name, staging) == Ok(true) {
         let _ = unlinkat(folder, name, AtFlags::REMOVEDIR);
     }
 }
 
 /// Opens and locks a staging folder. Returns `None` if it is gone, in use, or not as we make them: owned by this user
 /// and private.
-pub(super) fn lock_stage(folder: &File, name: &str) -> Option<File> {
+pub(super) fn lock_staging(folder: &File, name: &str) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let stage: File = retry_on_intr(|| openat(folder, name, flags, Mode::empty())).ok()?.into();
-    let stat = fstat(&stage).ok()?;
+    let staging: File = retry_on_intr(|| openat(folder, name, flags, Mode::empty())).ok()?.into();
+    let stat = fstat(&staging).ok()?;
     let private = !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO);
     let ours = private && stat.st_uid == rustix::process::geteuid().as_raw();
-    let held = ours && matches!(lock(&stage), Lock::Held) && leads_to(folder, name, &stage) == Ok(true);
-    held.then_some(stage)
+    let held = ours && matches!(lock(&staging), Lock::Held) && leads_to(folder, name, &staging) == Ok(true);
+    held.then_some(staging)
 }
 
 pub(super) fn busy() -> Fault {

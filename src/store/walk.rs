@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 /// Memory for the names of the first folder, in bytes; each folder below gets half of its parent's, and at least the
 /// minimum.
-const FIRST_ROOM_BYTES: usize = 1 << 20;
-const LEAST_ROOM_BYTES: usize = 64 << 10;
+const FIRST_LISTING_BYTES: usize = 1 << 20;
+const LEAST_LISTING_BYTES: usize = 64 << 10;
 /// A folder with this many components in its path is not entered.
 const MOST_COMPONENTS: usize = 256;
 
@@ -51,12 +51,12 @@ pub struct Found {
     /// Its path below that folder, separated by `/`; empty for that folder itself, when it cannot be read.
     pub path: Vec<u8>,
     /// Its kind and metadata.
-    pub what: What,
+    pub kind: FoundKind,
 }
 
 /// See [`Found`].
 #[derive(Debug)]
-pub enum What {
+pub enum FoundKind {
     /// A regular file.
     File,
     /// A folder, and its metadata.
@@ -79,7 +79,7 @@ pub enum What {
 ///
 /// It holds some of the names of the folders on the way, and only the descriptor of the last one; a folder with more
 /// names is read several times. Only folders are opened and, without [`Links::Follow`], none outside of the root. A
-/// folder that a link puts into itself is [`What::Failed`], and so is one with 256 components in its path.
+/// folder that a link puts into itself is [`FoundKind::Failed`], and so is one with 256 components in its path.
 #[derive(Debug)]
 pub struct Walk {
     folder: Folder,
@@ -121,9 +121,9 @@ impl Walk {
         if self.levels.iter().any(|level| level.device_inode == device_inode) {
             return Err(Fault::new(FaultKind::Unsafe, "is a link to a folder that it is in"));
         }
-        let room_bytes =
-            (FIRST_ROOM_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(LEAST_ROOM_BYTES);
-        let (listing, fault) = Listing::read(&folder, self.links == Links::Follow, room_bytes);
+        let limit_bytes =
+            (FIRST_LISTING_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(LEAST_LISTING_BYTES);
+        let (listing, fault) = Listing::read(&folder, self.links == Links::Follow, limit_bytes);
         self.levels.push(Level { listing, above, device_inode, meta: Meta::of(&stat), fault });
         self.here = Some(folder);
         Ok(())
@@ -147,7 +147,7 @@ impl Walk {
         let Some(level) = self.levels.last_mut() else { return };
         match here {
             Ok(here) => {
-                level.fault = level.listing.go_on(&here);
+                level.fault = level.listing.read_next(&here);
                 self.here = Some(here);
             }
             Err(fault) => level.fault = Some(fault),
@@ -161,10 +161,10 @@ impl Walk {
         let path = self.path.clone();
         self.path.truncate(level.above);
         if let Some(fault) = level.fault {
-            return Some(Found { path, what: What::Failed(fault) });
+            return Some(Found { path, kind: FoundKind::Failed(fault) });
         }
         let taken = !self.levels.is_empty() && self.filter.takes(&path, true);
-        taken.then_some(Found { path, what: What::Folder(level.meta) })
+        taken.then_some(Found { path, kind: FoundKind::Folder(level.meta) })
     }
 
     /// Returns the entry of a name in the last folder.
@@ -176,7 +176,7 @@ impl Walk {
         }
         path.extend_from_slice(name);
         if is_part_name(name) {
-            return Some(Found { path, what: What::Skipped(Skip::Unfinished) });
+            return Some(Found { path, kind: FoundKind::Skipped(Skip::Unfinished) });
         }
         if kind == Kind::Folder {
             if self.filter.excludes(&path, true) {
@@ -185,28 +185,30 @@ impl Walk {
             self.path.clone_from(&path);
             let fault = self.enter(above).err()?;
             self.path.truncate(above);
-            return Some(Found { path, what: What::Failed(fault) });
+            return Some(Found { path, kind: FoundKind::Failed(fault) });
         }
         if !self.filter.takes(&path, false) {
             return None;
         }
-        let what = match kind {
-            Kind::File => What::File,
-            Kind::Link if self.links == Links::Copy => self.link(name).unwrap_or_else(What::Failed),
-            Kind::Link => What::Skipped(Skip::Link),
-            Kind::Fifo => What::Skipped(Skip::Fifo),
-            Kind::Socket => What::Skipped(Skip::Socket),
-            Kind::Device => What::Skipped(Skip::Device),
+        let kind = match kind {
+            Kind::File => FoundKind::File,
+            Kind::Link if self.links == Links::Copy => self.link(name).unwrap_or_else(FoundKind::Failed),
+            Kind::Link => FoundKind::Skipped(Skip::Link),
+            Kind::Fifo => FoundKind::Skipped(Skip::Fifo),
+            Kind::Socket => FoundKind::Skipped(Skip::Socket),
+            Kind::Device => FoundKind::Skipped(Skip::Device),
             Kind::Gone => return None,
-            Kind::Dangling => What::Failed(Fault::new(FaultKind::NotFound, "is a link that leads nowhere")),
+            Kind::Dangling => {
+                FoundKind::Failed(Fault::new(FaultKind::NotFound, "is a link that leads nowhere"))
+            }
             Kind::Folder | Kind::Unknown => {
-                What::Failed(Fault::new(FaultKind::CannotRead, "cannot be looked at"))
+                FoundKind::Failed(Fault::new(FaultKind::CannotRead, "cannot be looked at"))
             }
         };
-        Some(Found { path, what })
+        Some(Found { path, kind })
     }
 
-    fn link(&mut self, name: &[u8]) -> Result<What, Fault> {
+    fn link(&mut self, name: &[u8]) -> Result<FoundKind, Fault> {
         let here = match self.here.take() {
             Some(here) => here,
             None => self.open()?,
@@ -214,7 +216,7 @@ impl Walk {
         let here = self.here.insert(here);
         let target = retry_on_intr(|| readlinkat(&*here, name, Vec::new())).map_err(Fault::read)?;
         let stat = statat(&*here, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::read)?;
-        Ok(What::Link { target: target.into_bytes(), meta: Meta::of(&stat) })
+        Ok(FoundKind::Link { target: target.into_bytes(), meta: Meta::of(&stat) })
     }
 }
 
@@ -225,11 +227,11 @@ impl Iterator for Walk {
         if !self.begun {
             self.begun = true;
             if let Err(fault) = self.enter(0) {
-                return Some(Found { path: Vec::new(), what: What::Failed(fault) });
+                return Some(Found { path: Vec::new(), kind: FoundKind::Failed(fault) });
             }
         }
         loop {
-            if self.levels.last().is_some_and(|level| level.fault.is_none() && level.listing.must_go_on()) {
+            if self.levels.last().is_some_and(|level| level.fault.is_none() && level.listing.has_unread()) {
                 self.read_on();
             }
             let level = self.levels.last_mut()?;

@@ -63,7 +63,7 @@ impl DryRun {
 
     /// Ends as the upload would, after everything was written.
     fn conclude(&mut self) -> Result<Status, Error> {
-        self.left_out.tell(Role::Sender, &self.report);
+        self.left_out.report(Role::Sender, &self.report);
         let Some(first) = self.failure.take() else { return Ok(Status::Done) };
         if self.entries == 1 {
             return Err(first);

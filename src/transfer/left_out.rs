@@ -31,7 +31,7 @@ impl LeftOut {
     }
 
     /// Reports the counts in one line, as a warning: a reader of the success must see it.
-    pub(super) fn tell(&self, role: Role, report: &Report) {
+    pub(super) fn report(&self, role: Role, report: &Report) {
         let kinds = SkippedKind::ALL.iter().zip(self.counts).filter(|(_, count)| *count > 0);
         let listed: Vec<String> = kinds.map(|(kind, count)| counted(*kind, count)).collect();
         let Some((last, others)) = listed.split_last() else { return };

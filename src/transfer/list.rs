@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::connection::closing::{Job, LinkSession};
-use super::connection::link::{Heard, Limits, Link};
+use super::connection::link::{Limits, Link, Received};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::left_out::LeftOut;
 use super::outcome::{Role, describe, exit_of, peer_error, protocol_error};
@@ -33,7 +33,7 @@ pub(super) struct List {
     offering: Offering,
     entries: u32,
     /// The client wants to know which entries are skipped.
-    tells_skipped: bool,
+    reports_skipped: bool,
     ended: bool,
 }
 
@@ -42,16 +42,16 @@ impl List {
         wire: Wire<S>,
         offering: Offering,
         limits: Limits,
-        tells_skipped: bool,
+        reports_skipped: bool,
     ) -> LinkSession<S, List> {
-        let list = List { offering, entries: 0, tells_skipped, ended: false };
+        let list = List { offering, entries: 0, reports_skipped, ended: false };
         LinkSession::new(Link::new(wire, Role::Sender, limits, false), list)
     }
 }
 
 impl<S: Stream> Job<S> for List {
     /// Returns `Done` when everything is written.
-    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+    fn advance(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
         while !self.ended {
             if budget == 0 {
@@ -65,7 +65,7 @@ impl<S: Stream> Job<S> for List {
             let frame = match self.offering.next() {
                 Some(Next::Entry(offered)) => Frame::Entry { file: self.entries, entry: offered.entry },
                 Some(Next::Skipped(skipped)) => {
-                    if self.tells_skipped {
+                    if self.reports_skipped {
                         link.wire.push(&encode(&Frame::Skipped(skipped)));
                     }
                     continue;
@@ -101,7 +101,7 @@ pub(crate) struct Printing {
     missing_count: u64,
     left_out: LeftOut,
     /// The server has announced that it reports skipped entries.
-    hears_skipped: bool,
+    expects_skipped: bool,
     ended: bool,
 }
 
@@ -124,7 +124,7 @@ impl Printing {
             missing: Vec::new(),
             missing_count: 0,
             left_out: LeftOut::default(),
-            hears_skipped: false,
+            expects_skipped: false,
             ended: false,
         };
         Ok(LinkSession::new(Link::new(wire, Role::Receiver, limits, true), printing))
@@ -143,7 +143,7 @@ impl Printing {
         self.entries += 1;
         if entry.not_offered.is_some() {
             self.missing_count += 1;
-            // A few are enough to say what is wrong.
+            // A few are enough for the error message.
             if self.missing.len() < 100 {
                 self.missing.push(entry);
             }
@@ -155,7 +155,7 @@ impl Printing {
 }
 
 impl<S: Stream> Job<S> for Printing {
-    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+    fn advance(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
         loop {
             if self.lines.pending() >= WAITING_BYTES || self.ended {
@@ -172,11 +172,11 @@ impl<S: Stream> Job<S> for Printing {
                 return Ok(Status::Again);
             }
             budget = budget.saturating_sub(FRAME_COST_BYTES);
-            let heard = link.hear()?;
-            self.hears_skipped |= link.accepted().is_some_and(|accept| accept.skipped);
-            match heard {
-                Heard::Frame(Frame::Entry { file, entry }) => self.entry(file, entry)?,
-                Heard::Frame(Frame::Eot { entries, bytes }) => {
+            let received = link.receive()?;
+            self.expects_skipped |= link.accepted().is_some_and(|accept| accept.skipped);
+            match received {
+                Received::Frame(Frame::Entry { file, entry }) => self.entry(file, entry)?,
+                Received::Frame(Frame::Eot { entries, bytes }) => {
                     if (entries, bytes) != (self.entries, 0) {
                         return Err(protocol_error(Violation::Contradiction("the counts of EOT")));
                     }
@@ -185,27 +185,27 @@ impl<S: Stream> Job<S> for Printing {
                     }
                     self.ended = true;
                 }
-                Heard::Frame(Frame::Skipped(skipped)) if self.hears_skipped => {
+                Received::Frame(Frame::Skipped(skipped)) if self.expects_skipped => {
                     if self.left_out.total() >= self.max_entries.into() {
                         return Err(protocol_error(Violation::TooManyEntries(self.max_entries)));
                     }
                     self.left_out.note(&skipped, &self.report);
                 }
-                Heard::Frame(Frame::Ping { .. }) => {}
-                Heard::Frame(Frame::Error { reason, text }) => {
+                Received::Frame(Frame::Ping { .. }) => {}
+                Received::Frame(Frame::Error { reason, text }) => {
                     return Err(peer_error(reason, &text, Role::Receiver));
                 }
-                Heard::Frame(_) | Heard::Data { .. } => {
+                Received::Frame(_) | Received::Data { .. } => {
                     return Err(protocol_error(Violation::OutOfTurn("a frame in a listing")));
                 }
-                Heard::Nothing => {
+                Received::Nothing => {
                     let sent = send_all(&mut self.stdout, &mut self.lines);
                     sent.map_err(|error| cannot_write(&error))?;
                     link.wire.flush()?;
                     link.check_time(context.now, None)?;
                     return Ok(Status::Waiting);
                 }
-                Heard::End => {
+                Received::End => {
                     let text = "the connection ended before the listing was complete";
                     return Err(Error::new(Exit::Lost, text).into());
                 }
@@ -214,7 +214,7 @@ impl<S: Stream> Job<S> for Printing {
     }
 
     fn conclude(&mut self, _: &Link<S>, _: Instant) -> Result<(), Error> {
-        self.left_out.tell(Role::Receiver, &self.report);
+        self.left_out.report(Role::Receiver, &self.report);
         let failed = |entry: &Entry| {
             let (reason, text) = entry.not_offered.clone().unwrap_or((Reason::Failed, String::new()));
             Error::new(exit_of(reason, Role::Receiver), describe(&entry.path, reason, &text, Role::Receiver))
@@ -246,7 +246,7 @@ fn text_line(entry: &Entry) -> String {
         Kind::Link(target) => format!("{path} -> {}", escape_name(target)),
         Kind::File | Kind::Other(_) => path,
     };
-    // What has no size yet has no time yet, either.
+    // An entry without a size has no time, either.
     let time = entry.size.map_or_else(|| "-".to_owned(), |_| time(entry.mtime_seconds));
     format!("{size:>14} {time:>20} {path}\n")
 }

@@ -14,13 +14,13 @@ pub(crate) mod server;
 pub(crate) mod stats;
 
 pub(crate) use self::connection::link::Limits;
-pub(crate) use self::connection::pool::{Dialer, Origin};
+pub(crate) use self::connection::pool::{ConnectionOrigin, Dialer};
 pub(crate) use self::connection::wire::Wire;
 pub(crate) use self::digests::{DigestSink, appended, replaced};
 pub(crate) use self::dry_run::DryRun;
 pub(crate) use self::list::Printing;
 pub(crate) use self::plain_text::{SentText, TextReceiving, TextSending};
-pub(crate) use self::receive::{Destination, Naming, Receiving, SpareParts, Terms};
+pub(crate) use self::receive::{Destination, Naming, ReceiveTerms, Receiving, SpareParts};
 pub(crate) use self::run_state::RunState;
 pub(crate) use self::send::offering::{Offering, Root};
 pub(crate) use self::send::{MAX_SENT_FILES, Sending, Start};

@@ -52,17 +52,17 @@ fn located(reason: Reason, text: &str, role: Role) -> String {
 
 fn explain(reason: Reason, text: &str) -> String {
     let words = reason.to_string();
-    // What is being written has no content yet that could be another.
+    // A file that is being written has no content yet that could differ.
     if reason == Reason::Exists && !text.is_empty() && text != words {
         return if text.starts_with("exists") { text.to_owned() } else { format!("exists: {text}") };
     }
-    // It is about what is in the way of a file, not about the file.
+    // The text is about the entry in the way of a file, not about the file.
     if reason == Reason::NotRegular
         && (text.starts_with(IN_THE_WAY) || text.ends_with("has the folder's name"))
     {
         return text.to_owned();
     }
-    // The system's words for it say the same.
+    // The system's words mean the same.
     if reason == Reason::NoSpace && text.ends_with(DISK_FULL) {
         return words;
     }
@@ -98,11 +98,11 @@ pub(super) fn retry_of(reason: Reason) -> Retry {
 /// Converts an ERROR frame, or a refusal in ACCEPT, into a failure.
 pub(crate) fn peer_error(reason: Reason, text: &str, role: Role) -> Failure {
     let exit = match reason {
-        // What the peer cannot write is not this side's disk.
+        // A failed write of the peer is not about this side's disk.
         Reason::NoSpace | Reason::Unwritable => Exit::Refused,
         _ => exit_of(reason, role),
     };
-    // Whatever this side is: the disk, and what is missing, are the peer's.
+    // On both sides: the disk and the missing file are the peer's.
     let place = if reason == Reason::NotFound { Role::Receiver } else { Role::Sender };
     let text = format!("the peer ended the session: {}", located(reason, text, place));
     Error::new(exit, text).mended(retry_of(reason)).into()
@@ -124,7 +124,7 @@ pub(crate) fn protocol_error(violation: Violation) -> Failure {
         }
         _ => Error::new(exit, format!("the peer broke the protocol: {violation}")),
     };
-    Failure { error, tell: Some((reason, violation.to_string())) }
+    Failure { error, to_peer: Some((reason, violation.to_string())) }
 }
 
 /// Returns the reason and text that a peer gets for a local file system fault.
@@ -152,7 +152,7 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
 pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
     let (reason, text) = reason_of(fault, role);
     let error = Error::new(exit_of(reason, role), format!("{what}: {}", located(reason, &text, role)));
-    Failure { error, tell: Some((reason, text)) }
+    Failure { error, to_peer: Some((reason, text)) }
 }
 
 #[cfg(test)]

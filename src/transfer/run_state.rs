@@ -11,7 +11,7 @@ pub(crate) struct RunState(Rc<State>);
 
 struct State {
     run: Option<RunId>,
-    has_greeted: Cell<bool>,
+    has_begun: Cell<bool>,
     has_moved: Cell<bool>,
 }
 
@@ -20,12 +20,12 @@ impl RunState {
     pub(crate) fn new(comes_back: bool) -> RunState {
         // Without randomness it would take over from strangers.
         let run = comes_back.then(crate::net::random_id).filter(|run| *run != [0; 16]);
-        RunState(Rc::new(State { run, has_greeted: Cell::default(), has_moved: Cell::default() }))
+        RunState(Rc::new(State { run, has_begun: Cell::default(), has_moved: Cell::default() }))
     }
 
     /// Returns the encoded HELLO of the next session.
-    pub(crate) fn greeting(&self, hello: Hello) -> Vec<u8> {
-        self.0.has_greeted.set(true);
+    pub(crate) fn next_hello(&self, hello: Hello) -> Vec<u8> {
+        self.0.has_begun.set(true);
         match self.0.run {
             Some(run) => hello.of_run(run).encode(),
             None => hello.encode(),
@@ -33,8 +33,8 @@ impl RunState {
     }
 
     /// Returns whether there was a session before.
-    pub(crate) fn has_greeted(&self) -> bool {
-        self.0.has_greeted.get()
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.has_begun.get()
     }
 
     /// Records that content of files was moved.

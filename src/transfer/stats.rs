@@ -18,7 +18,7 @@ use crate::report::{FileEvent, Report, Sums, amount, escape_name, sized};
 const MAX_REPORTED: usize = 100;
 
 /// The outcomes of a session's entries. Its size is bounded, however many entries there are.
-pub(crate) struct Stats {
+pub(crate) struct TransferStats {
     role: Role,
     peer: PeerName,
     report: Report,
@@ -45,9 +45,9 @@ pub(crate) struct Stats {
     peer_keeps: bool,
 }
 
-impl Stats {
-    pub(crate) fn new(role: Role, peer: PeerName, report: Report) -> Stats {
-        Stats {
+impl TransferStats {
+    pub(crate) fn new(role: Role, peer: PeerName, report: Report) -> TransferStats {
+        TransferStats {
             role,
             peer,
             report,
@@ -132,7 +132,7 @@ impl Stats {
                 Kind::Link(_) => "link",
             },
             state,
-            // Of what has failed it may not be known.
+            // The size of a failed entry may be unknown.
             size: (matches!(kind, Kind::File) && reason.is_none()).then_some(size),
             digest: digest.filter(|_| reason.is_none()),
             reason: reason.as_ref().map(|(reason, _)| reason.as_str()),
@@ -147,7 +147,7 @@ impl Stats {
                 self.retry = self.retry.max(retry_of(reason));
                 self.failed += 1;
                 if self.failures.len() == MAX_REPORTED && self.report.is_verbose() {
-                    self.tell_failures();
+                    self.report_failures();
                 }
                 if self.failures.len() < MAX_REPORTED {
                     self.failures.push((path.clone(), reason, text));
@@ -176,7 +176,7 @@ impl Stats {
     }
 
     /// Prints a line for each failure that was not reported yet. With `--json` each was an event already.
-    fn tell_failures(&mut self) {
+    fn report_failures(&mut self) {
         for (name, reason, text) in std::mem::take(&mut self.failures) {
             if !self.report.is_json() {
                 self.reported += 1;
@@ -228,15 +228,15 @@ impl Stats {
         let arrived = self.failed < self.entries || self.entries == 0;
         let digests = self.digests.take().filter(|_| arrived);
         let listed = digests.map_or(Ok(()), |mut digests| digests.finish(&self.report));
-        // Of a single one the last line says it all.
+        // The summary line of a single entry contains its failure.
         if self.entries > 1 {
-            self.tell_failures();
+            self.report_failures();
             if self.failed > self.reported && !self.report.is_json() {
                 let more = self.failed - self.reported;
                 self.report.warning(format_args!("and {more} more (--verbose names each that is known)"));
             }
         }
-        self.left_out.tell(self.role, &self.report);
+        self.left_out.report(self.role, &self.report);
         let line = self.line(bytes, time);
         let single = self.first.as_ref().filter(|_| self.entries == 1);
         let (verb, peer) = (self.verb(), &self.peer);

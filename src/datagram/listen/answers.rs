@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::input::{Said, Typed, Typing, reachable};
-use super::processes::{CUT_FOR_PROCESS, Processes, Runs, Trouble};
-use super::worker::ReturnPath;
+use super::input::{LineInput, LineOutcome, Typed, reachable};
+use super::processes::{CUT_FOR_PROCESS, ProcessFault, Processes, Runs};
+use super::worker::AnswerRoute;
 use crate::datagram::output::Output;
 use crate::datagram::{cannot_send, is_no_way};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::Io;
 use crate::net::udp::{Datagram, DatagramSocket, Outbox, Peer};
-use crate::proto::datagram::guard::{Guard, Refusal, Rules};
+use crate::proto::datagram::guard::{Guard, Rules, WithholdReason};
 use crate::report::Report;
 
 /// Retry interval of a device without room: it does not report when it has room again.
 const ROOM_WAIT: Duration = Duration::from_millis(1);
 
 /// Note for a person who types before there is a peer.
-const NOBODY: &str = "nobody was heard yet: lines wait for a peer";
+const NOBODY: &str = "nobody was heard yet: what is typed waits";
 
 /// Kind of answers.
 pub(crate) enum Answers {
@@ -43,7 +43,7 @@ pub(crate) struct Answering {
     guard: Guard<Peer>,
     /// A person types the answers, and cannot be used as an amplifier.
     by_hand: bool,
-    typing: Option<Typing>,
+    line_input: Option<LineInput>,
     /// The waiting line has passed the guard.
     is_allowed: bool,
     /// Least time between two answers to a peer.
@@ -55,7 +55,7 @@ pub(crate) struct Answering {
     /// The number of processes that have failed.
     failed: u64,
     /// Reasons that were reported: each is reported once.
-    told: BTreeSet<String>,
+    reported: BTreeSet<String>,
     report: Report,
 }
 
@@ -67,7 +67,7 @@ impl Answering {
         (io, report): (&Io, &Report),
         sockets: &[DatagramSocket],
     ) -> Result<Answering, Error> {
-        let (mut processes, mut typing) = (None, None);
+        let (mut processes, mut line_input) = (None, None);
         let answers = match answers {
             Answers::Run(runs) => {
                 processes = Some(Processes::new(runs, io.clone(), report.clone()));
@@ -75,7 +75,7 @@ impl Answering {
             }
             Answers::Typed { to, until } => {
                 let named = to.map(|to| reachable(&to, sockets)).transpose()?;
-                typing = Some(Typing::new(until, named));
+                line_input = Some(LineInput::new(until, named));
                 Answers::None
             }
             others => others,
@@ -84,7 +84,7 @@ impl Answering {
             processes,
             by_hand,
             guard: Guard::new(rules),
-            typing,
+            line_input,
             is_allowed: false,
             interval: Duration::from_secs(1) / rules.per_second.max(1),
             answers,
@@ -94,7 +94,7 @@ impl Answering {
             withheld: 0,
             undelivered: 0,
             failed: 0,
-            told: BTreeSet::new(),
+            reported: BTreeSet::new(),
             report: report.clone(),
         })
     }
@@ -130,12 +130,12 @@ impl Answering {
     /// # Errors
     /// If there is no way from it to the peer that was named.
     pub(crate) fn moved_to(&mut self, index: usize, socket: &DatagramSocket) -> Result<(), Error> {
-        if let Some(typing) = &mut self.typing {
-            if let Some(named) = typing.named().filter(|named| !named.is_alike(socket.name())) {
+        if let Some(line_input) = &mut self.line_input {
+            if let Some(named) = line_input.named().filter(|named| !named.is_alike(socket.name())) {
                 let why = "with --connected, one of another family was heard first";
                 return Err(Error::new(Exit::NoConnection, format!("cannot send to {named}: {why}")));
             }
-            typing.moved_to(index);
+            line_input.moved_to(index);
         }
         if let Some(processes) = &mut self.processes {
             processes.moved_to(index);
@@ -155,11 +155,11 @@ impl Answering {
         if self.processes.is_some() {
             return self.process(datagram, index, socket, now);
         }
-        if self.typing.as_ref().is_some_and(|typing| typing.named().is_none())
+        if self.line_input.as_ref().is_some_and(|line_input| line_input.named().is_none())
             && self.may_be_answered(datagram, socket)
         {
             self.guard.heard(peer, datagram.payload, now);
-            self.typing.as_mut().into_iter().for_each(|typing| typing.heard(peer, index));
+            self.line_input.as_mut().into_iter().for_each(|line_input| line_input.heard(peer, index));
             // The line that waits may go to another one now.
             self.is_allowed = false;
         }
@@ -170,10 +170,10 @@ impl Answering {
         };
         self.guard.heard(peer, datagram.payload, now);
         let allowed = self.guard.answer(peer, answer.len(), now);
-        self.guard.settle(peer);
+        self.guard.drop_credit(peer);
         let why = match (datagram.peer.unanswerable(socket.name(), datagram.local), allowed) {
             (Some(why), _) => why,
-            (None, Err(refusal)) => words(refusal),
+            (None, Err(reason)) => words(reason),
             (None, Ok(())) => return self.outbox.push(peer, datagram.local, answer),
         };
         self.count(peer, Err(why.into()));
@@ -202,14 +202,14 @@ impl Answering {
         let is_cut = within.contains(&b'\n') && self.processes.as_ref().is_some_and(Processes::read_lines);
         if is_cut {
             let text = format!("a datagram of {} {CUT_FOR_PROCESS}", datagram.peer);
-            self.tell(CUT_FOR_PROCESS.into(), text);
+            self.report_once(CUT_FOR_PROCESS.into(), text);
         }
-        let way = ReturnPath { socket: index, local: datagram.local };
-        let taken = self.processes.as_mut().map(|processes| processes.take(datagram, way, socket, now));
+        let route = AnswerRoute { socket: index, local: datagram.local };
+        let taken = self.processes.as_mut().map(|processes| processes.take(datagram, route, socket, now));
         if let Some(Err(why)) = taken {
             self.undelivered += 1;
-            let text = format!("a datagram of {} did not reach a process: {why}", datagram.peer);
-            self.tell(why, text);
+            let text = format!("a datagram of {} has not reached a process: {why}", datagram.peer);
+            self.report_once(why, text);
         } else if is_cut && self.processes.as_ref().is_some_and(Processes::must_be_whole) {
             self.undelivered += 1;
         }
@@ -218,25 +218,25 @@ impl Answering {
     /// Advances the processes. Returns whether there is more to do at once.
     pub(crate) fn run(&mut self, sockets: &[DatagramSocket], now: Instant) -> bool {
         let Some(mut processes) = self.processes.take() else { return false };
-        let has_more = processes.advance(now, |peer, way, answer| {
+        let has_more = processes.advance(now, |peer, route, answer| {
             let allowed = self.guard.answer(peer, answer.len(), now).map_err(|why| words(why).to_owned());
-            let send =
-                |()| sockets[way.socket].answer(peer, way.local, answer).map_err(|error| error.to_string());
+            let send = |()| {
+                sockets[route.socket].answer(peer, route.local, answer).map_err(|error| error.to_string())
+            };
             self.count(peer, allowed.and_then(send).map(|()| answer.len()));
         });
-        for (peer, trouble) in processes.troubles() {
-            match trouble {
-                Trouble::Unread { count, was_ended } => {
+        for (peer, fault) in processes.faults() {
+            match fault {
+                ProcessFault::Unread { count, was_ended } => {
                     self.undelivered += count;
                     let how = if was_ended { "was ended" } else { "has ended" };
-                    let text =
-                        format!("the process of {peer} {how} before it read everything that arrived for it");
-                    self.tell("not taken".into(), text);
+                    let text = format!("the process of {peer} {how} before it took all that came for it");
+                    self.report_once("not taken".into(), text);
                 }
-                Trouble::Failed(why) => {
+                ProcessFault::Failed(why) => {
                     self.failed += 1;
                     let text = format!("the process of {peer} has failed: {why}");
-                    self.tell(why, text);
+                    self.report_once(why, text);
                 }
             }
         }
@@ -254,7 +254,7 @@ impl Answering {
 
     /// Ends the processes after a signal. Returns whether no process is left.
     pub(crate) fn terminate(&mut self) -> bool {
-        self.typing = None;
+        self.line_input = None;
         self.processes.as_mut().is_none_or(|processes| {
             processes.terminate();
             processes.is_empty()
@@ -264,7 +264,7 @@ impl Answering {
     /// Returns when to advance the processes, or send the waiting line.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let process = self.processes.as_ref().and_then(Processes::deadline);
-        process.into_iter().chain(self.typing.as_ref().and_then(Typing::deadline)).min()
+        process.into_iter().chain(self.line_input.as_ref().and_then(LineInput::deadline)).min()
     }
 
     fn may_be_answered(&mut self, datagram: &Datagram<'_>, socket: &DatagramSocket) -> bool {
@@ -282,15 +282,15 @@ impl Answering {
         sockets: &[DatagramSocket],
         now: Instant,
     ) -> Result<Typed, Error> {
-        let Some(mut typing) = self.typing.take() else { return Ok(Typed::Waiting) };
-        let is_named = typing.named().is_some();
-        let typed = typing
+        let Some(mut line_input) = self.line_input.take() else { return Ok(Typed::Waiting) };
+        let is_named = line_input.named().is_some();
+        let typed = line_input
             .advance(output, |peer, index, line| self.say((peer, is_named), line, &sockets[index], now))?;
-        if typing.waits_for_a_peer() && self.told.insert(NOBODY.into()) {
+        if line_input.waits_for_a_peer() && self.reported.insert(NOBODY.into()) {
             self.report.say(NOBODY);
         }
-        let socket = typing.socket().filter(|_| typed == Typed::Ended);
-        self.typing = Some(typing);
+        let socket = line_input.socket().filter(|_| typed == Typed::Ended);
+        self.line_input = Some(line_input);
         if let Some(Err(error)) = socket.map(|index| sockets[index].take_error()) {
             self.refused(&error)?;
         }
@@ -303,28 +303,28 @@ impl Answering {
         line: &[u8],
         socket: &DatagramSocket,
         now: Instant,
-    ) -> Result<Said, Error> {
+    ) -> Result<LineOutcome, Error> {
         if !(is_named || self.by_hand || self.is_allowed) {
             match self.guard.answer(peer, line.len(), now) {
                 Ok(()) => self.is_allowed = true,
-                Err(Refusal::TooMany) => return Ok(Said::Later(Some(now + self.interval))),
-                Err(refusal) => {
-                    self.unsent(peer, words(refusal));
-                    return Ok(Said::Over);
+                Err(WithholdReason::TooMany) => return Ok(LineOutcome::Later(Some(now + self.interval))),
+                Err(reason) => {
+                    self.unsent(peer, words(reason));
+                    return Ok(LineOutcome::Over);
                 }
             }
         }
         match socket.send(peer, line, None) {
             Ok(()) => self.count(peer, Ok(line.len())),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Said::Later(None)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(LineOutcome::Later(None)),
             Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => {
-                return Ok(Said::Later(Some(now + ROOM_WAIT)));
+                return Ok(LineOutcome::Later(Some(now + ROOM_WAIT)));
             }
             Err(error) if is_named && is_no_way(&error) => return Err(cannot_send(peer, &error)),
             Err(error) => self.unsent(peer, &error.to_string()),
         }
         self.is_allowed = false;
-        Ok(Said::Over)
+        Ok(LineOutcome::Over)
     }
 
     /// Handles the report of a peer's system that nothing listens there.
@@ -332,12 +332,12 @@ impl Answering {
     /// # Errors
     /// If that peer was named, and lines of stdin are for it alone.
     pub(crate) fn refused(&mut self, error: &io::Error) -> Result<(), Error> {
-        let Some(typing) = &self.typing else { return Ok(()) };
-        match typing.named() {
+        let Some(line_input) = &self.line_input else { return Ok(()) };
+        match line_input.named() {
             Some(peer) => Err(cannot_send(peer, error)),
             None => {
                 self.undelivered += 1;
-                self.tell(error.to_string(), format!("a line of stdin was not sent: {error}"));
+                self.report_once(error.to_string(), format!("a line of stdin has reached nobody: {error}"));
                 Ok(())
             }
         }
@@ -345,22 +345,22 @@ impl Answering {
 
     /// Ends the run: the rest of stdin is not sent.
     pub(crate) fn leave(&mut self) {
-        let left = self.typing.as_mut().map_or(0, Typing::leave);
+        let left = self.line_input.as_mut().map_or(0, LineInput::leave);
         if left > 0 {
             self.undelivered += left;
-            self.tell("left".into(), "lines of stdin were left when the end came".into());
+            self.report_once("left".into(), "lines of stdin were left when the end came".into());
         }
     }
 
     fn unsent(&mut self, peer: &Peer, why: &str) {
         self.undelivered += 1;
-        self.tell(why.to_owned(), format!("a line of stdin was not sent to {peer}: {why}"));
+        self.report_once(why.to_owned(), format!("a line of stdin was not sent to {peer}: {why}"));
     }
 
     /// Reports the first text of each reason: the number of peers is unbounded.
-    fn tell(&mut self, reason: String, text: String) {
-        if self.told.insert(reason) {
-            self.report.warning(format_args!("{text} (reported once)"));
+    fn report_once(&mut self, reason: String, text: String) {
+        if self.reported.insert(reason) {
+            self.report.warning(format_args!("{text} (told once)"));
         }
     }
 
@@ -374,16 +374,16 @@ impl Answering {
             Err(why) => {
                 self.withheld += 1;
                 let text = format!("no answer to {peer}: {why}");
-                self.tell(why, text);
+                self.report_once(why, text);
             }
         }
     }
 }
 
-fn words(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::Amplifies => "it would be larger than the datagram it answers (see --amplify-ok)",
-        Refusal::TooMany => "it has had its answers for this second (see --max-answers)",
-        Refusal::Loops => "it seems to answer answers, which would never end",
+fn words(reason: WithholdReason) -> &'static str {
+    match reason {
+        WithholdReason::Amplifies => "it would be larger than what came in (see --amplify-ok)",
+        WithholdReason::TooMany => "it had its answers for this second (see --max-answers)",
+        WithholdReason::Loops => "it seems to answer answers, which would go on for ever",
     }
 }

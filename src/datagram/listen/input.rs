@@ -16,7 +16,7 @@ const LINES_AT_ONCE: usize = 256;
 const LINES_AHEAD: usize = 64;
 
 /// Error for input that line feeds would cut at arbitrary places.
-const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are not UTF-8), and --interactive sends lines: \
+const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are no UTF-8), and --interactive sends lines: \
     'udp-send --each all' sends anything";
 
 /// Progress of stdin.
@@ -31,7 +31,7 @@ pub(crate) enum Typed {
 }
 
 /// What became of a line.
-pub(crate) enum Said {
+pub(crate) enum LineOutcome {
     /// It was sent, or never can be.
     Over,
     /// It waits until this time or, with `None`, until the socket has room.
@@ -39,13 +39,13 @@ pub(crate) enum Said {
 }
 
 /// Stdin, and the destination of its lines.
-pub(crate) struct Typing {
+pub(crate) struct LineInput {
     until: Option<String>,
     lines: Splitter,
     check: TextCheck,
     /// Lines that were read: several before there is a peer, later the next one.
     waiting: VecDeque<Vec<u8>>,
-    end: LinesEnd,
+    end: End,
     retry_at: Option<Instant>,
     /// The destination, and the index of its socket.
     peer: Option<(Peer, usize)>,
@@ -55,7 +55,7 @@ pub(crate) struct Typing {
 
 /// What has ended the lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum LinesEnd {
+enum End {
     Nothing,
     /// The line of `--until`.
     Line,
@@ -63,14 +63,14 @@ enum LinesEnd {
     Stream,
 }
 
-impl Typing {
-    pub(crate) fn new(until: Option<String>, named: Option<(Peer, usize)>) -> Typing {
-        Typing {
+impl LineInput {
+    pub(crate) fn new(until: Option<String>, named: Option<(Peer, usize)>) -> LineInput {
+        LineInput {
             until,
             lines: Splitter::new(Cut::Lines),
             check: TextCheck::default(),
             waiting: VecDeque::new(),
-            end: LinesEnd::Nothing,
+            end: End::Nothing,
             retry_at: None,
             is_named: named.is_some(),
             peer: named,
@@ -113,19 +113,19 @@ impl Typing {
     pub(crate) fn advance(
         &mut self,
         output: &mut Output,
-        mut say: impl FnMut(&Peer, usize, &[u8]) -> Result<Said, Error>,
+        mut say: impl FnMut(&Peer, usize, &[u8]) -> Result<LineOutcome, Error>,
     ) -> Result<Typed, Error> {
         self.retry_at = None;
         for _ in 0..LINES_AT_ONCE {
             if let (Some(line), Some((peer, socket))) = (self.waiting.front(), &self.peer) {
-                if let Said::Later(time) = say(peer, *socket, line)? {
+                if let LineOutcome::Later(time) = say(peer, *socket, line)? {
                     self.retry_at = time;
                     return Ok(Typed::Waiting);
                 }
                 self.waiting.pop_front();
-            } else if self.end != LinesEnd::Nothing || self.waiting.len() >= LINES_AHEAD {
+            } else if self.end != End::Nothing || self.waiting.len() >= LINES_AHEAD {
                 return Ok(self.rest());
-            } else if !self.take_line()? && self.end == LinesEnd::Nothing {
+            } else if !self.take_line()? && self.end == End::Nothing {
                 let space = self.lines.space();
                 let Some(count) = output.read(space)? else { return Ok(Typed::Waiting) };
                 if !self.check.admits(&space[..count]) || count == 0 && !self.check.is_whole() {
@@ -143,12 +143,12 @@ impl Typing {
         let is_last =
             |line: &[u8]| self.until.as_ref().is_some_and(|until| until.as_bytes() == trimmed(line));
         match line {
-            Some(line) if is_last(&line) => self.end = LinesEnd::Line,
+            Some(line) if is_last(&line) => self.end = End::Line,
             Some(line) => {
                 self.waiting.push_back(line);
                 return Ok(true);
             }
-            None if self.lines.is_over() => self.end = LinesEnd::Stream,
+            None if self.lines.is_over() => self.end = End::Stream,
             None => {}
         }
         Ok(false)
@@ -156,16 +156,16 @@ impl Typing {
 
     fn rest(&self) -> Typed {
         match self.end {
-            LinesEnd::Line => Typed::Ended,
-            // What was piped in waits for the first peer.
-            LinesEnd::Stream if self.until.is_some() && self.waiting.is_empty() => Typed::Ended,
+            End::Line => Typed::Ended,
+            // Piped input waits for the first peer.
+            End::Stream if self.until.is_some() && self.waiting.is_empty() => Typed::Ended,
             _ => Typed::Waiting,
         }
     }
 
     /// Ends the input. Returns how many lines were read and not sent.
     pub(crate) fn leave(&mut self) -> u64 {
-        while self.end == LinesEnd::Nothing && matches!(self.take_line(), Ok(true)) {}
+        while self.end == End::Nothing && matches!(self.take_line(), Ok(true)) {}
         self.waiting.drain(..).count() as u64
     }
 }
@@ -184,5 +184,8 @@ pub(super) fn reachable(to: &Endpoint, sockets: &[DatagramSocket]) -> Result<(Pe
             return Ok((peer, index));
         }
     }
-    Err(Error::new(Exit::Usage, format!("--to {to}: the listening endpoints are of another family")))
+    Err(Error::new(
+        Exit::Usage,
+        format!("--to {to}: the endpoints that are listened on are of another family"),
+    ))
 }

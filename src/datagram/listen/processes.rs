@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use super::worker::{Moved, ReturnPath, Worker, WorkerEnd};
+use super::worker::{AnswerRoute, Moved, ProcessEnd, Worker};
 use crate::datagram::style::Style;
 use crate::error::{Error, Exit};
 use crate::net::child::{Program, describe, environment, spawn};
@@ -40,7 +40,7 @@ pub(crate) struct Processes {
     by_peer: HashMap<Peer, Worker>,
     /// Processes that were ended at the limit before they had finished.
     unfinished: u64,
-    troubles: Vec<(Peer, Trouble)>,
+    faults: Vec<(Peer, ProcessFault)>,
     /// Buffer for reads.
     scratch: Vec<u8>,
     io: Io,
@@ -48,7 +48,7 @@ pub(crate) struct Processes {
 }
 
 /// Problem that a process has left.
-pub(crate) enum Trouble {
+pub(crate) enum ProcessFault {
     /// This many datagrams did not reach it, or it has not begun to read them.
     Unread { count: u64, was_ended: bool },
     /// It has failed by itself, with this reason.
@@ -58,7 +58,7 @@ pub(crate) enum Trouble {
 impl Processes {
     pub(crate) fn new(runs: Runs, io: Io, report: Report) -> Processes {
         let scratch = if runs.cut.is_none() { vec![0; LARGEST_BYTES] } else { Vec::new() };
-        Processes { runs, by_peer: HashMap::new(), unfinished: 0, troubles: Vec::new(), scratch, io, report }
+        Processes { runs, by_peer: HashMap::new(), unfinished: 0, faults: Vec::new(), scratch, io, report }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -67,7 +67,7 @@ impl Processes {
 
     /// Records that only one socket is left, with this index.
     pub(crate) fn moved_to(&mut self, socket: usize) {
-        self.by_peer.values_mut().for_each(|worker| worker.way.socket = socket);
+        self.by_peer.values_mut().for_each(|worker| worker.route.socket = socket);
     }
 
     /// Returns whether each datagram must stay whole although not every one can.
@@ -87,50 +87,48 @@ impl Processes {
     pub(crate) fn take(
         &mut self,
         datagram: &Datagram<'_>,
-        way: ReturnPath,
+        route: AnswerRoute,
         local: &DatagramSocket,
         now: Instant,
     ) -> Result<(), String> {
         let peer = &datagram.peer;
         if !self.by_peer.contains_key(peer) {
             if self.by_peer.len() >= self.runs.most {
-                return Err(
-                    "there are already processes for the maximum number of peers (see --max-peers)".into()
-                );
+                return Err("there are processes for as many peers as may be (see --max-peers)".into());
             }
             let worker =
-                self.start(peer, local.name(), way, now).map_err(|error: Error| error.to_string())?;
+                self.start(peer, local.name(), route, now).map_err(|error: Error| error.to_string())?;
             self.by_peer.insert(peer.clone(), worker);
         }
         let style = self.runs.style;
         self.by_peer.get_mut(peer).map_or(Ok(()), |worker| worker.take(datagram, style, now))
     }
 
-    fn start(&self, peer: &Peer, local: &Peer, way: ReturnPath, now: Instant) -> Result<Worker, Error> {
+    fn start(&self, peer: &Peer, local: &Peer, route: AnswerRoute, now: Instant) -> Result<Worker, Error> {
         let environment = environment(&peer.to_name(), &local.to_name());
         let child = spawn(&self.runs.program, &environment, &self.io)?;
         let name = self.runs.program.name.display();
         self.report.detail(format_args!("process {} runs '{name}' for {peer}", child.1.id()));
-        Ok(Worker::new(child, self.runs.cut, way, now))
+        Ok(Worker::new(child, self.runs.cut, route, now))
     }
 
     /// Moves data both ways, and passes each record to `deliver`. Returns whether there is more.
     pub(crate) fn advance(
         &mut self,
         now: Instant,
-        mut deliver: impl FnMut(&Peer, ReturnPath, &[u8]),
+        mut deliver: impl FnMut(&Peer, AnswerRoute, &[u8]),
     ) -> bool {
         let (mut has_more, mut over) = (false, Vec::new());
         for (peer, worker) in &mut self.by_peer {
             match worker
-                .advance(now, self.runs.idle, &mut self.scratch, |record, way| deliver(peer, way, record))
+                .advance(now, self.runs.idle, &mut self.scratch, |record, route| deliver(peer, route, record))
             {
                 Ok(Moved::Waiting) => {}
                 Ok(Moved::More) => has_more = true,
                 Ok(Moved::Over) => over.push(peer.clone()),
                 Err(why) => {
                     worker.was_ended = true;
-                    self.troubles.push((peer.clone(), Trouble::Failed(why)));
+                    self.faults.push((peer.clone(), ProcessFault::Failed(why)));
                     worker.process.kill();
                     over.push(peer.clone());
                 }
@@ -141,15 +139,15 @@ impl Processes {
             self.unfinished += u64::from(worker.is_unfinished);
             let (count, was_ended) = (worker.unread(now), worker.was_ended);
             if count > 0 {
-                self.troubles.push((peer.clone(), Trouble::Unread { count, was_ended }));
+                self.faults.push((peer.clone(), ProcessFault::Unread { count, was_ended }));
             }
-            // What it has started and did not end with it.
+            // Its children that did not end with it.
             worker.process.kill();
             let id = worker.process.id();
             match worker.process.reap() {
                 Ok(status) => {
                     if !(status.success() || worker.was_ended) {
-                        self.troubles.push((peer.clone(), Trouble::Failed(describe(status))));
+                        self.faults.push((peer.clone(), ProcessFault::Failed(describe(status))));
                     }
                     let report = self.report.about(&peer);
                     report.child(id, status.code(), status.signal(), &describe(status));
@@ -161,14 +159,14 @@ impl Processes {
     }
 
     /// Returns the problems of the processes that have ended since the last call.
-    pub(crate) fn troubles(&mut self) -> Vec<(Peer, Trouble)> {
-        std::mem::take(&mut self.troubles)
+    pub(crate) fn faults(&mut self) -> Vec<(Peer, ProcessFault)> {
+        std::mem::take(&mut self.faults)
     }
 
     /// Ends the stdin of all processes after the last datagram, and sets their time limit.
     pub(crate) fn close(&mut self, now: Instant) {
-        for worker in self.by_peer.values_mut().filter(|worker| worker.end == WorkerEnd::Nothing) {
-            worker.end = WorkerEnd::Last(now + LAST_LIMIT);
+        for worker in self.by_peer.values_mut().filter(|worker| worker.end == ProcessEnd::Nothing) {
+            worker.end = ProcessEnd::Last(now + LAST_LIMIT);
             worker.end_input();
         }
     }
@@ -186,7 +184,7 @@ impl Processes {
 
     /// Ends all processes at once.
     pub(crate) fn terminate(&mut self) {
-        self.by_peer.values_mut().for_each(|worker| worker.end = WorkerEnd::Due);
+        self.by_peer.values_mut().for_each(|worker| worker.end = ProcessEnd::Due);
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {

@@ -30,7 +30,7 @@ pub(crate) struct Intake {
 pub(crate) struct Listening {
     sockets: Vec<DatagramSocket>,
     buffers: Buffers,
-    desk: Desk,
+    sink: DatagramSink,
     /// Access lists that may change.
     lists: Option<AccessLists>,
     /// Nothing more is received; the rest is finished.
@@ -43,7 +43,7 @@ pub(crate) struct Listening {
 }
 
 /// The sink of received datagrams.
-struct Desk {
+struct DatagramSink {
     output: Output,
     intake: Intake,
     /// Whose datagrams are accepted.
@@ -70,7 +70,7 @@ impl Listening {
         report: Report,
         now: Instant,
     ) -> Listening {
-        let desk = Desk {
+        let sink = DatagramSink {
             output,
             intake,
             access,
@@ -86,7 +86,7 @@ impl Listening {
         Listening {
             sockets,
             buffers: Buffers::default(),
-            desk,
+            sink,
             lists,
             is_ending: false,
             is_late: false,
@@ -97,41 +97,41 @@ impl Listening {
 
     /// Receives until nothing is there, the queue to stdout is full, or each socket's share of the budget is used up.
     fn receive(&mut self, budget_bytes: usize) -> Result<Status, Error> {
-        let Listening { sockets, buffers, desk, .. } = self;
+        let Listening { sockets, buffers, sink, .. } = self;
         let (mut status, mut is_held_back) = (Status::Waiting, false);
         for (index, socket) in sockets.iter().enumerate() {
-            let taken = desk.take_from(socket, index, buffers, budget_bytes / sockets.len());
-            desk.answering.send(socket);
+            let taken = sink.take_from(socket, index, buffers, budget_bytes / sockets.len());
+            sink.answering.send(socket);
             if taken? {
                 status = Status::Again;
             }
-            is_held_back |= desk.output.is_full();
-            desk.stats.unwritten += relieve(socket, buffers);
+            is_held_back |= sink.output.is_full();
+            sink.stats.unwritten += discard_excess(socket, buffers);
         }
-        desk.flush()?;
-        // No readiness will come for what was left when the queue was full.
-        Ok(if is_held_back && !desk.output.is_full() { Status::Again } else { status })
+        sink.flush()?;
+        // Readiness is not reported again for datagrams that were left when the queue was full.
+        Ok(if is_held_back && !sink.output.is_full() { Status::Again } else { status })
     }
 
     /// With `--connected`, connects the socket to the first peer: the kernel drops the datagrams of others.
     fn connect(&mut self) -> Result<(), Error> {
-        let Some((peer, index)) = self.desk.only.take() else { return Ok(()) };
+        let Some((peer, index)) = self.sink.only.take() else { return Ok(()) };
         self.sockets = vec![self.sockets.swap_remove(index)];
-        self.desk.answering.moved_to(0, &self.sockets[0])?;
-        self.desk.intake.is_connected = false;
+        self.sink.answering.moved_to(0, &self.sockets[0])?;
+        self.sink.intake.is_connected = false;
         self.report.detail(format_args!("hears {peer} only"));
-        // A Unix socket without a name cannot be connected to: what others send is left out here.
+        // A Unix socket without a name cannot be connected to: datagrams of others are filtered here.
         if let Err(error) = self.sockets[0].connect(&peer) {
             self.report.detail(format_args!("not connected to {peer}: {error}"));
         }
-        self.desk.only = Some((peer, 0));
+        self.sink.only = Some((peer, 0));
         Ok(())
     }
 
     fn step(&mut self, context: Context) -> Result<Status, Error> {
         if self.is_stopped {
-            let has_more = self.desk.answering.run(&self.sockets, context.now);
-            let is_over = self.desk.answering.has_finished(context.now);
+            let has_more = self.sink.answering.run(&self.sockets, context.now);
+            let is_over = self.sink.answering.has_finished(context.now);
             return Ok(match (is_over, has_more) {
                 (true, _) => Status::Done,
                 (false, true) => Status::Again,
@@ -139,24 +139,24 @@ impl Listening {
             });
         }
         if let Some(access) = self.lists.as_mut().and_then(|lists| lists.advance(&self.report)) {
-            self.desk.access = access;
+            self.sink.access = access;
         }
         let status = if self.is_ending {
-            self.desk.flush().map(|()| Status::Waiting)
+            self.sink.flush().map(|()| Status::Waiting)
         } else {
             self.receive(context.budget_bytes)
         }?;
-        if self.desk.intake.is_connected {
+        if self.sink.intake.is_connected {
             self.connect()?;
         }
-        let typed = self.desk.converse(&self.sockets)?;
-        let has_more = self.desk.answering.run(&self.sockets, context.now);
-        let is_idle = self.desk.idle_end().is_some_and(|end| context.now >= end);
+        let typed = self.sink.converse(&self.sockets)?;
+        let has_more = self.sink.answering.run(&self.sockets, context.now);
+        let is_idle = self.sink.idle_end().is_some_and(|end| context.now >= end);
         self.is_late |= is_idle && !self.is_ending;
-        self.is_ending |= is_idle || self.desk.has_enough() || typed == Typed::Ended;
-        if self.is_ending && self.desk.output.is_empty() && self.desk.answering.has_finished(context.now) {
+        self.is_ending |= is_idle || self.sink.has_enough() || typed == Typed::Ended;
+        if self.is_ending && self.sink.output.is_empty() && self.sink.answering.has_finished(context.now) {
             return if self.is_late {
-                self.desk.ended_idle().map(|()| Status::Done)
+                self.sink.ended_idle().map(|()| Status::Done)
             } else {
                 Ok(Status::Done)
             };
@@ -166,35 +166,35 @@ impl Listening {
 
     /// Writes as much as stdout accepts at once. Counts the rest, and the datagrams still in the system's queue, as
     /// dropped.
-    fn settle(&mut self) {
-        // The signal is what ends the run, whatever else fails now.
-        let _ = self.desk.flush();
+    fn finish_output(&mut self) {
+        // The signal ends the run, whatever else fails now.
+        let _ = self.sink.flush();
         let mut unread = 0;
         for socket in &self.sockets {
             while unread < MOST_UNREAD && socket.receive(&mut self.buffers, |_| unread += 1).is_ok() {}
         }
-        self.desk.stats.unwritten += unread + self.desk.output.unwritten();
-        self.tell();
+        self.sink.stats.unwritten += unread + self.sink.output.unwritten();
+        self.report_sums();
     }
 
-    fn tell(&mut self) {
-        let stats = &mut self.desk.stats;
+    fn report_sums(&mut self) {
+        let stats = &mut self.sink.stats;
         stats.count_drops(&self.sockets);
-        stats.withheld = self.desk.answering.withheld();
-        stats.undelivered = self.desk.answering.undelivered();
-        (stats.sent, stats.sent_bytes) = self.desk.answering.sent();
-        stats.tell("received", "", &self.report);
+        stats.withheld = self.sink.answering.withheld();
+        stats.undelivered = self.sink.answering.undelivered();
+        (stats.sent, stats.sent_bytes) = self.sink.answering.sent();
+        stats.report_sums("received", "", &self.report);
     }
 }
 
 /// Discards the datagrams that cannot be written, before the system does, and returns their number.
-fn relieve(socket: &DatagramSocket, buffers: &mut Buffers) -> u64 {
+fn discard_excess(socket: &DatagramSocket, buffers: &mut Buffers) -> u64 {
     let mut thrown = 0;
     while socket.is_pressed() && socket.receive(buffers, |_| thrown += 1).is_ok() {}
     thrown
 }
 
-impl Desk {
+impl DatagramSink {
     fn has_enough(&self) -> bool {
         self.intake.count.is_some_and(|count| self.taken >= count)
     }
@@ -234,7 +234,7 @@ impl Desk {
             if self.output.is_worth_a_write() {
                 self.flush()?;
             }
-            self.stats.unwritten += relieve(socket, buffers);
+            self.stats.unwritten += discard_excess(socket, buffers);
         }
         Ok(false)
     }
@@ -294,19 +294,19 @@ impl Desk {
 
 impl Session for Listening {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        self.desk.now = context.now;
+        self.sink.now = context.now;
         let result = self.step(context);
         match &result {
-            Ok(Status::Done) if self.is_stopped => self.settle(),
+            Ok(Status::Done) if self.is_stopped => self.finish_output(),
             Ok(Status::Done) => {
-                self.desk.answering.leave();
-                self.tell();
-                self.desk.answering.check()?;
-                self.desk.stats.check()?;
+                self.sink.answering.leave();
+                self.report_sums();
+                self.sink.answering.check()?;
+                self.sink.stats.check()?;
             }
             Err(error) if !error.is_silent() => {
-                self.desk.stats.unwritten += self.desk.output.unwritten();
-                self.tell();
+                self.sink.stats.unwritten += self.sink.output.unwritten();
+                self.report_sums();
             }
             _ => {}
         }
@@ -315,15 +315,15 @@ impl Session for Listening {
 
     fn stop(&mut self) -> Stop {
         (self.is_ending, self.is_stopped) = (true, true);
-        if self.desk.answering.terminate() {
-            self.settle();
+        if self.sink.answering.terminate() {
+            self.finish_output();
             return Stop::Now;
         }
         Stop::Soon
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let idle = if self.is_ending { None } else { self.desk.idle_end() };
-        idle.into_iter().chain(self.desk.answering.deadline()).min()
+        let idle = if self.is_ending { None } else { self.sink.idle_end() };
+        idle.into_iter().chain(self.sink.answering.deadline()).min()
     }
 }

@@ -29,7 +29,7 @@ const CLOSED_BY_ENDING: Duration = Duration::from_secs(1);
 
 /// The way of a peer's answers.
 #[derive(Clone, Copy)]
-pub(crate) struct ReturnPath {
+pub(crate) struct AnswerRoute {
     /// Index of the socket that received its datagram.
     pub(crate) socket: usize,
     /// The local address that it has sent to.
@@ -48,9 +48,9 @@ pub(crate) struct Worker {
     closed: Option<Closed>,
     output: Cutter,
     has_output_ended: bool,
-    pub(crate) way: ReturnPath,
+    pub(crate) route: AnswerRoute,
     last_moved: Instant,
-    pub(crate) end: WorkerEnd,
+    pub(crate) end: ProcessEnd,
     pub(crate) is_unfinished: bool,
     /// It did not end by itself.
     pub(crate) was_ended: bool,
@@ -85,7 +85,7 @@ impl Cutter {
 
 /// Progress of ending the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WorkerEnd {
+pub(crate) enum ProcessEnd {
     Nothing,
     /// Its stdin ends after the last byte; SIGTERM follows at this time.
     Closing(Instant),
@@ -110,7 +110,7 @@ impl Worker {
     pub(crate) fn new(
         (stream, process): (ChildStream, Process),
         cut: Option<Cut>,
-        way: ReturnPath,
+        route: AnswerRoute,
         now: Instant,
     ) -> Worker {
         Worker {
@@ -122,9 +122,9 @@ impl Worker {
             closed: None,
             output: Cutter::new(cut),
             has_output_ended: false,
-            way,
+            route,
             last_moved: now,
-            end: WorkerEnd::Nothing,
+            end: ProcessEnd::Nothing,
             is_unfinished: false,
             was_ended: false,
         }
@@ -135,11 +135,11 @@ impl Worker {
     /// # Errors
     /// Why it does not get it.
     pub(crate) fn take(&mut self, datagram: &Datagram<'_>, style: Style, now: Instant) -> Result<(), String> {
-        if self.end != WorkerEnd::Nothing {
+        if self.end != ProcessEnd::Nothing {
             return Err("its process is about to end".into());
         }
         if self.input.pending() > INPUT_BYTES {
-            return Err("its process does not read earlier datagrams".into());
+            return Err("its process does not read what came before".into());
         }
         self.last_moved = now;
         let start = self.input_bytes;
@@ -147,7 +147,7 @@ impl Worker {
             self.input.push(part);
             self.input_bytes += part.len() as u64;
         });
-        // Of a record without a byte nobody can tell whether it was read.
+        // It is impossible to see whether an empty record was read.
         if self.input_bytes > start {
             self.records.push_back((start, self.input_bytes));
         }
@@ -181,37 +181,37 @@ impl Worker {
         now: Instant,
         idle: Duration,
         scratch: &mut [u8],
-        mut deliver: impl FnMut(&[u8], ReturnPath),
+        mut deliver: impl FnMut(&[u8], AnswerRoute),
     ) -> Result<Moved, String> {
         self.write(now);
         let has_more = self.read(now, scratch, &mut deliver)?;
-        if self.end == WorkerEnd::Nothing && now >= self.last_moved + idle {
-            self.end = WorkerEnd::Closing(now);
+        if self.end == ProcessEnd::Nothing && now >= self.last_moved + idle {
+            self.end = ProcessEnd::Closing(now);
         }
-        if let WorkerEnd::Closing(limit) | WorkerEnd::Last(limit) = self.end {
+        if let ProcessEnd::Closing(limit) | ProcessEnd::Last(limit) = self.end {
             self.end_input();
             if now >= limit {
-                self.is_unfinished = matches!(self.end, WorkerEnd::Last(_)) && !self.process.has_ended();
+                self.is_unfinished = matches!(self.end, ProcessEnd::Last(_)) && !self.process.has_ended();
                 self.terminate();
-                self.end = WorkerEnd::Termed(now + GRACE);
+                self.end = ProcessEnd::Termed(now + GRACE);
             }
         }
-        if self.end == WorkerEnd::Due {
+        if self.end == ProcessEnd::Due {
             self.terminate();
-            self.end = WorkerEnd::Termed(now + LAST_GRACE);
+            self.end = ProcessEnd::Termed(now + LAST_GRACE);
         }
-        if matches!(self.end, WorkerEnd::Termed(limit) if now >= limit) {
+        if matches!(self.end, ProcessEnd::Termed(limit) if now >= limit) {
             self.process.kill();
-            self.end = WorkerEnd::Killed;
+            self.end = ProcessEnd::Killed;
         }
         if !self.process.has_ended() {
             return Ok(if has_more { Moved::More } else { Moved::Waiting });
         }
-        if self.has_output_ended || self.end == WorkerEnd::Killed {
+        if self.has_output_ended || self.end == ProcessEnd::Killed {
             return Ok(Moved::Over);
         }
-        if !matches!(self.end, WorkerEnd::Termed(_)) {
-            self.end = WorkerEnd::Termed(now + GRACE);
+        if !matches!(self.end, ProcessEnd::Termed(_)) {
+            self.end = ProcessEnd::Termed(now + GRACE);
         }
         Ok(if has_more { Moved::More } else { Moved::Waiting })
     }
@@ -240,7 +240,7 @@ impl Worker {
         }
         let sure_bytes = match self.closed {
             None => (self.input_bytes - self.input.pending() as u64).saturating_sub(PIPE_BYTES),
-            // What comes for it is not wanted.
+            // Its further input is not wanted.
             Some(closed) if !self.was_ended && now >= closed.at + CLOSED_BY_ENDING => self.input_bytes,
             Some(closed) => closed.taken_bytes,
         };
@@ -254,7 +254,7 @@ impl Worker {
         &mut self,
         now: Instant,
         scratch: &mut [u8],
-        deliver: &mut impl FnMut(&[u8], ReturnPath),
+        deliver: &mut impl FnMut(&[u8], AnswerRoute),
     ) -> Result<bool, String> {
         for _ in 0..RECORDS_AT_ONCE {
             if self.has_output_ended {
@@ -265,7 +265,7 @@ impl Worker {
                 Cutter::Records(splitter) | Cutter::Whole(splitter) => {
                     if let Some(record) = splitter.next().map_err(explain)? {
                         if !(is_whole && (record.is_empty() || self.was_ended)) {
-                            deliver(record, self.way);
+                            deliver(record, self.route);
                         }
                         continue;
                     }
@@ -286,7 +286,7 @@ impl Worker {
             match &mut self.output {
                 Cutter::Records(splitter) | Cutter::Whole(splitter) => splitter.filled(count),
                 Cutter::Raw if count == 0 => self.has_output_ended = true,
-                Cutter::Raw => deliver(&scratch[..count], self.way),
+                Cutter::Raw => deliver(&scratch[..count], self.route),
             }
         }
         Ok(true)
@@ -294,16 +294,16 @@ impl Worker {
 
     pub(crate) fn deadline(&self, idle: Duration) -> Option<Instant> {
         match self.end {
-            WorkerEnd::Nothing => Some(self.last_moved + idle),
-            WorkerEnd::Closing(limit) | WorkerEnd::Last(limit) | WorkerEnd::Termed(limit) => Some(limit),
-            WorkerEnd::Due | WorkerEnd::Killed => None,
+            ProcessEnd::Nothing => Some(self.last_moved + idle),
+            ProcessEnd::Closing(limit) | ProcessEnd::Last(limit) | ProcessEnd::Termed(limit) => Some(limit),
+            ProcessEnd::Due | ProcessEnd::Killed => None,
         }
     }
 }
 
 fn explain(bad: BadRecord) -> String {
     match bad {
-        BadRecord::TooLarge => format!("its output has a record larger than {LARGEST_BYTES} bytes"),
+        BadRecord::TooLarge => format!("it has said something that is larger than {LARGEST_BYTES} bytes"),
         BadRecord::Incomplete => "its output ended within a record".into(),
     }
 }

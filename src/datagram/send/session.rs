@@ -29,7 +29,7 @@ pub(crate) struct Wanted {
 }
 
 /// The datagrams to send, their pace, and the replies to wait for.
-pub(crate) struct Task {
+pub(crate) struct SendTask {
     pub(crate) source: DatagramSource,
     pub(crate) pace: Pace,
     pub(crate) wanted: Option<Wanted>,
@@ -38,7 +38,7 @@ pub(crate) struct Task {
 }
 
 /// Sends datagrams and prints replies.
-pub(crate) struct Sending {
+pub(crate) struct DatagramSending {
     target: Endpoint,
     options: Options,
     source: DatagramSource,
@@ -50,13 +50,13 @@ pub(crate) struct Sending {
     output: Output,
     io: Io,
     report: Report,
-    stage: Stage,
+    state: State,
     stats: DatagramStats,
     start: Instant,
     now: Instant,
 }
 
-enum Stage {
+enum State {
     Resolving(BlockingTask<Result<Vec<Peer>, Error>>),
     Open(Box<Open>),
 }
@@ -73,19 +73,19 @@ struct Open {
     replies: u64,
 }
 
-impl Sending {
+impl DatagramSending {
     pub(crate) fn new(
         target: Endpoint,
         options: Options,
-        Task { source, pace, wanted, idle }: Task,
+        SendTask { source, pace, wanted, idle }: SendTask,
         output: Output,
         (io, report): (Io, Report),
         now: Instant,
-    ) -> Result<Sending, Error> {
+    ) -> Result<DatagramSending, Error> {
         let (endpoint, family) = (target.clone(), options.family);
-        let stage = Stage::Resolving(io.spawn_blocking(move || addresses_of(&endpoint, family))?);
+        let state = State::Resolving(io.spawn_blocking(move || addresses_of(&endpoint, family))?);
         let stats = DatagramStats::default();
-        Ok(Sending {
+        Ok(DatagramSending {
             target,
             options,
             source,
@@ -96,7 +96,7 @@ impl Sending {
             output,
             io,
             report,
-            stage,
+            state,
             stats,
             start: now,
             now,
@@ -111,7 +111,7 @@ impl Sending {
             match open_for(&peer, &self.options, &self.io) {
                 Ok(socket) => {
                     self.report.detail(format_args!("sends to {peer} from {}", socket.name()));
-                    self.stage = Stage::Open(Box::new(Open {
+                    self.state = State::Open(Box::new(Open {
                         peer,
                         others,
                         socket,
@@ -134,7 +134,7 @@ impl Sending {
     }
 
     fn step(&mut self, context: Context) -> Result<Status, Error> {
-        if let Stage::Resolving(task) = &mut self.stage {
+        if let State::Resolving(task) = &mut self.state {
             let Some(result) = task.take() else {
                 if context.now < self.start + RESOLVE_LIMIT {
                     return Ok(Status::Waiting);
@@ -148,14 +148,14 @@ impl Sending {
         let has_more = self.receive(context.budget_bytes)?;
         self.end_if_idle(context.now)?;
         let status = if has_more { Status::Again } else { status };
-        let Stage::Open(open) = &mut self.stage else { return Ok(status) };
+        let State::Open(open) = &mut self.state else { return Ok(status) };
         let Some(sent_at) = open.sent_at else { return Ok(status) };
         let Some(wanted) = self.wanted else {
             open.socket.take_error().map_err(|error| cannot_send(&open.peer, &error))?;
             return Ok(Status::Done);
         };
         let is_enough = wanted.replies.is_some_and(|count| open.replies >= count);
-        // What is there when the time is over has come in time; a flood of it ends all the same.
+        // Replies that are there when the time is over came in time; a flood of them is cut off all the same.
         let has_said_so = self.source.has_ended_by_line() && wanted.replies.is_none();
         let end = if has_said_so { sent_at } else { sent_at + wanted.wait };
         let is_late = context.now >= if has_more { end + FLOOD_LIMIT } else { end };
@@ -178,7 +178,7 @@ impl Sending {
 
     /// Sends until nothing is there, the system has no room, or pace or budget are used up.
     fn send(&mut self, context: Context) -> Result<Status, Error> {
-        let Stage::Open(open) = &mut self.stage else { return Ok(Status::Waiting) };
+        let State::Open(open) = &mut self.state else { return Ok(Status::Waiting) };
         if open.sent_at.is_some() {
             return Ok(Status::Waiting);
         }
@@ -186,7 +186,7 @@ impl Sending {
         while budget_bytes > 0 {
             let next = match self.source.next(&mut self.output) {
                 Ok(next) => next,
-                // What stands before it goes out first.
+                // Earlier datagrams are sent first.
                 Err(_) if open.batch.count() > 0 => Next::Waiting,
                 Err(error) => return Err(error),
             };
@@ -242,7 +242,7 @@ impl Sending {
     /// Ends stdin after a silence longer than the limit.
     fn end_if_idle(&mut self, now: Instant) -> Result<(), Error> {
         let is_late = self.idle_end().is_some_and(|end| now >= end);
-        let Stage::Open(open) = &mut self.stage else { return Ok(()) };
+        let State::Open(open) = &mut self.state else { return Ok(()) };
         if !is_late || open.sent_at.is_some() {
             return Ok(());
         }
@@ -263,7 +263,7 @@ impl Sending {
     /// Receives until nothing is there, the queue to stdout is full, or the budget is used up. Returns whether there
     /// may be more, and room for it.
     fn receive(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
-        let (Stage::Open(open), Some(wanted)) = (&mut self.stage, self.wanted) else { return Ok(false) };
+        let (State::Open(open), Some(wanted)) = (&mut self.state, self.wanted) else { return Ok(false) };
         let (mut is_drained, replies_before) = (false, open.replies);
         while budget_bytes > 0 && !self.output.is_full() {
             let (replies, output, stats) = (&mut open.replies, &mut self.output, &mut self.stats);
@@ -295,13 +295,13 @@ impl Sending {
         written.map(|()| !is_drained && !self.output.is_full())
     }
 
-    fn tell(&mut self) {
-        let Stage::Open(open) = &self.stage else { return };
+    fn report_sums(&mut self) {
+        let State::Open(open) = &self.state else { return };
         if self.wanted.is_some() {
             self.stats.count_drops([&open.socket]);
         }
         self.stats.unwritten = self.output.unwritten();
-        self.stats.tell("sent", &open.peer.to_string(), &self.report);
+        self.stats.report_sums("sent", &open.peer.to_string(), &self.report);
     }
 }
 
@@ -336,35 +336,35 @@ impl Open {
     }
 }
 
-impl Session for Sending {
+impl Session for DatagramSending {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.now = context.now;
         let result = self.step(context);
         match &result {
             Ok(Status::Done) => {
-                self.tell();
+                self.report_sums();
                 self.stats.check()?;
             }
-            Err(error) if !error.is_silent() => self.tell(),
+            Err(error) if !error.is_silent() => self.report_sums(),
             _ => {}
         }
         result
     }
 
     fn stop(&mut self) -> Stop {
-        // The signal is what ends the run, whatever else fails now.
+        // The signal ends the run, whatever else fails now.
         let _ = self.output.flush();
-        self.tell();
+        self.report_sums();
         Stop::Now
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match (&self.stage, self.wanted) {
-            (Stage::Resolving(_), _) => Some(self.start + RESOLVE_LIMIT),
-            (Stage::Open(open), Some(wanted)) if open.sent_at.is_some() && self.output.is_empty() => {
+        match (&self.state, self.wanted) {
+            (State::Resolving(_), _) => Some(self.start + RESOLVE_LIMIT),
+            (State::Open(open), Some(wanted)) if open.sent_at.is_some() && self.output.is_empty() => {
                 open.sent_at.map(|sent_at| sent_at + wanted.wait)
             }
-            (Stage::Open(open), _) if open.sent_at.is_none() => {
+            (State::Open(open), _) if open.sent_at.is_none() => {
                 self.pace.wait(self.now).into_iter().chain(self.idle_end()).min()
             }
             _ => None,

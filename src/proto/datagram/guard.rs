@@ -16,7 +16,7 @@ const LOOP_LENGTH: u32 = 64;
 
 /// Why an answer is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Refusal {
+pub enum WithholdReason {
     /// More bytes than came in.
     Amplifies,
     /// More answers per second than one peer gets.
@@ -92,20 +92,20 @@ impl<K: Hash + Eq + Clone> Guard<K> {
     ///
     /// # Errors
     /// Why it must not be sent.
-    pub fn answer(&mut self, peer: &K, size_bytes: usize, now: Instant) -> Result<(), Refusal> {
+    pub fn answer(&mut self, peer: &K, size_bytes: usize, now: Instant) -> Result<(), WithholdReason> {
         let Rules { amplify, per_second } = self.rules;
         let Some(state) = self.recent.get_mut(peer).or(self.old.get_mut(peer)) else {
-            return Err(Refusal::Amplifies);
+            return Err(WithholdReason::Amplifies);
         };
         if state.repeats >= LOOP_LENGTH {
-            return Err(Refusal::Loops);
+            return Err(WithholdReason::Loops);
         }
         if !amplify && size_bytes > state.credit_bytes {
-            return Err(Refusal::Amplifies);
+            return Err(WithholdReason::Amplifies);
         }
         let full_at = state.full_at.max(now) + Duration::from_secs(1) / per_second.max(1);
         if full_at > now + Duration::from_secs(1) {
-            return Err(Refusal::TooMany);
+            return Err(WithholdReason::TooMany);
         }
         state.full_at = full_at;
         state.credit_bytes = state.credit_bytes.saturating_sub(size_bytes);
@@ -114,7 +114,7 @@ impl<K: Hash + Eq + Clone> Guard<K> {
     }
 
     /// Drops what is left of a datagram's credit, where each datagram has only one answer.
-    pub fn settle(&mut self, peer: &K) {
+    pub fn drop_credit(&mut self, peer: &K) {
         if let Some(state) = self.recent.get_mut(peer).or(self.old.get_mut(peer)) {
             state.credit_bytes = 0;
         }
@@ -139,15 +139,15 @@ mod tests {
     #[test]
     fn never_more_bytes_than_came_in() {
         let (mut guard, now) = (Guard::new(RULES), Instant::now());
-        assert_eq!(guard.answer(&1, 0, now), Err(Refusal::Amplifies), "never heard");
+        assert_eq!(guard.answer(&1, 0, now), Err(WithholdReason::Amplifies), "never heard");
         guard.heard(&1, b"four", now);
-        assert_eq!(guard.answer(&1, 5, now), Err(Refusal::Amplifies));
+        assert_eq!(guard.answer(&1, 5, now), Err(WithholdReason::Amplifies));
         assert_eq!(guard.answer(&1, 3, now), Ok(()));
-        assert_eq!(guard.answer(&1, 2, now), Err(Refusal::Amplifies));
-        assert_eq!(guard.answer(&2, 0, now), Err(Refusal::Amplifies), "another peer's credit");
+        assert_eq!(guard.answer(&1, 2, now), Err(WithholdReason::Amplifies));
+        assert_eq!(guard.answer(&2, 0, now), Err(WithholdReason::Amplifies), "another peer's credit");
         guard.heard(&1, b"more", now);
-        guard.settle(&1);
-        assert_eq!(guard.answer(&1, 1, now), Err(Refusal::Amplifies), "settled");
+        guard.drop_credit(&1);
+        assert_eq!(guard.answer(&1, 1, now), Err(WithholdReason::Amplifies), "settled");
         guard.heard(&1, b"", now);
         assert_eq!(guard.answer(&1, 0, now), Ok(()), "an empty one for an empty one");
         let mut guard = Guard::new(Rules { amplify: true, ..RULES });
@@ -187,9 +187,9 @@ mod tests {
             assert!(rounds < 1000, "a loop");
             now = at(now, 1);
         }
-        // It stays so while it goes on, and is over when it was quiet.
+        // It lasts while the datagrams continue, and ends after a silence.
         one.heard(&'o', b"echo", at(now, 900));
-        assert_eq!(one.answer(&'o', 4, at(now, 900)), Err(Refusal::Loops));
+        assert_eq!(one.answer(&'o', 4, at(now, 900)), Err(WithholdReason::Loops));
         one.heard(&'o', b"echo", at(now, 2000));
         assert_eq!(one.answer(&'o', 4, at(now, 2000)), Ok(()));
     }
@@ -215,6 +215,6 @@ mod tests {
         }
         assert!(guard.recent.len() + guard.old.len() <= MOST_PEERS);
         assert_eq!(guard.answer(&99_999, 1, now), Ok(()));
-        assert_eq!(guard.answer(&0, 1, now), Err(Refusal::Amplifies));
+        assert_eq!(guard.answer(&0, 1, now), Err(WithholdReason::Amplifies));
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn read(input: &[u8]) -> Reading {
         .collect();
     match end {
         Some(_) => Reading::Anew(Anew { bytes: anew, used: end, is_typed }),
-        // What is wrong already is refused now, so that the pieces in which it comes make no difference.
+        // A fault that is certain is reported now, so that the pieces in which a head comes make no difference.
         None => match fault(&anew) {
             Some(refusal) => Reading::Wrong(refusal),
             None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES => Reading::More,

@@ -9,7 +9,7 @@ const SCHEMES: [&str; 2] = ["http://", "https://"];
 /// target of an unknown method is not checked.
 pub(super) fn check(target: &str, method: Method) -> Result<(), Refusal> {
     let in_order = match target.as_bytes() {
-        // RFC 3986: what is not ASCII is escaped.
+        // RFC 3986: bytes other than ASCII are escaped.
         _ if !target.is_ascii() => false,
         _ if method == Method::Unknown => true,
         b"*" => method == Method::Options,

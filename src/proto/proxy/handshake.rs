@@ -9,7 +9,7 @@ pub trait Handshake {
     fn take_outgoing(&mut self) -> Vec<u8>;
 
     /// Returns how many more bytes surely belong to the handshake, and may be read without touching the stream after
-    /// it. 0: nothing is to be received, now or at all.
+    /// it. 0: nothing is expected, now or at all.
     fn wanted(&self) -> usize;
 
     /// Takes a piece of at most [`Handshake::wanted`] bytes.
@@ -61,7 +61,7 @@ const MOST_CREDENTIAL_BYTES: usize = 255;
 
 impl Credentials {
     /// # Errors
-    /// What is wrong with one of them, in words that stand behind its name.
+    /// The fault of one of them, in words that follow its name.
     pub fn new(user: &[u8], password: &[u8]) -> Result<Credentials, String> {
         if user.is_empty() || user.len() > MOST_CREDENTIAL_BYTES {
             return Err(format!("a user has 1 to {MOST_CREDENTIAL_BYTES} bytes"));

@@ -89,7 +89,7 @@ fn parse_line(bytes: &[u8]) -> Result<Parsed<ProxyHeader>, HeaderFault> {
     let line = std::str::from_utf8(&bytes[WORD.len()..end]).map_err(|_| HeaderFault::Malformed)?;
     let words: Vec<&str> = line.split(' ').collect();
     let addresses = match words[..] {
-        // Whatever follows on the line is to be ignored.
+        // The rest of the line is ignored.
         ["UNKNOWN", ..] => None,
         ["TCP4", from, to, from_port, to_port] => {
             Some((address::<Ipv4Addr>(from, from_port)?, address::<Ipv4Addr>(to, to_port)?))
@@ -114,7 +114,7 @@ fn parse_binary(bytes: &[u8]) -> Result<Parsed<ProxyHeader>, HeaderFault> {
         return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
     };
     let (command, kind) = (fixed[0], fixed[1]);
-    // Extensions behind the addresses are skipped.
+    // Extensions after the addresses are skipped.
     let length = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
     if command >> 4 != 2 {
         return Err(HeaderFault::Version);

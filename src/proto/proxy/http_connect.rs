@@ -51,7 +51,7 @@ impl HttpClient {
                 return Err(ProxyFault::Untrusted(text));
             }
             401 | 407 => return Err(ProxyFault::wants_credentials()),
-            // Its own failures may be over when it is asked again, like those of the way behind it.
+            // Its own failures may be temporary, like those of the way to the target.
             504 => return Err(ProxyFault::unreachable(Cause::TimedOut, &reason)),
             500..=599 => return Err(ProxyFault::unreachable(Cause::Other, &reason)),
             _ => return Err(ProxyFault::Refused(format!("refuses: {reason}"))),

@@ -148,7 +148,7 @@ impl AnswerHead {
         let fields = || fields.iter().copied();
         let has = |name: &str| fields().any(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()));
         match status {
-            // Nobody has asked for another protocol.
+            // The client has not asked for another protocol.
             101 => return Err(BadAnswer("changes the protocol unasked")),
             100..=199 if self.interim == MOST_INTERIM => {
                 return Err(BadAnswer("gives one interim answer after another"));

@@ -88,7 +88,7 @@ impl Handshake for ProxyServer {
             (Some(speaks), _) => speaks,
             (None, None) => return Ok(()),
             (None, Some(&VERSION)) => self.speaks.insert(Spoken::Socks(SocksServer::new(self.users.clone()))),
-            // Text: who writes it expects one to be answered.
+            // Text: its author expects an answer in text.
             (None, Some(first)) if first.is_ascii_graphic() || b"\r\n \t".contains(first) => {
                 self.speaks.insert(Spoken::Http(HttpServer::new(self.users.clone())))
             }

@@ -58,7 +58,7 @@ impl Ending {
         (outbound, inbound): (&Lane, &Lane),
         farewell: &mut Farewell,
         now: Instant,
-        way: impl Fn() -> Option<Delivery>,
+        delivery: impl Fn() -> Option<Delivery>,
     ) -> bool {
         if !outbound.owes_half_close() || self.half_close == HalfClose::Never {
             return false;
@@ -67,7 +67,7 @@ impl Ending {
         inbound.has_source_ended()
             || self.input != InputKind::Nothing
                 && (self.half_close == HalfClose::AtOnce
-                    || farewell.is_time_to_pass(now, outbound.delivered(), way))
+                    || farewell.is_time_to_pass(now, outbound.delivered(), delivery))
     }
 
     /// Returns whether the input need not be read any further, though it has not ended.
@@ -81,14 +81,14 @@ impl Ending {
         (outbound, inbound): (&Lane, &Lane),
         farewell: &mut Farewell,
         now: Instant,
-        way: impl Fn() -> Option<Delivery>,
+        delivery: impl Fn() -> Option<Delivery>,
     ) -> bool {
         if !outbound.is_drained() || inbound.held() > 0 {
             return false;
         }
         inbound.has_source_ended()
             || self.end_when == EndWhen::Input
-            || self.linger.is_some_and(|limit| farewell.has_lingered(now, limit, way))
+            || self.linger.is_some_and(|limit| farewell.has_lingered(now, limit, delivery))
     }
 }
 

@@ -61,9 +61,9 @@ pub struct Farewell {
 impl Farewell {
     /// Call it in each turn after the end of the input was handed over and the bytes of that turn were moved. `heard`:
     /// bytes received from the peer so far; `waits`: some of them, or later ones, wait on this side.
-    pub fn listen(&mut self, now: Instant, heard: u64, waits: bool, way: impl Fn() -> Option<Delivery>) {
+    pub fn listen(&mut self, now: Instant, heard: u64, waits: bool, delivery: impl Fn() -> Option<Delivery>) {
         let Some(since) = self.silent_since else {
-            self.round_trip = way().map_or(Duration::ZERO, |way| way.round_trip);
+            self.round_trip = delivery().map_or(Duration::ZERO, |delivery| delivery.round_trip);
             (self.silent_since, self.heard, self.waits) = (Some(now), heard, waits);
             self.heard_at = Some(now);
             return;
@@ -80,7 +80,7 @@ impl Farewell {
         self.put_off();
     }
 
-    /// Postpones all deadlines: something is to be handed over again first.
+    /// Postpones all deadlines: further bytes must be handed over first.
     pub fn put_off(&mut self) {
         (self.pass_at, self.linger_at) = (None, None);
     }
@@ -94,7 +94,12 @@ impl Farewell {
     }
 
     /// Returns whether the end may be passed on now. If not, the deadline is set, unless bytes have to move first.
-    pub fn is_time_to_pass(&mut self, now: Instant, sent: u64, way: impl Fn() -> Option<Delivery>) -> bool {
+    pub fn is_time_to_pass(
+        &mut self,
+        now: Instant,
+        sent: u64,
+        delivery: impl Fn() -> Option<Delivery>,
+    ) -> bool {
         let (is_bulk, pause) = (sent > BULK_BYTES, self.pause());
         if is_bulk && self.heard == 0 {
             return true;
@@ -103,7 +108,7 @@ impl Farewell {
             return false;
         }
         let since = if is_bulk { self.heard_at } else { self.silent_since };
-        self.pass_at = look_after(since, pause, now, way);
+        self.pass_at = look_after(since, pause, now, delivery);
         self.pass_at.is_none()
     }
 
@@ -113,12 +118,12 @@ impl Farewell {
         &mut self,
         now: Instant,
         limit: Duration,
-        way: impl Fn() -> Option<Delivery>,
+        delivery: impl Fn() -> Option<Delivery>,
     ) -> bool {
         if self.waits || self.silent_since.is_none() {
             return false;
         }
-        self.linger_at = look_after(self.silent_since, limit, now, way);
+        self.linger_at = look_after(self.silent_since, limit, now, delivery);
         self.linger_at.is_none()
     }
 
@@ -151,16 +156,18 @@ fn look_after(
     since: Option<Instant>,
     length: Duration,
     now: Instant,
-    way: impl Fn() -> Option<Delivery>,
+    delivery: impl Fn() -> Option<Delivery>,
 ) -> Option<Instant> {
     let due = since? + length;
     if now < due {
         return Some(due);
     }
     // A peer that has not got everything yet cannot answer: its silence begins with the last acknowledgement.
-    match way() {
-        Some(way) if way.is_pending => Some(now + length.min(LOOK)),
-        Some(way) if way.acknowledged_ago < length => Some(now + (length - way.acknowledged_ago)),
+    match delivery() {
+        Some(delivery) if delivery.is_pending => Some(now + length.min(LOOK)),
+        Some(delivery) if delivery.acknowledged_ago < length => {
+            Some(now + (length - delivery.acknowledged_ago))
+        }
         _ => None,
     }
 }
@@ -180,7 +187,7 @@ mod tests {
         None
     }
 
-    fn way(round_trip: Duration, is_pending: bool, acknowledged_ago: Duration) -> Option<Delivery> {
+    fn delivery(round_trip: Duration, is_pending: bool, acknowledged_ago: Duration) -> Option<Delivery> {
         Some(Delivery { round_trip, is_pending, acknowledged_ago, acknowledged_bytes: None })
     }
 
@@ -206,9 +213,9 @@ mod tests {
         assert_eq!(passed_after(&[1, 20], None), 270);
         // One that needs 90 ms for each piece may need a little more for the next.
         assert_eq!(passed_after(&[90, 180], None), 180 + 360);
-        assert_eq!(passed_after(&[], way(80 * MS, false, 1000 * MS)), 320);
+        assert_eq!(passed_after(&[], delivery(80 * MS, false, 1000 * MS)), 320);
         assert_eq!(passed_after(&[0], None), 250);
-        assert_eq!(passed_after(&[0], way(80 * MS, false, 1000 * MS)), 250 + 320);
+        assert_eq!(passed_after(&[0], delivery(80 * MS, false, 1000 * MS)), 250 + 320);
     }
 
     #[test]
@@ -216,11 +223,11 @@ mod tests {
         let (start, mut farewell) = (start(), Farewell::default());
         farewell.listen(start, 0, false, nobody);
         let late = start + 150 * MS;
-        assert!(!farewell.is_time_to_pass(late, 9, || way(MS, true, 9 * MS)));
+        assert!(!farewell.is_time_to_pass(late, 9, || delivery(MS, true, 9 * MS)));
         assert_eq!(farewell.deadline(), Some(late + 100 * MS));
-        assert!(!farewell.is_time_to_pass(late + 100 * MS, 9, || way(MS, false, 30 * MS)));
+        assert!(!farewell.is_time_to_pass(late + 100 * MS, 9, || delivery(MS, false, 30 * MS)));
         assert_eq!(farewell.deadline(), Some(late + 170 * MS));
-        assert!(farewell.is_time_to_pass(late + 170 * MS, 9, || way(MS, false, 100 * MS)));
+        assert!(farewell.is_time_to_pass(late + 170 * MS, 9, || delivery(MS, false, 100 * MS)));
     }
 
     #[test]
@@ -265,12 +272,12 @@ mod tests {
 
     #[test]
     fn an_end_in_mid_answer_is_noticed() {
-        for (heard, after, told) in [(1, 50, true), (1, 150, false), (0, 50, false)] {
+        for (heard, after, is_noticed) in [(1, 50, true), (1, 150, false), (0, 50, false)] {
             let (start, mut farewell) = (start(), Farewell::default());
             farewell.listen(start, heard, false, nobody);
             farewell.passed(start);
             farewell.peer_ended(start + after as u32 * MS);
-            assert_eq!(farewell.ended_after(), told.then_some(after as u32 * MS));
+            assert_eq!(farewell.ended_after(), is_noticed.then_some(after as u32 * MS));
         }
     }
 }

@@ -31,7 +31,7 @@ pub fn block_length(offset: u64, size: u64) -> Option<u64> {
 
 /// A block to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Task {
+pub struct BlockTask {
     /// The file id.
     pub file: u32,
     /// Where it begins in the file.
@@ -99,12 +99,12 @@ impl Outbox {
     }
 
     /// Takes the next block for a connection. Blocks to send again come first.
-    pub fn take(&mut self, connection: usize) -> Option<Task> {
+    pub fn take(&mut self, connection: usize) -> Option<BlockTask> {
         if let Some((file, offset)) = self.again.pop_front() {
             let length = block_length(offset, self.files.get(&file)?.size)?;
             let tries = self.tries.get(&(file, offset)).copied().unwrap_or(0);
             self.in_flight.insert((file, offset), InFlight { connection, tries, end: None });
-            return Some(Task { file, offset, length, theirs: None });
+            return Some(BlockTask { file, offset, length, theirs: None });
         }
         let file = *self.fresh.front()?;
         let outgoing = self.files.get_mut(&file)?;
@@ -117,7 +117,7 @@ impl Outbox {
         let index = outgoing.values.len();
         outgoing.values.push(None);
         self.in_flight.insert((file, offset), InFlight { connection, tries: 0, end: None });
-        Some(Task { file, offset, length, theirs: outgoing.theirs.get(index).copied() })
+        Some(BlockTask { file, offset, length, theirs: outgoing.theirs.get(index).copied() })
     }
 
     /// Records the chaining value of a block that was read. The first value counts: a block that is sent again must
@@ -147,7 +147,7 @@ impl Outbox {
     /// Records that the receiver had this block before.
     pub fn same(&mut self, file: u32, offset: u64) {
         if self.in_flight.remove(&(file, offset)).is_some() {
-            self.settle(file);
+            self.count_answer(file);
         }
     }
 
@@ -184,11 +184,11 @@ impl Outbox {
             _ => return Err(Violation::Contradiction("ACK of a block that is not on its way")),
         }
         let length = self.files.get(&file).and_then(|outgoing| block_length(offset, outgoing.size));
-        self.settle(file);
+        self.count_answer(file);
         Ok(length.unwrap_or(0))
     }
 
-    fn settle(&mut self, file: u32) {
+    fn count_answer(&mut self, file: u32) {
         if let Some(outgoing) = self.files.get_mut(&file) {
             outgoing.unverified = outgoing.unverified.saturating_sub(1);
         }

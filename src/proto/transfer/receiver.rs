@@ -17,7 +17,7 @@ use super::have::Verdict;
 use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
 use super::skipped::Skipped;
-use super::summary::Failure;
+use super::summary::FileFailure;
 use super::violation::Violation;
 use super::wanted::Wanted;
 
@@ -86,11 +86,11 @@ pub struct Receiver {
     streaming: bool,
     tree: bool,
     /// The sender reports skipped entries, and how many they were.
-    hears_skipped: bool,
+    expects_skipped: bool,
     skipped_count: u32,
     skipped: Option<Skipped>,
     /// The sender reports the totals.
-    hears_totals: bool,
+    expects_totals: bool,
     totals: Option<Totals>,
     /// The first turn has come, or none is due.
     has_begun: bool,
@@ -104,7 +104,7 @@ pub struct Receiver {
     steps: VecDeque<ReceiveStep>,
     committing: HashMap<u32, (Vec<u8>, Kind, u64)>,
     closed: VecDeque<Closed>,
-    failures: Vec<Failure>,
+    failures: Vec<FileFailure>,
     failure_bytes: usize,
     /// A failure was not kept.
     cut: bool,
@@ -146,10 +146,10 @@ impl Receiver {
             max_entries,
             streaming: false,
             tree: false,
-            hears_skipped: false,
+            expects_skipped: false,
             skipped_count: 0,
             skipped: None,
-            hears_totals: false,
+            expects_totals: false,
             totals: None,
             has_begun: false,
             wanted: wanted.map(Wanted::new),
@@ -185,8 +185,8 @@ impl Receiver {
     }
 
     /// Enables reports of skipped entries, if both sides have the capability.
-    pub fn hear_skipped(&mut self) {
-        self.hears_skipped = true;
+    pub fn expect_skipped(&mut self) {
+        self.expects_skipped = true;
     }
 
     /// Expects entries in a stream, each file after its entry. Call it before the first entry.
@@ -240,7 +240,7 @@ impl Receiver {
             Frame::End(end) => self.ended(end)?,
             Frame::Eot { entries, bytes } => self.all_ended(entries, bytes)?,
             Frame::Skipped(skipped) => self.left_out(skipped)?,
-            Frame::Totals(totals) => self.told(totals)?,
+            Frame::Totals(totals) => self.totals_reported(totals)?,
             Frame::Block { .. } => return Err(Violation::Contradiction("BLOCK without its block")),
             Frame::Have { .. } | Frame::Ack { .. } | Frame::Verified { .. } | Frame::Result(_) => {
                 return Err(frame.out_of_turn());
@@ -319,7 +319,7 @@ impl Receiver {
         let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) else { return };
         if incoming.failure.is_none() {
             incoming.failure = Some((reason, text.clone()));
-            // In a stream its sender can be told to stop.
+            // In a stream the sender can be asked to stop.
             if self.streaming && incoming.entry.size.is_none_or(|size| size >= HINT_BYTES) {
                 let verdict = Verdict::Refused(reason, text);
                 self.out.extend(encode(&Frame::Have { file, verdict }));

@@ -40,7 +40,7 @@ pub enum SendStep {
         /// How many bytes from its beginning; 0 only for an empty file.
         length: u64,
     },
-    /// Write a header from [`Sender::data`] and as many bytes of the file from `offset`; with `room` 0, or at the end
+    /// Write a header from [`Sender::data`] and as many bytes of the file from `offset`; with `max_length` 0, or at the end
     /// of a file whose size was not known, close it with [`Sender::end`], as also when it cannot be read or has
     /// changed. Repeated until closed.
     Body {
@@ -49,7 +49,7 @@ pub enum SendStep {
         /// Where the next byte comes from, in bytes.
         offset: u64,
         /// How many bytes the next `DATA` frame may hold at most; 0: the size of the entry is reached.
-        room: u32,
+        max_length: u32,
     },
     /// Send the blocks of this file, on any connection, with headers from [`super::frame::data_header`], and close it with
     /// [`Sender::end`] once each was read. Repeated until closed.
@@ -88,10 +88,10 @@ pub struct Sender {
     streaming: bool,
     tree: bool,
     /// The receiver wants to know which entries are skipped.
-    tells_skipped: bool,
+    reports_skipped: bool,
     /// The totals to report next, if the receiver wants them.
     totals: Option<Totals>,
-    tells_totals: bool,
+    reports_totals: bool,
     /// Blocks are on their way: `EOT` has to wait.
     held: bool,
     /// Chaining values of the blocks that the receiver has, by index in the round.
@@ -141,9 +141,9 @@ impl Sender {
             state: State::Waiting,
             streaming: false,
             tree: false,
-            tells_skipped: false,
+            reports_skipped: false,
             totals: None,
-            tells_totals: false,
+            reports_totals: false,
             held: false,
             theirs: HashMap::new(),
             all_offered: false,
@@ -169,19 +169,19 @@ impl Sender {
     }
 
     /// Enables reports of skipped entries, if both sides have the capability.
-    pub fn tell_skipped(&mut self) {
-        self.tells_skipped = true;
+    pub fn report_skipped(&mut self) {
+        self.reports_skipped = true;
     }
 
     /// Enables reports of the totals, if both sides have the capability.
-    pub fn tell_totals(&mut self) {
-        self.tells_totals = true;
+    pub fn report_totals(&mut self) {
+        self.reports_totals = true;
     }
 
     /// Records the totals found so far. They are reported soon, unless newer totals or the end of all files come first,
     /// and only if enabled.
     pub fn found(&mut self, totals: Totals) {
-        self.totals = Some(totals).filter(|_| self.tells_totals);
+        self.totals = Some(totals).filter(|_| self.reports_totals);
     }
 
     /// Holds `EOT` back while blocks are on their way.
@@ -224,7 +224,7 @@ impl Sender {
             State::Offering => SendStep::Offer,
             State::Prefix { file, length } => SendStep::HashPrefix { file: self.id(file), length },
             State::Body { file, offset } => {
-                SendStep::Body { file: self.id(file), offset, room: self.room(file, offset) }
+                SendStep::Body { file: self.id(file), offset, max_length: self.max_length(file, offset) }
             }
             State::Blocks { file } => SendStep::Blocks { file: self.id(file) },
             State::Ending if self.held => SendStep::Await,
@@ -268,7 +268,7 @@ impl Sender {
 
     /// Reports a skipped entry, if enabled. [`SendStep::Offer`] is repeated.
     pub fn skip(&mut self, skipped: Skipped) {
-        if self.tells_skipped && matches!(self.state, State::Offering) {
+        if self.reports_skipped && matches!(self.state, State::Offering) {
             self.out.extend(encode(&Frame::Skipped(skipped)));
         }
     }
@@ -327,7 +327,7 @@ impl Sender {
     /// write those bytes right after it.
     ///
     /// # Panics
-    /// `length` is not within 1 to the step's `room`, or the step is another one: a header that promises other
+    /// `length` is not within 1 to the step's `max_length`, or the step is another one: a header that promises other
     /// bytes than follow could only corrupt the stream.
     pub fn data(&mut self, length: u32) -> [u8; HEADER_BYTES] {
         self.body(length)

@@ -12,7 +12,7 @@ const CUT: u8 = 2;
 
 /// A file that failed at the receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct FileFailure {
     /// Its file id.
     pub file: u32,
     /// The path of its entry: at most 4096 bytes.
@@ -31,7 +31,7 @@ pub struct Summary {
     /// The other entries.
     pub failed: u32,
     /// Failures that the sender does not know yet, as many as fit this frame.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FileFailure>,
     /// Whether more failed than all frames of this result name.
     pub cut: bool,
     /// Whether another `RESULT` follows with more of the failures.
@@ -83,7 +83,7 @@ impl Summary {
                 return Err(Violation::Length { what: "a path", length: path_length as u64 });
             }
             let path = fields.bytes(path_length)?.to_vec();
-            failures.push(Failure { file, path, reason, text: fields.text(text_length.into())? });
+            failures.push(FileFailure { file, path, reason, text: fields.text(text_length.into())? });
         }
         let summary = Summary { done, failed, failures, more: flags & MORE != 0, cut: flags & CUT != 0 };
         if summary.status() != status {
@@ -93,7 +93,7 @@ impl Summary {
     }
 
     /// Returns how many bytes of a body this failure takes.
-    pub(crate) fn failure_bytes(failure: &Failure) -> usize {
+    pub(crate) fn failure_bytes(failure: &FileFailure) -> usize {
         FAILURE_BYTES + failure.path.len() + clipped(&failure.text).len()
     }
 }

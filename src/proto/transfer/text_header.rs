@@ -131,7 +131,7 @@ fn parse_fields(bytes: &[u8]) -> Result<ParsedText, TextFault> {
         size.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
     match value {
         Some(size) => Ok(ParsedText::Complete(TextHeader { name, size })),
-        // Digits behind a command may be the beginning of a name.
+        // Digits after a command may be the beginning of a name.
         None if is_command(
             bytes.strip_suffix(size).and_then(|head| head.strip_suffix(b"|")).unwrap_or(b""),
         ) =>

@@ -81,15 +81,15 @@ fn below_a_mount_a_part_arrives_and_a_staged_file_says_why_not() {
     fs::create_dir(scene.inside("mount")).unwrap();
     let at = scene.inside("mount");
     let Some(_mounted) = mounted(&at, "size=64k") else { return };
-    let stage = StagingFolder::new(&scene.folder).unwrap();
+    let staging = StagingFolder::new(&scene.folder).unwrap();
     let small = |path: &str| Arrival::Small {
         path: path.into(),
-        file: stage.create(0o644).and_then(|file| file.finish(Meta::default())).unwrap(),
+        file: staging.create(0o644).and_then(|file| file.finish(Meta::default())).unwrap(),
     };
     let part = Part::create(&scene.folder, b"mount/d/part").unwrap();
     let mut arrivals = vec![small("mount/f"), Arrival::Part { part, meta: Meta::default() }];
     arrivals.extend((0..9).map(|number| small(&format!("d{number}/f"))));
-    let results = stage.commit(arrivals, false);
+    let results = staging.commit(arrivals, false);
     let fault = results[0].as_ref().unwrap_err();
     assert_eq!(
         (fault.kind, fault.to_string().contains("another file system")),

@@ -6,7 +6,7 @@ mod order;
 mod part;
 mod planted;
 mod source;
-mod stage;
+mod staging;
 mod walk;
 
 use super::*;

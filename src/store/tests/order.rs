@@ -10,17 +10,17 @@ const VARIABLES: [&str; 2] = ["SENDALL_TEST_COMMIT_IN", "SENDALL_TEST_COMMIT_FIL
 fn watched() {
     let [Some(root), Some(count)] = VARIABLES.map(std::env::var_os) else { return };
     let folder = Folder::open(Path::new(&root)).unwrap();
-    let stage = StagingFolder::new(&folder).unwrap();
+    let staging = StagingFolder::new(&folder).unwrap();
     let small = |number: usize| {
-        let mut file = stage.create(0o644).unwrap();
+        let mut file = staging.create(0o644).unwrap();
         file.write_all(b"x").unwrap();
         Arrival::Small { path: format!("d/{number}").into(), file: file.finish(Meta::default()).unwrap() }
     };
     let part = Arrival::Part { part: Part::create(&folder, b"d/part").unwrap(), meta: Meta::default() };
     let count: usize = count.to_str().unwrap().parse().unwrap();
-    let results = stage.commit((1..count).map(small).chain([part]).collect(), false);
+    let results = staging.commit((1..count).map(small).chain([part]).collect(), false);
     println!("arrived: {}", results.iter().filter(|result| result.is_ok()).count());
-    let later = stage.commit(vec![small(0)], false);
+    let later = staging.commit(vec![small(0)], false);
     println!("later: {}", later.iter().filter(|result| result.is_ok()).count());
 }
 

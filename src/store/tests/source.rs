@@ -140,15 +140,15 @@ fn prefixes_have_the_digest_of_their_bytes() {
     fs::write(scene.inside("f"), &bytes).unwrap();
     let file = File::open(scene.inside("f")).unwrap();
     for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, bytes.len()] {
-        let mut heard = Vec::new();
+        let mut reported = Vec::new();
         let hasher = hash_prefix(&file, length as u64, &mut |done| {
-            heard.push(done);
+            reported.push(done);
             true
         })
         .unwrap();
         assert_eq!(hasher.finalize(), blake3::hash(&bytes[..length]));
-        assert_eq!(heard.last().copied().unwrap_or(0), length as u64);
-        assert_eq!(heard.len(), length.div_ceil(CHUNK));
+        assert_eq!(reported.last().copied().unwrap_or(0), length as u64);
+        assert_eq!(reported.len(), length.div_ceil(CHUNK));
     }
     for length in [bytes.len() as u64 + 1, u64::MAX] {
         assert_eq!(kind(hash_prefix(&file, length, &mut |_| true)), FaultKind::CannotRead);

@@ -11,12 +11,12 @@ fn walk(folder: &Folder, links: Links, includes: &[&str], excludes: &[&str]) -> 
     let filter = Filter::new(&owned(includes), &owned(excludes)).unwrap();
     let line = |found: Found| {
         let path = String::from_utf8(found.path).unwrap();
-        match found.what {
-            What::File => path,
-            What::Folder(_) => format!("{path}/"),
-            What::Link { target, .. } => format!("{path} -> {}", String::from_utf8(target).unwrap()),
-            What::Skipped(skip) => format!("{path}: {skip:?}"),
-            What::Failed(fault) => format!("{path}! {:?}", fault.kind),
+        match found.kind {
+            FoundKind::File => path,
+            FoundKind::Folder(_) => format!("{path}/"),
+            FoundKind::Link { target, .. } => format!("{path} -> {}", String::from_utf8(target).unwrap()),
+            FoundKind::Skipped(skip) => format!("{path}: {skip:?}"),
+            FoundKind::Failed(fault) => format!("{path}! {:?}", fault.kind),
         }
     };
     Walk::new(folder.clone(), links, Arc::new(filter)).map(line).collect()
@@ -149,12 +149,12 @@ fn folders_have_their_time_and_links_their_own() {
     let filter = Arc::new(Filter::new(&[], &[]).unwrap());
     let mut seen = 0;
     for found in Walk::new(scene.folder.clone(), Links::Copy, filter) {
-        match found.what {
-            What::Folder(meta) if found.path == b"empty" => {
+        match found.kind {
+            FoundKind::Folder(meta) if found.path == b"empty" => {
                 assert_eq!((meta.mtime_seconds, meta.mtime_nanoseconds), (1_000_000_000, 7));
                 seen += 1;
             }
-            What::Link { meta, .. } => {
+            FoundKind::Link { meta, .. } => {
                 assert!(meta.mtime_seconds > 1_000_000_000);
                 seen += 1;
             }
@@ -193,7 +193,7 @@ fn a_folder_that_cannot_be_read_does_not_end_the_walk() {
         symlink(scene.outside(""), scene.inside("b")).unwrap();
     }
     let failed = walk.next().unwrap();
-    assert!(matches!(&failed.what, What::Failed(_)), "{failed:?}");
+    assert!(matches!(&failed.kind, FoundKind::Failed(_)), "{failed:?}");
     assert_eq!(failed.path, b"b");
     assert_eq!(walk.next().unwrap().path, b"b.txt");
     if !is_root() {

@@ -21,7 +21,7 @@ const QUIET_LIMIT: Duration = Duration::from_millis(300);
 /// The work of a session on its first connection.
 pub(crate) trait Job<S> {
     /// Works until the budget is used up or nothing can be done. `Done`: nothing is left to send.
-    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure>;
+    fn advance(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure>;
 
     /// Returns the result of the session after all work is done.
     fn conclude(&mut self, link: &Link<S>, now: Instant) -> Result<(), Error>;
@@ -37,7 +37,7 @@ pub(crate) trait Job<S> {
 
 /// A session: a job, then the orderly end of its connection.
 pub(crate) struct LinkSession<S, J> {
-    // Before the connection, so that it lets go of what it holds before the peer learns of the end.
+    // Dropped before the connection, so that its resources are free when the peer sees the end.
     pub(crate) job: J,
     link: Option<Link<S>>,
     closing: Option<Closing<S>>,
@@ -53,22 +53,23 @@ impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         if let Some(link) = &mut self.link {
             link.wire.tick(context.now);
-            let (tell, error) = match self.job.turn(link, context).map_err(|failure| link.explain(failure)) {
-                Ok(Status::Done) => (None, self.job.conclude(link, context.now).err()),
-                Ok(status) => return Ok(status),
-                Err(Failure { error, tell }) => {
-                    self.job.fail();
-                    (tell, Some(error))
-                }
-            };
-            self.closing = self.link.take().map(|link| link.wire.close(tell, error));
+            let (to_peer, error) =
+                match self.job.advance(link, context).map_err(|failure| link.explain(failure)) {
+                    Ok(Status::Done) => (None, self.job.conclude(link, context.now).err()),
+                    Ok(status) => return Ok(status),
+                    Err(Failure { error, to_peer }) => {
+                        self.job.fail();
+                        (to_peer, Some(error))
+                    }
+                };
+            self.closing = self.link.take().map(|link| link.wire.close(to_peer, error));
         }
         self.closing.as_mut().map_or(Ok(Status::Done), |closing| closing.advance(context))
     }
 
     fn stop(&mut self) -> Stop {
         if let Some(link) = &mut self.link {
-            link.wire.say_stopped();
+            link.wire.send_stopped();
         }
         Stop::Now
     }
@@ -84,11 +85,11 @@ impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
 }
 
 impl<S: Stream> Wire<S> {
-    /// Starts to end the session with the result `error`. Sends `tell`, if given, to the peer.
-    pub(crate) fn close(mut self, tell: Option<(Reason, String)>, error: Option<Error>) -> Closing<S> {
-        // What was queued belongs to a session that is over; but a frame that was begun must be ended first.
-        let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
-        if let Some((reason, text)) = tell {
+    /// Starts to end the session with the result `error`. Sends `to_peer`, if given, to the peer.
+    pub(crate) fn close(mut self, to_peer: Option<(Reason, String)>, error: Option<Error>) -> Closing<S> {
+        // Queued frames belong to a session that is over, but a frame that was begun must be completed.
+        let is_late = matches!(to_peer, Some((Reason::TimeLimit, _)));
+        if let Some((reason, text)) = to_peer {
             self.push(&encode(&Frame::Error { reason, text }));
         }
         self.close_queued(is_late, error)
@@ -137,7 +138,7 @@ impl<S: Stream> Closing<S> {
 
     /// Advances the end. `Done`: the connection can be dropped; an error is the session's result.
     pub(crate) fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        match self.say(context) {
+        match self.send_last(context) {
             Status::Done => {
                 if self.resets {
                     self.wire.reset_on_close(true);
@@ -154,7 +155,7 @@ impl<S: Stream> Closing<S> {
         quiet.map_or(self.deadline, |quiet| quiet.min(self.deadline))
     }
 
-    fn say(&mut self, context: Context) -> Status {
+    fn send_last(&mut self, context: Context) -> Status {
         self.wire.tick(context.now);
         if context.now >= self.deadline() {
             return Status::Done;
@@ -163,16 +164,16 @@ impl<S: Stream> Closing<S> {
             match self.wire.flush() {
                 Ok(true) if self.resets || self.wire.finish_writing().is_ok() => self.said = true,
                 Ok(false) => {}
-                // It was reset: there is nobody to wait for.
+                // It was reset: there is nothing to wait for.
                 Ok(true) | Err(_) => return Status::Done,
             }
         }
-        let mut thrown_away = 0;
-        while thrown_away < context.budget_bytes {
+        let mut discarded = 0;
+        while discarded < context.budget_bytes {
             match self.wire.fill(1) {
                 Ok(Filled::Enough) => {
                     let count = self.wire.incoming().len();
-                    thrown_away += count;
+                    discarded += count;
                     self.discarded += count as u64;
                     self.wire.consume(count);
                     if self.resets && self.discarded >= MOST_DISCARDED {

@@ -28,7 +28,7 @@ pub(crate) struct Limits {
 }
 
 /// Something received from the peer.
-pub(crate) enum Heard {
+pub(crate) enum Received {
     /// A frame.
     Frame(Frame),
     /// The header of a DATA frame.
@@ -53,7 +53,7 @@ pub(crate) struct Link<S> {
     refused: Option<crate::proto::transfer::reason::Reason>,
     accepted: Option<Accept>,
     round_trip: Duration,
-    excused: Option<Instant>,
+    idle_from: Option<Instant>,
     next_ping: Option<Instant>,
 }
 
@@ -77,7 +77,7 @@ impl<S: Stream> Link<S> {
             refused: None,
             accepted: None,
             round_trip: Duration::ZERO,
-            excused: None,
+            idle_from: None,
             next_ping: None,
         }
     }
@@ -88,12 +88,12 @@ impl<S: Stream> Link<S> {
     }
 
     /// Restarts the idle limit: there was nothing for this connection to carry.
-    pub(crate) fn excuse(&mut self) {
-        self.excused = Some(self.wire.now());
+    pub(crate) fn restart_idle(&mut self) {
+        self.idle_from = Some(self.wire.now());
     }
 
     fn idle_since(&self) -> Instant {
-        self.excused.map_or(self.wire.last_traffic(), |time| time.max(self.wire.last_traffic()))
+        self.idle_from.map_or(self.wire.last_traffic(), |time| time.max(self.wire.last_traffic()))
     }
 
     /// Returns how long a client waited for ACCEPT.
@@ -118,9 +118,9 @@ impl<S: Stream> Link<S> {
     }
 
     /// Reads the next frame or DATA header.
-    pub(crate) fn hear(&mut self) -> Result<Heard, Failure> {
-        if self.accept_by.is_some() && !self.hear_accept()? {
-            return Ok(Heard::Nothing);
+    pub(crate) fn receive(&mut self) -> Result<Received, Failure> {
+        if self.accept_by.is_some() && !self.receive_accept()? {
+            return Ok(Received::Nothing);
         }
         loop {
             match parse(self.wire.incoming()).map_err(protocol_error)? {
@@ -134,36 +134,36 @@ impl<S: Stream> Link<S> {
                         Some(reason) if !matches!(frame, Frame::Error { .. }) => {
                             Err(peer_error(reason, "", self.role))
                         }
-                        _ => Ok(Heard::Frame(frame)),
+                        _ => Ok(Received::Frame(frame)),
                     };
                 }
                 ParsedFrame::Data { file, offset, length, used } => {
                     self.wire.consume(used);
                     self.wire.note_moved();
-                    return Ok(Heard::Data { file, offset, length });
+                    return Ok(Received::Data { file, offset, length });
                 }
                 ParsedFrame::Incomplete { needed } => match self.wire.fill(needed)? {
                     Filled::Enough => {}
-                    Filled::Blocked => return Ok(Heard::Nothing),
+                    Filled::Blocked => return Ok(Received::Nothing),
                     Filled::Ended => {
                         return self
                             .refused
-                            .map_or(Ok(Heard::End), |reason| Err(peer_error(reason, "", self.role)));
+                            .map_or(Ok(Received::End), |reason| Err(peer_error(reason, "", self.role)));
                     }
                 },
             }
         }
     }
 
-    /// Reads as [`Link::hear`], on a further connection. An `ERROR` or the peer's end ends that connection only.
-    pub(crate) fn hear_of_blocks(&mut self, role: Role) -> Result<Heard, Error> {
-        match self.hear().map_err(|failure| failure.error)? {
-            Heard::Frame(Frame::Error { reason, text }) => Err(peer_error(reason, &text, role).error),
-            heard => Ok(heard),
+    /// Reads as [`Link::receive`], on a further connection. An `ERROR` or the peer's end ends that connection only.
+    pub(crate) fn receive_further(&mut self, role: Role) -> Result<Received, Error> {
+        match self.receive().map_err(|failure| failure.error)? {
+            Received::Frame(Frame::Error { reason, text }) => Err(peer_error(reason, &text, role).error),
+            received => Ok(received),
         }
     }
 
-    fn hear_accept(&mut self) -> Result<bool, Failure> {
+    fn receive_accept(&mut self) -> Result<bool, Failure> {
         loop {
             match Accept::parse(self.wire.incoming()).map_err(protocol_error)? {
                 Parsed::Complete { value, used } => {
@@ -179,7 +179,7 @@ impl<S: Stream> Link<S> {
                         let left = time.saturating_duration_since(self.wire.now());
                         self.round_trip = self.limits.handshake.saturating_sub(left);
                     }
-                    // If it is a refusal, the ERROR frame that follows says more.
+                    // After a refusal, the ERROR frame that follows has the details.
                     self.refused = value.refused;
                     self.accepted = Some(value);
                     return Ok(true);
@@ -209,7 +209,7 @@ impl<S: Stream> Link<S> {
                 }
                 None => self.next_ping = Some(now + FIRST_PING),
             }
-            self.wire.pardon();
+            self.wire.restart_idle();
             return Ok(());
         }
         self.next_ping = None;
@@ -218,7 +218,7 @@ impl<S: Stream> Link<S> {
             let text = format!("{what} {limit} (see {option})");
             Failure {
                 error: Error::new(Exit::TimedOut, &text),
-                tell: Some((crate::proto::transfer::reason::Reason::TimeLimit, text)),
+                to_peer: Some((crate::proto::transfer::reason::Reason::TimeLimit, text)),
             }
         };
         if self.accept_by.is_some_and(|time| now >= time) {

@@ -13,7 +13,7 @@ use crate::proto::transfer::hello::{Accept, Hello};
 use crate::report::Report;
 use crate::server::places::Further;
 use crate::transfer::outcome::Role;
-use crate::transfer::server::sessions::{Listed, MAX_CONNECTIONS, SessionId};
+use crate::transfer::server::sessions::{MAX_CONNECTIONS, Registration, SessionId};
 
 /// Round-trip time from which several connections are faster than one.
 const FAR: Duration = Duration::from_millis(10);
@@ -43,12 +43,12 @@ pub(crate) trait Dialer {
 }
 
 /// The source of a session's further connections.
-pub(crate) enum Origin {
+pub(crate) enum ConnectionOrigin {
     /// A client opens its connections. `connections` is the number asked for, the first included; `None`: chosen by the
     /// round-trip time.
     Client { dialer: Box<dyn Dialer>, connections: Option<usize> },
     /// A server receives them from clients.
-    Server(Rc<Listed>),
+    Server(Rc<Registration>),
 }
 
 /// A further connection. `L` is the state that the session keeps for it.
@@ -68,7 +68,7 @@ enum State {
 
 /// The further connections of a session.
 pub(crate) struct ConnectionPool<L> {
-    origin: Origin,
+    origin: ConnectionOrigin,
     role: Role,
     limits: Limits,
     io: Io,
@@ -83,7 +83,7 @@ pub(crate) struct ConnectionPool<L> {
 
 impl<L: Default> ConnectionPool<L> {
     pub(crate) fn new(
-        origin: Origin,
+        origin: ConnectionOrigin,
         role: Role,
         limits: Limits,
         io: Io,
@@ -105,7 +105,8 @@ impl<L: Default> ConnectionPool<L> {
 
     /// Opens a client's further connections, once, when there is work for them.
     pub(crate) fn grow(&mut self, session: Option<SessionId>, round_trip: Duration) {
-        let (Origin::Client { dialer, connections }, Some(session)) = (&self.origin, session) else {
+        let (ConnectionOrigin::Client { dialer, connections }, Some(session)) = (&self.origin, session)
+        else {
             return;
         };
         if std::mem::replace(&mut self.has_grown, true) {
@@ -134,7 +135,7 @@ impl<L: Default> ConnectionPool<L> {
 
     /// Divides a client's rate among the connections that carry traffic.
     pub(crate) fn share<S: Stream>(&mut self, first: &mut Wire<S>) {
-        let (Origin::Client { .. }, Some(rate)) = (&self.origin, self.limits.rate) else { return };
+        let (ConnectionOrigin::Client { .. }, Some(rate)) = (&self.origin, self.limits.rate) else { return };
         let now = first.now();
         let is_busy = |last: Instant| now.saturating_duration_since(last) < SHARE_KEPT;
         let busy = self.open().filter(|(_, link)| is_busy(link.wire.last_traffic())).count();
@@ -154,15 +155,15 @@ impl<L: Default> ConnectionPool<L> {
 
     /// Takes over the connections that have joined a server's session.
     pub(crate) fn accept(&mut self, now: Instant) {
-        let Origin::Server(listed) = &self.origin else { return };
-        for (socket, further) in listed.joined() {
+        let ConnectionOrigin::Server(registration) = &self.origin else { return };
+        for (socket, further) in registration.take_joined() {
             // Its options are those that it was accepted with.
             let Ok(transport) = socket.enroll(&self.io) else {
-                listed.has_left();
+                registration.connection_lost();
                 continue;
             };
             let mut wire = Wire::new(transport, now);
-            wire.push(&Accept { tree: true, session: listed.id(), ..Accept::plain() }.encode());
+            wire.push(&Accept { tree: true, session: registration.id(), ..Accept::plain() }.encode());
             let link = Link::new(wire, self.role, self.limits, false);
             self.connections.push(PooledConnection {
                 id: self.next_id,
@@ -194,9 +195,9 @@ impl<L: Default> ConnectionPool<L> {
                     if let Err(error) = ended {
                         self.report.detail(format_args!("a further connection is gone: {error}"));
                     }
-                    // Before the socket is closed, so that who sees that finds room for another.
-                    if let Origin::Server(listed) = &self.origin {
-                        listed.has_left();
+                    // Before the socket is closed, so that a client that sees the end finds a free place.
+                    if let ConnectionOrigin::Server(registration) = &self.origin {
+                        registration.connection_lost();
                     }
                     advanced.lost.push(self.connections.swap_remove(index).id);
                 }

@@ -36,13 +36,13 @@ pub(crate) enum Filled {
 /// Failure of a session, and the error that is sent to the peer.
 pub(crate) struct Failure {
     pub(crate) error: Error,
-    pub(crate) tell: Option<(Reason, String)>,
+    pub(crate) to_peer: Option<(Reason, String)>,
 }
 
 impl From<Error> for Failure {
     /// A failure that is not sent to the peer, usually because the connection is lost.
     fn from(error: Error) -> Failure {
-        Failure { error, tell: None }
+        Failure { error, to_peer: None }
     }
 }
 
@@ -120,7 +120,7 @@ impl<S: Stream> Wire<S> {
     }
 
     /// Restarts the idle limit after local work: the peer was not silent, it had to wait.
-    pub(crate) fn pardon(&mut self) {
+    pub(crate) fn restart_idle(&mut self) {
         self.last_traffic = self.now;
     }
 
@@ -140,11 +140,11 @@ impl<S: Stream> Wire<S> {
     /// Reads until `needed` bytes are buffered, at most a chunk and two headers.
     pub(crate) fn fill(&mut self, needed: usize) -> Result<Filled, Error> {
         // A client that never sends a body gets no room for one.
-        let room = if needed > SMALL_BYTES { INCOMING_BYTES } else { SMALL_BYTES };
-        if self.incoming.len() < room {
-            let missing = room - self.incoming.len();
+        let capacity = if needed > SMALL_BYTES { INCOMING_BYTES } else { SMALL_BYTES };
+        if self.incoming.len() < capacity {
+            let missing = capacity - self.incoming.len();
             self.incoming.try_reserve_exact(missing).map_err(|_| no_memory())?;
-            self.incoming.resize(room, 0);
+            self.incoming.resize(capacity, 0);
         }
         if self.start + needed > self.incoming.len() || self.start > COALESCED_BYTES {
             self.incoming.copy_within(self.start..self.end, 0);
@@ -243,7 +243,7 @@ impl<S: Stream> Wire<S> {
     }
 
     /// Reports to the peer that this process was asked to stop, if that can be sent at once.
-    pub(crate) fn say_stopped(&mut self) {
+    pub(crate) fn send_stopped(&mut self) {
         self.stream.limit_rate(None, 0);
         self.push(&encode(&Frame::Error { reason: Reason::Stopped, text: Reason::Stopped.to_string() }));
         // Where the peer does not read, it learns of it by the end of the connection.

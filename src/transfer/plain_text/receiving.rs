@@ -164,10 +164,10 @@ impl<S: Stream> TextReceiving<S> {
                 }
                 (Filled::Ended, ParsedText::Incomplete) => {
                     let text = "the client closed the connection before its header was complete";
-                    let tell = (count > 0).then(|| (Reason::Protocol, "the header is cut".to_owned()));
-                    Err(Failure { error: left(Error::new(Exit::Lost, text)), tell })
+                    let to_peer = (count > 0).then(|| (Reason::Protocol, "the header is cut".to_owned()));
+                    Err(Failure { error: left(Error::new(Exit::Lost, text)), to_peer })
                 }
-                // What the rate limit holds back is no pause of the client's.
+                // Bytes held back by the rate limit do not count as a pause of the client.
                 (Filled::Blocked, _) if wire.wake_up().is_some() => {
                     self.quiet_since = None;
                     Ok(Step::Waits)
@@ -203,7 +203,7 @@ impl<S: Stream> TextReceiving<S> {
         let shown = escape_name(name);
         let no = |reason, text: &str| {
             let error = Error::new(exit_of(reason, Role::Receiver), format!("{shown}: {text}"));
-            Failure { error, tell: Some((reason, text.to_owned())) }
+            Failure { error, to_peer: Some((reason, text.to_owned())) }
         };
         let fault = |fault: Fault| failed(Role::Receiver, &shown, &fault);
         if self.files_in_place >= u64::from(self.max_entries) {
@@ -243,7 +243,7 @@ impl<S: Stream> TextReceiving<S> {
                 let received = file.received + wire.incoming().len() as u64;
                 let text = format!("the connection ended after {received} of {} bytes", file.header.size);
                 let error = Error::new(Exit::Lost, format!("{}: {text}", shown()));
-                return Err(Failure { error, tell: Some((Reason::Protocol, text)) });
+                return Err(Failure { error, to_peer: Some((Reason::Protocol, text)) });
             }
         }
         let written = file.part.write_all(&wire.incoming()[..count]);
@@ -271,7 +271,7 @@ impl<S: Stream> TextReceiving<S> {
 
     fn committed(&mut self, wire: &mut Wire<S>, mut file: Arrived, now: Instant) -> Result<Step, Failure> {
         // The client has to wait for the disk: that is no silence of its own.
-        wire.pardon();
+        wire.restart_idle();
         let Some(result) = file.commit.take() else {
             self.state = State::Commit(file);
             return Ok(Step::Waits);
@@ -304,14 +304,14 @@ impl<S: Stream> TextReceiving<S> {
     }
 
     fn end(&mut self, mut wire: Wire<S>, result: Result<(), Failure>) {
-        // An unfinished part is removed now, not when the client has heard of it.
+        // An unfinished part is removed now, not after the client got the error.
         self.state = State::Header;
-        let (error, tell) = match result {
+        let (error, to_peer) = match result {
             Ok(()) => (None, None),
-            Err(Failure { error, tell }) => (Some(error), tell),
+            Err(Failure { error, to_peer }) => (Some(error), to_peer),
         };
-        let is_late = matches!(tell, Some((Reason::TimeLimit, _)));
-        if let Some((reason, text)) = tell {
+        let is_late = matches!(to_peer, Some((Reason::TimeLimit, _)));
+        if let Some((reason, text)) = to_peer {
             wire.push(&refusal(reason, &text));
         }
         wire.reset_on_close(false);
@@ -326,10 +326,10 @@ impl<S: Stream> TextReceiving<S> {
 fn refused(reason: Reason, text: String) -> Failure {
     let exit = match reason {
         Reason::TimeLimit => Exit::TimedOut,
-        // What is no header is a client of another kind.
+        // Bytes that are not a header come from a client of another kind.
         _ => Exit::Refused,
     };
-    Failure { error: Error::new(exit, &text), tell: Some((reason, text)) }
+    Failure { error: Error::new(exit, &text), to_peer: Some((reason, text)) }
 }
 
 /// Waits for the file on its way to the disk: after a stop the process may end, and the file gets its name, or loses

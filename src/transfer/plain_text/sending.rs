@@ -97,7 +97,7 @@ impl<S: Stream> TextSending<S> {
                     if self.talk.is_empty() {
                         return self.unanswered(context.now);
                     }
-                    self.tell("answered");
+                    self.report("answered");
                     self.progress.phase(Phase::Sending);
                     self.state = State::Body(self.source.size_bytes());
                 }
@@ -127,18 +127,18 @@ impl<S: Stream> TextSending<S> {
 
     /// Reads the server's text meanwhile. Returns whether there is more than fits the budget.
     fn listen(&mut self, budget_bytes: usize) -> Result<bool, Error> {
-        let mut heard = 0;
-        while heard < budget_bytes && !self.peer_ended {
+        let mut received = 0;
+        while received < budget_bytes && !self.peer_ended {
             match self.wire.fill(1)? {
                 Filled::Blocked => break,
                 Filled::Ended => self.peer_ended = true,
                 Filled::Enough => {
                     let bytes = self.wire.incoming();
-                    let room = MAX_TALK_BYTES.saturating_sub(self.talk.len());
-                    self.talk.extend(bytes.iter().take(room));
+                    let free = MAX_TALK_BYTES.saturating_sub(self.talk.len());
+                    self.talk.extend(bytes.iter().take(free));
                     let count = bytes.len();
                     self.wire.consume(count);
-                    heard += count;
+                    received += count;
                 }
             }
         }
@@ -146,12 +146,12 @@ impl<S: Stream> TextSending<S> {
             Some(line) => {
                 Err(Error::new(Exit::Refused, format!("the peer said: {}", escape_bytes(line.trim_ascii()))))
             }
-            None => Ok(heard >= budget_bytes),
+            None => Ok(received >= budget_bytes),
         }
     }
 
     /// Prints the server's text and clears it.
-    fn tell(&mut self, verb: &str) {
+    fn report(&mut self, verb: &str) {
         let words = std::mem::take(&mut self.talk);
         self.report.detail(format_args!("{} {verb}: {}", self.peer, escape_bytes(words.trim_ascii())));
     }
@@ -196,7 +196,7 @@ impl<S: Stream> TextSending<S> {
             return self.wait(now, Some(unknown));
         }
         if !self.talk.is_empty() {
-            self.tell("said");
+            self.report("said");
         }
         *self.sent.borrow_mut() = Some(SentText { peer: self.peer.clone(), time: now - self.start });
         Ok(Status::Done)
@@ -217,7 +217,7 @@ impl<S: Stream> Session for TextSending<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.wire.tick(context.now);
         self.work(context).map_err(|error| {
-            // Where sending failed, the server's last word may say why.
+            // If sending failed, the server's last text may give the reason.
             let error = match self.listen(context.budget_bytes) {
                 Err(refusal) if refusal.exit() == Exit::Refused => refusal,
                 _ => error,

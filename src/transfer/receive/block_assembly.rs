@@ -59,7 +59,7 @@ pub(super) struct BlockAssembly {
 enum Slot {
     Missing,
     /// An earlier session has left it, with this chaining value.
-    Before(Digest),
+    Earlier(Digest),
     /// Being written by the block with this number. The same block may come again while the first is still on its way,
     /// by a connection that the sender has given up: then the one that began last is written.
     Coming(u64),
@@ -70,7 +70,7 @@ enum Slot {
 impl BlockAssembly {
     /// Creates a file of `size` bytes whose first blocks have these chaining values.
     pub(super) fn new(path: Vec<u8>, part: Part, size: u64, values: Vec<Digest>) -> BlockAssembly {
-        let slots = values.into_iter().map(Slot::Before).collect();
+        let slots = values.into_iter().map(Slot::Earlier).collect();
         BlockAssembly { path, part, size, slots, end: None }
     }
 
@@ -90,14 +90,14 @@ impl BlockAssembly {
 
     fn values(&self) -> impl Iterator<Item = Option<Digest>> {
         self.slots.iter().map(|slot| match slot {
-            Slot::Before(value) | Slot::Verified(value) => Some(*value),
+            Slot::Earlier(value) | Slot::Verified(value) => Some(*value),
             Slot::Missing | Slot::Coming(_) => None,
         })
     }
 
     /// Returns the bytes of earlier sessions that were not received again.
-    fn before_bytes(&self) -> u64 {
-        let is_before = |slot: &Slot| matches!(slot, Slot::Before(_));
+    fn earlier_bytes(&self) -> u64 {
+        let is_before = |slot: &Slot| matches!(slot, Slot::Earlier(_));
         let offsets = (0..).step_by(BLOCK_BYTES as usize).zip(&self.slots);
         let lengths = offsets.filter(|(_, slot)| is_before(slot)).map(|(at, _)| block_length(at, self.size));
         lengths.map(|length| length.unwrap_or(0)).sum()
@@ -157,7 +157,7 @@ impl Inflow {
     }
 
     /// Returns how many bytes of a needed block have come, with `buffered` bytes in the buffer.
-    pub(super) fn come(&self, buffered: usize) -> u64 {
+    pub(super) fn received_bytes_with(&self, buffered: usize) -> u64 {
         let block = self.block.as_ref().filter(|block| !block.is_useless);
         block.map_or(0, |block| block.done + buffered.min(self.remaining) as u64)
     }
@@ -170,7 +170,7 @@ impl Inflow {
 
 /// The open files in blocks, and the counts of their bytes.
 #[derive(Default)]
-pub(super) struct BlockedFiles {
+pub(super) struct FilesInBlocks {
     open: HashMap<u32, BlockAssembly>,
     /// Closed files of which a block may still come.
     pub(super) ended: EndedFiles,
@@ -180,7 +180,7 @@ pub(super) struct BlockedFiles {
     /// Received bytes that match their chaining values.
     pub(super) verified_bytes: u64,
     /// Bytes that earlier sessions left of the files opened since, and how many of those are received again.
-    pub(super) before_bytes: u64,
+    pub(super) earlier_bytes: u64,
     pub(super) replaced_bytes: u64,
     /// Bytes of earlier sessions in files that are complete.
     pub(super) resumed_bytes: u64,
@@ -189,7 +189,7 @@ pub(super) struct BlockedFiles {
     pub(super) faults: Vec<(u32, Fault)>,
 }
 
-impl BlockedFiles {
+impl FilesInBlocks {
     pub(super) fn is_open(&self, file: u32) -> bool {
         self.open.contains_key(&file)
     }
@@ -210,7 +210,7 @@ impl BlockedFiles {
     }
 
     pub(super) fn open(&mut self, file: u32, assembly: BlockAssembly) {
-        self.before_bytes += assembly.before_bytes();
+        self.earlier_bytes += assembly.earlier_bytes();
         self.open.insert(file, assembly);
     }
 
@@ -240,7 +240,7 @@ impl BlockedFiles {
             return None;
         }
         let whole = self.open.remove(&file)?;
-        self.resumed_bytes += whole.before_bytes();
+        self.resumed_bytes += whole.earlier_bytes();
         let BlockAssembly { part, end, .. } = whole;
         end.map(|(entry, digest)| (part, entry, digest))
     }
@@ -252,11 +252,11 @@ impl BlockedFiles {
         (file, offset, length): (u32, u64, u32),
         size: Option<u64>,
     ) -> Result<(), Violation> {
-        let goes_on = inflow
+        let continues = inflow
             .block
             .as_ref()
             .is_some_and(|block| block.file == file && block.offset + block.done == offset);
-        if !goes_on {
+        if !continues {
             inflow.block = Some(self.new_block(file, offset, size)?);
         }
         if inflow.block.as_ref().is_some_and(|block| u64::from(length) > block.length - block.done) {
@@ -278,7 +278,7 @@ impl BlockedFiles {
             None | Some(Some(Slot::Verified(_))) => true,
             Some(None) => return Err(Violation::Contradiction("a block far ahead of the others")),
             Some(Some(slot)) => {
-                if matches!(slot, Slot::Before(_)) {
+                if matches!(slot, Slot::Earlier(_)) {
                     self.replaced_bytes += length;
                 }
                 *slot = Slot::Coming(self.begun);

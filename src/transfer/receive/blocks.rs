@@ -1,6 +1,6 @@
 //! Files in blocks: any block on any connection, each checked against its chaining value and answered.
 
-use super::block_assembly::{BlockAssembly, BlockedFiles, Inflow};
+use super::block_assembly::{BlockAssembly, FilesInBlocks, Inflow};
 use super::decision::{AcceptedFile, Have};
 use super::space::Space;
 use super::{Receiving, cut};
@@ -14,7 +14,7 @@ use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
 use crate::store::{Fault, Folder, Part};
-use crate::transfer::connection::link::{Heard, Link, out_of_place};
+use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, Wire};
 use crate::transfer::outcome::{Role, protocol_error, reason_of};
@@ -45,16 +45,16 @@ impl Receiving {
 
     /// Begins a DATA frame of a block on the first connection.
     pub(super) fn begin_block(&mut self, file: u32, offset: u64, length: u32) -> Result<(), Failure> {
-        self.open_blocked(file);
+        self.open_for_blocks(file);
         let size = self.machine.entry(file).and_then(|entry| entry.size);
         self.assembly.begin(&mut self.inflow, (file, offset, length), size).map_err(protocol_error)
     }
 
     /// Receives a piece of the block on the first connection and returns its size; `None` if nothing is buffered.
-    pub(super) fn hear_block<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
-        let heard = take_in(&mut self.assembly, &mut self.inflow, &mut link.wire)?;
-        self.tell_faults()?;
-        Ok(heard)
+    pub(super) fn receive_block<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+        let received = take_in(&mut self.assembly, &mut self.inflow, &mut link.wire)?;
+        self.report_faults()?;
+        Ok(received)
     }
 
     /// Handles the chaining value of a block on the first connection.
@@ -67,11 +67,11 @@ impl Receiving {
         let (answer, bytes) = ended.map_err(protocol_error)?;
         link.wire.push(&encode(&answer));
         self.decisions.space.written(file, bytes);
-        self.complete_blocked()
+        self.commit_complete()
     }
 
     /// Opens an accepted file in blocks when it is first needed.
-    fn open_blocked(&mut self, file: u32) {
+    fn open_for_blocks(&mut self, file: u32) {
         if self.assembly.is_open(file) || self.assembly.is_crowded() {
             return;
         }
@@ -101,17 +101,17 @@ impl Receiving {
             self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
             return Ok(());
         }
-        self.complete_blocked()
+        self.commit_complete()
     }
 
     /// Passes files whose last block has come on to the disk.
-    fn complete_blocked(&mut self) -> Result<(), Failure> {
+    fn commit_complete(&mut self) -> Result<(), Failure> {
         for file in std::mem::take(&mut self.assembly.ready) {
             if let Some((part, entry, digest)) = self.assembly.take_whole(file) {
                 self.commit_part(file, &entry, digest, part);
             }
         }
-        self.tell_faults()
+        self.report_faults()
     }
 
     /// Fails all files that are incomplete after every file has ended and every block was answered. Returns whether
@@ -125,7 +125,7 @@ impl Receiving {
         !files.is_empty()
     }
 
-    fn tell_faults(&mut self) -> Result<(), Failure> {
+    fn report_faults(&mut self) -> Result<(), Failure> {
         if self.assembly.is_crowded() {
             return Err(protocol_error(Violation::Contradiction("blocks of too many files at once")));
         }
@@ -155,11 +155,11 @@ impl Receiving {
             .collect();
         for file in waiting {
             if self.is_of_a_block(file) && !self.is_short_of_parts() {
-                self.open_blocked(file);
+                self.open_for_blocks(file);
             }
         }
         let mut to_open = Vec::new();
-        let goes_on = link.wire.last_traffic() == now || self.busy().is_some();
+        let continues = link.wire.last_traffic() == now || self.busy().is_some();
         let (assembly, space) = (&mut self.assembly, &mut self.decisions.space);
         let accepted = &self.decisions.accepted;
         let machine = &self.machine;
@@ -167,7 +167,7 @@ impl Receiving {
             let mut budget = CONNECTION_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
-                // No room for an answer, no reading: what waits is bounded.
+                // Without room for an answer nothing is read: the queue is bounded.
                 if connection.wire.is_full() && !connection.wire.flush()? {
                     return Ok(Status::Waiting);
                 }
@@ -181,7 +181,7 @@ impl Receiving {
                 }
                 let next = match inflow.waiting.take() {
                     Some(header) => Next::Data(header),
-                    None => hear_frame(connection, inflow, (assembly, space))?,
+                    None => receive_frame(connection, inflow, (assembly, space))?,
                 };
                 let (file, offset, length) = match next {
                     Next::Data(header) => header,
@@ -208,19 +208,19 @@ impl Receiving {
                     .map_err(|violation| protocol_error(violation).error)?;
             }
             connection.wire.flush()?;
-            if goes_on && inflow.is_between_blocks() {
-                connection.excuse();
+            if continues && inflow.is_between_blocks() {
+                connection.restart_idle();
             }
             Ok(if budget == 0 { Status::Again } else { Status::Waiting })
         });
         for file in to_open {
             if self.decisions.accepted.contains_key(&file) && !self.is_short_of_parts() {
-                self.open_blocked(file);
-                // Those that wait for it go on in the next turn.
+                self.open_for_blocks(file);
+                // Connections that wait for it continue in the next call.
                 advanced.has_more |= !self.decisions.accepted.contains_key(&file);
             }
         }
-        self.complete_blocked()?;
+        self.commit_complete()?;
         Ok(advanced)
     }
 }
@@ -237,31 +237,31 @@ enum Next {
 }
 
 /// Reads a frame on a further connection, and answers the chaining value of a block.
-fn hear_frame<S: Stream>(
+fn receive_frame<S: Stream>(
     connection: &mut Link<S>,
     inflow: &mut Inflow,
-    (assembly, space): (&mut BlockedFiles, &mut Space),
+    (assembly, space): (&mut FilesInBlocks, &mut Space),
 ) -> Result<Next, Error> {
-    match connection.hear_of_blocks(Role::Receiver)? {
-        Heard::Data { file, offset, length } => return Ok(Next::Data((file, offset, length))),
-        Heard::Frame(Frame::Block { file, offset, values }) => {
-            // Only this connection is out of step: what it carried comes by another.
+    match connection.receive_further(Role::Receiver)? {
+        Received::Data { file, offset, length } => return Ok(Next::Data((file, offset, length))),
+        Received::Frame(Frame::Block { file, offset, values }) => {
+            // Only this connection breaks the protocol: its blocks come by another one.
             let ended = assembly.end(inflow, (file, offset, &values));
             let (answer, bytes) = ended.map_err(|violation| protocol_error(violation).error)?;
             connection.wire.push(&encode(&answer));
             space.written(file, bytes);
         }
-        Heard::Frame(Frame::Ping { .. }) => {}
-        Heard::Nothing => return Ok(Next::Nothing),
-        Heard::End => return Ok(Next::Ended),
-        Heard::Frame(_) => return Err(out_of_place()),
+        Received::Frame(Frame::Ping { .. }) => {}
+        Received::Nothing => return Ok(Next::Nothing),
+        Received::End => return Ok(Next::Ended),
+        Received::Frame(_) => return Err(out_of_place()),
     }
     Ok(Next::More)
 }
 
 /// Receives a piece of the current frame and returns its size; `None` if nothing is buffered.
 fn take_in<S: Stream>(
-    assembly: &mut BlockedFiles,
+    assembly: &mut FilesInBlocks,
     inflow: &mut Inflow,
     wire: &mut Wire<S>,
 ) -> Result<Option<usize>, Failure> {

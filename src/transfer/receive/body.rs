@@ -33,7 +33,7 @@ impl Body {
     }
 
     /// Returns how many bytes of the frame have come, with `buffered` bytes in the buffer.
-    pub(super) fn come(&self, buffered: usize) -> u64 {
+    pub(super) fn received_bytes_with(&self, buffered: usize) -> u64 {
         (self.length - self.remaining + buffered.min(self.remaining)) as u64
     }
 }
@@ -43,12 +43,12 @@ pub(super) struct IncomingBody {
     pub(super) file: u32,
     pub(super) path: Vec<u8>,
     pub(super) hasher: blake3::Hasher,
-    pub(super) target: Target,
+    pub(super) target: BodyTarget,
     written_bytes: u64,
 }
 
 /// The destination of a file's bytes.
-pub(super) enum Target {
+pub(super) enum BodyTarget {
     /// For files that are too large for the staging folder, or of unknown size.
     Part {
         part: Part,
@@ -80,7 +80,7 @@ impl Bodies {
 impl IncomingBody {
     /// Leaves the received bytes for a later session, if one can use them.
     pub(super) fn keep(self) {
-        if let Target::Part { part, resumable: true } = self.target
+        if let BodyTarget::Part { part, resumable: true } = self.target
             && self.written_bytes >= SMALL_BYTES
         {
             part.keep();
@@ -90,21 +90,21 @@ impl IncomingBody {
 
 impl AcceptedFile {
     /// Opens the destination of the file's bytes.
-    fn open(self, file: u32, stage: &StagingFolder, folder: &Folder) -> Result<IncomingBody, Fault> {
+    fn open(self, file: u32, staging: &StagingFolder, folder: &Folder) -> Result<IncomingBody, Fault> {
         let AcceptedFile { path, have, is_small, mode, resumable } = self;
         let (target, hasher, written_bytes) = match have {
             Have::Resumed { mut part, length, hasher } => {
                 part.keep_if_dropped(false);
-                (Target::Part { part, resumable }, *hasher, length)
+                (BodyTarget::Part { part, resumable }, *hasher, length)
             }
-            Have::Part(part) => (Target::Part { part, resumable }, blake3::Hasher::new(), 0),
-            Have::Stdout(stdout) => (Target::Stdout(stdout), blake3::Hasher::new(), 0),
+            Have::Part(part) => (BodyTarget::Part { part, resumable }, blake3::Hasher::new(), 0),
+            Have::Stdout(stdout) => (BodyTarget::Stdout(stdout), blake3::Hasher::new(), 0),
             Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } if is_small => {
-                (Target::Small(stage.create(mode)?), blake3::Hasher::new(), 0)
+                (BodyTarget::Small(staging.create(mode)?), blake3::Hasher::new(), 0)
             }
             Have::Nothing | Have::InPlace(_) | Have::ResumedBlocks { .. } => {
                 let part = Part::create(folder, &path)?;
-                (Target::Part { part, resumable }, blake3::Hasher::new(), 0)
+                (BodyTarget::Part { part, resumable }, blake3::Hasher::new(), 0)
             }
         };
         Ok(IncomingBody { file, path, hasher, target, written_bytes })
@@ -146,7 +146,7 @@ impl Receiving {
         if !self.bodies.is_current(file)
             && let Some(accepted_file) = self.decisions.accepted.remove(&file)
         {
-            let opened = accepted_file.open(file, self.commits.stage(), &self.decisions.folder)?;
+            let opened = accepted_file.open(file, self.commits.staging(), &self.decisions.folder)?;
             self.bodies.current = Some(opened);
         }
         Ok(())
@@ -154,7 +154,7 @@ impl Receiving {
 
     /// Drops the bytes that were here: the sender begins at 0, so they belong to another file.
     fn restart(&mut self) -> Result<(), Fault> {
-        if let Some(IncomingBody { target: Target::Part { part, .. }, hasher, written_bytes, .. }) =
+        if let Some(IncomingBody { target: BodyTarget::Part { part, .. }, hasher, written_bytes, .. }) =
             &mut self.bodies.current
         {
             part.set_len(0)?;
@@ -165,9 +165,10 @@ impl Receiving {
     }
 
     /// Receives a chunk of a body and returns its size; `None` if nothing is buffered.
-    pub(super) fn hear_body<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+    pub(super) fn receive_body<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         let Some(Body { file, remaining, .. }) = self.bodies.frame else { return Ok(None) };
-        let to_stdout = matches!(&self.bodies.current, Some(IncomingBody { target: Target::Stdout(_), .. }));
+        let to_stdout =
+            matches!(&self.bodies.current, Some(IncomingBody { target: BodyTarget::Stdout(_), .. }));
         let wanted = if to_stdout { 1 } else { remaining.min(CHUNK_BYTES) };
         match link.wire.fill(wanted)? {
             Filled::Enough => {}
@@ -197,9 +198,9 @@ impl Receiving {
             return Ok(bytes.len());
         };
         let written = match &mut arriving.target {
-            Target::Part { part, .. } => part.write_all(bytes).map(|()| bytes.len()),
-            Target::Small(staged) => staged.write_all(bytes).map(|()| bytes.len()),
-            Target::Stdout(stdout) => match send(&mut **stdout, bytes) {
+            BodyTarget::Part { part, .. } => part.write_all(bytes).map(|()| bytes.len()),
+            BodyTarget::Small(staged) => staged.write_all(bytes).map(|()| bytes.len()),
+            BodyTarget::Stdout(stdout) => match send(&mut **stdout, bytes) {
                 Ok(count) => Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
                 Err(error) => return Err(stdout_failed(&error)),
@@ -249,5 +250,5 @@ impl Receiving {
 
 fn stdout_failed(error: &io::Error) -> Failure {
     let error: Error = cannot_write(error);
-    Failure { tell: Some((Reason::Unwritable, error.to_string())), error }
+    Failure { to_peer: Some((Reason::Unwritable, error.to_string())), error }
 }

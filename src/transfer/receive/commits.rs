@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::body::{IncomingBody, Target};
+use super::body::{BodyTarget, IncomingBody};
 use super::decision::Have;
 use super::{Failure, Receiving};
 use crate::error::Error;
@@ -33,7 +33,7 @@ type Committed = Vec<(u32, Result<(), Fault>)>;
 
 /// Complete entries on their way to the disk.
 pub(super) struct Commits {
-    stage: StagingFolder,
+    staging: StagingFolder,
     replace: bool,
     io: Io,
     files: Vec<u32>,
@@ -46,9 +46,9 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub(super) fn new(stage: StagingFolder, replace: bool, io: Io) -> Commits {
+    pub(super) fn new(staging: StagingFolder, replace: bool, io: Io) -> Commits {
         Commits {
-            stage,
+            staging,
             replace,
             io,
             files: Vec::new(),
@@ -61,8 +61,8 @@ impl Commits {
         }
     }
 
-    pub(super) fn stage(&self) -> &StagingFolder {
-        &self.stage
+    pub(super) fn staging(&self) -> &StagingFolder {
+        &self.staging
     }
 
     fn add(&mut self, file: u32, arrival: Arrival, bytes: u64) {
@@ -100,9 +100,9 @@ impl Commits {
     /// Starts a commit if enough waits or, with `at_once`, if anything does.
     pub(super) fn start(&mut self, at_once: bool) -> Result<(), Error> {
         if self.running.is_none() && !self.arrivals.is_empty() && (at_once || self.batches() > 0) {
-            let (stage, replace) = (self.stage.clone(), self.replace);
+            let (staging, replace) = (self.staging.clone(), self.replace);
             let arrivals = std::mem::take(&mut self.arrivals);
-            let task = self.io.spawn_blocking(move || stage.commit(arrivals, replace))?;
+            let task = self.io.spawn_blocking(move || staging.commit(arrivals, replace))?;
             self.running = Some((std::mem::take(&mut self.files), task));
             self.running_parts = self.parts;
             (self.bytes, self.name_bytes, self.parts) = (0, 0, 0);
@@ -166,13 +166,13 @@ impl Receiving {
         self.digests.insert(file, digest);
         let meta = meta_of(&entry);
         match target {
-            Target::Stdout(_) => self.machine.committed(file, Ok(FileOutcome::Done)),
-            Target::Part { part, .. } => {
-                // What was sent as it came to be has no time of its own.
+            BodyTarget::Stdout(_) => self.machine.committed(file, Ok(FileOutcome::Done)),
+            BodyTarget::Part { part, .. } => {
+                // Input without a file has no modification time.
                 let meta = if entry.size.is_some() { meta } else { part.meta_as_written().unwrap_or(meta) };
                 self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
             }
-            Target::Small(staged) => match staged.finish(meta) {
+            BodyTarget::Small(staged) => match staged.finish(meta) {
                 Ok(staged) => {
                     self.commits.add(file, Arrival::Small { path, file: staged }, entry.size.unwrap_or(0));
                 }

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::Receiving;
 use super::backoff::Backoff;
-use super::body::Target;
+use super::body::BodyTarget;
 use super::decision::{Decisions, Have};
 use crate::error::{Error, Exit};
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::reason::Reason;
 use crate::transfer::connection::wire::Failure;
-use crate::transfer::server::sessions::{Listed, OWN_STALE_AFTER, STALE_AFTER, Version};
+use crate::transfer::server::sessions::{OWN_STALE_AFTER, Registration, STALE_AFTER, Version};
 
 /// How long to wait for a session that was asked to make way.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -29,8 +29,8 @@ impl Decisions {
     /// Returns whether to wait for another session that writes this name. The wait for a live session is short.
     pub(super) fn waits_for(&mut self, path: &[u8], entry: &Entry, now: Instant) -> bool {
         let Backoff { is_successor, in_vain, is_own, .. } = &self.backoff;
-        let want = |listed: &Listed| listed.want(path, version(entry), is_own, now);
-        let is_asked = self.listed.as_deref().is_some_and(want);
+        let want = |registration: &Registration| registration.want(path, version(entry), is_own, now);
+        let is_asked = self.registration.as_deref().is_some_and(want);
         let limit = match (*is_successor, is_asked) {
             (true, _) => SUCCESSOR_LIMIT,
             (false, true) => LIMIT,
@@ -54,9 +54,9 @@ impl Receiving {
         if let Some(next) = &mut self.decisions.backoff.next_look {
             *next = (*next).max(now + STEP);
         }
-        let Some(listed) = &self.decisions.listed else { return Ok(()) };
+        let Some(registration) = &self.decisions.registration else { return Ok(()) };
         let silence = now.saturating_duration_since(last_traffic);
-        for wanted in listed.wanted(last_traffic) {
+        for wanted in registration.wanted(last_traffic) {
             let Some(entry) = self.holds(&wanted.path).and_then(|file| self.machine.entry(file)) else {
                 continue;
             };
@@ -68,8 +68,8 @@ impl Receiving {
             };
             if silence >= limit {
                 let text = format!("nothing came for over {}, and {who}", humantime::format_duration(limit));
-                let tell = Some((Reason::TimeLimit, text.clone()));
-                return Err(Failure { error: Error::new(Exit::TimedOut, text), tell });
+                let to_peer = Some((Reason::TimeLimit, text.clone()));
+                return Err(Failure { error: Error::new(Exit::TimedOut, text), to_peer });
             }
         }
         Ok(())
@@ -80,7 +80,7 @@ impl Receiving {
         let is_held =
             |have: &Have| matches!(have, Have::Part(_) | Have::Resumed { .. } | Have::ResumedBlocks { .. });
         let current =
-            self.bodies.current.iter().filter(|current| matches!(current.target, Target::Part { .. }));
+            self.bodies.current.iter().filter(|current| matches!(current.target, BodyTarget::Part { .. }));
         let mut waiting =
             self.decisions.accepted.iter().filter(|(_, accepted_file)| is_held(&accepted_file.have));
         None.or_else(|| current.filter(|current| current.path == path).map(|current| current.file).next())

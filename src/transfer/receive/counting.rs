@@ -16,24 +16,30 @@ impl Receiving {
             return;
         }
         let assembly = &mut self.assembly;
-        self.progress.there(std::mem::take(&mut assembly.before_bytes));
+        self.progress.there(std::mem::take(&mut assembly.earlier_bytes));
         self.progress.not_there(std::mem::take(&mut assembly.replaced_bytes));
         let buffered = link.wire.incoming().len();
         let of_body = self.bodies.frame.as_ref().map_or(0, |body| (body.remaining()).min(buffered) as u64);
-        let connections =
-            self.pool.open().map(|(connection, link)| connection.local.come(link.wire.incoming().len()));
-        let of_blocks = self.inflow.come(buffered) + connections.sum::<u64>();
-        let come = self.bodies.stored_bytes + of_body + assembly.verified_bytes + of_blocks;
+        let connections = self
+            .pool
+            .open()
+            .map(|(connection, link)| connection.local.received_bytes_with(link.wire.incoming().len()));
+        let of_blocks = self.inflow.received_bytes_with(buffered) + connections.sum::<u64>();
+        let received_bytes_with = self.bodies.stored_bytes + of_body + assembly.verified_bytes + of_blocks;
         // A block that was damaged is counted once.
-        self.progress.moved(come.saturating_sub(self.shown_bytes));
-        self.shown_bytes = self.shown_bytes.max(come);
+        self.progress.moved(received_bytes_with.saturating_sub(self.shown_bytes));
+        self.shown_bytes = self.shown_bytes.max(received_bytes_with);
     }
 
     /// Sends the progress to the sender.
     pub(super) fn acknowledge<S: Stream>(&mut self, link: &Link<S>, now: Instant) {
         if now >= self.next_ack {
             self.next_ack = now + ACK_INTERVAL;
-            let partial = self.bodies.frame.as_ref().map_or(0, |body| body.come(link.wire.incoming().len()));
+            let partial = self
+                .bodies
+                .frame
+                .as_ref()
+                .map_or(0, |body| body.received_bytes_with(link.wire.incoming().len()));
             self.machine.acknowledge(self.machine.received_bytes() + partial);
         }
     }

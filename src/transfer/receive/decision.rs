@@ -21,7 +21,7 @@ use crate::report::{Phase, Progress};
 use crate::store::{Fault, FaultKind, Folder, Part, hash_blocks, hash_prefix};
 use crate::transfer::connection::wire::Failure;
 use crate::transfer::outcome::{Role, reason_of};
-use crate::transfer::server::sessions::Listed;
+use crate::transfer::server::sessions::Registration;
 
 /// Files up to this size wait in the staging folder, without a lock or a sync of their own, and existing ones are
 /// hashed in place.
@@ -101,7 +101,7 @@ pub(super) struct Decisions {
     hashing: Option<BlockingTask<Hashed>>,
     pub(super) backoff: Backoff,
     /// On a server: the entry by which other sessions reach this one.
-    pub(super) listed: Option<Rc<Listed>>,
+    pub(super) registration: Option<Rc<Registration>>,
 }
 
 impl Decisions {
@@ -118,7 +118,7 @@ impl Decisions {
             space: Space::default(),
             hashing: None,
             backoff: Backoff::default(),
-            listed: None,
+            registration: None,
         }
     }
 
@@ -161,7 +161,7 @@ impl Decisions {
             self.accept(file, path, entry, have);
             return Ok(Some(Verdict::WHOLE.into()));
         }
-        // In a stream nothing was there when it began; what has come between is seen when it gets its name.
+        // In a stream nothing existed at its start; a later file of that name is noticed at the commit.
         let existing = if machine.is_streaming() { Ok(None) } else { self.folder.existing(&path) };
         match existing {
             Err(fault) => Ok(Some(refused(&fault).into())),
@@ -184,8 +184,8 @@ impl Decisions {
         progress: &Progress,
         (content, size): (File, u64),
     ) -> Result<Option<Decided>, Failure> {
-        let work = move |goes_on: &mut dyn FnMut(u64) -> bool| {
-            let hasher = hash_prefix(&content, size, goes_on);
+        let work = move |continues: &mut dyn FnMut(u64) -> bool| {
+            let hasher = hash_prefix(&content, size, continues);
             Hashed::InPlace(hasher.map(|hasher| hasher.finalize().into()))
         };
         if size <= SMALL_BYTES {

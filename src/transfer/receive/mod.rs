@@ -16,22 +16,22 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::block_assembly::{BlockAssembly, BlockedFiles, Inflow};
+use self::block_assembly::{BlockAssembly, FilesInBlocks, Inflow};
 use self::body::Bodies;
 use self::commits::Commits;
 use self::counting::ACK_INTERVAL;
 use self::decision::{Decided, Decisions};
 pub(crate) use self::parts::SpareParts;
-pub(crate) use self::terms::{Destination, Naming, Terms};
+pub(crate) use self::terms::{Destination, Naming, ReceiveTerms};
 use super::connection::closing::{Job, LinkSession};
-use super::connection::link::{Heard, Link};
-use super::connection::pool::{ConnectionPool, Origin};
+use super::connection::link::{Link, Received};
+use super::connection::pool::{ConnectionOrigin, ConnectionPool};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::digests::Digests;
 use super::outcome::{Role, peer_error, protocol_error};
 use super::send::shown;
-use super::server::sessions::{Listed, SessionId};
-use super::stats::Stats;
+use super::server::sessions::{Registration, SessionId};
+use super::stats::TransferStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Context, Io, Status};
@@ -52,7 +52,7 @@ pub(crate) struct Receiving {
     machine: Receiver,
     decisions: Decisions,
     bodies: Bodies,
-    assembly: BlockedFiles,
+    assembly: FilesInBlocks,
     /// State of the first connection.
     inflow: Inflow,
     pool: ConnectionPool<Inflow>,
@@ -63,7 +63,7 @@ pub(crate) struct Receiving {
     progress: Progress,
     /// The totals were announced.
     is_announced: bool,
-    stats: Stats,
+    stats: TransferStats,
     start: Instant,
     shown_bytes: u64,
     next_ack: Instant,
@@ -75,7 +75,7 @@ impl Receiving {
     pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
         destination: Destination,
-        terms: Terms,
+        terms: ReceiveTerms,
         hello: Option<&Hello>,
         (io, report, peer): (Io, Report, PeerName),
     ) -> LinkSession<S, Receiving> {
@@ -87,8 +87,8 @@ impl Receiving {
         }
         let mut machine = Receiver::new(destination.max_entries, terms.wanted);
         agree(&mut machine, &terms.agreed);
-        let is_client = matches!(terms.origin, Origin::Client { .. });
-        let mut stats = Stats::new(Role::Receiver, peer, report.clone());
+        let is_client = matches!(terms.origin, ConnectionOrigin::Client { .. });
+        let mut stats = TransferStats::new(Role::Receiver, peer, report.clone());
         if is_client {
             stats.of_client(destination.replace);
         }
@@ -96,11 +96,11 @@ impl Receiving {
             start: wire.last_traffic(),
             next_ack: wire.last_traffic() + ACK_INTERVAL,
             machine,
-            commits: Commits::new(destination.stage.clone(), destination.replace, io.clone()),
+            commits: Commits::new(destination.staging.clone(), destination.replace, io.clone()),
             pool: ConnectionPool::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report),
             decisions: Decisions::new(destination, io),
             bodies: Bodies::default(),
-            assembly: BlockedFiles::default(),
+            assembly: FilesInBlocks::default(),
             inflow: Inflow::default(),
             session: None,
             digests: HashMap::new(),
@@ -126,7 +126,7 @@ impl Receiving {
         loop {
             self.collect_commits()?;
             self.note_closed();
-            // Before the next piece is made: what waits is bounded.
+            // Before the next frame is queued: the queue is bounded.
             if link.wire.is_full() && !link.wire.flush()? {
                 return Ok(Status::Waiting);
             }
@@ -183,7 +183,7 @@ impl Receiving {
                     if budget == 0 {
                         return Ok(Status::Again);
                     }
-                    match self.hear(link)? {
+                    match self.receive(link)? {
                         Some(count) => budget = budget.saturating_sub(count.max(FRAME_COST_BYTES)),
                         None => {
                             self.acknowledge(link, context.now);
@@ -211,23 +211,23 @@ impl Receiving {
     }
 
     /// Receives a frame or a chunk of a body, and returns its cost in the budget; `None` if nothing is buffered.
-    fn hear<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
+    fn receive<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
         if self.bodies.frame.is_some() {
-            return self.hear_body(link);
+            return self.receive_body(link);
         }
         if self.inflow.is_open() {
-            return self.hear_block(link);
+            return self.receive_block(link);
         }
-        let heard = link.hear()?;
+        let received = link.receive()?;
         if let Some(accept) = link.accepted() {
             agree(&mut self.machine, &accept);
             self.session = Some(accept.session);
         }
-        match heard {
-            Heard::Frame(Frame::Block { file, offset, values }) => {
+        match received {
+            Received::Frame(Frame::Block { file, offset, values }) => {
                 self.end_block(link, (file, offset, &values))?;
             }
-            Heard::Frame(frame) => {
+            Received::Frame(frame) => {
                 if let Frame::Entry { entry, .. } = &frame {
                     self.decisions.naming.expect_another(self.machine.entry_count())?;
                     if !self.is_announced {
@@ -242,26 +242,26 @@ impl Receiving {
                     self.progress.found(entries, bytes, complete);
                 }
             }
-            Heard::Data { file, offset, length } if self.is_of_a_block(file) => {
+            Received::Data { file, offset, length } if self.is_of_a_block(file) => {
                 self.begin_block(file, offset, length)?;
             }
-            Heard::Data { file, offset, length } => {
+            Received::Data { file, offset, length } => {
                 let restart = self.machine.data(file, offset, length).map_err(protocol_error)?;
                 self.begin_body(file, offset, length, restart)?;
             }
-            Heard::Nothing => {
+            Received::Nothing => {
                 if let Some((phase, _)) = self.machine.peer_phase() {
                     self.progress.phase(shown(phase));
                 }
                 return Ok(None);
             }
-            Heard::End => return Err(cut()),
+            Received::End => return Err(cut()),
         }
         Ok(Some(FRAME_COST_BYTES))
     }
 
     /// Releases everything after a failure: whole files are still committed, parts are left for a later session.
-    fn let_go(&mut self) {
+    fn release(&mut self) {
         self.progress.finish();
         if let Some(arriving) = self.bodies.current.take() {
             arriving.keep();
@@ -272,9 +272,9 @@ impl Receiving {
     }
 
     /// Removes this session from the server's list.
-    fn leave(&mut self) {
-        if let Some(listed) = self.decisions.listed.take() {
-            listed.leave();
+    fn unregister(&mut self) {
+        if let Some(registration) = self.decisions.registration.take() {
+            registration.unregister();
         }
     }
 }
@@ -288,10 +288,10 @@ fn agree(machine: &mut Receiver, accept: &Accept) {
         machine.allow_blocks();
     }
     if accept.skipped {
-        machine.hear_skipped();
+        machine.expect_skipped();
     }
     if accept.totals {
-        machine.hear_totals();
+        machine.expect_totals();
     }
 }
 
@@ -301,8 +301,8 @@ fn cut() -> Failure {
 
 impl<S> LinkSession<S, Receiving> {
     /// Registers it as one of a server's sessions.
-    pub(super) fn listed(mut self, listed: Rc<Listed>) -> Self {
-        self.job.decisions.listed = Some(listed);
+    pub(super) fn registered(mut self, registration: Rc<Registration>) -> Self {
+        self.job.decisions.registration = Some(registration);
         self
     }
 
@@ -320,15 +320,15 @@ impl<S> LinkSession<S, Receiving> {
 }
 
 impl<S: Stream> Job<S> for Receiving {
-    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+    fn advance(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let before = self.advance_pool(link)?;
         let status = self.work(link, context)?;
-        // Work may have opened what a further connection waits for.
+        // Work may have opened files that a further connection waits for.
         let after = self.advance_pool(link)?;
-        // What was on its way by a connection that is gone may come by this one: it has its time for that.
+        // Data of a lost connection may come by this one: its idle limit starts anew.
         let lost = before.lost.len() + after.lost.len();
         if before.is_alive || after.is_alive || lost > 0 {
-            link.wire.pardon();
+            link.wire.restart_idle();
         }
         self.show(link);
         if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
@@ -345,15 +345,15 @@ impl<S: Stream> Job<S> for Receiving {
         self.note_closed();
         self.show(link);
         self.progress.finish();
-        self.leave();
+        self.unregister();
         self.stats.resumed(self.assembly.resumed_bytes);
         let bytes = self.machine.received_bytes() + self.assembly.received_bytes;
         self.stats.conclude(bytes, now - self.start)
     }
 
     fn fail(&mut self) {
-        self.let_go();
-        self.leave();
+        self.release();
+        self.unregister();
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -364,6 +364,6 @@ impl<S: Stream> Job<S> for Receiving {
 /// Counts a dropped session as failed, as when the process is asked to stop.
 impl Drop for Receiving {
     fn drop(&mut self) {
-        self.let_go();
+        self.release();
     }
 }

@@ -61,7 +61,7 @@ mod tests {
         let mut space = Space::default();
         assert!(space.take(1, 60, || Some(100)));
         assert!(!space.take(2, 60, || Some(100)));
-        // What is written is not free any more, and not outstanding.
+        // Written bytes are neither free nor outstanding.
         space.written(1, 20);
         assert!(space.take(2, 40, || Some(80)));
         assert!(!space.take(3, 1, || Some(80)));

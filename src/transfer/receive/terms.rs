@@ -8,13 +8,13 @@ use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::store::{Folder, StagingFolder};
 use crate::transfer::connection::link::Limits;
-use crate::transfer::connection::pool::Origin;
+use crate::transfer::connection::pool::ConnectionOrigin;
 use crate::transfer::connection::wire::Failure;
 
 /// Destination of received files, and the limits on them.
 pub(crate) struct Destination {
     pub(crate) folder: Folder,
-    pub(crate) stage: StagingFolder,
+    pub(crate) staging: StagingFolder,
     pub(crate) naming: Naming,
     pub(crate) replace: bool,
     pub(crate) max_size: Option<u64>,
@@ -37,13 +37,13 @@ pub(crate) enum Naming {
 }
 
 /// Terms that are agreed before a session receives.
-pub(crate) struct Terms {
+pub(crate) struct ReceiveTerms {
     /// The names asked for; `None`: everything.
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
     /// On a server: the ACCEPT that it has sent. A client receives it later.
     pub(crate) agreed: Accept,
     pub(crate) limits: Limits,
-    pub(crate) origin: Origin,
+    pub(crate) origin: ConnectionOrigin,
 }
 
 impl Naming {
@@ -65,8 +65,8 @@ impl Naming {
             Naming::Stdout => "name one",
         };
         let text = format!("several files are offered: {what}");
-        let tell = Some((Reason::NotAskedFor, "one file can be taken, and several are offered".into()));
-        Err(Failure { error: Error::new(Exit::Refused, text), tell })
+        let to_peer = Some((Reason::NotAskedFor, "one file can be taken, and several are offered".into()));
+        Err(Failure { error: Error::new(Exit::Refused, text), to_peer })
     }
 
     /// Returns the local path of an entry below the destination.

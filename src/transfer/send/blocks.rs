@@ -7,14 +7,14 @@ use super::Sending;
 use crate::error::{Error, Exit};
 use crate::net::reactor::Status;
 use crate::net::stream::Stream;
-use crate::proto::transfer::blocks::{Outbox, Task};
+use crate::proto::transfer::blocks::{BlockTask, Outbox};
 use crate::proto::transfer::frame::{Frame, HEADER_BYTES, data_header, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::Ended;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
 use crate::store::{BlockHasher, Change, Source, root_of};
-use crate::transfer::connection::link::{Heard, Link, out_of_place};
+use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
 use crate::transfer::outcome::{Role, failed, protocol_error};
@@ -55,7 +55,7 @@ struct File {
 
 /// A block that is being read.
 pub(super) struct Block {
-    task: Task,
+    task: BlockTask,
     hasher: BlockHasher,
     done: u64,
     /// The receiver has a block in its place: it is sent only if the chaining values differ.
@@ -73,7 +73,7 @@ enum Step {
 }
 
 impl Block {
-    fn new(task: Task) -> Block {
+    fn new(task: BlockTask) -> Block {
         let hasher = BlockHasher::new(task.offset);
         Block { compares: task.theirs.is_some(), task, hasher, done: 0 }
     }
@@ -142,7 +142,7 @@ impl Blocks {
             *block = self.outbox.take(connection).map(Block::new);
         }
         let Some(current) = block else { return Step::Nothing };
-        let Task { file, offset, length, theirs } = current.task;
+        let BlockTask { file, offset, length, theirs } = current.task;
         let Some(File { source, .. }) = self.files.get_mut(&file) else { return Step::Nothing };
         let count = CHUNK_BYTES.min((length - current.done) as usize);
         source.seek(offset + current.done);
@@ -165,7 +165,7 @@ impl Blocks {
             let finished = block.take().and_then(|block| block.hasher.finish());
             let Some(value) = finished else { return Step::Failed(file, Ended::Unreadable) };
             if is_compared && theirs != Some(value) {
-                *block = Some(Block::new(Task { theirs: None, ..task }));
+                *block = Some(Block::new(BlockTask { theirs: None, ..task }));
                 return Step::Read(count);
             }
             self.outbox.hashed(file, offset, value);
@@ -251,7 +251,7 @@ impl Sending {
         if self.blocks.files.get(&file).is_some_and(|file| file.has_ended) {
             let text = "a block that must be sent again can no longer be read";
             let tell = Some((Reason::Changed, text.to_owned()));
-            return Err(Failure { error: Error::new(Exit::Integrity, text), tell });
+            return Err(Failure { error: Error::new(Exit::Integrity, text), to_peer: tell });
         }
         self.blocks.give_up(file);
         self.machine.end(ended);
@@ -326,30 +326,30 @@ impl Sending {
     pub(super) fn advance_pool<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Advanced, Failure> {
         self.pool.accept(link.wire.now());
         self.pool.share(&mut link.wire);
-        let (mut team_failure, mut failed) = (None, None);
-        let goes_on = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
+        let (mut pool_failure, mut failed) = (None, None);
+        let continues = link.wire.last_traffic() == link.wire.now() || self.busy().is_some();
         let blocks = &mut self.blocks;
         let mut advanced = self.pool.advance(link.wire.now(), |id, block, connection| {
             let mut budget = CONNECTION_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
-                match connection.hear_of_blocks(Role::Sender)? {
-                    Heard::Frame(Frame::Verified { file, offset, again }) => {
+                match connection.receive_further(Role::Sender)? {
+                    Received::Frame(Frame::Verified { file, offset, again }) => {
                         match blocks.verified((id, connection.wire.positions().0), (file, offset, again)) {
                             Ok(_) => {}
                             Err(violation @ Violation::Damaged(_)) => {
-                                team_failure = Some(protocol_error(violation));
+                                pool_failure = Some(protocol_error(violation));
                                 return Ok(Status::Waiting);
                             }
-                            // Only this connection is out of step: what it carried goes by another.
+                            // Only this connection breaks the protocol: its blocks go by another one.
                             Err(violation) => return Err(protocol_error(violation).error),
                         }
                     }
-                    Heard::Frame(Frame::Ping { .. }) => {}
-                    Heard::Nothing => break,
+                    Received::Frame(Frame::Ping { .. }) => {}
+                    Received::Nothing => break,
                     // As it does when all is done.
-                    Heard::End => return Ok(Status::Done),
-                    Heard::Frame(_) | Heard::Data { .. } => return Err(out_of_place()),
+                    Received::End => return Ok(Status::Done),
+                    Received::Frame(_) | Received::Data { .. } => return Err(out_of_place()),
                 }
             }
             while connection.is_accepted() && failed.is_none() && budget > 0 {
@@ -364,15 +364,15 @@ impl Sending {
                 }
             }
             connection.wire.flush()?;
-            if goes_on && !blocks.outbox.is_on(id) {
-                connection.excuse();
+            if continues && !blocks.outbox.is_on(id) {
+                connection.restart_idle();
             }
             Ok(if budget == 0 { Status::Again } else { Status::Waiting })
         });
-        // What was on its way there is to be sent by others, now.
+        // Its unanswered blocks are sent again by the others, now.
         advanced.has_more |= !advanced.lost.is_empty();
         std::mem::take(&mut advanced.lost).into_iter().for_each(|id| self.blocks.lost(id));
-        if let Some(failure) = team_failure {
+        if let Some(failure) = pool_failure {
             return Err(failure);
         }
         if let Some((file, ended)) = failed {

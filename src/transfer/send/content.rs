@@ -82,7 +82,7 @@ impl Current {
         wire: &mut Wire<S>,
         input: &mut Option<Input>,
         offset: u64,
-        room: u32,
+        max_length: u32,
     ) -> Result<Option<usize>, Stopped> {
         if self.position != offset {
             // The peer's part is another one: from the start.
@@ -94,9 +94,11 @@ impl Current {
             (self.position, self.resumed_bytes) = (offset, 0);
         }
         let count = match &mut self.content {
-            Content::File(source) if room == 0 => return Err(end_of(source, self.position, &self.hasher)),
+            Content::File(source) if max_length == 0 => {
+                return Err(end_of(source, self.position, &self.hasher));
+            }
             Content::File(source) => {
-                let count = CHUNK_BYTES.min(room as usize);
+                let count = CHUNK_BYTES.min(max_length as usize);
                 let (_, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
                 match source.read(body) {
                     Ok(read) if read == count => count,
@@ -105,7 +107,7 @@ impl Current {
                 }
             }
             content => {
-                let count = CHUNK_BYTES.min(room as usize);
+                let count = CHUNK_BYTES.min(max_length as usize);
                 let (_, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
                 let read = match (content, input) {
                     (Content::Unsized(source), _) => {
@@ -118,7 +120,7 @@ impl Current {
                     Ok(Some(0)) => return Err(Ended::Digest(self.digest()).into()),
                     Ok(Some(count)) => count,
                     Ok(None) => return Ok(None),
-                    Err(text) => return Err(Stopped::Broken(text)),
+                    Err(text) => return Err(Stopped::Failed(text)),
                 }
             }
         };
@@ -152,7 +154,7 @@ pub(super) enum Stopped {
     /// All offered bytes were read, and there are more now.
     Grown,
     /// The input has failed, with the reason.
-    Broken(String),
+    Failed(String),
 }
 
 impl From<Ended> for Stopped {
@@ -178,7 +180,7 @@ impl Sending {
         link: &mut Link<S>,
         file: u32,
         offset: u64,
-        room: u32,
+        max_length: u32,
     ) -> Result<Option<usize>, Failure> {
         if self.rereading.is_some() {
             let ended = self.was_read_again()?;
@@ -195,10 +197,10 @@ impl Sending {
         if let (None, Some(program)) = (&self.input, current.input()) {
             match Input::open(program, &self.io, &self.report) {
                 Ok(input) => self.input = Some(input),
-                Err(error) => return Ok(Some(self.break_body(file, error.to_string()))),
+                Err(error) => return Ok(Some(self.fail_body(file, error.to_string()))),
             }
         }
-        let chunk = current.chunk(&mut self.machine, &mut link.wire, &mut self.input, offset, room);
+        let chunk = current.chunk(&mut self.machine, &mut link.wire, &mut self.input, offset, max_length);
         let resumed = current.take_resumed();
         if resumed > 0 {
             self.resumed(resumed);
@@ -207,7 +209,7 @@ impl Sending {
         match chunk {
             Ok(count) => Ok(count),
             Err(Stopped::Ended(ended)) => Ok(Some(self.end_body(ended))),
-            Err(Stopped::Broken(text)) => Ok(Some(self.break_body(file, text))),
+            Err(Stopped::Failed(text)) => Ok(Some(self.fail_body(file, text))),
             Err(Stopped::Grown) => {
                 let Some(current) = &self.current else { return Ok(Some(0)) };
                 let digest = current.digest();
@@ -228,7 +230,7 @@ impl Sending {
         0
     }
 
-    fn break_body(&mut self, file: u32, text: String) -> usize {
+    fn fail_body(&mut self, file: u32, text: String) -> usize {
         self.input_fault = Some((file, text));
         self.end_body(Ended::Unreadable)
     }

@@ -20,14 +20,14 @@ use self::input::Input;
 use self::offering::{Ahead, Key, Next, Offering};
 pub(crate) use self::terms::Start;
 use self::terms::agree;
-use self::totals::Telling;
+use self::totals::TotalsReporter;
 use super::connection::closing::{Job, LinkSession};
-use super::connection::link::{Heard, Limits, Link};
-use super::connection::pool::{ConnectionPool, Origin};
+use super::connection::link::{Limits, Link, Received};
+use super::connection::pool::{ConnectionOrigin, ConnectionPool};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::outcome::{Role, peer_error, protocol_error};
 use super::server::sessions::SessionId;
-use super::stats::Stats;
+use super::stats::TransferStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{BlockingTask, Context, Io, Status, TURN_BUDGET_BYTES};
@@ -56,8 +56,8 @@ pub(crate) struct Sending {
     /// On a client: counts the totals.
     ahead: Option<Ahead>,
     /// On a server: reports the totals to its client.
-    telling: Option<Telling>,
-    stats: Stats,
+    totals_reporter: Option<TotalsReporter>,
+    stats: TransferStats,
     start: Instant,
     current: Option<Current>,
     blocks: Blocks,
@@ -85,7 +85,7 @@ impl Sending {
         wire: Wire<S>,
         offering: Offering,
         start: Start,
-        (limits, origin): (Limits, Origin),
+        (limits, origin): (Limits, ConnectionOrigin),
         (io, report, peer): (Io, Report, PeerName),
     ) -> LinkSession<S, Sending> {
         let mut machine = Sender::new();
@@ -99,9 +99,9 @@ impl Sending {
         let progress = Progress::new(&report);
         let sending = Sending {
             ahead: if is_client { offering.count_ahead(&progress) } else { None },
-            telling: Telling::new(start, &offering, start_time),
+            totals_reporter: TotalsReporter::new(start, &offering, start_time),
             progress,
-            stats: Stats::new(Role::Sender, peer, report.clone()),
+            stats: TransferStats::new(Role::Sender, peer, report.clone()),
             start: start_time,
             machine,
             offering,
@@ -129,8 +129,8 @@ impl Sending {
         let mut budget = context.budget_bytes;
         self.awaits_input = false;
         loop {
-            self.hear(link, &mut budget)?;
-            // Before the next piece is made: what waits is bounded by one chunk.
+            self.receive(link, &mut budget)?;
+            // Before the next frame is queued: the queue is bounded by one chunk.
             if link.wire.is_full() && !self.flush(link)? {
                 return if self.peer_ended { Err(self.cut()) } else { Ok(Status::Waiting) };
             }
@@ -151,14 +151,16 @@ impl Sending {
                     self.offer();
                     budget = budget.saturating_sub(OFFER_COST_BYTES);
                 }
-                SendStep::Body { file, offset, room } => match self.body(link, file, offset, room)? {
-                    Some(count) => budget = budget.saturating_sub(count.max(FRAME_COST_BYTES)),
-                    None => {
-                        self.awaits_input = true;
-                        self.flush(link)?;
-                        return Ok(Status::Waiting);
+                SendStep::Body { file, offset, max_length } => {
+                    match self.body(link, file, offset, max_length)? {
+                        Some(count) => budget = budget.saturating_sub(count.max(FRAME_COST_BYTES)),
+                        None => {
+                            self.awaits_input = true;
+                            self.flush(link)?;
+                            return Ok(Status::Waiting);
+                        }
                     }
-                },
+                }
                 SendStep::Blocks { file } => match self.send_blocks(link, file)? {
                     Some(count) => budget = budget.saturating_sub(count.max(FRAME_COST_BYTES)),
                     None => {
@@ -183,33 +185,33 @@ impl Sending {
     }
 
     /// Handles the buffered frames, within the budget.
-    fn hear<S: Stream>(&mut self, link: &mut Link<S>, budget: &mut usize) -> Result<(), Failure> {
+    fn receive<S: Stream>(&mut self, link: &mut Link<S>, budget: &mut usize) -> Result<(), Failure> {
         while !self.peer_ended && *budget > 0 {
-            let heard = link.hear()?;
+            let received = link.receive()?;
             if let Some(accept) = link.accepted() {
                 self.session = Some(accept.session);
                 self.stats.peer_keeps(accept.keeps);
                 agree(&mut self.machine, &accept);
             }
-            match heard {
-                Heard::Frame(Frame::Error { reason, text }) => {
+            match received {
+                Received::Frame(Frame::Error { reason, text }) => {
                     return Err(peer_error(reason, &text, Role::Sender));
                 }
-                Heard::Frame(Frame::Verified { file, offset, again }) => {
+                Received::Frame(Frame::Verified { file, offset, again }) => {
                     let left_bytes = link.wire.positions().0;
                     self.block_verified(left_bytes, (file, offset, again)).map_err(protocol_error)?;
                 }
                 // EOT has not left, and perhaps not all before it.
-                Heard::Frame(Frame::Result(_)) if !link.wire.queued().is_empty() => {
+                Received::Frame(Frame::Result(_)) if !link.wire.queued().is_empty() => {
                     return Err(protocol_error(Violation::OutOfTurn("RESULT")));
                 }
-                Heard::Frame(frame) => {
+                Received::Frame(frame) => {
                     self.machine.receive(frame).map_err(protocol_error)?;
                     self.note_closed();
                 }
-                Heard::Data { .. } => return Err(protocol_error(Violation::OutOfTurn("DATA"))),
-                Heard::Nothing => break,
-                Heard::End => self.peer_ended = true,
+                Received::Data { .. } => return Err(protocol_error(Violation::OutOfTurn("DATA"))),
+                Received::Nothing => break,
+                Received::End => self.peer_ended = true,
             }
             *budget = budget.saturating_sub(FRAME_COST_BYTES);
         }
@@ -223,7 +225,7 @@ impl Sending {
     fn flush<S: Stream>(&mut self, link: &mut Link<S>) -> Result<bool, Failure> {
         link.wire.flush().map_err(|lost| {
             let mut budget = TURN_BUDGET_BYTES;
-            match self.hear(link, &mut budget) {
+            match self.receive(link, &mut budget) {
                 Err(Failure { error, .. }) if error.exit() != Exit::Lost => error.into(),
                 _ => lost.into(),
             }
@@ -298,7 +300,7 @@ impl Sending {
 }
 
 impl<S: Stream> Job<S> for Sending {
-    fn turn(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
+    fn advance(&mut self, link: &mut Link<S>, context: Context) -> Result<Status, Failure> {
         let before = self.advance_pool(link)?;
         let looks_on = self.look_ahead(context.now);
         let status = self.work(link, context)?;
@@ -306,7 +308,7 @@ impl<S: Stream> Job<S> for Sending {
         // Work may have given the further connections something to do.
         let after = self.advance_pool(link)?;
         if before.is_alive || after.is_alive {
-            link.wire.pardon();
+            link.wire.restart_idle();
         }
         self.show_blocks(link, context.now);
         if status == Status::Waiting && (before.has_more || after.has_more || after.is_alive) {
@@ -333,7 +335,7 @@ impl<S: Stream> Job<S> for Sending {
 
     fn fail(&mut self) {
         self.progress.finish();
-        // A command whose output nobody takes any more ends now.
+        // A command whose output is not needed any more ends now.
         self.input = None;
     }
 

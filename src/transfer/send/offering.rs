@@ -10,7 +10,7 @@ use crate::net::child::Program;
 use crate::proto::transfer::entry::{Entry, Kind};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};
-use crate::store::{Fault, Filter, Folder, Found, Links, Meta, Skip, Source, Tree, Walk, What};
+use crate::store::{Fault, Filter, Folder, Found, FoundKind, Links, Meta, Skip, Source, Tree, Walk};
 use crate::transfer::outcome::{Role, reason_of};
 
 /// A root that is sent, and its path at the receiver.
@@ -169,14 +169,14 @@ impl Offering {
     fn found(&mut self, root: usize, found: Found) -> Option<Next> {
         let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
         let path = below(name, &found.path);
-        Some(Next::Entry(match found.what {
-            What::File => self.file(Key { root, path: found.path, identity: None }, path),
-            What::Folder(meta) => Offered { entry: entry(Kind::Folder, path, meta), file: None },
-            What::Link { target, meta } => {
+        Some(Next::Entry(match found.kind {
+            FoundKind::File => self.file(Key { root, path: found.path, identity: None }, path),
+            FoundKind::Folder(meta) => Offered { entry: entry(Kind::Folder, path, meta), file: None },
+            FoundKind::Link { target, meta } => {
                 Offered { entry: entry(Kind::Link(target), path, meta), file: None }
             }
-            What::Skipped(skip) => return Some(Next::Skipped(Skipped { kind: kind_of(skip), path })),
-            What::Failed(fault) => missing(path, &fault),
+            FoundKind::Skipped(skip) => return Some(Next::Skipped(Skipped { kind: kind_of(skip), path })),
+            FoundKind::Failed(fault) => missing(path, &fault),
         }))
     }
 }

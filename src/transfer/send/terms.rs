@@ -17,10 +17,10 @@ pub(crate) enum Start {
 /// Applies the capabilities that both sides have.
 pub(super) fn agree(machine: &mut Sender, accept: &Accept) {
     if accept.skipped {
-        machine.tell_skipped();
+        machine.report_skipped();
     }
     if accept.totals {
-        machine.tell_totals();
+        machine.report_totals();
     }
     if accept.tree {
         machine.allow_blocks();

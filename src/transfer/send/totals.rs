@@ -20,7 +20,7 @@ const MOST_AHEAD: u64 = 1 << 18;
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The count, and the totals that were reported.
-pub(super) struct Telling {
+pub(super) struct TotalsReporter {
     count: Count,
     offered: Totals,
     /// Names looked at, skipped ones included.
@@ -32,27 +32,27 @@ pub(super) struct Telling {
     most_ahead: u64,
 }
 
-impl Telling {
+impl TotalsReporter {
     /// Creates the count, if it was agreed on and there is a folder.
-    pub(super) fn new(start: Start, offering: &Offering, now: Instant) -> Option<Telling> {
+    pub(super) fn new(start: Start, offering: &Offering, now: Instant) -> Option<TotalsReporter> {
         let Start::Accepted(Accept { totals: true, .. }) = start else { return None };
         let (offered, reported) = (Totals::default(), Totals::default());
         let count = offering.count()?;
         let (names, next, waits, most_ahead) = (0, now, true, MOST_AHEAD);
-        Some(Telling { count, offered, names, reported, next, waits, most_ahead })
+        Some(TotalsReporter { count, offered, names, reported, next, waits, most_ahead })
     }
 
     /// Looks at some more names. Returns the totals to report, and whether there are more names to look at now.
     fn look_ahead(&mut self, now: Instant) -> (Option<Totals>, bool) {
         let names = if self.waits { WAITING_NAMES } else { BUSY_NAMES };
-        let room = (self.names + self.most_ahead).saturating_sub(self.count.looked_at());
-        let goes_on = self.count.look_at(names.min(room)) && room > names;
+        let allowed = (self.names + self.most_ahead).saturating_sub(self.count.looked_at());
+        let continues = self.count.look_at(names.min(allowed)) && allowed > names;
         let found = self.count.found();
         let is_due = found != self.reported && (found.complete || now >= self.next);
         if is_due {
             (self.reported, self.next) = (found, now + INTERVAL);
         }
-        (is_due.then_some(found), goes_on)
+        (is_due.then_some(found), continues)
     }
 
     /// Records the next offer. Returns the totals to report: after the last offer they are final.
@@ -74,25 +74,25 @@ impl Sending {
     /// Looks at some more names, and reports the totals before the next frame. Returns whether there are more to look
     /// at now: then the session does not wait.
     pub(super) fn look_ahead(&mut self, now: Instant) -> bool {
-        let Some(telling) = &mut self.telling else { return false };
-        let (found, goes_on) = telling.look_ahead(now);
+        let Some(totals_reporter) = &mut self.totals_reporter else { return false };
+        let (found, continues) = totals_reporter.look_ahead(now);
         found.into_iter().for_each(|totals| self.machine.found(totals));
-        goes_on
+        continues
     }
 
     /// Records whether this call had nothing more to do.
     pub(super) fn note_waiting(&mut self, waits: bool) {
-        if let Some(telling) = &mut self.telling {
-            telling.waits = waits;
+        if let Some(totals_reporter) = &mut self.totals_reporter {
+            totals_reporter.waits = waits;
         }
     }
 
     /// Records the next offer. The last one ends the count.
     pub(super) fn note_offered(&mut self, next: Option<&Next>) {
-        let all = self.telling.as_mut().and_then(|telling| telling.note(next));
+        let all = self.totals_reporter.as_mut().and_then(|totals_reporter| totals_reporter.note(next));
         all.into_iter().for_each(|totals| self.machine.found(totals));
         if next.is_none() {
-            self.telling = None;
+            self.totals_reporter = None;
         }
     }
 }
@@ -110,32 +110,32 @@ mod tests {
 
     /// Returns a folder with nine files of three bytes as an offering, and the count of it.
     #[allow(clippy::disallowed_methods)]
-    fn nine() -> (tempfile::TempDir, Offering, Telling, Instant) {
+    fn nine() -> (tempfile::TempDir, Offering, TotalsReporter, Instant) {
         let place = tempfile::tempdir().unwrap();
         (0..9).for_each(|number| std::fs::write(place.path().join(number.to_string()), "abc").unwrap());
         let roots = vec![Root::Folder { folder: Folder::open(place.path()).unwrap(), name: Vec::new() }];
         let offering = Offering::new(roots, Links::Skip, Arc::default());
         let start = Instant::now();
-        assert!(Telling::new(Start::Accepted(Accept::plain()), &offering, start).is_none());
+        assert!(TotalsReporter::new(Start::Accepted(Accept::plain()), &offering, start).is_none());
         let accept = Accept { totals: true, ..Accept::plain() };
-        let telling = Telling::new(Start::Accepted(accept), &offering, start).unwrap();
-        (place, offering, telling, start)
+        let totals_reporter = TotalsReporter::new(Start::Accepted(accept), &offering, start).unwrap();
+        (place, offering, totals_reporter, start)
     }
 
     #[test]
     fn the_count_keeps_within_sight_of_what_was_offered() {
-        let (_place, mut offering, mut telling, start) = nine();
+        let (_place, mut offering, mut totals_reporter, start) = nine();
         // The first name is that of the folder.
-        telling.most_ahead = 5;
-        assert_eq!(telling.look_ahead(start), (Some(totals(4, false)), false));
-        assert_eq!(telling.look_ahead(start + INTERVAL), (None, false));
-        assert_eq!([(); 2].map(|()| telling.note(offering.next().as_ref())), [None; 2]);
+        totals_reporter.most_ahead = 5;
+        assert_eq!(totals_reporter.look_ahead(start), (Some(totals(4, false)), false));
+        assert_eq!(totals_reporter.look_ahead(start + INTERVAL), (None, false));
+        assert_eq!([(); 2].map(|()| totals_reporter.note(offering.next().as_ref())), [None; 2]);
         // Not sooner than anybody shows it.
-        assert_eq!(telling.look_ahead(start), (None, false));
-        assert_eq!(telling.look_ahead(start + INTERVAL), (Some(totals(6, false)), false));
+        assert_eq!(totals_reporter.look_ahead(start), (None, false));
+        assert_eq!(totals_reporter.look_ahead(start + INTERVAL), (Some(totals(6, false)), false));
         // But for the last word.
-        telling.most_ahead = MOST_AHEAD;
-        assert_eq!(telling.look_ahead(start), (Some(totals(9, true)), false));
+        totals_reporter.most_ahead = MOST_AHEAD;
+        assert_eq!(totals_reporter.look_ahead(start), (Some(totals(9, true)), false));
     }
 
     #[test]
@@ -143,17 +143,17 @@ mod tests {
         for (is_counted, is_new, due) in
             [(true, false, None), (true, true, Some(totals(10, true))), (false, false, Some(totals(9, true)))]
         {
-            let (place, mut offering, mut telling, start) = nine();
+            let (place, mut offering, mut totals_reporter, start) = nine();
             if is_counted {
-                assert_eq!(telling.look_ahead(start), (Some(totals(9, true)), false));
+                assert_eq!(totals_reporter.look_ahead(start), (Some(totals(9, true)), false));
             }
             if is_new {
                 std::fs::write(place.path().join("new"), "abc").unwrap();
             }
             for offered in &mut offering {
-                assert_eq!(telling.note(Some(&offered)), None);
+                assert_eq!(totals_reporter.note(Some(&offered)), None);
             }
-            assert_eq!(telling.note(None), due);
+            assert_eq!(totals_reporter.note(None), due);
         }
     }
 }

@@ -25,13 +25,13 @@ use crate::transfer::{
 };
 
 /// Rejected clients that get the reason at the same time; more are dropped silently.
-const MAX_REFUSALS: usize = 16;
+const MAX_REJECTIONS: usize = 16;
 /// Clients that are read at the same time although their source has no place for them, at most and relative to the
 /// client limit.
-const MAX_STANDING: usize = 16;
+const MAX_AWAITING_PLACE: usize = 16;
 const STANDING_SHARE: usize = 4;
 /// Descriptors of such a client: its socket and its reactor's.
-const DESCRIPTORS_PER_REFUSAL: u64 = 5;
+const DESCRIPTORS_PER_REJECTION: u64 = 5;
 /// Descriptors of a session without its files: its socket, four of its reactor, the staging folder, the file being
 /// looked at, and its further connections.
 const DESCRIPTORS_PER_SESSION: u64 = 16 + MAX_CONNECTIONS as u64 - 1;
@@ -46,7 +46,7 @@ pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> Descri
         _ if takes_uploads => SpareParts::LEAST.descriptors(),
         _ => MAX_SENT_FILES as u64,
     };
-    let others = MAX_REFUSALS as u64 * DESCRIPTORS_PER_REFUSAL;
+    let others = MAX_REJECTIONS as u64 * DESCRIPTORS_PER_REJECTION;
     DescriptorBudget { per_client: DESCRIPTORS_PER_SESSION + files, others }
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Clients {
     offer: Arc<Offer>,
     clients: Vec<Client>,
     max_clients: usize,
-    max_standing: usize,
+    max_awaiting_place: usize,
     /// Running threads: the end of the process waits for them.
     running: Work,
     next_id: ClientId,
@@ -105,9 +105,9 @@ impl Clients {
             offer: Arc::new(offer),
             clients: Vec::new(),
             max_clients,
-            max_standing: match wire {
+            max_awaiting_place: match wire {
                 WireProtocol::Text => 0,
-                _ => (max_clients / STANDING_SHARE).min(MAX_STANDING),
+                _ => (max_clients / STANDING_SHARE).min(MAX_AWAITING_PLACE),
             },
             running,
             next_id: 0,
@@ -128,7 +128,7 @@ impl Clients {
             };
             let client = self.clients.swap_remove(index);
             match (client.permit, result.and_then(|outcome| outcome)) {
-                // It has seen before this thread that the process is to stop: that is said once.
+                // It noticed the stop before this thread did: that is reported once.
                 (_, Err(error)) if matches!(error.exit(), Exit::Signal(_)) => {}
                 (_, result) if client.claim.is_held() => self.outcome = Some(result),
                 (Some(permit), Err(error)) => permit.fail(error),
@@ -163,9 +163,9 @@ impl Clients {
                 let context = (io, report, name);
                 let session = match text {
                     Some(folder) => {
-                        let shelf = (folder, offer.max_size, offer.max_entries);
+                        let destination = (folder, offer.max_size, offer.max_entries);
                         let terms = (place.is_none(), claim);
-                        Box::new(TextReceiving::new(transport, now, shelf, limits, terms, context))
+                        Box::new(TextReceiving::new(transport, now, destination, limits, terms, context))
                             as Box<dyn Session>
                     }
                     None => Box::new(Serving::new(transport, now, offer, limits, (place, claim), context)),
@@ -174,7 +174,7 @@ impl Clients {
             })?;
             let work = reactor.work();
             let outcome = reactor.run();
-            // Its place is taken until what it has begun is over.
+            // Its place is taken until its work is over.
             work.await_end();
             outcome
         })
@@ -196,9 +196,10 @@ impl Handler for Clients {
 
     fn hears_one_more(&self) -> bool {
         let inside = || self.clients.iter().filter_map(|client| client.permit.as_ref());
-        let standing = inside().filter(|permit| !permit.place.is_taken()).count();
-        // They leave room for those who have a place.
-        standing < self.max_standing && inside().count() + self.max_standing < self.max_clients
+        let awaiting_place = inside().filter(|permit| !permit.place.is_taken()).count();
+        // They leave room for clients that have a place.
+        awaiting_place < self.max_awaiting_place
+            && inside().count() + self.max_awaiting_place < self.max_clients
     }
 
     fn may_be_fewer(&self) -> bool {
@@ -209,7 +210,7 @@ impl Handler for Clients {
 
     fn turn_away(&mut self, socket: Socket, why: Refusal) {
         let refused = self.clients.iter().filter(|client| client.permit.is_none()).count();
-        if why != Refusal::Denied && refused < MAX_REFUSALS {
+        if why != Refusal::Denied && refused < MAX_REJECTIONS {
             // A client that cannot hear why finds out by itself.
             let name = socket.peer_name();
             let report = self.report.about(&name);
@@ -221,7 +222,7 @@ impl Handler for Clients {
 
     fn advance(&mut self) -> Result<Status, Error> {
         self.reap();
-        // The only session is over: clients that are still there have nothing to end in order.
+        // Ends the run: the remaining clients need no orderly end.
         self.outcome.take().map_or(Ok(Status::Waiting), |outcome| outcome.map(|()| Status::RunOver))
     }
 }

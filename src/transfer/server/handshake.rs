@@ -1,13 +1,13 @@
 //! A server's side of a transfer: the handshake, then a sending or receiving session.
 
-mod refusing;
+mod rejection;
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::refusing::{not_allowed, not_ours, refuse, say_no, too_many};
-use super::sessions::{Claim, Listed, OnlySession, SessionId, Sessions};
+use self::rejection::{not_allowed, not_ours, reject, reject_queued, too_many};
+use super::sessions::{Claim, OnlySession, Registration, SessionId, Sessions};
 use super::share::Share;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -24,12 +24,12 @@ use crate::server::places::Place;
 use crate::store::{Folder, StagingFolder};
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
-use crate::transfer::connection::pool::Origin;
+use crate::transfer::connection::pool::ConnectionOrigin;
 use crate::transfer::connection::wire::{Failure, Filled, Wire};
 use crate::transfer::digests::DigestSink;
 use crate::transfer::list::List;
 use crate::transfer::outcome::{Role, failed, protocol_error};
-use crate::transfer::receive::{Destination, Naming, Receiving, SpareParts, Terms};
+use crate::transfer::receive::{Destination, Naming, ReceiveTerms, Receiving, SpareParts};
 use crate::transfer::send::offering::Offering;
 use crate::transfer::send::{Sending, Start};
 
@@ -66,7 +66,7 @@ pub(crate) struct Offer {
 /// One client of a transfer server.
 pub(crate) struct Serving {
     state: State,
-    greet_by: Instant,
+    hello_by: Instant,
     /// `None`: the client is only to get the reason of its rejection.
     place: Option<Arc<Place>>,
     /// Deadline for getting its place.
@@ -78,13 +78,13 @@ pub(crate) struct Serving {
 }
 
 enum State {
-    Greeting(Option<Wire<Transport>>),
+    AwaitingHello(Option<Wire<Transport>>),
     /// Waits for a place of its source; the time of the next look.
-    Standing(Option<(Wire<Transport>, Hello)>, Instant),
+    AwaitingPlace(Option<(Wire<Transport>, Hello)>, Instant),
     /// Waits for the end of an earlier session of the same client.
     Succeeding(Option<(Wire<Transport>, Hello)>, Succession),
     /// Running. The session is dropped first: what it holds is free before others no longer find it.
-    Session(Box<dyn Session>, Rc<Listed>),
+    Session(Box<dyn Session>, Rc<Registration>),
     Closing(Closing<Transport>),
     /// The connection was passed to another session.
     Joined,
@@ -108,19 +108,19 @@ impl Serving {
         context: (Io, Report, PeerName),
     ) -> Serving {
         let wire = Wire::new(stream, now);
-        let may_stay = place.as_ref().is_some_and(|place| place.is_taken());
+        let has_place = place.as_ref().is_some_and(|place| place.is_taken());
         let place_by = now + PLACE_LIMIT.min(limits.handshake);
-        let greet_by = if may_stay { now + limits.handshake } else { place_by };
+        let hello_by = if has_place { now + limits.handshake } else { place_by };
         let state = match place {
-            None => refuse(wire, too_many()),
-            Some(_) => State::Greeting(Some(wire)),
+            None => reject(wire, too_many()),
+            Some(_) => State::AwaitingHello(Some(wire)),
         };
-        Serving { state, greet_by, place, place_by, offer, limits, claim, context }
+        Serving { state, hello_by, place, place_by, offer, limits, claim, context }
     }
 
-    fn greet(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
+    fn read_hello(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
         wire.tick(now);
-        let result = self.hear(wire, now);
+        let result = self.receive(wire, now);
         let is_silent = wire.incoming().is_empty();
         result.map_err(|mut failure| {
             if is_silent && failure.error.exit() == Exit::Lost {
@@ -130,7 +130,7 @@ impl Serving {
         })
     }
 
-    fn hear(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
+    fn receive(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
         loop {
             match Hello::parse(wire.incoming()) {
                 Ok(Parsed::Complete { value, used }) => {
@@ -140,13 +140,13 @@ impl Serving {
                 // As it comes at first, so that a client of another kind is known by its first bytes.
                 Ok(Parsed::Incomplete { needed }) => match wire.fill(as_it_comes(wire, needed))? {
                     Filled::Enough => {}
-                    Filled::Blocked if now < self.greet_by => return Ok(None),
+                    Filled::Blocked if now < self.hello_by => return Ok(None),
                     Filled::Blocked if !self.has_place() => return Err(too_many()),
                     Filled::Blocked => {
                         let limit = humantime::format_duration(self.limits.handshake);
                         let text = format!("the client's handshake took over {limit} (see --timeout)");
-                        let tell = Some((Reason::TimeLimit, text.clone()));
-                        return Err(Failure { error: Error::new(Exit::TimedOut, text), tell });
+                        let to_peer = Some((Reason::TimeLimit, text.clone()));
+                        return Err(Failure { error: Error::new(Exit::TimedOut, text), to_peer });
                     }
                     Filled::Ended => {
                         let text = "the client closed the connection before its handshake was complete";
@@ -169,7 +169,7 @@ impl Serving {
         match (hello.operation, &self.offer.store, &self.offer.share) {
             (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(Destination {
                 folder: folder.clone(),
-                stage: StagingFolder::new(folder)
+                staging: StagingFolder::new(folder)
                     .map_err(|fault| failed(Role::Receiver, "cannot store files", &fault))?,
                 naming: Naming::AsSent,
                 replace: replace && !self.offer.keep_existing,
@@ -205,9 +205,9 @@ impl Serving {
         }
         if !is_further && !self.place.as_ref().is_some_and(|place| place.take()) {
             if now < self.place_by {
-                return State::Standing(Some((wire, hello)), now + LOOK_STEP);
+                return State::AwaitingPlace(Some((wire, hello)), now + LOOK_STEP);
             }
-            return refuse(wire, too_many());
+            return reject(wire, too_many());
         }
         if let Some(run) = hello.run()
             && succession.is_none_or(|succession| now < succession.until)
@@ -219,7 +219,7 @@ impl Serving {
         }
         match self.choose(&hello) {
             Ok(granted) if granted.moves_files() && !self.claim.begin(hello.run()) => {
-                refuse(wire, Claim::taken())
+                reject(wire, Claim::taken())
             }
             Ok(granted) => self.begin(wire, &hello, granted, succession.is_some()),
             Err(failure) => {
@@ -227,7 +227,7 @@ impl Serving {
                     // It is this side that cannot serve what would have been the session.
                     self.claim.begin(hello.run());
                 }
-                refuse(wire, failure)
+                reject(wire, failure)
             }
         }
     }
@@ -246,15 +246,17 @@ impl Serving {
         let (tree, skipped) = (in_blocks, hello.skipped);
         let accept = Accept { refused: None, stream, tree, skipped, totals, keeps, session: id };
         wire.push(&accept.encode());
-        let listed =
-            Rc::new(self.offer.sessions.enter(id, hello.run(), &context.2, context.0.thread_waker()));
-        let origin = Origin::Server(Rc::clone(&listed));
+        let registration =
+            Rc::new(self.offer.sessions.register(id, hello.run(), &context.2, context.0.thread_waker()));
+        let origin = ConnectionOrigin::Server(Rc::clone(&registration));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
-                let terms = Terms { wanted: None, agreed: accept, limits, origin };
+                let terms = ReceiveTerms { wanted: None, agreed: accept, limits, origin };
                 let receiving = Receiving::session(wire, destination, terms, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
-                Box::new(receiving.listed(Rc::clone(&listed)).succeeding(is_successor).listing(digests))
+                Box::new(
+                    receiving.registered(Rc::clone(&registration)).succeeding(is_successor).listing(digests),
+                )
             }
             Granted::Get(offering, _) => {
                 let start = Start::Accepted(accept);
@@ -263,30 +265,30 @@ impl Serving {
             Granted::List(offering) => Box::new(List::session(wire, offering, limits, hello.skipped)),
             Granted::Join(_) => return State::Joined,
         };
-        State::Session(session, listed)
+        State::Session(session, registration)
     }
 
     /// Passes the connection to its session, which answers it.
     fn join(&self, wire: Wire<Transport>, session: &SessionId) -> State {
-        // What has come behind HELLO would be lost: a client waits for ACCEPT.
+        // Bytes after HELLO would be lost: a client must wait for ACCEPT.
         let is_clean = wire.incoming().is_empty();
         let further = self.place.as_ref().and_then(|place| place.trade_for_further());
         let Some(further) = further else {
-            // Its session goes on without it: nothing has failed.
+            // Its session continues without it: nothing has failed.
             let text = "there are too many further connections from this address";
-            return State::Closing(say_no(wire, Some((Reason::Busy, text.to_owned())), None));
+            return State::Closing(reject_queued(wire, Some((Reason::Busy, text.to_owned())), None));
         };
         let join = |socket| self.offer.sessions.join(session, socket, further);
         if is_clean && wire.copy_socket().is_ok_and(join) {
             return State::Joined;
         }
         let text = "no such session accepts another connection";
-        let tell = Some((Reason::NotFound, text.to_owned()));
+        let to_peer = Some((Reason::NotFound, text.to_owned()));
         if self.offer.sessions.has_ended(session) {
             // It has come late: its session was done without it.
-            return State::Closing(say_no(wire, tell, None));
+            return State::Closing(reject_queued(wire, to_peer, None));
         }
-        refuse(wire, Failure { error: Error::new(Exit::Refused, text), tell })
+        reject(wire, Failure { error: Error::new(Exit::Refused, text), to_peer })
     }
 }
 
@@ -327,21 +329,23 @@ impl Granted {
 
 impl Session for Serving {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        if let State::Greeting(greeting) = &mut self.state
-            && let Some(mut wire) = greeting.take()
+        if let State::AwaitingHello(waiting) = &mut self.state
+            && let Some(mut wire) = waiting.take()
         {
-            self.state = match self.greet(&mut wire, context.now) {
+            self.state = match self.read_hello(&mut wire, context.now) {
                 Ok(None) => {
-                    self.state = State::Greeting(Some(wire));
+                    self.state = State::AwaitingHello(Some(wire));
                     return Ok(Status::Waiting);
                 }
                 Ok(Some(hello)) => self.enter(wire, hello, None, context.now),
-                Err(Failure { error, tell }) => State::Closing(say_no(wire, tell, Some(error)).with_reset()),
+                Err(Failure { error, to_peer }) => {
+                    State::Closing(reject_queued(wire, to_peer, Some(error)).with_reset())
+                }
             };
         }
-        if let State::Standing(standing, next_look) = &mut self.state
+        if let State::AwaitingPlace(awaiting_place, next_look) = &mut self.state
             && context.now >= *next_look
-            && let Some((wire, hello)) = standing.take()
+            && let Some((wire, hello)) = awaiting_place.take()
         {
             self.state = self.enter(wire, hello, None, context.now);
         }
@@ -353,13 +357,13 @@ impl Session for Serving {
             self.state = self.enter(wire, hello, Some(succession), context.now);
         }
         match &mut self.state {
-            State::Session(session, listed) if listed.is_taken_over() => {
+            State::Session(session, registration) if registration.is_taken_over() => {
                 session.stop();
                 Err(Error::new(Exit::Lost, "the client has reconnected in another session"))
             }
             State::Session(session, _) => session.advance(context),
             State::Closing(closing) => closing.advance(context),
-            State::Greeting(_) | State::Standing(..) | State::Succeeding(..) => Ok(Status::Waiting),
+            State::AwaitingHello(_) | State::AwaitingPlace(..) | State::Succeeding(..) => Ok(Status::Waiting),
             State::Joined => Ok(Status::Done),
         }
     }
@@ -373,8 +377,8 @@ impl Session for Serving {
 
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Greeting(_) => Some(self.greet_by),
-            State::Standing(_, next_look) => Some(*next_look),
+            State::AwaitingHello(_) => Some(self.hello_by),
+            State::AwaitingPlace(_, next_look) => Some(*next_look),
             State::Succeeding(_, succession) => Some(succession.next_look),
             State::Session(session, _) => session.deadline(),
             State::Closing(closing) => Some(closing.deadline()),

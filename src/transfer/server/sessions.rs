@@ -34,21 +34,21 @@ const MAX_ENDED: usize = 256;
 /// All sessions of a server.
 #[derive(Clone, Default)]
 pub(crate) struct Sessions {
-    running: Arc<Mutex<HashMap<SessionId, Arc<Port>>>>,
+    running: Arc<Mutex<HashMap<SessionId, Arc<SharedState>>>>,
     ended: Arc<Mutex<VecDeque<SessionId>>>,
 }
 
 /// The side of a session that other threads reach.
-struct Port {
+struct SharedState {
     run: Option<RunId>,
     /// The client's address; `None`: a client on this machine, through a Unix socket.
     source: Option<IpAddr>,
-    mail: Mutex<Mail>,
+    inbox: Mutex<Inbox>,
     wake: ThreadWaker,
 }
 
 #[derive(Default)]
-struct Mail {
+struct Inbox {
     joined: Vec<(Socket, Further)>,
     /// The number of further connections that have joined and are not lost.
     connections: usize,
@@ -85,14 +85,14 @@ impl Contender {
     }
 }
 
-impl Port {
-    fn mail(&self) -> MutexGuard<'_, Mail> {
-        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+impl SharedState {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Sessions {
-    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Port>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<SharedState>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -106,28 +106,28 @@ impl Sessions {
     }
 
     /// Registers a session, which others find until its entry is dropped.
-    pub(crate) fn enter(
+    pub(crate) fn register(
         &self,
         id: SessionId,
         run: Option<RunId>,
         peer: &PeerName,
         wake: ThreadWaker,
-    ) -> Listed {
-        let port = Arc::new(Port { run, source: peer.ip(), mail: Mutex::default(), wake });
-        self.all().insert(id, Arc::clone(&port));
-        Listed { sessions: self.clone(), id, port }
+    ) -> Registration {
+        let shared = Arc::new(SharedState { run, source: peer.ip(), inbox: Mutex::default(), wake });
+        self.all().insert(id, Arc::clone(&shared));
+        Registration { sessions: self.clone(), id, shared }
     }
 
     /// Passes a connection to a session. Returns false if the id is unknown or the session has enough.
     pub(crate) fn join(&self, id: &SessionId, socket: Socket, further: Further) -> bool {
-        let Some(port) = self.all().get(id).cloned() else { return false };
-        let mut mail = port.mail();
-        if mail.connections + 1 >= MAX_CONNECTIONS {
+        let Some(shared) = self.all().get(id).cloned() else { return false };
+        let mut inbox = shared.inbox();
+        if inbox.connections + 1 >= MAX_CONNECTIONS {
             return false;
         }
-        mail.connections += 1;
-        mail.joined.push((socket, further));
-        port.wake.wake();
+        inbox.connections += 1;
+        inbox.joined.push((socket, further));
+        shared.wake.wake();
         true
     }
 
@@ -135,9 +135,9 @@ impl Sessions {
     pub(crate) fn take_over(&self, run: RunId) -> bool {
         let all = self.all();
         let mut found = false;
-        for port in all.values().filter(|port| port.run == Some(run)) {
-            port.mail().is_taken_over = true;
-            port.wake.wake();
+        for shared in all.values().filter(|shared| shared.run == Some(run)) {
+            shared.inbox().is_taken_over = true;
+            shared.wake.wake();
             found = true;
         }
         found
@@ -182,44 +182,44 @@ impl Claim {
     /// Returns the failure of a session that may not start.
     pub(crate) fn taken() -> Failure {
         let text = "this server serves one session, which has begun (--once)";
-        Failure { error: Error::new(Exit::Refused, text), tell: Some((Reason::Busy, text.to_owned())) }
+        Failure { error: Error::new(Exit::Refused, text), to_peer: Some((Reason::Busy, text.to_owned())) }
     }
 }
 
 /// A session's own side of its entry.
-pub(crate) struct Listed {
+pub(crate) struct Registration {
     sessions: Sessions,
     id: SessionId,
-    port: Arc<Port>,
+    shared: Arc<SharedState>,
 }
 
-impl Listed {
+impl Registration {
     /// Returns the session's id.
     pub(crate) fn id(&self) -> SessionId {
         self.id
     }
 
     /// Takes the connections that have joined since the last call.
-    pub(crate) fn joined(&self) -> Vec<(Socket, Further)> {
-        std::mem::take(&mut self.port.mail().joined)
+    pub(crate) fn take_joined(&self) -> Vec<(Socket, Further)> {
+        std::mem::take(&mut self.shared.inbox().joined)
     }
 
     /// Records that a joined connection was lost, so that another may join.
-    pub(crate) fn has_left(&self) {
-        let mut mail = self.port.mail();
-        mail.connections = mail.connections.saturating_sub(1);
+    pub(crate) fn connection_lost(&self) {
+        let mut inbox = self.shared.inbox();
+        inbox.connections = inbox.connections.saturating_sub(1);
     }
 
     /// Returns whether the client has returned in another session.
     pub(crate) fn is_taken_over(&self) -> bool {
-        self.port.mail().is_taken_over
+        self.shared.inbox().is_taken_over
     }
 
     /// Publishes the time of the last traffic, and takes the names that other sessions have requested since.
     pub(crate) fn wanted(&self, last_traffic: Instant) -> Vec<Contender> {
-        let mut mail = self.port.mail();
-        mail.last_traffic = Some(last_traffic);
-        std::mem::take(&mut mail.wanted)
+        let mut inbox = self.shared.inbox();
+        inbox.last_traffic = Some(last_traffic);
+        std::mem::take(&mut inbox.wanted)
     }
 
     /// Asks every other session that is stale or from the same address to make way if it holds this name. Returns
@@ -227,16 +227,16 @@ impl Listed {
     pub(crate) fn want(&self, path: &[u8], version: Version, is_own: &Arc<AtomicBool>, now: Instant) -> bool {
         let all = self.sessions.all();
         let mut found = false;
-        for port in all.values().filter(|port| !Arc::ptr_eq(port, &self.port)) {
-            let is_neighbour = port.source == self.port.source;
-            let mut mail = port.mail();
-            let is_stale = mail.last_traffic.is_some_and(|last| now >= last + STALE_AFTER);
+        for shared in all.values().filter(|shared| !Arc::ptr_eq(shared, &self.shared)) {
+            let is_neighbour = shared.source == self.shared.source;
+            let mut inbox = shared.inbox();
+            let is_stale = inbox.last_traffic.is_some_and(|last| now >= last + STALE_AFTER);
             if is_stale || is_neighbour {
-                if mail.wanted.len() < MAX_WANTED {
+                if inbox.wanted.len() < MAX_WANTED {
                     let (path, is_own) = (path.to_vec(), Arc::clone(is_own));
-                    mail.wanted.push(Contender { path, version, is_neighbour, is_own });
+                    inbox.wanted.push(Contender { path, version, is_neighbour, is_own });
                 }
-                port.wake.wake();
+                shared.wake.wake();
                 found |= is_stale;
             }
         }
@@ -244,7 +244,7 @@ impl Listed {
     }
 
     /// Removes the session: it holds nothing more that others could want.
-    pub(crate) fn leave(&self) {
+    pub(crate) fn unregister(&self) {
         if self.sessions.all().remove(&self.id).is_some() {
             let mut ended = self.sessions.ended();
             ended.push_back(self.id);
@@ -255,8 +255,8 @@ impl Listed {
     }
 }
 
-impl Drop for Listed {
+impl Drop for Registration {
     fn drop(&mut self) {
-        self.leave();
+        self.unregister();
     }
 }

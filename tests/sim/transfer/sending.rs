@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sendall::proto::transfer::blocks::{Outbox, Task, block_count};
+use sendall::proto::transfer::blocks::{BlockTask, Outbox, block_count};
 use sendall::proto::transfer::entry::{Entry, Kind};
 use sendall::proto::transfer::frame::{Frame, ParsedFrame, data_header};
 use sendall::proto::transfer::outcome::Closed;
@@ -55,7 +55,7 @@ pub(crate) struct Sending {
     /// Files in blocks, and whether their `END` was sent.
     files: HashMap<u32, bool>,
     /// What each connection sends, how much of it was, and whether it is only compared.
-    blocks: HashMap<usize, (Task, u64, bool)>,
+    blocks: HashMap<usize, (BlockTask, u64, bool)>,
     offered: usize,
     pub(crate) closed: BTreeMap<u32, Closed>,
     pub(crate) sent_bytes: u64,
@@ -129,13 +129,13 @@ impl Sending {
                     None => self.machine.prefix_hashed(source.run(0, length).digest()),
                 }
             }
-            SendStep::Body { file, offset, room } => {
+            SendStep::Body { file, offset, max_length } => {
                 let source = &self.sources[file as usize];
                 match source.fault {
-                    Some(fault) if room == 0 || random.chance(20) => self.machine.end(fault),
-                    _ if room == 0 => self.machine.end(Ended::Digest(source.whole().digest())),
+                    Some(fault) if max_length == 0 || random.chance(20) => self.machine.end(fault),
+                    _ if max_length == 0 => self.machine.end(Ended::Digest(source.whole().digest())),
                     _ => {
-                        let length = 1 + random.below((room as usize).min(CHUNK_BYTES as usize)) as u32;
+                        let length = 1 + random.below((max_length as usize).min(CHUNK_BYTES as usize)) as u32;
                         connection.there.push(self.machine.data(length).to_vec());
                         connection.there.push_body(source.run(offset, length.into()));
                     }
@@ -188,7 +188,7 @@ impl Sending {
             self.blocks.insert(number, (task, 0, task.theirs.is_some()));
         }
         let Some((task, done, compares)) = self.blocks.get_mut(&number) else { return false };
-        let Task { file, offset, length, theirs } = *task;
+        let BlockTask { file, offset, length, theirs } = *task;
         let source = &self.sources[file as usize];
         let value = source.run(offset, length).digest();
         if *compares {

@@ -66,7 +66,7 @@ impl SocksClient {
         if self.inbox[0] != VERSION {
             return Err(NO_SOCKS);
         }
-        // A refusal is told at once, whatever its address is.
+        // A refusal is reported at once, whatever its address is.
         if code != 0 {
             return Err(refusal(Reply::of(code), code));
         }
@@ -120,7 +120,7 @@ impl Handshake for SocksClient {
 
     fn take(&mut self, piece: &[u8]) -> Result<(), ProxyFault> {
         self.inbox.extend(piece);
-        // What cannot become an answer is not waited for.
+        // Bytes that cannot become an answer end the wait.
         let version = if self.step == Step::Status { AUTH_VERSION } else { VERSION };
         if self.inbox.first().is_some_and(|first| *first != version) {
             return Err(NO_SOCKS);

@@ -56,7 +56,7 @@ impl Handshake for Socks4Client {
 
     fn take(&mut self, piece: &[u8]) -> Result<(), ProxyFault> {
         self.reply.extend(piece);
-        // A reply's version is 0; some servers say 4.
+        // The version of a reply is 0; some servers send 4.
         if self.reply.first().is_some_and(|version| ![0, VERSION].contains(version)) {
             return Err(ProxyFault::Protocol("does not speak SOCKS4"));
         }

@@ -93,8 +93,8 @@ impl SocksServer {
 
     fn requested(&mut self) -> Result<(), Misuse> {
         let refuse = |text, reply| {
-            let nowhere = Target::of((Ipv4Addr::UNSPECIFIED, 0).into());
-            Err(Misuse::of_request(text, encode_reply(reply, nowhere)))
+            let unspecified = Target::of((Ipv4Addr::UNSPECIFIED, 0).into());
+            Err(Misuse::of_request(text, encode_reply(reply, unspecified)))
         };
         let (command, kind) = (self.inbox[1], self.inbox[3]);
         if command != CONNECT {

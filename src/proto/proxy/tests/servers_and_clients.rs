@@ -215,10 +215,10 @@ fn explains(bytes: &[u8], piece: usize, text: &str, answer: &str) {
     assert!(misuse.text.contains(text), "{bytes:?}: {misuse}");
     let kind = if answer == "\x05\u{ff}" { MisuseKind::Credentials } else { MisuseKind::Request };
     assert_eq!(misuse.kind, kind);
-    let told = misuse.answer.encode(DATE);
-    assert!(told.starts_with(&begins), "{bytes:?}: {told:?}");
-    assert!(!begins.is_empty() || told.is_empty());
-    let has_date = String::from_utf8_lossy(&told).contains(&format!("\r\nDate: {DATE}\r\n"));
+    let answered = misuse.answer.encode(DATE);
+    assert!(answered.starts_with(&begins), "{bytes:?}: {answered:?}");
+    assert!(!begins.is_empty() || answered.is_empty());
+    let has_date = String::from_utf8_lossy(&answered).contains(&format!("\r\nDate: {DATE}\r\n"));
     assert_eq!(has_date, answer.starts_with("HTTP/"));
 }
 
@@ -334,28 +334,31 @@ fn an_answer_is_written_anew_for_its_client() {
     let heard = |minor: u8, text: &str, piece: usize| {
         let mut answer = AnswerHead::new(minor);
         let rest = feed(&mut answer, text.replace('\n', "\r\n").as_bytes(), piece)?;
-        let told = String::from_utf8(answer.take_outgoing()).unwrap().replace("\r\n", "\n");
-        Ok::<_, BadAnswer>((told, String::from_utf8(rest).unwrap(), answer.is_over()))
+        let answered = String::from_utf8(answer.take_outgoing()).unwrap().replace("\r\n", "\n");
+        Ok::<_, BadAnswer>((answered, String::from_utf8(rest).unwrap(), answer.is_over()))
     };
     let answer = "HTTP/1.1 100 Continue\nX: y\n\nHTTP/1.0 200\nKeep-Alive: 3\nConnection: a\nA: b\nContent-Length: 4\n\
                   Transfer-Encoding: chunked\nVia: 1.0 other\nSet-Cookie: 1\nSet-Cookie: 2\n\n";
     for piece in [1, 5, 1000] {
-        let (told, rest, is_over) = heard(1, &format!("{answer}body"), piece).unwrap();
+        let (answered, rest, is_over) = heard(1, &format!("{answer}body"), piece).unwrap();
         assert_eq!(
-            told,
+            answered,
             "HTTP/1.1 100 Continue\nX: y\nVia: 1.1 sendall\n\nHTTP/1.1 200\nVia: 1.0 other\nSet-Cookie: 1\nSet-Cookie: 2\n\
              Transfer-Encoding: chunked\nVia: 1.0 sendall\nConnection: close\n\n"
         );
         assert!("body".starts_with(&rest) || "body".ends_with(&rest));
         assert!(is_over);
     }
-    let (told, ..) = heard(
+    let (answered, ..) = heard(
         0,
         "HTTP/1.1 103 Early\n\nHTTP/1.1 204 No Content\nContent-Length: 5\nContent-Length: 5\n\n",
         3,
     )
     .unwrap();
-    assert_eq!(told, "HTTP/1.1 204 No Content\nContent-Length: 5\nVia: 1.1 sendall\nConnection: close\n\n");
+    assert_eq!(
+        answered,
+        "HTTP/1.1 204 No Content\nContent-Length: 5\nVia: 1.1 sendall\nConnection: close\n\n"
+    );
     for (minor, text) in [
         (0, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n"),
         (1, "HTTP/1.1 101 Switching Protocols\n\n"),

@@ -57,13 +57,13 @@ impl Receiver {
         self.whole_files += u64::from(end.state == EndState::Whole);
         let given_up = incoming.failure.take();
         let has_part = kept.is_none() && given_up.is_none();
-        let told = |reason| Some((FileOutcome::failed(reason), false));
+        let outcome_of = |reason| Some((FileOutcome::failed(reason), false));
         let verdict = match (end.state, kept, given_up) {
-            (EndState::Unreadable, ..) => told(Reason::Unreadable),
-            (EndState::Changed, ..) => told(Reason::Changed),
-            (EndState::Differs, Some(_), _) => told(Reason::Exists),
+            (EndState::Unreadable, ..) => outcome_of(Reason::Unreadable),
+            (EndState::Changed, ..) => outcome_of(Reason::Changed),
+            (EndState::Differs, Some(_), _) => outcome_of(Reason::Exists),
             (EndState::Differs, None, _) => return Err(Violation::Contradiction("DIFFERS without KEEP")),
-            // In a round the sender was not told.
+            // In a round the sender does not know of it.
             (EndState::Stopped, _, given_up) if !self.streaming || given_up.is_none() => {
                 return Err(Violation::Contradiction("STOPPED without a refusal"));
             }

@@ -51,7 +51,7 @@ impl Receiver {
 
     /// Handles a skipped entry, where an entry may come.
     pub(super) fn left_out(&mut self, skipped: Skipped) -> Result<(), Violation> {
-        if !self.hears_skipped || !matches!(self.state, State::Entries) {
+        if !self.expects_skipped || !matches!(self.state, State::Entries) {
             return Err(Violation::OutOfTurn("SKIPPED"));
         }
         if self.skipped_count >= self.max_entries {
@@ -63,8 +63,8 @@ impl Receiver {
     }
 
     /// Enables totals from the sender, if both sides have the capability.
-    pub fn hear_totals(&mut self) {
-        self.hears_totals = true;
+    pub fn expect_totals(&mut self) {
+        self.expects_totals = true;
     }
 
     /// Returns the totals of the last frame, once: call it after each frame. They are a claim, for progress only.
@@ -72,8 +72,8 @@ impl Receiver {
         self.totals.take()
     }
 
-    pub(super) fn told(&mut self, totals: Totals) -> Result<(), Violation> {
-        if !self.hears_totals || self.all_files_ended() {
+    pub(super) fn totals_reported(&mut self, totals: Totals) -> Result<(), Violation> {
+        if !self.expects_totals || self.all_files_ended() {
             return Err(Violation::OutOfTurn("TOTALS"));
         }
         self.totals = Some(totals);
@@ -151,14 +151,14 @@ impl Receiver {
     fn answer(&mut self, index: usize, verdict: Verdict) {
         let file = self.id(index);
         let incoming = &mut self.round[index];
-        let is_told = match &verdict {
+        let is_reported = match &verdict {
             Verdict::Refused(reason, text) => {
                 incoming.failure = Some((*reason, text.clone()));
                 !self.streaming || incoming.entry.size.is_none_or(|size| size >= HINT_BYTES)
             }
             _ => !self.streaming,
         };
-        if is_told {
+        if is_reported {
             self.out.extend(encode(&Frame::Have { file, verdict: verdict.clone() }));
         }
         incoming.verdict = Some(verdict);

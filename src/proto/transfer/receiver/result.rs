@@ -4,7 +4,7 @@ use super::{MAX_FAILURE_BYTES, MAX_FAILURES, ReceiveStep, Receiver, State};
 use crate::proto::transfer::frame::{Frame, MAX_CONTROL_BYTES, encode};
 use crate::proto::transfer::outcome::{Closed, FileOutcome};
 use crate::proto::transfer::summary;
-use crate::proto::transfer::summary::{Failure, Summary};
+use crate::proto::transfer::summary::{FileFailure, Summary};
 
 impl Receiver {
     /// Closes an entry. With `is_news`, the sender does not know of the failure yet.
@@ -14,7 +14,7 @@ impl Receiver {
             let is_kept = self.failures.len() < MAX_FAILURES && self.failure_bytes < MAX_FAILURE_BYTES;
             if is_news && is_kept {
                 self.failure_bytes += closed.path.len() + text.len();
-                self.failures.push(Failure {
+                self.failures.push(FileFailure {
                     file: closed.file,
                     path: closed.path.clone(),
                     reason: *reason,
@@ -30,14 +30,14 @@ impl Receiver {
     /// Returns one frame of the result: the failures from `first` on, as many as fit.
     pub(super) fn report(&mut self, first: usize) -> ReceiveStep {
         let mut room = MAX_CONTROL_BYTES - summary::MIN_BYTES;
-        let fits = |failure: &&Failure| match room.checked_sub(Summary::failure_bytes(failure)) {
+        let fits = |failure: &&FileFailure| match room.checked_sub(Summary::failure_bytes(failure)) {
             Some(left) => {
                 room = left;
                 true
             }
             None => false,
         };
-        let failures: Vec<Failure> = self.failures[first..].iter().take_while(fits).cloned().collect();
+        let failures: Vec<FileFailure> = self.failures[first..].iter().take_while(fits).cloned().collect();
         let next = first + failures.len();
         let more = next < self.failures.len();
         self.state = if more { State::Reporting { next } } else { State::Finished };

@@ -121,7 +121,7 @@ impl Sender {
             next = failure.file.saturating_add(1);
             match self.failures.named(failure.file) {
                 Some(true) => {}
-                // It was told when it was stopped.
+                // It was closed when it was stopped.
                 Some(false) => continue,
                 None => return Err(Violation::Contradiction("a failure that is known already")),
             }

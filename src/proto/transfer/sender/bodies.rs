@@ -12,7 +12,7 @@ use crate::proto::transfer::outcome::{Closed, FileOutcome};
 use crate::proto::transfer::reason::Reason;
 
 impl Sender {
-    pub(super) fn room(&self, file: usize, offset: u64) -> u32 {
+    pub(super) fn max_length(&self, file: usize, offset: u64) -> u32 {
         let left = self.round[file].entry.size.map_or(u64::MAX, |size| size - offset);
         left.min(MAX_DATA_BYTES.into()) as u32
     }
@@ -35,7 +35,7 @@ impl Sender {
     #[expect(clippy::panic, reason = "a wrong header would corrupt the stream")]
     pub(super) fn body(&mut self, length: u32) -> [u8; HEADER_BYTES] {
         let State::Body { file, offset } = self.state else { panic!("DATA out of turn") };
-        assert!(length > 0 && length <= self.room(file, offset), "a DATA frame of {length} bytes");
+        assert!(length > 0 && length <= self.max_length(file, offset), "a DATA frame of {length} bytes");
         self.state = State::Body { file, offset: offset + u64::from(length) };
         self.sent_bytes += u64::from(length);
         data_header(self.id(file), offset, length)

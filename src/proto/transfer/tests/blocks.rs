@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::samples::{contradiction, end, file, frames_of, offer, receiver, unknown_size};
-use crate::proto::transfer::blocks::{BLOCK_BYTES, Outbox, Task, block_count, block_length, has_blocks};
+use crate::proto::transfer::blocks::{BLOCK_BYTES, BlockTask, Outbox, block_count, block_length, has_blocks};
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{EndState, Frame, MAX_BLOCK_VALUES, MAX_CONTROL_BYTES, ParsedFrame};
@@ -29,12 +29,12 @@ fn a_file_has_blocks_where_one_is_not_enough() {
     }
 }
 
-fn task(file: u32, index: u64, length: u64) -> Option<Task> {
-    Some(Task { file, offset: index * B, length, theirs: None })
+fn task(file: u32, index: u64, length: u64) -> Option<BlockTask> {
+    Some(BlockTask { file, offset: index * B, length, theirs: None })
 }
 
 /// The next block for a connection, which it has sent.
-fn taken(outbox: &mut Outbox, connection: usize) -> Option<Task> {
+fn taken(outbox: &mut Outbox, connection: usize) -> Option<BlockTask> {
     let task = outbox.take(connection)?;
     outbox.queued(task.file, task.offset, 0);
     Some(task)
@@ -113,7 +113,7 @@ fn a_damaged_block_is_sent_four_times_on_any_connection_and_no_more() {
 #[test]
 fn what_a_lost_connection_carried_goes_by_another_and_is_not_compared_again() {
     let mut outbox = outbox(&[[1; 32]]);
-    assert_eq!(taken(&mut outbox, 1), task(7, 0, B).map(|task| Task { theirs: Some([1; 32]), ..task }));
+    assert_eq!(taken(&mut outbox, 1), task(7, 0, B).map(|task| BlockTask { theirs: Some([1; 32]), ..task }));
     assert_eq!(taken(&mut outbox, 1), task(7, 1, B));
     assert_eq!(taken(&mut outbox, 2), task(7, 2, 5));
     outbox.lost(1);
@@ -317,7 +317,11 @@ fn a_sender_hands_out_blocks_and_holds_eot_back() {
     assert!(
         matches!(sender.step(), SendStep::Write(bytes) if frames_of(&bytes) == [end(0, 2 * B, EndState::Whole)])
     );
-    assert_eq!(sender.step(), SendStep::Body { file: 1, offset: 0, room: B as u32 }, "one block is none");
+    assert_eq!(
+        sender.step(),
+        SendStep::Body { file: 1, offset: 0, max_length: B as u32 },
+        "one block is none"
+    );
     sender.data(B as u32);
     sender.end(Ended::Digest([1; 32]));
     assert!(matches!(sender.step(), SendStep::Write(_)));

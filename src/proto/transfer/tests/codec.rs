@@ -36,8 +36,8 @@ fn every_length_out_of_bounds_is_refused_at_the_header() {
             header[0] = kind;
             header[16..].copy_from_slice(&length.to_be_bytes());
             match frame::parse(&header) {
-                Err(Violation::Length { length: told, .. }) => assert_eq!(told, length),
-                Err(Violation::FrameType(told)) => assert_eq!(told, kind),
+                Err(Violation::Length { length: reported, .. }) => assert_eq!(reported, length),
+                Err(Violation::FrameType(reported)) => assert_eq!(reported, kind),
                 Ok(ParsedFrame::Data { length, .. }) => assert!(length <= MAX_DATA_BYTES),
                 other => panic!("type {kind}, length {length}: {other:?}"),
             }

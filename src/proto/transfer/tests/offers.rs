@@ -148,7 +148,7 @@ fn what_is_left_out_stands_where_an_entry_may_and_is_no_entry() {
     let mut unasked = super::samples::receiver(2, None, false);
     assert_eq!(tell(&mut unasked, "l"), Err(Violation::OutOfTurn("SKIPPED")));
     let mut receiver = super::samples::receiver(2, None, false);
-    receiver.hear_skipped();
+    receiver.expect_skipped();
     tell(&mut receiver, "one").unwrap();
     assert_eq!(receiver.skipped(), Some(skipped("one")));
     offer(&mut receiver, 0, file("a", 1)).unwrap();
@@ -165,7 +165,7 @@ fn a_sender_tells_what_it_leaves_out_to_those_who_want_to_know() {
     for tells in [false, true] {
         let mut sender = Sender::new();
         if tells {
-            sender.tell_skipped();
+            sender.report_skipped();
         }
         sender.begin(false);
         let skipped = Skipped { kind: SkippedKind::Fifo, path: b"f".to_vec() };
@@ -185,7 +185,7 @@ fn totals_are_heard_where_that_was_agreed_and_before_the_end_of_all_files() {
     assert_eq!(unasked.receive(Frame::Totals(totals)), Err(Violation::OutOfTurn("TOTALS")));
     for streaming in [false, true] {
         let mut receiver = super::samples::receiver(2, None, streaming);
-        receiver.hear_totals();
+        receiver.expect_totals();
         receiver.receive(Frame::Totals(totals)).unwrap();
         assert_eq!((receiver.totals(), receiver.totals()), (Some(totals), None));
         // It is no entry.
@@ -209,7 +209,7 @@ fn a_sender_tells_the_last_totals_only_and_to_those_who_want_to_know() {
     for tells in [false, true] {
         let mut sender = Sender::new();
         if tells {
-            sender.tell_totals();
+            sender.report_totals();
         }
         sender.begin(false);
         sender.found(totals(1));
@@ -220,7 +220,7 @@ fn a_sender_tells_the_last_totals_only_and_to_those_who_want_to_know() {
     }
     // Behind EOT it has no place.
     let mut sender = Sender::new();
-    sender.tell_totals();
+    sender.report_totals();
     sender.begin(true);
     sender.found(totals(1));
     sender.all_offered();

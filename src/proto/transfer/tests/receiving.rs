@@ -10,7 +10,7 @@ use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::outcome::FileOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ACK_BYTES, ReceiveStep, Receiver};
-use crate::proto::transfer::summary::{Failure, Summary};
+use crate::proto::transfer::summary::{FileFailure, Summary};
 use crate::proto::transfer::violation::Violation;
 
 /// A receiver in rounds that wants all of these, whole, and has said so.
@@ -115,8 +115,7 @@ fn what_has_no_place_in_a_phase_is_out_of_turn() {
     ];
     for (machine, in_turn) in machines {
         for (name, frame) in &kinds {
-            let refused =
-                matches!(machine().receive(frame.clone()), Err(Violation::OutOfTurn(told)) if told == *name);
+            let refused = matches!(machine().receive(frame.clone()), Err(Violation::OutOfTurn(reported)) if reported == *name);
             assert_eq!(refused, !in_turn.contains(name), "{name} in {:?}", machine());
         }
         let has_bodies = in_turn.contains(&"END");
@@ -174,7 +173,7 @@ fn a_file_that_ends_badly_is_abandoned_unless_it_was_given_up() {
     assert_eq!(receiver.step(), ReceiveStep::Await);
     receiver.receive(Frame::Eot { entries: 1, bytes: 6 }).unwrap();
     assert_eq!(written(&mut receiver), [Frame::Ack { bytes: 6 }], "so that the sender sees all of it arrive");
-    let failure = Failure { path: b"b".to_vec(), ..failure(1) };
+    let failure = FileFailure { path: b"b".to_vec(), ..failure(1) };
     let expected = Summary { failures: vec![failure], ..result(0, 2, &[]) };
     assert_eq!(written(&mut receiver), [Frame::Result(expected)], "of the other the sender knows");
     assert_eq!(receiver.step(), ReceiveStep::Finished);
@@ -184,11 +183,11 @@ fn a_file_that_ends_badly_is_abandoned_unless_it_was_given_up() {
 fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
     let refused = || Verdict::Refused(Reason::NoSpace, "full".to_owned());
     let hint = vec![Frame::Have { file: 0, verdict: refused() }];
-    for (entry, is_told) in
+    for (entry, is_reported) in
         [(file("a", (1 << 20) - 1), false), (file("a", 1 << 20), true), (unknown_size("a"), true)]
     {
         let mut receiver = streamed(entry.clone(), refused());
-        if is_told {
+        if is_reported {
             assert_eq!(written(&mut receiver), hint);
         }
         assert_eq!(receiver.step(), ReceiveStep::Await);

@@ -9,7 +9,7 @@ use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::Receiver;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};
-use crate::proto::transfer::summary::{Failure, Summary};
+use crate::proto::transfer::summary::{FileFailure, Summary};
 use crate::proto::transfer::violation::Violation;
 
 pub(super) fn file(path: &str, size: u64) -> Entry {
@@ -40,8 +40,8 @@ pub(super) fn link(path: &str, target: &[u8]) -> Entry {
     Entry { kind: Kind::Link(target.to_vec()), ..file(path, 0) }
 }
 
-pub(super) fn failure(file: u32) -> Failure {
-    Failure { file, path: b"a/\xff".to_vec(), reason: Reason::NoSpace, text: "full".to_owned() }
+pub(super) fn failure(file: u32) -> FileFailure {
+    FileFailure { file, path: b"a/\xff".to_vec(), reason: Reason::NoSpace, text: "full".to_owned() }
 }
 
 /// The last frames of a session.
@@ -178,7 +178,7 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
     ]);
     let phases = [Phase::Hashing, Phase::Verifying, Phase::Syncing, Phase::Reading];
     let phase = prop::option::of(prop::sample::select(phases.to_vec()));
-    let failure = (id(), path(), reason(), text()).prop_map(|(file, path, reason, text)| Failure {
+    let failure = (id(), path(), reason(), text()).prop_map(|(file, path, reason, text)| FileFailure {
         file,
         path,
         reason,

@@ -95,7 +95,7 @@ fn only_what_has_content_is_asked_for() {
     sender.receive(Frame::Have { file: 3, verdict: Verdict::WHOLE }).unwrap();
     contradiction(sender.receive(Frame::Have { file: 4, verdict: Verdict::WHOLE }));
     sender.receive(Frame::Turn).unwrap();
-    assert_eq!(sender.step(), SendStep::Body { file: 3, offset: 0, room: 1 });
+    assert_eq!(sender.step(), SendStep::Body { file: 3, offset: 0, max_length: 1 });
     assert!(sender.is_sending(3) && !sender.is_sending(4));
 }
 
@@ -166,7 +166,7 @@ fn in_a_stream_each_file_follows_its_entry_until_it_is_refused() {
         sender.offer(entry);
     }
     assert_eq!(written(&mut sender).len(), 3, "in one piece");
-    let body = SendStep::Body { file: 2, offset: 0, room: frame::MAX_DATA_BYTES };
+    let body = SendStep::Body { file: 2, offset: 0, max_length: frame::MAX_DATA_BYTES };
     assert_eq!(sender.step(), body);
     let refused = |file| Frame::Have { file, verdict: Verdict::Refused(Reason::NoSpace, String::new()) };
     contradiction(sender.receive(refused(3)));
@@ -223,9 +223,9 @@ fn in_a_stream_each_file_follows_its_entry_until_it_is_refused() {
 #[test]
 fn a_digest_before_the_size_is_reached_is_a_change() {
     let mut sender = consented(vec![file("a", 2), file("b", 2)], vec![Verdict::WHOLE, Verdict::WHOLE]);
-    assert_eq!(sender.step(), SendStep::Body { file: 0, offset: 0, room: 2 });
+    assert_eq!(sender.step(), SendStep::Body { file: 0, offset: 0, max_length: 2 });
     sender.data(1);
-    assert_eq!(sender.step(), SendStep::Body { file: 0, offset: 1, room: 1 });
+    assert_eq!(sender.step(), SendStep::Body { file: 0, offset: 1, max_length: 1 });
     contradiction(sender.receive(Frame::Ack { bytes: 2 }));
     sender.receive(Frame::Ack { bytes: 1 }).unwrap();
     sender.receive(Frame::Ack { bytes: 0 }).unwrap();
@@ -245,12 +245,12 @@ fn a_digest_before_the_size_is_reached_is_a_change() {
 
 #[test]
 fn a_header_of_other_bytes_than_follow_is_never_made() {
-    for (length, room) in [(0, 2), (3, 2)] {
+    for (length, max_length) in [(0, 2), (3, 2)] {
         let made = std::panic::catch_unwind(|| {
-            let mut sender = consented(vec![file("a", room)], vec![Verdict::WHOLE]);
+            let mut sender = consented(vec![file("a", max_length)], vec![Verdict::WHOLE]);
             sender.data(length)
         });
-        assert!(made.is_err(), "{length} of {room}");
+        assert!(made.is_err(), "{length} of {max_length}");
     }
     assert!(std::panic::catch_unwind(|| begun(true).data(1)).is_err());
 }

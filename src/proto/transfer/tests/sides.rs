@@ -98,7 +98,7 @@ pub(super) struct SendSide<'a> {
     /// So much may wait in the output.
     window: usize,
     offered: usize,
-    told: Totals,
+    reported: Totals,
     pub(super) closed: BTreeMap<u32, Closed>,
 }
 
@@ -107,12 +107,13 @@ impl SendSide<'_> {
     pub(super) fn new(cases: &[Case], rounds: Option<usize>, chunk: u32, window: usize) -> SendSide<'_> {
         let mut machine = Sender::new();
         assert_eq!(machine.step(), SendStep::Await);
-        machine.tell_totals();
+        machine.report_totals();
         machine.round_entries = rounds.unwrap_or(machine.round_entries);
         machine.begin(rounds.is_none());
         machine.begin(rounds.is_some());
-        let (input, output, closed, told) = (Vec::new(), VecDeque::new(), BTreeMap::new(), Totals::default());
-        SendSide { cases, machine, input, output, chunk, window, offered: 0, told, closed }
+        let (input, output, closed, reported) =
+            (Vec::new(), VecDeque::new(), BTreeMap::new(), Totals::default());
+        SendSide { cases, machine, input, output, chunk, window, offered: 0, reported, closed }
     }
 
     /// Does what it can. True: it has finished.
@@ -126,9 +127,9 @@ impl SendSide<'_> {
             // At any time: it has its place between any two frames, and none behind the last.
             let (entries, bytes) = (self.offered as u64, self.machine.sent_bytes());
             let totals = Totals { entries, bytes, complete: self.offered == self.cases.len() };
-            if self.told != totals {
+            if self.reported != totals {
                 self.machine.found(totals);
-                self.told = totals;
+                self.reported = totals;
             }
             match self.machine.step() {
                 SendStep::Write(bytes) => self.output.extend(bytes),
@@ -142,7 +143,7 @@ impl SendSide<'_> {
                         _ => self.machine.prefix_hashed(digest(&case.content()[..length as usize])),
                     }
                 }
-                SendStep::Body { file, offset, room } => self.body(file, offset as usize, room),
+                SendStep::Body { file, offset, max_length } => self.body(file, offset as usize, max_length),
                 SendStep::Blocks { .. } => panic!("blocks that were not agreed"),
                 SendStep::Await => return false,
                 SendStep::PeerError { text, .. } => panic!("{text}"),
@@ -164,19 +165,19 @@ impl SendSide<'_> {
         self.offered += 1;
     }
 
-    fn body(&mut self, file: u32, offset: usize, room: u32) {
+    fn body(&mut self, file: u32, offset: usize, max_length: u32) {
         let case = &self.cases[file as usize];
         let content = case.content();
         assert!(self.machine.is_sending(file));
         assert!(case.is_sent() && case.source != Source::NotOffered);
         let at_end = offset == content.len();
-        assert_eq!(room == 0, at_end && !matches!(case.what, What::Unknown(_)));
+        assert_eq!(max_length == 0, at_end && !matches!(case.what, What::Unknown(_)));
         let ended = match case.source {
             Source::Changed if at_end => Ended::Changed,
             Source::Unreadable if offset * 2 >= content.len() => Ended::Unreadable,
             _ if at_end => Ended::Digest(digest(content)),
             _ => {
-                let length = room.min(self.chunk).min((content.len() - offset) as u32);
+                let length = max_length.min(self.chunk).min((content.len() - offset) as u32);
                 self.output.extend(self.machine.data(length));
                 self.output.extend(&content[offset..offset + length as usize]);
                 return;
@@ -219,7 +220,7 @@ pub(super) struct ReceiveSide<'a> {
 
 impl ReceiveSide<'_> {
     pub(super) fn new(cases: &[Case], mut machine: Receiver) -> ReceiveSide<'_> {
-        machine.hear_totals();
+        machine.expect_totals();
         ReceiveSide {
             cases,
             machine,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Offering, Root, folder_below, source_below};
 use crate::proto::transfer::frame::Totals;
 use crate::report::Progress;
-use crate::store::{Filter, Folder, Links, Source, Tree, Walk, What};
+use crate::store::{Filter, Folder, FoundKind, Links, Source, Tree, Walk};
 
 /// Names that are counted between two reports.
 const STEP_NAMES: u64 = 256;
@@ -44,10 +44,10 @@ impl Offering {
         let ahead = Ahead(Arc::clone(&stop));
         let work = move || {
             while !stop.load(Ordering::Relaxed) {
-                let goes_on = count.look_at(STEP_NAMES);
+                let continues = count.look_at(STEP_NAMES);
                 let Totals { entries, bytes, complete } = count.found;
                 totals.found(entries, bytes, complete);
-                if !goes_on {
+                if !continues {
                     break;
                 }
             }
@@ -95,12 +95,12 @@ impl Count {
     /// Looks at the next name. Returns false if there is none.
     fn step(&mut self) -> bool {
         if let Some((tree, walk, is_entry)) = &mut self.walk {
-            match walk.next().map(|found| (found.what, found.path)) {
-                Some((What::File, path)) => {
+            match walk.next().map(|found| (found.kind, found.path)) {
+                Some((FoundKind::File, path)) => {
                     let size_bytes = tree.size_bytes(&path).unwrap_or(0);
                     self.add(size_bytes);
                 }
-                Some((What::Skipped(_), _)) => {}
+                Some((FoundKind::Skipped(_), _)) => {}
                 Some(_) => self.add(0),
                 None => {
                     let is_entry = *is_entry;

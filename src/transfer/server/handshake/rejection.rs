@@ -11,7 +11,7 @@ use crate::transfer::connection::wire::{Failure, Wire};
 /// Failure of a client that asks for something the server was not started for.
 pub(super) fn not_allowed(what: &str, option: &str) -> Failure {
     let text = format!("this server {what}: it was started without {option}");
-    Failure { error: Error::new(Exit::Refused, &text), tell: Some((Reason::NotAllowed, text)) }
+    Failure { error: Error::new(Exit::Refused, &text), to_peer: Some((Reason::NotAllowed, text)) }
 }
 
 /// Failure of a connection whose first bytes are not ours. A person or program that reads text is answered in text.
@@ -32,25 +32,25 @@ pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
 }
 
 /// Ends a connection before it becomes a session.
-pub(super) fn refuse(wire: Wire<Transport>, Failure { error, tell }: Failure) -> State {
-    State::Closing(say_no(wire, tell, Some(error)))
+pub(super) fn reject(wire: Wire<Transport>, Failure { error, to_peer }: Failure) -> State {
+    State::Closing(reject_queued(wire, to_peer, Some(error)))
 }
 
 /// The same with the queued bytes as the last ones; `error` is the result.
-pub(super) fn say_no(
+pub(super) fn reject_queued(
     mut wire: Wire<Transport>,
-    tell: Option<(Reason, String)>,
+    to_peer: Option<(Reason, String)>,
     error: Option<Error>,
 ) -> Closing<Transport> {
-    if let Some((reason, _)) = tell {
+    if let Some((reason, _)) = to_peer {
         wire.push(&Accept::refusal(reason).encode());
     }
-    wire.close(tell, error)
+    wire.close(to_peer, error)
 }
 
 /// Failure of a client whose address has too many connections.
 pub(super) fn too_many() -> Failure {
     let text = "refused: too many clients from its address (see --max-per-source)";
-    let tell = Some((Reason::Busy, Reason::Busy.to_string()));
-    Failure { error: Error::new(Exit::Refused, text), tell }
+    let to_peer = Some((Reason::Busy, Reason::Busy.to_string()));
+    Failure { error: Error::new(Exit::Refused, text), to_peer }
 }

@@ -10,7 +10,7 @@ use super::hash::hash_prefix;
 use super::made::Made;
 use super::meta::Meta;
 use super::publish::{arriving_mode, supported, times, umask};
-use super::temporary::{TRIES, busy, lock_stage, remove_stage};
+use super::temporary::{TRIES, busy, lock_staging, remove_staging};
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, futimens, mkdirat, openat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -21,23 +21,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The staging area of one session. Clones share it: one thread may commit while another stages further files.
 #[derive(Debug, Clone)]
-pub struct StagingFolder(pub(super) Arc<Place>);
+pub struct StagingFolder(pub(super) Arc<StagingState>);
 
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct StagingState {
     /// The destination, opened for this session alone: a write-back error is reported once per open file (syncfs(2)),
     /// and another session's must not take it.
     pub(super) root: Arc<File>,
     /// Folders that were made for received entries.
     pub(super) made: Arc<Made>,
-    room: Mutex<Option<Arc<Room>>>,
+    private: Mutex<Option<Arc<PrivateFolder>>>,
     /// A sync has failed. The kernel marks the lost pages as clean, so nothing of this session is committed any more.
     pub(super) lost: Mutex<bool>,
 }
 
 /// The private folder. It is removed with the last file in it.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct PrivateFolder {
     root: Arc<File>,
     name: String,
     pub(super) file: File,
@@ -52,10 +52,10 @@ impl StagingFolder {
     pub fn new(folder: &Folder) -> Result<Self, Fault> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = retry_on_intr(|| openat(&*folder.file, ".", flags, Mode::empty())).map_err(Fault::read)?;
-        Ok(Self(Arc::new(Place {
+        Ok(Self(Arc::new(StagingState {
             root: Arc::new(root.into()),
             made: Arc::clone(&folder.made),
-            room: Mutex::new(None),
+            private: Mutex::new(None),
             lost: Mutex::new(false),
         })))
     }
@@ -65,42 +65,42 @@ impl StagingFolder {
     /// # Errors
     /// `NoSpace`, `NotAllowed`, `CannotWrite`.
     pub fn create(&self, mode: u16) -> Result<StagedFile, Fault> {
-        let mut settled = self.0.place()?;
+        let mut published = self.0.new_name()?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let final_mode = Mode::from_raw_mode(arriving_mode(mode, umask()) as _);
         let initial = Mode::from_raw_mode((mode & 0o777).into());
         let is_readable = final_mode.contains(Mode::RUSR);
         let initial = if is_readable { initial } else { Mode::RUSR | Mode::WUSR };
-        let file = retry_on_intr(|| openat(&settled.room.file, &*settled.name, flags, initial));
+        let file = retry_on_intr(|| openat(&published.private.file, &*published.name, flags, initial));
         let file = File::from(file.map_err(Fault::write)?);
         if !is_readable {
             // It is opened once more, to be synced, and its mode is set after that.
             supported(fchmod(&file, initial)).map_err(Fault::write)?;
-            settled.late_mode = Some(final_mode);
+            published.late_mode = Some(final_mode);
         }
-        Ok(StagedFile { file, settled })
+        Ok(StagedFile { file, published })
     }
 }
 
-impl Place {
+impl StagingState {
     /// Stages further files in a new private folder; this one is removed with the last file in it.
-    pub(super) fn leave_room(&self) {
-        self.room.lock().unwrap_or_else(PoisonError::into_inner).take();
+    pub(super) fn start_new_folder(&self) {
+        self.private.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Returns an unused name in the private folder.
-    pub(super) fn place(&self) -> Result<Published, Fault> {
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = match &*room {
-            Some(room) => Arc::clone(room),
-            None => Arc::clone(room.insert(Arc::new(Room::new(&self.root)?))),
+    pub(super) fn new_name(&self) -> Result<Published, Fault> {
+        let mut private = self.private.lock().unwrap_or_else(PoisonError::into_inner);
+        let private = match &*private {
+            Some(private) => Arc::clone(private),
+            None => Arc::clone(private.insert(Arc::new(PrivateFolder::new(&self.root)?))),
         };
-        let name = room.next.fetch_add(1, Ordering::Relaxed).to_string();
-        Ok(Published { room, name, late_mode: None, moved: false })
+        let name = private.next.fetch_add(1, Ordering::Relaxed).to_string();
+        Ok(Published { private, name, late_mode: None, moved: false })
     }
 }
 
-impl Room {
+impl PrivateFolder {
     /// Makes and locks a private folder in `root`.
     pub(super) fn new(root: &Arc<File>) -> Result<Self, Fault> {
         for _ in 0..TRIES {
@@ -114,7 +114,7 @@ impl Room {
                 made => made.map_err(Fault::write)?,
             }
             // Between the two another session may take it for a leftover, and remove it.
-            if let Some(file) = lock_stage(root, &name) {
+            if let Some(file) = lock_staging(root, &name) {
                 return Ok(Self { root: Arc::clone(root), name, file, next: AtomicU64::new(0) });
             }
         }
@@ -127,9 +127,9 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for PrivateFolder {
     fn drop(&mut self) {
-        remove_stage(&self.root, &self.name, &self.file);
+        remove_staging(&self.root, &self.name, &self.file);
     }
 }
 
@@ -137,7 +137,7 @@ impl Drop for Room {
 #[derive(Debug)]
 pub struct StagedFile {
     file: File,
-    settled: Published,
+    published: Published,
 }
 
 impl StagedFile {
@@ -155,14 +155,14 @@ impl StagedFile {
     /// `CannotWrite`.
     pub fn finish(self, meta: Meta) -> Result<Published, Fault> {
         supported(futimens(&self.file, &times(meta))).map_err(Fault::write)?;
-        Ok(self.settled)
+        Ok(self.published)
     }
 }
 
 /// A complete small file that waits for its final name: [`StagingFolder::commit`]. It is removed if dropped before.
 #[derive(Debug)]
 pub struct Published {
-    pub(super) room: Arc<Room>,
+    pub(super) private: Arc<PrivateFolder>,
     pub(super) name: String,
     /// The mode that it gets before its final name, if its owner may not even read it.
     pub(super) late_mode: Option<Mode>,
@@ -174,7 +174,7 @@ impl Published {
     /// Opens it again, to sync it.
     pub(super) fn open(&self) -> Result<File, Fault> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = retry_on_intr(|| openat(&self.room.file, &*self.name, flags, Mode::empty()));
+        let file = retry_on_intr(|| openat(&self.private.file, &*self.name, flags, Mode::empty()));
         file.map(File::from).map_err(|error| {
             Fault::system(error, FaultKind::CannotWrite, "its temporary file was taken away")
         })
@@ -200,8 +200,8 @@ impl Published {
 impl Drop for Published {
     fn drop(&mut self) {
         if !self.moved {
-            // What stays goes with the folder.
-            let _ = unlinkat(&self.room.file, &*self.name, AtFlags::empty());
+            // A file that cannot be removed goes with the folder.
+            let _ = unlinkat(&self.private.file, &*self.name, AtFlags::empty());
         }
     }
 }

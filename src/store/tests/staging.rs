@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 const TIME: Meta = Meta { mode: 0o644, mtime_seconds: 1_234_567_890, mtime_nanoseconds: 5 };
 
-fn small(stage: &StagingFolder, path: &str, bytes: &[u8]) -> Arrival {
-    let mut file = stage.create(0o644).unwrap();
+fn small(staging: &StagingFolder, path: &str, bytes: &[u8]) -> Arrival {
+    let mut file = staging.create(0o644).unwrap();
     file.write_all(bytes).unwrap();
     Arrival::Small { path: path.into(), file: file.finish(TIME).unwrap() }
 }
@@ -40,10 +40,10 @@ fn mtime(path: &Path) -> (i64, i64) {
 fn a_tree_arrives_and_the_stage_goes() {
     for many in [0, 20] {
         let scene = scene();
-        let stage = StagingFolder::new(&scene.folder).unwrap();
+        let staging = StagingFolder::new(&scene.folder).unwrap();
         assert!(scene.folder.is_empty().unwrap());
         let mut arrivals = vec![
-            small(&stage, "a/b/f", b"small"),
+            small(&staging, "a/b/f", b"small"),
             large(&scene, "a/large", b"large"),
             link("a/b/link", "../large"),
             folder("a/b"),
@@ -51,11 +51,11 @@ fn a_tree_arrives_and_the_stage_goes() {
             folder("empty"),
         ];
         for number in 0..many {
-            arrivals.push(small(&stage, &format!("m{number}/f"), number.to_string().as_bytes()));
+            arrivals.push(small(&staging, &format!("m{number}/f"), number.to_string().as_bytes()));
         }
         assert!(!scene.inside("a/b").exists());
-        assert!(stage.commit(arrivals, false).iter().all(Result::is_ok));
-        drop(stage);
+        assert!(staging.commit(arrivals, false).iter().all(Result::is_ok));
+        drop(staging);
         assert_eq!(fs::read(scene.inside("a/b/f")).unwrap(), b"small");
         assert_eq!(fs::read(scene.inside("a/b/link")).unwrap(), b"large");
         for number in 0..many {
@@ -76,9 +76,9 @@ fn a_tree_arrives_and_the_stage_goes() {
 #[test]
 fn nothing_has_its_name_before_the_commit_and_what_is_dropped_is_gone() {
     let scene = scene();
-    let stage = StagingFolder::new(&scene.folder).unwrap();
-    let first = small(&stage, "f", b"first");
-    let second = stage.create(0o755).unwrap();
+    let staging = StagingFolder::new(&scene.folder).unwrap();
+    let first = small(&staging, "f", b"first");
+    let second = staging.create(0o755).unwrap();
     let [stage_name] = &scene.names()[..] else { panic!("{:?}", scene.names()) };
     let inside = scene.inside(stage_name);
     assert_eq!(fs::metadata(&inside).unwrap().mode() & 0o7777, 0o700);
@@ -88,29 +88,29 @@ fn nothing_has_its_name_before_the_commit_and_what_is_dropped_is_gone() {
     drop(second);
     drop(first);
     assert_eq!(fs::read_dir(&inside).unwrap().count(), 0);
-    drop(stage);
+    drop(staging);
     assert!(scene.folder.is_empty().unwrap());
 }
 
 #[test]
 fn what_is_in_place_stays_unless_it_may_be_replaced() {
     let scene = scene();
-    let stage = StagingFolder::new(&scene.folder).unwrap();
-    let all = |stage: &StagingFolder, text: &[u8], target: &str| {
-        vec![small(stage, "s", text), large(&scene, "l", text), folder("d"), link("k", target)]
+    let staging = StagingFolder::new(&scene.folder).unwrap();
+    let all = |staging: &StagingFolder, text: &[u8], target: &str| {
+        vec![small(staging, "s", text), large(&scene, "l", text), folder("d"), link("k", target)]
     };
-    assert_eq!(kinds(stage.commit(all(&stage, b"1", "s"), false)), [None; 4]);
+    assert_eq!(kinds(staging.commit(all(&staging, b"1", "s"), false)), [None; 4]);
     let exists = Some(FaultKind::Exists);
-    assert_eq!(kinds(stage.commit(all(&stage, b"2", "l"), false)), [exists, exists, None, exists]);
-    assert_eq!(kinds(stage.commit(all(&stage, b"2", "s"), false)), [exists, exists, None, None]);
+    assert_eq!(kinds(staging.commit(all(&staging, b"2", "l"), false)), [exists, exists, None, exists]);
+    assert_eq!(kinds(staging.commit(all(&staging, b"2", "s"), false)), [exists, exists, None, None]);
     // A session that comes again finds its own small files.
-    assert_eq!(kinds(stage.commit(all(&stage, b"1", "s"), false)), [None, exists, None, None]);
+    assert_eq!(kinds(staging.commit(all(&staging, b"1", "s"), false)), [None, exists, None, None]);
     assert_eq!(fs::read(scene.inside("s")).unwrap(), b"1");
-    assert_eq!(kinds(stage.commit(all(&stage, b"3", "l"), true)), [None; 4]);
+    assert_eq!(kinds(staging.commit(all(&staging, b"3", "l"), true)), [None; 4]);
     assert_eq!(fs::read(scene.inside("s")).unwrap(), b"3");
     assert_eq!(fs::read(scene.inside("l")).unwrap(), b"3");
     assert_eq!(fs::read_link(scene.inside("k")).unwrap(), Path::new("l"));
-    drop(stage);
+    drop(staging);
     assert_eq!(scene.names(), ["d", "k", "l", "s"]);
 }
 
@@ -122,15 +122,15 @@ fn nothing_planted_is_followed_or_replaced() {
     make_fifo(&scene.inside("fifo"));
     fs::create_dir(scene.inside("folder")).unwrap();
     fs::write(scene.inside("plain"), b"").unwrap();
-    let stage = StagingFolder::new(&scene.folder).unwrap();
+    let staging = StagingFolder::new(&scene.folder).unwrap();
     for replace in [false, true] {
         let arrivals = vec![
-            small(&stage, "out/f", b"x"),
-            small(&stage, "out/new", b"x"),
-            small(&stage, "out/sub/new", b"x"),
-            small(&stage, "file", b"x"),
-            small(&stage, "fifo", b"x"),
-            small(&stage, "folder", b"x"),
+            small(&staging, "out/f", b"x"),
+            small(&staging, "out/new", b"x"),
+            small(&staging, "out/sub/new", b"x"),
+            small(&staging, "file", b"x"),
+            small(&staging, "fifo", b"x"),
+            small(&staging, "folder", b"x"),
             folder("out/made"),
             folder("out"),
             folder("plain"),
@@ -140,8 +140,8 @@ fn nothing_planted_is_followed_or_replaced() {
             link("folder", "plain"),
         ];
         let got = within({
-            let stage = stage.clone();
-            move || kinds(stage.commit(arrivals, replace))
+            let staging = staging.clone();
+            move || kinds(staging.commit(arrivals, replace))
         });
         assert!(
             got.iter().all(|kind| matches!(kind, Some(FaultKind::Unsafe | FaultKind::NotRegular))),
@@ -151,7 +151,7 @@ fn nothing_planted_is_followed_or_replaced() {
         assert_eq!(kind(scene.folder.make_folders(b"out/a/b")), FaultKind::Unsafe);
         assert_eq!(kind(scene.folder.make_folders(b"plain")), FaultKind::NotRegular);
     }
-    drop(stage);
+    drop(staging);
     assert_eq!(scene.names(), ["fifo", "file", "folder", "out", "plain"]);
     scene.assert_canary();
 }
@@ -174,10 +174,10 @@ fn a_link_that_leads_out_is_not_made() {
         assert!(safe_link_target(path.as_bytes(), target.as_bytes()), "{path} -> {target}");
     }
     let scene = scene();
-    let stage = StagingFolder::new(&scene.folder).unwrap();
+    let staging = StagingFolder::new(&scene.folder).unwrap();
     for (path, target) in bad {
         assert!(!safe_link_target(path.as_bytes(), target.as_bytes()), "{path} -> {target}");
-        assert_eq!(kinds(stage.commit(vec![link(path, target)], true)), [Some(FaultKind::Unsafe)]);
+        assert_eq!(kinds(staging.commit(vec![link(path, target)], true)), [Some(FaultKind::Unsafe)]);
     }
     assert!(scene.folder.is_empty().unwrap());
 }
@@ -185,13 +185,13 @@ fn a_link_that_leads_out_is_not_made() {
 #[test]
 fn names_that_are_not_clean_get_nowhere() {
     let scene = scene();
-    let stage = StagingFolder::new(&scene.folder).unwrap();
+    let staging = StagingFolder::new(&scene.folder).unwrap();
     let reserved = format!("{}/f", temporary_name(b"x"));
     for path in ["", "..", "../outside/new", "/tmp/new", "d/../../outside/new", "d//f", &reserved] {
-        let arrivals = vec![small(&stage, path, b"x"), folder(path), link(path, "f")];
-        assert_eq!(kinds(stage.commit(arrivals, true)), [Some(FaultKind::Unsafe); 3], "{path}");
+        let arrivals = vec![small(&staging, path, b"x"), folder(path), link(path, "f")];
+        assert_eq!(kinds(staging.commit(arrivals, true)), [Some(FaultKind::Unsafe); 3], "{path}");
     }
-    drop(stage);
+    drop(staging);
     assert!(scene.folder.is_empty().unwrap());
     scene.assert_canary();
 }
@@ -200,17 +200,17 @@ fn names_that_are_not_clean_get_nowhere() {
 #[test]
 fn after_a_failed_sync_nothing_arrives_any_more() {
     let scene = scene();
-    let stage = StagingFolder::new(&scene.folder).unwrap();
-    let gone = small(&stage, "gone", b"x");
+    let staging = StagingFolder::new(&scene.folder).unwrap();
+    let gone = small(&staging, "gone", b"x");
     let stage_name = scene.names().remove(0);
     fs::remove_file(scene.inside(&stage_name).join("0")).unwrap();
-    let arrivals = vec![large(&scene, "l", b"x"), gone, small(&stage, "s", b"x"), folder("d")];
-    assert!(kinds(stage.commit(arrivals, false)).iter().all(Option::is_some));
+    let arrivals = vec![large(&scene, "l", b"x"), gone, small(&staging, "s", b"x"), folder("d")];
+    assert!(kinds(staging.commit(arrivals, false)).iter().all(Option::is_some));
     assert_eq!(
-        kinds(stage.commit(vec![small(&stage, "later", b"x")], false)),
+        kinds(staging.commit(vec![small(&staging, "later", b"x")], false)),
         [Some(FaultKind::CannotWrite)]
     );
-    drop(stage);
+    drop(staging);
     assert!(scene.folder.is_empty().unwrap());
 }
 
@@ -231,30 +231,30 @@ fn leftovers_go_when_they_are_old_and_in_nobodys_hands() {
     }
     let live = Part::create(&scene.folder, b"live").unwrap();
     live.file().set_modified(std::time::UNIX_EPOCH).unwrap();
-    let stage = StagingFolder::new(&scene.folder).unwrap();
-    let staged = small(&stage, "f", b"still in use");
+    let staging = StagingFolder::new(&scene.folder).unwrap();
+    let staged = small(&staging, "f", b"still in use");
     scene.folder.remove_leftovers();
     assert!(!stage_left.exists());
     for (name, stays) in [("young", true), ("old", false), ("small", false), ("live", true)] {
         assert_eq!(scene.inside(&temporary_name(name.as_bytes())).exists(), stays, "{name}");
     }
     assert!(scene.inside(&foreign).exists());
-    assert_eq!(kinds(stage.commit(vec![staged], false)), [None]);
+    assert_eq!(kinds(staging.commit(vec![staged], false)), [None]);
     assert_eq!(scene.names().len(), 4);
 }
 
 #[test]
 fn a_stage_may_be_committed_while_another_thread_goes_on() {
     let scene = scene();
-    let stage = StagingFolder::new(&scene.folder).unwrap();
+    let staging = StagingFolder::new(&scene.folder).unwrap();
     std::thread::scope(|scope| {
         for batch in 0..20 {
-            let arrivals: Vec<_> = (0..50).map(|n| small(&stage, &format!("d{batch}/{n}"), b"x")).collect();
-            let stage = &stage;
-            scope.spawn(move || assert!(stage.commit(arrivals, false).iter().all(Result::is_ok)));
+            let arrivals: Vec<_> = (0..50).map(|n| small(&staging, &format!("d{batch}/{n}"), b"x")).collect();
+            let staging = &staging;
+            scope.spawn(move || assert!(staging.commit(arrivals, false).iter().all(Result::is_ok)));
         }
     });
-    drop(stage);
+    drop(staging);
     assert_eq!(scene.names().len(), 20);
     assert!(scene.names().iter().all(|name| fs::read_dir(scene.inside(name)).unwrap().count() == 50));
 }
@@ -277,14 +277,17 @@ fn nothing_escapes_while_folders_are_swapped() {
         let mut arrived = 0;
         for round in 0..300 {
             // A folder that became a link may fail the last sync, and with it all of this stage.
-            let stage = StagingFolder::new(&scene.folder).unwrap();
+            let staging = StagingFolder::new(&scene.folder).unwrap();
             let name = |what: &str| format!("d/{what}{round}/x");
-            let mut arrivals =
-                vec![small(&stage, &name("small"), b"x"), folder(&name("folder")), link(&name("link"), "x")];
+            let mut arrivals = vec![
+                small(&staging, &name("small"), b"x"),
+                folder(&name("folder")),
+                link(&name("link"), "x"),
+            ];
             if let Ok(part) = Part::create(&scene.folder, name("part").as_bytes()) {
                 arrivals.push(Arrival::Part { part, meta: TIME });
             }
-            arrived += stage.commit(arrivals, true).iter().filter(|result| result.is_ok()).count();
+            arrived += staging.commit(arrivals, true).iter().filter(|result| result.is_ok()).count();
         }
         over.store(true, Ordering::Relaxed);
         assert!(arrived > 0);
