@@ -80,8 +80,13 @@ pub(crate) struct UdpSendArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
 
-    /// Send from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or from the Unix socket unix:/path
-    #[arg(long, value_name = "ADDR|unix:PATH", value_parser = from)]
+    /// Where datagrams come from.
+    #[arg(
+        long,
+        help = "Send from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or from the Unix socket unix:/path",
+        value_name = "ADDR|unix:PATH",
+        value_parser = from
+    )]
     source: Option<From>,
 
     #[command(flatten)]

@@ -10,7 +10,7 @@ const LEAST_BUFFER_BYTES: u64 = 16 << 10;
 /// continues to tune the buffer, and a peer that does not pace itself runs ahead by what is in it.
 const LARGEST_BUFFER_BYTES: u64 = 512 << 10;
 
-/// See [`super::stream::Stream::pace`].
+/// See [`super::stream::SocketState::pace`].
 pub(super) fn pace(tcp: &TcpStream, bytes_per_second: u64) -> io::Result<bool> {
     // The kernel would take in more than is read, and the peer send it in one burst.
     let buffer_bytes = (bytes_per_second / 4).max(LEAST_BUFFER_BYTES);

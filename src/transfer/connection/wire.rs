@@ -237,7 +237,7 @@ impl<S: Stream> Wire<S> {
         wait.is_acknowledged(&mut self.stream, self.now)
     }
 
-    /// See [`Stream::reset_on_close`]. Has no effect on a lost connection.
+    /// See `SocketState::reset_on_close`. Has no effect on a lost connection.
     pub(crate) fn reset_on_close(&mut self, reset: bool) {
         let _ = self.stream.reset_on_close(reset);
     }
