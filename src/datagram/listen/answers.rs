@@ -23,7 +23,7 @@ use crate::report::Report;
 const ROOM_WAIT: Duration = Duration::from_millis(1);
 
 /// Note for a person who types before there is a peer.
-const NOBODY: &str = "nobody was heard yet: what is typed waits";
+const NOBODY: &str = "nobody was heard yet: lines wait for a peer";
 
 /// Kind of answers.
 pub(crate) enum Answers {
@@ -208,7 +208,7 @@ impl Answering {
         let taken = self.processes.as_mut().map(|processes| processes.take(datagram, route, socket, now));
         if let Some(Err(why)) = taken {
             self.undelivered += 1;
-            let text = format!("a datagram of {} has not reached a process: {why}", datagram.peer);
+            let text = format!("a datagram of {} did not reach a process: {why}", datagram.peer);
             self.report_once(why, text);
         } else if is_cut && self.processes.as_ref().is_some_and(Processes::must_be_whole) {
             self.undelivered += 1;
@@ -230,7 +230,8 @@ impl Answering {
                 ProcessFault::Unread { count, was_ended } => {
                     self.undelivered += count;
                     let how = if was_ended { "was ended" } else { "has ended" };
-                    let text = format!("the process of {peer} {how} before it took all that came for it");
+                    let text =
+                        format!("the process of {peer} {how} before it read everything that arrived for it");
                     self.report_once("not taken".into(), text);
                 }
                 ProcessFault::Failed(why) => {
@@ -337,7 +338,7 @@ impl Answering {
             Some(peer) => Err(cannot_send(peer, error)),
             None => {
                 self.undelivered += 1;
-                self.report_once(error.to_string(), format!("a line of stdin has reached nobody: {error}"));
+                self.report_once(error.to_string(), format!("a line of stdin was not sent: {error}"));
                 Ok(())
             }
         }
@@ -360,7 +361,7 @@ impl Answering {
     /// Reports the first text of each reason: the number of peers is unbounded.
     fn report_once(&mut self, reason: String, text: String) {
         if self.reported.insert(reason) {
-            self.report.warning(format_args!("{text} (told once)"));
+            self.report.warning(format_args!("{text} (reported once)"));
         }
     }
 
@@ -382,8 +383,8 @@ impl Answering {
 
 fn words(reason: WithholdReason) -> &'static str {
     match reason {
-        WithholdReason::Amplifies => "it would be larger than what came in (see --amplify-ok)",
-        WithholdReason::TooMany => "it had its answers for this second (see --max-answers)",
-        WithholdReason::Loops => "it seems to answer answers, which would go on for ever",
+        WithholdReason::Amplifies => "it would be larger than the datagram it answers (see --amplify-ok)",
+        WithholdReason::TooMany => "it has had its answers for this second (see --max-answers)",
+        WithholdReason::Loops => "it seems to answer answers, which would never end",
     }
 }

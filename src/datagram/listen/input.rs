@@ -16,7 +16,7 @@ const LINES_AT_ONCE: usize = 256;
 const LINES_AHEAD: usize = 64;
 
 /// Error for input that line feeds would cut at arbitrary places.
-const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are no UTF-8), and --interactive sends lines: \
+const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are not UTF-8), and --interactive sends lines: \
     'udp-send --each all' sends anything";
 
 /// Progress of stdin.
@@ -184,8 +184,5 @@ pub(super) fn reachable(to: &Endpoint, sockets: &[DatagramSocket]) -> Result<(Pe
             return Ok((peer, index));
         }
     }
-    Err(Error::new(
-        Exit::Usage,
-        format!("--to {to}: the endpoints that are listened on are of another family"),
-    ))
+    Err(Error::new(Exit::Usage, format!("--to {to}: the listening endpoints are of another family")))
 }

@@ -94,7 +94,9 @@ impl Processes {
         let peer = &datagram.peer;
         if !self.by_peer.contains_key(peer) {
             if self.by_peer.len() >= self.runs.most {
-                return Err("there are processes for as many peers as may be (see --max-peers)".into());
+                return Err(
+                    "there are already processes for the maximum number of peers (see --max-peers)".into()
+                );
             }
             let worker =
                 self.start(peer, local.name(), route, now).map_err(|error: Error| error.to_string())?;

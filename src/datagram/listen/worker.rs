@@ -139,7 +139,7 @@ impl Worker {
             return Err("its process is about to end".into());
         }
         if self.input.pending() > INPUT_BYTES {
-            return Err("its process does not read what came before".into());
+            return Err("its process does not read earlier datagrams".into());
         }
         self.last_moved = now;
         let start = self.input_bytes;
@@ -303,7 +303,7 @@ impl Worker {
 
 fn explain(bad: BadRecord) -> String {
     match bad {
-        BadRecord::TooLarge => format!("it has said something that is larger than {LARGEST_BYTES} bytes"),
+        BadRecord::TooLarge => format!("its output has a record larger than {LARGEST_BYTES} bytes"),
         BadRecord::Incomplete => "its output ended within a record".into(),
     }
 }
