@@ -7,6 +7,7 @@ use rustix::process::Signal;
 
 use crate::datagram::listen::{client, counts, heard, listen};
 use crate::faults::trace;
+use crate::harness::others::free_port;
 use crate::harness::skips::skip;
 use crate::harness::{A_WHILE, In, LIMIT, Out, assert_same, payload, sendall, wait_until};
 
@@ -156,9 +157,10 @@ fn two_echoing_listeners_end_their_loop() {
 fn a_closed_port_of_a_peer_is_survived() {
     for options in [&["--echo"][..], &["--echo", "--connected"]] {
         let (listener, address) = listen(options, Out::Collect);
-        let gone = client(&address);
-        let port = gone.local_addr().expect("an address");
-        gone.send(b"1").expect("sent");
+        // Not one that the system hands out by itself: another test would take it meanwhile.
+        let port = ("127.0.0.1", free_port());
+        let gone = UdpSocket::bind(port).expect("a port");
+        gone.send_to(b"1", &address).expect("sent");
         listener.expect_output(b"1\n");
         drop(gone);
         let again = UdpSocket::bind(port).expect("the same port");
