@@ -81,7 +81,8 @@ fn a_burst_is_answered_in_order_and_with_few_calls() {
         let calls = trace::some_calls(&log).len();
         // Answers from an address of their own are sent together only where they follow one another to the same peer.
         let most = if host.starts_with('0') { PEERS * EACH + 40 } else { 40 };
-        assert!((1..most).contains(&calls), "{calls} calls");
+        // Only Linux sends many with one call.
+        assert!(cfg!(sendall_portable) || (1..most).contains(&calls), "{calls} calls");
     }
 }
 
