@@ -35,7 +35,13 @@ pub(crate) fn client(address: &str) -> UdpSocket {
 #[track_caller]
 pub(crate) fn heard(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = vec![0; 1 << 16];
-    let count = socket.recv(&mut buffer).expect("an answer");
+    // With a time limit it is not begun again by itself: signal(7).
+    let count = loop {
+        match socket.recv(&mut buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            result => break result.expect("an answer"),
+        }
+    };
     buffer.truncate(count);
     buffer
 }
