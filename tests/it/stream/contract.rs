@@ -343,16 +343,16 @@ pub(crate) fn rule_7_linger(way: Way) {
 }
 
 pub(crate) fn rule_7_send_only(way: Way) {
-    let bytes = payload(200_000);
+    let bytes = payload(20 << 20); // More than systems hold: it is not done before somebody reads.
     let (running, mut link) = way.open(&["--send-only"], In::Bytes(bytes.clone()), Out::Collect);
     link.send(b"unheard");
     link.expect_all(&bytes);
     let finished = running.finish().expect(0);
-    assert_eq!(finished.stdout, b"");
+    assert!(finished.stdout.is_empty());
     assert_eq!(finished.stderr.matches("leave --send-only out").count(), 1, "{}", finished.stderr);
 
     // It needs no stdout, and a reset still counts.
-    let (running, link) = way.open(&["--send-only"], In::Bytes(payload(20 << 20)), Out::Closed);
+    let (running, link) = way.open(&["--send-only"], In::Bytes(bytes), Out::Closed);
     assert!(wait_for_fd(link.as_fd(), PollFlags::IN, LIMIT));
     link.reset();
     running.finish().expect(5);
