@@ -164,7 +164,13 @@ fn a_closed_port_of_a_peer_is_survived() {
         gone.send_to(b"1", &address).expect("sent");
         listener.expect_output(b"1\n");
         drop(gone);
-        let again = UdpSocket::bind(port).expect("the same port");
+        // A process that another test starts has a copy of the socket until its exec.
+        let mut again = None;
+        assert!(wait_until(LIMIT, || {
+            again = UdpSocket::bind(port).ok();
+            again.is_some()
+        }));
+        let again = again.expect("the same port");
         again.send_to(b"2", &address).expect("sent");
         listener.expect_output(b"1\n2\n");
         listener.signal(Signal::INT);
