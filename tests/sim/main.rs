@@ -19,7 +19,7 @@ use world::{End, Fate, Random, in_every_world};
 
 const SEEDS: u64 = 300;
 /// Far more than any world needs.
-const MOST_EVENTS: usize = 200_000;
+const MOST_EVENTS: usize = 4_000_000;
 /// What a relay may hold: its buffer.
 const MOST_HELD_BYTES: usize = 256 << 10;
 
