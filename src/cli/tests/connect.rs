@@ -2,6 +2,7 @@
 
 use clap::{CommandFactory, Parser};
 
+use super::{assert_all_known, assert_used_or_refused};
 use crate::cli::connect::ConnectArgs;
 
 #[derive(Parser)]
@@ -77,24 +78,10 @@ fn is_taken(way: &[&str], options: &str) -> bool {
 
 #[test]
 fn every_option_is_used_or_refused_in_every_way() {
-    for (options, used) in OPTIONS {
-        for (name, way) in WAYS {
-            let is_used = used.split_whitespace().any(|used| used == *name);
-            assert_eq!(is_taken(way, options), is_used, "{options} with {name}");
-        }
-    }
+    assert_used_or_refused(OPTIONS, WAYS, is_taken);
 }
 
 #[test]
 fn no_option_is_missing_here() {
-    let known = |long: &str| {
-        let is_it =
-            |word: &str| word.strip_prefix("--").is_some_and(|word| word.split('=').next() == Some(long));
-        OPTIONS.iter().flat_map(|(options, _)| options.split_whitespace()).any(is_it)
-            || WAYS.iter().flat_map(|(_, way)| way.iter().copied()).any(is_it)
-    };
-    for arg in Line::command().get_arguments() {
-        let Some(long) = arg.get_long() else { continue };
-        assert!(known(long) || ["exec", "help"].contains(&long), "--{long}: where is it used?");
-    }
+    assert_all_known(&Line::command(), OPTIONS, WAYS);
 }

@@ -1,9 +1,8 @@
 //! Every option of `serve` in every mode: it is used, or refused, and never ignored.
 
-use std::collections::BTreeSet;
-
 use clap::{CommandFactory, Parser};
 
+use super::{assert_all_known, assert_used_or_refused};
 use crate::cli::serve::ServeArgs;
 
 #[derive(Parser)]
@@ -118,12 +117,7 @@ fn is_taken(mode: &[&str], options: &str) -> bool {
 
 #[test]
 fn every_option_is_used_or_refused_in_every_mode() {
-    for (options, used) in OPTIONS {
-        for (name, mode) in MODES {
-            let is_used = used.split_whitespace().any(|used| used == *name);
-            assert_eq!(is_taken(mode, options), is_used, "{options} with {name}");
-        }
-    }
+    assert_used_or_refused(OPTIONS, MODES, is_taken);
 }
 
 #[test]
@@ -162,13 +156,5 @@ fn modes_do_not_go_together() {
 
 #[test]
 fn no_option_is_missing_here() {
-    let words = OPTIONS.iter().flat_map(|(options, _)| options.split_whitespace());
-    let modes = MODES.iter().flat_map(|(_, mode)| mode.iter().copied());
-    let known: BTreeSet<&str> =
-        words.chain(modes).map(|word| word.split('=').next().unwrap_or(word)).collect();
-    for arg in Line::command().get_arguments() {
-        let Some(long) = arg.get_long() else { continue };
-        let is_known = known.contains(format!("--{long}").as_str());
-        assert!(is_known || ["exec", "help"].contains(&long), "--{long}: in which modes is it used?");
-    }
+    assert_all_known(&Line::command(), OPTIONS, MODES);
 }
