@@ -1,8 +1,11 @@
 //! Programs of others that tests run, where they are installed.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::harness::skips::skip;
 use crate::harness::{In, LIMIT, Out, Running, start, wait_until};
@@ -27,17 +30,33 @@ pub(crate) fn may_have_a_network(flags: &str) -> bool {
     may
 }
 
-/// A port that is free: programs of others do not tell which one they were given. From below the ports that the system
-/// hands out by itself, so that no connection of another test takes it meanwhile.
+/// A port that is free on each address: programs of others do not tell which one they were given, and some listen
+/// on all addresses. From below the ports that the system hands out by itself, so that no connection of another test
+/// takes it meanwhile.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(64);
     loop {
         let port = 10_000 + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if is_free(port).expect("a socket") {
             return port;
         }
     }
+}
+
+/// Binds and does not listen: a process that another test starts has a copy of the socket until its exec, and one that
+/// listened would keep the port.
+fn is_free(port: u16) -> std::io::Result<bool> {
+    for ip in [IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv6Addr::UNSPECIFIED)] {
+        let address = SocketAddr::new(ip, port);
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        match socket.bind(&address.into()) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => return Ok(false),
+            bound => bound?,
+        }
+    }
+    Ok(true)
 }
 
 /// A server on that port, once it answers. None if it is not installed.
