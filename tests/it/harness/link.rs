@@ -1,6 +1,6 @@
 //! The test's own end of a connection, and the ways to join it to the binary.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -130,6 +130,17 @@ pub(crate) enum Link {
     Unix(UnixStream),
 }
 
+/// A connection that its peer has reset. One that rejects a client may do so before the client's connect(2) returns, which
+/// then takes the error: this one shows it at the next call, as if the client had been quicker.
+fn just_reset() -> TcpStream {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let tcp = TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+    let (peer, _) = listener.accept().expect("a client");
+    Link::Tcp(peer).reset();
+    assert!(wait_for_fd(tcp.as_fd(), PollFlags::HUP, LIMIT), "a reset");
+    tcp
+}
+
 impl Link {
     #[track_caller]
     pub(crate) fn connect(port: u16) -> Link {
@@ -138,7 +149,11 @@ impl Link {
 
     #[track_caller]
     pub(crate) fn from_address(address: SocketAddr) -> Link {
-        let link = Link::Tcp(TcpStream::connect(address).expect("a connection"));
+        let tcp = match TcpStream::connect(address) {
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => just_reset(),
+            tcp => tcp.expect("a connection"),
+        };
+        let link = Link::Tcp(tcp);
         link.limit_waits(LIMIT);
         link
     }
