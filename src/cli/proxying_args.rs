@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 
 use crate::error::{Error, Exit};
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::options::Family;
 use crate::proto::proxy::header::HeaderVersion;
 use crate::relay::modes::forward::Destination;
@@ -57,7 +57,7 @@ impl ProxyingArgs {
         timeout: Duration,
         family: Option<Family>,
     ) -> Result<Destination, Error> {
-        let endpoint = Endpoint::parse(word, Role::Connect);
+        let endpoint = Endpoint::parse(word, EndpointUse::Connect);
         let endpoint = endpoint.map_err(|hint| Error::new(Exit::Usage, format!("--forward: {hint}")))?;
         Ok(Destination { endpoint, timeout, family, header: self.proxy_protocol })
     }

@@ -15,7 +15,7 @@ use crate::datagram::send::session::Wanted;
 use crate::datagram::style::{Each, Frame, Style};
 use crate::datagram::{check, too_large};
 use crate::error::{Error, Exit};
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::local_end::SourceAddress;
 use crate::net::udp::Options;
 use crate::proto::datagram::pace::Pace;
@@ -110,7 +110,7 @@ impl UdpSendArgs {
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let (first, second) = (&self.words[0], self.words.get(1).map(String::as_str));
-        let (endpoint, used) = Endpoint::parse_first(first, second, Role::Connect).map_err(usage)?;
+        let (endpoint, used) = Endpoint::parse_first(first, second, EndpointUse::Connect).map_err(usage)?;
         check(&endpoint)?;
         let texts = &self.words[used..];
         let is_about_stdin = self.each.is_some() || self.until.is_some() || self.idle_timeout.is_some();
@@ -199,7 +199,7 @@ enum From {
 
 fn from(text: &str) -> Result<From, String> {
     if text.starts_with("unix:") {
-        return Endpoint::parse(text, Role::Listen).map(From::Unix);
+        return Endpoint::parse(text, EndpointUse::Listen).map(From::Unix);
     }
     text.parse().map(From::Address).map_err(|hint: String| hint + ", or unix:/path")
 }

@@ -15,7 +15,7 @@ use super::socket_args::LocalArgs;
 use super::transfer_args::{DigestArgs, TransferLimitArgs};
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
 use crate::run::upload::{Item, Plan, Task, Upload};
@@ -184,7 +184,11 @@ impl UploadArgs {
             .ok_or_else(missing)?;
         let last = last.to_string_lossy();
         let two = before.split_last().filter(|_| words.len() > least).and_then(|(host, paths)| {
-            match Endpoint::parse_first_of_transfer(&host.to_string_lossy(), Some(&last), Role::Connect) {
+            match Endpoint::parse_first_of_transfer(
+                &host.to_string_lossy(),
+                Some(&last),
+                EndpointUse::Connect,
+            ) {
                 Ok((endpoint, 2)) if !Path::new(host).exists() => Some(Ok((endpoint, paths))),
                 // The colon stands with one of the two.
                 Err(hint) if host.as_bytes().ends_with(b":") || last.starts_with(':') => Some(Err(hint)),
@@ -195,7 +199,7 @@ impl UploadArgs {
             return Err(usage(hint));
         }
         let parsed = two.unwrap_or_else(|| {
-            Endpoint::parse_first_of_transfer(&last, None, Role::Connect)
+            Endpoint::parse_first_of_transfer(&last, None, EndpointUse::Connect)
                 .map(|(endpoint, _)| (endpoint, before))
         });
         let (endpoint, paths) = parsed.map_err(usage)?;
@@ -205,11 +209,12 @@ impl UploadArgs {
 
 /// What to type where the last word, which should be the server, is a file here or the server comes first.
 fn misplaced(last: &str, before: &[OsString]) -> Option<String> {
-    if Endpoint::is_whole(last, Role::Connect) {
+    if Endpoint::is_whole(last, EndpointUse::Connect) {
         return None;
     }
     let first = before.first().map(|word| word.to_string_lossy());
-    let server = first.filter(|word| !Path::new(&**word).exists() && Endpoint::is_whole(word, Role::Connect));
+    let server =
+        first.filter(|word| !Path::new(&**word).exists() && Endpoint::is_whole(word, EndpointUse::Connect));
     let shown = escape_name(last.as_bytes());
     if let Some(server) = server {
         let path = if before.len() == 1 { &shown } else { "PATH..." };

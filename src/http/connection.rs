@@ -15,7 +15,7 @@ use super::unsent::{Unsent, Written};
 use super::worker::{Buffers, Worker, make_room};
 use crate::error::Error;
 use crate::net::acknowledgement::AcknowledgementWait;
-use crate::net::goodbye::{Goodbye, LINGER};
+use crate::net::goodbye::{LINGER, LingeringClose};
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::{Stream, Transport};
 use crate::proto::http::{Exchange, Step, no_fields};
@@ -52,7 +52,7 @@ pub(crate) struct Connection {
     /// The process is to end: what has begun is finished.
     is_stopping: bool,
     /// The last answer was sent: the client is heard out for as long as a whole body may take.
-    goodbye: Option<Goodbye>,
+    goodbye: Option<LingeringClose>,
 }
 
 /// What a connection waits for.

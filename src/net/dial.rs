@@ -33,14 +33,14 @@ pub struct Dial {
     asker: Option<IpAddr>,
     /// Only addresses that it admits are tried.
     access: Option<Rc<Access>>,
-    step: Step,
+    step: DialState,
     attempts: Vec<Attempt>,
     queue: VecDeque<SocketAddr>,
     next_attempt: Option<Instant>,
     failures: Vec<(PeerName, io::Error)>,
 }
 
-enum Step {
+enum DialState {
     Start,
     Resolving(Resolution),
     ConnectingUnix(UnixTry),
@@ -71,7 +71,7 @@ impl Dial {
             limit,
             asker: None,
             access: None,
-            step: Step::Start,
+            step: DialState::Start,
             attempts: Vec::new(),
             queue: VecDeque::new(),
             next_attempt: None,
@@ -88,7 +88,7 @@ impl Dial {
     /// To these addresses, which are the target's: it is not resolved again.
     #[must_use]
     pub fn to(self, addresses: VecDeque<SocketAddr>) -> Dial {
-        Dial { step: Step::Racing, queue: addresses, ..self }
+        Dial { step: DialState::Racing, queue: addresses, ..self }
     }
 
     /// Sends this along with the packet that asks for the connection, as far as a cookie of the peer's is known (RFC 7413).
@@ -125,28 +125,28 @@ impl Dial {
     /// Goes on connecting. The transport, once; or an error when no address is left.
     pub fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
         match &mut self.step {
-            Step::Start => {
+            DialState::Start => {
                 self.start(now)?;
                 self.advance(now)
             }
-            Step::Resolving(resolution) => {
+            DialState::Resolving(resolution) => {
                 let Some(addresses) = resolution.advance(&self.local, now)? else { return Ok(None) };
                 self.queue = self.admitted(addresses)?;
-                self.step = Step::Racing;
+                self.step = DialState::Racing;
                 self.race(now)
             }
-            Step::ConnectingUnix(_) => self.try_unix(now),
-            Step::Racing => self.race(now),
+            DialState::ConnectingUnix(_) => self.try_unix(now),
+            DialState::Racing => self.race(now),
         }
     }
 
     /// When to call again if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.step {
-            Step::Start => None,
-            Step::Resolving(resolution) => Some(resolution.deadline()),
-            Step::ConnectingUnix(one) => Some(one.next.min(one.deadline)),
-            Step::Racing => {
+            DialState::Start => None,
+            DialState::Resolving(resolution) => Some(resolution.deadline()),
+            DialState::ConnectingUnix(one) => Some(one.next.min(one.deadline)),
+            DialState::Racing => {
                 let attempts = self.attempts.iter().map(|attempt| attempt.deadline);
                 attempts.chain(self.next_attempt).min()
             }
@@ -157,13 +157,13 @@ impl Dial {
         self.step = match self.target.clone() {
             Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) | Endpoint::SeqPacket(_) => {
                 let deadline = now + self.limit;
-                Step::ConnectingUnix(UnixTry { deadline, next: now, wait: FIRST_UNIX_WAIT })
+                DialState::ConnectingUnix(UnixTry { deadline, next: now, wait: FIRST_UNIX_WAIT })
             }
             Endpoint::Inherited(_) => {
                 let text = format!("{} is there to listen on, with serve", self.target);
                 return Err(Error::new(Exit::Usage, text));
             }
-            Endpoint::Tcp { host, port } => Step::Resolving(Resolution::new(
+            Endpoint::Tcp { host, port } => DialState::Resolving(Resolution::new(
                 &self.target,
                 (&host, port),
                 self.limit,
@@ -232,7 +232,7 @@ impl Dial {
 
     /// Connects without a thread: this never blocks, and is over at once unless the listener's queue is full.
     fn try_unix(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
-        let Step::ConnectingUnix(one) = &mut self.step else { return Ok(None) };
+        let DialState::ConnectingUnix(one) = &mut self.step else { return Ok(None) };
         if now < one.next.min(one.deadline) {
             return Ok(None);
         }

@@ -13,21 +13,21 @@ pub(crate) const LINGER: Duration = Duration::from_secs(2);
 const LONGEST_LINGER: Duration = Duration::from_secs(30);
 
 /// Waits for a peer's end after the last word.
-pub(crate) struct Goodbye {
+pub(crate) struct LingeringClose {
     silence: Instant,
     end: Instant,
-    heard_bytes: u64,
+    drained_bytes: u64,
 }
 
-impl Goodbye {
+impl LingeringClose {
     /// A goodbye that begins `now`.
-    pub(crate) fn new(now: Instant) -> Goodbye {
-        Goodbye::within(LONGEST_LINGER, now)
+    pub(crate) fn new(now: Instant) -> LingeringClose {
+        LingeringClose::within(LONGEST_LINGER, now)
     }
 
     /// The same with another limit for a peer that is not silent.
-    pub(crate) fn within(longest: Duration, now: Instant) -> Goodbye {
-        Goodbye { silence: now + LINGER.min(longest), end: now + longest, heard_bytes: 0 }
+    pub(crate) fn within(longest: Duration, now: Instant) -> LingeringClose {
+        LingeringClose { silence: now + LINGER.min(longest), end: now + longest, drained_bytes: 0 }
     }
 
     /// Throws away what the peer says. `Done` when it has ended, is silent, or has had its time.
@@ -47,7 +47,7 @@ impl Goodbye {
         }
         if heard > 0 {
             self.silence = context.now + LINGER;
-            self.heard_bytes += heard as u64;
+            self.drained_bytes += heard as u64;
         }
         Ok(match context.now >= self.deadline() {
             true => Status::Done,
@@ -57,8 +57,8 @@ impl Goodbye {
     }
 
     /// How much was thrown away.
-    pub(crate) fn heard_bytes(&self) -> u64 {
-        self.heard_bytes
+    pub(crate) fn drained_bytes(&self) -> u64 {
+        self.drained_bytes
     }
 
     /// When it is over at the latest, as far as is known.

@@ -10,9 +10,9 @@ use super::io::{Io, ThreadWaker};
 use crate::error::{Error, Exit};
 
 /// Names that the process asks for at the same time. Others wait, and count that as their own time.
-const MOST_AT_ONCE: usize = 32;
+const MAX_CONCURRENT: usize = 32;
 /// The same for one client of a server: names without an answer must not hold up other clients.
-const MOST_OF_ONE: usize = 8;
+const MAX_PER_CLIENT: usize = 8;
 /// With this many in the queue, lookups whose session has ended are removed from it.
 const FEW_WAITING: usize = 64;
 
@@ -37,14 +37,19 @@ struct Lookup {
 }
 
 /// The addresses of a name, asked for. If this is dropped before its turn comes, they are not.
-pub(super) struct Asked {
+pub(super) struct PendingLookup {
     result: mpsc::Receiver<io::Result<Vec<SocketAddr>>>,
     _wanted: Arc<()>,
 }
 
-impl Asked {
+impl PendingLookup {
     /// Asks, if it is so for `asker`, who is a client. The session of `io` is advanced when it is answered.
-    pub(super) fn new(name: String, port: u16, asker: Option<IpAddr>, io: &Io) -> Result<Asked, Error> {
+    pub(super) fn new(
+        name: String,
+        port: u16,
+        asker: Option<IpAddr>,
+        io: &Io,
+    ) -> Result<PendingLookup, Error> {
         let (answer, result) = mpsc::channel();
         let wanted = Arc::new(());
         let asker = asker.map(network);
@@ -60,7 +65,7 @@ impl Asked {
             }
             false => lookups.wait(lookup),
         }
-        Ok(Asked { result, _wanted: wanted })
+        Ok(PendingLookup { result, _wanted: wanted })
     }
 
     /// The answer, once: `None` until there is one.
@@ -86,7 +91,7 @@ impl Lookups {
 
     fn has_room_for(&self, asker: Option<IpAddr>) -> bool {
         let of_one = || self.running.iter().filter(|other| **other == asker).count();
-        self.running.len() < MOST_AT_ONCE && (asker.is_none() || of_one() < MOST_OF_ONE)
+        self.running.len() < MAX_CONCURRENT && (asker.is_none() || of_one() < MAX_PER_CLIENT)
     }
 
     /// What a thread does when it has done something for `asker`. `None`: it ends.
@@ -135,7 +140,7 @@ mod tests {
     use crate::net::reactor::{Context, Reactor, Session, Status};
     use crate::net::signals::Signals;
 
-    struct Asker(Vec<Asked>);
+    struct Asker(Vec<PendingLookup>);
 
     impl Session for Asker {
         fn advance(&mut self, _turn: Context) -> Result<Status, Error> {
@@ -154,29 +159,29 @@ mod tests {
     #[test]
     fn more_names_than_threads_are_all_answered() {
         let mut reactor = Reactor::new(&Signals::install(|_, _| {}).unwrap()).unwrap();
-        let ask = |io: &Io, asker| Asked::new("127.0.0.1".into(), 7, asker, io).unwrap();
+        let ask = |io: &Io, asker| PendingLookup::new("127.0.0.1".into(), 7, asker, io).unwrap();
         reactor
             .add(|io| {
                 // Every other one is not wanted any more.
-                for _ in 0..4 * MOST_AT_ONCE {
+                for _ in 0..4 * MAX_CONCURRENT {
                     drop(ask(&io, None));
                 }
                 let asker = |number: usize| (number & 1 == 0).then_some(IpAddr::from([192, 0, 2, 1]));
-                Ok(Asker((0..4 * MOST_AT_ONCE).map(|number| ask(&io, asker(number))).collect()))
+                Ok(Asker((0..4 * MAX_CONCURRENT).map(|number| ask(&io, asker(number))).collect()))
             })
             .unwrap();
         reactor.run().unwrap();
-        assert!(LOOKUPS.lock().unwrap().running.len() <= MOST_AT_ONCE);
+        assert!(LOOKUPS.lock().unwrap().running.len() <= MAX_CONCURRENT);
     }
 
     #[test]
     fn a_client_cannot_take_all_threads() {
         let [one, other] = ["2001:db8::1", "2001:db8::2"].map(|text| Some(network(text.parse().unwrap())));
         assert_eq!(one, other, "of one network");
-        let lookups = Lookups { running: vec![one; MOST_OF_ONE], waiting: VecDeque::new(), prune_at: 1 };
+        let lookups = Lookups { running: vec![one; MAX_PER_CLIENT], waiting: VecDeque::new(), prune_at: 1 };
         assert!(!lookups.has_room_for(one) && lookups.has_room_for(None));
         assert!(lookups.has_room_for(Some([192, 0, 2, 1].into())));
-        let lookups = Lookups { running: vec![None; MOST_AT_ONCE], ..lookups };
+        let lookups = Lookups { running: vec![None; MAX_CONCURRENT], ..lookups };
         assert!(!lookups.has_room_for(None) && !lookups.has_room_for(one));
     }
 }

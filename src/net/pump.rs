@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::io;
 use std::time::Instant;
 
-use self::zero_copy::{KernelWay, Step};
+use self::zero_copy::{CopyProgress, ZeroCopy};
 use super::coalescing::Coalescing;
 use super::reactor::Context;
 use super::stream::{FdKind, KernelEnd, Stream};
@@ -34,7 +34,7 @@ pub enum Side {
 
 /// A failure while bytes were moved.
 #[derive(Debug)]
-pub struct Fault {
+pub struct PumpError {
     /// Whose failure it is.
     pub side: Side,
     /// What failed.
@@ -53,15 +53,15 @@ pub enum Pumped {
 /// One direction between two streams.
 pub struct Pump {
     lane: Lane,
-    way: Way,
+    way: CopyMode,
     /// Both ends are sockets: the way follows from how much comes at once.
     joins_sockets: bool,
     coalescing: Coalescing,
 }
 
-enum Way {
+enum CopyMode {
     Copy(Buffer),
-    Kernel(KernelWay),
+    Kernel(ZeroCopy),
 }
 
 #[derive(Default)]
@@ -75,9 +75,10 @@ impl Pump {
     pub fn new(source: &impl Stream, sink: &impl Stream) -> Pump {
         let kinds = source.reading_end().map(|end| end.kind).zip(sink.writing_end().map(|end| end.kind));
         let joins_sockets = kinds == Some((FdKind::Socket, FdKind::Socket));
-        match kinds.and_then(|(from, to)| KernelWay::between(from, to)) {
+        match kinds.and_then(|(from, to)| ZeroCopy::between(from, to)) {
             Some(way) => {
-                let way = if joins_sockets { Way::Copy(Buffer::default()) } else { Way::Kernel(way) };
+                let way =
+                    if joins_sockets { CopyMode::Copy(Buffer::default()) } else { CopyMode::Kernel(way) };
                 let lane = Lane::new(zero_copy::CHUNK_BYTES);
                 Pump { lane, way, joins_sockets, coalescing: Coalescing::default() }
             }
@@ -87,7 +88,7 @@ impl Pump {
 
     /// A pump that copies, for any two streams.
     pub fn copying() -> Pump {
-        let (lane, way) = (Lane::new(BUFFER_BYTES), Way::Copy(Buffer::default()));
+        let (lane, way) = (Lane::new(BUFFER_BYTES), CopyMode::Copy(Buffer::default()));
         Pump { lane, way, joins_sockets: false, coalescing: Coalescing::default() }
     }
 
@@ -107,12 +108,16 @@ impl Pump {
         source: &mut impl Stream,
         sink: &mut impl Stream,
         context: Context,
-    ) -> Result<Pumped, Fault> {
+    ) -> Result<Pumped, PumpError> {
         self.advance_between(&mut Two(source, sink), context)
     }
 
     /// The same from a stream back to itself.
-    pub fn advance_within(&mut self, stream: &mut impl Stream, context: Context) -> Result<Pumped, Fault> {
+    pub fn advance_within(
+        &mut self,
+        stream: &mut impl Stream,
+        context: Context,
+    ) -> Result<Pumped, PumpError> {
         self.advance_between(&mut One(stream), context)
     }
 
@@ -130,7 +135,7 @@ impl Pump {
         self.coalescing.wake_up()
     }
 
-    fn advance_between(&mut self, ends: &mut impl Ends, context: Context) -> Result<Pumped, Fault> {
+    fn advance_between(&mut self, ends: &mut impl PumpIo, context: Context) -> Result<Pumped, PumpError> {
         let result = self.move_between(ends, context);
         if result.is_err() {
             // Nobody may ask it to go on: then it must not ask to be asked.
@@ -139,7 +144,7 @@ impl Pump {
         result
     }
 
-    fn move_between(&mut self, ends: &mut impl Ends, context: Context) -> Result<Pumped, Fault> {
+    fn move_between(&mut self, ends: &mut impl PumpIo, context: Context) -> Result<Pumped, PumpError> {
         let end = self.lane.delivered() + context.budget_bytes as u64;
         if let (Some(from), Some(to)) = ends.in_kernel() {
             self.coalescing.tick(context.now, (from, to));
@@ -151,30 +156,30 @@ impl Pump {
             }
             let taken_before = self.taken_bytes();
             let step = match &mut self.way {
-                Way::Copy(buffer) => buffer.step(&mut self.lane, ends)?,
-                Way::Kernel(way) => match ends.in_kernel() {
+                CopyMode::Copy(buffer) => buffer.step(&mut self.lane, ends)?,
+                CopyMode::Kernel(way) => match ends.in_kernel() {
                     (Some(from), Some(to)) => way.step(&mut self.lane, from, to)?,
-                    _ => Step::Unsupported,
+                    _ => CopyProgress::Unsupported,
                 },
             };
             let taken = self.taken_bytes() - taken_before;
             match step {
-                Step::Moved if self.joins_sockets => {
+                CopyProgress::Moved if self.joins_sockets => {
                     if let (Some(from), Some(to)) = ends.in_kernel() {
                         self.coalescing.took(taken, context.now, (from, to));
                     }
-                    self.choose_way(taken);
+                    self.choose_mode(taken);
                 }
-                Step::Moved => {}
-                Step::Blocked => {
+                CopyProgress::Moved => {}
+                CopyProgress::Blocked => {
                     if self.lane.held() == 0 {
                         self.coalescing.wait(context.now);
                     }
                     self.rest();
                     return Ok(Pumped::Blocked);
                 }
-                Step::Unclear => return Ok(Pumped::More),
-                Step::Unsupported => self.fall_back()?,
+                CopyProgress::Unclear => return Ok(Pumped::More),
+                CopyProgress::Unsupported => self.fall_back()?,
             }
         }
         Ok(Pumped::More)
@@ -185,15 +190,15 @@ impl Pump {
     }
 
     /// The way of the next bytes between two sockets, after so many have come at once. None is left in the old one.
-    fn choose_way(&mut self, count: u64) {
+    fn choose_mode(&mut self, count: u64) {
         if self.lane.held() > 0 {
             return;
         }
         let way = match &self.way {
-            Way::Copy(_) if count >= MANY_BYTES => {
-                KernelWay::between(FdKind::Socket, FdKind::Socket).map(Way::Kernel)
+            CopyMode::Copy(_) if count >= MANY_BYTES => {
+                ZeroCopy::between(FdKind::Socket, FdKind::Socket).map(CopyMode::Kernel)
             }
-            Way::Kernel(_) if (1..FEW_BYTES).contains(&count) => Some(Way::Copy(Buffer::default())),
+            CopyMode::Kernel(_) if (1..FEW_BYTES).contains(&count) => Some(CopyMode::Copy(Buffer::default())),
             _ => None,
         };
         if let Some(way) = way {
@@ -205,26 +210,26 @@ impl Pump {
     /// A lane that holds nothing and waits needs no pipe: another one takes it.
     fn rest(&mut self) {
         if self.lane.held() == 0
-            && let Way::Kernel(way) = &mut self.way
+            && let CopyMode::Kernel(way) = &mut self.way
         {
             way.rest();
         }
     }
 
     /// From inside the kernel to copying. What a kernel pipe still holds moves into the buffer.
-    fn fall_back(&mut self) -> Result<(), Fault> {
+    fn fall_back(&mut self) -> Result<(), PumpError> {
         let mut buffer = Buffer::default();
-        if let Way::Kernel(way) = &mut self.way {
+        if let CopyMode::Kernel(way) = &mut self.way {
             buffer.bytes =
-                way.take_held(self.lane.held()).map_err(|error| Fault { side: Side::Source, error })?;
+                way.take_held(self.lane.held()).map_err(|error| PumpError { side: Side::Source, error })?;
         }
-        self.way = Way::Copy(buffer);
+        self.way = CopyMode::Copy(buffer);
         Ok(())
     }
 }
 
 /// Where a pump takes bytes from and where it puts them: two streams, or one.
-trait Ends {
+trait PumpIo {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     fn in_kernel(&self) -> (Option<KernelEnd<'_>>, Option<KernelEnd<'_>>);
@@ -232,7 +237,7 @@ trait Ends {
 
 struct Two<'a, A, B>(&'a mut A, &'a mut B);
 
-impl<A: Stream, B: Stream> Ends for Two<'_, A, B> {
+impl<A: Stream, B: Stream> PumpIo for Two<'_, A, B> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
@@ -248,7 +253,7 @@ impl<A: Stream, B: Stream> Ends for Two<'_, A, B> {
 
 struct One<'a, S>(&'a mut S);
 
-impl<S: Stream> Ends for One<'_, S> {
+impl<S: Stream> PumpIo for One<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
@@ -263,7 +268,7 @@ impl<S: Stream> Ends for One<'_, S> {
 }
 
 impl Buffer {
-    fn step(&mut self, lane: &mut Lane, ends: &mut impl Ends) -> Result<Step, Fault> {
+    fn step(&mut self, lane: &mut Lane, ends: &mut impl PumpIo) -> Result<CopyProgress, PumpError> {
         if lane.held() == 0 && lane.room() > 0 {
             let mut scratch = SCRATCH.take();
             let step = self.pass(&mut scratch, lane, ends);
@@ -275,11 +280,16 @@ impl Buffer {
         if lane.held() == 0 {
             *self = Buffer::default();
         }
-        Ok(if count > 0 { Step::Moved } else { Step::Blocked })
+        Ok(if count > 0 { CopyProgress::Moved } else { CopyProgress::Blocked })
     }
 
     /// Reads, hands over what the sink takes, and keeps the rest.
-    fn pass(&mut self, scratch: &mut Vec<u8>, lane: &mut Lane, ends: &mut impl Ends) -> Result<Step, Fault> {
+    fn pass(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        lane: &mut Lane,
+        ends: &mut impl PumpIo,
+    ) -> Result<CopyProgress, PumpError> {
         scratch.resize(BUFFER_BYTES, 0);
         match ends.read(scratch) {
             Ok(0) => lane.end_source(),
@@ -291,25 +301,25 @@ impl Buffer {
                 *self = Buffer { bytes: scratch[taken..count].to_vec(), start: 0 };
                 given?;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked),
-            Err(error) => return Err(Fault { side: Side::Source, error }),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(CopyProgress::Blocked),
+            Err(error) => return Err(PumpError { side: Side::Source, error }),
         }
-        Ok(Step::Moved)
+        Ok(CopyProgress::Moved)
     }
 
     /// How many of `bytes` the sink took.
-    fn give(bytes: &[u8], lane: &mut Lane, ends: &mut impl Ends) -> Result<usize, Fault> {
+    fn give(bytes: &[u8], lane: &mut Lane, ends: &mut impl PumpIo) -> Result<usize, PumpError> {
         if bytes.is_empty() {
             return Ok(0);
         }
         match ends.write(bytes) {
-            Ok(0) => Err(Fault { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
+            Ok(0) => Err(PumpError { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
             Ok(count) => {
                 lane.drained(count);
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            Err(error) => Err(Fault { side: Side::Sink, error }),
+            Err(error) => Err(PumpError { side: Side::Sink, error }),
         }
     }
 }

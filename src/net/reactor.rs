@@ -84,7 +84,7 @@ impl Reactor {
         let mut stop: Option<(Error, Instant)> = None;
         loop {
             let now = read_clock();
-            while let Some(session) = self.timers.expired(now) {
+            while let Some(session) = self.timers.pop_expired(now) {
                 ready.push(session);
             }
             let Some(again) = self.advance(&mut ready, now)? else { return Ok(()) };

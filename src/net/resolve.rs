@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::endpoint::{Endpoint, Host};
 use super::local_end::LocalEnd;
-use super::lookup::Asked;
+use super::lookup::PendingLookup;
 use super::reactor::Io;
 use crate::error::{Error, Exit, Retry};
 
@@ -21,7 +21,7 @@ pub struct Resolution {
 enum Source {
     /// The name is an address.
     Known(SocketAddr),
-    Asked(Asked),
+    PendingLookup(PendingLookup),
 }
 
 impl Resolution {
@@ -40,7 +40,7 @@ impl Resolution {
         };
         let source = match name.parse() {
             Ok(ip) => Source::Known(SocketAddr::new(ip, port)),
-            Err(_) => Source::Asked(Asked::new(name, port, asker, io)?),
+            Err(_) => Source::PendingLookup(PendingLookup::new(name, port, asker, io)?),
         };
         Ok(Resolution { target: target.clone(), source, limit, deadline: now + limit })
     }
@@ -52,7 +52,7 @@ impl Resolution {
     pub fn advance(&mut self, local: &LocalEnd, now: Instant) -> Result<Option<VecDeque<SocketAddr>>, Error> {
         let addresses = match &mut self.source {
             Source::Known(address) => vec![*address],
-            Source::Asked(asked) => match asked.take() {
+            Source::PendingLookup(asked) => match asked.take() {
                 None if now >= self.deadline => {
                     return Err(timed_out(&self.target, "resolving the name", self.limit));
                 }
@@ -69,11 +69,11 @@ impl Resolution {
             _ if queue.is_empty()
                 && let Some(family) = local.options.family =>
             {
-                Err(self.unresolved(&family.is_missing()).mended(Retry::Never))
+                Err(self.unresolved(&family.is_missing()).with_retry(Retry::Never))
             }
             Some(source) if queue.is_empty() => {
                 let why = format!("it has no address of the family of --source {source}");
-                Err(self.unresolved(&why).mended(Retry::Never))
+                Err(self.unresolved(&why).with_retry(Retry::Never))
             }
             _ => Ok(Some(queue)),
         }

@@ -21,9 +21,9 @@ pub struct Terminal {
     master: OwnedFd,
     readiness: Readiness,
     /// How many end-of-file characters the child's line discipline has still to get.
-    ends_owed: u8,
+    pending_eofs: u8,
     at_line_start: bool,
-    discards: bool,
+    discards_input: bool,
 }
 
 impl Terminal {
@@ -42,7 +42,10 @@ impl Terminal {
         rustix::io::ioctl_fionbio(&master, true)?;
         let readiness = io.register(&mut SourceFd(&master.as_raw_fd()))?;
         let child = pty_process::blocking::Command::from(command).spawn(pts).map_err(other)?;
-        Ok((Terminal { master, readiness, ends_owed: 0, at_line_start: true, discards: false }, child))
+        Ok((
+            Terminal { master, readiness, pending_eofs: 0, at_line_start: true, discards_input: false },
+            child,
+        ))
     }
 
     pub(super) fn has_output(&self) -> bool {
@@ -50,12 +53,12 @@ impl Terminal {
     }
 
     pub(super) fn discard_input(&mut self) {
-        self.discards = true;
-        self.ends_owed = 0;
+        self.discards_input = true;
+        self.pending_eofs = 0;
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.pay_ends()?;
+        self.flush_pending_eofs()?;
         if !self.readiness.is_readable() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -71,7 +74,7 @@ impl Terminal {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.discards {
+        if self.discards_input {
             return Ok(bytes.len());
         }
         if !self.readiness.is_writable() {
@@ -89,23 +92,23 @@ impl Terminal {
 
     /// Types what ends the input at a terminal, ^D as a rule: once where a line begins, twice within a line.
     pub(super) fn finish_writing(&mut self) -> io::Result<()> {
-        if !self.discards {
-            self.ends_owed = if self.at_line_start { 1 } else { 2 };
+        if !self.discards_input {
+            self.pending_eofs = if self.at_line_start { 1 } else { 2 };
         }
-        self.pay_ends()
+        self.flush_pending_eofs()
     }
 
     /// Types what is owed, as far as there is room: the rest when there is.
-    fn pay_ends(&mut self) -> io::Result<()> {
-        while self.ends_owed > 0 && self.readiness.is_writable() {
+    fn flush_pending_eofs(&mut self) -> io::Result<()> {
+        while self.pending_eofs > 0 && self.readiness.is_writable() {
             let settings = rustix::termios::tcgetattr(self.master.as_fd())?;
             let end = settings.special_codes[SpecialCodeIndex::VEOF];
             match rustix::io::write(&self.master, &[end]) {
-                Ok(_) => self.ends_owed -= 1,
+                Ok(_) => self.pending_eofs -= 1,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.readiness.clear_writable(),
                 // The child is gone, and hears nothing.
-                Err(_) => self.ends_owed = 0,
+                Err(_) => self.pending_eofs = 0,
             }
         }
         Ok(())

@@ -50,7 +50,7 @@ impl Timers {
     }
 
     /// Takes out a session whose deadline is not after `now`.
-    pub(crate) fn expired(&mut self, now: Instant) -> Option<usize> {
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<usize> {
         loop {
             let &(place, session) = self.by_time.first().filter(|(place, _)| *place <= now)?;
             self.by_time.remove(&(place, session));
@@ -77,10 +77,10 @@ mod tests {
         timers.set(2, Some(at(3)));
         timers.set(1, Some(at(1)));
         assert_eq!(timers.next(), Some(at(1)));
-        assert_eq!(timers.expired(start), None);
-        assert_eq!(timers.expired(at(9)), Some(1));
-        assert_eq!(timers.expired(at(9)), Some(2));
-        assert_eq!(timers.expired(at(9)), None);
+        assert_eq!(timers.pop_expired(start), None);
+        assert_eq!(timers.pop_expired(at(9)), Some(1));
+        assert_eq!(timers.pop_expired(at(9)), Some(2));
+        assert_eq!(timers.pop_expired(at(9)), None);
         timers.set(2, Some(at(4)));
         timers.set(2, None);
         assert_eq!(timers.next(), None);
@@ -94,11 +94,14 @@ mod tests {
         timers.set(1, Some(at(2)));
         timers.set(1, Some(at(8)));
         timers.set(2, Some(at(5)));
-        assert_eq!(timers.expired(at(4)), None);
+        assert_eq!(timers.pop_expired(at(4)), None);
         assert_eq!(timers.next(), Some(at(5)));
-        assert_eq!((timers.expired(at(6)), timers.expired(at(6))), (Some(2), None));
+        assert_eq!((timers.pop_expired(at(6)), timers.pop_expired(at(6))), (Some(2), None));
         timers.set(1, Some(at(9)));
         timers.set(1, Some(at(7)));
-        assert_eq!((timers.expired(at(7)), timers.expired(at(9)), timers.next()), (Some(1), None, None));
+        assert_eq!(
+            (timers.pop_expired(at(7)), timers.pop_expired(at(9)), timers.next()),
+            (Some(1), None, None)
+        );
     }
 }

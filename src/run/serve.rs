@@ -34,11 +34,11 @@ use crate::relay::session::LocalSide;
 use crate::relay::targets::TargetSources;
 use crate::relay::tools::Tools;
 use crate::report::{Report, escape_name};
-use crate::server::acceptor::{ClientLimits, DescriptorBudget, Explicit, Handler};
+use crate::server::acceptor::{ClientLimits, DescriptorBudget, ExplicitLimits, Handler};
 use crate::server::admission::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
-use crate::server::setup::{ClientTerms, ServerSetup};
+use crate::server::setup::{ClientOptions, ServerSetup};
 use crate::store::{Fault, Folder, Links, Source};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
 use crate::transfer::{Limits, Offer, Sessions, Share, SpareParts, WireProtocol, appended};
@@ -57,7 +57,7 @@ pub struct Plan {
     pub(crate) invitation: &'static str,
     pub(crate) limits: ClientLimits,
     /// Which of the limits the user has chosen.
-    pub(crate) explicit: Explicit,
+    pub(crate) explicit: ExplicitLimits,
     pub(crate) access: AccessSources,
     pub(crate) session_limits: SessionLimits,
     /// Bytes per second of a client, each way.
@@ -130,7 +130,7 @@ impl Mode {
             Mode::Reply(_) => 2,
             _ => 1,
         };
-        DescriptorBudget { per_client, others: 0 }
+        DescriptorBudget { per_client, fixed: 0 }
     }
 
     /// True where each client has a process, or a thread and files.
@@ -197,7 +197,7 @@ impl Server<'_> {
     /// Serves clients by one handler.
     fn open<H: Handler + 'static>(
         self,
-        handler: impl FnOnce(&Io, ClientTerms) -> Result<H, Error>,
+        handler: impl FnOnce(&Io, ClientOptions) -> Result<H, Error>,
     ) -> Result<(), Error> {
         self.setup.open(self.report, self.signals, handler)
     }
@@ -222,12 +222,13 @@ impl Plan {
     /// Listens, and returns when the clients that were asked for were served; else a signal ends it.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         self.check_hosts()?;
-        let (asked, mut limits) = (self.limits.clients, self.limits_within_descriptors());
+        let (asked, mut limits) = (self.limits.max_clients, self.limits_within_descriptors());
         if let Mode::Transfer(_) = self.mode {
             // Said of the default, too: fewer clients than anybody expects.
-            limits.clients_asked = (limits.clients < asked).then_some(asked);
+            limits.requested_max_clients = (limits.max_clients < asked).then_some(asked);
         }
-        let terms = ClientTerms { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
+        let terms =
+            ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
         let setup = ServerSetup {
             endpoints: self.endpoints,
             invitation: self.invitation,
@@ -319,7 +320,7 @@ impl Plan {
 
 /// Transfer sessions, until the command is stopped or the only one is over.
 fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
-    let max_clients = server.setup.limits.clients;
+    let max_clients = server.setup.limits.max_clients;
     let budget = descriptors_for(plan.store.is_some(), plan.wire);
     let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, Work::default());
     if let Some(folder) = &offer.store {

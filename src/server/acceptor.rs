@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(crate) use super::access_lists::AccessLists;
-use super::admission::{Admission, Permit, Refusal};
+use super::admission::{Admission, AdmissionError, Permit};
 pub(crate) use super::limits::{
-    ClientLimits, DESCRIPTORS_RESERVED, DescriptorBudget, Explicit, Full, NO_LIMIT,
+    ClientLimits, DESCRIPTORS_RESERVED, DescriptorBudget, ExplicitLimits, NO_LIMIT, OverloadPolicy,
 };
-use super::proxy_header_gate::{Announced, ProxyHeaderGate};
+use super::proxy_header_gate::{IdentifiedClient, ProxyHeaderGate};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::PeerName;
@@ -28,7 +28,7 @@ const SUMMING_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_SUMMING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A client that may come in.
-pub(crate) struct Incoming {
+pub(crate) struct AdmittedClient {
     pub(crate) socket: Socket,
     /// Where it connected to, if a PROXY header has said that.
     pub(crate) destination: Option<SocketAddr>,
@@ -40,20 +40,20 @@ pub(crate) struct Incoming {
 pub(crate) trait Handler {
     /// Serves a client. What fails is that client's affair, see [`Permit::fail`]. False if it was gone already: then it
     /// does not count.
-    fn accept(&mut self, incoming: Incoming, now: Instant) -> bool;
+    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool;
 
     /// Whether a client that is too many from its source is heard all the same, because it may need no place of its own.
-    fn hears_one_more(&self) -> bool {
+    fn may_exceed_source_limit(&self) -> bool {
         false
     }
 
     /// Whether somebody who is in may turn out to be no client, but a further connection of one.
-    fn may_be_fewer(&self) -> bool {
+    fn count_may_decrease(&self) -> bool {
         false
     }
 
     /// A client may not come in; its connection is reset when its socket is dropped.
-    fn turn_away(&mut self, _socket: Socket, _why: Refusal) {}
+    fn reject(&mut self, _socket: Socket, _why: AdmissionError) {}
 
     /// False while something of those who have left is still to be done; then the acceptor is woken when it is worth
     /// asking again.
@@ -77,7 +77,7 @@ pub(crate) struct Acceptor<H> {
     lists: Option<AccessLists>,
     taken: u64,
     /// It was told that the next client waits.
-    told_full: bool,
+    reported_full: bool,
     /// Since when nobody is in.
     empty_since: Option<Instant>,
     paused_until: Option<Instant>,
@@ -98,21 +98,21 @@ impl<H: Handler> Acceptor<H> {
         handler: H,
     ) -> Result<Acceptor<H>, Error> {
         let report = &report.summing();
-        if let Some(asked) = limits.clients_asked {
+        if let Some(asked) = limits.requested_max_clients {
             report.warning(format_args!(
                 "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} at a time; others wait",
-                limits.clients
+                limits.max_clients
             ));
         }
         Ok(Acceptor {
             listeners,
             handler,
-            admission: Admission::new(access, limits.per_source, limits.count == Some(1), io.waker()),
-            gate: limits.header.map(|limit| ProxyHeaderGate::new(limit, io, report)),
+            admission: Admission::new(access, limits.per_source, limits.total_clients == Some(1), io.waker()),
+            gate: limits.proxy_header_timeout.map(|limit| ProxyHeaderGate::new(limit, io, report)),
             limits,
             lists,
             taken: 0,
-            told_full: false,
+            reported_full: false,
             empty_since: None,
             paused_until: None,
             complaints: Complaints::default(),
@@ -134,15 +134,15 @@ impl<H: Handler> Acceptor<H> {
         while index < self.listeners.len() {
             let is_full = !self.has_room();
             if is_full && !(self.refuses_when_full() && self.listeners[index].can_refuse()) {
-                self.tell_full();
+                self.report_full_once();
                 index += 1;
                 continue;
             }
             match self.listeners[index].accept() {
-                Ok(Some((socket, name))) if is_full => self.turn_away(socket, &name, Refusal::Full),
+                Ok(Some((socket, name))) if is_full => self.reject(socket, &name, AdmissionError::Full),
                 Ok(Some((socket, name))) => match &self.gate {
                     Some(gate) => gate.enter(socket, name, now),
-                    None => self.take_in(Announced { socket, name, destination: None }, now),
+                    None => self.take_in(IdentifiedClient { socket, name, destination: None }, now),
                 },
                 Ok(None) => index += 1,
                 Err(error) if is_one_clients(&error) => {}
@@ -169,7 +169,9 @@ impl<H: Handler> Acceptor<H> {
 
     /// With all that are wanted no more are awaited.
     fn close_if_complete(&mut self) {
-        if self.limits.count.is_some_and(|count| self.clients() >= count) && !self.handler.may_be_fewer() {
+        if self.limits.total_clients.is_some_and(|count| self.clients() >= count)
+            && !self.handler.count_may_decrease()
+        {
             self.listeners.clear();
         }
     }
@@ -178,56 +180,59 @@ impl<H: Handler> Acceptor<H> {
     fn has_room(&self) -> bool {
         let waiting = self.waiting();
         let is_last_one_here = |count| self.clients() + waiting as u64 >= count;
-        self.admission.inside() + waiting < self.limits.clients
-            && !self.limits.count.is_some_and(is_last_one_here)
+        self.admission.inside() + waiting < self.limits.max_clients
+            && !self.limits.total_clients.is_some_and(is_last_one_here)
     }
 
     /// Whether clients who find no room are turned away. Not if they wait because of `--count`: the last one that is
     /// wanted may be gone again without having said who it is.
     fn refuses_when_full(&self) -> bool {
-        self.limits.full == Full::Refuse && self.admission.inside() + self.waiting() >= self.limits.clients
+        self.limits.overload == OverloadPolicy::Reset
+            && self.admission.inside() + self.waiting() >= self.limits.max_clients
     }
 
     /// Who waits hears nothing, so the server's owner does, once.
-    fn tell_full(&mut self) {
-        let clients = self.limits.clients;
-        if self.admission.inside() < clients || self.limits.count.is_some() || self.told_full {
+    fn report_full_once(&mut self) {
+        let clients = self.limits.max_clients;
+        if self.admission.inside() < clients || self.limits.total_clients.is_some() || self.reported_full {
             return;
         }
-        self.told_full = true;
+        self.reported_full = true;
         let places =
             if clients == 1 { "the one place is".into() } else { format!("all {clients} places are") };
         self.report.warning(format_args!(
             "{places} taken: the next client waits until one leaves (reported once; see --max-clients and --full{})",
-            self.limits.if_full
+            self.limits.full_hint
         ));
     }
 
-    fn take_in(&mut self, client: Announced, now: Instant) {
-        let Announced { socket, name, destination } = client;
+    fn take_in(&mut self, client: IdentifiedClient, now: Instant) {
+        let IdentifiedClient { socket, name, destination } = client;
         // Whoever is served only perhaps cannot be one of so many.
-        let may_stand = self.limits.count.is_none() && self.handler.hears_one_more();
-        match self.admission.enter(&name, self.report.about(&name), may_stand) {
+        let over_source_limit_ok =
+            self.limits.total_clients.is_none() && self.handler.may_exceed_source_limit();
+        match self.admission.enter(&name, self.report.about(&name), over_source_limit_ok) {
             Ok(permit) => {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);
-                self.taken += u64::from(self.handler.accept(Incoming { socket, destination, permit }, now));
+                self.taken +=
+                    u64::from(self.handler.accept(AdmittedClient { socket, destination, permit }, now));
                 self.close_if_complete();
             }
-            Err(why) => self.turn_away(socket, &name, why),
+            Err(why) => self.reject(socket, &name, why),
         }
     }
 
-    fn turn_away(&mut self, socket: Socket, name: &PeerName, why: Refusal) {
+    fn reject(&mut self, socket: Socket, name: &PeerName, why: AdmissionError) {
         self.report.about(name).warning(match why {
-            Refusal::Denied => "refused by --allow or --deny",
-            Refusal::TooMany => "refused: too many clients from its address (see --max-per-source)",
-            Refusal::Full => "refused: too many clients (see --max-clients and --full)",
+            AdmissionError::Denied => "refused by --allow or --deny",
+            AdmissionError::TooMany => "refused: too many clients from its address (see --max-per-source)",
+            AdmissionError::Full => "refused: too many clients (see --max-clients and --full)",
         });
         // An orderly end would look as if it had been served and there was nothing to say. A client that is gone
         // already hears nothing.
         let _ = socket.reset_on_close(true);
-        self.handler.turn_away(socket, why);
+        self.handler.reject(socket, why);
     }
 
     /// Fails when nobody was in for too long.

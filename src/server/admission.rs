@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::option_files::bytes_of;
-use super::places::{Place, Places};
+use super::places::{Places, SourceSlot};
 use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
 use crate::net::endpoint::PeerName;
@@ -61,7 +61,7 @@ pub(crate) fn rules(words: &[String], option: &str) -> Result<Vec<Rule>, Error> 
 
 /// Why somebody may not come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum AdmissionError {
     /// By the access list.
     Denied,
     /// Too many from its address.
@@ -108,18 +108,23 @@ impl Admission {
         *self.0.access.borrow_mut() = access;
     }
 
-    /// Lets a peer in, or says why not. Peers without an IP address are under no access list. One that `may_stand` comes
+    /// Lets a peer in, or says why not. Peers without an IP address are under no access list. One that `over_source_limit_ok` comes
     /// in though its source has no place for it: it is to be heard, and is served only if it gets one, or needs none.
-    pub(crate) fn enter(&self, peer: &PeerName, report: Report, may_stand: bool) -> Result<Permit, Refusal> {
+    pub(crate) fn enter(
+        &self,
+        peer: &PeerName,
+        report: Report,
+        over_source_limit_ok: bool,
+    ) -> Result<Permit, AdmissionError> {
         let shared = &self.0;
         if let Some(address) = peer.ip()
             && !shared.access.borrow().admits(address)
         {
-            return Err(Refusal::Denied);
+            return Err(AdmissionError::Denied);
         }
         let place = Arc::new(shared.places.place(peer));
-        if !place.take() && !may_stand {
-            return Err(Refusal::TooMany);
+        if !place.take() && !over_source_limit_ok {
+            return Err(AdmissionError::TooMany);
         }
         shared.inside.set(shared.inside.get() + 1);
         Ok(Permit { admission: self.clone(), peer: peer.clone(), report, place })
@@ -154,7 +159,7 @@ pub(crate) struct Permit {
     /// Names the client.
     pub(crate) report: Report,
     /// Its place among the clients of its source.
-    pub(crate) place: Arc<Place>,
+    pub(crate) place: Arc<SourceSlot>,
 }
 
 impl Permit {

@@ -10,7 +10,7 @@ use crate::net::endpoint::PeerName;
 /// Further connections of a source, for each client that may be in from it: as many as a client has by default.
 const FURTHER_PER_PLACE: usize = 3;
 /// So many it has at least: one client may have all that a session takes.
-const LEAST_FURTHER: usize = 15;
+const MIN_FURTHER: usize = 15;
 
 /// What counts as one source: an IPv4 address, or an IPv6 network of 64 bits, which is what one subscriber or machine
 /// has at least, RFC 6177.
@@ -48,9 +48,15 @@ impl Places {
     }
 
     /// A place for a client of this address, which is not taken yet.
-    pub(crate) fn place(&self, peer: &PeerName) -> Place {
+    pub(crate) fn place(&self, peer: &PeerName) -> SourceSlot {
         let (places, source) = (self.clone(), source_of(peer));
-        Place { places, source, is_taken: false.into(), is_further: false.into(), is_known: false.into() }
+        SourceSlot {
+            places,
+            source,
+            is_taken: false.into(),
+            is_further: false.into(),
+            is_identified: false.into(),
+        }
     }
 
     fn give_back(&self, source: IpAddr, give: impl FnOnce(&mut Taken)) {
@@ -66,15 +72,15 @@ impl Places {
 
 /// A client's place among those of its source, if it has one; given back when it is dropped. Peers without an IP address
 /// are not counted.
-pub(crate) struct Place {
+pub(crate) struct SourceSlot {
     places: Places,
     source: Option<IpAddr>,
     is_taken: AtomicBool,
     is_further: AtomicBool,
-    is_known: AtomicBool,
+    is_identified: AtomicBool,
 }
 
-impl Place {
+impl SourceSlot {
     /// Takes the place. False if its source has all that it may have.
     pub(crate) fn take(&self) -> bool {
         let mut all = self.places.taken();
@@ -102,22 +108,22 @@ impl Place {
     }
 
     /// Whose it is, a client's or a further connection's, is known from now on.
-    pub(crate) fn know(&self) {
-        self.is_known.store(true, Ordering::Relaxed);
+    pub(crate) fn mark_identified(&self) {
+        self.is_identified.store(true, Ordering::Relaxed);
     }
 
     /// Whether that is known.
-    pub(crate) fn is_known(&self) -> bool {
-        self.is_known.load(Ordering::Relaxed)
+    pub(crate) fn is_identified(&self) -> bool {
+        self.is_identified.load(Ordering::Relaxed)
     }
 
     /// The connection is a further one of another client's: gives the place back and has one of those instead. None if
     /// its source has all of them that it may have.
-    pub(crate) fn trade_for_further(&self) -> Option<Further> {
+    pub(crate) fn convert_to_further(&self) -> Option<Further> {
         self.give_back();
         self.is_further.store(true, Ordering::Relaxed);
         if let Some(source) = self.source {
-            let most = self.places.0.per_source.saturating_mul(FURTHER_PER_PLACE).max(LEAST_FURTHER);
+            let most = self.places.0.per_source.saturating_mul(FURTHER_PER_PLACE).max(MIN_FURTHER);
             let mut all = self.places.taken();
             if all.get(&source).is_some_and(|taken| taken.further >= most) {
                 return None;
@@ -137,7 +143,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SourceSlot {
     fn drop(&mut self) {
         self.give_back();
     }

@@ -24,7 +24,7 @@ pub(crate) struct ProxyHeaderGate {
 }
 
 /// A client, and what its header has said.
-pub(crate) struct Announced {
+pub(crate) struct IdentifiedClient {
     pub(crate) socket: Socket,
     /// Its address, or the proxy's if the connection is the proxy's own.
     pub(crate) name: PeerName,
@@ -34,7 +34,7 @@ pub(crate) struct Announced {
 
 struct Shared {
     waiting: Cell<usize>,
-    announced: RefCell<Vec<Announced>>,
+    announced: RefCell<Vec<IdentifiedClient>>,
     acceptor: Waker,
 }
 
@@ -49,13 +49,13 @@ impl ProxyHeaderGate {
     pub(crate) fn enter(&self, socket: Socket, name: PeerName, now: Instant) {
         let report = self.report.about(&name);
         let spawned = self.io.spawn(|io| {
-            let place = Place::new(&self.shared);
+            let place = WaitingCount::new(&self.shared);
             let mut transport = socket.enroll(&io).map_err(|error| lost(&error))?;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let driver = HandshakeDriver::new(HeaderReader::default());
             let (deadline, limit) = (now + self.limit, self.limit);
             let report = report.clone();
-            Ok(Arrival { transport: Some(transport), driver, name, deadline, limit, place, report })
+            Ok(PendingClient { transport: Some(transport), driver, name, deadline, limit, place, report })
         });
         if let Err(error) = spawned {
             report.detail(error);
@@ -68,22 +68,22 @@ impl ProxyHeaderGate {
     }
 
     /// Those who have, since it was asked last.
-    pub(crate) fn announced(&self) -> Vec<Announced> {
+    pub(crate) fn announced(&self) -> Vec<IdentifiedClient> {
         self.shared.announced.take()
     }
 }
 
 /// Counts one that waits, until it is dropped.
-struct Place(Rc<Shared>);
+struct WaitingCount(Rc<Shared>);
 
-impl Place {
-    fn new(shared: &Rc<Shared>) -> Place {
+impl WaitingCount {
+    fn new(shared: &Rc<Shared>) -> WaitingCount {
         shared.waiting.set(shared.waiting.get() + 1);
-        Place(Rc::clone(shared))
+        WaitingCount(Rc::clone(shared))
     }
 }
 
-impl Drop for Place {
+impl Drop for WaitingCount {
     fn drop(&mut self) {
         self.0.waiting.set(self.0.waiting.get() - 1);
         self.0.acceptor.wake();
@@ -91,17 +91,17 @@ impl Drop for Place {
 }
 
 /// One connection, until its header has come.
-struct Arrival {
+struct PendingClient {
     transport: Option<Transport>,
     driver: HandshakeDriver<HeaderReader>,
     name: PeerName,
     deadline: Instant,
     limit: Duration,
-    place: Place,
+    place: WaitingCount,
     report: Report,
 }
 
-impl Arrival {
+impl PendingClient {
     /// True once the header has come.
     fn hear(&mut self, now: Instant) -> Result<bool, Error> {
         let Some(transport) = &mut self.transport else { return Ok(false) };
@@ -134,12 +134,12 @@ impl Arrival {
         let addresses = self.driver.machine.header().and_then(|header| header.addresses);
         let name = addresses.map_or_else(|| self.name.clone(), |(from, _)| PeerName::from_ip(Some(from)));
         let destination = addresses.map(|(_, to)| to);
-        self.place.0.announced.borrow_mut().push(Announced { socket, name, destination });
+        self.place.0.announced.borrow_mut().push(IdentifiedClient { socket, name, destination });
         Ok(())
     }
 }
 
-impl Session for Arrival {
+impl Session for PendingClient {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         let heard = self.hear(context.now).and_then(|heard| {
             if heard {

@@ -17,7 +17,7 @@ use crate::report::Report;
 
 /// On which terms a client is served.
 #[derive(Clone)]
-pub(crate) struct ClientTerms {
+pub(crate) struct ClientOptions {
     pub(crate) session_limits: SessionLimits,
     /// Bytes per second, each way.
     pub(crate) rate: Option<u64>,
@@ -33,7 +33,7 @@ pub(crate) struct ServerSetup {
     pub(crate) limits: ClientLimits,
     pub(crate) access: Access,
     pub(crate) access_sources: AccessSources,
-    pub(crate) terms: ClientTerms,
+    pub(crate) terms: ClientOptions,
 }
 
 impl ServerSetup {
@@ -47,16 +47,17 @@ impl ServerSetup {
         self,
         report: &Report,
         signals: &Signals,
-        handler: impl FnOnce(&Io, ClientTerms) -> Result<H, Error>,
+        handler: impl FnOnce(&Io, ClientOptions) -> Result<H, Error>,
     ) -> Result<(), Error> {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         let mut _ready = None;
         reactor.add(|io| {
-            let lists = AccessLists::new(&self.access_sources, self.limits.count.is_some(), (&io, signals))?;
+            let lists =
+                AccessLists::new(&self.access_sources, self.limits.total_clients.is_some(), (&io, signals))?;
             let listeners =
                 listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
             let handler = handler(&io, self.terms)?;
-            _ready = tell_ready(report);
+            _ready = notify_ready(report);
             Acceptor::new(listeners, self.limits, (self.access, lists), (&io, report), handler)
         })?;
         reactor.run()
@@ -84,7 +85,7 @@ pub(crate) fn listen_on_all(
 }
 
 /// Tells whoever has started the process that it serves, until the returned value is dropped.
-pub(crate) fn tell_ready(report: &Report) -> Option<Ready> {
-    let told = Ready::tell();
-    told.map_err(|error| report.warning(format_args!("cannot tell NOTIFY_SOCKET: {error}"))).ok()
+pub(crate) fn notify_ready(report: &Report) -> Option<Ready> {
+    let told = Ready::notify();
+    told.map_err(|error| report.warning(format_args!("cannot notify NOTIFY_SOCKET: {error}"))).ok()
 }

@@ -6,7 +6,7 @@ use super::ServeArgs;
 use crate::cli::options::RECORDS;
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::relay::modes::stdio_client::Ways;
 use crate::relay::modes::subscriber::Words;
 use crate::run::serve::{HANDSHAKE_LIMIT, IDLE_LIMIT, Mode, Plan, TransferPlan};
@@ -26,7 +26,7 @@ impl ServeArgs {
             _ => self.limits.of_many(mode.is_costly()),
         };
         if self.limits.accept_proxy_protocol {
-            limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
+            limits.proxy_header_timeout = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
         } else if !matches!(mode, Mode::Transfer(_) | Mode::Forward(_) | Mode::Socks(_)) {
             if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() {
                 let text = "--timeout and --accept-timeout are the same here: type one of them";
@@ -39,7 +39,7 @@ impl ServeArgs {
             && program.stdio != ChildStdio::Socket
             && !rules.ends_with_peer
         {
-            limits.if_full = "; with --end-when peer silent processes end when their clients have";
+            limits.full_hint = "; with --end-when peer silent processes end when their clients have";
         }
         let invitation = self.invitation(&mode);
         let relay = self.relay.options();
@@ -78,7 +78,7 @@ impl ServeArgs {
 
     /// Words that stand for a host and the default port: a file or folder of that name may have been meant.
     fn hosts_alone(&self) -> Vec<String> {
-        let words = self.endpoints.iter().filter(|word| !Endpoint::is_whole(word, Role::Listen));
+        let words = self.endpoints.iter().filter(|word| !Endpoint::is_whole(word, EndpointUse::Listen));
         if self.is_transfer() { words.cloned().collect() } else { Vec::new() }
     }
 
@@ -86,11 +86,11 @@ impl ServeArgs {
     fn endpoints(&self) -> Result<Vec<Endpoint>, String> {
         match (self.is_transfer(), &self.endpoints[..]) {
             (true, []) => Ok(vec![Endpoint::transfers_here()]),
-            (true, words) => Endpoint::parse_list_of_transfers(words, Role::Listen),
+            (true, words) => Endpoint::parse_list_of_transfers(words, EndpointUse::Listen),
             (false, []) => {
                 Err("type where to listen: PORT for this machine only, or :PORT for every interface".into())
             }
-            (false, words) => Endpoint::parse_list(words, Role::Listen),
+            (false, words) => Endpoint::parse_list(words, EndpointUse::Listen),
         }
     }
 

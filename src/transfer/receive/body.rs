@@ -10,7 +10,7 @@ use crate::net::send::send;
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::transfer::reason::Reason;
-use crate::report::{Phase, escape_name};
+use crate::report::{ProgressPhase, escape_name};
 use crate::store::{Fault, FaultKind, Folder, Part, StagedFile, StagingFolder};
 use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled};
@@ -127,7 +127,7 @@ impl Receiving {
             if let Some(entry) = self.machine.entry(file) {
                 self.progress.file(&entry.path, entry.size, offset);
             }
-            self.progress.phase(Phase::Receiving);
+            self.progress.phase(ProgressPhase::Receiving);
             self.stats.resumed(offset);
         }
         let limit = self.decisions.max_size;
