@@ -253,10 +253,8 @@ fn port_error(port: &str) -> String {
             "'{port}' is several ports: type one for each endpoint; 'connect --probe HOST:{port}' tries them all"
         );
     }
-    format!(
-        "'{}' is not a port: type a number from 0 to 65535, or the name of a service",
-        port.escape_debug()
-    )
+    let shown = port.escape_debug();
+    format!("'{shown}' is not a port: type a number from 0 to 65535, or the name of a service")
 }
 
 impl fmt::Display for Endpoint {
@@ -393,8 +391,7 @@ mod tests {
     fn mapped_addresses_are_shown_as_ipv4() {
         let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().expect("an address");
         assert_eq!(PeerName::from_ip(Some(mapped)).to_string(), "192.0.2.1:80");
-        let scoped: SocketAddr = "[fe80::1%3]:80".parse().expect("an address");
-        let scoped = PeerName::from_ip(Some(scoped));
+        let scoped = PeerName::from_ip("[fe80::1%3]:80".parse().ok());
         assert_eq!(scoped.to_string(), "[fe80::1%3]:80");
         assert_eq!(scoped.host_and_port(), ("fe80::1%3", Some("80")));
         assert_eq!(PeerName::from_ip(Some(mapped)).host_and_port(), ("192.0.2.1", Some("80")));
