@@ -109,6 +109,11 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         }
     }
 
+    /// True if the peer is known to have closed both directions.
+    pub fn has_hung_up(&self) -> bool {
+        self.peer.has_hung_up()
+    }
+
     /// How the end of the input is passed on from now on.
     pub fn set_half_close(&mut self, half_close: HalfClose) {
         self.ending.half_close = half_close;
