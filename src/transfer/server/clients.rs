@@ -185,7 +185,7 @@ impl Handler for Clients {
     fn accept(&mut self, incoming: AdmittedClient, _now: Instant) -> bool {
         let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
         let claim = self.claim();
-        let place = Arc::clone(&incoming.permit.place);
+        let place = Arc::clone(&incoming.permit.slot);
         match self.serve(incoming.socket, named, (Some(place), claim.clone())) {
             Ok(session) => self.clients.push(Client { permit: Some(incoming.permit), claim, session }),
             // Without a thread this client is lost, and the next one may be served.
@@ -196,7 +196,7 @@ impl Handler for Clients {
 
     fn may_exceed_source_limit(&self) -> bool {
         let inside = || self.clients.iter().filter_map(|client| client.permit.as_ref());
-        let awaiting_place = inside().filter(|permit| !permit.place.is_taken()).count();
+        let awaiting_place = inside().filter(|permit| !permit.slot.is_acquired()).count();
         // They leave room for clients that have a place.
         awaiting_place < self.max_awaiting_place
             && inside().count() + self.max_awaiting_place < self.max_clients
@@ -205,7 +205,7 @@ impl Handler for Clients {
     fn count_may_decrease(&self) -> bool {
         let mut inside = self.clients.iter().filter_map(|client| client.permit.as_ref());
         self.wire != WireProtocol::Text
-            && inside.any(|permit| !permit.place.is_identified() || permit.place.is_further())
+            && inside.any(|permit| !permit.slot.is_identified() || permit.slot.is_further())
     }
 
     fn reject(&mut self, socket: Socket, why: AdmissionError) {

@@ -108,7 +108,7 @@ impl Serving {
         context: (Io, Report, PeerName),
     ) -> Serving {
         let wire = Wire::new(stream, now);
-        let has_place = place.as_ref().is_some_and(|place| place.is_taken());
+        let has_place = place.as_ref().is_some_and(|place| place.is_acquired());
         let place_by = now + PLACE_LIMIT.min(limits.handshake);
         let hello_by = if has_place { now + limits.handshake } else { place_by };
         let state = match place {
@@ -161,7 +161,7 @@ impl Serving {
 
     /// Returns whether the client has a place among those of its source.
     fn has_place(&self) -> bool {
-        self.place.as_ref().is_some_and(|place| place.is_taken())
+        self.place.as_ref().is_some_and(|place| place.is_acquired())
     }
 
     /// Returns what the client is granted, or the reason of its refusal.
@@ -203,7 +203,7 @@ impl Serving {
         if let Some(place) = self.place.as_ref().filter(|_| !is_further) {
             place.mark_identified();
         }
-        if !is_further && !self.place.as_ref().is_some_and(|place| place.take()) {
+        if !is_further && !self.place.as_ref().is_some_and(|place| place.try_acquire()) {
             if now < self.place_by {
                 return State::AwaitingPlace(Some((wire, hello)), now + LOOK_STEP);
             }
