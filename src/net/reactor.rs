@@ -94,7 +94,7 @@ impl Reactor {
                 stopping => stop = stopping,
             }
             let timeout = if again.is_empty() {
-                let deadline = [self.timers.next(), stop.as_ref().map(|(_, limit)| *limit)];
+                let deadline = [self.timers.next_check(), stop.as_ref().map(|(_, limit)| *limit)];
                 let deadline = deadline.into_iter().flatten().min();
                 deadline.map(|deadline| deadline.saturating_duration_since(read_clock()))
             } else {

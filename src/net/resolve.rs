@@ -1,4 +1,4 @@
-//! A host's addresses, asked for on another thread.
+//! The addresses of a host, resolved on another thread.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -25,8 +25,8 @@ enum Source {
 }
 
 impl Resolution {
-    /// Asks for the addresses of `target`, which is `host` and `port`; for `limit` from `now` on. `asker` is the client of a
-    /// server that it is for.
+    /// Starts to resolve `target`, which is `host` and `port`, within `limit` from `now`. `asker` is the client of a server
+    /// for which this is done.
     pub fn new(
         target: &Endpoint,
         (host, port): (&Host, u16),
@@ -45,14 +45,14 @@ impl Resolution {
         Ok(Resolution { target: target.clone(), source, limit, deadline: now + limit })
     }
 
-    /// The addresses that can be reached from `local`, once, in the order of the attempts.
+    /// Returns the addresses that can be reached from `local`, once, in the order of the attempts.
     ///
     /// # Errors
     /// The name is not known, has no such address, or the time has run out.
     pub fn advance(&mut self, local: &LocalEnd, now: Instant) -> Result<Option<VecDeque<SocketAddr>>, Error> {
         let addresses = match &mut self.source {
             Source::Known(address) => vec![*address],
-            Source::PendingLookup(asked) => match asked.take() {
+            Source::PendingLookup(asked) => match asked.poll_result() {
                 None if now >= self.deadline => {
                     return Err(timed_out(&self.target, "resolving the name", self.limit));
                 }
@@ -79,7 +79,7 @@ impl Resolution {
         }
     }
 
-    /// When to call again if nothing happens before.
+    /// When to call [`Resolution::advance`] again at the latest.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -1,4 +1,4 @@
-//! A terminal for a child: the master's end of a pseudoterminal, pty(7), as a stream.
+//! The terminal of a child: the master side of a pseudoterminal, pty(7), as a stream.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -16,34 +16,34 @@ use super::uninterrupted;
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
 
-/// The master's end.
-pub struct Terminal {
+/// The master side of a child's terminal.
+pub struct PtyMaster {
     master: OwnedFd,
     readiness: Readiness,
-    /// How many end-of-file characters the child's line discipline has still to get.
+    /// End-of-file characters that are still to be written.
     pending_eofs: u8,
     at_line_start: bool,
     discards_input: bool,
 }
 
-impl Terminal {
+impl PtyMaster {
     /// Starts a command as the leader of a session that has the terminal.
-    pub(super) fn spawn(mut command: Command, io: &Io) -> io::Result<(Terminal, Child)> {
-        let other = |error: pty_process::Error| match error {
+    pub(super) fn spawn(mut command: Command, io: &Io) -> io::Result<(PtyMaster, Child)> {
+        let to_io_error = |error: pty_process::Error| match error {
             pty_process::Error::Io(error) => error,
             pty_process::Error::Rustix(error) => error.into(),
         };
-        let (pty, pts) = pty_process::blocking::open().map_err(other)?;
-        pty.resize(pty_process::Size::new(ROWS, COLUMNS)).map_err(other)?;
+        let (pty, pts) = pty_process::blocking::open().map_err(to_io_error)?;
+        pty.resize(pty_process::Size::new(ROWS, COLUMNS)).map_err(to_io_error)?;
         if std::env::var_os("TERM").is_none() {
             command.env("TERM", "dumb");
         }
         let master: OwnedFd = pty.into();
         rustix::io::ioctl_fionbio(&master, true)?;
         let readiness = io.register(&mut SourceFd(&master.as_raw_fd()))?;
-        let child = pty_process::blocking::Command::from(command).spawn(pts).map_err(other)?;
+        let child = pty_process::blocking::Command::from(command).spawn(pts).map_err(to_io_error)?;
         Ok((
-            Terminal { master, readiness, pending_eofs: 0, at_line_start: true, discards_input: false },
+            PtyMaster { master, readiness, pending_eofs: 0, at_line_start: true, discards_input: false },
             child,
         ))
     }
@@ -63,7 +63,7 @@ impl Terminal {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let result = uninterrupted(|| match rustix::io::read(&self.master, &mut *buffer) {
-            // Nobody has the other end open any more.
+            // No process has the other side open any more.
             Err(Errno::IO) => Ok(0),
             result => Ok(result?),
         });
@@ -90,7 +90,7 @@ impl Terminal {
         result
     }
 
-    /// Types what ends the input at a terminal, ^D as a rule: once where a line begins, twice within a line.
+    /// Writes the end-of-file character, ^D by default: once at the start of a line, twice within a line.
     pub(super) fn finish_writing(&mut self) -> io::Result<()> {
         if !self.discards_input {
             self.pending_eofs = if self.at_line_start { 1 } else { 2 };
@@ -98,7 +98,7 @@ impl Terminal {
         self.flush_pending_eofs()
     }
 
-    /// Types what is owed, as far as there is room: the rest when there is.
+    /// Writes pending end-of-file characters, as far as there is room.
     fn flush_pending_eofs(&mut self) -> io::Result<()> {
         while self.pending_eofs > 0 && self.readiness.is_writable() {
             let settings = rustix::termios::tcgetattr(self.master.as_fd())?;
@@ -107,7 +107,7 @@ impl Terminal {
                 Ok(_) => self.pending_eofs -= 1,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.readiness.clear_writable(),
-                // The child is gone, and hears nothing.
+                // The child is gone.
                 Err(_) => self.pending_eofs = 0,
             }
         }

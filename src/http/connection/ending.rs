@@ -29,7 +29,7 @@ impl Connection {
         self.confirm(now)?;
         let idle = self.worker.site.patience.idle;
         let goodbye = self.goodbye.get_or_insert_with(|| LingeringClose::within(idle, now));
-        let status = goodbye.hear(&mut self.stream, Context { now, budget_bytes: TURN_BYTES })?;
+        let status = goodbye.drain(&mut self.stream, Context { now, budget_bytes: TURN_BYTES })?;
         self.deadline = goodbye.deadline();
         if status == Status::Done { self.settle(now) } else { Ok(status) }
     }

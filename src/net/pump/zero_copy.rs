@@ -1,6 +1,6 @@
 //! Bytes that never enter the process: sendfile(2) and splice(2).
 //!
-//! Chosen by kind: a file to a socket by sendfile; a pipe to a socket and a socket to a pipe by splice; a socket to a
+//! The call depends on the kinds of descriptors: a file to a socket by sendfile; a pipe to a socket and a socket to a pipe by splice; a socket to a
 //! file, `/dev/null` or a socket by splice through a pipe of our own. Everything else is copied, as is everything where
 //! these calls are missing.
 
@@ -10,23 +10,23 @@ use super::PumpError;
 use crate::net::stream::{FdKind, KernelEnd};
 use crate::proto::relay::lane::Lane;
 
-/// Most bytes per call: what a pipe of our own holds.
+/// Upper bound of one call: the capacity of a pipe of our own.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 
-/// What one step of a pump did.
+/// The result of one step of a pump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CopyProgress {
-    /// Something: try again.
+    /// Bytes were moved: try again.
     Moved,
-    /// Nothing, and readiness says so.
+    /// Nothing was moved; readiness was cleared.
     Blocked,
-    /// Nothing, though both ends look ready: try again later.
+    /// Nothing was moved, though both ends look ready: try again in the next turn.
     #[cfg_attr(
         any(sendall_portable, not(target_os = "linux")),
         allow(dead_code, reason = "only splice is unclear")
     )]
     Unclear,
-    /// The kernel does not do this for these two: copy.
+    /// The kernel cannot do this for these two: copy.
     Unsupported,
 }
 
@@ -51,7 +51,7 @@ mod linux {
     use crate::net::poll::{are_ready, is_ready};
     use crate::net::pump::Side;
 
-    /// A way through the kernel from one descriptor to another.
+    /// The call that moves bytes between two descriptors.
     pub(crate) enum ZeroCopy {
         /// A file to a socket.
         SendFile,
@@ -62,7 +62,7 @@ mod linux {
     }
 
     impl ZeroCopy {
-        /// The way between two kinds, if there is one.
+        /// The call for two kinds of descriptors, if there is one.
         pub(crate) fn between(source: FdKind, sink: FdKind) -> Option<ZeroCopy> {
             match (source, sink) {
                 (FdKind::File, FdKind::Socket) => Some(ZeroCopy::SendFile),
@@ -108,7 +108,7 @@ mod linux {
             }
         }
 
-        /// Nothing to move for now, and nothing held.
+        /// Gives back the pipe. Call it while nothing is held.
         pub(crate) fn rest(&mut self) {
             if let ZeroCopy::ThroughPipe(own) = self
                 && let Some(pipe) = own.take()
@@ -117,7 +117,7 @@ mod linux {
             }
         }
 
-        /// The `held` bytes inside our own pipe, read out of it.
+        /// Reads the `held` bytes out of our own pipe.
         pub(crate) fn take_held(&mut self, held: usize) -> io::Result<Vec<u8>> {
             let mut bytes = vec![0; held];
             if let ZeroCopy::ThroughPipe(Some(pipe)) = self {
@@ -220,7 +220,7 @@ mod linux {
         matches!(peeked, Ok((0, _)))
     }
 
-    /// EAGAIN, or fewer bytes than were asked for, does not say which end it means.
+    /// Finds out which end EAGAIN, or a short count, is about.
     fn find_the_blocked(from: KernelEnd<'_>, to: KernelEnd<'_>) -> CopyProgress {
         let [readable, writable] = are_ready([(from.fd, PollFlags::IN), (to.fd, PollFlags::OUT)]);
         if !readable {
@@ -280,7 +280,7 @@ mod linux {
 mod portable {
     use super::*;
 
-    /// No way through the kernel exists here.
+    /// This system has none of these calls.
     pub(crate) enum ZeroCopy {}
 
     impl ZeroCopy {

@@ -128,7 +128,7 @@ impl Forwarded {
                 self.is_told = true;
             }
         }
-        match goodbye.hear(&mut self.client, context) {
+        match goodbye.drain(&mut self.client, context) {
             Ok(Status::Done) if !self.is_told => Ok(Status::Waiting),
             Ok(status) => Ok(status),
             // It has everything: how it leaves is its own affair.

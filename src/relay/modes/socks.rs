@@ -193,7 +193,7 @@ impl Socks {
                     // It may leave now: whatever it has not read stays readable. Nothing can be done if this fails.
                     let _ = client.reset_on_close(false);
                 }
-                let status = goodbye.hear(client, context).unwrap_or(Status::Done);
+                let status = goodbye.drain(client, context).unwrap_or(Status::Done);
                 let does_not_listen = *resets && goodbye.drained_bytes() >= MOST_THROWN_AWAY;
                 if does_not_listen {
                     let _ = client.reset_on_close(true);
