@@ -10,7 +10,7 @@ use sendall::proto::transfer::entry::{Entry, Kind};
 use sendall::proto::transfer::frame;
 use sendall::proto::transfer::frame::ParsedFrame;
 use sendall::proto::transfer::have::Verdict;
-use sendall::proto::transfer::hello::{Accept, Hello, MAGIC};
+use sendall::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC};
 use sendall::proto::transfer::outcome::FileOutcome;
 use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
@@ -284,10 +284,8 @@ fn converse(bytes: &[u8], cut: usize, streaming: bool) {
     if streaming {
         receiver.expect_stream();
     }
-    sender.allow_blocks();
-    receiver.allow_blocks();
-    receiver.expect_skipped();
-    receiver.expect_totals();
+    sender.agree(Capabilities::ALL);
+    receiver.agree(Capabilities::ALL);
     let (mut buffer, mut skip) = (Vec::new(), 0);
     for chunk in bytes.chunks(cut) {
         buffer.extend_from_slice(chunk);

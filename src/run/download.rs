@@ -195,8 +195,8 @@ impl Plan {
                     let hello = hello(Operation::Get { stream: may_stream }, &names)?;
                     let mut hello = hello.with_rate(limits.rate);
                     // stdout takes bytes in their order.
-                    hello.tree = !matches!(destination.naming, Naming::Stdout);
-                    hello.totals = Progress::is_wanted(&report);
+                    hello.capabilities.tree = !matches!(destination.naming, Naming::Stdout);
+                    hello.capabilities.totals = Progress::is_wanted(&report);
                     let is_successor = run_state.has_begun();
                     wire.push(&run_state.next_hello(hello));
                     let wanted = (!names.is_empty()).then_some(names);

@@ -173,7 +173,7 @@ impl<S: Stream> Job<S> for Printing {
             }
             budget = budget.saturating_sub(FRAME_COST_BYTES);
             let received = link.receive()?;
-            self.expects_skipped |= link.accepted().is_some_and(|accept| accept.skipped);
+            self.expects_skipped |= link.accepted().is_some_and(|accept| accept.capabilities.skipped);
             match received {
                 Received::Frame(Frame::Entry { file, entry }) => self.entry(file, entry)?,
                 Received::Frame(Frame::Eot { entries, bytes }) => {

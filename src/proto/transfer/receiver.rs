@@ -14,6 +14,7 @@ use super::blocks::{BLOCK_BYTES, has_blocks};
 use super::entry::{Entry, Kind};
 use super::frame::{Frame, MAX_BLOCK_VALUES, Phase, Totals, encode};
 use super::have::Verdict;
+use super::hello::Capabilities;
 use super::outcome::{Closed, FileOutcome};
 use super::reason::Reason;
 use super::skipped::Skipped;
@@ -84,13 +85,9 @@ pub enum ReceiveStep {
 pub struct Receiver {
     max_entries: u32,
     streaming: bool,
-    tree: bool,
-    /// The sender reports skipped entries, and how many they were.
-    expects_skipped: bool,
+    capabilities: Capabilities,
     skipped_count: u32,
     skipped: Option<Skipped>,
-    /// The sender reports the totals.
-    expects_totals: bool,
     totals: Option<Totals>,
     /// The first turn has come, or none is due.
     has_begun: bool,
@@ -145,11 +142,9 @@ impl Receiver {
         Receiver {
             max_entries,
             streaming: false,
-            tree: false,
-            expects_skipped: false,
+            capabilities: Capabilities::default(),
             skipped_count: 0,
             skipped: None,
-            expects_totals: false,
             totals: None,
             has_begun: false,
             wanted: wanted.map(Wanted::new),
@@ -174,19 +169,14 @@ impl Receiver {
         }
     }
 
-    /// Enables files in blocks, if both sides have the capability. Call it before the first entry.
-    pub fn allow_blocks(&mut self) {
-        self.tree = true;
+    /// Sets the capabilities that both sides use. Call it before the first entry.
+    pub fn agree(&mut self, capabilities: Capabilities) {
+        self.capabilities = capabilities;
     }
 
     /// Returns whether large files come in blocks.
     pub fn allows_blocks(&self) -> bool {
-        self.tree
-    }
-
-    /// Enables reports of skipped entries, if both sides have the capability.
-    pub fn expect_skipped(&mut self) {
-        self.expects_skipped = true;
+        self.capabilities.tree
     }
 
     /// Expects entries in a stream, each file after its entry. Call it before the first entry.
@@ -289,7 +279,7 @@ impl Receiver {
     pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
         let incoming = self.round.get(self.index(file)?)?;
         incoming.verdict.as_ref()?;
-        Some(self.tree && has_blocks(incoming.entry.size))
+        Some(self.capabilities.tree && has_blocks(incoming.entry.size))
     }
 
     /// Returns whether this file is refused.

@@ -14,6 +14,7 @@ use super::Digest;
 use super::entry::Entry;
 use super::frame::{Frame, HEADER_BYTES, Phase, Totals, encode};
 use super::have::Verdict;
+use super::hello::Capabilities;
 use super::outcome::Closed;
 use super::reason::Reason;
 use super::skipped::Skipped;
@@ -86,12 +87,9 @@ pub enum Ended {
 pub struct Sender {
     state: State,
     streaming: bool,
-    tree: bool,
-    /// The receiver wants to know which entries are skipped.
-    reports_skipped: bool,
+    capabilities: Capabilities,
     /// The totals to report next, if the receiver wants them.
     totals: Option<Totals>,
-    reports_totals: bool,
     /// Blocks are on their way: `EOT` has to wait.
     held: bool,
     /// Chaining values of the blocks that the receiver has, by index in the round.
@@ -140,10 +138,8 @@ impl Sender {
         Sender {
             state: State::Waiting,
             streaming: false,
-            tree: false,
-            reports_skipped: false,
+            capabilities: Capabilities::default(),
             totals: None,
-            reports_totals: false,
             held: false,
             theirs: HashMap::new(),
             all_offered: false,
@@ -163,25 +159,15 @@ impl Sender {
         }
     }
 
-    /// Enables files in blocks, if both sides have the capability. Call it before the first file.
-    pub fn allow_blocks(&mut self) {
-        self.tree = true;
-    }
-
-    /// Enables reports of skipped entries, if both sides have the capability.
-    pub fn report_skipped(&mut self) {
-        self.reports_skipped = true;
-    }
-
-    /// Enables reports of the totals, if both sides have the capability.
-    pub fn report_totals(&mut self) {
-        self.reports_totals = true;
+    /// Sets the capabilities that both sides use. Call it before the first file.
+    pub fn agree(&mut self, capabilities: Capabilities) {
+        self.capabilities = capabilities;
     }
 
     /// Records the totals found so far. They are reported soon, unless newer totals or the end of all files come first,
     /// and only if enabled.
     pub fn found(&mut self, totals: Totals) {
-        self.totals = Some(totals).filter(|_| self.reports_totals);
+        self.totals = Some(totals).filter(|_| self.capabilities.totals);
     }
 
     /// Holds `EOT` back while blocks are on their way.
@@ -266,9 +252,9 @@ impl Sender {
         }
     }
 
-    /// Reports a skipped entry, if enabled. [`SendStep::Offer`] is repeated.
+    /// Reports a skipped entry, if both sides use such reports. [`SendStep::Offer`] is repeated.
     pub fn skip(&mut self, skipped: Skipped) {
-        if self.reports_skipped && matches!(self.state, State::Offering) {
+        if self.capabilities.skipped && matches!(self.state, State::Offering) {
             self.out.extend(encode(&Frame::Skipped(skipped)));
         }
     }

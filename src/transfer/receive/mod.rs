@@ -284,15 +284,7 @@ fn agree(machine: &mut Receiver, accept: &Accept) {
     if accept.stream {
         machine.expect_stream();
     }
-    if accept.tree {
-        machine.allow_blocks();
-    }
-    if accept.skipped {
-        machine.expect_skipped();
-    }
-    if accept.totals {
-        machine.expect_totals();
-    }
+    machine.agree(accept.capabilities);
 }
 
 fn cut() -> Failure {

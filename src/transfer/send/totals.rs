@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::offering::{Count, Next, Offering};
 use super::{Sending, Start};
 use crate::proto::transfer::frame::Totals;
-use crate::proto::transfer::hello::Accept;
 
 /// Names that are counted per call in an idle session, and in one that is busy sending: on a slow disk the files come
 /// first.
@@ -35,7 +34,10 @@ pub(super) struct TotalsReporter {
 impl TotalsReporter {
     /// Creates the count, if it was agreed on and there is a folder.
     pub(super) fn new(start: Start, offering: &Offering, now: Instant) -> Option<TotalsReporter> {
-        let Start::Accepted(Accept { totals: true, .. }) = start else { return None };
+        let Start::Accepted(accept) = start else { return None };
+        if !accept.capabilities.totals {
+            return None;
+        }
         let (offered, reported) = (Totals::default(), Totals::default());
         let count = offering.count()?;
         let (names, next, waits, most_ahead) = (0, now, true, MOST_AHEAD);
@@ -104,6 +106,8 @@ mod tests {
     use crate::transfer::send::offering::Root;
     use std::sync::Arc;
 
+    use crate::proto::transfer::hello::{Accept, Capabilities};
+
     fn totals(entries: u64, complete: bool) -> Totals {
         Totals { entries, bytes: 3 * entries, complete }
     }
@@ -117,7 +121,7 @@ mod tests {
         let offering = Offering::new(roots, Links::Skip, Arc::default());
         let start = Instant::now();
         assert!(TotalsReporter::new(Start::Accepted(Accept::plain()), &offering, start).is_none());
-        let accept = Accept { totals: true, ..Accept::plain() };
+        let accept = Accept { capabilities: Capabilities::ALL, ..Accept::plain() };
         let totals_reporter = TotalsReporter::new(Start::Accepted(accept), &offering, start).unwrap();
         (place, offering, totals_reporter, start)
     }

@@ -15,7 +15,7 @@ use crate::net::rate::MIN_RATE;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::stream::Transport;
 use crate::proto::Parsed;
-use crate::proto::transfer::hello::{Accept, Hello, MAGIC, Operation};
+use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
@@ -233,18 +233,17 @@ impl Serving {
     }
 
     fn begin(&self, mut wire: Wire<Transport>, hello: &Hello, granted: Granted, is_successor: bool) -> State {
-        let (stream, in_blocks) = match &granted {
-            Granted::Put(destination) => (is_fresh(&destination.folder, hello.roots()), hello.tree),
-            Granted::Get(_, stream) => (*stream, hello.tree),
-            Granted::List(_) => (false, false),
+        let stream = match &granted {
+            Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
+            Granted::Get(_, stream) => *stream,
+            Granted::List(_) => false,
             Granted::Join(session) => return self.join(wire, session),
         };
         let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
         limits.rate = limits.rate.into_iter().chain(hello.rate.map(|rate| rate.max(MIN_RATE))).min();
         let keeps = self.offer.keep_existing && matches!(granted, Granted::Put(_));
-        let totals = hello.totals && matches!(granted, Granted::Get(..));
-        let (tree, skipped) = (in_blocks, hello.skipped);
-        let accept = Accept { refused: None, stream, tree, skipped, totals, keeps, session: id };
+        let capabilities = hello.capabilities.intersection(Capabilities::of_operation(hello.operation));
+        let accept = Accept { refused: None, stream, capabilities, keeps, session: id };
         wire.push(&accept.encode());
         let registration =
             Rc::new(self.offer.sessions.register(id, hello.run(), &context.2, context.0.thread_waker()));
@@ -262,7 +261,7 @@ impl Serving {
                 let start = Start::Accepted(accept);
                 Box::new(Sending::session(wire, offering, start, (limits, origin), context))
             }
-            Granted::List(offering) => Box::new(List::session(wire, offering, limits, hello.skipped)),
+            Granted::List(offering) => Box::new(List::session(wire, offering, limits, capabilities.skipped)),
             Granted::Join(_) => return State::Joined,
         };
         State::Session(session, registration)

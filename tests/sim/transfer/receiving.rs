@@ -9,6 +9,7 @@ use sendall::proto::transfer::blocks::{block_length, has_blocks};
 use sendall::proto::transfer::entry::Entry;
 use sendall::proto::transfer::frame::{Frame, ParsedFrame};
 use sendall::proto::transfer::have::Verdict;
+use sendall::proto::transfer::hello::Capabilities;
 use sendall::proto::transfer::outcome::{Closed, FileOutcome};
 use sendall::proto::transfer::reason::Reason;
 use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
@@ -53,7 +54,7 @@ fn path_of(entry: &Entry) -> String {
 impl Receiving {
     pub(crate) fn new(streaming: bool, full: HashSet<String>) -> Receiving {
         let mut machine = Receiver::new(1000, None);
-        machine.allow_blocks();
+        machine.agree(Capabilities::ALL);
         if streaming {
             machine.expect_stream();
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sendall::proto::transfer::blocks::{BlockTask, Outbox, block_count};
 use sendall::proto::transfer::entry::{Entry, Kind};
 use sendall::proto::transfer::frame::{Frame, ParsedFrame, data_header};
+use sendall::proto::transfer::hello::Capabilities;
 use sendall::proto::transfer::outcome::Closed;
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
 use sendall::proto::transfer::violation::Violation;
@@ -66,7 +67,7 @@ pub(crate) struct Sending {
 impl Sending {
     pub(crate) fn new(sources: &[Source], streaming: bool) -> Sending {
         let mut machine = Sender::new();
-        machine.allow_blocks();
+        machine.agree(Capabilities::ALL);
         machine.begin(streaming);
         Sending {
             sources: sources.to_vec(),

@@ -47,7 +47,7 @@ impl Receiver {
             Some(Verdict::Keep { digest, .. }) => Some(digest),
             _ => None,
         };
-        let in_blocks = self.tree && has_blocks(incoming.entry.size);
+        let in_blocks = self.capabilities.tree && has_blocks(incoming.entry.size);
         let is_sent = (kept.is_none() || self.streaming) && !in_blocks;
         let size = incoming.entry.size.unwrap_or(position);
         let complete = matches!(end.state, EndState::Whole | EndState::Differs);

@@ -51,7 +51,7 @@ impl Receiver {
 
     /// Handles a skipped entry, where an entry may come.
     pub(super) fn left_out(&mut self, skipped: Skipped) -> Result<(), Violation> {
-        if !self.expects_skipped || !matches!(self.state, State::Entries) {
+        if !self.capabilities.skipped || !matches!(self.state, State::Entries) {
             return Err(Violation::OutOfTurn("SKIPPED"));
         }
         if self.skipped_count >= self.max_entries {
@@ -62,18 +62,13 @@ impl Receiver {
         Ok(())
     }
 
-    /// Enables totals from the sender, if both sides have the capability.
-    pub fn expect_totals(&mut self) {
-        self.expects_totals = true;
-    }
-
     /// Returns the totals of the last frame, once: call it after each frame. They are a claim, for progress only.
     pub fn totals(&mut self) -> Option<Totals> {
         self.totals.take()
     }
 
     pub(super) fn totals_reported(&mut self, totals: Totals) -> Result<(), Violation> {
-        if !self.expects_totals || self.all_files_ended() {
+        if !self.capabilities.totals || self.all_files_ended() {
             return Err(Violation::OutOfTurn("TOTALS"));
         }
         self.totals = Some(totals);

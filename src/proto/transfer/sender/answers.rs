@@ -58,7 +58,7 @@ impl Sender {
     ) -> Result<(), Violation> {
         let State::Verdicts { next } = self.state else { return Err(Violation::OutOfTurn("BLOCK")) };
         let size = self.round.get(next).and_then(|offered| offered.entry.size);
-        if !self.tree || file != self.id(next) || !blocks::has_blocks(size) {
+        if !self.capabilities.tree || file != self.id(next) || !blocks::has_blocks(size) {
             return Err(Violation::Contradiction("BLOCK of another file"));
         }
         let known = self.theirs.entry(next).or_default();

@@ -58,7 +58,7 @@ impl Sender {
     }
 
     pub(super) fn in_blocks(&self, file: usize) -> bool {
-        self.tree && has_blocks(self.round[file].entry.size)
+        self.capabilities.tree && has_blocks(self.round[file].entry.size)
     }
 
     /// Stops a file whose rest the receiver does not want.

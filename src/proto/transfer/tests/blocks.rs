@@ -10,6 +10,7 @@ use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{EndState, Frame, MAX_BLOCK_VALUES, MAX_CONTROL_BYTES, ParsedFrame};
 use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::hello::Capabilities;
 use crate::proto::transfer::outcome::FileOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
@@ -260,7 +261,7 @@ fn the_frames_of_blocks_have_bounds() {
 /// A sender in rounds, with TREE, that has offered these.
 fn offered(entries: Vec<Entry>) -> Sender {
     let mut sender = Sender::new();
-    sender.allow_blocks();
+    sender.agree(Capabilities::ALL);
     sender.begin(false);
     entries.into_iter().for_each(|entry| sender.offer(entry));
     sender.all_offered();
@@ -335,7 +336,7 @@ fn a_sender_hands_out_blocks_and_holds_eot_back() {
 /// A receiver in rounds, with TREE, that has had these offered.
 fn asked(entries: &[Entry]) -> Receiver {
     let mut receiver = receiver(10, None, false);
-    receiver.allow_blocks();
+    receiver.agree(Capabilities::ALL);
     for (id, entry) in (0..).zip(entries) {
         offer(&mut receiver, id, entry.clone()).unwrap();
     }

@@ -7,6 +7,7 @@ use super::samples::{file, folder};
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame::Frame;
 use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::hello::Capabilities;
 use crate::proto::transfer::outcome::FileOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
@@ -122,7 +123,7 @@ proptest! {
     ) {
         let mut sender = Sender::new();
         if tree {
-            sender.allow_blocks();
+            sender.agree(Capabilities::ALL);
         }
         sender.round_entries = rounds;
         if let Some(streaming) = streaming {
@@ -140,7 +141,7 @@ proptest! {
     ) {
         let mut receiver = samples::receiver(6, None, streaming);
         if tree {
-            receiver.allow_blocks();
+            receiver.agree(Capabilities::ALL);
         }
         for id in 0..offered {
             let entry = if id == 2 { folder("c") } else { file(["a", "b", "c", "d"][id as usize], 3) };

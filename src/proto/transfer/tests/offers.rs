@@ -6,6 +6,7 @@ use super::samples::{contradiction, end, file, folder, frames_of, link, not_offe
 use crate::proto::transfer::entry::{Entry, Kind};
 use crate::proto::transfer::frame::{EndState, Frame, Totals, encode};
 use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::hello::Capabilities;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::proto::transfer::sender::{SendStep, Sender};
@@ -148,7 +149,7 @@ fn what_is_left_out_stands_where_an_entry_may_and_is_no_entry() {
     let mut unasked = super::samples::receiver(2, None, false);
     assert_eq!(tell(&mut unasked, "l"), Err(Violation::OutOfTurn("SKIPPED")));
     let mut receiver = super::samples::receiver(2, None, false);
-    receiver.expect_skipped();
+    receiver.agree(Capabilities::ALL);
     tell(&mut receiver, "one").unwrap();
     assert_eq!(receiver.skipped(), Some(skipped("one")));
     offer(&mut receiver, 0, file("a", 1)).unwrap();
@@ -165,7 +166,7 @@ fn a_sender_tells_what_it_leaves_out_to_those_who_want_to_know() {
     for tells in [false, true] {
         let mut sender = Sender::new();
         if tells {
-            sender.report_skipped();
+            sender.agree(Capabilities::ALL);
         }
         sender.begin(false);
         let skipped = Skipped { kind: SkippedKind::Fifo, path: b"f".to_vec() };
@@ -185,7 +186,7 @@ fn totals_are_heard_where_that_was_agreed_and_before_the_end_of_all_files() {
     assert_eq!(unasked.receive(Frame::Totals(totals)), Err(Violation::OutOfTurn("TOTALS")));
     for streaming in [false, true] {
         let mut receiver = super::samples::receiver(2, None, streaming);
-        receiver.expect_totals();
+        receiver.agree(Capabilities::ALL);
         receiver.receive(Frame::Totals(totals)).unwrap();
         assert_eq!((receiver.totals(), receiver.totals()), (Some(totals), None));
         // It is no entry.
@@ -209,7 +210,7 @@ fn a_sender_tells_the_last_totals_only_and_to_those_who_want_to_know() {
     for tells in [false, true] {
         let mut sender = Sender::new();
         if tells {
-            sender.report_totals();
+            sender.agree(Capabilities::ALL);
         }
         sender.begin(false);
         sender.found(totals(1));
@@ -220,7 +221,7 @@ fn a_sender_tells_the_last_totals_only_and_to_those_who_want_to_know() {
     }
     // Behind EOT it has no place.
     let mut sender = Sender::new();
-    sender.report_totals();
+    sender.agree(Capabilities::ALL);
     sender.begin(true);
     sender.found(totals(1));
     sender.all_offered();

@@ -8,6 +8,7 @@ use crate::proto::transfer::entry::{Entry, Kind};
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{ParsedFrame, Totals};
 use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::hello::Capabilities;
 use crate::proto::transfer::outcome::{Closed, FileOutcome};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
@@ -107,7 +108,7 @@ impl SendSide<'_> {
     pub(super) fn new(cases: &[Case], rounds: Option<usize>, chunk: u32, window: usize) -> SendSide<'_> {
         let mut machine = Sender::new();
         assert_eq!(machine.step(), SendStep::Await);
-        machine.report_totals();
+        machine.agree(Capabilities { totals: true, ..Capabilities::default() });
         machine.round_entries = rounds.unwrap_or(machine.round_entries);
         machine.begin(rounds.is_none());
         machine.begin(rounds.is_some());
@@ -220,7 +221,7 @@ pub(super) struct ReceiveSide<'a> {
 
 impl ReceiveSide<'_> {
     pub(super) fn new(cases: &[Case], mut machine: Receiver) -> ReceiveSide<'_> {
-        machine.expect_totals();
+        machine.agree(Capabilities { totals: true, ..Capabilities::default() });
         ReceiveSide {
             cases,
             machine,
