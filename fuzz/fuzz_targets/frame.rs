@@ -16,7 +16,7 @@ use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
 
 /// The types of frames, and 0.
-const KINDS: u8 = 14;
+const KINDS: u8 = frame::MAX_TYPE + 1;
 
 /// What a peer sends, and in which cuts.
 #[derive(Arbitrary, Debug)]

@@ -10,12 +10,11 @@ mod result;
 use std::collections::{HashMap, VecDeque};
 
 use super::Digest;
-use super::blocks::{BLOCK_BYTES, has_blocks};
 use super::entry::{Entry, Kind};
-use super::frame::{Frame, MAX_BLOCK_VALUES, Phase, Totals, encode};
+use super::frame::{Frame, Phase, Totals};
 use super::have::Verdict;
 use super::hello::Capabilities;
-use super::outcome::{Closed, FileOutcome};
+use super::outcome::Closed;
 use super::reason::Reason;
 use super::skipped::Skipped;
 use super::summary::FileFailure;
@@ -239,92 +238,6 @@ impl Receiver {
         Ok(())
     }
 
-    /// Handles the header of a `DATA` frame. Its body belongs at `offset` of the file, unless [`Receiver::discarding`].
-    /// Returns true if the file starts at 0 although the receiver has a part of it, which must be dropped first.
-    ///
-    /// # Errors
-    /// The frame breaks the protocol: the session is over, and nothing of its body may be used.
-    pub fn data(&mut self, file: u32, offset: u64, length: u32) -> Result<bool, Violation> {
-        self.body_complete();
-        self.body(file, offset, length)
-    }
-
-    /// Answers [`ReceiveStep::Decide`]; has no effect for another file. An offset beyond the size of the entry is sent
-    /// as 0, and the part is dropped at the first `DATA`, which an empty file does not have; a KEEP of another size
-    /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and an offset
-    /// is useless.
-    pub fn decided(&mut self, file: u32, verdict: Verdict) {
-        if let State::Deciding { next } = self.state
-            && self.index(file) == Some(next)
-            && self.entry(file).is_some_and(Entry::has_content)
-        {
-            self.answer_with(next, verdict);
-        }
-    }
-
-    /// Answers as [`Receiver::decided`], for a file in blocks, of which the receiver has those with these chaining
-    /// values, from its beginning on.
-    pub fn decided_in_blocks(&mut self, file: u32, values: &[Digest]) {
-        for (index, values) in values.chunks(MAX_BLOCK_VALUES).enumerate() {
-            let offset = (index * MAX_BLOCK_VALUES) as u64 * BLOCK_BYTES;
-            self.out.extend(encode(&Frame::Block { file, offset, values: values.to_vec() }));
-        }
-        let size = self.entry(file).and_then(|entry| entry.size).unwrap_or(0);
-        let offset = size.min(values.len() as u64 * BLOCK_BYTES);
-        self.decided(file, Verdict::Want { offset, digest: [0; 32] });
-    }
-
-    /// Returns whether a file comes in blocks. `None` before it is decided, or after it was closed: then all of its
-    /// entries have been read.
-    pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
-        let incoming = self.round.get(self.index(file)?)?;
-        incoming.verdict.as_ref()?;
-        Some(self.capabilities.tree && has_blocks(incoming.entry.size))
-    }
-
-    /// Returns whether this file is refused.
-    pub fn is_refused(&self, file: u32) -> bool {
-        let incoming = self.index(file).and_then(|index| self.round.get(index));
-        incoming.is_some_and(|incoming| incoming.failure.is_some())
-    }
-
-    /// Returns whether the entry with this id has not come yet, or was not decided.
-    pub fn is_unknown(&self, file: u32) -> bool {
-        self.index(file).is_some_and(|index| {
-            self.round
-                .get(index)
-                .is_none_or(|incoming| incoming.verdict.is_none() && incoming.failure.is_none())
-        })
-    }
-
-    /// Answers [`ReceiveStep::Commit`] or [`ReceiveStep::Place`]; has no effect for another file.
-    pub fn committed(&mut self, file: u32, outcome: Result<FileOutcome, (Reason, String)>) {
-        let Some((path, kind, size)) = self.committing.remove(&file) else { return };
-        let outcome = outcome.unwrap_or_else(|(reason, text)| FileOutcome::Failed(reason, text));
-        self.close(Closed { file, path, kind, size, outcome, revokes: false }, true);
-    }
-
-    /// Fails a file here, before or within its bodies: the rest of them must be discarded.
-    pub fn give_up(&mut self, file: u32, reason: Reason, text: String) {
-        let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) else { return };
-        if incoming.failure.is_none() {
-            incoming.failure = Some((reason, text.clone()));
-            // In a stream the sender can be asked to stop.
-            if self.streaming && incoming.entry.size.is_none_or(|size| size >= HINT_BYTES) {
-                let verdict = Verdict::Refused(reason, text);
-                self.out.extend(encode(&Frame::Have { file, verdict }));
-            }
-        }
-    }
-
-    /// Sends an `ACK` for `bytes` body bytes, those of an incomplete frame included.
-    pub fn acknowledge(&mut self, bytes: u64) {
-        if bytes > self.acknowledged_bytes && bytes <= self.received_bytes + self.body_bytes {
-            self.acknowledged_bytes = bytes;
-            self.out.extend(encode(&Frame::Ack { bytes }));
-        }
-    }
-
     /// Returns the entry with this file id while it is decided or received.
     pub fn entry(&self, file: u32) -> Option<&Entry> {
         self.round.get(self.index(file)?).map(|incoming| &incoming.entry)
@@ -340,31 +253,9 @@ impl Receiver {
         self.streaming
     }
 
-    /// Returns the next closed entry.
-    pub fn closed(&mut self) -> Option<Closed> {
-        self.closed.pop_front()
-    }
-
-    /// Returns the skipped entry of the last frame: call it after each frame.
-    pub fn skipped(&mut self) -> Option<Skipped> {
-        self.skipped.take()
-    }
-
-    /// Returns whether the bodies that come now are useless: read them and drop them.
-    pub fn discarding(&self) -> bool {
-        matches!(self.state, State::Bodies { file, .. } if self.round.get(file).is_some_and(|incoming| {
-            incoming.failure.is_some() || matches!(incoming.verdict, Some(Verdict::Keep { .. }))
-        }))
-    }
-
     /// Returns whether every file has ended: [`Receiver::step`] returns no new steps after those that are due now.
     pub fn all_files_ended(&self) -> bool {
         matches!(self.state, State::Ended | State::Reporting { .. } | State::Finished)
-    }
-
-    /// Returns the bytes of all complete bodies: those that were followed by another frame.
-    pub fn received_bytes(&self) -> u64 {
-        self.received_bytes
     }
 
     /// Returns the peer's phase and the bytes done in it, if its last frame was a `PING`.
@@ -378,10 +269,5 @@ impl Receiver {
 
     fn index(&self, file: u32) -> Option<usize> {
         file.checked_sub(self.base).map(|index| index as usize)
-    }
-
-    fn body_complete(&mut self) {
-        self.phase = None;
-        self.received_bytes += std::mem::take(&mut self.body_bytes);
     }
 }

@@ -6,18 +6,18 @@
 mod answers;
 mod bodies;
 mod failures;
+mod offers;
 
 use std::collections::{HashMap, VecDeque};
 
 use self::failures::Failures;
 use super::Digest;
 use super::entry::Entry;
-use super::frame::{Frame, HEADER_BYTES, Phase, Totals, encode};
+use super::frame::{Frame, Phase, Totals, encode};
 use super::have::Verdict;
 use super::hello::Capabilities;
 use super::outcome::Closed;
 use super::reason::Reason;
-use super::skipped::Skipped;
 use super::violation::Violation;
 
 /// Entries of one round, and the bytes that they may take, approximately.
@@ -164,24 +164,6 @@ impl Sender {
         self.capabilities = capabilities;
     }
 
-    /// Records the totals found so far. They are reported soon, unless newer totals or the end of all files come first,
-    /// and only if enabled.
-    pub fn found(&mut self, totals: Totals) {
-        self.totals = Some(totals).filter(|_| self.capabilities.totals);
-    }
-
-    /// Holds `EOT` back while blocks are on their way.
-    pub fn hold(&mut self, held: bool) {
-        self.held = held;
-    }
-
-    /// Returns the chaining values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its
-    /// beginning on.
-    pub fn theirs(&mut self, file: u32) -> Vec<Digest> {
-        let index = file.checked_sub(self.base).map(|index| index as usize);
-        index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
-    }
-
     /// Starts to offer entries: in rounds, or in a stream. Later calls have no effect.
     pub fn begin(&mut self, streaming: bool) {
         if matches!(self.state, State::Waiting) {
@@ -228,50 +210,6 @@ impl Sender {
         self.id(self.round.len())
     }
 
-    /// Returns whether the bodies of this file come next.
-    pub fn is_sending(&self, file: u32) -> bool {
-        matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
-    }
-
-    /// Answers [`SendStep::Offer`]; has no effect otherwise.
-    pub fn offer(&mut self, entry: Entry) {
-        if !matches!(self.state, State::Offering) {
-            return;
-        }
-        let frame = Frame::Entry { file: self.next_id(), entry };
-        let bytes = encode(&frame);
-        let Frame::Entry { entry, .. } = frame else { return };
-        self.out.extend(&bytes);
-        self.round_bytes += bytes.len();
-        let verdict = Some(Verdict::WHOLE).filter(|_| self.streaming && entry.has_content());
-        self.round.push(Offered { entry, verdict });
-        if self.streaming {
-            self.open(0);
-        } else if self.round.len() >= self.round_entries || self.round_bytes >= ROUND_BYTES {
-            self.end_turn();
-        }
-    }
-
-    /// Reports a skipped entry, if both sides use such reports. [`SendStep::Offer`] is repeated.
-    pub fn skip(&mut self, skipped: Skipped) {
-        if self.capabilities.skipped && matches!(self.state, State::Offering) {
-            self.out.extend(encode(&Frame::Skipped(skipped)));
-        }
-    }
-
-    /// Answers [`SendStep::Offer`] at the end of all entries.
-    pub fn all_offered(&mut self) {
-        if !matches!(self.state, State::Offering) {
-            return;
-        }
-        self.all_offered = true;
-        if self.streaming || (self.round.is_empty() && self.base > 0) {
-            self.state = State::Ending;
-        } else {
-            self.end_turn();
-        }
-    }
-
     /// Handles a frame of the peer.
     ///
     /// # Errors
@@ -302,27 +240,6 @@ impl Sender {
     /// Returns the next closed entry. Take them all before the next frame.
     pub fn closed(&mut self) -> Option<Closed> {
         self.closed.pop_front()
-    }
-
-    /// Answers [`SendStep::HashPrefix`]; has no effect otherwise.
-    pub fn prefix_hashed(&mut self, digest: Digest) {
-        self.compare(digest);
-    }
-
-    /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`SendStep::Body`]. The driver must
-    /// write those bytes right after it.
-    ///
-    /// # Panics
-    /// `length` is not within 1 to the step's `max_length`, or the step is another one: a header that promises other
-    /// bytes than follow could only corrupt the stream.
-    pub fn data(&mut self, length: u32) -> [u8; HEADER_BYTES] {
-        self.body(length)
-    }
-
-    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`]; has no effect otherwise. A digest before the
-    /// size of the entry is reached is sent as [`Ended::Changed`].
-    pub fn end(&mut self, ended: Ended) {
-        self.close_as(ended);
     }
 
     /// Returns the body bytes that the peer has acknowledged: for progress, not for safety.
@@ -358,11 +275,6 @@ impl Sender {
 
     fn id(&self, index: usize) -> u32 {
         self.base.saturating_add(index as u32)
-    }
-
-    fn end_turn(&mut self) {
-        self.out.extend(encode(&Frame::Turn));
-        self.state = State::Verdicts { next: self.next_asked(0) };
     }
 }
 

@@ -3,14 +3,20 @@
 use super::{ReceiveStep, Receiver, State};
 use crate::proto::transfer::blocks::has_blocks;
 use crate::proto::transfer::entry::Kind;
-use crate::proto::transfer::frame::{End, EndState};
+use crate::proto::transfer::frame::{End, EndState, Frame, encode};
 use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::outcome::{Closed, FileOutcome};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 
 impl Receiver {
-    pub(super) fn body(&mut self, file: u32, offset: u64, length: u32) -> Result<bool, Violation> {
+    /// Handles the header of a `DATA` frame. Its body belongs at `offset` of the file, unless [`Receiver::discarding`].
+    /// Returns true if the file starts at 0 although the receiver has a part of it, which must be dropped first.
+    ///
+    /// # Errors
+    /// The frame breaks the protocol: the session is over, and nothing of its body may be used.
+    pub fn data(&mut self, file: u32, offset: u64, length: u32) -> Result<bool, Violation> {
+        self.body_complete();
         let State::Bodies { file: current, position, fresh } = self.state else {
             return Err(Violation::OutOfTurn("DATA"));
         };
@@ -33,6 +39,32 @@ impl Receiver {
         self.state = State::Bodies { file: current, position: offset + u64::from(length), fresh: false };
         self.body_bytes = length.into();
         Ok(drop_part)
+    }
+
+    /// Counts the body of the last `DATA` frame: another frame follows it.
+    pub(super) fn body_complete(&mut self) {
+        self.phase = None;
+        self.received_bytes += std::mem::take(&mut self.body_bytes);
+    }
+
+    /// Returns whether the bodies that come now are useless: read them and drop them.
+    pub fn discarding(&self) -> bool {
+        matches!(self.state, State::Bodies { file, .. } if self.round.get(file).is_some_and(|incoming| {
+            incoming.failure.is_some() || matches!(incoming.verdict, Some(Verdict::Keep { .. }))
+        }))
+    }
+
+    /// Returns the bytes of all complete bodies: those that were followed by another frame.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    /// Sends an `ACK` for `bytes` body bytes, those of an incomplete frame included.
+    pub fn acknowledge(&mut self, bytes: u64) {
+        if bytes > self.acknowledged_bytes && bytes <= self.received_bytes + self.body_bytes {
+            self.acknowledged_bytes = bytes;
+            self.out.extend(encode(&Frame::Ack { bytes }));
+        }
     }
 
     pub(super) fn ended(&mut self, end: End) -> Result<(), Violation> {

@@ -1,8 +1,10 @@
 //! The sender's offers and the receiver's answers.
 
 use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State};
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
 use crate::proto::transfer::entry::{Entry, Kind};
-use crate::proto::transfer::frame::{Frame, Totals, encode};
+use crate::proto::transfer::frame::{Frame, MAX_BLOCK_VALUES, Totals, encode};
 use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
@@ -60,6 +62,11 @@ impl Receiver {
         self.skipped_count += 1;
         self.skipped = Some(skipped);
         Ok(())
+    }
+
+    /// Returns the skipped entry of the last frame: call it after each frame.
+    pub fn skipped(&mut self) -> Option<Skipped> {
+        self.skipped.take()
     }
 
     /// Returns the totals of the last frame, once: call it after each frame. They are a claim, for progress only.
@@ -127,7 +134,68 @@ impl Receiver {
         None
     }
 
-    pub(super) fn answer_with(&mut self, index: usize, verdict: Verdict) {
+    /// Answers [`ReceiveStep::Decide`]; has no effect for another file. An offset beyond the size of the entry is sent
+    /// as 0, and the part is dropped at the first `DATA`, which an empty file does not have; a KEEP of another size
+    /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and an offset
+    /// is useless.
+    pub fn decided(&mut self, file: u32, verdict: Verdict) {
+        if let State::Deciding { next } = self.state
+            && self.index(file) == Some(next)
+            && self.entry(file).is_some_and(Entry::has_content)
+        {
+            self.answer_with(next, verdict);
+        }
+    }
+
+    /// Answers as [`Receiver::decided`], for a file in blocks, of which the receiver has those with these chaining
+    /// values, from its beginning on.
+    pub fn decided_in_blocks(&mut self, file: u32, values: &[Digest]) {
+        for (index, values) in values.chunks(MAX_BLOCK_VALUES).enumerate() {
+            let offset = (index * MAX_BLOCK_VALUES) as u64 * BLOCK_BYTES;
+            self.out.extend(encode(&Frame::Block { file, offset, values: values.to_vec() }));
+        }
+        let size = self.entry(file).and_then(|entry| entry.size).unwrap_or(0);
+        let offset = size.min(values.len() as u64 * BLOCK_BYTES);
+        self.decided(file, Verdict::Want { offset, digest: [0; 32] });
+    }
+
+    /// Returns whether a file comes in blocks. `None` before it is decided, or after it was closed: then all of its
+    /// entries have been read.
+    pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
+        let incoming = self.round.get(self.index(file)?)?;
+        incoming.verdict.as_ref()?;
+        Some(self.capabilities.tree && has_blocks(incoming.entry.size))
+    }
+
+    /// Returns whether this file is refused.
+    pub fn is_refused(&self, file: u32) -> bool {
+        let incoming = self.index(file).and_then(|index| self.round.get(index));
+        incoming.is_some_and(|incoming| incoming.failure.is_some())
+    }
+
+    /// Returns whether the entry with this id has not come yet, or was not decided.
+    pub fn is_unknown(&self, file: u32) -> bool {
+        self.index(file).is_some_and(|index| {
+            self.round
+                .get(index)
+                .is_none_or(|incoming| incoming.verdict.is_none() && incoming.failure.is_none())
+        })
+    }
+
+    /// Fails a file here, before or within its bodies: the rest of them must be discarded.
+    pub fn give_up(&mut self, file: u32, reason: Reason, text: String) {
+        let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) else { return };
+        if incoming.failure.is_none() {
+            incoming.failure = Some((reason, text.clone()));
+            // In a stream the sender can be asked to stop.
+            if self.streaming && incoming.entry.size.is_none_or(|size| size >= HINT_BYTES) {
+                let verdict = Verdict::Refused(reason, text);
+                self.out.extend(encode(&Frame::Have { file, verdict }));
+            }
+        }
+    }
+
+    fn answer_with(&mut self, index: usize, verdict: Verdict) {
         let incoming = &mut self.round[index];
         let size = incoming.entry.size;
         let verdict = match verdict {

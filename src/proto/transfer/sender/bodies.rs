@@ -17,7 +17,25 @@ impl Sender {
         left.min(MAX_DATA_BYTES.into()) as u32
     }
 
-    pub(super) fn compare(&mut self, digest: Digest) {
+    /// Holds `EOT` back while blocks are on their way.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// Returns the chaining values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its
+    /// beginning on.
+    pub fn theirs(&mut self, file: u32) -> Vec<Digest> {
+        let index = file.checked_sub(self.base).map(|index| index as usize);
+        index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
+    }
+
+    /// Returns whether the bodies of this file come next.
+    pub fn is_sending(&self, file: u32) -> bool {
+        matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
+    }
+
+    /// Answers [`SendStep::HashPrefix`]; has no effect otherwise.
+    pub fn prefix_hashed(&mut self, digest: Digest) {
         let State::Prefix { file, length } = self.state else { return };
         match &self.round[file].verdict {
             Some(Verdict::Keep { digest: kept, .. }) => {
@@ -32,8 +50,14 @@ impl Sender {
         }
     }
 
+    /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`SendStep::Body`]. The driver must
+    /// write those bytes right after it.
+    ///
+    /// # Panics
+    /// `length` is not within 1 to the step's `max_length`, or the step is another one: a header that promises other
+    /// bytes than follow could only corrupt the stream.
     #[expect(clippy::panic, reason = "a wrong header would corrupt the stream")]
-    pub(super) fn body(&mut self, length: u32) -> [u8; HEADER_BYTES] {
+    pub fn data(&mut self, length: u32) -> [u8; HEADER_BYTES] {
         let State::Body { file, offset } = self.state else { panic!("DATA out of turn") };
         assert!(length > 0 && length <= self.max_length(file, offset), "a DATA frame of {length} bytes");
         self.state = State::Body { file, offset: offset + u64::from(length) };
@@ -41,7 +65,9 @@ impl Sender {
         data_header(self.id(file), offset, length)
     }
 
-    pub(super) fn close_as(&mut self, ended: Ended) {
+    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`]; has no effect otherwise. A digest before the
+    /// size of the entry is reached is sent as [`Ended::Changed`].
+    pub fn end(&mut self, ended: Ended) {
         let (file, reached, is_whole) = match self.state {
             State::Body { file, offset } => {
                 (file, offset, self.round[file].entry.size.is_none_or(|size| size == offset))
