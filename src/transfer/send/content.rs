@@ -124,10 +124,13 @@ impl Current {
                 }
             }
         };
+        let Some(frame_header) = machine.data(count as u32) else {
+            return Err(Stopped::Failed(format!("a frame of {count} bytes is not allowed here")));
+        };
         let (header, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
         self.hasher.update(body);
         self.position += count as u64;
-        header.copy_from_slice(&machine.data(count as u32));
+        header.copy_from_slice(&frame_header);
         wire.outgoing().filled(HEADER_BYTES + count);
         Ok(Some(count))
     }

@@ -51,18 +51,16 @@ impl Sender {
     }
 
     /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`SendStep::Body`]. The driver must
-    /// write those bytes right after it.
-    ///
-    /// # Panics
-    /// `length` is not within 1 to the step's `max_length`, or the step is another one: a header that promises other
-    /// bytes than follow could only corrupt the stream.
-    #[expect(clippy::panic, reason = "a wrong header would corrupt the stream")]
-    pub fn data(&mut self, length: u32) -> [u8; HEADER_BYTES] {
-        let State::Body { file, offset } = self.state else { panic!("DATA out of turn") };
-        assert!(length > 0 && length <= self.max_length(file, offset), "a DATA frame of {length} bytes");
+    /// write those bytes right after it. Returns `None`, and changes nothing, if the step is another one or `length`
+    /// is not within 1 to its `max_length`: such a frame would corrupt the stream.
+    pub fn data(&mut self, length: u32) -> Option<[u8; HEADER_BYTES]> {
+        let State::Body { file, offset } = self.state else { return None };
+        if length == 0 || length > self.max_length(file, offset) {
+            return None;
+        }
         self.state = State::Body { file, offset: offset + u64::from(length) };
         self.sent_bytes += u64::from(length);
-        data_header(self.id(file), offset, length)
+        Some(data_header(self.id(file), offset, length))
     }
 
     /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`]; has no effect otherwise. A digest before the

@@ -323,7 +323,7 @@ fn a_sender_hands_out_blocks_and_holds_eot_back() {
         SendStep::Body { file: 1, offset: 0, max_length: B as u32 },
         "one block is none"
     );
-    sender.data(B as u32);
+    sender.data(B as u32).unwrap();
     sender.end(Ended::Digest([1; 32]));
     assert!(matches!(sender.step(), SendStep::Write(_)));
     sender.hold(true);

@@ -71,6 +71,16 @@ fn every_other_body_length_of_a_frame_is_refused() {
     }
 }
 
+#[test]
+fn types_count_from_one_to_the_largest() {
+    for kind in 0..=255u8 {
+        let mut header = [0; HEADER_BYTES];
+        header[0] = kind;
+        let is_known = !matches!(frame::parse(&header), Err(Violation::FrameType(_)));
+        assert_eq!(is_known, (1..=frame::MAX_TYPE).contains(&kind), "{kind}");
+    }
+}
+
 /// A frame, and where in it the length of a field stands.
 #[test]
 fn every_length_within_a_frame_is_held() {
@@ -250,7 +260,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_are_read_or_refused(kind in 0..12u8, mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_are_read_or_refused(kind in 0..=frame::MAX_TYPE + 1, mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let length = bytes.len().saturating_sub(HEADER_BYTES) as u64;
         if let Some(header) = bytes.first_chunk_mut::<HEADER_BYTES>() {
             header[0] = kind;

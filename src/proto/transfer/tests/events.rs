@@ -77,7 +77,7 @@ fn send(sender: &mut Sender, event: Event) {
         Event::Hashed(same) => sender.prefix_hashed([same.into(); 32]),
         Event::End(choice) => sender.end(ended(choice)),
         Event::Step(choice) => match sender.step() {
-            SendStep::Body { max_length: 1.., .. } if choice % 2 == 0 => drop(sender.data(1)),
+            SendStep::Body { max_length: 1.., .. } if choice % 2 == 0 => assert!(sender.data(1).is_some()),
             SendStep::Body { .. } => sender.end(Ended::Digest([1; 32])),
             SendStep::Offer if choice % 3 == 0 => sender.all_offered(),
             SendStep::Offer => sender.offer(file("a", u64::from(choice % 4))),

@@ -179,7 +179,7 @@ impl SendSide<'_> {
             _ if at_end => Ended::Digest(digest(content)),
             _ => {
                 let length = max_length.min(self.chunk).min((content.len() - offset) as u32);
-                self.output.extend(self.machine.data(length));
+                self.output.extend(self.machine.data(length).unwrap());
                 self.output.extend(&content[offset..offset + length as usize]);
                 return;
             }
