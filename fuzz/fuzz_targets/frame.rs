@@ -6,12 +6,12 @@
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use sendall::proto::Parsed;
-use sendall::proto::transfer::entry::{Entry, Kind};
+use sendall::proto::transfer::entry::{Entry, EntryKind};
 use sendall::proto::transfer::frame;
 use sendall::proto::transfer::frame::ParsedFrame;
-use sendall::proto::transfer::have::Verdict;
+use sendall::proto::transfer::have::HaveReply;
 use sendall::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC};
-use sendall::proto::transfer::outcome::FileOutcome;
+use sendall::proto::transfer::outcome::EntryOutcome;
 use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
 
@@ -83,7 +83,7 @@ enum Body {
         extensions: Vec<(Code, Vec<u8>)>,
     },
     Have {
-        verdict: u8,
+        reply: u8,
         reason: u8,
         digest: u8,
         text: Vec<u8>,
@@ -212,8 +212,8 @@ impl Body {
                 body.extend(extensions(list));
                 body
             }
-            Body::Have { verdict, reason, digest, text } => {
-                let mut body = vec![*verdict % 5, *reason];
+            Body::Have { reply, reason, digest, text } => {
+                let mut body = vec![*reply % 5, *reason];
                 body.extend(length(text));
                 body.extend([*digest; 32]);
                 body.extend(text);
@@ -318,11 +318,11 @@ fn converse(bytes: &[u8], cut: usize, streaming: bool) {
 /// What the sender has, one after the other: a file, one of unknown size, a link, a folder, and a file in blocks.
 fn offered(id: u32) -> Option<Entry> {
     let (path, kind, size) = match id {
-        0 => (b"d/a", Kind::File, Some(3)),
-        1 => (b"d/b", Kind::File, None),
-        2 => (b"d/c", Kind::Link(b"a".to_vec()), Some(0)),
-        3 => (b"d/d", Kind::Folder, Some(0)),
-        4 => (b"d/e", Kind::File, Some(9 << 20)),
+        0 => (b"d/a", EntryKind::File, Some(3)),
+        1 => (b"d/b", EntryKind::File, None),
+        2 => (b"d/c", EntryKind::Link(b"a".to_vec()), Some(0)),
+        3 => (b"d/d", EntryKind::Folder, Some(0)),
+        4 => (b"d/e", EntryKind::File, Some(9 << 20)),
         _ => return None,
     };
     Some(Entry {
@@ -361,9 +361,9 @@ fn drive(sender: &mut Sender, receiver: &mut Receiver) {
     loop {
         match receiver.step() {
             ReceiveStep::Write(_) | ReceiveStep::Abandon { .. } => {}
-            ReceiveStep::Decide { file } => receiver.decided(file, Verdict::WHOLE),
+            ReceiveStep::Decide { file } => receiver.decided(file, HaveReply::WHOLE),
             ReceiveStep::Commit { file, .. } | ReceiveStep::Place { file, .. } => {
-                receiver.committed(file, Ok(FileOutcome::Done));
+                receiver.committed(file, Ok(EntryOutcome::Done));
             }
             ReceiveStep::Await | ReceiveStep::PeerError { .. } | ReceiveStep::Finished => break,
         }

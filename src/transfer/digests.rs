@@ -9,8 +9,8 @@ use super::receive::Naming;
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::proto::transfer::Digest;
-use crate::proto::transfer::entry::Kind;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::entry::EntryKind;
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::report::{Report, escape_name};
 use crate::store::{Fault, TextPlace, nameless};
 
@@ -74,7 +74,7 @@ pub(crate) struct Digests {
 
 impl Digests {
     /// Records a closed entry.
-    pub(super) fn note(&mut self, closed: &Closed, digest: Option<Digest>) {
+    pub(super) fn note(&mut self, closed: &FinishedEntry, digest: Option<Digest>) {
         if closed.revokes {
             let word = closed.file as usize / 64;
             if self.revoked.len() <= word {
@@ -83,8 +83,10 @@ impl Digests {
             self.revoked[word] |= 1 << (closed.file % 64);
             return;
         }
-        let is_there = matches!(closed.outcome, FileOutcome::Done | FileOutcome::AlreadyThere);
-        let Some(digest) = digest.filter(|_| is_there && matches!(closed.kind, Kind::File)) else { return };
+        let is_there = matches!(closed.outcome, EntryOutcome::Done | EntryOutcome::AlreadyThere);
+        let Some(digest) = digest.filter(|_| is_there && matches!(closed.kind, EntryKind::File)) else {
+            return;
+        };
         if self.fault.is_none()
             && let Err(error) = self.write_note(closed.file, digest, &self.naming.local(&closed.path))
         {

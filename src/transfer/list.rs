@@ -14,12 +14,12 @@ use crate::net::reactor::{Context, Io, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{Frame, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
-use crate::proto::transfer::wanted::Wanted;
+use crate::proto::transfer::wanted::RequestedNames;
 
 use crate::report::{Listed, Report, escape_name};
 
@@ -95,7 +95,7 @@ pub(crate) struct Printing {
     /// How many entries are accepted.
     max_entries: u32,
     /// The names asked for; `None`: everything.
-    wanted: Option<Wanted>,
+    wanted: Option<RequestedNames>,
     /// The first entries that cannot be listed; further ones are counted.
     missing: Vec<Entry>,
     missing_count: u64,
@@ -120,7 +120,7 @@ impl Printing {
             report,
             entries: 0,
             max_entries,
-            wanted: (!names.is_empty()).then(|| Wanted::new(names)),
+            wanted: (!names.is_empty()).then(|| RequestedNames::new(names)),
             missing: Vec::new(),
             missing_count: 0,
             left_out: LeftOut::default(),
@@ -242,9 +242,9 @@ fn text_line(entry: &Entry) -> String {
     let size = entry.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
     let path = escape_name(&entry.path);
     let path = match &entry.kind {
-        Kind::Folder => format!("{path}/"),
-        Kind::Link(target) => format!("{path} -> {}", escape_name(target)),
-        Kind::File | Kind::Other(_) => path,
+        EntryKind::Folder => format!("{path}/"),
+        EntryKind::Link(target) => format!("{path} -> {}", escape_name(target)),
+        EntryKind::File | EntryKind::Other(_) => path,
     };
     // An entry without a size has no time, either.
     let time = entry.size.map_or_else(|| "-".to_owned(), |_| time(entry.mtime_seconds));
@@ -254,9 +254,9 @@ fn text_line(entry: &Entry) -> String {
 /// Returns everything known of an entry as a JSON object.
 fn json_line(entry: &Entry) -> String {
     let (kind, target) = match &entry.kind {
-        Kind::Folder => ("folder", None),
-        Kind::Link(target) => ("link", Some(target.as_slice())),
-        Kind::File | Kind::Other(_) => ("file", None),
+        EntryKind::Folder => ("folder", None),
+        EntryKind::Link(target) => ("link", Some(target.as_slice())),
+        EntryKind::File | EntryKind::Other(_) => ("file", None),
     };
     let time = entry.size.and_then(|_| time_of(entry.mtime_seconds, entry.mtime_nanoseconds));
     let mtime = time.map(|time| humantime::format_rfc3339(time).to_string());

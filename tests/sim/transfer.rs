@@ -8,7 +8,7 @@ mod wire;
 
 use std::collections::HashSet;
 
-use sendall::proto::transfer::outcome::FileOutcome;
+use sendall::proto::transfer::outcome::EntryOutcome;
 use sendall::proto::transfer::receiver::ReceiveStep;
 use sendall::proto::transfer::sender::{Ended, SendStep};
 
@@ -228,7 +228,7 @@ impl World {
             let is_safe = self.disk.durable.contains_key(&source.path);
             assert!(here.is_failed() || is_safe, "seed {seed}: {source:?} is done and not safe");
             let may_fail = source.fault.is_some() || self.full.contains(&source.path) || self.damages;
-            let was_there = *there == FileOutcome::AlreadyThere;
+            let was_there = *there == EntryOutcome::AlreadyThere;
             assert!(!there.is_failed() || may_fail || self.streaming, "seed {seed}: {source:?}: {there:?}");
             assert!(!was_there || is_safe, "seed {seed}: {source:?} was there and is not safe");
         }
@@ -250,7 +250,7 @@ impl World {
         let done = sending
             .closed
             .iter()
-            .filter(|(file, closed)| in_blocks(file) && closed.outcome != FileOutcome::AlreadyThere);
+            .filter(|(file, closed)| in_blocks(file) && closed.outcome != EntryOutcome::AlreadyThere);
         let size: u64 = done.map(|(file, _)| self.sources[*file as usize].size).sum();
         assert_eq!(sending.sent_bytes + sending.resumed_bytes, size, "seed {seed}: each block once");
     }

@@ -44,8 +44,8 @@ pub struct BlockTask {
 
 /// The sender's blocks. Connections are numbers.
 #[derive(Debug, Default)]
-pub struct Outbox {
-    files: HashMap<u32, Outgoing>,
+pub struct BlockScheduler {
+    files: HashMap<u32, SendingFile>,
     /// Files with blocks that were never taken, in the order of their opening.
     fresh: VecDeque<u32>,
     again: VecDeque<(u32, u64)>,
@@ -65,7 +65,7 @@ struct InFlight {
 }
 
 #[derive(Debug)]
-struct Outgoing {
+struct SendingFile {
     size: u64,
     next: u64,
     theirs: Vec<Digest>,
@@ -73,11 +73,11 @@ struct Outgoing {
     unverified: u64,
 }
 
-impl Outbox {
+impl BlockScheduler {
     /// Opens a file, of which the receiver has blocks with these chaining values from its beginning on.
     pub fn open(&mut self, file: u32, size: u64, theirs: Vec<Digest>) {
         let (values, unverified) = (Vec::new(), block_count(size));
-        self.files.insert(file, Outgoing { size, next: 0, theirs, values, unverified });
+        self.files.insert(file, SendingFile { size, next: 0, theirs, values, unverified });
         self.fresh.push_back(file);
     }
 

@@ -2,19 +2,19 @@
 
 mod fields;
 
-pub use self::fields::{End, EndState, Phase, Totals};
+pub use self::fields::{EndState, FileEnd, Phase, Totals};
 use super::Digest;
 use super::entry;
 use super::entry::Entry;
 use super::have;
-use super::have::Verdict;
+use super::have::HaveReply;
 use super::reason::Reason;
 use super::skipped;
 use super::skipped::Skipped;
 use super::summary;
 use super::summary::Summary;
 use super::violation::Violation;
-use super::wire::{Fields, MAX_TEXT_BYTES, clipped, length_u16};
+use super::wire::{FieldReader, MAX_TEXT_BYTES, clipped, length_u16};
 
 /// The size of a header, in bytes.
 pub const HEADER_BYTES: usize = 24;
@@ -62,12 +62,12 @@ pub enum Frame {
         /// The file id of the entry.
         file: u32,
         /// The answer.
-        verdict: Verdict,
+        reply: HaveReply,
     },
     /// The end of a side's turn.
     Turn,
     /// The end of a file.
-    End(End),
+    End(FileEnd),
     /// The end of all files.
     Eot {
         /// Files that ended as [`EndState::Whole`].
@@ -157,7 +157,7 @@ pub fn parse(bytes: &[u8]) -> Result<ParsedFrame, Violation> {
     if bytes.len() < HEADER_BYTES {
         return Ok(ParsedFrame::Incomplete { needed: HEADER_BYTES });
     }
-    let mut fields = Fields::new(bytes);
+    let mut fields = FieldReader::new(bytes);
     let kind = fields.u8()?;
     let flags = fields.u8()?;
     fields.u16()?;
@@ -201,12 +201,14 @@ fn bounds(kind: u8) -> Result<(&'static str, usize, usize), Violation> {
 }
 
 fn parse_body(kind: u8, flags: u8, file: u32, offset: u64, body: &[u8]) -> Result<Frame, Violation> {
-    let mut fields = Fields::new(body);
+    let mut fields = FieldReader::new(body);
     Ok(match kind {
         ENTRY => Frame::Entry { file, entry: Entry::parse(flags, body)? },
-        HAVE => Frame::Have { file, verdict: Verdict::parse(offset, body)? },
+        HAVE => Frame::Have { file, reply: HaveReply::parse(offset, body)? },
         TURN => Frame::Turn,
-        END => Frame::End(End { file, size: offset, state: EndState::parse(flags), digest: fields.array()? }),
+        END => {
+            Frame::End(FileEnd { file, size: offset, state: EndState::parse(flags), digest: fields.array()? })
+        }
         EOT => Frame::Eot { entries: fields.u64()?, bytes: fields.u64()? },
         BLOCK => Frame::Block { file, offset, values: block_values(body)? },
         ACK if flags & OF_A_BLOCK != 0 => Frame::Verified { file, offset, again: flags & AGAIN != 0 },
@@ -239,7 +241,7 @@ fn block_values(body: &[u8]) -> Result<Vec<Digest>, Violation> {
 pub fn encode(frame: &Frame) -> Vec<u8> {
     let (flags, file, offset, body) = match frame {
         Frame::Entry { file, entry } => (entry.flags(), *file, 0, entry.body()),
-        Frame::Have { file, verdict } => (0, *file, verdict.offset(), verdict.body()),
+        Frame::Have { file, reply } => (0, *file, reply.offset(), reply.body()),
         Frame::Turn => (0, 0, 0, Vec::new()),
         Frame::End(end) => (end.state.flags(), end.file, end.size, end.digest.to_vec()),
         Frame::Eot { entries, bytes } => (0, 0, 0, two(*entries, *bytes)),

@@ -7,7 +7,7 @@ pub use self::accept::Accept;
 pub use self::capabilities::Capabilities;
 use super::names::MAX_PATH_BYTES;
 use super::violation::Violation;
-use super::wire::{Fields, length_u16};
+use super::wire::{FieldReader, length_u16};
 use crate::proto::Parsed;
 
 /// The first bytes of both sides.
@@ -204,7 +204,7 @@ impl Hello {
         if bytes.len() < FIXED_BYTES {
             return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
         }
-        let mut fields = Fields::new(bytes);
+        let mut fields = FieldReader::new(bytes);
         fields.bytes(10)?;
         let (operation, flags) = (fields.u8()?, fields.u8()?);
         let operation = match operation {
@@ -244,7 +244,7 @@ impl Hello {
         if !first.is_empty() {
             self.names.push(first.to_vec());
         }
-        let mut fields = Fields::new(extensions);
+        let mut fields = FieldReader::new(extensions);
         while let Some((code, value)) = fields.extension()? {
             match code {
                 NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
@@ -255,7 +255,7 @@ impl Hello {
                 }
                 NAME_EXTENSION => self.names.push(value.to_vec()),
                 ROOT_EXTENSION => self.roots.push(value.to_vec()),
-                RATE_EXTENSION => self.rate = Some(Fields::new(value).u64()?),
+                RATE_EXTENSION => self.rate = Some(FieldReader::new(value).u64()?),
                 RUN_EXTENSION => {
                     let wrong = |_| Violation::Length { what: "a run", length: value.len() as u64 };
                     self.run = Some(RunId::try_from(value).map_err(wrong)?);

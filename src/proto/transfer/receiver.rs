@@ -1,7 +1,7 @@
 //! The machine of the side that wants the files, after `HELLO` and `ACCEPT`.
 //!
 //! It holds the entries of one round, or one entry in a stream, and those that wait for the disk. Each entry is handed
-//! out once as [`Closed`].
+//! out once as [`FinishedEntry`].
 
 mod bodies;
 mod offers;
@@ -10,16 +10,16 @@ mod result;
 use std::collections::{HashMap, VecDeque};
 
 use super::Digest;
-use super::entry::{Entry, Kind};
+use super::entry::{Entry, EntryKind};
 use super::frame::{Frame, Phase, Totals};
-use super::have::Verdict;
+use super::have::HaveReply;
 use super::hello::Capabilities;
-use super::outcome::Closed;
+use super::outcome::FinishedEntry;
 use super::reason::Reason;
 use super::skipped::Skipped;
 use super::summary::FileFailure;
 use super::violation::Violation;
-use super::wanted::Wanted;
+use super::wanted::RequestedNames;
 
 /// Body bytes for each `ACK`, unless the driver asks for one before.
 pub const ACK_BYTES: u64 = 4 << 20;
@@ -90,16 +90,16 @@ pub struct Receiver {
     totals: Option<Totals>,
     /// The first turn has come, or none is due.
     has_begun: bool,
-    wanted: Option<Wanted>,
+    wanted: Option<RequestedNames>,
     /// The entries of this round, or the one that comes in a stream; the first of them has the id `base`.
-    round: Vec<Incoming>,
+    round: Vec<ReceivingEntry>,
     base: u32,
     entry_bytes: usize,
     state: State,
     out: Vec<u8>,
     steps: VecDeque<ReceiveStep>,
-    committing: HashMap<u32, (Vec<u8>, Kind, u64)>,
-    closed: VecDeque<Closed>,
+    committing: HashMap<u32, (Vec<u8>, EntryKind, u64)>,
+    closed: VecDeque<FinishedEntry>,
     failures: Vec<FileFailure>,
     failure_bytes: usize,
     /// A failure was not kept.
@@ -114,9 +114,9 @@ pub struct Receiver {
 }
 
 #[derive(Debug)]
-struct Incoming {
+struct ReceivingEntry {
     entry: Entry,
-    verdict: Option<Verdict>,
+    reply: Option<HaveReply>,
     /// The driver has a part of it, valid or not.
     has_part: bool,
     failure: Option<(Reason, String)>,
@@ -146,7 +146,7 @@ impl Receiver {
             skipped: None,
             totals: None,
             has_begun: false,
-            wanted: wanted.map(Wanted::new),
+            wanted: wanted.map(RequestedNames::new),
             round: Vec::new(),
             base: 0,
             entry_bytes: 0,

@@ -14,9 +14,9 @@ use self::failures::Failures;
 use super::Digest;
 use super::entry::Entry;
 use super::frame::{Frame, Phase, Totals, encode};
-use super::have::Verdict;
+use super::have::HaveReply;
 use super::hello::Capabilities;
-use super::outcome::Closed;
+use super::outcome::FinishedEntry;
 use super::reason::Reason;
 use super::violation::Violation;
 
@@ -102,7 +102,7 @@ pub struct Sender {
     /// [`ROUND_ENTRIES`]; tests use less.
     pub(crate) round_entries: usize,
     out: Vec<u8>,
-    closed: VecDeque<Closed>,
+    closed: VecDeque<FinishedEntry>,
     phase: Option<(Phase, u64)>,
     error: Option<(Reason, String)>,
     sent_bytes: u64,
@@ -115,7 +115,7 @@ pub struct Sender {
 #[derive(Debug, Clone)]
 struct Offered {
     entry: Entry,
-    verdict: Option<Verdict>,
+    reply: Option<HaveReply>,
 }
 
 /// Phases. Indices are those of the round.
@@ -123,7 +123,7 @@ struct Offered {
 enum State {
     Waiting,
     Offering,
-    Verdicts { next: usize },
+    AwaitingHave { next: usize },
     Prefix { file: usize, length: u64 },
     Body { file: usize, offset: u64 },
     Blocks { file: usize },
@@ -200,7 +200,7 @@ impl Sender {
                 self.state = State::Result { counts: None, next: 0 };
                 SendStep::Write(encode(&Frame::Eot { entries: self.whole_files, bytes: self.sent_bytes }))
             }
-            State::Waiting | State::Verdicts { .. } | State::Result { .. } => SendStep::Await,
+            State::Waiting | State::AwaitingHave { .. } | State::Result { .. } => SendStep::Await,
             State::Finished { .. } => SendStep::Finished,
         }
     }
@@ -220,8 +220,8 @@ impl Sender {
             Frame::Ping { phase, done } => self.phase = phase.map(|phase| (phase, done)),
             Frame::Error { reason, text } => self.error = Some((reason, text)),
             Frame::Block { file, offset, values } => self.has_blocks(file, offset, values)?,
-            Frame::Have { file, verdict } if self.streaming => self.hinted(file, verdict)?,
-            Frame::Have { file, verdict } => self.answered(file, verdict)?,
+            Frame::Have { file, reply } if self.streaming => self.hinted(file, reply)?,
+            Frame::Have { file, reply } => self.answered(file, reply)?,
             Frame::Turn => self.turn()?,
             Frame::Ack { bytes } => self.acknowledged(bytes)?,
             Frame::Result(summary) => self.result(&summary)?,
@@ -238,7 +238,7 @@ impl Sender {
     }
 
     /// Returns the next closed entry. Take them all before the next frame.
-    pub fn closed(&mut self) -> Option<Closed> {
+    pub fn closed(&mut self) -> Option<FinishedEntry> {
         self.closed.pop_front()
     }
 

@@ -5,16 +5,16 @@ use super::violation::Violation;
 
 /// Names of a `GET` or `LIST`: each is answered by at least one entry, in their order.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct RequestedNames {
     names: Vec<Vec<u8>>,
     current: usize,
     answered: bool,
 }
 
-impl Wanted {
+impl RequestedNames {
     /// Creates the list with no name answered.
-    pub fn new(names: Vec<Vec<u8>>) -> Wanted {
-        Wanted { names, current: 0, answered: false }
+    pub fn new(names: Vec<Vec<u8>>) -> RequestedNames {
+        RequestedNames { names, current: 0, answered: false }
     }
 
     /// Matches an entry with the current name, or with the next one.

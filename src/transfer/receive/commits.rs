@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::net::reactor::{BlockingTask, Io};
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::has_blocks;
-use crate::proto::transfer::entry::{Entry, Kind};
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::entry::{Entry, EntryKind};
+use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::store::{Arrival, Fault, Meta, Part, StagingFolder};
 use crate::transfer::outcome::{Role, reason_of};
@@ -142,7 +142,7 @@ impl Receiving {
         {
             self.decisions.accepted.remove(&file);
             self.digests.insert(file, digest);
-            self.machine.committed(file, Ok(FileOutcome::AlreadyThere));
+            self.machine.committed(file, Ok(EntryOutcome::AlreadyThere));
             return Ok(());
         }
         if self.machine.allows_blocks() && has_blocks(entry.size) {
@@ -166,7 +166,7 @@ impl Receiving {
         self.digests.insert(file, digest);
         let meta = meta_of(&entry);
         match target {
-            BodyTarget::Stdout(_) => self.machine.committed(file, Ok(FileOutcome::Done)),
+            BodyTarget::Stdout(_) => self.machine.committed(file, Ok(EntryOutcome::Done)),
             BodyTarget::Part { part, .. } => {
                 // Input without a file has no modification time.
                 let meta = if entry.size.is_some() { meta } else { part.meta_as_written().unwrap_or(meta) };
@@ -197,7 +197,7 @@ impl Receiving {
         };
         let meta = meta_of(&entry);
         let arrival = match entry.kind {
-            Kind::Link(target) => Arrival::Link { path, target, meta },
+            EntryKind::Link(target) => Arrival::Link { path, target, meta },
             _ => Arrival::Folder { path, meta },
         };
         self.commits.add(file, arrival, 0);
@@ -206,7 +206,7 @@ impl Receiving {
     pub(super) fn collect_commits(&mut self) -> Result<(), Failure> {
         let Some(results) = self.commits.take() else { return Ok(()) };
         for (file, result) in results? {
-            let result = result.map(|()| FileOutcome::Done);
+            let result = result.map(|()| EntryOutcome::Done);
             self.machine.committed(file, result.map_err(|fault| reason_of(&fault, Role::Receiver)));
         }
         Ok(())

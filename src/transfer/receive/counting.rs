@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Link, Receiving};
 use crate::net::stream::Stream;
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::outcome::EntryOutcome;
 
 /// Interval of progress frames to the sender.
 pub(super) const ACK_INTERVAL: Duration = Duration::from_millis(100);
@@ -49,7 +49,7 @@ impl Receiving {
         while let Some(closed) = self.machine.closed() {
             self.progress.done(1);
             self.decisions.space.ended(closed.file);
-            if closed.outcome == FileOutcome::AlreadyThere {
+            if closed.outcome == EntryOutcome::AlreadyThere {
                 self.progress.there(closed.size);
             }
             let digest = self.digests.remove(&closed.file);

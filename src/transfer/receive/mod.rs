@@ -39,7 +39,7 @@ use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{Frame, Totals};
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::report::{Phase, Progress, Report};
@@ -116,7 +116,7 @@ impl Receiving {
     fn decide(&mut self, file: u32, now: Instant) -> Result<Option<Decided>, Failure> {
         match self.machine.entry(file) {
             Some(entry) => self.decisions.decide(file, entry, (&self.machine, &self.progress), now),
-            None => Ok(Some(Verdict::WHOLE.into())),
+            None => Ok(Some(HaveReply::WHOLE.into())),
         }
     }
 
@@ -138,11 +138,11 @@ impl Receiving {
                 ReceiveStep::Decide { .. } if budget == 0 => return Ok(Status::Again),
                 ReceiveStep::Decide { file } => {
                     match self.decide(file, context.now)? {
-                        Some(Decided::Verdict(verdict)) => {
-                            if let Verdict::Keep { digest, .. } = &verdict {
+                        Some(Decided::Reply(reply)) => {
+                            if let HaveReply::Keep { digest, .. } = &reply {
                                 self.digests.insert(file, *digest);
                             }
-                            self.machine.decided(file, verdict);
+                            self.machine.decided(file, reply);
                         }
                         Some(Decided::InBlocks(values)) => self.machine.decided_in_blocks(file, &values),
                         // For nobody nothing is hashed.

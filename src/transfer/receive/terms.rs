@@ -2,7 +2,7 @@
 
 use super::parts::SpareParts;
 use crate::error::{Error, Exit};
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::hello::Accept;
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
@@ -73,7 +73,7 @@ impl Naming {
     pub(super) fn local_path(&self, entry: &Entry) -> Result<Vec<u8>, (Reason, String)> {
         let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
         let only_one = |what: &str| {
-            if !matches!(entry.kind, Kind::File) {
+            if !matches!(entry.kind, EntryKind::File) {
                 Err((Reason::NotAskedFor, format!("a folder is offered: {what}")))
             } else {
                 Ok(())

@@ -7,7 +7,7 @@ use super::Sending;
 use crate::error::{Error, Exit};
 use crate::net::reactor::Status;
 use crate::net::stream::Stream;
-use crate::proto::transfer::blocks::{BlockTask, Outbox};
+use crate::proto::transfer::blocks::{BlockScheduler, BlockTask};
 use crate::proto::transfer::frame::{Frame, HEADER_BYTES, data_header, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::Ended;
@@ -32,7 +32,7 @@ const FIRST: usize = 0;
 /// State of the files that are sent in blocks.
 #[derive(Default)]
 pub(super) struct Blocks {
-    outbox: Outbox,
+    scheduler: BlockScheduler,
     /// Files with blocks that may have to be read again.
     files: HashMap<u32, File>,
     /// The block on the first connection.
@@ -82,17 +82,17 @@ impl Block {
 impl Blocks {
     /// Returns whether no block waits for the receiver's answer.
     pub(super) fn is_idle(&self) -> bool {
-        self.outbox.is_idle()
+        self.scheduler.is_idle()
     }
 
     /// Returns whether the first connection has a block that must not wait for the others.
     pub(super) fn has_more(&self) -> bool {
-        self.first.is_some() || self.outbox.has_again()
+        self.first.is_some() || self.scheduler.has_again()
     }
 
     /// Records that a connection was lost.
     pub(super) fn lost(&mut self, connection: usize) {
-        self.outbox.lost(connection);
+        self.scheduler.lost(connection);
     }
 
     /// Drops a file that the machine has closed: no more of its blocks are sent.
@@ -103,7 +103,7 @@ impl Blocks {
     }
 
     fn give_up(&mut self, file: u32) {
-        self.outbox.give_up(file);
+        self.scheduler.give_up(file);
         self.files.remove(&file);
         self.first.take_if(|block| block.task.file == file);
     }
@@ -114,7 +114,7 @@ impl Blocks {
         connection: (usize, u64),
         (file, offset, again): (u32, u64, bool),
     ) -> Result<u64, Violation> {
-        let verified = self.outbox.verified(connection, file, offset, again)?;
+        let verified = self.scheduler.verified(connection, file, offset, again)?;
         self.close_finished();
         self.verified_bytes += verified;
         Ok(verified)
@@ -123,7 +123,7 @@ impl Blocks {
     /// Closes the files that have ended and whose blocks are all verified.
     fn close_finished(&mut self) {
         let files = &self.files;
-        let finished = self.outbox.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
+        let finished = self.scheduler.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
         finished.iter().for_each(|file| drop(self.files.remove(file)));
     }
 
@@ -131,7 +131,7 @@ impl Blocks {
     fn arrived_bytes<S: Stream>(&self, id: usize, block: Option<&Block>, wire: &Wire<S>) -> u64 {
         let Some(unacknowledged) = wire.unacknowledged_bytes() else { return 0 };
         let unread = |block: &Block| block.task.length - if block.compares { 0 } else { block.done };
-        let queued = self.outbox.unanswered_bytes(id).saturating_sub(block.map_or(0, unread));
+        let queued = self.scheduler.unanswered_bytes(id).saturating_sub(block.map_or(0, unread));
         queued.saturating_sub(unacknowledged)
     }
 
@@ -139,7 +139,7 @@ impl Blocks {
     fn step<S: Stream>(&mut self, connection: usize, block: &mut Option<Block>, wire: &mut Wire<S>) -> Step {
         block.take_if(|block| !self.files.contains_key(&block.task.file));
         if block.is_none() {
-            *block = self.outbox.take(connection).map(Block::new);
+            *block = self.scheduler.take(connection).map(Block::new);
         }
         let Some(current) = block else { return Step::Nothing };
         let BlockTask { file, offset, length, theirs } = current.task;
@@ -168,13 +168,13 @@ impl Blocks {
                 *block = Some(Block::new(BlockTask { theirs: None, ..task }));
                 return Step::Read(count);
             }
-            self.outbox.hashed(file, offset, value);
+            self.scheduler.hashed(file, offset, value);
             if is_compared {
                 self.resumed_bytes += length;
-                self.outbox.same(file, offset);
+                self.scheduler.same(file, offset);
             } else {
                 wire.push(&encode(&Frame::Block { file, offset, values: vec![value] }));
-                self.outbox.queued(file, offset, wire.positions().1);
+                self.scheduler.queued(file, offset, wire.positions().1);
             }
         }
         Step::Read(count)
@@ -202,7 +202,7 @@ impl Sending {
         if let Some(count) = self.send_block(link)? {
             return Ok(Some(count));
         }
-        let Some(values) = self.blocks.outbox.values(file) else { return Ok(None) };
+        let Some(values) = self.blocks.scheduler.values(file) else { return Ok(None) };
         let Some(open) = self.blocks.files.get_mut(&file) else { return Ok(None) };
         let ended = if self.rereading.is_some() {
             let Some(ended) = self.was_read_again()? else { return Ok(None) };
@@ -270,7 +270,7 @@ impl Sending {
         self.progress.phase(Phase::Sending);
         let theirs = self.machine.theirs(file);
         self.blocks.files.insert(file, File { source, size, has_ended: false });
-        self.blocks.outbox.open(file, size, theirs);
+        self.blocks.scheduler.open(file, size, theirs);
         Ok(())
     }
 
@@ -364,7 +364,7 @@ impl Sending {
                 }
             }
             connection.wire.flush()?;
-            if continues && !blocks.outbox.is_on(id) {
+            if continues && !blocks.scheduler.is_on(id) {
                 connection.restart_idle();
             }
             Ok(if budget == 0 { Status::Again } else { Status::Waiting })

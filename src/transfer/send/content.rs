@@ -7,7 +7,7 @@ use crate::net::child::Program;
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame::HEADER_BYTES;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::{Ended, Sender};
 use crate::report::Phase;
@@ -239,9 +239,9 @@ impl Sending {
     }
 
     /// Adds the reason why an input has failed, and drops the state of a closed file.
-    pub(super) fn explain(&mut self, closed: &mut Closed) {
+    pub(super) fn explain(&mut self, closed: &mut FinishedEntry) {
         self.rereading.take_if(|rereading| rereading.file == closed.file);
-        if let FileOutcome::Failed(reason @ Reason::Unreadable, text) = &mut closed.outcome
+        if let EntryOutcome::Failed(reason @ Reason::Unreadable, text) = &mut closed.outcome
             && let Some((_, fault)) = self.input_fault.take_if(|(file, _)| *file == closed.file)
         {
             (*reason, *text) = (Reason::Failed, fault);

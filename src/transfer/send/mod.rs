@@ -35,7 +35,7 @@ use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::Frame;
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::sender::{SendStep, Sender};
 use crate::proto::transfer::violation::Violation;
 use crate::report::{Phase, Progress, Report};
@@ -282,7 +282,7 @@ impl Sending {
             self.keys.remove(&closed.file);
             self.blocks.closed(closed.file);
             self.progress.done(u64::from(!closed.revokes));
-            if closed.outcome == FileOutcome::AlreadyThere {
+            if closed.outcome == EntryOutcome::AlreadyThere {
                 self.progress.there(closed.size);
             }
             let digest = self.digest.take();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 pub(crate) use self::ahead::{Ahead, Count};
 use crate::net::child::Program;
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};
 use crate::store::{Fault, Filter, Folder, Found, FoundKind, Links, Meta, Skip, Source, Tree, Walk};
@@ -120,7 +120,7 @@ impl Offering {
             }
             Content::Unsized(_) | Content::Stdin | Content::Command(_) => {
                 let meta = Meta { mode: 0o666, ..Meta::default() };
-                Entry { size: None, ..entry(Kind::File, path, meta) }
+                Entry { size: None, ..entry(EntryKind::File, path, meta) }
             }
         };
         Offered { entry, file: Some((key, content)) }
@@ -138,7 +138,7 @@ impl Offering {
         }
         let refused = match folder.link(&name) {
             Ok((target, meta)) if self.links == Links::Copy => {
-                return Some(Offered { entry: entry(Kind::Link(target), name, meta), file: None });
+                return Some(Offered { entry: entry(EntryKind::Link(target), name, meta), file: None });
             }
             Ok(_) if self.links == Links::Skip => {
                 let text = "is a link, and this server was started without --links";
@@ -161,7 +161,7 @@ impl Offering {
             return None;
         }
         Some(match folder.meta() {
-            Ok(meta) => Offered { entry: entry(Kind::Folder, name.clone(), meta), file: None },
+            Ok(meta) => Offered { entry: entry(EntryKind::Folder, name.clone(), meta), file: None },
             Err(fault) => missing(name.clone(), &fault),
         })
     }
@@ -171,9 +171,9 @@ impl Offering {
         let path = below(name, &found.path);
         Some(Next::Entry(match found.kind {
             FoundKind::File => self.file(Key { root, path: found.path, identity: None }, path),
-            FoundKind::Folder(meta) => Offered { entry: entry(Kind::Folder, path, meta), file: None },
+            FoundKind::Folder(meta) => Offered { entry: entry(EntryKind::Folder, path, meta), file: None },
             FoundKind::Link { target, meta } => {
-                Offered { entry: entry(Kind::Link(target), path, meta), file: None }
+                Offered { entry: entry(EntryKind::Link(target), path, meta), file: None }
             }
             FoundKind::Skipped(skip) => return Some(Next::Skipped(Skipped { kind: kind_of(skip), path })),
             FoundKind::Failed(fault) => missing(path, &fault),
@@ -246,7 +246,7 @@ fn below(folder: &[u8], path: &[u8]) -> Vec<u8> {
     }
 }
 
-fn entry(kind: Kind, path: Vec<u8>, meta: Meta) -> Entry {
+fn entry(kind: EntryKind, path: Vec<u8>, meta: Meta) -> Entry {
     Entry {
         kind,
         mode: meta.mode,
@@ -265,7 +265,7 @@ pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
         mtime_seconds: source.mtime_seconds(),
         mtime_nanoseconds: source.mtime_nanoseconds(),
     };
-    Entry { size: Some(source.size_bytes()), ..entry(Kind::File, path, meta) }
+    Entry { size: Some(source.size_bytes()), ..entry(EntryKind::File, path, meta) }
 }
 
 /// Returns whether a file is the one that was offered, or has only grown: then its offered bytes are sent.
@@ -284,7 +284,7 @@ fn missing(path: Vec<u8>, fault: &Fault) -> Offered {
 }
 
 fn refused_entry(path: Vec<u8>, why: (Reason, String)) -> Offered {
-    let entry = Entry { not_offered: Some(why), ..entry(Kind::File, path, Meta::default()) };
+    let entry = Entry { not_offered: Some(why), ..entry(EntryKind::File, path, Meta::default()) };
     Offered { entry, file: None }
 }
 

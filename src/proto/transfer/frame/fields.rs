@@ -15,7 +15,7 @@ pub struct Totals {
 
 /// How a file ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
+pub struct FileEnd {
     /// Its file id.
     pub file: u32,
     /// Its size, in bytes.

@@ -4,7 +4,7 @@ use super::{Capabilities, FIXED_BYTES, Hello, MAGIC, MAJOR, Operation, STREAM, c
 use crate::proto::Parsed;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
-use crate::proto::transfer::wire::Fields;
+use crate::proto::transfer::wire::FieldReader;
 
 const KEEPS: u8 = 4;
 
@@ -80,7 +80,7 @@ impl Accept {
         if bytes.len() < FIXED_BYTES {
             return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
         }
-        let mut fields = Fields::new(bytes);
+        let mut fields = FieldReader::new(bytes);
         fields.bytes(MAGIC.len())?;
         let (major, _minor, status) = (fields.u8()?, fields.u8()?, fields.u8()?);
         let flags = fields.u8()?;

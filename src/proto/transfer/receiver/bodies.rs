@@ -2,10 +2,10 @@
 
 use super::{ReceiveStep, Receiver, State};
 use crate::proto::transfer::blocks::has_blocks;
-use crate::proto::transfer::entry::Kind;
-use crate::proto::transfer::frame::{End, EndState, Frame, encode};
-use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::entry::EntryKind;
+use crate::proto::transfer::frame::{EndState, FileEnd, Frame, encode};
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 
@@ -24,7 +24,7 @@ impl Receiver {
             return Err(Violation::Contradiction("the order of the files"));
         }
         let incoming = &self.round[current];
-        if !self.streaming && !matches!(incoming.verdict, Some(Verdict::Want { .. })) {
+        if !self.streaming && !matches!(incoming.reply, Some(HaveReply::Want { .. })) {
             return Err(Violation::Contradiction("DATA of a file that is kept"));
         }
         let from_start = fresh && offset == 0;
@@ -50,7 +50,7 @@ impl Receiver {
     /// Returns whether the bodies that come now are useless: read them and drop them.
     pub fn discarding(&self) -> bool {
         matches!(self.state, State::Bodies { file, .. } if self.round.get(file).is_some_and(|incoming| {
-            incoming.failure.is_some() || matches!(incoming.verdict, Some(Verdict::Keep { .. }))
+            incoming.failure.is_some() || matches!(incoming.reply, Some(HaveReply::Keep { .. }))
         }))
     }
 
@@ -67,7 +67,7 @@ impl Receiver {
         }
     }
 
-    pub(super) fn ended(&mut self, end: End) -> Result<(), Violation> {
+    pub(super) fn ended(&mut self, end: FileEnd) -> Result<(), Violation> {
         let State::Bodies { file, position, .. } = self.state else {
             return Err(Violation::OutOfTurn("END"));
         };
@@ -75,8 +75,8 @@ impl Receiver {
             return Err(Violation::Contradiction("the order of the files"));
         }
         let incoming = &mut self.round[file];
-        let kept = match incoming.verdict {
-            Some(Verdict::Keep { digest, .. }) => Some(digest),
+        let kept = match incoming.reply {
+            Some(HaveReply::Keep { digest, .. }) => Some(digest),
             _ => None,
         };
         let in_blocks = self.capabilities.tree && has_blocks(incoming.entry.size);
@@ -89,8 +89,8 @@ impl Receiver {
         self.whole_files += u64::from(end.state == EndState::Whole);
         let given_up = incoming.failure.take();
         let has_part = kept.is_none() && given_up.is_none();
-        let outcome_of = |reason| Some((FileOutcome::failed(reason), false));
-        let verdict = match (end.state, kept, given_up) {
+        let outcome_of = |reason| Some((EntryOutcome::failed(reason), false));
+        let reply = match (end.state, kept, given_up) {
             (EndState::Unreadable, ..) => outcome_of(Reason::Unreadable),
             (EndState::Changed, ..) => outcome_of(Reason::Changed),
             (EndState::Differs, Some(_), _) => outcome_of(Reason::Exists),
@@ -99,26 +99,26 @@ impl Receiver {
             (EndState::Stopped, _, given_up) if !self.streaming || given_up.is_none() => {
                 return Err(Violation::Contradiction("STOPPED without a refusal"));
             }
-            (_, _, Some((reason, text))) => Some((FileOutcome::Failed(reason, text), true)),
+            (_, _, Some((reason, text))) => Some((EntryOutcome::Failed(reason, text), true)),
             (EndState::Whole, Some(kept), None) if kept == end.digest => {
-                Some((FileOutcome::AlreadyThere, false))
+                Some((EntryOutcome::AlreadyThere, false))
             }
             (EndState::Whole | EndState::Stopped, Some(_), None) => {
-                Some((FileOutcome::failed(Reason::Exists), true))
+                Some((EntryOutcome::failed(Reason::Exists), true))
             }
             (EndState::Whole | EndState::Stopped, None, None) => None,
         };
         let entry = std::mem::replace(&mut self.round[file].entry, nothing());
-        match verdict {
+        match reply {
             None => {
-                self.committing.insert(end.file, (entry.path.clone(), Kind::File, size));
+                self.committing.insert(end.file, (entry.path.clone(), EntryKind::File, size));
                 self.steps.push_back(ReceiveStep::Commit { file: end.file, entry, digest: end.digest });
             }
             Some((outcome, is_news)) => {
-                if let (FileOutcome::Failed(reason, _), false, true) = (&outcome, is_news, has_part) {
+                if let (EntryOutcome::Failed(reason, _), false, true) = (&outcome, is_news, has_part) {
                     self.steps.push_back(ReceiveStep::Abandon { file: end.file, reason: *reason });
                 }
-                let closed = Closed {
+                let closed = FinishedEntry {
                     file: end.file,
                     path: entry.path,
                     kind: entry.kind,
@@ -154,11 +154,11 @@ impl Receiver {
     pub(super) fn open(&mut self, from: usize) {
         for index in from..self.round.len() {
             let incoming = &mut self.round[index];
-            let is_refused = matches!(incoming.verdict, Some(Verdict::Refused(..)));
+            let is_refused = matches!(incoming.reply, Some(HaveReply::Refused(..)));
             let is_offered = incoming.entry.not_offered.is_none();
             if incoming.entry.has_content() && (self.streaming || !is_refused) {
-                let position = match incoming.verdict {
-                    Some(Verdict::Want { offset, .. }) => offset,
+                let position = match incoming.reply {
+                    Some(HaveReply::Want { offset, .. }) => offset,
                     _ => 0,
                 };
                 self.state = State::Bodies { file: index, position, fresh: true };
@@ -168,9 +168,15 @@ impl Receiver {
             let entry = std::mem::replace(&mut self.round[index].entry, nothing());
             match failure {
                 Some((reason, text)) => {
-                    let outcome = FileOutcome::Failed(reason, text);
-                    let closed =
-                        Closed { file, path: entry.path, kind: entry.kind, size: 0, outcome, revokes: false };
+                    let outcome = EntryOutcome::Failed(reason, text);
+                    let closed = FinishedEntry {
+                        file,
+                        path: entry.path,
+                        kind: entry.kind,
+                        size: 0,
+                        outcome,
+                        revokes: false,
+                    };
                     self.close(closed, is_offered && !is_refused);
                 }
                 None => {
@@ -189,7 +195,7 @@ impl Receiver {
 /// Returns an empty entry, in the place of one that was handed out.
 fn nothing() -> super::Entry {
     super::Entry {
-        kind: Kind::File,
+        kind: EntryKind::File,
         mode: 0,
         size: None,
         mtime_seconds: 0,

@@ -1,11 +1,11 @@
 //! The sender's offers and the receiver's answers.
 
-use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State};
+use super::{HINT_BYTES, ReceiveStep, Receiver, ReceivingEntry, State};
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::frame::{Frame, MAX_BLOCK_VALUES, Totals, encode};
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::skipped::Skipped;
@@ -30,7 +30,7 @@ impl Receiver {
             return Err(Violation::Contradiction("the order of the file ids"));
         }
         let text = entry.not_offered.as_ref().map_or(0, |(_, text)| text.len());
-        let target = if let Kind::Link(target) = &entry.kind { target.len() } else { 0 };
+        let target = if let EntryKind::Link(target) = &entry.kind { target.len() } else { 0 };
         self.entry_bytes += entry.path.len() + text + target;
         if self.entry_bytes > MAX_ENTRY_BYTES || self.round.len() >= MAX_ROUND_ENTRIES {
             return Err(Violation::RoundTooLarge);
@@ -41,10 +41,10 @@ impl Receiver {
         let failure = match (&entry.not_offered, &entry.kind, CleanPath::parse(&entry.path)) {
             (Some((reason, text)), ..) => Some((*reason, text.clone())),
             (None, _, Err(fault)) => Some((Reason::UnsafeName, format!("the name {fault}"))),
-            (None, Kind::Other(_), _) => Some((Reason::NotRegular, Reason::NotRegular.to_string())),
+            (None, EntryKind::Other(_), _) => Some((Reason::NotRegular, Reason::NotRegular.to_string())),
             (None, _, Ok(_)) => None,
         };
-        self.round.push(Incoming { entry, verdict: None, has_part: false, failure });
+        self.round.push(ReceivingEntry { entry, reply: None, has_part: false, failure });
         if self.streaming {
             self.state = State::Deciding { next: 0 };
         }
@@ -118,8 +118,8 @@ impl Receiver {
             match &incoming.failure {
                 _ if !incoming.entry.has_content() => {}
                 Some((reason, text)) => {
-                    let verdict = Verdict::Refused(*reason, text.clone());
-                    self.answer(next, verdict);
+                    let reply = HaveReply::Refused(*reason, text.clone());
+                    self.answer(next, reply);
                 }
                 None => {
                     self.state = State::Deciding { next };
@@ -138,12 +138,12 @@ impl Receiver {
     /// as 0, and the part is dropped at the first `DATA`, which an empty file does not have; a KEEP of another size
     /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and an offset
     /// is useless.
-    pub fn decided(&mut self, file: u32, verdict: Verdict) {
+    pub fn decided(&mut self, file: u32, reply: HaveReply) {
         if let State::Deciding { next } = self.state
             && self.index(file) == Some(next)
             && self.entry(file).is_some_and(Entry::has_content)
         {
-            self.answer_with(next, verdict);
+            self.answer_with(next, reply);
         }
     }
 
@@ -156,14 +156,14 @@ impl Receiver {
         }
         let size = self.entry(file).and_then(|entry| entry.size).unwrap_or(0);
         let offset = size.min(values.len() as u64 * BLOCK_BYTES);
-        self.decided(file, Verdict::Want { offset, digest: [0; 32] });
+        self.decided(file, HaveReply::Want { offset, digest: [0; 32] });
     }
 
     /// Returns whether a file comes in blocks. `None` before it is decided, or after it was closed: then all of its
     /// entries have been read.
     pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
         let incoming = self.round.get(self.index(file)?)?;
-        incoming.verdict.as_ref()?;
+        incoming.reply.as_ref()?;
         Some(self.capabilities.tree && has_blocks(incoming.entry.size))
     }
 
@@ -178,7 +178,7 @@ impl Receiver {
         self.index(file).is_some_and(|index| {
             self.round
                 .get(index)
-                .is_none_or(|incoming| incoming.verdict.is_none() && incoming.failure.is_none())
+                .is_none_or(|incoming| incoming.reply.is_none() && incoming.failure.is_none())
         })
     }
 
@@ -189,42 +189,42 @@ impl Receiver {
             incoming.failure = Some((reason, text.clone()));
             // In a stream the sender can be asked to stop.
             if self.streaming && incoming.entry.size.is_none_or(|size| size >= HINT_BYTES) {
-                let verdict = Verdict::Refused(reason, text);
-                self.out.extend(encode(&Frame::Have { file, verdict }));
+                let reply = HaveReply::Refused(reason, text);
+                self.out.extend(encode(&Frame::Have { file, reply }));
             }
         }
     }
 
-    fn answer_with(&mut self, index: usize, verdict: Verdict) {
+    fn answer_with(&mut self, index: usize, reply: HaveReply) {
         let incoming = &mut self.round[index];
         let size = incoming.entry.size;
-        let verdict = match verdict {
-            Verdict::Want { offset, .. } => {
+        let reply = match reply {
+            HaveReply::Want { offset, .. } => {
                 incoming.has_part = offset > 0;
-                if self.streaming || offset > size.unwrap_or(0) { Verdict::WHOLE } else { verdict }
+                if self.streaming || offset > size.unwrap_or(0) { HaveReply::WHOLE } else { reply }
             }
-            Verdict::Keep { size: kept, .. } if Some(kept) != size => {
-                Verdict::Refused(Reason::Exists, Reason::Exists.to_string())
+            HaveReply::Keep { size: kept, .. } if Some(kept) != size => {
+                HaveReply::Refused(Reason::Exists, Reason::Exists.to_string())
             }
-            verdict => verdict,
+            reply => reply,
         };
-        self.answer(index, verdict);
+        self.answer(index, reply);
     }
 
-    fn answer(&mut self, index: usize, verdict: Verdict) {
+    fn answer(&mut self, index: usize, reply: HaveReply) {
         let file = self.id(index);
         let incoming = &mut self.round[index];
-        let is_reported = match &verdict {
-            Verdict::Refused(reason, text) => {
+        let is_reported = match &reply {
+            HaveReply::Refused(reason, text) => {
                 incoming.failure = Some((*reason, text.clone()));
                 !self.streaming || incoming.entry.size.is_none_or(|size| size >= HINT_BYTES)
             }
             _ => !self.streaming,
         };
         if is_reported {
-            self.out.extend(encode(&Frame::Have { file, verdict: verdict.clone() }));
+            self.out.extend(encode(&Frame::Have { file, reply: reply.clone() }));
         }
-        incoming.verdict = Some(verdict);
+        incoming.reply = Some(reply);
         self.state = State::Deciding { next: index + 1 };
     }
 }

@@ -3,7 +3,7 @@
 use super::{Offered, ROUND_BYTES, Sender, State};
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame::{Frame, Totals, encode};
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::skipped::Skipped;
 
 impl Sender {
@@ -17,8 +17,8 @@ impl Sender {
         let Frame::Entry { entry, .. } = frame else { return };
         self.out.extend(&bytes);
         self.round_bytes += bytes.len();
-        let verdict = Some(Verdict::WHOLE).filter(|_| self.streaming && entry.has_content());
-        self.round.push(Offered { entry, verdict });
+        let reply = Some(HaveReply::WHOLE).filter(|_| self.streaming && entry.has_content());
+        self.round.push(Offered { entry, reply });
         if self.streaming {
             self.open(0);
         } else if self.round.len() >= self.round_entries || self.round_bytes >= ROUND_BYTES {
@@ -54,6 +54,6 @@ impl Sender {
 
     fn end_turn(&mut self) {
         self.out.extend(encode(&Frame::Turn));
-        self.state = State::Verdicts { next: self.next_asked(0) };
+        self.state = State::AwaitingHave { next: self.next_asked(0) };
     }
 }

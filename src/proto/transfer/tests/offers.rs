@@ -3,9 +3,9 @@
 use std::slice::from_ref;
 
 use super::samples::{contradiction, end, file, folder, frames_of, link, not_offered, offer};
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::frame::{EndState, Frame, Totals, encode};
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::hello::Capabilities;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
@@ -23,7 +23,7 @@ fn entries_are_counted_and_ordered() {
     let mut stream = super::samples::receiver(10, None, true);
     offer(&mut stream, 0, file("a", 0)).unwrap();
     stream.step();
-    stream.decided(0, Verdict::WHOLE);
+    stream.decided(0, HaveReply::WHOLE);
     assert_eq!(stream.step(), ReceiveStep::Await);
     stream.receive(end(0, 0, EndState::Whole)).unwrap();
     contradiction(offer(&mut stream, 0, file("a", 0)));
@@ -68,7 +68,7 @@ fn entries_are_matched_with_what_was_wanted() {
         receiver.receive(Frame::Turn)?;
         while !matches!(receiver.step(), ReceiveStep::Await) {
             if let ReceiveStep::Decide { file } = receiver.step() {
-                receiver.decided(file, Verdict::Refused(Reason::NoSpace, String::new()));
+                receiver.decided(file, HaveReply::Refused(Reason::NoSpace, String::new()));
             }
         }
         receiver.receive(Frame::Eot { entries: 0, bytes: 0 })
@@ -95,7 +95,7 @@ fn entries_are_matched_with_what_was_wanted() {
 #[test]
 fn unsafe_names_other_kinds_and_repeated_names_are_refused_without_asking() {
     let mut receiver = super::samples::receiver(10, None, false);
-    let pipe = Entry { kind: Kind::Other(9), ..file("pipe", 0) };
+    let pipe = Entry { kind: EntryKind::Other(9), ..file("pipe", 0) };
     for (id, entry) in (0..).zip([file("a", 1), file("../x", 1), pipe, file("", 1), file("a", 2)]) {
         receiver.receive(Frame::Entry { file: id, entry }).unwrap();
     }
@@ -103,16 +103,16 @@ fn unsafe_names_other_kinds_and_repeated_names_are_refused_without_asking() {
     for _ in 0..2 {
         assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
     }
-    receiver.decided(1, Verdict::WHOLE);
+    receiver.decided(1, HaveReply::WHOLE);
     assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
-    receiver.decided(0, Verdict::Want { offset: 2, digest: [1; 32] });
+    receiver.decided(0, HaveReply::Want { offset: 2, digest: [1; 32] });
     let ReceiveStep::Write(bytes) = receiver.step() else { panic!("HAVE") };
     let reasons: Vec<_> = frames_of(&bytes)
         .into_iter()
         .map(|frame| match frame {
-            Frame::Have { verdict: Verdict::Refused(reason, _), .. } => Some(reason),
-            Frame::Have { verdict, .. } => {
-                assert_eq!(verdict, Verdict::WHOLE, "a part beyond the size is not offered");
+            Frame::Have { reply: HaveReply::Refused(reason, _), .. } => Some(reason),
+            Frame::Have { reply, .. } => {
+                assert_eq!(reply, HaveReply::WHOLE, "a part beyond the size is not offered");
                 None
             }
             other => {
@@ -129,16 +129,16 @@ fn unsafe_names_other_kinds_and_repeated_names_are_refused_without_asking() {
 #[test]
 fn a_verdict_that_nobody_asked_for_means_nothing() {
     let mut receiver = super::samples::receiver(9, None, false);
-    receiver.decided(0, Verdict::WHOLE);
+    receiver.decided(0, HaveReply::WHOLE);
     receiver.receive(Frame::Turn).unwrap();
-    receiver.decided(0, Verdict::WHOLE);
+    receiver.decided(0, HaveReply::WHOLE);
     assert!(matches!(receiver.step(), ReceiveStep::Write(_)));
     for (id, entry) in (0..).zip([folder("d"), file("a", 1)]) {
         offer(&mut receiver, id, entry).unwrap();
     }
     receiver.receive(Frame::Turn).unwrap();
-    receiver.decided(0, Verdict::WHOLE);
-    receiver.decided(9, Verdict::WHOLE);
+    receiver.decided(0, HaveReply::WHOLE);
+    receiver.decided(9, HaveReply::WHOLE);
     assert_eq!(receiver.step(), ReceiveStep::Decide { file: 1 });
 }
 

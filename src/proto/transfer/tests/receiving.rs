@@ -6,8 +6,8 @@ use super::samples::{
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{EndState, Frame};
-use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ACK_BYTES, ReceiveStep, Receiver};
 use crate::proto::transfer::summary::{FileFailure, Summary};
@@ -21,18 +21,18 @@ fn wanting(entries: &[Entry]) -> Receiver {
     }
     receiver.receive(Frame::Turn).unwrap();
     while let ReceiveStep::Decide { file } = receiver.step() {
-        receiver.decided(file, Verdict::WHOLE);
+        receiver.decided(file, HaveReply::WHOLE);
     }
     assert_eq!(receiver.step(), ReceiveStep::Await);
     receiver
 }
 
 /// A receiver in a stream that has said this to the first entry.
-fn streamed(entry: Entry, verdict: Verdict) -> Receiver {
+fn streamed(entry: Entry, reply: HaveReply) -> Receiver {
     let mut receiver = super::samples::receiver(10, None, true);
     offer(&mut receiver, 0, entry).unwrap();
     assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
-    receiver.decided(0, verdict);
+    receiver.decided(0, reply);
     receiver
 }
 
@@ -43,7 +43,7 @@ fn written(receiver: &mut Receiver) -> Vec<Frame> {
     }
 }
 
-fn outcome(receiver: &mut Receiver) -> FileOutcome {
+fn outcome(receiver: &mut Receiver) -> EntryOutcome {
     receiver.closed().unwrap().outcome
 }
 
@@ -87,7 +87,7 @@ fn what_has_no_place_in_a_phase_is_out_of_turn() {
         ("TURN", Frame::Turn),
         ("END", end(0, 4, EndState::Whole)),
         ("EOT", Frame::Eot { entries: 0, bytes: 0 }),
-        ("HAVE", Frame::Have { file: 0, verdict: Verdict::WHOLE }),
+        ("HAVE", Frame::Have { file: 0, reply: HaveReply::WHOLE }),
         ("ACK", Frame::Ack { bytes: 0 }),
         ("RESULT", Frame::Result(result(0, 0, &[]))),
     ];
@@ -145,11 +145,11 @@ fn folders_and_links_are_placed_behind_what_came_before_and_unsafe_ones_are_not(
     receiver.receive(Frame::Eot { entries: 1, bytes: 0 }).unwrap();
     assert_eq!(receiver.step(), ReceiveStep::Await, "nothing is answered");
     receiver.committed(2, Err((Reason::Exists, "there".to_owned())));
-    receiver.committed(2, Ok(FileOutcome::Done));
-    receiver.committed(3, Ok(FileOutcome::Done));
-    receiver.committed(0, Ok(FileOutcome::AlreadyThere));
+    receiver.committed(2, Ok(EntryOutcome::Done));
+    receiver.committed(3, Ok(EntryOutcome::Done));
+    receiver.committed(0, Ok(EntryOutcome::AlreadyThere));
     assert_eq!(receiver.step(), ReceiveStep::Await);
-    receiver.committed(1, Ok(FileOutcome::Done));
+    receiver.committed(1, Ok(EntryOutcome::Done));
     let [Frame::Result(summary)] = &written(&mut receiver)[..] else { panic!("RESULT") };
     assert_eq!((summary.done, summary.failed), (2, 4));
     let failures: Vec<_> = summary.failures.iter().map(|failure| (failure.file, failure.reason)).collect();
@@ -181,8 +181,8 @@ fn a_file_that_ends_badly_is_abandoned_unless_it_was_given_up() {
 
 #[test]
 fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
-    let refused = || Verdict::Refused(Reason::NoSpace, "full".to_owned());
-    let hint = vec![Frame::Have { file: 0, verdict: refused() }];
+    let refused = || HaveReply::Refused(Reason::NoSpace, "full".to_owned());
+    let hint = vec![Frame::Have { file: 0, reply: refused() }];
     for (entry, is_reported) in
         [(file("a", (1 << 20) - 1), false), (file("a", 1 << 20), true), (unknown_size("a"), true)]
     {
@@ -195,7 +195,7 @@ fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
         assert!(receiver.discarding());
         receiver.receive(end(0, 0, EndState::Stopped)).unwrap();
         assert_eq!(receiver.step(), ReceiveStep::Await);
-        assert_eq!(outcome(&mut receiver), FileOutcome::Failed(Reason::NoSpace, "full".to_owned()));
+        assert_eq!(outcome(&mut receiver), EntryOutcome::Failed(Reason::NoSpace, "full".to_owned()));
         receiver.receive(Frame::Eot { entries: 0, bytes: 4 }).unwrap();
         assert_eq!(written(&mut receiver), [Frame::Ack { bytes: 4 }]);
         let Some(Frame::Result(summary)) = written(&mut receiver).pop() else { panic!("RESULT") };
@@ -208,8 +208,8 @@ fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
             assert_eq!(receiver.step(), ReceiveStep::Await, "there is no part to abandon");
         }
     }
-    for verdict in [Verdict::WHOLE, Verdict::Keep { size: 4, digest: [1; 32] }] {
-        let mut receiver = streamed(file("a", 4), verdict);
+    for reply in [HaveReply::WHOLE, HaveReply::Keep { size: 4, digest: [1; 32] }] {
+        let mut receiver = streamed(file("a", 4), reply);
         assert_eq!(receiver.step(), ReceiveStep::Await);
         contradiction(receiver.receive(end(0, 0, EndState::Stopped)));
     }
@@ -218,11 +218,11 @@ fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
 #[test]
 fn in_a_stream_what_is_there_is_compared_with_what_comes() {
     for (there, state, expected) in [
-        ([1; 32], EndState::Whole, FileOutcome::AlreadyThere),
-        ([2; 32], EndState::Whole, FileOutcome::Failed(Reason::Exists, Reason::Exists.to_string())),
-        ([1; 32], EndState::Changed, FileOutcome::Failed(Reason::Changed, Reason::Changed.to_string())),
+        ([1; 32], EndState::Whole, EntryOutcome::AlreadyThere),
+        ([2; 32], EndState::Whole, EntryOutcome::Failed(Reason::Exists, Reason::Exists.to_string())),
+        ([1; 32], EndState::Changed, EntryOutcome::Failed(Reason::Changed, Reason::Changed.to_string())),
     ] {
-        let mut receiver = streamed(file("a", 4), Verdict::Keep { size: 4, digest: there });
+        let mut receiver = streamed(file("a", 4), HaveReply::Keep { size: 4, digest: there });
         assert_eq!(receiver.step(), ReceiveStep::Await);
         assert_eq!(receiver.data(0, 0, 4), Ok(false));
         assert!(receiver.discarding());
@@ -230,10 +230,10 @@ fn in_a_stream_what_is_there_is_compared_with_what_comes() {
         assert_eq!(receiver.step(), ReceiveStep::Await);
         assert_eq!(outcome(&mut receiver), expected);
     }
-    let mut receiver = streamed(file("a", 4), Verdict::Keep { size: 4, digest: [1; 32] });
+    let mut receiver = streamed(file("a", 4), HaveReply::Keep { size: 4, digest: [1; 32] });
     receiver.step();
     contradiction(receiver.receive(end(0, 4, EndState::Whole)));
-    let mut receiver = streamed(file("a", 4), Verdict::Want { offset: 2, digest: [1; 32] });
+    let mut receiver = streamed(file("a", 4), HaveReply::Want { offset: 2, digest: [1; 32] });
     receiver.step();
     assert_eq!(receiver.data(0, 0, 4), Ok(true), "a part is dropped, all of it comes");
 }
@@ -250,7 +250,7 @@ fn the_end_of_a_file_of_unknown_size_says_its_size() {
     receiver.data(0, 0, 5).unwrap();
     receiver.receive(end(0, 5, EndState::Whole)).unwrap();
     assert!(matches!(receiver.step(), ReceiveStep::Commit { file: 0, .. }));
-    receiver.committed(0, Ok(FileOutcome::Done));
+    receiver.committed(0, Ok(EntryOutcome::Done));
     assert_eq!(receiver.closed().unwrap().size, 5);
 }
 

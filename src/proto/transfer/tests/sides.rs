@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::samples;
 use crate::proto::transfer::Digest;
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{ParsedFrame, Totals};
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::hello::Capabilities;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::proto::transfer::sender::{Ended, SendStep, Sender};
@@ -71,7 +71,7 @@ impl Case {
             What::File(content) => samples::file(&path, content.len() as u64),
             What::Unknown(_) => samples::unknown_size(&path),
             What::Other(content) => {
-                Entry { kind: Kind::Other(9), ..samples::file(&path, content.len() as u64) }
+                Entry { kind: EntryKind::Other(9), ..samples::file(&path, content.len() as u64) }
             }
             What::Folder => samples::folder(&path),
             What::Link => samples::link(&path, b"../elsewhere"),
@@ -100,7 +100,7 @@ pub(super) struct SendSide<'a> {
     window: usize,
     offered: usize,
     reported: Totals,
-    pub(super) closed: BTreeMap<u32, Closed>,
+    pub(super) closed: BTreeMap<u32, FinishedEntry>,
 }
 
 impl SendSide<'_> {
@@ -216,7 +216,7 @@ pub(super) struct ReceiveSide<'a> {
     handed_out: u32,
     /// How much there is, as the sender says.
     pub(super) heard: Totals,
-    pub(super) closed: BTreeMap<u32, Closed>,
+    pub(super) closed: BTreeMap<u32, FinishedEntry>,
 }
 
 impl ReceiveSide<'_> {
@@ -249,7 +249,7 @@ impl ReceiveSide<'_> {
                 }
                 ReceiveStep::Place { file, entry } => {
                     assert_eq!(entry, self.cases[file as usize].entry(file as usize));
-                    assert!(!matches!(entry.kind, Kind::File));
+                    assert!(!matches!(entry.kind, EntryKind::File));
                     self.hand_out(file);
                     self.late.push((file, None));
                 }
@@ -322,22 +322,22 @@ impl ReceiveSide<'_> {
         let case = &self.cases[file as usize];
         assert_eq!(self.machine.entry(file), Some(&case.entry(file as usize)));
         assert!(matches!(case.what, What::File(_) | What::Unknown(_)));
-        let verdict = match &case.there {
-            There::Nothing | There::CannotCommit => Verdict::WHOLE,
+        let reply = match &case.there {
+            There::Nothing | There::CannotCommit => HaveReply::WHOLE,
             There::GivesUp => {
                 if case.content().is_empty() {
                     self.machine.give_up(file, Reason::Unwritable, "disk".to_owned());
                 }
-                Verdict::WHOLE
+                HaveReply::WHOLE
             }
             There::Part(part) => {
                 self.disk[file as usize].clone_from(part);
-                Verdict::Want { offset: part.len() as u64, digest: digest(part) }
+                HaveReply::Want { offset: part.len() as u64, digest: digest(part) }
             }
-            There::Whole(whole) => Verdict::Keep { size: whole.len() as u64, digest: digest(whole) },
-            There::Refuses => Verdict::Refused(Reason::NoSpace, "full".to_owned()),
+            There::Whole(whole) => HaveReply::Keep { size: whole.len() as u64, digest: digest(whole) },
+            There::Refuses => HaveReply::Refused(Reason::NoSpace, "full".to_owned()),
         };
-        self.machine.decided(file, verdict);
+        self.machine.decided(file, reply);
     }
 
     /// The last first: the order of the answers does not matter.
@@ -351,7 +351,7 @@ impl ReceiveSide<'_> {
             }
             let outcome = match case.there {
                 There::CannotCommit => Err((Reason::Unwritable, "sync".to_owned())),
-                _ => Ok(FileOutcome::Done),
+                _ => Ok(EntryOutcome::Done),
             };
             self.machine.committed(file, outcome);
         }
