@@ -14,7 +14,7 @@ use crate::proto::transfer::hello::{Accept, Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::relay::connector::{Connector, describe, tell};
 use crate::report::{Progress, Report, escape_name};
-use crate::store::{FaultKind, Folder, StagingFolder, sink};
+use crate::store::{Folder, StagingFolder, StoreErrorKind, sink};
 use crate::transfer::{
     ConnectionOrigin, Destination, DigestSink, Limits, Naming, Printing, ReceiveTerms, Receiving, SpareParts,
     Wire, replaced,
@@ -116,7 +116,7 @@ impl Download {
         let folder = Folder::open(parent).map_err(|fault| {
             let parent = escape_name(parent.as_os_str().as_bytes());
             let hint = match fault.kind {
-                FaultKind::NotFound => format!(": create it first with mkdir -p {parent}"),
+                StoreErrorKind::NotFound => format!(": create it first with mkdir -p {parent}"),
                 _ => String::new(),
             };
             usage(format!("-o {shown}: its folder {fault}{hint}"))

@@ -1,10 +1,10 @@
 //! The entries below a folder, in a stable order.
 
 use super::confine::{is_part_name, open_fault, open_readable};
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::filter::Filter;
 use super::folder::Folder;
-use super::listing::{Kind, Listing};
+use super::listing::{FileKind, Listing};
 use super::meta::Meta;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, readlinkat, statat};
 use rustix::io::retry_on_intr;
@@ -21,7 +21,7 @@ const MOST_COMPONENTS: usize = 256;
 
 /// Handling of symbolic links in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Links {
+pub enum SymlinkPolicy {
     /// They are skipped.
     Skip,
     /// The files and folders that they lead to are sent in their place, wherever those are.
@@ -32,7 +32,7 @@ pub enum Links {
 
 /// Kind of a skipped entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Skip {
+pub enum SkipReason {
     /// A symbolic link.
     Link,
     /// A FIFO.
@@ -47,21 +47,21 @@ pub enum Skip {
 
 /// An entry below the folder of a [`Walk`].
 #[derive(Debug)]
-pub struct Found {
+pub struct WalkEntry {
     /// Its path below that folder, separated by `/`; empty for that folder itself, when it cannot be read.
     pub path: Vec<u8>,
     /// Its kind and metadata.
-    pub kind: FoundKind,
+    pub kind: WalkEntryKind,
 }
 
-/// See [`Found`].
+/// See [`WalkEntry`].
 #[derive(Debug)]
-pub enum FoundKind {
+pub enum WalkEntryKind {
     /// A regular file.
     File,
     /// A folder, and its metadata.
     Folder(Meta),
-    /// A link, with [`Links::Copy`].
+    /// A link, with [`SymlinkPolicy::Copy`].
     Link {
         /// Its target.
         target: Vec<u8>,
@@ -69,23 +69,23 @@ pub enum FoundKind {
         meta: Meta,
     },
     /// It is skipped for its kind.
-    Skipped(Skip),
+    Skipped(SkipReason),
     /// It cannot be read: a folder, or a link to a missing file.
-    Failed(Fault),
+    Failed(StoreError),
 }
 
 /// All entries below a folder, depth first: names in byte order, and a folder after everything in it, so that its time
 /// can be set last. Entries that the filter leaves out are not reported.
 ///
 /// It holds some of the names of the folders on the way, and only the descriptor of the last one; a folder with more
-/// names is read several times. Only folders are opened and, without [`Links::Follow`], none outside of the root. A
-/// folder that a link puts into itself is [`FoundKind::Failed`], and so is one with 256 components in its path.
+/// names is read several times. Only folders are opened and, without [`SymlinkPolicy::Follow`], none outside of the root. A
+/// folder that a link puts into itself is [`WalkEntryKind::Failed`], and so is one with 256 components in its path.
 #[derive(Debug)]
 pub struct Walk {
     folder: Folder,
-    links: Links,
+    links: SymlinkPolicy,
     filter: Arc<Filter>,
-    levels: Vec<Level>,
+    levels: Vec<WalkLevel>,
     /// The path of the last level.
     path: Vec<u8>,
     /// The folder of the last level, until another one is visited.
@@ -94,48 +94,48 @@ pub struct Walk {
 }
 
 #[derive(Debug)]
-struct Level {
+struct WalkLevel {
     listing: Listing,
     /// Bytes of the path above it.
     above: usize,
     device_inode: (u64, u64),
     meta: Meta,
     /// Reading has failed; the folder is reported as failed after the names that were found.
-    fault: Option<Fault>,
+    fault: Option<StoreError>,
 }
 
 impl Walk {
     /// Creates a walk below `folder`; the filter matches paths below it.
-    pub fn new(folder: Folder, links: Links, filter: Arc<Filter>) -> Self {
+    pub fn new(folder: Folder, links: SymlinkPolicy, filter: Arc<Filter>) -> Self {
         Self { folder, links, filter, levels: Vec::new(), path: Vec::new(), here: None, begun: false }
     }
 
     /// Opens the folder at `self.path` and lists it.
-    fn enter(&mut self, above: usize) -> Result<(), Fault> {
+    fn enter(&mut self, above: usize) -> Result<(), StoreError> {
         if self.levels.len() >= MOST_COMPONENTS {
-            return Err(Fault::new(FaultKind::Unsafe, "folders are nested too deep"));
+            return Err(StoreError::new(StoreErrorKind::Unsafe, "folders are nested too deep"));
         }
         let folder = self.open()?;
-        let stat = fstat(&folder).map_err(Fault::read)?;
+        let stat = fstat(&folder).map_err(StoreError::read)?;
         let device_inode = (stat.st_dev as u64, stat.st_ino as u64);
         if self.levels.iter().any(|level| level.device_inode == device_inode) {
-            return Err(Fault::new(FaultKind::Unsafe, "is a link to a folder that it is in"));
+            return Err(StoreError::new(StoreErrorKind::Unsafe, "is a link to a folder that it is in"));
         }
         let limit_bytes =
             (FIRST_LISTING_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(LEAST_LISTING_BYTES);
-        let (listing, fault) = Listing::read(&folder, self.links == Links::Follow, limit_bytes);
-        self.levels.push(Level { listing, above, device_inode, meta: Meta::of(&stat), fault });
+        let (listing, fault) = Listing::read(&folder, self.links == SymlinkPolicy::Follow, limit_bytes);
+        self.levels.push(WalkLevel { listing, above, device_inode, meta: Meta::of(&stat), fault });
         self.here = Some(folder);
         Ok(())
     }
 
     /// Opens the folder at `self.path`.
-    fn open(&self) -> Result<File, Fault> {
+    fn open(&self) -> Result<File, StoreError> {
         let root = self.folder.file.as_fd();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = match (&self.path[..], self.links) {
             (b"", _) => retry_on_intr(|| openat(root, ".", flags, Mode::empty())),
-            (path, Links::Follow) => retry_on_intr(|| openat(root, path, flags, Mode::empty())),
+            (path, SymlinkPolicy::Follow) => retry_on_intr(|| openat(root, path, flags, Mode::empty())),
             (path, _) => open_readable(root, path),
         };
         opened.map(File::from).map_err(open_fault)
@@ -155,20 +155,20 @@ impl Walk {
     }
 
     /// Leaves the last folder.
-    fn leave(&mut self) -> Option<Found> {
+    fn leave(&mut self) -> Option<WalkEntry> {
         let level = self.levels.pop()?;
         self.here = None;
         let path = self.path.clone();
         self.path.truncate(level.above);
         if let Some(fault) = level.fault {
-            return Some(Found { path, kind: FoundKind::Failed(fault) });
+            return Some(WalkEntry { path, kind: WalkEntryKind::Failed(fault) });
         }
         let taken = !self.levels.is_empty() && self.filter.takes(&path, true);
-        taken.then_some(Found { path, kind: FoundKind::Folder(level.meta) })
+        taken.then_some(WalkEntry { path, kind: WalkEntryKind::Folder(level.meta) })
     }
 
     /// Returns the entry of a name in the last folder.
-    fn visit(&mut self, name: &[u8], kind: Kind) -> Option<Found> {
+    fn visit(&mut self, name: &[u8], kind: FileKind) -> Option<WalkEntry> {
         let above = self.path.len();
         let mut path = self.path.clone();
         if above > 0 {
@@ -176,58 +176,61 @@ impl Walk {
         }
         path.extend_from_slice(name);
         if is_part_name(name) {
-            return Some(Found { path, kind: FoundKind::Skipped(Skip::Unfinished) });
+            return Some(WalkEntry { path, kind: WalkEntryKind::Skipped(SkipReason::Unfinished) });
         }
-        if kind == Kind::Folder {
+        if kind == FileKind::Folder {
             if self.filter.excludes(&path, true) {
                 return None;
             }
             self.path.clone_from(&path);
             let fault = self.enter(above).err()?;
             self.path.truncate(above);
-            return Some(Found { path, kind: FoundKind::Failed(fault) });
+            return Some(WalkEntry { path, kind: WalkEntryKind::Failed(fault) });
         }
         if !self.filter.takes(&path, false) {
             return None;
         }
         let kind = match kind {
-            Kind::File => FoundKind::File,
-            Kind::Link if self.links == Links::Copy => self.link(name).unwrap_or_else(FoundKind::Failed),
-            Kind::Link => FoundKind::Skipped(Skip::Link),
-            Kind::Fifo => FoundKind::Skipped(Skip::Fifo),
-            Kind::Socket => FoundKind::Skipped(Skip::Socket),
-            Kind::Device => FoundKind::Skipped(Skip::Device),
-            Kind::Gone => return None,
-            Kind::Dangling => {
-                FoundKind::Failed(Fault::new(FaultKind::NotFound, "is a link that leads nowhere"))
+            FileKind::File => WalkEntryKind::File,
+            FileKind::Link if self.links == SymlinkPolicy::Copy => {
+                self.link(name).unwrap_or_else(WalkEntryKind::Failed)
             }
-            Kind::Folder | Kind::Unknown => {
-                FoundKind::Failed(Fault::new(FaultKind::CannotRead, "cannot be looked at"))
+            FileKind::Link => WalkEntryKind::Skipped(SkipReason::Link),
+            FileKind::Fifo => WalkEntryKind::Skipped(SkipReason::Fifo),
+            FileKind::Socket => WalkEntryKind::Skipped(SkipReason::Socket),
+            FileKind::Device => WalkEntryKind::Skipped(SkipReason::Device),
+            FileKind::Gone => return None,
+            FileKind::Dangling => WalkEntryKind::Failed(StoreError::new(
+                StoreErrorKind::NotFound,
+                "is a link that leads nowhere",
+            )),
+            FileKind::Folder | FileKind::Unknown => {
+                WalkEntryKind::Failed(StoreError::new(StoreErrorKind::CannotRead, "cannot be looked at"))
             }
         };
-        Some(Found { path, kind })
+        Some(WalkEntry { path, kind })
     }
 
-    fn link(&mut self, name: &[u8]) -> Result<FoundKind, Fault> {
+    fn link(&mut self, name: &[u8]) -> Result<WalkEntryKind, StoreError> {
         let here = match self.here.take() {
             Some(here) => here,
             None => self.open()?,
         };
         let here = self.here.insert(here);
-        let target = retry_on_intr(|| readlinkat(&*here, name, Vec::new())).map_err(Fault::read)?;
-        let stat = statat(&*here, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::read)?;
-        Ok(FoundKind::Link { target: target.into_bytes(), meta: Meta::of(&stat) })
+        let target = retry_on_intr(|| readlinkat(&*here, name, Vec::new())).map_err(StoreError::read)?;
+        let stat = statat(&*here, name, AtFlags::SYMLINK_NOFOLLOW).map_err(StoreError::read)?;
+        Ok(WalkEntryKind::Link { target: target.into_bytes(), meta: Meta::of(&stat) })
     }
 }
 
 impl Iterator for Walk {
-    type Item = Found;
+    type Item = WalkEntry;
 
-    fn next(&mut self) -> Option<Found> {
+    fn next(&mut self) -> Option<WalkEntry> {
         if !self.begun {
             self.begun = true;
             if let Err(fault) = self.enter(0) {
-                return Some(Found { path: Vec::new(), kind: FoundKind::Failed(fault) });
+                return Some(WalkEntry { path: Vec::new(), kind: WalkEntryKind::Failed(fault) });
             }
         }
         loop {

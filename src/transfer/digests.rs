@@ -12,7 +12,7 @@ use crate::proto::transfer::Digest;
 use crate::proto::transfer::entry::EntryKind;
 use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::report::{Report, escape_name};
-use crate::store::{Fault, TextPlace, nameless};
+use crate::store::{StoreError, TextPlace, nameless};
 
 /// Bytes of lines that are written at a time.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -30,7 +30,7 @@ pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
 
 fn sink(
     path: &Path,
-    of_file: impl FnOnce(TextPlace) -> Result<DigestSink, Fault>,
+    of_file: impl FnOnce(TextPlace) -> Result<DigestSink, StoreError>,
 ) -> Result<DigestSink, Error> {
     if path.as_os_str() == "-" {
         crate::net::stdio::check_stdout()?;
@@ -40,7 +40,7 @@ fn sink(
     of_file(place).map_err(|fault| unusable(path, "", &fault))
 }
 
-fn unusable(path: &Path, what: &str, fault: &Fault) -> Error {
+fn unusable(path: &Path, what: &str, fault: &StoreError) -> Error {
     let shown = escape_name(path.as_os_str().as_bytes());
     Error::new(Exit::Usage, format!("--digests {shown}: {what}{fault}"))
 }
@@ -117,7 +117,7 @@ impl Digests {
         if let Some(text) = self.fault.take() {
             return Err(failed(text));
         }
-        let of_fault = |fault: Fault| failed(fault.to_string());
+        let of_fault = |fault: StoreError| failed(fault.to_string());
         match &self.sink.clone() {
             DigestSink::Stdout => {
                 self.blocks(failed, |block| report.print_lines(block).map_err(|error| cannot_write(&error)))

@@ -6,7 +6,7 @@ use crate::error::{Error, Exit, Retry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::escape_name;
-use crate::store::{Fault, FaultKind};
+use crate::store::{StoreError, StoreErrorKind};
 
 use super::connection::wire::Failure;
 
@@ -128,16 +128,17 @@ pub(crate) fn protocol_error(violation: Violation) -> Failure {
 }
 
 /// Returns the reason and text that a peer gets for a local file system fault.
-pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
+pub(crate) fn reason_of(fault: &StoreError, role: Role) -> (Reason, String) {
     let reason = match (fault.kind, role) {
-        (FaultKind::Exists | FaultKind::Busy, _) => Reason::Exists,
-        (FaultKind::Unsafe, _) => Reason::UnsafeName,
-        (FaultKind::NoSpace, _) => Reason::NoSpace,
-        (FaultKind::NotRegular, _) => Reason::NotRegular,
-        (FaultKind::NotFound, Role::Sender) => Reason::NotFound,
-        (FaultKind::NotAllowed | FaultKind::CannotRead | FaultKind::CannotWrite, Role::Sender) => {
-            Reason::Unreadable
-        }
+        (StoreErrorKind::Exists | StoreErrorKind::Busy, _) => Reason::Exists,
+        (StoreErrorKind::Unsafe, _) => Reason::UnsafeName,
+        (StoreErrorKind::NoSpace, _) => Reason::NoSpace,
+        (StoreErrorKind::NotRegular, _) => Reason::NotRegular,
+        (StoreErrorKind::NotFound, Role::Sender) => Reason::NotFound,
+        (
+            StoreErrorKind::NotAllowed | StoreErrorKind::CannotRead | StoreErrorKind::CannotWrite,
+            Role::Sender,
+        ) => Reason::Unreadable,
         (_, Role::Receiver) => Reason::Unwritable,
     };
     match (reason, role) {
@@ -149,7 +150,7 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
 }
 
 /// Returns the failure of a local step that ends the whole session.
-pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
+pub(crate) fn failed(role: Role, what: impl Display, fault: &StoreError) -> Failure {
     let (reason, text) = reason_of(fault, role);
     let error = Error::new(exit_of(reason, role), format!("{what}: {}", located(reason, &text, role)));
     Failure { error, to_peer: Some((reason, text)) }

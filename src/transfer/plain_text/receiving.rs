@@ -12,7 +12,7 @@ use crate::net::stream::Stream;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::text_header::{ACCEPTED, ParsedText, TextHeader, parse, refusal};
 use crate::report::{FileEvent, Phase, Progress, Report, amount, escape_name};
-use crate::store::{Fault, Folder, Part};
+use crate::store::{Folder, Part, StoreError};
 use crate::transfer::Claim;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
@@ -62,7 +62,7 @@ struct Arriving {
 struct Arrived {
     header: TextHeader,
     start: Instant,
-    commit: BlockingTask<Result<(), Fault>>,
+    commit: BlockingTask<Result<(), StoreError>>,
     _progress: Progress,
 }
 
@@ -205,7 +205,7 @@ impl<S: Stream> TextReceiving<S> {
             let error = Error::new(exit_of(reason, Role::Receiver), format!("{shown}: {text}"));
             Failure { error, to_peer: Some((reason, text.to_owned())) }
         };
-        let fault = |fault: Fault| failed(Role::Receiver, &shown, &fault);
+        let fault = |fault: StoreError| failed(Role::Receiver, &shown, &fault);
         if self.files_in_place >= u64::from(self.max_entries) {
             return Err(no(Reason::TooLarge, &format!("more than {} files", self.max_entries)));
         }

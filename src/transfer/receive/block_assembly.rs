@@ -7,7 +7,7 @@ use crate::proto::transfer::blocks::{BLOCK_BYTES, block_count, block_length, has
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame::Frame;
 use crate::proto::transfer::violation::Violation;
-use crate::store::{BlockHasher, Fault, Part, root_of};
+use crate::store::{BlockHasher, Part, StoreError, root_of};
 
 /// Files in blocks that may be open at once: each holds descriptors.
 pub(super) const MAX_OPEN: usize = 64;
@@ -186,7 +186,7 @@ pub(super) struct FilesInBlocks {
     pub(super) resumed_bytes: u64,
     /// Files whose last block has come, and those that cannot be written.
     pub(super) ready: Vec<u32>,
-    pub(super) faults: Vec<(u32, Fault)>,
+    pub(super) faults: Vec<(u32, StoreError)>,
 }
 
 impl FilesInBlocks {

@@ -13,7 +13,7 @@ use crate::proto::transfer::frame::{Frame, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
-use crate::store::{Fault, Folder, Part};
+use crate::store::{Folder, Part, StoreError};
 use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, Wire};
@@ -21,7 +21,7 @@ use crate::transfer::outcome::{Role, protocol_error, reason_of};
 
 impl AcceptedFile {
     /// Opens the file for its blocks.
-    fn open_blocks(self, size: u64, folder: &Folder) -> Result<BlockAssembly, Fault> {
+    fn open_blocks(self, size: u64, folder: &Folder) -> Result<BlockAssembly, StoreError> {
         let (part, values) = match self.have {
             Have::ResumedBlocks { mut part, values } => {
                 // From here on it is of use only if the session says so.

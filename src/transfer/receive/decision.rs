@@ -18,7 +18,7 @@ use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::Receiver;
 use crate::report::{Phase, Progress};
-use crate::store::{Fault, FaultKind, Folder, Part, hash_blocks, hash_prefix};
+use crate::store::{Folder, Part, StoreError, StoreErrorKind, hash_blocks, hash_prefix};
 use crate::transfer::connection::wire::Failure;
 use crate::transfer::outcome::{Role, reason_of};
 use crate::transfer::server::sessions::Registration;
@@ -70,9 +70,9 @@ impl AcceptedFile {
 
 /// Result of a blocking task that hashes.
 pub(super) enum Hashed {
-    InPlace(Result<Digest, Fault>),
-    Part(Result<(Part, u64, Box<blake3::Hasher>), Fault>),
-    Blocks(Result<(Part, Vec<Digest>), Fault>),
+    InPlace(Result<Digest, StoreError>),
+    Part(Result<(Part, u64, Box<blake3::Hasher>), StoreError>),
+    Blocks(Result<(Part, Vec<Digest>), StoreError>),
 }
 
 /// The answer to an offered entry.
@@ -307,12 +307,12 @@ impl Decisions {
     /// Returns the answer if a part cannot be opened; `None` if another try may succeed a little later.
     fn busy_or_refused(
         &mut self,
-        fault: &Fault,
+        fault: &StoreError,
         path: &[u8],
         entry: &Entry,
         now: Instant,
     ) -> Option<Decided> {
-        if fault.kind != FaultKind::Busy {
+        if fault.kind != StoreErrorKind::Busy {
             return Some(refused(fault).into());
         }
         if self.waits_for(path, entry, now) {
@@ -347,7 +347,7 @@ fn no_space() -> Decided {
     HaveReply::Refused(Reason::NoSpace, Reason::NoSpace.to_string()).into()
 }
 
-fn refused(fault: &Fault) -> HaveReply {
+fn refused(fault: &StoreError) -> HaveReply {
     let (reason, text) = reason_of(fault, Role::Receiver);
     HaveReply::Refused(reason, text)
 }

@@ -13,7 +13,7 @@ use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::Ended;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
-use crate::store::{BlockHasher, Change, Source, root_of};
+use crate::store::{BlockHasher, Change, SourceFile, root_of};
 use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
@@ -47,7 +47,7 @@ pub(super) struct Blocks {
 }
 
 struct File {
-    source: Source,
+    source: SourceFile,
     size: u64,
     /// `END` was sent.
     has_ended: bool,

@@ -11,7 +11,7 @@ use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::{Ended, Sender};
 use crate::report::Phase;
-use crate::store::{Change, Fault, Source, hash_prefix};
+use crate::store::{Change, SourceFile, StoreError, hash_prefix};
 use crate::transfer::connection::closing::LinkSession;
 use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Wire};
@@ -34,7 +34,7 @@ impl Current {
     }
 
     /// Returns the file itself, to be read by offset.
-    pub(super) fn into_source(self) -> Option<Source> {
+    pub(super) fn into_source(self) -> Option<SourceFile> {
         match self.content {
             Content::File(source) => Some(source),
             Content::Unsized(_) | Content::Stdin | Content::Command(_) => None,
@@ -65,7 +65,7 @@ impl Current {
         mut self,
         length: u64,
         mut is_wanted: impl FnMut() -> bool,
-    ) -> Result<Current, Fault> {
+    ) -> Result<Current, StoreError> {
         if let Content::File(source) = &mut self.content {
             self.hasher = hash_prefix(source.file(), length, &mut |_| is_wanted())?;
             (self.position, self.resumed_bytes) = (length, length);
@@ -167,7 +167,7 @@ impl From<Ended> for Stopped {
 }
 
 /// Returns how a file ends after all offered bytes were read.
-fn end_of(source: &Source, offered_bytes: u64, hasher: &blake3::Hasher) -> Stopped {
+fn end_of(source: &SourceFile, offered_bytes: u64, hasher: &blake3::Hasher) -> Stopped {
     match source.change(offered_bytes) {
         Ok(Change::None) => Ended::Digest(hasher.finalize().into()).into(),
         Ok(Change::Grown) => Stopped::Grown,

@@ -39,7 +39,7 @@ use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::sender::{SendStep, Sender};
 use crate::proto::transfer::violation::Violation;
 use crate::report::{Phase, Progress, Report};
-use crate::store::Fault;
+use crate::store::StoreError;
 
 /// Cost of an offer in the budget of a call: it asks the file system several times.
 const OFFER_COST_BYTES: usize = 8 << 10;
@@ -63,7 +63,7 @@ pub(crate) struct Sending {
     blocks: Blocks,
     pool: ConnectionPool<Option<Block>>,
     session: Option<SessionId>,
-    hashing: Option<BlockingTask<Result<Current, Fault>>>,
+    hashing: Option<BlockingTask<Result<Current, StoreError>>>,
     /// The input, once it is being read.
     input: Option<Input>,
     /// The file whose input has failed, and the reason.

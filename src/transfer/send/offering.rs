@@ -10,7 +10,10 @@ use crate::net::child::Program;
 use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};
-use crate::store::{Fault, Filter, Folder, Found, FoundKind, Links, Meta, Skip, Source, Tree, Walk};
+use crate::store::{
+    Filter, Folder, Meta, SkipReason, SourceFile, StoreError, SymlinkPolicy, Tree, Walk, WalkEntry,
+    WalkEntryKind,
+};
 use crate::transfer::outcome::{Role, reason_of};
 
 /// A root that is sent, and its path at the receiver.
@@ -42,9 +45,9 @@ pub(crate) struct Key {
 
 /// The bytes of an offered file.
 pub(crate) enum Content {
-    File(Source),
+    File(SourceFile),
     /// A file whose size is not known before its end.
-    Unsized(Source),
+    Unsized(SourceFile),
     Stdin,
     Command(Program),
 }
@@ -71,19 +74,19 @@ pub(crate) struct Offering {
     walk: Option<(Folder, Walk)>,
     /// The tree of the file that was opened last, and the index of its root.
     tree: Option<(usize, Tree)>,
-    links: Links,
+    links: SymlinkPolicy,
     filter: Arc<Filter>,
 }
 
 impl Offering {
-    pub(crate) fn new(roots: Vec<Root>, links: Links, filter: Arc<Filter>) -> Offering {
+    pub(crate) fn new(roots: Vec<Root>, links: SymlinkPolicy, filter: Arc<Filter>) -> Offering {
         Offering { roots: roots.into(), next: 0, walk: None, tree: None, links, filter }
     }
 
     /// Opens a file that was offered before.
-    pub(crate) fn open(&mut self, key: &Key) -> Result<Content, Fault> {
+    pub(crate) fn open(&mut self, key: &Key) -> Result<Content, StoreError> {
         match &self.roots[key.root] {
-            Root::File { path, .. } => Source::open(path).map(Content::File),
+            Root::File { path, .. } => SourceFile::open(path).map(Content::File),
             Root::Below { folder, name } if key.path.is_empty() => {
                 source_below(folder, name, self.links).map(Content::File)
             }
@@ -95,7 +98,7 @@ impl Offering {
                             Root::Below { name, .. } => folder_below(folder, name, self.links)?,
                             _ => folder.clone(),
                         };
-                        let tree = Tree::new(folder, self.links == Links::Follow);
+                        let tree = Tree::new(folder, self.links == SymlinkPolicy::Follow);
                         &mut other.insert((key.root, tree)).1
                     }
                 };
@@ -137,10 +140,10 @@ impl Offering {
             return None;
         }
         let refused = match folder.link(&name) {
-            Ok((target, meta)) if self.links == Links::Copy => {
+            Ok((target, meta)) if self.links == SymlinkPolicy::Copy => {
                 return Some(Offered { entry: entry(EntryKind::Link(target), name, meta), file: None });
             }
-            Ok(_) if self.links == Links::Skip => {
+            Ok(_) if self.links == SymlinkPolicy::Skip => {
                 let text = "is a link, and this server was started without --links";
                 (Reason::NotAllowed, text.to_owned())
             }
@@ -166,17 +169,21 @@ impl Offering {
         })
     }
 
-    fn found(&mut self, root: usize, found: Found) -> Option<Next> {
+    fn found(&mut self, root: usize, found: WalkEntry) -> Option<Next> {
         let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
         let path = below(name, &found.path);
         Some(Next::Entry(match found.kind {
-            FoundKind::File => self.file(Key { root, path: found.path, identity: None }, path),
-            FoundKind::Folder(meta) => Offered { entry: entry(EntryKind::Folder, path, meta), file: None },
-            FoundKind::Link { target, meta } => {
+            WalkEntryKind::File => self.file(Key { root, path: found.path, identity: None }, path),
+            WalkEntryKind::Folder(meta) => {
+                Offered { entry: entry(EntryKind::Folder, path, meta), file: None }
+            }
+            WalkEntryKind::Link { target, meta } => {
                 Offered { entry: entry(EntryKind::Link(target), path, meta), file: None }
             }
-            FoundKind::Skipped(skip) => return Some(Next::Skipped(Skipped { kind: kind_of(skip), path })),
-            FoundKind::Failed(fault) => missing(path, &fault),
+            WalkEntryKind::Skipped(skip) => {
+                return Some(Next::Skipped(Skipped { kind: kind_of(skip), path }));
+            }
+            WalkEntryKind::Failed(fault) => missing(path, &fault),
         }))
     }
 }
@@ -228,13 +235,13 @@ impl Iterator for Offering {
     }
 }
 
-fn kind_of(skip: Skip) -> SkippedKind {
+fn kind_of(skip: SkipReason) -> SkippedKind {
     match skip {
-        Skip::Link => SkippedKind::Link,
-        Skip::Fifo => SkippedKind::Fifo,
-        Skip::Socket => SkippedKind::Socket,
-        Skip::Device => SkippedKind::Device,
-        Skip::Unfinished => SkippedKind::Unfinished,
+        SkipReason::Link => SkippedKind::Link,
+        SkipReason::Fifo => SkippedKind::Fifo,
+        SkipReason::Socket => SkippedKind::Socket,
+        SkipReason::Device => SkippedKind::Device,
+        SkipReason::Unfinished => SkippedKind::Unfinished,
     }
 }
 
@@ -259,7 +266,7 @@ fn entry(kind: EntryKind, path: Vec<u8>, meta: Meta) -> Entry {
 }
 
 /// Returns the entry that offers a file under a path.
-pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
+pub(crate) fn entry_of(source: &SourceFile, path: Vec<u8>) -> Entry {
     let meta = Meta {
         mode: source.mode(),
         mtime_seconds: source.mtime_seconds(),
@@ -269,7 +276,7 @@ pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
 }
 
 /// Returns whether a file is the one that was offered, or has only grown: then its offered bytes are sent.
-pub(crate) fn is_as_offered(source: &Source, entry: &Entry, key: &Key) -> bool {
+pub(crate) fn is_as_offered(source: &SourceFile, entry: &Entry, key: &Key) -> bool {
     let has_grown = || {
         let time = (source.mtime_seconds(), source.mtime_nanoseconds());
         key.identity == Some(source.identity())
@@ -279,7 +286,7 @@ pub(crate) fn is_as_offered(source: &Source, entry: &Entry, key: &Key) -> bool {
     entry_of(source, entry.path.clone()) == *entry || has_grown()
 }
 
-fn missing(path: Vec<u8>, fault: &Fault) -> Offered {
+fn missing(path: Vec<u8>, fault: &StoreError) -> Offered {
     refused_entry(path, reason_of(fault, Role::Sender))
 }
 
@@ -289,17 +296,17 @@ fn refused_entry(path: Vec<u8>, why: (Reason, String)) -> Offered {
 }
 
 /// Opens a file below a folder, through links if they are followed.
-fn source_below(folder: &Folder, name: &[u8], links: Links) -> Result<Source, Fault> {
+fn source_below(folder: &Folder, name: &[u8], links: SymlinkPolicy) -> Result<SourceFile, StoreError> {
     match links {
-        Links::Follow => Tree::new(folder.clone(), true).source(name),
+        SymlinkPolicy::Follow => Tree::new(folder.clone(), true).source(name),
         _ => folder.source(name),
     }
 }
 
 /// Opens a folder below a folder, through links if they are followed.
-fn folder_below(folder: &Folder, name: &[u8], links: Links) -> Result<Folder, Fault> {
+fn folder_below(folder: &Folder, name: &[u8], links: SymlinkPolicy) -> Result<Folder, StoreError> {
     match links {
-        Links::Follow => folder.followed(name),
+        SymlinkPolicy::Follow => folder.followed(name),
         _ => folder.below(name),
     }
 }

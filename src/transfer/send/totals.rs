@@ -102,7 +102,7 @@ impl Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Folder, Links};
+    use crate::store::{Folder, SymlinkPolicy};
     use crate::transfer::send::offering::Root;
     use std::sync::Arc;
 
@@ -118,7 +118,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         (0..9).for_each(|number| std::fs::write(place.path().join(number.to_string()), "abc").unwrap());
         let roots = vec![Root::Folder { folder: Folder::open(place.path()).unwrap(), name: Vec::new() }];
-        let offering = Offering::new(roots, Links::Skip, Arc::default());
+        let offering = Offering::new(roots, SymlinkPolicy::Skip, Arc::default());
         let start = Instant::now();
         assert!(TotalsReporter::new(Start::Accepted(Accept::plain()), &offering, start).is_none());
         let accept = Accept { capabilities: Capabilities::ALL, ..Accept::plain() };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Offering, Root, folder_below, source_below};
 use crate::proto::transfer::frame::Totals;
 use crate::report::Progress;
-use crate::store::{Filter, Folder, FoundKind, Links, Source, Tree, Walk};
+use crate::store::{Filter, Folder, SourceFile, SymlinkPolicy, Tree, Walk, WalkEntryKind};
 
 /// Names that are counted between two reports.
 const STEP_NAMES: u64 = 256;
@@ -64,7 +64,7 @@ pub(crate) struct Count {
     next: usize,
     /// The folder that is being walked, and whether it is an entry itself.
     walk: Option<(Tree, Walk, bool)>,
-    links: Links,
+    links: SymlinkPolicy,
     filter: Arc<Filter>,
     looked_at: u64,
     found: Totals,
@@ -96,11 +96,11 @@ impl Count {
     fn step(&mut self) -> bool {
         if let Some((tree, walk, is_entry)) = &mut self.walk {
             match walk.next().map(|found| (found.kind, found.path)) {
-                Some((FoundKind::File, path)) => {
+                Some((WalkEntryKind::File, path)) => {
                     let size_bytes = tree.size_bytes(&path).unwrap_or(0);
                     self.add(size_bytes);
                 }
-                Some((FoundKind::Skipped(_), _)) => {}
+                Some((WalkEntryKind::Skipped(_), _)) => {}
                 Some(_) => self.add(0),
                 None => {
                     let is_entry = *is_entry;
@@ -122,7 +122,9 @@ impl Count {
 
     fn begin(&mut self, root: &Root) {
         match root {
-            Root::File { path, .. } => self.add(Source::open(path).map_or(0, |source| source.size_bytes())),
+            Root::File { path, .. } => {
+                self.add(SourceFile::open(path).map_or(0, |source| source.size_bytes()))
+            }
             Root::Below { folder, name } => match source_below(folder, name, self.links) {
                 Ok(source) => self.add(source.size_bytes()),
                 Err(_) => match folder_below(folder, name, self.links) {
@@ -136,7 +138,7 @@ impl Count {
     }
 
     fn enter(&mut self, folder: Folder, is_entry: bool) {
-        let tree = Tree::new(folder.clone(), self.links == Links::Follow);
+        let tree = Tree::new(folder.clone(), self.links == SymlinkPolicy::Follow);
         self.walk = Some((tree, Walk::new(folder, self.links, Arc::clone(&self.filter)), is_entry));
     }
 
