@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 
 /// Folders that are remembered until their own entry comes; further ones keep the mode that they were made with.
-const MOST: usize = 16_384;
+const MAX_FOLDERS: usize = 16_384;
 
 /// Paths below a destination, with device and inode: another folder may have the name later.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ impl Made {
     /// Records a folder that was just made.
     pub(super) fn note(&self, path: &[u8], folder: &File) {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.len() < MOST
+        if made.len() < MAX_FOLDERS
             && let Some(identity) = identity(folder)
         {
             made.insert(path.to_vec(), identity);

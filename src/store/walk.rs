@@ -15,9 +15,9 @@ use std::sync::Arc;
 /// Memory for the names of the first folder, in bytes; each folder below gets half of its parent's, and at least the
 /// minimum.
 const FIRST_LISTING_BYTES: usize = 1 << 20;
-const LEAST_LISTING_BYTES: usize = 64 << 10;
+const MIN_LISTING_BYTES: usize = 64 << 10;
 /// A folder with this many components in its path is not entered.
-const MOST_COMPONENTS: usize = 256;
+const MAX_COMPONENTS: usize = 256;
 
 /// Handling of symbolic links in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Walk {
 
     /// Opens the folder at `self.path` and lists it.
     fn enter(&mut self, above: usize) -> Result<(), StoreError> {
-        if self.levels.len() >= MOST_COMPONENTS {
+        if self.levels.len() >= MAX_COMPONENTS {
             return Err(StoreError::new(StoreErrorKind::Unsafe, "folders are nested too deep"));
         }
         let folder = self.open()?;
@@ -122,7 +122,7 @@ impl Walk {
             return Err(StoreError::new(StoreErrorKind::Unsafe, "is a link to a folder that it is in"));
         }
         let limit_bytes =
-            (FIRST_LISTING_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(LEAST_LISTING_BYTES);
+            (FIRST_LISTING_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(MIN_LISTING_BYTES);
         let (listing, fault) = Listing::read(&folder, self.links == SymlinkPolicy::Follow, limit_bytes);
         self.levels.push(WalkLevel { listing, above, device_inode, meta: Meta::of(&stat), fault });
         self.here = Some(folder);

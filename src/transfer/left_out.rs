@@ -1,6 +1,6 @@
 //! Skipped entries, counted by kind and reported at both ends.
 
-use super::outcome::Role;
+use super::failure::Role;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};
 use crate::report::{FileEvent, Report};
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Limits, Link, Received};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
+use super::failure::{Role, describe, exit_of, peer_error, protocol_error};
 use super::left_out::LeftOut;
-use super::outcome::{Role, describe, exit_of, peer_error, protocol_error};
-use super::send::offering::{Next, Offering};
+use super::send::offering::{Offering, OfferingItem};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Context, Io, Status};
@@ -63,8 +63,10 @@ impl<S: Stream> Job<S> for List {
                 return Ok(Status::Waiting);
             }
             let frame = match self.offering.next() {
-                Some(Next::Entry(offered)) => Frame::Entry { file: self.entries, entry: offered.entry },
-                Some(Next::Skipped(skipped)) => {
+                Some(OfferingItem::Entry(offered)) => {
+                    Frame::Entry { file: self.entries, entry: offered.entry }
+                }
+                Some(OfferingItem::Skipped(skipped)) => {
                     if self.reports_skipped {
                         link.wire.push(&encode(&Frame::Skipped(skipped)));
                     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::digests::Digests;
+use super::failure::{Role, describe, exit_of, retry_of};
 use super::left_out::LeftOut;
-use super::outcome::{Role, describe, exit_of, retry_of};
 use crate::error::{Error, Exit, Retry};
 use crate::net::endpoint::PeerName;
 use crate::proto::transfer::Digest;

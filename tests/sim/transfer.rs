@@ -19,8 +19,8 @@ use sending::{Sending, Source};
 use wire::Connection;
 
 const SEEDS: u64 = 700;
-const MOST_EVENTS: usize = 200_000;
-const MOST_RUNS: usize = 8;
+const MAX_EVENTS: usize = 200_000;
+const MAX_RUNS: usize = 8;
 /// For so many events nothing has happened on any way: both wait.
 const IDLE_EVENTS: usize = 600;
 
@@ -98,7 +98,7 @@ impl World {
         let mut sending = Sending::new(&self.sources, self.streaming);
         let mut receiving = Receiving::new(self.streaming, self.full.clone());
         let mut idle = 0;
-        for event in 0..MOST_EVENTS {
+        for event in 0..MAX_EVENTS {
             if sending.has_finished {
                 receiving.has_finished |= receiving.machine.step() == ReceiveStep::Finished;
                 self.check_result(&sending, &receiving);
@@ -258,8 +258,8 @@ impl World {
 
 fn run(seed: u64) {
     let mut world = World::new(seed);
-    for attempt in 0..MOST_RUNS {
-        let is_last = attempt + 1 == MOST_RUNS;
+    for attempt in 0..MAX_RUNS {
+        let is_last = attempt + 1 == MAX_RUNS;
         let time = [50, 500, 5000][world.random.below(3)];
         let plan = Plan {
             cut_at: (!is_last && world.random.chance(70)).then(|| world.random.below(time)),

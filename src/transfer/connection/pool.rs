@@ -12,7 +12,7 @@ use crate::net::stream::{Stream, Transport};
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, Operation};
 use crate::report::Report;
 use crate::server::places::Further;
-use crate::transfer::outcome::Role;
+use crate::transfer::failure::Role;
 use crate::transfer::server::sessions::{MAX_CONNECTIONS, Registration, SessionId};
 
 /// Round-trip time from which several connections are faster than one.

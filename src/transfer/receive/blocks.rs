@@ -17,7 +17,7 @@ use crate::store::{Folder, Part, StoreError};
 use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, Wire};
-use crate::transfer::outcome::{Role, protocol_error, reason_of};
+use crate::transfer::failure::{Role, protocol_error, reason_of};
 
 impl AcceptedFile {
     /// Opens the file for its blocks.
@@ -180,14 +180,14 @@ impl Receiving {
                     continue;
                 }
                 let next = match inflow.waiting.take() {
-                    Some(header) => Next::Data(header),
+                    Some(header) => BlockInput::Data(header),
                     None => receive_frame(connection, inflow, (assembly, space))?,
                 };
                 let (file, offset, length) = match next {
-                    Next::Data(header) => header,
-                    Next::More => continue,
-                    Next::Nothing => break,
-                    Next::Ended => return Ok(Status::Done),
+                    BlockInput::Data(header) => header,
+                    BlockInput::More => continue,
+                    BlockInput::Nothing => break,
+                    BlockInput::Ended => return Ok(Status::Done),
                 };
                 let is_known = assembly.is_open(file) || assembly.ended.contains(file);
                 // The machine may be done with a file that is accepted, and its last step not taken yet.
@@ -225,8 +225,8 @@ impl Receiving {
     }
 }
 
-/// Next input of a further connection.
-enum Next {
+/// BlockInput input of a further connection.
+enum BlockInput {
     /// A `DATA` header: file, offset and length.
     Data((u32, u64, u32)),
     /// A frame that was handled.
@@ -241,9 +241,9 @@ fn receive_frame<S: Stream>(
     connection: &mut Link<S>,
     inflow: &mut Inflow,
     (assembly, space): (&mut FilesInBlocks, &mut Space),
-) -> Result<Next, Error> {
+) -> Result<BlockInput, Error> {
     match connection.receive_further(Role::Receiver)? {
-        Received::Data { file, offset, length } => return Ok(Next::Data((file, offset, length))),
+        Received::Data { file, offset, length } => return Ok(BlockInput::Data((file, offset, length))),
         Received::Frame(Frame::Block { file, offset, values }) => {
             // Only this connection breaks the protocol: its blocks come by another one.
             let ended = assembly.end(inflow, (file, offset, &values));
@@ -252,11 +252,11 @@ fn receive_frame<S: Stream>(
             space.written(file, bytes);
         }
         Received::Frame(Frame::Ping { .. }) => {}
-        Received::Nothing => return Ok(Next::Nothing),
-        Received::End => return Ok(Next::Ended),
+        Received::Nothing => return Ok(BlockInput::Nothing),
+        Received::End => return Ok(BlockInput::Ended),
         Received::Frame(_) => return Err(out_of_place()),
     }
-    Ok(Next::More)
+    Ok(BlockInput::More)
 }
 
 /// Receives a piece of the current frame and returns its size; `None` if nothing is buffered.

@@ -14,7 +14,7 @@ use crate::report::{Phase, escape_name};
 use crate::store::{Folder, Part, StagedFile, StagingFolder, StoreError, StoreErrorKind};
 use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled};
-use crate::transfer::outcome::{Role, failed, reason_of};
+use crate::transfer::failure::{Role, local_failure, reason_of};
 
 /// The session ends at once if a file cannot be written and more than this would still come for it.
 const MAX_DISCARDED_BYTES: u64 = 16 << 20;
@@ -237,7 +237,7 @@ impl Receiving {
         // A name that another session writes is no reason to give up the others: in a stream the sender stops.
         if is_large && !(self.machine.is_streaming() && fault.kind == StoreErrorKind::Busy) {
             let name = entry.map(|entry| escape_name(&entry.path)).unwrap_or_default();
-            return Err(failed(Role::Receiver, name, fault));
+            return Err(local_failure(Role::Receiver, name, fault));
         }
         if self.machine.comes_in_blocks(file) == Some(true) {
             self.assembly.ended.insert(file, size);

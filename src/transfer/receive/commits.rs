@@ -13,7 +13,7 @@ use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::store::{Meta, Part, StagedEntry, StagingFolder, StoreError};
-use crate::transfer::outcome::{Role, reason_of};
+use crate::transfer::failure::{Role, reason_of};
 
 /// Entries that may wait before the next commit begins; at twice as many the session waits.
 const BATCH_ENTRIES: usize = 8192;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::backoff::Backoff;
 use super::parts::SpareParts;
 use super::space::Space;
-use super::{Destination, Naming};
+use super::{Naming, ReceiveFolder};
 use crate::net::reactor::{BlockingTask, Io};
 use crate::net::stdio::Stdio;
 use crate::proto::transfer::Digest;
@@ -20,7 +20,7 @@ use crate::proto::transfer::receiver::Receiver;
 use crate::report::{Phase, Progress};
 use crate::store::{Folder, Part, StoreError, StoreErrorKind, hash_blocks, hash_prefix};
 use crate::transfer::connection::wire::Failure;
-use crate::transfer::outcome::{Role, reason_of};
+use crate::transfer::failure::{Role, reason_of};
 use crate::transfer::server::sessions::Registration;
 
 /// Files up to this size wait in the staging folder, without a lock or a sync of their own, and existing ones are
@@ -105,8 +105,8 @@ pub(super) struct Decisions {
 }
 
 impl Decisions {
-    pub(super) fn new(destination: Destination, io: Io) -> Decisions {
-        let Destination { folder, naming, replace, max_size, spare_parts, .. } = destination;
+    pub(super) fn new(destination: ReceiveFolder, io: Io) -> Decisions {
+        let ReceiveFolder { folder, naming, replace, max_size, spare_parts, .. } = destination;
         Decisions {
             folder,
             naming,

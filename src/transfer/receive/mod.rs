@@ -8,9 +8,9 @@ pub(crate) mod commits;
 pub(crate) mod contention;
 mod counting;
 pub(crate) mod decision;
+mod options;
 mod parts;
 mod space;
-mod terms;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -21,14 +21,14 @@ use self::body::Bodies;
 use self::commits::Commits;
 use self::counting::ACK_INTERVAL;
 use self::decision::{Decided, Decisions};
+pub(crate) use self::options::{Naming, ReceiveFolder, ReceiveOptions};
 pub(crate) use self::parts::SpareParts;
-pub(crate) use self::terms::{Destination, Naming, ReceiveTerms};
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Link, Received};
 use super::connection::pool::{ConnectionOrigin, ConnectionPool};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::digests::Digests;
-use super::outcome::{Role, peer_error, protocol_error};
+use super::failure::{Role, peer_error, protocol_error};
 use super::send::shown;
 use super::server::sessions::{Registration, SessionId};
 use super::stats::TransferStats;
@@ -74,8 +74,8 @@ impl Receiving {
     /// HELLO.
     pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
-        destination: Destination,
-        terms: ReceiveTerms,
+        destination: ReceiveFolder,
+        options: ReceiveOptions,
         hello: Option<&Hello>,
         (io, report, peer): (Io, Report, PeerName),
     ) -> LinkSession<S, Receiving> {
@@ -85,9 +85,9 @@ impl Receiving {
             progress.expect(entries.into(), bytes);
             progress.all_known();
         }
-        let mut machine = Receiver::new(destination.max_entries, terms.wanted);
-        agree(&mut machine, &terms.agreed);
-        let is_client = matches!(terms.origin, ConnectionOrigin::Client { .. });
+        let mut machine = Receiver::new(destination.max_entries, options.wanted);
+        agree(&mut machine, &options.agreed);
+        let is_client = matches!(options.origin, ConnectionOrigin::Client { .. });
         let mut stats = TransferStats::new(Role::Receiver, peer, report.clone());
         if is_client {
             stats.of_client(destination.replace);
@@ -97,7 +97,7 @@ impl Receiving {
             next_ack: wire.last_traffic() + ACK_INTERVAL,
             machine,
             commits: Commits::new(destination.staging.clone(), destination.replace, io.clone()),
-            pool: ConnectionPool::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report),
+            pool: ConnectionPool::new(options.origin, Role::Receiver, options.limits, io.clone(), report),
             decisions: Decisions::new(destination, io),
             bodies: Bodies::default(),
             assembly: FilesInBlocks::default(),
@@ -109,7 +109,7 @@ impl Receiving {
             stats,
             shown_bytes: 0,
         };
-        LinkSession::new(Link::new(wire, Role::Receiver, terms.limits, is_client), receiving)
+        LinkSession::new(Link::new(wire, Role::Receiver, options.limits, is_client), receiving)
     }
 
     /// Decides on a file. Returns `None` while hashing, or waiting for another session.

@@ -17,7 +17,7 @@ use crate::store::{BlockHasher, Change, SourceFile, root_of};
 use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
-use crate::transfer::outcome::{Role, failed, protocol_error};
+use crate::transfer::failure::{Role, local_failure, protocol_error};
 
 /// Files that may wait for the receiver's answers at once: each holds a descriptor on both sides. A receiver accepts
 /// twice as many.
@@ -63,7 +63,7 @@ pub(super) struct Block {
 }
 
 /// Result of a step for a connection.
-enum Step {
+enum BlockProgress {
     /// This many bytes were read.
     Read(usize),
     /// There is no block to send.
@@ -136,21 +136,26 @@ impl Blocks {
     }
 
     /// Reads the next piece of the connection's block, and queues it unless the receiver has it.
-    fn step<S: Stream>(&mut self, connection: usize, block: &mut Option<Block>, wire: &mut Wire<S>) -> Step {
+    fn step<S: Stream>(
+        &mut self,
+        connection: usize,
+        block: &mut Option<Block>,
+        wire: &mut Wire<S>,
+    ) -> BlockProgress {
         block.take_if(|block| !self.files.contains_key(&block.task.file));
         if block.is_none() {
             *block = self.scheduler.take(connection).map(Block::new);
         }
-        let Some(current) = block else { return Step::Nothing };
+        let Some(current) = block else { return BlockProgress::Nothing };
         let BlockTask { file, offset, length, theirs } = current.task;
-        let Some(File { source, .. }) = self.files.get_mut(&file) else { return Step::Nothing };
+        let Some(File { source, .. }) = self.files.get_mut(&file) else { return BlockProgress::Nothing };
         let count = CHUNK_BYTES.min((length - current.done) as usize);
         source.seek(offset + current.done);
         let (header, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
         match source.read(body) {
             Ok(read) if read == count => {}
-            Ok(_) => return Step::Failed(file, Ended::Changed),
-            Err(_) => return Step::Failed(file, Ended::Unreadable),
+            Ok(_) => return BlockProgress::Failed(file, Ended::Changed),
+            Err(_) => return BlockProgress::Failed(file, Ended::Unreadable),
         }
         current.hasher.update(body);
         if !current.compares {
@@ -163,10 +168,10 @@ impl Blocks {
             let is_compared = current.compares;
             let task = current.task;
             let finished = block.take().and_then(|block| block.hasher.finish());
-            let Some(value) = finished else { return Step::Failed(file, Ended::Unreadable) };
+            let Some(value) = finished else { return BlockProgress::Failed(file, Ended::Unreadable) };
             if is_compared && theirs != Some(value) {
                 *block = Some(Block::new(BlockTask { theirs: None, ..task }));
-                return Step::Read(count);
+                return BlockProgress::Read(count);
             }
             self.scheduler.hashed(file, offset, value);
             if is_compared {
@@ -177,7 +182,7 @@ impl Blocks {
                 self.scheduler.queued(file, offset, wire.positions().1);
             }
         }
-        Step::Read(count)
+        BlockProgress::Read(count)
     }
 }
 
@@ -212,8 +217,8 @@ impl Sending {
                 (Ok(Change::None), Some(digest)) => Ended::Digest(digest),
                 (Ok(Change::Grown), Some(digest)) => {
                     let (source, size) = (open.source.try_clone(), open.size);
-                    let source =
-                        source.map_err(|fault| failed(Role::Sender, "a file that has grown", &fault))?;
+                    let source = source
+                        .map_err(|fault| local_failure(Role::Sender, "a file that has grown", &fault))?;
                     self.read_again(file, &source, size, digest)?;
                     return Ok(None);
                 }
@@ -240,9 +245,9 @@ impl Sending {
         let step = self.blocks.step(FIRST, &mut first, &mut link.wire);
         self.blocks.first = first;
         match step {
-            Step::Read(count) => Ok(Some(count)),
-            Step::Nothing => Ok(None),
-            Step::Failed(file, ended) => self.block_failed(file, ended).map(Some),
+            BlockProgress::Read(count) => Ok(Some(count)),
+            BlockProgress::Nothing => Ok(None),
+            BlockProgress::Failed(file, ended) => self.block_failed(file, ended).map(Some),
         }
     }
 
@@ -358,9 +363,9 @@ impl Sending {
                 }
                 connection.wire.reserve_chunk()?;
                 match blocks.step(id, block, &mut connection.wire) {
-                    Step::Read(count) => budget = budget.saturating_sub(count),
-                    Step::Nothing => break,
-                    Step::Failed(file, ended) => failed = Some((file, ended)),
+                    BlockProgress::Read(count) => budget = budget.saturating_sub(count),
+                    BlockProgress::Nothing => break,
+                    BlockProgress::Failed(file, ended) => failed = Some((file, ended)),
                 }
             }
             connection.wire.flush()?;

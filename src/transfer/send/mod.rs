@@ -6,7 +6,7 @@ mod grown;
 mod input;
 pub(crate) mod offering;
 mod prefix;
-mod terms;
+mod start;
 mod totals;
 
 use std::collections::HashMap;
@@ -17,15 +17,15 @@ use self::blocks::{Block, Blocks};
 use self::content::Current;
 use self::grown::Rereading;
 use self::input::Input;
-use self::offering::{Ahead, Key, Next, Offering};
-pub(crate) use self::terms::Start;
-use self::terms::agree;
+use self::offering::{Ahead, Key, Offering, OfferingItem};
+pub(crate) use self::start::Start;
+use self::start::agree;
 use self::totals::TotalsReporter;
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Limits, Link, Received};
 use super::connection::pool::{ConnectionOrigin, ConnectionPool};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
-use super::outcome::{Role, peer_error, protocol_error};
+use super::failure::{Role, peer_error, protocol_error};
 use super::server::sessions::SessionId;
 use super::stats::TransferStats;
 use crate::error::{Error, Exit};
@@ -246,8 +246,8 @@ impl Sending {
         let next = self.offering.next();
         self.note_offered(next.as_ref());
         let offered = match next {
-            Some(Next::Entry(offered)) => offered,
-            Some(Next::Skipped(skipped)) => {
+            Some(OfferingItem::Entry(offered)) => offered,
+            Some(OfferingItem::Skipped(skipped)) => {
                 self.stats.skip(&skipped);
                 return self.machine.skip(skipped);
             }

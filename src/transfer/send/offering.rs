@@ -5,7 +5,7 @@ mod ahead;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use self::ahead::{Ahead, Count};
+pub(crate) use self::ahead::{Ahead, OfferingCounter};
 use crate::net::child::Program;
 use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::reason::Reason;
@@ -14,7 +14,7 @@ use crate::store::{
     Filter, Folder, Meta, SkipReason, SourceFile, StoreError, SymlinkPolicy, Tree, Walk, WalkEntry,
     WalkEntryKind,
 };
-use crate::transfer::outcome::{Role, reason_of};
+use crate::transfer::failure::{Role, reason_of};
 
 /// A root that is sent, and its path at the receiver.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ pub(crate) struct Offered {
 
 /// The next item of an offering.
 #[expect(clippy::large_enum_variant, reason = "most are large, and each is handed on at once")]
-pub(crate) enum Next {
+pub(crate) enum OfferingItem {
     /// An entry to offer.
     Entry(Offered),
     /// Something that is skipped for its kind.
@@ -169,10 +169,10 @@ impl Offering {
         })
     }
 
-    fn found(&mut self, root: usize, found: WalkEntry) -> Option<Next> {
+    fn found(&mut self, root: usize, found: WalkEntry) -> Option<OfferingItem> {
         let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
         let path = below(name, &found.path);
-        Some(Next::Entry(match found.kind {
+        Some(OfferingItem::Entry(match found.kind {
             WalkEntryKind::File => self.file(Key { root, path: found.path, identity: None }, path),
             WalkEntryKind::Folder(meta) => {
                 Offered { entry: entry(EntryKind::Folder, path, meta), file: None }
@@ -181,7 +181,7 @@ impl Offering {
                 Offered { entry: entry(EntryKind::Link(target), path, meta), file: None }
             }
             WalkEntryKind::Skipped(skip) => {
-                return Some(Next::Skipped(Skipped { kind: kind_of(skip), path }));
+                return Some(OfferingItem::Skipped(Skipped { kind: kind_of(skip), path }));
             }
             WalkEntryKind::Failed(fault) => missing(path, &fault),
         }))
@@ -189,9 +189,9 @@ impl Offering {
 }
 
 impl Iterator for Offering {
-    type Item = Next;
+    type Item = OfferingItem;
 
-    fn next(&mut self) -> Option<Next> {
+    fn next(&mut self) -> Option<OfferingItem> {
         loop {
             if let Some((_, walk)) = &mut self.walk {
                 match walk.next() {
@@ -204,7 +204,7 @@ impl Iterator for Offering {
                         if let Some(offered) =
                             walked.and_then(|(folder, _)| self.root_folder(self.next - 1, &folder))
                         {
-                            return Some(Next::Entry(offered));
+                            return Some(OfferingItem::Entry(offered));
                         }
                     }
                 }
@@ -220,15 +220,15 @@ impl Iterator for Offering {
                 Root::Below { folder, name } => {
                     let (folder, name) = (folder.clone(), name.clone());
                     if let Some(offered) = self.below(key, &folder, name) {
-                        return Some(Next::Entry(offered));
+                        return Some(OfferingItem::Entry(offered));
                     }
                 }
                 Root::File { name, .. } | Root::Stdin { name } | Root::Command { name, .. } => {
                     let name = name.clone();
-                    return Some(Next::Entry(self.file(key, name)));
+                    return Some(OfferingItem::Entry(self.file(key, name)));
                 }
                 Root::Missing { name, reason, text } => {
-                    return Some(Next::Entry(refused_entry(name.clone(), (*reason, text.clone()))));
+                    return Some(OfferingItem::Entry(refused_entry(name.clone(), (*reason, text.clone()))));
                 }
             }
         }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::offering::{Count, Next, Offering};
+use super::offering::{Offering, OfferingCounter, OfferingItem};
 use super::{Sending, Start};
 use crate::proto::transfer::frame::Totals;
 
@@ -14,13 +14,13 @@ use crate::proto::transfer::frame::Totals;
 const WAITING_NAMES: u64 = 1024;
 const BUSY_NAMES: u64 = 128;
 /// How many names the count may be ahead of the offers.
-const MOST_AHEAD: u64 = 1 << 18;
+const MAX_AHEAD: u64 = 1 << 18;
 /// Shortest interval between two reports to the client: it shows no more.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The count, and the totals that were reported.
 pub(super) struct TotalsReporter {
-    count: Count,
+    count: OfferingCounter,
     offered: Totals,
     /// Names looked at, skipped ones included.
     names: u64,
@@ -40,7 +40,7 @@ impl TotalsReporter {
         }
         let (offered, reported) = (Totals::default(), Totals::default());
         let count = offering.count()?;
-        let (names, next, waits, most_ahead) = (0, now, true, MOST_AHEAD);
+        let (names, next, waits, most_ahead) = (0, now, true, MAX_AHEAD);
         Some(TotalsReporter { count, offered, names, reported, next, waits, most_ahead })
     }
 
@@ -58,15 +58,15 @@ impl TotalsReporter {
     }
 
     /// Records the next offer. Returns the totals to report: after the last offer they are final.
-    fn note(&mut self, next: Option<&Next>) -> Option<Totals> {
+    fn note(&mut self, next: Option<&OfferingItem>) -> Option<Totals> {
         self.names += 1;
         match next {
-            Some(Next::Entry(offered)) => {
+            Some(OfferingItem::Entry(offered)) => {
                 self.offered.entries += 1;
                 self.offered.bytes = self.offered.bytes.saturating_add(offered.entry.size.unwrap_or(0));
                 None
             }
-            Some(Next::Skipped(_)) => None,
+            Some(OfferingItem::Skipped(_)) => None,
             None => Some(Totals { complete: true, ..self.offered }).filter(|all| *all != self.reported),
         }
     }
@@ -90,7 +90,7 @@ impl Sending {
     }
 
     /// Records the next offer. The last one ends the count.
-    pub(super) fn note_offered(&mut self, next: Option<&Next>) {
+    pub(super) fn note_offered(&mut self, next: Option<&OfferingItem>) {
         let all = self.totals_reporter.as_mut().and_then(|totals_reporter| totals_reporter.note(next));
         all.into_iter().for_each(|totals| self.machine.found(totals));
         if next.is_none() {
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(totals_reporter.look_ahead(start), (None, false));
         assert_eq!(totals_reporter.look_ahead(start + INTERVAL), (Some(totals(6, false)), false));
         // But for the last word.
-        totals_reporter.most_ahead = MOST_AHEAD;
+        totals_reporter.most_ahead = MAX_AHEAD;
         assert_eq!(totals_reporter.look_ahead(start), (Some(totals(9, true)), false));
     }
 

@@ -27,9 +27,9 @@ use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::pool::ConnectionOrigin;
 use crate::transfer::connection::wire::{Failure, Filled, Wire};
 use crate::transfer::digests::DigestSink;
+use crate::transfer::failure::{Role, local_failure, protocol_error};
 use crate::transfer::list::List;
-use crate::transfer::outcome::{Role, failed, protocol_error};
-use crate::transfer::receive::{Destination, Naming, ReceiveTerms, Receiving, SpareParts};
+use crate::transfer::receive::{Naming, ReceiveFolder, ReceiveOptions, Receiving, SpareParts};
 use crate::transfer::send::offering::Offering;
 use crate::transfer::send::{Sending, Start};
 
@@ -167,10 +167,10 @@ impl Serving {
     /// Returns what the client is granted, or the reason of its refusal.
     fn choose(&self, hello: &Hello) -> Result<Granted, Failure> {
         match (hello.operation, &self.offer.store, &self.offer.share) {
-            (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(Destination {
+            (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(ReceiveFolder {
                 folder: folder.clone(),
                 staging: StagingFolder::new(folder)
-                    .map_err(|fault| failed(Role::Receiver, "cannot store files", &fault))?,
+                    .map_err(|fault| local_failure(Role::Receiver, "cannot store files", &fault))?,
                 naming: Naming::AsSent,
                 replace: replace && !self.offer.keep_existing,
                 max_size: self.offer.max_size,
@@ -250,8 +250,8 @@ impl Serving {
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
-                let terms = ReceiveTerms { wanted: None, agreed: accept, limits, origin };
-                let receiving = Receiving::session(wire, destination, terms, Some(hello), context);
+                let options = ReceiveOptions { wanted: None, agreed: accept, limits, origin };
+                let receiving = Receiving::session(wire, destination, options, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 Box::new(
                     receiving.registered(Rc::clone(&registration)).succeeding(is_successor).listing(digests),
@@ -310,7 +310,7 @@ fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
 /// The rights of a client.
 enum Granted {
     /// To send files to this destination.
-    Put(Destination),
+    Put(ReceiveFolder),
     /// To receive these files, in a stream if true, else in rounds.
     Get(Offering, bool),
     /// To list these files.

@@ -22,10 +22,10 @@ impl Drop for Ahead {
 
 impl Offering {
     /// Returns a count of the offering, if it has folders.
-    pub(crate) fn count(&self) -> Option<Count> {
+    pub(crate) fn count(&self) -> Option<OfferingCounter> {
         let has_folders =
             self.roots.iter().any(|root| matches!(root, Root::Folder { .. } | Root::Below { .. }));
-        has_folders.then(|| Count {
+        has_folders.then(|| OfferingCounter {
             roots: Arc::clone(&self.roots),
             next: 0,
             walk: None,
@@ -59,7 +59,7 @@ impl Offering {
 }
 
 /// Counts an offering while walking through it. It keeps only the sums, and holds at most two descriptors.
-pub(crate) struct Count {
+pub(crate) struct OfferingCounter {
     roots: Arc<[Root]>,
     next: usize,
     /// The folder that is being walked, and whether it is an entry itself.
@@ -70,7 +70,7 @@ pub(crate) struct Count {
     found: Totals,
 }
 
-impl Count {
+impl OfferingCounter {
     /// Looks at up to `names` further names. Returns false if there are no more.
     pub(crate) fn look_at(&mut self, names: u64) -> bool {
         for _ in 0..names {

@@ -1,4 +1,4 @@
-//! Terms of a receiving session: destination, names, and what was agreed with the peer.
+//! Options of a receiving session: destination, names, and what was agreed with the peer.
 
 use super::parts::SpareParts;
 use crate::error::{Error, Exit};
@@ -12,7 +12,7 @@ use crate::transfer::connection::pool::ConnectionOrigin;
 use crate::transfer::connection::wire::Failure;
 
 /// Destination of received files, and the limits on them.
-pub(crate) struct Destination {
+pub(crate) struct ReceiveFolder {
     pub(crate) folder: Folder,
     pub(crate) staging: StagingFolder,
     pub(crate) naming: Naming,
@@ -36,8 +36,8 @@ pub(crate) enum Naming {
     Stdout,
 }
 
-/// Terms that are agreed before a session receives.
-pub(crate) struct ReceiveTerms {
+/// Options that are known before a session receives.
+pub(crate) struct ReceiveOptions {
     /// The names asked for; `None`: everything.
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
     /// On a server: the ACCEPT that it has sent. A client receives it later.
