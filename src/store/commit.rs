@@ -7,11 +7,12 @@ use super::confine::{check_path, make_folders, open_readable, safe_link_target, 
 use super::error::{StoreError, StoreErrorKind};
 use super::meta::Meta;
 use super::part::Part;
-use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, sync_names, times, umask};
+use super::publish::{
+    arriving_mode, publish_new, publish_over, publish_over_link, supported, sync, sync_names, times, umask,
+};
 use super::staging::{Published, StagingFolder, StagingState};
 use rustix::fs::{
-    AtFlags, FileType, Mode, chmodat, fchmod, fstat, futimens, readlinkat, renameat, statat, symlinkat,
-    utimensat,
+    AtFlags, FileType, Mode, chmodat, fchmod, fstat, futimens, readlinkat, statat, symlinkat, utimensat,
 };
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -68,28 +69,28 @@ impl StagingFolder {
     /// # Errors
     /// For each as [`Part::commit`]. Where a sync fails, none of them has arrived, and neither does anything that is
     /// committed on this stage afterwards.
-    pub fn commit(&self, arrivals: Vec<StagedEntry>, replace: bool) -> Vec<Result<(), StoreError>> {
+    pub fn commit(&self, entries: Vec<StagedEntry>, replace: bool) -> Vec<Result<(), StoreError>> {
         let staging = &*self.0;
         let mut lost = staging.lost.lock().unwrap_or_else(PoisonError::into_inner);
         let fail = |count: usize, fault: StoreError| (0..count).map(|_| Err(fault.clone())).collect();
         if *lost {
             let fault = StoreError::new(StoreErrorKind::CannotWrite, "an earlier file could not be synced");
-            return fail(arrivals.len(), fault);
+            return fail(entries.len(), fault);
         }
-        let arrivals: Vec<Result<StagedEntry, StoreError>> = arrivals.into_iter().map(prepared).collect();
-        if let Err(fault) = sync_content(staging, &arrivals) {
+        let entries: Vec<Result<StagedEntry, StoreError>> = entries.into_iter().map(prepared).collect();
+        if let Err(fault) = sync_content(staging, &entries) {
             *lost = true;
-            return fail(arrivals.len(), fault);
+            return fail(entries.len(), fault);
         }
         let (touched, foreign, late) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         let mut names = CommitNames { staging, replace, parent: None, touched, foreign, late };
         let mut folders = Vec::new();
-        let mut results: Vec<Result<(), StoreError>> = Vec::with_capacity(arrivals.len());
-        for arrival in arrivals {
-            if let Ok(StagedEntry::Folder { path, meta }) = &arrival {
+        let mut results: Vec<Result<(), StoreError>> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if let Ok(StagedEntry::Folder { path, meta }) = &entry {
                 folders.push((results.len(), path.clone(), *meta));
             }
-            results.push(arrival.and_then(|arrival| names.name(arrival)));
+            results.push(entry.and_then(|entry| names.name(entry)));
         }
         for (index, path, meta) in folders {
             if results[index].is_ok() {
@@ -108,8 +109,8 @@ impl StagingFolder {
     }
 }
 
-fn prepared(arrival: StagedEntry) -> Result<StagedEntry, StoreError> {
-    match &arrival {
+fn prepared(entry: StagedEntry) -> Result<StagedEntry, StoreError> {
+    match &entry {
         StagedEntry::Part { part, meta } => part.set_meta(*meta)?,
         StagedEntry::Small { path, .. } | StagedEntry::Folder { path, .. } => check_path(path)?,
         StagedEntry::Link { path, target, .. } => {
@@ -122,21 +123,21 @@ fn prepared(arrival: StagedEntry) -> Result<StagedEntry, StoreError> {
             }
         }
     }
-    Ok(arrival)
+    Ok(entry)
 }
 
 fn sync_content(
     staging: &StagingState,
-    arrivals: &[Result<StagedEntry, StoreError>],
+    entries: &[Result<StagedEntry, StoreError>],
 ) -> Result<(), StoreError> {
     let has_content =
-        |arrival: &&StagedEntry| matches!(arrival, StagedEntry::Part { .. } | StagedEntry::Small { .. });
-    let files = || arrivals.iter().flatten().filter(has_content);
+        |entry: &&StagedEntry| matches!(entry, StagedEntry::Part { .. } | StagedEntry::Small { .. });
+    let files = || entries.iter().flatten().filter(has_content);
     let fault = |error| StoreError::system(error, StoreErrorKind::CannotWrite, "the file cannot be synced");
     let at_once = files().count() > FEW && sync_all(&staging.root).map_err(fault)?;
     let device = device(&staging.root)?;
-    for arrival in files() {
-        match arrival {
+    for entry in files() {
+        match entry {
             // It may lie on a file system that is mounted below the destination; a staged one cannot.
             StagedEntry::Part { part, .. } if !at_once || self::device(part.file())? != device => {
                 sync(part.file()).map_err(fault)?;
@@ -153,17 +154,17 @@ fn sync_content(
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 fn sync_all(folder: &File) -> std::io::Result<bool> {
     use std::sync::OnceLock;
-    static TELLS: OnceLock<bool> = OnceLock::new();
-    let tells = *TELLS.get_or_init(|| {
+    static IS_RELIABLE: OnceLock<bool> = OnceLock::new();
+    let is_reliable = *IS_RELIABLE.get_or_init(|| {
         let name = rustix::system::uname();
         let release = name.release().to_string_lossy();
         let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
         (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8)
     });
-    if tells {
+    if is_reliable {
         rustix::fs::syncfs(folder)?;
     }
-    Ok(tells)
+    Ok(is_reliable)
 }
 
 #[cfg(not(all(target_os = "linux", not(sendall_portable))))]
@@ -191,9 +192,9 @@ struct CommitNames<'a> {
 }
 
 impl CommitNames<'_> {
-    fn name(&mut self, arrival: StagedEntry) -> Result<(), StoreError> {
+    fn name(&mut self, entry: StagedEntry) -> Result<(), StoreError> {
         let replace = self.replace;
-        match arrival {
+        match entry {
             StagedEntry::Part { part, .. } => {
                 self.touch(split_last(part.path()).0.unwrap_or_default(), part.folder())?;
                 part.publish(replace)
@@ -240,7 +241,7 @@ impl CommitNames<'_> {
                 return Ok(());
             }
             match (is_link, replace) {
-                (true, true) => renameat(private, &*new.name, parent, name).map_err(StoreError::write)?,
+                (true, true) => publish_over_link(private, &new.name, parent, name)?,
                 (true, false) => {
                     return Err(StoreError::new(
                         StoreErrorKind::Exists,

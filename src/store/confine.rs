@@ -88,7 +88,9 @@ pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(F
     match open_readable(folder.as_fd(), path) {
         Err(Errno::NOENT) => {}
         opened => {
-            return opened.map(|file| (file.into(), false)).map_err(|error| way_fault(folder, path, error));
+            return opened
+                .map(|file| (file.into(), false))
+                .map_err(|error| parent_fault(folder, path, error));
         }
     }
     let mut reached: Option<File> = None;
@@ -101,7 +103,7 @@ pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(F
             Err(Errno::EXIST) => false,
             Err(error) => return Err(StoreError::write(error)),
         };
-        let next = walk(at, component).map_err(|error| way_fault(folder, path, error))?;
+        let next = walk(at, component).map_err(|error| parent_fault(folder, path, error))?;
         let next = reached.insert(next.into());
         if new {
             made.note(&path[..length], next);
@@ -111,7 +113,7 @@ pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(F
 }
 
 /// Returns the fault for what is in the way of a folder, if that is the cause.
-fn way_fault(folder: &File, path: &[u8], error: Errno) -> StoreError {
+fn parent_fault(folder: &File, path: &[u8], error: Errno) -> StoreError {
     let (parents, name) = split_last(path);
     let parent = parents.map(|parents| open_folder(folder.as_fd(), parents)).transpose();
     let found = parent.and_then(|parent| {

@@ -21,13 +21,15 @@ pub(super) fn publish_new(
     name: &[u8],
 ) -> Result<(), StoreError> {
     match rename_new(from, temporary, folder, name) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => publish_link(from, temporary, folder, name),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            publish_by_linkat(from, temporary, folder, name)
+        }
         done => done.map_err(|error| new_fault(folder, name, error)),
     }
 }
 
 /// The fallback of [`publish_new`].
-pub(super) fn publish_link(
+pub(super) fn publish_by_linkat(
     from: &File,
     temporary: &str,
     folder: &File,
@@ -55,6 +57,16 @@ pub(super) fn publish_over(
         Err(Errno::NOENT) => {}
         Err(error) => return Err(StoreError::write(error)),
     }
+    renameat(from, temporary, folder, name).map_err(rename_fault)
+}
+
+/// Renames the temporary link to its final name, in place of a link that has it (renameat(2)).
+pub(super) fn publish_over_link(
+    from: &File,
+    temporary: &str,
+    folder: &File,
+    name: &[u8],
+) -> Result<(), StoreError> {
     renameat(from, temporary, folder, name).map_err(rename_fault)
 }
 

@@ -12,8 +12,8 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// Memory for the names of the first folder, in bytes; each folder below gets half of its parent's, and at least the
-/// minimum.
+/// Memory for the names of the first folder, in bytes. Each folder below gets half of its parent's, but at least
+/// [`MIN_LISTING_BYTES`].
 const FIRST_LISTING_BYTES: usize = 1 << 20;
 const MIN_LISTING_BYTES: usize = 64 << 10;
 /// A folder with this many components in its path is not entered.
@@ -24,7 +24,7 @@ const MAX_COMPONENTS: usize = 256;
 pub enum SymlinkPolicy {
     /// They are skipped.
     Skip,
-    /// The files and folders that they lead to are sent in their place, wherever those are.
+    /// Their targets are sent in their place, wherever those are.
     Follow,
     /// They are sent as links.
     Copy,
@@ -77,9 +77,9 @@ pub enum WalkEntryKind {
 /// All entries below a folder, depth first: names in byte order, and a folder after everything in it, so that its time
 /// can be set last. Entries that the filter leaves out are not reported.
 ///
-/// It holds some of the names of the folders on the way, and only the descriptor of the last one; a folder with more
-/// names is read several times. Only folders are opened and, without [`SymlinkPolicy::Follow`], none outside of the root. A
-/// folder that a link puts into itself is [`WalkEntryKind::Failed`], and so is one with 256 components in its path.
+/// The walk holds some names of each folder on the way, and only the descriptor of the last one: a folder with more
+/// names is read several times. Only folders are opened and, without [`SymlinkPolicy::Follow`], none outside of the root.
+/// A folder that a link puts into itself is [`WalkEntryKind::Failed`], and so is one with 256 components in its path.
 #[derive(Debug)]
 pub struct Walk {
     folder: Folder,
@@ -89,15 +89,15 @@ pub struct Walk {
     /// The path of the last level.
     path: Vec<u8>,
     /// The folder of the last level, until another one is visited.
-    here: Option<File>,
-    begun: bool,
+    open_folder: Option<File>,
+    has_begun: bool,
 }
 
 #[derive(Debug)]
 struct WalkLevel {
     listing: Listing,
-    /// Bytes of the path above it.
-    above: usize,
+    /// Length of the parent's path, in bytes.
+    parent_path_len: usize,
     device_inode: (u64, u64),
     meta: Meta,
     /// Reading has failed; the folder is reported as failed after the names that were found.
@@ -107,11 +107,19 @@ struct WalkLevel {
 impl Walk {
     /// Creates a walk below `folder`; the filter matches paths below it.
     pub fn new(folder: Folder, links: SymlinkPolicy, filter: Arc<Filter>) -> Self {
-        Self { folder, links, filter, levels: Vec::new(), path: Vec::new(), here: None, begun: false }
+        Self {
+            folder,
+            links,
+            filter,
+            levels: Vec::new(),
+            path: Vec::new(),
+            open_folder: None,
+            has_begun: false,
+        }
     }
 
     /// Opens the folder at `self.path` and lists it.
-    fn enter(&mut self, above: usize) -> Result<(), StoreError> {
+    fn enter(&mut self, parent_path_len: usize) -> Result<(), StoreError> {
         if self.levels.len() >= MAX_COMPONENTS {
             return Err(StoreError::new(StoreErrorKind::Unsafe, "folders are nested too deep"));
         }
@@ -124,8 +132,8 @@ impl Walk {
         let limit_bytes =
             (FIRST_LISTING_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(MIN_LISTING_BYTES);
         let (listing, fault) = Listing::read(&folder, self.links == SymlinkPolicy::Follow, limit_bytes);
-        self.levels.push(WalkLevel { listing, above, device_inode, meta: Meta::of(&stat), fault });
-        self.here = Some(folder);
+        self.levels.push(WalkLevel { listing, parent_path_len, device_inode, meta: Meta::of(&stat), fault });
+        self.open_folder = Some(folder);
         Ok(())
     }
 
@@ -141,37 +149,37 @@ impl Walk {
         opened.map(File::from).map_err(open_fault)
     }
 
-    /// Reads the last folder again, for the names after those that were held.
-    fn read_on(&mut self) {
-        let here = self.here.take().map_or_else(|| self.open(), Ok);
+    /// Reads the last folder again, for the names after the held ones.
+    fn read_more_names(&mut self) {
+        let folder = self.open_folder.take().map_or_else(|| self.open(), Ok);
         let Some(level) = self.levels.last_mut() else { return };
-        match here {
-            Ok(here) => {
-                level.fault = level.listing.read_next(&here);
-                self.here = Some(here);
+        match folder {
+            Ok(folder) => {
+                level.fault = level.listing.read_next(&folder);
+                self.open_folder = Some(folder);
             }
             Err(fault) => level.fault = Some(fault),
         }
     }
 
     /// Leaves the last folder.
-    fn leave(&mut self) -> Option<WalkEntry> {
+    fn pop_level(&mut self) -> Option<WalkEntry> {
         let level = self.levels.pop()?;
-        self.here = None;
+        self.open_folder = None;
         let path = self.path.clone();
-        self.path.truncate(level.above);
+        self.path.truncate(level.parent_path_len);
         if let Some(fault) = level.fault {
             return Some(WalkEntry { path, kind: WalkEntryKind::Failed(fault) });
         }
-        let taken = !self.levels.is_empty() && self.filter.takes(&path, true);
-        taken.then_some(WalkEntry { path, kind: WalkEntryKind::Folder(level.meta) })
+        let is_included = !self.levels.is_empty() && self.filter.includes(&path, true);
+        is_included.then_some(WalkEntry { path, kind: WalkEntryKind::Folder(level.meta) })
     }
 
     /// Returns the entry of a name in the last folder.
     fn visit(&mut self, name: &[u8], kind: FileKind) -> Option<WalkEntry> {
-        let above = self.path.len();
+        let parent_path_len = self.path.len();
         let mut path = self.path.clone();
-        if above > 0 {
+        if parent_path_len > 0 {
             path.push(b'/');
         }
         path.extend_from_slice(name);
@@ -183,11 +191,11 @@ impl Walk {
                 return None;
             }
             self.path.clone_from(&path);
-            let fault = self.enter(above).err()?;
-            self.path.truncate(above);
+            let fault = self.enter(parent_path_len).err()?;
+            self.path.truncate(parent_path_len);
             return Some(WalkEntry { path, kind: WalkEntryKind::Failed(fault) });
         }
-        if !self.filter.takes(&path, false) {
+        if !self.filter.includes(&path, false) {
             return None;
         }
         let kind = match kind {
@@ -212,13 +220,13 @@ impl Walk {
     }
 
     fn link(&mut self, name: &[u8]) -> Result<WalkEntryKind, StoreError> {
-        let here = match self.here.take() {
-            Some(here) => here,
+        let folder = match self.open_folder.take() {
+            Some(folder) => folder,
             None => self.open()?,
         };
-        let here = self.here.insert(here);
-        let target = retry_on_intr(|| readlinkat(&*here, name, Vec::new())).map_err(StoreError::read)?;
-        let stat = statat(&*here, name, AtFlags::SYMLINK_NOFOLLOW).map_err(StoreError::read)?;
+        let folder = self.open_folder.insert(folder);
+        let target = retry_on_intr(|| readlinkat(&*folder, name, Vec::new())).map_err(StoreError::read)?;
+        let stat = statat(&*folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(StoreError::read)?;
         Ok(WalkEntryKind::Link { target: target.into_bytes(), meta: Meta::of(&stat) })
     }
 }
@@ -227,15 +235,15 @@ impl Iterator for Walk {
     type Item = WalkEntry;
 
     fn next(&mut self) -> Option<WalkEntry> {
-        if !self.begun {
-            self.begun = true;
+        if !self.has_begun {
+            self.has_begun = true;
             if let Err(fault) = self.enter(0) {
                 return Some(WalkEntry { path: Vec::new(), kind: WalkEntryKind::Failed(fault) });
             }
         }
         loop {
             if self.levels.last().is_some_and(|level| level.fault.is_none() && level.listing.has_unread()) {
-                self.read_on();
+                self.read_more_names();
             }
             let level = self.levels.last_mut()?;
             let found = match level.listing.next() {
@@ -243,7 +251,7 @@ impl Iterator for Walk {
                     let name = name.to_vec();
                     self.visit(&name, kind)
                 }
-                None => self.leave(),
+                None => self.pop_level(),
             };
             if found.is_some() {
                 return found;

@@ -48,7 +48,7 @@ pub struct BlockScheduler {
     files: HashMap<u32, SendingFile>,
     /// Files with blocks that were never taken, in the order of their opening.
     fresh: VecDeque<u32>,
-    again: VecDeque<(u32, u64)>,
+    resend: VecDeque<(u32, u64)>,
     /// Blocks on their way, by file and offset.
     in_flight: HashMap<(u32, u64), InFlight>,
     tries: HashMap<(u32, u64), u32>,
@@ -100,7 +100,7 @@ impl BlockScheduler {
 
     /// Takes the next block for a connection. Blocks to send again come first.
     pub fn take(&mut self, connection: usize) -> Option<BlockTask> {
-        if let Some((file, offset)) = self.again.pop_front() {
+        if let Some((file, offset)) = self.resend.pop_front() {
             let length = block_length(offset, self.files.get(&file)?.size)?;
             let tries = self.tries.get(&(file, offset)).copied().unwrap_or(0);
             self.in_flight.insert((file, offset), InFlight { connection, tries, end: None });
@@ -161,7 +161,7 @@ impl BlockScheduler {
         (connection, left_bytes): (usize, u64),
         file: u32,
         offset: u64,
-        again: bool,
+        resend: bool,
     ) -> Result<u64, Violation> {
         match self.in_flight.get(&(file, offset)) {
             Some(block) if block.connection == connection => {
@@ -170,12 +170,12 @@ impl BlockScheduler {
                 }
                 let tries = block.tries + 1;
                 self.in_flight.remove(&(file, offset));
-                if again {
+                if resend {
                     if tries >= MAX_TRIES {
                         return Err(Violation::Damaged(offset));
                     }
                     self.tries.insert((file, offset), tries);
-                    self.again.push_back((file, offset));
+                    self.resend.push_back((file, offset));
                     return Ok(0);
                 }
             }
@@ -204,7 +204,7 @@ impl BlockScheduler {
             .collect();
         for key in lost {
             self.in_flight.remove(&key);
-            self.again.push_back(key);
+            self.resend.push_back(key);
         }
     }
 
@@ -212,14 +212,14 @@ impl BlockScheduler {
     pub fn give_up(&mut self, file: u32) {
         self.files.remove(&file);
         self.fresh.retain(|fresh| *fresh != file);
-        self.again.retain(|(of, _)| *of != file);
+        self.resend.retain(|(of, _)| *of != file);
         self.in_flight.retain(|(of, _), _| *of != file);
         self.tries.retain(|(of, _), _| *of != file);
     }
 
     /// Returns whether a block has to be sent again.
-    pub fn has_again(&self) -> bool {
-        !self.again.is_empty()
+    pub fn has_resends(&self) -> bool {
+        !self.resend.is_empty()
     }
 
     /// Removes and returns the files that have ended and whose blocks the receiver has.

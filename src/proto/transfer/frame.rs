@@ -91,13 +91,13 @@ pub enum Frame {
         bytes: u64,
     },
     /// The receiver's answer to a block.
-    Verified {
+    BlockResult {
         /// The file id.
         file: u32,
         /// Where it begins in the file.
         offset: u64,
         /// The block does not match its chaining value: send it again.
-        again: bool,
+        resend: bool,
     },
     /// The receiver's result of the session.
     Result(Summary),
@@ -211,7 +211,7 @@ fn parse_body(kind: u8, flags: u8, file: u32, offset: u64, body: &[u8]) -> Resul
         }
         EOT => Frame::Eot { entries: fields.u64()?, bytes: fields.u64()? },
         BLOCK => Frame::Block { file, offset, values: block_values(body)? },
-        ACK if flags & OF_A_BLOCK != 0 => Frame::Verified { file, offset, again: flags & AGAIN != 0 },
+        ACK if flags & OF_A_BLOCK != 0 => Frame::BlockResult { file, offset, resend: flags & AGAIN != 0 },
         ACK => Frame::Ack { bytes: offset },
         RESULT => Frame::Result(Summary::parse(flags, body)?),
         PING => Frame::Ping { phase: Phase::parse(flags), done: offset },
@@ -247,8 +247,8 @@ pub fn encode(frame: &Frame) -> Vec<u8> {
         Frame::Eot { entries, bytes } => (0, 0, 0, two(*entries, *bytes)),
         Frame::Block { file, offset, values } => (0, *file, *offset, values.concat()),
         Frame::Ack { bytes } => (0, 0, *bytes, Vec::new()),
-        Frame::Verified { file, offset, again } => {
-            (OF_A_BLOCK | (u8::from(*again) * AGAIN), *file, *offset, Vec::new())
+        Frame::BlockResult { file, offset, resend } => {
+            (OF_A_BLOCK | (u8::from(*resend) * AGAIN), *file, *offset, Vec::new())
         }
         Frame::Result(summary) => (summary.flags(), 0, 0, summary.body()),
         Frame::Ping { phase, done } => (phase.map_or(0, |phase| phase as u8), 0, *done, Vec::new()),
@@ -294,7 +294,7 @@ impl Frame {
             Frame::End(_) => END,
             Frame::Eot { .. } => EOT,
             Frame::Block { .. } => BLOCK,
-            Frame::Ack { .. } | Frame::Verified { .. } => ACK,
+            Frame::Ack { .. } | Frame::BlockResult { .. } => ACK,
             Frame::Result(_) => RESULT,
             Frame::Ping { .. } => PING,
             Frame::Error { .. } => ERROR,

@@ -231,7 +231,7 @@ impl Receiver {
             Frame::Skipped(skipped) => self.left_out(skipped)?,
             Frame::Totals(totals) => self.totals_reported(totals)?,
             Frame::Block { .. } => return Err(Violation::Contradiction("BLOCK without its block")),
-            Frame::Have { .. } | Frame::Ack { .. } | Frame::Verified { .. } | Frame::Result(_) => {
+            Frame::Have { .. } | Frame::Ack { .. } | Frame::BlockResult { .. } | Frame::Result(_) => {
                 return Err(frame.out_of_turn());
             }
         }

@@ -228,7 +228,7 @@ impl Sender {
             Frame::Entry { .. }
             | Frame::End(_)
             | Frame::Eot { .. }
-            | Frame::Verified { .. }
+            | Frame::BlockResult { .. }
             | Frame::Skipped(_)
             | Frame::Totals(_) => {
                 return Err(frame.out_of_turn());

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::confine::is_part_name;
-use crate::store::publish::{arriving_mode, parse_umask, publish_link, umask};
+use crate::store::publish::{arriving_mode, parse_umask, publish_by_linkat, umask};
 use crate::store::temporary::temporary_name;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
@@ -85,13 +85,13 @@ fn without_rename_noreplace_a_second_name_does_it() {
     let scene = scene();
     let mut part = Part::create(&scene.folder, b"f").unwrap();
     part.write_all(b"linked").unwrap();
-    publish_link(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f").unwrap();
+    publish_by_linkat(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f").unwrap();
     drop(part);
     assert_eq!(fs::read(scene.inside("f")).unwrap(), b"linked");
     assert_eq!(scene.names(), ["f"]);
 
     let part = Part::create(&scene.folder, b"f").unwrap();
-    let again = publish_link(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f");
+    let again = publish_by_linkat(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f");
     assert_eq!(kind(again), StoreErrorKind::Exists);
     drop(part);
 

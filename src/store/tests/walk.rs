@@ -82,7 +82,9 @@ fn patterns_are_those_of_gitignore() {
     }
     let filter = Filter::new(&[], &["*.o".into()]).unwrap();
     assert!(
-        filter.takes(b"d/f.c", false) && !filter.takes(b"d/f.o", false) && !filter.takes(b"d.o/f", false)
+        filter.includes(b"d/f.c", false)
+            && !filter.includes(b"d/f.o", false)
+            && !filter.includes(b"d.o/f", false)
     );
 }
 

@@ -221,7 +221,7 @@ impl Receiving {
     /// Drops the received bytes of a file.
     pub(super) fn forget(&mut self, file: u32) {
         self.decisions.accepted.remove(&file);
-        self.assembly.forget(file);
+        self.assembly.remove(file);
         if self.bodies.is_current(file) {
             self.bodies.current = None;
         }
@@ -240,7 +240,7 @@ impl Receiving {
             return Err(local_failure(Role::Receiver, name, fault));
         }
         if self.machine.comes_in_blocks(file) == Some(true) {
-            self.assembly.ended.insert(file, size);
+            self.assembly.closed.insert(file, size);
         }
         let (reason, text) = reason_of(fault, Role::Receiver);
         self.machine.give_up(file, reason, text);

@@ -16,7 +16,7 @@ impl Receiving {
             return;
         }
         let assembly = &mut self.assembly;
-        self.progress.there(std::mem::take(&mut assembly.earlier_bytes));
+        self.progress.there(std::mem::take(&mut assembly.resumable_bytes));
         self.progress.not_there(std::mem::take(&mut assembly.replaced_bytes));
         let buffered = link.wire.incoming().len();
         let of_body = self.bodies.frame.as_ref().map_or(0, |body| (body.remaining()).min(buffered) as u64);
@@ -24,7 +24,7 @@ impl Receiving {
             .pool
             .open()
             .map(|(connection, link)| connection.local.received_bytes_with(link.wire.incoming().len()));
-        let of_blocks = self.inflow.received_bytes_with(buffered) + connections.sum::<u64>();
+        let of_blocks = self.incoming.received_bytes_with(buffered) + connections.sum::<u64>();
         let received_bytes_with = self.bodies.stored_bytes + of_body + assembly.verified_bytes + of_blocks;
         // A block that was damaged is counted once.
         self.progress.moved(received_bytes_with.saturating_sub(self.shown_bytes));

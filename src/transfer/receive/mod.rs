@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::block_assembly::{BlockAssembly, FilesInBlocks, Inflow};
+use self::block_assembly::{BlockAssembly, FilesInBlocks, IncomingFrame};
 use self::body::Bodies;
 use self::commits::Commits;
 use self::counting::ACK_INTERVAL;
@@ -54,8 +54,8 @@ pub(crate) struct Receiving {
     bodies: Bodies,
     assembly: FilesInBlocks,
     /// State of the first connection.
-    inflow: Inflow,
-    pool: ConnectionPool<Inflow>,
+    incoming: IncomingFrame,
+    pool: ConnectionPool<IncomingFrame>,
     session: Option<SessionId>,
     commits: Commits,
     /// Digests of files that are not closed yet.
@@ -101,7 +101,7 @@ impl Receiving {
             decisions: Decisions::new(destination, io),
             bodies: Bodies::default(),
             assembly: FilesInBlocks::default(),
-            inflow: Inflow::default(),
+            incoming: IncomingFrame::default(),
             session: None,
             digests: HashMap::new(),
             progress,
@@ -215,7 +215,7 @@ impl Receiving {
         if self.bodies.frame.is_some() {
             return self.receive_body(link);
         }
-        if self.inflow.is_open() {
+        if self.incoming.is_open() {
             return self.receive_block(link);
         }
         let received = link.receive()?;

@@ -87,7 +87,7 @@ impl Blocks {
 
     /// Returns whether the first connection has a block that must not wait for the others.
     pub(super) fn has_more(&self) -> bool {
-        self.first.is_some() || self.scheduler.has_again()
+        self.first.is_some() || self.scheduler.has_resends()
     }
 
     /// Records that a connection was lost.
@@ -112,9 +112,9 @@ impl Blocks {
     fn verified(
         &mut self,
         connection: (usize, u64),
-        (file, offset, again): (u32, u64, bool),
+        (file, offset, resend): (u32, u64, bool),
     ) -> Result<u64, Violation> {
-        let verified = self.scheduler.verified(connection, file, offset, again)?;
+        let verified = self.scheduler.verified(connection, file, offset, resend)?;
         self.close_finished();
         self.verified_bytes += verified;
         Ok(verified)
@@ -339,8 +339,8 @@ impl Sending {
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
                 match connection.receive_further(Role::Sender)? {
-                    Received::Frame(Frame::Verified { file, offset, again }) => {
-                        match blocks.verified((id, connection.wire.positions().0), (file, offset, again)) {
+                    Received::Frame(Frame::BlockResult { file, offset, resend }) => {
+                        match blocks.verified((id, connection.wire.positions().0), (file, offset, resend)) {
                             Ok(_) => {}
                             Err(violation @ Violation::Damaged(_)) => {
                                 pool_failure = Some(protocol_error(violation));

@@ -197,9 +197,9 @@ impl Sending {
                 Received::Frame(Frame::Error { reason, text }) => {
                     return Err(peer_error(reason, &text, Role::Sender));
                 }
-                Received::Frame(Frame::Verified { file, offset, again }) => {
+                Received::Frame(Frame::BlockResult { file, offset, resend }) => {
                     let left_bytes = link.wire.positions().0;
-                    self.block_verified(left_bytes, (file, offset, again)).map_err(protocol_error)?;
+                    self.block_verified(left_bytes, (file, offset, resend)).map_err(protocol_error)?;
                 }
                 // EOT has not left, and perhaps not all before it.
                 Received::Frame(Frame::Result(_)) if !link.wire.queued().is_empty() => {

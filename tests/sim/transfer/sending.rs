@@ -92,9 +92,9 @@ impl Sending {
     ) -> Result<bool, Violation> {
         if let Some(parsed) = connection.back.frame() {
             match parsed {
-                ParsedFrame::Frame { frame: Frame::Verified { file, offset, again }, .. } => {
+                ParsedFrame::Frame { frame: Frame::BlockResult { file, offset, resend }, .. } => {
                     let left = connection.there.left;
-                    let verified = self.scheduler.verified((number, left), file, offset, again);
+                    let verified = self.scheduler.verified((number, left), file, offset, resend);
                     self.close_finished();
                     verified?;
                 }

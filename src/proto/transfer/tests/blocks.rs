@@ -102,9 +102,9 @@ fn a_damaged_block_is_sent_four_times_on_any_connection_and_no_more() {
     let first = taken(&mut scheduler, 0);
     for connection in 0..3 {
         assert_eq!(scheduler.verified((connection, 0), 7, 0, true), Ok(0));
-        assert!(scheduler.has_again());
+        assert!(scheduler.has_resends());
         assert_eq!(taken(&mut scheduler, connection + 1), first, "before any that was not sent yet");
-        assert!(!scheduler.has_again());
+        assert!(!scheduler.has_resends());
     }
     // A connection that is lost is no try.
     scheduler.lost(3);
@@ -146,7 +146,7 @@ fn what_is_the_same_needs_no_word_and_a_file_that_is_given_up_is_gone() {
     taken(&mut scheduler, 1);
     assert_eq!(scheduler.verified((1, 0), 8, B, true), Ok(0));
     scheduler.give_up(8);
-    assert!(!scheduler.has_again() && !scheduler.is_open(8) && scheduler.is_open(9));
+    assert!(!scheduler.has_resends() && !scheduler.is_open(8) && scheduler.is_open(9));
     assert_eq!(scheduler.verified((0, 0), 8, 0, true), Ok(0));
     assert_eq!(taken(&mut scheduler, 0), task(9, 0, B));
 }
@@ -257,7 +257,7 @@ fn the_frames_of_blocks_have_bounds() {
     cut[23] -= 1;
     assert!(matches!(frame::parse(&cut), Err(Violation::Malformed(_))));
     // The flag for again alone is that of an ACK of all that has come.
-    let mut word = frame::encode(&Frame::Verified { file: 1, offset: B, again: true });
+    let mut word = frame::encode(&Frame::BlockResult { file: 1, offset: B, resend: true });
     word[1] &= 1;
     let ack = ParsedFrame::Frame { frame: Frame::Ack { bytes: B }, used: 24 };
     assert_eq!(frame::parse(&word), Ok(ack));

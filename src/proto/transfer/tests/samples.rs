@@ -81,8 +81,8 @@ pub(super) fn frames() -> Vec<Frame> {
         end(EndState::Stopped),
         Frame::Eot { entries: 1, bytes: 2 },
         Frame::Ack { bytes: 3 },
-        Frame::Verified { file: 1, offset: 1 << 40, again: false },
-        Frame::Verified { file: u32::MAX, offset: 0, again: true },
+        Frame::BlockResult { file: 1, offset: 1 << 40, resend: false },
+        Frame::BlockResult { file: u32::MAX, offset: 0, resend: true },
         Frame::Block { file: 1, offset: 4 << 20, values: vec![[1; 32]] },
         Frame::Skipped(Skipped { kind: SkippedKind::Fifo, path: b"a/\xff".to_vec() }),
         Frame::Skipped(Skipped { kind: SkippedKind::Other, path: Vec::new() }),
@@ -195,8 +195,8 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
         }),
         2 => (number(), number()).prop_map(|(entries, bytes)| Frame::Eot { entries, bytes }),
         1 => number().prop_map(|bytes| Frame::Ack { bytes }),
-        1 => (id(), number(), any::<bool>()).prop_map(|(file, offset, again)| {
-            Frame::Verified { file, offset, again }
+        1 => (id(), number(), any::<bool>()).prop_map(|(file, offset, resend)| {
+            Frame::BlockResult { file, offset, resend }
         }),
         1 => (id(), number(), 1..4usize).prop_map(|(file, offset, count)| {
             Frame::Block { file, offset, values: vec![[2; 32]; count] }
