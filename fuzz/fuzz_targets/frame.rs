@@ -339,7 +339,7 @@ fn offered(id: u32) -> Option<Entry> {
 /// Answers what the machines ask, until both wait.
 fn drive(sender: &mut Sender, receiver: &mut Receiver) {
     loop {
-        match sender.step() {
+        match sender.next_step() {
             SendStep::Write(_) => {}
             SendStep::Offer => match offered(sender.next_id()) {
                 Some(entry) => sender.offer(entry),
@@ -359,7 +359,7 @@ fn drive(sender: &mut Sender, receiver: &mut Receiver) {
         while sender.closed().is_some() {}
     }
     loop {
-        match receiver.step() {
+        match receiver.next_step() {
             ReceiveStep::Write(_) | ReceiveStep::Abandon { .. } => {}
             ReceiveStep::Decide { file } => receiver.decided(file, HaveReply::WHOLE),
             ReceiveStep::Commit { file, .. } | ReceiveStep::Place { file, .. } => {

@@ -90,7 +90,7 @@ impl StagingFolder {
             if let Ok(StagedEntry::Folder { path, meta }) = &entry {
                 folders.push((results.len(), path.clone(), *meta));
             }
-            results.push(entry.and_then(|entry| names.name(entry)));
+            results.push(entry.and_then(|entry| names.place(entry)));
         }
         for (index, path, meta) in folders {
             if results[index].is_ok() {
@@ -192,7 +192,7 @@ struct CommitNames<'a> {
 }
 
 impl CommitNames<'_> {
-    fn name(&mut self, entry: StagedEntry) -> Result<(), StoreError> {
+    fn place(&mut self, entry: StagedEntry) -> Result<(), StoreError> {
         let replace = self.replace;
         match entry {
             StagedEntry::Part { part, .. } => {
@@ -290,7 +290,7 @@ impl CommitNames<'_> {
     fn set_meta(&mut self, path: &[u8], meta: Meta) -> Result<(), StoreError> {
         let folder = self.open(path)?;
         supported(futimens(&folder, &times(meta))).map_err(StoreError::write)?;
-        if !self.staging.made.take(path, &folder) {
+        if !self.staging.made.remove(path, &folder) {
             return Ok(());
         }
         let special = fstat(&folder).map_err(StoreError::write)?.st_mode & 0o7000;

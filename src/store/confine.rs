@@ -106,7 +106,7 @@ pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(F
         let next = walk(at, component).map_err(|error| parent_fault(folder, path, error))?;
         let next = reached.insert(next.into());
         if new {
-            made.note(&path[..length], next);
+            made.insert(&path[..length], next);
         }
     }
     reached.map(|file| (file, new)).ok_or_else(|| StoreError::write(Errno::NOENT))

@@ -118,14 +118,14 @@ impl Listing {
     }
 
     fn fill(&mut self, folder: &File) -> Result<(), StoreError> {
-        let filled = self.take_in(folder);
+        let filled = self.read_names(folder);
         self.sort();
         self.bytes.shrink_to_fit();
         self.entries.shrink_to_fit();
         filled
     }
 
-    fn take_in(&mut self, folder: &File) -> Result<(), StoreError> {
+    fn read_names(&mut self, folder: &File) -> Result<(), StoreError> {
         let mut up_to: Option<Vec<u8>> = None;
         for entry in Dir::read_from(folder).map_err(StoreError::read)? {
             let entry = entry.map_err(StoreError::read)?;
@@ -151,7 +151,7 @@ impl Listing {
             self.bytes.extend_from_slice(name);
             self.entries.push(NameEntry { start, length, kind });
             if self.held_bytes() > self.limit_bytes + self.lent.bytes && !self.lent.grow() {
-                up_to = self.keep_the_first();
+                up_to = self.keep_first_names();
             }
         }
         Ok(())
@@ -171,7 +171,7 @@ impl Listing {
     }
 
     /// Drops the last names until the held ones fill half of the limit, and returns the last one held.
-    fn keep_the_first(&mut self) -> Option<Vec<u8>> {
+    fn keep_first_names(&mut self) -> Option<Vec<u8>> {
         self.sort();
         self.is_cut = true;
         let limit_bytes = (self.limit_bytes + self.lent.bytes) / 2;

@@ -14,7 +14,7 @@ pub(super) struct Made(Mutex<HashMap<Vec<u8>, (u64, u64)>>);
 
 impl Made {
     /// Records a folder that was just made.
-    pub(super) fn note(&self, path: &[u8], folder: &File) {
+    pub(super) fn insert(&self, path: &[u8], folder: &File) {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if made.len() < MAX_FOLDERS
             && let Some(identity) = identity(folder)
@@ -24,7 +24,7 @@ impl Made {
     }
 
     /// Returns whether this folder was made here, and forgets it.
-    pub(super) fn take(&self, path: &[u8], folder: &File) -> bool {
+    pub(super) fn remove(&self, path: &[u8], folder: &File) -> bool {
         let made = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
         made.is_some() && made == identity(folder)
     }

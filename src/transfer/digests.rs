@@ -74,7 +74,7 @@ pub(crate) struct Digests {
 
 impl Digests {
     /// Records a closed entry.
-    pub(super) fn note(&mut self, closed: &FinishedEntry, digest: Option<Digest>) {
+    pub(super) fn record(&mut self, closed: &FinishedEntry, digest: Option<Digest>) {
         if closed.revokes {
             let word = closed.file as usize / 64;
             if self.revoked.len() <= word {
@@ -88,13 +88,13 @@ impl Digests {
             return;
         };
         if self.fault.is_none()
-            && let Err(error) = self.write_note(closed.file, digest, &self.naming.local(&closed.path))
+            && let Err(error) = self.write_record(closed.file, digest, &self.naming.stored_path(&closed.path))
         {
             self.fault = Some(error);
         }
     }
 
-    fn write_note(&mut self, file: u32, digest: Digest, path: &[u8]) -> Result<(), String> {
+    fn write_record(&mut self, file: u32, digest: Digest, path: &[u8]) -> Result<(), String> {
         let notes = match &mut self.notes {
             Some(notes) => notes,
             none => {

@@ -63,7 +63,7 @@ impl DryRun {
 
     /// Ends as the upload would, after everything was written.
     fn conclude(&mut self) -> Result<Status, Error> {
-        self.left_out.report(Role::Sender, &self.report);
+        self.left_out.report_counts(Role::Sender, &self.report);
         let Some(first) = self.failure.take() else { return Ok(Status::Done) };
         if self.entries == 1 {
             return Err(first);
@@ -92,7 +92,7 @@ impl Session for DryRun {
             budget = budget.saturating_sub(ENTRY_COST_BYTES);
             match self.offering.next() {
                 Some(OfferingItem::Entry(offered)) => self.entry(&offered.entry),
-                Some(OfferingItem::Skipped(skipped)) => self.left_out.note(&skipped, &self.report),
+                Some(OfferingItem::Skipped(skipped)) => self.left_out.record(&skipped, &self.report),
                 None => self.ended = true,
             }
         }

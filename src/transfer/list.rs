@@ -140,7 +140,7 @@ impl Printing {
             return Err(protocol_error(Violation::TooManyEntries(self.max_entries)));
         }
         if let Some(wanted) = &mut self.wanted {
-            wanted.take(&entry).map_err(protocol_error)?;
+            wanted.check(&entry).map_err(protocol_error)?;
         }
         self.entries += 1;
         if entry.not_offered.is_some() {
@@ -191,7 +191,7 @@ impl<S: Stream> Job<S> for Printing {
                     if self.left_out.total() >= self.max_entries.into() {
                         return Err(protocol_error(Violation::TooManyEntries(self.max_entries)));
                     }
-                    self.left_out.note(&skipped, &self.report);
+                    self.left_out.record(&skipped, &self.report);
                 }
                 Received::Frame(Frame::Ping { .. }) => {}
                 Received::Frame(Frame::Error { reason, text }) => {
@@ -216,7 +216,7 @@ impl<S: Stream> Job<S> for Printing {
     }
 
     fn conclude(&mut self, _: &Link<S>, _: Instant) -> Result<(), Error> {
-        self.left_out.report(Role::Receiver, &self.report);
+        self.left_out.report_counts(Role::Receiver, &self.report);
         let failed = |entry: &Entry| {
             let (reason, text) = entry.not_offered.clone().unwrap_or((Reason::Failed, String::new()));
             Error::new(exit_of(reason, Role::Receiver), describe(&entry.path, reason, &text, Role::Receiver))

@@ -103,13 +103,13 @@ impl TransferStats {
 
     /// Records a skipped entry.
     pub(crate) fn skip(&mut self, skipped: &Skipped) {
-        self.left_out.note(skipped, &self.report);
+        self.left_out.record(skipped, &self.report);
     }
 
     /// Records a closed entry. `digest` is that of a file's content, if it was computed.
-    pub(crate) fn note(&mut self, closed: FinishedEntry, digest: Option<Digest>) {
+    pub(crate) fn record(&mut self, closed: FinishedEntry, digest: Option<Digest>) {
         if let Some(digests) = &mut self.digests {
-            digests.note(&closed, digest);
+            digests.record(&closed, digest);
         }
         let FinishedEntry { path, kind, size, mut outcome, revokes, .. } = closed;
         if let (Role::Receiver, EntryOutcome::Failed(Reason::NotFound, text)) = (self.role, &mut outcome)
@@ -236,7 +236,7 @@ impl TransferStats {
                 self.report.warning(format_args!("and {more} more (--verbose names each that is known)"));
             }
         }
-        self.left_out.report(self.role, &self.report);
+        self.left_out.report_counts(self.role, &self.report);
         let line = self.line(bytes, time);
         let single = self.first.as_ref().filter(|_| self.entries == 1);
         let (verb, peer) = (self.verb(), &self.peer);

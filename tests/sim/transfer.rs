@@ -100,7 +100,7 @@ impl World {
         let mut idle = 0;
         for event in 0..MAX_EVENTS {
             if sending.has_finished {
-                receiving.has_finished |= receiving.machine.step() == ReceiveStep::Finished;
+                receiving.has_finished |= receiving.machine.next_step() == ReceiveStep::Finished;
                 self.check_result(&sending, &receiving);
                 self.check_economy(&sending, &receiving, plan);
                 receiving.leave(&mut self.disk, true);
@@ -169,7 +169,7 @@ impl World {
             }
         }
         if receiving.has_finished {
-            let has_heard = sending.machine.step() == SendStep::Finished;
+            let has_heard = sending.machine.next_step() == SendStep::Finished;
             let unknown = has_heard || sending.machine.awaiting_result();
             assert!(
                 unknown,

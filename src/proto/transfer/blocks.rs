@@ -99,7 +99,7 @@ impl BlockScheduler {
     }
 
     /// Takes the next block for a connection. Blocks to send again come first.
-    pub fn take(&mut self, connection: usize) -> Option<BlockTask> {
+    pub fn next_block(&mut self, connection: usize) -> Option<BlockTask> {
         if let Some((file, offset)) = self.resend.pop_front() {
             let length = block_length(offset, self.files.get(&file)?.size)?;
             let tries = self.tries.get(&(file, offset)).copied().unwrap_or(0);

@@ -185,7 +185,7 @@ impl Receiver {
     }
 
     /// Returns the next action.
-    pub fn step(&mut self) -> ReceiveStep {
+    pub fn next_step(&mut self) -> ReceiveStep {
         if let Some((reason, text)) = &self.error {
             return ReceiveStep::PeerError { reason: *reason, text: text.clone() };
         }
@@ -214,7 +214,7 @@ impl Receiver {
         }
     }
 
-    /// Handles a frame of the peer, once [`Receiver::step`] returns [`ReceiveStep::Await`]: in a stream, bodies may
+    /// Handles a frame of the peer, once [`Receiver::next_step`] returns [`ReceiveStep::Await`]: in a stream, bodies may
     /// follow their entry at once, and cannot be handled before it is decided.
     ///
     /// # Errors
@@ -253,7 +253,7 @@ impl Receiver {
         self.streaming
     }
 
-    /// Returns whether every file has ended: [`Receiver::step`] returns no new steps after those that are due now.
+    /// Returns whether every file has ended: [`Receiver::next_step`] returns no new steps after those that are due now.
     pub fn all_files_ended(&self) -> bool {
         matches!(self.state, State::Ended | State::Reporting { .. } | State::Finished)
     }

@@ -173,7 +173,7 @@ impl Sender {
     }
 
     /// Returns the next action.
-    pub fn step(&mut self) -> SendStep {
+    pub fn next_step(&mut self) -> SendStep {
         if let Some((reason, text)) = &self.error {
             return SendStep::PeerError { reason: *reason, text: text.clone() };
         }

@@ -21,7 +21,7 @@ impl RequestedNames {
     ///
     /// # Errors
     /// No name that is due asked for it.
-    pub fn take(&mut self, entry: &Entry) -> Result<(), Violation> {
+    pub fn check(&mut self, entry: &Entry) -> Result<(), Violation> {
         while let Some(name) = self.names.get(self.current) {
             let rest = entry.path.strip_prefix(name.as_slice());
             if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {

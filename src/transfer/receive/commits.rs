@@ -111,7 +111,7 @@ impl Commits {
     }
 
     /// Returns the results of a finished commit.
-    fn take(&mut self) -> Option<Result<Committed, Error>> {
+    fn poll_result(&mut self) -> Option<Result<Committed, Error>> {
         let (files, task) = self.running.as_mut()?;
         let results = task.take()?;
         let files = std::mem::take(files);
@@ -208,7 +208,7 @@ impl Receiving {
     }
 
     pub(super) fn collect_commits(&mut self) -> Result<(), Failure> {
-        let Some(results) = self.commits.take() else { return Ok(()) };
+        let Some(results) = self.commits.poll_result() else { return Ok(()) };
         for (file, result) in results? {
             let result = result.map(|()| EntryOutcome::Done);
             self.machine.committed(file, result.map_err(|fault| reason_of(&fault, Role::Receiver)));

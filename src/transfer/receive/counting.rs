@@ -45,7 +45,7 @@ impl Receiving {
     }
 
     /// Records the files that are closed.
-    pub(super) fn note_closed(&mut self) {
+    pub(super) fn record_closed(&mut self) {
         while let Some(closed) = self.machine.closed() {
             self.progress.done(1);
             self.decisions.space.ended(closed.file);
@@ -53,7 +53,7 @@ impl Receiving {
                 self.progress.there(closed.size);
             }
             let digest = self.digests.remove(&closed.file);
-            self.stats.note(closed, digest);
+            self.stats.record(closed, digest);
         }
     }
 }

@@ -301,7 +301,7 @@ impl Decisions {
 
     fn has_room(&mut self, file: u32, path: &[u8], bytes: u64) -> bool {
         let folder = &self.folder;
-        self.space.take(file, bytes, || folder.free_bytes(path))
+        self.space.reserve(file, bytes, || folder.free_bytes(path))
     }
 
     /// Returns the answer if a part cannot be opened; `None` if another try may succeed a little later.

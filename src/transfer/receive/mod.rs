@@ -125,12 +125,12 @@ impl Receiving {
         self.bodies.awaits_output = false;
         loop {
             self.collect_commits()?;
-            self.note_closed();
+            self.record_closed();
             // Before the next frame is queued: the queue is bounded.
             if link.wire.is_full() && !link.wire.flush()? {
                 return Ok(Status::Waiting);
             }
-            match self.machine.step() {
+            match self.machine.next_step() {
                 ReceiveStep::PeerError { reason, text } => {
                     return Err(peer_error(reason, &text, Role::Receiver));
                 }
@@ -334,7 +334,7 @@ impl<S: Stream> Job<S> for Receiving {
     }
 
     fn conclude(&mut self, link: &Link<S>, now: Instant) -> Result<(), Error> {
-        self.note_closed();
+        self.record_closed();
         self.show(link);
         self.progress.finish();
         self.unregister();

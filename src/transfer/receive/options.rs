@@ -48,7 +48,7 @@ pub(crate) struct ReceiveOptions {
 
 impl Naming {
     /// Returns the local path for a clean path of the sender.
-    pub(crate) fn local(&self, path: &[u8]) -> Vec<u8> {
+    pub(crate) fn stored_path(&self, path: &[u8]) -> Vec<u8> {
         match self {
             Naming::AsSent | Naming::Stdout => path.to_vec(),
             Naming::Wanted(names) => below_what_was_wanted(names, path),
@@ -84,7 +84,7 @@ impl Naming {
             Naming::Fixed(_) => only_one("name one, or give a folder"),
             Naming::Stdout => only_one("name one"),
         }
-        .map(|()| self.local(path.as_bytes()))
+        .map(|()| self.stored_path(path.as_bytes()))
     }
 }
 

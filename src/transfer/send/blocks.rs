@@ -144,7 +144,7 @@ impl Blocks {
     ) -> BlockProgress {
         block.take_if(|block| !self.files.contains_key(&block.task.file));
         if block.is_none() {
-            *block = self.scheduler.take(connection).map(Block::new);
+            *block = self.scheduler.next_block(connection).map(Block::new);
         }
         let Some(current) = block else { return BlockProgress::Nothing };
         let BlockTask { file, offset, length, theirs } = current.task;

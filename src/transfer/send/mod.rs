@@ -135,7 +135,7 @@ impl Sending {
                 return if self.peer_ended { Err(self.cut()) } else { Ok(Status::Waiting) };
             }
             self.machine.hold(!self.blocks.is_idle());
-            match self.machine.step() {
+            match self.machine.next_step() {
                 SendStep::PeerError { reason, text } => return Err(peer_error(reason, &text, Role::Sender)),
                 SendStep::Finished => return Ok(Status::Done),
                 _ if self.peer_ended => return Err(self.cut()),
@@ -180,7 +180,7 @@ impl Sending {
                     return Ok(Status::Waiting);
                 }
             }
-            self.note_closed();
+            self.record_closed();
         }
     }
 
@@ -207,7 +207,7 @@ impl Sending {
                 }
                 Received::Frame(frame) => {
                     self.machine.receive(frame).map_err(protocol_error)?;
-                    self.note_closed();
+                    self.record_closed();
                 }
                 Received::Data { .. } => return Err(protocol_error(Violation::OutOfTurn("DATA"))),
                 Received::Nothing => break,
@@ -244,7 +244,7 @@ impl Sending {
     /// Offers the next entry. In a stream its file stays open; in a round it is opened again later.
     fn offer(&mut self) {
         let next = self.offering.next();
-        self.note_offered(next.as_ref());
+        self.record_offered(next.as_ref());
         let offered = match next {
             Some(OfferingItem::Entry(offered)) => offered,
             Some(OfferingItem::Skipped(skipped)) => {
@@ -276,7 +276,7 @@ impl Sending {
         self.current = Some(current);
     }
 
-    fn note_closed(&mut self) {
+    fn record_closed(&mut self) {
         while let Some(mut closed) = self.machine.closed() {
             self.explain(&mut closed);
             self.keys.remove(&closed.file);
@@ -286,7 +286,7 @@ impl Sending {
                 self.progress.there(closed.size);
             }
             let digest = self.digest.take();
-            self.stats.note(closed, digest);
+            self.stats.record(closed, digest);
         }
     }
 
@@ -304,7 +304,7 @@ impl<S: Stream> Job<S> for Sending {
         let before = self.advance_pool(link)?;
         let looks_on = self.look_ahead(context.now);
         let status = self.work(link, context)?;
-        self.note_waiting(status == Status::Waiting);
+        self.set_waiting(status == Status::Waiting);
         // Work may have given the further connections something to do.
         let after = self.advance_pool(link)?;
         if before.is_alive || after.is_alive {

@@ -169,7 +169,7 @@ impl Offering {
         })
     }
 
-    fn found(&mut self, root: usize, found: WalkEntry) -> Option<OfferingItem> {
+    fn item_of(&mut self, root: usize, found: WalkEntry) -> Option<OfferingItem> {
         let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
         let path = below(name, &found.path);
         Some(OfferingItem::Entry(match found.kind {
@@ -195,7 +195,7 @@ impl Iterator for Offering {
         loop {
             if let Some((_, walk)) = &mut self.walk {
                 match walk.next() {
-                    Some(found) => match self.found(self.next - 1, found) {
+                    Some(found) => match self.item_of(self.next - 1, found) {
                         Some(next) => return Some(next),
                         None => continue,
                     },

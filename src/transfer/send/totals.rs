@@ -49,7 +49,7 @@ impl TotalsReporter {
         let names = if self.waits { WAITING_NAMES } else { BUSY_NAMES };
         let allowed = (self.names + self.most_ahead).saturating_sub(self.count.looked_at());
         let continues = self.count.look_at(names.min(allowed)) && allowed > names;
-        let found = self.count.found();
+        let found = self.count.totals();
         let is_due = found != self.reported && (found.complete || now >= self.next);
         if is_due {
             (self.reported, self.next) = (found, now + INTERVAL);
@@ -58,7 +58,7 @@ impl TotalsReporter {
     }
 
     /// Records the next offer. Returns the totals to report: after the last offer they are final.
-    fn note(&mut self, next: Option<&OfferingItem>) -> Option<Totals> {
+    fn record_offer(&mut self, next: Option<&OfferingItem>) -> Option<Totals> {
         self.names += 1;
         match next {
             Some(OfferingItem::Entry(offered)) => {
@@ -78,21 +78,22 @@ impl Sending {
     pub(super) fn look_ahead(&mut self, now: Instant) -> bool {
         let Some(totals_reporter) = &mut self.totals_reporter else { return false };
         let (found, continues) = totals_reporter.look_ahead(now);
-        found.into_iter().for_each(|totals| self.machine.found(totals));
+        found.into_iter().for_each(|totals| self.machine.set_totals(totals));
         continues
     }
 
     /// Records whether this call had nothing more to do.
-    pub(super) fn note_waiting(&mut self, waits: bool) {
+    pub(super) fn set_waiting(&mut self, waits: bool) {
         if let Some(totals_reporter) = &mut self.totals_reporter {
             totals_reporter.waits = waits;
         }
     }
 
     /// Records the next offer. The last one ends the count.
-    pub(super) fn note_offered(&mut self, next: Option<&OfferingItem>) {
-        let all = self.totals_reporter.as_mut().and_then(|totals_reporter| totals_reporter.note(next));
-        all.into_iter().for_each(|totals| self.machine.found(totals));
+    pub(super) fn record_offered(&mut self, next: Option<&OfferingItem>) {
+        let all =
+            self.totals_reporter.as_mut().and_then(|totals_reporter| totals_reporter.record_offer(next));
+        all.into_iter().for_each(|totals| self.machine.set_totals(totals));
         if next.is_none() {
             self.totals_reporter = None;
         }
@@ -133,7 +134,7 @@ mod tests {
         totals_reporter.most_ahead = 5;
         assert_eq!(totals_reporter.look_ahead(start), (Some(totals(4, false)), false));
         assert_eq!(totals_reporter.look_ahead(start + INTERVAL), (None, false));
-        assert_eq!([(); 2].map(|()| totals_reporter.note(offering.next().as_ref())), [None; 2]);
+        assert_eq!([(); 2].map(|()| totals_reporter.record_offer(offering.next().as_ref())), [None; 2]);
         // Not sooner than anybody shows it.
         assert_eq!(totals_reporter.look_ahead(start), (None, false));
         assert_eq!(totals_reporter.look_ahead(start + INTERVAL), (Some(totals(6, false)), false));
@@ -155,9 +156,9 @@ mod tests {
                 std::fs::write(place.path().join("new"), "abc").unwrap();
             }
             for offered in &mut offering {
-                assert_eq!(totals_reporter.note(Some(&offered)), None);
+                assert_eq!(totals_reporter.record_offer(Some(&offered)), None);
             }
-            assert_eq!(totals_reporter.note(None), due);
+            assert_eq!(totals_reporter.record_offer(None), due);
         }
     }
 }

@@ -97,7 +97,7 @@ impl Receiving {
 
     /// None: the machine waits for what comes.
     fn step(&mut self, connection: &mut Connection, disk: &mut Disk) -> Option<bool> {
-        match self.machine.step() {
+        match self.machine.next_step() {
             ReceiveStep::Write(bytes) => connection.back.push(bytes),
             ReceiveStep::Decide { file } => self.decide(file, disk),
             ReceiveStep::Commit { file, entry, digest } => self.arrived(file, entry, digest, disk),

@@ -114,7 +114,7 @@ impl Sending {
 
     fn step(&mut self, connection: &mut Connection, random: &mut Random) -> bool {
         self.machine.hold(!self.scheduler.is_idle());
-        match self.machine.step() {
+        match self.machine.next_step() {
             SendStep::Write(bytes) => connection.there.push(bytes),
             SendStep::Offer => {
                 match self.sources.get(self.offered) {
@@ -185,7 +185,7 @@ impl Sending {
             self.blocks.remove(&number);
         }
         if !self.blocks.contains_key(&number) {
-            let Some(task) = self.scheduler.take(number) else { return false };
+            let Some(task) = self.scheduler.next_block(number) else { return false };
             self.blocks.insert(number, (task, 0, task.theirs.is_some()));
         }
         let Some((task, done, compares)) = self.blocks.get_mut(&number) else { return false };

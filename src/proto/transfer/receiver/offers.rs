@@ -36,7 +36,7 @@ impl Receiver {
             return Err(Violation::RoundTooLarge);
         }
         if let Some(wanted) = &mut self.wanted {
-            wanted.take(&entry)?;
+            wanted.check(&entry)?;
         }
         let failure = match (&entry.not_offered, &entry.kind, CleanPath::parse(&entry.path)) {
             (Some((reason, text)), ..) => Some((*reason, text.clone())),

@@ -121,7 +121,7 @@ impl Sender {
                 return Err(Violation::Contradiction("the order of the result's failures"));
             }
             next = failure.file.saturating_add(1);
-            match self.failures.named(failure.file) {
+            match self.failures.acknowledge(failure.file) {
                 Some(true) => {}
                 // It was closed when it was stopped.
                 Some(false) => continue,

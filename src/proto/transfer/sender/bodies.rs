@@ -116,14 +116,14 @@ impl Sender {
         self.whole_files += u64::from(state == EndState::Whole);
         let end = FileEnd { file: self.id(file), size: reached, state, digest };
         self.out.extend(encode(&Frame::End(end)));
-        self.note(file, outcome, reached);
+        self.close_entry(file, outcome, reached);
         self.open(file + 1);
     }
 
-    fn note(&mut self, file: usize, outcome: EntryOutcome, size: u64) {
+    fn close_entry(&mut self, file: usize, outcome: EntryOutcome, size: u64) {
         if outcome.is_failed() {
             self.failed += 1;
-            self.failures.note(self.id(file));
+            self.failures.insert(self.id(file));
         }
         let entry = &mut self.round[file].entry;
         let (path, kind) =
@@ -165,7 +165,7 @@ impl Sender {
                 // A folder or a link: `RESULT` says whether it is in place.
                 (None, None) => EntryOutcome::Done,
             };
-            self.note(file, outcome, 0);
+            self.close_entry(file, outcome, 0);
         }
         self.base = self.id(self.round.len());
         self.round.clear();

@@ -48,7 +48,7 @@ impl Sender {
 
     /// Records the totals found so far. They are reported soon, unless newer totals or the end of all files come first,
     /// and only if enabled.
-    pub fn found(&mut self, totals: Totals) {
+    pub fn set_totals(&mut self, totals: Totals) {
         self.totals = Some(totals).filter(|_| self.capabilities.totals);
     }
 

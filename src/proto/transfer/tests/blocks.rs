@@ -38,7 +38,7 @@ fn task(file: u32, index: u64, length: u64) -> Option<BlockTask> {
 
 /// The next block for a connection, which it has sent.
 fn taken(scheduler: &mut BlockScheduler, connection: usize) -> Option<BlockTask> {
-    let task = scheduler.take(connection)?;
+    let task = scheduler.next_block(connection)?;
     scheduler.queued(task.file, task.offset, 0);
     Some(task)
 }
@@ -89,7 +89,7 @@ fn a_word_on_a_block_that_is_not_on_its_way_there_is_a_contradiction() {
 #[test]
 fn a_word_on_a_block_that_has_not_left_is_a_contradiction() {
     let mut scheduler = scheduler(&[]);
-    scheduler.take(0);
+    scheduler.next_block(0);
     contradiction(scheduler.verified((0, u64::MAX), 7, 0, false));
     scheduler.queued(7, 0, 100);
     contradiction(scheduler.verified((0, 99), 7, 0, false));
@@ -270,7 +270,7 @@ fn offered(entries: Vec<Entry>) -> Sender {
     sender.begin(false);
     entries.into_iter().for_each(|entry| sender.offer(entry));
     sender.all_offered();
-    assert!(matches!(sender.step(), SendStep::Write(_)));
+    assert!(matches!(sender.next_step(), SendStep::Write(_)));
     sender
 }
 
@@ -316,26 +316,29 @@ fn a_sender_hands_out_blocks_and_holds_eot_back() {
     sender.receive(Frame::Have { file: 0, reply: have }).unwrap();
     sender.receive(Frame::Have { file: 1, reply: WANT }).unwrap();
     sender.receive(Frame::Turn).unwrap();
-    assert_eq!((sender.step(), sender.step()), (SendStep::Blocks { file: 0 }, SendStep::Blocks { file: 0 }));
+    assert_eq!(
+        (sender.next_step(), sender.next_step()),
+        (SendStep::Blocks { file: 0 }, SendStep::Blocks { file: 0 })
+    );
     assert!(sender.is_sending(0));
     assert_eq!((sender.theirs(0), sender.theirs(0)), (vec![[1; 32]], Vec::new()));
     sender.end(Ended::Digest([1; 32]));
     assert!(
-        matches!(sender.step(), SendStep::Write(bytes) if frames_of(&bytes) == [end(0, 2 * B, EndState::Whole)])
+        matches!(sender.next_step(), SendStep::Write(bytes) if frames_of(&bytes) == [end(0, 2 * B, EndState::Whole)])
     );
     assert_eq!(
-        sender.step(),
+        sender.next_step(),
         SendStep::Body { file: 1, offset: 0, max_length: B as u32 },
         "one block is none"
     );
     sender.data(B as u32).unwrap();
     sender.end(Ended::Digest([1; 32]));
-    assert!(matches!(sender.step(), SendStep::Write(_)));
+    assert!(matches!(sender.next_step(), SendStep::Write(_)));
     sender.hold(true);
-    assert_eq!((sender.step(), sender.awaiting_result()), (SendStep::Await, false));
+    assert_eq!((sender.next_step(), sender.awaiting_result()), (SendStep::Await, false));
     sender.hold(false);
     let eot = Frame::Eot { entries: 2, bytes: B };
-    assert!(matches!(sender.step(), SendStep::Write(bytes) if frames_of(&bytes) == [eot.clone()]));
+    assert!(matches!(sender.next_step(), SendStep::Write(bytes) if frames_of(&bytes) == [eot.clone()]));
 }
 
 /// A receiver in rounds, with TREE, that has had these offered.
@@ -354,7 +357,7 @@ fn a_receiver_says_which_blocks_it_has_in_frames_of_their_size() {
     let count = MAX_BLOCK_VALUES + 1;
     let mut receiver = asked(&[file("a", 3000 * B)]);
     assert_eq!(receiver.comes_in_blocks(0), None);
-    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
+    assert_eq!(receiver.next_step(), ReceiveStep::Decide { file: 0 });
     receiver.decided_in_blocks(0, &vec![[1; 32]; count]);
     let want = HaveReply::Want { offset: count as u64 * B, digest: [0; 32] };
     let said = [
@@ -363,7 +366,7 @@ fn a_receiver_says_which_blocks_it_has_in_frames_of_their_size() {
         Frame::Have { file: 0, reply: want },
         Frame::Turn,
     ];
-    assert!(matches!(receiver.step(), ReceiveStep::Write(bytes) if frames_of(&bytes) == said));
+    assert!(matches!(receiver.next_step(), ReceiveStep::Write(bytes) if frames_of(&bytes) == said));
     assert_eq!((receiver.comes_in_blocks(0), receiver.comes_in_blocks(1)), (Some(true), None));
     let mut sender = offered(vec![file("a", 3000 * B)]);
     said.into_iter().for_each(|frame| sender.receive(frame).unwrap());
@@ -373,7 +376,7 @@ fn a_receiver_says_which_blocks_it_has_in_frames_of_their_size() {
 #[test]
 fn the_end_of_a_file_in_blocks_needs_no_bodies() {
     let mut receiver = asked(&[file("a", B + 1), file("b", B)]);
-    while let ReceiveStep::Decide { file } = receiver.step() {
+    while let ReceiveStep::Decide { file } = receiver.next_step() {
         receiver.decided(file, WANT);
     }
     assert!(receiver.is_unknown(2) && !receiver.is_unknown(0));
@@ -381,7 +384,7 @@ fn the_end_of_a_file_in_blocks_needs_no_bodies() {
     contradiction(receiver.receive(blocks(0, 0, 1)));
     contradiction(receiver.receive(end(0, B, EndState::Whole)));
     receiver.receive(end(0, B + 1, EndState::Whole)).unwrap();
-    assert!(matches!(receiver.step(), ReceiveStep::Commit { file: 0, .. }));
+    assert!(matches!(receiver.next_step(), ReceiveStep::Commit { file: 0, .. }));
     contradiction(receiver.receive(end(1, B, EndState::Whole)));
     receiver.give_up(1, Reason::NoSpace, String::new());
     assert!(receiver.is_refused(1));
@@ -390,5 +393,5 @@ fn the_end_of_a_file_in_blocks_needs_no_bodies() {
     receiver.receive(end(1, B, EndState::Whole)).unwrap();
     receiver.receive(Frame::Eot { entries: 2, bytes: B }).unwrap();
     receiver.committed(0, Ok(EntryOutcome::Done));
-    while !matches!(receiver.step(), ReceiveStep::Finished) {}
+    while !matches!(receiver.next_step(), ReceiveStep::Finished) {}
 }

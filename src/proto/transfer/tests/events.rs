@@ -23,8 +23,8 @@ fn an_error_of_the_peer_is_the_end_of_both() {
         let mut receiver = samples::receiver(1, None, streaming);
         receiver.receive(error.clone()).unwrap();
         for _ in 0..2 {
-            assert!(matches!(sender.step(), SendStep::PeerError { reason: Reason::Stopped, .. }));
-            assert!(matches!(receiver.step(), ReceiveStep::PeerError { reason: Reason::Stopped, .. }));
+            assert!(matches!(sender.next_step(), SendStep::PeerError { reason: Reason::Stopped, .. }));
+            assert!(matches!(receiver.next_step(), ReceiveStep::PeerError { reason: Reason::Stopped, .. }));
         }
     }
 }
@@ -76,7 +76,7 @@ fn send(sender: &mut Sender, event: Event) {
         Event::AllOffered => sender.all_offered(),
         Event::Hashed(same) => sender.prefix_hashed([same.into(); 32]),
         Event::End(choice) => sender.end(ended(choice)),
-        Event::Step(choice) => match sender.step() {
+        Event::Step(choice) => match sender.next_step() {
             SendStep::Body { max_length: 1.., .. } if choice % 2 == 0 => assert!(sender.data(1).is_some()),
             SendStep::Body { .. } => sender.end(Ended::Digest([1; 32])),
             SendStep::Offer if choice % 3 == 0 => sender.all_offered(),
@@ -97,7 +97,7 @@ fn receive(receiver: &mut Receiver, event: Event) {
         Event::Committed(file, false) => receiver.committed(file, Err((Reason::Failed, String::new()))),
         Event::GiveUp(file) => receiver.give_up(file, Reason::NoSpace, String::new()),
         Event::Acknowledge(bytes) => receiver.acknowledge(bytes),
-        Event::Step(choice) => match receiver.step() {
+        Event::Step(choice) => match receiver.next_step() {
             ReceiveStep::Decide { file } if choice % 2 == 0 => receiver.decided(file, HaveReply::WHOLE),
             ReceiveStep::Commit { file, .. } | ReceiveStep::Place { file, .. } if choice % 2 == 0 => {
                 receiver.committed(file, Ok(EntryOutcome::Done));

@@ -20,10 +20,10 @@ fn wanting(entries: &[Entry]) -> Receiver {
         offer(&mut receiver, file, entry.clone()).unwrap();
     }
     receiver.receive(Frame::Turn).unwrap();
-    while let ReceiveStep::Decide { file } = receiver.step() {
+    while let ReceiveStep::Decide { file } = receiver.next_step() {
         receiver.decided(file, HaveReply::WHOLE);
     }
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
     receiver
 }
 
@@ -31,13 +31,13 @@ fn wanting(entries: &[Entry]) -> Receiver {
 fn streamed(entry: Entry, reply: HaveReply) -> Receiver {
     let mut receiver = super::samples::receiver(10, None, true);
     offer(&mut receiver, 0, entry).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
+    assert_eq!(receiver.next_step(), ReceiveStep::Decide { file: 0 });
     receiver.decided(0, reply);
     receiver
 }
 
 fn written(receiver: &mut Receiver) -> Vec<Frame> {
-    match receiver.step() {
+    match receiver.next_step() {
         ReceiveStep::Write(bytes) => frames_of(&bytes),
         other => panic!("{other:?}"),
     }
@@ -101,7 +101,7 @@ fn what_has_no_place_in_a_phase_is_out_of_turn() {
     let over = || {
         let mut receiver = entries();
         receiver.receive(Frame::Turn).unwrap();
-        while receiver.step() != ReceiveStep::Await {}
+        while receiver.next_step() != ReceiveStep::Await {}
         receiver.receive(Frame::Eot { entries: 0, bytes: 0 }).unwrap();
         assert!(receiver.all_files_ended());
         receiver
@@ -138,17 +138,17 @@ fn folders_and_links_are_placed_behind_what_came_before_and_unsafe_ones_are_not(
     ]);
     receiver.receive(end(0, 0, EndState::Whole)).unwrap();
     let committed = ReceiveStep::Commit { file: 0, entry: file("d/f", 0), digest: [1; 32] };
-    assert_eq!(receiver.step(), committed);
-    assert_eq!(receiver.step(), ReceiveStep::Place { file: 1, entry: folder("d") });
-    assert_eq!(receiver.step(), ReceiveStep::Place { file: 2, entry: link("l", b"/etc") });
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), committed);
+    assert_eq!(receiver.next_step(), ReceiveStep::Place { file: 1, entry: folder("d") });
+    assert_eq!(receiver.next_step(), ReceiveStep::Place { file: 2, entry: link("l", b"/etc") });
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
     receiver.receive(Frame::Eot { entries: 1, bytes: 0 }).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Await, "nothing is answered");
+    assert_eq!(receiver.next_step(), ReceiveStep::Await, "nothing is answered");
     receiver.committed(2, Err((Reason::Exists, "there".to_owned())));
     receiver.committed(2, Ok(EntryOutcome::Done));
     receiver.committed(3, Ok(EntryOutcome::Done));
     receiver.committed(0, Ok(EntryOutcome::AlreadyThere));
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
     receiver.committed(1, Ok(EntryOutcome::Done));
     let [Frame::Result(summary)] = &written(&mut receiver)[..] else { panic!("RESULT") };
     assert_eq!((summary.done, summary.failed), (2, 4));
@@ -164,19 +164,19 @@ fn a_file_that_ends_badly_is_abandoned_unless_it_was_given_up() {
     let mut receiver = wanting(&[file("a", 4), file("b", 4)]);
     receiver.data(0, 0, 2).unwrap();
     receiver.receive(end(0, 4, EndState::Changed)).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Abandon { file: 0, reason: Reason::Changed });
+    assert_eq!(receiver.next_step(), ReceiveStep::Abandon { file: 0, reason: Reason::Changed });
     receiver.data(1, 0, 4).unwrap();
     assert!(!receiver.discarding());
     receiver.give_up(1, Reason::NoSpace, "full".to_owned());
     assert!(receiver.discarding());
     receiver.receive(end(1, 4, EndState::Whole)).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
     receiver.receive(Frame::Eot { entries: 1, bytes: 6 }).unwrap();
     assert_eq!(written(&mut receiver), [Frame::Ack { bytes: 6 }], "so that the sender sees all of it arrive");
     let failure = FileFailure { path: b"b".to_vec(), ..failure(1) };
     let expected = Summary { failures: vec![failure], ..result(0, 2, &[]) };
     assert_eq!(written(&mut receiver), [Frame::Result(expected)], "of the other the sender knows");
-    assert_eq!(receiver.step(), ReceiveStep::Finished);
+    assert_eq!(receiver.next_step(), ReceiveStep::Finished);
 }
 
 #[test]
@@ -190,11 +190,11 @@ fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
         if is_reported {
             assert_eq!(written(&mut receiver), hint);
         }
-        assert_eq!(receiver.step(), ReceiveStep::Await);
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
         assert_eq!(receiver.data(0, 0, 4), Ok(false));
         assert!(receiver.discarding());
         receiver.receive(end(0, 0, EndState::Stopped)).unwrap();
-        assert_eq!(receiver.step(), ReceiveStep::Await);
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
         assert_eq!(outcome(&mut receiver), EntryOutcome::Failed(Reason::NoSpace, "full".to_owned()));
         receiver.receive(Frame::Eot { entries: 0, bytes: 4 }).unwrap();
         assert_eq!(written(&mut receiver), [Frame::Ack { bytes: 4 }]);
@@ -203,14 +203,14 @@ fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
 
         for state in [EndState::Unreadable, EndState::Changed] {
             let mut receiver = streamed(entry.clone(), refused());
-            receiver.step();
+            receiver.next_step();
             receiver.receive(end(0, 0, state)).unwrap();
-            assert_eq!(receiver.step(), ReceiveStep::Await, "there is no part to abandon");
+            assert_eq!(receiver.next_step(), ReceiveStep::Await, "there is no part to abandon");
         }
     }
     for reply in [HaveReply::WHOLE, HaveReply::Keep { size: 4, digest: [1; 32] }] {
         let mut receiver = streamed(file("a", 4), reply);
-        assert_eq!(receiver.step(), ReceiveStep::Await);
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
         contradiction(receiver.receive(end(0, 0, EndState::Stopped)));
     }
 }
@@ -223,18 +223,18 @@ fn in_a_stream_what_is_there_is_compared_with_what_comes() {
         ([1; 32], EndState::Changed, EntryOutcome::Failed(Reason::Changed, Reason::Changed.to_string())),
     ] {
         let mut receiver = streamed(file("a", 4), HaveReply::Keep { size: 4, digest: there });
-        assert_eq!(receiver.step(), ReceiveStep::Await);
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
         assert_eq!(receiver.data(0, 0, 4), Ok(false));
         assert!(receiver.discarding());
         receiver.receive(end(0, 4, state)).unwrap();
-        assert_eq!(receiver.step(), ReceiveStep::Await);
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
         assert_eq!(outcome(&mut receiver), expected);
     }
     let mut receiver = streamed(file("a", 4), HaveReply::Keep { size: 4, digest: [1; 32] });
-    receiver.step();
+    receiver.next_step();
     contradiction(receiver.receive(end(0, 4, EndState::Whole)));
     let mut receiver = streamed(file("a", 4), HaveReply::Want { offset: 2, digest: [1; 32] });
-    receiver.step();
+    receiver.next_step();
     assert_eq!(receiver.data(0, 0, 4), Ok(true), "a part is dropped, all of it comes");
 }
 
@@ -249,7 +249,7 @@ fn the_end_of_a_file_of_unknown_size_says_its_size() {
     let mut receiver = wanting(&[unknown_size("a")]);
     receiver.data(0, 0, 5).unwrap();
     receiver.receive(end(0, 5, EndState::Whole)).unwrap();
-    assert!(matches!(receiver.step(), ReceiveStep::Commit { file: 0, .. }));
+    assert!(matches!(receiver.next_step(), ReceiveStep::Commit { file: 0, .. }));
     receiver.committed(0, Ok(EntryOutcome::Done));
     assert_eq!(receiver.closed().unwrap().size, 5);
 }
@@ -272,7 +272,7 @@ fn failures_beyond_what_is_kept_are_counted() {
             more = summary.more;
         }
         assert_eq!(named, 10_000);
-        assert_eq!(receiver.step(), ReceiveStep::Finished);
+        assert_eq!(receiver.next_step(), ReceiveStep::Finished);
         assert_eq!(std::iter::from_fn(|| receiver.closed()).count(), count as usize);
     }
 }
@@ -282,11 +282,11 @@ fn acknowledgements_are_coalesced_and_count_whole_bodies() {
     let step = ACK_BYTES as u32;
     let mut receiver = wanting(&[file("a", 100 * ACK_BYTES)]);
     receiver.data(0, 0, 2 * step).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
     receiver.data(0, 2 * ACK_BYTES, step).unwrap();
     receiver.data(0, 3 * ACK_BYTES, step - 1).unwrap();
     let expected = frame::encode(&Frame::Ack { bytes: 3 * ACK_BYTES });
-    assert_eq!(receiver.step(), ReceiveStep::Write(expected));
+    assert_eq!(receiver.next_step(), ReceiveStep::Write(expected));
     receiver.data(0, 4 * ACK_BYTES - 1, 1).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
 }

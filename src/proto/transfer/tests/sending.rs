@@ -20,7 +20,7 @@ fn begun(streaming: bool) -> Sender {
 }
 
 fn written(sender: &mut Sender) -> Vec<Frame> {
-    match sender.step() {
+    match sender.next_step() {
         SendStep::Write(bytes) => frames_of(&bytes),
         other => panic!("{other:?}"),
     }
@@ -31,13 +31,13 @@ fn offered(entries: Vec<Entry>) -> Sender {
     let mut sender = begun(false);
     let count = entries.len();
     for entry in entries {
-        assert_eq!(sender.step(), SendStep::Offer);
+        assert_eq!(sender.next_step(), SendStep::Offer);
         sender.offer(entry);
     }
     sender.all_offered();
     let frames = written(&mut sender);
     assert_eq!((frames.len(), frames.last()), (count + 1, Some(&Frame::Turn)));
-    assert_eq!(sender.step(), SendStep::Await);
+    assert_eq!(sender.next_step(), SendStep::Await);
     sender
 }
 
@@ -95,7 +95,7 @@ fn only_what_has_content_is_asked_for() {
     sender.receive(Frame::Have { file: 3, reply: HaveReply::WHOLE }).unwrap();
     contradiction(sender.receive(Frame::Have { file: 4, reply: HaveReply::WHOLE }));
     sender.receive(Frame::Turn).unwrap();
-    assert_eq!(sender.step(), SendStep::Body { file: 3, offset: 0, max_length: 1 });
+    assert_eq!(sender.next_step(), SendStep::Body { file: 3, offset: 0, max_length: 1 });
     assert!(sender.is_sending(3) && !sender.is_sending(4));
 }
 
@@ -105,7 +105,7 @@ fn rounds_end_at_their_number_and_at_their_bytes_and_ids_go_on() {
     sender.round_entries = 2;
     for first in [0, 2, 4] {
         for id in [first, first + 1] {
-            assert_eq!((sender.step(), sender.next_id()), (SendStep::Offer, id));
+            assert_eq!((sender.next_step(), sender.next_id()), (SendStep::Offer, id));
             sender.offer(folder("d"));
         }
         let ids: Vec<_> = written(&mut sender)
@@ -113,7 +113,7 @@ fn rounds_end_at_their_number_and_at_their_bytes_and_ids_go_on() {
             .map(|frame| if let Frame::Entry { file, .. } = frame { Some(*file) } else { None })
             .collect();
         assert_eq!(ids, [Some(first), Some(first + 1), None]);
-        assert_eq!(sender.step(), SendStep::Await);
+        assert_eq!(sender.next_step(), SendStep::Await);
         sender.offer(folder("not asked for"));
         sender.all_offered();
         sender.receive(Frame::Turn).unwrap();
@@ -125,7 +125,7 @@ fn rounds_end_at_their_number_and_at_their_bytes_and_ids_go_on() {
     let mut sender = begun(false);
     let mut count = 0;
     loop {
-        match sender.step() {
+        match sender.next_step() {
             SendStep::Offer => sender.offer(link(&"x".repeat(4096), &[b'y'; 4096])),
             SendStep::Write(bytes) => count += frames_of(&bytes).len(),
             SendStep::Await => break,
@@ -154,7 +154,7 @@ fn nothing_is_heard_before_the_session_has_begun() {
     let mut sender = Sender::new();
     sender.offer(file("a", 1));
     sender.all_offered();
-    assert_eq!((sender.step(), sender.next_id()), (SendStep::Await, 0));
+    assert_eq!((sender.next_step(), sender.next_id()), (SendStep::Await, 0));
     contradiction(sender.receive(Frame::Ack { bytes: 1 }));
 }
 
@@ -162,12 +162,12 @@ fn nothing_is_heard_before_the_session_has_begun() {
 fn in_a_stream_each_file_follows_its_entry_until_it_is_refused() {
     let mut sender = begun(true);
     for entry in [folder("d"), not_offered("n"), unknown_size("a")] {
-        assert_eq!(sender.step(), SendStep::Offer);
+        assert_eq!(sender.next_step(), SendStep::Offer);
         sender.offer(entry);
     }
     assert_eq!(written(&mut sender).len(), 3, "in one piece");
     let body = SendStep::Body { file: 2, offset: 0, max_length: frame::MAX_DATA_BYTES };
-    assert_eq!(sender.step(), body);
+    assert_eq!(sender.next_step(), body);
     let refused = |file| Frame::Have { file, reply: HaveReply::Refused(Reason::NoSpace, String::new()) };
     contradiction(sender.receive(refused(3)));
     contradiction(sender.receive(Frame::Have { file: 2, reply: HaveReply::WHOLE }));
@@ -177,11 +177,11 @@ fn in_a_stream_each_file_follows_its_entry_until_it_is_refused() {
     assert_eq!(sender.receive(Frame::Turn), Err(Violation::OutOfTurn("TURN")));
     sender.receive(refused(0)).unwrap();
     sender.receive(refused(1)).unwrap();
-    assert_eq!(sender.step(), body, "those are over");
+    assert_eq!(sender.next_step(), body, "those are over");
     sender.data(3).unwrap();
     sender.receive(refused(2)).unwrap();
     sender.receive(refused(2)).unwrap();
-    assert_eq!(sender.step(), SendStep::Offer);
+    assert_eq!(sender.next_step(), SendStep::Offer);
     sender.offer(file("b", 0));
     let frames = written(&mut sender);
     assert!(matches!(&frames[..], [Frame::End(end), Frame::Entry { .. }] if end.state == EndState::Stopped));
@@ -209,9 +209,9 @@ fn in_a_stream_each_file_follows_its_entry_until_it_is_refused() {
     }
     let mut cut_sender = sender.clone();
     cut_sender.receive(Frame::Result(cut(result(0, 4, &[2])))).unwrap();
-    assert_eq!((cut_sender.step(), cut_sender.unnamed_failures()), (SendStep::Finished, 2));
+    assert_eq!((cut_sender.next_step(), cut_sender.unnamed_failures()), (SendStep::Finished, 2));
     sender.receive(Frame::Result(result(0, 4, &[0, 2, 3]))).unwrap();
-    assert_eq!(sender.step(), SendStep::Finished);
+    assert_eq!(sender.next_step(), SendStep::Finished);
     for id in [0, 3] {
         let closed = sender.closed().unwrap();
         assert_eq!((closed.file, closed.revokes, closed.kind), (id, true, EntryKind::File));
@@ -223,9 +223,9 @@ fn in_a_stream_each_file_follows_its_entry_until_it_is_refused() {
 #[test]
 fn a_digest_before_the_size_is_reached_is_a_change() {
     let mut sender = consented(vec![file("a", 2), file("b", 2)], vec![HaveReply::WHOLE, HaveReply::WHOLE]);
-    assert_eq!(sender.step(), SendStep::Body { file: 0, offset: 0, max_length: 2 });
+    assert_eq!(sender.next_step(), SendStep::Body { file: 0, offset: 0, max_length: 2 });
     sender.data(1).unwrap();
-    assert_eq!(sender.step(), SendStep::Body { file: 0, offset: 1, max_length: 1 });
+    assert_eq!(sender.next_step(), SendStep::Body { file: 0, offset: 1, max_length: 1 });
     contradiction(sender.receive(Frame::Ack { bytes: 2 }));
     sender.receive(Frame::Ack { bytes: 1 }).unwrap();
     sender.receive(Frame::Ack { bytes: 0 }).unwrap();
@@ -263,7 +263,7 @@ fn a_result_adds_up_and_names_its_failures_in_their_order() {
         for summary in summaries {
             read = read.and_then(|()| sender.receive(Frame::Result(summary.clone())));
         }
-        read.map(|()| sender.step() == SendStep::Finished)
+        read.map(|()| sender.next_step() == SendStep::Finished)
     };
     assert_eq!(after(&[result(1, 1, &[])]), Ok(true));
     assert_eq!(after(&[result(0, 2, &[0])]), Ok(true));

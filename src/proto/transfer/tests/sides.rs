@@ -107,7 +107,7 @@ impl SendSide<'_> {
     /// In rounds of so many entries, or in a stream.
     pub(super) fn new(cases: &[Case], rounds: Option<usize>, chunk: u32, window: usize) -> SendSide<'_> {
         let mut machine = Sender::new();
-        assert_eq!(machine.step(), SendStep::Await);
+        assert_eq!(machine.next_step(), SendStep::Await);
         machine.agree(Capabilities { totals: true, ..Capabilities::default() });
         machine.round_entries = rounds.unwrap_or(machine.round_entries);
         machine.begin(rounds.is_none());
@@ -129,15 +129,15 @@ impl SendSide<'_> {
             let (entries, bytes) = (self.offered as u64, self.machine.sent_bytes());
             let totals = Totals { entries, bytes, complete: self.offered == self.cases.len() };
             if self.reported != totals {
-                self.machine.found(totals);
+                self.machine.set_totals(totals);
                 self.reported = totals;
             }
-            match self.machine.step() {
+            match self.machine.next_step() {
                 SendStep::Write(bytes) => self.output.extend(bytes),
                 SendStep::Offer => self.offer(),
                 SendStep::HashPrefix { file, length } => {
                     let case = &self.cases[file as usize];
-                    assert_eq!(self.machine.step(), SendStep::HashPrefix { file, length });
+                    assert_eq!(self.machine.next_step(), SendStep::HashPrefix { file, length });
                     match case.source {
                         Source::Unreadable => self.machine.end(Ended::Unreadable),
                         Source::Changed => self.machine.end(Ended::Changed),
@@ -239,7 +239,7 @@ impl ReceiveSide<'_> {
     /// Does what it can. True: it has finished.
     pub(super) fn advance(&mut self) -> bool {
         loop {
-            match self.machine.step() {
+            match self.machine.next_step() {
                 ReceiveStep::Write(bytes) => self.output.extend(bytes),
                 ReceiveStep::Decide { file } => self.decide(file),
                 ReceiveStep::Commit { file, entry, digest } => {

@@ -74,7 +74,7 @@ impl OfferingCounter {
     /// Looks at up to `names` further names. Returns false if there are no more.
     pub(crate) fn look_at(&mut self, names: u64) -> bool {
         for _ in 0..names {
-            if !self.step() {
+            if !self.advance() {
                 self.found.complete = true;
                 return false;
             }
@@ -83,7 +83,7 @@ impl OfferingCounter {
     }
 
     /// Returns the sums so far.
-    pub(crate) fn found(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         self.found
     }
 
@@ -93,7 +93,7 @@ impl OfferingCounter {
     }
 
     /// Looks at the next name. Returns false if there is none.
-    fn step(&mut self) -> bool {
+    fn advance(&mut self) -> bool {
         if let Some((tree, walk, is_entry)) = &mut self.walk {
             match walk.next().map(|found| (found.kind, found.path)) {
                 Some((WalkEntryKind::File, path)) => {
