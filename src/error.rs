@@ -49,14 +49,14 @@ impl Exit {
     }
 }
 
-/// Whether the same thing, done again over a new connection, may succeed.
+/// Whether a retry over a new connection may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Retry {
-    /// It would fail in the same way.
+    /// A retry would fail in the same way.
     Never,
-    /// Once: a source that changed may hold still now.
+    /// One retry may: a source that changed may be stable now.
     Once,
-    /// As often as is wanted.
+    /// Each retry may.
     Again,
 }
 
@@ -79,25 +79,25 @@ impl Error {
         Error { exit, retry, is_health_check: false, text: plain_words(&cause.to_string()) }
     }
 
-    /// The same failure, where more is known of whether it can be mended than its exit code says.
+    /// The same failure, with a [`Retry`] other than the one that follows from its exit code.
     #[must_use]
     pub fn with_retry(self, retry: Retry) -> Error {
         Error { retry, ..self }
     }
 
-    /// The same failure, of a client that has come and gone without a word, as health checks and scanners do: a server
-    /// for many has no line for it.
+    /// The same failure, of a client that sent nothing before it left, as health checks and scanners do: a server for many
+    /// clients does not print it.
     #[must_use]
     pub fn of_health_check(self) -> Error {
         Error { is_health_check: true, ..self }
     }
 
-    /// Whether it is one of a client that has come and gone without a word.
+    /// True if the failure is that of a client that sent nothing before it left.
     pub fn is_health_check(&self) -> bool {
         self.is_health_check
     }
 
-    /// Whether a new connection can mend it.
+    /// Whether a retry may succeed.
     pub fn retry(&self) -> Retry {
         self.retry
     }
@@ -107,17 +107,17 @@ impl Error {
         Error::new(Exit::Signal(SIGPIPE), "the reader of stdout went away")
     }
 
-    /// How the process is to end.
+    /// The exit code of the process, as a kind.
     pub fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// True if the failure is told by its exit code alone.
+    /// True if the failure has no line: its exit code is enough.
     pub fn is_silent(&self) -> bool {
         self.exit == Exit::Signal(SIGPIPE)
     }
 
-    /// Says what was being done, in front of what failed.
+    /// Puts the action that failed before the cause.
     #[must_use]
     pub fn context(self, what: impl fmt::Display) -> Error {
         Error { text: format!("{what}: {}", self.text), ..self }
@@ -134,7 +134,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The system's words without what std puts around them: which call it was before a name's, a number behind all.
+/// Removes what std adds to the system's text: the name of the call before it, and the number after it.
 fn plain_words(text: &str) -> String {
     const START: &str = " (os error ";
     let text = text.replace("failed to lookup address information: ", "");
@@ -150,18 +150,18 @@ fn plain_words(text: &str) -> String {
     plain
 }
 
-/// What a reset is called.
+/// The text of a reset.
 pub(crate) const RESET: &str = "connection reset by peer";
 
-/// What a failing connection is called, and the exit code it leaves.
+/// The failure of a connection.
 pub(crate) fn lost(error: &io::Error) -> Error {
-    // What passes was to be written down, too: see tools.
+    // A recording of the stream failed: see relay::tools.
     if let Some(ours) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         return Error::new(ours.exit(), ours);
     }
     match error.kind() {
         io::ErrorKind::TimedOut => Error::new(Exit::TimedOut, "the peer no longer answers"),
-        // To end a direction of a connection that was reset meanwhile finds none.
+        // To half-close a connection that was reset meanwhile fails with ENOTCONN.
         io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => Error::new(Exit::Lost, RESET),
         io::ErrorKind::BrokenPipe => {
             Error::new(Exit::Lost, "the peer closed the connection before it had everything")
@@ -170,7 +170,7 @@ pub(crate) fn lost(error: &io::Error) -> Error {
     }
 }
 
-/// A failure that a stream of ours has found and named itself; otherwise what `name` calls it.
+/// Returns the [`Error`] inside an I/O error, if a stream of ours put one there; otherwise what `name` makes of it.
 pub(crate) fn with_original_name(error: io::Error, name: impl FnOnce(&io::Error) -> Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|error| name(&error))
 }

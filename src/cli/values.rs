@@ -15,7 +15,7 @@ use crate::proto::relay::message::Framing;
 use crate::relay::modes::hub::Slow;
 use crate::relay::options::FrameOut;
 use crate::server::limits::OverloadPolicy;
-use crate::store::Links;
+use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
 
 /// Gives each variant its name and its help.
@@ -85,7 +85,7 @@ values!(LogForm {
     Json "json" "One JSON object per answer"
 });
 
-values!(Links {
+values!(SymlinkPolicy {
     Skip "skip" "They are left out"
     Follow "follow" "Their targets are sent"
     Copy "copy" "They are sent as links"

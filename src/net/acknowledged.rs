@@ -1,4 +1,4 @@
-//! What the peer's system has acknowledged of a TCP connection: our end, and bytes.
+//! The kernel's record of what a TCP peer's system has acknowledged: our end, and bytes.
 
 use std::os::fd::BorrowedFd;
 
@@ -17,8 +17,8 @@ pub(crate) fn is_half_closed(socket: BorrowedFd<'_>) -> bool {
         return acknowledged;
     }
     let mut info = [0_u8; 1];
-    let told = uapi::getsockopt(socket.as_raw_fd(), IPPROTO_TCP, TCP_INFO, &mut info);
-    told.is_ok() && info == [FIN_WAIT2]
+    let result = uapi::getsockopt(socket.as_raw_fd(), IPPROTO_TCP, TCP_INFO, &mut info);
+    result.is_ok() && info == [FIN_WAIT2]
 }
 
 /// The same for a connection over several paths, which has no such state: linux/mptcp.h, `MPTCP_INFO`. Our end
@@ -34,8 +34,8 @@ fn by_multipath(socket: BorrowedFd<'_>) -> Option<bool> {
     // Two words of small counts; flags; token; two words each: the number to be sent next, the first not acknowledged.
     let mut info = [0_u32; 8];
     let length = uapi::getsockopt(socket.as_raw_fd(), SOL_MPTCP, MPTCP_INFO, &mut info).ok()?;
-    let is_told = length >= size_of_val(&info) && info[2] & FELL_BACK == 0;
-    is_told.then(|| info[4..6] == info[6..8])
+    let is_known = length >= size_of_val(&info) && info[2] & FELL_BACK == 0;
+    is_known.then(|| info[4..6] == info[6..8])
 }
 
 /// Not known on this system: the peer's own end has to be waited for.

@@ -1,4 +1,4 @@
-//! The end of a stream: nothing is over before the peer's system has everything.
+//! The wait for acknowledgement: a stream is over when the peer's system has everything.
 
 use std::time::{Duration, Instant};
 
@@ -6,16 +6,16 @@ use super::stream::Stream;
 use crate::error::Error;
 use crate::error::lost;
 
-/// How often the kernel is asked whether the peer has acknowledged our end: from the first to the longest wait.
+/// Intervals between queries of the kernel: the first, and the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
-/// Asks the kernel, which sends no event for it, until the peer's system has acknowledged all that was sent.
+/// Queries the kernel, which sends no event for it, until the peer's system has acknowledged all that was sent.
 #[derive(Default)]
 pub(crate) struct AcknowledgementWait(Option<(Instant, Duration)>);
 
 impl AcknowledgementWait {
-    /// True when the peer's system has everything, our end included: from then on its stream may be closed in order.
+    /// True once the peer's system has everything, our end included. From then on a close is not a reset.
     pub(crate) fn is_acknowledged(&mut self, peer: &mut impl Stream, now: Instant) -> Result<bool, Error> {
         let acknowledged = peer.is_acknowledged().map_err(|error| lost(&error))?;
         let wait = self.0.map_or(FIRST_WAIT, |(_, wait)| wait);
@@ -28,12 +28,12 @@ impl AcknowledgementWait {
         Ok(acknowledged)
     }
 
-    /// It is not the time yet: what looked like the end was none.
+    /// Starts over: the stream has not ended after all.
     pub(crate) fn put_off(&mut self) {
         self.0 = None;
     }
 
-    /// When to ask again.
+    /// When to query again.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.0.map(|(time, _)| time)
     }

@@ -17,7 +17,7 @@ use crate::error::Error;
 
 const BACKLOG: i32 = 1024;
 
-/// A bound socket that takes clients.
+/// A listening socket.
 pub struct Listener {
     kind: ListenerKind,
     readiness: Readiness,
@@ -91,7 +91,7 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
     bound.and_then(register).map_err(|error| cannot_listen(endpoint, &error))
 }
 
-/// Of a socket that another process has bound: if it has a file, that process owns it.
+/// The kind of a socket that another process has bound. That process owns its file.
 fn inherited_kind(socket: socket2::Socket) -> io::Result<ListenerKind> {
     let is_packet = socket.r#type()? == socket2::Type::SEQPACKET;
     Ok(match socket.local_addr()?.domain() {
@@ -104,8 +104,8 @@ fn inherited_kind(socket: socket2::Socket) -> io::Result<ListenerKind> {
 }
 
 impl Listener {
-    /// Takes one client, and its address; `None` if none waits. Errors are the process's (no descriptors) or one
-    /// client's (aborted).
+    /// Accepts one client, with its address; `None` if none waits. An error concerns the process (no descriptors) or one
+    /// client (aborted): see [`is_one_clients`].
     pub fn accept(&self) -> io::Result<Option<(Socket, PeerName)>> {
         if !self.readiness.is_readable() {
             return Ok(None);
@@ -129,8 +129,8 @@ impl Listener {
         result.map(Some)
     }
 
-    /// True if a client that is taken and turned away can hear that it was: Unix sockets know an orderly end only.
-    pub fn can_refuse(&self) -> bool {
+    /// True if a rejected client gets a reset. A Unix socket only has an orderly end.
+    pub fn can_reset(&self) -> bool {
         matches!(self.kind, ListenerKind::Tcp(_))
     }
 
@@ -186,7 +186,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[test]
-    fn a_listener_has_its_options_before_its_clients_come() {
+    fn a_listener_has_its_options_before_its_clients_connect() {
         let address = (Ipv4Addr::LOCALHOST, 0).into();
         let asked =
             |ttl, send_buffer_bytes| SocketOptions { ttl, send_buffer_bytes, ..SocketOptions::default() };

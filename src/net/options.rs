@@ -1,6 +1,6 @@
-//! What is asked of a socket, set before its connection begins and read back from the kernel.
+//! Socket options: set before the connection begins, and read back from the kernel.
 //!
-//! What the kernel refuses, or grants in part only, is an error that begins with the option's name.
+//! An option that the kernel refuses, or grants in part only, is an error that begins with the option's name.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -12,14 +12,14 @@ use std::time::Duration;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-/// Of a connection on which nothing was asked. Finds a peer that is gone while nothing is sent.
+/// The default of a connection: finds a peer that is gone while nothing is sent.
 const KEEPALIVE: Keepalive = Keepalive::After(Duration::from_secs(60));
-/// Unanswered probes are repeated after this part of the first wait.
+/// Unanswered probes are repeated after the first wait divided by this.
 const KEEPALIVE_PARTS: u32 = 4;
-/// Unix sockets do not tune their buffers: a larger one saves wake-ups. The system gives what it allows.
+/// Send buffer of a Unix socket, which the system does not tune: a larger one saves wake-ups. The system may grant less.
 const UNIX_BUFFER_BYTES: usize = 1 << 20;
 
-/// A family of addresses, where only one of them is wanted.
+/// The only family of addresses to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// IPv4.
@@ -34,7 +34,7 @@ impl Family {
         (self == Family::V4) == address.is_ipv4()
     }
 
-    /// Why a name is of no use.
+    /// The error of a name without an address of this family.
     pub(super) fn is_missing(self) -> io::Error {
         let (name, option) = if self == Family::V4 { ("IPv4", "-4") } else { ("IPv6", "-6") };
         io::Error::other(format!("it has no {name} address (see {option})"))
@@ -50,38 +50,38 @@ pub enum Keepalive {
     After(Duration),
 }
 
-/// Options of a socket. Those that are `None` are as every connection has them. socket(7), ip(7), ipv6(7), tcp(7).
+/// Options of a socket. `None` stands for the default of each. socket(7), ip(7), ipv6(7), tcp(7).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SocketOptions {
-    /// The only family that is listened on, or connected over.
+    /// The only family to listen on, or to connect over.
     pub family: Option<Family>,
-    /// Whether small pieces are sent at once; yes unless it says no.
+    /// Whether small pieces are sent at once (`TCP_NODELAY`). Default: yes.
     pub nodelay: Option<bool>,
-    /// How a peer that is gone is noticed; after 60 seconds unless it says otherwise.
+    /// When a silent peer is probed. Default: after 60 seconds.
     pub keepalive: Option<Keepalive>,
-    /// How many routers a packet may pass.
+    /// Time to live, or hop limit, of its packets.
     pub ttl: Option<u8>,
     /// The class of its packets, 0 to 63, RFC 2474.
     pub dscp: Option<u8>,
     /// Size of the send buffer (socket(7), `SO_SNDBUF`).
     pub send_buffer_bytes: Option<usize>,
-    /// Room for what has come.
+    /// Size of the receive buffer (socket(7), `SO_RCVBUF`).
     pub receive_buffer_bytes: Option<usize>,
-    /// For routing and packet filters.
+    /// Mark of its packets for routing and packet filters (socket(7), `SO_MARK`).
     pub mark: Option<u32>,
-    /// How long what was sent may stay unacknowledged, RFC 5482.
+    /// How long sent bytes may stay unacknowledged, RFC 5482.
     pub user_timeout: Option<Duration>,
-    /// The congestion control's name.
+    /// The name of the congestion control (tcp(7), `TCP_CONGESTION`).
     pub congestion: Option<String>,
     /// Whether the connection may have several paths, RFC 8684. A peer that does not know it has plain TCP.
     pub mptcp: bool,
 }
 
 impl SocketOptions {
-    /// A TCP socket that may be as they want it, and on which the others have not been set yet.
+    /// Creates a TCP socket, for several paths if that was chosen. The other options are not set yet.
     ///
     /// # Errors
-    /// If the kernel has no such sockets, by the option's name; if it is short of something.
+    /// The kernel has no MPTCP, or is out of resources.
     pub(super) fn socket(&self, family: Domain) -> io::Result<Socket> {
         #[cfg(target_os = "linux")]
         if self.mptcp {
@@ -98,7 +98,7 @@ impl SocketOptions {
         Socket::new(family, Type::STREAM, Some(Protocol::TCP))
     }
 
-    /// True if there is one that a Unix socket does not know.
+    /// True if an option is set that a Unix socket does not support.
     pub fn needs_tcp(&self) -> bool {
         let buffers = SocketOptions {
             send_buffer_bytes: self.send_buffer_bytes,
@@ -108,10 +108,10 @@ impl SocketOptions {
         *self != buffers
     }
 
-    /// Sets them on a socket that is not connected yet, that listens, or that was accepted.
+    /// Sets the options on a socket that is not connected yet, that listens, or that was accepted.
     ///
     /// # Errors
-    /// Of the first that the kernel refuses, by name; of its kind.
+    /// The kernel refuses an option; the error names it.
     pub fn apply(&self, socket: BorrowedFd<'_>) -> io::Result<()> {
         let socket = &SockRef::from(&socket);
         if let Some(bytes) = self.receive_buffer_bytes {
@@ -147,7 +147,7 @@ impl SocketOptions {
             named("--ttl", ttl, result)?;
         }
         if let Some(dscp) = self.dscp {
-            // The two bits below are those of explicit congestion notification, which the kernel keeps for itself.
+            // The two lower bits are explicit congestion notification, which belongs to the kernel.
             let class = u32::from(dscp) << 2;
             let v6 = family == Domain::IPV6;
             let result = if v6 { socket.set_tclass_v6(class) } else { socket.set_tos_v4(class) };
@@ -194,7 +194,7 @@ linux_only! { options, socket;
     "--mptcp": options.mptcp.then_some(()), |_on| "" => Ok(());
 }
 
-/// Kernels have the names that were built in or loaded, and tell of others that no such file is there.
+/// Explains the error for a name that is not loaded: ENOENT.
 #[cfg(target_os = "linux")]
 fn explain_name(error: io::Error) -> io::Error {
     match error.kind() {
@@ -218,18 +218,18 @@ impl Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// True if it is an option that the kernel has refused.
+/// True if the kernel has refused an option.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<Refused>())
 }
 
-/// Says which option it was.
+/// Names the option and its value in an error.
 pub(super) fn named<T>(option: &str, value: impl Display, result: io::Result<T>) -> io::Result<T> {
     result.map_err(|error| io::Error::new(error.kind(), Refused(format!("{option} {value}: {error}"))))
 }
 
-/// A buffer that is larger than the system's limit is cut to it without a word. Linux counts its own books in: what it
-/// tells is twice what it was asked for.
+/// Fails if the system has granted a smaller buffer than was requested, which setsockopt(2) does not report. Linux adds its
+/// overhead and returns twice the requested size.
 fn granted(option: &str, asked: usize, given: io::Result<usize>, limit: &str) -> io::Result<()> {
     let given = named(option, asked, given)? / if cfg!(target_os = "linux") { 2 } else { 1 };
     if given >= asked {
@@ -239,7 +239,7 @@ fn granted(option: &str, asked: usize, given: io::Result<usize>, limit: &str) ->
     named(option, asked, Err(io::Error::new(io::ErrorKind::InvalidInput, why)))
 }
 
-/// A socket's options, read from the kernel when this is shown: `name=value`, separated by spaces.
+/// A socket's options in force, as `name=value` separated by spaces. Reads them from the kernel when it is displayed.
 pub struct InForce<'a>(pub(super) BorrowedFd<'a>);
 
 impl Display for InForce<'_> {
@@ -306,7 +306,7 @@ fn keepalive(socket: &SockRef<'_>) -> io::Result<String> {
     Ok(format!("{}/{}", time(first), time(then)))
 }
 
-/// Whether it is spoken on this connection: asking for it leaves a peer that does not know it with plain TCP.
+/// The state of MPTCP on this connection: a peer without MPTCP falls back to TCP.
 #[cfg(target_os = "linux")]
 fn mptcp(socket: &SockRef<'_>) -> io::Result<&'static str> {
     use std::os::fd::AsRawFd;

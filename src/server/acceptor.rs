@@ -132,7 +132,7 @@ impl<H: Handler> Acceptor<H> {
         let mut index = 0;
         while index < self.listeners.len() {
             let is_full = !self.has_room();
-            if is_full && !(self.rejects_when_full() && self.listeners[index].can_refuse()) {
+            if is_full && !(self.rejects_when_full() && self.listeners[index].can_reset()) {
                 self.report_full_once();
                 index += 1;
                 continue;
