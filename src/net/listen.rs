@@ -105,7 +105,7 @@ fn inherited_kind(socket: socket2::Socket) -> io::Result<ListenerKind> {
 
 impl Listener {
     /// Accepts one client, with its address; `None` if none waits. An error concerns the process (no descriptors) or one
-    /// client (aborted): see [`is_one_clients`].
+    /// client (aborted): see `is_one_clients`.
     pub fn accept(&self) -> io::Result<Option<(Socket, PeerName)>> {
         if !self.readiness.is_readable() {
             return Ok(None);
