@@ -95,7 +95,7 @@ impl RelayArgs {
     /// How a program and its peer are joined. Refuses what makes no sense between them.
     pub(crate) fn exec_rules(&self, program: &Program) -> Result<ExecRules, Error> {
         if program.stdio == ChildStdio::Socket {
-            self.refuse_with("--exec-socket", RECORDS)?;
+            self.reject_relay_options_except("--exec-socket", RECORDS)?;
             let given = [
                 ("--tee-in", self.tools.tee_in.is_some()),
                 ("--tee-out", self.tools.tee_out.is_some()),
@@ -110,7 +110,7 @@ impl RelayArgs {
                 return Err(Error::new(Exit::Usage, text));
             }
         }
-        self.refuse_with("--exec and --sh", &[&["--crlf", "--end-when"], RECORDS].concat())?;
+        self.reject_relay_options_except("--exec and --sh", &[&["--crlf", "--end-when"], RECORDS].concat())?;
         if self.end_when == Some(EndWhen::Input) {
             let text = "--end-when input: with --exec and --sh the process decides when to end; leave the option out, or type peer";
             return Err(Error::new(Exit::Usage, text));

@@ -206,7 +206,7 @@ impl RelayArgs {
 
     /// Fails if one of the options was given that only make sense between stdin, stdout and one peer, other than those
     /// that are `allowed`.
-    pub(crate) fn refuse_with(&self, mode: &str, allowed: &[&str]) -> Result<(), Error> {
+    pub(crate) fn reject_relay_options_except(&self, mode: &str, allowed: &[&str]) -> Result<(), Error> {
         let given = [
             ("--send-only", self.send_only),
             ("--recv-only", self.recv_only),

@@ -11,7 +11,7 @@ use crate::net::options::Family;
 use crate::proto::proxy::header::HeaderVersion;
 use crate::relay::modes::forward::Destination;
 use crate::relay::targets::TargetSources;
-use crate::run::serve::SocksPlan;
+use crate::run::serve::mode::SocksPlan;
 
 /// The way from clients to somebody else.
 #[derive(Args, Clone, Debug)]
@@ -51,15 +51,16 @@ pub(crate) struct TargetArgs {
 }
 
 impl ProxyingArgs {
+    /// The target of `--forward`, if it was typed.
     pub(crate) fn destination(
         &self,
-        word: &str,
         timeout: Duration,
         family: Option<Family>,
-    ) -> Result<Destination, Error> {
+    ) -> Result<Option<Destination>, Error> {
+        let Some(word) = &self.forward else { return Ok(None) };
         let endpoint = Endpoint::parse(word, Role::Connect);
         let endpoint = endpoint.map_err(|hint| Error::new(Exit::Usage, format!("--forward: {hint}")))?;
-        Ok(Destination { endpoint, timeout, family, header: self.proxy_protocol })
+        Ok(Some(Destination { endpoint, timeout, family, header: self.proxy_protocol }))
     }
 
     /// What clients of the proxy are asked, and where it leads.

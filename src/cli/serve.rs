@@ -253,7 +253,7 @@ pub(crate) struct ServeLimitArgs {
 
 impl ServeLimitArgs {
     /// For a mode with many clients, each of which costs much or little.
-    pub(crate) fn of_many(&self, are_costly: bool) -> ClientLimits {
+    pub(crate) fn for_many_clients(&self, are_costly: bool) -> ClientLimits {
         let (clients, per_source) = match are_costly {
             true => (MAX_COSTLY_CLIENTS, MAX_COSTLY_PER_SOURCE),
             false => (MAX_CLIENTS, NO_LIMIT),
@@ -280,7 +280,7 @@ impl ServeLimitArgs {
     }
 
     /// For the first client alone.
-    pub(crate) fn of_one(&self) -> Result<ClientLimits, Error> {
+    pub(crate) fn for_single_client(&self) -> Result<ClientLimits, Error> {
         let given = [
             ("--max-clients", self.max_clients.is_some()),
             ("--max-per-source", self.max_per_source.is_some()),
