@@ -15,8 +15,7 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::ports;
 use crate::relay::probe::Plan as ProbePlan;
-use crate::relay::probe::target::Target;
-use crate::run::connect::{Joining, Plan, Task};
+use crate::run::connect::{ConnectTask, Plan, RelayPlan};
 
 /// Connect stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
@@ -81,24 +80,32 @@ impl ConnectArgs {
         if self.probe {
             let mut targets = Vec::new();
             for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
-                targets.push(Target::new(connector(&endpoint, &self.proxy, &self.local)?, ports));
+                targets.push((connector(&endpoint, &self.proxy, &self.local)?, ports));
             }
             let within = self.within;
             // The time is the limit.
             let retries = if within.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
             let pause = self.retry.retry_delay;
-            return Ok(Plan(Task::Probe(ProbePlan { targets, limit: timeout, retries, pause, within })));
+            let options = ProbePlan { targets: Vec::new(), limit: timeout, retries, pause, within };
+            return Ok(Plan(ConnectTask::Probe { targets, options }));
         }
         match Endpoint::parse_list(&self.endpoint, Role::Connect).map_err(usage)?.as_slice() {
             [endpoint] => {
                 if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
                     return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
                 }
-                let connector = connector(endpoint, &self.proxy, &self.local)?;
+                let server = connector(endpoint, &self.proxy, &self.local)?;
                 let (retry, relay, first) =
                     (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));
                 let program = program.zip(rules);
-                Ok(Plan(Task::Join(Box::new(Joining { connector, timeout, retry, program, relay, first }))))
+                Ok(Plan(ConnectTask::Relay(Box::new(RelayPlan {
+                    server,
+                    timeout,
+                    retry,
+                    program,
+                    relay,
+                    first,
+                }))))
             }
             _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
         }

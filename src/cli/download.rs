@@ -19,7 +19,7 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
-use crate::run::download::{Download, Plan, Task};
+use crate::run::download::{Download, DownloadTask, Plan};
 
 /// Fetch files and folders from 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
@@ -81,11 +81,11 @@ impl DownloadArgs {
             Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect).map_err(usage)?;
         let names = clean_names(&self.names[used - 1..]).map_err(usage)?;
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
-        let connector = connector(&endpoint, &self.proxy, &self.local)?;
+        let server = connector(&endpoint, &self.proxy, &self.local)?;
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.list {
-            true => Task::List,
-            false => Task::Fetch(Download {
+            true => DownloadTask::List,
+            false => DownloadTask::Fetch(Download {
                 output: self.output.clone(),
                 replace: self.force,
                 max_size: self.max_size,
@@ -94,7 +94,7 @@ impl DownloadArgs {
             }),
         };
         let (limits, max_entries) = (self.limits.limits(), self.max_entries);
-        Ok(Plan { connector, names, task, max_entries, limits, connections })
+        Ok(Plan { server, names, task, max_entries, limits, connections })
     }
 
     /// What to type where the server comes last, as for an upload.

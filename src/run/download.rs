@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::dialer::ConnectorPlan;
 use super::retry::RetryLimits;
 use crate::error::{Error, Exit};
 use crate::net::connecting::Connecting;
@@ -12,7 +13,7 @@ use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, replace_stdout};
 use crate::proto::transfer::hello::{Accept, Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
-use crate::relay::connector::{Connector, describe, tell};
+use crate::relay::connector::{describe, tell};
 use crate::report::{Progress, Report, escape_name};
 use crate::store::{FaultKind, Folder, StagingFolder, sink};
 use crate::transfer::{
@@ -20,12 +21,12 @@ use crate::transfer::{
     Wire, replaced,
 };
 
-/// A download, and the way to its server.
+/// The validated arguments of `download`.
 pub struct Plan {
-    pub(crate) connector: Connector,
+    pub(crate) server: ConnectorPlan,
     /// What is asked for: none for everything.
     pub(crate) names: Vec<Vec<u8>>,
-    pub(crate) task: Task,
+    pub(crate) task: DownloadTask,
     /// How many files, folders and links are taken, at most.
     pub(crate) max_entries: u32,
     pub(crate) limits: Limits,
@@ -34,7 +35,7 @@ pub struct Plan {
 }
 
 /// What is done with what is offered.
-pub(crate) enum Task {
+pub(crate) enum DownloadTask {
     /// Print it.
     List,
     Fetch(Download),
@@ -140,18 +141,19 @@ impl Plan {
     /// Fetches what was asked for, and returns when it is on the disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match &self.task {
-            Task::List => self.list(report, signals),
-            Task::Fetch(download) => self.fetch(download, report, signals),
+            DownloadTask::List => self.list(report, signals),
+            DownloadTask::Fetch(download) => self.fetch(download, report, signals),
         }
     }
 
     fn list(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let connector = self.server.connector()?;
         check_stdout()?;
         let (limits, wanted) = (self.limits, (self.names.clone(), self.max_entries));
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         let (report, hello) = (report.clone(), hello(Operation::List, &self.names)?.encode());
         reactor.add(|io| {
-            let connecting = self.connector.connecting(limits.handshake, &io)?;
+            let connecting = connector.connecting(limits.handshake, &io)?;
             Ok(Connecting::new(connecting, move |transport, now: Instant| {
                 describe(&transport, &report);
                 let mut wire = Wire::new(transport, now);
@@ -163,6 +165,7 @@ impl Plan {
     }
 
     fn fetch(&self, download: &Download, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let connector = self.server.connector()?;
         let (folder, naming) = download.place(&self.names)?;
         let digests = download.sink(&naming)?;
         // For each try a new one.
@@ -184,9 +187,9 @@ impl Plan {
             destination.folder.remove_leftovers();
             let digests = digests.as_ref().map(|sink| sink.begin(naming.clone()));
             reactor.add(|io| {
-                let connecting = self.connector.connecting(limits.handshake, &io)?;
+                let connecting = connector.connecting(limits.handshake, &io)?;
                 let (report, run_state, names) = (report.clone(), run_state.clone(), self.names.clone());
-                let dialer = Box::new(self.connector.clone());
+                let dialer = Box::new(connector.clone());
                 Ok(Connecting::new(connecting, move |transport, now: Instant| {
                     let peer = dialer.server(tell(&transport, &report));
                     let origin = ConnectionOrigin::Client { dialer, connections };

@@ -1,5 +1,6 @@
 //! `http-hello`: a small HTTP/1.1 server with fixed answers.
 
+use std::num::NonZero;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ const END_LIMIT: Duration = Duration::from_millis(80);
 /// Of the reactor of each further worker: epoll, twice, its waker, and what tells it of signals.
 const DESCRIPTORS_PER_WORKER: u64 = 4;
 
-/// What was meant.
+/// The validated arguments of `http-hello`.
 pub struct Plan {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) family: Option<Family>,
@@ -33,12 +34,28 @@ pub struct Plan {
     pub(crate) explicit: Explicit,
     pub(crate) access: AccessSources,
     pub(crate) site: SitePlan,
-    pub(crate) workers: usize,
+    pub(crate) workers: Workers,
     pub(crate) count: Option<u64>,
     pub(crate) log: Option<LogForm>,
 }
 
-/// What is answered.
+/// The number of threads that answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workers {
+    Count(usize),
+    OnePerCore,
+}
+
+impl Workers {
+    fn count(self) -> usize {
+        match self {
+            Workers::Count(count) => count,
+            Workers::OnePerCore => std::thread::available_parallelism().map_or(1, NonZero::get),
+        }
+    }
+}
+
+/// The arguments about answers.
 pub(crate) struct SitePlan {
     pub(crate) status: u16,
     /// The media type of every body that is given.
@@ -75,9 +92,10 @@ impl SitePlan {
 impl Plan {
     /// Answers until a signal comes, or `--count` is reached.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let workers = self.workers.count();
         let site = Arc::new(self.site.open()?);
         let access = self.access.load()?;
-        let others = (self.workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
+        let others = (workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
         let limits =
             self.limits.within_descriptors(DescriptorBudget { per_client: 1, others }, self.explicit);
         if self.log.is_some() {
@@ -100,7 +118,7 @@ impl Plan {
             }
             let stats = self.count.map(|count| AnswerCount::new(count, io.thread_waker()));
             let common = Common { site, log: lines.clone(), stats, socket: options };
-            let handler = HelloHandler::new(&io, common, self.workers, signals, &alive)?;
+            let handler = HelloHandler::new(&io, common, workers, signals, &alive)?;
             _ready = tell_ready(report);
             Acceptor::new(listeners, limits, (access, lists), (&io, report), handler)
         })?;

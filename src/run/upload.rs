@@ -1,5 +1,7 @@
 //! `upload`: sends files, folders or stdin to a `serve --store`.
 
+mod words;
+
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -7,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use self::words::Plan;
+use super::dialer::ConnectorPlan;
 use super::retry::RetryLimits;
 use super::upload_text;
 use crate::error::{Error, Exit};
@@ -23,17 +27,17 @@ use crate::transfer::{
     ConnectionOrigin, DryRun, Limits, Naming, Offering, Root, Sending, Start, Wire, replaced,
 };
 
-/// An upload, and the way to its server.
-pub struct Plan {
-    pub(crate) connector: Connector,
-    pub(crate) task: Task,
+/// The validated arguments of `upload`, for one reading of its words.
+pub(crate) struct UploadPlan {
+    pub(crate) server: ConnectorPlan,
+    pub(crate) task: UploadTask,
     pub(crate) limits: Limits,
-    /// How many were asked for.
+    /// The number of connections that was requested.
     pub(crate) connections: Option<usize>,
 }
 
-/// What is done with what was named.
-pub(crate) enum Task {
+/// The operation on the named files.
+pub(crate) enum UploadTask {
     Send(Upload),
     /// Only print what would be sent.
     DryRun(Upload),
@@ -148,23 +152,36 @@ fn folder_name(path: &Path) -> Option<Vec<u8>> {
 impl Plan {
     /// Sends everything, and returns when the server has confirmed that it is on its disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        self.choose()?.run(report, signals)
+    }
+}
+
+impl UploadPlan {
+    fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let connector = self.server.connector()?;
         match &self.task {
-            Task::Text(paths) => {
+            UploadTask::Text(paths) => {
                 let files = paths.iter().map(|path| upload_text::TextFile::open(path));
                 let files: Vec<_> = files.collect::<Result<_, _>>()?;
-                upload_text::run(&self.connector, &files, self.limits, report, signals)
+                upload_text::run(&connector, &files, self.limits, report, signals)
             }
-            Task::DryRun(upload) => {
+            UploadTask::DryRun(upload) => {
                 let offering = upload.offering(&upload.roots()?.roots);
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 reactor.add(|io| DryRun::new(offering, &io, report))?;
                 reactor.run()
             }
-            Task::Send(upload) => self.send(upload, report, signals),
+            UploadTask::Send(upload) => self.send(&connector, upload, report, signals),
         }
     }
 
-    fn send(&self, upload: &Upload, report: &Report, signals: &Signals) -> Result<(), Error> {
+    fn send(
+        &self,
+        connector: &Connector,
+        upload: &Upload,
+        report: &Report,
+        signals: &Signals,
+    ) -> Result<(), Error> {
         let Roots { roots, names, total } = upload.roots()?;
         let has_folders = roots.iter().any(|root| matches!(root, Root::Folder { .. }));
         let count = u32::try_from(roots.len()).ok().filter(|_| !has_folders);
@@ -181,9 +198,9 @@ impl Plan {
             let (offering, hello) = (upload.offering(&roots), run_state.next_hello(hello.clone()));
             let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
             reactor.add(|io| {
-                let connecting = self.connector.connecting(limits.handshake, &io)?;
+                let connecting = connector.connecting(limits.handshake, &io)?;
                 let (report, run_state) = (report.clone(), run_state.clone());
-                let dialer = Box::new(self.connector.clone());
+                let dialer = Box::new(connector.clone());
                 Ok(Connecting::new(connecting, move |transport, now: Instant| {
                     let peer = dialer.server(tell(&transport, &report));
                     let origin = ConnectionOrigin::Client { dialer, connections };

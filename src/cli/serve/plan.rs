@@ -44,13 +44,12 @@ const MODES: &[ServeMode] = &[
         name: "--keep-open",
         relay_options: Some(&[&["--recv-only", "--send-only"], RECORDS]),
         plan: |args| {
-            args.mode.keep_open.then(|| {
-                Ok(Mode::KeepOpen {
-                    slow: args.mode.slow,
-                    labelling: if args.mode.label { Words::Labelled } else { Words::Raw },
-                    ways: Ways { reads: !args.relay.recv_only, writes: !args.relay.send_only },
-                })
-            })
+            let mode = Mode::KeepOpen {
+                slow: args.mode.slow,
+                labelling: if args.mode.label { Words::Labelled } else { Words::Raw },
+                ways: Ways { reads: !args.relay.recv_only, writes: !args.relay.send_only },
+            };
+            args.mode.keep_open.then_some(Ok(mode))
         },
     },
     ServeMode {

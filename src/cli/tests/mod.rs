@@ -1,6 +1,7 @@
 //! Tests of the command line: every option of a command in every way to use the command.
 
 mod connect;
+mod pure;
 mod serve;
 
 /// Ways to use a command: the name and the groups of each, and the words that request it.
