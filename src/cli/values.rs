@@ -5,9 +5,9 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use super::options::size;
-use crate::datagram::style::{Each, Frame};
+use crate::datagram::style::{LengthPrefix, PrintFormat};
 use crate::http::log::LogForm;
-use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
+use crate::proto::datagram::records::{MAX_DATAGRAM_BYTES, SplitAt};
 use crate::proto::proxy::header::HeaderVersion;
 use crate::proto::relay::conversation::Unit;
 use crate::proto::relay::ending::EndWhen;
@@ -35,7 +35,7 @@ macro_rules! values {
     };
 }
 
-values!(Each {
+values!(PrintFormat {
     Line "line" "The payload and a line feed"
     Raw "raw" "The payload alone"
     Json "json" "One object per line: time, peer, length, and the payload as text or base64"
@@ -47,7 +47,7 @@ values!(EndWhen {
     Input "input" "When the input has ended and all of it is acknowledged"
 });
 
-values!(Frame {
+values!(LengthPrefix {
     U16be "u16be" "Two bytes with the length, most significant first"
 });
 
@@ -103,14 +103,14 @@ values!(Unit {
 });
 
 /// Reads where a stream is cut into datagrams. The error says what to type instead.
-pub(super) fn cut(text: &str) -> Result<Cut, String> {
+pub(super) fn cut(text: &str) -> Result<SplitAt, String> {
     match text {
-        "line" => Ok(Cut::Lines),
-        "all" => Ok(Cut::All),
-        "u16be" => Ok(Cut::U16be),
+        "line" => Ok(SplitAt::Lines),
+        "all" => Ok(SplitAt::All),
+        "u16be" => Ok(SplitAt::U16be),
         _ => match size(text) {
-            Ok(size) if (1..=LARGEST_BYTES as u64).contains(&size) => Ok(Cut::Blocks(size as usize)),
-            Ok(_) => Err(format!("a datagram holds 1 to {LARGEST_BYTES} bytes")),
+            Ok(size) if (1..=MAX_DATAGRAM_BYTES as u64).contains(&size) => Ok(SplitAt::Blocks(size as usize)),
+            Ok(_) => Err(format!("a datagram holds 1 to {MAX_DATAGRAM_BYTES} bytes")),
             Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
         },
     }
