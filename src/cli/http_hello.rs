@@ -10,7 +10,7 @@ use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
 use crate::error::{Error, Exit};
 use crate::http::log::LogForm;
-use crate::http::site::{AnswerFields, Elsewhere, Patience};
+use crate::http::site::{AnswerFields, Elsewhere, Timeouts};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::http::{has_no_body, is_field_name, is_field_value};
 use crate::run::http_hello::{PathPlan, Plan, SitePlan, Workers};
@@ -179,7 +179,7 @@ impl HttpHelloArgs {
             (.., true) => Elsewhere::Echo,
             _ => Elsewhere::Greeting,
         };
-        let patience = Patience {
+        let timeouts = Timeouts {
             header: self.limits.header_timeout,
             idle: self.limits.idle_timeout,
             max_body_bytes: self.limits.max_body,
@@ -195,7 +195,7 @@ impl HttpHelloArgs {
             paths.push(path);
         }
         let (status, kind, delay) = (self.status, self.kind.clone(), self.delay);
-        Ok(SitePlan { status, kind, body, paths, elsewhere, fields, delay, patience })
+        Ok(SitePlan { status, kind, body, paths, elsewhere, fields, delay, timeouts })
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::whoami;
-use super::whoami::Ends;
+use super::whoami::ConnectionAddresses;
 use crate::proto::http;
-use crate::proto::http::{Answer, Head, Method, reason};
+use crate::proto::http::{Method, RequestHead, Response, reason};
 
 /// The methods that are answered.
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -37,7 +37,7 @@ pub(crate) enum Elsewhere {
 
 /// Limits of a client's time and of the bytes that it may send.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct Timeouts {
     /// Time from the beginning of a head to its end.
     pub(crate) header: Duration,
     /// Between requests, for a whole body, and while nothing of an answer is taken.
@@ -49,13 +49,13 @@ pub(crate) struct Patience {
 /// The greeting and the paths.
 pub(crate) struct Site {
     /// Without dates: each worker has its own.
-    pub(crate) answers: Vec<Answer>,
+    pub(crate) answers: Vec<Response>,
     paths: HashMap<String, usize>,
     elsewhere: Elsewhere,
     fields: AnswerFields,
     host_name: String,
     pub(crate) delay: Option<Duration>,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: Timeouts,
 }
 
 /// The answer that a request gets, now or once its body has come.
@@ -63,7 +63,7 @@ pub(crate) enum Due {
     /// A prepared answer.
     Ready(usize),
     /// One that was made for it.
-    Made(Answer),
+    Made(Response),
     /// Its body, with this type.
     Echo(Vec<u8>),
 }
@@ -75,7 +75,7 @@ impl Site {
         elsewhere: Elsewhere,
         fields: AnswerFields,
         delay: Option<Duration>,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Site {
         let mut site = Site {
             answers: Vec::new(),
@@ -84,12 +84,12 @@ impl Site {
             fields,
             host_name: crate::net::host_name(),
             delay,
-            patience,
+            timeouts,
         };
         site.answers.push(site.answer(status, kind, body));
         let mut allowed = site.fields.clone();
         allowed.push(("Allow".into(), ALLOWED.into()));
-        site.answers.push(Answer::new(204, &allowed, b""));
+        site.answers.push(Response::new(204, &allowed, b""));
         for status in [501, 404, 400] {
             site.answers.push(site.answer(status, TEXT, &status_line(status)));
         }
@@ -107,17 +107,17 @@ impl Site {
     }
 
     /// An answer with the fields that all have.
-    fn answer(&self, status: u16, kind: &str, body: &[u8]) -> Answer {
+    fn answer(&self, status: u16, kind: &str, body: &[u8]) -> Response {
         let mut fields = Vec::new();
         if !http::has_no_body(status) {
             fields.push(("Content-Type".into(), kind.into()));
         }
         fields.extend_from_slice(&self.fields);
-        Answer::new(status, &fields, body)
+        Response::new(status, &fields, body)
     }
 
     /// The answer to a request. `ends`: the connection's two addresses.
-    pub(crate) fn due(&self, head: &Head<'_, '_>, ends: &Ends) -> Due {
+    pub(crate) fn due(&self, head: &RequestHead<'_, '_>, addresses: &ConnectionAddresses) -> Due {
         match head.method {
             Method::Options => return Due::Ready(OPTIONS),
             Method::Unknown => return Due::Ready(NOT_IMPLEMENTED),
@@ -136,36 +136,36 @@ impl Site {
             Elsewhere::Greeting => Due::Ready(GREETING),
             Elsewhere::NotFound if http::path(head.target) == "/" => Due::Ready(GREETING),
             Elsewhere::NotFound => Due::Ready(NOT_FOUND),
-            Elsewhere::Whoami => Due::Made(self.whoami(head, ends)),
+            Elsewhere::Whoami => Due::Made(self.whoami(head, addresses)),
             Elsewhere::Echo => Due::Echo(kind_of(head)),
         }
     }
 
-    fn whoami(&self, head: &Head<'_, '_>, ends: &Ends) -> Answer {
-        let (form_fields, body) = whoami::page(head, ends, &self.host_name);
+    fn whoami(&self, head: &RequestHead<'_, '_>, addresses: &ConnectionAddresses) -> Response {
+        let (form_fields, body) = whoami::page(head, addresses, &self.host_name);
         let mut fields: AnswerFields =
             form_fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
         fields.extend_from_slice(&self.fields);
-        Answer::new(200, &fields, body.as_bytes())
+        Response::new(200, &fields, body.as_bytes())
     }
 
     /// A request's body, sent back.
-    pub(crate) fn echo(&self, kind: &[u8], body: &[u8]) -> Answer {
+    pub(crate) fn echo(&self, kind: &[u8], body: &[u8]) -> Response {
         let mut fields: AnswerFields = vec![
             ("Content-Type".into(), kind.to_vec()),
             ("X-Content-Type-Options".into(), b"nosniff".to_vec()),
         ];
         fields.extend_from_slice(&self.fields);
-        Answer::new(200, &fields, body)
+        Response::new(200, &fields, body)
     }
 }
 
-fn has_field(head: &Head<'_, '_>, name: &str) -> bool {
+fn has_field(head: &RequestHead<'_, '_>, name: &str) -> bool {
     head.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name))
 }
 
 /// The type of a request's body, as its client calls it.
-fn kind_of(head: &Head<'_, '_>) -> Vec<u8> {
+fn kind_of(head: &RequestHead<'_, '_>) -> Vec<u8> {
     let kind = head.fields.iter().find(|field| field.name.eq_ignore_ascii_case("content-type"));
     kind.map_or_else(|| b"application/octet-stream".to_vec(), |field| field.value.to_vec())
 }
@@ -176,6 +176,6 @@ fn status_line(status: u16) -> Vec<u8> {
 }
 
 /// An answer to what is not served, on a connection that ends.
-pub(crate) fn refusal(status: u16) -> Answer {
-    Answer::new(status, &[("Content-Type", TEXT)], &status_line(status))
+pub(crate) fn refusal(status: u16) -> Response {
+    Response::new(status, &[("Content-Type", TEXT)], &status_line(status))
 }

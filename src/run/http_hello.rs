@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, Exit};
 use crate::http::listener::{Common, HelloHandler};
 use crate::http::log::{Log, LogForm};
-use crate::http::site::{AnswerFields, Elsewhere, Patience, Site};
+use crate::http::site::{AnswerFields, Elsewhere, Site, Timeouts};
 use crate::http::worker::AnswerCount;
 use crate::net::endpoint::Endpoint;
 use crate::net::options::{Family, SocketOptions};
@@ -65,7 +65,7 @@ pub(crate) struct SitePlan {
     pub(crate) elsewhere: Elsewhere,
     pub(crate) fields: AnswerFields,
     pub(crate) delay: Option<Duration>,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: Timeouts,
 }
 
 /// A path with an answer of its own.
@@ -80,7 +80,7 @@ impl SitePlan {
     fn open(self) -> Result<Site, Error> {
         let body = self.body.read("--body")?;
         let greeting = (self.status, self.kind.as_str(), &body[..]);
-        let mut site = Site::new(greeting, self.elsewhere, self.fields, self.delay, self.patience);
+        let mut site = Site::new(greeting, self.elsewhere, self.fields, self.delay, self.timeouts);
         for PathPlan { path, status, body } in self.paths {
             let body = body.map(|body| body.read("--path")).transpose()?;
             site.add_path(&path, status, body.as_deref().map(|body| (self.kind.as_str(), body)));
