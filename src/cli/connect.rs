@@ -24,7 +24,7 @@ use crate::run::connect::{ConnectTask, Plan, RelayPlan};
     .join("\n\n"))]
 #[command(group = ArgGroup::new("trying").multiple(true))]
 pub(crate) struct ConnectArgs {
-    /// Where to.
+    /// The server.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..,
         value_hint = ValueHint::Hostname)]
     endpoint: Vec<String>,
@@ -66,14 +66,14 @@ pub(crate) struct ConnectArgs {
 }
 
 impl ConnectArgs {
-    /// Validates everything, before anything is opened.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         // First: a command in the wrong place is taken for an endpoint.
         let program = self.exec.plan()?.map(Rc::new);
         let rules = program.as_ref().map(|program| self.relay.exec_rules(program)).transpose()?;
         let timeout = self.timeout;
-        // Here, because the parser does not ask for an option that conflicts with another one that is there.
+        // The parser does not check this: it skips requirements of options that conflict with typed ones.
         if self.within.is_some() && !self.probe {
             return Err(usage("--within goes with --probe: type --timeout to limit connecting".into()));
         }
@@ -83,7 +83,7 @@ impl ConnectArgs {
                 targets.push((connector(&endpoint, &self.proxy, &self.local)?, ports));
             }
             let within = self.within;
-            // The time is the limit.
+            // Only the time limits the retries.
             let retries = if within.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
             let pause = self.retry.retry_delay;
             let options = ProbePlan { targets: Vec::new(), limit: timeout, retries, pause, within };

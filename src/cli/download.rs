@@ -25,7 +25,7 @@ use crate::run::download::{Download, DownloadTask, Plan};
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::DOWNLOAD)]
 pub(crate) struct DownloadArgs {
-    /// Where from.
+    /// The server.
     #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: String,
 
@@ -70,7 +70,7 @@ pub(crate) struct DownloadArgs {
 }
 
 impl DownloadArgs {
-    /// Validates what was typed. The destination is looked at when the plan is run.
+    /// Validates the arguments. The destination is opened when the plan is run.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let second = self.names.first().and_then(|name| name.to_str());
@@ -97,7 +97,7 @@ impl DownloadArgs {
         Ok(Plan { server, names, task, max_entries, limits, connections })
     }
 
-    /// What to type where the server comes last, as for an upload.
+    /// Returns what to type if the server comes last, as for an upload.
     fn misplaced(&self) -> Option<String> {
         let last = self.names.last()?.to_str()?;
         let is_server = |word: &str| Endpoint::is_whole(word, Role::Connect);
@@ -115,7 +115,7 @@ impl DownloadArgs {
     }
 }
 
-/// The names that are asked for, each of which gets a place of its own here.
+/// Parses the requested names. Each must get a name of its own here.
 fn clean_names(names: &[OsString]) -> Result<Vec<Vec<u8>>, String> {
     let names = names.iter().map(without_slashes);
     let names: Vec<Vec<u8>> = names.collect();
@@ -138,7 +138,7 @@ fn clean_names(names: &[OsString]) -> Result<Vec<Vec<u8>>, String> {
     Ok(names)
 }
 
-/// A folder's name, also as listed: with a slash at the end.
+/// Removes the slashes at the end, with which folders are listed.
 fn without_slashes(name: &OsString) -> Vec<u8> {
     let mut name = name.clone().into_vec();
     while name.len() > 1 && name.ends_with(b"/") {

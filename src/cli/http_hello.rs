@@ -19,7 +19,7 @@ use crate::server::option_files::TextOrFile;
 
 const GREETING: &[u8] = b"Hello, World\n";
 const MAX_CLIENTS: u32 = 16_384;
-/// Fields that the server sets, and what says the same.
+/// Fields that the server sets itself, and the reason or the option to use instead.
 const OWN_FIELDS: [(&str, &str); 5] = [
     ("content-type", "use --type"),
     ("content-length", "it follows from --body"),
@@ -94,7 +94,7 @@ pub(crate) struct HttpHelloArgs {
     access: AccessArgs,
 }
 
-/// How many clients, how much from each, and for how long.
+/// Limits on clients and requests.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Access and limits")]
 struct HelloLimitArgs {
@@ -129,7 +129,7 @@ struct HelloLimitArgs {
 }
 
 impl HttpHelloArgs {
-    /// Validates what was typed. Opens nothing.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
         let limits = ClientLimits {

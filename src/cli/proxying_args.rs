@@ -13,7 +13,7 @@ use crate::relay::modes::forward::Destination;
 use crate::relay::targets::TargetSources;
 use crate::run::serve::mode::SocksPlan;
 
-/// The way from clients to somebody else.
+/// Options of servers that connect clients to other servers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Forwarding")]
 pub(crate) struct ProxyingArgs {
@@ -63,7 +63,7 @@ impl ProxyingArgs {
         Ok(Some(Destination { endpoint, timeout, family, header: self.proxy_protocol }))
     }
 
-    /// What clients of the proxy are asked, and where it leads.
+    /// Returns the arguments of the proxy server.
     pub(crate) fn socks(&self, timeout: Duration) -> SocksPlan {
         let TargetArgs { allow_target, deny_target } = &self.targets;
         let targets = TargetSources { allowed: allow_target.clone(), denied: deny_target.clone() };

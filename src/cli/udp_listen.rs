@@ -10,7 +10,7 @@ use super::exec_args::ExecArgs;
 use super::manual;
 use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
-use super::values::cut;
+use super::values::split_at;
 use crate::datagram::check;
 use crate::datagram::listen::answers::Answers;
 use crate::datagram::listen::processes::ProcessOptions;
@@ -138,15 +138,15 @@ impl OutputSplit {
     fn parse(text: &str) -> Result<OutputSplit, String> {
         match text {
             "raw" => Ok(OutputSplit(None)),
-            _ => cut(text)
-                .map(|cut| OutputSplit(Some(cut)))
+            _ => split_at(text)
+                .map(|boundary| OutputSplit(Some(boundary)))
                 .map_err(|hint| hint.replace("type line", "type line, raw")),
         }
     }
 }
 
 impl UdpListenArgs {
-    /// Validates what was typed. Opens nothing.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;

@@ -9,7 +9,7 @@ use clap::{Args, ValueHint};
 use super::manual;
 use super::options::{duration, rate};
 use super::socket_args::FamilyArgs;
-use super::values::cut;
+use super::values::split_at;
 use crate::datagram::send::input::DatagramSource;
 use crate::datagram::send::session::ReplyWait;
 use crate::datagram::style::{LengthPrefix, PrintFormat, Style};
@@ -30,13 +30,13 @@ const DEFAULT_REPLY_WAIT: Duration = Duration::from_secs(10);
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::UDP_SEND)]
 pub(crate) struct UdpSendArgs {
-    /// Where to, and texts.
+    /// The receiver, and texts.
     #[arg(help = "The receiver (HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT), and texts; each text is a \
         datagram, with \\n, \\r, \\t, \\0 and \\xHH as escapes", value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
     words: Vec<String>,
 
     /// Split stdin at each line, not at all (all), at length prefixes (u16be), or after SIZE bytes [default: line, for text only]
-    #[arg(long, value_name = "line|SIZE|all|u16be", value_parser = cut)]
+    #[arg(long, value_name = "line|SIZE|all|u16be", value_parser = split_at)]
     each: Option<SplitAt>,
 
     /// Expect a length before each datagram on stdin, and put one before each reply
@@ -106,7 +106,7 @@ pub(crate) struct UdpSendArgs {
 }
 
 impl UdpSendArgs {
-    /// Validates what was typed. Opens nothing.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let (first, second) = (&self.words[0], self.words.get(1).map(String::as_str));
@@ -138,8 +138,8 @@ impl UdpSendArgs {
             payloads.push_back(datagram);
         }
         let datagrams = if texts.is_empty() {
-            let cut = self.each.or_else(|| self.frame.map(|LengthPrefix::U16be| SplitAt::U16be));
-            DatagramSource::stdin(cut, self.until.clone(), self.repeat)
+            let split_at = self.each.or_else(|| self.frame.map(|LengthPrefix::U16be| SplitAt::U16be));
+            DatagramSource::stdin(split_at, self.until.clone(), self.repeat)
         } else {
             DatagramSource::texts(payloads, self.repeat)
         };

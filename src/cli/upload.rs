@@ -95,7 +95,7 @@ fn usage(hint: impl Into<String>) -> Error {
 }
 
 impl UploadArgs {
-    /// Validates what was typed. The files are looked at when the plan is run.
+    /// Validates the arguments, for both readings of the last two words. `run` looks at files and chooses.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         // First: a command in the wrong place is taken for paths.
         let program = program(self.exec, self.sh.as_ref(), &self.command, ChildStdio::Pipes)?;
@@ -151,7 +151,7 @@ impl UploadArgs {
         Ok(UploadPlan { server, task, limits: self.limits.limits(), connections })
     }
 
-    /// What is to be sent, and under which name where that is `--name`.
+    /// Returns the items to send; stdin and the output of a command get the name of `--name`.
     fn items(&self, paths: Vec<PathBuf>, program: Option<Program>) -> Result<Vec<Item>, Error> {
         let sends_stdin = paths.iter().any(|path| path.as_os_str() == "-");
         let mut items = Vec::new();
@@ -184,7 +184,7 @@ impl UploadArgs {
         Ok(items)
     }
 
-    /// The paths, for `--wire text`, which has no other options.
+    /// Returns the paths for `--wire text`, which excludes most options.
     fn without_options_of_transfers(&self, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, Error> {
         let without = [
             (self.force, "--force"),

@@ -1,5 +1,4 @@
-//! Values of options: their names and help, for enums that are defined where they are used; and the places where a stream
-//! is cut into datagrams.
+//! Values of options: names and help of enums that are defined elsewhere, and the boundaries of datagrams in a stream.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
@@ -18,7 +17,7 @@ use crate::server::limits::Full;
 use crate::store::Links;
 use crate::transfer::WireProtocol;
 
-/// Gives each variant its name and its help.
+/// Implements `ValueEnum`: each variant with its name and its help.
 macro_rules! values {
     ($type:ty { $($variant:ident $name:literal $help:literal)+ }) => {
         impl ValueEnum for $type {
@@ -102,8 +101,8 @@ values!(Unit {
     Chunk "chunk" "The bytes received at once, for peers that send no line ends; texts are sent as they are"
 });
 
-/// Reads where a stream is cut into datagrams. The error says what to type instead.
-pub(super) fn cut(text: &str) -> Result<SplitAt, String> {
+/// Parses the boundaries of datagrams in a stream. The error suggests what to type instead.
+pub(super) fn split_at(text: &str) -> Result<SplitAt, String> {
     match text {
         "line" => Ok(SplitAt::Lines),
         "all" => Ok(SplitAt::All),

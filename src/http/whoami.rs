@@ -1,4 +1,4 @@
-//! `--whoami`: what arrived, as text, JSON or a page. Everything in it that came from a client is made harmless.
+//! `--whoami`: the request, as text, JSON or a page. Everything in it that comes from a client is escaped.
 
 use std::fmt::Write;
 
@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::proto::http::{MediaType, RequestHead, preferred};
 use crate::report::{escape, escape_bytes};
 
-/// The two ends of a connection.
+/// The two addresses of a connection.
 pub(crate) struct ConnectionAddresses {
     pub(crate) peer: String,
     pub(crate) local: String,
 }
 
-/// A client's text, escaped.
+/// A request, escaped.
 #[derive(Serialize)]
 struct EchoedRequest {
     host: String,
@@ -31,7 +31,7 @@ struct Field {
     value: String,
 }
 
-/// The page, and the fields that go with it, in the form that the client prefers.
+/// Returns the header fields and the body in the media type that the client prefers.
 pub(crate) fn page(
     head: &RequestHead<'_, '_>,
     addresses: &ConnectionAddresses,
@@ -93,12 +93,12 @@ fn html(request: &EchoedRequest) -> String {
         .replace("{local}", &harmless(&request.local))
         .replace("{version}", &request.version)
         .replace("{method}", &harmless(&request.method))
-        // These two are long, and may hold the names of places: they come last, the fields after the target.
+        // Last, because their text is a client's.
         .replace("{target}", &harmless(&request.target))
         .replace("{rows}", &rows)
 }
 
-/// Text between tags and in quotes. Braces, too: they would be taken for a place in the page.
+/// Escapes text for HTML, also in attributes. Braces as well: the page has placeholders in braces.
 fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

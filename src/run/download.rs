@@ -24,28 +24,28 @@ use crate::transfer::{
 /// The validated arguments of `download`.
 pub struct Plan {
     pub(crate) server: ConnectorPlan,
-    /// What is asked for: none for everything.
+    /// The requested names; empty for everything.
     pub(crate) names: Vec<Vec<u8>>,
     pub(crate) task: DownloadTask,
-    /// How many files, folders and links are taken, at most.
+    /// The maximum number of files, folders and links.
     pub(crate) max_entries: u32,
     pub(crate) limits: Limits,
-    /// How many were asked for.
+    /// The number of connections that was requested.
     pub(crate) connections: Option<usize>,
 }
 
-/// What is done with what is offered.
+/// The operation on the server's offer.
 pub(crate) enum DownloadTask {
-    /// Print it.
+    /// Prints it.
     List,
     Fetch(Download),
 }
 
-/// Where files go, and which of them are taken.
+/// The destination of files, and the options about them.
 pub(crate) struct Download {
     /// A folder, a file that may not be there yet, a FIFO, a device, or `-`.
     pub(crate) output: PathBuf,
-    /// Files that are there are replaced.
+    /// True if existing files are replaced.
     pub(crate) replace: bool,
     pub(crate) max_size: Option<u64>,
     /// The file that gets the digests, or `-`.
@@ -58,7 +58,7 @@ fn usage(hint: impl Into<String>) -> Error {
 }
 
 impl Download {
-    /// Where its digests go.
+    /// Opens the destination of digests.
     fn sink(&self, naming: &Naming) -> Result<Option<DigestSink>, Error> {
         let digests = self.digests.as_deref().map(replaced).transpose()?;
         match (naming, &digests) {
@@ -69,8 +69,8 @@ impl Download {
         }
     }
 
-    /// The folder that `-o` names, or the folder of the file that it names.
-    fn place(&self, names: &[Vec<u8>]) -> Result<(Folder, Naming), Error> {
+    /// Opens the folder that `-o` names, or the folder of the file that it names.
+    fn open_output(&self, names: &[Vec<u8>]) -> Result<(Folder, Naming), Error> {
         let shown = escape_name(self.output.as_os_str().as_bytes());
         let is_stdout = self.output.as_os_str() == "-";
         let target = if is_stdout || names.len() > 1 { Ok(None) } else { sink(&self.output) };
@@ -126,7 +126,7 @@ impl Download {
     }
 }
 
-/// The one file goes to stdout: nothing is written to the folder.
+/// Sends the only file to stdout. Nothing is written to the folder.
 fn to_stdout() -> Result<(Folder, Naming), Error> {
     check_stdout()?;
     let root = Folder::open(Path::new("/")).map_err(|fault| usage(fault.to_string()))?;
@@ -138,7 +138,7 @@ fn hello(operation: Operation, names: &[Vec<u8>]) -> Result<Hello, Error> {
 }
 
 impl Plan {
-    /// Fetches what was asked for, and returns when it is on the disk.
+    /// Fetches the requested entries, and returns when they are on the disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match &self.task {
             DownloadTask::List => self.list(report, signals),
@@ -166,9 +166,9 @@ impl Plan {
 
     fn fetch(&self, download: &Download, report: &Report, signals: &Signals) -> Result<(), Error> {
         let connector = self.server.connector()?;
-        let (folder, naming) = download.place(&self.names)?;
+        let (folder, naming) = download.open_output(&self.names)?;
         let digests = download.sink(&naming)?;
-        // For each try a new one.
+        // Each attempt needs a new one.
         let destination = || -> Result<Destination, Error> {
             Ok(Destination {
                 folder: folder.clone(),
@@ -197,7 +197,7 @@ impl Plan {
                     let may_stream = is_fresh(&destination, &names);
                     let hello = hello(Operation::Get { stream: may_stream }, &names)?;
                     let mut hello = hello.with_rate(limits.rate);
-                    // stdout takes bytes in their order.
+                    // stdout needs the bytes in order.
                     hello.tree = !matches!(destination.naming, Naming::Stdout);
                     hello.totals = Progress::is_wanted(&report);
                     let is_successor = run_state.has_begun();
@@ -214,7 +214,7 @@ impl Plan {
     }
 }
 
-/// Whether nothing of what is asked for is there, so that it can all come without being asked for again.
+/// Returns true if no requested file exists yet, so that the server may send all of them without waiting for replies.
 fn is_fresh(destination: &Destination, names: &[Vec<u8>]) -> bool {
     let folder = &destination.folder;
     match destination.naming {

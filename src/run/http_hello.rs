@@ -20,10 +20,10 @@ use crate::server::admission::AccessSources;
 use crate::server::option_files::TextOrFile;
 use crate::server::setup::{listen_on_all, tell_ready};
 
-/// How long other workers may take after the first one has ended. With that one's time, and the log's, it stays below a
-/// second.
+/// The time limit for other workers after the first one has ended. With that one's time and the log's, the end takes
+/// less than a second.
 const END_LIMIT: Duration = Duration::from_millis(80);
-/// Of the reactor of each further worker: epoll, twice, its waker, and what tells it of signals.
+/// The descriptors of each further worker's reactor: two of epoll, its waker, and the socket of signals.
 const DESCRIPTORS_PER_WORKER: u64 = 4;
 
 /// The validated arguments of `http-hello`.
@@ -58,7 +58,7 @@ impl Workers {
 /// The arguments about answers.
 pub(crate) struct SitePlan {
     pub(crate) status: u16,
-    /// The media type of every body that is given.
+    /// The media type of all bodies.
     pub(crate) kind: String,
     pub(crate) body: TextOrFile,
     pub(crate) paths: Vec<PathPlan>,
@@ -68,7 +68,7 @@ pub(crate) struct SitePlan {
     pub(crate) timeouts: Timeouts,
 }
 
-/// A path with an answer of its own.
+/// A path with its own response.
 pub(crate) struct PathPlan {
     pub(crate) path: String,
     pub(crate) status: u16,
@@ -76,7 +76,7 @@ pub(crate) struct PathPlan {
 }
 
 impl SitePlan {
-    /// The answers. Reads the files of bodies.
+    /// Prepares the responses. Reads the files of bodies.
     fn open(self) -> Result<Site, Error> {
         let body = self.body.read("--body")?;
         let greeting = (self.status, self.kind.as_str(), &body[..]);
@@ -107,7 +107,7 @@ impl Plan {
         reactor.add(|io| {
             let lists = AccessLists::new(&self.access, limits.count.is_some(), (&io, signals))?;
             let options = SocketOptions { family: self.family, ..SocketOptions::default() };
-            // A proxy stands in between.
+            // Behind a proxy the address is not the one to type.
             let invitation = if limits.header.is_some() { "" } else { "http://ADDR/" };
             let listeners = listen_on_all((&self.endpoints, invitation), &options, &io, report)?;
             if let Some(form) = self.log {

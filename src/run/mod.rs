@@ -1,4 +1,4 @@
-//! The commands: each plan made into sessions, and their outcome into an exit code.
+//! The commands: each runs a plan as sessions, whose outcome becomes an exit code.
 
 pub mod connect;
 pub(crate) mod dialer;

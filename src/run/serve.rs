@@ -1,4 +1,4 @@
-//! `serve`: listens. Without a mode it joins the first client to stdin and stdout; with one it serves many.
+//! `serve`: listens. Without a mode it connects the first client to stdin and stdout; with one it serves many.
 
 pub(crate) mod mode;
 
@@ -44,9 +44,9 @@ use crate::store::{Fault, Folder, Links, Source};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
 use crate::transfer::{Offer, Sessions, Share, SpareParts, appended};
 
-/// How long a handshake may take, unless the user says otherwise.
+/// The default time limit of a handshake.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// How long a transfer may stand still, unless the user says otherwise.
+/// The default limit of a transfer's silence.
 pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The validated arguments of `serve`.
@@ -61,7 +61,7 @@ pub struct Plan {
     pub(crate) explicit: Explicit,
     pub(crate) access: AccessSources,
     pub(crate) session_limits: SessionLimits,
-    /// Bytes per second of a client, each way.
+    /// The bytes per second of a client, in each direction.
     pub(crate) rate: Option<u64>,
     pub(crate) socket: SocketOptions,
     pub(crate) records: RecordOptions,
@@ -69,7 +69,7 @@ pub struct Plan {
 }
 
 impl TransferPlan {
-    /// Opens what is stored to and shared, for sessions with so many parts.
+    /// Opens the folders and files to store to and to share.
     fn open(&self, spare_parts: SpareParts) -> Result<Offer, Error> {
         Ok(Offer {
             store: self.store.as_deref().map(open_store).transpose()?,
@@ -86,7 +86,7 @@ impl TransferPlan {
 }
 
 impl SocksPlan {
-    /// Reads the lists.
+    /// Reads the files of users and targets.
     fn load(&self) -> Result<Rules, Error> {
         let users = self.users.as_ref().map(|path| {
             let users = Users::parse(&bytes_of(path, "--socks-users")?);
@@ -123,7 +123,7 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
-    /// Serves clients by one handler.
+    /// Serves all clients by one handler.
     fn open<H: Handler + 'static>(
         self,
         handler: impl FnOnce(&Io, ClientTerms) -> Result<H, Error>,
@@ -131,7 +131,7 @@ impl Server<'_> {
         self.setup.open(self.report, self.signals, handler)
     }
 
-    /// Serves each client by a session of its own.
+    /// Serves each client by its own session.
     fn each<F>(self, make: F) -> Result<(), Error>
     where
         F: FnMut(Client) -> Result<Box<dyn CountedSession>, Error> + 'static,
@@ -148,12 +148,12 @@ impl Server<'_> {
 }
 
 impl Plan {
-    /// Listens, and returns when the clients that were asked for were served; else a signal ends it.
+    /// Listens, and returns when `--count` clients were served, or a signal arrives.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         self.check_hosts()?;
         let (asked, mut limits) = (self.limits.clients, self.limits_within_descriptors());
         if let Mode::Transfer(_) = self.mode {
-            // Said of the default, too: fewer clients than anybody expects.
+            // Reported for the default as well: it is fewer clients than expected.
             limits.clients_asked = (limits.clients < asked).then_some(asked);
         }
         let terms = ClientTerms { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
@@ -226,7 +226,7 @@ impl Plan {
         }
     }
 
-    /// Fails for the name of a file in the place of a host: an option took one file, and a pattern gave several.
+    /// Fails if an endpoint is the name of a file: a pattern of the shell gave several words for one option.
     fn check_hosts(&self) -> Result<(), Error> {
         let is_here = |word: &&String| Path::new(word).is_file() || Path::new(word).is_dir();
         let Some(word) = self.endpoints_without_port.iter().find(is_here) else { return Ok(()) };
@@ -237,7 +237,7 @@ impl Plan {
         Err(Error::new(Exit::Usage, text))
     }
 
-    /// Never more clients than there are descriptors for.
+    /// Returns the limits, with at most as many clients as there are descriptors for.
     fn limits_within_descriptors(&self) -> ClientLimits {
         let limits = self.limits.clone();
         match self.mode.serves_many() {
@@ -247,7 +247,7 @@ impl Plan {
     }
 }
 
-/// Transfer sessions, until the command is stopped or the only one is over.
+/// Serves transfers until the command is stopped or the only session is over.
 fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let max_clients = server.setup.limits.clients;
     let budget = descriptors_for(plan.store.is_some(), plan.wire);
@@ -261,7 +261,7 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
         Ok(Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context))
     });
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
-    // When the only session is over, nobody else has anything to clean up.
+    // After the only session there is nothing left to clean up.
     if is_stopped || !plan.once {
         running.await_end_within(STOP_LIMIT);
     }

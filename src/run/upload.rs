@@ -45,37 +45,37 @@ pub(crate) enum UploadTask {
     Text(Vec<PathBuf>),
 }
 
-/// What is sent, and how.
+/// The items to send, and the options about them.
 pub(crate) struct Upload {
     pub(crate) items: Vec<Item>,
     pub(crate) links: Links,
     pub(crate) filter: Arc<Filter>,
-    /// Files that are there are replaced.
+    /// True if existing files are replaced.
     pub(crate) replaces: bool,
     pub(crate) retry: RetryLimits,
     /// The file that gets the digests, or `-`.
     pub(crate) digests: Option<PathBuf>,
 }
 
-/// Something that was named to be sent.
+/// An item to send.
 pub(crate) enum Item {
     Path(PathBuf),
     Stdin {
         name: Vec<u8>,
     },
-    /// What a command prints.
+    /// The output of a command.
     Command {
         name: Vec<u8>,
         program: Program,
     },
 }
 
-/// The items, opened or looked at.
+/// The items, opened.
 struct Roots {
     roots: Vec<Root>,
-    /// Their names there.
+    /// Their names on the server.
     names: HashSet<Vec<u8>>,
-    /// The size of all files; none as soon as something's size or number is not known.
+    /// The size of all files; `None` if it is not known.
     total: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ fn usage(hint: impl Into<String>) -> Error {
 }
 
 impl Upload {
-    /// Opens or looks at each item. What cannot be read is wrong usage, and so are two of one name.
+    /// Opens each item. An item that cannot be read is wrong usage, and so are two of one name.
     fn roots(&self) -> Result<Roots, Error> {
         let (mut roots, mut names, mut total) = (Vec::new(), HashSet::new(), Some(0_u64));
         for item in &self.items {
@@ -101,14 +101,14 @@ impl Upload {
         Ok(Roots { roots, names, total })
     }
 
-    /// The offering of one try.
+    /// Creates the offering of one attempt.
     fn offering(&self, roots: &[Root]) -> Offering {
         Offering::new(roots.to_vec(), self.links, Arc::clone(&self.filter))
     }
 }
 
 impl Item {
-    /// The name under which it is sent, what it is, and a file's size.
+    /// Opens the item. Returns its name on the server, its root, and the size of a file.
     fn root(&self) -> Result<(Vec<u8>, Root, Option<u64>), Error> {
         let path = match self {
             Item::Path(path) => path,
@@ -142,7 +142,7 @@ impl Item {
     }
 }
 
-/// The name of a folder, also where it is given as `.` or `..`.
+/// Returns the name of a folder, also of `.` or `..`.
 fn folder_name(path: &Path) -> Option<Vec<u8>> {
     let name = path.file_name().map(OsStr::to_owned);
     let name = name.or_else(|| path.canonicalize().ok()?.file_name().map(OsStr::to_owned));
@@ -150,7 +150,7 @@ fn folder_name(path: &Path) -> Option<Vec<u8>> {
 }
 
 impl Plan {
-    /// Sends everything, and returns when the server has confirmed that it is on its disk.
+    /// Sends everything, and returns when the server has confirmed that everything is on its disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         self.choose()?.run(report, signals)
     }

@@ -103,7 +103,7 @@ const MODES: &[ServeMode] = &[
 ];
 
 impl ServeArgs {
-    /// Validates everything that was typed.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         // First: a command in the wrong place is taken for endpoints.
         self.mode.exec.plan()?;

@@ -15,10 +15,10 @@ use crate::net::udp::{Buffers, Datagram, DatagramSocket, Peer};
 use crate::report::Report;
 use crate::server::acceptor::AccessLists;
 
-/// Most datagrams that are counted in the system's queue at the end, while more may come.
+/// The maximum number of datagrams that are counted in the system's queue at the end, while more may arrive.
 const MAX_UNREAD: u64 = 1 << 20;
 
-/// Which datagrams are accepted, and how long the session runs.
+/// The limits of the session, and of the datagrams that it accepts.
 pub(crate) struct ReceiveLimits {
     pub(crate) count: Option<u64>,
     pub(crate) idle_timeout: Option<Duration>,
@@ -26,18 +26,18 @@ pub(crate) struct ReceiveLimits {
     pub(crate) is_connected: bool,
 }
 
-/// Sockets and stdout, with everything between.
+/// The session of `udp-listen`.
 pub(crate) struct Listening {
     sockets: Vec<DatagramSocket>,
     buffers: Buffers,
     sink: DatagramSink,
     /// Access lists that may change.
     lists: Option<AccessLists>,
-    /// Nothing more is received; the rest is finished.
+    /// True if nothing more is received: the rest is finished.
     is_ending: bool,
-    /// Ended by the idle limit.
+    /// True if the idle limit has ended it.
     is_late: bool,
-    /// Ended by a signal.
+    /// True if a signal has ended it.
     is_stopped: bool,
     report: Report,
 }
@@ -46,13 +46,13 @@ pub(crate) struct Listening {
 struct DatagramSink {
     output: Output,
     limits: ReceiveLimits,
-    /// Whose datagrams are accepted.
+    /// The sources that are accepted.
     access: Access,
     responder: Responder,
     stats: DatagramStats,
     peers: Peers,
     report: Report,
-    /// Datagrams that were queued for stdout.
+    /// The number of datagrams that were queued for stdout.
     accepted: u64,
     last_accepted: Instant,
     now: Instant,
@@ -109,7 +109,7 @@ impl Listening {
             sink.stats.unwritten += discard_excess(socket, buffers);
         }
         sink.flush()?;
-        // Readiness is not reported again for datagrams that were left when the queue was full.
+        // Datagrams that were left while the queue was full cause no further event.
         Ok(if is_held_back && !sink.output.is_full() { Status::Again } else { status })
     }
 
@@ -164,8 +164,7 @@ impl Listening {
         Ok(if has_more || typed == LineProgress::More { Status::Again } else { status })
     }
 
-    /// Writes as much as stdout accepts at once. Counts the rest, and the datagrams still in the system's queue, as
-    /// dropped.
+    /// Writes as much as stdout accepts at once. Counts the rest, and datagrams still in the system's queue, as dropped.
     fn finish_output(&mut self) {
         // The signal ends the run, whatever else fails now.
         let _ = self.sink.flush();

@@ -46,7 +46,7 @@ pub(crate) struct PeerProcess {
     records: VecDeque<(u64, u64)>,
     /// Set when the process has closed its stdin.
     closed: Option<StdinClosed>,
-    output: Cutter,
+    output: OutputSplitter,
     has_output_ended: bool,
     pub(crate) route: AnswerRoute,
     last_moved: Instant,
@@ -65,7 +65,7 @@ struct StdinClosed {
 }
 
 /// Splits the output into datagrams.
-enum Cutter {
+enum OutputSplitter {
     /// Each read is a datagram.
     Raw,
     Records(Splitter),
@@ -73,12 +73,12 @@ enum Cutter {
     Whole(Splitter),
 }
 
-impl Cutter {
-    fn new(cut: Option<SplitAt>) -> Cutter {
+impl OutputSplitter {
+    fn new(cut: Option<SplitAt>) -> OutputSplitter {
         match cut {
-            None => Cutter::Raw,
-            Some(SplitAt::All) => Cutter::Whole(Splitter::new(SplitAt::All)),
-            Some(cut) => Cutter::Records(Splitter::new(cut)),
+            None => OutputSplitter::Raw,
+            Some(SplitAt::All) => OutputSplitter::Whole(Splitter::new(SplitAt::All)),
+            Some(cut) => OutputSplitter::Records(Splitter::new(cut)),
         }
     }
 }
@@ -109,7 +109,7 @@ pub(crate) enum ProcessProgress {
 impl PeerProcess {
     pub(crate) fn new(
         (stream, process): (ChildStream, Process),
-        cut: Option<SplitAt>,
+        split_at: Option<SplitAt>,
         route: AnswerRoute,
         now: Instant,
     ) -> PeerProcess {
@@ -120,7 +120,7 @@ impl PeerProcess {
             input_bytes: 0,
             records: VecDeque::new(),
             closed: None,
-            output: Cutter::new(cut),
+            output: OutputSplitter::new(split_at),
             has_output_ended: false,
             route,
             last_moved: now,
@@ -265,9 +265,9 @@ impl PeerProcess {
             if self.has_output_ended {
                 return Ok(false);
             }
-            let is_whole = matches!(self.output, Cutter::Whole(_));
+            let is_whole = matches!(self.output, OutputSplitter::Whole(_));
             let space = match &mut self.output {
-                Cutter::Records(splitter) | Cutter::Whole(splitter) => {
+                OutputSplitter::Records(splitter) | OutputSplitter::Whole(splitter) => {
                     if let Some(record) = splitter.next_datagram().map_err(explain)? {
                         if !(is_whole && (record.is_empty() || self.was_ended)) {
                             deliver(record, self.route);
@@ -277,7 +277,7 @@ impl PeerProcess {
                     self.has_output_ended = splitter.is_over();
                     splitter.space()
                 }
-                Cutter::Raw => &mut *scratch,
+                OutputSplitter::Raw => &mut *scratch,
             };
             if self.has_output_ended {
                 return Ok(false);
@@ -289,9 +289,9 @@ impl PeerProcess {
             };
             self.last_moved = now;
             match &mut self.output {
-                Cutter::Records(splitter) | Cutter::Whole(splitter) => splitter.filled(count),
-                Cutter::Raw if count == 0 => self.has_output_ended = true,
-                Cutter::Raw => deliver(&scratch[..count], self.route),
+                OutputSplitter::Records(splitter) | OutputSplitter::Whole(splitter) => splitter.filled(count),
+                OutputSplitter::Raw if count == 0 => self.has_output_ended = true,
+                OutputSplitter::Raw => deliver(&scratch[..count], self.route),
             }
         }
         Ok(true)

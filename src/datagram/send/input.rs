@@ -16,7 +16,7 @@ pub(crate) struct DatagramSource {
     origin: Origin,
     repeat: u64,
     current: Vec<u8>,
-    /// How many more times the current one is sent.
+    /// The number of further times that the current datagram is sent.
     left: u64,
     /// The number of datagrams taken from the origin.
     number: u64,
@@ -30,19 +30,19 @@ enum Origin {
         has_ended: bool,
         /// Checks input that must be text.
         check: Option<TextCheck>,
-        /// Other input than text has come.
+        /// True if some input was not text.
         is_refused: bool,
     },
 }
 
-/// State of the source.
+/// The state of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SourceState {
     /// A datagram: [`DatagramSource::current`].
     Datagram,
     /// Nothing is available now.
     Waiting,
-    /// Nothing more will come.
+    /// The source is used up.
     Over,
 }
 
@@ -51,11 +51,11 @@ impl DatagramSource {
         DatagramSource { origin: Origin::Texts(texts), repeat, current: Vec::new(), left: 0, number: 0 }
     }
 
-    /// Creates a source from stdin. Without `cut` it is cut into lines, and must be text.
-    pub(crate) fn stdin(cut: Option<SplitAt>, until: Option<String>, repeat: u64) -> DatagramSource {
+    /// Creates a source from stdin. By default it is split into lines, and must be text.
+    pub(crate) fn stdin(split_at: Option<SplitAt>, until: Option<String>, repeat: u64) -> DatagramSource {
         let until = until.map(String::into_bytes);
-        let splitter = Splitter::new(cut.unwrap_or(SplitAt::Lines));
-        let check = cut.is_none().then(TextCheck::default);
+        let splitter = Splitter::new(split_at.unwrap_or(SplitAt::Lines));
+        let check = split_at.is_none().then(TextCheck::default);
         let origin = Origin::Stdin { splitter, until, has_ended: false, check, is_refused: false };
         DatagramSource { origin, repeat, current: Vec::new(), left: 0, number: 0 }
     }

@@ -15,16 +15,16 @@ use crate::net::udp::{Batch, Buffers, DatagramSocket, Options, Peer, addresses_o
 use crate::proto::datagram::pace::Pace;
 use crate::report::Report;
 
-/// Time limit of a name lookup.
+/// The time limit of a name lookup.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
-/// How long replies that came in time are read, while more come.
+/// The time in which replies that arrived within the limit are read, while more arrive.
 const FLOOD_LIMIT: Duration = Duration::from_secs(1);
 
-/// The replies to wait for.
+/// The limits of the wait for replies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReplyWait {
     pub(crate) replies: Option<u64>,
-    /// Time limit after the last datagram.
+    /// The time limit after the last datagram.
     pub(crate) wait: Duration,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct SendTask {
     pub(crate) source: DatagramSource,
     pub(crate) pace: Pace,
     pub(crate) reply_wait: Option<ReplyWait>,
-    /// Silence that counts as the end of stdin.
+    /// The length of a silence that counts as the end of stdin.
     pub(crate) idle: Option<Duration>,
 }
 
@@ -155,19 +155,21 @@ impl DatagramSending {
             return Ok(Status::Done);
         };
         let is_enough = reply_wait.replies.is_some_and(|count| open.replies >= count);
-        // Replies that are there when the time is over came in time; a flood of them is cut off all the same.
-        let has_said_so = self.source.has_ended_by_line() && reply_wait.replies.is_none();
-        let end = if has_said_so { sent_at } else { sent_at + reply_wait.wait };
+        // Replies that are queued at the limit were in time; a flood of them is cut off all the same.
+        let has_typed_end = self.source.has_ended_by_line() && reply_wait.replies.is_none();
+        let end = if has_typed_end { sent_at } else { sent_at + reply_wait.wait };
         let is_late = context.now >= if has_more { end + FLOOD_LIMIT } else { end };
         if !self.output.is_empty() || !(is_enough || is_late) {
             return Ok(status);
         }
-        // Who ends it before anything was sent has missed nothing.
-        let due = reply_wait.replies.unwrap_or(u64::from(!has_said_so || self.stats.sent > 0));
+        // If nothing was sent, no reply is missing.
+        let due = reply_wait.replies.unwrap_or(u64::from(!has_typed_end || self.stats.sent > 0));
         if open.replies < due {
             let wait = humantime::format_duration(reply_wait.wait);
             let text = match (open.replies, due) {
-                (0, _) if has_said_so => format!("no reply came from {} before the end was typed", open.peer),
+                (0, _) if has_typed_end => {
+                    format!("no reply came from {} before the end was typed", open.peer)
+                }
                 (0, _) => format!("no reply came from {} within {wait} (see --wait)", open.peer),
                 (came, due) => format!("{came} of {due} replies came within {wait} (see --wait)"),
             };
@@ -192,7 +194,7 @@ impl DatagramSending {
             };
             self.silent_since = self.silent_since.filter(|_| next == SourceState::Waiting);
             if next == SourceState::Datagram && self.pace.is_free() && !open.is_first(&self.stats) {
-                // As long as it fits in, it need not go now.
+                // While the batch has room, it need not be sent now.
                 if open.batch.push(self.source.current(), open.socket.batch_limit()) {
                     self.source.taken();
                     continue;

@@ -5,32 +5,32 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::{Duration, Instant};
 
-/// Peers that are remembered; beyond this number, the least recently active ones are forgotten.
+/// The maximum number of known peers; beyond it, the least recently active ones are dropped.
 const MAX_PEERS: usize = 8192;
-/// Bytes of credit that a peer may keep for later answers.
+/// The maximum credit of a peer, in bytes of answers.
 const MAX_CREDIT_BYTES: usize = 64 << 10;
-/// A datagram within this time after an answer may be caused by it.
+/// A datagram this soon after an answer may be caused by it.
 const SOON: Duration = Duration::from_secs(1);
-/// This many equal datagrams in a row, each soon after an answer, are a loop.
+/// The number of equal datagrams in a row, each soon after an answer, that make a loop.
 const LOOP_LENGTH: u32 = 64;
 
-/// Why an answer is not sent.
+/// The reason why an answer is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WithholdReason {
-    /// More bytes than came in.
+    /// It is larger than what was received.
     Amplifies,
-    /// More answers per second than one peer gets.
+    /// The peer has had its answers for this second.
     TooMany,
     /// The peer seems to answer answers.
     Loops,
 }
 
-/// Rules for every peer.
+/// The limits on answers to every peer.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplyLimits {
-    /// Answers may be larger than the datagrams they answer.
+    /// True if an answer may be larger than the datagram it answers.
     pub amplify: bool,
-    /// Answers per second to one peer, and the size of a burst.
+    /// The answers per second to one peer, and the size of a burst.
     pub per_second: u32,
 }
 
@@ -38,7 +38,7 @@ pub struct ReplyLimits {
 pub struct Guard<K> {
     limits: ReplyLimits,
     hasher: RandomState,
-    /// Recently active peers. When there are too many they become the old ones, and the old ones are forgotten.
+    /// The recently active peers. When there are too many, they become the old ones, and the old ones are dropped.
     recent: HashMap<K, PeerState>,
     old: HashMap<K, PeerState>,
 }
@@ -60,7 +60,7 @@ impl<K: Hash + Eq + Clone> Guard<K> {
         Guard { limits, hasher: RandomState::new(), recent: HashMap::new(), old: HashMap::new() }
     }
 
-    /// Records a datagram: it pays for answers of as many bytes.
+    /// Records a datagram: it adds its size to the peer's credit.
     pub fn on_datagram(&mut self, peer: &K, payload: &[u8], now: Instant) {
         let hash = self.hasher.hash_one(payload);
         let fresh = PeerState {
@@ -72,7 +72,7 @@ impl<K: Hash + Eq + Clone> Guard<K> {
             repeats: 0,
         };
         let state = self.state(peer).unwrap_or(fresh);
-        // While a loop is not answered it has to be quiet for as long before it is.
+        // A detected loop ends only after a silence of this length.
         let since = state.last_answer.map(|last_answer| last_answer.max(state.last_received));
         let is_repeat = state.last_hash == hash && since.is_some_and(|time| now < time + SOON);
         let state = PeerState {
@@ -91,7 +91,7 @@ impl<K: Hash + Eq + Clone> Guard<K> {
     /// Allows or denies an answer of this size to a peer. An allowed answer counts as sent.
     ///
     /// # Errors
-    /// Why it must not be sent.
+    /// The reason why it must not be sent.
     pub fn allow_answer(&mut self, peer: &K, size_bytes: usize, now: Instant) -> Result<(), WithholdReason> {
         let ReplyLimits { amplify, per_second } = self.limits;
         let Some(state) = self.recent.get_mut(peer).or(self.old.get_mut(peer)) else {
@@ -113,7 +113,7 @@ impl<K: Hash + Eq + Clone> Guard<K> {
         Ok(())
     }
 
-    /// Drops what is left of a datagram's credit, where each datagram has only one answer.
+    /// Drops the rest of a peer's credit, for modes with one answer to each datagram.
     pub fn drop_credit(&mut self, peer: &K) {
         if let Some(state) = self.recent.get_mut(peer).or(self.old.get_mut(peer)) {
             state.credit_bytes = 0;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A delay up to this much is made up for at once, so that a process that had to wait catches up.
+/// The longest delay that is made up for at once, so that a process that had to wait catches up.
 const BURST: Duration = Duration::from_millis(20);
 
 /// Spaces datagrams out.
@@ -19,7 +19,7 @@ impl Pace {
         Pace { interval: interval.unwrap_or_default(), bytes_per_second, next_at: None }
     }
 
-    /// Returns whether datagrams are not held back at all.
+    /// Returns true if datagrams are never delayed.
     pub fn is_free(&self) -> bool {
         self.interval.is_zero() && self.bytes_per_second.is_none()
     }
@@ -35,7 +35,7 @@ impl Pace {
             self.next_at = Some(now + self.interval);
             return;
         };
-        // An empty one takes its time, too.
+        // An empty datagram counts as one byte.
         let nanoseconds = size_bytes.max(1) as u128 * 1_000_000_000 / u128::from(rate.max(1));
         let due = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         let from = self.next_at.unwrap_or(now).max(now.checked_sub(BURST).unwrap_or(now));
@@ -49,7 +49,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// How many go in ten seconds, when each goes as soon as it may.
+    /// The number of datagrams in ten seconds, each sent as soon as it may be.
     fn in_ten_seconds(mut pace: Pace, size_bytes: usize) -> u64 {
         let start = Instant::now();
         let (mut now, mut count) = (start, 0);

@@ -10,10 +10,10 @@ use super::{
     VERSION_NOT_SUPPORTED, bare_line_feed, target,
 };
 
-/// Room for the fields of one request, on the caller's stack.
+/// A buffer for the fields of one request, on the caller's stack.
 pub type FieldBuffer<'b> = [MaybeUninit<Header<'b>>; MAX_FIELDS];
 
-/// Returns empty room for fields.
+/// Returns an empty buffer.
 pub fn no_fields<'b>() -> FieldBuffer<'b> {
     [const { MaybeUninit::uninit() }; MAX_FIELDS]
 }
@@ -31,20 +31,20 @@ pub struct RequestHead<'h, 'b> {
     pub minor: u8,
     /// All fields, in their order.
     pub fields: &'h [Header<'b>],
-    /// The client wants, or by its version accepts, another request on this connection.
+    /// True if the client keeps the connection open for another request.
     pub keeps_alive: bool,
-    /// The client waits for `100 Continue` before it sends the body.
+    /// True if the client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
-    /// A body follows.
+    /// True if a body follows.
     pub has_body: bool,
 }
 
-/// How the end of a body is marked.
+/// The delimitation of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyLength {
-    /// By its length in bytes; 0 without a body.
+    /// A length in bytes; 0 without a body.
     Counted(u64),
-    /// With a chunk of size 0.
+    /// Chunks, of which the last one is empty.
     Chunked,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn parse<'h, 'b>(
     fields: &'h mut FieldBuffer<'b>,
     max_body_bytes: u64,
 ) -> Result<Option<(usize, RequestHead<'h, 'b>, BodyLength)>, ErrorStatus> {
-    // What lies beyond the limits is not looked at, so that a fault there does not hide that they were passed.
+    // Bytes beyond the limits are not parsed: a fault there must not hide that a limit was exceeded.
     let line_end = memchr::memchr(b'\n', &input[..input.len().min(MAX_LINE_BYTES)]);
     let most = line_end.map_or(MAX_LINE_BYTES, |end| end + 1 + MAX_FIELDS_BYTES);
     let window = &input[..input.len().min(most)];
@@ -102,7 +102,7 @@ pub(super) fn parse<'h, 'b>(
     Ok(Some((used, head, body_length)))
 }
 
-/// Returns the first of several faults, so that the pieces in which a request comes make no difference.
+/// Returns the first of several faults, so that the pieces in which a request arrives make no difference.
 #[cold]
 fn first_fault(window: &[u8]) -> ErrorStatus {
     let end = bare_line_feed(window).unwrap_or(window.len());
@@ -114,7 +114,7 @@ fn first_fault(window: &[u8]) -> ErrorStatus {
     }
 }
 
-/// Returns whether the third word is HTTP and a number. The rest of it is not checked: it may not have come yet.
+/// Returns true if the third word is HTTP and a number. The rest of it is not checked: it may not have arrived yet.
 fn names_a_version(window: &[u8]) -> bool {
     let version = window.splitn(3, |&byte| byte == b' ').nth(2).and_then(|word| word.strip_prefix(b"HTTP/"));
     version.and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit)
@@ -166,7 +166,7 @@ impl<'b> Meaning<'b> {
                 _ => {}
             }
         }
-        // RFC 9112, 3.2: none with 1.1, or several, or one that is none.
+        // RFC 9112, 3.2: exactly one with 1.1, at most one with 1.0.
         if meaning.hosts > 1 || (meaning.hosts == 0 && minor == 1) {
             return Err(BAD_REQUEST);
         }

@@ -1,4 +1,4 @@
-//! What a request means does not depend on the pieces in which it comes.
+//! The meaning of a request does not depend on the pieces in which it arrives.
 
 use proptest::prelude::*;
 
