@@ -18,7 +18,7 @@ use crate::proto::relay::conversation::{Script, Unit};
 use crate::relay::modes::hub::Slow;
 use crate::server::acceptor::{ClientLimits, Explicit, Full, NO_LIMIT};
 use crate::server::option_files::unescape;
-use crate::store::Links;
+use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
 
 /// Default limits of modes in which each client costs a process, or a thread and files.
@@ -184,8 +184,8 @@ pub(crate) struct TransferArgs {
     pub(crate) wire: WireProtocol,
 
     /// With --share: choose what happens to symbolic links
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Links::Skip, requires = "share")]
-    pub(crate) links: Links,
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = SymlinkPolicy::Skip, requires = "share")]
+    pub(crate) links: SymlinkPolicy,
 
     /// With --store or --share: end after the first session, with its outcome as exit code; a client that only connects or
     /// lists, or whose request is refused, does not count

@@ -19,7 +19,7 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
 use crate::run::upload::{Item, Plan, Upload, UploadPlan, UploadTask};
-use crate::store::{Filter, Links};
+use crate::store::{Filter, SymlinkPolicy};
 use crate::transfer::WireProtocol;
 
 /// Send files and folders to 'sendall serve --store', verified and synced before success is reported
@@ -55,8 +55,8 @@ pub(crate) struct UploadArgs {
     command: Vec<OsString>,
 
     /// Choose what happens to symbolic links in folders
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Links::Skip)]
-    links: Links,
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = SymlinkPolicy::Skip)]
+    links: SymlinkPolicy,
 
     /// Send only the files in folders that match PATTERN, written as in a .gitignore; may be repeated
     #[arg(long, value_name = "PATTERN")]
@@ -195,7 +195,7 @@ impl UploadArgs {
             (self.limits.connections.is_some(), "--connections"),
             (self.digests.digests.is_some(), "--digests"),
             (!self.include.is_empty() || !self.exclude.is_empty(), "--include and --exclude"),
-            (self.links != Links::Skip, "--links"),
+            (self.links != SymlinkPolicy::Skip, "--links"),
         ];
         match without.iter().find(|(is_given, _)| *is_given) {
             Some((_, option)) => {

@@ -14,7 +14,7 @@ use crate::proto::relay::message::Framing;
 use crate::relay::modes::hub::Slow;
 use crate::relay::options::FrameOut;
 use crate::server::limits::Full;
-use crate::store::Links;
+use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
 
 /// Implements `ValueEnum`: each variant with its name and its help.
@@ -84,7 +84,7 @@ values!(LogForm {
     Json "json" "One JSON object per answer"
 });
 
-values!(Links {
+values!(SymlinkPolicy {
     Skip "skip" "They are left out"
     Follow "follow" "Their targets are sent"
     Copy "copy" "They are sent as links"

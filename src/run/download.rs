@@ -15,10 +15,10 @@ use crate::proto::transfer::hello::{Accept, Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::relay::connector::{describe, tell};
 use crate::report::{Progress, Report, escape_name};
-use crate::store::{FaultKind, Folder, StagingFolder, sink};
+use crate::store::{Folder, StagingFolder, StoreErrorKind, sink};
 use crate::transfer::{
-    ConnectionOrigin, Destination, DigestSink, Limits, Naming, Printing, ReceiveTerms, Receiving, SpareParts,
-    Wire, replaced,
+    ConnectionOrigin, DigestSink, Limits, Naming, Printing, ReceiveFolder, ReceiveOptions, Receiving,
+    SpareParts, Wire, replaced,
 };
 
 /// The validated arguments of `download`.
@@ -117,7 +117,7 @@ impl Download {
         let folder = Folder::open(parent).map_err(|fault| {
             let parent = escape_name(parent.as_os_str().as_bytes());
             let hint = match fault.kind {
-                FaultKind::NotFound => format!(": create it first with mkdir -p {parent}"),
+                StoreErrorKind::NotFound => format!(": create it first with mkdir -p {parent}"),
                 _ => String::new(),
             };
             usage(format!("-o {shown}: its folder {fault}{hint}"))
@@ -169,15 +169,15 @@ impl Plan {
         let (folder, naming) = download.open_output(&self.names)?;
         let digests = download.sink(&naming)?;
         // Each attempt needs a new one.
-        let destination = || -> Result<Destination, Error> {
-            Ok(Destination {
+        let destination = || -> Result<ReceiveFolder, Error> {
+            Ok(ReceiveFolder {
                 folder: folder.clone(),
                 staging: StagingFolder::new(&folder).map_err(|fault| usage(format!("-o: {fault}")))?,
                 naming: naming.clone(),
                 replace: download.replace,
                 max_size: download.max_size,
                 max_entries: self.max_entries,
-                spare_parts: SpareParts::MOST,
+                spare_parts: SpareParts::MAX,
             })
         };
         let (limits, connections) = (self.limits, self.connections);
@@ -198,14 +198,14 @@ impl Plan {
                     let hello = hello(Operation::Get { stream: may_stream }, &names)?;
                     let mut hello = hello.with_rate(limits.rate);
                     // stdout needs the bytes in order.
-                    hello.tree = !matches!(destination.naming, Naming::Stdout);
-                    hello.totals = Progress::is_wanted(&report);
+                    hello.capabilities.tree = !matches!(destination.naming, Naming::Stdout);
+                    hello.capabilities.totals = Progress::is_wanted(&report);
                     let is_successor = run_state.has_begun();
                     wire.push(&run_state.next_hello(hello));
                     let wanted = (!names.is_empty()).then_some(names);
-                    let terms = ReceiveTerms { wanted, agreed: Accept::plain(), limits, origin };
+                    let options = ReceiveOptions { wanted, agreed: Accept::plain(), limits, origin };
                     let context = (io, report, peer);
-                    let receiving = Receiving::session(wire, destination, terms, None, context);
+                    let receiving = Receiving::session(wire, destination, options, None, context);
                     Ok(receiving.succeeding(is_successor).listing(digests))
                 }))
             })?;
@@ -215,7 +215,7 @@ impl Plan {
 }
 
 /// Returns true if no requested file exists yet, so that the server may send all of them without waiting for replies.
-fn is_fresh(destination: &Destination, names: &[Vec<u8>]) -> bool {
+fn is_fresh(destination: &ReceiveFolder, names: &[Vec<u8>]) -> bool {
     let folder = &destination.folder;
     match destination.naming {
         Naming::AsSent => folder.is_empty().unwrap_or(false),

@@ -40,7 +40,7 @@ use crate::server::admission::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientTerms, ServerSetup};
-use crate::store::{Fault, Folder, Links, Source};
+use crate::store::{Folder, SourceFile, StoreError, SymlinkPolicy};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
 use crate::transfer::{Offer, Sessions, Share, SpareParts, appended};
 
@@ -96,7 +96,7 @@ impl SocksPlan {
     }
 }
 
-fn unusable(option: &str, path: &Path, fault: &Fault) -> Error {
+fn unusable(option: &str, path: &Path, fault: &StoreError) -> Error {
     Error::new(Exit::Usage, format!("{option} {}: {fault}", escape_name(path.as_os_str().as_bytes())))
 }
 
@@ -104,12 +104,12 @@ fn open_store(path: &Path) -> Result<Folder, Error> {
     Folder::open(path).map_err(|fault| unusable("--store", path, &fault))
 }
 
-fn open_share(path: &Path, links: Links) -> Result<Share, Error> {
-    let failed = |fault: Fault| unusable("--share", path, &fault);
+fn open_share(path: &Path, links: SymlinkPolicy) -> Result<Share, Error> {
+    let failed = |fault: StoreError| unusable("--share", path, &fault);
     if path.is_dir() {
         return Ok(Share::Folder(Folder::open(path).map_err(failed)?, links));
     }
-    Source::open(path).map_err(failed)?;
+    SourceFile::open(path).map_err(failed)?;
     let name = path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
     Ok(Share::File { path: path.to_owned(), name })
 }

@@ -22,7 +22,7 @@ use crate::net::stdio::check_stdin;
 use crate::proto::transfer::hello::Hello;
 use crate::relay::connector::{Connector, tell};
 use crate::report::{Report, escape_name};
-use crate::store::{FaultKind, Filter, Folder, Links, Source};
+use crate::store::{Filter, Folder, SourceFile, StoreErrorKind, SymlinkPolicy};
 use crate::transfer::{
     ConnectionOrigin, DryRun, Limits, Naming, Offering, Root, Sending, Start, Wire, replaced,
 };
@@ -48,7 +48,7 @@ pub(crate) enum UploadTask {
 /// The items to send, and the options about them.
 pub(crate) struct Upload {
     pub(crate) items: Vec<Item>,
-    pub(crate) links: Links,
+    pub(crate) links: SymlinkPolicy,
     pub(crate) filter: Arc<Filter>,
     /// True if existing files are replaced.
     pub(crate) replaces: bool,
@@ -129,8 +129,8 @@ impl Item {
             let folder = Folder::open(path).map_err(cannot)?;
             return Ok((name.clone(), Root::Folder { folder, name }, None));
         }
-        let source = Source::open(path).map_err(|fault| match fault.kind {
-            FaultKind::NotRegular => usage(format!(
+        let source = SourceFile::open(path).map_err(|fault| match fault.kind {
+            StoreErrorKind::NotRegular => usage(format!(
                 "cannot upload {shown}: {fault}: to send its contents, type - --name NAME as PATH, and <{shown}"
             )),
             _ => cannot(fault),

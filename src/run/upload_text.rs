@@ -14,7 +14,7 @@ use crate::net::signals::Signals;
 use crate::proto::transfer::text_header;
 use crate::relay::connector::{Connector, tell};
 use crate::report::{FileEvent, Progress, Report, Sums, amount, escape_name};
-use crate::store::Source;
+use crate::store::SourceFile;
 use crate::transfer::{Limits, SentText, TextSending, Wire};
 
 /// A file to send.
@@ -37,7 +37,7 @@ impl TextFile {
         if path.is_dir() {
             return Err(usage("with --wire text a folder cannot be sent: name the files in it"));
         }
-        let source = Source::open(path).map_err(|fault| usage(&fault.to_string()))?;
+        let source = SourceFile::open(path).map_err(|fault| usage(&fault.to_string()))?;
         if source.has_no_size() {
             return Err(usage(
                 "with --wire text a file whose size is not known cannot be sent: send a copy of it",
@@ -150,7 +150,7 @@ fn send(
     signals: &Signals,
 ) -> Result<SentText, Error> {
     let about = |exit, text: String| Error::new(exit, format!("{}: {text}", escape_name(&file.name)));
-    let source = Source::open(&file.path).map_err(|fault| about(Exit::Failed, fault.to_string()))?;
+    let source = SourceFile::open(&file.path).map_err(|fault| about(Exit::Failed, fault.to_string()))?;
     if source.size_bytes() != file.size {
         return Err(about(Exit::Integrity, "changed before it was sent".into()));
     }

@@ -14,7 +14,7 @@ use crate::relay::modes::subscriber::Words;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
 use crate::server::acceptor::DescriptorBudget;
-use crate::store::Links;
+use crate::store::SymlinkPolicy;
 use crate::transfer::server::clients::descriptors_for;
 use crate::transfer::{Limits, WireProtocol};
 
@@ -47,7 +47,7 @@ pub(crate) struct TransferPlan {
     pub(crate) store: Option<PathBuf>,
     pub(crate) share: Option<PathBuf>,
     /// What happens to symbolic links in a shared folder.
-    pub(crate) links: Links,
+    pub(crate) links: SymlinkPolicy,
     pub(crate) keep_existing: bool,
     /// The largest file that is accepted, in bytes.
     pub(crate) max_size: Option<u64>,

@@ -9,7 +9,7 @@ use crate::net::stream::Stream;
 use crate::proto::Parsed;
 use crate::proto::transfer::frame::{Frame, ParsedFrame, Phase, encode, parse};
 use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello};
-use crate::transfer::outcome::{Role, peer_error, protocol_error};
+use crate::transfer::failure::{Role, peer_error, protocol_error};
 
 /// Longest time between two PINGs of a busy side: well within any sensible idle limit.
 const PING_INTERVAL: Duration = Duration::from_secs(5);

@@ -8,8 +8,9 @@ use sendall::proto::transfer::Digest;
 use sendall::proto::transfer::blocks::{block_length, has_blocks};
 use sendall::proto::transfer::entry::Entry;
 use sendall::proto::transfer::frame::{Frame, ParsedFrame};
-use sendall::proto::transfer::have::Verdict;
-use sendall::proto::transfer::outcome::{Closed, FileOutcome};
+use sendall::proto::transfer::have::HaveReply;
+use sendall::proto::transfer::hello::Capabilities;
+use sendall::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use sendall::proto::transfer::reason::Reason;
 use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
 use sendall::proto::transfer::violation::Violation;
@@ -38,7 +39,7 @@ pub(crate) struct Receiving {
     waiting: Vec<(u32, Entry, Content)>,
     running: Vec<(u32, Entry, Content)>,
     stage: Stage,
-    pub(crate) closed: BTreeMap<u32, Closed>,
+    pub(crate) closed: BTreeMap<u32, FinishedEntry>,
     /// Of blocks that were there so many bytes were said to be.
     pub(crate) told: Vec<(u32, u64, Digest)>,
     pub(crate) has_finished: bool,
@@ -53,7 +54,7 @@ fn path_of(entry: &Entry) -> String {
 impl Receiving {
     pub(crate) fn new(streaming: bool, full: HashSet<String>) -> Receiving {
         let mut machine = Receiver::new(1000, None);
-        machine.allow_blocks();
+        machine.agree(Capabilities::ALL);
         if streaming {
             machine.expect_stream();
         }
@@ -96,7 +97,7 @@ impl Receiving {
 
     /// None: the machine waits for what comes.
     fn step(&mut self, connection: &mut Connection, disk: &mut Disk) -> Option<bool> {
-        match self.machine.step() {
+        match self.machine.next_step() {
             ReceiveStep::Write(bytes) => connection.back.push(bytes),
             ReceiveStep::Decide { file } => self.decide(file, disk),
             ReceiveStep::Commit { file, entry, digest } => self.arrived(file, entry, digest, disk),
@@ -132,15 +133,15 @@ impl Receiving {
         let (path, size) = (path_of(entry), entry.size.unwrap_or(0));
         if self.machine.is_streaming() {
             self.accepted.insert(file, Content::default());
-            return self.machine.decided(file, Verdict::WHOLE);
+            return self.machine.decided(file, HaveReply::WHOLE);
         }
         if let Some(node) = disk.names.get(&path) {
-            let verdict = if node.size == size {
-                Verdict::Keep { size, digest: node.content.digest(0, size) }
+            let reply = if node.size == size {
+                HaveReply::Keep { size, digest: node.content.digest(0, size) }
             } else {
-                Verdict::Refused(Reason::Exists, String::new())
+                HaveReply::Refused(Reason::Exists, String::new())
             };
-            return self.machine.decided(file, verdict);
+            return self.machine.decided(file, reply);
         }
         let part = disk.parts.remove(&path).unwrap_or_default();
         let length = part.length().min(size);
@@ -157,8 +158,8 @@ impl Receiving {
         }
         let digest = part.digest(0, length);
         self.accepted.insert(file, part);
-        let verdict = if length > 0 { Verdict::Want { offset: length, digest } } else { Verdict::WHOLE };
-        self.machine.decided(file, verdict);
+        let reply = if length > 0 { HaveReply::Want { offset: length, digest } } else { HaveReply::WHOLE };
+        self.machine.decided(file, reply);
     }
 
     fn arrived(&mut self, file: u32, entry: Entry, digest: Digest, disk: &mut Disk) {
@@ -262,7 +263,7 @@ impl Receiving {
             Stage::Content => self.stage = Stage::Names,
             Stage::Names => {
                 for (_, entry, content) in &self.running {
-                    let is_folder = !matches!(entry.kind, sendall::proto::transfer::entry::Kind::File);
+                    let is_folder = !matches!(entry.kind, sendall::proto::transfer::entry::EntryKind::File);
                     let (path, size) = (path_of(entry), entry.size.unwrap_or(0));
                     if !self.full.contains(&path) {
                         disk.names.entry(path).or_insert(Node { content: content.clone(), size, is_folder });
@@ -277,7 +278,7 @@ impl Receiving {
                     let outcome = match disk.names.get(&path) {
                         Some(node) => {
                             disk.durable.insert(path, node.clone());
-                            Ok(FileOutcome::Done)
+                            Ok(EntryOutcome::Done)
                         }
                         None => failure(),
                     };
