@@ -314,17 +314,17 @@ complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-peers
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l peer-timeout -d 'With --exec or --sh: end a process when neither it nor its peer sends anything for this long' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l max-answers -d 'Send at most N answers per second to one peer' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l join -d 'Join a multicast group, on INTERFACE if one is named; may be repeated' -r
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l source-filter -d 'With --join: hear the groups from this sender only (source-specific multicast); may be repeated' -r
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l allow -l from -d 'Hear only the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l source-filter -d 'With --join: receive from this sender only (source-specific multicast); may be repeated' -r
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l allow -l from -d 'Accept datagrams only from the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l deny -d 'Ignore this network, address or name; if several entries match, the longest prefix decides' -r
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l label -d 'Put the peer\'s address and a space before each payload'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l echo -d 'Send each datagram back'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l interactive -d 'Send lines of stdin to the peer heard last'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l interactive -d 'Send lines of stdin to the peer that sent last'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l exec -d 'Run a process for each connection: --exec -- CMD ARG...'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l amplify-ok -d 'Allow answers larger than the datagram they answer; only where every peer is known'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s 4 -l ipv4 -d 'Use IPv4 addresses only'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s 6 -l ipv6 -d 'Use IPv6 addresses only'
-complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l connected -d 'Hear only the peer that sends the first datagram'
+complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l connected -d 'Accept datagrams only from the peer that sends the first one'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -l pty -d 'With --exec or --sh: give the process a terminal of 24 lines and 80 columns instead of pipes'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s v -l verbose -d 'Print peers, addresses, byte counts and durations; give it twice for socket options as well'
 complete -c sendall -n "__fish_sendall_using_subcommand udp-listen" -s q -l quiet -d 'Print errors only'

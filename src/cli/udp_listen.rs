@@ -30,7 +30,7 @@ use crate::server::option_files::TextOrFile;
 #[command(after_long_help = [manual::UDP_LISTEN, manual::UDP_LISTEN_EXAMPLES].join("\n\n"))]
 #[command(mut_arg("pty", |arg| arg.hide(true)))]
 #[command(mut_arg("allow", |arg| arg.visible_alias("from")
-    .help("Hear only the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP")))]
+    .help("Accept datagrams only from the networks, addresses and names that are listed; @FILE has one per line, and is read again on SIGHUP")))]
 #[command(mut_arg("deny", |arg| arg
     .help("Ignore this network, address or name; if several entries match, the longest prefix decides")))]
 #[command(group = ArgGroup::new("answer").args(["echo", "reply", "interactive", "exec", "sh"]))]
@@ -75,7 +75,7 @@ pub(crate) struct UdpListenArgs {
     #[arg(long, value_name = "TEXT|@FILE")]
     reply: Option<String>,
 
-    /// Send lines of stdin to the peer heard last
+    /// Send lines of stdin to the peer that sent last
     #[arg(long)]
     interactive: bool,
 
@@ -121,11 +121,11 @@ pub(crate) struct UdpListenArgs {
     #[arg(long, value_name = "GROUP[%INTERFACE]", value_parser = Group::parse)]
     join: Vec<Group>,
 
-    /// With --join: hear the groups from this sender only (source-specific multicast); may be repeated
+    /// With --join: receive from this sender only (source-specific multicast); may be repeated
     #[arg(long, value_name = "ADDRESS", requires = "join")]
     source_filter: Vec<IpAddr>,
 
-    /// Hear only the peer that sends the first datagram
+    /// Accept datagrams only from the peer that sends the first one
     #[arg(long)]
     connected: bool,
 }

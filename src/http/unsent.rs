@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::net::stream::Stream;
 
-/// Unsent bytes, followed by a large body, if there is one, which many responses share.
+/// Unsent bytes, and an optional large body after them, which many responses share.
 #[derive(Default)]
 pub(crate) struct Unsent {
     bytes: Vec<u8>,

@@ -48,7 +48,7 @@ pub(crate) struct RelayPlan {
 }
 
 impl Plan {
-    /// Returns when both directions have ended, and the process if there is one; with `--probe`, when all ports were probed.
+    /// Returns when both directions have ended, and the process, if any; with `--probe`, when all ports were probed.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match self.0 {
             ConnectTask::Relay(plan) => {

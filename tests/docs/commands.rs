@@ -1,4 +1,4 @@
-//! What README.md and docs/*.md name without running it.
+//! Commands and options that README.md and docs/*.md name without running them.
 //!
 //! Every line `sendall ...` of a block marked `sh`, and every inline `sendall ...`, must be a command line that the program
 //! takes. Every option in inline code must exist.
@@ -66,7 +66,7 @@ fn options(command: &clap::Command) -> Vec<String> {
     own.chain(command.get_subcommands().flat_map(options)).collect()
 }
 
-/// The arguments of each `sendall` in a line of shell: bash tells them, and finds no other program.
+/// The arguments of each `sendall` in a line of shell: bash prints them, and finds no other program.
 fn words(line: &str) -> Vec<Vec<String>> {
     // Their input is not there.
     let is_input = |word: &&str| word.starts_with('<') && word.len() > 1;

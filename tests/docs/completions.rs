@@ -1,8 +1,8 @@
-//! What the completions offer, in the shells that are installed.
+//! The offers of the completions, in the shells that are installed.
 
 use std::process::Command;
 
-/// What a shell's script prints, as words. `None`, and a line, if there is no such shell.
+/// The words that a shell's script prints. `None`, and a line, if there is no such shell.
 fn offered(shell: &str, script: &str) -> Option<Vec<String>> {
     let run = Command::new(shell).args(["-c", script]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
     let Ok(output) = run else {

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
-// What README.md and docs/ name without running it.
+// Commands that README.md and docs/ name without running them.
 mod commands;
-// What the completions offer in real shells.
+// The offers of the completions in real shells.
 mod completions;
 // Completions and manual pages, rendered from the command line's definition.
 mod generated;

@@ -16,7 +16,7 @@ struct Section<'a> {
     lines: Vec<&'a str>,
 }
 
-/// What lines of a section are.
+/// The kinds of lines in a section.
 #[derive(Debug, PartialEq)]
 enum Block<'a> {
     Paragraph(&'a str),

@@ -1,4 +1,4 @@
-//! The example of PROTOCOL.md: its bytes are said to the real server and to the real client, and theirs are compared
+//! The example of PROTOCOL.md: its bytes are sent to the real server and to the real client, and theirs are compared
 //! with it.
 
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// For one read or write.
 const LIMIT: Duration = Duration::from_secs(20);
-/// What tells the two sessions apart: the session id of ACCEPT.
+/// The only difference between two sessions: the session id of ACCEPT.
 const SESSION_ID: std::ops::Range<usize> = 16..32;
 
 /// Killed when dropped.
@@ -25,7 +25,7 @@ impl Drop for Process {
     }
 }
 
-/// What each side says in turn: the client first.
+/// The bytes of each side in turn: the client first.
 fn example() -> Vec<Vec<u8>> {
     let protocol = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("PROTOCOL.md")).unwrap();
     let (_, example) = protocol.split_once("## An example, byte for byte").expect("the example");
@@ -57,30 +57,30 @@ fn with_limit(stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// Hears as many bytes as are due and compares them. PING, a frame of 24 bytes, may come in between.
+/// Reads as many bytes as are due and compares them. PING, a frame of 24 bytes, may come in between.
 fn hear(stream: &mut TcpStream, due: &[u8], is_hello: bool) {
-    let mut heard = vec![0; due.len()];
+    let mut received = vec![0; due.len()];
     let fixed = if is_hello { 32 } else { 0 };
-    stream.read_exact(&mut heard[..fixed]).unwrap();
+    stream.read_exact(&mut received[..fixed]).unwrap();
     let mut at = fixed;
     while at < due.len() {
-        stream.read_exact(&mut heard[at..at + 24]).unwrap();
-        if heard[at] == 10 {
+        stream.read_exact(&mut received[at..at + 24]).unwrap();
+        if received[at] == 10 {
             continue;
         }
-        let length = u64::from_be_bytes(heard[at + 16..at + 24].try_into().unwrap()) as usize;
+        let length = u64::from_be_bytes(received[at + 16..at + 24].try_into().unwrap()) as usize;
         at += 24;
-        assert!(length <= due.len() - at, "more than is due: {heard:02X?}");
-        stream.read_exact(&mut heard[at..at + length]).unwrap();
+        assert!(length <= due.len() - at, "more than is due: {received:02X?}");
+        stream.read_exact(&mut received[at..at + length]).unwrap();
         at += length;
     }
     let mut due = due.to_vec();
     if is_hello && due[10] == 0 {
         // The status of an ACCEPT; a HELLO has its operation there, which is never 0.
-        heard[SESSION_ID].fill(0);
+        received[SESSION_ID].fill(0);
         due[SESSION_ID].fill(0);
     }
-    assert!(heard == due, "said\n{heard:02X?}\ndue\n{due:02X?}");
+    assert!(received == due, "received\n{received:02X?}\ndue\n{due:02X?}");
 }
 
 fn ended(stream: &mut TcpStream) {

@@ -33,7 +33,7 @@ struct Example {
 
 struct Machine {
     terminal: Terminal,
-    /// What was typed last, and what it should print.
+    /// The last command, and its expected output.
     command: String,
     expected: Vec<String>,
 }
@@ -169,7 +169,7 @@ impl Machine {
     }
 }
 
-/// Whether this machine can print such a line: without IPv6, or a network, there are fewer.
+/// True if this machine can print such a line: without IPv6, or a network, there are fewer.
 fn is_due(line: &str) -> bool {
     if line.starts_with("listening on [") {
         return fs::read_to_string("/proc/net/if_inet6").is_ok_and(|addresses| !addresses.is_empty());
@@ -209,7 +209,7 @@ fn typed(command: &str, ports: &Ports) -> Result<String, String> {
         words.push(match (word, listened_on(word)) {
             (_, Some(port)) if is_server(command) => word.replace(port, "0"),
             ("alpha" | "localhost", _) => {
-                format!("localhost:{}", known("7255").ok_or("nobody listens on 7255")?)
+                format!("localhost:{}", known("7255").ok_or("nothing listens on 7255")?)
             }
             _ => word.replace("alpha:", "localhost:"),
         });

@@ -128,7 +128,7 @@ fn is_of_a_job(line: &str) -> bool {
     number.is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// What a terminal shows of `text`: bars that were drawn and wiped out are gone. The last line is the unfinished one.
+/// The lines that a terminal shows of `text`: bars that were drawn and wiped out are gone. The last line is the unfinished one.
 fn rendered(text: &str) -> Vec<String> {
     let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
     let mut characters = text.chars();

@@ -31,11 +31,11 @@ below 1024, multicast and broadcast addresses, and the socket itself get no answ
 a row, each within a second after an answer, is probably answering answers: it gets no more answers until it has been silent for a \
 second. For each reason, the first withheld answer is reported and all are counted.
 
-With --interactive each line of stdin, which must be text, is sent as a datagram to the peer heard last, or to the peer of --to. The rules above \
+With --interactive each line of stdin, which must be text, is sent as a datagram to the peer that sent last, or to the peer of --to. The rules above \
 apply to these lines too, except to lines from a terminal and to lines for --to. Lines wait for the rate limit, for space in the system, \
 and (up to 64 lines) for the first peer. A line that is larger than the datagram it answers, or that the system cannot send, is reported \
-and counted, and makes the exit code 9. If nobody listens at --to, the exit code is 3, as far as the system reports it. --until ends \
-the command at its line, even before any peer was heard, and at the end of stdin when all lines are sent. Lines that were read but not sent count \
+and counted, and makes the exit code 9. If nothing listens at --to, the exit code is 3, as far as the system reports it. --until ends \
+the command at its line, even before there is a peer, and at the end of stdin when all lines are sent. Lines that were read but not sent count \
 as not delivered.
 
 With --exec -- CMD each peer has a process of its own. Datagrams from the peer go to the process's stdin in the form they would have on stdout \
@@ -55,12 +55,12 @@ A service manager (NOTIFY_SOCKET) is notified when the command is listening.
 
 PEERS
 
---allow and --deny choose the peers that are heard (--from is --allow). @FILE has one rule per line, and is read again on SIGHUP. With -vv a line, and \
+--allow and --deny choose the peers from which datagrams are accepted (--from is --allow). @FILE has one rule per line, and is read again on SIGHUP. With -vv a line, and \
 with --json an event, reports the first datagram of each peer, at most 100 per second.
 
 MULTICAST
 
---join hears a multicast group in addition to datagrams for the port itself. Type :PORT, or GROUP:PORT to hear only the group. Several \
+--join receives from a multicast group in addition to datagrams for the port itself. Type :PORT, or GROUP:PORT for the group alone. Several \
 programs on one machine can join the same group.";
 
 /// For `udp-listen`.
@@ -69,7 +69,7 @@ EXAMPLES
 
     sendall udp-listen :5140                        print syslog messages, one per line
     sendall udp-listen --each json --from 192.0.2.0/24 :5140
-        print objects, and hear one network only
+        print objects, and accept one network only
     sendall udp-listen --count 1 --idle-timeout 5s 9000
         wait up to 5 seconds for one datagram
     sendall udp-listen --echo :7007                 answer with the same bytes
@@ -77,7 +77,7 @@ EXAMPLES
         answer with the output of a process
     sendall udp-listen --frame u16be :7007 --exec -- sendall udp-send --frame u16be --wait 1h host:7008
         relay datagrams to another host
-    sendall udp-listen --join 239.1.2.3 :5000       hear a multicast group
+    sendall udp-listen --join 239.1.2.3 :5000       receive from a multicast group
     sendall udp-listen --frame u16be 9000 >datagrams
         record datagrams of any content";
 
@@ -88,7 +88,7 @@ without its line end. Input that is not text (a NUL byte, or not UTF-8) is not s
 refused (exit code 2) before any part of the same read is sent. A datagram holds at most 65507 bytes; \
 larger ones are refused (exit code 2), never split. All TEXTs are checked before the first is sent; stdin is checked as it is read.
 
-Sending a datagram does not show that it arrived. If nobody listens on the port and the peer's system reports it in time, \
+Sending a datagram does not show that it arrived. If nothing listens on the port and the peer's system reports it in time, \
 the exit code is 3: at once on this machine, otherwise usually only with --wait. With --wait or --replies, missing replies make the exit \
 code 4. The line of --until ends the wait as well, unless --replies asks for more; the end of stdin does not. \
 Replies are printed in the format of 'udp-listen'. --frame u16be puts a length before each datagram on stdin and stdout, so that \

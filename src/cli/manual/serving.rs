@@ -88,7 +88,7 @@ Addresses of localhost, link-local addresses, cloud metadata services, multicast
 are refused unless they are named one by one. Private networks are not refused. To refuse them, type --deny-target 10.0.0.0/8 \
 --deny-target 172.16.0.0/12 --deny-target 192.168.0.0/16 --deny-target fc00::/7. \
 --allow-target and --deny-target take the same entries as --allow and --deny, and are read once, at the start. Without --socks-users everyone who can connect \
-can use the proxy. Passwords are sent in plain text. Each line of the users' file is user:password. A password is not empty, which would keep nobody out.
+can use the proxy. Passwords are sent in plain text. Each line of the users' file is user:password. A password must not be empty: that would protect nothing.
 
 --proxy-protocol sends the client's address to the server of --forward. --accept-proxy-protocol, in any mode, expects that address \
 from a proxy in front of this server, and believes it. With both, the client's address and the address that it connected to \

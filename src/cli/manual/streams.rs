@@ -138,7 +138,7 @@ several ports, as numbers, names and ranges: host:20-25,80,https. stdout gets on
 lowest port first, with a word and the address:
 
     open ADDRESS         a connection was accepted
-    refused ADDRESS      the host answered that nobody listens
+    refused ADDRESS      the host answered that nothing listens
     timeout ADDRESS      no answer within --timeout
     unreachable ADDRESS  no route, or the route is blocked; a name without an address; a Unix socket that does not exist
 

@@ -77,7 +77,7 @@ impl LineInput {
         }
     }
 
-    /// Returns the peer given on the command line.
+    /// Returns the peer of `--to`.
     pub(crate) fn named(&self) -> Option<&Peer> {
         self.peer.as_ref().filter(|_| self.is_named).map(|(peer, _)| peer)
     }

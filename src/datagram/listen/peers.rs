@@ -43,7 +43,7 @@ impl Peers {
         }
         reported.insert(peer.clone());
         if !report.is_json() {
-            report.debug(format_args!("hears {peer} on {local}"));
+            report.debug(format_args!("receives from {peer} on {local}"));
         }
         report.peer("heard", peer);
     }

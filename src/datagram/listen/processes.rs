@@ -14,7 +14,7 @@ use crate::net::udp::{Datagram, DatagramSocket, Peer};
 use crate::proto::datagram::records::{MAX_DATAGRAM_BYTES, SplitAt};
 use crate::report::Report;
 
-/// How long processes may run after the last datagram.
+/// The time limit of processes after the last datagram.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
 /// The reason why a datagram is not one line.
@@ -80,7 +80,7 @@ impl Processes {
         self.options.style.is_line()
     }
 
-    /// Passes a datagram to its peer's process, which is started if there is none.
+    /// Passes a datagram to its peer's process, and starts one if necessary.
     ///
     /// # Errors
     /// The reason why the process does not get it.

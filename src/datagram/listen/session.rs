@@ -119,7 +119,7 @@ impl Listening {
         self.sockets = vec![self.sockets.swap_remove(index)];
         self.sink.responder.set_socket(0, &self.sockets[0])?;
         self.sink.limits.is_connected = false;
-        self.report.detail(format_args!("hears {peer} only"));
+        self.report.detail(format_args!("receives from {peer} only"));
         // A Unix socket without a name cannot be connected to: datagrams of others are filtered here.
         if let Err(error) = self.sockets[0].connect(&peer) {
             self.report.detail(format_args!("not connected to {peer}: {error}"));

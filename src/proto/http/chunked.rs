@@ -36,7 +36,7 @@ pub(super) enum Piece<'b> {
 }
 
 impl Chunked {
-    /// Parses the beginning of `input` and returns the number of bytes taken. `left` is the number of bytes that the
+    /// Parses the beginning of `input` and returns the number of bytes used. `left` is the number of bytes that the
     /// body may still have.
     pub(super) fn parse<'b>(
         &mut self,
@@ -78,12 +78,12 @@ impl Chunked {
 /// Parses a size line, and returns its length and the size.
 fn size_line(input: &[u8]) -> Result<Option<(usize, u64)>, ErrorStatus> {
     let window = &input[..input.len().min(MAX_SIZE_LINE_BYTES)];
-    // httparse takes no digit at all for 0, spaces before the line's end, and any byte in an extension.
+    // httparse accepts a size without digits, spaces before the line end, and any byte in an extension.
     let digits = window.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let rest = &window[digits..];
     let blanks = rest.iter().take_while(|byte| b" \t".contains(byte)).count();
     let is_wrong = match (digits, rest.get(blanks)) {
-        (0, behind) => behind.is_some() || blanks > 0,
+        (0, next) => next.is_some() || blanks > 0,
         (_, Some(b';') | None) => false,
         (_, Some(b'\r')) => blanks > 0,
         _ => true,

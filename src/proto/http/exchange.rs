@@ -8,7 +8,7 @@ use super::lenient::{Reading, RewrittenHead};
 use super::{BAD_REQUEST, ErrorStatus, VERSION_NOT_SUPPORTED};
 
 /// The state of the incoming side of a connection. It holds no bytes: the caller passes bytes that [`Exchange::next_event`]
-/// did not take again, followed by more.
+/// did not use again, followed by more.
 #[derive(Debug)]
 pub struct Exchange {
     max_body_bytes: u64,
@@ -36,7 +36,7 @@ pub enum ParseEvent<'h, 'b> {
     Skipped,
     /// The head of a request. If the request has a body, that comes next; if not, it is complete and can be answered.
     Head(RequestHead<'h, 'b>),
-    /// A request that must be parsed again in another form: these bytes, once. Nothing of the input was taken.
+    /// The head of a request in another form: parse these bytes instead, once. No input was used.
     Rewritten(RewrittenHead),
     /// A part of the body.
     Body(&'b [u8]),
@@ -62,7 +62,7 @@ impl Exchange {
         matches!(self.state, State::Head)
     }
 
-    /// Parses the beginning of `input` and returns the number of bytes taken. The fields of a head stand in `fields`.
+    /// Parses the beginning of `input` and returns the number of bytes used. The fields of a head stand in `fields`.
     pub fn next_event<'h, 'b>(
         &mut self,
         input: &'b [u8],

@@ -6,27 +6,27 @@ use super::{
     BAD_REQUEST, ErrorStatus, FIELDS_TOO_LARGE, MAX_FIELDS_BYTES, MAX_LINE_BYTES, bare_line_feed, no_fields,
 };
 
-/// A head in another form.
+/// A head in the strict form.
 #[derive(Debug)]
 pub struct RewrittenHead {
     /// The strict form; fields that were not parsed are left out.
     pub bytes: Vec<u8>,
-    /// Bytes of the input that the head takes, if they differ from `bytes`.
+    /// The number of input bytes that the head takes, if it is not the length of `bytes`.
     pub used: Option<usize>,
     /// Every line, or only the last and empty one, ends with LF alone. Such a head has no body, and nothing after it is
     /// read.
     pub has_bare_line_feeds: bool,
 }
 
-/// Result of reading a refused head again.
+/// The result of parsing a refused head again.
 pub(super) enum Reading {
     /// It stays refused.
     Refused,
-    /// It stays refused, for another reason than its version.
+    /// It stays refused, with this status.
     Wrong(ErrorStatus),
     /// More of it is needed.
     More,
-    /// This form is read in its place.
+    /// Parse this form in its place.
     Rewritten(RewrittenHead),
 }
 
@@ -57,7 +57,7 @@ pub(super) fn read(input: &[u8]) -> Reading {
         return Reading::Rewritten(RewrittenHead { bytes, used: Some(last + 1), has_bare_line_feeds: true });
     }
     if !has_bare_line_feeds {
-        // Without a higher version it is refused for something else.
+        // Without a higher version, the version was not the reason.
         return if minor > b'1' {
             Reading::Rewritten(RewrittenHead { bytes, used: None, has_bare_line_feeds })
         } else {
@@ -77,7 +77,7 @@ pub(super) fn read(input: &[u8]) -> Reading {
         .collect();
     match end {
         Some(_) => Reading::Rewritten(RewrittenHead { bytes: rewritten, used: end, has_bare_line_feeds }),
-        // A fault that is certain is reported now, so that the pieces in which a head comes make no difference.
+        // A certain fault is reported now, so that the pieces in which a head arrives make no difference.
         None => match fault(&rewritten) {
             Some(refusal) => Reading::Wrong(refusal),
             None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES => Reading::More,

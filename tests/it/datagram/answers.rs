@@ -44,7 +44,7 @@ fn a_burst_is_answered_in_order_and_with_few_calls() {
     let is_traced = trace::is_there();
     // Bound to every address, it has to answer from the one that was sent to.
     let wildcard = [("0.0.0.0:0", "127.0.0.2")];
-    // Only Linux tells which one that was.
+    // Only Linux reports which one that was.
     let wildcard = if cfg!(sendall_portable) { &[][..] } else { &wildcard };
     for (host, target) in [&[("127.0.0.1:0", "127.0.0.1")], wildcard].concat() {
         let count = (2 * PEERS * EACH).to_string();
@@ -142,10 +142,10 @@ fn two_echoing_listeners_end_their_loop() {
         let Ok(count) = to_other.recv(&mut buffer) else { break };
         to_one.send(&buffer[..count]).expect("sent");
         rounds += 1;
-        assert!(rounds < 1000, "the loop goes on");
+        assert!(rounds < 1000, "the loop continues");
     }
     assert!(rounds > 10, "a client that says the same a few times is no loop: {rounds} rounds");
-    // A client that says something else is answered all the same.
+    // A client with another payload is answered all the same.
     assert!(hears_nothing(&to_one));
     to_one.send(b"something else").expect("sent");
     assert_eq!(heard(&to_one), b"something else");

@@ -27,7 +27,7 @@ fn bytes_that_are_no_text_are_not_cut_into_lines() {
     assert_eq!(next(&socket), b"gr\xf6\xdfe");
     send(&[], "größe €\n".as_bytes());
     assert_eq!(next(&socket), "größe €".as_bytes());
-    // What came before, in a stream that goes on, was sent before.
+    // Earlier lines of a stream that continues were sent before.
     let mut running = sendall(&["udp-send", &address], In::Open, Out::Collect);
     running.say(b"first\n");
     assert_eq!(next(&socket), b"first");

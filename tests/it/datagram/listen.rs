@@ -168,7 +168,7 @@ fn peers_are_told_once_to_those_who_ask() {
                     let event = read_json(line.as_bytes());
                     event["event"] == "peer" && event["state"] == "heard" && event["peer"] == peer
                 }
-                _ => line.contains(&format!("hears {peer} on {address}")),
+                _ => line.contains(&format!("receives from {peer} on {address}")),
             };
             assert_eq!(finished.stderr.lines().filter(is_told).count(), shows, "{}", finished.stderr);
         }
@@ -179,8 +179,8 @@ fn peers_are_told_once_to_those_who_ask() {
     sockets.iter().for_each(|socket| assert!(socket.send(b"x").is_ok()));
     let finished = listener.finish();
     assert_eq!(finished.code, 0, "{}", finished.stderr);
-    let told = finished.stderr.lines().filter(|line| line.contains("\"heard\"")).count();
-    assert!((1..300).contains(&told), "{told}");
+    let reported = finished.stderr.lines().filter(|line| line.contains("\"heard\"")).count();
+    assert!((1..300).contains(&reported), "{reported}");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn datagrams_come_over_unix_sockets_and_too_large_ones_are_noticed() {
     assert_eq!(finished.code, 9, "{}", finished.stderr);
     let counts = counts(&finished.stderr);
     assert_eq!((&counts["truncated"], &counts["withheld"]), (&1.into(), &1.into()), "{counts}");
-    assert!(!path.exists(), "the socket's file was left behind");
+    assert!(!path.exists(), "the socket's file was left");
     let name = format!("unix:@sendall-test-{}", std::process::id());
     let listener = sendall(&["udp-listen", &name, "--count", "1"], In::Null, Out::Collect);
     listener.listening(1);

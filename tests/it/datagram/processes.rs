@@ -89,7 +89,7 @@ fn what_a_process_says_is_cut_as_asked() {
         }
         listener.finish().expect(0);
     }
-    // One that says nothing sends nothing.
+    // A process without output sends nothing.
     let (listener, address) = run("read -r line", &["--answer-each", "all", "--count", "1"]);
     let socket = client(&address);
     socket.send(b"x").expect("sent");
@@ -142,7 +142,7 @@ fn what_a_process_has_left_in_its_pipe_is_missing() {
         assert_eq!(finished.code, 9);
         assert!(finished.stderr.contains("has ended before it read everything"), "{}", finished.stderr);
     }
-    // What it has begun to read is its own, and one that reads nothing wants nothing.
+    // A datagram that it has begun to read counts as delivered; a process that reads nothing wants nothing.
     for script in ["dd bs=1 count=1 2>/dev/null", "echo x"] {
         let (listener, address) = run(script, &["--count", "1", "--each", "raw"]);
         let socket = client(&address);

@@ -200,7 +200,7 @@ fn replies_that_wait_all_at_once_are_all_received_or_counted() {
     let mut buffer = [0; 16];
     let (_, asking) = socket.recv_from(&mut buffer).expect("a question");
     sender.signal(Signal::STOP);
-    // More than the queue to stdout holds, and than one turn takes.
+    // More than the queue to stdout and one turn hold.
     for _ in 0..REPLIES {
         socket.send_to(&[b'x'; 60_000], asking).expect("sent");
     }

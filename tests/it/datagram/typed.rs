@@ -21,7 +21,7 @@ fn lines_that_are_typed_go_to_the_peer_heard_last() {
     assert!(listener.stderr.wait(LIMIT, is_noted), "{}", listener.stderr.text());
     let (one, other) = (client(&address), client(&address));
     one.send(b"first").expect("sent");
-    assert_eq!(heard(&one), b"early", "kept until somebody is there");
+    assert_eq!(heard(&one), b"early", "kept until there is a peer");
     other.send(b"second").expect("sent");
     listener.expect_output(b"first\nsecond\n");
     listener.say(b"what\n");
@@ -65,7 +65,7 @@ fn the_last_line_ends_it_before_anybody_was_heard() {
     let finished = listener.finish();
     assert_eq!(finished.code, 9, "{}", finished.stderr);
     assert!(finished.stderr.contains("1 not delivered"), "{}", finished.stderr);
-    // What was piped in waits, also behind its end.
+    // Piped input waits, also after its end.
     let (listener, address) = start(&[], In::Bytes(b"hi\n".to_vec()));
     let socket = client(&address);
     socket.send(b"you").expect("sent");
@@ -82,7 +82,7 @@ fn lines_to_a_peer_that_was_named_reach_it_or_fail() {
     assert_eq!(heard(&there), b"to you");
     listener.finish().expect(0);
     drop(there);
-    // Only Linux tells a socket that is not connected of refusals.
+    // Only Linux reports refusals to a socket that is not connected.
     if cfg!(sendall_portable) {
         return;
     }

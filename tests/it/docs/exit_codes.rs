@@ -88,7 +88,7 @@ fn code_5_reset_after_the_peers_end_while_the_input_is_open() {
 fn code_5_broken_pipe() {
     for way in WAYS {
         let (mut running, link) = way.open(&[], In::Open, Out::Collect);
-        // Closed in order, as a process that ends does: what is sent from now on finds nobody.
+        // An orderly close, as at the end of a process: further bytes are refused.
         drop(link);
         running.assert_waits();
         running.say(b"anyone?");

@@ -11,7 +11,7 @@ use crate::transfer::xfer::{Place, begin};
 
 type Event = Map<String, Value>;
 
-/// What a field may hold.
+/// The type of a field.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Text,

@@ -1,4 +1,4 @@
-//! What is promised in writing: usage errors, exit codes, events, and the plan of the source tree.
+//! Promises in writing: usage errors, exit codes, events, and the plan of the source tree.
 
 pub(crate) mod exit_codes;
 pub(crate) mod json;

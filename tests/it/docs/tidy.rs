@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use self::paths::{Source, sources_of_crate};
 
-const MOST_LINES: usize = 400;
+const MAX_LINES: usize = 400;
 
-/// What each folder of `src` may name beside itself, `error` and the standard library.
+/// The folders that each folder of `src` may name, beside itself, `error` and the standard library.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli", "report", "net"]),
     ("cli", &["run", "relay", "transfer", "datagram", "http", "server", "net", "store", "proto", "report"]),
@@ -28,17 +28,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
 ];
 
-/// What `net` may name of `proto`: one direction of a relay, what is known of delivery, handshakes.
+/// The parts of `proto` that `net` may name: one direction of a relay, the state of a delivery, handshakes.
 const PROTO_IN_NET: &[&str] =
     &["proto::relay::lane", "proto::relay::farewell::Delivery", "proto::proxy::handshake::Handshake"];
 
-/// What the folders of `proto` may name of each other.
+/// The folders of `proto` that each folder of `proto` may name.
 const IN_PROTO: &[(&str, &[&str])] = &[
     ("transfer", &[]),
     ("relay", &[]),
     ("datagram", &[]),
     ("http", &[]),
-    // A proxy reads requests.
+    // A proxy parses requests.
     ("proxy", &["proto::http"]),
 ];
 
@@ -88,7 +88,7 @@ const OWNED: &[(&str, &[&str])] = &[
 /// An open file, which any folder but `proto` may hold: the type alone, and none of its functions.
 const A_FILE: &str = "std::fs::File";
 
-/// What `proto` may not name: it knows no socket, file, clock, thread or terminal. Addresses are values.
+/// The paths that `proto` may not name: it knows no socket, file, clock, thread or terminal. Addresses are values.
 const NOT_IN_PROTO: &[&str] = &[
     "std::fs",
     "std::env",
@@ -109,7 +109,7 @@ const NOT_IN_PROTO: &[&str] = &[
     "rustix",
 ];
 
-/// What `cli` may not name: it makes a plan of words, and touches no file, socket or process.
+/// The paths that `cli` may not name: it makes a plan of words, and touches no file, socket or process.
 const NOT_IN_CLI: &[&str] = &[
     "std::fs",
     "std::env",
@@ -138,9 +138,9 @@ const TOUCHING: &[&str] = &[
     "connector",
 ];
 
-/// Macros that print, and where they may stand.
+/// Macros that print: only `report` and `main` call them.
 const PRINTING: &[&str] = &["println", "print", "eprintln", "eprint", "dbg"];
-/// Macros that say that something is missing.
+/// Macros that mark missing code.
 const UNFINISHED: &[&str] = &["todo", "unimplemented"];
 
 fn root() -> &'static Path {
@@ -286,7 +286,7 @@ fn every_folder_of_the_source_has_its_arrows() {
 fn no_file_is_longer_than_400_lines() {
     for path in files("src").into_iter().chain(files("tests")) {
         let count = read(&path).lines().count();
-        assert!(count <= MOST_LINES, "{path} has {count} lines");
+        assert!(count <= MAX_LINES, "{path} has {count} lines");
     }
 }
 
@@ -307,7 +307,7 @@ fn nothing_is_left_to_be_written() {
     }
 }
 
-/// The names of a map: words that are no words of a language.
+/// The names of files and folders in a map.
 fn names(map: &str) -> impl Iterator<Item = &str> {
     map.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.' | '/'))
         .map(|name| name.trim_end_matches('.').trim_start_matches('/'))

@@ -142,7 +142,7 @@ fn every_mistake_is_exit_code_2_and_one_line_with_a_hint() {
     }
 }
 
-/// What users of other tools type, and what they are told to type here.
+/// Command lines of other tools, and the hints to them.
 const HABITS: &[(&[&str], &str)] = &[
     (&["send", "f", "h:1"], "sendall upload PATH HOST"),
     (&["receive", "9000"], "sendall serve --store DIR :7255"),

@@ -1,4 +1,4 @@
-//! What is answered, with each option.
+//! The responses with each option.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ fn an_answer_can_be_delayed() {
 #[test]
 fn without_an_endpoint_it_is_this_machine_on_port_8080() {
     let running = sendall(&["http-hello"], In::Null, Out::Collect);
-    // The port may be taken by another program: then the line that says so names it.
+    // The port may be in use: then the error line names it.
     running.stderr.wait(crate::harness::LIMIT, |bytes, ended| ended || bytes.ends_with(b"\n"));
     assert!(running.stderr.text().contains("127.0.0.1:8080"), "{}", running.stderr.text());
 }

@@ -6,7 +6,7 @@ use super::{Client, server};
 use crate::harness::Running;
 use crate::harness::others::{self, installed};
 
-/// What a program prints, if it is there.
+/// The output of a program, if it is installed.
 fn run(program: &str, args: &[&str]) -> Option<String> {
     installed(program)?;
     let output = Command::new(program).args(args).stdin(Stdio::null()).output().expect("started");

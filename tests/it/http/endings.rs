@@ -56,7 +56,7 @@ fn a_refused_client_that_sends_for_ever_is_cut() {
     use std::io::Write;
     let start = now();
     while client.stream.write_all(&[b'x'; 10_000]).is_ok() {
-        assert!(start.elapsed() < LIMIT, "it is heard for ever");
+        assert!(start.elapsed() < LIMIT, "it is read for ever");
     }
 }
 
@@ -90,7 +90,7 @@ fn it_ends_after_so_many_answers() {
 #[test]
 fn a_signal_finishes_what_has_begun() {
     for (signal, code, workers) in [(Signal::TERM, 143, "1"), (Signal::INT, 130, "2")] {
-        // On a busy machine an answer may be given before the signal comes: then that was not it.
+        // On a busy machine the answer may come before the signal: then this attempt does not count.
         let mut delays =
             [600, 600, 1500, 1500, 3000, 3000, 6000, 6000].map(Duration::from_millis).into_iter();
         let seen = delays.find(|delay| sees_a_request_finished(signal, code, workers, *delay));
@@ -184,7 +184,7 @@ fn an_answer_that_was_lost_does_not_count() {
         assert!(client.hear());
         drop(client);
         running.assert_waits();
-        // One takes nothing, and is cut.
+        // A client that reads nothing is cut off.
         let mut client = Client::new(port);
         client.say(PROBE);
         client.answers(1, "x");
@@ -201,7 +201,7 @@ fn an_answer_that_was_lost_does_not_count() {
 fn a_client_that_goes_with_a_reset_has_its_answer() {
     let (running, port) = server(&["--count", "1"]);
     // As health checks do it. A reset that overtakes the confirmation, which systems put off for 40 ms or more, leaves it
-    // to the next client, which takes its time.
+    // to the next client, which is slow.
     let has_counted = (0..20).any(|hesitation| {
         let mut client = Client::new(port);
         client.say(PROBE);

@@ -25,7 +25,7 @@ fn a_head_has_its_time_however_busily_it_is_sent() {
     assert_eq!(statuses(&slow.got), [408]);
     assert!(start.elapsed() >= Duration::from_millis(500), "{:?}", start.elapsed());
     assert_within(start, Duration::from_millis(1500));
-    // One that says nothing is told nothing.
+    // A client that sends nothing gets no answer.
     assert_eq!(Client::new(port).rest(), "");
     // A second request has its own time.
     let mut client = Client::new(port);

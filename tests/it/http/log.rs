@@ -62,11 +62,11 @@ fn a_blocked_stdout_blocks_nobody() {
     let mut running = sendall(&args, In::Null, Out::Held);
     let port = running.port();
     let requests = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(500)).repeat(1000);
-    // Over 12 MB of lines, of which the pipe takes 64 KiB and the server keeps 4 MiB, and as many that it is writing.
+    // Over 12 MB of lines. The pipe holds 64 KiB, the server keeps 4 MiB, and 4 MiB more are being written.
     for _ in 0..24 {
         assert_eq!(ask(port, &requests).matches("Hello, World\n").count(), 1000);
     }
-    // It is told while stdout still takes nothing.
+    // It is reported while stdout still accepts nothing.
     assert!(running.stderr.wait(LIMIT, |bytes, _| String::from_utf8_lossy(bytes).contains("were left out")));
     let mut stdout = running.stdout.take().expect("a pipe");
     let reading = std::thread::spawn(move || {

@@ -90,7 +90,7 @@ fn statuses(bytes: &[u8]) -> Vec<u16> {
     answers.split("HTTP/1.1 ").skip(1).filter_map(|rest| rest.get(..3)?.parse().ok()).collect()
 }
 
-/// What a server answers to this, until it or the client ends.
+/// The answer of a server to these bytes, until it or the client ends.
 #[track_caller]
 fn ask(port: u16, request: &str) -> String {
     let mut client = Client::new(port);

@@ -9,7 +9,7 @@ fn check(port: u16, case: &Case, size: usize) {
     let mut due = case.statuses.to_vec();
     for piece in case.raw.chunks(size) {
         client.say(piece);
-        // One that has closed is told no more: to go on sending is a client's fault.
+        // A closed server gets no more bytes: to continue would be the client's fault.
         if !case.stays && statuses(&client.got).len() == due.len() {
             break;
         }

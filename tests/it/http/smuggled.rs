@@ -1,5 +1,5 @@
 //! Requests that two servers may read in two ways: alone, behind nginx, and through `serve --socks`. After each of them
-//! an honest one on the same connection and on a new one gets its own answer, and nobody sees a request that nobody made.
+//! an honest one on the same connection and on a new one gets its own answer, and no request is seen that no client made.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ use crate::transfer::xfer::{is_slow_wanted, serve};
 
 /// Requests drawn besides those of the tables.
 const DRAWN: usize = 1500;
-/// What they get and lose.
+/// The outcome of the attempts.
 const ODD: &[u8] = b"\0\t\n\r\x0b :;,+-0;1\"\x7f\xa0";
 
 /// Fields, in whose place there may be others: a body that ends where its chunks say, and one that ends where its length
@@ -123,7 +123,7 @@ fn honest(name: &str) -> String {
     format!("GET {name} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 }
 
-/// All of them. What they ask for begins with `to`.
+/// All of them. Their targets begin with `to`.
 fn cases(to: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     let mut add = |text: &dyn Fn(&str, &str) -> String, due: &str| {
@@ -189,13 +189,13 @@ fn cases(to: &str) -> Vec<Case> {
     cases
 }
 
-/// What is said, until the server ends.
+/// The bytes received until the server ends.
 fn answers_to(port: u16, said: &[u8]) -> Vec<(u16, String)> {
     let mut link = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
     link.set_nodelay(true).expect("no delay");
     // One that has refused something may have gone.
     let _ = link.write_all(said);
-    // Who waits for more of a body hears that there is none. nginx takes that for a hang-up, so it comes late.
+    // A server that waits for more of a body needs the end. nginx takes a half-close for the end, so it comes late.
     link.set_read_timeout(Some(A_WHILE)).expect("a limit");
     let mut got = Vec::new();
     if link.read_to_end(&mut got).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock) {
@@ -241,7 +241,7 @@ fn marker(text: &str) -> String {
     name[..end].to_owned()
 }
 
-/// Who stands before the server.
+/// The proxy in front of the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Front {
     None,
@@ -258,7 +258,7 @@ fn feed(port: u16, to: &str, front: Front) {
         let shown = String::from_utf8_lossy(&case.raw).escape_debug().to_string();
         let mut order = ["c", "h", "s"].iter().map(|name| format!("{name}-{number}"));
         for (at, (status, target)) in answers.iter().enumerate() {
-            // One with a method that nobody knows is whole all the same.
+            // A request with an unknown method is complete all the same.
             let is_last = at + 1 == answers.len();
             let is_due = *status == 200 && order.any(|name| name == *target);
             assert!(
@@ -271,11 +271,11 @@ fn feed(port: u16, to: &str, front: Front) {
             assert_eq!(got, *due, "{shown}: {answers:?}");
         }
         let answers = answers_to(port, honest(&format!("{to}/n-{number}")).as_bytes());
-        assert_eq!(answers, [(200, format!("n-{number}"))], "behind {shown}");
+        assert_eq!(answers, [(200, format!("n-{number}"))], "after {shown}");
     }
 }
 
-/// What a server has answered: statuses, and the names of the requests that it has understood.
+/// The answers of a server: statuses, and the names of the requests that it has understood.
 fn answered(server: Running) -> Vec<(u16, String)> {
     server.signal(Signal::TERM);
     let log = String::from_utf8(server.finish().expect(143).stdout).expect("text");
@@ -332,7 +332,7 @@ fn nginx_and_the_server_behind_it_see_the_same_requests() {
         let at = rest.iter().take(2).position(fits);
         assert!(at.and_then(|at| rest.remove(at)).is_some(), "{passed:?} is {:?}", rest.front());
     }
-    assert!(seen.iter().any(|(_, name)| name.starts_with('h')), "nothing was found behind a request");
+    assert!(seen.iter().any(|(_, name)| name.starts_with('h')), "nothing was found after a request");
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn a_proxy_passes_on_one_request_and_nothing_that_stands_behind_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let record = folder.path().join("record");
     let (server, port) = server(&["--whoami", "--log", "json"]);
-    // The server reads no second request, so what else comes to it is written down on its way.
+    // The server reads no second request, so further ones are recorded on their way to it.
     let name = format!("127.0.0.1:{port}");
     let way = serve(&["--forward", &name, "--tee-in", record.to_str().expect("UTF-8")]);
     let proxy = serve(&ALLOWED);

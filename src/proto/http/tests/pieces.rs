@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use super::corpus::{Case, MAX_BODY_BYTES, corpus};
 use crate::proto::http::{ErrorStatus, Exchange, Method, ParseEvent, no_fields};
 
-/// More than any input that is not taken.
-const MOST_HELD_BYTES: usize = 17 << 10;
+/// More than any input that is held back.
+const MAX_HELD_BYTES: usize = 17 << 10;
 
-/// A server with one answer: the statuses it gives, and whether it would go on.
+/// A server with one answer: its statuses, and whether it continues.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     statuses: Vec<u16>,
@@ -80,7 +80,7 @@ fn serve<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
             }
         }
         held.drain(..taken);
-        assert!(held.len() <= MOST_HELD_BYTES || !outcome.stays, "{} bytes are held", held.len());
+        assert!(held.len() <= MAX_HELD_BYTES || !outcome.stays, "{} bytes are held", held.len());
     }
     outcome
 }

@@ -6,19 +6,19 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, Macro, UseTree};
 
-/// A file of the crate, parsed. What is there for its tests alone is left out.
+/// A file of the crate, parsed, without code for its tests.
 pub(super) struct Source {
     /// Below `src`.
     pub(super) file: String,
     /// Its module: `net::io`; empty for `lib.rs`.
     pub(super) module: String,
-    /// All that it names, in full: `crate::net::io::Io`, `std::fs::File`.
+    /// All paths that it names, in full: `crate::net::io::Io`, `std::fs::File`.
     pub(super) paths: BTreeSet<String>,
     /// The methods that it calls, and the associated functions that it names.
     pub(super) methods: BTreeSet<String>,
     /// The macros that it calls.
     pub(super) macros: BTreeSet<String>,
-    /// What it lets others name through it: a name, and what that is.
+    /// Its public imports: a name, and the full path.
     pub(super) exports: BTreeMap<String, String>,
 }
 
@@ -65,13 +65,13 @@ pub(super) fn sources_of_crate() -> Vec<Source> {
 
 struct Reader<'a> {
     source: &'a mut Source,
-    /// By module, the innermost last: what an imported name stands for.
+    /// The paths of imported names, by module, the innermost last.
     scopes: Vec<BTreeMap<String, Vec<String>>>,
     /// The modules that are open, each in full.
     modules: Vec<Vec<String>>,
 }
 
-/// True for what stands behind `#[cfg(test)]`, and nothing else.
+/// True for an item with exactly `#[cfg(test)]`.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
@@ -91,7 +91,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// The paths of an import, each with the name by which it is known here; `*` for all.
+/// Finds the paths of an import, each with its local name; `*` for all.
 fn leaves(tree: &UseTree, prefix: &[String], found: &mut Vec<(String, Vec<String>)>) {
     let with = |name: String| [prefix, &[name]].concat();
     match tree {
@@ -138,7 +138,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A path in full; `None` for what is defined in the file itself.
+    /// Returns a path in full; `None` for an item of the file itself.
     fn resolve(&self, path: &[String]) -> Option<Vec<String>> {
         let (first, rest) = path.split_first()?;
         let within = |module: &[String], rest: &[String]| [&["crate".into()], module, rest].concat();
@@ -170,7 +170,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Paths among the words of a macro's call, which nobody parses.
+    /// Reads paths and methods among the tokens of a macro's call, which are not parsed.
     fn read_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let (mut colons, mut is_after_dot) = (0, false);
