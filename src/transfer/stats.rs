@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::digests::Digests;
 use super::left_out::LeftOut;
-use super::outcome::{Role, describe, exit_of, retry_of};
+use super::outcome::{Role, describe, exit_of};
 use crate::error::{Error, Exit, Retry};
 use crate::net::endpoint::PeerName;
 use crate::proto::transfer::Digest;
@@ -144,7 +144,7 @@ impl TransferStats {
             FileOutcome::Failed(reason, text) => {
                 let exit = exit_of(reason, self.role);
                 self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
-                self.retry = self.retry.max(retry_of(reason));
+                self.retry = self.retry.max(reason.retry());
                 self.failed += 1;
                 if self.failures.len() == MAX_REPORTED && self.report.is_verbose() {
                     self.report_failures();

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::backoff::Backoff;
 use super::parts::SpareParts;
 use super::space::Space;
 use super::{Destination, Naming};
@@ -13,6 +12,7 @@ use crate::net::reactor::{BlockingTask, Io};
 use crate::net::stdio::Stdio;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
+use crate::proto::transfer::contention::Backoff;
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::have::Verdict;
 use crate::proto::transfer::reason::Reason;

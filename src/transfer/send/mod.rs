@@ -26,7 +26,7 @@ use super::connection::link::{Limits, Link, Received};
 use super::connection::pool::{ConnectionOrigin, ConnectionPool};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::outcome::{Role, peer_error, protocol_error};
-use super::server::sessions::SessionId;
+
 use super::stats::TransferStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -36,6 +36,7 @@ use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::Frame;
 use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::roster::SessionId;
 use crate::proto::transfer::sender::{SendStep, Sender};
 use crate::proto::transfer::violation::Violation;
 use crate::report::{Phase, Progress, Report};

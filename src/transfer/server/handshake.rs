@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::rejection::{not_allowed, not_ours, reject, reject_queued, too_many};
-use super::sessions::{Claim, OnlySession, Registration, SessionId, Sessions};
+use super::sessions::{Claim, OnlySession, Registration, Sessions};
 use super::share::Share;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -18,6 +18,7 @@ use crate::proto::Parsed;
 use crate::proto::transfer::hello::{Accept, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::roster::{LOOK_STEP, SessionId, Succession};
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::Place;
@@ -33,12 +34,8 @@ use crate::transfer::receive::{Destination, Naming, ReceiveTerms, Receiving, Spa
 use crate::transfer::send::offering::Offering;
 use crate::transfer::send::{Sending, Start};
 
-/// How long an earlier session of the same client may take to end.
-const TAKE_OVER_LIMIT: Duration = Duration::from_secs(2);
 /// How long a client waits for a place of its source: further connections give theirs back once they say what they are.
 const PLACE_LIMIT: Duration = Duration::from_millis(500);
-/// Interval at which both are looked at.
-const LOOK_STEP: Duration = Duration::from_millis(20);
 
 /// The uploads and downloads that a server allows.
 #[derive(Clone)]
@@ -88,13 +85,6 @@ enum State {
     Closing(Closing<Transport>),
     /// The connection was passed to another session.
     Joined,
-}
-
-/// How a session succeeds an earlier one.
-#[derive(Clone, Copy)]
-struct Succession {
-    next_look: Instant,
-    until: Instant,
 }
 
 impl Serving {
@@ -210,12 +200,10 @@ impl Serving {
             return reject(wire, too_many());
         }
         if let Some(run) = hello.run()
-            && succession.is_none_or(|succession| now < succession.until)
-            && self.offer.sessions.take_over(run)
+            && let Some(succession) = self.offer.sessions.succeed(run, succession, now)
         {
             self.claim.begin(Some(run));
-            let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
-            return State::Succeeding(Some((wire, hello)), Succession { next_look: now + LOOK_STEP, until });
+            return State::Succeeding(Some((wire, hello)), succession);
         }
         match self.choose(&hello) {
             Ok(granted) if granted.moves_files() && !self.claim.begin(hello.run()) => {
@@ -246,8 +234,10 @@ impl Serving {
         let (tree, skipped) = (in_blocks, hello.skipped);
         let accept = Accept { refused: None, stream, tree, skipped, totals, keeps, session: id };
         wire.push(&accept.encode());
+        let waker = context.0.thread_waker();
         let registration =
-            Rc::new(self.offer.sessions.register(id, hello.run(), &context.2, context.0.thread_waker()));
+            self.offer.sessions.register(id, hello.run(), context.2.ip(), move || waker.wake());
+        let registration = Rc::new(registration);
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
@@ -278,7 +268,7 @@ impl Serving {
             let text = "there are too many further connections from this address";
             return State::Closing(reject_queued(wire, Some((Reason::Busy, text.to_owned())), None));
         };
-        let join = |socket| self.offer.sessions.join(session, socket, further);
+        let join = |socket| self.offer.sessions.join(session, (socket, further));
         if is_clean && wire.copy_socket().is_ok_and(join) {
             return State::Joined;
         }
