@@ -85,10 +85,16 @@ impl Backoff {
         self.next_look
     }
 
-    /// Records that the name was just tried: the next look is a whole step away.
-    pub fn has_looked(&mut self, now: Instant) {
-        if let Some(next) = &mut self.next_look {
-            *next = (*next).max(now + STEP);
+    /// Returns whether the next try is still to come. A session that is woken before does not try: it would wake others
+    /// that wait for the same name, and they would wake it.
+    pub fn is_early(&self, now: Instant) -> bool {
+        self.next_look.is_some_and(|next| now < next)
+    }
+
+    /// Puts off a try that was due and could not be made, for example because the peer does not read.
+    pub fn put_off(&mut self, now: Instant) {
+        if let Some(next) = self.next_look.as_mut().filter(|next| **next <= now) {
+            *next = now + STEP;
         }
     }
 

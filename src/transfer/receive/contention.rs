@@ -27,7 +27,7 @@ impl Decisions {
 impl Receiving {
     /// Ends this session if it is stale and another one wants a name that it holds.
     pub(super) fn make_way(&mut self, last_traffic: Instant, now: Instant) -> Result<(), Failure> {
-        self.decisions.backoff.has_looked(now);
+        self.decisions.backoff.put_off(now);
         let Some(registration) = &self.decisions.registration else { return Ok(()) };
         let silence = now.saturating_duration_since(last_traffic);
         for wanted in registration.wanted(last_traffic) {

@@ -138,6 +138,24 @@ impl Decisions {
         &mut self,
         file: u32,
         entry: &Entry,
+        context: (&Receiver, &Progress),
+        now: Instant,
+    ) -> Result<Option<Decided>, Failure> {
+        if self.backoff.is_early(now) {
+            return Ok(None);
+        }
+        let decided = self.attempt(file, entry, context, now)?;
+        if decided.is_some() || self.is_hashing() {
+            // Whatever the answer is, the wait for this name is over.
+            self.backoff.end(now);
+        }
+        Ok(decided)
+    }
+
+    fn attempt(
+        &mut self,
+        file: u32,
+        entry: &Entry,
         (machine, progress): (&Receiver, &Progress),
         now: Instant,
     ) -> Result<Option<Decided>, Failure> {
@@ -265,7 +283,6 @@ impl Decisions {
                 Ok(Some((part, length)))
                     if may_resume && length > 0 && entry.size.is_some_and(|size| length <= size) =>
                 {
-                    self.backoff.end(now);
                     if !self.has_room(file, &path, size.saturating_sub(part.allocated_bytes())) {
                         // It waits for a session that finds more room.
                         part.keep();
@@ -294,7 +311,6 @@ impl Decisions {
                 }
             }
         }
-        self.backoff.end(now);
         self.accept(file, path, entry, have);
         Ok(Some(Verdict::WHOLE.into()))
     }
