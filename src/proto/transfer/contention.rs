@@ -64,12 +64,14 @@ impl Backoff {
     /// ([`Registration::want`](super::roster::Registration::want)), and returns whether one of them is stale.
     pub fn waits(&mut self, want: impl FnOnce(&Arc<AtomicBool>) -> bool, now: Instant) -> bool {
         let is_asked = want(&self.is_own);
-        let limit = match (self.is_successor, is_asked) {
+        let is_own = self.is_own.load(Ordering::Relaxed);
+        // The stale session need not be the one that has this name: it shortens no other wait.
+        let limit = match (self.is_successor, self.in_vain) {
             (true, _) => SUCCESSOR_LIMIT,
-            (false, true) => LIMIT,
-            (false, false) if self.in_vain => Duration::ZERO,
-            (false, false) if self.is_own.load(Ordering::Relaxed) => OWN_LIMIT,
+            (false, false) if is_own => OWN_LIMIT,
+            (false, _) if is_asked => LIMIT,
             (false, false) => GRACE,
+            (false, true) => Duration::ZERO,
         };
         let since = *self.since.get_or_insert(now);
         let waits = now < since + limit;

@@ -56,6 +56,8 @@ impl<J> std::fmt::Debug for Roster<J> {
 /// The side of a session that other threads reach.
 struct SharedState<J> {
     run: Option<RunId>,
+    /// When its connection came.
+    since: Instant,
     /// The client's address; `None`: a client on this machine, through a Unix socket.
     source: Option<IpAddr>,
     inbox: Mutex<Inbox<J>>,
@@ -127,17 +129,17 @@ impl<J> Roster<J> {
         self.ended().contains(id)
     }
 
-    /// Registers a session, which others find until its entry is dropped. `source` is its client's address; `None` for
+    /// Registers a session, which others find until its entry is dropped. Its connection came at `since`; `source` is its client's address; `None` for
     /// a client on this machine, through a Unix socket.
     pub fn register(
         &self,
         id: SessionId,
-        run: Option<RunId>,
+        (run, since): (Option<RunId>, Instant),
         source: Option<IpAddr>,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Registration<J> {
         let wake = Box::new(wake);
-        let shared = Arc::new(SharedState { run, source, inbox: Mutex::default(), wake });
+        let shared = Arc::new(SharedState { run, since, source, inbox: Mutex::default(), wake });
         self.all().insert(id, Arc::clone(&shared));
         Registration { roster: self.clone(), id, shared }
     }
@@ -155,26 +157,37 @@ impl<J> Roster<J> {
         true
     }
 
-    /// Asks the earlier sessions of a client's run to end. Returns how its new session waits for them; `None` when it
-    /// may begin: none is left, or one has not ended in time. `succession` is what the call before has returned.
-    pub fn succeed(&self, run: RunId, succession: Option<Succession>, now: Instant) -> Option<Succession> {
+    /// Asks the earlier sessions of a client's run to end, for a connection that came at `since`. Returns how its session
+    /// waits for them; `None` when it may begin: none is left, or one has not ended in time. `succession` is what the
+    /// call before has returned.
+    ///
+    /// # Errors
+    /// A later connection of the client has its session: this one is of the past.
+    pub fn succeed(
+        &self,
+        (run, since): (RunId, Instant),
+        succession: Option<Succession>,
+        now: Instant,
+    ) -> Result<Option<Succession>, Superseded> {
         let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
-        let waits = now < until && self.take_over(run);
-        waits.then_some(Succession { next_look: now + LOOK_STEP, until })
-    }
-
-    /// Asks the sessions of a run to end. Returns true while one of them remains.
-    fn take_over(&self, run: RunId) -> bool {
         let all = self.all();
-        let mut found = false;
-        for shared in all.values().filter(|shared| shared.run == Some(run)) {
+        let mut earlier = all.values().filter(|shared| shared.run == Some(run)).peekable();
+        let is_found = earlier.peek().is_some();
+        for shared in earlier {
+            if shared.since > since {
+                return Err(Superseded);
+            }
             shared.inbox().is_taken_over = true;
             (shared.wake)();
-            found = true;
         }
-        found
+        let waits = is_found && now < until;
+        Ok(waits.then_some(Succession { next_look: now + LOOK_STEP, until }))
     }
 }
+
+/// A client's later connection has its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superseded;
 
 /// How a session waits for the end of earlier ones of the same client.
 #[derive(Clone, Copy, Debug)]

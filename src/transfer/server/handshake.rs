@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::rejection::{not_allowed, not_ours, reject, reject_queued, too_many};
+use self::rejection::{not_allowed, not_ours, reject, reject_queued, superseded, too_many};
 use super::sessions::{Claim, OnlySession, Registration, Sessions};
 use super::share::Share;
 use crate::error::{Error, Exit};
@@ -18,7 +18,7 @@ use crate::proto::Parsed;
 use crate::proto::transfer::hello::{Accept, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
-use crate::proto::transfer::roster::{LOOK_STEP, SessionId, Succession};
+use crate::proto::transfer::roster::{LOOK_STEP, SessionId, Succession, Superseded};
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::Place;
@@ -63,6 +63,8 @@ pub(crate) struct Offer {
 /// One client of a transfer server.
 pub(crate) struct Serving {
     state: State,
+    /// When its connection came.
+    since: Instant,
     hello_by: Instant,
     /// `None`: the client is only to get the reason of its rejection.
     place: Option<Arc<Place>>,
@@ -105,7 +107,7 @@ impl Serving {
             None => reject(wire, too_many()),
             Some(_) => State::AwaitingHello(Some(wire)),
         };
-        Serving { state, hello_by, place, place_by, offer, limits, claim, context }
+        Serving { state, since: now, hello_by, place, place_by, offer, limits, claim, context }
     }
 
     fn read_hello(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
@@ -199,11 +201,15 @@ impl Serving {
             }
             return reject(wire, too_many());
         }
-        if let Some(run) = hello.run()
-            && let Some(succession) = self.offer.sessions.succeed(run, succession, now)
-        {
-            self.claim.begin(Some(run));
-            return State::Succeeding(Some((wire, hello)), succession);
+        if let Some(run) = hello.run() {
+            match self.offer.sessions.succeed((run, self.since), succession, now) {
+                Ok(None) => {}
+                Ok(Some(succession)) => {
+                    self.claim.begin(Some(run));
+                    return State::Succeeding(Some((wire, hello)), succession);
+                }
+                Err(Superseded) => return reject(wire, superseded()),
+            }
         }
         match self.choose(&hello) {
             Ok(granted) if granted.moves_files() && !self.claim.begin(hello.run()) => {
@@ -236,7 +242,7 @@ impl Serving {
         wire.push(&accept.encode());
         let waker = context.0.thread_waker();
         let registration =
-            self.offer.sessions.register(id, hello.run(), context.2.ip(), move || waker.wake());
+            self.offer.sessions.register(id, (hello.run(), self.since), context.2.ip(), move || waker.wake());
         let registration = Rc::new(registration);
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
         let session: Box<dyn Session> = match granted {
@@ -349,7 +355,7 @@ impl Session for Serving {
         match &mut self.state {
             State::Session(session, registration) if registration.is_taken_over() => {
                 session.stop();
-                Err(Error::new(Exit::Lost, "the client has reconnected in another session"))
+                Err(superseded().error)
             }
             State::Session(session, _) => session.advance(context),
             State::Closing(closing) => closing.advance(context),

@@ -6,6 +6,7 @@ use sendall::proto::transfer::blocks::{BlockTask, Outbox, block_count};
 use sendall::proto::transfer::entry::{Entry, Kind};
 use sendall::proto::transfer::frame::{Frame, ParsedFrame, data_header};
 use sendall::proto::transfer::outcome::Closed;
+use sendall::proto::transfer::reason::Reason;
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
 use sendall::proto::transfer::violation::Violation;
 
@@ -61,6 +62,8 @@ pub(crate) struct Sending {
     pub(crate) sent_bytes: u64,
     pub(crate) resumed_bytes: u64,
     pub(crate) has_finished: bool,
+    /// The receiver has ended the session.
+    pub(crate) peer_error: Option<Reason>,
 }
 
 impl Sending {
@@ -79,6 +82,7 @@ impl Sending {
             sent_bytes: 0,
             resumed_bytes: 0,
             has_finished: false,
+            peer_error: None,
         }
     }
 
@@ -143,7 +147,7 @@ impl Sending {
             }
             SendStep::Blocks { file } => return self.blocks(file, connection, random),
             SendStep::Await => return self.block(0, connection),
-            SendStep::PeerError { text, .. } => panic!("{text}"),
+            SendStep::PeerError { reason, .. } => return self.peer_error.replace(reason).is_none(),
             SendStep::Finished => return !std::mem::replace(&mut self.has_finished, true),
         }
         true
