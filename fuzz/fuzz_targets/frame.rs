@@ -6,17 +6,17 @@
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use sendall::proto::Parsed;
-use sendall::proto::transfer::entry::{Entry, Kind};
+use sendall::proto::transfer::entry::{Entry, EntryKind};
 use sendall::proto::transfer::frame;
 use sendall::proto::transfer::frame::ParsedFrame;
-use sendall::proto::transfer::have::Verdict;
-use sendall::proto::transfer::hello::{Accept, Hello, MAGIC};
-use sendall::proto::transfer::outcome::FileOutcome;
+use sendall::proto::transfer::have::HaveReply;
+use sendall::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC};
+use sendall::proto::transfer::outcome::EntryOutcome;
 use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
 
 /// The types of frames, and 0.
-const KINDS: u8 = 14;
+const KINDS: u8 = frame::MAX_TYPE + 1;
 
 /// What a peer sends, and in which cuts.
 #[derive(Arbitrary, Debug)]
@@ -83,7 +83,7 @@ enum Body {
         extensions: Vec<(Code, Vec<u8>)>,
     },
     Have {
-        verdict: u8,
+        reply: u8,
         reason: u8,
         digest: u8,
         text: Vec<u8>,
@@ -212,8 +212,8 @@ impl Body {
                 body.extend(extensions(list));
                 body
             }
-            Body::Have { verdict, reason, digest, text } => {
-                let mut body = vec![*verdict % 5, *reason];
+            Body::Have { reply, reason, digest, text } => {
+                let mut body = vec![*reply % 5, *reason];
                 body.extend(length(text));
                 body.extend([*digest; 32]);
                 body.extend(text);
@@ -284,10 +284,8 @@ fn converse(bytes: &[u8], cut: usize, streaming: bool) {
     if streaming {
         receiver.expect_stream();
     }
-    sender.allow_blocks();
-    receiver.allow_blocks();
-    receiver.expect_skipped();
-    receiver.expect_totals();
+    sender.agree(Capabilities::ALL);
+    receiver.agree(Capabilities::ALL);
     let (mut buffer, mut skip) = (Vec::new(), 0);
     for chunk in bytes.chunks(cut) {
         buffer.extend_from_slice(chunk);
@@ -320,11 +318,11 @@ fn converse(bytes: &[u8], cut: usize, streaming: bool) {
 /// What the sender has, one after the other: a file, one of unknown size, a link, a folder, and a file in blocks.
 fn offered(id: u32) -> Option<Entry> {
     let (path, kind, size) = match id {
-        0 => (b"d/a", Kind::File, Some(3)),
-        1 => (b"d/b", Kind::File, None),
-        2 => (b"d/c", Kind::Link(b"a".to_vec()), Some(0)),
-        3 => (b"d/d", Kind::Folder, Some(0)),
-        4 => (b"d/e", Kind::File, Some(9 << 20)),
+        0 => (b"d/a", EntryKind::File, Some(3)),
+        1 => (b"d/b", EntryKind::File, None),
+        2 => (b"d/c", EntryKind::Link(b"a".to_vec()), Some(0)),
+        3 => (b"d/d", EntryKind::Folder, Some(0)),
+        4 => (b"d/e", EntryKind::File, Some(9 << 20)),
         _ => return None,
     };
     Some(Entry {
@@ -341,7 +339,7 @@ fn offered(id: u32) -> Option<Entry> {
 /// Answers what the machines ask, until both wait.
 fn drive(sender: &mut Sender, receiver: &mut Receiver) {
     loop {
-        match sender.step() {
+        match sender.next_step() {
             SendStep::Write(_) => {}
             SendStep::Offer => match offered(sender.next_id()) {
                 Some(entry) => sender.offer(entry),
@@ -351,7 +349,7 @@ fn drive(sender: &mut Sender, receiver: &mut Receiver) {
             SendStep::Body { max_length: 0, .. } | SendStep::Body { offset: 3.., .. } => {
                 sender.end(Ended::Digest([0; 32]));
             }
-            SendStep::Body { .. } => drop(sender.data(1)),
+            SendStep::Body { .. } => assert!(sender.data(1).is_some()),
             SendStep::Blocks { file } => {
                 let _ = sender.theirs(file);
                 sender.end(Ended::Digest([0; 32]));
@@ -361,11 +359,11 @@ fn drive(sender: &mut Sender, receiver: &mut Receiver) {
         while sender.closed().is_some() {}
     }
     loop {
-        match receiver.step() {
+        match receiver.next_step() {
             ReceiveStep::Write(_) | ReceiveStep::Abandon { .. } => {}
-            ReceiveStep::Decide { file } => receiver.decided(file, Verdict::WHOLE),
+            ReceiveStep::Decide { file } => receiver.decided(file, HaveReply::WHOLE),
             ReceiveStep::Commit { file, .. } | ReceiveStep::Place { file, .. } => {
-                receiver.committed(file, Ok(FileOutcome::Done));
+                receiver.committed(file, Ok(EntryOutcome::Done));
             }
             ReceiveStep::Await | ReceiveStep::PeerError { .. } | ReceiveStep::Finished => break,
         }

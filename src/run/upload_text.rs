@@ -14,7 +14,7 @@ use crate::net::signals::Signals;
 use crate::proto::transfer::text_header;
 use crate::relay::connector::{Connector, tell};
 use crate::report::{FileEvent, Progress, Report, Sums, amount, escape_name};
-use crate::store::Source;
+use crate::store::SourceFile;
 use crate::transfer::{Limits, SentText, TextSending, Wire};
 
 /// A file to send.
@@ -25,7 +25,7 @@ pub(crate) struct TextFile {
 }
 
 impl TextFile {
-    /// Looks at it. What the text header cannot say is wrong usage.
+    /// Opens the file. A name or size that the text header cannot express is wrong usage.
     pub(crate) fn open(path: &Path) -> Result<TextFile, Error> {
         let usage = |text: &str| {
             let shown = escape_name(path.as_os_str().as_bytes());
@@ -37,7 +37,7 @@ impl TextFile {
         if path.is_dir() {
             return Err(usage("with --wire text a folder cannot be sent: name the files in it"));
         }
-        let source = Source::open(path).map_err(|fault| usage(&fault.to_string()))?;
+        let source = SourceFile::open(path).map_err(|fault| usage(&fault.to_string()))?;
         if source.has_no_size() {
             return Err(usage(
                 "with --wire text a file whose size is not known cannot be sent: send a copy of it",
@@ -56,7 +56,7 @@ impl TextFile {
     }
 }
 
-/// Sends the files. A file that the server refuses, or that cannot be read, does not keep the others from being sent.
+/// Sends the files. If the server refuses one, or it cannot be read, the others are sent all the same.
 pub(crate) fn run(
     to: &Connector,
     files: &[TextFile],
@@ -150,7 +150,7 @@ fn send(
     signals: &Signals,
 ) -> Result<SentText, Error> {
     let about = |exit, text: String| Error::new(exit, format!("{}: {text}", escape_name(&file.name)));
-    let source = Source::open(&file.path).map_err(|fault| about(Exit::Failed, fault.to_string()))?;
+    let source = SourceFile::open(&file.path).map_err(|fault| about(Exit::Failed, fault.to_string()))?;
     if source.size_bytes() != file.size {
         return Err(about(Exit::Integrity, "changed before it was sent".into()));
     }

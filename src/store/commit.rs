@@ -4,14 +4,15 @@
 //! syncfs(2) costs less than all the fsync(2) together.
 
 use super::confine::{check_path, make_folders, open_readable, safe_link_target, split_last};
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::meta::Meta;
 use super::part::Part;
-use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, sync_names, times, umask};
+use super::publish::{
+    arriving_mode, publish_new, publish_over, publish_over_link, supported, sync, sync_names, times, umask,
+};
 use super::staging::{Published, StagingFolder, StagingState};
 use rustix::fs::{
-    AtFlags, FileType, Mode, chmodat, fchmod, fstat, futimens, readlinkat, renameat, statat, symlinkat,
-    utimensat,
+    AtFlags, FileType, Mode, chmodat, fchmod, fstat, futimens, readlinkat, statat, symlinkat, utimensat,
 };
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -23,7 +24,7 @@ const FEW: usize = 4;
 
 /// A complete entry that waits for its final name.
 #[derive(Debug)]
-pub enum Arrival {
+pub enum StagedEntry {
     /// A file in a part of its own, which knows its path.
     Part {
         /// The part.
@@ -68,28 +69,28 @@ impl StagingFolder {
     /// # Errors
     /// For each as [`Part::commit`]. Where a sync fails, none of them has arrived, and neither does anything that is
     /// committed on this stage afterwards.
-    pub fn commit(&self, arrivals: Vec<Arrival>, replace: bool) -> Vec<Result<(), Fault>> {
+    pub fn commit(&self, entries: Vec<StagedEntry>, replace: bool) -> Vec<Result<(), StoreError>> {
         let staging = &*self.0;
         let mut lost = staging.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        let fail = |count: usize, fault: Fault| (0..count).map(|_| Err(fault.clone())).collect();
+        let fail = |count: usize, fault: StoreError| (0..count).map(|_| Err(fault.clone())).collect();
         if *lost {
-            let fault = Fault::new(FaultKind::CannotWrite, "an earlier file could not be synced");
-            return fail(arrivals.len(), fault);
+            let fault = StoreError::new(StoreErrorKind::CannotWrite, "an earlier file could not be synced");
+            return fail(entries.len(), fault);
         }
-        let arrivals: Vec<Result<Arrival, Fault>> = arrivals.into_iter().map(prepared).collect();
-        if let Err(fault) = sync_content(staging, &arrivals) {
+        let entries: Vec<Result<StagedEntry, StoreError>> = entries.into_iter().map(prepared).collect();
+        if let Err(fault) = sync_content(staging, &entries) {
             *lost = true;
-            return fail(arrivals.len(), fault);
+            return fail(entries.len(), fault);
         }
         let (touched, foreign, late) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         let mut names = CommitNames { staging, replace, parent: None, touched, foreign, late };
         let mut folders = Vec::new();
-        let mut results: Vec<Result<(), Fault>> = Vec::with_capacity(arrivals.len());
-        for arrival in arrivals {
-            if let Ok(Arrival::Folder { path, meta }) = &arrival {
+        let mut results: Vec<Result<(), StoreError>> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if let Ok(StagedEntry::Folder { path, meta }) = &entry {
                 folders.push((results.len(), path.clone(), *meta));
             }
-            results.push(arrival.and_then(|arrival| names.name(arrival)));
+            results.push(entry.and_then(|entry| names.place(entry)));
         }
         for (index, path, meta) in folders {
             if results[index].is_ok() {
@@ -108,33 +109,40 @@ impl StagingFolder {
     }
 }
 
-fn prepared(arrival: Arrival) -> Result<Arrival, Fault> {
-    match &arrival {
-        Arrival::Part { part, meta } => part.set_meta(*meta)?,
-        Arrival::Small { path, .. } | Arrival::Folder { path, .. } => check_path(path)?,
-        Arrival::Link { path, target, .. } => {
+fn prepared(entry: StagedEntry) -> Result<StagedEntry, StoreError> {
+    match &entry {
+        StagedEntry::Part { part, meta } => part.set_meta(*meta)?,
+        StagedEntry::Small { path, .. } | StagedEntry::Folder { path, .. } => check_path(path)?,
+        StagedEntry::Link { path, target, .. } => {
             check_path(path)?;
             if !safe_link_target(path, target) {
-                return Err(Fault::new(FaultKind::Unsafe, "is a link that leads out of the folder"));
+                return Err(StoreError::new(
+                    StoreErrorKind::Unsafe,
+                    "is a link that leads out of the folder",
+                ));
             }
         }
     }
-    Ok(arrival)
+    Ok(entry)
 }
 
-fn sync_content(staging: &StagingState, arrivals: &[Result<Arrival, Fault>]) -> Result<(), Fault> {
-    let has_content = |arrival: &&Arrival| matches!(arrival, Arrival::Part { .. } | Arrival::Small { .. });
-    let files = || arrivals.iter().flatten().filter(has_content);
-    let fault = |error| Fault::system(error, FaultKind::CannotWrite, "the file cannot be synced");
+fn sync_content(
+    staging: &StagingState,
+    entries: &[Result<StagedEntry, StoreError>],
+) -> Result<(), StoreError> {
+    let has_content =
+        |entry: &&StagedEntry| matches!(entry, StagedEntry::Part { .. } | StagedEntry::Small { .. });
+    let files = || entries.iter().flatten().filter(has_content);
+    let fault = |error| StoreError::system(error, StoreErrorKind::CannotWrite, "the file cannot be synced");
     let at_once = files().count() > FEW && sync_all(&staging.root).map_err(fault)?;
     let device = device(&staging.root)?;
-    for arrival in files() {
-        match arrival {
+    for entry in files() {
+        match entry {
             // It may lie on a file system that is mounted below the destination; a staged one cannot.
-            Arrival::Part { part, .. } if !at_once || self::device(part.file())? != device => {
+            StagedEntry::Part { part, .. } if !at_once || self::device(part.file())? != device => {
                 sync(part.file()).map_err(fault)?;
             }
-            Arrival::Small { file, .. } if !at_once => sync(&file.open()?).map_err(fault)?,
+            StagedEntry::Small { file, .. } if !at_once => sync(&file.open()?).map_err(fault)?,
             _ => {}
         }
     }
@@ -146,17 +154,17 @@ fn sync_content(staging: &StagingState, arrivals: &[Result<Arrival, Fault>]) -> 
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 fn sync_all(folder: &File) -> std::io::Result<bool> {
     use std::sync::OnceLock;
-    static TELLS: OnceLock<bool> = OnceLock::new();
-    let tells = *TELLS.get_or_init(|| {
+    static IS_RELIABLE: OnceLock<bool> = OnceLock::new();
+    let is_reliable = *IS_RELIABLE.get_or_init(|| {
         let name = rustix::system::uname();
         let release = name.release().to_string_lossy();
         let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
         (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 8)
     });
-    if tells {
+    if is_reliable {
         rustix::fs::syncfs(folder)?;
     }
-    Ok(tells)
+    Ok(is_reliable)
 }
 
 #[cfg(not(all(target_os = "linux", not(sendall_portable))))]
@@ -164,9 +172,9 @@ fn sync_all(_folder: &File) -> std::io::Result<bool> {
     Ok(false)
 }
 
-fn device(file: &File) -> Result<u64, Fault> {
+fn device(file: &File) -> Result<u64, StoreError> {
     use std::os::unix::fs::MetadataExt;
-    file.metadata().map(|found| found.dev()).map_err(Fault::read)
+    file.metadata().map(|found| found.dev()).map_err(StoreError::read)
 }
 
 /// The names of one commit.
@@ -184,24 +192,25 @@ struct CommitNames<'a> {
 }
 
 impl CommitNames<'_> {
-    fn name(&mut self, arrival: Arrival) -> Result<(), Fault> {
+    fn place(&mut self, entry: StagedEntry) -> Result<(), StoreError> {
         let replace = self.replace;
-        match arrival {
-            Arrival::Part { part, .. } => {
+        match entry {
+            StagedEntry::Part { part, .. } => {
                 self.touch(split_last(part.path()).0.unwrap_or_default(), part.folder())?;
                 part.publish(replace)
             }
-            Arrival::Small { path, mut file } => {
+            StagedEntry::Small { path, mut file } => {
                 if let Some(mode) = file.late_mode {
-                    chmodat(&file.private.file, &*file.name, mode, AtFlags::empty()).map_err(Fault::write)?;
+                    chmodat(&file.private.file, &*file.name, mode, AtFlags::empty())
+                        .map_err(StoreError::write)?;
                 }
                 let (parent, name) = self.parent_of(&path)?;
                 match publish_new(&file.private.file, &file.name, parent, name) {
-                    Err(fault) if replace && fault.kind == FaultKind::Exists => {
+                    Err(fault) if replace && fault.kind == StoreErrorKind::Exists => {
                         publish_over(&file.private.file, &file.name, parent, name)?;
                     }
                     // As when the same session comes twice, because the first one seemed to be lost.
-                    Err(fault) if fault.kind == FaultKind::Exists && file.is_same(parent, name) => {
+                    Err(fault) if fault.kind == StoreErrorKind::Exists && file.is_same(parent, name) => {
                         return Ok(());
                     }
                     done => done?,
@@ -209,34 +218,37 @@ impl CommitNames<'_> {
                 file.moved = true;
                 Ok(())
             }
-            Arrival::Folder { path, .. } => {
+            StagedEntry::Folder { path, .. } => {
                 let (folder, _) = make_folders(&self.staging.root, &path, &self.staging.made)?;
                 self.touch(&path, &folder)
             }
-            Arrival::Link { path, target, meta } => self.link(&path, &target, meta),
+            StagedEntry::Link { path, target, meta } => self.link(&path, &target, meta),
         }
     }
 
-    fn link(&mut self, path: &[u8], target: &[u8], meta: Meta) -> Result<(), Fault> {
+    fn link(&mut self, path: &[u8], target: &[u8], meta: Meta) -> Result<(), StoreError> {
         let mut new = self.staging.new_name()?;
         let replace = self.replace;
         let (parent, name) = self.parent_of(path)?;
         let private = &new.private.file;
-        symlinkat(target, private, &*new.name).map_err(Fault::write)?;
+        symlinkat(target, private, &*new.name).map_err(StoreError::write)?;
         supported(utimensat(private, &*new.name, &times(meta), AtFlags::SYMLINK_NOFOLLOW))
-            .map_err(Fault::write)?;
+            .map_err(StoreError::write)?;
         if let Err(fault) = publish_new(private, &new.name, parent, name) {
-            let found = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::write)?;
+            let found = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(StoreError::write)?;
             let is_link = FileType::from_raw_mode(found.st_mode) == FileType::Symlink;
             if is_link && readlinkat(parent, name, Vec::new()).is_ok_and(|text| text.as_bytes() == target) {
                 return Ok(());
             }
             match (is_link, replace) {
-                (true, true) => renameat(private, &*new.name, parent, name).map_err(Fault::write)?,
+                (true, true) => publish_over_link(private, &new.name, parent, name)?,
                 (true, false) => {
-                    return Err(Fault::new(FaultKind::Exists, "exists already, and leads elsewhere"));
+                    return Err(StoreError::new(
+                        StoreErrorKind::Exists,
+                        "exists already, and leads elsewhere",
+                    ));
                 }
-                (false, true) if fault.kind == FaultKind::Exists => {
+                (false, true) if fault.kind == StoreErrorKind::Exists => {
                     publish_over(private, &new.name, parent, name)?
                 }
                 (false, _) => return Err(fault),
@@ -247,7 +259,7 @@ impl CommitNames<'_> {
     }
 
     /// Returns the folder of a path's last component, made if missing, and that component.
-    fn parent_of<'p>(&mut self, path: &'p [u8]) -> Result<(&File, &'p [u8]), Fault> {
+    fn parent_of<'p>(&mut self, path: &'p [u8]) -> Result<(&File, &'p [u8]), StoreError> {
         let (parents, name) = split_last(path);
         let parents = parents.unwrap_or_default();
         let held = match self.parent.take() {
@@ -263,7 +275,7 @@ impl CommitNames<'_> {
     }
 
     /// Records that this folder changes.
-    fn touch(&mut self, path: &[u8], folder: &File) -> Result<(), Fault> {
+    fn touch(&mut self, path: &[u8], folder: &File) -> Result<(), StoreError> {
         if !self.touched.contains(path) {
             if device(folder)? != device(&self.staging.root)? {
                 self.foreign.insert(path.to_vec());
@@ -275,45 +287,46 @@ impl CommitNames<'_> {
 
     /// Sets the time of a folder and, if it was made for received entries, the mode. Special bits that it has from its
     /// parent stay.
-    fn set_meta(&mut self, path: &[u8], meta: Meta) -> Result<(), Fault> {
+    fn set_meta(&mut self, path: &[u8], meta: Meta) -> Result<(), StoreError> {
         let folder = self.open(path)?;
-        supported(futimens(&folder, &times(meta))).map_err(Fault::write)?;
-        if !self.staging.made.take(path, &folder) {
+        supported(futimens(&folder, &times(meta))).map_err(StoreError::write)?;
+        if !self.staging.made.remove(path, &folder) {
             return Ok(());
         }
-        let special = fstat(&folder).map_err(Fault::write)?.st_mode & 0o7000;
+        let special = fstat(&folder).map_err(StoreError::write)?.st_mode & 0o7000;
         let mode = Mode::from_raw_mode(arriving_mode(meta.mode, umask()) as rustix::fs::RawMode | special);
         if mode.contains(Mode::RWXU) {
-            return supported(fchmod(&folder, mode)).map_err(Fault::write);
+            return supported(fchmod(&folder, mode)).map_err(StoreError::write);
         }
         self.late.push((path.to_vec(), mode));
         Ok(())
     }
 
     /// Sets the modes that lock this user out, of each folder after those in it.
-    fn close_folders(&self) -> Result<(), Fault> {
+    fn close_folders(&self) -> Result<(), StoreError> {
         for (path, mode) in &self.late {
             let folder = self.open(path)?;
-            supported(fchmod(&folder, *mode)).map_err(Fault::write)?;
+            supported(fchmod(&folder, *mode)).map_err(StoreError::write)?;
             sync_names(&folder)?;
         }
         Ok(())
     }
 
     /// Syncs all changed folders and those above them, which may have been made for an earlier file, or never synced.
-    fn sync(&self) -> Result<(), Fault> {
+    fn sync(&self) -> Result<(), StoreError> {
         let all = with_ancestors(&self.touched);
-        let fault = |error| Fault::system(error, FaultKind::CannotWrite, "the folders cannot be synced");
+        let fault =
+            |error| StoreError::system(error, StoreErrorKind::CannotWrite, "the folders cannot be synced");
         let at_once = all.len() > FEW && sync_all(&self.staging.root).map_err(fault)?;
         let rest = if at_once { with_ancestors(&self.foreign) } else { all };
         rest.into_iter().try_for_each(|path| sync_names(&self.open(path)?))
     }
 
-    fn open(&self, path: &[u8]) -> Result<File, Fault> {
+    fn open(&self, path: &[u8]) -> Result<File, StoreError> {
         if path.is_empty() {
-            return self.staging.root.try_clone().map_err(Fault::write);
+            return self.staging.root.try_clone().map_err(StoreError::write);
         }
-        open_readable(self.staging.root.as_fd(), path).map(File::from).map_err(Fault::write)
+        open_readable(self.staging.root.as_fd(), path).map(File::from).map_err(StoreError::write)
     }
 }
 

@@ -5,7 +5,7 @@
 //! opened: opening a FIFO for an instant would break the program that waits to write to it, and opening a device
 //! may do anything. Folders are made one component after the other, each in the one that was opened before.
 
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::made::Made;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
@@ -28,14 +28,14 @@ pub(super) fn is_part_name(name: &[u8]) -> bool {
 }
 
 /// Rejects paths that are not relative and clean, and our own temporary names.
-pub(super) fn check_path(path: &[u8]) -> Result<(), Fault> {
+pub(super) fn check_path(path: &[u8]) -> Result<(), StoreError> {
     let clean = |part: &[u8]| !part.is_empty() && part != b"." && part != b".." && !part.contains(&0);
     let mut components = path.split(|byte| *byte == b'/');
     if !components.clone().all(clean) {
-        return Err(Fault::new(FaultKind::Unsafe, "the name is not safe"));
+        return Err(StoreError::new(StoreErrorKind::Unsafe, "the name is not safe"));
     }
     if components.any(is_part_name) {
-        return Err(Fault::new(FaultKind::Unsafe, "the name is reserved for unfinished files"));
+        return Err(StoreError::new(StoreErrorKind::Unsafe, "the name is reserved for unfinished files"));
     }
     Ok(())
 }
@@ -54,12 +54,12 @@ pub fn safe_link_target(path: &[u8], target: &[u8]) -> bool {
 }
 
 /// Opens a regular file below a folder for reading. Never follows a link, never blocks.
-pub(super) fn open_regular(folder: &File, path: &[u8]) -> Result<File, Fault> {
+pub(super) fn open_regular(folder: &File, path: &[u8]) -> Result<File, StoreError> {
     open_regular_by(open_folder, folder, path)
 }
 
 /// As [`open_regular`], with the opener of the file's folder as an argument, so that each can be tested.
-pub(super) fn open_regular_by(opener: Opener, folder: &File, path: &[u8]) -> Result<File, Fault> {
+pub(super) fn open_regular_by(opener: Opener, folder: &File, path: &[u8]) -> Result<File, StoreError> {
     check_path(path)?;
     let (parents, name) = split_last(path);
     let parent = match parents {
@@ -69,26 +69,28 @@ pub(super) fn open_regular_by(opener: Opener, folder: &File, path: &[u8]) -> Res
     let at = parent.as_ref().map_or(folder.as_fd(), AsFd::as_fd);
     check_regular(&statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(open_fault)?)?;
     let file = open_listed(at, name, OFlags::NOFOLLOW)?;
-    check_regular(&fstat(&file).map_err(Fault::read)?)?;
+    check_regular(&fstat(&file).map_err(StoreError::read)?)?;
     Ok(file)
 }
 
 /// Opens a file that a listing has shown to be regular for reading, without blocking; the caller checks it again.
-pub(super) fn open_listed(at: BorrowedFd<'_>, name: &[u8], more: OFlags) -> Result<File, Fault> {
+pub(super) fn open_listed(at: BorrowedFd<'_>, name: &[u8], more: OFlags) -> Result<File, StoreError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
     retry_on_intr(|| openat(at, name, flags, Mode::empty())).map(File::from).map_err(open_fault)
 }
 
 /// Makes a folder below a folder with all missing ones on the way (`0777 & ~umask`), and opens it for reading. Returns
 /// true if it is new. The empty path is the folder itself. New folders are noted in `made`.
-pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(File, bool), Fault> {
+pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(File, bool), StoreError> {
     if path.is_empty() {
-        return Ok((folder.try_clone().map_err(Fault::write)?, false));
+        return Ok((folder.try_clone().map_err(StoreError::write)?, false));
     }
     match open_readable(folder.as_fd(), path) {
         Err(Errno::NOENT) => {}
         opened => {
-            return opened.map(|file| (file.into(), false)).map_err(|error| way_fault(folder, path, error));
+            return opened
+                .map(|file| (file.into(), false))
+                .map_err(|error| parent_fault(folder, path, error));
         }
     }
     let mut reached: Option<File> = None;
@@ -99,19 +101,19 @@ pub(super) fn make_folders(folder: &File, path: &[u8], made: &Made) -> Result<(F
         new = match mkdirat(at, component, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
-            Err(error) => return Err(Fault::write(error)),
+            Err(error) => return Err(StoreError::write(error)),
         };
-        let next = walk(at, component).map_err(|error| way_fault(folder, path, error))?;
+        let next = walk(at, component).map_err(|error| parent_fault(folder, path, error))?;
         let next = reached.insert(next.into());
         if new {
-            made.note(&path[..length], next);
+            made.insert(&path[..length], next);
         }
     }
-    reached.map(|file| (file, new)).ok_or_else(|| Fault::write(Errno::NOENT))
+    reached.map(|file| (file, new)).ok_or_else(|| StoreError::write(Errno::NOENT))
 }
 
 /// Returns the fault for what is in the way of a folder, if that is the cause.
-fn way_fault(folder: &File, path: &[u8], error: Errno) -> Fault {
+fn parent_fault(folder: &File, path: &[u8], error: Errno) -> StoreError {
     let (parents, name) = split_last(path);
     let parent = parents.map(|parents| open_folder(folder.as_fd(), parents)).transpose();
     let found = parent.and_then(|parent| {
@@ -119,31 +121,35 @@ fn way_fault(folder: &File, path: &[u8], error: Errno) -> Fault {
         statat(at, name, AtFlags::SYMLINK_NOFOLLOW)
     });
     match found.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-        Ok(FileType::Directory) | Err(Errno::NOENT) => Fault::write(error),
-        Ok(FileType::RegularFile) => Fault::new(FaultKind::NotRegular, "a file has the folder's name"),
-        Ok(FileType::Symlink) => Fault::new(FaultKind::Unsafe, "a link has the folder's name"),
-        Ok(_) => Fault::new(FaultKind::NotRegular, "a FIFO, socket or device has the folder's name"),
+        Ok(FileType::Directory) | Err(Errno::NOENT) => StoreError::write(error),
+        Ok(FileType::RegularFile) => {
+            StoreError::new(StoreErrorKind::NotRegular, "a file has the folder's name")
+        }
+        Ok(FileType::Symlink) => StoreError::new(StoreErrorKind::Unsafe, "a link has the folder's name"),
+        Ok(_) => {
+            StoreError::new(StoreErrorKind::NotRegular, "a FIFO, socket or device has the folder's name")
+        }
         Err(_) => open_fault(error),
     }
 }
 
 /// Fails for anything but a regular file, with its kind.
-pub(super) fn check_regular(stat: &Stat) -> Result<(), Fault> {
+pub(super) fn check_regular(stat: &Stat) -> Result<(), StoreError> {
     check_mode(stat.st_mode as _)
 }
 
 /// As [`check_regular`], for `st_mode` in the form of the standard library.
-pub(super) fn check_mode(mode: u32) -> Result<(), Fault> {
+pub(super) fn check_mode(mode: u32) -> Result<(), StoreError> {
     let (kind, text) = match FileType::from_raw_mode(mode as _) {
         FileType::RegularFile => return Ok(()),
-        FileType::Symlink => (FaultKind::Unsafe, "is a link"),
-        FileType::Directory => (FaultKind::NotRegular, "is a folder"),
-        FileType::Fifo => (FaultKind::NotRegular, "is a FIFO"),
-        FileType::Socket => (FaultKind::NotRegular, "is a socket"),
-        FileType::CharacterDevice | FileType::BlockDevice => (FaultKind::NotRegular, "is a device"),
-        FileType::Unknown => (FaultKind::NotRegular, "is not a regular file"),
+        FileType::Symlink => (StoreErrorKind::Unsafe, "is a link"),
+        FileType::Directory => (StoreErrorKind::NotRegular, "is a folder"),
+        FileType::Fifo => (StoreErrorKind::NotRegular, "is a FIFO"),
+        FileType::Socket => (StoreErrorKind::NotRegular, "is a socket"),
+        FileType::CharacterDevice | FileType::BlockDevice => (StoreErrorKind::NotRegular, "is a device"),
+        FileType::Unknown => (StoreErrorKind::NotRegular, "is not a regular file"),
     };
-    Err(Fault::new(kind, text))
+    Err(StoreError::new(kind, text))
 }
 
 /// Returns whether both describe the same file.
@@ -159,15 +165,17 @@ pub(super) fn split_last(path: &[u8]) -> (Option<&[u8]>, &[u8]) {
     }
 }
 
-pub(super) fn open_fault(error: Errno) -> Fault {
+pub(super) fn open_fault(error: Errno) -> StoreError {
     match error {
-        Errno::NOENT => Fault::new(FaultKind::NotFound, "does not exist"),
+        Errno::NOENT => StoreError::new(StoreErrorKind::NotFound, "does not exist"),
         // O_NOFOLLOW says ELOOP, some BSDs EMLINK, together with O_DIRECTORY ENOTDIR; RESOLVE_BENEATH says EXDEV.
         Errno::LOOP | Errno::MLINK | Errno::NOTDIR | Errno::XDEV => {
-            Fault::new(FaultKind::Unsafe, "a link or a file is in the way")
+            StoreError::new(StoreErrorKind::Unsafe, "a link or a file is in the way")
         }
-        Errno::NXIO | Errno::OPNOTSUPP => Fault::new(FaultKind::NotRegular, "is not a regular file"),
-        other => Fault::read(other),
+        Errno::NXIO | Errno::OPNOTSUPP => {
+            StoreError::new(StoreErrorKind::NotRegular, "is not a regular file")
+        }
+        other => StoreError::read(other),
     }
 }
 

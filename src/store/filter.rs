@@ -26,7 +26,7 @@ impl Filter {
     }
 
     /// Returns whether the file or folder is selected.
-    pub fn takes(&self, path: &[u8], is_folder: bool) -> bool {
+    pub fn includes(&self, path: &[u8], is_folder: bool) -> bool {
         let included = self.includes.as_ref().is_none_or(|includes| matches(includes, path, is_folder));
         included && !self.excludes(path, is_folder)
     }

@@ -3,11 +3,11 @@
 use super::confine::{
     check_path, check_regular, open_fault, open_folder, open_readable, open_regular, split_last,
 };
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::made::Made;
 use super::meta::Meta;
 use super::publish::sync_names;
-use super::source::Source;
+use super::source::SourceFile;
 use super::temporary::{clear, temporary_name};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, fstat, fstatvfs, open, statat};
 use rustix::io::{Errno, retry_on_intr};
@@ -31,12 +31,12 @@ impl Folder {
     ///
     /// # Errors
     /// `NotFound`, `NotAllowed`, and `CannotRead` for what is not a folder.
-    pub fn open(path: &Path) -> Result<Self, Fault> {
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let file = retry_on_intr(|| open(path, flags, Mode::empty())).map_err(|error| match error {
-            Errno::NOENT => Fault::new(FaultKind::NotFound, "does not exist"),
-            Errno::NOTDIR => Fault::new(FaultKind::CannotRead, "is not a folder"),
-            other => Fault::system(other, FaultKind::CannotRead, "cannot be opened"),
+            Errno::NOENT => StoreError::new(StoreErrorKind::NotFound, "does not exist"),
+            Errno::NOTDIR => StoreError::new(StoreErrorKind::CannotRead, "is not a folder"),
+            other => StoreError::system(other, StoreErrorKind::CannotRead, "cannot be opened"),
         })?;
         Ok(Self { file: Arc::new(file.into()), made: Arc::default() })
     }
@@ -46,8 +46,8 @@ impl Folder {
     /// # Errors
     /// `NotFound`; `Unsafe` for a path that is not clean or has a link in it; `NotRegular`; `NotAllowed`;
     /// `CannotRead`.
-    pub fn source(&self, path: &[u8]) -> Result<Source, Fault> {
-        Source::from_file(open_regular(&self.file, path)?)
+    pub fn source(&self, path: &[u8]) -> Result<SourceFile, StoreError> {
+        SourceFile::from_file(open_regular(&self.file, path)?)
     }
 
     /// Opens the file of that name for reading, and returns it with its size in bytes; `None` where the name is free.
@@ -56,18 +56,18 @@ impl Folder {
     /// # Errors
     /// `Exists` for a regular file that cannot be read; `Unsafe` and `NotRegular`, saying what it is, where
     /// something else has the name.
-    pub fn existing(&self, path: &[u8]) -> Result<Option<(File, u64)>, Fault> {
+    pub fn existing(&self, path: &[u8]) -> Result<Option<(File, u64)>, StoreError> {
         match open_regular(&self.file, path) {
             Ok(file) => {
-                let size_bytes = file.metadata().map_err(Fault::read)?.len();
+                let size_bytes = file.metadata().map_err(StoreError::read)?.len();
                 Ok(Some((file, size_bytes)))
             }
             Err(fault) => match fault.kind {
-                FaultKind::NotFound => Ok(None),
-                FaultKind::NotAllowed
+                StoreErrorKind::NotFound => Ok(None),
+                StoreErrorKind::NotAllowed
                     if self.look(path).ok().flatten().is_some_and(|stat| check_regular(&stat).is_ok()) =>
                 {
-                    Err(fault.seen_as(FaultKind::Exists, "exists and cannot be read"))
+                    Err(fault.seen_as(StoreErrorKind::Exists, "exists and cannot be read"))
                 }
                 _ => Err(fault),
             },
@@ -78,11 +78,11 @@ impl Folder {
     ///
     /// # Errors
     /// `Unsafe` for a path that is not clean or has a link in it; `NotAllowed`, `CannotRead`.
-    pub fn has(&self, path: &[u8]) -> Result<bool, Fault> {
+    pub fn has(&self, path: &[u8]) -> Result<bool, StoreError> {
         Ok(self.look(path)?.is_some())
     }
 
-    fn look(&self, path: &[u8]) -> Result<Option<Stat>, Fault> {
+    fn look(&self, path: &[u8]) -> Result<Option<Stat>, StoreError> {
         check_path(path)?;
         let (parents, name) = split_last(path);
         let found = match parents {
@@ -101,9 +101,9 @@ impl Folder {
     ///
     /// # Errors
     /// Where the folder cannot be read.
-    pub fn is_empty(&self) -> Result<bool, Fault> {
-        for entry in Dir::read_from(&*self.file).map_err(Fault::read)? {
-            if !matches!(entry.map_err(Fault::read)?.file_name().to_bytes(), b"." | b"..") {
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        for entry in Dir::read_from(&*self.file).map_err(StoreError::read)? {
+            if !matches!(entry.map_err(StoreError::read)?.file_name().to_bytes(), b"." | b"..") {
                 return Ok(false);
             }
         }
@@ -139,7 +139,7 @@ impl Folder {
     ///
     /// # Errors
     /// `NotFound`; `Unsafe` for a path that is not clean or has a link or a file in it; `NotAllowed`, `CannotRead`.
-    pub fn below(&self, path: &[u8]) -> Result<Self, Fault> {
+    pub fn below(&self, path: &[u8]) -> Result<Self, StoreError> {
         check_path(path)?;
         let file = open_readable(self.file.as_fd(), path).map_err(open_fault)?;
         Ok(Self { file: Arc::new(file.into()), made: Arc::default() })
@@ -149,8 +149,8 @@ impl Folder {
     ///
     /// # Errors
     /// Where the file system does not say.
-    pub fn meta(&self) -> Result<Meta, Fault> {
-        Ok(Meta::of(&fstat(&*self.file).map_err(Fault::read)?))
+    pub fn meta(&self) -> Result<Meta, StoreError> {
+        Ok(Meta::of(&fstat(&*self.file).map_err(StoreError::read)?))
     }
 
     /// Returns the bytes that the file system has free for a file of this path (statvfs(3)); the reserve of root counts
@@ -173,7 +173,7 @@ impl Folder {
     ///
     /// # Errors
     /// Any; what was renamed since the last success may be lost with the power, and trying again proves nothing.
-    pub fn sync(&self) -> Result<(), Fault> {
+    pub fn sync(&self) -> Result<(), StoreError> {
         sync_names(&self.file)
     }
 }

@@ -1,6 +1,6 @@
 //! Digests of files.
 
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::source::read_at;
 use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 use std::fs::File;
@@ -19,7 +19,7 @@ pub fn hash_prefix(
     file: &File,
     length_bytes: u64,
     is_needed: &mut dyn FnMut(u64) -> bool,
-) -> Result<blake3::Hasher, Fault> {
+) -> Result<blake3::Hasher, StoreError> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = chunk_for(length_bytes)?;
     each_chunk(file, 0..length_bytes, &mut buffer, &mut |chunk, done_bytes| {
@@ -99,7 +99,7 @@ pub fn hash_blocks(
     file: &File,
     length_bytes: u64,
     is_needed: &mut dyn FnMut(u64) -> bool,
-) -> Result<Vec<BlockValue>, Fault> {
+) -> Result<Vec<BlockValue>, StoreError> {
     let mut values = Vec::new();
     let mut buffer = chunk_for(length_bytes)?;
     let mut done_bytes = 0;
@@ -118,10 +118,11 @@ pub fn hash_blocks(
 
 /// Allocates a buffer for chunks of `length_bytes` bytes at most. A lack of memory fails this file, not the whole
 /// process.
-fn chunk_for(length_bytes: u64) -> Result<Vec<u8>, Fault> {
+fn chunk_for(length_bytes: u64) -> Result<Vec<u8>, StoreError> {
     let count = usize::try_from(length_bytes).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
     let mut chunk = Vec::new();
-    let no_memory = |_| Fault::new(FaultKind::CannotRead, "cannot be read: there is not enough memory");
+    let no_memory =
+        |_| StoreError::new(StoreErrorKind::CannotRead, "cannot be read: there is not enough memory");
     chunk.try_reserve_exact(count).map_err(no_memory)?;
     chunk.resize(count, 0);
     Ok(chunk)
@@ -133,17 +134,17 @@ fn each_chunk(
     range: Range<u64>,
     buffer: &mut [u8],
     take: &mut dyn FnMut(&[u8], u64) -> bool,
-) -> Result<(), Fault> {
+) -> Result<(), StoreError> {
     let mut at = range.start;
     while at < range.end {
         let rest = usize::try_from(range.end - at).unwrap_or(buffer.len()).min(buffer.len());
         let chunk = &mut buffer[..rest];
         if read_at(file, chunk, at)? < chunk.len() {
-            return Err(Fault::new(FaultKind::CannotRead, "is shorter than it was"));
+            return Err(StoreError::new(StoreErrorKind::CannotRead, "is shorter than it was"));
         }
         at += chunk.len() as u64;
         if !take(chunk, at) {
-            return Err(Fault::new(FaultKind::CannotRead, "was not read to its end"));
+            return Err(StoreError::new(StoreErrorKind::CannotRead, "was not read to its end"));
         }
     }
     Ok(())
@@ -199,7 +200,7 @@ mod tests {
         let longer = content.len() as u64 + 1;
         assert_eq!(
             hash_blocks(file.as_file(), longer, &mut |_| true).unwrap_err().kind,
-            FaultKind::CannotRead
+            StoreErrorKind::CannotRead
         );
         assert!(hash_blocks(file.as_file(), 0, &mut |_| true).unwrap().is_empty());
         assert_eq!(BlockHasher::new(BLOCK_BYTES).finish(), None);

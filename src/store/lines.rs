@@ -1,7 +1,7 @@
 //! Text files that are written beside a session: lists and records, not transferred files.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, check_regular, same_file};
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::folder::Folder;
 use super::part::Part;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
@@ -24,10 +24,11 @@ impl TextPlace {
     ///
     /// # Errors
     /// `Unsafe` where it has no file name; otherwise of its folder, as [`Folder::open`].
-    pub fn new(path: &Path) -> Result<Self, Fault> {
+    pub fn new(path: &Path) -> Result<Self, StoreError> {
         let names_a_file = !path.as_os_str().as_bytes().ends_with(b"/");
         let name = path.file_name().filter(|_| names_a_file);
-        let name = name.ok_or_else(|| Fault::new(FaultKind::Unsafe, "is not the name of a file"))?;
+        let name =
+            name.ok_or_else(|| StoreError::new(StoreErrorKind::Unsafe, "is not the name of a file"))?;
         let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
         Ok(Self { folder: Folder::open(parent)?, name: name.as_bytes().to_vec() })
     }
@@ -36,7 +37,7 @@ impl TextPlace {
     ///
     /// # Errors
     /// As [`Part::create`].
-    pub fn replacement(&self) -> Result<Part, Fault> {
+    pub fn replacement(&self) -> Result<Part, StoreError> {
         Part::create(&self.folder, &self.name)
     }
 
@@ -44,15 +45,15 @@ impl TextPlace {
     ///
     /// # Errors
     /// As [`Part::create`] and [`Part::commit`] with `replace`.
-    pub fn check(&self) -> Result<(), Fault> {
+    pub fn check(&self) -> Result<(), StoreError> {
         match statat(&*self.folder.file, &*self.name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => check_regular(&stat)?,
             Err(Errno::NOENT) => {}
-            Err(error) => return Err(Fault::write(error)),
+            Err(error) => return Err(StoreError::write(error)),
         }
         match self.replacement() {
             // Another session is at its end: ours will be later.
-            Err(fault) if fault.kind != FaultKind::Busy => Err(fault),
+            Err(fault) if fault.kind != StoreErrorKind::Busy => Err(fault),
             _ => Ok(()),
         }
     }
@@ -61,7 +62,7 @@ impl TextPlace {
     ///
     /// # Errors
     /// As [`Part::commit`] and [`Folder::sync`].
-    pub fn replace(&self, text: Part) -> Result<(), Fault> {
+    pub fn replace(&self, text: Part) -> Result<(), StoreError> {
         let meta = text.meta_as_written()?;
         text.commit(meta, true)?;
         self.folder.sync()
@@ -72,13 +73,13 @@ impl TextPlace {
     ///
     /// # Errors
     /// `NotRegular`, `NoSpace`, `NotAllowed`, `CannotWrite`.
-    pub fn append(&self, bytes: &[u8]) -> Result<(), Fault> {
+    pub fn append(&self, bytes: &[u8]) -> Result<(), StoreError> {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o666);
         let file = retry_on_intr(|| openat(&*self.folder.file, &*self.name, flags, mode));
-        let mut file = File::from(file.map_err(Fault::write)?);
-        check_regular(&fstat(&file).map_err(Fault::write)?)?;
-        file.write_all(bytes).map_err(Fault::write)
+        let mut file = File::from(file.map_err(StoreError::write)?);
+        check_regular(&fstat(&file).map_err(StoreError::write)?)?;
+        file.write_all(bytes).map_err(StoreError::write)
     }
 }
 
@@ -88,21 +89,21 @@ impl TextPlace {
 ///
 /// # Errors
 /// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.
-pub fn record(path: &Path, appends: bool, stdin: Option<Stat>) -> Result<File, Fault> {
+pub fn record(path: &Path, appends: bool, stdin: Option<Stat>) -> Result<File, StoreError> {
     // Records of two processes stand in the file in the order of their writes.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
     // A FIFO without a reader is an error, not a wait.
     let mode = Mode::from_raw_mode(0o666);
-    let file =
-        retry_on_intr(|| rustix::fs::open(path, flags | OFlags::NONBLOCK, mode)).map_err(Fault::write)?;
-    rustix::fs::fcntl_setfl(&file, OFlags::APPEND).map_err(Fault::write)?;
-    let own = fstat(&file).map_err(Fault::write)?;
+    let file = retry_on_intr(|| rustix::fs::open(path, flags | OFlags::NONBLOCK, mode))
+        .map_err(StoreError::write)?;
+    rustix::fs::fcntl_setfl(&file, OFlags::APPEND).map_err(StoreError::write)?;
+    let own = fstat(&file).map_err(StoreError::write)?;
     if FileType::from_raw_mode(own.st_mode) == FileType::RegularFile {
         if stdin.is_some_and(|stdin| same_file(&stdin, &own)) {
-            return Err(Fault::new(FaultKind::CannotWrite, "is the file that stdin is read from"));
+            return Err(StoreError::new(StoreErrorKind::CannotWrite, "is the file that stdin is read from"));
         }
         if !appends {
-            rustix::fs::ftruncate(&file, 0).map_err(Fault::write)?;
+            rustix::fs::ftruncate(&file, 0).map_err(StoreError::write)?;
         }
     }
     Ok(file.into())
@@ -113,7 +114,7 @@ pub fn record(path: &Path, appends: bool, stdin: Option<Stat>) -> Result<File, F
 ///
 /// # Errors
 /// `NotAllowed`, `CannotWrite`.
-pub fn sink(path: &Path) -> Result<Option<File>, Fault> {
+pub fn sink(path: &Path) -> Result<Option<File>, StoreError> {
     let folder = path.parent().unwrap_or(path);
     let is_systems =
         folder == Path::new("/dev") || folder == Path::new("/dev/fd") || path.starts_with("/proc");
@@ -127,7 +128,7 @@ pub fn sink(path: &Path) -> Result<Option<File>, Fault> {
     }
     let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC | more;
     let opened = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()));
-    opened.map(|file| Some(file.into())).map_err(Fault::write)
+    opened.map(|file| Some(file.into())).map_err(StoreError::write)
 }
 
 /// Creates an empty file without a name, in the folder of a text or in the system's temporary folder: it disappears
@@ -135,7 +136,7 @@ pub fn sink(path: &Path) -> Result<Option<File>, Fault> {
 ///
 /// # Errors
 /// `NotAllowed`, `NoSpace`, `CannotWrite`.
-pub fn nameless(beside: Option<&TextPlace>) -> Result<File, Fault> {
+pub fn nameless(beside: Option<&TextPlace>) -> Result<File, StoreError> {
     // Permission to write a text does not imply permission to make files beside it.
     if let Some(file) = beside.and_then(|place| nameless_in(&place.folder).ok()) {
         return Ok(file);
@@ -143,20 +144,20 @@ pub fn nameless(beside: Option<&TextPlace>) -> Result<File, Fault> {
     nameless_in(&Folder::open(&std::env::temp_dir())?)
 }
 
-fn nameless_in(folder: &Folder) -> Result<File, Fault> {
+fn nameless_in(folder: &Folder) -> Result<File, StoreError> {
     let mode = Mode::RUSR | Mode::WUSR;
     let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
     match retry_on_intr(|| openat(&*folder.file, ".", flags, mode)) {
         Ok(file) => return Ok(file.into()),
         // Not every file system has them.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {}
-        Err(error) => return Err(Fault::write(error)),
+        Err(error) => return Err(StoreError::write(error)),
     }
     let mut id = [0; 8];
-    getrandom(&mut id, GetRandomFlags::empty()).map_err(Fault::write)?;
+    getrandom(&mut id, GetRandomFlags::empty()).map_err(StoreError::write)?;
     let name = format!("{PART_PREFIX}{:016x}{PART_SUFFIX}", u64::from_ne_bytes(id));
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = retry_on_intr(|| openat(&*folder.file, &*name, flags, mode)).map_err(Fault::write)?;
-    unlinkat(&*folder.file, &*name, AtFlags::empty()).map_err(Fault::write)?;
+    let file = retry_on_intr(|| openat(&*folder.file, &*name, flags, mode)).map_err(StoreError::write)?;
+    unlinkat(&*folder.file, &*name, AtFlags::empty()).map_err(StoreError::write)?;
     Ok(file.into())
 }

@@ -1,7 +1,7 @@
 //! The names in one folder, in bounded memory: a million names must not cost a million allocations, and many clients at
 //! once must not hold the bytes of all.
 
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use rustix::fs::{AtFlags, Dir, FileType, statat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     File,
     Folder,
     Link,
@@ -57,7 +57,7 @@ impl Drop for Lent {
 pub(super) struct Listing {
     /// The names, one after the other.
     bytes: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<NameEntry>,
     next: usize,
     follow: bool,
     limit_bytes: usize,
@@ -70,16 +70,16 @@ pub(super) struct Listing {
 
 /// Eight bytes for each name beside its own.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
+struct NameEntry {
     start: u32,
     length: u16,
-    kind: Kind,
+    kind: FileKind,
 }
 
 impl Listing {
     /// Lists a folder. With `follow`, a link has the kind of its target. Names and kinds take `limit_bytes`, and more
     /// while the process has some to spare. A fault comes with the names that were read before it.
-    pub(super) fn read(folder: &File, follow: bool, limit_bytes: usize) -> (Self, Option<Fault>) {
+    pub(super) fn read(folder: &File, follow: bool, limit_bytes: usize) -> (Self, Option<StoreError>) {
         Self::read_with(folder, follow, limit_bytes, &SPARE_BYTES)
     }
 
@@ -88,7 +88,7 @@ impl Listing {
         follow: bool,
         limit_bytes: usize,
         spare: &'static AtomicUsize,
-    ) -> (Self, Option<Fault>) {
+    ) -> (Self, Option<StoreError>) {
         let mut listing = Self {
             bytes: Vec::new(),
             entries: Vec::new(),
@@ -109,7 +109,7 @@ impl Listing {
     }
 
     /// Reads the next names of the same folder. A fault comes with the names that were read before it.
-    pub(super) fn read_next(&mut self, folder: &File) -> Option<Fault> {
+    pub(super) fn read_next(&mut self, folder: &File) -> Option<StoreError> {
         self.after = self.last().or(self.after.take());
         self.bytes.clear();
         self.entries.clear();
@@ -117,18 +117,18 @@ impl Listing {
         self.fill(folder).err()
     }
 
-    fn fill(&mut self, folder: &File) -> Result<(), Fault> {
-        let filled = self.take_in(folder);
+    fn fill(&mut self, folder: &File) -> Result<(), StoreError> {
+        let filled = self.read_names(folder);
         self.sort();
         self.bytes.shrink_to_fit();
         self.entries.shrink_to_fit();
         filled
     }
 
-    fn take_in(&mut self, folder: &File) -> Result<(), Fault> {
+    fn read_names(&mut self, folder: &File) -> Result<(), StoreError> {
         let mut up_to: Option<Vec<u8>> = None;
-        for entry in Dir::read_from(folder).map_err(Fault::read)? {
-            let entry = entry.map_err(Fault::read)?;
+        for entry in Dir::read_from(folder).map_err(StoreError::read)? {
+            let entry = entry.map_err(StoreError::read)?;
             let name = entry.file_name().to_bytes();
             if matches!(name, b"." | b"..")
                 || self.after.as_deref().is_some_and(|after| name <= after)
@@ -137,32 +137,32 @@ impl Listing {
                 continue;
             }
             let (Ok(start), Ok(length)) = (u32::try_from(self.bytes.len()), u16::try_from(name.len())) else {
-                return Err(Fault::new(FaultKind::CannotRead, "has too many names"));
+                return Err(StoreError::new(StoreErrorKind::CannotRead, "has too many names"));
             };
             let kind = match entry.file_type() {
                 FileType::Symlink if self.follow => looked_at(folder, name, AtFlags::empty()),
                 // Not every file system tells it in the listing (readdir(3), `DT_UNKNOWN`).
                 FileType::Unknown => match looked_at(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Kind::Link if self.follow => looked_at(folder, name, AtFlags::empty()),
+                    FileKind::Link if self.follow => looked_at(folder, name, AtFlags::empty()),
                     kind => kind,
                 },
                 kind => of_type(kind),
             };
             self.bytes.extend_from_slice(name);
-            self.entries.push(Entry { start, length, kind });
+            self.entries.push(NameEntry { start, length, kind });
             if self.held_bytes() > self.limit_bytes + self.lent.bytes && !self.lent.grow() {
-                up_to = self.keep_the_first();
+                up_to = self.keep_first_names();
             }
         }
         Ok(())
     }
 
     fn held_bytes(&self) -> usize {
-        self.bytes.len() + self.entries.len() * size_of::<Entry>()
+        self.bytes.len() + self.entries.len() * size_of::<NameEntry>()
     }
 
     fn sort(&mut self) {
-        let name = |entry: &Entry| &self.bytes[entry.range()];
+        let name = |entry: &NameEntry| &self.bytes[entry.range()];
         self.entries.sort_unstable_by(|one, other| name(one).cmp(name(other)));
     }
 
@@ -171,13 +171,13 @@ impl Listing {
     }
 
     /// Drops the last names until the held ones fill half of the limit, and returns the last one held.
-    fn keep_the_first(&mut self) -> Option<Vec<u8>> {
+    fn keep_first_names(&mut self) -> Option<Vec<u8>> {
         self.sort();
         self.is_cut = true;
         let limit_bytes = (self.limit_bytes + self.lent.bytes) / 2;
         let mut held_bytes = 0;
-        let fits = |entry: &&Entry| {
-            held_bytes += entry.range().len() + size_of::<Entry>();
+        let fits = |entry: &&NameEntry| {
+            held_bytes += entry.range().len() + size_of::<NameEntry>();
             held_bytes <= limit_bytes
         };
         let count = self.entries.iter().take_while(fits).count().max(1);
@@ -200,37 +200,37 @@ impl Listing {
     }
 
     /// Returns the next name.
-    pub(super) fn next(&mut self) -> Option<(&[u8], Kind)> {
+    pub(super) fn next(&mut self) -> Option<(&[u8], FileKind)> {
         let entry = self.entries.get(self.next)?;
         self.next += 1;
         Some((&self.bytes[entry.range()], entry.kind))
     }
 }
 
-impl Entry {
+impl NameEntry {
     fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.start as usize + usize::from(self.length)
     }
 }
 
-fn looked_at(folder: &File, name: &[u8], flags: AtFlags) -> Kind {
+fn looked_at(folder: &File, name: &[u8], flags: AtFlags) -> FileKind {
     match statat(folder, name, flags) {
         Ok(stat) => of_type(FileType::from_raw_mode(stat.st_mode)),
-        Err(Errno::NOENT) if flags.is_empty() => Kind::Dangling,
-        Err(Errno::NOENT) => Kind::Gone,
-        Err(_) => Kind::Unknown,
+        Err(Errno::NOENT) if flags.is_empty() => FileKind::Dangling,
+        Err(Errno::NOENT) => FileKind::Gone,
+        Err(_) => FileKind::Unknown,
     }
 }
 
-fn of_type(kind: FileType) -> Kind {
+fn of_type(kind: FileType) -> FileKind {
     match kind {
-        FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Folder,
-        FileType::Symlink => Kind::Link,
-        FileType::Fifo => Kind::Fifo,
-        FileType::Socket => Kind::Socket,
-        FileType::CharacterDevice | FileType::BlockDevice => Kind::Device,
-        FileType::Unknown => Kind::Unknown,
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Folder,
+        FileType::Symlink => FileKind::Link,
+        FileType::Fifo => FileKind::Fifo,
+        FileType::Socket => FileKind::Socket,
+        FileType::CharacterDevice | FileType::BlockDevice => FileKind::Device,
+        FileType::Unknown => FileKind::Unknown,
     }
 }
 
@@ -256,7 +256,7 @@ mod tests {
             let (mut names, mut count) = (Vec::new(), 1);
             loop {
                 while let Some((name, kind)) = listing.next() {
-                    assert_eq!(kind, Kind::File);
+                    assert_eq!(kind, FileKind::File);
                     names.push(String::from_utf8(name.to_vec()).unwrap());
                 }
                 if !listing.has_unread() {

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 
 /// Folders that are remembered until their own entry comes; further ones keep the mode that they were made with.
-const MOST: usize = 16_384;
+const MAX_FOLDERS: usize = 16_384;
 
 /// Paths below a destination, with device and inode: another folder may have the name later.
 #[derive(Debug, Default)]
@@ -14,9 +14,9 @@ pub(super) struct Made(Mutex<HashMap<Vec<u8>, (u64, u64)>>);
 
 impl Made {
     /// Records a folder that was just made.
-    pub(super) fn note(&self, path: &[u8], folder: &File) {
+    pub(super) fn insert(&self, path: &[u8], folder: &File) {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.len() < MOST
+        if made.len() < MAX_FOLDERS
             && let Some(identity) = identity(folder)
         {
             made.insert(path.to_vec(), identity);
@@ -24,7 +24,7 @@ impl Made {
     }
 
     /// Returns whether this folder was made here, and forgets it.
-    pub(super) fn take(&self, path: &[u8], folder: &File) -> bool {
+    pub(super) fn remove(&self, path: &[u8], folder: &File) -> bool {
         let made = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
         made.is_some() && made == identity(folder)
     }

@@ -1,18 +1,18 @@
 //! Files: the only module that names the file system.
 //!
 //! A [`Folder`] is held open, and everything happens relative to it, so that renaming it or planting links in its place
-//! changes nothing. Every failure is a [`Fault`].
+//! changes nothing. Every failure is a [`StoreError`].
 //!
 //! A received file gets its final name only when it is whole and synced. A [`Part`] is a file under a temporary name
 //! beside its final one; a later session can continue it. Small files wait in a [`StagingFolder`], all in one private
 //! folder. [`StagingFolder::commit`] does everything that must precede an acknowledgement: it syncs the content, gives
 //! the names, then syncs the folders.
 //!
-//! Files to send are found by a [`Walk`], opened by a [`Tree`], and read from a [`Source`].
+//! Files to send are found by a [`Walk`], opened by a [`Tree`], and read from a [`SourceFile`].
 
 mod commit;
 mod confine;
-mod fault;
+mod error;
 mod filter;
 mod folder;
 mod hash;
@@ -32,16 +32,16 @@ mod tests;
 mod tree;
 mod walk;
 
-pub use self::commit::Arrival;
+pub use self::commit::StagedEntry;
 pub use self::confine::safe_link_target;
-pub use self::fault::{Fault, FaultKind};
+pub use self::error::{StoreError, StoreErrorKind};
 pub use self::filter::Filter;
 pub use self::folder::Folder;
 pub use self::hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
 pub use self::lines::{TextPlace, nameless, record, sink};
 pub use self::meta::Meta;
 pub use self::part::Part;
-pub use self::source::{Change, LARGEST_WHOLE_BYTES, Source, read_whole};
+pub use self::source::{Change, LARGEST_WHOLE_BYTES, SourceFile, read_whole};
 pub use self::staging::{Published, StagedFile, StagingFolder};
 pub use self::tree::Tree;
-pub use self::walk::{Found, FoundKind, Links, Skip, Walk};
+pub use self::walk::{SkipReason, SymlinkPolicy, Walk, WalkEntry, WalkEntryKind};

@@ -1,7 +1,7 @@
 //! A file that is being received, under a temporary name beside its final one.
 
 use super::confine::{check_path, check_regular, make_folders, open_readable, split_last};
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::folder::Folder;
 use super::meta::Meta;
 use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, times, umask};
@@ -35,7 +35,7 @@ impl Part {
     /// # Errors
     /// `Busy` while another session writes that name; `Unsafe` for a path that is not clean, or has a link in it, or
     /// a folder in the way; `NotRegular` for a file where a folder should be; `NoSpace`, `NotAllowed`, `CannotWrite`.
-    pub fn create(folder: &Folder, path: &[u8]) -> Result<Self, Fault> {
+    pub fn create(folder: &Folder, path: &[u8]) -> Result<Self, StoreError> {
         check_path(path)?;
         let (parents, name) = split_last(path);
         let (parent, _) = make_folders(&folder.file, parents.unwrap_or_default(), &folder.made)?;
@@ -49,13 +49,13 @@ impl Part {
                     clear(&parent, &temporary)?;
                     continue;
                 }
-                Err(error) => return Err(Fault::write(error)),
+                Err(error) => return Err(StoreError::write(error)),
             };
             if matches!(lock(&file), Lock::Elsewhere) {
                 // Between creation and lock another session took it for a leftover, and removes it.
                 continue;
             }
-            if leads_to(&parent, &temporary, &file).map_err(Fault::write)? {
+            if leads_to(&parent, &temporary, &file).map_err(StoreError::write)? {
                 return Ok(Self { folder: parent, path: path.to_vec(), temporary, file, kept: false });
             }
         }
@@ -68,11 +68,11 @@ impl Part {
     ///
     /// # Errors
     /// As [`Part::create`]; nothing is made.
-    pub fn resume(folder: &Folder, path: &[u8]) -> Result<Option<(Self, u64)>, Fault> {
+    pub fn resume(folder: &Folder, path: &[u8]) -> Result<Option<(Self, u64)>, StoreError> {
         check_path(path)?;
         let (parents, name) = split_last(path);
         let parent = match parents {
-            None => folder.file.try_clone().map_err(Fault::write)?,
+            None => folder.file.try_clone().map_err(StoreError::write)?,
             Some(parents) => match open_readable(folder.file.as_fd(), parents) {
                 Ok(parent) => parent.into(),
                 // Creating the part reports any other fault.
@@ -85,14 +85,14 @@ impl Part {
             None => return clear(&parent, &temporary).map(|()| None),
         };
         match lock(&file) {
-            Lock::Held if leads_to(&parent, &temporary, &file).map_err(Fault::write)? => {}
+            Lock::Held if leads_to(&parent, &temporary, &file).map_err(StoreError::write)? => {}
             Lock::Held => return Ok(None),
             Lock::Elsewhere => return Err(busy()),
             Lock::Unsupported => return clear(&parent, &temporary).map(|()| None),
         }
         // A killed session could not cut it.
-        cut_holes(&file).map_err(Fault::write)?;
-        let size_bytes = file.seek(SeekFrom::End(0)).map_err(Fault::write)?;
+        cut_holes(&file).map_err(StoreError::write)?;
+        let size_bytes = file.seek(SeekFrom::End(0)).map_err(StoreError::write)?;
         let part = Self { folder: parent, path: path.to_vec(), temporary, file, kept: false };
         Ok(Some((part, size_bytes)))
     }
@@ -101,25 +101,25 @@ impl Part {
     ///
     /// # Errors
     /// `NoSpace`, `CannotWrite`; how much was written is then unknown.
-    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.file.write_all(bytes).map_err(Fault::write)
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file.write_all(bytes).map_err(StoreError::write)
     }
 
     /// Writes all of `bytes` at a byte offset, without moving the position of [`Part::write_all`].
     ///
     /// # Errors
     /// As [`Part::write_all`].
-    pub fn write_at(&mut self, offset_bytes: u64, bytes: &[u8]) -> Result<(), Fault> {
-        self.file.write_all_at(bytes, offset_bytes).map_err(Fault::write)
+    pub fn write_at(&mut self, offset_bytes: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file.write_all_at(bytes, offset_bytes).map_err(StoreError::write)
     }
 
     /// Truncates the part, or extends it with zeros; [`Part::write_all`] continues at its end.
     ///
     /// # Errors
     /// `NoSpace`, `CannotWrite`.
-    pub fn set_len(&mut self, size_bytes: u64) -> Result<(), Fault> {
-        self.file.set_len(size_bytes).map_err(Fault::write)?;
-        self.file.seek(SeekFrom::Start(size_bytes)).map_err(Fault::write)?;
+    pub fn set_len(&mut self, size_bytes: u64) -> Result<(), StoreError> {
+        self.file.set_len(size_bytes).map_err(StoreError::write)?;
+        self.file.seek(SeekFrom::Start(size_bytes)).map_err(StoreError::write)?;
         Ok(())
     }
 
@@ -162,8 +162,8 @@ impl Part {
     ///
     /// # Errors
     /// `CannotWrite`.
-    pub fn meta_as_written(&self) -> Result<Meta, Fault> {
-        let stat = fstat(&self.file).map_err(Fault::write)?;
+    pub fn meta_as_written(&self) -> Result<Meta, StoreError> {
+        let stat = fstat(&self.file).map_err(StoreError::write)?;
         Ok(Meta { mode: 0o666, ..Meta::of(&stat) })
     }
 
@@ -176,23 +176,24 @@ impl Part {
     /// # Errors
     /// `Exists`; `Unsafe` and `NotRegular` where something else than a regular file has the name, even with
     /// `replace`; `NoSpace`, `NotAllowed`, `CannotWrite`. The temporary file is removed, and nothing is tried again.
-    pub fn commit(self, meta: Meta, replace: bool) -> Result<(), Fault> {
+    pub fn commit(self, meta: Meta, replace: bool) -> Result<(), StoreError> {
         self.set_meta(meta)?;
-        sync(&self.file)
-            .map_err(|error| Fault::system(error, FaultKind::CannotWrite, "the file cannot be synced"))?;
+        sync(&self.file).map_err(|error| {
+            StoreError::system(error, StoreErrorKind::CannotWrite, "the file cannot be synced")
+        })?;
         self.publish(replace)
     }
 
-    pub(super) fn set_meta(&self, meta: Meta) -> Result<(), Fault> {
+    pub(super) fn set_meta(&self, meta: Meta) -> Result<(), StoreError> {
         let mode = Mode::from_raw_mode(arriving_mode(meta.mode, umask()) as _);
-        supported(fchmod(&self.file, mode)).map_err(Fault::write)?;
-        supported(futimens(&self.file, &times(meta))).map_err(Fault::write)
+        supported(fchmod(&self.file, mode)).map_err(StoreError::write)?;
+        supported(futimens(&self.file, &times(meta))).map_err(StoreError::write)
     }
 
     /// Renames the file to its final name. Its bytes must be on disk.
-    pub(super) fn publish(self, replace: bool) -> Result<(), Fault> {
-        if !self.holds_name().map_err(Fault::write)? {
-            return Err(Fault::new(FaultKind::CannotWrite, "its temporary file was taken away"));
+    pub(super) fn publish(self, replace: bool) -> Result<(), StoreError> {
+        if !self.holds_name().map_err(StoreError::write)? {
+            return Err(StoreError::new(StoreErrorKind::CannotWrite, "its temporary file was taken away"));
         }
         let publish = if replace { publish_over } else { publish_new };
         publish(&self.folder, &self.temporary, &self.folder, split_last(&self.path).1)
@@ -248,7 +249,7 @@ fn cut_holes(file: &File) -> Result<u64, Errno> {
 
 /// Opens a leftover for writing, if a session of this user can have left it as a part: a regular file without a second
 /// name. It is checked before the open, because even opening a FIFO is noticed at its other end.
-fn open_part(folder: &File, temporary: &str) -> Result<Option<File>, Fault> {
+fn open_part(folder: &File, temporary: &str) -> Result<Option<File>, StoreError> {
     use rustix::fs::statat;
     let ours = |stat: &Stat| {
         check_regular(stat).is_ok()
@@ -259,11 +260,11 @@ fn open_part(folder: &File, temporary: &str) -> Result<Option<File>, Fault> {
     match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) if ours(&stat) => {}
         Ok(_) | Err(Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(Fault::write(error)),
+        Err(error) => return Err(StoreError::write(error)),
     }
     match open_leftover(folder, temporary) {
-        Ok(file) => Ok(ours(&fstat(&file).map_err(Fault::write)?).then_some(file)),
+        Ok(file) => Ok(ours(&fstat(&file).map_err(StoreError::write)?).then_some(file)),
         Err(Errno::NOENT | Errno::LOOP | Errno::MLINK) => Ok(None),
-        Err(error) => Err(Fault::write(error)),
+        Err(error) => Err(StoreError::write(error)),
     }
 }

@@ -1,7 +1,7 @@
 //! From a synced temporary file to its final name, without replacing anything that must stay.
 
 use super::confine::check_regular;
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::meta::Meta;
 use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, linkat, renameat, statat, unlinkat};
 use rustix::io::Errno;
@@ -14,15 +14,27 @@ use std::sync::OnceLock;
 /// File systems that do not know that flag say `EINVAL`; there, and off Linux, the file gets the final name as a
 /// second one (linkat(2), which never replaces), and then loses the temporary one. A crash between the two leaves both
 /// names of one whole file, and the next part of that name removes the temporary one.
-pub(super) fn publish_new(from: &File, temporary: &str, folder: &File, name: &[u8]) -> Result<(), Fault> {
+pub(super) fn publish_new(
+    from: &File,
+    temporary: &str,
+    folder: &File,
+    name: &[u8],
+) -> Result<(), StoreError> {
     match rename_new(from, temporary, folder, name) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => publish_link(from, temporary, folder, name),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            publish_by_linkat(from, temporary, folder, name)
+        }
         done => done.map_err(|error| new_fault(folder, name, error)),
     }
 }
 
 /// The fallback of [`publish_new`].
-pub(super) fn publish_link(from: &File, temporary: &str, folder: &File, name: &[u8]) -> Result<(), Fault> {
+pub(super) fn publish_by_linkat(
+    from: &File,
+    temporary: &str,
+    folder: &File,
+    name: &[u8],
+) -> Result<(), StoreError> {
     linkat(from, temporary, folder, name, AtFlags::empty())
         .map_err(|error| new_fault(folder, name, error))?;
     // The file is in place; a name that cannot be removed now is removed like any leftover of a crash.
@@ -34,12 +46,27 @@ pub(super) fn publish_link(from: &File, temporary: &str, folder: &File, name: &[
 ///
 /// A link, FIFO or device that appears between the look and the rename would be replaced itself, but never followed
 /// or written to (renameat(2)); a folder would make the rename fail.
-pub(super) fn publish_over(from: &File, temporary: &str, folder: &File, name: &[u8]) -> Result<(), Fault> {
+pub(super) fn publish_over(
+    from: &File,
+    temporary: &str,
+    folder: &File,
+    name: &[u8],
+) -> Result<(), StoreError> {
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => check_regular(&stat)?,
         Err(Errno::NOENT) => {}
-        Err(error) => return Err(Fault::write(error)),
+        Err(error) => return Err(StoreError::write(error)),
     }
+    renameat(from, temporary, folder, name).map_err(rename_fault)
+}
+
+/// Renames the temporary link to its final name, in place of a link that has it (renameat(2)).
+pub(super) fn publish_over_link(
+    from: &File,
+    temporary: &str,
+    folder: &File,
+    name: &[u8],
+) -> Result<(), StoreError> {
     renameat(from, temporary, folder, name).map_err(rename_fault)
 }
 
@@ -54,10 +81,12 @@ pub(super) fn sync(file: &File) -> io::Result<()> {
 }
 
 /// Brings a folder's names to disk. Succeeds on file systems that cannot sync folders at all (`EINVAL`).
-pub(super) fn sync_names(folder: &File) -> Result<(), Fault> {
+pub(super) fn sync_names(folder: &File) -> Result<(), StoreError> {
     match sync(folder) {
         Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
-        Err(error) => Err(Fault::system(error, FaultKind::CannotWrite, "the folder cannot be synced")),
+        Err(error) => {
+            Err(StoreError::system(error, StoreErrorKind::CannotWrite, "the folder cannot be synced"))
+        }
         Ok(()) => Ok(()),
     }
 }
@@ -112,20 +141,20 @@ fn rename_new(_from: &File, _temporary: &str, _folder: &File, _name: &[u8]) -> R
     Err(Errno::NOSYS)
 }
 
-fn rename_fault(error: Errno) -> Fault {
+fn rename_fault(error: Errno) -> StoreError {
     match error {
-        Errno::XDEV => Fault::new(FaultKind::CannotWrite, "its folder is on another file system"),
-        other => Fault::write(other),
+        Errno::XDEV => StoreError::new(StoreErrorKind::CannotWrite, "its folder is on another file system"),
+        other => StoreError::write(other),
     }
 }
 
 /// Returns the fault that names the kind of the existing entry.
-fn new_fault(folder: &File, name: &[u8], error: Errno) -> Fault {
+fn new_fault(folder: &File, name: &[u8], error: Errno) -> StoreError {
     if error != Errno::EXIST {
         return rename_fault(error);
     }
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| check_regular(&stat)) {
         Ok(Err(fault)) => fault,
-        _ => Fault::new(FaultKind::Exists, "exists already"),
+        _ => StoreError::new(StoreErrorKind::Exists, "exists already"),
     }
 }

@@ -1,7 +1,7 @@
 //! A file that is being sent.
 
 use super::confine::{check_mode, check_regular};
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::meta::mode_of;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, open, statat};
 use rustix::io::{Errno, retry_on_intr};
@@ -21,16 +21,16 @@ const MAX_MADE_BYTES: usize = 4096;
 ///
 /// It is read, not mapped: reading a file that shrinks ends early, touching a mapping of it is a SIGBUS.
 #[derive(Debug)]
-pub struct Source {
+pub struct SourceFile {
     file: File,
-    opened: Stamp,
+    opened: FileStamp,
     mode: u16,
     identity: (u64, u64),
     may_be_made: bool,
     position: u64,
 }
 
-/// Change of a [`Source`] since it was opened.
+/// Change of a [`SourceFile`] since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// No change.
@@ -43,21 +43,21 @@ pub enum Change {
 
 /// Metadata that changes whenever a file's bytes change. Times in seconds and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+struct FileStamp {
     size_bytes: u64,
     mtime: (i64, i64),
     ctime: (i64, i64),
 }
 
-impl Source {
+impl SourceFile {
     /// Opens a file that the user named; links are followed. Never blocks.
     ///
     /// # Errors
     /// `NotFound`, `NotAllowed`, `NotRegular` (saying what it is), `CannotRead`.
-    pub fn open(path: &Path) -> Result<Self, Fault> {
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
         let fault = |error| match error {
-            Errno::NOENT => Fault::new(FaultKind::NotFound, "does not exist"),
-            other => Fault::read(other),
+            Errno::NOENT => StoreError::new(StoreErrorKind::NotFound, "does not exist"),
+            other => StoreError::read(other),
         };
         // Looked at first, because even opening a FIFO or a device is felt at its other end.
         check_regular(&statat(CWD, path, AtFlags::empty()).map_err(fault)?)?;
@@ -67,8 +67,8 @@ impl Source {
     }
 
     /// Creates a source from an open file, if that is a regular one.
-    pub(super) fn from_file(file: File) -> Result<Self, Fault> {
-        let found = file.metadata().map_err(Fault::read)?;
+    pub(super) fn from_file(file: File) -> Result<Self, StoreError> {
+        let found = file.metadata().map_err(StoreError::read)?;
         check_mode(found.mode())?;
         // Advice, and nothing depends on it. A small file is read ahead whole without it.
         #[cfg(target_os = "linux")]
@@ -111,7 +111,7 @@ impl Source {
     ///
     /// # Errors
     /// `CannotRead`; the position is then where it was.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Fault> {
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StoreError> {
         let filled = read_at(&self.file, buffer, self.position)?;
         self.position += filled as u64;
         Ok(filled)
@@ -127,8 +127,8 @@ impl Source {
     ///
     /// # Errors
     /// `CannotRead`.
-    pub fn change(&self, offered_bytes: u64) -> Result<Change, Fault> {
-        let now = stamp(&self.file.metadata().map_err(Fault::read)?);
+    pub fn change(&self, offered_bytes: u64) -> Result<Change, StoreError> {
+        let now = stamp(&self.file.metadata().map_err(StoreError::read)?);
         // Some files have more bytes than they report.
         let is_longer = || read_at(&self.file, &mut [0], offered_bytes).map(|count| count > 0);
         Ok(match now {
@@ -142,7 +142,7 @@ impl Source {
     ///
     /// # Errors
     /// `CannotRead`.
-    pub fn changed(&self) -> Result<bool, Fault> {
+    pub fn changed(&self) -> Result<bool, StoreError> {
         Ok(self.change(self.opened.size_bytes)? != Change::None)
     }
 
@@ -150,8 +150,8 @@ impl Source {
     ///
     /// # Errors
     /// No descriptor is left.
-    pub fn try_clone(&self) -> Result<Self, Fault> {
-        let file = self.file.try_clone().map_err(Fault::read)?;
+    pub fn try_clone(&self) -> Result<Self, StoreError> {
+        let file = self.file.try_clone().map_err(StoreError::read)?;
         Ok(Self { file, ..*self })
     }
 
@@ -170,8 +170,8 @@ impl Source {
     }
 }
 
-fn stamp(now: &Metadata) -> Stamp {
-    Stamp {
+fn stamp(now: &Metadata) -> FileStamp {
+    FileStamp {
         size_bytes: now.size(),
         mtime: (now.mtime(), now.mtime_nsec()),
         ctime: (now.ctime(), now.ctime_nsec()),
@@ -179,14 +179,14 @@ fn stamp(now: &Metadata) -> Stamp {
 }
 
 /// Calls pread(2) until the buffer is full or the file ends; returns the number of bytes.
-pub(super) fn read_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, Fault> {
+pub(super) fn read_at(file: &File, buffer: &mut [u8], offset_bytes: u64) -> Result<usize, StoreError> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read_at(&mut buffer[filled..], offset_bytes.saturating_add(filled as u64)) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Fault::read(error)),
+            Err(error) => return Err(StoreError::read(error)),
         }
     }
     Ok(filled)
@@ -198,16 +198,19 @@ pub const LARGEST_WHOLE_BYTES: u64 = 16 << 20;
 /// Reads a whole file that the user named, for options that stand in files.
 ///
 /// # Errors
-/// As [`Source::open`], except that a FIFO or a device is read like any other; `Unsafe` over 16 MiB.
-pub fn read_whole(path: &Path) -> Result<Vec<u8>, Fault> {
+/// As [`SourceFile::open`], except that a FIFO or a device is read like any other; `Unsafe` over 16 MiB.
+pub fn read_whole(path: &Path) -> Result<Vec<u8>, StoreError> {
     let fault = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Fault::new(FaultKind::NotFound, "does not exist"),
-        _ => Fault::read(error),
+        io::ErrorKind::NotFound => StoreError::new(StoreErrorKind::NotFound, "does not exist"),
+        _ => StoreError::read(error),
     };
     let mut bytes = Vec::new();
     File::open(path).map_err(fault)?.take(LARGEST_WHOLE_BYTES + 1).read_to_end(&mut bytes).map_err(fault)?;
     if bytes.len() as u64 > LARGEST_WHOLE_BYTES {
-        return Err(Fault::new(FaultKind::Unsafe, "is larger than the 16 MiB that are read at most"));
+        return Err(StoreError::new(
+            StoreErrorKind::Unsafe,
+            "is larger than the 16 MiB that are read at most",
+        ));
     }
     Ok(bytes)
 }

@@ -4,7 +4,7 @@
 //! may enter it, so the files in it need no locks.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, open_regular};
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::folder::Folder;
 use super::hash::hash_prefix;
 use super::made::Made;
@@ -49,9 +49,10 @@ impl StagingFolder {
     ///
     /// # Errors
     /// `NotAllowed`, `CannotRead` where the folder cannot be opened once more.
-    pub fn new(folder: &Folder) -> Result<Self, Fault> {
+    pub fn new(folder: &Folder) -> Result<Self, StoreError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = retry_on_intr(|| openat(&*folder.file, ".", flags, Mode::empty())).map_err(Fault::read)?;
+        let root =
+            retry_on_intr(|| openat(&*folder.file, ".", flags, Mode::empty())).map_err(StoreError::read)?;
         Ok(Self(Arc::new(StagingState {
             root: Arc::new(root.into()),
             made: Arc::clone(&folder.made),
@@ -64,7 +65,7 @@ impl StagingFolder {
     ///
     /// # Errors
     /// `NoSpace`, `NotAllowed`, `CannotWrite`.
-    pub fn create(&self, mode: u16) -> Result<StagedFile, Fault> {
+    pub fn create(&self, mode: u16) -> Result<StagedFile, StoreError> {
         let mut published = self.0.new_name()?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let final_mode = Mode::from_raw_mode(arriving_mode(mode, umask()) as _);
@@ -72,10 +73,10 @@ impl StagingFolder {
         let is_readable = final_mode.contains(Mode::RUSR);
         let initial = if is_readable { initial } else { Mode::RUSR | Mode::WUSR };
         let file = retry_on_intr(|| openat(&published.private.file, &*published.name, flags, initial));
-        let file = File::from(file.map_err(Fault::write)?);
+        let file = File::from(file.map_err(StoreError::write)?);
         if !is_readable {
             // It is opened once more, to be synced, and its mode is set after that.
-            supported(fchmod(&file, initial)).map_err(Fault::write)?;
+            supported(fchmod(&file, initial)).map_err(StoreError::write)?;
             published.late_mode = Some(final_mode);
         }
         Ok(StagedFile { file, published })
@@ -89,7 +90,7 @@ impl StagingState {
     }
 
     /// Returns an unused name in the private folder.
-    pub(super) fn new_name(&self) -> Result<Published, Fault> {
+    pub(super) fn new_name(&self) -> Result<Published, StoreError> {
         let mut private = self.private.lock().unwrap_or_else(PoisonError::into_inner);
         let private = match &*private {
             Some(private) => Arc::clone(private),
@@ -102,16 +103,16 @@ impl StagingState {
 
 impl PrivateFolder {
     /// Makes and locks a private folder in `root`.
-    pub(super) fn new(root: &Arc<File>) -> Result<Self, Fault> {
+    pub(super) fn new(root: &Arc<File>) -> Result<Self, StoreError> {
         for _ in 0..TRIES {
             let mut id = [0; 8];
-            if getrandom(&mut id, GetRandomFlags::empty()).map_err(Fault::write)? < id.len() {
+            if getrandom(&mut id, GetRandomFlags::empty()).map_err(StoreError::write)? < id.len() {
                 continue;
             }
             let name = format!("{PART_PREFIX}{:016x}{PART_SUFFIX}", u64::from_ne_bytes(id));
             match mkdirat(&**root, &*name, Mode::RWXU) {
                 Err(Errno::EXIST | Errno::INTR) => continue,
-                made => made.map_err(Fault::write)?,
+                made => made.map_err(StoreError::write)?,
             }
             // Between the two another session may take it for a leftover, and remove it.
             if let Some(file) = lock_staging(root, &name) {
@@ -145,16 +146,16 @@ impl StagedFile {
     ///
     /// # Errors
     /// `NoSpace`, `CannotWrite`; how much was written is then unknown.
-    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        self.file.write_all(bytes).map_err(Fault::write)
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file.write_all(bytes).map_err(StoreError::write)
     }
 
     /// Sets the modification time (where the file system has one) and closes the file.
     ///
     /// # Errors
     /// `CannotWrite`.
-    pub fn finish(self, meta: Meta) -> Result<Published, Fault> {
-        supported(futimens(&self.file, &times(meta))).map_err(Fault::write)?;
+    pub fn finish(self, meta: Meta) -> Result<Published, StoreError> {
+        supported(futimens(&self.file, &times(meta))).map_err(StoreError::write)?;
         Ok(self.published)
     }
 }
@@ -172,11 +173,11 @@ pub struct Published {
 
 impl Published {
     /// Opens it again, to sync it.
-    pub(super) fn open(&self) -> Result<File, Fault> {
+    pub(super) fn open(&self) -> Result<File, StoreError> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = retry_on_intr(|| openat(&self.private.file, &*self.name, flags, Mode::empty()));
         file.map(File::from).map_err(|error| {
-            Fault::system(error, FaultKind::CannotWrite, "its temporary file was taken away")
+            StoreError::system(error, StoreErrorKind::CannotWrite, "its temporary file was taken away")
         })
     }
 

@@ -4,7 +4,7 @@
 //! left by a crash, or by a session that kept its part for a later one.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, same_file};
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use rustix::fs::{
     AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, flock, fstat, openat, statat, unlinkat,
 };
@@ -46,14 +46,17 @@ pub(super) fn leads_to(folder: &File, temporary: &str, file: &File) -> Result<bo
 }
 
 /// Removes an unused file that has the name of a new temporary file.
-pub(super) fn clear(folder: &File, temporary: &str) -> Result<(), Fault> {
+pub(super) fn clear(folder: &File, temporary: &str) -> Result<(), StoreError> {
     let stat = match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => return Ok(()),
-        found => found.map_err(Fault::write)?,
+        found => found.map_err(StoreError::write)?,
     };
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Directory => {
-            return Err(Fault::new(FaultKind::Unsafe, "a folder has the name of the temporary file"));
+            return Err(StoreError::new(
+                StoreErrorKind::Unsafe,
+                "a folder has the name of the temporary file",
+            ));
         }
         FileType::RegularFile => {}
         _ => return remove(folder, temporary),
@@ -61,19 +64,21 @@ pub(super) fn clear(folder: &File, temporary: &str) -> Result<(), Fault> {
     let file = match open_leftover(folder, temporary) {
         Err(Errno::NOENT | Errno::LOOP | Errno::MLINK) => return Ok(()),
         opened => opened.map_err(|error| {
-            Fault::system(
+            StoreError::system(
                 error,
-                FaultKind::CannotWrite,
+                StoreErrorKind::CannotWrite,
                 "the temporary file of another session cannot be opened",
             )
         })?,
     };
     match lock(&file) {
-        Lock::Held if leads_to(folder, temporary, &file).map_err(Fault::write)? => remove(folder, temporary),
+        Lock::Held if leads_to(folder, temporary, &file).map_err(StoreError::write)? => {
+            remove(folder, temporary)
+        }
         Lock::Held => Ok(()),
         Lock::Elsewhere => Err(busy()),
-        Lock::Unsupported => Err(Fault::new(
-            FaultKind::Busy,
+        Lock::Unsupported => Err(StoreError::new(
+            StoreErrorKind::Busy,
             "has a temporary file, and without file locks nobody knows whether it is in use",
         )),
     }
@@ -113,13 +118,13 @@ pub(super) fn lock_staging(folder: &File, name: &str) -> Option<File> {
     held.then_some(staging)
 }
 
-pub(super) fn busy() -> Fault {
-    Fault::new(FaultKind::Busy, "is being written by another session")
+pub(super) fn busy() -> StoreError {
+    StoreError::new(StoreErrorKind::Busy, "is being written by another session")
 }
 
-fn remove(folder: &File, temporary: &str) -> Result<(), Fault> {
+fn remove(folder: &File, temporary: &str) -> Result<(), StoreError> {
     match unlinkat(folder, temporary, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(error) => Err(Fault::write(error)),
+        Err(error) => Err(StoreError::write(error)),
     }
 }

@@ -1,9 +1,9 @@
 //! Opening the files of a tree one after the other.
 
 use super::confine::{check_path, open_fault, open_folder, open_listed, split_last};
-use super::fault::Fault;
+use super::error::StoreError;
 use super::folder::Folder;
-use super::source::Source;
+use super::source::SourceFile;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use rustix::io::retry_on_intr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -31,10 +31,10 @@ impl Tree {
     ///
     /// # Errors
     /// As [`Folder::source`].
-    pub fn source(&mut self, path: &[u8]) -> Result<Source, Fault> {
+    pub fn source(&mut self, path: &[u8]) -> Result<SourceFile, StoreError> {
         let more = if self.follow_links { OFlags::empty() } else { OFlags::NOFOLLOW };
         let (parent, name) = self.parent_of(path)?;
-        Source::from_file(open_listed(parent, name, more)?)
+        SourceFile::from_file(open_listed(parent, name, more)?)
     }
 
     /// Returns a file's size in bytes without opening it; `None` if it cannot be determined.
@@ -45,7 +45,7 @@ impl Tree {
     }
 
     /// Returns the folder of a path, held open until the next one, and the last component.
-    fn parent_of<'p>(&mut self, path: &'p [u8]) -> Result<(BorrowedFd<'_>, &'p [u8]), Fault> {
+    fn parent_of<'p>(&mut self, path: &'p [u8]) -> Result<(BorrowedFd<'_>, &'p [u8]), StoreError> {
         check_path(path)?;
         let (parents, name) = split_last(path);
         let Some(parents) = parents else { return Ok((self.folder.file.as_fd(), name)) };
@@ -57,7 +57,7 @@ impl Tree {
         Ok((OwnedFd::as_fd(parent), name))
     }
 
-    fn open(&self, path: &[u8]) -> Result<OwnedFd, Fault> {
+    fn open(&self, path: &[u8]) -> Result<OwnedFd, StoreError> {
         let root = self.folder.file.as_fd();
         if !self.follow_links {
             return open_folder(root, path).map_err(open_fault);

@@ -1,10 +1,10 @@
 //! The entries below a folder, in a stable order.
 
 use super::confine::{is_part_name, open_fault, open_readable};
-use super::fault::{Fault, FaultKind};
+use super::error::{StoreError, StoreErrorKind};
 use super::filter::Filter;
 use super::folder::Folder;
-use super::listing::{Kind, Listing};
+use super::listing::{FileKind, Listing};
 use super::meta::Meta;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, readlinkat, statat};
 use rustix::io::retry_on_intr;
@@ -12,19 +12,19 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// Memory for the names of the first folder, in bytes; each folder below gets half of its parent's, and at least the
-/// minimum.
+/// Memory for the names of the first folder, in bytes. Each folder below gets half of its parent's, but at least
+/// [`MIN_LISTING_BYTES`].
 const FIRST_LISTING_BYTES: usize = 1 << 20;
-const LEAST_LISTING_BYTES: usize = 64 << 10;
+const MIN_LISTING_BYTES: usize = 64 << 10;
 /// A folder with this many components in its path is not entered.
-const MOST_COMPONENTS: usize = 256;
+const MAX_COMPONENTS: usize = 256;
 
 /// Handling of symbolic links in a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Links {
+pub enum SymlinkPolicy {
     /// They are skipped.
     Skip,
-    /// The files and folders that they lead to are sent in their place, wherever those are.
+    /// Their targets are sent in their place, wherever those are.
     Follow,
     /// They are sent as links.
     Copy,
@@ -32,7 +32,7 @@ pub enum Links {
 
 /// Kind of a skipped entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Skip {
+pub enum SkipReason {
     /// A symbolic link.
     Link,
     /// A FIFO.
@@ -47,21 +47,21 @@ pub enum Skip {
 
 /// An entry below the folder of a [`Walk`].
 #[derive(Debug)]
-pub struct Found {
+pub struct WalkEntry {
     /// Its path below that folder, separated by `/`; empty for that folder itself, when it cannot be read.
     pub path: Vec<u8>,
     /// Its kind and metadata.
-    pub kind: FoundKind,
+    pub kind: WalkEntryKind,
 }
 
-/// See [`Found`].
+/// See [`WalkEntry`].
 #[derive(Debug)]
-pub enum FoundKind {
+pub enum WalkEntryKind {
     /// A regular file.
     File,
     /// A folder, and its metadata.
     Folder(Meta),
-    /// A link, with [`Links::Copy`].
+    /// A link, with [`SymlinkPolicy::Copy`].
     Link {
         /// Its target.
         target: Vec<u8>,
@@ -69,170 +69,181 @@ pub enum FoundKind {
         meta: Meta,
     },
     /// It is skipped for its kind.
-    Skipped(Skip),
+    Skipped(SkipReason),
     /// It cannot be read: a folder, or a link to a missing file.
-    Failed(Fault),
+    Failed(StoreError),
 }
 
 /// All entries below a folder, depth first: names in byte order, and a folder after everything in it, so that its time
 /// can be set last. Entries that the filter leaves out are not reported.
 ///
-/// It holds some of the names of the folders on the way, and only the descriptor of the last one; a folder with more
-/// names is read several times. Only folders are opened and, without [`Links::Follow`], none outside of the root. A
-/// folder that a link puts into itself is [`FoundKind::Failed`], and so is one with 256 components in its path.
+/// The walk holds some names of each folder on the way, and only the descriptor of the last one: a folder with more
+/// names is read several times. Only folders are opened and, without [`SymlinkPolicy::Follow`], none outside of the root.
+/// A folder that a link puts into itself is [`WalkEntryKind::Failed`], and so is one with 256 components in its path.
 #[derive(Debug)]
 pub struct Walk {
     folder: Folder,
-    links: Links,
+    links: SymlinkPolicy,
     filter: Arc<Filter>,
-    levels: Vec<Level>,
+    levels: Vec<WalkLevel>,
     /// The path of the last level.
     path: Vec<u8>,
     /// The folder of the last level, until another one is visited.
-    here: Option<File>,
-    begun: bool,
+    open_folder: Option<File>,
+    has_begun: bool,
 }
 
 #[derive(Debug)]
-struct Level {
+struct WalkLevel {
     listing: Listing,
-    /// Bytes of the path above it.
-    above: usize,
+    /// Length of the parent's path, in bytes.
+    parent_path_len: usize,
     device_inode: (u64, u64),
     meta: Meta,
     /// Reading has failed; the folder is reported as failed after the names that were found.
-    fault: Option<Fault>,
+    fault: Option<StoreError>,
 }
 
 impl Walk {
     /// Creates a walk below `folder`; the filter matches paths below it.
-    pub fn new(folder: Folder, links: Links, filter: Arc<Filter>) -> Self {
-        Self { folder, links, filter, levels: Vec::new(), path: Vec::new(), here: None, begun: false }
+    pub fn new(folder: Folder, links: SymlinkPolicy, filter: Arc<Filter>) -> Self {
+        Self {
+            folder,
+            links,
+            filter,
+            levels: Vec::new(),
+            path: Vec::new(),
+            open_folder: None,
+            has_begun: false,
+        }
     }
 
     /// Opens the folder at `self.path` and lists it.
-    fn enter(&mut self, above: usize) -> Result<(), Fault> {
-        if self.levels.len() >= MOST_COMPONENTS {
-            return Err(Fault::new(FaultKind::Unsafe, "folders are nested too deep"));
+    fn enter(&mut self, parent_path_len: usize) -> Result<(), StoreError> {
+        if self.levels.len() >= MAX_COMPONENTS {
+            return Err(StoreError::new(StoreErrorKind::Unsafe, "folders are nested too deep"));
         }
         let folder = self.open()?;
-        let stat = fstat(&folder).map_err(Fault::read)?;
+        let stat = fstat(&folder).map_err(StoreError::read)?;
         let device_inode = (stat.st_dev as u64, stat.st_ino as u64);
         if self.levels.iter().any(|level| level.device_inode == device_inode) {
-            return Err(Fault::new(FaultKind::Unsafe, "is a link to a folder that it is in"));
+            return Err(StoreError::new(StoreErrorKind::Unsafe, "is a link to a folder that it is in"));
         }
         let limit_bytes =
-            (FIRST_LISTING_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(LEAST_LISTING_BYTES);
-        let (listing, fault) = Listing::read(&folder, self.links == Links::Follow, limit_bytes);
-        self.levels.push(Level { listing, above, device_inode, meta: Meta::of(&stat), fault });
-        self.here = Some(folder);
+            (FIRST_LISTING_BYTES >> self.levels.len().min(usize::BITS as usize - 1)).max(MIN_LISTING_BYTES);
+        let (listing, fault) = Listing::read(&folder, self.links == SymlinkPolicy::Follow, limit_bytes);
+        self.levels.push(WalkLevel { listing, parent_path_len, device_inode, meta: Meta::of(&stat), fault });
+        self.open_folder = Some(folder);
         Ok(())
     }
 
     /// Opens the folder at `self.path`.
-    fn open(&self) -> Result<File, Fault> {
+    fn open(&self) -> Result<File, StoreError> {
         let root = self.folder.file.as_fd();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = match (&self.path[..], self.links) {
             (b"", _) => retry_on_intr(|| openat(root, ".", flags, Mode::empty())),
-            (path, Links::Follow) => retry_on_intr(|| openat(root, path, flags, Mode::empty())),
+            (path, SymlinkPolicy::Follow) => retry_on_intr(|| openat(root, path, flags, Mode::empty())),
             (path, _) => open_readable(root, path),
         };
         opened.map(File::from).map_err(open_fault)
     }
 
-    /// Reads the last folder again, for the names after those that were held.
-    fn read_on(&mut self) {
-        let here = self.here.take().map_or_else(|| self.open(), Ok);
+    /// Reads the last folder again, for the names after the held ones.
+    fn read_more_names(&mut self) {
+        let folder = self.open_folder.take().map_or_else(|| self.open(), Ok);
         let Some(level) = self.levels.last_mut() else { return };
-        match here {
-            Ok(here) => {
-                level.fault = level.listing.read_next(&here);
-                self.here = Some(here);
+        match folder {
+            Ok(folder) => {
+                level.fault = level.listing.read_next(&folder);
+                self.open_folder = Some(folder);
             }
             Err(fault) => level.fault = Some(fault),
         }
     }
 
     /// Leaves the last folder.
-    fn leave(&mut self) -> Option<Found> {
+    fn pop_level(&mut self) -> Option<WalkEntry> {
         let level = self.levels.pop()?;
-        self.here = None;
+        self.open_folder = None;
         let path = self.path.clone();
-        self.path.truncate(level.above);
+        self.path.truncate(level.parent_path_len);
         if let Some(fault) = level.fault {
-            return Some(Found { path, kind: FoundKind::Failed(fault) });
+            return Some(WalkEntry { path, kind: WalkEntryKind::Failed(fault) });
         }
-        let taken = !self.levels.is_empty() && self.filter.takes(&path, true);
-        taken.then_some(Found { path, kind: FoundKind::Folder(level.meta) })
+        let is_included = !self.levels.is_empty() && self.filter.includes(&path, true);
+        is_included.then_some(WalkEntry { path, kind: WalkEntryKind::Folder(level.meta) })
     }
 
     /// Returns the entry of a name in the last folder.
-    fn visit(&mut self, name: &[u8], kind: Kind) -> Option<Found> {
-        let above = self.path.len();
+    fn visit(&mut self, name: &[u8], kind: FileKind) -> Option<WalkEntry> {
+        let parent_path_len = self.path.len();
         let mut path = self.path.clone();
-        if above > 0 {
+        if parent_path_len > 0 {
             path.push(b'/');
         }
         path.extend_from_slice(name);
         if is_part_name(name) {
-            return Some(Found { path, kind: FoundKind::Skipped(Skip::Unfinished) });
+            return Some(WalkEntry { path, kind: WalkEntryKind::Skipped(SkipReason::Unfinished) });
         }
-        if kind == Kind::Folder {
+        if kind == FileKind::Folder {
             if self.filter.excludes(&path, true) {
                 return None;
             }
             self.path.clone_from(&path);
-            let fault = self.enter(above).err()?;
-            self.path.truncate(above);
-            return Some(Found { path, kind: FoundKind::Failed(fault) });
+            let fault = self.enter(parent_path_len).err()?;
+            self.path.truncate(parent_path_len);
+            return Some(WalkEntry { path, kind: WalkEntryKind::Failed(fault) });
         }
-        if !self.filter.takes(&path, false) {
+        if !self.filter.includes(&path, false) {
             return None;
         }
         let kind = match kind {
-            Kind::File => FoundKind::File,
-            Kind::Link if self.links == Links::Copy => self.link(name).unwrap_or_else(FoundKind::Failed),
-            Kind::Link => FoundKind::Skipped(Skip::Link),
-            Kind::Fifo => FoundKind::Skipped(Skip::Fifo),
-            Kind::Socket => FoundKind::Skipped(Skip::Socket),
-            Kind::Device => FoundKind::Skipped(Skip::Device),
-            Kind::Gone => return None,
-            Kind::Dangling => {
-                FoundKind::Failed(Fault::new(FaultKind::NotFound, "is a link that leads nowhere"))
+            FileKind::File => WalkEntryKind::File,
+            FileKind::Link if self.links == SymlinkPolicy::Copy => {
+                self.link(name).unwrap_or_else(WalkEntryKind::Failed)
             }
-            Kind::Folder | Kind::Unknown => {
-                FoundKind::Failed(Fault::new(FaultKind::CannotRead, "cannot be looked at"))
+            FileKind::Link => WalkEntryKind::Skipped(SkipReason::Link),
+            FileKind::Fifo => WalkEntryKind::Skipped(SkipReason::Fifo),
+            FileKind::Socket => WalkEntryKind::Skipped(SkipReason::Socket),
+            FileKind::Device => WalkEntryKind::Skipped(SkipReason::Device),
+            FileKind::Gone => return None,
+            FileKind::Dangling => WalkEntryKind::Failed(StoreError::new(
+                StoreErrorKind::NotFound,
+                "is a link that leads nowhere",
+            )),
+            FileKind::Folder | FileKind::Unknown => {
+                WalkEntryKind::Failed(StoreError::new(StoreErrorKind::CannotRead, "cannot be looked at"))
             }
         };
-        Some(Found { path, kind })
+        Some(WalkEntry { path, kind })
     }
 
-    fn link(&mut self, name: &[u8]) -> Result<FoundKind, Fault> {
-        let here = match self.here.take() {
-            Some(here) => here,
+    fn link(&mut self, name: &[u8]) -> Result<WalkEntryKind, StoreError> {
+        let folder = match self.open_folder.take() {
+            Some(folder) => folder,
             None => self.open()?,
         };
-        let here = self.here.insert(here);
-        let target = retry_on_intr(|| readlinkat(&*here, name, Vec::new())).map_err(Fault::read)?;
-        let stat = statat(&*here, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Fault::read)?;
-        Ok(FoundKind::Link { target: target.into_bytes(), meta: Meta::of(&stat) })
+        let folder = self.open_folder.insert(folder);
+        let target = retry_on_intr(|| readlinkat(&*folder, name, Vec::new())).map_err(StoreError::read)?;
+        let stat = statat(&*folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(StoreError::read)?;
+        Ok(WalkEntryKind::Link { target: target.into_bytes(), meta: Meta::of(&stat) })
     }
 }
 
 impl Iterator for Walk {
-    type Item = Found;
+    type Item = WalkEntry;
 
-    fn next(&mut self) -> Option<Found> {
-        if !self.begun {
-            self.begun = true;
+    fn next(&mut self) -> Option<WalkEntry> {
+        if !self.has_begun {
+            self.has_begun = true;
             if let Err(fault) = self.enter(0) {
-                return Some(Found { path: Vec::new(), kind: FoundKind::Failed(fault) });
+                return Some(WalkEntry { path: Vec::new(), kind: WalkEntryKind::Failed(fault) });
             }
         }
         loop {
             if self.levels.last().is_some_and(|level| level.fault.is_none() && level.listing.has_unread()) {
-                self.read_on();
+                self.read_more_names();
             }
             let level = self.levels.last_mut()?;
             let found = match level.listing.next() {
@@ -240,7 +251,7 @@ impl Iterator for Walk {
                     let name = name.to_vec();
                     self.visit(&name, kind)
                 }
-                None => self.leave(),
+                None => self.pop_level(),
             };
             if found.is_some() {
                 return found;

@@ -9,10 +9,10 @@ use super::receive::Naming;
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::proto::transfer::Digest;
-use crate::proto::transfer::entry::Kind;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::entry::EntryKind;
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::report::{Report, escape_name};
-use crate::store::{Fault, TextPlace, nameless};
+use crate::store::{StoreError, TextPlace, nameless};
 
 /// Bytes of lines that are written at a time.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -30,7 +30,7 @@ pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
 
 fn sink(
     path: &Path,
-    of_file: impl FnOnce(TextPlace) -> Result<DigestSink, Fault>,
+    of_file: impl FnOnce(TextPlace) -> Result<DigestSink, StoreError>,
 ) -> Result<DigestSink, Error> {
     if path.as_os_str() == "-" {
         crate::net::stdio::check_stdout()?;
@@ -40,7 +40,7 @@ fn sink(
     of_file(place).map_err(|fault| unusable(path, "", &fault))
 }
 
-fn unusable(path: &Path, what: &str, fault: &Fault) -> Error {
+fn unusable(path: &Path, what: &str, fault: &StoreError) -> Error {
     let shown = escape_name(path.as_os_str().as_bytes());
     Error::new(Exit::Usage, format!("--digests {shown}: {what}{fault}"))
 }
@@ -74,7 +74,7 @@ pub(crate) struct Digests {
 
 impl Digests {
     /// Records a closed entry.
-    pub(super) fn note(&mut self, closed: &Closed, digest: Option<Digest>) {
+    pub(super) fn record(&mut self, closed: &FinishedEntry, digest: Option<Digest>) {
         if closed.revokes {
             let word = closed.file as usize / 64;
             if self.revoked.len() <= word {
@@ -83,16 +83,18 @@ impl Digests {
             self.revoked[word] |= 1 << (closed.file % 64);
             return;
         }
-        let is_there = matches!(closed.outcome, FileOutcome::Done | FileOutcome::AlreadyThere);
-        let Some(digest) = digest.filter(|_| is_there && matches!(closed.kind, Kind::File)) else { return };
+        let is_there = matches!(closed.outcome, EntryOutcome::Done | EntryOutcome::AlreadyThere);
+        let Some(digest) = digest.filter(|_| is_there && matches!(closed.kind, EntryKind::File)) else {
+            return;
+        };
         if self.fault.is_none()
-            && let Err(error) = self.write_note(closed.file, digest, &self.naming.local(&closed.path))
+            && let Err(error) = self.write_record(closed.file, digest, &self.naming.stored_path(&closed.path))
         {
             self.fault = Some(error);
         }
     }
 
-    fn write_note(&mut self, file: u32, digest: Digest, path: &[u8]) -> Result<(), String> {
+    fn write_record(&mut self, file: u32, digest: Digest, path: &[u8]) -> Result<(), String> {
         let notes = match &mut self.notes {
             Some(notes) => notes,
             none => {
@@ -115,7 +117,7 @@ impl Digests {
         if let Some(text) = self.fault.take() {
             return Err(failed(text));
         }
-        let of_fault = |fault: Fault| failed(fault.to_string());
+        let of_fault = |fault: StoreError| failed(fault.to_string());
         match &self.sink.clone() {
             DigestSink::Stdout => {
                 self.blocks(failed, |block| report.print_lines(block).map_err(|error| cannot_write(&error)))

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use super::failure::{Role, describe, exit_of};
 use super::left_out::LeftOut;
 use super::list::{ENTRY_COST_BYTES, WAITING_BYTES, line};
-use super::outcome::{Role, describe, exit_of};
-use super::send::offering::{Next, Offering};
+use super::send::offering::{Offering, OfferingItem};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Context, Io, Session, Status};
@@ -63,7 +63,7 @@ impl DryRun {
 
     /// Ends as the upload would, after everything was written.
     fn conclude(&mut self) -> Result<Status, Error> {
-        self.left_out.report(Role::Sender, &self.report);
+        self.left_out.report_counts(Role::Sender, &self.report);
         let Some(first) = self.failure.take() else { return Ok(Status::Done) };
         if self.entries == 1 {
             return Err(first);
@@ -91,8 +91,8 @@ impl Session for DryRun {
             }
             budget = budget.saturating_sub(ENTRY_COST_BYTES);
             match self.offering.next() {
-                Some(Next::Entry(offered)) => self.entry(&offered.entry),
-                Some(Next::Skipped(skipped)) => self.left_out.note(&skipped, &self.report),
+                Some(OfferingItem::Entry(offered)) => self.entry(&offered.entry),
+                Some(OfferingItem::Skipped(skipped)) => self.left_out.record(&skipped, &self.report),
                 None => self.ended = true,
             }
         }

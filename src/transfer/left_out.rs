@@ -1,6 +1,6 @@
 //! Skipped entries, counted by kind and reported at both ends.
 
-use super::outcome::Role;
+use super::failure::Role;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};
 use crate::report::{FileEvent, Report};
 
@@ -11,8 +11,8 @@ pub(super) struct LeftOut {
 }
 
 impl LeftOut {
-    /// Records a skipped entry: as an event, or as a line with `--verbose`.
-    pub(super) fn note(&mut self, skipped: &Skipped, report: &Report) {
+    /// Counts a skipped entry and reports it: as an event, or as a line with `--verbose`.
+    pub(super) fn record(&mut self, skipped: &Skipped, report: &Report) {
         self.counts[skipped.kind as usize] += 1;
         report.file(&FileEvent {
             path: &skipped.path,
@@ -31,7 +31,7 @@ impl LeftOut {
     }
 
     /// Reports the counts in one line, as a warning: a reader of the success must see it.
-    pub(super) fn report(&self, role: Role, report: &Report) {
+    pub(super) fn report_counts(&self, role: Role, report: &Report) {
         let kinds = SkippedKind::ALL.iter().zip(self.counts).filter(|(_, count)| *count > 0);
         let listed: Vec<String> = kinds.map(|(kind, count)| counted(*kind, count)).collect();
         let Some((last, others)) = listed.split_last() else { return };

@@ -5,21 +5,21 @@ use std::time::{Duration, Instant, SystemTime};
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Limits, Link, Received};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
+use super::failure::{Role, describe, exit_of, peer_error, protocol_error};
 use super::left_out::LeftOut;
-use super::outcome::{Role, describe, exit_of, peer_error, protocol_error};
-use super::send::offering::{Next, Offering};
+use super::send::offering::{Offering, OfferingItem};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Context, Io, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{Frame, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
-use crate::proto::transfer::wanted::Wanted;
+use crate::proto::transfer::wanted::RequestedNames;
 
 use crate::report::{Listed, Report, escape_name};
 
@@ -63,8 +63,10 @@ impl<S: Stream> Job<S> for List {
                 return Ok(Status::Waiting);
             }
             let frame = match self.offering.next() {
-                Some(Next::Entry(offered)) => Frame::Entry { file: self.entries, entry: offered.entry },
-                Some(Next::Skipped(skipped)) => {
+                Some(OfferingItem::Entry(offered)) => {
+                    Frame::Entry { file: self.entries, entry: offered.entry }
+                }
+                Some(OfferingItem::Skipped(skipped)) => {
                     if self.reports_skipped {
                         link.wire.push(&encode(&Frame::Skipped(skipped)));
                     }
@@ -95,7 +97,7 @@ pub(crate) struct Printing {
     /// How many entries are accepted.
     max_entries: u32,
     /// The names asked for; `None`: everything.
-    wanted: Option<Wanted>,
+    wanted: Option<RequestedNames>,
     /// The first entries that cannot be listed; further ones are counted.
     missing: Vec<Entry>,
     missing_count: u64,
@@ -120,7 +122,7 @@ impl Printing {
             report,
             entries: 0,
             max_entries,
-            wanted: (!names.is_empty()).then(|| Wanted::new(names)),
+            wanted: (!names.is_empty()).then(|| RequestedNames::new(names)),
             missing: Vec::new(),
             missing_count: 0,
             left_out: LeftOut::default(),
@@ -138,7 +140,7 @@ impl Printing {
             return Err(protocol_error(Violation::TooManyEntries(self.max_entries)));
         }
         if let Some(wanted) = &mut self.wanted {
-            wanted.take(&entry).map_err(protocol_error)?;
+            wanted.check(&entry).map_err(protocol_error)?;
         }
         self.entries += 1;
         if entry.not_offered.is_some() {
@@ -173,7 +175,7 @@ impl<S: Stream> Job<S> for Printing {
             }
             budget = budget.saturating_sub(FRAME_COST_BYTES);
             let received = link.receive()?;
-            self.expects_skipped |= link.accepted().is_some_and(|accept| accept.skipped);
+            self.expects_skipped |= link.accepted().is_some_and(|accept| accept.capabilities.skipped);
             match received {
                 Received::Frame(Frame::Entry { file, entry }) => self.entry(file, entry)?,
                 Received::Frame(Frame::Eot { entries, bytes }) => {
@@ -189,7 +191,7 @@ impl<S: Stream> Job<S> for Printing {
                     if self.left_out.total() >= self.max_entries.into() {
                         return Err(protocol_error(Violation::TooManyEntries(self.max_entries)));
                     }
-                    self.left_out.note(&skipped, &self.report);
+                    self.left_out.record(&skipped, &self.report);
                 }
                 Received::Frame(Frame::Ping { .. }) => {}
                 Received::Frame(Frame::Error { reason, text }) => {
@@ -214,7 +216,7 @@ impl<S: Stream> Job<S> for Printing {
     }
 
     fn conclude(&mut self, _: &Link<S>, _: Instant) -> Result<(), Error> {
-        self.left_out.report(Role::Receiver, &self.report);
+        self.left_out.report_counts(Role::Receiver, &self.report);
         let failed = |entry: &Entry| {
             let (reason, text) = entry.not_offered.clone().unwrap_or((Reason::Failed, String::new()));
             Error::new(exit_of(reason, Role::Receiver), describe(&entry.path, reason, &text, Role::Receiver))
@@ -242,9 +244,9 @@ fn text_line(entry: &Entry) -> String {
     let size = entry.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
     let path = escape_name(&entry.path);
     let path = match &entry.kind {
-        Kind::Folder => format!("{path}/"),
-        Kind::Link(target) => format!("{path} -> {}", escape_name(target)),
-        Kind::File | Kind::Other(_) => path,
+        EntryKind::Folder => format!("{path}/"),
+        EntryKind::Link(target) => format!("{path} -> {}", escape_name(target)),
+        EntryKind::File | EntryKind::Other(_) => path,
     };
     // An entry without a size has no time, either.
     let time = entry.size.map_or_else(|| "-".to_owned(), |_| time(entry.mtime_seconds));
@@ -254,9 +256,9 @@ fn text_line(entry: &Entry) -> String {
 /// Returns everything known of an entry as a JSON object.
 fn json_line(entry: &Entry) -> String {
     let (kind, target) = match &entry.kind {
-        Kind::Folder => ("folder", None),
-        Kind::Link(target) => ("link", Some(target.as_slice())),
-        Kind::File | Kind::Other(_) => ("file", None),
+        EntryKind::Folder => ("folder", None),
+        EntryKind::Link(target) => ("link", Some(target.as_slice())),
+        EntryKind::File | EntryKind::Other(_) => ("file", None),
     };
     let time = entry.size.and_then(|_| time_of(entry.mtime_seconds, entry.mtime_nanoseconds));
     let mtime = time.map(|time| humantime::format_rfc3339(time).to_string());

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::digests::Digests;
+use super::failure::{Role, describe, exit_of};
 use super::left_out::LeftOut;
-use super::outcome::{Role, describe, exit_of};
 use crate::error::{Error, Exit, Retry};
 use crate::net::endpoint::PeerName;
 use crate::proto::transfer::Digest;
-use crate::proto::transfer::entry::Kind;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::entry::EntryKind;
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::skipped::Skipped;
 use crate::report::{FileEvent, Report, Sums, amount, escape_name, sized};
@@ -27,7 +27,7 @@ pub(crate) struct TransferStats {
     failed: u64,
     only_files: bool,
     /// The first entry: the summary of a session with only one entry names it.
-    first: Option<(Vec<u8>, Kind, Option<Digest>)>,
+    first: Option<(Vec<u8>, EntryKind, Option<Digest>)>,
     /// Failures that were not reported yet.
     failures: Vec<(Vec<u8>, Reason, String)>,
     /// The number of reported failures.
@@ -103,45 +103,45 @@ impl TransferStats {
 
     /// Records a skipped entry.
     pub(crate) fn skip(&mut self, skipped: &Skipped) {
-        self.left_out.note(skipped, &self.report);
+        self.left_out.record(skipped, &self.report);
     }
 
     /// Records a closed entry. `digest` is that of a file's content, if it was computed.
-    pub(crate) fn note(&mut self, closed: Closed, digest: Option<Digest>) {
+    pub(crate) fn record(&mut self, closed: FinishedEntry, digest: Option<Digest>) {
         if let Some(digests) = &mut self.digests {
-            digests.note(&closed, digest);
+            digests.record(&closed, digest);
         }
-        let Closed { path, kind, size, mut outcome, revokes, .. } = closed;
-        if let (Role::Receiver, FileOutcome::Failed(Reason::NotFound, text)) = (self.role, &mut outcome)
+        let FinishedEntry { path, kind, size, mut outcome, revokes, .. } = closed;
+        if let (Role::Receiver, EntryOutcome::Failed(Reason::NotFound, text)) = (self.role, &mut outcome)
             && path.iter().any(|byte| b"*?[".contains(byte))
         {
             "patterns are not supported, 'download --list' prints the names".clone_into(text);
         }
         self.entries += u64::from(!revokes);
-        self.only_files &= matches!(kind, Kind::File);
+        self.only_files &= matches!(kind, EntryKind::File);
         let (state, reason) = match &outcome {
-            FileOutcome::Done => (self.verb(), None),
-            FileOutcome::AlreadyThere => ("there", None),
-            FileOutcome::Failed(reason, text) => ("failed", Some((reason.to_string(), text.as_str()))),
+            EntryOutcome::Done => (self.verb(), None),
+            EntryOutcome::AlreadyThere => ("there", None),
+            EntryOutcome::Failed(reason, text) => ("failed", Some((reason.to_string(), text.as_str()))),
         };
         self.report.file(&FileEvent {
             path: &path,
             kind: match kind {
-                Kind::File | Kind::Other(_) => "file",
-                Kind::Folder => "folder",
-                Kind::Link(_) => "link",
+                EntryKind::File | EntryKind::Other(_) => "file",
+                EntryKind::Folder => "folder",
+                EntryKind::Link(_) => "link",
             },
             state,
             // The size of a failed entry may be unknown.
-            size: (matches!(kind, Kind::File) && reason.is_none()).then_some(size),
+            size: (matches!(kind, EntryKind::File) && reason.is_none()).then_some(size),
             digest: digest.filter(|_| reason.is_none()),
             reason: reason.as_ref().map(|(reason, _)| reason.as_str()),
             text: reason.as_ref().map(|(_, text)| *text),
         });
         match outcome {
-            FileOutcome::Done => {}
-            FileOutcome::AlreadyThere => self.there += 1,
-            FileOutcome::Failed(reason, text) => {
+            EntryOutcome::Done => {}
+            EntryOutcome::AlreadyThere => self.there += 1,
+            EntryOutcome::Failed(reason, text) => {
                 let exit = exit_of(reason, self.role);
                 self.exit = if self.failed == 0 || self.exit == Some(exit) { Some(exit) } else { None };
                 self.retry = self.retry.max(reason.retry());
@@ -236,7 +236,7 @@ impl TransferStats {
                 self.report.warning(format_args!("and {more} more (--verbose names each that is known)"));
             }
         }
-        self.left_out.report(self.role, &self.report);
+        self.left_out.report_counts(self.role, &self.report);
         let line = self.line(bytes, time);
         let single = self.first.as_ref().filter(|_| self.entries == 1);
         let (verb, peer) = (self.verb(), &self.peer);

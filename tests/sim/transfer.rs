@@ -9,7 +9,7 @@ mod wire;
 
 use std::collections::HashSet;
 
-use sendall::proto::transfer::outcome::FileOutcome;
+use sendall::proto::transfer::outcome::EntryOutcome;
 use sendall::proto::transfer::receiver::ReceiveStep;
 use sendall::proto::transfer::sender::{Ended, SendStep};
 
@@ -20,8 +20,8 @@ use sending::{Sending, Source};
 use wire::Connection;
 
 const SEEDS: u64 = 700;
-const MOST_EVENTS: usize = 200_000;
-const MOST_RUNS: usize = 8;
+const MAX_EVENTS: usize = 200_000;
+const MAX_RUNS: usize = 8;
 /// For so many events nothing has happened on any way: both wait.
 const IDLE_EVENTS: usize = 600;
 
@@ -99,9 +99,9 @@ impl World {
         let mut sending = Sending::new(&self.sources, self.streaming);
         let mut receiving = Receiving::new(self.streaming, self.full.clone());
         let mut idle = 0;
-        for event in 0..MOST_EVENTS {
+        for event in 0..MAX_EVENTS {
             if sending.has_finished {
-                receiving.has_finished |= receiving.machine.step() == ReceiveStep::Finished;
+                receiving.has_finished |= receiving.machine.next_step() == ReceiveStep::Finished;
                 self.check_result(&sending, &receiving);
                 self.check_economy(&sending, &receiving, plan);
                 receiving.leave(&mut self.disk, true);
@@ -171,7 +171,7 @@ impl World {
             }
         }
         if receiving.has_finished {
-            let has_heard = sending.machine.step() == SendStep::Finished;
+            let has_heard = sending.machine.next_step() == SendStep::Finished;
             let unknown = has_heard || sending.machine.awaiting_result();
             assert!(
                 unknown,
@@ -230,7 +230,7 @@ impl World {
             let is_safe = self.disk.durable.contains_key(&source.path);
             assert!(here.is_failed() || is_safe, "seed {seed}: {source:?} is done and not safe");
             let may_fail = source.fault.is_some() || self.full.contains(&source.path) || self.damages;
-            let was_there = *there == FileOutcome::AlreadyThere;
+            let was_there = *there == EntryOutcome::AlreadyThere;
             assert!(!there.is_failed() || may_fail || self.streaming, "seed {seed}: {source:?}: {there:?}");
             assert!(!was_there || is_safe, "seed {seed}: {source:?} was there and is not safe");
         }
@@ -252,7 +252,7 @@ impl World {
         let done = sending
             .closed
             .iter()
-            .filter(|(file, closed)| in_blocks(file) && closed.outcome != FileOutcome::AlreadyThere);
+            .filter(|(file, closed)| in_blocks(file) && closed.outcome != EntryOutcome::AlreadyThere);
         let size: u64 = done.map(|(file, _)| self.sources[*file as usize].size).sum();
         assert_eq!(sending.sent_bytes + sending.resumed_bytes, size, "seed {seed}: each block once");
     }
@@ -260,8 +260,8 @@ impl World {
 
 fn run(seed: u64) {
     let mut world = World::new(seed);
-    for attempt in 0..MOST_RUNS {
-        let is_last = attempt + 1 == MOST_RUNS;
+    for attempt in 0..MAX_RUNS {
+        let is_last = attempt + 1 == MAX_RUNS;
         let time = [50, 500, 5000][world.random.below(3)];
         let plan = Plan {
             cut_at: (!is_last && world.random.chance(70)).then(|| world.random.below(time)),

@@ -44,11 +44,11 @@ pub struct BlockTask {
 
 /// The sender's blocks. Connections are numbers.
 #[derive(Debug, Default)]
-pub struct Outbox {
-    files: HashMap<u32, Outgoing>,
+pub struct BlockScheduler {
+    files: HashMap<u32, SendingFile>,
     /// Files with blocks that were never taken, in the order of their opening.
     fresh: VecDeque<u32>,
-    again: VecDeque<(u32, u64)>,
+    resend: VecDeque<(u32, u64)>,
     /// Blocks on their way, by file and offset.
     in_flight: HashMap<(u32, u64), InFlight>,
     tries: HashMap<(u32, u64), u32>,
@@ -65,7 +65,7 @@ struct InFlight {
 }
 
 #[derive(Debug)]
-struct Outgoing {
+struct SendingFile {
     size: u64,
     next: u64,
     theirs: Vec<Digest>,
@@ -73,11 +73,11 @@ struct Outgoing {
     unverified: u64,
 }
 
-impl Outbox {
+impl BlockScheduler {
     /// Opens a file, of which the receiver has blocks with these chaining values from its beginning on.
     pub fn open(&mut self, file: u32, size: u64, theirs: Vec<Digest>) {
         let (values, unverified) = (Vec::new(), block_count(size));
-        self.files.insert(file, Outgoing { size, next: 0, theirs, values, unverified });
+        self.files.insert(file, SendingFile { size, next: 0, theirs, values, unverified });
         self.fresh.push_back(file);
     }
 
@@ -99,8 +99,8 @@ impl Outbox {
     }
 
     /// Takes the next block for a connection. Blocks to send again come first.
-    pub fn take(&mut self, connection: usize) -> Option<BlockTask> {
-        if let Some((file, offset)) = self.again.pop_front() {
+    pub fn next_block(&mut self, connection: usize) -> Option<BlockTask> {
+        if let Some((file, offset)) = self.resend.pop_front() {
             let length = block_length(offset, self.files.get(&file)?.size)?;
             let tries = self.tries.get(&(file, offset)).copied().unwrap_or(0);
             self.in_flight.insert((file, offset), InFlight { connection, tries, end: None });
@@ -161,7 +161,7 @@ impl Outbox {
         (connection, left_bytes): (usize, u64),
         file: u32,
         offset: u64,
-        again: bool,
+        resend: bool,
     ) -> Result<u64, Violation> {
         match self.in_flight.get(&(file, offset)) {
             Some(block) if block.connection == connection => {
@@ -170,12 +170,12 @@ impl Outbox {
                 }
                 let tries = block.tries + 1;
                 self.in_flight.remove(&(file, offset));
-                if again {
+                if resend {
                     if tries >= MAX_TRIES {
                         return Err(Violation::Damaged(offset));
                     }
                     self.tries.insert((file, offset), tries);
-                    self.again.push_back((file, offset));
+                    self.resend.push_back((file, offset));
                     return Ok(0);
                 }
             }
@@ -204,7 +204,7 @@ impl Outbox {
             .collect();
         for key in lost {
             self.in_flight.remove(&key);
-            self.again.push_back(key);
+            self.resend.push_back(key);
         }
     }
 
@@ -212,14 +212,14 @@ impl Outbox {
     pub fn give_up(&mut self, file: u32) {
         self.files.remove(&file);
         self.fresh.retain(|fresh| *fresh != file);
-        self.again.retain(|(of, _)| *of != file);
+        self.resend.retain(|(of, _)| *of != file);
         self.in_flight.retain(|(of, _), _| *of != file);
         self.tries.retain(|(of, _), _| *of != file);
     }
 
     /// Returns whether a block has to be sent again.
-    pub fn has_again(&self) -> bool {
-        !self.again.is_empty()
+    pub fn has_resends(&self) -> bool {
+        !self.resend.is_empty()
     }
 
     /// Removes and returns the files that have ended and whose blocks the receiver has.

@@ -3,7 +3,7 @@
 use super::names::MAX_PATH_BYTES;
 use super::reason::Reason;
 use super::violation::Violation;
-use super::wire::{Fields, clipped, length_u16};
+use super::wire::{FieldReader, clipped, length_u16};
 
 pub(crate) const NOT_OFFERED: u8 = 1;
 pub(crate) const MIN_BYTES: usize = 26;
@@ -18,7 +18,7 @@ const MODE_BITS: u16 = 0o777;
 
 /// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum EntryKind {
     /// A regular file.
     File,
     /// A folder. It comes after everything in it.
@@ -33,7 +33,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// The nine permission bits of its mode. Without meaning for a link.
     pub mode: u16,
     /// A file's size in bytes; `None`: not known before its end. 0 for other kinds.
@@ -52,7 +52,7 @@ pub struct Entry {
 impl Entry {
     /// Returns whether `HAVE` and `END` follow for it: for every kind but the two without content.
     pub(crate) fn has_content(&self) -> bool {
-        self.not_offered.is_none() && !matches!(self.kind, Kind::Folder | Kind::Link(_))
+        self.not_offered.is_none() && !matches!(self.kind, EntryKind::Folder | EntryKind::Link(_))
     }
 
     pub(crate) fn flags(&self) -> u8 {
@@ -62,10 +62,10 @@ impl Entry {
     pub(crate) fn body(&self) -> Vec<u8> {
         let path = if self.path.len() > MAX_PATH_BYTES { &[] } else { self.path.as_slice() };
         let kind = match &self.kind {
-            Kind::File => 1,
-            Kind::Folder => 2,
-            Kind::Link(_) => 3,
-            Kind::Other(code) => *code,
+            EntryKind::File => 1,
+            EntryKind::Folder => 2,
+            EntryKind::Link(_) => 3,
+            EntryKind::Other(code) => *code,
         };
         let mut body = vec![kind, 0];
         body.extend((self.mode & MODE_BITS).to_be_bytes());
@@ -74,7 +74,7 @@ impl Entry {
         body.extend(self.mtime_nanoseconds.to_be_bytes());
         body.extend(length_u16(path));
         body.extend(path);
-        if let Kind::Link(target) = &self.kind {
+        if let EntryKind::Link(target) = &self.kind {
             let target = if target.len() > MAX_TARGET_BYTES { &[] } else { target.as_slice() };
             body.extend(TARGET_EXTENSION.to_be_bytes());
             body.extend(length_u16(target));
@@ -90,7 +90,7 @@ impl Entry {
     }
 
     pub(crate) fn parse(flags: u8, body: &[u8]) -> Result<Entry, Violation> {
-        let mut fields = Fields::new(body);
+        let mut fields = FieldReader::new(body);
         let kind = fields.u8()?;
         fields.u8()?;
         let mode = fields.u16()? & MODE_BITS;
@@ -123,15 +123,15 @@ impl Entry {
             (false, _) => None,
         };
         let kind = match (kind, target) {
-            (1, None) => Kind::File,
-            (2, None) => Kind::Folder,
-            (3, Some(target)) => Kind::Link(target),
+            (1, None) => EntryKind::File,
+            (2, None) => EntryKind::Folder,
+            (3, Some(target)) => EntryKind::Link(target),
             (1..=3, _) => {
                 return Err(Violation::Malformed("a link without a target, or a target without a link"));
             }
-            (code, _) => Kind::Other(code),
+            (code, _) => EntryKind::Other(code),
         };
-        if !matches!(kind, Kind::File | Kind::Other(_)) && size != Some(0) {
+        if !matches!(kind, EntryKind::File | EntryKind::Other(_)) && size != Some(0) {
             return Err(Violation::Malformed("a folder or link with a size"));
         }
         Ok(Entry { kind, mode, size, mtime_seconds, mtime_nanoseconds, path, not_offered })
@@ -139,7 +139,7 @@ impl Entry {
 }
 
 fn parse_reason(value: &[u8]) -> Result<(Reason, String), Violation> {
-    let mut fields = Fields::new(value);
+    let mut fields = FieldReader::new(value);
     let reason = Reason::from_code(fields.u8()?);
     Ok((reason, fields.text(value.len() - 1)?))
 }

@@ -1,17 +1,20 @@
 //! Frames: a header of 24 bytes and a body, see "Frames" in `PROTOCOL.md`.
 
+mod fields;
+
+pub use self::fields::{EndState, FileEnd, Phase, Totals};
 use super::Digest;
 use super::entry;
 use super::entry::Entry;
 use super::have;
-use super::have::Verdict;
+use super::have::HaveReply;
 use super::reason::Reason;
 use super::skipped;
 use super::skipped::Skipped;
 use super::summary;
 use super::summary::Summary;
 use super::violation::Violation;
-use super::wire::{Fields, MAX_TEXT_BYTES, clipped, length_u16};
+use super::wire::{FieldReader, MAX_TEXT_BYTES, clipped, length_u16};
 
 /// The size of a header, in bytes.
 pub const HEADER_BYTES: usize = 24;
@@ -39,6 +42,8 @@ const PING: u8 = 10;
 const ERROR: u8 = 11;
 const SKIPPED: u8 = 12;
 const TOTALS: u8 = 13;
+/// The largest type of a frame. The types count from 1.
+pub const MAX_TYPE: u8 = TOTALS;
 /// A flag of `TOTALS`.
 const COMPLETE: u8 = 1;
 
@@ -57,12 +62,12 @@ pub enum Frame {
         /// The file id of the entry.
         file: u32,
         /// The answer.
-        verdict: Verdict,
+        reply: HaveReply,
     },
     /// The end of a side's turn.
     Turn,
     /// The end of a file.
-    End(End),
+    End(FileEnd),
     /// The end of all files.
     Eot {
         /// Files that ended as [`EndState::Whole`].
@@ -86,13 +91,13 @@ pub enum Frame {
         bytes: u64,
     },
     /// The receiver's answer to a block.
-    Verified {
+    BlockResult {
         /// The file id.
         file: u32,
         /// Where it begins in the file.
         offset: u64,
         /// The block does not match its chaining value: send it again.
-        again: bool,
+        resend: bool,
     },
     /// The receiver's result of the session.
     Result(Summary),
@@ -114,58 +119,6 @@ pub enum Frame {
     Skipped(Skipped),
     /// The sender's totals so far.
     Totals(Totals),
-}
-
-/// The sender's totals: for progress only.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Files, folders and links.
-    pub entries: u64,
-    /// The sum of the files' sizes.
-    pub bytes: u64,
-    /// The totals are final, as far as the sender knows.
-    pub complete: bool,
-}
-
-/// How a file ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
-    /// Its file id.
-    pub file: u32,
-    /// Its size, in bytes.
-    pub size: u64,
-    /// Whether the sender could send it.
-    pub state: EndState,
-    /// The digest of the sender's file; it means nothing where the file is unreadable or changed.
-    pub digest: Digest,
-}
-
-/// The flags of an `END`; of several the first named here counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndState {
-    /// The source could not be read to its end.
-    Unreadable,
-    /// The source was not the same at its end as at its start.
-    Changed,
-    /// After KEEP: the content is not the same.
-    Differs,
-    /// The receiver had refused the file while it was sent.
-    Stopped,
-    /// No flag: the digest is that of the whole file.
-    Whole,
-}
-
-/// A phase that can be silent for long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Existing bytes are hashed.
-    Hashing = 1,
-    /// Received bytes are verified.
-    Verifying = 2,
-    /// Received files are synced.
-    Syncing = 3,
-    /// The source, a pipe, has nothing to read yet.
-    Reading = 4,
 }
 
 /// The beginning of a buffer, parsed.
@@ -204,7 +157,7 @@ pub fn parse(bytes: &[u8]) -> Result<ParsedFrame, Violation> {
     if bytes.len() < HEADER_BYTES {
         return Ok(ParsedFrame::Incomplete { needed: HEADER_BYTES });
     }
-    let mut fields = Fields::new(bytes);
+    let mut fields = FieldReader::new(bytes);
     let kind = fields.u8()?;
     let flags = fields.u8()?;
     fields.u16()?;
@@ -248,15 +201,17 @@ fn bounds(kind: u8) -> Result<(&'static str, usize, usize), Violation> {
 }
 
 fn parse_body(kind: u8, flags: u8, file: u32, offset: u64, body: &[u8]) -> Result<Frame, Violation> {
-    let mut fields = Fields::new(body);
+    let mut fields = FieldReader::new(body);
     Ok(match kind {
         ENTRY => Frame::Entry { file, entry: Entry::parse(flags, body)? },
-        HAVE => Frame::Have { file, verdict: Verdict::parse(offset, body)? },
+        HAVE => Frame::Have { file, reply: HaveReply::parse(offset, body)? },
         TURN => Frame::Turn,
-        END => Frame::End(End { file, size: offset, state: EndState::parse(flags), digest: fields.array()? }),
+        END => {
+            Frame::End(FileEnd { file, size: offset, state: EndState::parse(flags), digest: fields.array()? })
+        }
         EOT => Frame::Eot { entries: fields.u64()?, bytes: fields.u64()? },
         BLOCK => Frame::Block { file, offset, values: block_values(body)? },
-        ACK if flags & OF_A_BLOCK != 0 => Frame::Verified { file, offset, again: flags & AGAIN != 0 },
+        ACK if flags & OF_A_BLOCK != 0 => Frame::BlockResult { file, offset, resend: flags & AGAIN != 0 },
         ACK => Frame::Ack { bytes: offset },
         RESULT => Frame::Result(Summary::parse(flags, body)?),
         PING => Frame::Ping { phase: Phase::parse(flags), done: offset },
@@ -286,14 +241,14 @@ fn block_values(body: &[u8]) -> Result<Vec<Digest>, Violation> {
 pub fn encode(frame: &Frame) -> Vec<u8> {
     let (flags, file, offset, body) = match frame {
         Frame::Entry { file, entry } => (entry.flags(), *file, 0, entry.body()),
-        Frame::Have { file, verdict } => (0, *file, verdict.offset(), verdict.body()),
+        Frame::Have { file, reply } => (0, *file, reply.offset(), reply.body()),
         Frame::Turn => (0, 0, 0, Vec::new()),
         Frame::End(end) => (end.state.flags(), end.file, end.size, end.digest.to_vec()),
         Frame::Eot { entries, bytes } => (0, 0, 0, two(*entries, *bytes)),
         Frame::Block { file, offset, values } => (0, *file, *offset, values.concat()),
         Frame::Ack { bytes } => (0, 0, *bytes, Vec::new()),
-        Frame::Verified { file, offset, again } => {
-            (OF_A_BLOCK | (u8::from(*again) * AGAIN), *file, *offset, Vec::new())
+        Frame::BlockResult { file, offset, resend } => {
+            (OF_A_BLOCK | (u8::from(*resend) * AGAIN), *file, *offset, Vec::new())
         }
         Frame::Result(summary) => (summary.flags(), 0, 0, summary.body()),
         Frame::Ping { phase, done } => (phase.map_or(0, |phase| phase as u8), 0, *done, Vec::new()),
@@ -339,7 +294,7 @@ impl Frame {
             Frame::End(_) => END,
             Frame::Eot { .. } => EOT,
             Frame::Block { .. } => BLOCK,
-            Frame::Ack { .. } | Frame::Verified { .. } => ACK,
+            Frame::Ack { .. } | Frame::BlockResult { .. } => ACK,
             Frame::Result(_) => RESULT,
             Frame::Ping { .. } => PING,
             Frame::Error { .. } => ERROR,
@@ -351,32 +306,5 @@ impl Frame {
     /// Returns the violation of sending this frame in the wrong phase.
     pub(crate) fn out_of_turn(&self) -> Violation {
         Violation::OutOfTurn(bounds(self.kind()).map_or("a frame", |(name, ..)| name))
-    }
-}
-
-impl EndState {
-    fn flags(self) -> u8 {
-        match self {
-            EndState::Unreadable => 1,
-            EndState::Changed => 2,
-            EndState::Differs => 4,
-            EndState::Stopped => 8,
-            EndState::Whole => 0,
-        }
-    }
-
-    fn parse(flags: u8) -> EndState {
-        [EndState::Unreadable, EndState::Changed, EndState::Differs, EndState::Stopped]
-            .into_iter()
-            .find(|state| flags & state.flags() != 0)
-            .unwrap_or(EndState::Whole)
-    }
-}
-
-impl Phase {
-    fn parse(code: u8) -> Option<Phase> {
-        [Phase::Hashing, Phase::Verifying, Phase::Syncing, Phase::Reading]
-            .into_iter()
-            .find(|phase| *phase as u8 == code)
     }
 }

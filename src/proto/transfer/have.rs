@@ -3,7 +3,7 @@
 use super::Digest;
 use super::reason::Reason;
 use super::violation::Violation;
-use super::wire::{Fields, MAX_TEXT_BYTES, clipped, length_u16};
+use super::wire::{FieldReader, MAX_TEXT_BYTES, clipped, length_u16};
 
 pub(crate) const MIN_BYTES: usize = 36;
 pub(crate) const MAX_BYTES: usize = MIN_BYTES + MAX_TEXT_BYTES;
@@ -14,7 +14,7 @@ const REFUSED: u8 = 3;
 
 /// The receiver's answer to an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum HaveReply {
     /// The receiver wants it and has its first `offset` bytes, with this digest.
     Want {
         /// How many bytes it has; at most the size of the entry.
@@ -33,25 +33,25 @@ pub enum Verdict {
     Refused(Reason, String),
 }
 
-impl Verdict {
+impl HaveReply {
     /// Everything is wanted from the start.
-    pub const WHOLE: Verdict = Verdict::Want { offset: 0, digest: [0; 32] };
+    pub const WHOLE: HaveReply = HaveReply::Want { offset: 0, digest: [0; 32] };
 
     pub(crate) fn offset(&self) -> u64 {
         match self {
-            Verdict::Want { offset, .. } => *offset,
-            Verdict::Keep { size, .. } => *size,
-            Verdict::Refused(..) => 0,
+            HaveReply::Want { offset, .. } => *offset,
+            HaveReply::Keep { size, .. } => *size,
+            HaveReply::Refused(..) => 0,
         }
     }
 
     pub(crate) fn body(&self) -> Vec<u8> {
         let none = [0; 32];
         let (code, reason, digest, text) = match self {
-            Verdict::Want { offset: 0, .. } => (WANT, 0, &none, ""),
-            Verdict::Want { digest, .. } => (WANT, 0, digest, ""),
-            Verdict::Keep { digest, .. } => (KEEP, 0, digest, ""),
-            Verdict::Refused(reason, text) => (REFUSED, reason.code(), &none, clipped(text)),
+            HaveReply::Want { offset: 0, .. } => (WANT, 0, &none, ""),
+            HaveReply::Want { digest, .. } => (WANT, 0, digest, ""),
+            HaveReply::Keep { digest, .. } => (KEEP, 0, digest, ""),
+            HaveReply::Refused(reason, text) => (REFUSED, reason.code(), &none, clipped(text)),
         };
         let mut body = vec![code, reason];
         body.extend(length_u16(text.as_bytes()));
@@ -60,8 +60,8 @@ impl Verdict {
         body
     }
 
-    pub(crate) fn parse(offset: u64, body: &[u8]) -> Result<Verdict, Violation> {
-        let mut fields = Fields::new(body);
+    pub(crate) fn parse(offset: u64, body: &[u8]) -> Result<HaveReply, Violation> {
+        let mut fields = FieldReader::new(body);
         let code = fields.u8()?;
         let reason = Reason::from_code(fields.u8()?);
         let text_length = usize::from(fields.u16()?);
@@ -69,11 +69,11 @@ impl Verdict {
         let text = fields.text(text_length)?;
         fields.finish()?;
         match code {
-            WANT if offset == 0 => Ok(Verdict::WHOLE),
-            WANT => Ok(Verdict::Want { offset, digest }),
-            KEEP => Ok(Verdict::Keep { size: offset, digest }),
+            WANT if offset == 0 => Ok(HaveReply::WHOLE),
+            WANT => Ok(HaveReply::Want { offset, digest }),
+            KEEP => Ok(HaveReply::Keep { size: offset, digest }),
             REFUSED if offset != 0 => Err(Violation::Contradiction("REFUSED with an offset")),
-            REFUSED => Ok(Verdict::Refused(reason, text)),
+            REFUSED => Ok(HaveReply::Refused(reason, text)),
             _ => Err(Violation::Malformed("an unknown verdict")),
         }
     }

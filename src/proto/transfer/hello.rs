@@ -1,9 +1,13 @@
 //! HELLO and ACCEPT, the first bytes of each side.
 
+mod accept;
+mod capabilities;
+
+pub use self::accept::Accept;
+pub use self::capabilities::Capabilities;
 use super::names::MAX_PATH_BYTES;
-use super::reason::Reason;
 use super::violation::Violation;
-use super::wire::{Fields, length_u16};
+use super::wire::{FieldReader, length_u16};
 use crate::proto::Parsed;
 
 /// The first bytes of both sides.
@@ -14,10 +18,6 @@ pub const FIXED_BYTES: usize = 32;
 const MAJOR: u8 = 1;
 const REPLACE: u8 = 1;
 const STREAM: u8 = 2;
-const KEEPS: u8 = 4;
-const TREE: u32 = 1;
-const SKIPPED: u32 = 2;
-const TOTALS: u32 = 4;
 const ROOT_EXTENSION: u16 = 0x0002;
 const RATE_EXTENSION: u16 = 0x0003;
 const RUN_EXTENSION: u16 = 0x0005;
@@ -59,12 +59,8 @@ pub struct Hello {
     pub total_size: Option<u64>,
     /// Number of entries; `None`: unknown. Only an announcement.
     pub entries: Option<u32>,
-    /// The client can send and verify files in blocks.
-    pub tree: bool,
-    /// The client reports skipped entries, or wants them reported.
-    pub skipped: bool,
-    /// The client of a `GET` wants the totals reported.
-    pub totals: bool,
+    /// The capabilities of the client that it wants to use.
+    pub capabilities: Capabilities,
     /// The highest rate that the client of a `GET` wants, in bytes per second.
     pub rate: Option<u64>,
     names: Vec<Vec<u8>>,
@@ -129,8 +125,8 @@ impl Hello {
 
     fn new(operation: Operation, total_size: Option<u64>, entries: Option<u32>) -> Hello {
         let (names, roots) = (Vec::new(), Vec::new());
-        let (tree, skipped, totals, rate, run) = (true, true, false, None, None);
-        Hello { operation, total_size, entries, tree, skipped, totals, rate, names, roots, run }
+        let capabilities = Capabilities { totals: false, ..Capabilities::ALL };
+        Hello { operation, total_size, entries, capabilities, rate: None, names, roots, run: None }
     }
 
     /// Marks the session as the successor of an earlier one of the same run, which the server may still hold.
@@ -184,7 +180,7 @@ impl Hello {
         }
         let mut bytes = MAGIC.to_vec();
         bytes.extend([MAJOR, 0, operation, flags]);
-        bytes.extend(capabilities(self.tree, self.skipped, self.totals));
+        bytes.extend(self.capabilities.encode());
         bytes.extend(self.total_size.unwrap_or(u64::MAX).to_be_bytes());
         bytes.extend(self.entries.unwrap_or(u32::MAX).to_be_bytes());
         bytes.extend(length_u16(name));
@@ -208,7 +204,7 @@ impl Hello {
         if bytes.len() < FIXED_BYTES {
             return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
         }
-        let mut fields = Fields::new(bytes);
+        let mut fields = FieldReader::new(bytes);
         fields.bytes(10)?;
         let (operation, flags) = (fields.u8()?, fields.u8()?);
         let operation = match operation {
@@ -218,7 +214,7 @@ impl Hello {
             4 => Operation::Join([0; 16]),
             code => return Err(Violation::Operation(code)),
         };
-        let (tree, skipped, totals) = read_capabilities(fields.u32()?);
+        let capabilities = Capabilities::parse(fields.u32()?);
         let total_size = Some(fields.u64()?).filter(|size| *size != u64::MAX);
         let entries = Some(fields.u32()?).filter(|entries| *entries != u32::MAX);
         let name_length = usize::from(fields.u16()?);
@@ -236,7 +232,7 @@ impl Hello {
             (Operation::Join(_), Err(_)) => return Err(Violation::Malformed("the session of a JOIN")),
             _ => (operation, first),
         };
-        let mut value = Hello { tree, skipped, totals, ..Hello::new(operation, total_size, entries) };
+        let mut value = Hello { capabilities, ..Hello::new(operation, total_size, entries) };
         value.read_tail(first, fields.bytes(extensions_length)?)?;
         if matches!(operation, Operation::Put { .. } | Operation::Join(_)) && !value.names.is_empty() {
             return Err(Violation::Malformed("names in a PUT"));
@@ -248,7 +244,7 @@ impl Hello {
         if !first.is_empty() {
             self.names.push(first.to_vec());
         }
-        let mut fields = Fields::new(extensions);
+        let mut fields = FieldReader::new(extensions);
         while let Some((code, value)) = fields.extension()? {
             match code {
                 NAME_EXTENSION if value.is_empty() || value.len() > MAX_PATH_BYTES => {
@@ -259,7 +255,7 @@ impl Hello {
                 }
                 NAME_EXTENSION => self.names.push(value.to_vec()),
                 ROOT_EXTENSION => self.roots.push(value.to_vec()),
-                RATE_EXTENSION => self.rate = Some(Fields::new(value).u64()?),
+                RATE_EXTENSION => self.rate = Some(FieldReader::new(value).u64()?),
                 RUN_EXTENSION => {
                     let wrong = |_| Violation::Length { what: "a run", length: value.len() as u64 };
                     self.run = Some(RunId::try_from(value).map_err(wrong)?);
@@ -270,109 +266,6 @@ impl Hello {
         }
         Ok(())
     }
-}
-
-/// The server's first message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accept {
-    /// The reason of a refusal; an `ERROR` frame follows then.
-    pub refused: Option<Reason>,
-    /// The files come in a stream: in a `PUT` whose client has named its roots, or in a `GET` whose client has asked
-    /// for it.
-    pub stream: bool,
-    /// Both sides can send and verify files in blocks.
-    pub tree: bool,
-    /// The sender reports skipped entries.
-    pub skipped: bool,
-    /// Of a `GET`: the sender reports the totals, if it finds them.
-    pub totals: bool,
-    /// Of a `PUT`: existing files are not replaced, whatever the client asks for.
-    pub keeps: bool,
-    /// The session's id, random.
-    pub session: [u8; 16],
-}
-
-impl Accept {
-    /// Creates a refusal of the session.
-    pub fn refusal(reason: Reason) -> Accept {
-        Accept { refused: Some(reason), ..Accept::plain() }
-    }
-
-    /// Creates an acceptance without any capability.
-    pub fn plain() -> Accept {
-        let (stream, tree, skipped, totals, keeps) = (false, false, false, false, false);
-        Accept { refused: None, stream, tree, skipped, totals, keeps, session: [0; 16] }
-    }
-
-    /// Encodes the message.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        let flags = u8::from(self.stream) * STREAM + u8::from(self.keeps) * KEEPS;
-        bytes.extend([MAJOR, 0, self.refused.map_or(0, Reason::code), flags]);
-        bytes.extend(capabilities(self.tree, self.skipped, self.totals));
-        bytes.extend(self.session);
-        bytes
-    }
-
-    /// Checks an answer against the request.
-    ///
-    /// # Errors
-    /// It grants what the client did not ask for, or the connection is taken into another session.
-    pub fn check(&self, hello: &Hello) -> Result<(), Violation> {
-        let (may_stream, is_its_session) = match hello.operation {
-            Operation::Put { .. } => (!hello.roots.is_empty(), true),
-            Operation::Get { stream } => (stream, true),
-            Operation::List => (false, true),
-            Operation::Join(session) => (false, self.session == session && self.tree),
-        };
-        let fault = if self.refused.is_some() {
-            return Ok(());
-        } else if self.stream && !may_stream {
-            "a stream that was not asked for"
-        } else if self.tree && !hello.tree {
-            "blocks that were not asked for"
-        } else if self.totals && !hello.totals {
-            "totals that were not asked for"
-        } else if !is_its_session {
-            "the session that was joined"
-        } else {
-            return Ok(());
-        };
-        Err(Violation::Contradiction(fault))
-    }
-
-    /// Parses an `ACCEPT` at the beginning of `bytes`. The magic is rejected at its first wrong byte.
-    ///
-    /// # Errors
-    /// The bytes are not ours, or a server of another major version accepted.
-    pub fn parse(bytes: &[u8]) -> Result<Parsed<Accept>, Violation> {
-        check_magic(bytes)?;
-        if bytes.len() < FIXED_BYTES {
-            return Ok(Parsed::Incomplete { needed: FIXED_BYTES });
-        }
-        let mut fields = Fields::new(bytes);
-        fields.bytes(MAGIC.len())?;
-        let (major, _minor, status) = (fields.u8()?, fields.u8()?, fields.u8()?);
-        let flags = fields.u8()?;
-        let (stream, keeps) = (flags & STREAM != 0, flags & KEEPS != 0);
-        let (tree, skipped, totals) = read_capabilities(fields.u32()?);
-        let refused = Some(status).filter(|status| *status != 0).map(Reason::from_code);
-        if refused.is_none() && major != MAJOR {
-            return Err(Violation::Version(major));
-        }
-        Ok(Parsed::Complete {
-            value: Accept { refused, stream, tree, skipped, totals, keeps, session: fields.array()? },
-            used: FIXED_BYTES,
-        })
-    }
-}
-
-fn capabilities(tree: bool, skipped: bool, totals: bool) -> [u8; 4] {
-    (u32::from(tree) * TREE + u32::from(skipped) * SKIPPED + u32::from(totals) * TOTALS).to_be_bytes()
-}
-
-fn read_capabilities(bits: u32) -> (bool, bool, bool) {
-    (bits & TREE != 0, bits & SKIPPED != 0, bits & TOTALS != 0)
 }
 
 fn check_magic(bytes: &[u8]) -> Result<(), Violation> {

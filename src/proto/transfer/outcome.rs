@@ -1,11 +1,11 @@
 //! The outcome of each entry of a session.
 
-use super::entry::Kind;
+use super::entry::EntryKind;
 use super::reason::Reason;
 
 /// The outcome of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileOutcome {
+pub enum EntryOutcome {
     /// At the receiver: compared, synced and in place. At the sender: sent to its end; the receiver may still name it
     /// as failed, and then it comes a second time.
     Done,
@@ -15,30 +15,30 @@ pub enum FileOutcome {
     Failed(Reason, String),
 }
 
-impl FileOutcome {
-    /// Returns whether it is [`FileOutcome::Failed`].
+impl EntryOutcome {
+    /// Returns whether it is [`EntryOutcome::Failed`].
     pub fn is_failed(&self) -> bool {
-        matches!(self, FileOutcome::Failed(..))
+        matches!(self, EntryOutcome::Failed(..))
     }
 
-    pub(crate) fn failed(reason: Reason) -> FileOutcome {
-        FileOutcome::Failed(reason, reason.to_string())
+    pub(crate) fn failed(reason: Reason) -> EntryOutcome {
+        EntryOutcome::Failed(reason, reason.to_string())
     }
 }
 
 /// An entry that a machine has closed: it keeps nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closed {
+pub struct FinishedEntry {
     /// Its file id.
     pub file: u32,
     /// Its path as it was sent.
     pub path: Vec<u8>,
     /// Its kind; a failure that only the receiver knows of comes to the sender as a file's.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// A file's size in bytes, as far as it is known.
     pub size: u64,
     /// Its outcome.
-    pub outcome: FileOutcome,
+    pub outcome: EntryOutcome,
     /// It was closed before as not failed: this takes that back.
     pub revokes: bool,
 }

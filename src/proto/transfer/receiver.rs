@@ -1,7 +1,7 @@
 //! The machine of the side that wants the files, after `HELLO` and `ACCEPT`.
 //!
 //! It holds the entries of one round, or one entry in a stream, and those that wait for the disk. Each entry is handed
-//! out once as [`Closed`].
+//! out once as [`FinishedEntry`].
 
 mod bodies;
 mod offers;
@@ -10,16 +10,16 @@ mod result;
 use std::collections::{HashMap, VecDeque};
 
 use super::Digest;
-use super::blocks::{BLOCK_BYTES, has_blocks};
-use super::entry::{Entry, Kind};
-use super::frame::{Frame, MAX_BLOCK_VALUES, Phase, Totals, encode};
-use super::have::Verdict;
-use super::outcome::{Closed, FileOutcome};
+use super::entry::{Entry, EntryKind};
+use super::frame::{Frame, Phase, Totals};
+use super::have::HaveReply;
+use super::hello::Capabilities;
+use super::outcome::FinishedEntry;
 use super::reason::Reason;
 use super::skipped::Skipped;
 use super::summary::FileFailure;
 use super::violation::Violation;
-use super::wanted::Wanted;
+use super::wanted::RequestedNames;
 
 /// Body bytes for each `ACK`, unless the driver asks for one before.
 pub const ACK_BYTES: u64 = 4 << 20;
@@ -84,26 +84,22 @@ pub enum ReceiveStep {
 pub struct Receiver {
     max_entries: u32,
     streaming: bool,
-    tree: bool,
-    /// The sender reports skipped entries, and how many they were.
-    expects_skipped: bool,
+    capabilities: Capabilities,
     skipped_count: u32,
     skipped: Option<Skipped>,
-    /// The sender reports the totals.
-    expects_totals: bool,
     totals: Option<Totals>,
     /// The first turn has come, or none is due.
     has_begun: bool,
-    wanted: Option<Wanted>,
+    wanted: Option<RequestedNames>,
     /// The entries of this round, or the one that comes in a stream; the first of them has the id `base`.
-    round: Vec<Incoming>,
+    round: Vec<ReceivingEntry>,
     base: u32,
     entry_bytes: usize,
     state: State,
     out: Vec<u8>,
     steps: VecDeque<ReceiveStep>,
-    committing: HashMap<u32, (Vec<u8>, Kind, u64)>,
-    closed: VecDeque<Closed>,
+    committing: HashMap<u32, (Vec<u8>, EntryKind, u64)>,
+    closed: VecDeque<FinishedEntry>,
     failures: Vec<FileFailure>,
     failure_bytes: usize,
     /// A failure was not kept.
@@ -118,9 +114,9 @@ pub struct Receiver {
 }
 
 #[derive(Debug)]
-struct Incoming {
+struct ReceivingEntry {
     entry: Entry,
-    verdict: Option<Verdict>,
+    reply: Option<HaveReply>,
     /// The driver has a part of it, valid or not.
     has_part: bool,
     failure: Option<(Reason, String)>,
@@ -145,14 +141,12 @@ impl Receiver {
         Receiver {
             max_entries,
             streaming: false,
-            tree: false,
-            expects_skipped: false,
+            capabilities: Capabilities::default(),
             skipped_count: 0,
             skipped: None,
-            expects_totals: false,
             totals: None,
             has_begun: false,
-            wanted: wanted.map(Wanted::new),
+            wanted: wanted.map(RequestedNames::new),
             round: Vec::new(),
             base: 0,
             entry_bytes: 0,
@@ -174,19 +168,14 @@ impl Receiver {
         }
     }
 
-    /// Enables files in blocks, if both sides have the capability. Call it before the first entry.
-    pub fn allow_blocks(&mut self) {
-        self.tree = true;
+    /// Sets the capabilities that both sides use. Call it before the first entry.
+    pub fn agree(&mut self, capabilities: Capabilities) {
+        self.capabilities = capabilities;
     }
 
     /// Returns whether large files come in blocks.
     pub fn allows_blocks(&self) -> bool {
-        self.tree
-    }
-
-    /// Enables reports of skipped entries, if both sides have the capability.
-    pub fn expect_skipped(&mut self) {
-        self.expects_skipped = true;
+        self.capabilities.tree
     }
 
     /// Expects entries in a stream, each file after its entry. Call it before the first entry.
@@ -196,7 +185,7 @@ impl Receiver {
     }
 
     /// Returns the next action.
-    pub fn step(&mut self) -> ReceiveStep {
+    pub fn next_step(&mut self) -> ReceiveStep {
         if let Some((reason, text)) = &self.error {
             return ReceiveStep::PeerError { reason: *reason, text: text.clone() };
         }
@@ -225,7 +214,7 @@ impl Receiver {
         }
     }
 
-    /// Handles a frame of the peer, once [`Receiver::step`] returns [`ReceiveStep::Await`]: in a stream, bodies may
+    /// Handles a frame of the peer, once [`Receiver::next_step`] returns [`ReceiveStep::Await`]: in a stream, bodies may
     /// follow their entry at once, and cannot be handled before it is decided.
     ///
     /// # Errors
@@ -242,97 +231,11 @@ impl Receiver {
             Frame::Skipped(skipped) => self.left_out(skipped)?,
             Frame::Totals(totals) => self.totals_reported(totals)?,
             Frame::Block { .. } => return Err(Violation::Contradiction("BLOCK without its block")),
-            Frame::Have { .. } | Frame::Ack { .. } | Frame::Verified { .. } | Frame::Result(_) => {
+            Frame::Have { .. } | Frame::Ack { .. } | Frame::BlockResult { .. } | Frame::Result(_) => {
                 return Err(frame.out_of_turn());
             }
         }
         Ok(())
-    }
-
-    /// Handles the header of a `DATA` frame. Its body belongs at `offset` of the file, unless [`Receiver::discarding`].
-    /// Returns true if the file starts at 0 although the receiver has a part of it, which must be dropped first.
-    ///
-    /// # Errors
-    /// The frame breaks the protocol: the session is over, and nothing of its body may be used.
-    pub fn data(&mut self, file: u32, offset: u64, length: u32) -> Result<bool, Violation> {
-        self.body_complete();
-        self.body(file, offset, length)
-    }
-
-    /// Answers [`ReceiveStep::Decide`]; has no effect for another file. An offset beyond the size of the entry is sent
-    /// as 0, and the part is dropped at the first `DATA`, which an empty file does not have; a KEEP of another size
-    /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and an offset
-    /// is useless.
-    pub fn decided(&mut self, file: u32, verdict: Verdict) {
-        if let State::Deciding { next } = self.state
-            && self.index(file) == Some(next)
-            && self.entry(file).is_some_and(Entry::has_content)
-        {
-            self.answer_with(next, verdict);
-        }
-    }
-
-    /// Answers as [`Receiver::decided`], for a file in blocks, of which the receiver has those with these chaining
-    /// values, from its beginning on.
-    pub fn decided_in_blocks(&mut self, file: u32, values: &[Digest]) {
-        for (index, values) in values.chunks(MAX_BLOCK_VALUES).enumerate() {
-            let offset = (index * MAX_BLOCK_VALUES) as u64 * BLOCK_BYTES;
-            self.out.extend(encode(&Frame::Block { file, offset, values: values.to_vec() }));
-        }
-        let size = self.entry(file).and_then(|entry| entry.size).unwrap_or(0);
-        let offset = size.min(values.len() as u64 * BLOCK_BYTES);
-        self.decided(file, Verdict::Want { offset, digest: [0; 32] });
-    }
-
-    /// Returns whether a file comes in blocks. `None` before it is decided, or after it was closed: then all of its
-    /// entries have been read.
-    pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
-        let incoming = self.round.get(self.index(file)?)?;
-        incoming.verdict.as_ref()?;
-        Some(self.tree && has_blocks(incoming.entry.size))
-    }
-
-    /// Returns whether this file is refused.
-    pub fn is_refused(&self, file: u32) -> bool {
-        let incoming = self.index(file).and_then(|index| self.round.get(index));
-        incoming.is_some_and(|incoming| incoming.failure.is_some())
-    }
-
-    /// Returns whether the entry with this id has not come yet, or was not decided.
-    pub fn is_unknown(&self, file: u32) -> bool {
-        self.index(file).is_some_and(|index| {
-            self.round
-                .get(index)
-                .is_none_or(|incoming| incoming.verdict.is_none() && incoming.failure.is_none())
-        })
-    }
-
-    /// Answers [`ReceiveStep::Commit`] or [`ReceiveStep::Place`]; has no effect for another file.
-    pub fn committed(&mut self, file: u32, outcome: Result<FileOutcome, (Reason, String)>) {
-        let Some((path, kind, size)) = self.committing.remove(&file) else { return };
-        let outcome = outcome.unwrap_or_else(|(reason, text)| FileOutcome::Failed(reason, text));
-        self.close(Closed { file, path, kind, size, outcome, revokes: false }, true);
-    }
-
-    /// Fails a file here, before or within its bodies: the rest of them must be discarded.
-    pub fn give_up(&mut self, file: u32, reason: Reason, text: String) {
-        let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) else { return };
-        if incoming.failure.is_none() {
-            incoming.failure = Some((reason, text.clone()));
-            // In a stream the sender can be asked to stop.
-            if self.streaming && incoming.entry.size.is_none_or(|size| size >= HINT_BYTES) {
-                let verdict = Verdict::Refused(reason, text);
-                self.out.extend(encode(&Frame::Have { file, verdict }));
-            }
-        }
-    }
-
-    /// Sends an `ACK` for `bytes` body bytes, those of an incomplete frame included.
-    pub fn acknowledge(&mut self, bytes: u64) {
-        if bytes > self.acknowledged_bytes && bytes <= self.received_bytes + self.body_bytes {
-            self.acknowledged_bytes = bytes;
-            self.out.extend(encode(&Frame::Ack { bytes }));
-        }
     }
 
     /// Returns the entry with this file id while it is decided or received.
@@ -350,31 +253,9 @@ impl Receiver {
         self.streaming
     }
 
-    /// Returns the next closed entry.
-    pub fn closed(&mut self) -> Option<Closed> {
-        self.closed.pop_front()
-    }
-
-    /// Returns the skipped entry of the last frame: call it after each frame.
-    pub fn skipped(&mut self) -> Option<Skipped> {
-        self.skipped.take()
-    }
-
-    /// Returns whether the bodies that come now are useless: read them and drop them.
-    pub fn discarding(&self) -> bool {
-        matches!(self.state, State::Bodies { file, .. } if self.round.get(file).is_some_and(|incoming| {
-            incoming.failure.is_some() || matches!(incoming.verdict, Some(Verdict::Keep { .. }))
-        }))
-    }
-
-    /// Returns whether every file has ended: [`Receiver::step`] returns no new steps after those that are due now.
+    /// Returns whether every file has ended: [`Receiver::next_step`] returns no new steps after those that are due now.
     pub fn all_files_ended(&self) -> bool {
         matches!(self.state, State::Ended | State::Reporting { .. } | State::Finished)
-    }
-
-    /// Returns the bytes of all complete bodies: those that were followed by another frame.
-    pub fn received_bytes(&self) -> u64 {
-        self.received_bytes
     }
 
     /// Returns the peer's phase and the bytes done in it, if its last frame was a `PING`.
@@ -388,10 +269,5 @@ impl Receiver {
 
     fn index(&self, file: u32) -> Option<usize> {
         file.checked_sub(self.base).map(|index| index as usize)
-    }
-
-    fn body_complete(&mut self) {
-        self.phase = None;
-        self.received_bytes += std::mem::take(&mut self.body_bytes);
     }
 }

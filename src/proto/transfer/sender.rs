@@ -6,17 +6,18 @@
 mod answers;
 mod bodies;
 mod failures;
+mod offers;
 
 use std::collections::{HashMap, VecDeque};
 
 use self::failures::Failures;
 use super::Digest;
 use super::entry::Entry;
-use super::frame::{Frame, HEADER_BYTES, Phase, Totals, encode};
-use super::have::Verdict;
-use super::outcome::Closed;
+use super::frame::{Frame, Phase, Totals, encode};
+use super::have::HaveReply;
+use super::hello::Capabilities;
+use super::outcome::FinishedEntry;
 use super::reason::Reason;
-use super::skipped::Skipped;
 use super::violation::Violation;
 
 /// Entries of one round, and the bytes that they may take, approximately.
@@ -86,12 +87,9 @@ pub enum Ended {
 pub struct Sender {
     state: State,
     streaming: bool,
-    tree: bool,
-    /// The receiver wants to know which entries are skipped.
-    reports_skipped: bool,
+    capabilities: Capabilities,
     /// The totals to report next, if the receiver wants them.
     totals: Option<Totals>,
-    reports_totals: bool,
     /// Blocks are on their way: `EOT` has to wait.
     held: bool,
     /// Chaining values of the blocks that the receiver has, by index in the round.
@@ -104,7 +102,7 @@ pub struct Sender {
     /// [`ROUND_ENTRIES`]; tests use less.
     pub(crate) round_entries: usize,
     out: Vec<u8>,
-    closed: VecDeque<Closed>,
+    closed: VecDeque<FinishedEntry>,
     phase: Option<(Phase, u64)>,
     error: Option<(Reason, String)>,
     sent_bytes: u64,
@@ -117,7 +115,7 @@ pub struct Sender {
 #[derive(Debug, Clone)]
 struct Offered {
     entry: Entry,
-    verdict: Option<Verdict>,
+    reply: Option<HaveReply>,
 }
 
 /// Phases. Indices are those of the round.
@@ -125,7 +123,7 @@ struct Offered {
 enum State {
     Waiting,
     Offering,
-    Verdicts { next: usize },
+    AwaitingHave { next: usize },
     Prefix { file: usize, length: u64 },
     Body { file: usize, offset: u64 },
     Blocks { file: usize },
@@ -140,10 +138,8 @@ impl Sender {
         Sender {
             state: State::Waiting,
             streaming: false,
-            tree: false,
-            reports_skipped: false,
+            capabilities: Capabilities::default(),
             totals: None,
-            reports_totals: false,
             held: false,
             theirs: HashMap::new(),
             all_offered: false,
@@ -163,37 +159,9 @@ impl Sender {
         }
     }
 
-    /// Enables files in blocks, if both sides have the capability. Call it before the first file.
-    pub fn allow_blocks(&mut self) {
-        self.tree = true;
-    }
-
-    /// Enables reports of skipped entries, if both sides have the capability.
-    pub fn report_skipped(&mut self) {
-        self.reports_skipped = true;
-    }
-
-    /// Enables reports of the totals, if both sides have the capability.
-    pub fn report_totals(&mut self) {
-        self.reports_totals = true;
-    }
-
-    /// Records the totals found so far. They are reported soon, unless newer totals or the end of all files come first,
-    /// and only if enabled.
-    pub fn found(&mut self, totals: Totals) {
-        self.totals = Some(totals).filter(|_| self.reports_totals);
-    }
-
-    /// Holds `EOT` back while blocks are on their way.
-    pub fn hold(&mut self, held: bool) {
-        self.held = held;
-    }
-
-    /// Returns the chaining values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its
-    /// beginning on.
-    pub fn theirs(&mut self, file: u32) -> Vec<Digest> {
-        let index = file.checked_sub(self.base).map(|index| index as usize);
-        index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
+    /// Sets the capabilities that both sides use. Call it before the first file.
+    pub fn agree(&mut self, capabilities: Capabilities) {
+        self.capabilities = capabilities;
     }
 
     /// Starts to offer entries: in rounds, or in a stream. Later calls have no effect.
@@ -205,7 +173,7 @@ impl Sender {
     }
 
     /// Returns the next action.
-    pub fn step(&mut self) -> SendStep {
+    pub fn next_step(&mut self) -> SendStep {
         if let Some((reason, text)) = &self.error {
             return SendStep::PeerError { reason: *reason, text: text.clone() };
         }
@@ -232,7 +200,7 @@ impl Sender {
                 self.state = State::Result { counts: None, next: 0 };
                 SendStep::Write(encode(&Frame::Eot { entries: self.whole_files, bytes: self.sent_bytes }))
             }
-            State::Waiting | State::Verdicts { .. } | State::Result { .. } => SendStep::Await,
+            State::Waiting | State::AwaitingHave { .. } | State::Result { .. } => SendStep::Await,
             State::Finished { .. } => SendStep::Finished,
         }
     }
@@ -240,50 +208,6 @@ impl Sender {
     /// Returns the file id of the next entry: they count from 0.
     pub fn next_id(&self) -> u32 {
         self.id(self.round.len())
-    }
-
-    /// Returns whether the bodies of this file come next.
-    pub fn is_sending(&self, file: u32) -> bool {
-        matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
-    }
-
-    /// Answers [`SendStep::Offer`]; has no effect otherwise.
-    pub fn offer(&mut self, entry: Entry) {
-        if !matches!(self.state, State::Offering) {
-            return;
-        }
-        let frame = Frame::Entry { file: self.next_id(), entry };
-        let bytes = encode(&frame);
-        let Frame::Entry { entry, .. } = frame else { return };
-        self.out.extend(&bytes);
-        self.round_bytes += bytes.len();
-        let verdict = Some(Verdict::WHOLE).filter(|_| self.streaming && entry.has_content());
-        self.round.push(Offered { entry, verdict });
-        if self.streaming {
-            self.open(0);
-        } else if self.round.len() >= self.round_entries || self.round_bytes >= ROUND_BYTES {
-            self.end_turn();
-        }
-    }
-
-    /// Reports a skipped entry, if enabled. [`SendStep::Offer`] is repeated.
-    pub fn skip(&mut self, skipped: Skipped) {
-        if self.reports_skipped && matches!(self.state, State::Offering) {
-            self.out.extend(encode(&Frame::Skipped(skipped)));
-        }
-    }
-
-    /// Answers [`SendStep::Offer`] at the end of all entries.
-    pub fn all_offered(&mut self) {
-        if !matches!(self.state, State::Offering) {
-            return;
-        }
-        self.all_offered = true;
-        if self.streaming || (self.round.is_empty() && self.base > 0) {
-            self.state = State::Ending;
-        } else {
-            self.end_turn();
-        }
     }
 
     /// Handles a frame of the peer.
@@ -296,15 +220,15 @@ impl Sender {
             Frame::Ping { phase, done } => self.phase = phase.map(|phase| (phase, done)),
             Frame::Error { reason, text } => self.error = Some((reason, text)),
             Frame::Block { file, offset, values } => self.has_blocks(file, offset, values)?,
-            Frame::Have { file, verdict } if self.streaming => self.hinted(file, verdict)?,
-            Frame::Have { file, verdict } => self.answered(file, verdict)?,
+            Frame::Have { file, reply } if self.streaming => self.hinted(file, reply)?,
+            Frame::Have { file, reply } => self.answered(file, reply)?,
             Frame::Turn => self.turn()?,
             Frame::Ack { bytes } => self.acknowledged(bytes)?,
             Frame::Result(summary) => self.result(&summary)?,
             Frame::Entry { .. }
             | Frame::End(_)
             | Frame::Eot { .. }
-            | Frame::Verified { .. }
+            | Frame::BlockResult { .. }
             | Frame::Skipped(_)
             | Frame::Totals(_) => {
                 return Err(frame.out_of_turn());
@@ -314,29 +238,8 @@ impl Sender {
     }
 
     /// Returns the next closed entry. Take them all before the next frame.
-    pub fn closed(&mut self) -> Option<Closed> {
+    pub fn closed(&mut self) -> Option<FinishedEntry> {
         self.closed.pop_front()
-    }
-
-    /// Answers [`SendStep::HashPrefix`]; has no effect otherwise.
-    pub fn prefix_hashed(&mut self, digest: Digest) {
-        self.compare(digest);
-    }
-
-    /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`SendStep::Body`]. The driver must
-    /// write those bytes right after it.
-    ///
-    /// # Panics
-    /// `length` is not within 1 to the step's `max_length`, or the step is another one: a header that promises other
-    /// bytes than follow could only corrupt the stream.
-    pub fn data(&mut self, length: u32) -> [u8; HEADER_BYTES] {
-        self.body(length)
-    }
-
-    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`]; has no effect otherwise. A digest before the
-    /// size of the entry is reached is sent as [`Ended::Changed`].
-    pub fn end(&mut self, ended: Ended) {
-        self.close_as(ended);
     }
 
     /// Returns the body bytes that the peer has acknowledged: for progress, not for safety.
@@ -372,11 +275,6 @@ impl Sender {
 
     fn id(&self, index: usize) -> u32 {
         self.base.saturating_add(index as u32)
-    }
-
-    fn end_turn(&mut self) {
-        self.out.extend(encode(&Frame::Turn));
-        self.state = State::Verdicts { next: self.next_asked(0) };
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::names::MAX_PATH_BYTES;
 use super::violation::Violation;
-use super::wire::{Fields, length_u16};
+use super::wire::{FieldReader, length_u16};
 
 pub(crate) const MIN_BYTES: usize = 4;
 pub(crate) const MAX_BYTES: usize = MIN_BYTES + MAX_PATH_BYTES;
@@ -52,7 +52,7 @@ impl Skipped {
     }
 
     pub(crate) fn parse(body: &[u8]) -> Result<Skipped, Violation> {
-        let mut fields = Fields::new(body);
+        let mut fields = FieldReader::new(body);
         let code = fields.u8()?;
         fields.u8()?;
         let kind = SkippedKind::ALL.into_iter().find(|kind| *kind as u8 == code);

@@ -3,7 +3,7 @@
 use super::names::MAX_PATH_BYTES;
 use super::reason::Reason;
 use super::violation::Violation;
-use super::wire::{Fields, clipped, length_u16};
+use super::wire::{FieldReader, clipped, length_u16};
 
 pub(crate) const MIN_BYTES: usize = 12;
 pub(crate) const MORE: u8 = 1;
@@ -68,7 +68,7 @@ impl Summary {
     }
 
     pub(crate) fn parse(flags: u8, body: &[u8]) -> Result<Summary, Violation> {
-        let mut fields = Fields::new(body);
+        let mut fields = FieldReader::new(body);
         let status = fields.u8()?;
         fields.bytes(3)?;
         let (done, failed) = (fields.u32()?, fields.u32()?);

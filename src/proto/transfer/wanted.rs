@@ -5,23 +5,23 @@ use super::violation::Violation;
 
 /// Names of a `GET` or `LIST`: each is answered by at least one entry, in their order.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct RequestedNames {
     names: Vec<Vec<u8>>,
     current: usize,
     answered: bool,
 }
 
-impl Wanted {
+impl RequestedNames {
     /// Creates the list with no name answered.
-    pub fn new(names: Vec<Vec<u8>>) -> Wanted {
-        Wanted { names, current: 0, answered: false }
+    pub fn new(names: Vec<Vec<u8>>) -> RequestedNames {
+        RequestedNames { names, current: 0, answered: false }
     }
 
     /// Matches an entry with the current name, or with the next one.
     ///
     /// # Errors
     /// No name that is due asked for it.
-    pub fn take(&mut self, entry: &Entry) -> Result<(), Violation> {
+    pub fn check(&mut self, entry: &Entry) -> Result<(), Violation> {
         while let Some(name) = self.names.get(self.current) {
             let rest = entry.path.strip_prefix(name.as_slice());
             if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {

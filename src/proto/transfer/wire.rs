@@ -8,13 +8,13 @@ pub(crate) const MAX_TEXT_BYTES: usize = 1024;
 const SHORT: Violation = Violation::Malformed("a field reaches beyond its frame");
 
 /// Reads fields one after the other; a read beyond the end is a violation.
-pub(crate) struct Fields<'a> {
+pub(crate) struct FieldReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Fields<'a> {
+impl<'a> FieldReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Fields { rest: bytes }
+        FieldReader { rest: bytes }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

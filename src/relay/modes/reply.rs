@@ -16,7 +16,7 @@ use crate::net::stream::{Stream, Timed};
 use crate::net::wrapper::Sink;
 use crate::server::client_session::CountedSession;
 use crate::server::option_files::text_or_file;
-use crate::store::{LARGEST_WHOLE_BYTES, Source};
+use crate::store::{LARGEST_WHOLE_BYTES, SourceFile};
 
 /// What is read of a file at once.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -33,7 +33,7 @@ impl Answer {
     /// `TEXT` with its escapes, or `@FILE`.
     pub(crate) fn read(value: &str) -> Result<Answer, Error> {
         if let Some(path) = value.strip_prefix('@').map(Path::new)
-            && Source::open(path).is_ok_and(|source| source.size_bytes() > LARGEST_WHOLE_BYTES)
+            && SourceFile::open(path).is_ok_and(|source| source.size_bytes() > LARGEST_WHOLE_BYTES)
         {
             return Ok(Answer::File(path.into()));
         }
@@ -46,7 +46,7 @@ enum Said {
     Text(Rc<[u8]>),
     /// A chunk of the file, and where in it that begins.
     File {
-        source: Source,
+        source: SourceFile,
         chunk: Vec<u8>,
         start: u64,
     },
@@ -102,7 +102,7 @@ impl Reply<Box<dyn Stream>> {
         let said = match answer {
             Answer::Text(text) => Said::Text(Rc::clone(text)),
             Answer::File(path) => {
-                let source = Source::open(path)
+                let source = SourceFile::open(path)
                     .map_err(|fault| Error::new(Exit::Failed, format!("the file of --reply {fault}")))?;
                 Said::File { source, chunk: Vec::new(), start: 0 }
             }

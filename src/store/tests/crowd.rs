@@ -19,14 +19,14 @@ fn of_fifty_exactly_one_wins_and_is_whole() {
             barrier.wait();
             deliver(&scene.folder, b"one", &bytes, false)
         };
-        let outcomes: Vec<Result<(), Fault>> = std::thread::scope(|scope| {
+        let outcomes: Vec<Result<(), StoreError>> = std::thread::scope(|scope| {
             let all: Vec<_> = (0..SESSIONS).map(|id| scope.spawn(move || session(id))).collect();
             all.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         let winners: Vec<usize> = (0..outcomes.len()).filter(|id| outcomes[*id].is_ok()).collect();
         assert_eq!(winners.len(), 1, "{outcomes:?}");
         for fault in outcomes.into_iter().filter_map(Result::err) {
-            assert!(matches!(fault.kind, FaultKind::Exists | FaultKind::Busy), "{fault}");
+            assert!(matches!(fault.kind, StoreErrorKind::Exists | StoreErrorKind::Busy), "{fault}");
         }
         let content = fs::read(scene.inside("one")).unwrap();
         assert!(content == vec![u8::try_from(winners[0]).unwrap(); SIZE]);
@@ -61,7 +61,7 @@ fn a_live_part_is_busy_and_a_leftover_is_replaced() {
     let temporary = scene.inside(&temporary_name(b"f"));
     let mut first = Part::create(&scene.folder, b"f").unwrap();
     first.write_all(b"first").unwrap();
-    assert_eq!(kind(Part::create(&scene.folder, b"f")), FaultKind::Busy);
+    assert_eq!(kind(Part::create(&scene.folder, b"f")), StoreErrorKind::Busy);
     drop(Part::create(&scene.folder, b"g").unwrap());
     first.commit(Meta::default(), false).unwrap();
 
@@ -79,7 +79,7 @@ fn a_part_whose_name_was_taken_away_is_not_published_and_removes_nothing() {
     part.write_all(b"mine").unwrap();
     fs::remove_file(&temporary).unwrap();
     fs::write(&temporary, b"another's").unwrap();
-    assert_eq!(kind(part.commit(Meta::default(), false)), FaultKind::CannotWrite);
+    assert_eq!(kind(part.commit(Meta::default(), false)), StoreErrorKind::CannotWrite);
     assert_eq!(fs::read(&temporary).unwrap(), b"another's");
     assert!(!scene.inside("f").exists());
 }

@@ -34,7 +34,7 @@ fn a_full_disk_is_no_space_and_leaves_nothing() {
     assert!(folder.free_bytes(b"f").unwrap() <= 65536);
     deliver(&folder, b"small", b"fits", false).unwrap();
     let mut part = Part::create(&folder, b"big").unwrap();
-    assert_eq!(kind(part.write_all(&[1; 100_000])), FaultKind::NoSpace);
+    assert_eq!(kind(part.write_all(&[1; 100_000])), StoreErrorKind::NoSpace);
     assert!(part.write_all(&[1; 100_000]).unwrap_err().to_string().contains("No space left"));
     assert_eq!(folder.free_bytes(b"f").unwrap(), 0);
     drop(part);
@@ -46,7 +46,7 @@ fn a_full_disk_is_no_space_and_leaves_nothing() {
     while filler < 100 && fs::write(root.path().join(filler.to_string()), b"").is_ok() {
         filler += 1;
     }
-    assert_eq!(kind(Part::create(&folder, b"one-more")), FaultKind::NoSpace);
+    assert_eq!(kind(Part::create(&folder, b"one-more")), StoreErrorKind::NoSpace);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_read_only_disk_is_not_allowed() {
     let root = tempfile::tempdir().unwrap();
     let Some(_mounted) = mounted(root.path(), "size=64k,ro") else { return };
     let folder = Folder::open(root.path()).unwrap();
-    assert_eq!(kind(Part::create(&folder, b"f")), FaultKind::NotAllowed);
+    assert_eq!(kind(Part::create(&folder, b"f")), StoreErrorKind::NotAllowed);
 }
 
 #[test]
@@ -67,11 +67,11 @@ fn a_folder_without_permission_is_not_allowed() {
     let scene = scene();
     deliver(&scene.folder, b"f", b"x", false).unwrap();
     fs::set_permissions(scene.inside("f"), fs::Permissions::from_mode(0o0)).unwrap();
-    assert_eq!(kind(scene.folder.existing(b"f")), FaultKind::Exists);
-    assert_eq!(kind(scene.folder.source(b"f")), FaultKind::NotAllowed);
-    assert_eq!(kind(Source::open(&scene.inside("f"))), FaultKind::NotAllowed);
+    assert_eq!(kind(scene.folder.existing(b"f")), StoreErrorKind::Exists);
+    assert_eq!(kind(scene.folder.source(b"f")), StoreErrorKind::NotAllowed);
+    assert_eq!(kind(SourceFile::open(&scene.inside("f"))), StoreErrorKind::NotAllowed);
     fs::set_permissions(scene.inside(""), fs::Permissions::from_mode(0o500)).unwrap();
-    assert_eq!(kind(Part::create(&scene.folder, b"g")), FaultKind::NotAllowed);
+    assert_eq!(kind(Part::create(&scene.folder, b"g")), StoreErrorKind::NotAllowed);
     fs::set_permissions(scene.inside(""), fs::Permissions::from_mode(0o700)).unwrap();
 }
 
@@ -82,18 +82,18 @@ fn below_a_mount_a_part_arrives_and_a_staged_file_says_why_not() {
     let at = scene.inside("mount");
     let Some(_mounted) = mounted(&at, "size=64k") else { return };
     let staging = StagingFolder::new(&scene.folder).unwrap();
-    let small = |path: &str| Arrival::Small {
+    let small = |path: &str| StagedEntry::Small {
         path: path.into(),
         file: staging.create(0o644).and_then(|file| file.finish(Meta::default())).unwrap(),
     };
     let part = Part::create(&scene.folder, b"mount/d/part").unwrap();
-    let mut arrivals = vec![small("mount/f"), Arrival::Part { part, meta: Meta::default() }];
+    let mut arrivals = vec![small("mount/f"), StagedEntry::Part { part, meta: Meta::default() }];
     arrivals.extend((0..9).map(|number| small(&format!("d{number}/f"))));
     let results = staging.commit(arrivals, false);
     let fault = results[0].as_ref().unwrap_err();
     assert_eq!(
         (fault.kind, fault.to_string().contains("another file system")),
-        (FaultKind::CannotWrite, true)
+        (StoreErrorKind::CannotWrite, true)
     );
     assert!(results[1..].iter().all(Result::is_ok), "{results:?}");
     assert!(at.join("d/part").exists());

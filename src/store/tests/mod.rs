@@ -35,10 +35,10 @@ fn scene() -> Scene {
 
 impl Folder {
     /// The names of the regular files in it, sorted by their bytes, without our own unfinished files.
-    fn files(&self) -> Result<Vec<Vec<u8>>, Fault> {
+    fn files(&self) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&*self.file).map_err(Fault::read)? {
-            let entry = entry.map_err(Fault::read)?;
+        for entry in rustix::fs::Dir::read_from(&*self.file).map_err(StoreError::read)? {
+            let entry = entry.map_err(StoreError::read)?;
             let name = entry.file_name().to_bytes();
             if !confine::is_part_name(name) && entry.file_type() == rustix::fs::FileType::RegularFile {
                 names.push(name.to_vec());
@@ -49,7 +49,7 @@ impl Folder {
     }
 
     /// Makes the folder `path` in it, and those on the way to it that are missing. True if it is new.
-    fn make_folders(&self, path: &[u8]) -> Result<bool, Fault> {
+    fn make_folders(&self, path: &[u8]) -> Result<bool, StoreError> {
         confine::check_path(path)?;
         confine::make_folders(&self.file, path, &self.made).map(|(_, new)| new)
     }
@@ -82,13 +82,13 @@ impl Scene {
 }
 
 /// Puts `bytes` in place under `name`.
-fn deliver(folder: &Folder, name: &[u8], bytes: &[u8], replace: bool) -> Result<(), Fault> {
+fn deliver(folder: &Folder, name: &[u8], bytes: &[u8], replace: bool) -> Result<(), StoreError> {
     let mut part = Part::create(folder, name)?;
     part.write_all(bytes)?;
     part.commit(Meta::default(), replace)
 }
 
-fn kind<T: std::fmt::Debug>(result: Result<T, Fault>) -> FaultKind {
+fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
     let fault = result.unwrap_err();
     assert!(!fault.to_string().is_empty());
     fault.kind

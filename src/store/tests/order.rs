@@ -14,9 +14,9 @@ fn watched() {
     let small = |number: usize| {
         let mut file = staging.create(0o644).unwrap();
         file.write_all(b"x").unwrap();
-        Arrival::Small { path: format!("d/{number}").into(), file: file.finish(Meta::default()).unwrap() }
+        StagedEntry::Small { path: format!("d/{number}").into(), file: file.finish(Meta::default()).unwrap() }
     };
-    let part = Arrival::Part { part: Part::create(&folder, b"d/part").unwrap(), meta: Meta::default() };
+    let part = StagedEntry::Part { part: Part::create(&folder, b"d/part").unwrap(), meta: Meta::default() };
     let count: usize = count.to_str().unwrap().parse().unwrap();
     let results = staging.commit((1..count).map(small).chain([part]).collect(), false);
     println!("arrived: {}", results.iter().filter(|result| result.is_ok()).count());

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::confine::is_part_name;
-use crate::store::publish::{arriving_mode, parse_umask, publish_link, umask};
+use crate::store::publish::{arriving_mode, parse_umask, publish_by_linkat, umask};
 use crate::store::temporary::temporary_name;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
@@ -37,7 +37,7 @@ fn a_commit_that_fails_leaves_the_old_file_and_no_part() {
     let scene = scene();
     fs::write(scene.inside("f"), b"old").unwrap();
     let fault = deliver(&scene.folder, b"f", b"new", false).unwrap_err();
-    assert_eq!((fault.kind, fault.to_string().as_str()), (FaultKind::Exists, "exists already"));
+    assert_eq!((fault.kind, fault.to_string().as_str()), (StoreErrorKind::Exists, "exists already"));
     assert_eq!(fs::read(scene.inside("f")).unwrap(), b"old");
     assert_eq!(scene.names(), ["f"]);
 }
@@ -85,14 +85,14 @@ fn without_rename_noreplace_a_second_name_does_it() {
     let scene = scene();
     let mut part = Part::create(&scene.folder, b"f").unwrap();
     part.write_all(b"linked").unwrap();
-    publish_link(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f").unwrap();
+    publish_by_linkat(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f").unwrap();
     drop(part);
     assert_eq!(fs::read(scene.inside("f")).unwrap(), b"linked");
     assert_eq!(scene.names(), ["f"]);
 
     let part = Part::create(&scene.folder, b"f").unwrap();
-    let again = publish_link(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f");
-    assert_eq!(kind(again), FaultKind::Exists);
+    let again = publish_by_linkat(&scene.folder.file, &temporary_name(b"f"), &scene.folder.file, b"f");
+    assert_eq!(kind(again), StoreErrorKind::Exists);
     drop(part);
 
     // Killed between the two: both names lead to the whole file, and the next part does not write to it.
@@ -112,8 +112,8 @@ fn names_are_bytes_and_may_have_255_of_them() {
         assert_eq!(size_bytes, 1);
         assert!(scene.folder.files().unwrap().contains(&name.to_vec()));
     }
-    assert_eq!(kind(scene.folder.existing(&[b'n'; 256])), FaultKind::CannotRead);
-    assert_eq!(kind(deliver(&scene.folder, &[b'n'; 256], b"", false)), FaultKind::CannotWrite);
+    assert_eq!(kind(scene.folder.existing(&[b'n'; 256])), StoreErrorKind::CannotRead);
+    assert_eq!(kind(deliver(&scene.folder, &[b'n'; 256], b"", false)), StoreErrorKind::CannotWrite);
     assert!(scene.names_are_final());
 }
 
@@ -138,9 +138,9 @@ fn temporary_names_are_short_stable_and_recognised() {
 fn parts_and_sources_may_change_threads() {
     fn movable<T: Send + 'static>() {}
     movable::<Part>();
-    movable::<Source>();
+    movable::<SourceFile>();
     movable::<Folder>();
-    movable::<Fault>();
+    movable::<StoreError>();
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_kept_part_is_resumed_and_becomes_the_file() {
     let scene = scene();
     let mut part = Part::create(&scene.folder, b"a/b/f").unwrap();
     part.write_all(b"hello, w").unwrap();
-    assert_eq!(kind(Part::resume(&scene.folder, b"a/b/f")), FaultKind::Busy);
+    assert_eq!(kind(Part::resume(&scene.folder, b"a/b/f")), StoreErrorKind::Busy);
     part.keep();
     assert!(Part::resume(&scene.folder, b"a/b/g").unwrap().is_none());
     assert!(Part::resume(&scene.folder, b"x/y").unwrap().is_none());
@@ -199,7 +199,7 @@ fn a_part_claims_twice_what_has_come_at_most() {
             let resumed = loop {
                 match Part::resume(&scene.folder, b"f") {
                     // A process that another test starts has all descriptors for a moment.
-                    Err(fault) if fault.kind == FaultKind::Busy => std::thread::yield_now(),
+                    Err(fault) if fault.kind == StoreErrorKind::Busy => std::thread::yield_now(),
                     resumed => break resumed.unwrap(),
                 }
             };

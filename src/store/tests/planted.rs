@@ -7,14 +7,14 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
 /// Plants one thing of each sort in the destination, under names that say what it is.
-fn plant(scene: &Scene) -> Vec<(&'static str, FaultKind)> {
+fn plant(scene: &Scene) -> Vec<(&'static str, StoreErrorKind)> {
     let mut planted = vec![
-        ("link-to-file", FaultKind::Unsafe),
-        ("link-to-folder", FaultKind::Unsafe),
-        ("dangling", FaultKind::Unsafe),
-        ("fifo", FaultKind::NotRegular),
-        ("socket", FaultKind::NotRegular),
-        ("folder", FaultKind::NotRegular),
+        ("link-to-file", StoreErrorKind::Unsafe),
+        ("link-to-folder", StoreErrorKind::Unsafe),
+        ("dangling", StoreErrorKind::Unsafe),
+        ("fifo", StoreErrorKind::NotRegular),
+        ("socket", StoreErrorKind::NotRegular),
+        ("folder", StoreErrorKind::NotRegular),
     ];
     symlink(scene.outside("f"), scene.inside("link-to-file")).unwrap();
     symlink(scene.outside(""), scene.inside("link-to-folder")).unwrap();
@@ -24,7 +24,7 @@ fn plant(scene: &Scene) -> Vec<(&'static str, FaultKind)> {
     fs::create_dir(scene.inside("folder")).unwrap();
     let mknod = Command::new("mknod").arg(scene.inside("device")).args(["c", "1", "3"]).output();
     if mknod.is_ok_and(|output| output.status.success()) {
-        planted.push(("device", FaultKind::NotRegular));
+        planted.push(("device", StoreErrorKind::NotRegular));
     } else {
         println!("no device planted: that needs root");
     }
@@ -43,7 +43,7 @@ fn nothing_planted_at_the_name_is_followed_or_replaced() {
             assert_eq!(kind(deliver(&folder, name, b"new", false)), expected);
             assert_eq!(kind(deliver(&folder, name, b"new", true)), expected);
             assert_eq!(kind(folder.source(&[name, b"/f"].concat())), {
-                if name == b"folder" { FaultKind::NotFound } else { FaultKind::Unsafe }
+                if name == b"folder" { StoreErrorKind::NotFound } else { StoreErrorKind::Unsafe }
             });
         });
     }
@@ -72,7 +72,7 @@ fn what_has_the_temporary_name_is_replaced_and_never_written_to() {
         scene.assert_canary();
     }
     fs::create_dir(&temporary).unwrap();
-    assert_eq!(kind(Part::create(&scene.folder, b"new")), FaultKind::Unsafe);
+    assert_eq!(kind(Part::create(&scene.folder, b"new")), StoreErrorKind::Unsafe);
     assert!(temporary.is_dir());
 }
 
@@ -80,7 +80,7 @@ fn what_has_the_temporary_name_is_replaced_and_never_written_to() {
 fn a_hard_link_at_the_final_name_is_replaced_and_never_written_to() {
     let scene = scene();
     fs::hard_link(scene.outside("f"), scene.inside("new")).unwrap();
-    assert_eq!(kind(deliver(&scene.folder, b"new", b"arrived", false)), FaultKind::Exists);
+    assert_eq!(kind(deliver(&scene.folder, b"new", b"arrived", false)), StoreErrorKind::Exists);
     assert_eq!(fs::read(scene.inside("new")).unwrap(), CANARY);
     deliver(&scene.folder, b"new", b"arrived", true).unwrap();
     assert_eq!(fs::read(scene.inside("new")).unwrap(), b"arrived");
@@ -111,12 +111,12 @@ fn names_that_are_not_clean_are_refused() {
         &reserved_folder,
     ];
     for name in bad {
-        assert_eq!(kind(scene.folder.source(name)), FaultKind::Unsafe, "{name:?}");
-        assert_eq!(kind(scene.folder.existing(name)), FaultKind::Unsafe, "{name:?}");
-        assert_eq!(kind(scene.folder.has(name)), FaultKind::Unsafe, "{name:?}");
-        assert_eq!(kind(scene.folder.make_folders(name)), FaultKind::Unsafe, "{name:?}");
-        assert_eq!(kind(Part::create(&scene.folder, name)), FaultKind::Unsafe, "{name:?}");
-        assert_eq!(kind(Part::resume(&scene.folder, name)), FaultKind::Unsafe, "{name:?}");
+        assert_eq!(kind(scene.folder.source(name)), StoreErrorKind::Unsafe, "{name:?}");
+        assert_eq!(kind(scene.folder.existing(name)), StoreErrorKind::Unsafe, "{name:?}");
+        assert_eq!(kind(scene.folder.has(name)), StoreErrorKind::Unsafe, "{name:?}");
+        assert_eq!(kind(scene.folder.make_folders(name)), StoreErrorKind::Unsafe, "{name:?}");
+        assert_eq!(kind(Part::create(&scene.folder, name)), StoreErrorKind::Unsafe, "{name:?}");
+        assert_eq!(kind(Part::resume(&scene.folder, name)), StoreErrorKind::Unsafe, "{name:?}");
     }
     assert_eq!(scene.names(), ["d"]);
 }
@@ -167,7 +167,7 @@ fn a_folder_swapped_with_a_link_lets_nothing_out() {
                         assert_eq!(std::io::read_to_string(file).unwrap(), "inside");
                         opened += 1;
                     }
-                    Err(fault) => assert_eq!(fault.kind, FaultKind::Unsafe, "{fault}"),
+                    Err(fault) => assert_eq!(fault.kind, StoreErrorKind::Unsafe, "{fault}"),
                 }
             }
             opened

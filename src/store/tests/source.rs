@@ -36,20 +36,20 @@ fn reading_fills_the_buffer_as_far_as_the_file_goes() {
 fn a_named_file_is_opened_through_links_and_nothing_else_is() {
     let scene = scene();
     symlink(scene.outside("f"), scene.inside("link")).unwrap();
-    assert_eq!(Source::open(&scene.inside("link")).unwrap().size_bytes(), CANARY.len() as u64);
+    assert_eq!(SourceFile::open(&scene.inside("link")).unwrap().size_bytes(), CANARY.len() as u64);
     make_fifo(&scene.inside("fifo"));
     drop(UnixListener::bind(scene.inside("socket")).unwrap());
     symlink("loop", scene.inside("loop")).unwrap();
     let cases = [
-        (scene.inside("fifo"), FaultKind::NotRegular, "is a FIFO"),
-        (scene.inside("socket"), FaultKind::NotRegular, "is a socket"),
-        (scene.inside(""), FaultKind::NotRegular, "is a folder"),
-        ("/dev/null".into(), FaultKind::NotRegular, "is a device"),
-        (scene.inside("absent"), FaultKind::NotFound, "does not exist"),
-        (scene.inside("loop"), FaultKind::CannotRead, "cannot be read: "),
+        (scene.inside("fifo"), StoreErrorKind::NotRegular, "is a FIFO"),
+        (scene.inside("socket"), StoreErrorKind::NotRegular, "is a socket"),
+        (scene.inside(""), StoreErrorKind::NotRegular, "is a folder"),
+        ("/dev/null".into(), StoreErrorKind::NotRegular, "is a device"),
+        (scene.inside("absent"), StoreErrorKind::NotFound, "does not exist"),
+        (scene.inside("loop"), StoreErrorKind::CannotRead, "cannot be read: "),
     ];
     for (path, kind, text) in cases {
-        let fault = within(move || Source::open(&path)).unwrap_err();
+        let fault = within(move || SourceFile::open(&path)).unwrap_err();
         assert_eq!(fault.kind, kind);
         assert!(fault.to_string().starts_with(text), "{fault}");
     }
@@ -61,9 +61,9 @@ fn folders_are_opened_with_clear_words() {
     fs::write(scene.inside("f"), b"").unwrap();
     make_fifo(&scene.inside("fifo"));
     for (path, kind, text) in [
-        ("f", FaultKind::CannotRead, "is not a folder"),
-        ("fifo", FaultKind::CannotRead, "is not a folder"),
-        ("absent", FaultKind::NotFound, "does not exist"),
+        ("f", StoreErrorKind::CannotRead, "is not a folder"),
+        ("fifo", StoreErrorKind::CannotRead, "is not a folder"),
+        ("absent", StoreErrorKind::NotFound, "does not exist"),
     ] {
         let path = scene.inside(path);
         let fault = within(move || Folder::open(&path)).unwrap_err();
@@ -107,7 +107,7 @@ fn a_source_that_changes_is_noticed() {
     ];
     for change in changes {
         write(b"0123456789");
-        let mut source = Source::open(&path).unwrap();
+        let mut source = SourceFile::open(&path).unwrap();
         assert!(!source.changed().unwrap());
         change(&path);
         assert!(source.changed().unwrap());
@@ -151,6 +151,6 @@ fn prefixes_have_the_digest_of_their_bytes() {
         assert_eq!(reported.len(), length.div_ceil(CHUNK));
     }
     for length in [bytes.len() as u64 + 1, u64::MAX] {
-        assert_eq!(kind(hash_prefix(&file, length, &mut |_| true)), FaultKind::CannotRead);
+        assert_eq!(kind(hash_prefix(&file, length, &mut |_| true)), StoreErrorKind::CannotRead);
     }
 }

@@ -7,27 +7,27 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 const TIME: Meta = Meta { mode: 0o644, mtime_seconds: 1_234_567_890, mtime_nanoseconds: 5 };
 
-fn small(staging: &StagingFolder, path: &str, bytes: &[u8]) -> Arrival {
+fn small(staging: &StagingFolder, path: &str, bytes: &[u8]) -> StagedEntry {
     let mut file = staging.create(0o644).unwrap();
     file.write_all(bytes).unwrap();
-    Arrival::Small { path: path.into(), file: file.finish(TIME).unwrap() }
+    StagedEntry::Small { path: path.into(), file: file.finish(TIME).unwrap() }
 }
 
-fn large(scene: &Scene, path: &str, bytes: &[u8]) -> Arrival {
+fn large(scene: &Scene, path: &str, bytes: &[u8]) -> StagedEntry {
     let mut part = Part::create(&scene.folder, path.as_bytes()).unwrap();
     part.write_all(bytes).unwrap();
-    Arrival::Part { part, meta: TIME }
+    StagedEntry::Part { part, meta: TIME }
 }
 
-fn folder(path: &str) -> Arrival {
-    Arrival::Folder { path: path.into(), meta: Meta { mode: 0o750, ..TIME } }
+fn folder(path: &str) -> StagedEntry {
+    StagedEntry::Folder { path: path.into(), meta: Meta { mode: 0o750, ..TIME } }
 }
 
-fn link(path: &str, target: &str) -> Arrival {
-    Arrival::Link { path: path.into(), target: target.into(), meta: TIME }
+fn link(path: &str, target: &str) -> StagedEntry {
+    StagedEntry::Link { path: path.into(), target: target.into(), meta: TIME }
 }
 
-fn kinds(results: Vec<Result<(), Fault>>) -> Vec<Option<FaultKind>> {
+fn kinds(results: Vec<Result<(), StoreError>>) -> Vec<Option<StoreErrorKind>> {
     results.into_iter().map(|result| result.err().map(|fault| fault.kind)).collect()
 }
 
@@ -100,7 +100,7 @@ fn what_is_in_place_stays_unless_it_may_be_replaced() {
         vec![small(staging, "s", text), large(&scene, "l", text), folder("d"), link("k", target)]
     };
     assert_eq!(kinds(staging.commit(all(&staging, b"1", "s"), false)), [None; 4]);
-    let exists = Some(FaultKind::Exists);
+    let exists = Some(StoreErrorKind::Exists);
     assert_eq!(kinds(staging.commit(all(&staging, b"2", "l"), false)), [exists, exists, None, exists]);
     assert_eq!(kinds(staging.commit(all(&staging, b"2", "s"), false)), [exists, exists, None, None]);
     // A session that comes again finds its own small files.
@@ -144,12 +144,12 @@ fn nothing_planted_is_followed_or_replaced() {
             move || kinds(staging.commit(arrivals, replace))
         });
         assert!(
-            got.iter().all(|kind| matches!(kind, Some(FaultKind::Unsafe | FaultKind::NotRegular))),
+            got.iter().all(|kind| matches!(kind, Some(StoreErrorKind::Unsafe | StoreErrorKind::NotRegular))),
             "{got:?}"
         );
-        assert_eq!(kind(Part::create(&scene.folder, b"out/new")), FaultKind::Unsafe);
-        assert_eq!(kind(scene.folder.make_folders(b"out/a/b")), FaultKind::Unsafe);
-        assert_eq!(kind(scene.folder.make_folders(b"plain")), FaultKind::NotRegular);
+        assert_eq!(kind(Part::create(&scene.folder, b"out/new")), StoreErrorKind::Unsafe);
+        assert_eq!(kind(scene.folder.make_folders(b"out/a/b")), StoreErrorKind::Unsafe);
+        assert_eq!(kind(scene.folder.make_folders(b"plain")), StoreErrorKind::NotRegular);
     }
     drop(staging);
     assert_eq!(scene.names(), ["fifo", "file", "folder", "out", "plain"]);
@@ -177,7 +177,7 @@ fn a_link_that_leads_out_is_not_made() {
     let staging = StagingFolder::new(&scene.folder).unwrap();
     for (path, target) in bad {
         assert!(!safe_link_target(path.as_bytes(), target.as_bytes()), "{path} -> {target}");
-        assert_eq!(kinds(staging.commit(vec![link(path, target)], true)), [Some(FaultKind::Unsafe)]);
+        assert_eq!(kinds(staging.commit(vec![link(path, target)], true)), [Some(StoreErrorKind::Unsafe)]);
     }
     assert!(scene.folder.is_empty().unwrap());
 }
@@ -189,7 +189,7 @@ fn names_that_are_not_clean_get_nowhere() {
     let reserved = format!("{}/f", temporary_name(b"x"));
     for path in ["", "..", "../outside/new", "/tmp/new", "d/../../outside/new", "d//f", &reserved] {
         let arrivals = vec![small(&staging, path, b"x"), folder(path), link(path, "f")];
-        assert_eq!(kinds(staging.commit(arrivals, true)), [Some(FaultKind::Unsafe); 3], "{path}");
+        assert_eq!(kinds(staging.commit(arrivals, true)), [Some(StoreErrorKind::Unsafe); 3], "{path}");
     }
     drop(staging);
     assert!(scene.folder.is_empty().unwrap());
@@ -208,7 +208,7 @@ fn after_a_failed_sync_nothing_arrives_any_more() {
     assert!(kinds(staging.commit(arrivals, false)).iter().all(Option::is_some));
     assert_eq!(
         kinds(staging.commit(vec![small(&staging, "later", b"x")], false)),
-        [Some(FaultKind::CannotWrite)]
+        [Some(StoreErrorKind::CannotWrite)]
     );
     drop(staging);
     assert!(scene.folder.is_empty().unwrap());
@@ -285,7 +285,7 @@ fn nothing_escapes_while_folders_are_swapped() {
                 link(&name("link"), "x"),
             ];
             if let Ok(part) = Part::create(&scene.folder, name("part").as_bytes()) {
-                arrivals.push(Arrival::Part { part, meta: TIME });
+                arrivals.push(StagedEntry::Part { part, meta: TIME });
             }
             arrived += staging.commit(arrivals, true).iter().filter(|result| result.is_ok()).count();
         }

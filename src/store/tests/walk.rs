@@ -6,17 +6,17 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
-fn walk(folder: &Folder, links: Links, includes: &[&str], excludes: &[&str]) -> Vec<String> {
+fn walk(folder: &Folder, links: SymlinkPolicy, includes: &[&str], excludes: &[&str]) -> Vec<String> {
     let owned = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect::<Vec<_>>();
     let filter = Filter::new(&owned(includes), &owned(excludes)).unwrap();
-    let line = |found: Found| {
+    let line = |found: WalkEntry| {
         let path = String::from_utf8(found.path).unwrap();
         match found.kind {
-            FoundKind::File => path,
-            FoundKind::Folder(_) => format!("{path}/"),
-            FoundKind::Link { target, .. } => format!("{path} -> {}", String::from_utf8(target).unwrap()),
-            FoundKind::Skipped(skip) => format!("{path}: {skip:?}"),
-            FoundKind::Failed(fault) => format!("{path}! {:?}", fault.kind),
+            WalkEntryKind::File => path,
+            WalkEntryKind::Folder(_) => format!("{path}/"),
+            WalkEntryKind::Link { target, .. } => format!("{path} -> {}", String::from_utf8(target).unwrap()),
+            WalkEntryKind::Skipped(skip) => format!("{path}: {skip:?}"),
+            WalkEntryKind::Failed(fault) => format!("{path}! {:?}", fault.kind),
         }
     };
     Walk::new(folder.clone(), links, Arc::new(filter)).map(line).collect()
@@ -52,7 +52,7 @@ fn a_folder_comes_behind_what_is_in_it_and_names_in_the_order_of_their_bytes() {
         "é/f",
         "é/",
     ];
-    for links in [Links::Skip, Links::Follow, Links::Copy] {
+    for links in [SymlinkPolicy::Skip, SymlinkPolicy::Follow, SymlinkPolicy::Copy] {
         let (ours, others): (Vec<_>, Vec<_>) =
             walk(&scene.folder, links, &[], &[]).into_iter().partition(|line| line.contains(".sendall-"));
         assert_eq!(others, expected);
@@ -60,13 +60,14 @@ fn a_folder_comes_behind_what_is_in_it_and_names_in_the_order_of_their_bytes() {
     }
     drop((part, staged));
     let of_b = Folder::open(&scene.inside("b")).unwrap();
-    assert!(walk(&of_b, Links::Skip, &[], &[]).contains(&"keep/y.o".to_owned()));
+    assert!(walk(&of_b, SymlinkPolicy::Skip, &[], &[]).contains(&"keep/y.o".to_owned()));
 }
 
 #[test]
 fn patterns_are_those_of_gitignore() {
     let scene = planted();
-    let walk = |includes: &[&str], excludes: &[&str]| walk(&scene.folder, Links::Skip, includes, excludes);
+    let walk =
+        |includes: &[&str], excludes: &[&str]| walk(&scene.folder, SymlinkPolicy::Skip, includes, excludes);
     let all =
         ["a", "b/keep/y.o", "b/keep/", "b/sub/z.c", "b/sub/", "b/x.c", "b/x.o", "b/", "b.txt", "empty/"];
     assert_eq!(walk(&[], &["é"]), all);
@@ -81,7 +82,9 @@ fn patterns_are_those_of_gitignore() {
     }
     let filter = Filter::new(&[], &["*.o".into()]).unwrap();
     assert!(
-        filter.takes(b"d/f.c", false) && !filter.takes(b"d/f.o", false) && !filter.takes(b"d.o/f", false)
+        filter.includes(b"d/f.c", false)
+            && !filter.includes(b"d/f.o", false)
+            && !filter.includes(b"d.o/f", false)
     );
 }
 
@@ -94,18 +97,18 @@ fn links_are_left_out_or_followed_or_sent() {
     symlink("nowhere", scene.inside("dangling")).unwrap();
     symlink("..", scene.inside("d/up")).unwrap();
     let skipped = ["d/file: Link", "d/up: Link", "d/", "dangling: Link", "dir: Link"];
-    assert_eq!(walk(&scene.folder, Links::Skip, &[], &[]), skipped);
+    assert_eq!(walk(&scene.folder, SymlinkPolicy::Skip, &[], &[]), skipped);
     let copied =
         ["d/file -> ../../outside/f", "d/up -> ..", "d/", "dangling -> nowhere", "dir -> ../outside"];
-    assert_eq!(walk(&scene.folder, Links::Copy, &[], &[]), copied);
+    assert_eq!(walk(&scene.folder, SymlinkPolicy::Copy, &[], &[]), copied);
     let followed = ["d/file", "d/up! Unsafe", "d/", "dangling! NotFound", "dir/f", "dir/"];
-    assert_eq!(walk(&scene.folder, Links::Follow, &[], &[]), followed);
+    assert_eq!(walk(&scene.folder, SymlinkPolicy::Follow, &[], &[]), followed);
 
     let mut follow = Tree::new(scene.folder.clone(), true);
     let mut stay = Tree::new(scene.folder.clone(), false);
     for path in [&b"d/file"[..], b"dir/f"] {
         assert_eq!(follow.source(path).unwrap().size_bytes(), CANARY.len() as u64);
-        assert_eq!(kind(stay.source(path)), FaultKind::Unsafe);
+        assert_eq!(kind(stay.source(path)), StoreErrorKind::Unsafe);
     }
 }
 
@@ -115,13 +118,13 @@ fn what_is_no_file_is_named_and_not_opened() {
     make_fifo(&scene.inside("fifo"));
     drop(UnixListener::bind(scene.inside("socket")).unwrap());
     let folder = scene.folder.clone();
-    let lines = within(move || walk(&folder, Links::Follow, &[], &[]));
+    let lines = within(move || walk(&folder, SymlinkPolicy::Follow, &[], &[]));
     assert_eq!(lines, ["fifo: Fifo", "socket: Socket"]);
     let mut tree = Tree::new(scene.folder.clone(), false);
     let got = within(move || {
         [kind(tree.source(b"fifo")), kind(tree.source(b"socket")), kind(tree.source(b"../f"))]
     });
-    assert_eq!(got, [FaultKind::NotRegular, FaultKind::NotRegular, FaultKind::Unsafe]);
+    assert_eq!(got, [StoreErrorKind::NotRegular, StoreErrorKind::NotRegular, StoreErrorKind::Unsafe]);
 }
 
 #[test]
@@ -135,9 +138,9 @@ fn a_tree_opens_its_files_in_any_order() {
         assert_eq!(&buffer[..count], path.as_bytes());
         assert!(!source.changed().unwrap());
     }
-    assert_eq!(kind(tree.source(b"b")), FaultKind::NotRegular);
-    assert_eq!(kind(tree.source(b"b/none")), FaultKind::NotFound);
-    assert_eq!(kind(tree.source(b"none/none")), FaultKind::NotFound);
+    assert_eq!(kind(tree.source(b"b")), StoreErrorKind::NotRegular);
+    assert_eq!(kind(tree.source(b"b/none")), StoreErrorKind::NotFound);
+    assert_eq!(kind(tree.source(b"none/none")), StoreErrorKind::NotFound);
 }
 
 #[test]
@@ -148,13 +151,13 @@ fn folders_have_their_time_and_links_their_own() {
     fs::File::open(scene.inside("empty")).unwrap().set_modified(old).unwrap();
     let filter = Arc::new(Filter::new(&[], &[]).unwrap());
     let mut seen = 0;
-    for found in Walk::new(scene.folder.clone(), Links::Copy, filter) {
+    for found in Walk::new(scene.folder.clone(), SymlinkPolicy::Copy, filter) {
         match found.kind {
-            FoundKind::Folder(meta) if found.path == b"empty" => {
+            WalkEntryKind::Folder(meta) if found.path == b"empty" => {
                 assert_eq!((meta.mtime_seconds, meta.mtime_nanoseconds), (1_000_000_000, 7));
                 seen += 1;
             }
-            FoundKind::Link { meta, .. } => {
+            WalkEntryKind::Link { meta, .. } => {
                 assert!(meta.mtime_seconds > 1_000_000_000);
                 seen += 1;
             }
@@ -173,7 +176,7 @@ fn a_tree_that_is_too_deep_ends_in_order() {
         mkdirat(&at, "d", Mode::RWXU).unwrap();
         at = openat(&at, "d", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap().into();
     }
-    let lines = walk(&scene.folder, Links::Skip, &[], &[]);
+    let lines = walk(&scene.folder, SymlinkPolicy::Skip, &[], &[]);
     assert_eq!(lines.len(), 256);
     assert!(lines[0].ends_with("d! Unsafe"), "{}", lines[0]);
     assert!(lines[1..].iter().all(|line| line.ends_with("d/")));
@@ -185,7 +188,7 @@ fn a_folder_that_cannot_be_read_does_not_end_the_walk() {
     let scene = planted();
     // Root may read everything: for it, the folder becomes something else between listing and entering.
     let filter = Arc::new(Filter::new(&[], &[]).unwrap());
-    let mut walk = Walk::new(scene.folder.clone(), Links::Skip, filter);
+    let mut walk = Walk::new(scene.folder.clone(), SymlinkPolicy::Skip, filter);
     assert_eq!(walk.next().unwrap().path, b"a");
     fs::set_permissions(scene.inside("b"), fs::Permissions::from_mode(0o0)).unwrap();
     if is_root() {
@@ -193,7 +196,7 @@ fn a_folder_that_cannot_be_read_does_not_end_the_walk() {
         symlink(scene.outside(""), scene.inside("b")).unwrap();
     }
     let failed = walk.next().unwrap();
-    assert!(matches!(&failed.kind, FoundKind::Failed(_)), "{failed:?}");
+    assert!(matches!(&failed.kind, WalkEntryKind::Failed(_)), "{failed:?}");
     assert_eq!(failed.path, b"b");
     assert_eq!(walk.next().unwrap().path, b"b.txt");
     if !is_root() {

@@ -14,7 +14,7 @@ use crate::proto::transfer::reason::Reason;
 /// Value of [`LINGER`] for a peer that has exceeded a time limit: it is likely to be gone.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
 /// A peer that sends more than this after our last bytes is not reading.
-const MOST_DISCARDED: u64 = 8 << 20;
+const MAX_DISCARDED: u64 = 8 << 20;
 /// Silence after which a peer that gets a reset has read our last bytes.
 const QUIET_LIMIT: Duration = Duration::from_millis(300);
 
@@ -176,7 +176,7 @@ impl<S: Stream> Closing<S> {
                     discarded += count;
                     self.discarded += count as u64;
                     self.wire.consume(count);
-                    if self.resets && self.discarded >= MOST_DISCARDED {
+                    if self.resets && self.discarded >= MAX_DISCARDED {
                         return Status::Done;
                     }
                 }

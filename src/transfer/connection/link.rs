@@ -10,7 +10,7 @@ use crate::proto::Parsed;
 use crate::proto::transfer::frame::{Frame, ParsedFrame, Phase, encode, parse};
 use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello};
 use crate::proto::transfer::time_limits::{Overdue, TimeLimits};
-use crate::transfer::outcome::{Role, peer_error, protocol_error};
+use crate::transfer::failure::{Role, peer_error, protocol_error};
 
 /// Time limits and rate of a session.
 #[derive(Clone, Copy, Debug)]

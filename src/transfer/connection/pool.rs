@@ -9,11 +9,11 @@ use crate::error::Error;
 use crate::net::connecting::Connect;
 use crate::net::reactor::{Io, Status};
 use crate::net::stream::{Stream, Transport};
-use crate::proto::transfer::hello::{Accept, Hello};
+use crate::proto::transfer::hello::{Accept, Capabilities, Hello, Operation};
 use crate::proto::transfer::roster::{MAX_CONNECTIONS, SessionId};
 use crate::report::Report;
 use crate::server::places::Further;
-use crate::transfer::outcome::Role;
+use crate::transfer::failure::Role;
 use crate::transfer::server::sessions::Registration;
 
 /// Round-trip time from which several connections are faster than one.
@@ -164,7 +164,9 @@ impl<L: Default> ConnectionPool<L> {
                 continue;
             };
             let mut wire = Wire::new(transport, now);
-            wire.push(&Accept { tree: true, session: registration.id(), ..Accept::plain() }.encode());
+            let session = registration.id();
+            let capabilities = Capabilities::of_operation(Operation::Join(session));
+            wire.push(&Accept { capabilities, session, ..Accept::plain() }.encode());
             let link = Link::new(wire, self.role, self.limits, false);
             self.connections.push(PooledConnection {
                 id: self.next_id,

@@ -12,12 +12,12 @@ use crate::net::stream::Stream;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::text_header::{ACCEPTED, ParsedText, TextHeader, parse, refusal};
 use crate::report::{FileEvent, Phase, Progress, Report, amount, escape_name};
-use crate::store::{Fault, Folder, Part};
+use crate::store::{Folder, Part, StoreError};
 use crate::transfer::Claim;
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled, Wire};
-use crate::transfer::outcome::{Role, exit_of, failed};
+use crate::transfer::failure::{Role, exit_of, local_failure};
 
 /// A header has no end mark: it is complete if it parses and nothing has followed for this long.
 const HEADER_PAUSE: Duration = Duration::from_millis(50);
@@ -62,11 +62,11 @@ struct Arriving {
 struct Arrived {
     header: TextHeader,
     start: Instant,
-    commit: BlockingTask<Result<(), Fault>>,
+    commit: BlockingTask<Result<(), StoreError>>,
     _progress: Progress,
 }
 
-enum Step {
+enum WriteProgress {
     /// This many bytes were moved.
     Moved(usize),
     /// Nothing can be done now.
@@ -133,18 +133,18 @@ impl<S: Stream> TextReceiving<S> {
                 State::Commit(file) => self.committed(wire, file, context.now)?,
             };
             match step {
-                Step::Moved(count) => budget = budget.saturating_sub(count),
-                Step::Waits => {
+                WriteProgress::Moved(count) => budget = budget.saturating_sub(count),
+                WriteProgress::Waits => {
                     self.check_time(wire, context.now)?;
                     return Ok(Status::Waiting);
                 }
-                Step::Again => return Ok(Status::Again),
-                Step::Over => return Ok(Status::Done),
+                WriteProgress::Again => return Ok(Status::Again),
+                WriteProgress::Over => return Ok(Status::Done),
             }
         }
     }
 
-    fn header(&mut self, wire: &mut Wire<S>, now: Instant) -> Result<Step, Failure> {
+    fn header(&mut self, wire: &mut Wire<S>, now: Instant) -> Result<WriteProgress, Failure> {
         loop {
             let parsed = parse(wire.incoming())
                 .map_err(|fault| refused(fault.reason(), format!("the header {fault}")))?;
@@ -160,7 +160,7 @@ impl<S: Stream> TextReceiving<S> {
             return match (wire.fill(count + 1).map_err(left)?, parsed) {
                 (Filled::Enough, _) => continue,
                 (Filled::Ended, ParsedText::Incomplete) if count == 0 && self.files_in_place > 0 => {
-                    Ok(Step::Over)
+                    Ok(WriteProgress::Over)
                 }
                 (Filled::Ended, ParsedText::Incomplete) => {
                     let text = "the client closed the connection before its header was complete";
@@ -170,21 +170,21 @@ impl<S: Stream> TextReceiving<S> {
                 // Bytes held back by the rate limit do not count as a pause of the client.
                 (Filled::Blocked, _) if wire.wake_up().is_some() => {
                     self.quiet_since = None;
-                    Ok(Step::Waits)
+                    Ok(WriteProgress::Waits)
                 }
                 // The turn's time is from before its reads, perhaps long before: the pause begins with the next.
                 (Filled::Blocked, ParsedText::Complete(_)) if wire.last_traffic() == now => {
                     self.quiet_since = None;
-                    Ok(Step::Again)
+                    Ok(WriteProgress::Again)
                 }
                 (Filled::Blocked, ParsedText::Complete(_))
                     if now < *self.quiet_since.get_or_insert(now) + HEADER_PAUSE =>
                 {
-                    Ok(Step::Waits)
+                    Ok(WriteProgress::Waits)
                 }
                 (Filled::Blocked, ParsedText::Incomplete) => {
                     self.quiet_since = None;
-                    Ok(Step::Waits)
+                    Ok(WriteProgress::Waits)
                 }
                 (Filled::Blocked | Filled::Ended, ParsedText::Complete(header)) => {
                     wire.consume(count);
@@ -194,7 +194,12 @@ impl<S: Stream> TextReceiving<S> {
         }
     }
 
-    fn begin(&mut self, wire: &mut Wire<S>, header: TextHeader, now: Instant) -> Result<Step, Failure> {
+    fn begin(
+        &mut self,
+        wire: &mut Wire<S>,
+        header: TextHeader,
+        now: Instant,
+    ) -> Result<WriteProgress, Failure> {
         (self.header_by, self.quiet_since) = (None, None);
         if !self.claim.begin(None) {
             return Err(Claim::taken());
@@ -205,7 +210,7 @@ impl<S: Stream> TextReceiving<S> {
             let error = Error::new(exit_of(reason, Role::Receiver), format!("{shown}: {text}"));
             Failure { error, to_peer: Some((reason, text.to_owned())) }
         };
-        let fault = |fault: Fault| failed(Role::Receiver, &shown, &fault);
+        let fault = |fault: StoreError| local_failure(Role::Receiver, &shown, &fault);
         if self.files_in_place >= u64::from(self.max_entries) {
             return Err(no(Reason::TooLarge, &format!("more than {} files", self.max_entries)));
         }
@@ -226,10 +231,10 @@ impl<S: Stream> TextReceiving<S> {
         progress.file(name, Some(header.size), 0);
         progress.phase(Phase::Receiving);
         self.state = State::Body(Arriving { header, received: 0, part, progress, start: now });
-        Ok(Step::Moved(0))
+        Ok(WriteProgress::Moved(0))
     }
 
-    fn body(&mut self, wire: &mut Wire<S>, mut file: Arriving) -> Result<Step, Failure> {
+    fn body(&mut self, wire: &mut Wire<S>, mut file: Arriving) -> Result<WriteProgress, Failure> {
         let rest = file.header.size - file.received;
         let count = CHUNK_BYTES.min(usize::try_from(rest).unwrap_or(CHUNK_BYTES));
         let shown = || escape_name(file.header.name.as_bytes());
@@ -237,7 +242,7 @@ impl<S: Stream> TextReceiving<S> {
             Filled::Enough => {}
             Filled::Blocked => {
                 self.state = State::Body(file);
-                return Ok(Step::Waits);
+                return Ok(WriteProgress::Waits);
             }
             Filled::Ended => {
                 let received = file.received + wire.incoming().len() as u64;
@@ -247,16 +252,16 @@ impl<S: Stream> TextReceiving<S> {
             }
         }
         let written = file.part.write_all(&wire.incoming()[..count]);
-        written.map_err(|fault| failed(Role::Receiver, shown(), &fault))?;
+        written.map_err(|fault| local_failure(Role::Receiver, shown(), &fault))?;
         wire.consume(count);
         file.received += count as u64;
         file.progress.moved(count as u64);
         self.state = State::Body(file);
-        Ok(Step::Moved(count))
+        Ok(WriteProgress::Moved(count))
     }
 
     /// Commits a file in a blocking task.
-    fn commit(&mut self, file: Arriving) -> Result<Step, Failure> {
+    fn commit(&mut self, file: Arriving) -> Result<WriteProgress, Failure> {
         let Arriving { header, part, progress, start, .. } = file;
         progress.phase(Phase::Syncing);
         let folder = self.folder.clone();
@@ -266,18 +271,23 @@ impl<S: Stream> TextReceiving<S> {
             folder.sync()
         })?;
         self.state = State::Commit(Arrived { header, start, commit, _progress: progress });
-        Ok(Step::Moved(0))
+        Ok(WriteProgress::Moved(0))
     }
 
-    fn committed(&mut self, wire: &mut Wire<S>, mut file: Arrived, now: Instant) -> Result<Step, Failure> {
+    fn committed(
+        &mut self,
+        wire: &mut Wire<S>,
+        mut file: Arrived,
+        now: Instant,
+    ) -> Result<WriteProgress, Failure> {
         // The client has to wait for the disk: that is no silence of its own.
         wire.restart_idle();
         let Some(result) = file.commit.take() else {
             self.state = State::Commit(file);
-            return Ok(Step::Waits);
+            return Ok(WriteProgress::Waits);
         };
         let (size, name) = (file.header.size, escape_name(file.header.name.as_bytes()));
-        result?.map_err(|fault| failed(Role::Receiver, &name, &fault))?;
+        result?.map_err(|fault| local_failure(Role::Receiver, &name, &fault))?;
         self.files_in_place += 1;
         let amount = amount(size, now - file.start);
         if self.report.is_json() {
@@ -286,7 +296,7 @@ impl<S: Stream> TextReceiving<S> {
             self.report.file(&FileEvent { path, kind, state, size, digest: None, reason: None, text: None });
         }
         self.report.say(format_args!("received {name} from {}: {amount}, unverified", self.peer));
-        Ok(Step::Moved(0))
+        Ok(WriteProgress::Moved(0))
     }
 
     fn check_time(&self, wire: &Wire<S>, now: Instant) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use crate::net::reactor::{Context, Session, Status};
 use crate::net::stream::Stream;
 use crate::proto::transfer::text_header::is_refusal;
 use crate::report::{Phase, Progress, Report, escape_bytes, escape_name};
-use crate::store::Source;
+use crate::store::SourceFile;
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Filled, Wire};
 
@@ -28,7 +28,7 @@ pub(crate) struct SentText {
 pub(crate) struct TextSending<S> {
     wire: Wire<S>,
     state: State,
-    source: Source,
+    source: SourceFile,
     name: Vec<u8>,
     limits: Limits,
     start: Instant,
@@ -57,7 +57,7 @@ impl<S: Stream> TextSending<S> {
     pub(crate) fn new(
         mut wire: Wire<S>,
         header: &[u8],
-        (name, source): (Vec<u8>, Source),
+        (name, source): (Vec<u8>, SourceFile),
         limits: Limits,
         (report, peer): (Report, PeerName),
         (progress, sent): (Rc<Progress>, Rc<RefCell<Option<SentText>>>),

@@ -1,4 +1,4 @@
-//! Assembly of files from blocks: which blocks are here, which are being written, and by which connection.
+//! Assembly of files from blocks: the state of each block, and the connection that writes it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,28 +7,27 @@ use crate::proto::transfer::blocks::{BLOCK_BYTES, block_count, block_length, has
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame::Frame;
 use crate::proto::transfer::violation::Violation;
-use crate::store::{BlockHasher, Fault, Part, root_of};
+use crate::store::{BlockHasher, Part, StoreError, root_of};
 
-/// Files in blocks that may be open at once: each holds descriptors.
+/// Maximum of open files in blocks: each holds descriptors.
 pub(super) const MAX_OPEN: usize = 64;
-/// How many blocks a new block may be ahead of the earlier ones: the memory for a file grows with received bytes, not
-/// with the size that its sender gives.
+/// Maximum distance of a new block from the earlier ones, in blocks: the memory for a file grows with received bytes,
+/// not with the size that its sender announces.
 const MAX_AHEAD: usize = 1024;
 
-/// Closed files that are remembered, because blocks of theirs may still come: twice as many as may wait for their
-/// answers.
-const MAX_ENDED: usize = 2 * MAX_OPEN;
+/// Maximum of remembered closed files, whose blocks may still arrive: twice the files that may wait for answers.
+const MAX_CLOSED: usize = 2 * MAX_OPEN;
 
-/// The last files in blocks that have ended or were given up, with their sizes in bytes.
+/// The last files in blocks that were closed, with their sizes in bytes.
 #[derive(Default)]
-pub(super) struct EndedFiles(VecDeque<(u32, u64)>);
+pub(super) struct ClosedFiles(VecDeque<(u32, u64)>);
 
-impl EndedFiles {
+impl ClosedFiles {
     pub(super) fn insert(&mut self, file: u32, size: Option<u64>) {
         if !self.contains(file) {
             self.0.push_back((file, size.unwrap_or(0)));
         }
-        if self.0.len() > MAX_ENDED {
+        if self.0.len() > MAX_CLOSED {
             self.0.pop_front();
         }
     }
@@ -58,19 +57,19 @@ pub(super) struct BlockAssembly {
 #[derive(Clone, Copy)]
 enum Slot {
     Missing,
-    /// An earlier session has left it, with this chaining value.
-    Earlier(Digest),
-    /// Being written by the block with this number. The same block may come again while the first is still on its way,
-    /// by a connection that the sender has given up: then the one that began last is written.
-    Coming(u64),
-    /// Complete and verified: nothing is written there any more.
+    /// Left by an earlier session, with this chaining value.
+    Resumed(Digest),
+    /// Being written by the block with this number. The sender may send a block again while the first copy is still
+    /// arriving on a connection that it has given up: then the copy that began last is written.
+    Receiving(u64),
+    /// Complete and verified: it is not written any more.
     Verified(Digest),
 }
 
 impl BlockAssembly {
     /// Creates a file of `size` bytes whose first blocks have these chaining values.
     pub(super) fn new(path: Vec<u8>, part: Part, size: u64, values: Vec<Digest>) -> BlockAssembly {
-        let slots = values.into_iter().map(Slot::Earlier).collect();
+        let slots = values.into_iter().map(Slot::Resumed).collect();
         BlockAssembly { path, part, size, slots, end: None }
     }
 
@@ -90,28 +89,28 @@ impl BlockAssembly {
 
     fn values(&self) -> impl Iterator<Item = Option<Digest>> {
         self.slots.iter().map(|slot| match slot {
-            Slot::Earlier(value) | Slot::Verified(value) => Some(*value),
-            Slot::Missing | Slot::Coming(_) => None,
+            Slot::Resumed(value) | Slot::Verified(value) => Some(*value),
+            Slot::Missing | Slot::Receiving(_) => None,
         })
     }
 
     /// Returns the bytes of earlier sessions that were not received again.
-    fn earlier_bytes(&self) -> u64 {
-        let is_before = |slot: &Slot| matches!(slot, Slot::Earlier(_));
+    fn resumable_bytes(&self) -> u64 {
+        let is_resumed = |slot: &Slot| matches!(slot, Slot::Resumed(_));
         let offsets = (0..).step_by(BLOCK_BYTES as usize).zip(&self.slots);
-        let lengths = offsets.filter(|(_, slot)| is_before(slot)).map(|(at, _)| block_length(at, self.size));
+        let lengths = offsets.filter(|(_, slot)| is_resumed(slot)).map(|(at, _)| block_length(at, self.size));
         lengths.map(|length| length.unwrap_or(0)).sum()
     }
 
-    /// Leaves the verified blocks for a later session.
+    /// Keeps the verified blocks for a later session.
     pub(super) fn keep(self) {
         if self.values().any(|value| value.is_some()) {
             self.part.keep();
         }
     }
 
-    /// Returns whether `END` and all blocks have come, and the digest matches.
-    fn is_whole(&self) -> bool {
+    /// Returns whether `END` and all blocks were received, and the digest matches.
+    fn is_complete(&self) -> bool {
         if self.slots.len() as u64 != block_count(self.size) {
             return false;
         }
@@ -123,12 +122,12 @@ impl BlockAssembly {
 
 /// The incoming DATA frame of a connection, and the block that it belongs to.
 #[derive(Default)]
-pub(super) struct Inflow {
-    /// Bytes of the frame that have still to come.
+pub(super) struct IncomingFrame {
+    /// Bytes of the frame that were not received yet.
     remaining: usize,
     block: Option<Block>,
-    /// Header of a frame for a file that is not known yet.
-    pub(super) waiting: Option<(u32, u64, u32)>,
+    /// File id, offset and length of a frame whose file is not known yet.
+    pub(super) pending_header: Option<(u32, u64, u32)>,
 }
 
 struct Block {
@@ -136,16 +135,16 @@ struct Block {
     offset: u64,
     length: u64,
     /// The size of the file is known. If not, `length` is only an upper bound.
-    is_exact: bool,
-    done: u64,
+    is_length_exact: bool,
+    received: u64,
     hasher: BlockHasher,
     /// Unique within the session.
     number: u64,
-    /// The block is not needed: it is answered and dropped.
-    is_useless: bool,
+    /// The block is not needed: it is answered and discarded.
+    discard: bool,
 }
 
-impl Inflow {
+impl IncomingFrame {
     /// Returns whether a frame is being received.
     pub(super) fn is_open(&self) -> bool {
         self.remaining > 0
@@ -156,13 +155,13 @@ impl Inflow {
         self.block.is_none()
     }
 
-    /// Returns how many bytes of a needed block have come, with `buffered` bytes in the buffer.
+    /// Returns the received bytes of a needed block, `buffered` bytes in the buffer included.
     pub(super) fn received_bytes_with(&self, buffered: usize) -> u64 {
-        let block = self.block.as_ref().filter(|block| !block.is_useless);
-        block.map_or(0, |block| block.done + buffered.min(self.remaining) as u64)
+        let block = self.block.as_ref().filter(|block| !block.discard);
+        block.map_or(0, |block| block.received + buffered.min(self.remaining) as u64)
     }
 
-    /// Returns how many bytes of the frame have still to come.
+    /// Returns the bytes of the frame that were not received yet.
     pub(super) fn remaining(&self) -> usize {
         self.remaining
     }
@@ -172,21 +171,23 @@ impl Inflow {
 #[derive(Default)]
 pub(super) struct FilesInBlocks {
     open: HashMap<u32, BlockAssembly>,
-    /// Closed files of which a block may still come.
-    pub(super) ended: EndedFiles,
+    /// Closed files whose blocks may still arrive.
+    pub(super) closed: ClosedFiles,
     begun: u64,
     /// Received bytes of all blocks.
     pub(super) received_bytes: u64,
     /// Received bytes that match their chaining values.
     pub(super) verified_bytes: u64,
-    /// Bytes that earlier sessions left of the files opened since, and how many of those are received again.
-    pub(super) earlier_bytes: u64,
+    /// Bytes that earlier sessions left of the files opened since the last report.
+    pub(super) resumable_bytes: u64,
+    /// Bytes of earlier sessions that are received again, since the last report.
     pub(super) replaced_bytes: u64,
     /// Bytes of earlier sessions in files that are complete.
     pub(super) resumed_bytes: u64,
-    /// Files whose last block has come, and those that cannot be written.
+    /// Files whose last block was verified, or whose `END` was received.
     pub(super) ready: Vec<u32>,
-    pub(super) faults: Vec<(u32, Fault)>,
+    /// Files that cannot be written.
+    pub(super) faults: Vec<(u32, StoreError)>,
 }
 
 impl FilesInBlocks {
@@ -194,8 +195,8 @@ impl FilesInBlocks {
         self.open.contains_key(&file)
     }
 
-    /// Returns the open file with this path.
-    pub(super) fn holds(&self, path: &[u8]) -> Option<u32> {
+    /// Returns the id of the open file with this path.
+    pub(super) fn find_by_path(&self, path: &[u8]) -> Option<u32> {
         self.open.iter().find(|(_, assembly)| assembly.path == path).map(|(file, _)| *file)
     }
 
@@ -205,16 +206,16 @@ impl FilesInBlocks {
     }
 
     /// Returns whether more files are open than allowed.
-    pub(super) fn is_crowded(&self) -> bool {
+    pub(super) fn exceeds_open_limit(&self) -> bool {
         self.open.len() > MAX_OPEN
     }
 
-    pub(super) fn open(&mut self, file: u32, assembly: BlockAssembly) {
-        self.earlier_bytes += assembly.earlier_bytes();
+    pub(super) fn insert(&mut self, file: u32, assembly: BlockAssembly) {
+        self.resumable_bytes += assembly.resumable_bytes();
         self.open.insert(file, assembly);
     }
 
-    pub(super) fn forget(&mut self, file: u32) {
+    pub(super) fn remove(&mut self, file: u32) {
         self.open.remove(&file);
     }
 
@@ -222,11 +223,11 @@ impl FilesInBlocks {
         self.open.drain().map(|(_, assembly)| assembly)
     }
 
-    pub(super) fn files(&self) -> Vec<u32> {
+    pub(super) fn open_ids(&self) -> Vec<u32> {
         self.open.keys().copied().collect()
     }
 
-    /// Records `END`. Returns false if the file is not open any more.
+    /// Records `END`. Returns false if the file is no longer open.
     pub(super) fn end_file(&mut self, file: u32, entry: Entry, digest: Digest) -> bool {
         let Some(assembly) = self.open.get_mut(&file) else { return false };
         assembly.end = Some((entry, digest));
@@ -235,117 +236,116 @@ impl FilesInBlocks {
     }
 
     /// Removes and returns the file if it is complete.
-    pub(super) fn take_whole(&mut self, file: u32) -> Option<(Part, Entry, Digest)> {
-        if !self.open.get(&file)?.is_whole() {
+    pub(super) fn take_complete(&mut self, file: u32) -> Option<(Part, Entry, Digest)> {
+        if !self.open.get(&file)?.is_complete() {
             return None;
         }
-        let whole = self.open.remove(&file)?;
-        self.resumed_bytes += whole.earlier_bytes();
-        let BlockAssembly { part, end, .. } = whole;
+        let complete = self.open.remove(&file)?;
+        self.resumed_bytes += complete.resumable_bytes();
+        let BlockAssembly { part, end, .. } = complete;
         end.map(|(entry, digest)| (part, entry, digest))
     }
 
     /// Begins a DATA frame of a block on a connection. `size` is the size of the entry, if known.
-    pub(super) fn begin(
+    pub(super) fn begin_frame(
         &mut self,
-        inflow: &mut Inflow,
+        incoming: &mut IncomingFrame,
         (file, offset, length): (u32, u64, u32),
         size: Option<u64>,
     ) -> Result<(), Violation> {
-        let continues = inflow
+        let continues = incoming
             .block
             .as_ref()
-            .is_some_and(|block| block.file == file && block.offset + block.done == offset);
+            .is_some_and(|block| block.file == file && block.offset + block.received == offset);
         if !continues {
-            inflow.block = Some(self.new_block(file, offset, size)?);
+            incoming.block = Some(self.new_block(file, offset, size)?);
         }
-        if inflow.block.as_ref().is_some_and(|block| u64::from(length) > block.length - block.done) {
+        if incoming.block.as_ref().is_some_and(|block| u64::from(length) > block.length - block.received) {
             return Err(Violation::Contradiction("DATA beyond its block"));
         }
-        inflow.remaining = length as usize;
+        incoming.remaining = length as usize;
         Ok(())
     }
 
     fn new_block(&mut self, file: u32, offset: u64, size: Option<u64>) -> Result<Block, Violation> {
         let assembly = self.open.get_mut(&file);
-        let size = self.ended.size(file).or(size).filter(|size| has_blocks(Some(*size)));
+        let size = self.closed.size(file).or(size).filter(|size| has_blocks(Some(*size)));
         let size = assembly.as_ref().map(|assembly| assembly.size).or(size);
         let Some(length) = block_length(offset, size.unwrap_or(u64::MAX)) else {
             return Err(Violation::Contradiction("DATA that begins within a block"));
         };
         self.begun += 1;
-        let is_useless = match assembly.map(|assembly| assembly.slot_to_begin(offset)) {
+        let discard = match assembly.map(|assembly| assembly.slot_to_begin(offset)) {
             None | Some(Some(Slot::Verified(_))) => true,
             Some(None) => return Err(Violation::Contradiction("a block far ahead of the others")),
             Some(Some(slot)) => {
-                if matches!(slot, Slot::Earlier(_)) {
+                if matches!(slot, Slot::Resumed(_)) {
                     self.replaced_bytes += length;
                 }
-                *slot = Slot::Coming(self.begun);
+                *slot = Slot::Receiving(self.begun);
                 false
             }
         };
         let hasher = BlockHasher::new(offset);
-        let (is_exact, number) = (size.is_some(), self.begun);
-        Ok(Block { file, offset, length, is_exact, done: 0, hasher, number, is_useless })
+        let (is_length_exact, number) = (size.is_some(), self.begun);
+        Ok(Block { file, offset, length, is_length_exact, received: 0, hasher, number, discard })
     }
 
     /// Hashes and writes a piece of the current frame.
-    pub(super) fn write(&mut self, inflow: &mut Inflow, bytes: &[u8]) {
-        inflow.remaining -= bytes.len();
-        let Some(block) = &mut inflow.block else { return };
-        if let Some(assembly) = self.open.get_mut(&block.file).filter(|_| !block.is_useless) {
-            let is_its_own =
-                matches!(assembly.slot(block.offset), Some(Slot::Coming(number)) if *number == block.number);
-            if is_its_own {
+    pub(super) fn receive(&mut self, incoming: &mut IncomingFrame, bytes: &[u8]) {
+        incoming.remaining -= bytes.len();
+        let Some(block) = &mut incoming.block else { return };
+        if let Some(assembly) = self.open.get_mut(&block.file).filter(|_| !block.discard) {
+            let is_current_writer = matches!(assembly.slot(block.offset), Some(Slot::Receiving(number)) if *number == block.number);
+            if is_current_writer {
                 block.hasher.update(bytes);
-                if let Err(fault) = assembly.part.write_at(block.offset + block.done, bytes) {
+                if let Err(fault) = assembly.part.write_at(block.offset + block.received, bytes) {
                     self.faults.push((block.file, fault));
-                    block.is_useless = true;
+                    block.discard = true;
                 }
             }
         } else {
-            block.is_useless = true;
+            block.discard = true;
         }
-        block.done += bytes.len() as u64;
+        block.received += bytes.len() as u64;
         self.received_bytes += bytes.len() as u64;
     }
 
-    /// Checks a block against its chaining value. Returns the answer, and the number of bytes that are now verified.
-    pub(super) fn end(
+    /// Checks a block against its chaining value. Returns the answer, and the number of newly verified bytes.
+    pub(super) fn finish_block(
         &mut self,
-        inflow: &mut Inflow,
+        incoming: &mut IncomingFrame,
         (file, offset, values): (u32, u64, &[Digest]),
     ) -> Result<(Frame, u64), Violation> {
-        let block = inflow.block.take_if(|block| block.file == file && block.offset == offset);
+        let block = incoming.block.take_if(|block| block.file == file && block.offset == offset);
         let (Some(block), [value]) = (block, values) else {
             return Err(Violation::Contradiction("BLOCK without its block"));
         };
-        let again = |again| Frame::Verified { file, offset, again };
-        if block.is_exact && block.done != block.length {
+        let answer = |resend| Frame::BlockResult { file, offset, resend };
+        if block.is_length_exact && block.received != block.length {
             return Err(Violation::Contradiction("BLOCK before the end of its block"));
         }
-        if block.is_useless {
-            return Ok((again(false), 0));
+        if block.discard {
+            return Ok((answer(false), 0));
         }
-        let Some(assembly) = self.open.get_mut(&file) else { return Ok((again(false), 0)) };
+        let Some(assembly) = self.open.get_mut(&file) else { return Ok((answer(false), 0)) };
         let has_ended = assembly.end.is_some();
-        let Some(slot) = assembly.slot(offset) else { return Ok((again(false), 0)) };
+        let Some(slot) = assembly.slot(offset) else { return Ok((answer(false), 0)) };
         match *slot {
-            Slot::Verified(_) => return Ok((again(false), 0)),
-            Slot::Coming(number) if number == block.number => {}
+            Slot::Verified(_) => return Ok((answer(false), 0)),
+            Slot::Receiving(number) if number == block.number => {}
             // Another connection has begun to write it since.
-            _ => return Ok((again(true), 0)),
+            _ => return Ok((answer(true), 0)),
         }
         if block.hasher.finish().as_ref() != Some(value) {
             *slot = Slot::Missing;
-            return Ok((again(true), 0));
+            return Ok((answer(true), 0));
         }
         *slot = Slot::Verified(*value);
         self.verified_bytes += block.length;
         if has_ended {
             self.ready.push(file);
         }
-        Ok((again(false), block.length))
+        Ok((answer(false), block.length))
     }
 }

@@ -1,6 +1,6 @@
 //! Files in blocks: any block on any connection, each checked against its chaining value and answered.
 
-use super::block_assembly::{BlockAssembly, FilesInBlocks, Inflow};
+use super::block_assembly::{BlockAssembly, FilesInBlocks, IncomingFrame};
 use super::decision::{AcceptedFile, Have};
 use super::space::Space;
 use super::{Receiving, cut};
@@ -13,18 +13,18 @@ use crate::proto::transfer::frame::{Frame, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
-use crate::store::{Fault, Folder, Part};
+use crate::store::{Folder, Part, StoreError};
 use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Filled, Wire};
-use crate::transfer::outcome::{Role, protocol_error, reason_of};
+use crate::transfer::failure::{Role, protocol_error, reason_of};
 
 impl AcceptedFile {
     /// Opens the file for its blocks.
-    fn open_blocks(self, size: u64, folder: &Folder) -> Result<BlockAssembly, Fault> {
+    fn open_blocks(self, size: u64, folder: &Folder) -> Result<BlockAssembly, StoreError> {
         let (part, values) = match self.have {
             Have::ResumedBlocks { mut part, values } => {
-                // From here on it is of use only if the session says so.
+                // From here on the session decides whether to keep it.
                 part.keep_if_dropped(false);
                 (part, values)
             }
@@ -40,19 +40,19 @@ impl Receiving {
     pub(super) fn is_of_a_block(&self, file: u32) -> bool {
         self.assembly.is_open(file)
             || self.machine.comes_in_blocks(file) == Some(true)
-            || self.assembly.ended.contains(file)
+            || self.assembly.closed.contains(file)
     }
 
     /// Begins a DATA frame of a block on the first connection.
     pub(super) fn begin_block(&mut self, file: u32, offset: u64, length: u32) -> Result<(), Failure> {
         self.open_for_blocks(file);
         let size = self.machine.entry(file).and_then(|entry| entry.size);
-        self.assembly.begin(&mut self.inflow, (file, offset, length), size).map_err(protocol_error)
+        self.assembly.begin_frame(&mut self.incoming, (file, offset, length), size).map_err(protocol_error)
     }
 
     /// Receives a piece of the block on the first connection and returns its size; `None` if nothing is buffered.
     pub(super) fn receive_block<S: Stream>(&mut self, link: &mut Link<S>) -> Result<Option<usize>, Failure> {
-        let received = take_in(&mut self.assembly, &mut self.inflow, &mut link.wire)?;
+        let received = receive_chunk(&mut self.assembly, &mut self.incoming, &mut link.wire)?;
         self.report_faults()?;
         Ok(received)
     }
@@ -63,7 +63,7 @@ impl Receiving {
         link: &mut Link<S>,
         (file, offset, values): (u32, u64, &[Digest]),
     ) -> Result<(), Failure> {
-        let ended = self.assembly.end(&mut self.inflow, (file, offset, values));
+        let ended = self.assembly.finish_block(&mut self.incoming, (file, offset, values));
         let (answer, bytes) = ended.map_err(protocol_error)?;
         link.wire.push(&encode(&answer));
         self.decisions.space.written(file, bytes);
@@ -72,7 +72,7 @@ impl Receiving {
 
     /// Opens an accepted file in blocks when it is first needed.
     fn open_for_blocks(&mut self, file: u32) {
-        if self.assembly.is_open(file) || self.assembly.is_crowded() {
+        if self.assembly.is_open(file) || self.assembly.exceeds_open_limit() {
             return;
         }
         let Some(entry) = self.machine.entry(file) else { return };
@@ -80,23 +80,23 @@ impl Receiving {
         self.progress.file(&entry.path, entry.size, 0);
         self.progress.phase(Phase::Receiving);
         match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.decisions.folder) {
-            Ok(assembly) => self.assembly.open(file, assembly),
+            Ok(assembly) => self.assembly.insert(file, assembly),
             Err(fault) => self.assembly.faults.push((file, fault)),
         }
     }
 
-    /// Handles `END` of a file in blocks: some of its blocks may still be on their way.
+    /// Handles `END` of a file in blocks. Some of its blocks may still be in flight.
     pub(super) fn blocks_ended(&mut self, file: u32, entry: Entry, digest: Digest) -> Result<(), Failure> {
         if let Some(accepted_file) = self.decisions.accepted.remove(&file) {
             match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.decisions.folder) {
-                Ok(assembly) => self.assembly.open(file, assembly),
+                Ok(assembly) => self.assembly.insert(file, assembly),
                 Err(fault) => {
                     self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
                     return Ok(());
                 }
             }
         }
-        self.assembly.ended.insert(file, entry.size);
+        self.assembly.closed.insert(file, entry.size);
         if !self.assembly.end_file(file, entry, digest) {
             self.machine.committed(file, Err((Reason::Failed, "its part is gone".into())));
             return Ok(());
@@ -104,34 +104,34 @@ impl Receiving {
         self.commit_complete()
     }
 
-    /// Passes files whose last block has come on to the disk.
+    /// Commits the files whose last block was received.
     fn commit_complete(&mut self) -> Result<(), Failure> {
         for file in std::mem::take(&mut self.assembly.ready) {
-            if let Some((part, entry, digest)) = self.assembly.take_whole(file) {
+            if let Some((part, entry, digest)) = self.assembly.take_complete(file) {
                 self.commit_part(file, &entry, digest, part);
             }
         }
         self.report_faults()
     }
 
-    /// Fails all files that are incomplete after every file has ended and every block was answered. Returns whether
-    /// there was one.
+    /// Fails all incomplete files, after every file has ended and every block was answered. Returns whether there was
+    /// one.
     pub(super) fn fail_unfinished(&mut self) -> bool {
-        let files = self.assembly.files();
+        let files = self.assembly.open_ids();
         for file in &files {
-            self.assembly.forget(*file);
+            self.assembly.remove(*file);
             self.machine.committed(*file, Err((Reason::DigestMismatch, Reason::DigestMismatch.to_string())));
         }
         !files.is_empty()
     }
 
     fn report_faults(&mut self) -> Result<(), Failure> {
-        if self.assembly.is_crowded() {
+        if self.assembly.exceeds_open_limit() {
             return Err(protocol_error(Violation::Contradiction("blocks of too many files at once")));
         }
         for (file, fault) in std::mem::take(&mut self.assembly.faults) {
-            if self.assembly.ended.contains(file) {
-                self.assembly.forget(file);
+            if self.assembly.closed.contains(file) {
+                self.assembly.remove(file);
                 self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
             } else {
                 self.give_up(file, &fault)?;
@@ -145,12 +145,12 @@ impl Receiving {
         let now = link.wire.now();
         self.pool.accept(now);
         self.pool.share(&mut link.wire);
-        // A block may be of a file that the first connection has not announced yet: then this one waits.
+        // A connection waits if its block is of a file that the first connection has not announced yet.
         let waiting: Vec<u32> = self
             .pool
             .connections
             .iter()
-            .filter_map(|connection| connection.local.waiting)
+            .filter_map(|connection| connection.local.pending_header)
             .map(|(file, ..)| file)
             .collect();
         for file in waiting {
@@ -163,52 +163,52 @@ impl Receiving {
         let (assembly, space) = (&mut self.assembly, &mut self.decisions.space);
         let accepted = &self.decisions.accepted;
         let machine = &self.machine;
-        let mut advanced = self.pool.advance(now, |_, inflow, connection| {
+        let mut advanced = self.pool.advance(now, |_, incoming, connection| {
             let mut budget = CONNECTION_BUDGET_BYTES;
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
-                // Without room for an answer nothing is read: the queue is bounded.
+                // Read nothing without room for an answer: the queue is bounded.
                 if connection.wire.is_full() && !connection.wire.flush()? {
                     return Ok(Status::Waiting);
                 }
-                if inflow.is_open() {
-                    match take_in(assembly, inflow, &mut connection.wire) {
+                if incoming.is_open() {
+                    match receive_chunk(assembly, incoming, &mut connection.wire) {
                         Ok(Some(count)) => budget = budget.saturating_sub(count),
                         Ok(None) => break,
                         Err(failure) => return Err(failure.error),
                     }
                     continue;
                 }
-                let next = match inflow.waiting.take() {
-                    Some(header) => Next::Data(header),
-                    None => receive_frame(connection, inflow, (assembly, space))?,
+                let next = match incoming.pending_header.take() {
+                    Some(header) => BlockInput::Data(header),
+                    None => receive_frame(connection, incoming, (assembly, space))?,
                 };
                 let (file, offset, length) = match next {
-                    Next::Data(header) => header,
-                    Next::More => continue,
-                    Next::Nothing => break,
-                    Next::Ended => return Ok(Status::Done),
+                    BlockInput::Data(header) => header,
+                    BlockInput::More => continue,
+                    BlockInput::Nothing => break,
+                    BlockInput::Ended => return Ok(Status::Done),
                 };
-                let is_known = assembly.is_open(file) || assembly.ended.contains(file);
-                // The machine may be done with a file that is accepted, and its last step not taken yet.
+                let is_known = assembly.is_open(file) || assembly.closed.contains(file);
+                // The machine may have closed an accepted file whose last step was not returned yet.
                 let is_left = accepted.contains_key(&file);
                 let will_be_known =
                     machine.is_unknown(file) || machine.comes_in_blocks(file).unwrap_or(is_left);
                 if !is_known && will_be_known {
                     let is_refused = machine.is_refused(file);
                     if !is_refused {
-                        inflow.waiting = Some((file, offset, length));
+                        incoming.pending_header = Some((file, offset, length));
                         to_open.push(file);
                         break;
                     }
                 }
                 let size = machine.entry(file).and_then(|entry| entry.size);
                 assembly
-                    .begin(inflow, (file, offset, length), size)
+                    .begin_frame(incoming, (file, offset, length), size)
                     .map_err(|violation| protocol_error(violation).error)?;
             }
             connection.wire.flush()?;
-            if continues && inflow.is_between_blocks() {
+            if continues && incoming.is_between_blocks() {
                 connection.restart_idle();
             }
             Ok(if budget == 0 { Status::Again } else { Status::Waiting })
@@ -225,53 +225,53 @@ impl Receiving {
     }
 }
 
-/// Next input of a further connection.
-enum Next {
+/// The next input of a further connection.
+enum BlockInput {
     /// A `DATA` header: file, offset and length.
     Data((u32, u64, u32)),
     /// A frame that was handled.
     More,
     Nothing,
-    /// The peer has ended this connection, as it does when all is done.
+    /// The peer has ended this connection: all its blocks are done.
     Ended,
 }
 
 /// Reads a frame on a further connection, and answers the chaining value of a block.
 fn receive_frame<S: Stream>(
     connection: &mut Link<S>,
-    inflow: &mut Inflow,
+    incoming: &mut IncomingFrame,
     (assembly, space): (&mut FilesInBlocks, &mut Space),
-) -> Result<Next, Error> {
+) -> Result<BlockInput, Error> {
     match connection.receive_further(Role::Receiver)? {
-        Received::Data { file, offset, length } => return Ok(Next::Data((file, offset, length))),
+        Received::Data { file, offset, length } => return Ok(BlockInput::Data((file, offset, length))),
         Received::Frame(Frame::Block { file, offset, values }) => {
-            // Only this connection breaks the protocol: its blocks come by another one.
-            let ended = assembly.end(inflow, (file, offset, &values));
+            // Only this connection fails: its blocks are sent again on another one.
+            let ended = assembly.finish_block(incoming, (file, offset, &values));
             let (answer, bytes) = ended.map_err(|violation| protocol_error(violation).error)?;
             connection.wire.push(&encode(&answer));
             space.written(file, bytes);
         }
         Received::Frame(Frame::Ping { .. }) => {}
-        Received::Nothing => return Ok(Next::Nothing),
-        Received::End => return Ok(Next::Ended),
+        Received::Nothing => return Ok(BlockInput::Nothing),
+        Received::End => return Ok(BlockInput::Ended),
         Received::Frame(_) => return Err(out_of_place()),
     }
-    Ok(Next::More)
+    Ok(BlockInput::More)
 }
 
 /// Receives a piece of the current frame and returns its size; `None` if nothing is buffered.
-fn take_in<S: Stream>(
+fn receive_chunk<S: Stream>(
     assembly: &mut FilesInBlocks,
-    inflow: &mut Inflow,
+    incoming: &mut IncomingFrame,
     wire: &mut Wire<S>,
 ) -> Result<Option<usize>, Failure> {
-    let count = inflow.remaining().min(CHUNK_BYTES);
+    let count = incoming.remaining().min(CHUNK_BYTES);
     match wire.fill(count)? {
         Filled::Enough => {}
         Filled::Blocked => return Ok(None),
         Filled::Ended => return Err(cut()),
     }
-    assembly.write(inflow, &wire.incoming()[..count]);
+    assembly.receive(incoming, &wire.incoming()[..count]);
     wire.consume(count);
     Ok(Some(count))
 }

@@ -11,10 +11,10 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::transfer::reason::Reason;
 use crate::report::{Phase, escape_name};
-use crate::store::{Fault, FaultKind, Folder, Part, StagedFile, StagingFolder};
+use crate::store::{Folder, Part, StagedFile, StagingFolder, StoreError, StoreErrorKind};
 use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled};
-use crate::transfer::outcome::{Role, failed, reason_of};
+use crate::transfer::failure::{Role, local_failure, reason_of};
 
 /// The session ends at once if a file cannot be written and more than this would still come for it.
 const MAX_DISCARDED_BYTES: u64 = 16 << 20;
@@ -90,7 +90,7 @@ impl IncomingBody {
 
 impl AcceptedFile {
     /// Opens the destination of the file's bytes.
-    fn open(self, file: u32, staging: &StagingFolder, folder: &Folder) -> Result<IncomingBody, Fault> {
+    fn open(self, file: u32, staging: &StagingFolder, folder: &Folder) -> Result<IncomingBody, StoreError> {
         let AcceptedFile { path, have, is_small, mode, resumable } = self;
         let (target, hasher, written_bytes) = match have {
             Have::Resumed { mut part, length, hasher } => {
@@ -142,7 +142,7 @@ impl Receiving {
     }
 
     /// Makes a file the current one, ready to be written.
-    pub(super) fn open(&mut self, file: u32) -> Result<(), Fault> {
+    pub(super) fn open(&mut self, file: u32) -> Result<(), StoreError> {
         if !self.bodies.is_current(file)
             && let Some(accepted_file) = self.decisions.accepted.remove(&file)
         {
@@ -153,7 +153,7 @@ impl Receiving {
     }
 
     /// Drops the bytes that were here: the sender begins at 0, so they belong to another file.
-    fn restart(&mut self) -> Result<(), Fault> {
+    fn restart(&mut self) -> Result<(), StoreError> {
         if let Some(IncomingBody { target: BodyTarget::Part { part, .. }, hasher, written_bytes, .. }) =
             &mut self.bodies.current
         {
@@ -221,7 +221,7 @@ impl Receiving {
     /// Drops the received bytes of a file.
     pub(super) fn forget(&mut self, file: u32) {
         self.decisions.accepted.remove(&file);
-        self.assembly.forget(file);
+        self.assembly.remove(file);
         if self.bodies.is_current(file) {
             self.bodies.current = None;
         }
@@ -229,18 +229,18 @@ impl Receiving {
 
     /// Reports that a file cannot be written. The session continues with the others, unless too many bytes would be
     /// discarded.
-    pub(super) fn give_up(&mut self, file: u32, fault: &Fault) -> Result<(), Failure> {
+    pub(super) fn give_up(&mut self, file: u32, fault: &StoreError) -> Result<(), Failure> {
         self.forget(file);
         let entry = self.machine.entry(file);
         let size = entry.and_then(|entry| entry.size);
         let is_large = entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES));
         // A name that another session writes is no reason to give up the others: in a stream the sender stops.
-        if is_large && !(self.machine.is_streaming() && fault.kind == FaultKind::Busy) {
+        if is_large && !(self.machine.is_streaming() && fault.kind == StoreErrorKind::Busy) {
             let name = entry.map(|entry| escape_name(&entry.path)).unwrap_or_default();
-            return Err(failed(Role::Receiver, name, fault));
+            return Err(local_failure(Role::Receiver, name, fault));
         }
         if self.machine.comes_in_blocks(file) == Some(true) {
-            self.assembly.ended.insert(file, size);
+            self.assembly.closed.insert(file, size);
         }
         let (reason, text) = reason_of(fault, Role::Receiver);
         self.machine.give_up(file, reason, text);

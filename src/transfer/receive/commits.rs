@@ -9,11 +9,11 @@ use crate::error::Error;
 use crate::net::reactor::{BlockingTask, Io};
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::has_blocks;
-use crate::proto::transfer::entry::{Entry, Kind};
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::entry::{Entry, EntryKind};
+use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::reason::Reason;
-use crate::store::{Arrival, Fault, Meta, Part, StagingFolder};
-use crate::transfer::outcome::{Role, reason_of};
+use crate::store::{Meta, Part, StagedEntry, StagingFolder, StoreError};
+use crate::transfer::failure::{Role, reason_of};
 
 /// Entries that may wait before the next commit begins; at twice as many the session waits.
 const BATCH_ENTRIES: usize = 8192;
@@ -27,9 +27,9 @@ const BATCH_PARTS: usize = 8;
 const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(150);
 
-type Results = Vec<Result<(), Fault>>;
+type Results = Vec<Result<(), StoreError>>;
 /// Results of a commit, with file ids.
-type Committed = Vec<(u32, Result<(), Fault>)>;
+type Committed = Vec<(u32, Result<(), StoreError>)>;
 
 /// Complete entries on their way to the disk.
 pub(super) struct Commits {
@@ -37,7 +37,7 @@ pub(super) struct Commits {
     replace: bool,
     io: Io,
     files: Vec<u32>,
-    arrivals: Vec<Arrival>,
+    arrivals: Vec<StagedEntry>,
     bytes: u64,
     name_bytes: usize,
     parts: usize,
@@ -65,13 +65,13 @@ impl Commits {
         &self.staging
     }
 
-    fn add(&mut self, file: u32, arrival: Arrival, bytes: u64) {
-        self.parts += usize::from(matches!(arrival, Arrival::Part { .. }));
+    fn add(&mut self, file: u32, arrival: StagedEntry, bytes: u64) {
+        self.parts += usize::from(matches!(arrival, StagedEntry::Part { .. }));
         self.bytes += bytes;
         self.name_bytes += match &arrival {
-            Arrival::Part { .. } => 0,
-            Arrival::Small { path, .. } | Arrival::Folder { path, .. } => path.len(),
-            Arrival::Link { path, target, .. } => path.len() + target.len(),
+            StagedEntry::Part { .. } => 0,
+            StagedEntry::Small { path, .. } | StagedEntry::Folder { path, .. } => path.len(),
+            StagedEntry::Link { path, target, .. } => path.len() + target.len(),
         };
         self.files.push(file);
         self.arrivals.push(arrival);
@@ -111,7 +111,7 @@ impl Commits {
     }
 
     /// Returns the results of a finished commit.
-    fn take(&mut self) -> Option<Result<Committed, Error>> {
+    fn poll_result(&mut self) -> Option<Result<Committed, Error>> {
         let (files, task) = self.running.as_mut()?;
         let results = task.take()?;
         let files = std::mem::take(files);
@@ -142,7 +142,7 @@ impl Receiving {
         {
             self.decisions.accepted.remove(&file);
             self.digests.insert(file, digest);
-            self.machine.committed(file, Ok(FileOutcome::AlreadyThere));
+            self.machine.committed(file, Ok(EntryOutcome::AlreadyThere));
             return Ok(());
         }
         if self.machine.allows_blocks() && has_blocks(entry.size) {
@@ -166,15 +166,19 @@ impl Receiving {
         self.digests.insert(file, digest);
         let meta = meta_of(&entry);
         match target {
-            BodyTarget::Stdout(_) => self.machine.committed(file, Ok(FileOutcome::Done)),
+            BodyTarget::Stdout(_) => self.machine.committed(file, Ok(EntryOutcome::Done)),
             BodyTarget::Part { part, .. } => {
                 // Input without a file has no modification time.
                 let meta = if entry.size.is_some() { meta } else { part.meta_as_written().unwrap_or(meta) };
-                self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
+                self.commits.add(file, StagedEntry::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
             }
             BodyTarget::Small(staged) => match staged.finish(meta) {
                 Ok(staged) => {
-                    self.commits.add(file, Arrival::Small { path, file: staged }, entry.size.unwrap_or(0));
+                    self.commits.add(
+                        file,
+                        StagedEntry::Small { path, file: staged },
+                        entry.size.unwrap_or(0),
+                    );
                 }
                 Err(fault) => self.machine.committed(file, Err(reason_of(&fault, Role::Receiver))),
             },
@@ -186,7 +190,7 @@ impl Receiving {
     pub(super) fn commit_part(&mut self, file: u32, entry: &Entry, digest: Digest, part: Part) {
         self.digests.insert(file, digest);
         let meta = meta_of(entry);
-        self.commits.add(file, Arrival::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
+        self.commits.add(file, StagedEntry::Part { part, meta }, entry.size.unwrap_or(BATCH_BYTES));
     }
 
     /// Queues a folder or a link, after all entries before it.
@@ -197,16 +201,16 @@ impl Receiving {
         };
         let meta = meta_of(&entry);
         let arrival = match entry.kind {
-            Kind::Link(target) => Arrival::Link { path, target, meta },
-            _ => Arrival::Folder { path, meta },
+            EntryKind::Link(target) => StagedEntry::Link { path, target, meta },
+            _ => StagedEntry::Folder { path, meta },
         };
         self.commits.add(file, arrival, 0);
     }
 
     pub(super) fn collect_commits(&mut self) -> Result<(), Failure> {
-        let Some(results) = self.commits.take() else { return Ok(()) };
+        let Some(results) = self.commits.poll_result() else { return Ok(()) };
         for (file, result) in results? {
-            let result = result.map(|()| FileOutcome::Done);
+            let result = result.map(|()| EntryOutcome::Done);
             self.machine.committed(file, result.map_err(|fault| reason_of(&fault, Role::Receiver)));
         }
         Ok(())

@@ -57,7 +57,7 @@ impl Receiving {
         let mut waiting =
             self.decisions.accepted.iter().filter(|(_, accepted_file)| is_held(&accepted_file.have));
         None.or_else(|| current.filter(|current| current.path == path).map(|current| current.file).next())
-            .or_else(|| self.assembly.holds(path))
+            .or_else(|| self.assembly.find_by_path(path))
             .or_else(|| waiting.find(|(_, accepted_file)| accepted_file.path == path).map(|(file, _)| *file))
     }
 }

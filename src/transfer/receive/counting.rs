@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Link, Receiving};
 use crate::net::stream::Stream;
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::outcome::EntryOutcome;
 
 /// Interval of progress frames to the sender.
 pub(super) const ACK_INTERVAL: Duration = Duration::from_millis(100);
@@ -16,7 +16,7 @@ impl Receiving {
             return;
         }
         let assembly = &mut self.assembly;
-        self.progress.there(std::mem::take(&mut assembly.earlier_bytes));
+        self.progress.there(std::mem::take(&mut assembly.resumable_bytes));
         self.progress.not_there(std::mem::take(&mut assembly.replaced_bytes));
         let buffered = link.wire.incoming().len();
         let of_body = self.bodies.frame.as_ref().map_or(0, |body| (body.remaining()).min(buffered) as u64);
@@ -24,7 +24,7 @@ impl Receiving {
             .pool
             .open()
             .map(|(connection, link)| connection.local.received_bytes_with(link.wire.incoming().len()));
-        let of_blocks = self.inflow.received_bytes_with(buffered) + connections.sum::<u64>();
+        let of_blocks = self.incoming.received_bytes_with(buffered) + connections.sum::<u64>();
         let received_bytes_with = self.bodies.stored_bytes + of_body + assembly.verified_bytes + of_blocks;
         // A block that was damaged is counted once.
         self.progress.moved(received_bytes_with.saturating_sub(self.shown_bytes));
@@ -45,15 +45,15 @@ impl Receiving {
     }
 
     /// Records the files that are closed.
-    pub(super) fn note_closed(&mut self) {
+    pub(super) fn record_closed(&mut self) {
         while let Some(closed) = self.machine.closed() {
             self.progress.done(1);
             self.decisions.space.ended(closed.file);
-            if closed.outcome == FileOutcome::AlreadyThere {
+            if closed.outcome == EntryOutcome::AlreadyThere {
                 self.progress.there(closed.size);
             }
             let digest = self.digests.remove(&closed.file);
-            self.stats.note(closed, digest);
+            self.stats.record(closed, digest);
         }
     }
 }

@@ -7,20 +7,20 @@ use std::time::Instant;
 
 use super::parts::SpareParts;
 use super::space::Space;
-use super::{Destination, Naming};
+use super::{Naming, ReceiveFolder};
 use crate::net::reactor::{BlockingTask, Io};
 use crate::net::stdio::Stdio;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
 use crate::proto::transfer::contention::Backoff;
 use crate::proto::transfer::entry::Entry;
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::Receiver;
 use crate::report::{Phase, Progress};
-use crate::store::{Fault, FaultKind, Folder, Part, hash_blocks, hash_prefix};
+use crate::store::{Folder, Part, StoreError, StoreErrorKind, hash_blocks, hash_prefix};
 use crate::transfer::connection::wire::Failure;
-use crate::transfer::outcome::{Role, reason_of};
+use crate::transfer::failure::{Role, reason_of};
 use crate::transfer::server::sessions::Registration;
 
 /// Files up to this size wait in the staging folder, without a lock or a sync of their own, and existing ones are
@@ -70,21 +70,21 @@ impl AcceptedFile {
 
 /// Result of a blocking task that hashes.
 pub(super) enum Hashed {
-    InPlace(Result<Digest, Fault>),
-    Part(Result<(Part, u64, Box<blake3::Hasher>), Fault>),
-    Blocks(Result<(Part, Vec<Digest>), Fault>),
+    InPlace(Result<Digest, StoreError>),
+    Part(Result<(Part, u64, Box<blake3::Hasher>), StoreError>),
+    Blocks(Result<(Part, Vec<Digest>), StoreError>),
 }
 
 /// The answer to an offered entry.
 pub(super) enum Decided {
-    Verdict(Verdict),
+    Reply(HaveReply),
     /// Wanted but for the blocks with these chaining values, from the beginning on.
     InBlocks(Vec<Digest>),
 }
 
-impl From<Verdict> for Decided {
-    fn from(verdict: Verdict) -> Decided {
-        Decided::Verdict(verdict)
+impl From<HaveReply> for Decided {
+    fn from(reply: HaveReply) -> Decided {
+        Decided::Reply(reply)
     }
 }
 
@@ -105,8 +105,8 @@ pub(super) struct Decisions {
 }
 
 impl Decisions {
-    pub(super) fn new(destination: Destination, io: Io) -> Decisions {
-        let Destination { folder, naming, replace, max_size, spare_parts, .. } = destination;
+    pub(super) fn new(destination: ReceiveFolder, io: Io) -> Decisions {
+        let ReceiveFolder { folder, naming, replace, max_size, spare_parts, .. } = destination;
         Decisions {
             folder,
             naming,
@@ -166,18 +166,18 @@ impl Decisions {
         }
         let path = match self.naming.local_path(entry) {
             Ok(path) => path,
-            Err((reason, text)) => return Ok(Some(Verdict::Refused(reason, text).into())),
+            Err((reason, text)) => return Ok(Some(HaveReply::Refused(reason, text).into())),
         };
         if let Some(limit) = self.max_size
             && entry.size.is_some_and(|size| size > limit)
         {
             let text = format!("at most {limit} bytes are taken");
-            return Ok(Some(Verdict::Refused(Reason::TooLarge, text).into()));
+            return Ok(Some(HaveReply::Refused(Reason::TooLarge, text).into()));
         }
         if matches!(self.naming, Naming::Stdout) {
             let have = Have::Stdout(Box::new(Stdio::open(&self.io)?));
             self.accept(file, path, entry, have);
-            return Ok(Some(Verdict::WHOLE.into()));
+            return Ok(Some(HaveReply::WHOLE.into()));
         }
         // In a stream nothing existed at its start; a later file of that name is noticed at the commit.
         let existing = if machine.is_streaming() { Ok(None) } else { self.folder.existing(&path) };
@@ -189,7 +189,7 @@ impl Decisions {
                 self.hash_existing(file, entry, progress, (content, size))
             }
             Ok(Some(_)) if !self.replace => {
-                Ok(Some(Verdict::Refused(Reason::Exists, Reason::Exists.to_string()).into()))
+                Ok(Some(HaveReply::Refused(Reason::Exists, Reason::Exists.to_string()).into()))
             }
             Ok(_) => self.want((file, path), entry, (machine, progress), now),
         }
@@ -218,31 +218,31 @@ impl Decisions {
     fn hashed(&mut self, file: u32, entry: &Entry, hashed: Hashed) -> Decided {
         let path = match self.naming.local_path(entry) {
             Ok(path) => path,
-            Err((reason, text)) => return Verdict::Refused(reason, text).into(),
+            Err((reason, text)) => return HaveReply::Refused(reason, text).into(),
         };
-        let verdict = match hashed {
+        let reply = match hashed {
             Hashed::InPlace(Err(fault)) | Hashed::Part(Err(fault)) | Hashed::Blocks(Err(fault)) => {
                 refused(&fault)
             }
             Hashed::InPlace(Ok(digest)) => {
                 let size = entry.size.unwrap_or(0);
                 if !self.replace {
-                    return Verdict::Keep { size, digest }.into();
+                    return HaveReply::Keep { size, digest }.into();
                 }
                 self.accept(file, path, entry, Have::InPlace(digest));
-                if size == 0 { Verdict::WHOLE } else { Verdict::Want { offset: size, digest } }
+                if size == 0 { HaveReply::WHOLE } else { HaveReply::Want { offset: size, digest } }
             }
             Hashed::Part(Ok((part, length, hasher))) => {
                 let digest = hasher.finalize().into();
                 self.accept(file, path, entry, Have::Resumed { part, length, hasher });
-                Verdict::Want { offset: length, digest }
+                HaveReply::Want { offset: length, digest }
             }
             Hashed::Blocks(Ok((part, values))) => {
                 self.accept(file, path, entry, Have::ResumedBlocks { part, values: values.clone() });
                 return Decided::InBlocks(values);
             }
         };
-        verdict.into()
+        reply.into()
     }
 
     /// Starts to hash a part of an earlier session in a blocking task.
@@ -312,23 +312,23 @@ impl Decisions {
             }
         }
         self.accept(file, path, entry, have);
-        Ok(Some(Verdict::WHOLE.into()))
+        Ok(Some(HaveReply::WHOLE.into()))
     }
 
     fn has_room(&mut self, file: u32, path: &[u8], bytes: u64) -> bool {
         let folder = &self.folder;
-        self.space.take(file, bytes, || folder.free_bytes(path))
+        self.space.reserve(file, bytes, || folder.free_bytes(path))
     }
 
     /// Returns the answer if a part cannot be opened; `None` if another try may succeed a little later.
     fn busy_or_refused(
         &mut self,
-        fault: &Fault,
+        fault: &StoreError,
         path: &[u8],
         entry: &Entry,
         now: Instant,
     ) -> Option<Decided> {
-        if fault.kind != FaultKind::Busy {
+        if fault.kind != StoreErrorKind::Busy {
             return Some(refused(fault).into());
         }
         if self.waits_for(path, entry, now) {
@@ -339,7 +339,7 @@ impl Decisions {
         if waited > 0 {
             text += &format!(", which has not ended within {waited}s");
         }
-        Some(Verdict::Refused(reason, text).into())
+        Some(HaveReply::Refused(reason, text).into())
     }
 
     fn accept(&mut self, file: u32, path: Vec<u8>, entry: &Entry, have: Have) {
@@ -360,10 +360,10 @@ fn show_hashing(entry: &Entry, progress: &Progress) {
 }
 
 fn no_space() -> Decided {
-    Verdict::Refused(Reason::NoSpace, Reason::NoSpace.to_string()).into()
+    HaveReply::Refused(Reason::NoSpace, Reason::NoSpace.to_string()).into()
 }
 
-fn refused(fault: &Fault) -> Verdict {
+fn refused(fault: &StoreError) -> HaveReply {
     let (reason, text) = reason_of(fault, Role::Receiver);
-    Verdict::Refused(reason, text)
+    HaveReply::Refused(reason, text)
 }

@@ -7,27 +7,27 @@ pub(crate) mod commits;
 pub(crate) mod contention;
 mod counting;
 pub(crate) mod decision;
+mod options;
 mod parts;
 mod space;
-mod terms;
 
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-use self::block_assembly::{BlockAssembly, FilesInBlocks, Inflow};
+use self::block_assembly::{BlockAssembly, FilesInBlocks, IncomingFrame};
 use self::body::Bodies;
 use self::commits::Commits;
 use self::counting::ACK_INTERVAL;
 use self::decision::{Decided, Decisions};
+pub(crate) use self::options::{Naming, ReceiveFolder, ReceiveOptions};
 pub(crate) use self::parts::SpareParts;
-pub(crate) use self::terms::{Destination, Naming, ReceiveTerms};
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Link, Received};
 use super::connection::pool::{ConnectionOrigin, ConnectionPool};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::digests::Digests;
-use super::outcome::{Role, peer_error, protocol_error};
+use super::failure::{Role, peer_error, protocol_error};
 use super::send::shown;
 use super::server::sessions::Registration;
 use super::stats::TransferStats;
@@ -39,7 +39,7 @@ use crate::proto::transfer::Digest;
 use crate::proto::transfer::contention::Backoff;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{Frame, Totals};
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::proto::transfer::roster::SessionId;
@@ -55,8 +55,8 @@ pub(crate) struct Receiving {
     bodies: Bodies,
     assembly: FilesInBlocks,
     /// State of the first connection.
-    inflow: Inflow,
-    pool: ConnectionPool<Inflow>,
+    incoming: IncomingFrame,
+    pool: ConnectionPool<IncomingFrame>,
     session: Option<SessionId>,
     commits: Commits,
     /// Digests of files that are not closed yet.
@@ -75,8 +75,8 @@ impl Receiving {
     /// HELLO.
     pub(crate) fn session<S: Stream>(
         wire: Wire<S>,
-        destination: Destination,
-        terms: ReceiveTerms,
+        destination: ReceiveFolder,
+        options: ReceiveOptions,
         hello: Option<&Hello>,
         (io, report, peer): (Io, Report, PeerName),
     ) -> LinkSession<S, Receiving> {
@@ -86,9 +86,9 @@ impl Receiving {
             progress.expect(entries.into(), bytes);
             progress.all_known();
         }
-        let mut machine = Receiver::new(destination.max_entries, terms.wanted);
-        agree(&mut machine, &terms.agreed);
-        let is_client = matches!(terms.origin, ConnectionOrigin::Client { .. });
+        let mut machine = Receiver::new(destination.max_entries, options.wanted);
+        agree(&mut machine, &options.agreed);
+        let is_client = matches!(options.origin, ConnectionOrigin::Client { .. });
         let mut stats = TransferStats::new(Role::Receiver, peer, report.clone());
         if is_client {
             stats.of_client(destination.replace);
@@ -98,11 +98,11 @@ impl Receiving {
             next_ack: wire.last_traffic() + ACK_INTERVAL,
             machine,
             commits: Commits::new(destination.staging.clone(), destination.replace, io.clone()),
-            pool: ConnectionPool::new(terms.origin, Role::Receiver, terms.limits, io.clone(), report),
+            pool: ConnectionPool::new(options.origin, Role::Receiver, options.limits, io.clone(), report),
             decisions: Decisions::new(destination, io),
             bodies: Bodies::default(),
             assembly: FilesInBlocks::default(),
-            inflow: Inflow::default(),
+            incoming: IncomingFrame::default(),
             session: None,
             digests: HashMap::new(),
             progress,
@@ -110,14 +110,14 @@ impl Receiving {
             stats,
             shown_bytes: 0,
         };
-        LinkSession::new(Link::new(wire, Role::Receiver, terms.limits, is_client), receiving)
+        LinkSession::new(Link::new(wire, Role::Receiver, options.limits, is_client), receiving)
     }
 
     /// Decides on a file. Returns `None` while hashing, or waiting for another session.
     fn decide(&mut self, file: u32, now: Instant) -> Result<Option<Decided>, Failure> {
         match self.machine.entry(file) {
             Some(entry) => self.decisions.decide(file, entry, (&self.machine, &self.progress), now),
-            None => Ok(Some(Verdict::WHOLE.into())),
+            None => Ok(Some(HaveReply::WHOLE.into())),
         }
     }
 
@@ -126,12 +126,12 @@ impl Receiving {
         self.bodies.awaits_output = false;
         loop {
             self.collect_commits()?;
-            self.note_closed();
+            self.record_closed();
             // Before the next frame is queued: the queue is bounded.
             if link.wire.is_full() && !link.wire.flush()? {
                 return Ok(Status::Waiting);
             }
-            match self.machine.step() {
+            match self.machine.next_step() {
                 ReceiveStep::PeerError { reason, text } => {
                     return Err(peer_error(reason, &text, Role::Receiver));
                 }
@@ -139,11 +139,11 @@ impl Receiving {
                 ReceiveStep::Decide { .. } if budget == 0 => return Ok(Status::Again),
                 ReceiveStep::Decide { file } => {
                     match self.decide(file, context.now)? {
-                        Some(Decided::Verdict(verdict)) => {
-                            if let Verdict::Keep { digest, .. } = &verdict {
+                        Some(Decided::Reply(reply)) => {
+                            if let HaveReply::Keep { digest, .. } = &reply {
                                 self.digests.insert(file, *digest);
                             }
-                            self.machine.decided(file, verdict);
+                            self.machine.decided(file, reply);
                         }
                         Some(Decided::InBlocks(values)) => self.machine.decided_in_blocks(file, &values),
                         // For nobody nothing is hashed.
@@ -216,7 +216,7 @@ impl Receiving {
         if self.bodies.frame.is_some() {
             return self.receive_body(link);
         }
-        if self.inflow.is_open() {
+        if self.incoming.is_open() {
             return self.receive_block(link);
         }
         let received = link.receive()?;
@@ -285,15 +285,7 @@ fn agree(machine: &mut Receiver, accept: &Accept) {
     if accept.stream {
         machine.expect_stream();
     }
-    if accept.tree {
-        machine.allow_blocks();
-    }
-    if accept.skipped {
-        machine.expect_skipped();
-    }
-    if accept.totals {
-        machine.expect_totals();
-    }
+    machine.agree(accept.capabilities);
 }
 
 fn cut() -> Failure {
@@ -343,7 +335,7 @@ impl<S: Stream> Job<S> for Receiving {
     }
 
     fn conclude(&mut self, link: &Link<S>, now: Instant) -> Result<(), Error> {
-        self.note_closed();
+        self.record_closed();
         self.show(link);
         self.progress.finish();
         self.unregister();

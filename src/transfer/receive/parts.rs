@@ -20,9 +20,9 @@ pub(crate) struct SpareParts(usize);
 
 impl SpareParts {
     /// With this many, nothing waits for descriptors.
-    pub(crate) const MOST: SpareParts = SpareParts(60);
+    pub(crate) const MAX: SpareParts = SpareParts(60);
     /// With this many, every session makes progress.
-    pub(crate) const LEAST: SpareParts = SpareParts(8);
+    pub(crate) const MIN: SpareParts = SpareParts(8);
 
     /// Returns the descriptors that all parts of a session with this budget need. A file in blocks that exceeds the
     /// limit is found only once it is open, hence one more.
@@ -30,10 +30,10 @@ impl SpareParts {
         DESCRIPTORS_PER_PART * (MAX_OPEN + 1 + self.0) as u64
     }
 
-    /// Returns the spare parts that a number of descriptors allows, between `LEAST` and `MOST`.
+    /// Returns the spare parts that a number of descriptors allows, between `MIN` and `MAX`.
     pub(crate) fn within(descriptors: u64) -> SpareParts {
         let spare = (descriptors / DESCRIPTORS_PER_PART).saturating_sub(MAX_OPEN as u64 + 1);
-        SpareParts(usize::try_from(spare).unwrap_or(usize::MAX).clamp(Self::LEAST.0, Self::MOST.0))
+        SpareParts(usize::try_from(spare).unwrap_or(usize::MAX).clamp(Self::MIN.0, Self::MAX.0))
     }
 
     /// Returns how many parts are created before their bytes come, so that all but the first of several sessions with
@@ -69,11 +69,11 @@ mod tests {
     fn spare_parts_fit_their_descriptors() {
         for descriptors in 0..400 {
             let spare = SpareParts::within(descriptors);
-            assert!(spare == SpareParts::LEAST || spare.descriptors() <= descriptors, "{spare:?}");
+            assert!(spare == SpareParts::MIN || spare.descriptors() <= descriptors, "{spare:?}");
             assert_eq!(spare.open() + spare.early() + spare.resumed() + AT_HAND, MAX_OPEN + spare.0);
             assert!(spare.open() >= MAX_OPEN && spare.resumed() > 0, "{spare:?}");
         }
-        assert_eq!(SpareParts::within(SpareParts::MOST.descriptors()), SpareParts::MOST);
-        assert_eq!((SpareParts::MOST.early(), SpareParts::MOST.resumed()), (4, MAX_RESUMED));
+        assert_eq!(SpareParts::within(SpareParts::MAX.descriptors()), SpareParts::MAX);
+        assert_eq!((SpareParts::MAX.early(), SpareParts::MAX.resumed()), (4, MAX_RESUMED));
     }
 }

@@ -20,7 +20,12 @@ pub(super) struct Space {
 impl Space {
     /// Reserves `bytes` for a file. Returns false if there is no room. `free_bytes` asks the file system; if it does
     /// not say, there is room.
-    pub(super) fn take(&mut self, file: u32, bytes: u64, free_bytes: impl FnOnce() -> Option<u64>) -> bool {
+    pub(super) fn reserve(
+        &mut self,
+        file: u32,
+        bytes: u64,
+        free_bytes: impl FnOnce() -> Option<u64>,
+    ) -> bool {
         if bytes > self.left_bytes || self.since_bytes > STEP_BYTES {
             let Some(free_bytes) = free_bytes() else { return true };
             self.left_bytes = free_bytes.saturating_sub(self.outstanding_bytes);
@@ -59,23 +64,23 @@ mod tests {
     #[test]
     fn what_has_ended_takes_no_room() {
         let mut space = Space::default();
-        assert!(space.take(1, 60, || Some(100)));
-        assert!(!space.take(2, 60, || Some(100)));
+        assert!(space.reserve(1, 60, || Some(100)));
+        assert!(!space.reserve(2, 60, || Some(100)));
         // Written bytes are neither free nor outstanding.
         space.written(1, 20);
-        assert!(space.take(2, 40, || Some(80)));
-        assert!(!space.take(3, 1, || Some(80)));
+        assert!(space.reserve(2, 40, || Some(80)));
+        assert!(!space.reserve(3, 1, || Some(80)));
         space.ended(1);
-        assert!(space.take(3, 40, || Some(80)));
+        assert!(space.reserve(3, 40, || Some(80)));
         space.ended(2);
         space.ended(3);
         space.written(3, 9);
-        assert!(space.take(4, 80, || Some(80)));
+        assert!(space.reserve(4, 80, || Some(80)));
         // Written twice, as a block that was damaged.
         space.written(4, 70);
         space.written(4, 70);
-        assert!(space.take(5, 10, || Some(10)));
-        assert!(!space.take(6, 1, || Some(10)));
+        assert!(space.reserve(5, 10, || Some(10)));
+        assert!(!space.reserve(6, 1, || Some(10)));
     }
 
     #[test]
@@ -87,7 +92,7 @@ mod tests {
                 asked += 1;
                 Some(1 << 40)
             };
-            assert!(space.take(file, 1 << 20, free));
+            assert!(space.reserve(file, 1 << 20, free));
             space.written(file, 1 << 20);
             space.ended(file);
         }
@@ -97,8 +102,8 @@ mod tests {
     #[test]
     fn unknown_is_unknown() {
         let mut space = Space::default();
-        assert!(space.take(1, u64::MAX, || None));
-        assert!(space.take(2, u64::MAX, || None));
-        assert!(!space.take(3, 2, || Some(1)));
+        assert!(space.reserve(1, u64::MAX, || None));
+        assert!(space.reserve(2, u64::MAX, || None));
+        assert!(!space.reserve(3, 2, || Some(1)));
     }
 }

@@ -7,17 +7,17 @@ use super::Sending;
 use crate::error::{Error, Exit};
 use crate::net::reactor::Status;
 use crate::net::stream::Stream;
-use crate::proto::transfer::blocks::{BlockTask, Outbox};
+use crate::proto::transfer::blocks::{BlockScheduler, BlockTask};
 use crate::proto::transfer::frame::{Frame, HEADER_BYTES, data_header, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::Ended;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Phase;
-use crate::store::{BlockHasher, Change, Source, root_of};
+use crate::store::{BlockHasher, Change, SourceFile, root_of};
 use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
-use crate::transfer::outcome::{Role, failed, protocol_error};
+use crate::transfer::failure::{Role, local_failure, protocol_error};
 
 /// Files that may wait for the receiver's answers at once: each holds a descriptor on both sides. A receiver accepts
 /// twice as many.
@@ -32,7 +32,7 @@ const FIRST: usize = 0;
 /// State of the files that are sent in blocks.
 #[derive(Default)]
 pub(super) struct Blocks {
-    outbox: Outbox,
+    scheduler: BlockScheduler,
     /// Files with blocks that may have to be read again.
     files: HashMap<u32, File>,
     /// The block on the first connection.
@@ -47,7 +47,7 @@ pub(super) struct Blocks {
 }
 
 struct File {
-    source: Source,
+    source: SourceFile,
     size: u64,
     /// `END` was sent.
     has_ended: bool,
@@ -63,7 +63,7 @@ pub(super) struct Block {
 }
 
 /// Result of a step for a connection.
-enum Step {
+enum BlockProgress {
     /// This many bytes were read.
     Read(usize),
     /// There is no block to send.
@@ -82,17 +82,17 @@ impl Block {
 impl Blocks {
     /// Returns whether no block waits for the receiver's answer.
     pub(super) fn is_idle(&self) -> bool {
-        self.outbox.is_idle()
+        self.scheduler.is_idle()
     }
 
     /// Returns whether the first connection has a block that must not wait for the others.
     pub(super) fn has_more(&self) -> bool {
-        self.first.is_some() || self.outbox.has_again()
+        self.first.is_some() || self.scheduler.has_resends()
     }
 
     /// Records that a connection was lost.
     pub(super) fn lost(&mut self, connection: usize) {
-        self.outbox.lost(connection);
+        self.scheduler.lost(connection);
     }
 
     /// Drops a file that the machine has closed: no more of its blocks are sent.
@@ -103,7 +103,7 @@ impl Blocks {
     }
 
     fn give_up(&mut self, file: u32) {
-        self.outbox.give_up(file);
+        self.scheduler.give_up(file);
         self.files.remove(&file);
         self.first.take_if(|block| block.task.file == file);
     }
@@ -112,9 +112,9 @@ impl Blocks {
     fn verified(
         &mut self,
         connection: (usize, u64),
-        (file, offset, again): (u32, u64, bool),
+        (file, offset, resend): (u32, u64, bool),
     ) -> Result<u64, Violation> {
-        let verified = self.outbox.verified(connection, file, offset, again)?;
+        let verified = self.scheduler.verified(connection, file, offset, resend)?;
         self.close_finished();
         self.verified_bytes += verified;
         Ok(verified)
@@ -123,7 +123,7 @@ impl Blocks {
     /// Closes the files that have ended and whose blocks are all verified.
     fn close_finished(&mut self) {
         let files = &self.files;
-        let finished = self.outbox.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
+        let finished = self.scheduler.finished(|file| files.get(&file).is_some_and(|file| file.has_ended));
         finished.iter().for_each(|file| drop(self.files.remove(file)));
     }
 
@@ -131,26 +131,31 @@ impl Blocks {
     fn arrived_bytes<S: Stream>(&self, id: usize, block: Option<&Block>, wire: &Wire<S>) -> u64 {
         let Some(unacknowledged) = wire.unacknowledged_bytes() else { return 0 };
         let unread = |block: &Block| block.task.length - if block.compares { 0 } else { block.done };
-        let queued = self.outbox.unanswered_bytes(id).saturating_sub(block.map_or(0, unread));
+        let queued = self.scheduler.unanswered_bytes(id).saturating_sub(block.map_or(0, unread));
         queued.saturating_sub(unacknowledged)
     }
 
     /// Reads the next piece of the connection's block, and queues it unless the receiver has it.
-    fn step<S: Stream>(&mut self, connection: usize, block: &mut Option<Block>, wire: &mut Wire<S>) -> Step {
+    fn step<S: Stream>(
+        &mut self,
+        connection: usize,
+        block: &mut Option<Block>,
+        wire: &mut Wire<S>,
+    ) -> BlockProgress {
         block.take_if(|block| !self.files.contains_key(&block.task.file));
         if block.is_none() {
-            *block = self.outbox.take(connection).map(Block::new);
+            *block = self.scheduler.next_block(connection).map(Block::new);
         }
-        let Some(current) = block else { return Step::Nothing };
+        let Some(current) = block else { return BlockProgress::Nothing };
         let BlockTask { file, offset, length, theirs } = current.task;
-        let Some(File { source, .. }) = self.files.get_mut(&file) else { return Step::Nothing };
+        let Some(File { source, .. }) = self.files.get_mut(&file) else { return BlockProgress::Nothing };
         let count = CHUNK_BYTES.min((length - current.done) as usize);
         source.seek(offset + current.done);
         let (header, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
         match source.read(body) {
             Ok(read) if read == count => {}
-            Ok(_) => return Step::Failed(file, Ended::Changed),
-            Err(_) => return Step::Failed(file, Ended::Unreadable),
+            Ok(_) => return BlockProgress::Failed(file, Ended::Changed),
+            Err(_) => return BlockProgress::Failed(file, Ended::Unreadable),
         }
         current.hasher.update(body);
         if !current.compares {
@@ -163,21 +168,21 @@ impl Blocks {
             let is_compared = current.compares;
             let task = current.task;
             let finished = block.take().and_then(|block| block.hasher.finish());
-            let Some(value) = finished else { return Step::Failed(file, Ended::Unreadable) };
+            let Some(value) = finished else { return BlockProgress::Failed(file, Ended::Unreadable) };
             if is_compared && theirs != Some(value) {
                 *block = Some(Block::new(BlockTask { theirs: None, ..task }));
-                return Step::Read(count);
+                return BlockProgress::Read(count);
             }
-            self.outbox.hashed(file, offset, value);
+            self.scheduler.hashed(file, offset, value);
             if is_compared {
                 self.resumed_bytes += length;
-                self.outbox.same(file, offset);
+                self.scheduler.same(file, offset);
             } else {
                 wire.push(&encode(&Frame::Block { file, offset, values: vec![value] }));
-                self.outbox.queued(file, offset, wire.positions().1);
+                self.scheduler.queued(file, offset, wire.positions().1);
             }
         }
-        Step::Read(count)
+        BlockProgress::Read(count)
     }
 }
 
@@ -202,7 +207,7 @@ impl Sending {
         if let Some(count) = self.send_block(link)? {
             return Ok(Some(count));
         }
-        let Some(values) = self.blocks.outbox.values(file) else { return Ok(None) };
+        let Some(values) = self.blocks.scheduler.values(file) else { return Ok(None) };
         let Some(open) = self.blocks.files.get_mut(&file) else { return Ok(None) };
         let ended = if self.rereading.is_some() {
             let Some(ended) = self.was_read_again()? else { return Ok(None) };
@@ -212,8 +217,8 @@ impl Sending {
                 (Ok(Change::None), Some(digest)) => Ended::Digest(digest),
                 (Ok(Change::Grown), Some(digest)) => {
                     let (source, size) = (open.source.try_clone(), open.size);
-                    let source =
-                        source.map_err(|fault| failed(Role::Sender, "a file that has grown", &fault))?;
+                    let source = source
+                        .map_err(|fault| local_failure(Role::Sender, "a file that has grown", &fault))?;
                     self.read_again(file, &source, size, digest)?;
                     return Ok(None);
                 }
@@ -240,9 +245,9 @@ impl Sending {
         let step = self.blocks.step(FIRST, &mut first, &mut link.wire);
         self.blocks.first = first;
         match step {
-            Step::Read(count) => Ok(Some(count)),
-            Step::Nothing => Ok(None),
-            Step::Failed(file, ended) => self.block_failed(file, ended).map(Some),
+            BlockProgress::Read(count) => Ok(Some(count)),
+            BlockProgress::Nothing => Ok(None),
+            BlockProgress::Failed(file, ended) => self.block_failed(file, ended).map(Some),
         }
     }
 
@@ -270,7 +275,7 @@ impl Sending {
         self.progress.phase(Phase::Sending);
         let theirs = self.machine.theirs(file);
         self.blocks.files.insert(file, File { source, size, has_ended: false });
-        self.blocks.outbox.open(file, size, theirs);
+        self.blocks.scheduler.open(file, size, theirs);
         Ok(())
     }
 
@@ -334,8 +339,8 @@ impl Sending {
             while budget > 0 {
                 budget = budget.saturating_sub(FRAME_COST_BYTES);
                 match connection.receive_further(Role::Sender)? {
-                    Received::Frame(Frame::Verified { file, offset, again }) => {
-                        match blocks.verified((id, connection.wire.positions().0), (file, offset, again)) {
+                    Received::Frame(Frame::BlockResult { file, offset, resend }) => {
+                        match blocks.verified((id, connection.wire.positions().0), (file, offset, resend)) {
                             Ok(_) => {}
                             Err(violation @ Violation::Damaged(_)) => {
                                 pool_failure = Some(protocol_error(violation));
@@ -358,13 +363,13 @@ impl Sending {
                 }
                 connection.wire.reserve_chunk()?;
                 match blocks.step(id, block, &mut connection.wire) {
-                    Step::Read(count) => budget = budget.saturating_sub(count),
-                    Step::Nothing => break,
-                    Step::Failed(file, ended) => failed = Some((file, ended)),
+                    BlockProgress::Read(count) => budget = budget.saturating_sub(count),
+                    BlockProgress::Nothing => break,
+                    BlockProgress::Failed(file, ended) => failed = Some((file, ended)),
                 }
             }
             connection.wire.flush()?;
-            if continues && !blocks.outbox.is_on(id) {
+            if continues && !blocks.scheduler.is_on(id) {
                 connection.restart_idle();
             }
             Ok(if budget == 0 { Status::Again } else { Status::Waiting })

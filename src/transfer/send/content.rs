@@ -7,11 +7,11 @@ use crate::net::child::Program;
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame::HEADER_BYTES;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::{Ended, Sender};
 use crate::report::Phase;
-use crate::store::{Change, Fault, Source, hash_prefix};
+use crate::store::{Change, SourceFile, StoreError, hash_prefix};
 use crate::transfer::connection::closing::LinkSession;
 use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Wire};
@@ -34,7 +34,7 @@ impl Current {
     }
 
     /// Returns the file itself, to be read by offset.
-    pub(super) fn into_source(self) -> Option<Source> {
+    pub(super) fn into_source(self) -> Option<SourceFile> {
         match self.content {
             Content::File(source) => Some(source),
             Content::Unsized(_) | Content::Stdin | Content::Command(_) => None,
@@ -65,7 +65,7 @@ impl Current {
         mut self,
         length: u64,
         mut is_wanted: impl FnMut() -> bool,
-    ) -> Result<Current, Fault> {
+    ) -> Result<Current, StoreError> {
         if let Content::File(source) = &mut self.content {
             self.hasher = hash_prefix(source.file(), length, &mut |_| is_wanted())?;
             (self.position, self.resumed_bytes) = (length, length);
@@ -124,10 +124,13 @@ impl Current {
                 }
             }
         };
+        let Some(frame_header) = machine.data(count as u32) else {
+            return Err(Stopped::Failed(format!("a frame of {count} bytes is not allowed here")));
+        };
         let (header, body) = wire.outgoing().space(HEADER_BYTES + count).split_at_mut(HEADER_BYTES);
         self.hasher.update(body);
         self.position += count as u64;
-        header.copy_from_slice(&machine.data(count as u32));
+        header.copy_from_slice(&frame_header);
         wire.outgoing().filled(HEADER_BYTES + count);
         Ok(Some(count))
     }
@@ -164,7 +167,7 @@ impl From<Ended> for Stopped {
 }
 
 /// Returns how a file ends after all offered bytes were read.
-fn end_of(source: &Source, offered_bytes: u64, hasher: &blake3::Hasher) -> Stopped {
+fn end_of(source: &SourceFile, offered_bytes: u64, hasher: &blake3::Hasher) -> Stopped {
     match source.change(offered_bytes) {
         Ok(Change::None) => Ended::Digest(hasher.finalize().into()).into(),
         Ok(Change::Grown) => Stopped::Grown,
@@ -236,9 +239,9 @@ impl Sending {
     }
 
     /// Adds the reason why an input has failed, and drops the state of a closed file.
-    pub(super) fn explain(&mut self, closed: &mut Closed) {
+    pub(super) fn explain(&mut self, closed: &mut FinishedEntry) {
         self.rereading.take_if(|rereading| rereading.file == closed.file);
-        if let FileOutcome::Failed(reason @ Reason::Unreadable, text) = &mut closed.outcome
+        if let EntryOutcome::Failed(reason @ Reason::Unreadable, text) = &mut closed.outcome
             && let Some((_, fault)) = self.input_fault.take_if(|(file, _)| *file == closed.file)
         {
             (*reason, *text) = (Reason::Failed, fault);

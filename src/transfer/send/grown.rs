@@ -5,14 +5,14 @@ use crate::net::reactor::{BlockingTask, Cancellation};
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::sender::Ended;
 use crate::report::escape_name;
-use crate::store::{Fault, Source, hash_prefix};
+use crate::store::{SourceFile, StoreError, hash_prefix};
 use crate::transfer::connection::wire::Failure;
 
 /// The second reading of a file's beginning.
 pub(super) struct Rereading {
     pub(super) file: u32,
     sent: Digest,
-    found: BlockingTask<Result<Digest, Fault>>,
+    found: BlockingTask<Result<Digest, StoreError>>,
 }
 
 impl Sending {
@@ -20,7 +20,7 @@ impl Sending {
     pub(super) fn read_again(
         &mut self,
         file: u32,
-        source: &Source,
+        source: &SourceFile,
         length: u64,
         sent: Digest,
     ) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ mod grown;
 mod input;
 pub(crate) mod offering;
 mod prefix;
-mod terms;
+mod start;
 mod totals;
 
 use std::collections::HashMap;
@@ -17,16 +17,15 @@ use self::blocks::{Block, Blocks};
 use self::content::Current;
 use self::grown::Rereading;
 use self::input::Input;
-use self::offering::{Ahead, Key, Next, Offering};
-pub(crate) use self::terms::Start;
-use self::terms::agree;
+use self::offering::{Ahead, Key, Offering, OfferingItem};
+pub(crate) use self::start::Start;
+use self::start::agree;
 use self::totals::TotalsReporter;
 use super::connection::closing::{Job, LinkSession};
 use super::connection::link::{Limits, Link, Received};
 use super::connection::pool::{ConnectionOrigin, ConnectionPool};
 use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
-use super::outcome::{Role, peer_error, protocol_error};
-
+use super::failure::{Role, peer_error, protocol_error};
 use super::stats::TransferStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -35,12 +34,12 @@ use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::Frame;
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::roster::SessionId;
 use crate::proto::transfer::sender::{SendStep, Sender};
 use crate::proto::transfer::violation::Violation;
 use crate::report::{Phase, Progress, Report};
-use crate::store::Fault;
+use crate::store::StoreError;
 
 /// Cost of an offer in the budget of a call: it asks the file system several times.
 const OFFER_COST_BYTES: usize = 8 << 10;
@@ -64,7 +63,7 @@ pub(crate) struct Sending {
     blocks: Blocks,
     pool: ConnectionPool<Option<Block>>,
     session: Option<SessionId>,
-    hashing: Option<BlockingTask<Result<Current, Fault>>>,
+    hashing: Option<BlockingTask<Result<Current, StoreError>>>,
     /// The input, once it is being read.
     input: Option<Input>,
     /// The file whose input has failed, and the reason.
@@ -136,7 +135,7 @@ impl Sending {
                 return if self.peer_ended { Err(self.cut()) } else { Ok(Status::Waiting) };
             }
             self.machine.hold(!self.blocks.is_idle());
-            match self.machine.step() {
+            match self.machine.next_step() {
                 SendStep::PeerError { reason, text } => return Err(peer_error(reason, &text, Role::Sender)),
                 SendStep::Finished => return Ok(Status::Done),
                 _ if self.peer_ended => return Err(self.cut()),
@@ -181,7 +180,7 @@ impl Sending {
                     return Ok(Status::Waiting);
                 }
             }
-            self.note_closed();
+            self.record_closed();
         }
     }
 
@@ -198,9 +197,9 @@ impl Sending {
                 Received::Frame(Frame::Error { reason, text }) => {
                     return Err(peer_error(reason, &text, Role::Sender));
                 }
-                Received::Frame(Frame::Verified { file, offset, again }) => {
+                Received::Frame(Frame::BlockResult { file, offset, resend }) => {
                     let left_bytes = link.wire.positions().0;
-                    self.block_verified(left_bytes, (file, offset, again)).map_err(protocol_error)?;
+                    self.block_verified(left_bytes, (file, offset, resend)).map_err(protocol_error)?;
                 }
                 // EOT has not left, and perhaps not all before it.
                 Received::Frame(Frame::Result(_)) if !link.wire.queued().is_empty() => {
@@ -208,7 +207,7 @@ impl Sending {
                 }
                 Received::Frame(frame) => {
                     self.machine.receive(frame).map_err(protocol_error)?;
-                    self.note_closed();
+                    self.record_closed();
                 }
                 Received::Data { .. } => return Err(protocol_error(Violation::OutOfTurn("DATA"))),
                 Received::Nothing => break,
@@ -245,10 +244,10 @@ impl Sending {
     /// Offers the next entry. In a stream its file stays open; in a round it is opened again later.
     fn offer(&mut self) {
         let next = self.offering.next();
-        self.note_offered(next.as_ref());
+        self.record_offered(next.as_ref());
         let offered = match next {
-            Some(Next::Entry(offered)) => offered,
-            Some(Next::Skipped(skipped)) => {
+            Some(OfferingItem::Entry(offered)) => offered,
+            Some(OfferingItem::Skipped(skipped)) => {
                 self.stats.skip(&skipped);
                 return self.machine.skip(skipped);
             }
@@ -277,17 +276,17 @@ impl Sending {
         self.current = Some(current);
     }
 
-    fn note_closed(&mut self) {
+    fn record_closed(&mut self) {
         while let Some(mut closed) = self.machine.closed() {
             self.explain(&mut closed);
             self.keys.remove(&closed.file);
             self.blocks.closed(closed.file);
             self.progress.done(u64::from(!closed.revokes));
-            if closed.outcome == FileOutcome::AlreadyThere {
+            if closed.outcome == EntryOutcome::AlreadyThere {
                 self.progress.there(closed.size);
             }
             let digest = self.digest.take();
-            self.stats.note(closed, digest);
+            self.stats.record(closed, digest);
         }
     }
 
@@ -305,7 +304,7 @@ impl<S: Stream> Job<S> for Sending {
         let before = self.advance_pool(link)?;
         let looks_on = self.look_ahead(context.now);
         let status = self.work(link, context)?;
-        self.note_waiting(status == Status::Waiting);
+        self.set_waiting(status == Status::Waiting);
         // Work may have given the further connections something to do.
         let after = self.advance_pool(link)?;
         if before.is_alive || after.is_alive {

@@ -5,13 +5,16 @@ mod ahead;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use self::ahead::{Ahead, Count};
+pub(crate) use self::ahead::{Ahead, OfferingCounter};
 use crate::net::child::Program;
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};
-use crate::store::{Fault, Filter, Folder, Found, FoundKind, Links, Meta, Skip, Source, Tree, Walk};
-use crate::transfer::outcome::{Role, reason_of};
+use crate::store::{
+    Filter, Folder, Meta, SkipReason, SourceFile, StoreError, SymlinkPolicy, Tree, Walk, WalkEntry,
+    WalkEntryKind,
+};
+use crate::transfer::failure::{Role, reason_of};
 
 /// A root that is sent, and its path at the receiver.
 #[derive(Clone)]
@@ -42,9 +45,9 @@ pub(crate) struct Key {
 
 /// The bytes of an offered file.
 pub(crate) enum Content {
-    File(Source),
+    File(SourceFile),
     /// A file whose size is not known before its end.
-    Unsized(Source),
+    Unsized(SourceFile),
     Stdin,
     Command(Program),
 }
@@ -57,7 +60,7 @@ pub(crate) struct Offered {
 
 /// The next item of an offering.
 #[expect(clippy::large_enum_variant, reason = "most are large, and each is handed on at once")]
-pub(crate) enum Next {
+pub(crate) enum OfferingItem {
     /// An entry to offer.
     Entry(Offered),
     /// Something that is skipped for its kind.
@@ -71,19 +74,19 @@ pub(crate) struct Offering {
     walk: Option<(Folder, Walk)>,
     /// The tree of the file that was opened last, and the index of its root.
     tree: Option<(usize, Tree)>,
-    links: Links,
+    links: SymlinkPolicy,
     filter: Arc<Filter>,
 }
 
 impl Offering {
-    pub(crate) fn new(roots: Vec<Root>, links: Links, filter: Arc<Filter>) -> Offering {
+    pub(crate) fn new(roots: Vec<Root>, links: SymlinkPolicy, filter: Arc<Filter>) -> Offering {
         Offering { roots: roots.into(), next: 0, walk: None, tree: None, links, filter }
     }
 
     /// Opens a file that was offered before.
-    pub(crate) fn open(&mut self, key: &Key) -> Result<Content, Fault> {
+    pub(crate) fn open(&mut self, key: &Key) -> Result<Content, StoreError> {
         match &self.roots[key.root] {
-            Root::File { path, .. } => Source::open(path).map(Content::File),
+            Root::File { path, .. } => SourceFile::open(path).map(Content::File),
             Root::Below { folder, name } if key.path.is_empty() => {
                 source_below(folder, name, self.links).map(Content::File)
             }
@@ -95,7 +98,7 @@ impl Offering {
                             Root::Below { name, .. } => folder_below(folder, name, self.links)?,
                             _ => folder.clone(),
                         };
-                        let tree = Tree::new(folder, self.links == Links::Follow);
+                        let tree = Tree::new(folder, self.links == SymlinkPolicy::Follow);
                         &mut other.insert((key.root, tree)).1
                     }
                 };
@@ -120,7 +123,7 @@ impl Offering {
             }
             Content::Unsized(_) | Content::Stdin | Content::Command(_) => {
                 let meta = Meta { mode: 0o666, ..Meta::default() };
-                Entry { size: None, ..entry(Kind::File, path, meta) }
+                Entry { size: None, ..entry(EntryKind::File, path, meta) }
             }
         };
         Offered { entry, file: Some((key, content)) }
@@ -137,10 +140,10 @@ impl Offering {
             return None;
         }
         let refused = match folder.link(&name) {
-            Ok((target, meta)) if self.links == Links::Copy => {
-                return Some(Offered { entry: entry(Kind::Link(target), name, meta), file: None });
+            Ok((target, meta)) if self.links == SymlinkPolicy::Copy => {
+                return Some(Offered { entry: entry(EntryKind::Link(target), name, meta), file: None });
             }
-            Ok(_) if self.links == Links::Skip => {
+            Ok(_) if self.links == SymlinkPolicy::Skip => {
                 let text = "is a link, and this server was started without --links";
                 (Reason::NotAllowed, text.to_owned())
             }
@@ -161,34 +164,38 @@ impl Offering {
             return None;
         }
         Some(match folder.meta() {
-            Ok(meta) => Offered { entry: entry(Kind::Folder, name.clone(), meta), file: None },
+            Ok(meta) => Offered { entry: entry(EntryKind::Folder, name.clone(), meta), file: None },
             Err(fault) => missing(name.clone(), &fault),
         })
     }
 
-    fn found(&mut self, root: usize, found: Found) -> Option<Next> {
+    fn item_of(&mut self, root: usize, found: WalkEntry) -> Option<OfferingItem> {
         let (Root::Folder { name, .. } | Root::Below { name, .. }) = &self.roots[root] else { return None };
         let path = below(name, &found.path);
-        Some(Next::Entry(match found.kind {
-            FoundKind::File => self.file(Key { root, path: found.path, identity: None }, path),
-            FoundKind::Folder(meta) => Offered { entry: entry(Kind::Folder, path, meta), file: None },
-            FoundKind::Link { target, meta } => {
-                Offered { entry: entry(Kind::Link(target), path, meta), file: None }
+        Some(OfferingItem::Entry(match found.kind {
+            WalkEntryKind::File => self.file(Key { root, path: found.path, identity: None }, path),
+            WalkEntryKind::Folder(meta) => {
+                Offered { entry: entry(EntryKind::Folder, path, meta), file: None }
             }
-            FoundKind::Skipped(skip) => return Some(Next::Skipped(Skipped { kind: kind_of(skip), path })),
-            FoundKind::Failed(fault) => missing(path, &fault),
+            WalkEntryKind::Link { target, meta } => {
+                Offered { entry: entry(EntryKind::Link(target), path, meta), file: None }
+            }
+            WalkEntryKind::Skipped(skip) => {
+                return Some(OfferingItem::Skipped(Skipped { kind: kind_of(skip), path }));
+            }
+            WalkEntryKind::Failed(fault) => missing(path, &fault),
         }))
     }
 }
 
 impl Iterator for Offering {
-    type Item = Next;
+    type Item = OfferingItem;
 
-    fn next(&mut self) -> Option<Next> {
+    fn next(&mut self) -> Option<OfferingItem> {
         loop {
             if let Some((_, walk)) = &mut self.walk {
                 match walk.next() {
-                    Some(found) => match self.found(self.next - 1, found) {
+                    Some(found) => match self.item_of(self.next - 1, found) {
                         Some(next) => return Some(next),
                         None => continue,
                     },
@@ -197,7 +204,7 @@ impl Iterator for Offering {
                         if let Some(offered) =
                             walked.and_then(|(folder, _)| self.root_folder(self.next - 1, &folder))
                         {
-                            return Some(Next::Entry(offered));
+                            return Some(OfferingItem::Entry(offered));
                         }
                     }
                 }
@@ -213,28 +220,28 @@ impl Iterator for Offering {
                 Root::Below { folder, name } => {
                     let (folder, name) = (folder.clone(), name.clone());
                     if let Some(offered) = self.below(key, &folder, name) {
-                        return Some(Next::Entry(offered));
+                        return Some(OfferingItem::Entry(offered));
                     }
                 }
                 Root::File { name, .. } | Root::Stdin { name } | Root::Command { name, .. } => {
                     let name = name.clone();
-                    return Some(Next::Entry(self.file(key, name)));
+                    return Some(OfferingItem::Entry(self.file(key, name)));
                 }
                 Root::Missing { name, reason, text } => {
-                    return Some(Next::Entry(refused_entry(name.clone(), (*reason, text.clone()))));
+                    return Some(OfferingItem::Entry(refused_entry(name.clone(), (*reason, text.clone()))));
                 }
             }
         }
     }
 }
 
-fn kind_of(skip: Skip) -> SkippedKind {
+fn kind_of(skip: SkipReason) -> SkippedKind {
     match skip {
-        Skip::Link => SkippedKind::Link,
-        Skip::Fifo => SkippedKind::Fifo,
-        Skip::Socket => SkippedKind::Socket,
-        Skip::Device => SkippedKind::Device,
-        Skip::Unfinished => SkippedKind::Unfinished,
+        SkipReason::Link => SkippedKind::Link,
+        SkipReason::Fifo => SkippedKind::Fifo,
+        SkipReason::Socket => SkippedKind::Socket,
+        SkipReason::Device => SkippedKind::Device,
+        SkipReason::Unfinished => SkippedKind::Unfinished,
     }
 }
 
@@ -246,7 +253,7 @@ fn below(folder: &[u8], path: &[u8]) -> Vec<u8> {
     }
 }
 
-fn entry(kind: Kind, path: Vec<u8>, meta: Meta) -> Entry {
+fn entry(kind: EntryKind, path: Vec<u8>, meta: Meta) -> Entry {
     Entry {
         kind,
         mode: meta.mode,
@@ -259,17 +266,17 @@ fn entry(kind: Kind, path: Vec<u8>, meta: Meta) -> Entry {
 }
 
 /// Returns the entry that offers a file under a path.
-pub(crate) fn entry_of(source: &Source, path: Vec<u8>) -> Entry {
+pub(crate) fn entry_of(source: &SourceFile, path: Vec<u8>) -> Entry {
     let meta = Meta {
         mode: source.mode(),
         mtime_seconds: source.mtime_seconds(),
         mtime_nanoseconds: source.mtime_nanoseconds(),
     };
-    Entry { size: Some(source.size_bytes()), ..entry(Kind::File, path, meta) }
+    Entry { size: Some(source.size_bytes()), ..entry(EntryKind::File, path, meta) }
 }
 
 /// Returns whether a file is the one that was offered, or has only grown: then its offered bytes are sent.
-pub(crate) fn is_as_offered(source: &Source, entry: &Entry, key: &Key) -> bool {
+pub(crate) fn is_as_offered(source: &SourceFile, entry: &Entry, key: &Key) -> bool {
     let has_grown = || {
         let time = (source.mtime_seconds(), source.mtime_nanoseconds());
         key.identity == Some(source.identity())
@@ -279,27 +286,27 @@ pub(crate) fn is_as_offered(source: &Source, entry: &Entry, key: &Key) -> bool {
     entry_of(source, entry.path.clone()) == *entry || has_grown()
 }
 
-fn missing(path: Vec<u8>, fault: &Fault) -> Offered {
+fn missing(path: Vec<u8>, fault: &StoreError) -> Offered {
     refused_entry(path, reason_of(fault, Role::Sender))
 }
 
 fn refused_entry(path: Vec<u8>, why: (Reason, String)) -> Offered {
-    let entry = Entry { not_offered: Some(why), ..entry(Kind::File, path, Meta::default()) };
+    let entry = Entry { not_offered: Some(why), ..entry(EntryKind::File, path, Meta::default()) };
     Offered { entry, file: None }
 }
 
 /// Opens a file below a folder, through links if they are followed.
-fn source_below(folder: &Folder, name: &[u8], links: Links) -> Result<Source, Fault> {
+fn source_below(folder: &Folder, name: &[u8], links: SymlinkPolicy) -> Result<SourceFile, StoreError> {
     match links {
-        Links::Follow => Tree::new(folder.clone(), true).source(name),
+        SymlinkPolicy::Follow => Tree::new(folder.clone(), true).source(name),
         _ => folder.source(name),
     }
 }
 
 /// Opens a folder below a folder, through links if they are followed.
-fn folder_below(folder: &Folder, name: &[u8], links: Links) -> Result<Folder, Fault> {
+fn folder_below(folder: &Folder, name: &[u8], links: SymlinkPolicy) -> Result<Folder, StoreError> {
     match links {
-        Links::Follow => folder.followed(name),
+        SymlinkPolicy::Follow => folder.followed(name),
         _ => folder.below(name),
     }
 }

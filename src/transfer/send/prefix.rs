@@ -6,7 +6,7 @@ use super::offering::{Content, is_as_offered};
 use crate::net::reactor::Cancellation;
 use crate::proto::transfer::sender::Ended;
 use crate::report::Phase;
-use crate::store::Fault;
+use crate::store::StoreError;
 use crate::transfer::connection::wire::Failure;
 
 /// A prefix up to this size is hashed at once, a longer one in a blocking task.
@@ -43,7 +43,7 @@ impl Sending {
         Ok(true)
     }
 
-    fn prefix_hashed(&mut self, file: u32, hashed: Result<Current, Fault>) {
+    fn prefix_hashed(&mut self, file: u32, hashed: Result<Current, StoreError>) {
         match hashed {
             Ok(current) => {
                 let digest = current.digest();

@@ -5,23 +5,22 @@
 
 use std::time::{Duration, Instant};
 
-use super::offering::{Count, Next, Offering};
+use super::offering::{Offering, OfferingCounter, OfferingItem};
 use super::{Sending, Start};
 use crate::proto::transfer::frame::Totals;
-use crate::proto::transfer::hello::Accept;
 
 /// Names that are counted per call in an idle session, and in one that is busy sending: on a slow disk the files come
 /// first.
 const WAITING_NAMES: u64 = 1024;
 const BUSY_NAMES: u64 = 128;
 /// How many names the count may be ahead of the offers.
-const MOST_AHEAD: u64 = 1 << 18;
+const MAX_AHEAD: u64 = 1 << 18;
 /// Shortest interval between two reports to the client: it shows no more.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The count, and the totals that were reported.
 pub(super) struct TotalsReporter {
-    count: Count,
+    count: OfferingCounter,
     offered: Totals,
     /// Names looked at, skipped ones included.
     names: u64,
@@ -35,10 +34,13 @@ pub(super) struct TotalsReporter {
 impl TotalsReporter {
     /// Creates the count, if it was agreed on and there is a folder.
     pub(super) fn new(start: Start, offering: &Offering, now: Instant) -> Option<TotalsReporter> {
-        let Start::Accepted(Accept { totals: true, .. }) = start else { return None };
+        let Start::Accepted(accept) = start else { return None };
+        if !accept.capabilities.totals {
+            return None;
+        }
         let (offered, reported) = (Totals::default(), Totals::default());
         let count = offering.count()?;
-        let (names, next, waits, most_ahead) = (0, now, true, MOST_AHEAD);
+        let (names, next, waits, most_ahead) = (0, now, true, MAX_AHEAD);
         Some(TotalsReporter { count, offered, names, reported, next, waits, most_ahead })
     }
 
@@ -47,7 +49,7 @@ impl TotalsReporter {
         let names = if self.waits { WAITING_NAMES } else { BUSY_NAMES };
         let allowed = (self.names + self.most_ahead).saturating_sub(self.count.looked_at());
         let continues = self.count.look_at(names.min(allowed)) && allowed > names;
-        let found = self.count.found();
+        let found = self.count.totals();
         let is_due = found != self.reported && (found.complete || now >= self.next);
         if is_due {
             (self.reported, self.next) = (found, now + INTERVAL);
@@ -56,15 +58,15 @@ impl TotalsReporter {
     }
 
     /// Records the next offer. Returns the totals to report: after the last offer they are final.
-    fn note(&mut self, next: Option<&Next>) -> Option<Totals> {
+    fn record_offer(&mut self, next: Option<&OfferingItem>) -> Option<Totals> {
         self.names += 1;
         match next {
-            Some(Next::Entry(offered)) => {
+            Some(OfferingItem::Entry(offered)) => {
                 self.offered.entries += 1;
                 self.offered.bytes = self.offered.bytes.saturating_add(offered.entry.size.unwrap_or(0));
                 None
             }
-            Some(Next::Skipped(_)) => None,
+            Some(OfferingItem::Skipped(_)) => None,
             None => Some(Totals { complete: true, ..self.offered }).filter(|all| *all != self.reported),
         }
     }
@@ -76,21 +78,22 @@ impl Sending {
     pub(super) fn look_ahead(&mut self, now: Instant) -> bool {
         let Some(totals_reporter) = &mut self.totals_reporter else { return false };
         let (found, continues) = totals_reporter.look_ahead(now);
-        found.into_iter().for_each(|totals| self.machine.found(totals));
+        found.into_iter().for_each(|totals| self.machine.set_totals(totals));
         continues
     }
 
     /// Records whether this call had nothing more to do.
-    pub(super) fn note_waiting(&mut self, waits: bool) {
+    pub(super) fn set_waiting(&mut self, waits: bool) {
         if let Some(totals_reporter) = &mut self.totals_reporter {
             totals_reporter.waits = waits;
         }
     }
 
     /// Records the next offer. The last one ends the count.
-    pub(super) fn note_offered(&mut self, next: Option<&Next>) {
-        let all = self.totals_reporter.as_mut().and_then(|totals_reporter| totals_reporter.note(next));
-        all.into_iter().for_each(|totals| self.machine.found(totals));
+    pub(super) fn record_offered(&mut self, next: Option<&OfferingItem>) {
+        let all =
+            self.totals_reporter.as_mut().and_then(|totals_reporter| totals_reporter.record_offer(next));
+        all.into_iter().for_each(|totals| self.machine.set_totals(totals));
         if next.is_none() {
             self.totals_reporter = None;
         }
@@ -100,9 +103,11 @@ impl Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Folder, Links};
+    use crate::store::{Folder, SymlinkPolicy};
     use crate::transfer::send::offering::Root;
     use std::sync::Arc;
+
+    use crate::proto::transfer::hello::{Accept, Capabilities};
 
     fn totals(entries: u64, complete: bool) -> Totals {
         Totals { entries, bytes: 3 * entries, complete }
@@ -114,10 +119,10 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         (0..9).for_each(|number| std::fs::write(place.path().join(number.to_string()), "abc").unwrap());
         let roots = vec![Root::Folder { folder: Folder::open(place.path()).unwrap(), name: Vec::new() }];
-        let offering = Offering::new(roots, Links::Skip, Arc::default());
+        let offering = Offering::new(roots, SymlinkPolicy::Skip, Arc::default());
         let start = Instant::now();
         assert!(TotalsReporter::new(Start::Accepted(Accept::plain()), &offering, start).is_none());
-        let accept = Accept { totals: true, ..Accept::plain() };
+        let accept = Accept { capabilities: Capabilities::ALL, ..Accept::plain() };
         let totals_reporter = TotalsReporter::new(Start::Accepted(accept), &offering, start).unwrap();
         (place, offering, totals_reporter, start)
     }
@@ -129,12 +134,12 @@ mod tests {
         totals_reporter.most_ahead = 5;
         assert_eq!(totals_reporter.look_ahead(start), (Some(totals(4, false)), false));
         assert_eq!(totals_reporter.look_ahead(start + INTERVAL), (None, false));
-        assert_eq!([(); 2].map(|()| totals_reporter.note(offering.next().as_ref())), [None; 2]);
+        assert_eq!([(); 2].map(|()| totals_reporter.record_offer(offering.next().as_ref())), [None; 2]);
         // Not sooner than anybody shows it.
         assert_eq!(totals_reporter.look_ahead(start), (None, false));
         assert_eq!(totals_reporter.look_ahead(start + INTERVAL), (Some(totals(6, false)), false));
         // But for the last word.
-        totals_reporter.most_ahead = MOST_AHEAD;
+        totals_reporter.most_ahead = MAX_AHEAD;
         assert_eq!(totals_reporter.look_ahead(start), (Some(totals(9, true)), false));
     }
 
@@ -151,9 +156,9 @@ mod tests {
                 std::fs::write(place.path().join("new"), "abc").unwrap();
             }
             for offered in &mut offering {
-                assert_eq!(totals_reporter.note(Some(&offered)), None);
+                assert_eq!(totals_reporter.record_offer(Some(&offered)), None);
             }
-            assert_eq!(totals_reporter.note(None), due);
+            assert_eq!(totals_reporter.record_offer(None), due);
         }
     }
 }

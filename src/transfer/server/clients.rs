@@ -43,7 +43,7 @@ pub(crate) const STOP_LIMIT: Duration = Duration::from_millis(800);
 pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> DescriptorBudget {
     let files = match wire {
         WireProtocol::Text => 0,
-        _ if takes_uploads => SpareParts::LEAST.descriptors(),
+        _ if takes_uploads => SpareParts::MIN.descriptors(),
         _ => MAX_SENT_FILES as u64,
     };
     let others = MAX_REJECTIONS as u64 * DESCRIPTORS_PER_REJECTION;
@@ -54,9 +54,9 @@ pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> Descri
 /// as it is of use.
 pub(crate) fn spare_parts(budget: DescriptorBudget, clients: usize) -> SpareParts {
     let reserved = budget.others + DESCRIPTORS_RESERVED;
-    let wanted = SpareParts::MOST.descriptors() + DESCRIPTORS_PER_SESSION;
+    let wanted = SpareParts::MAX.descriptors() + DESCRIPTORS_PER_SESSION;
     let limit = raised_descriptor_limit((clients as u64).saturating_mul(wanted).saturating_add(reserved));
-    limit.map_or(SpareParts::MOST, |limit| {
+    limit.map_or(SpareParts::MAX, |limit| {
         let each = limit.saturating_sub(reserved) / clients.max(1) as u64;
         SpareParts::within(each.saturating_sub(DESCRIPTORS_PER_SESSION))
     })
@@ -70,7 +70,7 @@ pub(crate) struct Clients {
     /// The protocol of all clients.
     wire: WireProtocol,
     offer: Arc<Offer>,
-    clients: Vec<Client>,
+    clients: Vec<RunningClient>,
     max_clients: usize,
     max_awaiting_place: usize,
     /// Running threads: the end of the process waits for them.
@@ -83,7 +83,7 @@ pub(crate) struct Clients {
     signals: Signals,
 }
 
-struct Client {
+struct RunningClient {
     /// `None`: the client is rejected, and gets the reason.
     permit: Option<Permit>,
     claim: Claim,
@@ -187,7 +187,7 @@ impl Handler for Clients {
         let claim = self.claim();
         let place = Arc::clone(&incoming.permit.place);
         match self.serve(incoming.socket, named, (Some(place), claim.clone())) {
-            Ok(session) => self.clients.push(Client { permit: Some(incoming.permit), claim, session }),
+            Ok(session) => self.clients.push(RunningClient { permit: Some(incoming.permit), claim, session }),
             // Without a thread this client is lost, and the next one may be served.
             Err(error) => incoming.permit.fail(error),
         }
@@ -216,7 +216,7 @@ impl Handler for Clients {
             let report = self.report.about(&name);
             let claim = self.claim();
             let session = self.serve(socket, (name, report), (None, claim.clone())).ok();
-            self.clients.extend(session.map(|session| Client { permit: None, claim, session }));
+            self.clients.extend(session.map(|session| RunningClient { permit: None, claim, session }));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::net::rate::MIN_RATE;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::stream::Transport;
 use crate::proto::Parsed;
-use crate::proto::transfer::hello::{Accept, Hello, MAGIC, Operation};
+use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::roster::{LOOK_STEP, SessionId, Succession, Superseded};
@@ -28,9 +28,9 @@ use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::pool::ConnectionOrigin;
 use crate::transfer::connection::wire::{Failure, Filled, Wire};
 use crate::transfer::digests::DigestSink;
+use crate::transfer::failure::{Role, local_failure, protocol_error};
 use crate::transfer::list::List;
-use crate::transfer::outcome::{Role, failed, protocol_error};
-use crate::transfer::receive::{Destination, Naming, ReceiveTerms, Receiving, SpareParts};
+use crate::transfer::receive::{Naming, ReceiveFolder, ReceiveOptions, Receiving, SpareParts};
 use crate::transfer::send::offering::Offering;
 use crate::transfer::send::{Sending, Start};
 
@@ -159,10 +159,10 @@ impl Serving {
     /// Returns what the client is granted, or the reason of its refusal.
     fn choose(&self, hello: &Hello) -> Result<Granted, Failure> {
         match (hello.operation, &self.offer.store, &self.offer.share) {
-            (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(Destination {
+            (Operation::Put { replace }, Some(folder), _) => Ok(Granted::Put(ReceiveFolder {
                 folder: folder.clone(),
                 staging: StagingFolder::new(folder)
-                    .map_err(|fault| failed(Role::Receiver, "cannot store files", &fault))?,
+                    .map_err(|fault| local_failure(Role::Receiver, "cannot store files", &fault))?,
                 naming: Naming::AsSent,
                 replace: replace && !self.offer.keep_existing,
                 max_size: self.offer.max_size,
@@ -227,18 +227,17 @@ impl Serving {
     }
 
     fn begin(&self, mut wire: Wire<Transport>, hello: &Hello, granted: Granted, is_successor: bool) -> State {
-        let (stream, in_blocks) = match &granted {
-            Granted::Put(destination) => (is_fresh(&destination.folder, hello.roots()), hello.tree),
-            Granted::Get(_, stream) => (*stream, hello.tree),
-            Granted::List(_) => (false, false),
+        let stream = match &granted {
+            Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
+            Granted::Get(_, stream) => *stream,
+            Granted::List(_) => false,
             Granted::Join(session) => return self.join(wire, session),
         };
         let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
         limits.rate = limits.rate.into_iter().chain(hello.rate.map(|rate| rate.max(MIN_RATE))).min();
         let keeps = self.offer.keep_existing && matches!(granted, Granted::Put(_));
-        let totals = hello.totals && matches!(granted, Granted::Get(..));
-        let (tree, skipped) = (in_blocks, hello.skipped);
-        let accept = Accept { refused: None, stream, tree, skipped, totals, keeps, session: id };
+        let capabilities = hello.capabilities.intersection(Capabilities::of_operation(hello.operation));
+        let accept = Accept { refused: None, stream, capabilities, keeps, session: id };
         wire.push(&accept.encode());
         let waker = context.0.thread_waker();
         let registration =
@@ -247,8 +246,8 @@ impl Serving {
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
-                let terms = ReceiveTerms { wanted: None, agreed: accept, limits, origin };
-                let receiving = Receiving::session(wire, destination, terms, Some(hello), context);
+                let options = ReceiveOptions { wanted: None, agreed: accept, limits, origin };
+                let receiving = Receiving::session(wire, destination, options, Some(hello), context);
                 let digests = self.offer.digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
                 Box::new(
                     receiving.registered(Rc::clone(&registration)).succeeding(is_successor).listing(digests),
@@ -258,7 +257,7 @@ impl Serving {
                 let start = Start::Accepted(accept);
                 Box::new(Sending::session(wire, offering, start, (limits, origin), context))
             }
-            Granted::List(offering) => Box::new(List::session(wire, offering, limits, hello.skipped)),
+            Granted::List(offering) => Box::new(List::session(wire, offering, limits, capabilities.skipped)),
             Granted::Join(_) => return State::Joined,
         };
         State::Session(session, registration)
@@ -307,7 +306,7 @@ fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
 /// The rights of a client.
 enum Granted {
     /// To send files to this destination.
-    Put(Destination),
+    Put(ReceiveFolder),
     /// To receive these files, in a stream if true, else in rounds.
     Get(Offering, bool),
     /// To list these files.

@@ -8,14 +8,14 @@ use crate::proto::transfer::hello::Hello;
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
-use crate::store::{Folder, Links};
+use crate::store::{Folder, SymlinkPolicy};
 use crate::transfer::send::offering::{Offering, Root};
 
 /// The argument of `--share`.
 #[derive(Clone)]
 pub(crate) enum Share {
     /// Everything below a folder, and the handling of links in it.
-    Folder(Folder, Links),
+    Folder(Folder, SymlinkPolicy),
     /// One file, under its base name.
     File { path: PathBuf, name: Vec<u8> },
 }
@@ -47,7 +47,7 @@ impl Share {
         };
         let links = match self {
             Share::Folder(_, links) => *links,
-            Share::File { .. } => Links::Skip,
+            Share::File { .. } => SymlinkPolicy::Skip,
         };
         Ok(Offering::new(roots, links, Arc::default()))
     }

@@ -17,7 +17,7 @@ use super::sending::Source;
 use super::wire::Connection;
 use crate::world::{Random, in_every_world};
 
-const SEEDS: u64 = 1500;
+const SEEDS: u64 = 1200;
 const MOST_EVENTS: usize = 60_000;
 /// Longer than a server or a client lets a connection be silent here.
 const IDLE_LIMITS: [Duration; 3] = [Duration::from_secs(8), Duration::from_secs(25), Duration::from_secs(60)];

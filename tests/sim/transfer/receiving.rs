@@ -9,8 +9,9 @@ use sendall::proto::transfer::Digest;
 use sendall::proto::transfer::blocks::{block_length, has_blocks};
 use sendall::proto::transfer::entry::Entry;
 use sendall::proto::transfer::frame::{Frame, ParsedFrame};
-use sendall::proto::transfer::have::Verdict;
-use sendall::proto::transfer::outcome::{Closed, FileOutcome};
+use sendall::proto::transfer::have::HaveReply;
+use sendall::proto::transfer::hello::Capabilities;
+use sendall::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use sendall::proto::transfer::reason::Reason;
 use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
 use sendall::proto::transfer::violation::Violation;
@@ -40,7 +41,7 @@ pub(crate) struct Receiving {
     waiting: Vec<(u32, Entry, Content)>,
     running: Vec<(u32, Entry, Content)>,
     stage: Stage,
-    pub(crate) closed: BTreeMap<u32, Closed>,
+    pub(crate) closed: BTreeMap<u32, FinishedEntry>,
     /// Of blocks that were there so many bytes were said to be.
     pub(crate) told: Vec<(u32, u64, Digest)>,
     pub(crate) has_finished: bool,
@@ -59,7 +60,7 @@ fn path_of(entry: &Entry) -> String {
 impl Receiving {
     pub(crate) fn new(streaming: bool, full: HashSet<String>) -> Receiving {
         let mut machine = Receiver::new(1000, None);
-        machine.allow_blocks();
+        machine.agree(Capabilities::ALL);
         if streaming {
             machine.expect_stream();
         }
@@ -104,7 +105,7 @@ impl Receiving {
 
     /// None: the machine waits for what comes.
     fn step(&mut self, connection: &mut Connection, disk: &mut Disk) -> Option<bool> {
-        match self.machine.step() {
+        match self.machine.next_step() {
             ReceiveStep::Write(bytes) => connection.back.push(bytes),
             ReceiveStep::Decide { file } => return Some(self.decide(file, disk)),
             ReceiveStep::Commit { file, entry, digest } => self.arrived(file, entry, digest, disk),
@@ -143,7 +144,7 @@ impl Receiving {
         let (path, size) = (path_of(entry), entry.size.unwrap_or(0));
         if self.machine.is_streaming() {
             self.accepted.insert(file, Content::default());
-            self.machine.decided(file, Verdict::WHOLE);
+            self.machine.decided(file, HaveReply::WHOLE);
             return true;
         }
         if self.shared.as_ref().is_some_and(|shared| shared.is_early(&path)) {
@@ -151,9 +152,9 @@ impl Receiving {
         }
         if let Some(node) = disk.names.get(&path).filter(|_| !self.is_hashing()) {
             let verdict = if node.size == size {
-                Verdict::Keep { size, digest: node.content.digest(0, size) }
+                HaveReply::Keep { size, digest: node.content.digest(0, size) }
             } else {
-                Verdict::Refused(Reason::Exists, String::new())
+                HaveReply::Refused(Reason::Exists, String::new())
             };
             self.end_wait();
             self.machine.decided(file, verdict);
@@ -178,7 +179,7 @@ impl Receiving {
         }
         let digest = part.digest(0, length);
         self.accepted.insert(file, part);
-        let verdict = if length > 0 { Verdict::Want { offset: length, digest } } else { Verdict::WHOLE };
+        let verdict = if length > 0 { HaveReply::Want { offset: length, digest } } else { HaveReply::WHOLE };
         self.machine.decided(file, verdict);
         true
     }
@@ -291,7 +292,7 @@ impl Receiving {
             Stage::Content => self.stage = Stage::Names,
             Stage::Names => {
                 for (file, entry, content) in &self.running {
-                    let is_folder = !matches!(entry.kind, sendall::proto::transfer::entry::Kind::File);
+                    let is_folder = !matches!(entry.kind, sendall::proto::transfer::entry::EntryKind::File);
                     let (path, size) = (path_of(entry), entry.size.unwrap_or(0));
                     // A name is not replaced: another session may have come first.
                     let is_free = self.shared.is_none() || !disk.names.contains_key(&path);
@@ -311,7 +312,7 @@ impl Receiving {
                     let outcome = match node {
                         Some(node) => {
                             disk.durable.insert(path, node.clone());
-                            Ok(FileOutcome::Done)
+                            Ok(EntryOutcome::Done)
                         }
                         None => Err((reason, String::new())),
                     };

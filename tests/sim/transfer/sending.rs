@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sendall::proto::transfer::blocks::{BlockTask, Outbox, block_count};
-use sendall::proto::transfer::entry::{Entry, Kind};
+use sendall::proto::transfer::blocks::{BlockScheduler, BlockTask, block_count};
+use sendall::proto::transfer::entry::{Entry, EntryKind};
 use sendall::proto::transfer::frame::{Frame, ParsedFrame, data_header};
-use sendall::proto::transfer::outcome::Closed;
+use sendall::proto::transfer::hello::Capabilities;
+use sendall::proto::transfer::outcome::FinishedEntry;
 use sendall::proto::transfer::reason::Reason;
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
 use sendall::proto::transfer::violation::Violation;
@@ -38,7 +39,7 @@ impl Source {
 
     pub(crate) fn entry(&self) -> Entry {
         Entry {
-            kind: if self.is_folder { Kind::Folder } else { Kind::File },
+            kind: if self.is_folder { EntryKind::Folder } else { EntryKind::File },
             mode: 0o644,
             size: Some(self.size),
             mtime_seconds: 0,
@@ -52,13 +53,13 @@ impl Source {
 pub(crate) struct Sending {
     sources: Vec<Source>,
     pub(crate) machine: Sender,
-    outbox: Outbox,
+    scheduler: BlockScheduler,
     /// Files in blocks, and whether their `END` was sent.
     files: HashMap<u32, bool>,
     /// What each connection sends, how much of it was, and whether it is only compared.
     blocks: HashMap<usize, (BlockTask, u64, bool)>,
     offered: usize,
-    pub(crate) closed: BTreeMap<u32, Closed>,
+    pub(crate) closed: BTreeMap<u32, FinishedEntry>,
     pub(crate) sent_bytes: u64,
     pub(crate) resumed_bytes: u64,
     pub(crate) has_finished: bool,
@@ -69,12 +70,12 @@ pub(crate) struct Sending {
 impl Sending {
     pub(crate) fn new(sources: &[Source], streaming: bool) -> Sending {
         let mut machine = Sender::new();
-        machine.allow_blocks();
+        machine.agree(Capabilities::ALL);
         machine.begin(streaming);
         Sending {
             sources: sources.to_vec(),
             machine,
-            outbox: Outbox::default(),
+            scheduler: BlockScheduler::default(),
             files: HashMap::new(),
             blocks: HashMap::new(),
             offered: 0,
@@ -95,9 +96,9 @@ impl Sending {
     ) -> Result<bool, Violation> {
         if let Some(parsed) = connection.back.frame() {
             match parsed {
-                ParsedFrame::Frame { frame: Frame::Verified { file, offset, again }, .. } => {
+                ParsedFrame::Frame { frame: Frame::BlockResult { file, offset, resend }, .. } => {
                     let left = connection.there.left;
-                    let verified = self.outbox.verified((number, left), file, offset, again);
+                    let verified = self.scheduler.verified((number, left), file, offset, resend);
                     self.close_finished();
                     verified?;
                 }
@@ -116,8 +117,8 @@ impl Sending {
     }
 
     fn step(&mut self, connection: &mut Connection, random: &mut Random) -> bool {
-        self.machine.hold(!self.outbox.is_idle());
-        match self.machine.step() {
+        self.machine.hold(!self.scheduler.is_idle());
+        match self.machine.next_step() {
             SendStep::Write(bytes) => connection.there.push(bytes),
             SendStep::Offer => {
                 match self.sources.get(self.offered) {
@@ -140,7 +141,7 @@ impl Sending {
                     _ if max_length == 0 => self.machine.end(Ended::Digest(source.whole().digest())),
                     _ => {
                         let length = 1 + random.below((max_length as usize).min(CHUNK_BYTES as usize)) as u32;
-                        connection.there.push(self.machine.data(length).to_vec());
+                        connection.there.push(self.machine.data(length).unwrap().to_vec());
                         connection.there.push_body(source.run(offset, length.into()));
                     }
                 }
@@ -158,7 +159,7 @@ impl Sending {
         if !self.files.contains_key(&file) {
             let theirs = self.machine.theirs(file);
             self.files.insert(file, false);
-            self.outbox.open(file, source.size, theirs);
+            self.scheduler.open(file, source.size, theirs);
             return true;
         }
         if let Some(fault) = source.fault.filter(|_| random.chance(5)) {
@@ -169,7 +170,7 @@ impl Sending {
         if self.block(0, connection) {
             return true;
         }
-        let Some(values) = self.outbox.values(file) else { return false };
+        let Some(values) = self.scheduler.values(file) else { return false };
         assert_eq!(values.len() as u64, block_count(source.size));
         if let Some(fault) = source.fault {
             self.give_up(file);
@@ -188,7 +189,7 @@ impl Sending {
             self.blocks.remove(&number);
         }
         if !self.blocks.contains_key(&number) {
-            let Some(task) = self.outbox.take(number) else { return false };
+            let Some(task) = self.scheduler.next_block(number) else { return false };
             self.blocks.insert(number, (task, 0, task.theirs.is_some()));
         }
         let Some((task, done, compares)) = self.blocks.get_mut(&number) else { return false };
@@ -201,8 +202,8 @@ impl Sending {
                 return true;
             }
             self.blocks.remove(&number);
-            self.outbox.hashed(file, offset, value);
-            self.outbox.same(file, offset);
+            self.scheduler.hashed(file, offset, value);
+            self.scheduler.same(file, offset);
             self.resumed_bytes += length;
             self.close_finished();
             return true;
@@ -214,27 +215,27 @@ impl Sending {
         *done += count;
         if *done == length {
             self.blocks.remove(&number);
-            self.outbox.hashed(file, offset, value);
+            self.scheduler.hashed(file, offset, value);
             connection.there.say(&Frame::Block { file, offset, values: vec![value] });
-            self.outbox.queued(file, offset, connection.there.queued);
+            self.scheduler.queued(file, offset, connection.there.queued);
         }
         true
     }
 
     fn give_up(&mut self, file: u32) {
-        self.outbox.give_up(file);
+        self.scheduler.give_up(file);
         self.files.remove(&file);
     }
 
     /// A connection is gone.
     pub(crate) fn lost(&mut self, number: usize) {
         self.blocks.remove(&number);
-        self.outbox.lost(number);
+        self.scheduler.lost(number);
     }
 
     fn close_finished(&mut self) {
         let files = &self.files;
-        let finished = self.outbox.finished(|file| files.get(&file).copied().unwrap_or(false));
+        let finished = self.scheduler.finished(|file| files.get(&file).copied().unwrap_or(false));
         for file in finished {
             self.files.remove(&file);
         }

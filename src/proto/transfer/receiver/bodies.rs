@@ -2,15 +2,21 @@
 
 use super::{ReceiveStep, Receiver, State};
 use crate::proto::transfer::blocks::has_blocks;
-use crate::proto::transfer::entry::Kind;
-use crate::proto::transfer::frame::{End, EndState};
-use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::entry::EntryKind;
+use crate::proto::transfer::frame::{EndState, FileEnd, Frame, encode};
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 
 impl Receiver {
-    pub(super) fn body(&mut self, file: u32, offset: u64, length: u32) -> Result<bool, Violation> {
+    /// Handles the header of a `DATA` frame. Its body belongs at `offset` of the file, unless [`Receiver::discarding`].
+    /// Returns true if the file starts at 0 although the receiver has a part of it, which must be dropped first.
+    ///
+    /// # Errors
+    /// The frame breaks the protocol: the session is over, and nothing of its body may be used.
+    pub fn data(&mut self, file: u32, offset: u64, length: u32) -> Result<bool, Violation> {
+        self.body_complete();
         let State::Bodies { file: current, position, fresh } = self.state else {
             return Err(Violation::OutOfTurn("DATA"));
         };
@@ -18,7 +24,7 @@ impl Receiver {
             return Err(Violation::Contradiction("the order of the files"));
         }
         let incoming = &self.round[current];
-        if !self.streaming && !matches!(incoming.verdict, Some(Verdict::Want { .. })) {
+        if !self.streaming && !matches!(incoming.reply, Some(HaveReply::Want { .. })) {
             return Err(Violation::Contradiction("DATA of a file that is kept"));
         }
         let from_start = fresh && offset == 0;
@@ -35,7 +41,33 @@ impl Receiver {
         Ok(drop_part)
     }
 
-    pub(super) fn ended(&mut self, end: End) -> Result<(), Violation> {
+    /// Counts the body of the last `DATA` frame: another frame follows it.
+    pub(super) fn body_complete(&mut self) {
+        self.phase = None;
+        self.received_bytes += std::mem::take(&mut self.body_bytes);
+    }
+
+    /// Returns whether the bodies that come now are useless: read them and drop them.
+    pub fn discarding(&self) -> bool {
+        matches!(self.state, State::Bodies { file, .. } if self.round.get(file).is_some_and(|incoming| {
+            incoming.failure.is_some() || matches!(incoming.reply, Some(HaveReply::Keep { .. }))
+        }))
+    }
+
+    /// Returns the bytes of all complete bodies: those that were followed by another frame.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    /// Sends an `ACK` for `bytes` body bytes, those of an incomplete frame included.
+    pub fn acknowledge(&mut self, bytes: u64) {
+        if bytes > self.acknowledged_bytes && bytes <= self.received_bytes + self.body_bytes {
+            self.acknowledged_bytes = bytes;
+            self.out.extend(encode(&Frame::Ack { bytes }));
+        }
+    }
+
+    pub(super) fn ended(&mut self, end: FileEnd) -> Result<(), Violation> {
         let State::Bodies { file, position, .. } = self.state else {
             return Err(Violation::OutOfTurn("END"));
         };
@@ -43,11 +75,11 @@ impl Receiver {
             return Err(Violation::Contradiction("the order of the files"));
         }
         let incoming = &mut self.round[file];
-        let kept = match incoming.verdict {
-            Some(Verdict::Keep { digest, .. }) => Some(digest),
+        let kept = match incoming.reply {
+            Some(HaveReply::Keep { digest, .. }) => Some(digest),
             _ => None,
         };
-        let in_blocks = self.tree && has_blocks(incoming.entry.size);
+        let in_blocks = self.capabilities.tree && has_blocks(incoming.entry.size);
         let is_sent = (kept.is_none() || self.streaming) && !in_blocks;
         let size = incoming.entry.size.unwrap_or(position);
         let complete = matches!(end.state, EndState::Whole | EndState::Differs);
@@ -57,8 +89,8 @@ impl Receiver {
         self.whole_files += u64::from(end.state == EndState::Whole);
         let given_up = incoming.failure.take();
         let has_part = kept.is_none() && given_up.is_none();
-        let outcome_of = |reason| Some((FileOutcome::failed(reason), false));
-        let verdict = match (end.state, kept, given_up) {
+        let outcome_of = |reason| Some((EntryOutcome::failed(reason), false));
+        let reply = match (end.state, kept, given_up) {
             (EndState::Unreadable, ..) => outcome_of(Reason::Unreadable),
             (EndState::Changed, ..) => outcome_of(Reason::Changed),
             (EndState::Differs, Some(_), _) => outcome_of(Reason::Exists),
@@ -67,26 +99,26 @@ impl Receiver {
             (EndState::Stopped, _, given_up) if !self.streaming || given_up.is_none() => {
                 return Err(Violation::Contradiction("STOPPED without a refusal"));
             }
-            (_, _, Some((reason, text))) => Some((FileOutcome::Failed(reason, text), true)),
+            (_, _, Some((reason, text))) => Some((EntryOutcome::Failed(reason, text), true)),
             (EndState::Whole, Some(kept), None) if kept == end.digest => {
-                Some((FileOutcome::AlreadyThere, false))
+                Some((EntryOutcome::AlreadyThere, false))
             }
             (EndState::Whole | EndState::Stopped, Some(_), None) => {
-                Some((FileOutcome::failed(Reason::Exists), true))
+                Some((EntryOutcome::failed(Reason::Exists), true))
             }
             (EndState::Whole | EndState::Stopped, None, None) => None,
         };
         let entry = std::mem::replace(&mut self.round[file].entry, nothing());
-        match verdict {
+        match reply {
             None => {
-                self.committing.insert(end.file, (entry.path.clone(), Kind::File, size));
+                self.committing.insert(end.file, (entry.path.clone(), EntryKind::File, size));
                 self.steps.push_back(ReceiveStep::Commit { file: end.file, entry, digest: end.digest });
             }
             Some((outcome, is_news)) => {
-                if let (FileOutcome::Failed(reason, _), false, true) = (&outcome, is_news, has_part) {
+                if let (EntryOutcome::Failed(reason, _), false, true) = (&outcome, is_news, has_part) {
                     self.steps.push_back(ReceiveStep::Abandon { file: end.file, reason: *reason });
                 }
-                let closed = Closed {
+                let closed = FinishedEntry {
                     file: end.file,
                     path: entry.path,
                     kind: entry.kind,
@@ -122,11 +154,11 @@ impl Receiver {
     pub(super) fn open(&mut self, from: usize) {
         for index in from..self.round.len() {
             let incoming = &mut self.round[index];
-            let is_refused = matches!(incoming.verdict, Some(Verdict::Refused(..)));
+            let is_refused = matches!(incoming.reply, Some(HaveReply::Refused(..)));
             let is_offered = incoming.entry.not_offered.is_none();
             if incoming.entry.has_content() && (self.streaming || !is_refused) {
-                let position = match incoming.verdict {
-                    Some(Verdict::Want { offset, .. }) => offset,
+                let position = match incoming.reply {
+                    Some(HaveReply::Want { offset, .. }) => offset,
                     _ => 0,
                 };
                 self.state = State::Bodies { file: index, position, fresh: true };
@@ -136,9 +168,15 @@ impl Receiver {
             let entry = std::mem::replace(&mut self.round[index].entry, nothing());
             match failure {
                 Some((reason, text)) => {
-                    let outcome = FileOutcome::Failed(reason, text);
-                    let closed =
-                        Closed { file, path: entry.path, kind: entry.kind, size: 0, outcome, revokes: false };
+                    let outcome = EntryOutcome::Failed(reason, text);
+                    let closed = FinishedEntry {
+                        file,
+                        path: entry.path,
+                        kind: entry.kind,
+                        size: 0,
+                        outcome,
+                        revokes: false,
+                    };
                     self.close(closed, is_offered && !is_refused);
                 }
                 None => {
@@ -157,7 +195,7 @@ impl Receiver {
 /// Returns an empty entry, in the place of one that was handed out.
 fn nothing() -> super::Entry {
     super::Entry {
-        kind: Kind::File,
+        kind: EntryKind::File,
         mode: 0,
         size: None,
         mtime_seconds: 0,

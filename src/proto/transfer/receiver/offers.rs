@@ -1,9 +1,11 @@
 //! The sender's offers and the receiver's answers.
 
-use super::{HINT_BYTES, Incoming, ReceiveStep, Receiver, State};
-use crate::proto::transfer::entry::{Entry, Kind};
-use crate::proto::transfer::frame::{Frame, Totals, encode};
-use crate::proto::transfer::have::Verdict;
+use super::{HINT_BYTES, ReceiveStep, Receiver, ReceivingEntry, State};
+use crate::proto::transfer::Digest;
+use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
+use crate::proto::transfer::entry::{Entry, EntryKind};
+use crate::proto::transfer::frame::{Frame, MAX_BLOCK_VALUES, Totals, encode};
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::skipped::Skipped;
@@ -28,21 +30,21 @@ impl Receiver {
             return Err(Violation::Contradiction("the order of the file ids"));
         }
         let text = entry.not_offered.as_ref().map_or(0, |(_, text)| text.len());
-        let target = if let Kind::Link(target) = &entry.kind { target.len() } else { 0 };
+        let target = if let EntryKind::Link(target) = &entry.kind { target.len() } else { 0 };
         self.entry_bytes += entry.path.len() + text + target;
         if self.entry_bytes > MAX_ENTRY_BYTES || self.round.len() >= MAX_ROUND_ENTRIES {
             return Err(Violation::RoundTooLarge);
         }
         if let Some(wanted) = &mut self.wanted {
-            wanted.take(&entry)?;
+            wanted.check(&entry)?;
         }
         let failure = match (&entry.not_offered, &entry.kind, CleanPath::parse(&entry.path)) {
             (Some((reason, text)), ..) => Some((*reason, text.clone())),
             (None, _, Err(fault)) => Some((Reason::UnsafeName, format!("the name {fault}"))),
-            (None, Kind::Other(_), _) => Some((Reason::NotRegular, Reason::NotRegular.to_string())),
+            (None, EntryKind::Other(_), _) => Some((Reason::NotRegular, Reason::NotRegular.to_string())),
             (None, _, Ok(_)) => None,
         };
-        self.round.push(Incoming { entry, verdict: None, has_part: false, failure });
+        self.round.push(ReceivingEntry { entry, reply: None, has_part: false, failure });
         if self.streaming {
             self.state = State::Deciding { next: 0 };
         }
@@ -51,7 +53,7 @@ impl Receiver {
 
     /// Handles a skipped entry, where an entry may come.
     pub(super) fn left_out(&mut self, skipped: Skipped) -> Result<(), Violation> {
-        if !self.expects_skipped || !matches!(self.state, State::Entries) {
+        if !self.capabilities.skipped || !matches!(self.state, State::Entries) {
             return Err(Violation::OutOfTurn("SKIPPED"));
         }
         if self.skipped_count >= self.max_entries {
@@ -62,9 +64,9 @@ impl Receiver {
         Ok(())
     }
 
-    /// Enables totals from the sender, if both sides have the capability.
-    pub fn expect_totals(&mut self) {
-        self.expects_totals = true;
+    /// Returns the skipped entry of the last frame: call it after each frame.
+    pub fn skipped(&mut self) -> Option<Skipped> {
+        self.skipped.take()
     }
 
     /// Returns the totals of the last frame, once: call it after each frame. They are a claim, for progress only.
@@ -73,7 +75,7 @@ impl Receiver {
     }
 
     pub(super) fn totals_reported(&mut self, totals: Totals) -> Result<(), Violation> {
-        if !self.expects_totals || self.all_files_ended() {
+        if !self.capabilities.totals || self.all_files_ended() {
             return Err(Violation::OutOfTurn("TOTALS"));
         }
         self.totals = Some(totals);
@@ -116,8 +118,8 @@ impl Receiver {
             match &incoming.failure {
                 _ if !incoming.entry.has_content() => {}
                 Some((reason, text)) => {
-                    let verdict = Verdict::Refused(*reason, text.clone());
-                    self.answer(next, verdict);
+                    let reply = HaveReply::Refused(*reason, text.clone());
+                    self.answer(next, reply);
                 }
                 None => {
                     self.state = State::Deciding { next };
@@ -132,36 +134,97 @@ impl Receiver {
         None
     }
 
-    pub(super) fn answer_with(&mut self, index: usize, verdict: Verdict) {
-        let incoming = &mut self.round[index];
-        let size = incoming.entry.size;
-        let verdict = match verdict {
-            Verdict::Want { offset, .. } => {
-                incoming.has_part = offset > 0;
-                if self.streaming || offset > size.unwrap_or(0) { Verdict::WHOLE } else { verdict }
-            }
-            Verdict::Keep { size: kept, .. } if Some(kept) != size => {
-                Verdict::Refused(Reason::Exists, Reason::Exists.to_string())
-            }
-            verdict => verdict,
-        };
-        self.answer(index, verdict);
+    /// Answers [`ReceiveStep::Decide`]; has no effect for another file. An offset beyond the size of the entry is sent
+    /// as 0, and the part is dropped at the first `DATA`, which an empty file does not have; a KEEP of another size
+    /// refuses the file. In a stream, where all of it comes anyway, KEEP means to compare and discard it, and an offset
+    /// is useless.
+    pub fn decided(&mut self, file: u32, reply: HaveReply) {
+        if let State::Deciding { next } = self.state
+            && self.index(file) == Some(next)
+            && self.entry(file).is_some_and(Entry::has_content)
+        {
+            self.answer_with(next, reply);
+        }
     }
 
-    fn answer(&mut self, index: usize, verdict: Verdict) {
+    /// Answers as [`Receiver::decided`], for a file in blocks, of which the receiver has those with these chaining
+    /// values, from its beginning on.
+    pub fn decided_in_blocks(&mut self, file: u32, values: &[Digest]) {
+        for (index, values) in values.chunks(MAX_BLOCK_VALUES).enumerate() {
+            let offset = (index * MAX_BLOCK_VALUES) as u64 * BLOCK_BYTES;
+            self.out.extend(encode(&Frame::Block { file, offset, values: values.to_vec() }));
+        }
+        let size = self.entry(file).and_then(|entry| entry.size).unwrap_or(0);
+        let offset = size.min(values.len() as u64 * BLOCK_BYTES);
+        self.decided(file, HaveReply::Want { offset, digest: [0; 32] });
+    }
+
+    /// Returns whether a file comes in blocks. `None` before it is decided, or after it was closed: then all of its
+    /// entries have been read.
+    pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
+        let incoming = self.round.get(self.index(file)?)?;
+        incoming.reply.as_ref()?;
+        Some(self.capabilities.tree && has_blocks(incoming.entry.size))
+    }
+
+    /// Returns whether this file is refused.
+    pub fn is_refused(&self, file: u32) -> bool {
+        let incoming = self.index(file).and_then(|index| self.round.get(index));
+        incoming.is_some_and(|incoming| incoming.failure.is_some())
+    }
+
+    /// Returns whether the entry with this id has not come yet, or was not decided.
+    pub fn is_unknown(&self, file: u32) -> bool {
+        self.index(file).is_some_and(|index| {
+            self.round
+                .get(index)
+                .is_none_or(|incoming| incoming.reply.is_none() && incoming.failure.is_none())
+        })
+    }
+
+    /// Fails a file here, before or within its bodies: the rest of them must be discarded.
+    pub fn give_up(&mut self, file: u32, reason: Reason, text: String) {
+        let Some(incoming) = self.index(file).and_then(|index| self.round.get_mut(index)) else { return };
+        if incoming.failure.is_none() {
+            incoming.failure = Some((reason, text.clone()));
+            // In a stream the sender can be asked to stop.
+            if self.streaming && incoming.entry.size.is_none_or(|size| size >= HINT_BYTES) {
+                let reply = HaveReply::Refused(reason, text);
+                self.out.extend(encode(&Frame::Have { file, reply }));
+            }
+        }
+    }
+
+    fn answer_with(&mut self, index: usize, reply: HaveReply) {
+        let incoming = &mut self.round[index];
+        let size = incoming.entry.size;
+        let reply = match reply {
+            HaveReply::Want { offset, .. } => {
+                incoming.has_part = offset > 0;
+                if self.streaming || offset > size.unwrap_or(0) { HaveReply::WHOLE } else { reply }
+            }
+            HaveReply::Keep { size: kept, .. } if Some(kept) != size => {
+                HaveReply::Refused(Reason::Exists, Reason::Exists.to_string())
+            }
+            reply => reply,
+        };
+        self.answer(index, reply);
+    }
+
+    fn answer(&mut self, index: usize, reply: HaveReply) {
         let file = self.id(index);
         let incoming = &mut self.round[index];
-        let is_reported = match &verdict {
-            Verdict::Refused(reason, text) => {
+        let is_reported = match &reply {
+            HaveReply::Refused(reason, text) => {
                 incoming.failure = Some((*reason, text.clone()));
                 !self.streaming || incoming.entry.size.is_none_or(|size| size >= HINT_BYTES)
             }
             _ => !self.streaming,
         };
         if is_reported {
-            self.out.extend(encode(&Frame::Have { file, verdict: verdict.clone() }));
+            self.out.extend(encode(&Frame::Have { file, reply: reply.clone() }));
         }
-        incoming.verdict = Some(verdict);
+        incoming.reply = Some(reply);
         self.state = State::Deciding { next: index + 1 };
     }
 }

@@ -2,14 +2,27 @@
 
 use super::{MAX_FAILURE_BYTES, MAX_FAILURES, ReceiveStep, Receiver, State};
 use crate::proto::transfer::frame::{Frame, MAX_CONTROL_BYTES, encode};
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
+use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::summary;
 use crate::proto::transfer::summary::{FileFailure, Summary};
 
 impl Receiver {
+    /// Answers [`ReceiveStep::Commit`] or [`ReceiveStep::Place`]; has no effect for another file.
+    pub fn committed(&mut self, file: u32, outcome: Result<EntryOutcome, (Reason, String)>) {
+        let Some((path, kind, size)) = self.committing.remove(&file) else { return };
+        let outcome = outcome.unwrap_or_else(|(reason, text)| EntryOutcome::Failed(reason, text));
+        self.close(FinishedEntry { file, path, kind, size, outcome, revokes: false }, true);
+    }
+
+    /// Returns the next closed entry.
+    pub fn closed(&mut self) -> Option<FinishedEntry> {
+        self.closed.pop_front()
+    }
+
     /// Closes an entry. With `is_news`, the sender does not know of the failure yet.
-    pub(super) fn close(&mut self, closed: Closed, is_news: bool) {
-        if let FileOutcome::Failed(reason, text) = &closed.outcome {
+    pub(super) fn close(&mut self, closed: FinishedEntry, is_news: bool) {
+        if let EntryOutcome::Failed(reason, text) = &closed.outcome {
             self.failed += 1;
             let is_kept = self.failures.len() < MAX_FAILURES && self.failure_bytes < MAX_FAILURE_BYTES;
             if is_news && is_kept {

@@ -4,9 +4,9 @@ use super::{Sender, State};
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks;
 use crate::proto::transfer::blocks::BLOCK_BYTES;
-use crate::proto::transfer::entry::Kind;
-use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::entry::EntryKind;
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::summary::Summary;
 use crate::proto::transfer::violation::Violation;
 
@@ -17,26 +17,28 @@ impl Sender {
         (from..self.round.len()).find(is_asked).unwrap_or(self.round.len())
     }
 
-    pub(super) fn answered(&mut self, file: u32, verdict: Verdict) -> Result<(), Violation> {
-        let State::Verdicts { next } = self.state else { return Err(Violation::OutOfTurn("HAVE")) };
+    pub(super) fn answered(&mut self, file: u32, reply: HaveReply) -> Result<(), Violation> {
+        let State::AwaitingHave { next } = self.state else { return Err(Violation::OutOfTurn("HAVE")) };
         if next == self.round.len() || file != self.id(next) {
             return Err(Violation::Contradiction("the order of HAVE and ENTRY"));
         }
         let size = self.round[next].entry.size;
-        match &verdict {
-            Verdict::Want { offset, .. } if *offset > size.unwrap_or(0) => {
+        match &reply {
+            HaveReply::Want { offset, .. } if *offset > size.unwrap_or(0) => {
                 return Err(Violation::Contradiction("HAVE has more than the file"));
             }
-            Verdict::Keep { size: kept, .. } if Some(*kept) != size => {
+            HaveReply::Keep { size: kept, .. } if Some(*kept) != size => {
                 return Err(Violation::Contradiction("KEEP of another size"));
             }
             _ => {}
         }
         let from_blocks = self.theirs.get(&next).map(|values| values.len() as u64 * BLOCK_BYTES);
-        let fits = match (from_blocks, &verdict) {
-            (Some(bytes), Verdict::Want { offset, .. }) => Some(*offset) == size.map(|size| size.min(bytes)),
+        let fits = match (from_blocks, &reply) {
+            (Some(bytes), HaveReply::Want { offset, .. }) => {
+                Some(*offset) == size.map(|size| size.min(bytes))
+            }
             (Some(_), _) => false,
-            (None, Verdict::Want { offset, .. }) if self.in_blocks(next) => {
+            (None, HaveReply::Want { offset, .. }) if self.in_blocks(next) => {
                 *offset == 0 || Some(*offset) == size
             }
             (None, _) => true,
@@ -44,8 +46,8 @@ impl Sender {
         if !fits {
             return Err(Violation::Contradiction("HAVE and the blocks that are there"));
         }
-        self.round[next].verdict = Some(verdict);
-        self.state = State::Verdicts { next: self.next_asked(next + 1) };
+        self.round[next].reply = Some(reply);
+        self.state = State::AwaitingHave { next: self.next_asked(next + 1) };
         Ok(())
     }
 
@@ -56,9 +58,9 @@ impl Sender {
         offset: u64,
         values: Vec<Digest>,
     ) -> Result<(), Violation> {
-        let State::Verdicts { next } = self.state else { return Err(Violation::OutOfTurn("BLOCK")) };
+        let State::AwaitingHave { next } = self.state else { return Err(Violation::OutOfTurn("BLOCK")) };
         let size = self.round.get(next).and_then(|offered| offered.entry.size);
-        if !self.tree || file != self.id(next) || !blocks::has_blocks(size) {
+        if !self.capabilities.tree || file != self.id(next) || !blocks::has_blocks(size) {
             return Err(Violation::Contradiction("BLOCK of another file"));
         }
         let known = self.theirs.entry(next).or_default();
@@ -72,8 +74,8 @@ impl Sender {
     }
 
     /// In a stream: handles the refusal of a file that is or was sent. `RESULT` must name it again.
-    pub(super) fn hinted(&mut self, file: u32, verdict: Verdict) -> Result<(), Violation> {
-        let Verdict::Refused(reason, text) = verdict else {
+    pub(super) fn hinted(&mut self, file: u32, reply: HaveReply) -> Result<(), Violation> {
+        let HaveReply::Refused(reason, text) = reply else {
             return Err(Violation::Contradiction("HAVE in a stream"));
         };
         if file >= self.next_id() {
@@ -90,8 +92,8 @@ impl Sender {
 
     pub(super) fn turn(&mut self) -> Result<(), Violation> {
         match self.state {
-            State::Verdicts { next } if next == self.round.len() => self.open(0),
-            State::Verdicts { .. } => return Err(Violation::Contradiction("TURN before every HAVE")),
+            State::AwaitingHave { next } if next == self.round.len() => self.open(0),
+            State::AwaitingHave { .. } => return Err(Violation::Contradiction("TURN before every HAVE")),
             _ => return Err(Violation::OutOfTurn("TURN")),
         }
         Ok(())
@@ -119,20 +121,20 @@ impl Sender {
                 return Err(Violation::Contradiction("the order of the result's failures"));
             }
             next = failure.file.saturating_add(1);
-            match self.failures.named(failure.file) {
+            match self.failures.acknowledge(failure.file) {
                 Some(true) => {}
                 // It was closed when it was stopped.
                 Some(false) => continue,
                 None => return Err(Violation::Contradiction("a failure that is known already")),
             }
             self.failed += 1;
-            self.closed.push_back(Closed {
+            self.closed.push_back(FinishedEntry {
                 file: failure.file,
                 path: failure.path.clone(),
-                kind: Kind::File,
+                kind: EntryKind::File,
                 size: 0,
                 revokes: true,
-                outcome: FileOutcome::Failed(failure.reason, failure.text.clone()),
+                outcome: EntryOutcome::Failed(failure.reason, failure.text.clone()),
             });
         }
         if summary.more {

@@ -3,12 +3,12 @@
 use super::{Ended, Sender, State};
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::has_blocks;
-use crate::proto::transfer::entry::Kind;
+use crate::proto::transfer::entry::EntryKind;
 use crate::proto::transfer::frame::{
-    End, EndState, Frame, HEADER_BYTES, MAX_DATA_BYTES, data_header, encode,
+    EndState, FileEnd, Frame, HEADER_BYTES, MAX_DATA_BYTES, data_header, encode,
 };
-use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 
 impl Sender {
@@ -17,14 +17,32 @@ impl Sender {
         left.min(MAX_DATA_BYTES.into()) as u32
     }
 
-    pub(super) fn compare(&mut self, digest: Digest) {
+    /// Holds `EOT` back while blocks are on their way.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// Returns the chaining values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its
+    /// beginning on.
+    pub fn theirs(&mut self, file: u32) -> Vec<Digest> {
+        let index = file.checked_sub(self.base).map(|index| index as usize);
+        index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
+    }
+
+    /// Returns whether the bodies of this file come next.
+    pub fn is_sending(&self, file: u32) -> bool {
+        matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
+    }
+
+    /// Answers [`SendStep::HashPrefix`]; has no effect otherwise.
+    pub fn prefix_hashed(&mut self, digest: Digest) {
         let State::Prefix { file, length } = self.state else { return };
-        match &self.round[file].verdict {
-            Some(Verdict::Keep { digest: kept, .. }) => {
+        match &self.round[file].reply {
+            Some(HaveReply::Keep { digest: kept, .. }) => {
                 let state = if *kept == digest { EndState::Whole } else { EndState::Differs };
                 self.close(file, state, length, digest);
             }
-            Some(Verdict::Want { digest: kept, .. }) if *kept == digest => {
+            Some(HaveReply::Want { digest: kept, .. }) if *kept == digest => {
                 self.state = State::Body { file, offset: length };
             }
             _ if self.in_blocks(file) => self.state = State::Blocks { file },
@@ -32,16 +50,22 @@ impl Sender {
         }
     }
 
-    #[expect(clippy::panic, reason = "a wrong header would corrupt the stream")]
-    pub(super) fn body(&mut self, length: u32) -> [u8; HEADER_BYTES] {
-        let State::Body { file, offset } = self.state else { panic!("DATA out of turn") };
-        assert!(length > 0 && length <= self.max_length(file, offset), "a DATA frame of {length} bytes");
+    /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`SendStep::Body`]. The driver must
+    /// write those bytes right after it. Returns `None`, and changes nothing, if the step is another one or `length`
+    /// is not within 1 to its `max_length`: such a frame would corrupt the stream.
+    pub fn data(&mut self, length: u32) -> Option<[u8; HEADER_BYTES]> {
+        let State::Body { file, offset } = self.state else { return None };
+        if length == 0 || length > self.max_length(file, offset) {
+            return None;
+        }
         self.state = State::Body { file, offset: offset + u64::from(length) };
         self.sent_bytes += u64::from(length);
-        data_header(self.id(file), offset, length)
+        Some(data_header(self.id(file), offset, length))
     }
 
-    pub(super) fn close_as(&mut self, ended: Ended) {
+    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`]; has no effect otherwise. A digest before the
+    /// size of the entry is reached is sent as [`Ended::Changed`].
+    pub fn end(&mut self, ended: Ended) {
         let (file, reached, is_whole) = match self.state {
             State::Body { file, offset } => {
                 (file, offset, self.round[file].entry.size.is_none_or(|size| size == offset))
@@ -58,25 +82,25 @@ impl Sender {
     }
 
     pub(super) fn in_blocks(&self, file: usize) -> bool {
-        self.tree && has_blocks(self.round[file].entry.size)
+        self.capabilities.tree && has_blocks(self.round[file].entry.size)
     }
 
     /// Stops a file whose rest the receiver does not want.
     pub(super) fn stop(&mut self, file: usize, reason: Reason, text: String) {
-        self.close_with(file, EndState::Stopped, 0, [0; 32], FileOutcome::Failed(reason, text));
+        self.close_with(file, EndState::Stopped, 0, [0; 32], EntryOutcome::Failed(reason, text));
     }
 
     fn close(&mut self, file: usize, state: EndState, reached: u64, digest: Digest) {
-        let kept = matches!(self.round[file].verdict, Some(Verdict::Keep { .. }));
+        let kept = matches!(self.round[file].reply, Some(HaveReply::Keep { .. }));
         let outcome = match state {
             EndState::Unreadable => {
-                FileOutcome::Failed(Reason::Unreadable, "the source cannot be read".to_owned())
+                EntryOutcome::Failed(Reason::Unreadable, "the source cannot be read".to_owned())
             }
-            EndState::Changed => FileOutcome::failed(Reason::Changed),
-            EndState::Differs => FileOutcome::failed(Reason::Exists),
-            EndState::Whole if kept => FileOutcome::AlreadyThere,
-            EndState::Stopped => FileOutcome::failed(Reason::Failed),
-            EndState::Whole => FileOutcome::Done,
+            EndState::Changed => EntryOutcome::failed(Reason::Changed),
+            EndState::Differs => EntryOutcome::failed(Reason::Exists),
+            EndState::Whole if kept => EntryOutcome::AlreadyThere,
+            EndState::Stopped => EntryOutcome::failed(Reason::Failed),
+            EndState::Whole => EntryOutcome::Done,
         };
         self.close_with(file, state, reached, digest, outcome);
     }
@@ -87,50 +111,61 @@ impl Sender {
         state: EndState,
         reached: u64,
         digest: Digest,
-        outcome: FileOutcome,
+        outcome: EntryOutcome,
     ) {
         self.whole_files += u64::from(state == EndState::Whole);
-        let end = End { file: self.id(file), size: reached, state, digest };
+        let end = FileEnd { file: self.id(file), size: reached, state, digest };
         self.out.extend(encode(&Frame::End(end)));
-        self.note(file, outcome, reached);
+        self.close_entry(file, outcome, reached);
         self.open(file + 1);
     }
 
-    fn note(&mut self, file: usize, outcome: FileOutcome, size: u64) {
+    fn close_entry(&mut self, file: usize, outcome: EntryOutcome, size: u64) {
         if outcome.is_failed() {
             self.failed += 1;
-            self.failures.note(self.id(file));
+            self.failures.insert(self.id(file));
         }
         let entry = &mut self.round[file].entry;
-        let (path, kind) = (std::mem::take(&mut entry.path), std::mem::replace(&mut entry.kind, Kind::File));
-        self.closed.push_back(Closed { file: self.id(file), path, kind, size, outcome, revokes: false });
+        let (path, kind) =
+            (std::mem::take(&mut entry.path), std::mem::replace(&mut entry.kind, EntryKind::File));
+        self.closed.push_back(FinishedEntry {
+            file: self.id(file),
+            path,
+            kind,
+            size,
+            outcome,
+            revokes: false,
+        });
     }
 
     /// Moves to the first file from this one on that is sent or compared, to the next round, or to the end.
     pub(super) fn open(&mut self, from: usize) {
         for file in from..self.round.len() {
             let offered = &self.round[file];
-            let outcome = match (&offered.entry.not_offered, &offered.verdict) {
-                (Some((reason, text)), _) => FileOutcome::Failed(*reason, text.clone()),
-                (None, Some(Verdict::Want { offset, .. }))
+            let outcome = match (&offered.entry.not_offered, &offered.reply) {
+                (Some((reason, text)), _) => EntryOutcome::Failed(*reason, text.clone()),
+                (None, Some(HaveReply::Want { offset, .. }))
                     if self.in_blocks(file) && (*offset == 0 || self.theirs.contains_key(&file)) =>
                 {
                     self.state = State::Blocks { file };
                     return;
                 }
-                (None, Some(Verdict::Want { offset: 0, .. })) => {
+                (None, Some(HaveReply::Want { offset: 0, .. })) => {
                     self.state = State::Body { file, offset: 0 };
                     return;
                 }
-                (None, Some(Verdict::Want { offset: length, .. } | Verdict::Keep { size: length, .. })) => {
+                (
+                    None,
+                    Some(HaveReply::Want { offset: length, .. } | HaveReply::Keep { size: length, .. }),
+                ) => {
                     self.state = State::Prefix { file, length: *length };
                     return;
                 }
-                (None, Some(Verdict::Refused(reason, text))) => FileOutcome::Failed(*reason, text.clone()),
+                (None, Some(HaveReply::Refused(reason, text))) => EntryOutcome::Failed(*reason, text.clone()),
                 // A folder or a link: `RESULT` says whether it is in place.
-                (None, None) => FileOutcome::Done,
+                (None, None) => EntryOutcome::Done,
             };
-            self.note(file, outcome, 0);
+            self.close_entry(file, outcome, 0);
         }
         self.base = self.id(self.round.len());
         self.round.clear();

@@ -14,7 +14,7 @@ pub(super) struct Failures {
 
 impl Failures {
     /// Records a failed file. Ids come in ascending order.
-    pub(super) fn note(&mut self, file: u32) {
+    pub(super) fn insert(&mut self, file: u32) {
         match self.known.last_mut() {
             Some(last) if last.end == file => last.end += 1,
             _ => self.known.push(file..file.saturating_add(1)),
@@ -29,7 +29,7 @@ impl Failures {
     }
 
     /// Handles a file that `RESULT` names: returns whether the failure is new, or `None` if it must not be named.
-    pub(super) fn named(&mut self, file: u32) -> Option<bool> {
+    pub(super) fn acknowledge(&mut self, file: u32) -> Option<bool> {
         let (is_owed, is_known) = (self.owed.remove(&file), self.is_known(file));
         (is_owed || !is_known).then_some(!is_known)
     }

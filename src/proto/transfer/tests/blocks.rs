@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::samples::{contradiction, end, file, frames_of, offer, receiver, unknown_size};
-use crate::proto::transfer::blocks::{BLOCK_BYTES, BlockTask, Outbox, block_count, block_length, has_blocks};
+use crate::proto::transfer::blocks::{
+    BLOCK_BYTES, BlockScheduler, BlockTask, block_count, block_length, has_blocks,
+};
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{EndState, Frame, MAX_BLOCK_VALUES, MAX_CONTROL_BYTES, ParsedFrame};
-use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::hello::Capabilities;
+use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::proto::transfer::sender::{Ended, SendStep, Sender};
@@ -34,115 +37,118 @@ fn task(file: u32, index: u64, length: u64) -> Option<BlockTask> {
 }
 
 /// The next block for a connection, which it has sent.
-fn taken(outbox: &mut Outbox, connection: usize) -> Option<BlockTask> {
-    let task = outbox.take(connection)?;
-    outbox.queued(task.file, task.offset, 0);
+fn taken(scheduler: &mut BlockScheduler, connection: usize) -> Option<BlockTask> {
+    let task = scheduler.next_block(connection)?;
+    scheduler.queued(task.file, task.offset, 0);
     Some(task)
 }
 
-/// An outbox with one file of three blocks, the last of 5 bytes, of which these are there.
-fn outbox(theirs: &[[u8; 32]]) -> Outbox {
-    let mut outbox = Outbox::default();
-    outbox.open(7, 2 * B + 5, theirs.to_vec());
-    outbox
+/// A scheduler with one file of three blocks, the last of 5 bytes, of which these are there.
+fn scheduler(theirs: &[[u8; 32]]) -> BlockScheduler {
+    let mut scheduler = BlockScheduler::default();
+    scheduler.open(7, 2 * B + 5, theirs.to_vec());
+    scheduler
 }
 
 #[test]
 fn each_block_is_taken_once_and_counts_when_it_is_verified() {
-    let mut outbox = outbox(&[]);
-    assert!(outbox.is_open(7) && !outbox.is_idle());
-    assert_eq!(taken(&mut outbox, 0), task(7, 0, B));
-    assert_eq!(taken(&mut outbox, 1), task(7, 1, B));
-    assert_eq!(taken(&mut outbox, 0), task(7, 2, 5));
-    assert_eq!((taken(&mut outbox, 0), taken(&mut outbox, 1)), (None, None));
+    let mut scheduler = scheduler(&[]);
+    assert!(scheduler.is_open(7) && !scheduler.is_idle());
+    assert_eq!(taken(&mut scheduler, 0), task(7, 0, B));
+    assert_eq!(taken(&mut scheduler, 1), task(7, 1, B));
+    assert_eq!(taken(&mut scheduler, 0), task(7, 2, 5));
+    assert_eq!((taken(&mut scheduler, 0), taken(&mut scheduler, 1)), (None, None));
     for index in 0..3u8 {
-        assert_eq!(outbox.values(7), None);
-        outbox.hashed(7, u64::from(index) * B, [index; 32]);
+        assert_eq!(scheduler.values(7), None);
+        scheduler.hashed(7, u64::from(index) * B, [index; 32]);
     }
-    outbox.hashed(7, B, [9; 32]);
-    assert_eq!(outbox.values(7), Some(vec![[0; 32], [1; 32], [2; 32]]), "the first value stays");
-    assert_eq!(outbox.verified((0, 0), 7, 2 * B, false), Ok(5));
-    assert_eq!(outbox.verified((0, 0), 7, 0, false), Ok(B));
-    assert!(outbox.finished(|_| true).is_empty());
-    assert_eq!(outbox.verified((1, 0), 7, B, false), Ok(B));
-    assert!(outbox.finished(|_| false).is_empty(), "not before its end");
-    assert_eq!(outbox.finished(|_| true), [7]);
-    assert!(outbox.is_idle() && !outbox.is_open(7));
+    scheduler.hashed(7, B, [9; 32]);
+    assert_eq!(scheduler.values(7), Some(vec![[0; 32], [1; 32], [2; 32]]), "the first value stays");
+    assert_eq!(scheduler.verified((0, 0), 7, 2 * B, false), Ok(5));
+    assert_eq!(scheduler.verified((0, 0), 7, 0, false), Ok(B));
+    assert!(scheduler.finished(|_| true).is_empty());
+    assert_eq!(scheduler.verified((1, 0), 7, B, false), Ok(B));
+    assert!(scheduler.finished(|_| false).is_empty(), "not before its end");
+    assert_eq!(scheduler.finished(|_| true), [7]);
+    assert!(scheduler.is_idle() && !scheduler.is_open(7));
 }
 
 #[test]
 fn a_word_on_a_block_that_is_not_on_its_way_there_is_a_contradiction() {
-    let mut outbox = outbox(&[]);
-    contradiction(outbox.verified((0, 0), 7, 0, false));
-    taken(&mut outbox, 0);
-    contradiction(outbox.verified((1, 0), 7, 0, false));
-    contradiction(outbox.verified((0, 0), 7, 1, false));
-    contradiction(outbox.verified((0, 0), 7, B, true));
-    assert_eq!(outbox.verified((0, 0), 7, 0, false), Ok(B));
-    contradiction(outbox.verified((0, 0), 7, 0, false));
-    assert_eq!(outbox.verified((0, 0), 8, 0, true), Ok(0), "of a file that is over it means nothing");
+    let mut scheduler = scheduler(&[]);
+    contradiction(scheduler.verified((0, 0), 7, 0, false));
+    taken(&mut scheduler, 0);
+    contradiction(scheduler.verified((1, 0), 7, 0, false));
+    contradiction(scheduler.verified((0, 0), 7, 1, false));
+    contradiction(scheduler.verified((0, 0), 7, B, true));
+    assert_eq!(scheduler.verified((0, 0), 7, 0, false), Ok(B));
+    contradiction(scheduler.verified((0, 0), 7, 0, false));
+    assert_eq!(scheduler.verified((0, 0), 8, 0, true), Ok(0), "of a file that is over it means nothing");
 }
 
 #[test]
 fn a_word_on_a_block_that_has_not_left_is_a_contradiction() {
-    let mut outbox = outbox(&[]);
-    outbox.take(0);
-    contradiction(outbox.verified((0, u64::MAX), 7, 0, false));
-    outbox.queued(7, 0, 100);
-    contradiction(outbox.verified((0, 99), 7, 0, false));
-    assert_eq!(outbox.verified((0, 100), 7, 0, false), Ok(B));
+    let mut scheduler = scheduler(&[]);
+    scheduler.next_block(0);
+    contradiction(scheduler.verified((0, u64::MAX), 7, 0, false));
+    scheduler.queued(7, 0, 100);
+    contradiction(scheduler.verified((0, 99), 7, 0, false));
+    assert_eq!(scheduler.verified((0, 100), 7, 0, false), Ok(B));
 }
 
 #[test]
 fn a_damaged_block_is_sent_four_times_on_any_connection_and_no_more() {
-    let mut outbox = outbox(&[]);
-    let first = taken(&mut outbox, 0);
+    let mut scheduler = scheduler(&[]);
+    let first = taken(&mut scheduler, 0);
     for connection in 0..3 {
-        assert_eq!(outbox.verified((connection, 0), 7, 0, true), Ok(0));
-        assert!(outbox.has_again());
-        assert_eq!(taken(&mut outbox, connection + 1), first, "before any that was not sent yet");
-        assert!(!outbox.has_again());
+        assert_eq!(scheduler.verified((connection, 0), 7, 0, true), Ok(0));
+        assert!(scheduler.has_resends());
+        assert_eq!(taken(&mut scheduler, connection + 1), first, "before any that was not sent yet");
+        assert!(!scheduler.has_resends());
     }
     // A connection that is lost is no try.
-    outbox.lost(3);
-    assert_eq!(taken(&mut outbox, 0), first);
-    assert_eq!(outbox.verified((0, 0), 7, 0, true), Err(Violation::Damaged(0)));
+    scheduler.lost(3);
+    assert_eq!(taken(&mut scheduler, 0), first);
+    assert_eq!(scheduler.verified((0, 0), 7, 0, true), Err(Violation::Damaged(0)));
     assert_eq!(Violation::Damaged(0).reason(), Reason::DigestMismatch);
 }
 
 #[test]
 fn what_a_lost_connection_carried_goes_by_another_and_is_not_compared_again() {
-    let mut outbox = outbox(&[[1; 32]]);
-    assert_eq!(taken(&mut outbox, 1), task(7, 0, B).map(|task| BlockTask { theirs: Some([1; 32]), ..task }));
-    assert_eq!(taken(&mut outbox, 1), task(7, 1, B));
-    assert_eq!(taken(&mut outbox, 2), task(7, 2, 5));
-    outbox.lost(1);
-    outbox.lost(1);
-    contradiction(outbox.verified((1, 0), 7, 0, false));
-    let mut again = [taken(&mut outbox, 2), taken(&mut outbox, 2)];
+    let mut scheduler = scheduler(&[[1; 32]]);
+    assert_eq!(
+        taken(&mut scheduler, 1),
+        task(7, 0, B).map(|task| BlockTask { theirs: Some([1; 32]), ..task })
+    );
+    assert_eq!(taken(&mut scheduler, 1), task(7, 1, B));
+    assert_eq!(taken(&mut scheduler, 2), task(7, 2, 5));
+    scheduler.lost(1);
+    scheduler.lost(1);
+    contradiction(scheduler.verified((1, 0), 7, 0, false));
+    let mut again = [taken(&mut scheduler, 2), taken(&mut scheduler, 2)];
     again.sort_by_key(|task| task.map(|task| task.offset));
     assert_eq!(again, [task(7, 0, B), task(7, 1, B)]);
-    assert_eq!(taken(&mut outbox, 2), None);
+    assert_eq!(taken(&mut scheduler, 2), None);
 }
 
 #[test]
 fn what_is_the_same_needs_no_word_and_a_file_that_is_given_up_is_gone() {
-    let mut outbox = outbox(&[[1; 32]; 3]);
+    let mut scheduler = scheduler(&[[1; 32]; 3]);
     for index in 0..3 {
-        assert!(taken(&mut outbox, 0).is_some_and(|task| task.theirs == Some([1; 32])));
-        outbox.same(7, index * B);
-        outbox.same(7, index * B);
-        assert_eq!(outbox.finished(|_| true).is_empty(), index < 2);
+        assert!(taken(&mut scheduler, 0).is_some_and(|task| task.theirs == Some([1; 32])));
+        scheduler.same(7, index * B);
+        scheduler.same(7, index * B);
+        assert_eq!(scheduler.finished(|_| true).is_empty(), index < 2);
     }
-    outbox.open(8, 2 * B, Vec::new());
-    outbox.open(9, 2 * B, Vec::new());
-    taken(&mut outbox, 0);
-    taken(&mut outbox, 1);
-    assert_eq!(outbox.verified((1, 0), 8, B, true), Ok(0));
-    outbox.give_up(8);
-    assert!(!outbox.has_again() && !outbox.is_open(8) && outbox.is_open(9));
-    assert_eq!(outbox.verified((0, 0), 8, 0, true), Ok(0));
-    assert_eq!(taken(&mut outbox, 0), task(9, 0, B));
+    scheduler.open(8, 2 * B, Vec::new());
+    scheduler.open(9, 2 * B, Vec::new());
+    taken(&mut scheduler, 0);
+    taken(&mut scheduler, 1);
+    assert_eq!(scheduler.verified((1, 0), 8, B, true), Ok(0));
+    scheduler.give_up(8);
+    assert!(!scheduler.has_resends() && !scheduler.is_open(8) && scheduler.is_open(9));
+    assert_eq!(scheduler.verified((0, 0), 8, 0, true), Ok(0));
+    assert_eq!(taken(&mut scheduler, 0), task(9, 0, B));
 }
 
 #[derive(Debug, Clone)]
@@ -178,30 +184,30 @@ fn event() -> impl Strategy<Value = Event> {
 
 proptest! {
     #[test]
-    fn no_order_of_events_panics_an_outbox_or_makes_it_send_a_block_twice_at_a_time(
+    fn no_order_of_events_panics_a_scheduler_or_makes_it_send_a_block_twice_at_a_time(
         events in prop::collection::vec(event(), 0..120),
     ) {
-        let mut outbox = Outbox::default();
+        let mut scheduler = BlockScheduler::default();
         let mut on_the_way: BTreeMap<(u32, u64), usize> = BTreeMap::new();
         for event in events {
             match event {
-                Event::Open(file, size, theirs) if !outbox.is_open(file) && has_blocks(Some(size)) => {
-                    outbox.open(file, size, vec![[1; 32]; theirs]);
+                Event::Open(file, size, theirs) if !scheduler.is_open(file) && has_blocks(Some(size)) => {
+                    scheduler.open(file, size, vec![[1; 32]; theirs]);
                 }
                 Event::Open(..) => {}
-                Event::Take(by) => if let Some(task) = taken(&mut outbox, by) {
+                Event::Take(by) => if let Some(task) = taken(&mut scheduler, by) {
                     let before = on_the_way.insert((task.file, task.offset), by);
                     prop_assert_eq!(before, None);
-                    prop_assert!(outbox.is_open(task.file) && task.length > 0 && task.length <= B);
+                    prop_assert!(scheduler.is_open(task.file) && task.length > 0 && task.length <= B);
                 },
-                Event::Hashed(file, offset) => outbox.hashed(file, offset, [1; 32]),
+                Event::Hashed(file, offset) => scheduler.hashed(file, offset, [1; 32]),
                 Event::Same(file, offset) => {
                     on_the_way.remove(&(file, offset));
-                    outbox.same(file, offset);
+                    scheduler.same(file, offset);
                 }
                 Event::Verified(by, file, offset, again) => {
                     let is_due = on_the_way.get(&(file, offset)) == Some(&by);
-                    let heard = outbox.verified((by, 0), file, offset, again);
+                    let heard = scheduler.verified((by, 0), file, offset, again);
                     prop_assert!(is_due || !matches!(heard, Ok(1..)));
                     // The end of the session.
                     if matches!(heard, Err(Violation::Damaged(_))) { return Ok(()); }
@@ -210,30 +216,30 @@ proptest! {
                 Event::Word(which, again) if !on_the_way.is_empty() => {
                     let keys: Vec<_> = on_the_way.iter().map(|(key, by)| (*key, *by)).collect();
                     let ((file, offset), by) = keys[which % keys.len()];
-                    let heard = outbox.verified((by, 0), file, offset, again);
+                    let heard = scheduler.verified((by, 0), file, offset, again);
                     prop_assert!(matches!((again, heard), (false, Ok(1..)) | (true, Ok(0) | Err(Violation::Damaged(_)))));
                     if heard.is_err() { return Ok(()); }
                     on_the_way.remove(&(file, offset));
                 }
                 Event::Word(..) => {}
                 Event::Lost(by) => {
-                    outbox.lost(by);
+                    scheduler.lost(by);
                     on_the_way.retain(|_, of| *of != by);
                 }
                 Event::GiveUp(file) => {
-                    outbox.give_up(file);
+                    scheduler.give_up(file);
                     on_the_way.retain(|(of, _), _| *of != file);
                 }
-                Event::Finished(has_ended) => drop(outbox.finished(|_| has_ended)),
+                Event::Finished(has_ended) => drop(scheduler.finished(|_| has_ended)),
             }
         }
         // Whatever has happened: what is left goes by the last connection.
-        (0..3).for_each(|by| outbox.lost(by));
-        while let Some(task) = taken(&mut outbox, 5) {
-            prop_assert_eq!(outbox.verified((5, 0), task.file, task.offset, false), Ok(task.length));
+        (0..3).for_each(|by| scheduler.lost(by));
+        while let Some(task) = taken(&mut scheduler, 5) {
+            prop_assert_eq!(scheduler.verified((5, 0), task.file, task.offset, false), Ok(task.length));
         }
-        outbox.finished(|_| true);
-        prop_assert!(outbox.is_idle());
+        scheduler.finished(|_| true);
+        prop_assert!(scheduler.is_idle());
     }
 }
 
@@ -251,7 +257,7 @@ fn the_frames_of_blocks_have_bounds() {
     cut[23] -= 1;
     assert!(matches!(frame::parse(&cut), Err(Violation::Malformed(_))));
     // The flag for again alone is that of an ACK of all that has come.
-    let mut word = frame::encode(&Frame::Verified { file: 1, offset: B, again: true });
+    let mut word = frame::encode(&Frame::BlockResult { file: 1, offset: B, resend: true });
     word[1] &= 1;
     let ack = ParsedFrame::Frame { frame: Frame::Ack { bytes: B }, used: 24 };
     assert_eq!(frame::parse(&word), Ok(ack));
@@ -260,11 +266,11 @@ fn the_frames_of_blocks_have_bounds() {
 /// A sender in rounds, with TREE, that has offered these.
 fn offered(entries: Vec<Entry>) -> Sender {
     let mut sender = Sender::new();
-    sender.allow_blocks();
+    sender.agree(Capabilities::ALL);
     sender.begin(false);
     entries.into_iter().for_each(|entry| sender.offer(entry));
     sender.all_offered();
-    assert!(matches!(sender.step(), SendStep::Write(_)));
+    assert!(matches!(sender.next_step(), SendStep::Write(_)));
     sender
 }
 
@@ -272,7 +278,7 @@ fn blocks(file: u32, index: u64, count: usize) -> Frame {
     Frame::Block { file, offset: index * B, values: vec![[1; 32]; count] }
 }
 
-const WANT: Verdict = Verdict::WHOLE;
+const WANT: HaveReply = HaveReply::WHOLE;
 
 #[test]
 fn what_a_receiver_says_of_its_blocks_is_in_order_and_within_the_file() {
@@ -295,8 +301,8 @@ fn what_a_receiver_says_of_its_blocks_is_in_order_and_within_the_file() {
     plain.all_offered();
     contradiction(plain.receive(blocks(0, 0, 1)));
     let mut sender = two();
-    sender.receive(Frame::Have { file: 0, verdict: WANT }).unwrap();
-    sender.receive(Frame::Have { file: 1, verdict: WANT }).unwrap();
+    sender.receive(Frame::Have { file: 0, reply: WANT }).unwrap();
+    sender.receive(Frame::Have { file: 1, reply: WANT }).unwrap();
     contradiction(sender.receive(blocks(2, 0, 1)));
     sender.receive(Frame::Turn).unwrap();
     assert_eq!(sender.receive(blocks(0, 0, 1)), Err(Violation::OutOfTurn("BLOCK")));
@@ -306,36 +312,39 @@ fn what_a_receiver_says_of_its_blocks_is_in_order_and_within_the_file() {
 fn a_sender_hands_out_blocks_and_holds_eot_back() {
     let mut sender = offered(vec![file("a", 2 * B), file("b", B)]);
     sender.receive(blocks(0, 0, 1)).unwrap();
-    let have = Verdict::Want { offset: B, digest: [0; 32] };
-    sender.receive(Frame::Have { file: 0, verdict: have }).unwrap();
-    sender.receive(Frame::Have { file: 1, verdict: WANT }).unwrap();
+    let have = HaveReply::Want { offset: B, digest: [0; 32] };
+    sender.receive(Frame::Have { file: 0, reply: have }).unwrap();
+    sender.receive(Frame::Have { file: 1, reply: WANT }).unwrap();
     sender.receive(Frame::Turn).unwrap();
-    assert_eq!((sender.step(), sender.step()), (SendStep::Blocks { file: 0 }, SendStep::Blocks { file: 0 }));
+    assert_eq!(
+        (sender.next_step(), sender.next_step()),
+        (SendStep::Blocks { file: 0 }, SendStep::Blocks { file: 0 })
+    );
     assert!(sender.is_sending(0));
     assert_eq!((sender.theirs(0), sender.theirs(0)), (vec![[1; 32]], Vec::new()));
     sender.end(Ended::Digest([1; 32]));
     assert!(
-        matches!(sender.step(), SendStep::Write(bytes) if frames_of(&bytes) == [end(0, 2 * B, EndState::Whole)])
+        matches!(sender.next_step(), SendStep::Write(bytes) if frames_of(&bytes) == [end(0, 2 * B, EndState::Whole)])
     );
     assert_eq!(
-        sender.step(),
+        sender.next_step(),
         SendStep::Body { file: 1, offset: 0, max_length: B as u32 },
         "one block is none"
     );
-    sender.data(B as u32);
+    sender.data(B as u32).unwrap();
     sender.end(Ended::Digest([1; 32]));
-    assert!(matches!(sender.step(), SendStep::Write(_)));
+    assert!(matches!(sender.next_step(), SendStep::Write(_)));
     sender.hold(true);
-    assert_eq!((sender.step(), sender.awaiting_result()), (SendStep::Await, false));
+    assert_eq!((sender.next_step(), sender.awaiting_result()), (SendStep::Await, false));
     sender.hold(false);
     let eot = Frame::Eot { entries: 2, bytes: B };
-    assert!(matches!(sender.step(), SendStep::Write(bytes) if frames_of(&bytes) == [eot.clone()]));
+    assert!(matches!(sender.next_step(), SendStep::Write(bytes) if frames_of(&bytes) == [eot.clone()]));
 }
 
 /// A receiver in rounds, with TREE, that has had these offered.
 fn asked(entries: &[Entry]) -> Receiver {
     let mut receiver = receiver(10, None, false);
-    receiver.allow_blocks();
+    receiver.agree(Capabilities::ALL);
     for (id, entry) in (0..).zip(entries) {
         offer(&mut receiver, id, entry.clone()).unwrap();
     }
@@ -348,16 +357,16 @@ fn a_receiver_says_which_blocks_it_has_in_frames_of_their_size() {
     let count = MAX_BLOCK_VALUES + 1;
     let mut receiver = asked(&[file("a", 3000 * B)]);
     assert_eq!(receiver.comes_in_blocks(0), None);
-    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
+    assert_eq!(receiver.next_step(), ReceiveStep::Decide { file: 0 });
     receiver.decided_in_blocks(0, &vec![[1; 32]; count]);
-    let want = Verdict::Want { offset: count as u64 * B, digest: [0; 32] };
+    let want = HaveReply::Want { offset: count as u64 * B, digest: [0; 32] };
     let said = [
         blocks(0, 0, MAX_BLOCK_VALUES),
         blocks(0, MAX_BLOCK_VALUES as u64, 1),
-        Frame::Have { file: 0, verdict: want },
+        Frame::Have { file: 0, reply: want },
         Frame::Turn,
     ];
-    assert!(matches!(receiver.step(), ReceiveStep::Write(bytes) if frames_of(&bytes) == said));
+    assert!(matches!(receiver.next_step(), ReceiveStep::Write(bytes) if frames_of(&bytes) == said));
     assert_eq!((receiver.comes_in_blocks(0), receiver.comes_in_blocks(1)), (Some(true), None));
     let mut sender = offered(vec![file("a", 3000 * B)]);
     said.into_iter().for_each(|frame| sender.receive(frame).unwrap());
@@ -367,7 +376,7 @@ fn a_receiver_says_which_blocks_it_has_in_frames_of_their_size() {
 #[test]
 fn the_end_of_a_file_in_blocks_needs_no_bodies() {
     let mut receiver = asked(&[file("a", B + 1), file("b", B)]);
-    while let ReceiveStep::Decide { file } = receiver.step() {
+    while let ReceiveStep::Decide { file } = receiver.next_step() {
         receiver.decided(file, WANT);
     }
     assert!(receiver.is_unknown(2) && !receiver.is_unknown(0));
@@ -375,7 +384,7 @@ fn the_end_of_a_file_in_blocks_needs_no_bodies() {
     contradiction(receiver.receive(blocks(0, 0, 1)));
     contradiction(receiver.receive(end(0, B, EndState::Whole)));
     receiver.receive(end(0, B + 1, EndState::Whole)).unwrap();
-    assert!(matches!(receiver.step(), ReceiveStep::Commit { file: 0, .. }));
+    assert!(matches!(receiver.next_step(), ReceiveStep::Commit { file: 0, .. }));
     contradiction(receiver.receive(end(1, B, EndState::Whole)));
     receiver.give_up(1, Reason::NoSpace, String::new());
     assert!(receiver.is_refused(1));
@@ -383,6 +392,6 @@ fn the_end_of_a_file_in_blocks_needs_no_bodies() {
     receiver.data(1, 0, B as u32).unwrap();
     receiver.receive(end(1, B, EndState::Whole)).unwrap();
     receiver.receive(Frame::Eot { entries: 2, bytes: B }).unwrap();
-    receiver.committed(0, Ok(FileOutcome::Done));
-    while !matches!(receiver.step(), ReceiveStep::Finished) {}
+    receiver.committed(0, Ok(EntryOutcome::Done));
+    while !matches!(receiver.next_step(), ReceiveStep::Finished) {}
 }

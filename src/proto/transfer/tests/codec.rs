@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::samples;
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::frame;
-use crate::proto::transfer::frame::{End, EndState, Frame, HEADER_BYTES, MAX_DATA_BYTES, ParsedFrame};
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::frame::{EndState, FileEnd, Frame, HEADER_BYTES, MAX_DATA_BYTES, ParsedFrame};
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 
@@ -71,14 +71,24 @@ fn every_other_body_length_of_a_frame_is_refused() {
     }
 }
 
+#[test]
+fn types_count_from_one_to_the_largest() {
+    for kind in 0..=255u8 {
+        let mut header = [0; HEADER_BYTES];
+        header[0] = kind;
+        let is_known = !matches!(frame::parse(&header), Err(Violation::FrameType(_)));
+        assert_eq!(is_known, (1..=frame::MAX_TYPE).contains(&kind), "{kind}");
+    }
+}
+
 /// A frame, and where in it the length of a field stands.
 #[test]
 fn every_length_within_a_frame_is_held() {
     let entry = |entry| frame::encode(&Frame::Entry { file: 0, entry });
     let not_offered = entry(samples::not_offered("x"));
     let link = entry(samples::link("x", b"../\xff"));
-    let refused = Verdict::Refused(Reason::NoSpace, "full".to_owned());
-    let have = frame::encode(&Frame::Have { file: 1, verdict: refused });
+    let refused = HaveReply::Refused(Reason::NoSpace, "full".to_owned());
+    let have = frame::encode(&Frame::Have { file: 1, reply: refused });
     let error = frame::encode(&Frame::Error { reason: Reason::Stopped, text: "bye".to_owned() });
     let result = frame::encode(&Frame::Result(samples::result(2, 1, &[3])));
     for (name, bytes, place) in [
@@ -154,7 +164,7 @@ fn fields_out_of_their_range_are_refused() {
         assert_eq!(frame::parse(&extended).is_ok(), accepted, "a target of a file is none");
     }
     for code in [9, 0] {
-        let mut have = frame::encode(&Frame::Have { file: 0, verdict: Verdict::WHOLE });
+        let mut have = frame::encode(&Frame::Have { file: 0, reply: HaveReply::WHOLE });
         have[24] = code;
         assert!(frame::parse(&have).is_err());
     }
@@ -182,12 +192,12 @@ fn folders_have_no_size_and_links_have_a_target() {
         }
     };
     let (file, link) = (samples::file("x", 1), samples::link("x", b"t"));
-    assert_eq!(kind_of(file.clone(), 1, 7), Some((Kind::File, Some(7))));
-    assert_eq!(kind_of(file.clone(), 1, u64::MAX), Some((Kind::File, None)));
-    assert_eq!(kind_of(file.clone(), 2, 0), Some((Kind::Folder, Some(0))));
-    assert_eq!(kind_of(file.clone(), 9, 7), Some((Kind::Other(9), Some(7))));
-    assert_eq!(kind_of(link.clone(), 3, 0), Some((Kind::Link(b"t".to_vec()), Some(0))));
-    assert_eq!(kind_of(link.clone(), 9, 0), Some((Kind::Other(9), Some(0))));
+    assert_eq!(kind_of(file.clone(), 1, 7), Some((EntryKind::File, Some(7))));
+    assert_eq!(kind_of(file.clone(), 1, u64::MAX), Some((EntryKind::File, None)));
+    assert_eq!(kind_of(file.clone(), 2, 0), Some((EntryKind::Folder, Some(0))));
+    assert_eq!(kind_of(file.clone(), 9, 7), Some((EntryKind::Other(9), Some(7))));
+    assert_eq!(kind_of(link.clone(), 3, 0), Some((EntryKind::Link(b"t".to_vec()), Some(0))));
+    assert_eq!(kind_of(link.clone(), 9, 0), Some((EntryKind::Other(9), Some(0))));
     for (entry, kind, size) in [
         (&file, 3, 0),
         (&link, 1, 0),
@@ -203,7 +213,7 @@ fn folders_have_no_size_and_links_have_a_target() {
 
 #[test]
 fn of_several_flags_of_an_end_the_lowest_counts() {
-    let end = End { file: 1, size: 9, state: EndState::Whole, digest: [7; 32] };
+    let end = FileEnd { file: 1, size: 9, state: EndState::Whole, digest: [7; 32] };
     for flags in 0..=255u8 {
         let mut bytes = frame::encode(&Frame::End(end));
         bytes[1] = flags;
@@ -214,7 +224,7 @@ fn of_several_flags_of_an_end_the_lowest_counts() {
             low if low & 4 != 0 => EndState::Differs,
             _ => EndState::Stopped,
         };
-        let expected = Frame::End(End { state, ..end });
+        let expected = Frame::End(FileEnd { state, ..end });
         assert_eq!(frame::parse(&bytes), Ok(ParsedFrame::Frame { frame: expected, used: bytes.len() }));
     }
 }
@@ -237,7 +247,7 @@ fn texts_and_paths_that_are_too_long_stay_harmless() {
     let Ok(ParsedFrame::Frame { frame: Frame::Entry { entry, .. }, .. }) = frame::parse(&bytes) else {
         panic!("an entry")
     };
-    assert_eq!(entry.kind, Kind::Link(Vec::new()), "a target is never cut");
+    assert_eq!(entry.kind, EntryKind::Link(Vec::new()), "a target is never cut");
 }
 
 proptest! {
@@ -250,7 +260,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_are_read_or_refused(kind in 0..12u8, mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_are_read_or_refused(kind in 0..=frame::MAX_TYPE + 1, mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let length = bytes.len().saturating_sub(HEADER_BYTES) as u64;
         if let Some(header) = bytes.first_chunk_mut::<HEADER_BYTES>() {
             header[0] = kind;

@@ -6,8 +6,9 @@ use super::samples;
 use super::samples::{file, folder};
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame::Frame;
-use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::hello::Capabilities;
+use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::proto::transfer::sender::{Ended, SendStep, Sender};
@@ -22,8 +23,8 @@ fn an_error_of_the_peer_is_the_end_of_both() {
         let mut receiver = samples::receiver(1, None, streaming);
         receiver.receive(error.clone()).unwrap();
         for _ in 0..2 {
-            assert!(matches!(sender.step(), SendStep::PeerError { reason: Reason::Stopped, .. }));
-            assert!(matches!(receiver.step(), ReceiveStep::PeerError { reason: Reason::Stopped, .. }));
+            assert!(matches!(sender.next_step(), SendStep::PeerError { reason: Reason::Stopped, .. }));
+            assert!(matches!(receiver.next_step(), ReceiveStep::PeerError { reason: Reason::Stopped, .. }));
         }
     }
 }
@@ -33,7 +34,7 @@ fn an_error_of_the_peer_is_the_end_of_both() {
 enum Event {
     Frame(Frame),
     Data(u32, u64, u32),
-    Decided(u32, Verdict),
+    Decided(u32, HaveReply),
     Committed(u32, bool),
     GiveUp(u32),
     Acknowledge(u64),
@@ -49,7 +50,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         8 => samples::frame().prop_map(Event::Frame),
         2 => (0..3u32, 0..4u64, 1..4u32).prop_map(|(file, offset, length)| Event::Data(file, offset, length)),
-        3 => (0..3u32, samples::verdict()).prop_map(|(file, verdict)| Event::Decided(file, verdict)),
+        3 => (0..3u32, samples::reply()).prop_map(|(file, reply)| Event::Decided(file, reply)),
         2 => (0..4u32, any::<bool>()).prop_map(|(file, is_done)| Event::Committed(file, is_done)),
         1 => (0..4u32).prop_map(Event::GiveUp),
         1 => any::<u64>().prop_map(Event::Acknowledge),
@@ -75,8 +76,8 @@ fn send(sender: &mut Sender, event: Event) {
         Event::AllOffered => sender.all_offered(),
         Event::Hashed(same) => sender.prefix_hashed([same.into(); 32]),
         Event::End(choice) => sender.end(ended(choice)),
-        Event::Step(choice) => match sender.step() {
-            SendStep::Body { max_length: 1.., .. } if choice % 2 == 0 => drop(sender.data(1)),
+        Event::Step(choice) => match sender.next_step() {
+            SendStep::Body { max_length: 1.., .. } if choice % 2 == 0 => assert!(sender.data(1).is_some()),
             SendStep::Body { .. } => sender.end(Ended::Digest([1; 32])),
             SendStep::Offer if choice % 3 == 0 => sender.all_offered(),
             SendStep::Offer => sender.offer(file("a", u64::from(choice % 4))),
@@ -91,15 +92,15 @@ fn receive(receiver: &mut Receiver, event: Event) {
     match event {
         Event::Frame(frame) => drop(receiver.receive(frame)),
         Event::Data(file, offset, length) => drop(receiver.data(file, offset, length)),
-        Event::Decided(file, verdict) => receiver.decided(file, verdict),
-        Event::Committed(file, true) => receiver.committed(file, Ok(FileOutcome::Done)),
+        Event::Decided(file, reply) => receiver.decided(file, reply),
+        Event::Committed(file, true) => receiver.committed(file, Ok(EntryOutcome::Done)),
         Event::Committed(file, false) => receiver.committed(file, Err((Reason::Failed, String::new()))),
         Event::GiveUp(file) => receiver.give_up(file, Reason::NoSpace, String::new()),
         Event::Acknowledge(bytes) => receiver.acknowledge(bytes),
-        Event::Step(choice) => match receiver.step() {
-            ReceiveStep::Decide { file } if choice % 2 == 0 => receiver.decided(file, Verdict::WHOLE),
+        Event::Step(choice) => match receiver.next_step() {
+            ReceiveStep::Decide { file } if choice % 2 == 0 => receiver.decided(file, HaveReply::WHOLE),
             ReceiveStep::Commit { file, .. } | ReceiveStep::Place { file, .. } if choice % 2 == 0 => {
-                receiver.committed(file, Ok(FileOutcome::Done));
+                receiver.committed(file, Ok(EntryOutcome::Done));
             }
             _ => {}
         },
@@ -122,7 +123,7 @@ proptest! {
     ) {
         let mut sender = Sender::new();
         if tree {
-            sender.allow_blocks();
+            sender.agree(Capabilities::ALL);
         }
         sender.round_entries = rounds;
         if let Some(streaming) = streaming {
@@ -140,7 +141,7 @@ proptest! {
     ) {
         let mut receiver = samples::receiver(6, None, streaming);
         if tree {
-            receiver.allow_blocks();
+            receiver.agree(Capabilities::ALL);
         }
         for id in 0..offered {
             let entry = if id == 2 { folder("c") } else { file(["a", "b", "c", "d"][id as usize], 3) };

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::proto::Parsed;
-use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello, MAGIC, Operation};
+use crate::proto::transfer::hello::{Accept, Capabilities, FIXED_BYTES, Hello, MAGIC, Operation};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 
@@ -11,7 +11,7 @@ const GET: Operation = Operation::Get { stream: false };
 
 fn hellos() -> Vec<Hello> {
     let mut counting = Hello::get(GET, Vec::new()).unwrap();
-    counting.totals = true;
+    counting.capabilities.totals = true;
     vec![
         Hello::put(false, None, None),
         Hello::put(true, Some(1 << 40), Some(3)),
@@ -40,8 +40,8 @@ fn hello_and_accept_come_back_and_every_cut_asks_for_more() {
     }
     for (refused, stream) in [(None, false), (None, true), (Some(Reason::Busy), false)] {
         let keeps = refused.is_none();
-        let (tree, skipped, totals, session) = (!stream, stream, keeps, [9; 16]);
-        let accept = Accept { refused, stream, tree, skipped, totals, keeps, session };
+        let capabilities = Capabilities { tree: !stream, skipped: stream, totals: keeps };
+        let accept = Accept { refused, stream, capabilities, keeps, session: [9; 16] };
         let bytes = accept.encode();
         for cut in 0..FIXED_BYTES {
             assert_eq!(Accept::parse(&bytes[..cut]), Ok(Parsed::Incomplete { needed: FIXED_BYTES }));
@@ -146,6 +146,33 @@ fn flags_mean_something_where_they_are_defined_and_nothing_elsewhere() {
         let Ok(Parsed::Complete { value, .. }) = Accept::parse(&accept) else { panic!("{flags}") };
         assert_eq!(value.stream, flags & 2 != 0);
     }
+}
+
+#[test]
+fn capabilities_are_bits_and_unknown_ones_are_ignored() {
+    for bits in (0..16u8).chain([0xff]) {
+        let mut accept = Accept::plain().encode();
+        accept[12..15].fill(0xff);
+        accept[15] = bits;
+        let Ok(Parsed::Complete { value, .. }) = Accept::parse(&accept) else { panic!("{bits}") };
+        let expected = Capabilities { tree: bits & 1 != 0, skipped: bits & 2 != 0, totals: bits & 4 != 0 };
+        assert_eq!(value.capabilities, expected);
+        assert_eq!(value.encode()[12..16], [0, 0, 0, bits & 7]);
+    }
+}
+
+#[test]
+fn a_client_checks_that_it_asked_for_what_it_is_granted() {
+    let tree = Capabilities { tree: true, ..Capabilities::default() };
+    let accepted =
+        |hello: &Hello, capabilities| Accept { capabilities, ..Accept::plain() }.check(hello).is_ok();
+    let mut get = Hello::get(GET, Vec::new()).unwrap();
+    assert!(accepted(&get, tree) && accepted(&get, Capabilities::default()));
+    assert!(!accepted(&get, Capabilities::ALL), "totals");
+    get.capabilities = Capabilities::default();
+    assert!(!accepted(&get, tree));
+    let join = Hello::join([0; 16]);
+    assert!(accepted(&join, tree) && !accepted(&join, Capabilities::default()));
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use std::slice::from_ref;
 
 use super::samples::{contradiction, end, file, folder, frames_of, link, not_offered, offer};
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::frame::{EndState, Frame, Totals, encode};
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::hello::Capabilities;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::proto::transfer::sender::{SendStep, Sender};
@@ -21,9 +22,9 @@ fn entries_are_counted_and_ordered() {
     assert_eq!((refused, refused.reason()), (Violation::TooManyEntries(1), Reason::TooLarge));
     let mut stream = super::samples::receiver(10, None, true);
     offer(&mut stream, 0, file("a", 0)).unwrap();
-    stream.step();
-    stream.decided(0, Verdict::WHOLE);
-    assert_eq!(stream.step(), ReceiveStep::Await);
+    stream.next_step();
+    stream.decided(0, HaveReply::WHOLE);
+    assert_eq!(stream.next_step(), ReceiveStep::Await);
     stream.receive(end(0, 0, EndState::Whole)).unwrap();
     contradiction(offer(&mut stream, 0, file("a", 0)));
     contradiction(offer(&mut stream, 2, file("a", 0)));
@@ -65,9 +66,9 @@ fn entries_are_matched_with_what_was_wanted() {
             offer(&mut receiver, file, entry.clone())?;
         }
         receiver.receive(Frame::Turn)?;
-        while !matches!(receiver.step(), ReceiveStep::Await) {
-            if let ReceiveStep::Decide { file } = receiver.step() {
-                receiver.decided(file, Verdict::Refused(Reason::NoSpace, String::new()));
+        while !matches!(receiver.next_step(), ReceiveStep::Await) {
+            if let ReceiveStep::Decide { file } = receiver.next_step() {
+                receiver.decided(file, HaveReply::Refused(Reason::NoSpace, String::new()));
             }
         }
         receiver.receive(Frame::Eot { entries: 0, bytes: 0 })
@@ -94,24 +95,24 @@ fn entries_are_matched_with_what_was_wanted() {
 #[test]
 fn unsafe_names_other_kinds_and_repeated_names_are_refused_without_asking() {
     let mut receiver = super::samples::receiver(10, None, false);
-    let pipe = Entry { kind: Kind::Other(9), ..file("pipe", 0) };
+    let pipe = Entry { kind: EntryKind::Other(9), ..file("pipe", 0) };
     for (id, entry) in (0..).zip([file("a", 1), file("../x", 1), pipe, file("", 1), file("a", 2)]) {
         receiver.receive(Frame::Entry { file: id, entry }).unwrap();
     }
     receiver.receive(Frame::Turn).unwrap();
     for _ in 0..2 {
-        assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
+        assert_eq!(receiver.next_step(), ReceiveStep::Decide { file: 0 });
     }
-    receiver.decided(1, Verdict::WHOLE);
-    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
-    receiver.decided(0, Verdict::Want { offset: 2, digest: [1; 32] });
-    let ReceiveStep::Write(bytes) = receiver.step() else { panic!("HAVE") };
+    receiver.decided(1, HaveReply::WHOLE);
+    assert_eq!(receiver.next_step(), ReceiveStep::Decide { file: 0 });
+    receiver.decided(0, HaveReply::Want { offset: 2, digest: [1; 32] });
+    let ReceiveStep::Write(bytes) = receiver.next_step() else { panic!("HAVE") };
     let reasons: Vec<_> = frames_of(&bytes)
         .into_iter()
         .map(|frame| match frame {
-            Frame::Have { verdict: Verdict::Refused(reason, _), .. } => Some(reason),
-            Frame::Have { verdict, .. } => {
-                assert_eq!(verdict, Verdict::WHOLE, "a part beyond the size is not offered");
+            Frame::Have { reply: HaveReply::Refused(reason, _), .. } => Some(reason),
+            Frame::Have { reply, .. } => {
+                assert_eq!(reply, HaveReply::WHOLE, "a part beyond the size is not offered");
                 None
             }
             other => {
@@ -128,17 +129,17 @@ fn unsafe_names_other_kinds_and_repeated_names_are_refused_without_asking() {
 #[test]
 fn a_verdict_that_nobody_asked_for_means_nothing() {
     let mut receiver = super::samples::receiver(9, None, false);
-    receiver.decided(0, Verdict::WHOLE);
+    receiver.decided(0, HaveReply::WHOLE);
     receiver.receive(Frame::Turn).unwrap();
-    receiver.decided(0, Verdict::WHOLE);
-    assert!(matches!(receiver.step(), ReceiveStep::Write(_)));
+    receiver.decided(0, HaveReply::WHOLE);
+    assert!(matches!(receiver.next_step(), ReceiveStep::Write(_)));
     for (id, entry) in (0..).zip([folder("d"), file("a", 1)]) {
         offer(&mut receiver, id, entry).unwrap();
     }
     receiver.receive(Frame::Turn).unwrap();
-    receiver.decided(0, Verdict::WHOLE);
-    receiver.decided(9, Verdict::WHOLE);
-    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 1 });
+    receiver.decided(0, HaveReply::WHOLE);
+    receiver.decided(9, HaveReply::WHOLE);
+    assert_eq!(receiver.next_step(), ReceiveStep::Decide { file: 1 });
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn what_is_left_out_stands_where_an_entry_may_and_is_no_entry() {
     let mut unasked = super::samples::receiver(2, None, false);
     assert_eq!(tell(&mut unasked, "l"), Err(Violation::OutOfTurn("SKIPPED")));
     let mut receiver = super::samples::receiver(2, None, false);
-    receiver.expect_skipped();
+    receiver.agree(Capabilities::ALL);
     tell(&mut receiver, "one").unwrap();
     assert_eq!(receiver.skipped(), Some(skipped("one")));
     offer(&mut receiver, 0, file("a", 1)).unwrap();
@@ -165,13 +166,13 @@ fn a_sender_tells_what_it_leaves_out_to_those_who_want_to_know() {
     for tells in [false, true] {
         let mut sender = Sender::new();
         if tells {
-            sender.report_skipped();
+            sender.agree(Capabilities::ALL);
         }
         sender.begin(false);
         let skipped = Skipped { kind: SkippedKind::Fifo, path: b"f".to_vec() };
         sender.skip(skipped.clone());
         sender.all_offered();
-        let SendStep::Write(bytes) = sender.step() else { panic!("nothing is written") };
+        let SendStep::Write(bytes) = sender.next_step() else { panic!("nothing is written") };
         let frames = frames_of(&bytes);
         let due = if tells { vec![Frame::Skipped(skipped), Frame::Turn] } else { vec![Frame::Turn] };
         assert_eq!(frames, due);
@@ -185,7 +186,7 @@ fn totals_are_heard_where_that_was_agreed_and_before_the_end_of_all_files() {
     assert_eq!(unasked.receive(Frame::Totals(totals)), Err(Violation::OutOfTurn("TOTALS")));
     for streaming in [false, true] {
         let mut receiver = super::samples::receiver(2, None, streaming);
-        receiver.expect_totals();
+        receiver.agree(Capabilities::ALL);
         receiver.receive(Frame::Totals(totals)).unwrap();
         assert_eq!((receiver.totals(), receiver.totals()), (Some(totals), None));
         // It is no entry.
@@ -194,9 +195,9 @@ fn totals_are_heard_where_that_was_agreed_and_before_the_end_of_all_files() {
         receiver.receive(Frame::Totals(Totals::default())).unwrap();
         if !streaming {
             receiver.receive(Frame::Turn).unwrap();
-            assert!(matches!(receiver.step(), ReceiveStep::Write(_)));
+            assert!(matches!(receiver.next_step(), ReceiveStep::Write(_)));
         }
-        while !matches!(receiver.step(), ReceiveStep::Await) {}
+        while !matches!(receiver.next_step(), ReceiveStep::Await) {}
         receiver.receive(Frame::Totals(totals)).unwrap();
         receiver.receive(Frame::Eot { entries: 0, bytes: 0 }).unwrap();
         assert_eq!(receiver.receive(Frame::Totals(totals)), Err(Violation::OutOfTurn("TOTALS")));
@@ -209,21 +210,21 @@ fn a_sender_tells_the_last_totals_only_and_to_those_who_want_to_know() {
     for tells in [false, true] {
         let mut sender = Sender::new();
         if tells {
-            sender.report_totals();
+            sender.agree(Capabilities::ALL);
         }
         sender.begin(false);
-        sender.found(totals(1));
-        sender.found(totals(2));
+        sender.set_totals(totals(1));
+        sender.set_totals(totals(2));
         let due = if tells { SendStep::Write(encode(&Frame::Totals(totals(2)))) } else { SendStep::Offer };
-        assert_eq!((sender.step(), sender.step()), (due, SendStep::Offer));
+        assert_eq!((sender.next_step(), sender.next_step()), (due, SendStep::Offer));
         assert_eq!(sender.receive(Frame::Totals(totals(1))), Err(Violation::OutOfTurn("TOTALS")));
     }
     // Behind EOT it has no place.
     let mut sender = Sender::new();
-    sender.report_totals();
+    sender.agree(Capabilities::ALL);
     sender.begin(true);
-    sender.found(totals(1));
+    sender.set_totals(totals(1));
     sender.all_offered();
     let eot = SendStep::Write(encode(&Frame::Eot { entries: 0, bytes: 0 }));
-    assert_eq!((sender.step(), sender.step()), (eot, SendStep::Await));
+    assert_eq!((sender.next_step(), sender.next_step()), (eot, SendStep::Await));
 }

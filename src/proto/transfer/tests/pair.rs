@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::sides::{Case, ReceiveSide, SendSide, Source, There, What};
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::reason::Reason;
 
 /// In rounds of so many entries, or in a stream.
@@ -11,8 +11,8 @@ type Rounds = Option<usize>;
 
 impl Case {
     /// What becomes of it at the receiver.
-    fn expected(&self) -> FileOutcome {
-        let failed = |reason: Reason| FileOutcome::Failed(reason, String::new());
+    fn expected(&self) -> EntryOutcome {
+        let failed = |reason: Reason| EntryOutcome::Failed(reason, String::new());
         match (self.source, &self.there) {
             (Source::NotOffered, _) => failed(Reason::NotFound),
             _ if matches!(self.what, What::Other(_)) => failed(Reason::NotRegular),
@@ -21,16 +21,16 @@ impl Case {
             (Source::Changed, _) => failed(Reason::Changed),
             (Source::Unreadable, _) => failed(Reason::Unreadable),
             (_, There::GivesUp | There::CannotCommit) => failed(Reason::Unwritable),
-            (_, There::Whole(kept)) if kept == self.content() => FileOutcome::AlreadyThere,
+            (_, There::Whole(kept)) if kept == self.content() => EntryOutcome::AlreadyThere,
             (_, There::Whole(_)) => failed(Reason::Exists),
-            _ => FileOutcome::Done,
+            _ => EntryOutcome::Done,
         }
     }
 
-    fn check(&self, rounds: Rounds, there: &FileOutcome, here: &FileOutcome) {
+    fn check(&self, rounds: Rounds, there: &EntryOutcome, here: &EntryOutcome) {
         let expected = self.expected();
-        let same = |a: &FileOutcome, b: &FileOutcome| match (a, b) {
-            (FileOutcome::Failed(a, _), FileOutcome::Failed(b, _)) => a == b,
+        let same = |a: &EntryOutcome, b: &EntryOutcome| match (a, b) {
+            (EntryOutcome::Failed(a, _), EntryOutcome::Failed(b, _)) => a == b,
             (a, b) => a == b,
         };
         // In a stream the sender may have found it unreadable before it hears that it is refused.
@@ -40,8 +40,8 @@ impl Case {
             "{rounds:?} {self:?}: {here:?}"
         );
         // In a stream the sender does not hear that it was there.
-        let is_unheard = rounds.is_none() && *here == FileOutcome::AlreadyThere;
-        let heard = if is_unheard { &FileOutcome::Done } else { here };
+        let is_unheard = rounds.is_none() && *here == EntryOutcome::AlreadyThere;
+        let heard = if is_unheard { &EntryOutcome::Done } else { here };
         assert!(same(there, heard), "{rounds:?} {self:?}: {there:?}, {here:?}");
     }
 }
@@ -74,7 +74,7 @@ fn run(cases: &[Case], rounds: Rounds, delivery: usize, chunk: u32) -> u64 {
         case.check(rounds, &there.outcome, &here.outcome);
         let entry = case.entry(index as usize);
         assert_eq!((&here.path, &here.kind), (&entry.path, &entry.kind));
-        if here.outcome == FileOutcome::Done {
+        if here.outcome == EntryOutcome::Done {
             let size = case.content().len() as u64;
             assert_eq!((there.size, here.size), (size, size), "{case:?}");
         }

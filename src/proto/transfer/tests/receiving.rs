@@ -6,8 +6,8 @@ use super::samples::{
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{EndState, Frame};
-use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::outcome::FileOutcome;
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ACK_BYTES, ReceiveStep, Receiver};
 use crate::proto::transfer::summary::{FileFailure, Summary};
@@ -20,30 +20,30 @@ fn wanting(entries: &[Entry]) -> Receiver {
         offer(&mut receiver, file, entry.clone()).unwrap();
     }
     receiver.receive(Frame::Turn).unwrap();
-    while let ReceiveStep::Decide { file } = receiver.step() {
-        receiver.decided(file, Verdict::WHOLE);
+    while let ReceiveStep::Decide { file } = receiver.next_step() {
+        receiver.decided(file, HaveReply::WHOLE);
     }
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
     receiver
 }
 
 /// A receiver in a stream that has said this to the first entry.
-fn streamed(entry: Entry, verdict: Verdict) -> Receiver {
+fn streamed(entry: Entry, reply: HaveReply) -> Receiver {
     let mut receiver = super::samples::receiver(10, None, true);
     offer(&mut receiver, 0, entry).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Decide { file: 0 });
-    receiver.decided(0, verdict);
+    assert_eq!(receiver.next_step(), ReceiveStep::Decide { file: 0 });
+    receiver.decided(0, reply);
     receiver
 }
 
 fn written(receiver: &mut Receiver) -> Vec<Frame> {
-    match receiver.step() {
+    match receiver.next_step() {
         ReceiveStep::Write(bytes) => frames_of(&bytes),
         other => panic!("{other:?}"),
     }
 }
 
-fn outcome(receiver: &mut Receiver) -> FileOutcome {
+fn outcome(receiver: &mut Receiver) -> EntryOutcome {
     receiver.closed().unwrap().outcome
 }
 
@@ -87,7 +87,7 @@ fn what_has_no_place_in_a_phase_is_out_of_turn() {
         ("TURN", Frame::Turn),
         ("END", end(0, 4, EndState::Whole)),
         ("EOT", Frame::Eot { entries: 0, bytes: 0 }),
-        ("HAVE", Frame::Have { file: 0, verdict: Verdict::WHOLE }),
+        ("HAVE", Frame::Have { file: 0, reply: HaveReply::WHOLE }),
         ("ACK", Frame::Ack { bytes: 0 }),
         ("RESULT", Frame::Result(result(0, 0, &[]))),
     ];
@@ -101,7 +101,7 @@ fn what_has_no_place_in_a_phase_is_out_of_turn() {
     let over = || {
         let mut receiver = entries();
         receiver.receive(Frame::Turn).unwrap();
-        while receiver.step() != ReceiveStep::Await {}
+        while receiver.next_step() != ReceiveStep::Await {}
         receiver.receive(Frame::Eot { entries: 0, bytes: 0 }).unwrap();
         assert!(receiver.all_files_ended());
         receiver
@@ -138,18 +138,18 @@ fn folders_and_links_are_placed_behind_what_came_before_and_unsafe_ones_are_not(
     ]);
     receiver.receive(end(0, 0, EndState::Whole)).unwrap();
     let committed = ReceiveStep::Commit { file: 0, entry: file("d/f", 0), digest: [1; 32] };
-    assert_eq!(receiver.step(), committed);
-    assert_eq!(receiver.step(), ReceiveStep::Place { file: 1, entry: folder("d") });
-    assert_eq!(receiver.step(), ReceiveStep::Place { file: 2, entry: link("l", b"/etc") });
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), committed);
+    assert_eq!(receiver.next_step(), ReceiveStep::Place { file: 1, entry: folder("d") });
+    assert_eq!(receiver.next_step(), ReceiveStep::Place { file: 2, entry: link("l", b"/etc") });
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
     receiver.receive(Frame::Eot { entries: 1, bytes: 0 }).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Await, "nothing is answered");
+    assert_eq!(receiver.next_step(), ReceiveStep::Await, "nothing is answered");
     receiver.committed(2, Err((Reason::Exists, "there".to_owned())));
-    receiver.committed(2, Ok(FileOutcome::Done));
-    receiver.committed(3, Ok(FileOutcome::Done));
-    receiver.committed(0, Ok(FileOutcome::AlreadyThere));
-    assert_eq!(receiver.step(), ReceiveStep::Await);
-    receiver.committed(1, Ok(FileOutcome::Done));
+    receiver.committed(2, Ok(EntryOutcome::Done));
+    receiver.committed(3, Ok(EntryOutcome::Done));
+    receiver.committed(0, Ok(EntryOutcome::AlreadyThere));
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
+    receiver.committed(1, Ok(EntryOutcome::Done));
     let [Frame::Result(summary)] = &written(&mut receiver)[..] else { panic!("RESULT") };
     assert_eq!((summary.done, summary.failed), (2, 4));
     let failures: Vec<_> = summary.failures.iter().map(|failure| (failure.file, failure.reason)).collect();
@@ -164,25 +164,25 @@ fn a_file_that_ends_badly_is_abandoned_unless_it_was_given_up() {
     let mut receiver = wanting(&[file("a", 4), file("b", 4)]);
     receiver.data(0, 0, 2).unwrap();
     receiver.receive(end(0, 4, EndState::Changed)).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Abandon { file: 0, reason: Reason::Changed });
+    assert_eq!(receiver.next_step(), ReceiveStep::Abandon { file: 0, reason: Reason::Changed });
     receiver.data(1, 0, 4).unwrap();
     assert!(!receiver.discarding());
     receiver.give_up(1, Reason::NoSpace, "full".to_owned());
     assert!(receiver.discarding());
     receiver.receive(end(1, 4, EndState::Whole)).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
     receiver.receive(Frame::Eot { entries: 1, bytes: 6 }).unwrap();
     assert_eq!(written(&mut receiver), [Frame::Ack { bytes: 6 }], "so that the sender sees all of it arrive");
     let failure = FileFailure { path: b"b".to_vec(), ..failure(1) };
     let expected = Summary { failures: vec![failure], ..result(0, 2, &[]) };
     assert_eq!(written(&mut receiver), [Frame::Result(expected)], "of the other the sender knows");
-    assert_eq!(receiver.step(), ReceiveStep::Finished);
+    assert_eq!(receiver.next_step(), ReceiveStep::Finished);
 }
 
 #[test]
 fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
-    let refused = || Verdict::Refused(Reason::NoSpace, "full".to_owned());
-    let hint = vec![Frame::Have { file: 0, verdict: refused() }];
+    let refused = || HaveReply::Refused(Reason::NoSpace, "full".to_owned());
+    let hint = vec![Frame::Have { file: 0, reply: refused() }];
     for (entry, is_reported) in
         [(file("a", (1 << 20) - 1), false), (file("a", 1 << 20), true), (unknown_size("a"), true)]
     {
@@ -190,12 +190,12 @@ fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
         if is_reported {
             assert_eq!(written(&mut receiver), hint);
         }
-        assert_eq!(receiver.step(), ReceiveStep::Await);
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
         assert_eq!(receiver.data(0, 0, 4), Ok(false));
         assert!(receiver.discarding());
         receiver.receive(end(0, 0, EndState::Stopped)).unwrap();
-        assert_eq!(receiver.step(), ReceiveStep::Await);
-        assert_eq!(outcome(&mut receiver), FileOutcome::Failed(Reason::NoSpace, "full".to_owned()));
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
+        assert_eq!(outcome(&mut receiver), EntryOutcome::Failed(Reason::NoSpace, "full".to_owned()));
         receiver.receive(Frame::Eot { entries: 0, bytes: 4 }).unwrap();
         assert_eq!(written(&mut receiver), [Frame::Ack { bytes: 4 }]);
         let Some(Frame::Result(summary)) = written(&mut receiver).pop() else { panic!("RESULT") };
@@ -203,14 +203,14 @@ fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
 
         for state in [EndState::Unreadable, EndState::Changed] {
             let mut receiver = streamed(entry.clone(), refused());
-            receiver.step();
+            receiver.next_step();
             receiver.receive(end(0, 0, state)).unwrap();
-            assert_eq!(receiver.step(), ReceiveStep::Await, "there is no part to abandon");
+            assert_eq!(receiver.next_step(), ReceiveStep::Await, "there is no part to abandon");
         }
     }
-    for verdict in [Verdict::WHOLE, Verdict::Keep { size: 4, digest: [1; 32] }] {
-        let mut receiver = streamed(file("a", 4), verdict);
-        assert_eq!(receiver.step(), ReceiveStep::Await);
+    for reply in [HaveReply::WHOLE, HaveReply::Keep { size: 4, digest: [1; 32] }] {
+        let mut receiver = streamed(file("a", 4), reply);
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
         contradiction(receiver.receive(end(0, 0, EndState::Stopped)));
     }
 }
@@ -218,23 +218,23 @@ fn in_a_stream_only_a_refusal_is_told_and_only_of_a_long_file() {
 #[test]
 fn in_a_stream_what_is_there_is_compared_with_what_comes() {
     for (there, state, expected) in [
-        ([1; 32], EndState::Whole, FileOutcome::AlreadyThere),
-        ([2; 32], EndState::Whole, FileOutcome::Failed(Reason::Exists, Reason::Exists.to_string())),
-        ([1; 32], EndState::Changed, FileOutcome::Failed(Reason::Changed, Reason::Changed.to_string())),
+        ([1; 32], EndState::Whole, EntryOutcome::AlreadyThere),
+        ([2; 32], EndState::Whole, EntryOutcome::Failed(Reason::Exists, Reason::Exists.to_string())),
+        ([1; 32], EndState::Changed, EntryOutcome::Failed(Reason::Changed, Reason::Changed.to_string())),
     ] {
-        let mut receiver = streamed(file("a", 4), Verdict::Keep { size: 4, digest: there });
-        assert_eq!(receiver.step(), ReceiveStep::Await);
+        let mut receiver = streamed(file("a", 4), HaveReply::Keep { size: 4, digest: there });
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
         assert_eq!(receiver.data(0, 0, 4), Ok(false));
         assert!(receiver.discarding());
         receiver.receive(end(0, 4, state)).unwrap();
-        assert_eq!(receiver.step(), ReceiveStep::Await);
+        assert_eq!(receiver.next_step(), ReceiveStep::Await);
         assert_eq!(outcome(&mut receiver), expected);
     }
-    let mut receiver = streamed(file("a", 4), Verdict::Keep { size: 4, digest: [1; 32] });
-    receiver.step();
+    let mut receiver = streamed(file("a", 4), HaveReply::Keep { size: 4, digest: [1; 32] });
+    receiver.next_step();
     contradiction(receiver.receive(end(0, 4, EndState::Whole)));
-    let mut receiver = streamed(file("a", 4), Verdict::Want { offset: 2, digest: [1; 32] });
-    receiver.step();
+    let mut receiver = streamed(file("a", 4), HaveReply::Want { offset: 2, digest: [1; 32] });
+    receiver.next_step();
     assert_eq!(receiver.data(0, 0, 4), Ok(true), "a part is dropped, all of it comes");
 }
 
@@ -249,8 +249,8 @@ fn the_end_of_a_file_of_unknown_size_says_its_size() {
     let mut receiver = wanting(&[unknown_size("a")]);
     receiver.data(0, 0, 5).unwrap();
     receiver.receive(end(0, 5, EndState::Whole)).unwrap();
-    assert!(matches!(receiver.step(), ReceiveStep::Commit { file: 0, .. }));
-    receiver.committed(0, Ok(FileOutcome::Done));
+    assert!(matches!(receiver.next_step(), ReceiveStep::Commit { file: 0, .. }));
+    receiver.committed(0, Ok(EntryOutcome::Done));
     assert_eq!(receiver.closed().unwrap().size, 5);
 }
 
@@ -272,7 +272,7 @@ fn failures_beyond_what_is_kept_are_counted() {
             more = summary.more;
         }
         assert_eq!(named, 10_000);
-        assert_eq!(receiver.step(), ReceiveStep::Finished);
+        assert_eq!(receiver.next_step(), ReceiveStep::Finished);
         assert_eq!(std::iter::from_fn(|| receiver.closed()).count(), count as usize);
     }
 }
@@ -282,11 +282,11 @@ fn acknowledgements_are_coalesced_and_count_whole_bodies() {
     let step = ACK_BYTES as u32;
     let mut receiver = wanting(&[file("a", 100 * ACK_BYTES)]);
     receiver.data(0, 0, 2 * step).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
     receiver.data(0, 2 * ACK_BYTES, step).unwrap();
     receiver.data(0, 3 * ACK_BYTES, step - 1).unwrap();
     let expected = frame::encode(&Frame::Ack { bytes: 3 * ACK_BYTES });
-    assert_eq!(receiver.step(), ReceiveStep::Write(expected));
+    assert_eq!(receiver.next_step(), ReceiveStep::Write(expected));
     receiver.data(0, 4 * ACK_BYTES - 1, 1).unwrap();
-    assert_eq!(receiver.step(), ReceiveStep::Await);
+    assert_eq!(receiver.next_step(), ReceiveStep::Await);
 }

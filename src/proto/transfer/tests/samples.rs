@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::frame;
-use crate::proto::transfer::frame::{End, EndState, Frame, ParsedFrame, Phase, Totals};
-use crate::proto::transfer::have::Verdict;
+use crate::proto::transfer::frame::{EndState, FileEnd, Frame, ParsedFrame, Phase, Totals};
+use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::Receiver;
 use crate::proto::transfer::skipped::{Skipped, SkippedKind};
@@ -14,7 +14,7 @@ use crate::proto::transfer::violation::Violation;
 
 pub(super) fn file(path: &str, size: u64) -> Entry {
     Entry {
-        kind: Kind::File,
+        kind: EntryKind::File,
         mode: 0o644,
         size: Some(size),
         mtime_seconds: -1,
@@ -33,11 +33,11 @@ pub(super) fn unknown_size(path: &str) -> Entry {
 }
 
 pub(super) fn folder(path: &str) -> Entry {
-    Entry { kind: Kind::Folder, ..file(path, 0) }
+    Entry { kind: EntryKind::Folder, ..file(path, 0) }
 }
 
 pub(super) fn link(path: &str, target: &[u8]) -> Entry {
-    Entry { kind: Kind::Link(target.to_vec()), ..file(path, 0) }
+    Entry { kind: EntryKind::Link(target.to_vec()), ..file(path, 0) }
 }
 
 pub(super) fn failure(file: u32) -> FileFailure {
@@ -57,11 +57,11 @@ pub(super) fn result(done: u32, failed: u32, files: &[u32]) -> Summary {
 
 /// An `END` whose digest is of ones.
 pub(super) fn end(file: u32, size: u64, state: EndState) -> Frame {
-    Frame::End(End { file, size, state, digest: [1; 32] })
+    Frame::End(FileEnd { file, size, state, digest: [1; 32] })
 }
 
 pub(super) fn frames() -> Vec<Frame> {
-    let end = |state| Frame::End(End { file: 1, size: 9, state, digest: [7; 32] });
+    let end = |state| Frame::End(FileEnd { file: 1, size: 9, state, digest: [7; 32] });
     vec![
         Frame::Entry { file: 0, entry: file("a/b", u64::MAX - 1) },
         Frame::Entry { file: 0, entry: unknown_size("-") },
@@ -69,10 +69,10 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::Entry { file: 2, entry: link("l", b"../\xff") },
         Frame::Entry { file: 2, entry: link("l", b"") },
         Frame::Entry { file: u32::MAX, entry: Entry { mode: 0o1, ..not_offered("x") } },
-        Frame::Have { file: 1, verdict: Verdict::WHOLE },
-        Frame::Have { file: 1, verdict: Verdict::Want { offset: 1 << 40, digest: [1; 32] } },
-        Frame::Have { file: 1, verdict: Verdict::Keep { size: 0, digest: [2; 32] } },
-        Frame::Have { file: 1, verdict: Verdict::Refused(Reason::UnsafeName, "é".to_owned()) },
+        Frame::Have { file: 1, reply: HaveReply::WHOLE },
+        Frame::Have { file: 1, reply: HaveReply::Want { offset: 1 << 40, digest: [1; 32] } },
+        Frame::Have { file: 1, reply: HaveReply::Keep { size: 0, digest: [2; 32] } },
+        Frame::Have { file: 1, reply: HaveReply::Refused(Reason::UnsafeName, "é".to_owned()) },
         Frame::Turn,
         end(EndState::Whole),
         end(EndState::Unreadable),
@@ -81,8 +81,8 @@ pub(super) fn frames() -> Vec<Frame> {
         end(EndState::Stopped),
         Frame::Eot { entries: 1, bytes: 2 },
         Frame::Ack { bytes: 3 },
-        Frame::Verified { file: 1, offset: 1 << 40, again: false },
-        Frame::Verified { file: u32::MAX, offset: 0, again: true },
+        Frame::BlockResult { file: 1, offset: 1 << 40, resend: false },
+        Frame::BlockResult { file: u32::MAX, offset: 0, resend: true },
         Frame::Block { file: 1, offset: 4 << 20, values: vec![[1; 32]] },
         Frame::Skipped(Skipped { kind: SkippedKind::Fifo, path: b"a/\xff".to_vec() }),
         Frame::Skipped(Skipped { kind: SkippedKind::Other, path: Vec::new() }),
@@ -140,29 +140,30 @@ fn path() -> impl Strategy<Value = Vec<u8>> {
 pub(super) fn entry() -> impl Strategy<Value = Entry> {
     let times = (any::<i64>(), 0..1_000_000_000u32);
     let kind = prop_oneof![
-        6 => Just(Kind::File),
-        2 => Just(Kind::Folder),
-        2 => prop::collection::vec(any::<u8>(), 0..9).prop_map(Kind::Link),
-        1 => (4u8..).prop_map(Kind::Other),
+        6 => Just(EntryKind::File),
+        2 => Just(EntryKind::Folder),
+        2 => prop::collection::vec(any::<u8>(), 0..9).prop_map(EntryKind::Link),
+        1 => (4u8..).prop_map(EntryKind::Other),
     ];
     let why = prop::option::weighted(0.1, (reason(), text()));
     (kind, 0..0o1000u16, number(), times, path(), why).prop_map(|(kind, mode, size, times, path, why)| {
         let (mtime_seconds, mtime_nanoseconds) = times;
         let size = match kind {
-            Kind::Folder | Kind::Link(_) => Some(0),
-            Kind::File | Kind::Other(_) => Some(size).filter(|size| *size < u64::MAX),
+            EntryKind::Folder | EntryKind::Link(_) => Some(0),
+            EntryKind::File | EntryKind::Other(_) => Some(size).filter(|size| *size < u64::MAX),
         };
         Entry { kind, mode, size, mtime_seconds, mtime_nanoseconds, path, not_offered: why }
     })
 }
 
-pub(super) fn verdict() -> impl Strategy<Value = Verdict> {
+pub(super) fn reply() -> impl Strategy<Value = HaveReply> {
     prop_oneof![
-        Just(Verdict::WHOLE),
+        Just(HaveReply::WHOLE),
         (1..4u64, any::<bool>())
-            .prop_map(|(offset, same)| Verdict::Want { offset, digest: [same.into(); 32] }),
-        (number(), any::<bool>()).prop_map(|(size, same)| Verdict::Keep { size, digest: [same.into(); 32] }),
-        (reason(), text()).prop_map(|(reason, text)| Verdict::Refused(reason, text)),
+            .prop_map(|(offset, same)| HaveReply::Want { offset, digest: [same.into(); 32] }),
+        (number(), any::<bool>())
+            .prop_map(|(size, same)| HaveReply::Keep { size, digest: [same.into(); 32] }),
+        (reason(), text()).prop_map(|(reason, text)| HaveReply::Refused(reason, text)),
     ]
 }
 
@@ -187,15 +188,15 @@ pub(super) fn frame() -> impl Strategy<Value = Frame> {
     let result = (0..4u32, 0..4u32, prop::collection::vec(failure, 0..3), any::<(bool, bool)>());
     prop_oneof![
         4 => (id(), entry()).prop_map(|(file, entry)| Frame::Entry { file, entry }),
-        4 => (id(), verdict()).prop_map(|(file, verdict)| Frame::Have { file, verdict }),
+        4 => (id(), reply()).prop_map(|(file, reply)| Frame::Have { file, reply }),
         4 => Just(Frame::Turn),
         4 => (id(), number(), state).prop_map(|(file, size, state)| {
-            Frame::End(End { file, size, state, digest: [1; 32] })
+            Frame::End(FileEnd { file, size, state, digest: [1; 32] })
         }),
         2 => (number(), number()).prop_map(|(entries, bytes)| Frame::Eot { entries, bytes }),
         1 => number().prop_map(|bytes| Frame::Ack { bytes }),
-        1 => (id(), number(), any::<bool>()).prop_map(|(file, offset, again)| {
-            Frame::Verified { file, offset, again }
+        1 => (id(), number(), any::<bool>()).prop_map(|(file, offset, resend)| {
+            Frame::BlockResult { file, offset, resend }
         }),
         1 => (id(), number(), 1..4usize).prop_map(|(file, offset, count)| {
             Frame::Block { file, offset, values: vec![[2; 32]; count] }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::samples;
 use crate::proto::transfer::Digest;
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{ParsedFrame, Totals};
-use crate::proto::transfer::have::Verdict;
-use crate::proto::transfer::outcome::{Closed, FileOutcome};
+use crate::proto::transfer::have::HaveReply;
+use crate::proto::transfer::hello::Capabilities;
+use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
 use crate::proto::transfer::sender::{Ended, SendStep, Sender};
@@ -70,7 +71,7 @@ impl Case {
             What::File(content) => samples::file(&path, content.len() as u64),
             What::Unknown(_) => samples::unknown_size(&path),
             What::Other(content) => {
-                Entry { kind: Kind::Other(9), ..samples::file(&path, content.len() as u64) }
+                Entry { kind: EntryKind::Other(9), ..samples::file(&path, content.len() as u64) }
             }
             What::Folder => samples::folder(&path),
             What::Link => samples::link(&path, b"../elsewhere"),
@@ -99,15 +100,15 @@ pub(super) struct SendSide<'a> {
     window: usize,
     offered: usize,
     reported: Totals,
-    pub(super) closed: BTreeMap<u32, Closed>,
+    pub(super) closed: BTreeMap<u32, FinishedEntry>,
 }
 
 impl SendSide<'_> {
     /// In rounds of so many entries, or in a stream.
     pub(super) fn new(cases: &[Case], rounds: Option<usize>, chunk: u32, window: usize) -> SendSide<'_> {
         let mut machine = Sender::new();
-        assert_eq!(machine.step(), SendStep::Await);
-        machine.report_totals();
+        assert_eq!(machine.next_step(), SendStep::Await);
+        machine.agree(Capabilities { totals: true, ..Capabilities::default() });
         machine.round_entries = rounds.unwrap_or(machine.round_entries);
         machine.begin(rounds.is_none());
         machine.begin(rounds.is_some());
@@ -128,15 +129,15 @@ impl SendSide<'_> {
             let (entries, bytes) = (self.offered as u64, self.machine.sent_bytes());
             let totals = Totals { entries, bytes, complete: self.offered == self.cases.len() };
             if self.reported != totals {
-                self.machine.found(totals);
+                self.machine.set_totals(totals);
                 self.reported = totals;
             }
-            match self.machine.step() {
+            match self.machine.next_step() {
                 SendStep::Write(bytes) => self.output.extend(bytes),
                 SendStep::Offer => self.offer(),
                 SendStep::HashPrefix { file, length } => {
                     let case = &self.cases[file as usize];
-                    assert_eq!(self.machine.step(), SendStep::HashPrefix { file, length });
+                    assert_eq!(self.machine.next_step(), SendStep::HashPrefix { file, length });
                     match case.source {
                         Source::Unreadable => self.machine.end(Ended::Unreadable),
                         Source::Changed => self.machine.end(Ended::Changed),
@@ -178,7 +179,7 @@ impl SendSide<'_> {
             _ if at_end => Ended::Digest(digest(content)),
             _ => {
                 let length = max_length.min(self.chunk).min((content.len() - offset) as u32);
-                self.output.extend(self.machine.data(length));
+                self.output.extend(self.machine.data(length).unwrap());
                 self.output.extend(&content[offset..offset + length as usize]);
                 return;
             }
@@ -215,12 +216,12 @@ pub(super) struct ReceiveSide<'a> {
     handed_out: u32,
     /// How much there is, as the sender says.
     pub(super) heard: Totals,
-    pub(super) closed: BTreeMap<u32, Closed>,
+    pub(super) closed: BTreeMap<u32, FinishedEntry>,
 }
 
 impl ReceiveSide<'_> {
     pub(super) fn new(cases: &[Case], mut machine: Receiver) -> ReceiveSide<'_> {
-        machine.expect_totals();
+        machine.agree(Capabilities { totals: true, ..Capabilities::default() });
         ReceiveSide {
             cases,
             machine,
@@ -238,7 +239,7 @@ impl ReceiveSide<'_> {
     /// Does what it can. True: it has finished.
     pub(super) fn advance(&mut self) -> bool {
         loop {
-            match self.machine.step() {
+            match self.machine.next_step() {
                 ReceiveStep::Write(bytes) => self.output.extend(bytes),
                 ReceiveStep::Decide { file } => self.decide(file),
                 ReceiveStep::Commit { file, entry, digest } => {
@@ -248,7 +249,7 @@ impl ReceiveSide<'_> {
                 }
                 ReceiveStep::Place { file, entry } => {
                     assert_eq!(entry, self.cases[file as usize].entry(file as usize));
-                    assert!(!matches!(entry.kind, Kind::File));
+                    assert!(!matches!(entry.kind, EntryKind::File));
                     self.hand_out(file);
                     self.late.push((file, None));
                 }
@@ -321,22 +322,22 @@ impl ReceiveSide<'_> {
         let case = &self.cases[file as usize];
         assert_eq!(self.machine.entry(file), Some(&case.entry(file as usize)));
         assert!(matches!(case.what, What::File(_) | What::Unknown(_)));
-        let verdict = match &case.there {
-            There::Nothing | There::CannotCommit => Verdict::WHOLE,
+        let reply = match &case.there {
+            There::Nothing | There::CannotCommit => HaveReply::WHOLE,
             There::GivesUp => {
                 if case.content().is_empty() {
                     self.machine.give_up(file, Reason::Unwritable, "disk".to_owned());
                 }
-                Verdict::WHOLE
+                HaveReply::WHOLE
             }
             There::Part(part) => {
                 self.disk[file as usize].clone_from(part);
-                Verdict::Want { offset: part.len() as u64, digest: digest(part) }
+                HaveReply::Want { offset: part.len() as u64, digest: digest(part) }
             }
-            There::Whole(whole) => Verdict::Keep { size: whole.len() as u64, digest: digest(whole) },
-            There::Refuses => Verdict::Refused(Reason::NoSpace, "full".to_owned()),
+            There::Whole(whole) => HaveReply::Keep { size: whole.len() as u64, digest: digest(whole) },
+            There::Refuses => HaveReply::Refused(Reason::NoSpace, "full".to_owned()),
         };
-        self.machine.decided(file, verdict);
+        self.machine.decided(file, reply);
     }
 
     /// The last first: the order of the answers does not matter.
@@ -350,7 +351,7 @@ impl ReceiveSide<'_> {
             }
             let outcome = match case.there {
                 There::CannotCommit => Err((Reason::Unwritable, "sync".to_owned())),
-                _ => Ok(FileOutcome::Done),
+                _ => Ok(EntryOutcome::Done),
             };
             self.machine.committed(file, outcome);
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Offering, Root, folder_below, source_below};
 use crate::proto::transfer::frame::Totals;
 use crate::report::Progress;
-use crate::store::{Filter, Folder, FoundKind, Links, Source, Tree, Walk};
+use crate::store::{Filter, Folder, SourceFile, SymlinkPolicy, Tree, Walk, WalkEntryKind};
 
 /// Names that are counted between two reports.
 const STEP_NAMES: u64 = 256;
@@ -22,10 +22,10 @@ impl Drop for Ahead {
 
 impl Offering {
     /// Returns a count of the offering, if it has folders.
-    pub(crate) fn count(&self) -> Option<Count> {
+    pub(crate) fn count(&self) -> Option<OfferingCounter> {
         let has_folders =
             self.roots.iter().any(|root| matches!(root, Root::Folder { .. } | Root::Below { .. }));
-        has_folders.then(|| Count {
+        has_folders.then(|| OfferingCounter {
             roots: Arc::clone(&self.roots),
             next: 0,
             walk: None,
@@ -59,22 +59,22 @@ impl Offering {
 }
 
 /// Counts an offering while walking through it. It keeps only the sums, and holds at most two descriptors.
-pub(crate) struct Count {
+pub(crate) struct OfferingCounter {
     roots: Arc<[Root]>,
     next: usize,
     /// The folder that is being walked, and whether it is an entry itself.
     walk: Option<(Tree, Walk, bool)>,
-    links: Links,
+    links: SymlinkPolicy,
     filter: Arc<Filter>,
     looked_at: u64,
     found: Totals,
 }
 
-impl Count {
+impl OfferingCounter {
     /// Looks at up to `names` further names. Returns false if there are no more.
     pub(crate) fn look_at(&mut self, names: u64) -> bool {
         for _ in 0..names {
-            if !self.step() {
+            if !self.advance() {
                 self.found.complete = true;
                 return false;
             }
@@ -83,7 +83,7 @@ impl Count {
     }
 
     /// Returns the sums so far.
-    pub(crate) fn found(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         self.found
     }
 
@@ -93,14 +93,14 @@ impl Count {
     }
 
     /// Looks at the next name. Returns false if there is none.
-    fn step(&mut self) -> bool {
+    fn advance(&mut self) -> bool {
         if let Some((tree, walk, is_entry)) = &mut self.walk {
             match walk.next().map(|found| (found.kind, found.path)) {
-                Some((FoundKind::File, path)) => {
+                Some((WalkEntryKind::File, path)) => {
                     let size_bytes = tree.size_bytes(&path).unwrap_or(0);
                     self.add(size_bytes);
                 }
-                Some((FoundKind::Skipped(_), _)) => {}
+                Some((WalkEntryKind::Skipped(_), _)) => {}
                 Some(_) => self.add(0),
                 None => {
                     let is_entry = *is_entry;
@@ -122,7 +122,9 @@ impl Count {
 
     fn begin(&mut self, root: &Root) {
         match root {
-            Root::File { path, .. } => self.add(Source::open(path).map_or(0, |source| source.size_bytes())),
+            Root::File { path, .. } => {
+                self.add(SourceFile::open(path).map_or(0, |source| source.size_bytes()))
+            }
             Root::Below { folder, name } => match source_below(folder, name, self.links) {
                 Ok(source) => self.add(source.size_bytes()),
                 Err(_) => match folder_below(folder, name, self.links) {
@@ -136,7 +138,7 @@ impl Count {
     }
 
     fn enter(&mut self, folder: Folder, is_entry: bool) {
-        let tree = Tree::new(folder.clone(), self.links == Links::Follow);
+        let tree = Tree::new(folder.clone(), self.links == SymlinkPolicy::Follow);
         self.walk = Some((tree, Walk::new(folder, self.links, Arc::clone(&self.filter)), is_entry));
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use sendall::proto::transfer::contention::makes_way;
 use sendall::proto::transfer::frame::{Frame, Phase};
-use sendall::proto::transfer::hello::{Accept, Hello};
+use sendall::proto::transfer::hello::{Accept, Capabilities, Hello};
 use sendall::proto::transfer::reason::Reason;
 use sendall::proto::transfer::roster::{Roster, Succession, Superseded};
 use sendall::proto::transfer::time_limits::TimeLimits;
@@ -240,6 +240,7 @@ impl Visit {
                 }
             }
         }
+        let capabilities = Capabilities::of_operation(hello.operation);
         let mut id = [0; 16];
         id[..8].copy_from_slice(&(1 + self.number as u64).to_be_bytes());
         let woken = Arc::clone(&self.woken);
@@ -248,7 +249,7 @@ impl Visit {
         let number = 1 + self.number as u64;
         let mut receiving = Receiving::new(false, HashSet::new());
         receiving.shared = Some(Box::new(Shared::new(number, registration, succession.is_some(), now)));
-        self.line.wire.back.push(Accept { tree: true, session: id, ..Accept::plain() }.encode());
+        self.line.wire.back.push(Accept { capabilities, session: id, ..Accept::plain() }.encode());
         let times = TimeLimits::new(self.idle, None);
         self.stage = Stage::Running(Box::new(Running {
             receiving,

@@ -116,7 +116,7 @@ impl Receiving {
 
     pub(super) fn end_block(&mut self, inflow: &mut Inflow, file: u32, offset: u64, value: Digest) -> Frame {
         let Some((_, _, done, number, came)) = inflow.block.take() else { panic!("BLOCK without its block") };
-        let verified = |again| Frame::Verified { file, offset, again };
+        let verified = |resend| Frame::BlockResult { file, offset, resend };
         let Some(assembly) = self.assemblies.get_mut(&file) else { return verified(false) };
         match assembly.coming.get(&offset) {
             None => return verified(!assembly.values.contains_key(&offset)),

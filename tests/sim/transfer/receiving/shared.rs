@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sendall::proto::transfer::contention::{Backoff, Version, version};
-use sendall::proto::transfer::have::Verdict;
+use sendall::proto::transfer::have::HaveReply;
 use sendall::proto::transfer::reason::Reason;
 use sendall::proto::transfer::roster::Registration;
 
@@ -118,7 +118,7 @@ impl Receiving {
                 is_successor: std::mem::replace(&mut shared.is_successor, false),
             });
             self.end_wait();
-            self.machine.decided(file, Verdict::Refused(Reason::Exists, String::new()));
+            self.machine.decided(file, HaveReply::Refused(Reason::Exists, String::new()));
             return Some(false);
         }
         if size > SMALL_BYTES {

@@ -6,7 +6,7 @@ use crate::error::{Error, Exit};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::escape_name;
-use crate::store::{Fault, FaultKind};
+use crate::store::{StoreError, StoreErrorKind};
 
 use super::connection::wire::Failure;
 
@@ -30,27 +30,27 @@ const IN_THE_WAY: &str = "exists and ";
 
 /// Formats the failure of a file: the reason, the machine, and the text if it says more.
 pub(super) fn describe(name: &[u8], reason: Reason, text: &str, role: Role) -> String {
-    format!("{}: {}", escape_name(name), located(reason, text, role))
+    format!("{}: {}", escape_name(name), describe_with_location(reason, text, role))
 }
 
 /// The same without the name, with "here" or "there" for a disk. `role` is the role of this side.
-fn located(reason: Reason, text: &str, role: Role) -> String {
+fn describe_with_location(reason: Reason, text: &str, role: Role) -> String {
     let place = match (reason, role) {
         (Reason::NoSpace | Reason::Unwritable, Role::Receiver) => "here",
         (Reason::NoSpace | Reason::Unwritable, Role::Sender) => "there",
         (Reason::NotFound, Role::Receiver) if text == NOT_FOUND => return "not found there".into(),
         (Reason::NotFound, Role::Sender) if text == NOT_FOUND => return "not found here".into(),
-        _ => return explain(reason, text),
+        _ => return reason_text(reason, text),
     };
     let words = reason.to_string();
-    let text = explain(reason, text);
+    let text = reason_text(reason, text);
     match text.strip_prefix(&words) {
         Some(rest) => format!("{words} {place}{rest}"),
         None => text,
     }
 }
 
-fn explain(reason: Reason, text: &str) -> String {
+fn reason_text(reason: Reason, text: &str) -> String {
     let words = reason.to_string();
     // A file that is being written has no content yet that could differ.
     if reason == Reason::Exists && !text.is_empty() && text != words {
@@ -94,8 +94,8 @@ pub(crate) fn peer_error(reason: Reason, text: &str, role: Role) -> Failure {
         _ => exit_of(reason, role),
     };
     // On both sides: the disk and the missing file are the peer's.
-    let place = if reason == Reason::NotFound { Role::Receiver } else { Role::Sender };
-    let text = format!("the peer ended the session: {}", located(reason, text, place));
+    let perspective = if reason == Reason::NotFound { Role::Receiver } else { Role::Sender };
+    let text = format!("the peer ended the session: {}", describe_with_location(reason, text, perspective));
     Error::new(exit, text).mended(reason.retry()).into()
 }
 
@@ -119,16 +119,17 @@ pub(crate) fn protocol_error(violation: Violation) -> Failure {
 }
 
 /// Returns the reason and text that a peer gets for a local file system fault.
-pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
+pub(crate) fn reason_of(fault: &StoreError, role: Role) -> (Reason, String) {
     let reason = match (fault.kind, role) {
-        (FaultKind::Exists | FaultKind::Busy, _) => Reason::Exists,
-        (FaultKind::Unsafe, _) => Reason::UnsafeName,
-        (FaultKind::NoSpace, _) => Reason::NoSpace,
-        (FaultKind::NotRegular, _) => Reason::NotRegular,
-        (FaultKind::NotFound, Role::Sender) => Reason::NotFound,
-        (FaultKind::NotAllowed | FaultKind::CannotRead | FaultKind::CannotWrite, Role::Sender) => {
-            Reason::Unreadable
-        }
+        (StoreErrorKind::Exists | StoreErrorKind::Busy, _) => Reason::Exists,
+        (StoreErrorKind::Unsafe, _) => Reason::UnsafeName,
+        (StoreErrorKind::NoSpace, _) => Reason::NoSpace,
+        (StoreErrorKind::NotRegular, _) => Reason::NotRegular,
+        (StoreErrorKind::NotFound, Role::Sender) => Reason::NotFound,
+        (
+            StoreErrorKind::NotAllowed | StoreErrorKind::CannotRead | StoreErrorKind::CannotWrite,
+            Role::Sender,
+        ) => Reason::Unreadable,
         (_, Role::Receiver) => Reason::Unwritable,
     };
     match (reason, role) {
@@ -140,9 +141,10 @@ pub(crate) fn reason_of(fault: &Fault, role: Role) -> (Reason, String) {
 }
 
 /// Returns the failure of a local step that ends the whole session.
-pub(crate) fn failed(role: Role, what: impl Display, fault: &Fault) -> Failure {
+pub(crate) fn local_failure(role: Role, what: impl Display, fault: &StoreError) -> Failure {
     let (reason, text) = reason_of(fault, role);
-    let error = Error::new(exit_of(reason, role), format!("{what}: {}", located(reason, &text, role)));
+    let error =
+        Error::new(exit_of(reason, role), format!("{what}: {}", describe_with_location(reason, &text, role)));
     Failure { error, to_peer: Some((reason, text)) }
 }
 

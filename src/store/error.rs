@@ -1,11 +1,11 @@
-//! Faults of file operations, in the few kinds that matter to a peer or an exit code.
+//! Errors of file operations, in the few kinds that matter to a peer or an exit code.
 
 use rustix::io::Errno;
 use std::{error, fmt, io};
 
-/// The kinds of [`Fault`]. They correspond to the protocol's reasons (PROTOCOL.md, "Reasons").
+/// The kinds of [`StoreError`]. They correspond to the protocol's reasons (PROTOCOL.md, "Reasons").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultKind {
+pub enum StoreErrorKind {
     /// A file of that name exists.
     Exists,
     /// Another session is writing a file of that name just now.
@@ -30,26 +30,26 @@ pub enum FaultKind {
 ///
 /// It does not name the file: the caller that reports it knows the name and escapes it.
 #[derive(Debug)]
-pub struct Fault {
+pub struct StoreError {
     /// The kind.
-    pub kind: FaultKind,
+    pub kind: StoreErrorKind,
     text: &'static str,
     source: Option<io::Error>,
 }
 
-impl Fault {
+impl StoreError {
     /// Creates a fault that this program has detected.
-    pub(super) fn new(kind: FaultKind, text: &'static str) -> Self {
+    pub(super) fn new(kind: StoreErrorKind, text: &'static str) -> Self {
         Self { kind, text, source: None }
     }
 
     /// Creates a fault from a system error; `otherwise` is the kind of errors that have none of their own.
-    pub(super) fn system(error: impl Into<io::Error>, otherwise: FaultKind, text: &'static str) -> Self {
+    pub(super) fn system(error: impl Into<io::Error>, otherwise: StoreErrorKind, text: &'static str) -> Self {
         let source = error.into();
         let kind = match Errno::from_io_error(&source) {
-            Some(Errno::NOENT) => FaultKind::NotFound,
-            Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => FaultKind::NoSpace,
-            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => FaultKind::NotAllowed,
+            Some(Errno::NOENT) => StoreErrorKind::NotFound,
+            Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => StoreErrorKind::NoSpace,
+            Some(Errno::ACCESS | Errno::PERM | Errno::ROFS) => StoreErrorKind::NotAllowed,
             _ => otherwise,
         };
         Self { kind, text, source: Some(source) }
@@ -57,22 +57,22 @@ impl Fault {
 
     /// Creates a fault of reading.
     pub(super) fn read(error: impl Into<io::Error>) -> Self {
-        Self::system(error, FaultKind::CannotRead, "cannot be read")
+        Self::system(error, StoreErrorKind::CannotRead, "cannot be read")
     }
 
     /// Creates a fault of writing.
     pub(super) fn write(error: impl Into<io::Error>) -> Self {
-        Self::system(error, FaultKind::CannotWrite, "cannot be written")
+        Self::system(error, StoreErrorKind::CannotWrite, "cannot be written")
     }
 
     /// Converts the same system error into another kind of fault.
-    pub(super) fn seen_as(self, kind: FaultKind, text: &'static str) -> Self {
+    pub(super) fn seen_as(self, kind: StoreErrorKind, text: &'static str) -> Self {
         Self { kind, text, ..self }
     }
 }
 
 /// For a failure of several files at once.
-impl Clone for Fault {
+impl Clone for StoreError {
     fn clone(&self) -> Self {
         let copy = |error: &io::Error| match error.raw_os_error() {
             Some(code) => io::Error::from_raw_os_error(code),
@@ -82,7 +82,7 @@ impl Clone for Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
             Some(source) => {
@@ -97,4 +97,4 @@ impl fmt::Display for Fault {
 }
 
 /// The system's error is part of the text, so `source()` stays empty: a chain would print it twice.
-impl error::Error for Fault {}
+impl error::Error for StoreError {}

@@ -14,16 +14,8 @@ pub(crate) enum Start {
     Accepted(Accept),
 }
 
-/// Applies the capabilities that both sides have.
+/// Starts the machine as both sides agreed.
 pub(super) fn agree(machine: &mut Sender, accept: &Accept) {
-    if accept.skipped {
-        machine.report_skipped();
-    }
-    if accept.totals {
-        machine.report_totals();
-    }
-    if accept.tree {
-        machine.allow_blocks();
-    }
+    machine.agree(accept.capabilities);
     machine.begin(accept.stream);
 }

@@ -1,8 +1,8 @@
-//! Terms of a receiving session: destination, names, and what was agreed with the peer.
+//! Options of a receiving session: destination, names, and what was agreed with the peer.
 
 use super::parts::SpareParts;
 use crate::error::{Error, Exit};
-use crate::proto::transfer::entry::{Entry, Kind};
+use crate::proto::transfer::entry::{Entry, EntryKind};
 use crate::proto::transfer::hello::Accept;
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
@@ -12,7 +12,7 @@ use crate::transfer::connection::pool::ConnectionOrigin;
 use crate::transfer::connection::wire::Failure;
 
 /// Destination of received files, and the limits on them.
-pub(crate) struct Destination {
+pub(crate) struct ReceiveFolder {
     pub(crate) folder: Folder,
     pub(crate) staging: StagingFolder,
     pub(crate) naming: Naming,
@@ -36,8 +36,8 @@ pub(crate) enum Naming {
     Stdout,
 }
 
-/// Terms that are agreed before a session receives.
-pub(crate) struct ReceiveTerms {
+/// Options that are known before a session receives.
+pub(crate) struct ReceiveOptions {
     /// The names asked for; `None`: everything.
     pub(crate) wanted: Option<Vec<Vec<u8>>>,
     /// On a server: the ACCEPT that it has sent. A client receives it later.
@@ -48,7 +48,7 @@ pub(crate) struct ReceiveTerms {
 
 impl Naming {
     /// Returns the local path for a clean path of the sender.
-    pub(crate) fn local(&self, path: &[u8]) -> Vec<u8> {
+    pub(crate) fn stored_path(&self, path: &[u8]) -> Vec<u8> {
         match self {
             Naming::AsSent | Naming::Stdout => path.to_vec(),
             Naming::Wanted(names) => below_what_was_wanted(names, path),
@@ -73,7 +73,7 @@ impl Naming {
     pub(super) fn local_path(&self, entry: &Entry) -> Result<Vec<u8>, (Reason, String)> {
         let path = CleanPath::parse(&entry.path).map_err(|fault| (Reason::UnsafeName, fault.to_string()))?;
         let only_one = |what: &str| {
-            if !matches!(entry.kind, Kind::File) {
+            if !matches!(entry.kind, EntryKind::File) {
                 Err((Reason::NotAskedFor, format!("a folder is offered: {what}")))
             } else {
                 Ok(())
@@ -84,7 +84,7 @@ impl Naming {
             Naming::Fixed(_) => only_one("name one, or give a folder"),
             Naming::Stdout => only_one("name one"),
         }
-        .map(|()| self.local(path.as_bytes()))
+        .map(|()| self.stored_path(path.as_bytes()))
     }
 }
 
