@@ -160,7 +160,7 @@ impl Digests {
     }
 }
 
-/// Reads a record of [`Digests::note`]: file id, digest and path.
+/// Reads a record of [`Digests::record`]: file id, digest and path.
 fn next_note(notes: &mut impl BufRead) -> io::Result<Option<(u32, Digest, Vec<u8>)>> {
     if notes.fill_buf()?.is_empty() {
         return Ok(None);

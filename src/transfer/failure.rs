@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::error::{Error, Exit, Retry};
+use crate::error::{Error, Exit};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::escape_name;
@@ -86,15 +86,6 @@ pub(super) fn exit_of(reason: Reason, role: Role) -> Exit {
     }
 }
 
-/// Returns whether a new session may succeed after this reason.
-pub(super) fn retry_of(reason: Reason) -> Retry {
-    match reason {
-        Reason::Busy | Reason::DigestMismatch | Reason::TimeLimit | Reason::Stopped => Retry::Again,
-        Reason::Changed => Retry::Once,
-        _ => Retry::Never,
-    }
-}
-
 /// Converts an ERROR frame, or a refusal in ACCEPT, into a failure.
 pub(crate) fn peer_error(reason: Reason, text: &str, role: Role) -> Failure {
     let exit = match reason {
@@ -105,7 +96,7 @@ pub(crate) fn peer_error(reason: Reason, text: &str, role: Role) -> Failure {
     // On both sides: the disk and the missing file are the peer's.
     let perspective = if reason == Reason::NotFound { Role::Receiver } else { Role::Sender };
     let text = format!("the peer ended the session: {}", describe_with_location(reason, text, perspective));
-    Error::new(exit, text).with_retry(retry_of(reason)).into()
+    Error::new(exit, text).with_retry(reason.retry()).into()
 }
 
 /// Converts a breach of the protocol into a failure.

@@ -1,6 +1,7 @@
 //! Transfers in seeded worlds: both machines, up to four connections that are cut at any byte, a disk that forgets what was
 //! not synced, and runs that go on where the last one ended.
 
+mod contention;
 mod disk;
 mod receiving;
 mod sending;
@@ -147,6 +148,7 @@ impl World {
             3 => Ok(!connection.is_lost && connection.back.deliver(&mut self.random, false)),
             _ => Ok(receiving.commit(&mut self.disk)),
         };
+        assert_eq!(sending.peer_error, None, "seed {seed}");
         result.unwrap_or_else(|violation| panic!("seed {seed}: on {number}: {violation:?}"))
     }
 

@@ -1,6 +1,7 @@
 //! The transfer protocol, see `PROTOCOL.md`.
 
 pub mod blocks;
+pub mod contention;
 pub mod entry;
 pub mod frame;
 pub mod have;
@@ -9,12 +10,14 @@ pub mod names;
 pub mod outcome;
 pub mod reason;
 pub mod receiver;
+pub mod roster;
 pub mod sender;
 pub mod skipped;
 pub mod summary;
 #[cfg(test)]
 mod tests;
 pub mod text_header;
+pub mod time_limits;
 pub mod violation;
 pub mod wanted;
 pub(crate) mod wire;

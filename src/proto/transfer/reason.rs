@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::Retry;
+
 /// A reason, with the code of the table "Reasons" in `PROTOCOL.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -45,6 +47,15 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Returns whether a new session may succeed after this reason.
+    pub fn retry(self) -> Retry {
+        match self {
+            Reason::Busy | Reason::DigestMismatch | Reason::TimeLimit | Reason::Stopped => Retry::Again,
+            Reason::Changed => Retry::Once,
+            _ => Retry::Never,
+        }
+    }
+
     /// All reasons, in the order of their codes, which count from 1 without gaps.
     pub const ALL: [Reason; 18] = [
         Reason::Failed,

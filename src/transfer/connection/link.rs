@@ -9,12 +9,8 @@ use crate::net::stream::Stream;
 use crate::proto::Parsed;
 use crate::proto::transfer::frame::{Frame, ParsedFrame, Phase, encode, parse};
 use crate::proto::transfer::hello::{Accept, FIXED_BYTES, Hello};
+use crate::proto::transfer::time_limits::{Overdue, TimeLimits};
 use crate::transfer::failure::{Role, peer_error, protocol_error};
-
-/// Longest time between two PINGs of a busy side: well within any sensible idle limit.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// Time until the first PING: shorter work needs none.
-const FIRST_PING: Duration = Duration::from_millis(250);
 
 /// Time limits and rate of a session.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +40,7 @@ pub(crate) struct Link<S> {
     pub(crate) wire: Wire<S>,
     role: Role,
     limits: Limits,
-    /// On a client: deadline for ACCEPT.
-    accept_by: Option<Instant>,
+    times: TimeLimits,
     /// On a client: its HELLO as sent, until ACCEPT is here.
     hello: Option<Vec<u8>>,
     /// On a client: its HELLO, parsed.
@@ -53,8 +48,6 @@ pub(crate) struct Link<S> {
     refused: Option<crate::proto::transfer::reason::Reason>,
     accepted: Option<Accept>,
     round_trip: Duration,
-    idle_from: Option<Instant>,
-    next_ping: Option<Instant>,
 }
 
 impl<S: Stream> Link<S> {
@@ -71,29 +64,23 @@ impl<S: Stream> Link<S> {
             wire,
             role,
             limits,
-            accept_by,
+            times: TimeLimits::new(limits.idle, accept_by),
             hello,
             asked,
             refused: None,
             accepted: None,
             round_trip: Duration::ZERO,
-            idle_from: None,
-            next_ping: None,
         }
     }
 
     /// Returns whether ACCEPT was received or sent, so that the peer's session reads what is sent now.
     pub(crate) fn is_accepted(&self) -> bool {
-        self.accept_by.is_none() && self.refused.is_none()
+        !self.times.awaits_accept() && self.refused.is_none()
     }
 
     /// Restarts the idle limit: there was nothing for this connection to carry.
     pub(crate) fn restart_idle(&mut self) {
-        self.idle_from = Some(self.wire.now());
-    }
-
-    fn idle_since(&self) -> Instant {
-        self.idle_from.map_or(self.wire.last_traffic(), |time| time.max(self.wire.last_traffic()))
+        self.times.restart_idle(self.wire.now());
     }
 
     /// Returns how long a client waited for ACCEPT.
@@ -108,7 +95,7 @@ impl<S: Stream> Link<S> {
 
     /// Adds to a failure its likely meaning where the server has not answered: a rejected client sees a reset.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
-        if self.accept_by.is_none() || failure.error.to_string() != RESET {
+        if !self.times.awaits_accept() || failure.error.to_string() != RESET {
             return failure;
         }
         let text = format!(
@@ -119,7 +106,7 @@ impl<S: Stream> Link<S> {
 
     /// Reads the next frame or DATA header.
     pub(crate) fn receive(&mut self) -> Result<Received, Failure> {
-        if self.accept_by.is_some() && !self.receive_accept()? {
+        if self.times.awaits_accept() && !self.receive_accept()? {
             return Ok(Received::Nothing);
         }
         loop {
@@ -175,7 +162,7 @@ impl<S: Stream> Link<S> {
                         value.check(&hello).map_err(protocol_error)?;
                     }
                     self.wire.consume(used);
-                    if let Some(time) = self.accept_by.take() {
+                    if let Some(time) = self.times.accepted() {
                         let left = time.saturating_duration_since(self.wire.now());
                         self.round_trip = self.limits.handshake.saturating_sub(left);
                     }
@@ -200,19 +187,13 @@ impl<S: Stream> Link<S> {
     /// Fails if a time limit has passed. With `busy`, this side is working and sends PING from time to time.
     pub(crate) fn check_time(&mut self, now: Instant, busy: Option<Phase>) -> Result<(), Failure> {
         if let Some(phase) = busy {
-            match self.next_ping {
-                Some(time) if now < time => {}
-                Some(_) => {
-                    self.wire.push(&encode(&Frame::Ping { phase: Some(phase), done: 0 }));
-                    self.wire.flush()?;
-                    self.next_ping = Some(now + PING_INTERVAL);
-                }
-                None => self.next_ping = Some(now + FIRST_PING),
+            if self.times.busy(now) {
+                self.wire.push(&encode(&Frame::Ping { phase: Some(phase), done: 0 }));
+                self.wire.flush()?;
             }
             self.wire.restart_idle();
             return Ok(());
         }
-        self.next_ping = None;
         let limit = |what: &str, limit: Duration, option| {
             let limit = humantime::format_duration(limit);
             let text = format!("{what} {limit} (see {option})");
@@ -221,19 +202,21 @@ impl<S: Stream> Link<S> {
                 to_peer: Some((crate::proto::transfer::reason::Reason::TimeLimit, text)),
             }
         };
-        if self.accept_by.is_some_and(|time| now >= time) {
-            return Err(limit("the peer did not answer within", self.limits.handshake, "--timeout"));
+        match self.times.overdue(now, self.wire.last_traffic()) {
+            None => Ok(()),
+            Some(Overdue::Accept) => {
+                Err(limit("the peer did not answer within", self.limits.handshake, "--timeout"))
+            }
+            Some(Overdue::Idle) => {
+                Err(limit("nothing was sent or received for", self.limits.idle, "--idle-timeout"))
+            }
         }
-        if now >= self.idle_since() + self.limits.idle {
-            return Err(limit("nothing was sent or received for", self.limits.idle, "--idle-timeout"));
-        }
-        Ok(())
     }
 
     /// Returns when to call [`Link::check_time`] again.
     pub(crate) fn deadline(&self) -> Instant {
-        let idle = self.next_ping.unwrap_or(self.idle_since() + self.limits.idle);
-        [self.accept_by, self.wire.wake_up()].into_iter().flatten().fold(idle, Instant::min)
+        let times = self.times.deadline(self.wire.last_traffic());
+        self.wire.wake_up().map_or(times, |time| time.min(times))
     }
 }
 

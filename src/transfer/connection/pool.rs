@@ -10,10 +10,11 @@ use crate::net::connecting::Connect;
 use crate::net::reactor::{Io, Status};
 use crate::net::stream::{Stream, Transport};
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, Operation};
+use crate::proto::transfer::roster::{MAX_CONNECTIONS, SessionId};
 use crate::report::Report;
 use crate::server::places::Further;
 use crate::transfer::failure::Role;
-use crate::transfer::server::sessions::{MAX_CONNECTIONS, Registration, SessionId};
+use crate::transfer::server::sessions::Registration;
 
 /// Round-trip time from which several connections are faster than one.
 const FAR: Duration = Duration::from_millis(10);

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::backoff::Backoff;
 use super::parts::SpareParts;
 use super::space::Space;
 use super::{Naming, ReceiveFolder};
@@ -13,6 +12,7 @@ use crate::net::reactor::{BlockingTask, Io};
 use crate::net::stdio::Stdio;
 use crate::proto::transfer::Digest;
 use crate::proto::transfer::blocks::{BLOCK_BYTES, has_blocks};
+use crate::proto::transfer::contention::Backoff;
 use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::reason::Reason;
@@ -135,6 +135,24 @@ impl Decisions {
 
     /// Decides on a file. Returns `None` while hashing, or waiting for another session.
     pub(super) fn decide(
+        &mut self,
+        file: u32,
+        entry: &Entry,
+        context: (&Receiver, &Progress),
+        now: Instant,
+    ) -> Result<Option<Decided>, Failure> {
+        if self.backoff.is_early(now) {
+            return Ok(None);
+        }
+        let decided = self.attempt(file, entry, context, now)?;
+        if decided.is_some() || self.is_hashing() {
+            // Whatever the answer is, the wait for this name is over.
+            self.backoff.end(now);
+        }
+        Ok(decided)
+    }
+
+    fn attempt(
         &mut self,
         file: u32,
         entry: &Entry,
@@ -265,7 +283,6 @@ impl Decisions {
                 Ok(Some((part, length)))
                     if may_resume && length > 0 && entry.size.is_some_and(|size| length <= size) =>
                 {
-                    self.backoff.end(now);
                     if !self.has_room(file, &path, size.saturating_sub(part.allocated_bytes())) {
                         // It waits for a session that finds more room.
                         part.keep();
@@ -294,7 +311,6 @@ impl Decisions {
                 }
             }
         }
-        self.backoff.end(now);
         self.accept(file, path, entry, have);
         Ok(Some(HaveReply::WHOLE.into()))
     }

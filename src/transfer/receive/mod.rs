@@ -1,6 +1,5 @@
 //! The receiver of files: `download`, and a server that stores uploads.
 
-mod backoff;
 pub(crate) mod block_assembly;
 mod blocks;
 pub(crate) mod body;
@@ -30,18 +29,20 @@ use super::connection::wire::{FRAME_COST_BYTES, Failure, Wire};
 use super::digests::Digests;
 use super::failure::{Role, peer_error, protocol_error};
 use super::send::shown;
-use super::server::sessions::{Registration, SessionId};
+use super::server::sessions::Registration;
 use super::stats::TransferStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Context, Io, Status};
 use crate::net::stream::Stream;
 use crate::proto::transfer::Digest;
+use crate::proto::transfer::contention::Backoff;
 use crate::proto::transfer::frame;
 use crate::proto::transfer::frame::{Frame, Totals};
 use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
+use crate::proto::transfer::roster::SessionId;
 use crate::report::{Progress, ProgressPhase, Report};
 
 /// Cost of a decision in the budget of a call: it asks the file system several times.
@@ -203,7 +204,7 @@ impl Receiving {
             Some(frame::Phase::Hashing)
         } else if self.commits.is_busy() || self.bodies.awaits_output {
             Some(frame::Phase::Syncing)
-        } else if self.decisions.backoff.next_look.is_some() {
+        } else if self.decisions.backoff.next_look().is_some() {
             Some(frame::Phase::Reading)
         } else {
             None
@@ -300,7 +301,7 @@ impl<S> LinkSession<S, Receiving> {
 
     /// Marks it as the successor of a session that may still hold files.
     pub(crate) fn succeeding(mut self, is_successor: bool) -> Self {
-        self.job.decisions.backoff.is_successor = is_successor;
+        self.job.decisions.backoff = Backoff::new(is_successor);
         self
     }
 
@@ -349,7 +350,7 @@ impl<S: Stream> Job<S> for Receiving {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.pool.deadline().into_iter().chain(self.decisions.backoff.next_look).min()
+        self.pool.deadline().into_iter().chain(self.decisions.backoff.next_look()).min()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::net::raised_descriptor_limit;
 use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Status, Work};
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, SocketState};
+use crate::proto::transfer::roster::MAX_CONNECTIONS;
 use crate::report::Report;
 use crate::server::acceptor::{AdmittedClient, DESCRIPTORS_RESERVED, DescriptorBudget, Handler};
 use crate::server::admission::{AdmissionError, Permit};
@@ -20,8 +21,7 @@ use crate::server::client_session::Within;
 use crate::server::places::SourceSlot;
 use crate::server::setup::ClientOptions;
 use crate::transfer::{
-    Claim, ClientId, Limits, MAX_CONNECTIONS, MAX_SENT_FILES, Offer, Serving, SpareParts, TextReceiving,
-    WireProtocol,
+    Claim, ClientId, Limits, MAX_SENT_FILES, Offer, Serving, SpareParts, TextReceiving, WireProtocol,
 };
 
 /// Rejected clients that get the reason at the same time; more are dropped silently.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::rejection::{not_allowed, not_ours, reject, reject_queued, too_many};
-use super::sessions::{Claim, OnlySession, Registration, SessionId, Sessions};
+use self::rejection::{not_allowed, not_ours, reject, reject_queued, superseded, too_many};
+use super::sessions::{Claim, OnlySession, Registration, Sessions};
 use super::share::Share;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -18,6 +18,7 @@ use crate::proto::Parsed;
 use crate::proto::transfer::hello::{Accept, Capabilities, Hello, MAGIC, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
+use crate::proto::transfer::roster::{LOOK_STEP, SessionId, Succession, Superseded};
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
 use crate::server::places::SourceSlot;
@@ -33,12 +34,8 @@ use crate::transfer::receive::{Naming, ReceiveFolder, ReceiveOptions, Receiving,
 use crate::transfer::send::offering::Offering;
 use crate::transfer::send::{Sending, Start};
 
-/// How long an earlier session of the same client may take to end.
-const TAKE_OVER_LIMIT: Duration = Duration::from_secs(2);
 /// How long a client waits for a place of its source: further connections give theirs back once they say what they are.
 const PLACE_LIMIT: Duration = Duration::from_millis(500);
-/// Interval at which both are looked at.
-const LOOK_STEP: Duration = Duration::from_millis(20);
 
 /// The uploads and downloads that a server allows.
 #[derive(Clone)]
@@ -66,6 +63,8 @@ pub(crate) struct Offer {
 /// One client of a transfer server.
 pub(crate) struct Serving {
     state: State,
+    /// When its connection came.
+    since: Instant,
     hello_by: Instant,
     /// `None`: the client is only to get the reason of its rejection.
     place: Option<Arc<SourceSlot>>,
@@ -90,13 +89,6 @@ enum State {
     Joined,
 }
 
-/// How a session succeeds an earlier one.
-#[derive(Clone, Copy)]
-struct Succession {
-    next_look: Instant,
-    until: Instant,
-}
-
 impl Serving {
     /// Serves a new client or, without a permit, rejects it with the reason.
     pub(crate) fn new(
@@ -115,7 +107,7 @@ impl Serving {
             None => reject(wire, too_many()),
             Some(_) => State::AwaitingHello(Some(wire)),
         };
-        Serving { state, hello_by, place, place_by, offer, limits, claim, context }
+        Serving { state, since: now, hello_by, place, place_by, offer, limits, claim, context }
     }
 
     fn read_hello(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
@@ -209,13 +201,15 @@ impl Serving {
             }
             return reject(wire, too_many());
         }
-        if let Some(run) = hello.run()
-            && succession.is_none_or(|succession| now < succession.until)
-            && self.offer.sessions.take_over(run)
-        {
-            self.claim.begin(Some(run));
-            let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
-            return State::Succeeding(Some((wire, hello)), Succession { next_look: now + LOOK_STEP, until });
+        if let Some(run) = hello.run() {
+            match self.offer.sessions.succeed((run, self.since), succession, now) {
+                Ok(None) => {}
+                Ok(Some(succession)) => {
+                    self.claim.begin(Some(run));
+                    return State::Succeeding(Some((wire, hello)), succession);
+                }
+                Err(Superseded) => return reject(wire, superseded()),
+            }
         }
         match self.choose(&hello) {
             Ok(granted) if granted.moves_files() && !self.claim.begin(hello.run()) => {
@@ -245,8 +239,10 @@ impl Serving {
         let capabilities = hello.capabilities.intersection(Capabilities::of_operation(hello.operation));
         let accept = Accept { refused: None, stream, capabilities, keeps, session: id };
         wire.push(&accept.encode());
+        let waker = context.0.thread_waker();
         let registration =
-            Rc::new(self.offer.sessions.register(id, hello.run(), &context.2, context.0.thread_waker()));
+            self.offer.sessions.register(id, (hello.run(), self.since), context.2.ip(), move || waker.wake());
+        let registration = Rc::new(registration);
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
         let session: Box<dyn Session> = match granted {
             Granted::Put(destination) => {
@@ -277,7 +273,7 @@ impl Serving {
             let text = "there are too many further connections from this address";
             return State::Closing(reject_queued(wire, Some((Reason::Busy, text.to_owned())), None));
         };
-        let join = |socket| self.offer.sessions.join(session, socket, further);
+        let join = |socket| self.offer.sessions.join(session, (socket, further));
         if is_clean && wire.copy_socket().is_ok_and(join) {
             return State::Joined;
         }
@@ -358,7 +354,7 @@ impl Session for Serving {
         match &mut self.state {
             State::Session(session, registration) if registration.is_taken_over() => {
                 session.stop();
-                Err(Error::new(Exit::Lost, "the client has reconnected in another session"))
+                Err(superseded().error)
             }
             State::Session(session, _) => session.advance(context),
             State::Closing(closing) => closing.advance(context),

@@ -88,12 +88,27 @@ pub(crate) struct Disk {
     pub(crate) durable: BTreeMap<String, Node>,
     /// What sessions have left unfinished.
     pub(crate) parts: BTreeMap<String, Content>,
+    /// The sessions that hold a part, by path: others cannot open it.
+    pub(crate) holders: BTreeMap<String, u64>,
 }
 
 impl Disk {
+    /// Opens a part for a session. False: another one holds it.
+    pub(crate) fn hold(&mut self, path: &str, session: u64) -> bool {
+        *self.holders.entry(path.to_owned()).or_insert(session) == session
+    }
+
+    /// A session gives its part back.
+    pub(crate) fn free(&mut self, path: &str, session: u64) {
+        if self.holders.get(path) == Some(&session) {
+            self.holders.remove(path);
+        }
+    }
+
     /// The power goes: names that were not synced are gone, and parts may hold anything.
     pub(crate) fn crash(&mut self, random: &mut Random) {
         self.names = self.durable.clone();
+        self.holders.clear();
         for content in self.parts.values_mut() {
             let length = content.length();
             if length > 0 && random.chance(30) {

@@ -1,6 +1,7 @@
 //! The receiver's side: its machine, the blocks that come by any connection, and the way to the disk.
 
 mod blocks;
+mod shared;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,6 +17,7 @@ use sendall::proto::transfer::receiver::{ReceiveStep, Receiver};
 use sendall::proto::transfer::violation::Violation;
 
 use self::blocks::{Assembly, Inflow};
+pub(crate) use self::shared::{Refusal, Shared};
 use super::disk::{Content, Disk, Node};
 use super::wire::Connection;
 
@@ -45,6 +47,10 @@ pub(crate) struct Receiving {
     pub(crate) has_finished: bool,
     /// Paths that cannot be brought to the disk.
     pub(crate) full: HashSet<String>,
+    /// On a server with several sessions.
+    pub(crate) shared: Option<Box<Shared>>,
+    /// What the running commit has given a name.
+    named: HashSet<u32>,
 }
 
 fn path_of(entry: &Entry) -> String {
@@ -73,6 +79,8 @@ impl Receiving {
             told: Vec::new(),
             has_finished: false,
             full,
+            shared: None,
+            named: HashSet::new(),
         }
     }
 
@@ -99,14 +107,15 @@ impl Receiving {
     fn step(&mut self, connection: &mut Connection, disk: &mut Disk) -> Option<bool> {
         match self.machine.next_step() {
             ReceiveStep::Write(bytes) => connection.back.push(bytes),
-            ReceiveStep::Decide { file } => self.decide(file, disk),
+            ReceiveStep::Decide { file } => return Some(self.decide(file, disk)),
             ReceiveStep::Commit { file, entry, digest } => self.arrived(file, entry, digest, disk),
             ReceiveStep::Place { file, entry } => self.waiting.push((file, entry, Content::default())),
             ReceiveStep::Abandon { file, .. } => {
                 self.accepted.remove(&file);
                 if let Some((_, path, content)) = self.current.take_if(|current| current.0 == file) {
-                    disk.parts.insert(path, content);
+                    self.keep_part(path, content, disk);
                 }
+                self.free(file, disk);
                 if let Some(assembly) = self.assemblies.remove(&file) {
                     self.ended.insert(file, assembly.size);
                 }
@@ -118,6 +127,7 @@ impl Receiving {
                 let left: Vec<u32> = self.assemblies.keys().copied().filter(|_| idle).collect();
                 for file in &left {
                     self.assemblies.remove(file);
+                    self.free(*file, disk);
                     self.machine.committed(*file, Err((Reason::DigestMismatch, String::new())));
                 }
                 return if left.is_empty() { None } else { Some(true) };
@@ -128,20 +138,30 @@ impl Receiving {
         Some(true)
     }
 
-    fn decide(&mut self, file: u32, disk: &mut Disk) {
+    /// False: it waits, for another session or for the disk.
+    fn decide(&mut self, file: u32, disk: &mut Disk) -> bool {
         let Some(entry) = self.machine.entry(file) else { panic!("a file that nobody knows") };
         let (path, size) = (path_of(entry), entry.size.unwrap_or(0));
         if self.machine.is_streaming() {
             self.accepted.insert(file, Content::default());
-            return self.machine.decided(file, HaveReply::WHOLE);
+            self.machine.decided(file, HaveReply::WHOLE);
+            return true;
         }
-        if let Some(node) = disk.names.get(&path) {
-            let reply = if node.size == size {
+        if self.shared.as_ref().is_some_and(|shared| shared.is_early(&path)) {
+            return false;
+        }
+        if let Some(node) = disk.names.get(&path).filter(|_| !self.is_hashing()) {
+            let verdict = if node.size == size {
                 HaveReply::Keep { size, digest: node.content.digest(0, size) }
             } else {
                 HaveReply::Refused(Reason::Exists, String::new())
             };
-            return self.machine.decided(file, reply);
+            self.end_wait();
+            self.machine.decided(file, verdict);
+            return true;
+        }
+        if let Some(waits) = self.try_part(file, disk) {
+            return !waits;
         }
         let part = disk.parts.remove(&path).unwrap_or_default();
         let length = part.length().min(size);
@@ -154,12 +174,14 @@ impl Receiving {
             let told = whole.iter().zip(&values).map(|((_, count), value)| (file, *count, *value));
             self.told.extend(told);
             self.accepted.insert(file, part);
-            return self.machine.decided_in_blocks(file, &values);
+            self.machine.decided_in_blocks(file, &values);
+            return true;
         }
         let digest = part.digest(0, length);
         self.accepted.insert(file, part);
-        let reply = if length > 0 { HaveReply::Want { offset: length, digest } } else { HaveReply::WHOLE };
-        self.machine.decided(file, reply);
+        let verdict = if length > 0 { HaveReply::Want { offset: length, digest } } else { HaveReply::WHOLE };
+        self.machine.decided(file, verdict);
+        true
     }
 
     fn arrived(&mut self, file: u32, entry: Entry, digest: Digest, disk: &mut Disk) {
@@ -177,9 +199,11 @@ impl Receiving {
         let content = current.or_else(|| self.accepted.remove(&file)).unwrap_or_default();
         let is_whole = size == 0 || content.run(0, size).is_some_and(|run| run.digest() == digest);
         if is_whole {
+            self.let_go(&path_of(&entry));
             self.waiting.push((file, entry, content));
         } else {
             disk.parts.remove(&path_of(&entry));
+            self.free(file, disk);
             self.machine.committed(file, Err((Reason::DigestMismatch, String::new())));
         }
     }
@@ -252,6 +276,11 @@ impl Receiving {
         }
     }
 
+    /// Something is on its way to the disk.
+    pub(crate) fn has_commits(&self) -> bool {
+        !(self.waiting.is_empty() && self.running.is_empty())
+    }
+
     /// The disk has done something. False: it has nothing to do.
     pub(crate) fn commit(&mut self, disk: &mut Disk) -> bool {
         if self.running.is_empty() {
@@ -262,11 +291,14 @@ impl Receiving {
         match self.stage {
             Stage::Content => self.stage = Stage::Names,
             Stage::Names => {
-                for (_, entry, content) in &self.running {
+                for (file, entry, content) in &self.running {
                     let is_folder = !matches!(entry.kind, sendall::proto::transfer::entry::EntryKind::File);
                     let (path, size) = (path_of(entry), entry.size.unwrap_or(0));
-                    if !self.full.contains(&path) {
+                    // A name is not replaced: another session may have come first.
+                    let is_free = self.shared.is_none() || !disk.names.contains_key(&path);
+                    if is_free && !self.full.contains(&path) {
                         disk.names.entry(path).or_insert(Node { content: content.clone(), size, is_folder });
+                        self.named.insert(*file);
                     }
                 }
                 self.stage = Stage::Folder;
@@ -274,14 +306,17 @@ impl Receiving {
             Stage::Folder => {
                 for (file, entry, _) in std::mem::take(&mut self.running) {
                     let path = path_of(&entry);
-                    let failure = || Err((Reason::NoSpace, String::new()));
-                    let outcome = match disk.names.get(&path) {
+                    let reason =
+                        if disk.names.contains_key(&path) { Reason::Exists } else { Reason::NoSpace };
+                    let node = disk.names.get(&path).filter(|_| self.named.contains(&file));
+                    let outcome = match node {
                         Some(node) => {
                             disk.durable.insert(path, node.clone());
                             Ok(EntryOutcome::Done)
                         }
-                        None => failure(),
+                        None => Err((reason, String::new())),
                     };
+                    self.free(file, disk);
                     self.machine.committed(file, outcome);
                 }
             }
@@ -299,11 +334,12 @@ impl Receiving {
                 let run = block_length(at, assembly.size).and_then(|length| assembly.content.run(at, length));
                 run.into_iter().for_each(|run| kept.write(at, run));
             }
-            disk.parts.insert(assembly.path, kept);
+            self.keep_part(assembly.path, kept, disk);
         }
         if let Some((_, path, content)) = self.current.take() {
-            disk.parts.insert(path, content);
+            self.keep_part(path, content, disk);
         }
+        self.free_all(disk);
     }
 
     fn note_closed(&mut self) {

@@ -7,6 +7,7 @@ use sendall::proto::transfer::entry::{Entry, EntryKind};
 use sendall::proto::transfer::frame::{Frame, ParsedFrame, data_header};
 use sendall::proto::transfer::hello::Capabilities;
 use sendall::proto::transfer::outcome::FinishedEntry;
+use sendall::proto::transfer::reason::Reason;
 use sendall::proto::transfer::sender::{Ended, SendStep, Sender};
 use sendall::proto::transfer::violation::Violation;
 
@@ -62,6 +63,8 @@ pub(crate) struct Sending {
     pub(crate) sent_bytes: u64,
     pub(crate) resumed_bytes: u64,
     pub(crate) has_finished: bool,
+    /// The receiver has ended the session.
+    pub(crate) peer_error: Option<Reason>,
 }
 
 impl Sending {
@@ -80,6 +83,7 @@ impl Sending {
             sent_bytes: 0,
             resumed_bytes: 0,
             has_finished: false,
+            peer_error: None,
         }
     }
 
@@ -137,14 +141,15 @@ impl Sending {
                     _ if max_length == 0 => self.machine.end(Ended::Digest(source.whole().digest())),
                     _ => {
                         let length = 1 + random.below((max_length as usize).min(CHUNK_BYTES as usize)) as u32;
-                        connection.there.push(self.machine.data(length).unwrap().to_vec());
+                        let Some(header) = self.machine.data(length) else { panic!("no file is sent") };
+                        connection.there.push(header.to_vec());
                         connection.there.push_body(source.run(offset, length.into()));
                     }
                 }
             }
             SendStep::Blocks { file } => return self.blocks(file, connection, random),
             SendStep::Await => return self.block(0, connection),
-            SendStep::PeerError { text, .. } => panic!("{text}"),
+            SendStep::PeerError { reason, .. } => return self.peer_error.replace(reason).is_none(),
             SendStep::Finished => return !std::mem::replace(&mut self.has_finished, true),
         }
         true

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use sendall::proto::Parsed;
 use sendall::proto::transfer::Digest;
 use sendall::proto::transfer::frame::{Frame, ParsedFrame, encode, parse};
+use sendall::proto::transfer::violation::Violation;
 
 use crate::world::Random;
 
@@ -121,6 +123,23 @@ impl Way {
             self.arrived.pop_front();
         }
         Some(parsed)
+    }
+
+    /// The message of the handshake, when it is whole.
+    pub(crate) fn message<T>(&mut self, parse: impl Fn(&[u8]) -> Result<Parsed<T>, Violation>) -> Option<T> {
+        let Some(Piece::Bytes(bytes)) = self.arrived.front_mut() else { return None };
+        let parsed = parse(bytes).unwrap_or_else(|violation| panic!("{violation:?}"));
+        let Parsed::Complete { value, used } = parsed else { return None };
+        drop(bytes.drain(..used));
+        if bytes.is_empty() {
+            self.arrived.pop_front();
+        }
+        Some(value)
+    }
+
+    /// Nothing is on its way any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.on_its_way.is_empty()
     }
 
     /// What is here of a body of which so much is still to come.

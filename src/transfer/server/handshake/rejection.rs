@@ -54,3 +54,9 @@ pub(super) fn too_many() -> Failure {
     let to_peer = Some((Reason::Busy, Reason::Busy.to_string()));
     Failure { error: Error::new(Exit::Refused, text), to_peer }
 }
+
+/// Failure of a connection whose client has come back by another one.
+pub(super) fn superseded() -> Failure {
+    let error = Error::new(Exit::Lost, "the client has reconnected in another session");
+    Failure { error, to_peer: Some((Reason::Stopped, Reason::Stopped.to_string())) }
+}

@@ -143,6 +143,7 @@ impl Receiving {
         let whole = self.assemblies.iter().filter(|(_, assembly)| is_whole(assembly));
         for file in whole.map(|(file, _)| *file).collect::<Vec<u32>>() {
             if let Some(Assembly { content, end: Some((entry, _)), .. }) = self.assemblies.remove(&file) {
+                self.let_go(&path_of(&entry));
                 self.waiting.push((file, entry, content));
             }
         }
