@@ -63,8 +63,8 @@ impl StagingFolder {
     ///
     /// Existing entries are replaced with `replace` only: files by files, files and links by links. An existing link
     /// with the same target, and an existing file with the content of a small one, count as done. Folders on the way
-    /// are made. The entries may come in several commits of one staging folder, but a folder's time lasts only if
-    /// nothing is named in it later.
+    /// are made. The entries may be spread over several commits of one staging folder, but a folder keeps its time only if
+    /// no name is added to it later.
     ///
     /// # Errors
     /// For each as [`Part::commit`]. Where a sync fails, none of them has arrived, and neither does anything that is
@@ -209,7 +209,7 @@ impl CommitNames<'_> {
                     Err(fault) if replace && fault.kind == StoreErrorKind::Exists => {
                         publish_over(&file.private.file, &file.name, parent, name)?;
                     }
-                    // As when the same session comes twice, because the first one seemed to be lost.
+                    // For example when a session is repeated because the first one seemed lost.
                     Err(fault) if fault.kind == StoreErrorKind::Exists && file.is_same(parent, name) => {
                         return Ok(());
                     }

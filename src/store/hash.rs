@@ -14,7 +14,7 @@ const CHUNK_BYTES: usize = 512 * 1024;
 /// whether the result is still needed.
 ///
 /// # Errors
-/// `CannotRead`, also for a file that ends before, and where `is_needed` has said no.
+/// `CannotRead`, also for a shorter file, and after `is_needed` has returned false.
 pub fn hash_prefix(
     file: &File,
     length_bytes: u64,
@@ -63,7 +63,7 @@ impl BlockHasher {
         }
     }
 
-    /// Returns the chaining value, for a block of a file that has more than one. `None` if no bytes came, or more than
+    /// Returns the chaining value, for a block of a file that has more than one. `None` after no bytes, or more than
     /// a block has: blake3 would panic.
     pub fn finish(self) -> Option<BlockValue> {
         (1..=BLOCK_BYTES).contains(&self.taken_bytes).then(|| self.hasher.finalize_non_root())

@@ -128,8 +128,8 @@ impl Part {
         &self.file
     }
 
-    /// Returns the bytes allocated on the disk: fewer than its length if it has holes, 0 where the file system does not
-    /// say.
+    /// Returns the bytes allocated on the disk: fewer than its length if it has holes, 0 if the file system does not
+    /// report them.
     pub fn allocated_bytes(&self) -> u64 {
         // st_blocks counts pieces of 512 bytes, see inode(7).
         fstat(&self.file).map_or(0, |stat| u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512))
@@ -145,10 +145,10 @@ impl Part {
         &self.folder
     }
 
-    /// Leaves the part for a later session, which takes it over with [`Part::resume`]. If less than half of it has
-    /// come, it is cut so that it claims at most twice that.
+    /// Keeps the part for a later session, which continues it with [`Part::resume`]. If less than half of it was
+    /// received, it is cut to at most twice the received bytes.
     pub fn keep(mut self) {
-        // A part that cannot be cut is of use all the same; the next session tries again.
+        // A part that cannot be cut can still be resumed.
         self.kept = cut_holes(&self.file).map_or(true, |size_bytes| size_bytes > 0);
     }
 
@@ -157,8 +157,8 @@ impl Part {
         self.kept = kept;
     }
 
-    /// Returns the metadata of a file whose sender gives nothing but its bytes: the time of the last write, and a mode
-    /// that only the umask limits.
+    /// Returns metadata for a file that was sent without any: the time of the last write, and a mode that only the umask
+    /// limits.
     ///
     /// # Errors
     /// `CannotWrite`.
@@ -199,13 +199,13 @@ impl Part {
         publish(&self.folder, &self.temporary, &self.folder, split_last(&self.path).1)
     }
 
-    /// Returns whether the temporary name leads to this file.
+    /// Returns whether the temporary name is that of this file.
     fn holds_name(&self) -> Result<bool, Errno> {
         leads_to(&self.folder, &self.temporary, &self.file)
     }
 }
 
-/// Removes the temporary name if it still leads to this file. After a successful rename it does not.
+/// Removes the temporary name if it is still that of this file. After a successful rename it is not.
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.kept && self.holds_name() == Ok(true) {

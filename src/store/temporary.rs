@@ -1,7 +1,7 @@
 //! Temporary names and their locks.
 //!
-//! Whoever removes or renames a temporary name holds the lock (flock(2)) of its file. A name whose lock is free was
-//! left by a crash, or by a session that kept its part for a later one.
+//! A temporary name is removed or renamed only while holding the lock (flock(2)) of its file. A name with a free lock
+//! was left by a crash, or by a session that kept its part for a later one.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, same_file};
 use super::error::{StoreError, StoreErrorKind};
@@ -36,7 +36,7 @@ pub(super) fn temporary_name(name: &[u8]) -> String {
     format!("{PART_PREFIX}{}{PART_SUFFIX}", &hex[..16])
 }
 
-/// Returns whether the temporary name leads to this file.
+/// Returns whether the temporary name is that of this file.
 pub(super) fn leads_to(folder: &File, temporary: &str, file: &File) -> Result<bool, Errno> {
     match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(named) => Ok(same_file(&named, &fstat(file)?)),

@@ -98,7 +98,7 @@ impl BlockScheduler {
         self.files.contains_key(&file)
     }
 
-    /// Takes the next block for a connection. Blocks to send again come first.
+    /// Assigns the next block to a connection. Blocks to send again have priority.
     pub fn next_block(&mut self, connection: usize) -> Option<BlockTask> {
         if let Some((file, offset)) = self.resend.pop_front() {
             let length = block_length(offset, self.files.get(&file)?.size)?;

@@ -1,7 +1,7 @@
 //! The machine of the side that wants the files, after `HELLO` and `ACCEPT`.
 //!
-//! It holds the entries of one round, or one entry in a stream, and those that wait for the disk. Each entry is handed
-//! out once as [`FinishedEntry`].
+//! It holds the entries of one round, or one entry in a stream, and those that wait for the disk. It returns each entry
+//! once as [`FinishedEntry`].
 
 mod bodies;
 mod offers;
@@ -27,7 +27,7 @@ pub const ACK_BYTES: u64 = 4 << 20;
 const MAX_FAILURES: usize = 10_000;
 const MAX_FAILURE_BYTES: usize = 2 << 20;
 
-/// In a stream, a refusal is sent before `RESULT` if this much of the file is still to come, in bytes.
+/// In a stream, a file of at least this size is refused before `RESULT`, in bytes.
 const HINT_BYTES: u64 = 1 << 20;
 
 /// The next action of the driver.
@@ -41,7 +41,7 @@ pub enum ReceiveStep {
     },
     /// Write these bytes. They are handed out once.
     Write(Vec<u8>),
-    /// The whole file has come. Compare its digest with what was written, make it durable and put it in place,
+    /// The whole file was received. Compare its digest with the written bytes, make it durable and put it in place,
     /// then answer with [`Receiver::committed`], at once or later, in any order. Handed out once for each file.
     Commit {
         /// The file id.
@@ -88,10 +88,10 @@ pub struct Receiver {
     skipped_count: u32,
     skipped: Option<Skipped>,
     totals: Option<Totals>,
-    /// The first turn has come, or none is due.
+    /// The first turn was received, or none is due.
     has_begun: bool,
     wanted: Option<RequestedNames>,
-    /// The entries of this round, or the one that comes in a stream; the first of them has the id `base`.
+    /// The entries of this round, or the current one of a stream; the first of them has the id `base`.
     round: Vec<ReceivingEntry>,
     base: u32,
     entry_bytes: usize,
@@ -173,7 +173,7 @@ impl Receiver {
         self.capabilities = capabilities;
     }
 
-    /// Returns whether large files come in blocks.
+    /// Returns whether large files are received in blocks.
     pub fn allows_blocks(&self) -> bool {
         self.capabilities.tree
     }
@@ -248,7 +248,7 @@ impl Receiver {
         self.base + self.round.len() as u32
     }
 
-    /// Returns whether files come in a stream.
+    /// Returns whether files are received in a stream.
     pub fn is_streaming(&self) -> bool {
         self.streaming
     }

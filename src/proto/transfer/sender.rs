@@ -47,9 +47,9 @@ pub enum SendStep {
     Body {
         /// The file id.
         file: u32,
-        /// Where the next byte comes from, in bytes.
+        /// Offset of the next byte in the file.
         offset: u64,
-        /// How many bytes the next `DATA` frame may hold at most; 0: the size of the entry is reached.
+        /// Maximum body of the next `DATA` frame, in bytes; 0: the size of the entry is reached.
         max_length: u32,
     },
     /// Send the blocks of this file, on any connection, with headers from [`super::frame::data_header`], and close it with
@@ -67,7 +67,7 @@ pub enum SendStep {
         /// The same for people; escape it before it is shown.
         text: String,
     },
-    /// `RESULT` has come: end the direction and close.
+    /// `RESULT` was received: end the direction and close.
     Finished,
 }
 
@@ -258,7 +258,7 @@ impl Sender {
         self.round.get(index as usize).map(|offered| &offered.entry)
     }
 
-    /// Returns whether `EOT` was handed out and `RESULT` has not come: a loss now leaves the outcome unknown.
+    /// Returns whether `EOT` was handed out and `RESULT` was not received: a loss now leaves the outcome unknown.
     pub fn awaiting_result(&self) -> bool {
         matches!(self.state, State::Result { .. })
     }

@@ -130,7 +130,7 @@ impl<S: Stream> Link<S> {
                         self.wire.note_moved();
                     }
                     return match self.refused.take() {
-                        // After a refusal nothing comes but the words for it.
+                        // After a refusal only its ERROR may follow.
                         Some(reason) if !matches!(frame, Frame::Error { .. }) => {
                             Err(peer_error(reason, "", self.role))
                         }
@@ -184,7 +184,7 @@ impl<S: Stream> Link<S> {
                     self.accepted = Some(value);
                     return Ok(true);
                 }
-                // As it comes, so that a peer of another kind is known by its first bytes.
+                // Byte by byte: a peer of another protocol may send fewer bytes than an ACCEPT has.
                 Parsed::Incomplete { .. } => match self.wire.fill(self.wire.incoming().len() + 1)? {
                     Filled::Enough => {}
                     Filled::Blocked => return Ok(false),

@@ -27,7 +27,7 @@ const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
 pub(crate) enum Filled {
     /// The buffer holds the bytes asked for.
     Enough,
-    /// The buffer holds fewer; more may come.
+    /// The buffer holds fewer; more may follow.
     Blocked,
     /// The buffer holds fewer, and the peer has ended its side.
     Ended,
@@ -253,7 +253,7 @@ impl<S: Stream> Wire<S> {
     }
 }
 
-/// Error for a peer whose frames need more memory than there is: it ends that session only.
+/// Error for frames that need more memory than there is. It ends that session only.
 fn no_memory() -> Error {
     Error::new(Exit::Failed, "there is not enough memory")
 }

@@ -35,7 +35,7 @@ pub(crate) struct TextReceiving<S> {
     limits: Limits,
     /// Deadline of the header: of the first from the start of the connection, of others from their first byte.
     header_by: Option<Instant>,
-    /// When the last byte of a possible header came.
+    /// Time of the last byte of a possible header.
     quiet_since: Option<Instant>,
     files_in_place: u64,
     claim: Claim,
@@ -88,7 +88,7 @@ impl<S: Stream> TextReceiving<S> {
         (io, report, peer): (Io, Report, PeerName),
     ) -> TextReceiving<S> {
         let mut wire = Wire::new(stream, now);
-        // The end of this side tells the client that its files are in place: being killed must not look like that.
+        // An orderly end means that the files are in place. A killed process must not send one.
         wire.reset_on_close(true);
         wire.limit_rate(limits.rate);
         let mut session = TextReceiving {
@@ -118,7 +118,7 @@ impl<S: Stream> TextReceiving<S> {
     fn work(&mut self, wire: &mut Wire<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
         loop {
-            // A file that has come whole is decided about first.
+            // A complete file is committed first.
             if !matches!(self.state, State::Commit(_)) {
                 wire.flush()?;
             }
@@ -327,7 +327,7 @@ impl<S: Stream> TextReceiving<S> {
         wire.reset_on_close(false);
         let refuses = error.is_some();
         let closing = wire.close_queued(is_late, error);
-        // An orderly end would tell a client that does not read that its files are in place.
+        // A client that does not read would take an orderly end for success.
         self.closing = Some(if refuses { closing.with_reset() } else { closing });
     }
 }
@@ -336,7 +336,7 @@ impl<S: Stream> TextReceiving<S> {
 fn refused(reason: Reason, text: String) -> Failure {
     let exit = match reason {
         Reason::TimeLimit => Exit::TimedOut,
-        // Bytes that are not a header come from a client of another kind.
+        // Bytes that are no header are of another protocol.
         _ => Exit::Refused,
     };
     Failure { error: Error::new(exit, &text), to_peer: Some((reason, text)) }

@@ -29,7 +29,7 @@ impl Sender {
         index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
     }
 
-    /// Returns whether the bodies of this file come next.
+    /// Returns whether the bodies of this file are sent next.
     pub fn is_sending(&self, file: u32) -> bool {
         matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
     }
@@ -85,7 +85,7 @@ impl Sender {
         self.capabilities.tree && has_blocks(self.round[file].entry.size)
     }
 
-    /// Stops a file whose rest the receiver does not want.
+    /// Stops a file that the receiver has refused.
     pub(super) fn stop(&mut self, file: usize, reason: Reason, text: String) {
         self.close_with(file, EndState::Stopped, 0, [0; 32], EntryOutcome::Failed(reason, text));
     }
@@ -162,7 +162,7 @@ impl Sender {
                     return;
                 }
                 (None, Some(HaveReply::Refused(reason, text))) => EntryOutcome::Failed(*reason, text.clone()),
-                // A folder or a link: `RESULT` says whether it is in place.
+                // A folder or a link: `RESULT` reports its failure.
                 (None, None) => EntryOutcome::Done,
             };
             self.close_entry(file, outcome, 0);
