@@ -10,8 +10,8 @@ use std::ops::Range;
 const CHUNK_BYTES: usize = 512 * 1024;
 
 /// Hashes the first `length_bytes` bytes of a file with BLAKE3, to compare them or to continue from there. The file's
-/// own offset is neither used nor moved. Blocks; `is_needed` gets the number of bytes done after each chunk, and returns
-/// whether the result is still needed.
+/// own offset is neither used nor moved. Blocks; `is_needed` gets the number of bytes done after each chunk, and
+/// returns whether the result is still needed.
 ///
 /// # Errors
 /// `CannotRead`, also for a shorter file, and after `is_needed` has returned false.

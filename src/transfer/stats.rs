@@ -73,7 +73,7 @@ impl TransferStats {
         self.digests = digests;
     }
 
-    /// Marks it as a client's, with whether it replaces existing files.
+    /// Marks the session as a client's, which replaces existing files or not.
     pub(crate) fn of_client(&mut self, replaces: bool) {
         self.replaces = Some(replaces);
     }

@@ -87,8 +87,8 @@ impl Hello {
         Hello::new(operation, total_size, entries)
     }
 
-    /// Sets the roots, one component each: everything that the client sends lies below one of them. The client then waits
-    /// for `ACCEPT`, which may allow a stream. If the roots do not fit, none is sent.
+    /// Sets the roots, one component each: everything that the client sends lies below one of them. The client then
+    /// waits for `ACCEPT`, which may allow a stream. If the roots do not fit, none is sent.
     #[must_use]
     pub fn with_roots(mut self, roots: Vec<Vec<u8>>) -> Hello {
         let bytes: usize = roots.iter().map(|root| 4 + root.len()).sum();

@@ -23,7 +23,7 @@ use super::wanted::RequestedNames;
 
 /// Body bytes for each `ACK`, unless the driver asks for one before.
 pub const ACK_BYTES: u64 = 4 << 20;
-/// Failures that are kept for `RESULT`, and their bytes, approximately: a peer chooses their paths.
+/// Limits of the failures that are kept for `RESULT`, in number and bytes: a peer chooses their paths.
 const MAX_FAILURES: usize = 10_000;
 const MAX_FAILURE_BYTES: usize = 2 << 20;
 
@@ -58,8 +58,8 @@ pub enum ReceiveStep {
         /// Its entry, with a [`super::names::CleanPath`].
         entry: Entry,
     },
-    /// The sender could not send this file to its end: no commit follows, and its bytes are a part. Handed out once,
-    /// for files that were wanted and not given up.
+    /// The sender could not send this file to its end: keep its bytes as a part; no commit follows. Returned once for
+    /// each file that was wanted and not given up.
     Abandon {
         /// The file id.
         file: u32,
@@ -102,7 +102,7 @@ pub struct Receiver {
     closed: VecDeque<FinishedEntry>,
     failures: Vec<FileFailure>,
     failure_bytes: usize,
-    /// A failure was not kept.
+    /// A failure was not kept for `RESULT`.
     cut: bool,
     failed: u32,
     phase: Option<(Phase, u64)>,
@@ -214,8 +214,8 @@ impl Receiver {
         }
     }
 
-    /// Handles a frame of the peer, once [`Receiver::next_step`] returns [`ReceiveStep::Await`]: in a stream, bodies may
-    /// follow their entry at once, and cannot be handled before it is decided.
+    /// Handles a frame of the peer. Call it only after [`ReceiveStep::Await`]: in a stream, bodies may follow their
+    /// entry at once, and cannot be handled before it is decided.
     ///
     /// # Errors
     /// The frame breaks the protocol: the session is over.

@@ -1,4 +1,4 @@
-//! Decisions on offered files: whether to accept each, under which name, and how much of it is here already.
+//! Decisions on offered files: accepted or not, under which name, and which bytes are here already.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -23,8 +23,8 @@ use crate::transfer::connection::wire::Failure;
 use crate::transfer::failure::{Role, reason_of};
 use crate::transfer::server::sessions::Registration;
 
-/// Files up to this size wait in the staging folder, without a lock or a sync of their own, and existing ones are
-/// hashed in place.
+/// Maximum size of a file that waits in the staging folder, without a lock or a sync of its own. Existing files up to
+/// this size are hashed in place.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
 
 /// An accepted file before its first byte.
@@ -60,7 +60,7 @@ pub(super) enum Have {
 }
 
 impl AcceptedFile {
-    /// Leaves a part for a later session.
+    /// Keeps a part for a later session.
     pub(super) fn keep(self) {
         if let Have::Resumed { part, .. } | Have::ResumedBlocks { part, .. } = self.have {
             part.keep();
@@ -78,7 +78,7 @@ pub(super) enum Hashed {
 /// The answer to an offered entry.
 pub(super) enum Decided {
     Reply(HaveReply),
-    /// Wanted but for the blocks with these chaining values, from the beginning on.
+    /// Wanted, except for the first blocks: those with these chaining values.
     InBlocks(Vec<Digest>),
 }
 

@@ -13,8 +13,8 @@ const KEEPS: u8 = 4;
 pub struct Accept {
     /// The reason of a refusal; an `ERROR` frame follows then.
     pub refused: Option<Reason>,
-    /// The files are sent in a stream: in a `PUT` whose client has named its roots, or in a `GET` whose client has asked
-    /// for it.
+    /// The files are sent in a stream: in a `PUT` whose client has named its roots, or in a `GET` whose client has
+    /// asked for it.
     pub stream: bool,
     /// The capabilities that both sides use.
     pub capabilities: Capabilities,

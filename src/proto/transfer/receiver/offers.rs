@@ -13,8 +13,8 @@ use crate::proto::transfer::violation::Violation;
 
 /// Bytes of `HAVE` frames that are collected for one write.
 const WRITE_BYTES: usize = 32 << 10;
-/// Bytes of all paths, texts and targets of a round's entries. While a round is committed there are several copies of
-/// it: this bounds the memory that a peer can take.
+/// Limit on the paths, texts and targets of a round, in bytes: it bounds the memory that a peer can use. While a round
+/// is committed there are several copies of them.
 const MAX_ENTRY_BYTES: usize = 4 << 20;
 const MAX_ROUND_ENTRIES: usize = 16_384;
 
@@ -106,7 +106,7 @@ impl Receiver {
         }
     }
 
-    /// Answers entries that need no driver. Returns the next file to decide on, or nothing if there are frames to write
+    /// Answers the entries that need no driver. Returns the next file to decide on, or `None` if frames must be written
     /// first.
     pub(super) fn decide(&mut self, from: usize) -> Option<ReceiveStep> {
         for next in from..self.round.len() {

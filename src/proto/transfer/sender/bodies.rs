@@ -17,7 +17,7 @@ impl Sender {
         left.min(MAX_DATA_BYTES.into()) as u32
     }
 
-    /// Holds `EOT` back while blocks are on their way.
+    /// Sets whether `EOT` has to wait: while blocks are in flight.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
     }
