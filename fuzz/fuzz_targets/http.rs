@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::http::{Exchange, Step, no_fields, path, preferred};
+use sendall::proto::http::{Exchange, ParseEvent, no_fields, path, preferred};
 
 // What is due is for the tests.
 #[allow(dead_code)]
@@ -35,35 +35,35 @@ fn serve<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> (u32, Vec<u8>, Optio
         held.extend_from_slice(piece);
         loop {
             let mut fields = no_fields();
-            let (used, step) = exchange.step(&held, &mut fields);
+            let (used, step) = exchange.next_event(&held, &mut fields);
             match step {
-                Step::More => break,
-                Step::Skipped | Step::End => {}
-                Step::Head(head) => {
+                ParseEvent::More => break,
+                ParseEvent::Skipped | ParseEvent::End => {}
+                ParseEvent::Head(head) => {
                     requests += 1;
                     assert!(head.fields.len() <= 100 && !path(head.target).contains('?'));
                     preferred(head.fields.iter().map(|field| field.value));
                 }
-                Step::Body(part) => body.extend_from_slice(part),
-                Step::Anew(anew) => {
+                ParseEvent::Body(part) => body.extend_from_slice(part),
+                ParseEvent::Rewritten(rewritten) => {
                     let mut fields = no_fields();
-                    let (used, step) = exchange.step(&anew.bytes, &mut fields);
+                    let (used, step) = exchange.next_event(&rewritten.bytes, &mut fields);
                     match step {
-                        Step::More => break,
-                        Step::Head(head) => {
+                        ParseEvent::More => break,
+                        ParseEvent::Head(head) => {
                             requests += 1;
-                            let has_body = anew.is_typed && head.has_body;
-                            held.drain(..anew.used.unwrap_or(used));
+                            let has_body = rewritten.has_bare_line_feeds && head.has_body;
+                            held.drain(..rewritten.used.unwrap_or(used));
                             if has_body {
                                 return (requests, body, Some(400));
                             }
                         }
-                        Step::Refused(why) => return (requests, body, Some(why.0)),
+                        ParseEvent::Refused(why) => return (requests, body, Some(why.0)),
                         other => panic!("{other:?}"),
                     }
                     continue;
                 }
-                Step::Refused(why) => return (requests, body, Some(why.0)),
+                ParseEvent::Refused(why) => return (requests, body, Some(why.0)),
             }
             held.drain(..used);
         }

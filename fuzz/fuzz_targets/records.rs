@@ -2,22 +2,22 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sendall::proto::datagram::records::{BadRecord, Cut, LARGEST_BYTES, Splitter};
+use sendall::proto::datagram::records::{BadRecord, SplitAt, MAX_DATAGRAM_BYTES, Splitter};
 
 fuzz_target!(|input: (u16, u8, Vec<u8>)| {
     let (size, piece, bytes) = input;
-    let size = usize::from(size).clamp(1, LARGEST_BYTES);
-    for how in [Cut::Lines, Cut::Blocks(size), Cut::All, Cut::U16be] {
+    let size = usize::from(size).clamp(1, MAX_DATAGRAM_BYTES);
+    for how in [SplitAt::Lines, SplitAt::Blocks(size), SplitAt::All, SplitAt::U16be] {
         let in_pieces = cut(how, &bytes, usize::from(piece).max(1));
         assert_eq!(in_pieces, cut(how, &bytes, usize::MAX));
     }
 });
 
-fn cut(how: Cut, bytes: &[u8], piece: usize) -> Result<Vec<Vec<u8>>, BadRecord> {
+fn cut(how: SplitAt, bytes: &[u8], piece: usize) -> Result<Vec<Vec<u8>>, BadRecord> {
     let (mut splitter, mut rest, mut found) = (Splitter::new(how), bytes, Vec::new());
     loop {
-        while let Some(datagram) = splitter.next()? {
-            assert!(datagram.len() <= LARGEST_BYTES);
+        while let Some(datagram) = splitter.next_datagram()? {
+            assert!(datagram.len() <= MAX_DATAGRAM_BYTES);
             found.push(datagram.to_vec());
         }
         if splitter.is_over() {

@@ -15,8 +15,7 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::ports;
 use crate::relay::probe::Plan as ProbePlan;
-use crate::relay::probe::target::Target;
-use crate::run::connect::{Joining, Plan, Task};
+use crate::run::connect::{ConnectTask, Plan, RelayPlan};
 
 /// Connect stdin and stdout to a server
 #[derive(Args, Clone, Debug)]
@@ -25,7 +24,7 @@ use crate::run::connect::{Joining, Plan, Task};
     .join("\n\n"))]
 #[command(group = ArgGroup::new("trying").multiple(true))]
 pub(crate) struct ConnectArgs {
-    /// Where to.
+    /// The server.
     #[arg(help = manual::WHERE_TO, value_name = "ENDPOINT", required = true, num_args = 1..,
         value_hint = ValueHint::Hostname)]
     endpoint: Vec<String>,
@@ -67,38 +66,46 @@ pub(crate) struct ConnectArgs {
 }
 
 impl ConnectArgs {
-    /// Validates everything, before anything is opened.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         // First: a command in the wrong place is taken for an endpoint.
         let program = self.exec.plan()?.map(Rc::new);
         let rules = program.as_ref().map(|program| self.relay.exec_rules(program)).transpose()?;
         let timeout = self.timeout;
-        // Here, because the parser does not ask for an option that conflicts with another one that is there.
+        // The parser does not check this: it skips requirements of options that conflict with typed ones.
         if self.within.is_some() && !self.probe {
             return Err(usage("--within goes with --probe: type --timeout to limit connecting".into()));
         }
         if self.probe {
             let mut targets = Vec::new();
             for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
-                targets.push(Target::new(connector(&endpoint, &self.proxy, &self.local)?, ports));
+                targets.push((connector(&endpoint, &self.proxy, &self.local)?, ports));
             }
             let within = self.within;
-            // The time is the limit.
+            // Only the time limits the retries.
             let retries = if within.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
             let pause = self.retry.retry_delay;
-            return Ok(Plan(Task::Probe(ProbePlan { targets, limit: timeout, retries, pause, within })));
+            let options = ProbePlan { targets: Vec::new(), limit: timeout, retries, pause, within };
+            return Ok(Plan(ConnectTask::Probe { targets, options }));
         }
         match Endpoint::parse_list(&self.endpoint, Role::Connect).map_err(usage)?.as_slice() {
             [endpoint] => {
                 if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
                     return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));
                 }
-                let connector = connector(endpoint, &self.proxy, &self.local)?;
+                let server = connector(endpoint, &self.proxy, &self.local)?;
                 let (retry, relay, first) =
                     (self.retry.limits(), self.relay.options(), self.fastopen.then(Rc::default));
                 let program = program.zip(rules);
-                Ok(Plan(Task::Join(Box::new(Joining { connector, timeout, retry, program, relay, first }))))
+                Ok(Plan(ConnectTask::Relay(Box::new(RelayPlan {
+                    server,
+                    timeout,
+                    retry,
+                    program,
+                    relay,
+                    first,
+                }))))
             }
             _ => Err(usage("connect takes one endpoint: type HOST:PORT".into())),
         }

@@ -19,13 +19,13 @@ use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
-use crate::run::download::{Download, Plan, Task};
+use crate::run::download::{Download, DownloadTask, Plan};
 
 /// Fetch files and folders from 'sendall serve --share', verified and synced before they get their names
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::DOWNLOAD)]
 pub(crate) struct DownloadArgs {
-    /// Where from.
+    /// The server.
     #[arg(help = manual::WHERE_FROM, value_name = "ENDPOINT", required = true, value_hint = ValueHint::Hostname)]
     endpoint: String,
 
@@ -70,7 +70,7 @@ pub(crate) struct DownloadArgs {
 }
 
 impl DownloadArgs {
-    /// Validates what was typed. The destination is looked at when the plan is run.
+    /// Validates the arguments. The destination is opened when the plan is run.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let second = self.names.first().and_then(|name| name.to_str());
@@ -81,11 +81,11 @@ impl DownloadArgs {
             Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect).map_err(usage)?;
         let names = clean_names(&self.names[used - 1..]).map_err(usage)?;
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
-        let connector = connector(&endpoint, &self.proxy, &self.local)?;
+        let server = connector(&endpoint, &self.proxy, &self.local)?;
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.list {
-            true => Task::List,
-            false => Task::Fetch(Download {
+            true => DownloadTask::List,
+            false => DownloadTask::Fetch(Download {
                 output: self.output.clone(),
                 replace: self.force,
                 max_size: self.max_size,
@@ -94,10 +94,10 @@ impl DownloadArgs {
             }),
         };
         let (limits, max_entries) = (self.limits.limits(), self.max_entries);
-        Ok(Plan { connector, names, task, max_entries, limits, connections })
+        Ok(Plan { server, names, task, max_entries, limits, connections })
     }
 
-    /// What to type where the server comes last, as for an upload.
+    /// Returns what to type if the server comes last, as for an upload.
     fn misplaced(&self) -> Option<String> {
         let last = self.names.last()?.to_str()?;
         let is_server = |word: &str| Endpoint::is_whole(word, Role::Connect);
@@ -115,7 +115,7 @@ impl DownloadArgs {
     }
 }
 
-/// The names that are asked for, each of which gets a place of its own here.
+/// Parses the requested names. Each must get a name of its own here.
 fn clean_names(names: &[OsString]) -> Result<Vec<Vec<u8>>, String> {
     let names = names.iter().map(without_slashes);
     let names: Vec<Vec<u8>> = names.collect();
@@ -138,7 +138,7 @@ fn clean_names(names: &[OsString]) -> Result<Vec<Vec<u8>>, String> {
     Ok(names)
 }
 
-/// A folder's name, also as listed: with a slash at the end.
+/// Removes the slashes at the end, with which folders are listed.
 fn without_slashes(name: &OsString) -> Vec<u8> {
     let mut name = name.clone().into_vec();
     while name.len() > 1 && name.ends_with(b"/") {

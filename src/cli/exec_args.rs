@@ -1,4 +1,4 @@
-//! `--exec`, `--sh` and `--exec-socket`: which command is run for a connection.
+//! `--exec`, `--sh` and `--exec-socket`: the command that is run for a connection.
 
 use std::ffi::OsString;
 
@@ -10,7 +10,7 @@ use crate::net::child::{ChildStdio, Program};
 use crate::proto::relay::ending::EndWhen;
 use crate::relay::exec::ExecRules;
 
-/// A command instead of stdin and stdout.
+/// The command in the place of stdin and stdout.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ExecArgs {
     /// Run a process for each connection: --exec -- CMD ARG...
@@ -31,7 +31,7 @@ pub(crate) struct ExecArgs {
 }
 
 impl ExecArgs {
-    /// The program that was asked for, if one was.
+    /// Returns the program, if one was requested.
     pub(crate) fn plan(&self) -> Result<Option<Program>, Error> {
         let stdio = if self.pty { ChildStdio::Terminal } else { ChildStdio::Pipes };
         match program(self.exec, self.sh.as_ref(), &self.command, stdio)? {
@@ -43,7 +43,7 @@ impl ExecArgs {
     }
 }
 
-/// The program that `--exec` or `--sh` asks for, if one was given.
+/// Returns the program of `--exec` or `--sh`, if one was requested.
 pub(crate) fn program(
     exec: bool,
     sh: Option<&OsString>,
@@ -63,7 +63,7 @@ pub(crate) fn program(
     }
 }
 
-/// A command that is run for a stream, which may get the connection itself.
+/// The command for a stream, which may get the connection itself.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct StreamExecArgs {
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub(crate) struct StreamExecArgs {
 }
 
 impl StreamExecArgs {
-    /// The program that was asked for, if one was.
+    /// Returns the program, if one was requested.
     pub(crate) fn plan(&self) -> Result<Option<Program>, Error> {
         match (self.exec_socket, self.exec.command.split_first()) {
             (false, _) => self.exec.plan(),
@@ -92,10 +92,10 @@ impl StreamExecArgs {
 }
 
 impl RelayArgs {
-    /// How a program and its peer are joined. Refuses what makes no sense between them.
+    /// Returns the rules of the relay between a program and its peer. Fails for options that make no sense there.
     pub(crate) fn exec_rules(&self, program: &Program) -> Result<ExecRules, Error> {
         if program.stdio == ChildStdio::Socket {
-            self.refuse_with("--exec-socket", RECORDS)?;
+            self.reject_relay_options_except("--exec-socket", RECORDS)?;
             let given = [
                 ("--tee-in", self.tools.tee_in.is_some()),
                 ("--tee-out", self.tools.tee_out.is_some()),
@@ -110,7 +110,7 @@ impl RelayArgs {
                 return Err(Error::new(Exit::Usage, text));
             }
         }
-        self.refuse_with("--exec and --sh", &[&["--crlf", "--end-when"], RECORDS].concat())?;
+        self.reject_relay_options_except("--exec and --sh", &[&["--crlf", "--end-when"], RECORDS].concat())?;
         if self.end_when == Some(EndWhen::Input) {
             let text = "--end-when input: with --exec and --sh the process decides when to end; leave the option out, or type peer";
             return Err(Error::new(Exit::Usage, text));

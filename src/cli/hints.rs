@@ -1,4 +1,4 @@
-//! Usage errors as one line that says what to type instead.
+//! Usage errors as one line that suggests what to type instead.
 
 use std::ffi::OsString;
 
@@ -39,7 +39,7 @@ const COMMANDS: &[(&[&str], &str)] = &[
 const EACH_COMMAND: &str =
     "'sendall serve', 'connect', 'upload', 'download', 'udp-listen', 'udp-send' or 'http-hello'";
 
-/// What must follow a command that has no default endpoint.
+/// The words that must follow a command, for commands without a default endpoint.
 const AT_LEAST: &[(&str, &str)] = &[
     ("connect", "no server: type 'sendall connect HOST:PORT'"),
     ("upload", "no files and no server: type 'sendall upload PATH HOST:PORT'"),
@@ -51,8 +51,8 @@ const AT_LEAST: &[(&str, &str)] = &[
     ("udp-send", "no receiver: type 'sendall udp-send HOST:PORT TEXT'"),
 ];
 
-/// Options of nc and of copying tools, by the commands that they are typed for. Those of `connect`, and of `serve` where
-/// nothing is said here, are in the manual's table.
+/// Options of nc and of copying tools, by the commands that they are typed for. Those of `connect`, and of `serve` as far
+/// as they are not here, are in the manual's table.
 const OPTIONS: &[(&[&str], &[&str], &str)] = &[
     (&["serve"], &["-l", "--listen"], "leave it out: 'sendall serve :PORT' listens"),
     (&["serve"], &["-p", "--port"], "type the port by itself: 'sendall serve :PORT'"),
@@ -136,21 +136,21 @@ fn no_endpoint(error: &clap::Error, words: &[OsString]) -> Option<String> {
 
 fn unknown_command(error: &clap::Error, words: &[OsString]) -> Option<String> {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let say = |hint: &str| Some(format!("'{}' is not a command: type {hint}", word.escape_debug()));
+    let suggest = |hint: &str| Some(format!("'{}' is not a command: type {hint}", word.escape_debug()));
     if let Some((_, hint)) = COMMANDS.iter().find(|(words, _)| words.contains(&word.as_str())) {
-        return say(hint);
+        return suggest(hint);
     }
     let second = words.iter().skip_while(|other| *other != word.as_str()).nth(1);
     let server = Endpoint::parse_first(word, second.and_then(|second| second.to_str()), Role::Connect);
     match server {
-        Ok((server, 1)) => return say(&format!("'sendall connect {server}'")),
+        Ok((server, 1)) => return suggest(&format!("'sendall connect {server}'")),
         Ok((server, _)) => {
-            return say(&format!("'sendall connect {server}' if it is a host, or see 'sendall --help'"));
+            return suggest(&format!("'sendall connect {server}' if it is a host, or see 'sendall --help'"));
         }
         Err(_) => {}
     }
     let has_advice = error.get(ContextKind::SuggestedSubcommand).is_some();
-    if has_advice { None } else { say(&format!("{EACH_COMMAND}, or 'sendall --help'")) }
+    if has_advice { None } else { suggest(&format!("{EACH_COMMAND}, or 'sendall --help'")) }
 }
 
 fn unknown_option(option: &str, words: &[OsString]) -> Option<String> {
@@ -175,14 +175,14 @@ fn unknown_option(option: &str, words: &[OsString]) -> Option<String> {
     ))
 }
 
-/// What the manual's table says to an option of nc: "nc's '-z HOST 20-25' is here: connect --probe HOST:20-25".
+/// Finds an option of nc in the manual's table: "nc's '-z HOST 20-25' is here: connect --probe HOST:20-25".
 fn netcat_option(option: &str) -> Option<String> {
     let rows = NETCATS.lines().filter_map(|line| line.strip_prefix("    ")?.split_once("  "));
     let mut rows = rows.filter(|(theirs, _)| theirs.starts_with("nc "));
     let names = |theirs: &str| {
         theirs.split([' ', ',']).filter(|word| word.starts_with('-')).any(|word| word == option)
     };
-    // The first row that begins with it, or else one that has it.
+    // The first row that begins with the option, or else the first that contains it.
     let (theirs, ours) = rows
         .clone()
         .find(|(theirs, _)| {
@@ -193,7 +193,7 @@ fn netcat_option(option: &str) -> Option<String> {
     Some(format!("nc's '{theirs}' is here: {}", ours.trim()))
 }
 
-/// What clap says in several paragraphs, without its advice to pass an option as a value.
+/// Joins the paragraphs of clap's message, without its advice to pass an option as a value.
 fn one_line(error: &clap::Error) -> String {
     let mut line = String::new();
     let text = error.render().to_string();
@@ -211,7 +211,7 @@ fn one_line(error: &clap::Error) -> String {
     line
 }
 
-/// The words of Rust's and clap's parsers about a value, in words for people.
+/// Replaces messages of Rust's and clap's parsers by plain ones.
 fn plain_words(line: &str) -> String {
     for (raw, plain) in [
         ("invalid digit found in string", "type a whole number"),

@@ -1,6 +1,5 @@
 //! Options of `http-hello`.
 
-use std::num::NonZero;
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
@@ -11,16 +10,16 @@ use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
 use crate::error::{Error, Exit};
 use crate::http::log::LogForm;
-use crate::http::site::{AnswerFields, Elsewhere, Patience};
+use crate::http::site::{AnswerFields, Elsewhere, Timeouts};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::http::{has_no_body, is_field_name, is_field_value};
-use crate::run::http_hello::{PathPlan, Plan, SitePlan};
+use crate::run::http_hello::{PathPlan, Plan, SitePlan, Workers};
 use crate::server::acceptor::{ClientLimits, Explicit, Full, NO_LIMIT};
 use crate::server::option_files::TextOrFile;
 
 const GREETING: &[u8] = b"Hello, World\n";
 const MAX_CLIENTS: u32 = 16_384;
-/// Fields that the server sets, and what says the same.
+/// Fields that the server sets itself, and the reason or the option to use instead.
 const OWN_FIELDS: [(&str, &str); 5] = [
     ("content-type", "use --type"),
     ("content-length", "it follows from --body"),
@@ -79,7 +78,7 @@ pub(crate) struct HttpHelloArgs {
 
     /// Answer with N threads; auto is one per core
     #[arg(long, value_name = "N|auto", default_value = "1", value_parser = workers)]
-    workers: usize,
+    workers: Workers,
 
     /// Write a line for each answer to stdout
     #[arg(long, value_name = "FORM", value_enum)]
@@ -95,7 +94,7 @@ pub(crate) struct HttpHelloArgs {
     access: AccessArgs,
 }
 
-/// How many clients, how much from each, and for how long.
+/// Limits on clients and requests.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Access and limits")]
 struct HelloLimitArgs {
@@ -130,7 +129,7 @@ struct HelloLimitArgs {
 }
 
 impl HttpHelloArgs {
-    /// Validates what was typed. Opens nothing.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
         let limits = ClientLimits {
@@ -180,7 +179,7 @@ impl HttpHelloArgs {
             (.., true) => Elsewhere::Echo,
             _ => Elsewhere::Greeting,
         };
-        let patience = Patience {
+        let timeouts = Timeouts {
             header: self.limits.header_timeout,
             idle: self.limits.idle_timeout,
             max_body_bytes: self.limits.max_body,
@@ -196,7 +195,7 @@ impl HttpHelloArgs {
             paths.push(path);
         }
         let (status, kind, delay) = (self.status, self.kind.clone(), self.delay);
-        Ok(SitePlan { status, kind, body, paths, elsewhere, fields, delay, patience })
+        Ok(SitePlan { status, kind, body, paths, elsewhere, fields, delay, timeouts })
     }
 }
 
@@ -238,11 +237,10 @@ fn path(text: &str) -> Result<PathPlan, Error> {
 }
 
 /// Reads a number of threads.
-fn workers(text: &str) -> Result<usize, String> {
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+fn workers(text: &str) -> Result<Workers, String> {
     match (text, text.parse()) {
-        ("auto", _) => Ok(cores()),
-        (_, Ok(count @ 1..=1024)) => Ok(count),
+        ("auto", _) => Ok(Workers::OnePerCore),
+        (_, Ok(count @ 1..=1024)) => Ok(Workers::Count(count)),
         _ => Err("type a number from 1 to 1024, or auto for one per core".into()),
     }
 }
@@ -263,8 +261,8 @@ mod tests {
 
     #[test]
     fn workers_are_counted() {
-        assert_eq!((workers("1"), workers("8")), (Ok(1), Ok(8)));
-        assert!(workers("auto").is_ok_and(|count| count > 0));
+        assert_eq!((workers("1"), workers("8")), (Ok(Workers::Count(1)), Ok(Workers::Count(8))));
+        assert_eq!(workers("auto"), Ok(Workers::OnePerCore));
         assert!(workers("0").is_err() && workers("-1").is_err() && workers("many").is_err());
     }
 }

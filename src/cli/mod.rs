@@ -1,4 +1,4 @@
-//! The command line: its options, and the code of each command.
+//! The command line: the options of each command, and the plan that they make.
 
 pub(crate) mod access_args;
 pub(crate) mod connect;
@@ -67,7 +67,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Where this run's lines go.
+    /// Creates the report of this run.
     pub fn report(&self) -> Report {
         let level = match (self.quiet, self.verbose) {
             (true, _) => Level::Quiet,
@@ -78,7 +78,7 @@ impl Cli {
         if self.json { Report::json(level, read_clock) } else { Report::new(level, read_clock) }
     }
 
-    /// Validates what was typed, then does it.
+    /// Validates the arguments, then runs the command.
     pub fn run(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match &self.command {
             Command::Serve(args) => args.plan()?.run(report, signals),

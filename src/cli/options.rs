@@ -1,4 +1,4 @@
-//! Options that several commands share, and how their values are read.
+//! Options that several commands share, and the parsers of their values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::proto::relay::ending::EndWhen;
 use crate::proto::relay::message::Framing;
 use crate::relay::options::{FrameIn, FrameOut, RecordOptions, RelayOptions, ToolOptions};
 
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Reads a duration such as `10s`, `250ms` or `1m 30s`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        // Further than the clock may reach.
-        Ok(duration) if duration > LONGEST => {
+        // The clock may not reach that far.
+        Ok(duration) if duration > MAX_DURATION => {
             Err("a limit is at most 100 years: leave the option out".into())
         }
         Ok(duration) if !duration.is_zero() => Ok(duration),
@@ -26,9 +26,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The same for a silence that is waited for.
+/// Reads the length of a silence: a duration that is not 0.
 fn silence(text: &str) -> Result<Duration, String> {
-    // humantime takes a 0 without a unit.
+    // humantime accepts a 0 without a unit.
     match humantime::parse_duration(text) {
         Ok(duration) if duration.is_zero() => {
             Err("to wait for no answer type --end-when input instead".into())
@@ -53,10 +53,10 @@ pub fn rate(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Entries of one session, unless the user says otherwise.
+/// The default maximum of entries in one session.
 pub const MAX_ENTRIES: u32 = 10_000_000;
 
-/// How stdin and stdout are joined to a peer.
+/// Options of a relay between a peer and stdin and stdout.
 #[derive(Args, Clone, Debug)]
 pub struct RelayArgs {
     /// Give up when nothing is sent or received for this long [default: no limit]
@@ -91,12 +91,12 @@ pub struct RelayArgs {
     #[arg(long, conflicts_with = "recv_only")]
     pub wait_greeting: bool,
 
-    /// What is done to the bytes on their way.
+    /// Tools on the stream.
     #[command(flatten)]
     pub tools: ToolArgs,
 }
 
-/// What is done to the bytes on their way, and what is written down of them.
+/// Options of tools that change or record a stream.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Lines and messages")]
 #[command(group = ArgGroup::new("records").args(["tee_in", "tee_out", "hex_dump"]).multiple(true))]
@@ -170,11 +170,11 @@ fn frame_in(text: &str) -> Result<FrameIn, String> {
     }
 }
 
-/// The options that write down what passes: they do for any stream.
+/// The options that record a stream: they apply to any stream.
 pub(crate) const RECORDS: &[&str] = &["--tee-in", "--tee-out", "--tee-append", "--hex-dump"];
 
 impl RelayArgs {
-    /// The same without a word of the command line.
+    /// Converts them to the options of a relay.
     pub(crate) fn options(&self) -> RelayOptions {
         let tools = &self.tools;
         RelayOptions {
@@ -204,9 +204,8 @@ impl RelayArgs {
         }
     }
 
-    /// Fails if one of the options was given that only make sense between stdin, stdout and one peer, other than those
-    /// that are `allowed`.
-    pub(crate) fn refuse_with(&self, mode: &str, allowed: &[&str]) -> Result<(), Error> {
+    /// Fails if an option was typed that only makes sense between one peer and stdin and stdout, unless it is `allowed`.
+    pub(crate) fn reject_relay_options_except(&self, mode: &str, allowed: &[&str]) -> Result<(), Error> {
         let given = [
             ("--send-only", self.send_only),
             ("--recv-only", self.recv_only),

@@ -1,4 +1,4 @@
-//! `--proxy`: the way to a server.
+//! `--proxy`: proxies between a client and its server.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use clap::{Args, ValueHint};
 use super::socket_args::LocalArgs;
 use crate::error::Error;
 use crate::net::endpoint::Endpoint;
-use crate::relay::connector::Connector;
 use crate::relay::proxies::Route;
+use crate::run::dialer::ConnectorPlan;
 
-/// The way to a server.
+/// Proxies between a client and its server.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ProxyArgs {
-    /// The way, in its order.
+    /// The proxies, in the order of the connection.
     #[arg(long = "proxy", help = "Connect through this proxy: socks5://[USER@]HOST:PORT, socks4://[USER@]HOST:PORT or \
         http://[USER@]HOST:PORT (CONNECT). It resolves the server's name. Repeat the option to chain proxies", value_name = "URL", value_hint = ValueHint::Url)]
     proxies: Vec<String>,
@@ -24,14 +24,14 @@ pub(crate) struct ProxyArgs {
     proxy_password_file: Option<PathBuf>,
 }
 
-/// The way to `endpoint`. Reads the file of passwords.
+/// Validates the arguments of connections to `endpoint`.
 pub(crate) fn connector(
     endpoint: &Endpoint,
     proxy: &ProxyArgs,
     local: &LocalArgs,
-) -> Result<Connector, Error> {
-    let route = Route::new(&proxy.proxies, proxy.proxy_password_file.as_deref(), endpoint)?;
-    let dialled = route.as_ref().and_then(Route::first).unwrap_or(endpoint);
-    let local = local.end_for(dialled)?;
-    Ok(Connector::new(endpoint.clone(), route, local))
+) -> Result<ConnectorPlan, Error> {
+    let route = Route::parse(&proxy.proxies, endpoint)?;
+    let local = local.local_end(route.as_ref().and_then(Route::first).unwrap_or(endpoint))?;
+    let password_file = proxy.proxy_password_file.clone();
+    Ok(ConnectorPlan { endpoint: endpoint.clone(), route, password_file, local })
 }

@@ -11,9 +11,9 @@ use crate::net::options::Family;
 use crate::proto::proxy::header::HeaderVersion;
 use crate::relay::modes::forward::Destination;
 use crate::relay::targets::TargetSources;
-use crate::run::serve::SocksPlan;
+use crate::run::serve::mode::SocksPlan;
 
-/// The way from clients to somebody else.
+/// Options of servers that connect clients to other servers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Forwarding")]
 pub(crate) struct ProxyingArgs {
@@ -51,18 +51,19 @@ pub(crate) struct TargetArgs {
 }
 
 impl ProxyingArgs {
+    /// The target of `--forward`, if it was typed.
     pub(crate) fn destination(
         &self,
-        word: &str,
         timeout: Duration,
         family: Option<Family>,
-    ) -> Result<Destination, Error> {
+    ) -> Result<Option<Destination>, Error> {
+        let Some(word) = &self.forward else { return Ok(None) };
         let endpoint = Endpoint::parse(word, Role::Connect);
         let endpoint = endpoint.map_err(|hint| Error::new(Exit::Usage, format!("--forward: {hint}")))?;
-        Ok(Destination { endpoint, timeout, family, header: self.proxy_protocol })
+        Ok(Some(Destination { endpoint, timeout, family, header: self.proxy_protocol }))
     }
 
-    /// What clients of the proxy are asked, and where it leads.
+    /// Returns the arguments of the proxy server.
     pub(crate) fn socks(&self, timeout: Duration) -> SocksPlan {
         let TargetArgs { allow_target, deny_target } = &self.targets;
         let targets = TargetSources { allowed: allow_target.clone(), denied: deny_target.clone() };

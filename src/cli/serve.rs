@@ -21,10 +21,10 @@ use crate::server::option_files::unescape;
 use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
 
-/// Where each client costs a process, or a thread and a place on the disk.
+/// Default limits of modes in which each client costs a process, or a thread and files.
 const MAX_COSTLY_CLIENTS: u32 = 100;
 const MAX_COSTLY_PER_SOURCE: usize = 16;
-/// Where it costs a connection or two, and a few buffers.
+/// The default limit of modes in which each client costs a connection or two, and a few buffers.
 const MAX_CLIENTS: u32 = 16_384;
 
 /// Listen; without a mode, connect the first client to stdin and stdout, and end with it
@@ -62,7 +62,7 @@ pub(crate) struct ServeArgs {
     pub(crate) socket: SocketArgs,
 }
 
-/// What is done with each client; one at a time.
+/// The modes, of which one can be chosen.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Modes")]
 pub(crate) struct ModeArgs {
@@ -70,7 +70,7 @@ pub(crate) struct ModeArgs {
     #[arg(long)]
     pub(crate) keep_open: bool,
 
-    /// Lines say whose they are.
+    /// Labels on lines.
     #[arg(
         long,
         help = "With --keep-open: put '[ADDRESS] ' before each line from a client, and escape control characters",
@@ -83,7 +83,7 @@ pub(crate) struct ModeArgs {
     #[arg(long)]
     pub(crate) broker: bool,
 
-    /// For people at terminals.
+    /// A chat of people at terminals.
     #[arg(
         long,
         help = "With --broker: send whole lines, put '<ADDRESS> ' before each, and escape control characters",
@@ -138,13 +138,13 @@ pub(crate) struct ModeArgs {
 }
 
 impl ModeArgs {
-    /// True if a conversation is scripted.
+    /// True if an option of a script was typed.
     pub(crate) fn has_script(&self) -> bool {
         let texts = self.greet.is_some() || self.otherwise.is_some();
         texts || !self.answer.is_empty() || !self.hang_up.is_empty()
     }
 
-    /// The script, with its escapes read.
+    /// Parses the script, with its escapes.
     pub(crate) fn script(&self) -> Result<Script, Error> {
         let read = |text: &str, option: &str| {
             unescape(text).map_err(|hint| Error::new(Exit::Usage, format!("{option}: {hint}")))
@@ -215,7 +215,7 @@ pub(crate) struct TransferArgs {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// How many clients, and for how long.
+/// Limits on clients.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access and limits")]
 pub(crate) struct ServeLimitArgs {
@@ -252,8 +252,8 @@ pub(crate) struct ServeLimitArgs {
 }
 
 impl ServeLimitArgs {
-    /// For a mode with many clients, each of which costs much or little.
-    pub(crate) fn of_many(&self, are_costly: bool) -> ClientLimits {
+    /// Returns the limits of a mode with many clients.
+    pub(crate) fn for_many_clients(&self, are_costly: bool) -> ClientLimits {
         let (clients, per_source) = match are_costly {
             true => (MAX_COSTLY_CLIENTS, MAX_COSTLY_PER_SOURCE),
             false => (MAX_CLIENTS, NO_LIMIT),
@@ -270,7 +270,7 @@ impl ServeLimitArgs {
         }
     }
 
-    /// Which of them were chosen.
+    /// Returns which limits were typed.
     pub(crate) fn explicit(&self) -> Explicit {
         Explicit { clients: self.max_clients.is_some(), per_source: self.max_per_source.is_some() }
     }
@@ -279,8 +279,8 @@ impl ServeLimitArgs {
         self.accept_timeout.map(|limit| (limit, "--accept-timeout"))
     }
 
-    /// For the first client alone.
-    pub(crate) fn of_one(&self) -> Result<ClientLimits, Error> {
+    /// Returns the limits of a server for one client.
+    pub(crate) fn for_single_client(&self) -> Result<ClientLimits, Error> {
         let given = [
             ("--max-clients", self.max_clients.is_some()),
             ("--max-per-source", self.max_per_source.is_some()),

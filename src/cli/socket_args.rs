@@ -1,4 +1,4 @@
-//! Options of sockets and of the local end of a connection, for every command that makes some.
+//! Options of sockets and of the local end of connections.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ fn on_or_off(text: &str) -> Result<bool, String> {
 
 /// Reads `off`, or a duration of whole seconds as tcp(7) has it for `TCP_KEEPIDLE`.
 fn keepalive(text: &str) -> Result<Keepalive, String> {
-    const MOST_SECONDS: u64 = 32_767;
+    const MAX_SECONDS: u64 = 32_767;
     if text == "off" {
         return Ok(Keepalive::Off);
     }
     let time = duration(text)?;
-    let is_fitting = time.subsec_nanos() == 0 && time.as_secs() <= MOST_SECONDS;
+    let is_fitting = time.subsec_nanos() == 0 && time.as_secs() <= MAX_SECONDS;
     is_fitting.then_some(Keepalive::After(time)).ok_or_else(|| "type whole seconds up to 9h, or off".into())
 }
 
@@ -67,7 +67,7 @@ fn user_timeout(text: &str) -> Result<Duration, String> {
     is_fitting.then_some(time).ok_or_else(|| "type a time from 1ms to 24days".into())
 }
 
-/// One family of addresses.
+/// The family of addresses.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct FamilyArgs {
     /// Use IPv4 addresses only
@@ -80,7 +80,7 @@ pub struct FamilyArgs {
 }
 
 impl FamilyArgs {
-    /// The only family that is wanted.
+    /// Returns the only family to use.
     pub fn family(self) -> Option<Family> {
         match (self.ipv4, self.ipv6) {
             (true, _) => Some(Family::V4),
@@ -90,7 +90,7 @@ impl FamilyArgs {
     }
 }
 
-/// What is asked of a connection's socket.
+/// Options of a connection's socket.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Socket options")]
 pub struct SocketArgs {
@@ -138,7 +138,7 @@ pub struct SocketArgs {
     mptcp: bool,
 }
 
-/// Fails for a socket that knows the sizes of its buffers only.
+/// Fails for a Unix socket, which has no options but the sizes of its buffers.
 fn refuse_without_tcp(endpoint: &Endpoint) -> Result<(), Error> {
     if matches!(endpoint, Endpoint::Tcp { .. }) {
         return Ok(());
@@ -148,18 +148,18 @@ fn refuse_without_tcp(endpoint: &Endpoint) -> Result<(), Error> {
 }
 
 impl SocketArgs {
-    /// The same for those who come in at these endpoints.
+    /// Returns the options for the clients of these endpoints.
     pub(crate) fn options_for(&self, endpoints: &[Endpoint]) -> Result<SocketOptions, Error> {
         let options = self.options();
         if options.needs_tcp() {
-            // What somebody else has bound may be anything: there the system says so.
+            // An inherited socket may be of any kind: the system rejects options that do not fit.
             let mut known = endpoints.iter().filter(|endpoint| !matches!(endpoint, Endpoint::Inherited(_)));
             known.try_for_each(refuse_without_tcp)?;
         }
         Ok(options)
     }
 
-    /// As a socket takes them.
+    /// Returns the options.
     pub fn options(&self) -> SocketOptions {
         SocketOptions {
             family: self.family.family(),
@@ -177,10 +177,10 @@ impl SocketArgs {
     }
 }
 
-/// How a connection is made.
+/// Options of the local end of a connection.
 #[derive(Args, Clone, Debug)]
 pub struct LocalArgs {
-    /// Where connections come from.
+    /// The local address.
     #[arg(
         long,
         help = "Connect from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT",
@@ -199,8 +199,8 @@ pub struct LocalArgs {
 }
 
 impl LocalArgs {
-    /// The end from which `endpoint` is to be reached.
-    pub(crate) fn end_for(&self, endpoint: &Endpoint) -> Result<LocalEnd, Error> {
+    /// Returns the local end of connections to `endpoint`.
+    pub(crate) fn local_end(&self, endpoint: &Endpoint) -> Result<LocalEnd, Error> {
         let (source, interface) = (self.source, self.interface.clone());
         let end = LocalEnd { source, interface, options: self.socket.options() };
         if end.needs_tcp() {
@@ -209,7 +209,7 @@ impl LocalArgs {
         Ok(end)
     }
 
-    /// The number of connections, for the number requested: one source port allows one connection to a server.
+    /// Returns the number of connections, as requested. A fixed source port allows only one.
     pub(crate) fn connections(&self, asked: Option<usize>) -> Result<Option<usize>, Error> {
         match (self.source.filter(|source| source.has_port()), asked) {
             (None, _) => Ok(asked),

@@ -8,7 +8,7 @@ use clap::{Args, ValueHint};
 use super::options::{duration, rate};
 use crate::transfer::Limits;
 
-/// Limits of a transfer's client, in time and speed.
+/// Limits of a transfer's client.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct TransferLimitArgs {
     /// Limit the time for each address, and for the handshake
@@ -29,18 +29,18 @@ pub(crate) struct TransferLimitArgs {
 }
 
 impl TransferLimitArgs {
-    /// How many connections were asked for. One that is held back is not quicker with others.
+    /// Returns the requested number of connections: one with `--limit-rate`, because more would not be faster.
     pub(crate) fn connections(self) -> Option<usize> {
         self.connections.map(usize::from).or(self.limit_rate.map(|_| 1))
     }
 
-    /// As a session takes them.
+    /// Returns the limits of a session.
     pub(crate) fn limits(self) -> Limits {
         Limits { handshake: self.timeout, idle: self.idle_timeout, rate: self.limit_rate }
     }
 }
 
-/// Where a client writes the digests of what arrived.
+/// The destination of digests.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DigestArgs {
     /// Write the digest of each file that arrived, in the format of b3sum --check; - is stdout

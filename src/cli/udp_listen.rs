@@ -10,18 +10,18 @@ use super::exec_args::ExecArgs;
 use super::manual;
 use super::options::{duration, size};
 use super::socket_args::FamilyArgs;
-use super::values::cut;
+use super::values::split_at;
 use crate::datagram::check;
 use crate::datagram::listen::answers::Answers;
-use crate::datagram::listen::processes::Runs;
-use crate::datagram::listen::session::Intake;
-use crate::datagram::style::{Each, Frame, Style};
+use crate::datagram::listen::processes::ProcessOptions;
+use crate::datagram::listen::session::ReceiveLimits;
+use crate::datagram::style::{LengthPrefix, PrintFormat, Style};
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::endpoint::{Endpoint, Host, Role};
 use crate::net::udp::{Group, Options};
-use crate::proto::datagram::guard::Rules;
-use crate::proto::datagram::records::Cut;
+use crate::proto::datagram::guard::ReplyLimits;
+use crate::proto::datagram::records::SplitAt;
 use crate::run::udp_listen::Plan;
 use crate::server::option_files::TextOrFile;
 
@@ -42,11 +42,11 @@ pub(crate) struct UdpListenArgs {
 
     /// Choose the form of each datagram on stdout [default: line]
     #[arg(long, value_enum, value_name = "FORM")]
-    each: Option<Each>,
+    each: Option<PrintFormat>,
 
     /// Put a length before each payload, instead of --each
     #[arg(long, value_enum, value_name = "PREFIX", conflicts_with = "each")]
-    frame: Option<Frame>,
+    frame: Option<LengthPrefix>,
 
     /// Put the peer's address and a space before each payload
     #[arg(long, conflicts_with = "frame")]
@@ -94,8 +94,8 @@ pub(crate) struct UdpListenArgs {
 
     /// With --exec or --sh: split a process's output into datagrams at each line, at its end (all), at each write (raw), at
     /// length prefixes (u16be), or after SIZE bytes [default: as --each and --frame]
-    #[arg(long, value_name = "line|SIZE|all|raw|u16be", value_parser = Said::parse, requires = "process")]
-    answer_each: Option<Said>,
+    #[arg(long, value_name = "line|SIZE|all|raw|u16be", value_parser = OutputSplit::parse, requires = "process")]
+    answer_each: Option<OutputSplit>,
 
     /// With --exec or --sh: run at most N processes at a time
     #[arg(long, value_name = "N", default_value_t = 100, requires = "process", value_parser = clap::value_parser!(u32).range(1..))]
@@ -130,28 +130,28 @@ pub(crate) struct UdpListenArgs {
     connected: bool,
 }
 
-/// Where the output of a process is cut; nowhere: each read is a datagram.
+/// The boundaries in the output of a process; `None`: each read is a datagram.
 #[derive(Clone, Copy, Debug)]
-struct Said(Option<Cut>);
+struct OutputSplit(Option<SplitAt>);
 
-impl Said {
-    fn parse(text: &str) -> Result<Said, String> {
+impl OutputSplit {
+    fn parse(text: &str) -> Result<OutputSplit, String> {
         match text {
-            "raw" => Ok(Said(None)),
-            _ => cut(text)
-                .map(|cut| Said(Some(cut)))
+            "raw" => Ok(OutputSplit(None)),
+            _ => split_at(text)
+                .map(|boundary| OutputSplit(Some(boundary)))
                 .map_err(|hint| hint.replace("type line", "type line, raw")),
         }
     }
 }
 
 impl UdpListenArgs {
-    /// Validates what was typed. Opens nothing.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
         endpoints.iter().try_for_each(check)?;
-        if self.label && self.each == Some(Each::Json) {
+        if self.label && self.each == Some(PrintFormat::Json) {
             return Err(usage("--each json already has the peer: leave --label out".into()));
         }
         let is_unix = |endpoint: &Endpoint| !matches!(endpoint, Endpoint::Tcp { .. });
@@ -159,7 +159,7 @@ impl UdpListenArgs {
         if !self.join.is_empty() && endpoints.iter().any(|endpoint| is_local(endpoint) || is_unix(endpoint)) {
             return Err(usage("multicast groups need every interface: type :PORT with --join".into()));
         }
-        let style = Style::new(self.each.unwrap_or(Each::Line), self.frame, self.label);
+        let style = Style::new(self.each.unwrap_or(PrintFormat::Line), self.frame, self.label);
         Ok(Plan {
             endpoints,
             options: Options {
@@ -171,7 +171,7 @@ impl UdpListenArgs {
             },
             access: self.access.sources(),
             style,
-            intake: Intake {
+            limits: ReceiveLimits {
                 count: self.count,
                 idle_timeout: self.idle_timeout,
                 max_size: self.max_size,
@@ -179,7 +179,7 @@ impl UdpListenArgs {
             },
             answers: self.answers(style)?,
             reply: self.reply.as_deref().map(|reply| TextOrFile::parse(reply, "--reply")).transpose()?,
-            rules: Rules { amplify: self.amplify_ok, per_second: self.max_answers },
+            reply_limits: ReplyLimits { amplify: self.amplify_ok, per_second: self.max_answers },
         })
     }
 
@@ -188,9 +188,16 @@ impl UdpListenArgs {
             if program.stdio == ChildStdio::Terminal {
                 return Err(Error::new(Exit::Usage, "a terminal cannot carry datagrams: leave --pty out"));
             }
-            let cut = self.answer_each.map_or_else(|| style.cut(), |said| said.0);
-            let (idle, most) = (self.peer_timeout, self.max_peers as usize);
-            return Ok(Answers::Run(Runs { program, style, may_cut: self.each.is_some(), cut, idle, most }));
+            let split_at = self.answer_each.map_or_else(|| style.split_at(), |split| split.0);
+            let (idle, max_processes) = (self.peer_timeout, self.max_peers as usize);
+            return Ok(Answers::Run(ProcessOptions {
+                program,
+                style,
+                may_cut: self.each.is_some(),
+                split_at,
+                idle,
+                max_processes,
+            }));
         }
         Ok(if self.echo {
             Answers::Echo

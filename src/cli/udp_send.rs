@@ -9,39 +9,39 @@ use clap::{Args, ValueHint};
 use super::manual;
 use super::options::{duration, rate};
 use super::socket_args::FamilyArgs;
-use super::values::cut;
+use super::values::split_at;
 use crate::datagram::send::input::DatagramSource;
-use crate::datagram::send::session::Wanted;
-use crate::datagram::style::{Each, Frame, Style};
+use crate::datagram::send::session::ReplyWait;
+use crate::datagram::style::{LengthPrefix, PrintFormat, Style};
 use crate::datagram::{check, too_large};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::net::local_end::SourceAddress;
 use crate::net::udp::Options;
 use crate::proto::datagram::pace::Pace;
-use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
+use crate::proto::datagram::records::{MAX_DATAGRAM_BYTES, SplitAt};
 use crate::run::udp_send::Plan;
 use crate::server::option_files::unescape;
 
-/// How long to wait for replies unless --wait says so.
-const WAIT: Duration = Duration::from_secs(10);
+/// The default of `--wait`.
+const DEFAULT_REPLY_WAIT: Duration = Duration::from_secs(10);
 
 /// Send datagrams from arguments or stdin, and wait for replies if asked
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = manual::UDP_SEND)]
 pub(crate) struct UdpSendArgs {
-    /// Where to, and texts.
+    /// The receiver, and texts.
     #[arg(help = "The receiver (HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or two words HOST PORT), and texts; each text is a \
         datagram, with \\n, \\r, \\t, \\0 and \\xHH as escapes", value_name = "ENDPOINT [TEXT...]", required = true, value_hint = ValueHint::Hostname)]
     words: Vec<String>,
 
     /// Split stdin at each line, not at all (all), at length prefixes (u16be), or after SIZE bytes [default: line, for text only]
-    #[arg(long, value_name = "line|SIZE|all|u16be", value_parser = cut)]
-    each: Option<Cut>,
+    #[arg(long, value_name = "line|SIZE|all|u16be", value_parser = split_at)]
+    each: Option<SplitAt>,
 
     /// Expect a length before each datagram on stdin, and put one before each reply
     #[arg(long, value_enum, value_name = "PREFIX", conflicts_with_all = ["each", "print", "label"])]
-    frame: Option<Frame>,
+    frame: Option<LengthPrefix>,
 
     /// Print replies until this long after the last datagram was sent; fail if none comes
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -53,7 +53,7 @@ pub(crate) struct UdpSendArgs {
 
     /// Choose the form of each reply on stdout [default: line]
     #[arg(long, value_enum, value_name = "FORM")]
-    print: Option<Each>,
+    print: Option<PrintFormat>,
 
     /// Put the peer's address and a space before each reply
     #[arg(long)]
@@ -80,14 +80,14 @@ pub(crate) struct UdpSendArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
 
-    /// Where datagrams come from.
+    /// The local address of datagrams.
     #[arg(
         long,
         help = "Send from this local address, port, or both: ADDR, ADDR:PORT, [V6]:PORT or :PORT; or from the Unix socket unix:/path",
         value_name = "ADDR|unix:PATH",
-        value_parser = from
+        value_parser = parse_source
     )]
-    source: Option<From>,
+    source: Option<SourceArg>,
 
     #[command(flatten)]
     family: FamilyArgs,
@@ -102,79 +102,80 @@ pub(crate) struct UdpSendArgs {
 
     /// Choose whether this machine receives its own datagrams to a multicast group [default: on]
     #[arg(long = "loop", value_name = "on|off", value_parser = BoolishValueParser::new(), hide_possible_values = true)]
-    loops: Option<bool>,
+    multicast_loop: Option<bool>,
 }
 
 impl UdpSendArgs {
-    /// Validates what was typed. Opens nothing.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let (first, second) = (&self.words[0], self.words.get(1).map(String::as_str));
         let (endpoint, used) = Endpoint::parse_first(first, second, Role::Connect).map_err(usage)?;
         check(&endpoint)?;
         let texts = &self.words[used..];
-        let is_about_stdin = self.each.is_some() || self.until.is_some() || self.idle_timeout.is_some();
-        if !texts.is_empty() && is_about_stdin {
+        let has_stdin_options = self.each.is_some() || self.until.is_some() || self.idle_timeout.is_some();
+        if !texts.is_empty() && has_stdin_options {
             let text = "--each, --until and --idle-timeout are about stdin: leave them out, or the texts";
             return Err(usage(text.into()));
         }
-        let is_asking = self.wait.is_some() || self.replies.is_some();
-        if !(texts.is_empty() || is_asking) && self.frame.is_some() {
+        let wants_replies = self.wait.is_some() || self.replies.is_some();
+        if !(texts.is_empty() || wants_replies) && self.frame.is_some() {
             return Err(usage("--frame is about stdin and replies: add --wait or --replies".into()));
         }
-        if !is_asking && (self.print.is_some() || self.label) {
+        if !wants_replies && (self.print.is_some() || self.label) {
             return Err(usage("--print and --label are about replies: add --wait or --replies".into()));
         }
-        if self.label && self.print == Some(Each::Json) {
+        if self.label && self.print == Some(PrintFormat::Json) {
             return Err(usage("--print json already has the peer: leave --label out".into()));
         }
-        let (source, name) = self.source_for(&endpoint)?;
-        let mut datagrams = VecDeque::new();
+        let (source, unix_bind_path) = self.source_for(&endpoint)?;
+        let mut payloads = VecDeque::new();
         for (text, number) in texts.iter().zip(1..) {
             let datagram = unescape(text).map_err(|hint| usage(format!("text {number}: {hint}")))?;
-            if datagram.len() > LARGEST_BYTES {
+            if datagram.len() > MAX_DATAGRAM_BYTES {
                 return Err(too_large(&format!("text {number}")));
             }
-            datagrams.push_back(datagram);
+            payloads.push_back(datagram);
         }
-        let origin = if texts.is_empty() {
-            let cut = self.each.or_else(|| self.frame.map(|Frame::U16be| Cut::U16be));
-            DatagramSource::stdin(cut, self.until.clone(), self.repeat)
+        let datagrams = if texts.is_empty() {
+            let split_at = self.each.or_else(|| self.frame.map(|LengthPrefix::U16be| SplitAt::U16be));
+            DatagramSource::stdin(split_at, self.until.clone(), self.repeat)
         } else {
-            DatagramSource::texts(datagrams, self.repeat)
+            DatagramSource::texts(payloads, self.repeat)
         };
-        let style = Style::new(self.print.unwrap_or(Each::Line), self.frame, self.label);
+        let style = Style::new(self.print.unwrap_or(PrintFormat::Line), self.frame, self.label);
         Ok(Plan {
             endpoint,
             options: Options {
                 is_timed: style.is_timed(),
                 family: self.family.family(),
                 source,
-                name,
+                name: unix_bind_path,
                 ttl: self.ttl,
                 broadcast: self.broadcast,
-                loops: self.loops,
+                loops: self.multicast_loop,
                 ..Options::default()
             },
-            source: origin,
-            wanted: is_asking.then(|| Wanted { replies: self.replies, wait: self.wait.unwrap_or(WAIT) }),
+            source: datagrams,
+            reply_wait: wants_replies
+                .then(|| ReplyWait { replies: self.replies, wait: self.wait.unwrap_or(DEFAULT_REPLY_WAIT) }),
             style,
             pace: Pace::new(self.interval, self.limit_rate),
             idle: self.idle_timeout,
         })
     }
 
-    /// What `--source` says, as far as the peer's kind of socket can have it: an address, or a name.
+    /// Returns the value of `--source`: an address for an IP socket, a name for a Unix socket.
     fn source_for(&self, endpoint: &Endpoint) -> Result<(Option<SourceAddress>, Option<Endpoint>), Error> {
         let is_unix = !matches!(endpoint, Endpoint::Tcp { .. });
         let hint = match &self.source {
             None => return Ok((None, None)),
-            Some(From::Address(source)) if !is_unix => return Ok((Some(*source), None)),
-            Some(From::Unix(name)) if is_unix => return Ok((None, Some(name.clone()))),
-            Some(From::Address(_)) => {
+            Some(SourceArg::Address(source)) if !is_unix => return Ok((Some(*source), None)),
+            Some(SourceArg::Unix(name)) if is_unix => return Ok((None, Some(name.clone()))),
+            Some(SourceArg::Address(_)) => {
                 format!("{endpoint} receives from Unix sockets only: type --source unix:/path")
             }
-            Some(From::Unix(_)) => {
+            Some(SourceArg::Unix(_)) => {
                 format!("{endpoint} is not a Unix socket: type --source ADDRESS, ADDRESS:PORT or :PORT")
             }
         };
@@ -189,17 +190,17 @@ fn interval(text: &str) -> Result<Duration, String> {
     duration(text)
 }
 
-/// Where datagrams come from.
+/// The value of `--source`.
 #[derive(Clone, Debug)]
-enum From {
+enum SourceArg {
     Address(SourceAddress),
-    /// A name of a Unix socket.
+    /// The name of a Unix socket.
     Unix(Endpoint),
 }
 
-fn from(text: &str) -> Result<From, String> {
+fn parse_source(text: &str) -> Result<SourceArg, String> {
     if text.starts_with("unix:") {
-        return Endpoint::parse(text, Role::Listen).map(From::Unix);
+        return Endpoint::parse(text, Role::Listen).map(SourceArg::Unix);
     }
-    text.parse().map(From::Address).map_err(|hint: String| hint + ", or unix:/path")
+    text.parse().map(SourceArg::Address).map_err(|hint: String| hint + ", or unix:/path")
 }

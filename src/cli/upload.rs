@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueHint};
@@ -18,7 +18,7 @@ use crate::net::child::{ChildStdio, Program};
 use crate::net::endpoint::{Endpoint, Role};
 use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
-use crate::run::upload::{Item, Plan, Task, Upload};
+use crate::run::upload::{Item, Plan, Upload, UploadPlan, UploadTask};
 use crate::store::{Filter, SymlinkPolicy};
 use crate::transfer::WireProtocol;
 
@@ -95,15 +95,47 @@ fn usage(hint: impl Into<String>) -> Error {
 }
 
 impl UploadArgs {
-    /// Validates what was typed. The files are looked at when the plan is run.
+    /// Validates the arguments, for both readings of the last two words. `run` looks at files and chooses.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         // First: a command in the wrong place is taken for paths.
         let program = program(self.exec, self.sh.as_ref(), &self.command, ChildStdio::Pipes)?;
-        let (endpoint, paths) = self.split(program.is_some())?;
-        let connector = connector(&endpoint, &self.proxy, &self.local)?;
+        let words = &self.words;
+        let min_words = if program.is_some() { 1 } else { 2 };
+        let (last, before) = words
+            .split_last()
+            .filter(|(last, _)| words.len() >= min_words && *last != "-")
+            .ok_or_else(|| usage("type the files and the server, as in 'sendall upload FILE HOST'"))?;
+        let last = last.to_string_lossy();
+        let parse = |first: &str, second| Endpoint::parse_first_of_transfer(first, second, Role::Connect);
+        let host_and_paths = before.split_last().filter(|_| words.len() > min_words);
+        let host_and_port = match host_and_paths {
+            Some((host, paths)) => match parse(&host.to_string_lossy(), Some(&last)) {
+                Ok((endpoint, 2)) => Some(self.plan_for(&endpoint, paths, program.clone())),
+                // The colon stands with one of the two.
+                Err(hint) if host.as_bytes().ends_with(b":") || last.starts_with(':') => {
+                    return Err(usage(hint));
+                }
+                _ => None,
+            },
+            None => None,
+        };
+        let last_word = parse(&last, None).map_err(usage);
+        let last_word = last_word.and_then(|(endpoint, _)| self.plan_for(&endpoint, before, program));
+        Ok(Plan { words: words.clone(), host_and_port, last_word })
+    }
+
+    /// Validates the options for these paths and this server.
+    fn plan_for(
+        &self,
+        endpoint: &Endpoint,
+        paths: &[OsString],
+        program: Option<Program>,
+    ) -> Result<UploadPlan, Error> {
+        let paths = paths.iter().map(PathBuf::from).collect();
+        let server = connector(endpoint, &self.proxy, &self.local)?;
         let connections = self.local.connections(self.limits.connections())?;
         let task = match self.wire {
-            WireProtocol::Text => Task::Text(self.without_options_of_transfers(paths)?),
+            WireProtocol::Text => UploadTask::Text(self.without_options_of_transfers(paths)?),
             WireProtocol::Sendall => {
                 let upload = Upload {
                     filter: Arc::new(Filter::new(&self.include, &self.exclude).map_err(usage)?),
@@ -113,13 +145,13 @@ impl UploadArgs {
                     retry: self.retry.limits(),
                     digests: self.digests.digests.clone(),
                 };
-                if self.dry_run { Task::DryRun(upload) } else { Task::Send(upload) }
+                if self.dry_run { UploadTask::DryRun(upload) } else { UploadTask::Send(upload) }
             }
         };
-        Ok(Plan { connector, task, limits: self.limits.limits(), connections })
+        Ok(UploadPlan { server, task, limits: self.limits.limits(), connections })
     }
 
-    /// What is to be sent, and under which name where that is `--name`.
+    /// Returns the items to send; stdin and the output of a command get the name of `--name`.
     fn items(&self, paths: Vec<PathBuf>, program: Option<Program>) -> Result<Vec<Item>, Error> {
         let sends_stdin = paths.iter().any(|path| path.as_os_str() == "-");
         let mut items = Vec::new();
@@ -152,7 +184,7 @@ impl UploadArgs {
         Ok(items)
     }
 
-    /// The paths, for `--wire text`, which has no other options.
+    /// Returns the paths for `--wire text`, which excludes most options.
     fn without_options_of_transfers(&self, paths: Vec<PathBuf>) -> Result<Vec<PathBuf>, Error> {
         let without = [
             (self.force, "--force"),
@@ -172,60 +204,6 @@ impl UploadArgs {
             None => Ok(paths),
         }
     }
-
-    /// The endpoint is the last word, or the last two; the paths are the rest.
-    fn split(&self, has_program: bool) -> Result<(Endpoint, Vec<PathBuf>), Error> {
-        let missing = || usage("type the files and the server, as in 'sendall upload FILE HOST'");
-        let least = if has_program { 1 } else { 2 };
-        let words = &self.words;
-        let (last, before) = words
-            .split_last()
-            .filter(|(last, _)| words.len() >= least && *last != "-")
-            .ok_or_else(missing)?;
-        let last = last.to_string_lossy();
-        let two = before.split_last().filter(|_| words.len() > least).and_then(|(host, paths)| {
-            match Endpoint::parse_first_of_transfer(&host.to_string_lossy(), Some(&last), Role::Connect) {
-                Ok((endpoint, 2)) if !Path::new(host).exists() => Some(Ok((endpoint, paths))),
-                // The colon stands with one of the two.
-                Err(hint) if host.as_bytes().ends_with(b":") || last.starts_with(':') => Some(Err(hint)),
-                _ => None,
-            }
-        });
-        if let Some(hint) = misplaced(&last, before).filter(|_| two.is_none()) {
-            return Err(usage(hint));
-        }
-        let parsed = two.unwrap_or_else(|| {
-            Endpoint::parse_first_of_transfer(&last, None, Role::Connect)
-                .map(|(endpoint, _)| (endpoint, before))
-        });
-        let (endpoint, paths) = parsed.map_err(usage)?;
-        Ok((endpoint, paths.iter().map(PathBuf::from).collect()))
-    }
-}
-
-/// What to type where the last word, which should be the server, is a file here or the server comes first.
-fn misplaced(last: &str, before: &[OsString]) -> Option<String> {
-    if Endpoint::is_whole(last, Role::Connect) {
-        return None;
-    }
-    let first = before.first().map(|word| word.to_string_lossy());
-    let server = first.filter(|word| !Path::new(&**word).exists() && Endpoint::is_whole(word, Role::Connect));
-    let shown = escape_name(last.as_bytes());
-    if let Some(server) = server {
-        let path = if before.len() == 1 { &shown } else { "PATH..." };
-        return Some(format!("the server comes last: type 'sendall upload {path} {server}'"));
-    }
-    let path = Path::new(last);
-    let also = if last.contains('/') {
-        String::new()
-    } else {
-        format!(", or with its port if the server is called {shown}")
-    };
-    (path.is_file() || path.is_dir()).then(|| {
-        format!(
-            "{shown} is here, and no server is named: type it last, as in 'sendall upload {shown} HOST'{also}"
-        )
-    })
 }
 
 fn clean_name(name: &OsStr) -> Result<Vec<u8>, Error> {

@@ -1,13 +1,12 @@
-//! Values of options: their names and help, for enums that are defined where they are used; and the places where a stream
-//! is cut into datagrams.
+//! Values of options: names and help of enums that are defined elsewhere, and the boundaries of datagrams in a stream.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use super::options::size;
-use crate::datagram::style::{Each, Frame};
+use crate::datagram::style::{LengthPrefix, PrintFormat};
 use crate::http::log::LogForm;
-use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
+use crate::proto::datagram::records::{MAX_DATAGRAM_BYTES, SplitAt};
 use crate::proto::proxy::header::HeaderVersion;
 use crate::proto::relay::conversation::Unit;
 use crate::proto::relay::ending::EndWhen;
@@ -18,7 +17,7 @@ use crate::server::limits::Full;
 use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
 
-/// Gives each variant its name and its help.
+/// Implements `ValueEnum`: each variant with its name and its help.
 macro_rules! values {
     ($type:ty { $($variant:ident $name:literal $help:literal)+ }) => {
         impl ValueEnum for $type {
@@ -35,7 +34,7 @@ macro_rules! values {
     };
 }
 
-values!(Each {
+values!(PrintFormat {
     Line "line" "The payload and a line feed"
     Raw "raw" "The payload alone"
     Json "json" "One object per line: time, peer, length, and the payload as text or base64"
@@ -47,7 +46,7 @@ values!(EndWhen {
     Input "input" "When the input has ended and all of it is acknowledged"
 });
 
-values!(Frame {
+values!(LengthPrefix {
     U16be "u16be" "Two bytes with the length, most significant first"
 });
 
@@ -102,15 +101,15 @@ values!(Unit {
     Chunk "chunk" "The bytes received at once, for peers that send no line ends; texts are sent as they are"
 });
 
-/// Reads where a stream is cut into datagrams. The error says what to type instead.
-pub(super) fn cut(text: &str) -> Result<Cut, String> {
+/// Parses the boundaries of datagrams in a stream. The error suggests what to type instead.
+pub(super) fn split_at(text: &str) -> Result<SplitAt, String> {
     match text {
-        "line" => Ok(Cut::Lines),
-        "all" => Ok(Cut::All),
-        "u16be" => Ok(Cut::U16be),
+        "line" => Ok(SplitAt::Lines),
+        "all" => Ok(SplitAt::All),
+        "u16be" => Ok(SplitAt::U16be),
         _ => match size(text) {
-            Ok(size) if (1..=LARGEST_BYTES as u64).contains(&size) => Ok(Cut::Blocks(size as usize)),
-            Ok(_) => Err(format!("a datagram holds 1 to {LARGEST_BYTES} bytes")),
+            Ok(size) if (1..=MAX_DATAGRAM_BYTES as u64).contains(&size) => Ok(SplitAt::Blocks(size as usize)),
+            Ok(_) => Err(format!("a datagram holds 1 to {MAX_DATAGRAM_BYTES} bytes")),
             Err(_) => Err("type line, all, u16be, or a size in bytes such as 1400".into()),
         },
     }

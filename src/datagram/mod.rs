@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::udp::Peer;
-use crate::proto::datagram::records::LARGEST_BYTES;
+use crate::proto::datagram::records::MAX_DATAGRAM_BYTES;
 
 /// Fails for an endpoint of a kind that has no datagrams.
 pub(crate) fn check(endpoint: &Endpoint) -> Result<(), Error> {
@@ -30,7 +30,7 @@ pub(crate) fn check(endpoint: &Endpoint) -> Result<(), Error> {
 
 /// Returns the error for a datagram that is too large.
 pub(crate) fn too_large(what: &str) -> Error {
-    Error::new(Exit::Usage, format!("a datagram holds at most {LARGEST_BYTES} bytes: {what} is larger"))
+    Error::new(Exit::Usage, format!("a datagram holds at most {MAX_DATAGRAM_BYTES} bytes: {what} is larger"))
 }
 
 /// Returns the error for a peer that cannot be sent to.

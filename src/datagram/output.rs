@@ -11,17 +11,17 @@ use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, Stream};
 use crate::net::udp::Datagram;
 
-/// Size of the queue, beside the datagrams of one call.
+/// The size of the queue, beside the datagrams of one call.
 const QUEUE_BYTES: usize = 1 << 20;
-/// From this size on the queue is written before more is received: fewer and larger writes.
+/// The size from which the queue is written before more is received: fewer and larger writes.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// Records on their way to stdout.
+/// Records that wait for stdout.
 pub(crate) struct Output {
     stdio: Stdio,
     style: Style,
     queue: Outgoing,
-    /// Sizes of the queued records and of their payloads; the bytes of the first one that are written.
+    /// The sizes of the queued records and of their payloads; the number of bytes of the first one that are written.
     records: VecDeque<(usize, usize)>,
     written_bytes: usize,
     /// Written records and the bytes of their payloads since the last query.
@@ -45,12 +45,12 @@ impl Output {
         self.stdio.input_kind() == FdKind::Terminal
     }
 
-    /// Returns whether some of the queue must be written before more is received.
+    /// Returns true if a part of the queue must be written before more is received.
     pub(crate) fn is_full(&self) -> bool {
         self.queue.pending() >= QUEUE_BYTES
     }
 
-    /// Returns whether enough is queued to be worth a write.
+    /// Returns true if enough is queued to be worth a write.
     pub(crate) fn is_worth_a_write(&self) -> bool {
         self.queue.pending() >= PIECE_BYTES
     }

@@ -13,7 +13,7 @@ use crate::report::escape_json;
 
 /// Style of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Each {
+pub(crate) enum PrintFormat {
     /// The payload and a line end.
     Line,
     /// The payload alone.
@@ -24,7 +24,7 @@ pub(crate) enum Each {
 
 /// Prefix of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Frame {
+pub(crate) enum LengthPrefix {
     /// Two bytes with the length, most significant first.
     U16be,
 }
@@ -32,8 +32,8 @@ pub(crate) enum Frame {
 /// Prefix and suffix of a payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
-    each: Each,
-    frame: Option<Frame>,
+    format: PrintFormat,
+    prefix: Option<LengthPrefix>,
     has_label: bool,
 }
 
@@ -47,28 +47,28 @@ struct Record<'a> {
 }
 
 impl Style {
-    pub(crate) fn new(each: Each, frame: Option<Frame>, has_label: bool) -> Style {
-        Style { each, frame, has_label }
+    pub(crate) fn new(format: PrintFormat, prefix: Option<LengthPrefix>, has_label: bool) -> Style {
+        Style { format, prefix, has_label }
     }
 
     /// Returns whether a record holds the arrival time.
     pub(crate) fn is_timed(self) -> bool {
-        self.each == Each::Json
+        self.format == PrintFormat::Json
     }
 
     /// Returns whether a length precedes each payload.
     pub(crate) fn has_prefix(self) -> bool {
-        self.frame.is_some()
+        self.prefix.is_some()
     }
 
     /// Returns whether a line end follows each payload, and nothing else marks its end.
     pub(crate) fn is_line(self) -> bool {
-        self.frame.is_none() && self.each == Each::Line
+        self.prefix.is_none() && self.format == PrintFormat::Line
     }
 
     /// Returns whether nothing marks the end of a payload.
     pub(crate) fn is_raw(self) -> bool {
-        self.frame.is_none() && self.each == Each::Raw
+        self.prefix.is_none() && self.format == PrintFormat::Raw
     }
 
     /// Passes the parts of a datagram's record to `push`.
@@ -77,18 +77,18 @@ impl Style {
         if self.has_label {
             push(format!("{} ", datagram.peer).as_bytes());
         }
-        match (self.frame, self.each) {
-            (Some(Frame::U16be), _) => {
+        match (self.prefix, self.format) {
+            (Some(LengthPrefix::U16be), _) => {
                 // No datagram here is larger than two bytes can express.
                 push(&u16be(payload.len()).unwrap_or_default());
                 push(payload);
             }
-            (None, Each::Raw) => push(payload),
-            (None, Each::Line) => {
+            (None, PrintFormat::Raw) => push(payload),
+            (None, PrintFormat::Line) => {
                 push(payload);
                 push(b"\n");
             }
-            (None, Each::Json) => push(json(datagram).as_bytes()),
+            (None, PrintFormat::Json) => push(json(datagram).as_bytes()),
         }
     }
 }
@@ -126,11 +126,14 @@ mod tests {
 
     #[test]
     fn records_look_as_the_manual_says() {
-        assert_eq!(record(Style::new(Each::Line, None, false), b"hi"), "hi\n");
-        assert_eq!(record(Style::new(Each::Line, None, true), b""), "192.0.2.1:9 \n");
-        assert_eq!(record(Style::new(Each::Raw, None, false), b"hi"), "hi");
-        assert_eq!(record(Style::new(Each::Line, Some(Frame::U16be), false), b"hi"), "\0\x02hi");
-        let json = Style::new(Each::Json, None, false);
+        assert_eq!(record(Style::new(PrintFormat::Line, None, false), b"hi"), "hi\n");
+        assert_eq!(record(Style::new(PrintFormat::Line, None, true), b""), "192.0.2.1:9 \n");
+        assert_eq!(record(Style::new(PrintFormat::Raw, None, false), b"hi"), "hi");
+        assert_eq!(
+            record(Style::new(PrintFormat::Line, Some(LengthPrefix::U16be), false), b"hi"),
+            "\0\x02hi"
+        );
+        let json = Style::new(PrintFormat::Json, None, false);
         assert_eq!(
             record(json, "a\n\x1b\u{9b}\u{202e}é".as_bytes()),
             concat!(

@@ -1,4 +1,4 @@
-//! One connection: requests in, answers out in their order, and an end that does not cut the last answer off.
+//! One connection: requests in, responses out in the same order, and an end that does not truncate the last response.
 
 mod answering;
 mod ending;
@@ -8,81 +8,81 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use self::answering::Begun;
-use super::client::Client;
-use super::log::Asked;
+use super::client::HttpClient;
+use super::log::LoggedRequest;
 use super::site::Due;
 use super::unsent::{Unsent, Written};
-use super::worker::{Buffers, Worker, make_room};
+use super::worker::{HttpWorker, IoBuffers, make_room};
 use crate::error::Error;
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::goodbye::{Goodbye, LINGER};
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::{Stream, Transport};
-use crate::proto::http::{Exchange, Step, no_fields};
+use crate::proto::http::{Exchange, ParseEvent, no_fields};
 
-/// Bytes of answers that are collected before they are sent.
+/// The size of responses that are collected before they are sent.
 const COLLECTED_BYTES: usize = 64 << 10;
-/// Bytes that one connection may send before the others get their turn.
+/// The number of bytes that one connection may move in one turn.
 const TURN_BYTES: usize = 256 << 10;
 
 /// A client's session.
 pub(crate) struct Connection {
     stream: Transport,
-    worker: Rc<Worker>,
-    client: Client,
+    worker: Rc<HttpWorker>,
+    client: HttpClient,
     exchange: Exchange,
-    /// Bytes received and not parsed yet: none between requests.
+    /// The received bytes that are not parsed yet: none between requests.
     held: Vec<u8>,
     unsent: Unsent,
-    /// Answers of `--count` of which it is not known that they have arrived.
+    /// The number of responses of `--count` that are not known to have arrived.
     tickets: u64,
     acknowledgement: AcknowledgementWait,
-    /// The client's system has the last answer.
+    /// True if the client's system has acknowledged the last response.
     is_confirmed: bool,
-    /// Bytes of bodies that are sent back, counted in the worker's limit.
+    /// The size of the bodies to be echoed, which counts towards the worker's limit.
     kept_bytes: usize,
-    /// The request that is answered when its body is there, or its time has come.
+    /// The request that waits for its body or for `--delay`.
     begun: Option<Box<Begun>>,
-    waits: Waits,
+    waits: WaitsFor,
     deadline: Instant,
-    /// The client has said everything.
+    /// True if the client has ended its side.
     has_ended: bool,
-    /// Nothing more is answered.
+    /// True if no further request is answered.
     closes: bool,
-    /// The process is to end: what has begun is finished.
+    /// True if the process must end: the current request is finished.
     is_stopping: bool,
-    /// The last answer was sent: the client is heard out for as long as a whole body may take.
+    /// Set after the last response: input is drained for as long as a whole body may take.
     goodbye: Option<Goodbye>,
 }
 
-/// What a connection waits for.
+/// The event that a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waits {
+enum WaitsFor {
     /// A request.
     Request,
-    /// The rest of a head; the first one's, too, before anything came.
+    /// The rest of a head; also the whole of the first one.
     Head,
     /// The rest of a body.
     Body,
-    /// The time at which an answer is due.
+    /// The end of `--delay`.
     Delay,
-    /// Room for an answer.
+    /// Room in the send buffer.
     Room,
     /// The client's end.
     End,
-    /// That the client's system has the last answer, which counts then.
+    /// The acknowledgement of the last response, which counts only then.
     Receipt,
 }
 
-/// Why no more is taken for now.
+/// The reason why no further request is parsed for now.
 enum Pause {
-    /// More bytes are needed.
+    /// More input is needed.
     Input,
-    /// Enough answers were gathered.
+    /// Enough responses were collected.
     Collected,
-    /// An answer has its time.
+    /// A response is delayed.
     Delay,
-    /// The last answer was given.
+    /// The last response was written.
     Closing,
 }
 
@@ -96,14 +96,19 @@ impl From<std::io::Error> for Lost {
 }
 
 impl Connection {
-    /// A connection that was just accepted.
-    pub(super) fn new(stream: Transport, worker: Rc<Worker>, client: Client, now: Instant) -> Connection {
-        let patience = worker.site.patience;
+    /// Creates the session of an accepted connection.
+    pub(super) fn new(
+        stream: Transport,
+        worker: Rc<HttpWorker>,
+        client: HttpClient,
+        now: Instant,
+    ) -> Connection {
+        let timeouts = worker.site.timeouts;
         Connection {
             stream,
             worker,
             client,
-            exchange: Exchange::new(patience.max_body_bytes),
+            exchange: Exchange::new(timeouts.max_body_bytes),
             held: Vec::new(),
             unsent: Unsent::default(),
             tickets: 0,
@@ -111,8 +116,8 @@ impl Connection {
             is_confirmed: false,
             kept_bytes: 0,
             begun: None,
-            waits: Waits::Head,
-            deadline: now + patience.header,
+            waits: WaitsFor::Head,
+            deadline: now + timeouts.header,
             has_ended: false,
             closes: false,
             is_stopping: false,
@@ -120,45 +125,45 @@ impl Connection {
         }
     }
 
-    fn wait_for(&mut self, what: Waits, now: Instant) -> Status {
-        let patience = self.worker.site.patience;
+    fn wait_for(&mut self, what: WaitsFor, now: Instant) -> Status {
+        let timeouts = self.worker.site.timeouts;
         self.waits = what;
         self.deadline = now
             + match what {
-                Waits::Head => patience.header,
-                Waits::Request | Waits::Body | Waits::Room | Waits::Receipt => patience.idle,
-                Waits::Delay => self.worker.site.delay.unwrap_or_default(),
-                Waits::End => LINGER.min(patience.idle),
+                WaitsFor::Head => timeouts.header,
+                WaitsFor::Request | WaitsFor::Body | WaitsFor::Room | WaitsFor::Receipt => timeouts.idle,
+                WaitsFor::Delay => self.worker.site.delay.unwrap_or_default(),
+                WaitsFor::End => LINGER.min(timeouts.idle),
             };
         Status::Waiting
     }
 
-    /// Does all it can.
+    /// Advances the connection as far as possible.
     fn work(&mut self, now: Instant) -> Result<Status, Lost> {
         let worker = Rc::clone(&self.worker);
         worker.tick(now);
         let is_late = now >= self.deadline;
         let mut buffers = worker.buffers.borrow_mut();
-        let Buffers { input, output } = &mut *buffers;
+        let IoBuffers { input, output } = &mut *buffers;
         output.clear();
         match self.waits {
-            Waits::Request | Waits::Head | Waits::Body => {}
-            Waits::Delay if is_late => self.answer_begun(output),
-            Waits::Delay => return Ok(Status::Waiting),
-            Waits::Room => match self.unsent.send(&mut self.stream)? {
+            WaitsFor::Request | WaitsFor::Head | WaitsFor::Body => {}
+            WaitsFor::Delay if is_late => self.answer_begun(output),
+            WaitsFor::Delay => return Ok(Status::Waiting),
+            WaitsFor::Room => match self.unsent.send(&mut self.stream)? {
                 Written::All => self.all_is_sent(),
-                Written::Some => return Ok(self.wait_for(Waits::Room, now)),
+                Written::Some => return Ok(self.wait_for(WaitsFor::Room, now)),
                 Written::None if is_late => return Err(Lost),
                 Written::None => return Ok(Status::Waiting),
             },
-            Waits::End => return self.linger(now),
-            Waits::Receipt => return self.settle(now),
+            WaitsFor::End => return self.linger(now),
+            WaitsFor::Receipt => return self.settle(now),
         }
-        if matches!(self.waits, Waits::Delay | Waits::Room) {
-            self.wait_for(Waits::Request, now);
+        if matches!(self.waits, WaitsFor::Delay | WaitsFor::Room) {
+            self.wait_for(WaitsFor::Request, now);
         }
-        let status = self.converse(input, output, now)?;
-        let is_hearing = matches!(self.waits, Waits::Request | Waits::Head | Waits::Body);
+        let status = self.serve_requests(input, output, now)?;
+        let is_hearing = matches!(self.waits, WaitsFor::Request | WaitsFor::Head | WaitsFor::Body);
         if status != Status::Waiting || !is_hearing || now < self.deadline {
             return Ok(status);
         }
@@ -172,29 +177,34 @@ impl Connection {
         Ok(self.after_last(now))
     }
 
-    /// True if nothing of a request has come.
+    /// True if no byte of a request was received.
     fn is_idle(&self) -> bool {
-        matches!(self.waits, Waits::Request | Waits::Head) && self.held.is_empty()
+        matches!(self.waits, WaitsFor::Request | WaitsFor::Head) && self.held.is_empty()
     }
 
-    /// Takes requests and gives answers, in turn, until there is something to wait for.
-    fn converse(&mut self, input: &mut Vec<u8>, output: &mut Vec<u8>, now: Instant) -> Result<Status, Lost> {
+    /// Parses and answers requests until something must be waited for.
+    fn serve_requests(
+        &mut self,
+        input: &mut Vec<u8>,
+        output: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<Status, Lost> {
         make_room(input, self.held.len());
         let (mut at, mut end, mut moved, mut came_short) = (0, self.held.len(), 0, false);
         input[..end].copy_from_slice(&self.held);
         self.held = Vec::new();
         let status = loop {
-            let (taken, pause) = self.take(&input[at..end], output);
+            let (taken, pause) = self.parse_requests(&input[at..end], output);
             at += taken;
             moved += output.len();
             if !output.is_empty() {
-                self.wait_for(Waits::Request, now);
+                self.wait_for(WaitsFor::Request, now);
             }
             let has_room = self.flush(output, now)?;
             match pause {
                 Pause::Closing => return Ok(self.after_last(now)),
                 _ if !has_room => break Status::Waiting,
-                Pause::Delay => break self.wait_for(Waits::Delay, now),
+                Pause::Delay => break self.wait_for(WaitsFor::Delay, now),
                 _ if moved >= TURN_BYTES => break Status::Again,
                 Pause::Collected => continue,
                 Pause::Input if self.has_ended => return self.end_of_input(&input[at..end], output, now),
@@ -218,10 +228,10 @@ impl Connection {
             }
         };
         self.held = input[at..end].to_vec();
-        if status == Status::Waiting && !matches!(self.waits, Waits::Delay | Waits::Room) {
+        if status == Status::Waiting && !matches!(self.waits, WaitsFor::Delay | WaitsFor::Room) {
             let next = match self.exchange.is_in_body() {
-                true => Waits::Body,
-                false if at < end => Waits::Head,
+                true => WaitsFor::Body,
+                false if at < end => WaitsFor::Head,
                 // The first request's time began with the connection.
                 false => self.waits,
             };
@@ -235,19 +245,19 @@ impl Connection {
         Ok(status)
     }
 
-    /// The client says nothing more. What it has said is answered by now.
+    /// Handles the end of input. Complete requests are answered by now.
     fn end_of_input(&mut self, rest: &[u8], output: &mut Vec<u8>, now: Instant) -> Result<Status, Lost> {
         if rest.is_empty() && !self.exchange.is_in_body() {
             return Ok(Status::Done);
         }
-        // RFC 9112, 8: a request that breaks off.
+        // RFC 9112, 8: an incomplete request.
         self.refuse(400, rest, output);
         self.flush(output, now)?;
         Ok(self.after_last(now))
     }
 
-    /// Takes requests from `input`, as long as their answers have room.
-    fn take(&mut self, input: &[u8], output: &mut Vec<u8>) -> (usize, Pause) {
+    /// Parses requests of `input` while there is room for responses. Returns the number of bytes used.
+    fn parse_requests(&mut self, input: &[u8], output: &mut Vec<u8>) -> (usize, Pause) {
         let worker = Rc::clone(&self.worker);
         let mut at = 0;
         loop {
@@ -261,36 +271,38 @@ impl Connection {
                 && let Some((known, length)) = worker.recall(&input[at..])
             {
                 at += length;
-                let asked = Asked { method: &known.method, target: &known.target, minor: 1 };
-                self.answer(Due::Ready(known.answer), &[], asked, (known.is_head, true), output);
+                let request = LoggedRequest { method: &known.method, target: &known.target, minor: 1 };
+                self.answer(Due::Ready(known.answer), &[], request, (known.is_head, true), output);
                 continue;
             }
             let mut fields = no_fields();
-            let (used, step) = self.exchange.step(&input[at..], &mut fields);
+            let (used, event) = self.exchange.next_event(&input[at..], &mut fields);
             let bytes = &input[at..at + used];
             at += used;
-            match step {
-                Step::More => return (at, Pause::Input),
-                Step::Skipped => {}
-                Step::Head(head) => {
+            match event {
+                ParseEvent::More => return (at, Pause::Input),
+                ParseEvent::Skipped => {}
+                ParseEvent::Head(head) => {
                     self.request(&head, bytes, output);
                     if self.is_delayed() && !head.has_body {
                         return (at, Pause::Delay);
                     }
                 }
-                Step::Anew(anew) => match self.request_anew(&anew, &input[at..], output) {
-                    0 if !self.closes => return (at, Pause::Input),
-                    used => {
-                        at += used;
-                        if self.is_delayed() && !self.exchange.is_in_body() {
-                            return (at, Pause::Delay);
+                ParseEvent::Rewritten(rewritten) => {
+                    match self.rewritten_request(&rewritten, &input[at..], output) {
+                        0 if !self.closes => return (at, Pause::Input),
+                        used => {
+                            at += used;
+                            if self.is_delayed() && !self.exchange.is_in_body() {
+                                return (at, Pause::Delay);
+                            }
                         }
                     }
-                },
-                Step::Body(part) => self.keep(part, output),
-                Step::End if self.is_delayed() => return (at, Pause::Delay),
-                Step::End => self.answer_begun(output),
-                Step::Refused(why) => self.refuse(why.0, &input[at..], output),
+                }
+                ParseEvent::Body(part) => self.keep(part, output),
+                ParseEvent::End if self.is_delayed() => return (at, Pause::Delay),
+                ParseEvent::End => self.answer_begun(output),
+                ParseEvent::Refused(why) => self.refuse(why.0, &input[at..], output),
             }
         }
     }
@@ -299,7 +311,7 @@ impl Connection {
         self.worker.site.delay.is_some() && self.begun.is_some()
     }
 
-    /// Sends the answers that were gathered. False if there is no room for all.
+    /// Sends the collected responses. Returns false if there is no room for all.
     fn flush(&mut self, output: &mut Vec<u8>, now: Instant) -> Result<bool, Lost> {
         if output.is_empty() {
             return Ok(self.unsent.is_empty());
@@ -307,19 +319,19 @@ impl Connection {
         let progress = self.unsent.send_first(output, &mut self.stream)?;
         output.clear();
         if progress != Written::All {
-            self.wait_for(Waits::Room, now);
+            self.wait_for(WaitsFor::Room, now);
             return Ok(false);
         }
         self.all_is_sent();
         Ok(true)
     }
 
-    /// Gives back what answers have taken that are on their way now.
+    /// Releases what responses have reserved, once they are sent.
     fn all_is_sent(&mut self) {
         if self.begun.is_none() {
-            self.worker.let_go(std::mem::take(&mut self.kept_bytes));
+            self.worker.release(std::mem::take(&mut self.kept_bytes));
         }
-        // Of a connection that ends it can be known whether they arrive.
+        // A connection that ends waits for their acknowledgement.
         if !self.closes {
             self.give_back(true);
         }
@@ -328,7 +340,7 @@ impl Connection {
 
 impl Session for Connection {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        // A connection that is lost is its client's affair.
+        // A lost connection is no failure of the server.
         Ok(self.work(context.now).unwrap_or(Status::Done))
     }
 
@@ -338,7 +350,7 @@ impl Session for Connection {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        // Asked for at the end alone.
+        // The wait for an acknowledgement has a deadline at the end only.
         Some(self.acknowledgement.deadline().map_or(self.deadline, |time| time.min(self.deadline)))
     }
 }

@@ -1,16 +1,15 @@
-//! The handler of accepted connections: they are served on the reactor of the acceptor and, with `--workers`, in turn on
-//! those of other threads.
+//! Distributes accepted connections, round robin, among the acceptor's reactor and those of other workers (`--workers`).
 
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-use super::client::{Client, LentPermit, LentPermits};
+use super::client::{HttpClient, LentPermit, LentPermits};
 use super::connection::Connection;
 use super::log::Log;
 use super::site::Site;
-use super::whoami::Ends;
-use super::worker::{AnswerCount, Worker};
+use super::whoami::ConnectionAddresses;
+use super::worker::{AnswerCount, HttpWorker};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::PeerName;
@@ -27,43 +26,43 @@ pub(crate) struct Common {
     pub(crate) site: Arc<Site>,
     pub(crate) log: Option<Log>,
     pub(crate) stats: Option<AnswerCount>,
-    /// Of each connection's socket.
+    /// The options of each connection's socket.
     pub(crate) socket: SocketOptions,
 }
 
 impl Common {
-    fn worker(self) -> Rc<Worker> {
-        Rc::new(Worker::new(self.site, self.log, self.stats, self.socket))
+    fn worker(self) -> Rc<HttpWorker> {
+        Rc::new(HttpWorker::new(self.site, self.log, self.stats, self.socket))
     }
 }
 
-/// Hands connections out.
+/// The handler of accepted connections.
 pub(crate) struct HelloHandler {
     io: Io,
     common: Common,
-    own: Rc<Worker>,
+    own: Rc<HttpWorker>,
     others: Vec<Other>,
-    /// The worker of the next connection; 0 is this thread.
+    /// The index of the next connection's worker; 0 is this thread.
     next: usize,
     permits: LentPermits,
 }
 
-/// A worker on a thread of its own.
+/// A worker on another thread.
 struct Other {
-    arrivals: mpsc::Sender<Arrival>,
+    handover: mpsc::Sender<AcceptedClient>,
     wake: ThreadWaker,
     thread: BlockingTask<Result<(), Error>>,
 }
 
-/// A client on its way to a worker.
-struct Arrival {
+/// A client that is handed to another worker.
+struct AcceptedClient {
     socket: Socket,
-    ends: Ends,
+    addresses: ConnectionAddresses,
     permit: LentPermit,
 }
 
 impl HelloHandler {
-    /// `workers` in all: one is the acceptor's own reactor. Each thread keeps a clone of `alive`.
+    /// Starts the workers: `workers` in all, of which one is the acceptor's reactor. Each thread keeps a clone of `alive`.
     pub(crate) fn new(
         io: &Io,
         common: Common,
@@ -91,15 +90,15 @@ impl Handler for HelloHandler {
         let Incoming { socket, destination, permit } = incoming;
         let local =
             destination.map_or_else(|| socket.local_name(), |address| PeerName::from_ip(Some(address)));
-        let ends = Ends { peer: permit.peer.to_string(), local: local.to_string() };
+        let addresses = ConnectionAddresses { peer: permit.peer.to_string(), local: local.to_string() };
         let worker = self.next;
         self.next = (worker + 1) % (self.others.len() + 1);
         let Some(other) = worker.checked_sub(1).and_then(|index| self.others.get(index)) else {
-            return serve(&self.io, socket, &self.own, Client::of_acceptor(ends, permit), now);
+            return serve(&self.io, socket, &self.own, HttpClient::of_acceptor(addresses, permit), now);
         };
         let permit = self.permits.lend(permit);
-        // A worker that has ended makes itself heard below.
-        let is_there = other.arrivals.send(Arrival { socket, ends, permit }).is_ok();
+        // `advance` reports a worker that has ended.
+        let is_there = other.handover.send(AcceptedClient { socket, addresses, permit }).is_ok();
         other.wake.wake();
         is_there
     }
@@ -114,49 +113,50 @@ impl Handler for HelloHandler {
         if let Some(error) = self.common.log.as_ref().and_then(|log| log.lines.take_failure()) {
             return Err(cannot_write(&error));
         }
-        // When all answers were given, connections that are still open are idle.
+        // When all responses have arrived, open connections are idle.
         let is_over = self.common.stats.as_ref().is_some_and(AnswerCount::is_over);
         Ok(if is_over { Status::RunOver } else { Status::Waiting })
     }
 }
 
-/// Adds a connection to a reactor. False if it was gone already.
-fn serve(io: &Io, socket: Socket, worker: &Rc<Worker>, client: Client, now: Instant) -> bool {
+/// Adds a connection to a reactor. Returns false if it is gone already.
+fn serve(io: &Io, socket: Socket, worker: &Rc<HttpWorker>, client: HttpClient, now: Instant) -> bool {
     let make = |transport, _| Ok(Connection::new(transport, Rc::clone(worker), client, now));
     begin(io, (socket, &worker.socket), None, make)
 }
 
 /// Starts a worker's thread.
 fn start(io: &Io, common: Common, signals: Signals, alive: mpsc::Sender<()>) -> Result<Other, Error> {
-    let (arrivals, arriving) = mpsc::channel();
-    let (tell, told) = mpsc::channel();
+    let (handover, receiver) = mpsc::channel();
+    let (waker_sender, waker_receiver) = mpsc::channel();
     let thread = io.spawn_blocking(move || {
         let _alive = alive;
         let mut reactor = Reactor::new(&signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            // Nobody waits for it if the command has failed meanwhile.
-            let _ = tell.send(io.thread_waker());
-            Ok(Intake { arriving, worker: common.worker(), io })
+            // Fails if the command has failed meanwhile.
+            let _ = waker_sender.send(io.thread_waker());
+            Ok(HandoverReceiver { receiver, worker: common.worker(), io })
         })?;
         reactor.run()
     })?;
-    let wake = told.recv().map_err(|_| Error::new(Exit::Failed, "a worker could not be started"))?;
-    Ok(Other { arrivals, wake, thread })
+    let wake =
+        waker_receiver.recv().map_err(|_| Error::new(Exit::Failed, "a worker could not be started"))?;
+    Ok(Other { handover, wake, thread })
 }
 
-/// Takes in what the acceptor hands to another thread.
-struct Intake {
-    arriving: mpsc::Receiver<Arrival>,
-    worker: Rc<Worker>,
+/// Receives connections from the acceptor's thread.
+struct HandoverReceiver {
+    receiver: mpsc::Receiver<AcceptedClient>,
+    worker: Rc<HttpWorker>,
     io: Io,
 }
 
-impl Session for Intake {
+impl Session for HandoverReceiver {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         loop {
-            match self.arriving.try_recv() {
-                Ok(Arrival { socket, ends, permit }) => {
-                    let client = Client::of_worker(ends, permit);
+            match self.receiver.try_recv() {
+                Ok(AcceptedClient { socket, addresses, permit }) => {
+                    let client = HttpClient::of_worker(addresses, permit);
                     serve(&self.io, socket, &self.worker, client, context.now);
                 }
                 Err(mpsc::TryRecvError::Empty) => return Ok(Status::Waiting),

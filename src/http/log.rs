@@ -10,37 +10,37 @@ use crate::net::signals;
 use crate::net::signals::Signals;
 use crate::report::{Lines, escape};
 
-/// Format of an answer's line.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogForm {
-    /// As web servers write it: the Common Log Format.
+    /// The Common Log Format of web servers.
     Common,
-    /// An object for each answer.
+    /// A JSON object.
     Json,
 }
 
-/// Where the lines go, and in which form.
+/// The log of a run.
 #[derive(Clone)]
 pub(crate) struct Log {
     pub(crate) form: LogForm,
     pub(crate) lines: Lines,
 }
 
-/// The request, as it was sent.
+/// A request as it was received.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct LoggedRequest<'a> {
     pub(crate) method: &'a str,
     pub(crate) target: &'a str,
     pub(crate) minor: u8,
 }
 
-/// An answer, and the client that got it.
-pub(crate) struct Answered<'a> {
+/// A response, and its client.
+pub(crate) struct LoggedAnswer<'a> {
     pub(crate) peer: &'a str,
-    /// `None`: it was no request that could be understood.
-    pub(crate) asked: Option<Asked<'a>>,
+    /// `None` if the request could not be parsed.
+    pub(crate) request: Option<LoggedRequest<'a>>,
     pub(crate) status: u16,
-    /// Size of the body in bytes.
+    /// The size of the body in bytes.
     pub(crate) bytes: usize,
 }
 
@@ -55,37 +55,37 @@ struct Object<'a> {
     bytes: usize,
 }
 
-/// The time of this second, in the forms that are needed.
+/// The time of the current second, in both formats.
 #[derive(Default)]
-pub(crate) struct Stamp {
+pub(crate) struct LogTime {
     common: String,
     json: String,
 }
 
-impl Stamp {
-    /// Of a time in seconds since 1970 and its date as HTTP has it: `Sun, 06 Nov 1994 08:49:37 GMT`.
-    pub(crate) fn new(unix_seconds: u64, date: &str) -> Stamp {
+impl LogTime {
+    /// Formats a time in seconds since 1970, whose HTTP date is `date`: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub(crate) fn new(unix_seconds: u64, date: &str) -> LogTime {
         let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(unix_seconds);
         let json = humantime::format_rfc3339_seconds(time).to_string();
         let part = |range| date.get(range).unwrap_or_default();
         let common = format!("{}/{}/{}:{} +0000", part(5..7), part(8..11), part(12..16), part(17..25));
-        Stamp { common, json }
+        LogTime { common, json }
     }
 }
 
 impl Log {
-    pub(crate) fn write(&self, stamp: &Stamp, answered: &Answered<'_>) {
+    pub(crate) fn write(&self, time: &LogTime, answered: &LoggedAnswer<'_>) {
         match self.form {
-            LogForm::Common => self.lines.add(|out| common(out, stamp, answered)),
+            LogForm::Common => self.lines.add(|out| common(out, time, answered)),
             LogForm::Json => {
-                let line = json(stamp, answered);
+                let line = json(time, answered);
                 self.lines.add(|out| out.extend_from_slice(line.as_bytes()));
             }
         }
     }
 
-    /// The run has ended so. After a good end there is time until stdout has everything, or a signal comes. That lines
-    /// were left out is reported, and makes a good end a partial one.
+    /// Ends the log after a run with this result. After a success it waits until stdout has everything, or a signal
+    /// arrives. Lines that were left out are reported, and turn a success into a partial one.
     pub(crate) fn finish(&self, result: Result<(), Error>, signals: &Signals) -> Result<(), Error> {
         let left_out = self.lines.finish(|| result.is_ok() && signals.received().is_none());
         if left_out == 0 {
@@ -107,25 +107,25 @@ impl Log {
     }
 }
 
-fn common(out: &mut Vec<u8>, stamp: &Stamp, answered: &Answered<'_>) {
-    let Answered { peer, asked, status, bytes } = answered;
+fn common(out: &mut Vec<u8>, time: &LogTime, answered: &LoggedAnswer<'_>) {
+    let LoggedAnswer { peer, request, status, bytes } = answered;
     // The port is no part of this format.
     let host = peer.rsplit_once(':').map_or(*peer, |(host, _)| host);
     // Writing to a Vec cannot fail.
-    let _ = write!(out, "{host} - - [{}] \"", stamp.common);
-    match asked {
-        Some(asked) => {
-            quoted(out, asked.method);
+    let _ = write!(out, "{host} - - [{}] \"", time.common);
+    match request {
+        Some(request) => {
+            quoted(out, request.method);
             out.push(b' ');
-            quoted(out, asked.target);
-            let _ = write!(out, " HTTP/1.{}", asked.minor);
+            quoted(out, request.target);
+            let _ = write!(out, " HTTP/1.{}", request.minor);
         }
         None => out.push(b'-'),
     }
     let _ = writeln!(out, "\" {status} {bytes}");
 }
 
-/// Text from a client between quotes.
+/// Writes text of a client for a place between quotes.
 fn quoted(out: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
         out.extend_from_slice(text.as_bytes());
@@ -134,14 +134,14 @@ fn quoted(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-fn json(stamp: &Stamp, answered: &Answered<'_>) -> String {
-    let asked = answered.asked;
+fn json(time: &LogTime, answered: &LoggedAnswer<'_>) -> String {
+    let request = answered.request;
     let object = Object {
-        time: &stamp.json,
+        time: &time.json,
         peer: answered.peer,
-        method: asked.map(|asked| escape(asked.method)),
-        target: asked.map(|asked| escape(asked.target)),
-        version: asked.map(|asked| format!("HTTP/1.{}", asked.minor)),
+        method: request.map(|request| escape(request.method)),
+        target: request.map(|request| escape(request.target)),
+        version: request.map(|request| format!("HTTP/1.{}", request.minor)),
         status: answered.status,
         bytes: answered.bytes,
     };
@@ -155,16 +155,16 @@ mod tests {
 
     #[test]
     fn a_line_is_one_line_whatever_was_asked() {
-        let stamp = Stamp::new(784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT");
-        let mut answered = Answered {
+        let time = LogTime::new(784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT");
+        let mut answered = LoggedAnswer {
             peer: "192.0.2.1:4711",
-            asked: Some(Asked { method: "GET", target: "/a\"\\ä\u{202e}", minor: 1 }),
+            request: Some(LoggedRequest { method: "GET", target: "/a\"\\ä\u{202e}", minor: 1 }),
             status: 200,
             bytes: 13,
         };
-        let line = |answered: &Answered<'_>| {
+        let line = |answered: &LoggedAnswer<'_>| {
             let mut out = Vec::new();
-            common(&mut out, &stamp, answered);
+            common(&mut out, &time, answered);
             String::from_utf8(out).unwrap()
         };
         assert_eq!(
@@ -172,16 +172,16 @@ mod tests {
             "192.0.2.1 - - [06/Nov/1994:08:49:37 +0000] \"GET /a\\\"\\\\ä\\u{202e} HTTP/1.1\" 200 13\n"
         );
         assert_eq!(
-            json(&stamp, &answered),
+            json(&time, &answered),
             concat!(
                 r#"{"time":"1994-11-06T08:49:37Z","peer":"192.0.2.1:4711","method":"GET","#,
                 r#""target":"/a\"\\ä\\u{202e}","version":"HTTP/1.1","status":200,"bytes":13}"#,
                 "\n"
             )
         );
-        answered.asked = None;
+        answered.request = None;
         answered.status = 400;
         assert_eq!(line(&answered), "192.0.2.1 - - [06/Nov/1994:08:49:37 +0000] \"-\" 400 13\n");
-        assert!(json(&stamp, &answered).contains(r#""method":null"#));
+        assert!(json(&time, &answered).contains(r#""method":null"#));
     }
 }

@@ -1,28 +1,28 @@
-//! What is answered: everything that the command line decides, and nothing of a connection.
+//! The responses of the server, as far as they depend on the command line and the request, not on the connection.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use super::whoami;
-use super::whoami::Ends;
+use super::whoami::ConnectionAddresses;
 use crate::proto::http;
-use crate::proto::http::{Answer, Head, Method, reason};
+use crate::proto::http::{Method, RequestHead, Response, reason};
 
 /// The methods that are answered.
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Places in the row of answers. Those of `--path` follow them.
+/// Indices of prepared responses. Those of `--path` follow.
 const GREETING: usize = 0;
 const OPTIONS: usize = 1;
 const NOT_IMPLEMENTED: usize = 2;
 const NOT_FOUND: usize = 3;
 const BAD_REQUEST: usize = 4;
 
-/// An answer's own fields.
+/// The further fields of a response.
 pub(crate) type AnswerFields = Vec<(String, Vec<u8>)>;
 
-/// Where no path has an answer of its own.
+/// The response for paths without `--path`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Elsewhere {
     /// The greeting.
@@ -37,45 +37,45 @@ pub(crate) enum Elsewhere {
 
 /// Limits of a client's time and of the bytes that it may send.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// Time from the beginning of a head to its end.
+pub(crate) struct Timeouts {
+    /// The time from the beginning of a head to its end.
     pub(crate) header: Duration,
-    /// Between requests, for a whole body, and while nothing of an answer is taken.
+    /// The time between requests, for a whole body, and for a client that does not read.
     pub(crate) idle: Duration,
     /// The longest body.
     pub(crate) max_body_bytes: u64,
 }
 
-/// The greeting and the paths.
+/// The prepared responses.
 pub(crate) struct Site {
-    /// Without dates: each worker has its own.
-    pub(crate) answers: Vec<Answer>,
+    /// The responses, without dates: each worker has copies with the date.
+    pub(crate) answers: Vec<Response>,
     paths: HashMap<String, usize>,
     elsewhere: Elsewhere,
     fields: AnswerFields,
     host_name: String,
     pub(crate) delay: Option<Duration>,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: Timeouts,
 }
 
-/// The answer that a request gets, now or once its body has come.
+/// The response to a request, at once or after its body.
 pub(crate) enum Due {
-    /// A prepared answer.
+    /// The index of a prepared response.
     Ready(usize),
-    /// One that was made for it.
-    Made(Answer),
-    /// Its body, with this type.
+    /// A response that was made for this request.
+    Made(Response),
+    /// The body of the request, with this media type.
     Echo(Vec<u8>),
 }
 
 impl Site {
-    /// `greeting` is a status, a type and a body.
+    /// Prepares the responses. The greeting is a status, a media type and a body.
     pub(crate) fn new(
         (status, kind, body): (u16, &str, &[u8]),
         elsewhere: Elsewhere,
         fields: AnswerFields,
         delay: Option<Duration>,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Site {
         let mut site = Site {
             answers: Vec::new(),
@@ -84,19 +84,19 @@ impl Site {
             fields,
             host_name: crate::net::host_name(),
             delay,
-            patience,
+            timeouts,
         };
         site.answers.push(site.answer(status, kind, body));
         let mut allowed = site.fields.clone();
         allowed.push(("Allow".into(), ALLOWED.into()));
-        site.answers.push(Answer::new(204, &allowed, b""));
+        site.answers.push(Response::new(204, &allowed, b""));
         for status in [501, 404, 400] {
             site.answers.push(site.answer(status, TEXT, &status_line(status)));
         }
         site
     }
 
-    /// Gives a path an answer of its own.
+    /// Adds the response of a path.
     pub(crate) fn add_path(&mut self, path: &str, status: u16, body: Option<(&str, &[u8])>) {
         let answer = match body {
             Some((kind, body)) => self.answer(status, kind, body),
@@ -106,22 +106,22 @@ impl Site {
         self.answers.push(answer);
     }
 
-    /// An answer with the fields that all have.
-    fn answer(&self, status: u16, kind: &str, body: &[u8]) -> Answer {
+    /// Makes a response with the fields that all have.
+    fn answer(&self, status: u16, kind: &str, body: &[u8]) -> Response {
         let mut fields = Vec::new();
         if !http::has_no_body(status) {
             fields.push(("Content-Type".into(), kind.into()));
         }
         fields.extend_from_slice(&self.fields);
-        Answer::new(status, &fields, body)
+        Response::new(status, &fields, body)
     }
 
-    /// The answer to a request. `ends`: the connection's two addresses.
-    pub(crate) fn due(&self, head: &Head<'_, '_>, ends: &Ends) -> Due {
+    /// Returns the response to a request.
+    pub(crate) fn due(&self, head: &RequestHead<'_, '_>, addresses: &ConnectionAddresses) -> Due {
         match head.method {
             Method::Options => return Due::Ready(OPTIONS),
             Method::Unknown => return Due::Ready(NOT_IMPLEMENTED),
-            // RFC 9110, 14.5: a part of something is no whole of it.
+            // RFC 9110, 14.5: a partial PUT must not be taken for a whole one.
             Method::Answered if head.method_text == "PUT" && has_field(head, "content-range") => {
                 return Due::Ready(BAD_REQUEST);
             }
@@ -136,46 +136,46 @@ impl Site {
             Elsewhere::Greeting => Due::Ready(GREETING),
             Elsewhere::NotFound if http::path(head.target) == "/" => Due::Ready(GREETING),
             Elsewhere::NotFound => Due::Ready(NOT_FOUND),
-            Elsewhere::Whoami => Due::Made(self.whoami(head, ends)),
+            Elsewhere::Whoami => Due::Made(self.whoami(head, addresses)),
             Elsewhere::Echo => Due::Echo(kind_of(head)),
         }
     }
 
-    fn whoami(&self, head: &Head<'_, '_>, ends: &Ends) -> Answer {
-        let (form_fields, body) = whoami::page(head, ends, &self.host_name);
+    fn whoami(&self, head: &RequestHead<'_, '_>, addresses: &ConnectionAddresses) -> Response {
+        let (form_fields, body) = whoami::page(head, addresses, &self.host_name);
         let mut fields: AnswerFields =
             form_fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
         fields.extend_from_slice(&self.fields);
-        Answer::new(200, &fields, body.as_bytes())
+        Response::new(200, &fields, body.as_bytes())
     }
 
-    /// A request's body, sent back.
-    pub(crate) fn echo(&self, kind: &[u8], body: &[u8]) -> Answer {
+    /// Makes the response that echoes a body.
+    pub(crate) fn echo(&self, kind: &[u8], body: &[u8]) -> Response {
         let mut fields: AnswerFields = vec![
             ("Content-Type".into(), kind.to_vec()),
             ("X-Content-Type-Options".into(), b"nosniff".to_vec()),
         ];
         fields.extend_from_slice(&self.fields);
-        Answer::new(200, &fields, body)
+        Response::new(200, &fields, body)
     }
 }
 
-fn has_field(head: &Head<'_, '_>, name: &str) -> bool {
+fn has_field(head: &RequestHead<'_, '_>, name: &str) -> bool {
     head.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name))
 }
 
-/// The type of a request's body, as its client calls it.
-fn kind_of(head: &Head<'_, '_>) -> Vec<u8> {
+/// Returns the media type of a request's body.
+fn kind_of(head: &RequestHead<'_, '_>) -> Vec<u8> {
     let kind = head.fields.iter().find(|field| field.name.eq_ignore_ascii_case("content-type"));
     kind.map_or_else(|| b"application/octet-stream".to_vec(), |field| field.value.to_vec())
 }
 
-/// The text of an answer that has nothing to say but its status.
+/// Returns the body of a response that shows its status only.
 fn status_line(status: u16) -> Vec<u8> {
     format!("{status} {}", reason(status)).trim_end().bytes().chain([b'\n']).collect()
 }
 
-/// An answer to what is not served, on a connection that ends.
-pub(crate) fn refusal(status: u16) -> Answer {
-    Answer::new(status, &[("Content-Type", TEXT)], &status_line(status))
+/// Makes an error response for a connection that ends.
+pub(crate) fn refusal(status: u16) -> Response {
+    Response::new(status, &[("Content-Type", TEXT)], &status_line(status))
 }

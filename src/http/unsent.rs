@@ -1,11 +1,11 @@
-//! What the client's system has not taken yet.
+//! Responses that the socket has not accepted yet.
 
 use std::io;
 use std::sync::Arc;
 
 use crate::net::stream::Stream;
 
-/// Bytes, and perhaps a large body after them, which many answers share.
+/// Unsent bytes, followed by a large body, if there is one, which many responses share.
 #[derive(Default)]
 pub(crate) struct Unsent {
     bytes: Vec<u8>,
@@ -13,14 +13,14 @@ pub(crate) struct Unsent {
     large: Option<(Arc<[u8]>, usize)>,
 }
 
-/// Progress of a call.
+/// The progress of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// Everything was taken.
+    /// Everything was sent.
     All,
-    /// Something was taken.
+    /// Something was sent.
     Some,
-    /// Nothing was taken.
+    /// Nothing was sent.
     None,
 }
 
@@ -34,12 +34,12 @@ impl Unsent {
         self.large.is_some()
     }
 
-    /// A body that follows the bytes sent next.
+    /// Sets a large body, which follows the bytes sent next.
     pub(crate) fn set_large(&mut self, body: Option<Arc<[u8]>>) {
         self.large = body.map(|body| (body, 0));
     }
 
-    /// Sends `first`, when nothing but a large body waits, and then that. Keeps what is not taken.
+    /// Sends `first`, then the large body. No other bytes may be waiting. Keeps what is not sent.
     pub(crate) fn send_first(&mut self, first: &[u8], stream: &mut impl Stream) -> io::Result<Written> {
         let mut sent = 0;
         if !write_all(first, &mut sent, stream)? {
@@ -49,7 +49,7 @@ impl Unsent {
         self.send(stream)
     }
 
-    /// Sends what waits.
+    /// Sends the waiting bytes.
     pub(crate) fn send(&mut self, stream: &mut impl Stream) -> io::Result<Written> {
         let (before, mut is_all) = (self.sent, true);
         if !self.bytes.is_empty() {
@@ -75,7 +75,7 @@ impl Unsent {
     }
 }
 
-/// Writes from `sent` on. False if the system takes no more for now.
+/// Writes from `sent` on. Returns false if the socket accepts no more for now.
 fn write_all(bytes: &[u8], sent: &mut usize, stream: &mut impl Stream) -> io::Result<bool> {
     while *sent < bytes.len() {
         match stream.write(&bytes[*sent..]) {

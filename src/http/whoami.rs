@@ -1,21 +1,21 @@
-//! `--whoami`: what arrived, as text, JSON or a page. Everything in it that came from a client is made harmless.
+//! `--whoami`: the request, as text, JSON or a page. Everything in it that comes from a client is escaped.
 
 use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::proto::http::{Form, Head, preferred};
+use crate::proto::http::{MediaType, RequestHead, preferred};
 use crate::report::{escape, escape_bytes};
 
-/// The two ends of a connection.
-pub(crate) struct Ends {
+/// The two addresses of a connection.
+pub(crate) struct ConnectionAddresses {
     pub(crate) peer: String,
     pub(crate) local: String,
 }
 
-/// A client's text, escaped.
+/// A request, escaped.
 #[derive(Serialize)]
-struct Said {
+struct EchoedRequest {
     host: String,
     peer: String,
     local: String,
@@ -31,18 +31,18 @@ struct Field {
     value: String,
 }
 
-/// The page, and the fields that go with it, in the form that the client prefers.
+/// Returns the header fields and the body in the media type that the client prefers.
 pub(crate) fn page(
-    head: &Head<'_, '_>,
-    ends: &Ends,
+    head: &RequestHead<'_, '_>,
+    addresses: &ConnectionAddresses,
     host: &str,
 ) -> (&'static [(&'static str, &'static str)], String) {
     let field =
         |field: &httparse::Header<'_>| Field { name: escape(field.name), value: escape_bytes(field.value) };
-    let said = Said {
+    let request = EchoedRequest {
         host: escape(host),
-        peer: escape(&ends.peer),
-        local: escape(&ends.local),
+        peer: escape(&addresses.peer),
+        local: escape(&addresses.local),
         method: escape(head.method_text),
         target: escape(head.target),
         version: format!("HTTP/1.{}", head.minor),
@@ -50,10 +50,10 @@ pub(crate) fn page(
     };
     let accept = head.fields.iter().filter(|field| field.name.eq_ignore_ascii_case("accept"));
     match preferred(accept.map(|field| field.value)) {
-        Form::Text => (TEXT, text(&said)),
+        MediaType::Text => (TEXT, text(&request)),
         // No field can fail to be written.
-        Form::Json => (JSON, serde_json::to_string_pretty(&said).unwrap_or_default() + "\n"),
-        Form::Html => (HTML, html(&said)),
+        MediaType::Json => (JSON, serde_json::to_string_pretty(&request).unwrap_or_default() + "\n"),
+        MediaType::Html => (HTML, html(&request)),
     }
 }
 
@@ -71,33 +71,34 @@ const HTML: &[(&str, &str)] = &[
     VARY,
 ];
 
-fn text(said: &Said) -> String {
-    let mut text = format!("Host name: {}\nPeer: {}\nLocal: {}\n\n", said.host, said.peer, said.local);
+fn text(request: &EchoedRequest) -> String {
+    let mut text =
+        format!("Host name: {}\nPeer: {}\nLocal: {}\n\n", request.host, request.peer, request.local);
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{} {} {}", said.method, said.target, said.version);
-    for field in &said.headers {
+    let _ = writeln!(text, "{} {} {}", request.method, request.target, request.version);
+    for field in &request.headers {
         let _ = writeln!(text, "{}: {}", field.name, field.value);
     }
     text
 }
 
-fn html(said: &Said) -> String {
+fn html(request: &EchoedRequest) -> String {
     let mut rows = String::new();
-    for field in &said.headers {
+    for field in &request.headers {
         let (name, value) = (harmless(&field.name), harmless(&field.value));
         let _ = writeln!(rows, "<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>");
     }
-    PAGE.replace("{host}", &harmless(&said.host))
-        .replace("{peer}", &harmless(&said.peer))
-        .replace("{local}", &harmless(&said.local))
-        .replace("{version}", &said.version)
-        .replace("{method}", &harmless(&said.method))
-        // These two are long, and may hold the names of places: they come last, the fields after the target.
-        .replace("{target}", &harmless(&said.target))
+    PAGE.replace("{host}", &harmless(&request.host))
+        .replace("{peer}", &harmless(&request.peer))
+        .replace("{local}", &harmless(&request.local))
+        .replace("{version}", &request.version)
+        .replace("{method}", &harmless(&request.method))
+        // Last, because their text is a client's.
+        .replace("{target}", &harmless(&request.target))
         .replace("{rows}", &rows)
 }
 
-/// Text between tags and in quotes. Braces, too: they would be taken for a place in the page.
+/// Escapes text for HTML, also in attributes. Braces as well: the page has placeholders in braces.
 fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -120,14 +121,14 @@ const PAGE: &str = include_str!("whoami.html");
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::http::{Exchange, Step, no_fields};
+    use crate::proto::http::{Exchange, ParseEvent, no_fields};
 
     fn page_of(request: &[u8]) -> (String, String) {
         let mut fields = no_fields();
-        let (_, step) = Exchange::new(0).step(request, &mut fields);
-        let Step::Head(head) = step else { panic!("{step:?}") };
-        let ends = Ends { peer: "192.0.2.1:5".into(), local: "192.0.2.2:80".into() };
-        let (fields, body) = page(&head, &ends, "box");
+        let (_, event) = Exchange::new(0).next_event(request, &mut fields);
+        let ParseEvent::Head(head) = event else { panic!("{event:?}") };
+        let addresses = ConnectionAddresses { peer: "192.0.2.1:5".into(), local: "192.0.2.2:80".into() };
+        let (fields, body) = page(&head, &addresses, "box");
         (fields[0].1.into(), body)
     }
 

@@ -14,13 +14,13 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use self::accept::{Form, preferred};
-pub use self::exchange::{Exchange, Step};
+pub use self::accept::{MediaType, preferred};
+pub use self::exchange::{Exchange, ParseEvent};
 pub(super) use self::head::number;
-pub use self::head::{Fields, Head, no_fields};
-pub use self::lenient::Anew;
-pub use self::response::{Answer, Persistence, has_no_body, is_field_name, is_field_value, reason};
-pub use self::target::{http_parts, path};
+pub use self::head::{FieldBuffer, RequestHead, no_fields};
+pub use self::lenient::RewrittenHead;
+pub use self::response::{Persistence, Response, has_no_body, is_field_name, is_field_value, reason};
+pub use self::target::{path, split_http_uri};
 
 /// The longest request target, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;
@@ -47,22 +47,22 @@ pub enum Method {
 /// The status of a refused request. The connection ends, because the start of the next request is unknown, or not worth
 /// waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal(pub u16);
+pub struct ErrorStatus(pub u16);
 
 /// A violation of the grammar.
-const BAD_REQUEST: Refusal = Refusal(400);
+const BAD_REQUEST: ErrorStatus = ErrorStatus(400);
 /// The body is over the limit.
-const TOO_LARGE: Refusal = Refusal(413);
+const TOO_LARGE: ErrorStatus = ErrorStatus(413);
 /// The target is over the limit.
-const TARGET_TOO_LONG: Refusal = Refusal(414);
+const TARGET_TOO_LONG: ErrorStatus = ErrorStatus(414);
 /// An expectation other than `100-continue`.
-const EXPECTATION_FAILED: Refusal = Refusal(417);
+const EXPECTATION_FAILED: ErrorStatus = ErrorStatus(417);
 /// The fields are over a limit.
-const FIELDS_TOO_LARGE: Refusal = Refusal(431);
+const FIELDS_TOO_LARGE: ErrorStatus = ErrorStatus(431);
 /// An unknown transfer coding or method.
-const NOT_IMPLEMENTED: Refusal = Refusal(501);
+const NOT_IMPLEMENTED: ErrorStatus = ErrorStatus(501);
 /// A version other than 1.0 and 1.1.
-const VERSION_NOT_SUPPORTED: Refusal = Refusal(505);
+const VERSION_NOT_SUPPORTED: ErrorStatus = ErrorStatus(505);
 
 /// Returns the end of the first line that ends with LF alone: the one leniency of httparse that matters.
 fn bare_line_feed(bytes: &[u8]) -> Option<usize> {

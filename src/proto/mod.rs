@@ -4,13 +4,13 @@
 //!   [`transfer::sender`] and [`transfer::receiver`] its two sides after `HELLO` and `ACCEPT`, [`transfer::names`] the rule
 //!   for paths that a peer may name, [`transfer::text_header`] the header that older peers send before a file.
 //! - [`relay`]: raw streams. [`relay::lane`] and [`relay::ending`] are their state; [`relay::message`], [`relay::lines`],
-//!   [`relay::telnet`] and [`relay::hex_dump`] transform or show their bytes; [`relay::conversation`] is a script that talks
-//!   to them; [`relay::labels`] says whose a line is.
-//! - [`proxy`]: what clients and proxies say before a stream, from both sides. [`proxy::http_forward`] is a request on its
-//!   way through a proxy, [`proxy::header`] what a proxy says of its client.
-//! - [`http`]: what web clients and servers say.
-//! - [`datagram`]: [`datagram::records`] cuts a stream into datagrams, [`datagram::guard`] and [`datagram::pace`] decide who
-//!   is answered and when to send.
+//!   [`relay::telnet`] and [`relay::hex_dump`] transform or show their bytes; [`relay::conversation`] is a scripted server;
+//!   [`relay::labels`] puts the sender before each line.
+//! - [`proxy`]: the handshakes of clients and proxies, both sides. [`proxy::http_forward`] rewrites a request that passes
+//!   through a proxy; [`proxy::header`] is the PROXY header, in which a proxy names its client.
+//! - [`http`]: the requests and responses of a web server.
+//! - [`datagram`]: [`datagram::records`] cuts a stream into datagrams, [`datagram::guard`] and [`datagram::pace`] decide which
+//!   are answered and when to send.
 //!
 //! Nothing here knows a socket, a file, a clock or a terminal, and no digest is computed here: digests are 32 opaque bytes.
 
@@ -23,16 +23,16 @@ pub mod transfer;
 /// A message parsed from the beginning of a buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed<T> {
-    /// Not all of it is there.
+    /// The buffer has only a part of it.
     Incomplete {
-        /// How many bytes the buffer must hold in all, at least.
+        /// The minimum number of bytes that the buffer must hold.
         needed: usize,
     },
-    /// All of it is there.
+    /// The buffer has all of it.
     Complete {
         /// The message.
         value: T,
-        /// How many bytes it took.
+        /// The number of bytes that it takes.
         used: usize,
     },
 }

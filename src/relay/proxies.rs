@@ -61,12 +61,8 @@ impl Route {
 }
 
 impl Route {
-    /// The way to `server` through the proxies of these URLs; none if there are none. Reads the file of passwords.
-    pub(crate) fn new(
-        urls: &[String],
-        password_file: Option<&Path>,
-        server: &Endpoint,
-    ) -> Result<Option<Route>, Error> {
+    /// Parses the URLs of the proxies on the way to `server`, without passwords; `None` without URLs.
+    pub(crate) fn parse(urls: &[String], server: &Endpoint) -> Result<Option<Route>, Error> {
         if urls.is_empty() {
             return Ok(None);
         }
@@ -77,10 +73,16 @@ impl Route {
             target_of(behind).map_err(usage)?;
         }
         let target = target_of(server).map_err(usage)?;
-        let with_password = proxies.iter().filter(|proxy| proxy.has_password()).count();
-        let secrets = if with_password > 0 { passwords(password_file, with_password)? } else { vec![] };
-        let with_secrets = pair_up(proxies, &secrets).map_err(usage)?;
-        Ok(Some(Route { proxies: with_secrets, target }))
+        Ok(Some(Route { proxies: proxies.into_iter().map(|proxy| (proxy, None)).collect(), target }))
+    }
+
+    /// Reads the passwords of proxies with a user from `file`, or else from the environment.
+    pub(crate) fn with_passwords(self, file: Option<&Path>) -> Result<Route, Error> {
+        let usage = |hint: String| Error::new(Exit::Usage, format!("--proxy: {hint}"));
+        let proxies: Vec<Proxy> = self.proxies.into_iter().map(|(proxy, _)| proxy).collect();
+        let count = proxies.iter().filter(|proxy| proxy.has_password()).count();
+        let secrets = if count > 0 { passwords(file, count)? } else { vec![] };
+        Ok(Route { proxies: pair_up(proxies, &secrets).map_err(usage)?, target: self.target })
     }
 }
 

@@ -1,9 +1,10 @@
-//! `connect`: joins stdin and stdout to a server, or tries its ports.
+//! `connect`: relays between a server and stdin and stdout or a process, or probes ports.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::dialer::ConnectorPlan;
 use super::retry::RetryLimits;
 use crate::error::{Error, Exit, Retry};
 use crate::net::child::{Program, keep_descriptors};
@@ -16,22 +17,28 @@ use crate::relay::connector::Connector;
 use crate::relay::exec::{Exec, ExecRules};
 use crate::relay::fast_open::{Early, First, FromFirst};
 use crate::relay::options::RelayOptions;
-use crate::relay::probe::Probe;
+use crate::relay::probe::target::Target;
+use crate::relay::probe::{Plan as ProbePlan, Probe};
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
 use crate::report::Report;
 
-/// What was meant.
-pub struct Plan(pub(crate) Task);
+/// The validated arguments of `connect`.
+pub struct Plan(pub(crate) ConnectTask);
 
-pub(crate) enum Task {
-    Join(Box<Joining>),
-    Probe(crate::relay::probe::Plan),
+pub(crate) enum ConnectTask {
+    Relay(Box<RelayPlan>),
+    Probe {
+        /// Each endpoint with its ports.
+        targets: Vec<(ConnectorPlan, Vec<u16>)>,
+        /// The rest, without targets.
+        options: ProbePlan,
+    },
 }
 
-/// What is joined, and how.
-pub(crate) struct Joining {
-    pub(crate) connector: Connector,
+/// The arguments of `connect` without `--probe`.
+pub(crate) struct RelayPlan {
+    pub(crate) server: ConnectorPlan,
     pub(crate) timeout: Duration,
     pub(crate) retry: RetryLimits,
     pub(crate) program: Option<(Rc<Program>, ExecRules)>,
@@ -41,14 +48,18 @@ pub(crate) struct Joining {
 }
 
 impl Plan {
-    /// Returns when both directions have ended, and the process if there is one; or when all ports were tried.
+    /// Returns when both directions have ended, and the process if there is one; with `--probe`, when all ports were probed.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match self.0 {
-            Task::Join(joining) => {
-                let partner = joining.partner(report)?;
-                joining.retry.run(report, signals, |_| joining.join(&partner, report, signals))
+            ConnectTask::Relay(plan) => {
+                let connector = plan.server.connector()?;
+                let partner = plan.partner(report)?;
+                plan.retry.run(report, signals, |_| plan.relay_once(&connector, &partner, report, signals))
             }
-            Task::Probe(plan) => {
+            ConnectTask::Probe { targets, options: mut plan } => {
+                for (server, ports) in targets {
+                    plan.targets.push(Target::new(server.connector()?, ports));
+                }
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 reactor.add_at_start(|io, now| Probe::new(plan, io, report, now))?;
                 reactor.run()
@@ -57,14 +68,14 @@ impl Plan {
     }
 }
 
-/// What a connection is joined to.
+/// The local side of a connection.
 #[derive(Clone)]
 enum Partner {
     Stdio(Rc<LocalSide>),
     Program(Rc<Program>, ExecRules, Tools),
 }
 
-impl Joining {
+impl RelayPlan {
     fn partner(&self, report: &Report) -> Result<Partner, Error> {
         Ok(match &self.program {
             Some((program, rules)) => {
@@ -76,15 +87,21 @@ impl Joining {
         })
     }
 
-    /// Connects and relays. Only the way to a connection can be tried again: what a stream has taken is gone.
-    fn join(&self, partner: &Partner, report: &Report, signals: &Signals) -> Result<(), Error> {
+    /// Connects and relays once. Only a failed connection attempt may be retried: what was read from a stream is gone.
+    fn relay_once(
+        &self,
+        connector: &Connector,
+        partner: &Partner,
+        report: &Report,
+        signals: &Signals,
+    ) -> Result<(), Error> {
         let has_begun = Rc::new(Cell::new(false));
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
             let (report, partner, has_begun) = (report.clone(), partner.clone(), Rc::clone(&has_begun));
-            let through = match self.connector.is_direct() {
+            let through = match connector.is_direct() {
                 true => String::new(),
-                false => format!("{} through ", self.connector.endpoint()),
+                false => format!("{} through ", connector.endpoint()),
             };
             let begin = move |transport: &Transport| {
                 has_begun.set(true);
@@ -94,7 +111,7 @@ impl Joining {
                 report
             };
             let (Some(first), Partner::Stdio(side)) = (&self.first, &partner) else {
-                let opening = self.connector.connecting(self.timeout, &io)?;
+                let opening = connector.connecting(self.timeout, &io)?;
                 let relay = self.relay.clone();
                 let session = Connecting::new(opening, move |transport, now: Instant| {
                     let report = begin(&transport);
@@ -111,7 +128,7 @@ impl Joining {
                 return Ok(Box::new(session) as Box<dyn Session>);
             };
             let side = Rc::clone(side);
-            let dial = self.connector.dial(self.timeout, &io);
+            let dial = connector.dial(self.timeout, &io);
             let stdio = Stdio::open(&io)?;
             let kind = stdio.input_kind();
             let (stdio, first) = (Rc::new(RefCell::new(stdio)), Rc::clone(first));

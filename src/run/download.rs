@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::dialer::ConnectorPlan;
 use super::retry::RetryLimits;
 use crate::error::{Error, Exit};
 use crate::net::connecting::Connecting;
@@ -12,7 +13,7 @@ use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, replace_stdout};
 use crate::proto::transfer::hello::{Accept, Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
-use crate::relay::connector::{Connector, describe, tell};
+use crate::relay::connector::{describe, tell};
 use crate::report::{Progress, Report, escape_name};
 use crate::store::{Folder, StagingFolder, StoreErrorKind, sink};
 use crate::transfer::{
@@ -20,31 +21,31 @@ use crate::transfer::{
     SpareParts, Wire, replaced,
 };
 
-/// A download, and the way to its server.
+/// The validated arguments of `download`.
 pub struct Plan {
-    pub(crate) connector: Connector,
-    /// What is asked for: none for everything.
+    pub(crate) server: ConnectorPlan,
+    /// The requested names; empty for everything.
     pub(crate) names: Vec<Vec<u8>>,
-    pub(crate) task: Task,
-    /// How many files, folders and links are taken, at most.
+    pub(crate) task: DownloadTask,
+    /// The maximum number of files, folders and links.
     pub(crate) max_entries: u32,
     pub(crate) limits: Limits,
-    /// How many were asked for.
+    /// The number of connections that was requested.
     pub(crate) connections: Option<usize>,
 }
 
-/// What is done with what is offered.
-pub(crate) enum Task {
-    /// Print it.
+/// The operation on the server's offer.
+pub(crate) enum DownloadTask {
+    /// Prints it.
     List,
     Fetch(Download),
 }
 
-/// Where files go, and which of them are taken.
+/// The destination of files, and the options about them.
 pub(crate) struct Download {
     /// A folder, a file that may not be there yet, a FIFO, a device, or `-`.
     pub(crate) output: PathBuf,
-    /// Files that are there are replaced.
+    /// True if existing files are replaced.
     pub(crate) replace: bool,
     pub(crate) max_size: Option<u64>,
     /// The file that gets the digests, or `-`.
@@ -57,7 +58,7 @@ fn usage(hint: impl Into<String>) -> Error {
 }
 
 impl Download {
-    /// Where its digests go.
+    /// Opens the destination of digests.
     fn sink(&self, naming: &Naming) -> Result<Option<DigestSink>, Error> {
         let digests = self.digests.as_deref().map(replaced).transpose()?;
         match (naming, &digests) {
@@ -68,8 +69,8 @@ impl Download {
         }
     }
 
-    /// The folder that `-o` names, or the folder of the file that it names.
-    fn place(&self, names: &[Vec<u8>]) -> Result<(Folder, Naming), Error> {
+    /// Opens the folder that `-o` names, or the folder of the file that it names.
+    fn open_output(&self, names: &[Vec<u8>]) -> Result<(Folder, Naming), Error> {
         let shown = escape_name(self.output.as_os_str().as_bytes());
         let is_stdout = self.output.as_os_str() == "-";
         let target = if is_stdout || names.len() > 1 { Ok(None) } else { sink(&self.output) };
@@ -125,7 +126,7 @@ impl Download {
     }
 }
 
-/// The one file goes to stdout: nothing is written to the folder.
+/// Sends the only file to stdout. Nothing is written to the folder.
 fn to_stdout() -> Result<(Folder, Naming), Error> {
     check_stdout()?;
     let root = Folder::open(Path::new("/")).map_err(|fault| usage(fault.to_string()))?;
@@ -137,21 +138,22 @@ fn hello(operation: Operation, names: &[Vec<u8>]) -> Result<Hello, Error> {
 }
 
 impl Plan {
-    /// Fetches what was asked for, and returns when it is on the disk.
+    /// Fetches the requested entries, and returns when they are on the disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match &self.task {
-            Task::List => self.list(report, signals),
-            Task::Fetch(download) => self.fetch(download, report, signals),
+            DownloadTask::List => self.list(report, signals),
+            DownloadTask::Fetch(download) => self.fetch(download, report, signals),
         }
     }
 
     fn list(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let connector = self.server.connector()?;
         check_stdout()?;
         let (limits, wanted) = (self.limits, (self.names.clone(), self.max_entries));
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         let (report, hello) = (report.clone(), hello(Operation::List, &self.names)?.encode());
         reactor.add(|io| {
-            let connecting = self.connector.connecting(limits.handshake, &io)?;
+            let connecting = connector.connecting(limits.handshake, &io)?;
             Ok(Connecting::new(connecting, move |transport, now: Instant| {
                 describe(&transport, &report);
                 let mut wire = Wire::new(transport, now);
@@ -163,9 +165,10 @@ impl Plan {
     }
 
     fn fetch(&self, download: &Download, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let (folder, naming) = download.place(&self.names)?;
+        let connector = self.server.connector()?;
+        let (folder, naming) = download.open_output(&self.names)?;
         let digests = download.sink(&naming)?;
-        // For each try a new one.
+        // Each attempt needs a new one.
         let destination = || -> Result<ReceiveFolder, Error> {
             Ok(ReceiveFolder {
                 folder: folder.clone(),
@@ -184,9 +187,9 @@ impl Plan {
             destination.folder.remove_leftovers();
             let digests = digests.as_ref().map(|sink| sink.begin(naming.clone()));
             reactor.add(|io| {
-                let connecting = self.connector.connecting(limits.handshake, &io)?;
+                let connecting = connector.connecting(limits.handshake, &io)?;
                 let (report, run_state, names) = (report.clone(), run_state.clone(), self.names.clone());
-                let dialer = Box::new(self.connector.clone());
+                let dialer = Box::new(connector.clone());
                 Ok(Connecting::new(connecting, move |transport, now: Instant| {
                     let peer = dialer.server(tell(&transport, &report));
                     let origin = ConnectionOrigin::Client { dialer, connections };
@@ -194,7 +197,7 @@ impl Plan {
                     let may_stream = is_fresh(&destination, &names);
                     let hello = hello(Operation::Get { stream: may_stream }, &names)?;
                     let mut hello = hello.with_rate(limits.rate);
-                    // stdout takes bytes in their order.
+                    // stdout needs the bytes in order.
                     hello.capabilities.tree = !matches!(destination.naming, Naming::Stdout);
                     hello.capabilities.totals = Progress::is_wanted(&report);
                     let is_successor = run_state.has_begun();
@@ -211,7 +214,7 @@ impl Plan {
     }
 }
 
-/// Whether nothing of what is asked for is there, so that it can all come without being asked for again.
+/// Returns true if no requested file exists yet, so that the server may send all of them without waiting for replies.
 fn is_fresh(destination: &ReceiveFolder, names: &[Vec<u8>]) -> bool {
     let folder = &destination.folder;
     match destination.naming {

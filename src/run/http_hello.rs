@@ -1,12 +1,13 @@
 //! `http-hello`: a small HTTP/1.1 server with fixed answers.
 
+use std::num::NonZero;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::error::{Error, Exit};
 use crate::http::listener::{Common, HelloHandler};
 use crate::http::log::{Log, LogForm};
-use crate::http::site::{AnswerFields, Elsewhere, Patience, Site};
+use crate::http::site::{AnswerFields, Elsewhere, Site, Timeouts};
 use crate::http::worker::AnswerCount;
 use crate::net::endpoint::Endpoint;
 use crate::net::options::{Family, SocketOptions};
@@ -19,13 +20,13 @@ use crate::server::admission::AccessSources;
 use crate::server::option_files::TextOrFile;
 use crate::server::setup::{listen_on_all, tell_ready};
 
-/// How long other workers may take after the first one has ended. With that one's time, and the log's, it stays below a
-/// second.
+/// The time limit for other workers after the first one has ended. With that one's time and the log's, the end takes
+/// less than a second.
 const END_LIMIT: Duration = Duration::from_millis(80);
-/// Of the reactor of each further worker: epoll, twice, its waker, and what tells it of signals.
+/// The descriptors of each further worker's reactor: two of epoll, its waker, and the socket of signals.
 const DESCRIPTORS_PER_WORKER: u64 = 4;
 
-/// What was meant.
+/// The validated arguments of `http-hello`.
 pub struct Plan {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) family: Option<Family>,
@@ -33,25 +34,41 @@ pub struct Plan {
     pub(crate) explicit: Explicit,
     pub(crate) access: AccessSources,
     pub(crate) site: SitePlan,
-    pub(crate) workers: usize,
+    pub(crate) workers: Workers,
     pub(crate) count: Option<u64>,
     pub(crate) log: Option<LogForm>,
 }
 
-/// What is answered.
+/// The number of threads that answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workers {
+    Count(usize),
+    OnePerCore,
+}
+
+impl Workers {
+    fn count(self) -> usize {
+        match self {
+            Workers::Count(count) => count,
+            Workers::OnePerCore => std::thread::available_parallelism().map_or(1, NonZero::get),
+        }
+    }
+}
+
+/// The arguments about answers.
 pub(crate) struct SitePlan {
     pub(crate) status: u16,
-    /// The media type of every body that is given.
+    /// The media type of all bodies.
     pub(crate) kind: String,
     pub(crate) body: TextOrFile,
     pub(crate) paths: Vec<PathPlan>,
     pub(crate) elsewhere: Elsewhere,
     pub(crate) fields: AnswerFields,
     pub(crate) delay: Option<Duration>,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: Timeouts,
 }
 
-/// A path with an answer of its own.
+/// A path with its own response.
 pub(crate) struct PathPlan {
     pub(crate) path: String,
     pub(crate) status: u16,
@@ -59,11 +76,11 @@ pub(crate) struct PathPlan {
 }
 
 impl SitePlan {
-    /// The answers. Reads the files of bodies.
+    /// Prepares the responses. Reads the files of bodies.
     fn open(self) -> Result<Site, Error> {
         let body = self.body.read("--body")?;
         let greeting = (self.status, self.kind.as_str(), &body[..]);
-        let mut site = Site::new(greeting, self.elsewhere, self.fields, self.delay, self.patience);
+        let mut site = Site::new(greeting, self.elsewhere, self.fields, self.delay, self.timeouts);
         for PathPlan { path, status, body } in self.paths {
             let body = body.map(|body| body.read("--path")).transpose()?;
             site.add_path(&path, status, body.as_deref().map(|body| (self.kind.as_str(), body)));
@@ -75,9 +92,10 @@ impl SitePlan {
 impl Plan {
     /// Answers until a signal comes, or `--count` is reached.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let workers = self.workers.count();
         let site = Arc::new(self.site.open()?);
         let access = self.access.load()?;
-        let others = (self.workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
+        let others = (workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
         let limits =
             self.limits.within_descriptors(DescriptorBudget { per_client: 1, others }, self.explicit);
         if self.log.is_some() {
@@ -89,7 +107,7 @@ impl Plan {
         reactor.add(|io| {
             let lists = AccessLists::new(&self.access, limits.count.is_some(), (&io, signals))?;
             let options = SocketOptions { family: self.family, ..SocketOptions::default() };
-            // A proxy stands in between.
+            // Behind a proxy the address is not the one to type.
             let invitation = if limits.header.is_some() { "" } else { "http://ADDR/" };
             let listeners = listen_on_all((&self.endpoints, invitation), &options, &io, report)?;
             if let Some(form) = self.log {
@@ -100,7 +118,7 @@ impl Plan {
             }
             let stats = self.count.map(|count| AnswerCount::new(count, io.thread_waker()));
             let common = Common { site, log: lines.clone(), stats, socket: options };
-            let handler = HelloHandler::new(&io, common, self.workers, signals, &alive)?;
+            let handler = HelloHandler::new(&io, common, workers, signals, &alive)?;
             _ready = tell_ready(report);
             Acceptor::new(listeners, limits, (access, lists), (&io, report), handler)
         })?;

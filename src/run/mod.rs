@@ -1,7 +1,7 @@
-//! The commands: each plan made into sessions, and their outcome into an exit code.
+//! The commands: each runs a plan as sessions, whose outcome becomes an exit code.
 
 pub mod connect;
-mod dialer;
+pub(crate) mod dialer;
 pub mod download;
 pub mod http_hello;
 pub mod retry;

@@ -1,4 +1,4 @@
-//! The loop of tries: a client that connects anew after a failure that reconnecting may fix.
+//! The retry loop: a client connects again after a failure that reconnecting may fix.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,21 @@ use crate::net::signals::Signals;
 use crate::report::Report;
 use crate::transfer::RunState;
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-/// How many times a client tries again, and after which pause.
+/// The number of retries, and the pause before them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryLimits {
-    /// After the first try: 0 for none.
+    /// The number of retries after the first attempt.
     pub(crate) retries: u32,
-    /// Before the first of them. Each further pause is twice as long, up to ten seconds or to the first one.
+    /// The pause before the first retry. Each further pause is twice as long, up to ten seconds or to the first pause.
     pub(crate) first_pause: Duration,
 }
 
 impl RetryLimits {
-    /// Tries until a try succeeds, fails for good, or was the last one, and returns its result.
+    /// Calls `try_once` until it succeeds, fails for good, or was called for the last time. Returns its last result.
     ///
-    /// `try_once` makes anew what a session uses up, and gets what survives a retry.
+    /// `try_once` gets the state that survives a retry.
     pub(crate) fn run(
         self,
         report: &Report,
@@ -30,7 +30,7 @@ impl RetryLimits {
         mut try_once: impl FnMut(&RunState) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let run_state = RunState::new(self.retries > 0);
-        let longest = LONGEST_PAUSE.max(self.first_pause);
+        let longest = MAX_PAUSE.max(self.first_pause);
         let (mut pause, mut has_changed) = (self.first_pause, false);
         for retry in 1..=self.retries {
             let Err(error) = try_once(&run_state) else { return Ok(()) };
@@ -54,14 +54,14 @@ impl RetryLimits {
     }
 }
 
-/// Waits, unless a signal comes.
+/// Waits for this long. A signal ends the wait.
 fn wait(length: Duration, signals: &Signals) -> Result<(), Error> {
     let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
     reactor.add_at_start(|_, now| Ok(Pause { until: now + length }))?;
     reactor.run()
 }
 
-/// Nothing, for a while.
+/// A session that only waits.
 struct Pause {
     until: Instant,
 }

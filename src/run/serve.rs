@@ -1,13 +1,16 @@
-//! `serve`: listens. Without a mode it joins the first client to stdin and stdout; with one it serves many.
+//! `serve`: listens. Without a mode it connects the first client to stdin and stdout; with one it serves many.
+
+pub(crate) mod mode;
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::mode::{Mode, SocksPlan, TransferPlan};
 use crate::error::{Error, Exit};
-use crate::net::child::{ChildStdio, Program};
+use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::Endpoint;
 use crate::net::options::SocketOptions;
@@ -15,132 +18,58 @@ use crate::net::reactor::{Io, Work};
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
 use crate::proto::proxy::handshake::Users;
-use crate::proto::relay::conversation::Script;
-use crate::relay::exec::{Exec, ExecRules};
+use crate::relay::exec::Exec;
 use crate::relay::modes::conversation::Conversation;
 use crate::relay::modes::echo::Echo;
 use crate::relay::modes::exec_socket::ExecSocket;
-use crate::relay::modes::forward::{Destination, Forward};
-use crate::relay::modes::hub::{Hub, Slow};
+use crate::relay::modes::forward::Forward;
+use crate::relay::modes::hub::Hub;
 use crate::relay::modes::keep_open;
 use crate::relay::modes::per_client::{Client, PerClient};
 use crate::relay::modes::reply::{Answer, Reply};
 use crate::relay::modes::single_client::SingleClient;
 use crate::relay::modes::socks::{Rules, Socks};
 use crate::relay::modes::stdio_client::Ways;
-use crate::relay::modes::subscriber::{Hearers, Manners, Subscriber, Words};
-use crate::relay::options::{RecordOptions, RelayOptions};
+use crate::relay::modes::subscriber::{Hearers, Manners, Subscriber};
+use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
-use crate::relay::targets::TargetSources;
 use crate::relay::tools::Tools;
 use crate::report::{Report, escape_name};
-use crate::server::acceptor::{ClientLimits, DescriptorBudget, Explicit, Handler};
+use crate::server::acceptor::{ClientLimits, Explicit, Handler};
 use crate::server::admission::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
 use crate::server::setup::{ClientTerms, ServerSetup};
 use crate::store::{Folder, SourceFile, StoreError, SymlinkPolicy};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
-use crate::transfer::{Limits, Offer, Sessions, Share, SpareParts, WireProtocol, appended};
+use crate::transfer::{Offer, Sessions, Share, SpareParts, appended};
 
-/// How long a handshake may take, unless the user says otherwise.
+/// The default time limit of a handshake.
 pub(crate) const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// How long a transfer may stand still, unless the user says otherwise.
+/// The default limit of a transfer's silence.
 pub(crate) const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// What was meant.
+/// The validated arguments of `serve`.
 pub struct Plan {
     pub(crate) endpoints: Vec<Endpoint>,
-    /// Words of the user that stand for a host and the default port.
-    pub(crate) hosts_alone: Vec<String>,
-    /// What people are told to type elsewhere, with ADDR for the address.
-    pub(crate) invitation: &'static str,
+    /// Endpoints that were typed without a port, which may be the names of files instead.
+    pub(crate) endpoints_without_port: Vec<String>,
+    /// The command that a client types, with ADDR for the address.
+    pub(crate) client_command: &'static str,
     pub(crate) limits: ClientLimits,
-    /// Which of the limits the user has chosen.
+    /// The limits that were typed.
     pub(crate) explicit: Explicit,
     pub(crate) access: AccessSources,
     pub(crate) session_limits: SessionLimits,
-    /// Bytes per second of a client, each way.
+    /// The bytes per second of a client, in each direction.
     pub(crate) rate: Option<u64>,
     pub(crate) socket: SocketOptions,
     pub(crate) records: RecordOptions,
     pub(crate) mode: Mode,
 }
 
-/// What is done with clients.
-pub(crate) enum Mode {
-    Single(RelayOptions),
-    Transfer(TransferPlan),
-    Echo,
-    Discard,
-    /// A text with escapes, or `@FILE`.
-    Reply(String),
-    Forward(Destination),
-    Socks(SocksPlan),
-    Script(Rc<Script>),
-    Broker {
-        slow: Slow,
-        words: Words,
-        joins: bool,
-    },
-    KeepOpen {
-        slow: Slow,
-        words: Words,
-        ways: Ways,
-    },
-    Exec(Program, ExecRules),
-}
-
-/// What clients may store and fetch.
-pub(crate) struct TransferPlan {
-    pub(crate) store: Option<PathBuf>,
-    pub(crate) share: Option<PathBuf>,
-    /// What becomes of links in a shared folder.
-    pub(crate) links: SymlinkPolicy,
-    pub(crate) keep_existing: bool,
-    /// The largest file that is taken, in bytes.
-    pub(crate) max_size: Option<u64>,
-    /// Entries of one session.
-    pub(crate) max_entries: u32,
-    pub(crate) digests: Option<PathBuf>,
-    /// One session, then the end.
-    pub(crate) is_for_one: bool,
-    pub(crate) limits: Limits,
-    pub(crate) wire: WireProtocol,
-}
-
-/// Whom a proxy server serves, and where it leads.
-pub(crate) struct SocksPlan {
-    /// The file of users and passwords.
-    pub(crate) users: Option<PathBuf>,
-    pub(crate) targets: TargetSources,
-    pub(crate) timeout: Duration,
-}
-
-impl Mode {
-    /// The descriptors that clients need.
-    fn descriptors(&self) -> DescriptorBudget {
-        let per_client = match self {
-            Mode::Transfer(plan) => return descriptors_for(plan.store.is_some(), plan.wire),
-            // Its own, its target's, an attempt beside that one, and the thread that resolves a name.
-            Mode::Forward(_) | Mode::Socks(_) => 4,
-            // Two pipes, and what tells the end of the process.
-            Mode::Exec(..) => 4,
-            // Its own, and the file.
-            Mode::Reply(_) => 2,
-            _ => 1,
-        };
-        DescriptorBudget { per_client, others: 0 }
-    }
-
-    /// True where each client has a process, or a thread and files.
-    pub(crate) fn is_costly(&self) -> bool {
-        matches!(self, Mode::Transfer(_) | Mode::Exec(..))
-    }
-}
-
 impl TransferPlan {
-    /// Opens what is stored to and shared, for sessions with so many parts.
+    /// Opens the folders and files to store to and to share.
     fn open(&self, spare_parts: SpareParts) -> Result<Offer, Error> {
         Ok(Offer {
             store: self.store.as_deref().map(open_store).transpose()?,
@@ -151,13 +80,13 @@ impl TransferPlan {
             spare_parts,
             digests: self.digests.as_deref().map(appended).transpose()?,
             sessions: Sessions::default(),
-            only: self.is_for_one.then(Arc::default),
+            only: self.once.then(Arc::default),
         })
     }
 }
 
 impl SocksPlan {
-    /// Reads the lists.
+    /// Reads the files of users and targets.
     fn load(&self) -> Result<Rules, Error> {
         let users = self.users.as_ref().map(|path| {
             let users = Users::parse(&bytes_of(path, "--socks-users")?);
@@ -194,7 +123,7 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
-    /// Serves clients by one handler.
+    /// Serves all clients by one handler.
     fn open<H: Handler + 'static>(
         self,
         handler: impl FnOnce(&Io, ClientTerms) -> Result<H, Error>,
@@ -202,7 +131,7 @@ impl Server<'_> {
         self.setup.open(self.report, self.signals, handler)
     }
 
-    /// Serves each client by a session of its own.
+    /// Serves each client by its own session.
     fn each<F>(self, make: F) -> Result<(), Error>
     where
         F: FnMut(Client) -> Result<Box<dyn CountedSession>, Error> + 'static,
@@ -219,18 +148,18 @@ impl Server<'_> {
 }
 
 impl Plan {
-    /// Listens, and returns when the clients that were asked for were served; else a signal ends it.
+    /// Listens, and returns when `--count` clients were served, or a signal arrives.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         self.check_hosts()?;
         let (asked, mut limits) = (self.limits.clients, self.limits_within_descriptors());
         if let Mode::Transfer(_) = self.mode {
-            // Said of the default, too: fewer clients than anybody expects.
+            // Reported for the default as well: it is fewer clients than expected.
             limits.clients_asked = (limits.clients < asked).then_some(asked);
         }
         let terms = ClientTerms { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
         let setup = ServerSetup {
             endpoints: self.endpoints,
-            invitation: self.invitation,
+            invitation: self.client_command,
             limits,
             access: self.access.load()?,
             access_sources: self.access,
@@ -264,25 +193,26 @@ impl Plan {
             Mode::Script(script) => {
                 server.each(move |client| Ok(Box::new(Conversation::new(client, &script))))
             }
-            Mode::Broker { slow, words, joins: false } => {
+            Mode::Broker { slow, labelling, joins: false } => {
                 if has_stdin() {
                     report.warning("stdin and stdout do not take part in --broker: see --join");
                 }
                 let hub = Hub::new(slow);
-                let manners = Manners { hearers: Hearers::Others, words, leaves_with_its_end: true };
+                let manners =
+                    Manners { hearers: Hearers::Others, words: labelling, leaves_with_its_end: true };
                 server.each(move |client| Ok(Box::new(Subscriber::new(client, &hub, manners))))
             }
-            Mode::Broker { slow, words, joins: true } => {
+            Mode::Broker { slow, labelling, joins: true } => {
                 check_stdout()?;
-                let manners = Manners { hearers: Hearers::All, words, leaves_with_its_end: true };
+                let manners = Manners { hearers: Hearers::All, words: labelling, leaves_with_its_end: true };
                 server.keep_open(Hub::new(slow), manners, Ways { reads: true, writes: true })
             }
-            Mode::KeepOpen { slow, words, ways } => {
+            Mode::KeepOpen { slow, labelling, ways } => {
                 if ways.writes {
                     check_stdout()?;
                 }
                 let hearers = if ways.writes { Hearers::Output } else { Hearers::None };
-                let manners = Manners { hearers, words, leaves_with_its_end: false };
+                let manners = Manners { hearers, words: labelling, leaves_with_its_end: false };
                 server.keep_open(Hub::new(slow), manners, ways)
             }
             Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {
@@ -296,10 +226,10 @@ impl Plan {
         }
     }
 
-    /// Fails for the name of a file in the place of a host: an option took one file, and a pattern gave several.
+    /// Fails if an endpoint is the name of a file: a pattern of the shell gave several words for one option.
     fn check_hosts(&self) -> Result<(), Error> {
         let is_here = |word: &&String| Path::new(word).is_file() || Path::new(word).is_dir();
-        let Some(word) = self.hosts_alone.iter().find(is_here) else { return Ok(()) };
+        let Some(word) = self.endpoints_without_port.iter().find(is_here) else { return Ok(()) };
         let word = escape_name(word.as_bytes());
         let text = format!(
             "{word} is a file or folder here: --store and --share take only one; if it is a host, type {word}:{TRANSFER_PORT}"
@@ -307,17 +237,17 @@ impl Plan {
         Err(Error::new(Exit::Usage, text))
     }
 
-    /// Never more clients than there are descriptors for.
+    /// Returns the limits, with at most as many clients as there are descriptors for.
     fn limits_within_descriptors(&self) -> ClientLimits {
         let limits = self.limits.clone();
-        match self.mode {
-            Mode::Single(_) => limits,
-            _ => limits.within_descriptors(self.mode.descriptors(), self.explicit),
+        match self.mode.serves_many() {
+            true => limits.within_descriptors(self.mode.descriptors(), self.explicit),
+            false => limits,
         }
     }
 }
 
-/// Transfer sessions, until the command is stopped or the only one is over.
+/// Serves transfers until the command is stopped or the only session is over.
 fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let max_clients = server.setup.limits.clients;
     let budget = descriptors_for(plan.store.is_some(), plan.wire);
@@ -331,8 +261,8 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
         Ok(Clients::new((plan.limits, terms, plan.wire), offer, max_clients, running.clone(), context))
     });
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
-    // When the only session is over, nobody else has anything to clean up.
-    if is_stopped || !plan.is_for_one {
+    // After the only session there is nothing left to clean up.
+    if is_stopped || !plan.once {
         running.await_end_within(STOP_LIMIT);
     }
     result

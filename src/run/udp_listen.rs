@@ -1,7 +1,7 @@
 //! `udp-listen`: datagrams from any number of peers, whole, and answers to them.
 
-use crate::datagram::listen::answers::{Answering, Answers};
-use crate::datagram::listen::session::{Intake, Listening};
+use crate::datagram::listen::answers::{Answers, Responder};
+use crate::datagram::listen::session::{Listening, ReceiveLimits};
 use crate::datagram::output::Output;
 use crate::datagram::style::Style;
 use crate::datagram::too_large;
@@ -13,8 +13,8 @@ use crate::net::signals::Signals;
 use crate::net::stdio::{Stdio, check_stdout};
 use crate::net::udp;
 use crate::net::udp::{DatagramSocket, Options};
-use crate::proto::datagram::guard::Rules;
-use crate::proto::datagram::records::LARGEST_BYTES;
+use crate::proto::datagram::guard::ReplyLimits;
+use crate::proto::datagram::records::MAX_DATAGRAM_BYTES;
 use crate::report::Report;
 use crate::server::acceptor::AccessLists;
 use crate::server::admission::AccessSources;
@@ -22,21 +22,21 @@ use crate::server::invitation::invite;
 use crate::server::option_files::TextOrFile;
 use crate::server::setup::tell_ready;
 
-/// What was meant.
+/// The validated arguments of `udp-listen`.
 pub struct Plan {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) options: Options,
     pub(crate) access: AccessSources,
     pub(crate) style: Style,
-    pub(crate) intake: Intake,
+    pub(crate) limits: ReceiveLimits,
     pub(crate) answers: Answers,
-    /// The answer to every datagram, in the place of `answers`.
+    /// The answer to every datagram; it replaces `answers`.
     pub(crate) reply: Option<TextOrFile>,
-    pub(crate) rules: Rules,
+    pub(crate) reply_limits: ReplyLimits,
 }
 
 impl Plan {
-    /// Listens, and returns when enough has come, or nothing more.
+    /// Receives until `--count` or a limit is reached.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         let is_named =
             |endpoint: &Endpoint| matches!(endpoint, Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_));
@@ -49,7 +49,7 @@ impl Plan {
             Some(reply) => Answers::Fixed(reply.read("--reply")?),
             None => self.answers,
         };
-        if matches!(&answers, Answers::Fixed(reply) if reply.len() > LARGEST_BYTES) {
+        if matches!(&answers, Answers::Fixed(reply) if reply.len() > MAX_DATAGRAM_BYTES) {
             return Err(too_large("--reply"));
         }
         check_stdout()?;
@@ -62,15 +62,16 @@ impl Plan {
             }
             keep_descriptors();
             let output = Output::new(Stdio::open(&io)?, self.style);
-            let answering = Answering::new(answers, self.rules, output.is_typed(), (&io, report), &sockets)?;
-            let lists = AccessLists::new(&self.access, self.intake.count.is_some(), (&io, signals))?;
+            let responder =
+                Responder::new(answers, self.reply_limits, output.is_typed(), (&io, report), &sockets)?;
+            let lists = AccessLists::new(&self.access, self.limits.count.is_some(), (&io, signals))?;
             for socket in &sockets {
                 report.listening(socket.name());
             }
             let bound = sockets.iter().filter_map(|socket| socket.name().to_name().address()).collect();
             invite(bound, &self.endpoints, "sendall udp-send ADDR", report);
             _ready = tell_ready(report);
-            Ok(Listening::new(sockets, output, self.intake, (access, lists), answering, report.clone(), now))
+            Ok(Listening::new(sockets, output, self.limits, (access, lists), responder, report.clone(), now))
         })?;
         reactor.run()
     }

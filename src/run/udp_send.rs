@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::datagram::output::Output;
 use crate::datagram::send::input::DatagramSource;
-use crate::datagram::send::session::{DatagramSending, SendTask, Wanted};
+use crate::datagram::send::session::{DatagramSending, ReplyWait, SendTask};
 use crate::datagram::style::Style;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
@@ -15,21 +15,21 @@ use crate::net::udp::Options;
 use crate::proto::datagram::pace::Pace;
 use crate::report::Report;
 
-/// What was meant.
+/// The validated arguments of `udp-send`.
 pub struct Plan {
     pub(crate) endpoint: Endpoint,
     pub(crate) options: Options,
     pub(crate) source: DatagramSource,
-    pub(crate) wanted: Option<Wanted>,
+    pub(crate) reply_wait: Option<ReplyWait>,
     pub(crate) style: Style,
     pub(crate) pace: Pace,
     pub(crate) idle: Option<Duration>,
 }
 
 impl Plan {
-    /// Sends, and returns when all is sent and the replies that were asked for are there.
+    /// Sends everything, and returns when the requested replies have arrived.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        if self.wanted.is_some() {
+        if self.reply_wait.is_some() {
             check_stdout()?;
         }
         if self.source.is_stdin() {
@@ -38,9 +38,13 @@ impl Plan {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add_at_start(|io, now| {
             let output = Output::new(Stdio::open(&io)?, self.style);
-            let what =
-                SendTask { source: self.source, pace: self.pace, wanted: self.wanted, idle: self.idle };
-            DatagramSending::new(self.endpoint, self.options, what, output, (io, report.clone()), now)
+            let task = SendTask {
+                source: self.source,
+                pace: self.pace,
+                reply_wait: self.reply_wait,
+                idle: self.idle,
+            };
+            DatagramSending::new(self.endpoint, self.options, task, output, (io, report.clone()), now)
         })?;
         reactor.run()
     }

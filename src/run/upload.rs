@@ -1,5 +1,7 @@
 //! `upload`: sends files, folders or stdin to a `serve --store`.
 
+mod words;
+
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -7,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use self::words::Plan;
+use super::dialer::ConnectorPlan;
 use super::retry::RetryLimits;
 use super::upload_text;
 use crate::error::{Error, Exit};
@@ -23,17 +27,17 @@ use crate::transfer::{
     ConnectionOrigin, DryRun, Limits, Naming, Offering, Root, Sending, Start, Wire, replaced,
 };
 
-/// An upload, and the way to its server.
-pub struct Plan {
-    pub(crate) connector: Connector,
-    pub(crate) task: Task,
+/// The validated arguments of `upload`, for one reading of its words.
+pub(crate) struct UploadPlan {
+    pub(crate) server: ConnectorPlan,
+    pub(crate) task: UploadTask,
     pub(crate) limits: Limits,
-    /// How many were asked for.
+    /// The number of connections that was requested.
     pub(crate) connections: Option<usize>,
 }
 
-/// What is done with what was named.
-pub(crate) enum Task {
+/// The operation on the named files.
+pub(crate) enum UploadTask {
     Send(Upload),
     /// Only print what would be sent.
     DryRun(Upload),
@@ -41,37 +45,37 @@ pub(crate) enum Task {
     Text(Vec<PathBuf>),
 }
 
-/// What is sent, and how.
+/// The items to send, and the options about them.
 pub(crate) struct Upload {
     pub(crate) items: Vec<Item>,
     pub(crate) links: SymlinkPolicy,
     pub(crate) filter: Arc<Filter>,
-    /// Files that are there are replaced.
+    /// True if existing files are replaced.
     pub(crate) replaces: bool,
     pub(crate) retry: RetryLimits,
     /// The file that gets the digests, or `-`.
     pub(crate) digests: Option<PathBuf>,
 }
 
-/// Something that was named to be sent.
+/// An item to send.
 pub(crate) enum Item {
     Path(PathBuf),
     Stdin {
         name: Vec<u8>,
     },
-    /// What a command prints.
+    /// The output of a command.
     Command {
         name: Vec<u8>,
         program: Program,
     },
 }
 
-/// The items, opened or looked at.
+/// The items, opened.
 struct Roots {
     roots: Vec<Root>,
-    /// Their names there.
+    /// Their names on the server.
     names: HashSet<Vec<u8>>,
-    /// The size of all files; none as soon as something's size or number is not known.
+    /// The size of all files; `None` if it is not known.
     total: Option<u64>,
 }
 
@@ -80,7 +84,7 @@ fn usage(hint: impl Into<String>) -> Error {
 }
 
 impl Upload {
-    /// Opens or looks at each item. What cannot be read is wrong usage, and so are two of one name.
+    /// Opens each item. An item that cannot be read is wrong usage, and so are two of one name.
     fn roots(&self) -> Result<Roots, Error> {
         let (mut roots, mut names, mut total) = (Vec::new(), HashSet::new(), Some(0_u64));
         for item in &self.items {
@@ -97,14 +101,14 @@ impl Upload {
         Ok(Roots { roots, names, total })
     }
 
-    /// The offering of one try.
+    /// Creates the offering of one attempt.
     fn offering(&self, roots: &[Root]) -> Offering {
         Offering::new(roots.to_vec(), self.links, Arc::clone(&self.filter))
     }
 }
 
 impl Item {
-    /// The name under which it is sent, what it is, and a file's size.
+    /// Opens the item. Returns its name on the server, its root, and the size of a file.
     fn root(&self) -> Result<(Vec<u8>, Root, Option<u64>), Error> {
         let path = match self {
             Item::Path(path) => path,
@@ -138,7 +142,7 @@ impl Item {
     }
 }
 
-/// The name of a folder, also where it is given as `.` or `..`.
+/// Returns the name of a folder, also of `.` or `..`.
 fn folder_name(path: &Path) -> Option<Vec<u8>> {
     let name = path.file_name().map(OsStr::to_owned);
     let name = name.or_else(|| path.canonicalize().ok()?.file_name().map(OsStr::to_owned));
@@ -146,25 +150,38 @@ fn folder_name(path: &Path) -> Option<Vec<u8>> {
 }
 
 impl Plan {
-    /// Sends everything, and returns when the server has confirmed that it is on its disk.
+    /// Sends everything, and returns when the server has confirmed that everything is on its disk.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        self.choose()?.run(report, signals)
+    }
+}
+
+impl UploadPlan {
+    fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
+        let connector = self.server.connector()?;
         match &self.task {
-            Task::Text(paths) => {
+            UploadTask::Text(paths) => {
                 let files = paths.iter().map(|path| upload_text::TextFile::open(path));
                 let files: Vec<_> = files.collect::<Result<_, _>>()?;
-                upload_text::run(&self.connector, &files, self.limits, report, signals)
+                upload_text::run(&connector, &files, self.limits, report, signals)
             }
-            Task::DryRun(upload) => {
+            UploadTask::DryRun(upload) => {
                 let offering = upload.offering(&upload.roots()?.roots);
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 reactor.add(|io| DryRun::new(offering, &io, report))?;
                 reactor.run()
             }
-            Task::Send(upload) => self.send(upload, report, signals),
+            UploadTask::Send(upload) => self.send(&connector, upload, report, signals),
         }
     }
 
-    fn send(&self, upload: &Upload, report: &Report, signals: &Signals) -> Result<(), Error> {
+    fn send(
+        &self,
+        connector: &Connector,
+        upload: &Upload,
+        report: &Report,
+        signals: &Signals,
+    ) -> Result<(), Error> {
         let Roots { roots, names, total } = upload.roots()?;
         let has_folders = roots.iter().any(|root| matches!(root, Root::Folder { .. }));
         let count = u32::try_from(roots.len()).ok().filter(|_| !has_folders);
@@ -181,9 +198,9 @@ impl Plan {
             let (offering, hello) = (upload.offering(&roots), run_state.next_hello(hello.clone()));
             let digests = digests.as_ref().map(|sink| sink.begin(Naming::AsSent));
             reactor.add(|io| {
-                let connecting = self.connector.connecting(limits.handshake, &io)?;
+                let connecting = connector.connecting(limits.handshake, &io)?;
                 let (report, run_state) = (report.clone(), run_state.clone());
-                let dialer = Box::new(self.connector.clone());
+                let dialer = Box::new(connector.clone());
                 Ok(Connecting::new(connecting, move |transport, now: Instant| {
                     let peer = dialer.server(tell(&transport, &report));
                     let origin = ConnectionOrigin::Client { dialer, connections };

@@ -25,7 +25,7 @@ pub(crate) struct TextFile {
 }
 
 impl TextFile {
-    /// Looks at it. What the text header cannot say is wrong usage.
+    /// Opens the file. A name or size that the text header cannot express is wrong usage.
     pub(crate) fn open(path: &Path) -> Result<TextFile, Error> {
         let usage = |text: &str| {
             let shown = escape_name(path.as_os_str().as_bytes());
@@ -56,7 +56,7 @@ impl TextFile {
     }
 }
 
-/// Sends the files. A file that the server refuses, or that cannot be read, does not keep the others from being sent.
+/// Sends the files. If the server refuses one, or it cannot be read, the others are sent all the same.
 pub(crate) fn run(
     to: &Connector,
     files: &[TextFile],

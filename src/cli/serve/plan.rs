@@ -1,33 +1,122 @@
-//! What `serve` was told, validated. Nothing is opened here.
+//! The arguments of `serve`, validated. Nothing is opened here.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::ServeArgs;
 use crate::cli::options::RECORDS;
 use crate::error::{Error, Exit};
-use crate::net::child::{ChildStdio, Program};
+use crate::net::child::ChildStdio;
 use crate::net::endpoint::{Endpoint, Role};
 use crate::relay::modes::stdio_client::Ways;
 use crate::relay::modes::subscriber::Words;
-use crate::run::serve::{HANDSHAKE_LIMIT, IDLE_LIMIT, Mode, Plan, TransferPlan};
+use crate::run::serve::mode::{Mode, TransferPlan};
+use crate::run::serve::{HANDSHAKE_LIMIT, IDLE_LIMIT, Plan};
 use crate::server::client_session::SessionLimits;
 use crate::transfer::{Limits, WireProtocol};
 
+/// A mode of `serve`.
+struct ServeMode {
+    /// The options that request it, as error lines name them.
+    name: &'static str,
+    /// The options of a relay that it uses; `None` if `plan` checks them.
+    relay_options: Option<&'static [&'static [&'static str]]>,
+    /// Validates its arguments; `None` if the mode was not requested.
+    plan: fn(&ServeArgs) -> Option<Result<Mode, Error>>,
+}
+
+/// Every mode that has an option. `mode()` reads this table only: a mode is one entry.
+const MODES: &[ServeMode] = &[
+    ServeMode {
+        name: "--store",
+        relay_options: Some(&[]),
+        plan: |args| args.transfer.store.is_some().then(|| args.transfer_plan().map(Mode::Transfer)),
+    },
+    ServeMode {
+        name: "--share",
+        relay_options: Some(&[]),
+        plan: |args| {
+            let is_requested = args.transfer.share.is_some() && args.transfer.store.is_none();
+            is_requested.then(|| args.transfer_plan().map(Mode::Transfer))
+        },
+    },
+    ServeMode {
+        name: "--keep-open",
+        relay_options: Some(&[&["--recv-only", "--send-only"], RECORDS]),
+        plan: |args| {
+            let mode = Mode::KeepOpen {
+                slow: args.mode.slow,
+                labelling: if args.mode.label { Words::Labelled } else { Words::Raw },
+                ways: Ways { reads: !args.relay.recv_only, writes: !args.relay.send_only },
+            };
+            args.mode.keep_open.then_some(Ok(mode))
+        },
+    },
+    ServeMode {
+        name: "--broker",
+        relay_options: Some(&[RECORDS]),
+        plan: |args| {
+            args.mode.broker.then(|| {
+                let labelling = if args.mode.chat { Words::Chat } else { Words::Raw };
+                Ok(Mode::Broker { slow: args.mode.slow, labelling, joins: args.mode.join })
+            })
+        },
+    },
+    ServeMode {
+        name: "--forward",
+        relay_options: Some(&[RECORDS]),
+        plan: |args| {
+            let (timeout, family) = (args.handshake_timeout(), args.socket.options().family);
+            args.proxying.destination(timeout, family).transpose().map(|to| to.map(Mode::Forward))
+        },
+    },
+    ServeMode {
+        name: "--socks",
+        relay_options: Some(&[RECORDS]),
+        plan: |args| {
+            args.proxying.socks.then(|| Ok(Mode::Socks(args.proxying.socks(args.handshake_timeout()))))
+        },
+    },
+    ServeMode {
+        name: "--echo",
+        relay_options: Some(&[RECORDS]),
+        plan: |args| args.mode.echo.then_some(Ok(Mode::Echo)),
+    },
+    ServeMode {
+        name: "--discard",
+        relay_options: Some(&[RECORDS]),
+        plan: |args| args.mode.discard.then_some(Ok(Mode::Discard)),
+    },
+    ServeMode {
+        name: "--reply",
+        relay_options: Some(&[RECORDS]),
+        plan: |args| args.mode.reply.clone().map(|text| Ok(Mode::Reply(text))),
+    },
+    ServeMode {
+        name: "a script (--greet, --answer, --otherwise, --hang-up)",
+        relay_options: Some(&[RECORDS]),
+        plan: |args| {
+            args.mode.has_script().then(|| args.mode.script().map(|script| Mode::Script(Rc::new(script))))
+        },
+    },
+    ServeMode { name: "--exec, --sh or --exec-socket", relay_options: None, plan: ServeArgs::plan_exec },
+];
+
 impl ServeArgs {
-    /// Validates everything that was typed.
+    /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         // First: a command in the wrong place is taken for endpoints.
-        let program = self.mode.exec.plan()?;
+        self.mode.exec.plan()?;
         let endpoints = self.endpoints().map_err(|hint| Error::new(Exit::Usage, hint))?;
         let socket = self.socket.options_for(&endpoints)?;
-        let mode = self.mode(program)?;
-        let mut limits = match &mode {
-            Mode::Single(_) => self.limits.of_one()?,
-            _ => self.limits.of_many(mode.is_costly()),
+        let mode = self.mode()?;
+        let mut limits = match mode.serves_many() {
+            true => self.limits.for_many_clients(mode.is_costly()),
+            false => self.limits.for_single_client()?,
         };
         if self.limits.accept_proxy_protocol {
             limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
-        } else if !matches!(mode, Mode::Transfer(_) | Mode::Forward(_) | Mode::Socks(_)) {
+        } else if !mode.has_handshake() {
             if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() {
                 let text = "--timeout and --accept-timeout are the same here: type one of them";
                 return Err(Error::new(Exit::Usage, text));
@@ -41,12 +130,12 @@ impl ServeArgs {
         {
             limits.if_full = "; with --end-when peer silent processes end when their clients have";
         }
-        let invitation = self.invitation(&mode);
+        let client_command = self.client_command(&mode);
         let relay = self.relay.options();
         Ok(Plan {
             endpoints,
-            hosts_alone: self.hosts_alone(),
-            invitation,
+            endpoints_without_port: self.endpoints_without_port(),
+            client_command,
             limits,
             explicit: self.limits.explicit(),
             access: self.access.sources(),
@@ -58,31 +147,41 @@ impl ServeArgs {
         })
     }
 
-    /// What people are told to type elsewhere, with ADDR for the address. Nothing where a proxy stands in between.
-    fn invitation(&self, mode: &Mode) -> &'static str {
+    /// The command that a client types, with ADDR for the address. Empty if clients connect through a proxy.
+    fn client_command(&self, mode: &Mode) -> &'static str {
+        if self.limits.accept_proxy_protocol {
+            return "";
+        }
         match mode {
-            _ if self.limits.accept_proxy_protocol => "",
             Mode::Transfer(plan) if plan.wire == WireProtocol::Text => "sendall upload --wire text FILE ADDR",
             Mode::Transfer(_) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
             Mode::Transfer(_) if self.transfer.store.is_none() => "sendall download ADDR",
             Mode::Transfer(_) => "sendall upload FILE ADDR, or sendall download ADDR",
             Mode::Socks(_) => "sendall connect --proxy socks5://ADDR HOST:PORT",
-            _ => "sendall connect ADDR",
+            Mode::Single(_)
+            | Mode::Echo
+            | Mode::Discard
+            | Mode::Reply(_)
+            | Mode::Forward(_)
+            | Mode::Script(_)
+            | Mode::Broker { .. }
+            | Mode::KeepOpen { .. }
+            | Mode::Exec(..) => "sendall connect ADDR",
         }
     }
 
-    /// True if files are transferred.
+    /// True for `--store` and `--share`.
     fn is_transfer(&self) -> bool {
         self.transfer.store.is_some() || self.transfer.share.is_some()
     }
 
-    /// Words that stand for a host and the default port: a file or folder of that name may have been meant.
-    fn hosts_alone(&self) -> Vec<String> {
+    /// The endpoints of a transfer that were typed without a port: each may be the name of a file or folder instead.
+    fn endpoints_without_port(&self) -> Vec<String> {
         let words = self.endpoints.iter().filter(|word| !Endpoint::is_whole(word, Role::Listen));
         if self.is_transfer() { words.cloned().collect() } else { Vec::new() }
     }
 
-    /// Where to listen. Transfers need not be told.
+    /// The endpoints to listen on. Transfers have a default.
     fn endpoints(&self) -> Result<Vec<Endpoint>, String> {
         match (self.is_transfer(), &self.endpoints[..]) {
             (true, []) => Ok(vec![Endpoint::transfers_here()]),
@@ -94,68 +193,30 @@ impl ServeArgs {
         }
     }
 
-    /// The one mode that was asked for.
-    fn mode(&self, program: Option<Program>) -> Result<Mode, Error> {
-        let (modes, transfer) = (&self.mode, &self.transfer);
-        let asked = [
-            ("--store", transfer.store.is_some()),
-            ("--share", transfer.share.is_some() && transfer.store.is_none()),
-            ("--keep-open", modes.keep_open),
-            ("--broker", modes.broker),
-            ("--forward", self.proxying.forward.is_some()),
-            ("--socks", self.proxying.socks),
-            ("--echo", modes.echo),
-            ("--discard", modes.discard),
-            ("--reply", modes.reply.is_some()),
-            ("a script (--greet, --answer, --otherwise, --hang-up)", modes.has_script()),
-            ("--exec, --sh or --exec-socket", program.is_some()),
-        ];
-        let asked: Vec<&str> =
-            asked.iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| *name).collect();
-        match asked[..] {
-            [] => return Ok(Mode::Single(self.relay.options())),
-            ["--store" | "--share"] => self.relay.refuse_with(asked[0], &[])?,
-            ["--keep-open"] => {
-                self.relay
-                    .refuse_with("--keep-open", &[&["--recv-only", "--send-only"], RECORDS].concat())?;
-            }
-            // It has rules of its own.
-            [_] if program.is_some() => {}
-            [mode] => self.relay.refuse_with(mode, RECORDS)?,
-            [one, other, ..] => {
-                let text = format!("{one} and {other} are modes of their own: type one of them");
-                return Err(Error::new(Exit::Usage, text));
-            }
+    /// The requested mode, or `Mode::Single` if none was requested.
+    fn mode(&self) -> Result<Mode, Error> {
+        let mut requested = MODES.iter().filter_map(|mode| Some((mode, (mode.plan)(self)?)));
+        let Some((mode, plan)) = requested.next() else { return Ok(Mode::Single(self.relay.options())) };
+        if let Some((other, _)) = requested.next() {
+            let text = format!("{} and {} are modes of their own: type one of them", mode.name, other.name);
+            return Err(Error::new(Exit::Usage, text));
         }
-        let timeout = transfer.timeout.unwrap_or(HANDSHAKE_LIMIT);
-        if let Some(word) = &self.proxying.forward {
-            return Ok(Mode::Forward(self.proxying.destination(
-                word,
-                timeout,
-                self.socket.options().family,
-            )?));
+        if let Some(used) = mode.relay_options {
+            self.relay.reject_relay_options_except(mode.name, &used.concat())?;
         }
-        let lines = |is_asked, words| if is_asked { words } else { Words::Raw };
-        if let Some(program) = program {
+        plan
+    }
+
+    fn plan_exec(&self) -> Option<Result<Mode, Error>> {
+        let program = self.mode.exec.plan().transpose()?;
+        Some(program.and_then(|program| {
             let rules = self.relay.exec_rules(&program)?;
-            return Ok(Mode::Exec(program, rules));
-        }
-        Ok(match &modes.reply {
-            Some(reply) => Mode::Reply(reply.clone()),
-            None if modes.keep_open => Mode::KeepOpen {
-                slow: modes.slow,
-                words: lines(modes.label, Words::Labelled),
-                ways: Ways { reads: !self.relay.recv_only, writes: !self.relay.send_only },
-            },
-            None if modes.broker => {
-                Mode::Broker { slow: modes.slow, words: lines(modes.chat, Words::Chat), joins: modes.join }
-            }
-            None if modes.has_script() => Mode::Script(Rc::new(modes.script()?)),
-            None if self.proxying.socks => Mode::Socks(self.proxying.socks(timeout)),
-            None if modes.echo => Mode::Echo,
-            None if modes.discard => Mode::Discard,
-            None => Mode::Transfer(self.transfer_plan()?),
-        })
+            Ok(Mode::Exec(program, rules))
+        }))
+    }
+
+    fn handshake_timeout(&self) -> Duration {
+        self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT)
     }
 
     fn transfer_plan(&self) -> Result<TransferPlan, Error> {
@@ -172,9 +233,9 @@ impl ServeArgs {
             max_size: transfer.max_size,
             max_entries: transfer.max_entries,
             digests: transfer.digests.clone(),
-            is_for_one: transfer.once,
+            once: transfer.once,
             limits: Limits {
-                handshake: transfer.timeout.unwrap_or(HANDSHAKE_LIMIT),
+                handshake: self.handshake_timeout(),
                 idle: self.relay.idle_timeout.unwrap_or(IDLE_LIMIT),
                 rate: self.relay.limit_rate,
             },

@@ -1,18 +1,25 @@
 //! Tests of the command line: every option of a command in every way to use the command.
 
 mod connect;
+mod pure;
 mod serve;
 
-/// Ways to use a command, each with the words that ask for it.
+/// Ways to use a command: the name and the groups of each, and the words that request it.
 type Ways = [(&'static str, &'static [&'static str])];
-/// Options, each with a value, and the names of the ways that use it.
+/// Options, each with a value, and the names or groups of the ways that use it.
 type Options = [(&'static str, &'static str)];
 
-/// Asserts that each option is taken where it is used, and refused elsewhere.
+/// The name of a way, without its groups.
+fn name(way: &'static str) -> &'static str {
+    way.split_whitespace().next().unwrap_or(way)
+}
+
+/// Asserts that each option is accepted where it is used, and refused elsewhere.
 fn assert_used_or_refused(options: &Options, ways: &Ways, is_taken: fn(&[&str], &str) -> bool) {
     for (options, used) in options {
         for (name, way) in ways {
-            let is_used = used.split_whitespace().any(|used| used == *name);
+            let is_used =
+                used.split_whitespace().any(|used| name.split_whitespace().any(|name| name == used));
             assert_eq!(is_taken(way, options), is_used, "{options} with {name}");
         }
     }

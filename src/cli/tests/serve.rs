@@ -2,8 +2,9 @@
 
 use clap::{CommandFactory, Parser};
 
-use super::{assert_all_known, assert_used_or_refused};
+use super::{assert_all_known, assert_used_or_refused, name};
 use crate::cli::serve::ServeArgs;
+use crate::run::serve::Plan;
 
 #[derive(Parser)]
 struct Line {
@@ -11,31 +12,25 @@ struct Line {
     serve: ServeArgs,
 }
 
-/// What asks for each mode.
+/// Each mode: its name and the groups it belongs to, and the words that request it. The groups: `all`; `many`: several clients;
+/// `seen`: the bytes pass through this process; `raw`: of these, without a protocol of its own.
 const MODES: &[(&str, &[&str])] = &[
-    ("plain", &[]),
-    ("keep-open", &["--keep-open"]),
-    ("broker", &["--broker"]),
-    ("echo", &["--echo"]),
-    ("discard", &["--discard"]),
-    ("reply", &["--reply=x"]),
-    ("script", &["--greet=x"]),
-    ("exec", &["--sh=cat"]),
-    ("socket", &["--exec-socket", "--", "cat"]),
-    ("forward", &["--forward=127.0.0.1:1"]),
-    ("socks", &["--socks"]),
-    ("store", &["--store=/"]),
-    ("share", &["--share=/"]),
+    ("plain all seen raw", &[]),
+    ("keep-open all many seen raw", &["--keep-open"]),
+    ("broker all many seen raw", &["--broker"]),
+    ("echo all many seen raw", &["--echo"]),
+    ("discard all many seen raw", &["--discard"]),
+    ("reply all many seen raw", &["--reply=x"]),
+    ("script all many seen raw", &["--greet=x"]),
+    ("exec all many seen raw", &["--sh=cat"]),
+    ("socket all many", &["--exec-socket", "--", "cat"]),
+    ("forward all many seen raw", &["--forward=127.0.0.1:1"]),
+    ("socks all many seen raw", &["--socks"]),
+    ("store all many seen", &["--store=/"]),
+    ("share all many seen", &["--share=/"]),
 ];
 
-const ALL: &str = "plain keep-open broker echo discard reply script exec socket forward socks store share";
-const MANY: &str = "keep-open broker echo discard reply script exec socket forward socks store share";
-/// Those whose bytes pass through this process.
-const SEEN: &str = "plain keep-open broker echo discard reply script exec forward socks store share";
-/// Of these, those without a protocol of their own.
-const RAW: &str = "plain keep-open broker echo discard reply script exec forward socks";
-
-/// Options, each with a value, and the modes that use it. Those of a script ask for that mode by themselves.
+/// Options, each with a value, and the modes or groups that use it. Those of a script ask for that mode by themselves.
 const OPTIONS: &[(&str, &str)] = &[
     ("--label", "keep-open"),
     ("--chat", "broker"),
@@ -57,18 +52,18 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--max-size=1", "store"),
     ("--max-entries=1", "store"),
     ("--digests=-", "store"),
-    ("--timeout=1s", ALL),
-    ("--max-clients=1", MANY),
-    ("--max-per-source=1", MANY),
-    ("--count=1", MANY),
-    ("--full=refuse", MANY),
-    ("--accept-timeout=1s", ALL),
-    ("--accept-proxy-protocol", ALL),
-    ("--session-timeout=1s", ALL),
-    ("--allow=127.0.0.1", ALL),
-    ("--deny=127.0.0.1", ALL),
-    ("--idle-timeout=1s", SEEN),
-    ("--limit-rate=1MB", SEEN),
+    ("--timeout=1s", "all"),
+    ("--max-clients=1", "many"),
+    ("--max-per-source=1", "many"),
+    ("--count=1", "many"),
+    ("--full=refuse", "many"),
+    ("--accept-timeout=1s", "all"),
+    ("--accept-proxy-protocol", "all"),
+    ("--session-timeout=1s", "all"),
+    ("--allow=127.0.0.1", "all"),
+    ("--deny=127.0.0.1", "all"),
+    ("--idle-timeout=1s", "seen"),
+    ("--limit-rate=1MB", "seen"),
     ("--send-only", "plain keep-open"),
     ("--recv-only", "plain keep-open"),
     ("--end-when=peer", "plain exec"),
@@ -86,23 +81,23 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--frame=u8 --frame-out=json", "plain"),
     ("--max-message=1KB", ""),
     ("--frame=u8 --max-message=1KB", "plain"),
-    ("--tee-in=/dev/null", RAW),
-    ("--tee-out=/dev/null", RAW),
-    ("--hex-dump=/dev/null", RAW),
+    ("--tee-in=/dev/null", "raw"),
+    ("--tee-out=/dev/null", "raw"),
+    ("--hex-dump=/dev/null", "raw"),
     ("--tee-append", ""),
-    ("--tee-append --tee-in=/dev/null", RAW),
-    ("--ipv4", ALL),
-    ("--ipv6", ALL),
-    ("--nodelay=off", ALL),
-    ("--keepalive=1s", ALL),
-    ("--ttl=1", ALL),
-    ("--dscp=1", ALL),
-    ("--sndbuf=1KiB", ALL),
-    ("--rcvbuf=1KiB", ALL),
-    ("--mark=1", ALL),
-    ("--user-timeout=1s", ALL),
-    ("--congestion=x", ALL),
-    ("--mptcp", ALL),
+    ("--tee-append --tee-in=/dev/null", "raw"),
+    ("--ipv4", "all"),
+    ("--ipv6", "all"),
+    ("--nodelay=off", "all"),
+    ("--keepalive=1s", "all"),
+    ("--ttl=1", "all"),
+    ("--dscp=1", "all"),
+    ("--sndbuf=1KiB", "all"),
+    ("--rcvbuf=1KiB", "all"),
+    ("--mark=1", "all"),
+    ("--user-timeout=1s", "all"),
+    ("--congestion=x", "all"),
+    ("--mptcp", "all"),
     // What would have nothing to do.
     ("--label --send-only", ""),
     ("--slow=drop --recv-only", ""),
@@ -110,9 +105,19 @@ const OPTIONS: &[(&str, &str)] = &[
     ("--timeout=1s --accept-timeout=1s", "forward socks store share"),
 ];
 
-fn is_taken(mode: &[&str], options: &str) -> bool {
+fn plan(mode: &[&str], options: &str) -> Option<Plan> {
     let line = ["serve", "0"].into_iter().chain(options.split_whitespace()).chain(mode.iter().copied());
-    Line::try_parse_from(line).is_ok_and(|line| line.serve.plan().is_ok())
+    Line::try_parse_from(line).ok()?.serve.plan().ok()
+}
+
+fn is_taken(mode: &[&str], options: &str) -> bool {
+    plan(mode, options).is_some()
+}
+
+/// True for the two options of one variant of `Mode`: `--store` and `--share`, `--exec` and `--exec-socket`.
+fn is_one_mode(one: &str, other: &str) -> bool {
+    let pairs = [("store", "share"), ("exec", "socket")];
+    pairs.iter().any(|pair| *pair == (one, other) || *pair == (other, one))
 }
 
 #[test]
@@ -145,11 +150,24 @@ fn transfers_listen_here_unless_told_otherwise() {
 fn modes_do_not_go_together() {
     for (one, mode) in &MODES[1..] {
         for (other, more) in &MODES[1..] {
-            let is_pair = one == other || matches!((*one, *other), ("store", "share") | ("share", "store"));
+            let (one, other) = (name(one), name(other));
+            let may_go_together =
+                one == other || matches!((one, other), ("store", "share") | ("share", "store"));
             // The command comes last.
-            let (mode, more) = if *one == "socket" { (more, mode) } else { (mode, more) };
+            let (mode, more) = if one == "socket" { (more, mode) } else { (mode, more) };
             let both = [*mode, *more].concat();
-            assert!(is_pair || !is_taken(&both, ""), "{one} with {other}");
+            assert!(may_go_together || !is_taken(&both, ""), "{one} with {other}");
+        }
+    }
+}
+
+#[test]
+fn each_mode_is_planned_as_itself() {
+    let planned = |mode: &[&str]| std::mem::discriminant(&plan(mode, "").expect("a plan").mode);
+    for (at, (one, mode)) in MODES.iter().enumerate() {
+        for (other, more) in &MODES[at + 1..] {
+            let is_same = planned(mode) == planned(more);
+            assert_eq!(is_same, is_one_mode(name(one), name(other)), "{one} and {other}");
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::input::{LineInput, LineOutcome, Typed, reachable};
-use super::processes::{CUT_FOR_PROCESS, ProcessFault, Processes, Runs};
+use super::input::{LineInput, LineOutcome, LineProgress, reachable};
+use super::processes::{CUT_FOR_PROCESS, ProcessFault, ProcessOptions, Processes};
 use super::worker::AnswerRoute;
 use crate::datagram::output::Output;
 use crate::datagram::{cannot_send, is_no_way};
@@ -16,26 +16,26 @@ use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::Io;
 use crate::net::udp::{Datagram, DatagramSocket, Outbox, Peer};
-use crate::proto::datagram::guard::{Guard, Rules, WithholdReason};
+use crate::proto::datagram::guard::{Guard, ReplyLimits, WithholdReason};
 use crate::report::Report;
 
-/// Retry interval of a device without room: it does not report when it has room again.
+/// The retry interval for a device with a full queue: it does not report when there is room.
 const ROOM_WAIT: Duration = Duration::from_millis(1);
 
-/// Note for a person who types before there is a peer.
-const NOBODY: &str = "nobody was heard yet: lines wait for a peer";
+/// The note for a person who types before there is a peer.
+const NO_PEER_YET: &str = "no peer yet: lines wait for the first datagram";
 
-/// Kind of answers.
+/// The kind of answers.
 pub(crate) enum Answers {
     None,
     Echo,
     Fixed(Vec<u8>),
     Typed { to: Option<Endpoint>, until: Option<String> },
-    Run(Runs),
+    Run(ProcessOptions),
 }
 
-/// Answers, and the rules for sending them.
-pub(crate) struct Answering {
+/// Sends answers as far as the limits allow.
+pub(crate) struct Responder {
     answers: Answers,
     /// Answers to the datagrams of one batch.
     outbox: Outbox,
@@ -44,9 +44,9 @@ pub(crate) struct Answering {
     /// A person types the answers, and cannot be used as an amplifier.
     by_hand: bool,
     line_input: Option<LineInput>,
-    /// The waiting line has passed the guard.
+    /// The guard has allowed the waiting line.
     is_allowed: bool,
-    /// Least time between two answers to a peer.
+    /// The minimum time between two answers to a peer.
     interval: Duration,
     sent: u64,
     sent_bytes: u64,
@@ -54,19 +54,19 @@ pub(crate) struct Answering {
     undelivered: u64,
     /// The number of processes that have failed.
     failed: u64,
-    /// Reasons that were reported: each is reported once.
+    /// The reasons that were reported: each is reported once.
     reported: BTreeSet<String>,
     report: Report,
 }
 
-impl Answering {
+impl Responder {
     pub(crate) fn new(
         answers: Answers,
-        rules: Rules,
+        limits: ReplyLimits,
         by_hand: bool,
         (io, report): (&Io, &Report),
         sockets: &[DatagramSocket],
-    ) -> Result<Answering, Error> {
+    ) -> Result<Responder, Error> {
         let (mut processes, mut line_input) = (None, None);
         let answers = match answers {
             Answers::Run(runs) => {
@@ -80,13 +80,13 @@ impl Answering {
             }
             others => others,
         };
-        Ok(Answering {
+        Ok(Responder {
             processes,
             by_hand,
-            guard: Guard::new(rules),
+            guard: Guard::new(limits),
             line_input,
             is_allowed: false,
-            interval: Duration::from_secs(1) / rules.per_second.max(1),
+            interval: Duration::from_secs(1) / limits.per_second.max(1),
             answers,
             outbox: Outbox::default(),
             sent: 0,
@@ -128,22 +128,22 @@ impl Answering {
     /// Records that only one socket is left, with this index.
     ///
     /// # Errors
-    /// If there is no way from it to the peer that was named.
-    pub(crate) fn moved_to(&mut self, index: usize, socket: &DatagramSocket) -> Result<(), Error> {
+    /// That socket cannot reach the peer that was named.
+    pub(crate) fn set_socket(&mut self, index: usize, socket: &DatagramSocket) -> Result<(), Error> {
         if let Some(line_input) = &mut self.line_input {
             if let Some(named) = line_input.named().filter(|named| !named.is_alike(socket.name())) {
-                let why = "with --connected, one of another family was heard first";
+                let why = "with --connected, a peer of another family came first";
                 return Err(Error::new(Exit::NoConnection, format!("cannot send to {named}: {why}")));
             }
-            line_input.moved_to(index);
+            line_input.set_socket(index);
         }
         if let Some(processes) = &mut self.processes {
-            processes.moved_to(index);
+            processes.set_socket(index);
         }
         Ok(())
     }
 
-    /// Handles a datagram. Its answer waits for [`Answering::send`].
+    /// Handles a datagram. Its answer waits for [`Responder::send`].
     pub(crate) fn answer(
         &mut self,
         datagram: &Datagram<'_>,
@@ -158,9 +158,9 @@ impl Answering {
         if self.line_input.as_ref().is_some_and(|line_input| line_input.named().is_none())
             && self.may_be_answered(datagram, socket)
         {
-            self.guard.heard(peer, datagram.payload, now);
-            self.line_input.as_mut().into_iter().for_each(|line_input| line_input.heard(peer, index));
-            // The line that waits may go to another one now.
+            self.guard.on_datagram(peer, datagram.payload, now);
+            self.line_input.as_mut().into_iter().for_each(|line_input| line_input.set_peer(peer, index));
+            // The waiting line now has another destination.
             self.is_allowed = false;
         }
         let answer = match &self.answers {
@@ -168,12 +168,12 @@ impl Answering {
             Answers::Echo => datagram.payload,
             Answers::Fixed(reply) => reply,
         };
-        self.guard.heard(peer, datagram.payload, now);
-        let allowed = self.guard.answer(peer, answer.len(), now);
+        self.guard.on_datagram(peer, datagram.payload, now);
+        let allowed = self.guard.allow_answer(peer, answer.len(), now);
         self.guard.drop_credit(peer);
         let why = match (datagram.peer.unanswerable(socket.name(), datagram.local), allowed) {
             (Some(why), _) => why,
-            (None, Err(reason)) => words(reason),
+            (None, Err(reason)) => reason_text(reason),
             (None, Ok(())) => return self.outbox.push(peer, datagram.local, answer),
         };
         self.count(peer, Err(why.into()));
@@ -193,11 +193,11 @@ impl Answering {
     }
 
     fn process(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket, now: Instant) {
-        // Not started for a peer that could not have its answers.
+        // A process is not started for a peer that cannot be answered.
         if !self.may_be_answered(datagram, socket) {
             return;
         }
-        self.guard.heard(&datagram.peer, datagram.payload, now);
+        self.guard.on_datagram(&datagram.peer, datagram.payload, now);
         let within = datagram.payload.split_last().map_or(&[][..], |(_, within)| within);
         let is_cut = within.contains(&b'\n') && self.processes.as_ref().is_some_and(Processes::read_lines);
         if is_cut {
@@ -205,8 +205,8 @@ impl Answering {
             self.report_once(CUT_FOR_PROCESS.into(), text);
         }
         let route = AnswerRoute { socket: index, local: datagram.local };
-        let taken = self.processes.as_mut().map(|processes| processes.take(datagram, route, socket, now));
-        if let Some(Err(why)) = taken {
+        let queued = self.processes.as_mut().map(|processes| processes.queue(datagram, route, socket, now));
+        if let Some(Err(why)) = queued {
             self.undelivered += 1;
             let text = format!("a datagram of {} did not reach a process: {why}", datagram.peer);
             self.report_once(why, text);
@@ -219,7 +219,8 @@ impl Answering {
     pub(crate) fn run(&mut self, sockets: &[DatagramSocket], now: Instant) -> bool {
         let Some(mut processes) = self.processes.take() else { return false };
         let has_more = processes.advance(now, |peer, route, answer| {
-            let allowed = self.guard.answer(peer, answer.len(), now).map_err(|why| words(why).to_owned());
+            let allowed =
+                self.guard.allow_answer(peer, answer.len(), now).map_err(|why| reason_text(why).to_owned());
             let send = |()| {
                 sockets[route.socket].answer(peer, route.local, answer).map_err(|error| error.to_string())
             };
@@ -277,20 +278,21 @@ impl Answering {
     }
 
     /// Sends lines of stdin, one datagram each.
-    pub(crate) fn converse(
+    pub(crate) fn send_lines(
         &mut self,
         output: &mut Output,
         sockets: &[DatagramSocket],
         now: Instant,
-    ) -> Result<Typed, Error> {
-        let Some(mut line_input) = self.line_input.take() else { return Ok(Typed::Waiting) };
+    ) -> Result<LineProgress, Error> {
+        let Some(mut line_input) = self.line_input.take() else { return Ok(LineProgress::Waiting) };
         let is_named = line_input.named().is_some();
-        let typed = line_input
-            .advance(output, |peer, index, line| self.say((peer, is_named), line, &sockets[index], now))?;
-        if line_input.waits_for_a_peer() && self.reported.insert(NOBODY.into()) {
-            self.report.say(NOBODY);
+        let typed = line_input.advance(output, |peer, index, line| {
+            self.send_line((peer, is_named), line, &sockets[index], now)
+        })?;
+        if line_input.waits_for_a_peer() && self.reported.insert(NO_PEER_YET.into()) {
+            self.report.say(NO_PEER_YET);
         }
-        let socket = line_input.socket().filter(|_| typed == Typed::Ended);
+        let socket = line_input.socket().filter(|_| typed == LineProgress::Ended);
         self.line_input = Some(line_input);
         if let Some(Err(error)) = socket.map(|index| sockets[index].take_error()) {
             self.refused(&error)?;
@@ -298,7 +300,7 @@ impl Answering {
         Ok(typed)
     }
 
-    fn say(
+    fn send_line(
         &mut self,
         (peer, is_named): (&Peer, bool),
         line: &[u8],
@@ -306,11 +308,11 @@ impl Answering {
         now: Instant,
     ) -> Result<LineOutcome, Error> {
         if !(is_named || self.by_hand || self.is_allowed) {
-            match self.guard.answer(peer, line.len(), now) {
+            match self.guard.allow_answer(peer, line.len(), now) {
                 Ok(()) => self.is_allowed = true,
                 Err(WithholdReason::TooMany) => return Ok(LineOutcome::Later(Some(now + self.interval))),
                 Err(reason) => {
-                    self.unsent(peer, words(reason));
+                    self.unsent(peer, reason_text(reason));
                     return Ok(LineOutcome::Over);
                 }
             }
@@ -328,10 +330,10 @@ impl Answering {
         Ok(LineOutcome::Over)
     }
 
-    /// Handles the report of a peer's system that nothing listens there.
+    /// Handles a "connection refused" from a peer's system.
     ///
     /// # Errors
-    /// If that peer was named, and lines of stdin are for it alone.
+    /// The peer was named, so lines of stdin have no other destination.
     pub(crate) fn refused(&mut self, error: &io::Error) -> Result<(), Error> {
         let Some(line_input) = &self.line_input else { return Ok(()) };
         match line_input.named() {
@@ -344,9 +346,9 @@ impl Answering {
         }
     }
 
-    /// Ends the run: the rest of stdin is not sent.
-    pub(crate) fn leave(&mut self) {
-        let left = self.line_input.as_mut().map_or(0, LineInput::leave);
+    /// Ends the input: the rest of stdin is counted as not sent.
+    pub(crate) fn finish_input(&mut self) {
+        let left = self.line_input.as_mut().map_or(0, LineInput::finish_input);
         if left > 0 {
             self.undelivered += left;
             self.report_once("left".into(), "lines of stdin were left when the end came".into());
@@ -358,7 +360,7 @@ impl Answering {
         self.report_once(why.to_owned(), format!("a line of stdin was not sent to {peer}: {why}"));
     }
 
-    /// Reports the first text of each reason: the number of peers is unbounded.
+    /// Reports the first text of each reason only: the number of peers is unbounded.
     fn report_once(&mut self, reason: String, text: String) {
         if self.reported.insert(reason) {
             self.report.warning(format_args!("{text} (reported once)"));
@@ -381,7 +383,7 @@ impl Answering {
     }
 }
 
-fn words(reason: WithholdReason) -> &'static str {
+fn reason_text(reason: WithholdReason) -> &'static str {
     match reason {
         WithholdReason::Amplifies => "it would be larger than the datagram it answers (see --amplify-ok)",
         WithholdReason::TooMany => "it has had its answers for this second (see --max-answers)",

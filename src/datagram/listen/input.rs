@@ -8,20 +8,20 @@ use crate::datagram::too_large;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::udp::{DatagramSocket, Peer, addresses_of};
-use crate::proto::datagram::records::{Cut, Splitter, TextCheck};
+use crate::proto::datagram::records::{SplitAt, Splitter, TextCheck};
 
-/// Lines of stdin that are sent before datagrams are received again.
+/// The maximum number of lines that are sent before datagrams are received again.
 const LINES_AT_ONCE: usize = 256;
-/// Lines that are read before there is a peer, to see whether one of them ends the run.
+/// The maximum number of lines that are read before there is a peer: one of them may end the run.
 const LINES_AHEAD: usize = 64;
 
-/// Error for input that line feeds would cut at arbitrary places.
+/// The error for input that is not text: line feeds in it have no meaning.
 const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are not UTF-8), and --interactive sends lines: \
     'udp-send --each all' sends anything";
 
-/// Progress of stdin.
+/// The progress of stdin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Typed {
+pub(crate) enum LineProgress {
     /// Nothing is available now.
     Waiting,
     /// More is available: other work comes first.
@@ -30,9 +30,9 @@ pub(crate) enum Typed {
     Ended,
 }
 
-/// What became of a line.
+/// The outcome of sending a line.
 pub(crate) enum LineOutcome {
-    /// It was sent, or never can be.
+    /// It was sent, or it never can be.
     Over,
     /// It waits until this time or, with `None`, until the socket has room.
     Later(Option<Instant>),
@@ -43,19 +43,19 @@ pub(crate) struct LineInput {
     until: Option<String>,
     lines: Splitter,
     check: TextCheck,
-    /// Lines that were read: several before there is a peer, later the next one.
+    /// Lines that were read and not sent.
     waiting: VecDeque<Vec<u8>>,
-    end: End,
+    end: InputEnd,
     retry_at: Option<Instant>,
     /// The destination, and the index of its socket.
     peer: Option<(Peer, usize)>,
-    /// The destination was given on the command line.
+    /// True if the destination was given on the command line.
     is_named: bool,
 }
 
-/// What has ended the lines.
+/// The end of the lines.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum InputEnd {
     Nothing,
     /// The line of `--until`.
     Line,
@@ -67,10 +67,10 @@ impl LineInput {
     pub(crate) fn new(until: Option<String>, named: Option<(Peer, usize)>) -> LineInput {
         LineInput {
             until,
-            lines: Splitter::new(Cut::Lines),
+            lines: Splitter::new(SplitAt::Lines),
             check: TextCheck::default(),
             waiting: VecDeque::new(),
-            end: End::Nothing,
+            end: InputEnd::Nothing,
             retry_at: None,
             is_named: named.is_some(),
             peer: named,
@@ -82,15 +82,15 @@ impl LineInput {
         self.peer.as_ref().filter(|_| self.is_named).map(|(peer, _)| peer)
     }
 
-    /// Records a peer's datagram. Lines go to that peer from now on, unless another one was given.
-    pub(crate) fn heard(&mut self, peer: &Peer, socket: usize) {
+    /// Sends further lines to `peer`, unless the destination was given on the command line.
+    pub(crate) fn set_peer(&mut self, peer: &Peer, socket: usize) {
         if !self.is_named {
             self.peer = Some((peer.clone(), socket));
         }
     }
 
     /// Records that only one socket is left, with this index.
-    pub(crate) fn moved_to(&mut self, socket: usize) {
+    pub(crate) fn set_socket(&mut self, socket: usize) {
         self.peer = self.peer.take().map(|(peer, _)| (peer, socket));
     }
 
@@ -99,7 +99,7 @@ impl LineInput {
         self.peer.as_ref().map(|(_, socket)| *socket)
     }
 
-    /// Returns whether lines wait for a first peer.
+    /// Returns true if lines wait for a first peer.
     pub(crate) fn waits_for_a_peer(&self) -> bool {
         self.peer.is_none() && !self.waiting.is_empty()
     }
@@ -109,63 +109,63 @@ impl LineInput {
         self.retry_at
     }
 
-    /// Reads lines and passes each to `say`.
+    /// Reads lines and passes each to `send_line`.
     pub(crate) fn advance(
         &mut self,
         output: &mut Output,
-        mut say: impl FnMut(&Peer, usize, &[u8]) -> Result<LineOutcome, Error>,
-    ) -> Result<Typed, Error> {
+        mut send_line: impl FnMut(&Peer, usize, &[u8]) -> Result<LineOutcome, Error>,
+    ) -> Result<LineProgress, Error> {
         self.retry_at = None;
         for _ in 0..LINES_AT_ONCE {
             if let (Some(line), Some((peer, socket))) = (self.waiting.front(), &self.peer) {
-                if let LineOutcome::Later(time) = say(peer, *socket, line)? {
+                if let LineOutcome::Later(time) = send_line(peer, *socket, line)? {
                     self.retry_at = time;
-                    return Ok(Typed::Waiting);
+                    return Ok(LineProgress::Waiting);
                 }
                 self.waiting.pop_front();
-            } else if self.end != End::Nothing || self.waiting.len() >= LINES_AHEAD {
+            } else if self.end != InputEnd::Nothing || self.waiting.len() >= LINES_AHEAD {
                 return Ok(self.rest());
-            } else if !self.take_line()? && self.end == End::Nothing {
+            } else if !self.take_line()? && self.end == InputEnd::Nothing {
                 let space = self.lines.space();
-                let Some(count) = output.read(space)? else { return Ok(Typed::Waiting) };
+                let Some(count) = output.read(space)? else { return Ok(LineProgress::Waiting) };
                 if !self.check.admits(&space[..count]) || count == 0 && !self.check.is_whole() {
                     return Err(Error::new(Exit::Usage, NOT_TEXT));
                 }
                 self.lines.filled(count);
             }
         }
-        Ok(Typed::More)
+        Ok(LineProgress::More)
     }
 
-    /// Takes a line from the input. Returns false if there is none.
+    /// Moves a line from the input to `waiting`. Returns false if there is none.
     fn take_line(&mut self) -> Result<bool, Error> {
-        let line = self.lines.next().map_err(|_| too_large("a line of stdin"))?.map(<[u8]>::to_vec);
+        let line = self.lines.next_datagram().map_err(|_| too_large("a line of stdin"))?.map(<[u8]>::to_vec);
         let is_last =
             |line: &[u8]| self.until.as_ref().is_some_and(|until| until.as_bytes() == trimmed(line));
         match line {
-            Some(line) if is_last(&line) => self.end = End::Line,
+            Some(line) if is_last(&line) => self.end = InputEnd::Line,
             Some(line) => {
                 self.waiting.push_back(line);
                 return Ok(true);
             }
-            None if self.lines.is_over() => self.end = End::Stream,
+            None if self.lines.is_over() => self.end = InputEnd::Stream,
             None => {}
         }
         Ok(false)
     }
 
-    fn rest(&self) -> Typed {
+    fn rest(&self) -> LineProgress {
         match self.end {
-            End::Line => Typed::Ended,
+            InputEnd::Line => LineProgress::Ended,
             // Piped input waits for the first peer.
-            End::Stream if self.until.is_some() && self.waiting.is_empty() => Typed::Ended,
-            _ => Typed::Waiting,
+            InputEnd::Stream if self.until.is_some() && self.waiting.is_empty() => LineProgress::Ended,
+            _ => LineProgress::Waiting,
         }
     }
 
     /// Ends the input. Returns how many lines were read and not sent.
-    pub(crate) fn leave(&mut self) -> u64 {
-        while self.end == End::Nothing && matches!(self.take_line(), Ok(true)) {}
+    pub(crate) fn finish_input(&mut self) -> u64 {
+        while self.end == InputEnd::Nothing && matches!(self.take_line(), Ok(true)) {}
         self.waiting.drain(..).count() as u64
     }
 }

@@ -26,7 +26,7 @@ impl Peers {
     }
 
     /// Handles a datagram from `peer` to `local`.
-    pub(crate) fn heard(&mut self, peer: &Peer, local: &Peer, report: &Report, now: Instant) {
+    pub(crate) fn on_datagram(&mut self, peer: &Peer, local: &Peer, report: &Report, now: Instant) {
         let Some(reported) = &mut self.reported else { return };
         if reported.contains(peer) {
             return;

@@ -5,40 +5,40 @@ use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
-use super::worker::{AnswerRoute, Moved, ProcessEnd, Worker};
+use super::worker::{AnswerRoute, PeerProcess, ProcessEnd, ProcessProgress};
 use crate::datagram::style::Style;
 use crate::error::{Error, Exit};
 use crate::net::child::{Program, describe, environment, spawn};
 use crate::net::reactor::Io;
 use crate::net::udp::{Datagram, DatagramSocket, Peer};
-use crate::proto::datagram::records::{Cut, LARGEST_BYTES};
+use crate::proto::datagram::records::{MAX_DATAGRAM_BYTES, SplitAt};
 use crate::report::Report;
 
 /// How long processes may run after the last datagram.
-const LAST_LIMIT: Duration = Duration::from_secs(10);
+const END_LIMIT: Duration = Duration::from_secs(10);
 
-/// Reason for a datagram that is not a line.
+/// The reason why a datagram is not one line.
 pub(crate) const CUT_FOR_PROCESS: &str = "has line feeds in it, and its process reads lines: --frame u16be keeps it whole for one that reads lengths, and --each line says that it may be cut";
 
 /// Settings of the processes.
-pub(crate) struct Runs {
+pub(crate) struct ProcessOptions {
     pub(crate) program: Program,
     pub(crate) style: Style,
-    /// The style was chosen explicitly: a datagram may reach its process in two pieces.
+    /// True if the style was requested explicitly: a datagram may reach its process in two pieces.
     pub(crate) may_cut: bool,
-    /// How the output is cut into datagrams; `None`: each read is one.
-    pub(crate) cut: Option<Cut>,
-    /// A process is ended after this long without a datagram and without output.
+    /// The boundaries in the output; `None`: each read is a datagram.
+    pub(crate) split_at: Option<SplitAt>,
+    /// The limit of silence, in both directions, after which a process is ended.
     pub(crate) idle: Duration,
-    /// Most processes at the same time.
-    pub(crate) most: usize,
+    /// The maximum number of processes at a time.
+    pub(crate) max_processes: usize,
 }
 
 /// The processes of the recently active peers.
 pub(crate) struct Processes {
-    runs: Runs,
-    by_peer: HashMap<Peer, Worker>,
-    /// Processes that were ended at the limit before they had finished.
+    options: ProcessOptions,
+    by_peer: HashMap<Peer, PeerProcess>,
+    /// The number of processes that were ended before they had finished.
     unfinished: u64,
     faults: Vec<(Peer, ProcessFault)>,
     /// Buffer for reads.
@@ -47,18 +47,18 @@ pub(crate) struct Processes {
     report: Report,
 }
 
-/// Problem that a process has left.
+/// A problem of a process.
 pub(crate) enum ProcessFault {
-    /// This many datagrams did not reach it, or it has not begun to read them.
+    /// The process did not begin to read this many datagrams.
     Unread { count: u64, was_ended: bool },
-    /// It has failed by itself, with this reason.
+    /// The process failed by itself, for this reason.
     Failed(String),
 }
 
 impl Processes {
-    pub(crate) fn new(runs: Runs, io: Io, report: Report) -> Processes {
-        let scratch = if runs.cut.is_none() { vec![0; LARGEST_BYTES] } else { Vec::new() };
-        Processes { runs, by_peer: HashMap::new(), unfinished: 0, faults: Vec::new(), scratch, io, report }
+    pub(crate) fn new(options: ProcessOptions, io: Io, report: Report) -> Processes {
+        let scratch = if options.split_at.is_none() { vec![0; MAX_DATAGRAM_BYTES] } else { Vec::new() };
+        Processes { options, by_peer: HashMap::new(), unfinished: 0, faults: Vec::new(), scratch, io, report }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -66,25 +66,25 @@ impl Processes {
     }
 
     /// Records that only one socket is left, with this index.
-    pub(crate) fn moved_to(&mut self, socket: usize) {
+    pub(crate) fn set_socket(&mut self, socket: usize) {
         self.by_peer.values_mut().for_each(|worker| worker.route.socket = socket);
     }
 
-    /// Returns whether each datagram must stay whole although not every one can.
+    /// Returns true if a datagram in two pieces is an error.
     pub(crate) fn must_be_whole(&self) -> bool {
-        !self.runs.may_cut
+        !self.options.may_cut
     }
 
     /// Returns whether the processes read lines.
     pub(crate) fn read_lines(&self) -> bool {
-        self.runs.style.is_line()
+        self.options.style.is_line()
     }
 
     /// Passes a datagram to its peer's process, which is started if there is none.
     ///
     /// # Errors
-    /// Why the process does not get it.
-    pub(crate) fn take(
+    /// The reason why the process does not get it.
+    pub(crate) fn queue(
         &mut self,
         datagram: &Datagram<'_>,
         route: AnswerRoute,
@@ -93,7 +93,7 @@ impl Processes {
     ) -> Result<(), String> {
         let peer = &datagram.peer;
         if !self.by_peer.contains_key(peer) {
-            if self.by_peer.len() >= self.runs.most {
+            if self.by_peer.len() >= self.options.max_processes {
                 return Err(
                     "there are already processes for the maximum number of peers (see --max-peers)".into()
                 );
@@ -102,16 +102,22 @@ impl Processes {
                 self.start(peer, local.name(), route, now).map_err(|error: Error| error.to_string())?;
             self.by_peer.insert(peer.clone(), worker);
         }
-        let style = self.runs.style;
-        self.by_peer.get_mut(peer).map_or(Ok(()), |worker| worker.take(datagram, style, now))
+        let style = self.options.style;
+        self.by_peer.get_mut(peer).map_or(Ok(()), |worker| worker.queue(datagram, style, now))
     }
 
-    fn start(&self, peer: &Peer, local: &Peer, route: AnswerRoute, now: Instant) -> Result<Worker, Error> {
+    fn start(
+        &self,
+        peer: &Peer,
+        local: &Peer,
+        route: AnswerRoute,
+        now: Instant,
+    ) -> Result<PeerProcess, Error> {
         let environment = environment(&peer.to_name(), &local.to_name());
-        let child = spawn(&self.runs.program, &environment, &self.io)?;
-        let name = self.runs.program.name.display();
+        let child = spawn(&self.options.program, &environment, &self.io)?;
+        let name = self.options.program.name.display();
         self.report.detail(format_args!("process {} runs '{name}' for {peer}", child.1.id()));
-        Ok(Worker::new(child, self.runs.cut, route, now))
+        Ok(PeerProcess::new(child, self.options.split_at, route, now))
     }
 
     /// Moves data both ways, and passes each record to `deliver`. Returns whether there is more.
@@ -122,12 +128,12 @@ impl Processes {
     ) -> bool {
         let (mut has_more, mut over) = (false, Vec::new());
         for (peer, worker) in &mut self.by_peer {
-            match worker
-                .advance(now, self.runs.idle, &mut self.scratch, |record, route| deliver(peer, route, record))
-            {
-                Ok(Moved::Waiting) => {}
-                Ok(Moved::More) => has_more = true,
-                Ok(Moved::Over) => over.push(peer.clone()),
+            match worker.advance(now, self.options.idle, &mut self.scratch, |record, route| {
+                deliver(peer, route, record)
+            }) {
+                Ok(ProcessProgress::Waiting) => {}
+                Ok(ProcessProgress::More) => has_more = true,
+                Ok(ProcessProgress::Over) => over.push(peer.clone()),
                 Err(why) => {
                     worker.was_ended = true;
                     self.faults.push((peer.clone(), ProcessFault::Failed(why)));
@@ -143,7 +149,7 @@ impl Processes {
             if count > 0 {
                 self.faults.push((peer.clone(), ProcessFault::Unread { count, was_ended }));
             }
-            // Its children that did not end with it.
+            // Kills children that outlive it.
             worker.process.kill();
             let id = worker.process.id();
             match worker.process.reap() {
@@ -168,14 +174,14 @@ impl Processes {
     /// Ends the stdin of all processes after the last datagram, and sets their time limit.
     pub(crate) fn close(&mut self, now: Instant) {
         for worker in self.by_peer.values_mut().filter(|worker| worker.end == ProcessEnd::Nothing) {
-            worker.end = ProcessEnd::Last(now + LAST_LIMIT);
+            worker.end = ProcessEnd::Last(now + END_LIMIT);
             worker.end_input();
         }
     }
 
-    /// Fails if unfinished processes had to be ended.
+    /// Fails if processes were ended before they had finished.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let limit = humantime::format_duration(LAST_LIMIT);
+        let limit = humantime::format_duration(END_LIMIT);
         let what = match self.unfinished {
             0 => return Ok(()),
             1 => "a process was".to_owned(),
@@ -190,19 +196,19 @@ impl Processes {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.by_peer.values().filter_map(|worker| worker.deadline(self.runs.idle)).min()
+        self.by_peer.values().filter_map(|worker| worker.deadline(self.options.idle)).min()
     }
 }
 
-/// Cuts the output of a process in the same way as its input is written.
+/// Splits the output of a process in the same way as its input is written.
 impl Style {
-    pub(crate) fn cut(self) -> Option<Cut> {
+    pub(crate) fn split_at(self) -> Option<SplitAt> {
         if self.has_prefix() {
-            Some(Cut::U16be)
+            Some(SplitAt::U16be)
         } else if self.is_raw() {
             None
         } else {
-            Some(Cut::Lines)
+            Some(SplitAt::Lines)
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::answers::Answering;
-use super::input::Typed;
+use super::answers::Responder;
+use super::input::LineProgress;
 use super::peers::Peers;
 use crate::datagram::output::Output;
 use crate::datagram::stats::DatagramStats;
@@ -15,29 +15,29 @@ use crate::net::udp::{Buffers, Datagram, DatagramSocket, Peer};
 use crate::report::Report;
 use crate::server::acceptor::AccessLists;
 
-/// Most datagrams that are counted in the system's queue at the end, while more may come.
-const MOST_UNREAD: u64 = 1 << 20;
+/// The maximum number of datagrams that are counted in the system's queue at the end, while more may arrive.
+const MAX_UNREAD: u64 = 1 << 20;
 
-/// Which datagrams are accepted, and how long the session runs.
-pub(crate) struct Intake {
+/// The limits of the session, and of the datagrams that it accepts.
+pub(crate) struct ReceiveLimits {
     pub(crate) count: Option<u64>,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) max_size: Option<u64>,
     pub(crate) is_connected: bool,
 }
 
-/// Sockets and stdout, with everything between.
+/// The session of `udp-listen`.
 pub(crate) struct Listening {
     sockets: Vec<DatagramSocket>,
     buffers: Buffers,
     sink: DatagramSink,
     /// Access lists that may change.
     lists: Option<AccessLists>,
-    /// Nothing more is received; the rest is finished.
+    /// True if nothing more is received: the rest is finished.
     is_ending: bool,
-    /// Ended by the idle limit.
+    /// True if the idle limit has ended it.
     is_late: bool,
-    /// Ended by a signal.
+    /// True if a signal has ended it.
     is_stopped: bool,
     report: Report,
 }
@@ -45,16 +45,16 @@ pub(crate) struct Listening {
 /// The sink of received datagrams.
 struct DatagramSink {
     output: Output,
-    intake: Intake,
-    /// Whose datagrams are accepted.
+    limits: ReceiveLimits,
+    /// The sources that are accepted.
     access: Access,
-    answering: Answering,
+    responder: Responder,
     stats: DatagramStats,
     peers: Peers,
     report: Report,
-    /// Datagrams that were queued for stdout.
-    taken: u64,
-    last_came: Instant,
+    /// The number of datagrams that were queued for stdout.
+    accepted: u64,
+    last_accepted: Instant,
     now: Instant,
     /// With `--connected`: the only peer, and the index of its socket.
     only: Option<(Peer, usize)>,
@@ -64,22 +64,22 @@ impl Listening {
     pub(crate) fn new(
         sockets: Vec<DatagramSocket>,
         output: Output,
-        intake: Intake,
+        limits: ReceiveLimits,
         (access, lists): (Access, Option<AccessLists>),
-        answering: Answering,
+        responder: Responder,
         report: Report,
         now: Instant,
     ) -> Listening {
         let sink = DatagramSink {
             output,
-            intake,
+            limits,
             access,
-            answering,
+            responder,
             stats: DatagramStats::default(),
             peers: Peers::new(&report, now),
             report: report.clone(),
-            taken: 0,
-            last_came: now,
+            accepted: 0,
+            last_accepted: now,
             now,
             only: None,
         };
@@ -100,16 +100,16 @@ impl Listening {
         let Listening { sockets, buffers, sink, .. } = self;
         let (mut status, mut is_held_back) = (Status::Waiting, false);
         for (index, socket) in sockets.iter().enumerate() {
-            let taken = sink.take_from(socket, index, buffers, budget_bytes / sockets.len());
-            sink.answering.send(socket);
-            if taken? {
+            let accepted = sink.receive_from(socket, index, buffers, budget_bytes / sockets.len());
+            sink.responder.send(socket);
+            if accepted? {
                 status = Status::Again;
             }
             is_held_back |= sink.output.is_full();
             sink.stats.unwritten += discard_excess(socket, buffers);
         }
         sink.flush()?;
-        // Readiness is not reported again for datagrams that were left when the queue was full.
+        // Datagrams that were left while the queue was full cause no further event.
         Ok(if is_held_back && !sink.output.is_full() { Status::Again } else { status })
     }
 
@@ -117,8 +117,8 @@ impl Listening {
     fn connect(&mut self) -> Result<(), Error> {
         let Some((peer, index)) = self.sink.only.take() else { return Ok(()) };
         self.sockets = vec![self.sockets.swap_remove(index)];
-        self.sink.answering.moved_to(0, &self.sockets[0])?;
-        self.sink.intake.is_connected = false;
+        self.sink.responder.set_socket(0, &self.sockets[0])?;
+        self.sink.limits.is_connected = false;
         self.report.detail(format_args!("hears {peer} only"));
         // A Unix socket without a name cannot be connected to: datagrams of others are filtered here.
         if let Err(error) = self.sockets[0].connect(&peer) {
@@ -130,8 +130,8 @@ impl Listening {
 
     fn step(&mut self, context: Context) -> Result<Status, Error> {
         if self.is_stopped {
-            let has_more = self.sink.answering.run(&self.sockets, context.now);
-            let is_over = self.sink.answering.has_finished(context.now);
+            let has_more = self.sink.responder.run(&self.sockets, context.now);
+            let is_over = self.sink.responder.has_finished(context.now);
             return Ok(match (is_over, has_more) {
                 (true, _) => Status::Done,
                 (false, true) => Status::Again,
@@ -146,32 +146,31 @@ impl Listening {
         } else {
             self.receive(context.budget_bytes)
         }?;
-        if self.sink.intake.is_connected {
+        if self.sink.limits.is_connected {
             self.connect()?;
         }
-        let typed = self.sink.converse(&self.sockets)?;
-        let has_more = self.sink.answering.run(&self.sockets, context.now);
+        let typed = self.sink.send_lines(&self.sockets)?;
+        let has_more = self.sink.responder.run(&self.sockets, context.now);
         let is_idle = self.sink.idle_end().is_some_and(|end| context.now >= end);
         self.is_late |= is_idle && !self.is_ending;
-        self.is_ending |= is_idle || self.sink.has_enough() || typed == Typed::Ended;
-        if self.is_ending && self.sink.output.is_empty() && self.sink.answering.has_finished(context.now) {
+        self.is_ending |= is_idle || self.sink.has_enough() || typed == LineProgress::Ended;
+        if self.is_ending && self.sink.output.is_empty() && self.sink.responder.has_finished(context.now) {
             return if self.is_late {
                 self.sink.ended_idle().map(|()| Status::Done)
             } else {
                 Ok(Status::Done)
             };
         }
-        Ok(if has_more || typed == Typed::More { Status::Again } else { status })
+        Ok(if has_more || typed == LineProgress::More { Status::Again } else { status })
     }
 
-    /// Writes as much as stdout accepts at once. Counts the rest, and the datagrams still in the system's queue, as
-    /// dropped.
+    /// Writes as much as stdout accepts at once. Counts the rest, and datagrams still in the system's queue, as dropped.
     fn finish_output(&mut self) {
         // The signal ends the run, whatever else fails now.
         let _ = self.sink.flush();
         let mut unread = 0;
         for socket in &self.sockets {
-            while unread < MOST_UNREAD && socket.receive(&mut self.buffers, |_| unread += 1).is_ok() {}
+            while unread < MAX_UNREAD && socket.receive(&mut self.buffers, |_| unread += 1).is_ok() {}
         }
         self.sink.stats.unwritten += unread + self.sink.output.unwritten();
         self.report_sums();
@@ -180,9 +179,9 @@ impl Listening {
     fn report_sums(&mut self) {
         let stats = &mut self.sink.stats;
         stats.count_drops(&self.sockets);
-        stats.withheld = self.sink.answering.withheld();
-        stats.undelivered = self.sink.answering.undelivered();
-        (stats.sent, stats.sent_bytes) = self.sink.answering.sent();
+        stats.withheld = self.sink.responder.withheld();
+        stats.undelivered = self.sink.responder.undelivered();
+        (stats.sent, stats.sent_bytes) = self.sink.responder.sent();
         stats.report_sums("received", "", &self.report);
     }
 }
@@ -196,7 +195,7 @@ fn discard_excess(socket: &DatagramSocket, buffers: &mut Buffers) -> u64 {
 
 impl DatagramSink {
     fn has_enough(&self) -> bool {
-        self.intake.count.is_some_and(|count| self.taken >= count)
+        self.limits.count.is_some_and(|count| self.accepted >= count)
     }
 
     fn is_done_with(&self, socket: usize) -> bool {
@@ -204,7 +203,7 @@ impl DatagramSink {
     }
 
     /// Receives from a socket. Returns whether its share of the budget was used up.
-    fn take_from(
+    fn receive_from(
         &mut self,
         socket: &DatagramSocket,
         index: usize,
@@ -217,19 +216,19 @@ impl DatagramSink {
             }
             let result = socket.receive(buffers, |datagram| {
                 share_bytes = share_bytes.saturating_sub(datagram.payload.len().max(1));
-                self.take(&datagram, index, socket);
+                self.accept(&datagram, index, socket);
             });
             match result {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // A peer that was answered is gone: others are there.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    self.answering.refused(&error)?;
+                    self.responder.refused(&error)?;
                 }
                 Err(error) => return Err(Error::new(Exit::Failed, format!("cannot receive: {error}"))),
             }
-            if self.answering.is_worth_a_send() {
-                self.answering.send(socket);
+            if self.responder.is_worth_a_send() {
+                self.responder.send(socket);
             }
             if self.output.is_worth_a_write() {
                 self.flush()?;
@@ -239,23 +238,23 @@ impl DatagramSink {
         Ok(false)
     }
 
-    fn take(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket) {
+    fn accept(&mut self, datagram: &Datagram<'_>, index: usize, socket: &DatagramSocket) {
         let is_from_others = self.only.as_ref().is_some_and(|(only, _)| *only != datagram.peer);
         if is_from_others || !datagram.peer.ip().is_none_or(|ip| self.access.admits(ip)) {
             self.stats.filtered += 1;
         } else if datagram.is_truncated {
             self.stats.truncated += 1;
-        } else if self.intake.max_size.is_some_and(|most| datagram.payload.len() as u64 > most) {
+        } else if self.limits.max_size.is_some_and(|most| datagram.payload.len() as u64 > most) {
             self.stats.too_large += 1;
         } else if !self.has_enough() {
-            self.taken += 1;
-            self.last_came = self.now;
-            if self.intake.is_connected && self.only.is_none() {
+            self.accepted += 1;
+            self.last_accepted = self.now;
+            if self.limits.is_connected && self.only.is_none() {
                 self.only = Some((datagram.peer.clone(), index));
             }
-            self.peers.heard(&datagram.peer, socket.name(), &self.report, self.now);
+            self.peers.on_datagram(&datagram.peer, socket.name(), &self.report, self.now);
             self.output.push(datagram);
-            self.answering.answer(datagram, index, socket, self.now);
+            self.responder.answer(datagram, index, socket, self.now);
         }
     }
 
@@ -267,25 +266,25 @@ impl DatagramSink {
         written
     }
 
-    fn converse(&mut self, sockets: &[DatagramSocket]) -> Result<Typed, Error> {
-        self.answering.converse(&mut self.output, sockets, self.now)
+    fn send_lines(&mut self, sockets: &[DatagramSocket]) -> Result<LineProgress, Error> {
+        self.responder.send_lines(&mut self.output, sockets, self.now)
     }
 
     /// Returns when the idle limit ends. While stdout is stuck, silence cannot be seen.
     fn idle_end(&self) -> Option<Instant> {
-        let limit = self.intake.idle_timeout.filter(|_| self.output.is_empty())?;
-        Some(self.last_came + limit)
+        let limit = self.limits.idle_timeout.filter(|_| self.output.is_empty())?;
+        Some(self.last_accepted + limit)
     }
 
     /// Fails if fewer datagrams came than were expected.
     fn ended_idle(&self) -> Result<(), Error> {
-        let limit = humantime::format_duration(self.intake.idle_timeout.unwrap_or_default());
-        let text = match self.intake.count {
-            None if self.taken > 0 => return Ok(()),
+        let limit = humantime::format_duration(self.limits.idle_timeout.unwrap_or_default());
+        let text = match self.limits.count {
+            None if self.accepted > 0 => return Ok(()),
             None => format!("nothing came for {limit} (see --idle-timeout)"),
             Some(count) => {
-                let taken = self.taken;
-                format!("{taken} of {count} datagrams came, and nothing for {limit} (see --idle-timeout)")
+                let accepted = self.accepted;
+                format!("{accepted} of {count} datagrams came, and nothing for {limit} (see --idle-timeout)")
             }
         };
         Err(Error::new(Exit::TimedOut, text))
@@ -299,9 +298,9 @@ impl Session for Listening {
         match &result {
             Ok(Status::Done) if self.is_stopped => self.finish_output(),
             Ok(Status::Done) => {
-                self.sink.answering.leave();
+                self.sink.responder.finish_input();
                 self.report_sums();
-                self.sink.answering.check()?;
+                self.sink.responder.check()?;
                 self.sink.stats.check()?;
             }
             Err(error) if !error.is_silent() => {
@@ -315,7 +314,7 @@ impl Session for Listening {
 
     fn stop(&mut self) -> Stop {
         (self.is_ending, self.is_stopped) = (true, true);
-        if self.sink.answering.terminate() {
+        if self.sink.responder.terminate() {
             self.finish_output();
             return Stop::Now;
         }
@@ -324,6 +323,6 @@ impl Session for Listening {
 
     fn deadline(&self) -> Option<Instant> {
         let idle = if self.is_ending { None } else { self.sink.idle_end() };
-        idle.into_iter().chain(self.sink.answering.deadline()).min()
+        idle.into_iter().chain(self.sink.responder.deadline()).min()
     }
 }

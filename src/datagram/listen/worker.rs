@@ -11,42 +11,42 @@ use crate::net::process::Process;
 use crate::net::send::{Outgoing, send_all};
 use crate::net::stream::Stream;
 use crate::net::udp::Datagram;
-use crate::proto::datagram::records::{BadRecord, Cut, LARGEST_BYTES, Splitter};
+use crate::proto::datagram::records::{BadRecord, MAX_DATAGRAM_BYTES, SplitAt, Splitter};
 
 /// Time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
 /// The same after a signal to the command, which must stop within a second.
 const LAST_GRACE: Duration = Duration::from_millis(400);
-/// Bytes that may wait for a process that does not read.
+/// The maximum input that waits for a process that does not read.
 const INPUT_BYTES: usize = 256 << 10;
-/// Records of one process before the others get their turn.
+/// The maximum number of records of one process in one turn.
 const RECORDS_AT_ONCE: usize = 256;
 
-/// Default capacity of a pipe, see pipe(7): input further back was read.
+/// The default capacity of a pipe, see pipe(7): earlier input was read.
 const PIPE_BYTES: u64 = 64 << 10;
-/// A process that ends within this time after closing its stdin has closed it by ending.
+/// A process that ends this soon after its stdin was closed has closed it by ending.
 const CLOSED_BY_ENDING: Duration = Duration::from_secs(1);
 
-/// The way of a peer's answers.
+/// The socket and the source address of answers to a peer.
 #[derive(Clone, Copy)]
 pub(crate) struct AnswerRoute {
-    /// Index of the socket that received its datagram.
+    /// The index of the socket that received its datagram.
     pub(crate) socket: usize,
-    /// The local address that it has sent to.
+    /// The local address that it sent to.
     pub(crate) local: Option<IpAddr>,
 }
 
-/// A process with its input and output.
-pub(crate) struct Worker {
+/// The process of a peer, with its input and output.
+pub(crate) struct PeerProcess {
     pub(crate) stream: ChildStream,
     pub(crate) process: Process,
     input: Outgoing,
-    /// Bytes of all records that were written into `input`, and the bounds of each one that may not be read yet.
+    /// The size of all records that were queued, and the bounds of each record that may be unread.
     input_bytes: u64,
     records: VecDeque<(u64, u64)>,
-    /// The process has closed its stdin.
-    closed: Option<Closed>,
-    output: Cutter,
+    /// Set when the process has closed its stdin.
+    closed: Option<StdinClosed>,
+    output: OutputSplitter,
     has_output_ended: bool,
     pub(crate) route: AnswerRoute,
     last_moved: Instant,
@@ -56,34 +56,34 @@ pub(crate) struct Worker {
     pub(crate) was_ended: bool,
 }
 
-/// When stdin was closed, and how far it was read and written then.
+/// The time at which stdin was closed, and how far it had been read and written.
 #[derive(Clone, Copy)]
-struct Closed {
+struct StdinClosed {
     at: Instant,
     taken_bytes: u64,
     written_bytes: u64,
 }
 
-/// How the output becomes datagrams.
-enum Cutter {
-    /// Each read is one.
+/// Splits the output into datagrams.
+enum OutputSplitter {
+    /// Each read is a datagram.
     Raw,
     Records(Splitter),
-    /// The whole output is one, unless it is empty or the process did not end by itself.
+    /// The whole output is a datagram, unless it is empty or the process did not end by itself.
     Whole(Splitter),
 }
 
-impl Cutter {
-    fn new(cut: Option<Cut>) -> Cutter {
+impl OutputSplitter {
+    fn new(cut: Option<SplitAt>) -> OutputSplitter {
         match cut {
-            None => Cutter::Raw,
-            Some(Cut::All) => Cutter::Whole(Splitter::new(Cut::All)),
-            Some(cut) => Cutter::Records(Splitter::new(cut)),
+            None => OutputSplitter::Raw,
+            Some(SplitAt::All) => OutputSplitter::Whole(Splitter::new(SplitAt::All)),
+            Some(cut) => OutputSplitter::Records(Splitter::new(cut)),
         }
     }
 }
 
-/// Progress of ending the process.
+/// The progress of ending the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProcessEnd {
     Nothing,
@@ -100,27 +100,27 @@ pub(crate) enum ProcessEnd {
 }
 
 /// Progress of a process.
-pub(crate) enum Moved {
+pub(crate) enum ProcessProgress {
     Waiting,
     More,
     Over,
 }
 
-impl Worker {
+impl PeerProcess {
     pub(crate) fn new(
         (stream, process): (ChildStream, Process),
-        cut: Option<Cut>,
+        split_at: Option<SplitAt>,
         route: AnswerRoute,
         now: Instant,
-    ) -> Worker {
-        Worker {
+    ) -> PeerProcess {
+        PeerProcess {
             stream,
             process,
             input: Outgoing::default(),
             input_bytes: 0,
             records: VecDeque::new(),
             closed: None,
-            output: Cutter::new(cut),
+            output: OutputSplitter::new(split_at),
             has_output_ended: false,
             route,
             last_moved: now,
@@ -133,8 +133,13 @@ impl Worker {
     /// Queues a datagram for the process.
     ///
     /// # Errors
-    /// Why it does not get it.
-    pub(crate) fn take(&mut self, datagram: &Datagram<'_>, style: Style, now: Instant) -> Result<(), String> {
+    /// The reason why it does not get it.
+    pub(crate) fn queue(
+        &mut self,
+        datagram: &Datagram<'_>,
+        style: Style,
+        now: Instant,
+    ) -> Result<(), String> {
         if self.end != ProcessEnd::Nothing {
             return Err("its process is about to end".into());
         }
@@ -147,15 +152,15 @@ impl Worker {
             self.input.push(part);
             self.input_bytes += part.len() as u64;
         });
-        // It is impossible to see whether an empty record was read.
+        // Nothing shows whether an empty record was read.
         if self.input_bytes > start {
             self.records.push_back((start, self.input_bytes));
         }
         Ok(())
     }
 
-    /// Returns how many records it was not given, or has not begun to read. Those of a process that runs on without its
-    /// stdin were not wanted; neither were those in the pipe of a process that reads nothing.
+    /// Returns the number of records that the process did not get or has not begun to read. A process that continues
+    /// without its stdin did not want them; neither did a process that never reads.
     pub(crate) fn unread(&self, now: Instant) -> u64 {
         let written_bytes = self.input_bytes - self.input.pending() as u64;
         let unread_bytes = self.stream.unread_bytes();
@@ -166,7 +171,7 @@ impl Worker {
             }
             Some(_) => return 0,
         };
-        // One that has never read a byte does without, but for what it had no time for.
+        // A process that has never read a byte wants none, unless it was ended before it could.
         let taken = match taken {
             0 if !self.was_ended => return 0,
             0 => written,
@@ -182,7 +187,7 @@ impl Worker {
         idle: Duration,
         scratch: &mut [u8],
         mut deliver: impl FnMut(&[u8], AnswerRoute),
-    ) -> Result<Moved, String> {
+    ) -> Result<ProcessProgress, String> {
         self.write(now);
         let has_more = self.read(now, scratch, &mut deliver)?;
         if self.end == ProcessEnd::Nothing && now >= self.last_moved + idle {
@@ -205,15 +210,15 @@ impl Worker {
             self.end = ProcessEnd::Killed;
         }
         if !self.process.has_ended() {
-            return Ok(if has_more { Moved::More } else { Moved::Waiting });
+            return Ok(if has_more { ProcessProgress::More } else { ProcessProgress::Waiting });
         }
         if self.has_output_ended || self.end == ProcessEnd::Killed {
-            return Ok(Moved::Over);
+            return Ok(ProcessProgress::Over);
         }
         if !matches!(self.end, ProcessEnd::Termed(_)) {
             self.end = ProcessEnd::Termed(now + GRACE);
         }
-        Ok(if has_more { Moved::More } else { Moved::Waiting })
+        Ok(if has_more { ProcessProgress::More } else { ProcessProgress::Waiting })
     }
 
     fn terminate(&mut self) {
@@ -221,11 +226,11 @@ impl Worker {
         self.process.terminate();
     }
 
-    /// Ends its stdin once everything is written.
+    /// Ends its stdin when everything is written.
     pub(crate) fn end_input(&mut self) {
         if self.input.pending() == 0 {
             self.stream.keep_unread();
-            // Fails where it was closed already.
+            // Fails if it is closed already.
             let _ = self.stream.finish_writing();
         }
     }
@@ -234,13 +239,13 @@ impl Worker {
         if send_all(&mut self.stream, &mut self.input).is_err() {
             let written_bytes = self.input_bytes - self.input.pending() as u64;
             let taken_bytes = written_bytes.saturating_sub(self.stream.unread_bytes());
-            self.closed = Some(Closed { at: now, taken_bytes, written_bytes });
+            self.closed = Some(StdinClosed { at: now, taken_bytes, written_bytes });
             self.stream.discard_input();
             self.input.clear();
         }
         let sure_bytes = match self.closed {
             None => (self.input_bytes - self.input.pending() as u64).saturating_sub(PIPE_BYTES),
-            // Its further input is not wanted.
+            // It does not want further input.
             Some(closed) if !self.was_ended && now >= closed.at + CLOSED_BY_ENDING => self.input_bytes,
             Some(closed) => closed.taken_bytes,
         };
@@ -260,10 +265,10 @@ impl Worker {
             if self.has_output_ended {
                 return Ok(false);
             }
-            let is_whole = matches!(self.output, Cutter::Whole(_));
+            let is_whole = matches!(self.output, OutputSplitter::Whole(_));
             let space = match &mut self.output {
-                Cutter::Records(splitter) | Cutter::Whole(splitter) => {
-                    if let Some(record) = splitter.next().map_err(explain)? {
+                OutputSplitter::Records(splitter) | OutputSplitter::Whole(splitter) => {
+                    if let Some(record) = splitter.next_datagram().map_err(explain)? {
                         if !(is_whole && (record.is_empty() || self.was_ended)) {
                             deliver(record, self.route);
                         }
@@ -272,7 +277,7 @@ impl Worker {
                     self.has_output_ended = splitter.is_over();
                     splitter.space()
                 }
-                Cutter::Raw => &mut *scratch,
+                OutputSplitter::Raw => &mut *scratch,
             };
             if self.has_output_ended {
                 return Ok(false);
@@ -284,9 +289,9 @@ impl Worker {
             };
             self.last_moved = now;
             match &mut self.output {
-                Cutter::Records(splitter) | Cutter::Whole(splitter) => splitter.filled(count),
-                Cutter::Raw if count == 0 => self.has_output_ended = true,
-                Cutter::Raw => deliver(&scratch[..count], self.route),
+                OutputSplitter::Records(splitter) | OutputSplitter::Whole(splitter) => splitter.filled(count),
+                OutputSplitter::Raw if count == 0 => self.has_output_ended = true,
+                OutputSplitter::Raw => deliver(&scratch[..count], self.route),
             }
         }
         Ok(true)
@@ -303,7 +308,7 @@ impl Worker {
 
 fn explain(bad: BadRecord) -> String {
     match bad {
-        BadRecord::TooLarge => format!("its output has a record larger than {LARGEST_BYTES} bytes"),
+        BadRecord::TooLarge => format!("its output has a record larger than {MAX_DATAGRAM_BYTES} bytes"),
         BadRecord::Incomplete => "its output ended within a record".into(),
     }
 }

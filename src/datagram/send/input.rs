@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::datagram::output::Output;
 use crate::datagram::too_large;
 use crate::error::{Error, Exit};
-use crate::proto::datagram::records::{BadRecord, Cut, Splitter, TextCheck};
+use crate::proto::datagram::records::{BadRecord, SplitAt, Splitter, TextCheck};
 
 /// Error for input that is not text where lines are the default.
 const NOT_TEXT: &str = "stdin is not text (it has a NUL, or bytes that are no UTF-8), and line feeds in it end no lines: \
@@ -16,7 +16,7 @@ pub(crate) struct DatagramSource {
     origin: Origin,
     repeat: u64,
     current: Vec<u8>,
-    /// How many more times the current one is sent.
+    /// The number of further times that the current datagram is sent.
     left: u64,
     /// The number of datagrams taken from the origin.
     number: u64,
@@ -30,19 +30,19 @@ enum Origin {
         has_ended: bool,
         /// Checks input that must be text.
         check: Option<TextCheck>,
-        /// Other input than text has come.
+        /// True if some input was not text.
         is_refused: bool,
     },
 }
 
-/// State of the source.
+/// The state of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum SourceState {
     /// A datagram: [`DatagramSource::current`].
     Datagram,
     /// Nothing is available now.
     Waiting,
-    /// Nothing more will come.
+    /// The source is used up.
     Over,
 }
 
@@ -51,11 +51,11 @@ impl DatagramSource {
         DatagramSource { origin: Origin::Texts(texts), repeat, current: Vec::new(), left: 0, number: 0 }
     }
 
-    /// Creates a source from stdin. Without `cut` it is cut into lines, and must be text.
-    pub(crate) fn stdin(cut: Option<Cut>, until: Option<String>, repeat: u64) -> DatagramSource {
+    /// Creates a source from stdin. By default it is split into lines, and must be text.
+    pub(crate) fn stdin(split_at: Option<SplitAt>, until: Option<String>, repeat: u64) -> DatagramSource {
         let until = until.map(String::into_bytes);
-        let splitter = Splitter::new(cut.unwrap_or(Cut::Lines));
-        let check = cut.is_none().then(TextCheck::default);
+        let splitter = Splitter::new(split_at.unwrap_or(SplitAt::Lines));
+        let check = split_at.is_none().then(TextCheck::default);
         let origin = Origin::Stdin { splitter, until, has_ended: false, check, is_refused: false };
         DatagramSource { origin, repeat, current: Vec::new(), left: 0, number: 0 }
     }
@@ -80,32 +80,34 @@ impl DatagramSource {
     }
 
     /// Finds the next datagram, once the current one was sent as often as asked.
-    pub(crate) fn next(&mut self, output: &mut Output) -> Result<Next, Error> {
+    pub(crate) fn next(&mut self, output: &mut Output) -> Result<SourceState, Error> {
         if self.left > 0 {
-            return Ok(Next::Datagram);
+            return Ok(SourceState::Datagram);
         }
         self.current.clear();
         match &mut self.origin {
             Origin::Texts(texts) => match texts.pop_front() {
                 Some(text) => self.current = text,
-                None => return Ok(Next::Over),
+                None => return Ok(SourceState::Over),
             },
-            Origin::Stdin { has_ended: true, .. } => return Ok(Next::Over),
+            Origin::Stdin { has_ended: true, .. } => return Ok(SourceState::Over),
             Origin::Stdin { is_refused: true, .. } => return Err(Error::new(Exit::Usage, NOT_TEXT)),
             Origin::Stdin { splitter, until, has_ended, check, is_refused } => loop {
-                if let Some(datagram) = splitter.next().map_err(|bad| explain(bad, self.number + 1))? {
+                if let Some(datagram) =
+                    splitter.next_datagram().map_err(|bad| explain(bad, self.number + 1))?
+                {
                     self.current.extend_from_slice(datagram);
                     if until.as_ref().is_some_and(|until| is_line(until, datagram)) {
                         *has_ended = true;
-                        return Ok(Next::Over);
+                        return Ok(SourceState::Over);
                     }
                     break;
                 }
                 if splitter.is_over() {
-                    return Ok(Next::Over);
+                    return Ok(SourceState::Over);
                 }
                 let space = splitter.space();
-                let Some(count) = output.read(space)? else { return Ok(Next::Waiting) };
+                let Some(count) = output.read(space)? else { return Ok(SourceState::Waiting) };
                 // Of a piece that has anything else nothing is sent.
                 *is_refused = check
                     .as_mut()
@@ -118,7 +120,7 @@ impl DatagramSource {
         }
         self.number += 1;
         self.left = self.repeat;
-        Ok(Next::Datagram)
+        Ok(SourceState::Datagram)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::input::{DatagramSource, Next};
+use super::input::{DatagramSource, SourceState};
 use crate::datagram::cannot_send;
 use crate::datagram::output::Output;
 use crate::datagram::stats::DatagramStats;
@@ -15,16 +15,16 @@ use crate::net::udp::{Batch, Buffers, DatagramSocket, Options, Peer, addresses_o
 use crate::proto::datagram::pace::Pace;
 use crate::report::Report;
 
-/// Time limit of a name lookup.
+/// The time limit of a name lookup.
 const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
-/// How long replies that came in time are read, while more come.
+/// The time in which replies that arrived within the limit are read, while more arrive.
 const FLOOD_LIMIT: Duration = Duration::from_secs(1);
 
-/// The replies to wait for.
+/// The limits of the wait for replies.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct ReplyWait {
     pub(crate) replies: Option<u64>,
-    /// Time limit after the last datagram.
+    /// The time limit after the last datagram.
     pub(crate) wait: Duration,
 }
 
@@ -32,8 +32,8 @@ pub(crate) struct Wanted {
 pub(crate) struct SendTask {
     pub(crate) source: DatagramSource,
     pub(crate) pace: Pace,
-    pub(crate) wanted: Option<Wanted>,
-    /// Silence that counts as the end of stdin.
+    pub(crate) reply_wait: Option<ReplyWait>,
+    /// The length of a silence that counts as the end of stdin.
     pub(crate) idle: Option<Duration>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct DatagramSending {
     options: Options,
     source: DatagramSource,
     pace: Pace,
-    wanted: Option<Wanted>,
+    reply_wait: Option<ReplyWait>,
     idle: Option<Duration>,
     /// Start of the silence of both stdin and peer.
     silent_since: Option<Instant>,
@@ -77,7 +77,7 @@ impl DatagramSending {
     pub(crate) fn new(
         target: Endpoint,
         options: Options,
-        SendTask { source, pace, wanted, idle }: SendTask,
+        SendTask { source, pace, reply_wait, idle }: SendTask,
         output: Output,
         (io, report): (Io, Report),
         now: Instant,
@@ -90,7 +90,7 @@ impl DatagramSending {
             options,
             source,
             pace,
-            wanted,
+            reply_wait,
             idle,
             silent_since: None,
             output,
@@ -150,24 +150,26 @@ impl DatagramSending {
         let status = if has_more { Status::Again } else { status };
         let State::Open(open) = &mut self.state else { return Ok(status) };
         let Some(sent_at) = open.sent_at else { return Ok(status) };
-        let Some(wanted) = self.wanted else {
+        let Some(reply_wait) = self.reply_wait else {
             open.socket.take_error().map_err(|error| cannot_send(&open.peer, &error))?;
             return Ok(Status::Done);
         };
-        let is_enough = wanted.replies.is_some_and(|count| open.replies >= count);
-        // Replies that are there when the time is over came in time; a flood of them is cut off all the same.
-        let has_said_so = self.source.has_ended_by_line() && wanted.replies.is_none();
-        let end = if has_said_so { sent_at } else { sent_at + wanted.wait };
+        let is_enough = reply_wait.replies.is_some_and(|count| open.replies >= count);
+        // Replies that are queued at the limit were in time; a flood of them is cut off all the same.
+        let has_typed_end = self.source.has_ended_by_line() && reply_wait.replies.is_none();
+        let end = if has_typed_end { sent_at } else { sent_at + reply_wait.wait };
         let is_late = context.now >= if has_more { end + FLOOD_LIMIT } else { end };
         if !self.output.is_empty() || !(is_enough || is_late) {
             return Ok(status);
         }
-        // Who ends it before anything was sent has missed nothing.
-        let due = wanted.replies.unwrap_or(u64::from(!has_said_so || self.stats.sent > 0));
+        // If nothing was sent, no reply is missing.
+        let due = reply_wait.replies.unwrap_or(u64::from(!has_typed_end || self.stats.sent > 0));
         if open.replies < due {
-            let wait = humantime::format_duration(wanted.wait);
+            let wait = humantime::format_duration(reply_wait.wait);
             let text = match (open.replies, due) {
-                (0, _) if has_said_so => format!("no reply came from {} before the end was typed", open.peer),
+                (0, _) if has_typed_end => {
+                    format!("no reply came from {} before the end was typed", open.peer)
+                }
                 (0, _) => format!("no reply came from {} within {wait} (see --wait)", open.peer),
                 (came, due) => format!("{came} of {due} replies came within {wait} (see --wait)"),
             };
@@ -187,12 +189,12 @@ impl DatagramSending {
             let next = match self.source.next(&mut self.output) {
                 Ok(next) => next,
                 // Earlier datagrams are sent first.
-                Err(_) if open.batch.count() > 0 => Next::Waiting,
+                Err(_) if open.batch.count() > 0 => SourceState::Waiting,
                 Err(error) => return Err(error),
             };
-            self.silent_since = self.silent_since.filter(|_| next == Next::Waiting);
-            if next == Next::Datagram && self.pace.is_free() && !open.is_first(&self.stats) {
-                // As long as it fits in, it need not go now.
+            self.silent_since = self.silent_since.filter(|_| next == SourceState::Waiting);
+            if next == SourceState::Datagram && self.pace.is_free() && !open.is_first(&self.stats) {
+                // While the batch has room, it need not be sent now.
                 if open.batch.push(self.source.current(), open.socket.batch_limit()) {
                     self.source.taken();
                     continue;
@@ -212,16 +214,16 @@ impl DatagramSending {
                 continue;
             }
             match next {
-                Next::Waiting => {
+                SourceState::Waiting => {
                     self.silent_since.get_or_insert(context.now);
                     return Ok(Status::Waiting);
                 }
-                Next::Over => {
+                SourceState::Over => {
                     open.sent_at = Some(context.now);
                     return Ok(Status::Waiting);
                 }
-                Next::Datagram if self.pace.wait(context.now).is_some() => return Ok(Status::Waiting),
-                Next::Datagram => {}
+                SourceState::Datagram if self.pace.wait(context.now).is_some() => return Ok(Status::Waiting),
+                SourceState::Datagram => {}
             }
             let datagram = self.source.current();
             match open.send_one(datagram, &self.stats, &self.options, &self.io) {
@@ -263,7 +265,9 @@ impl DatagramSending {
     /// Receives until nothing is there, the queue to stdout is full, or the budget is used up. Returns whether there
     /// may be more, and room for it.
     fn receive(&mut self, mut budget_bytes: usize) -> Result<bool, Error> {
-        let (State::Open(open), Some(wanted)) = (&mut self.state, self.wanted) else { return Ok(false) };
+        let (State::Open(open), Some(reply_wait)) = (&mut self.state, self.reply_wait) else {
+            return Ok(false);
+        };
         let (mut is_drained, replies_before) = (false, open.replies);
         while budget_bytes > 0 && !self.output.is_full() {
             let (replies, output, stats) = (&mut open.replies, &mut self.output, &mut self.stats);
@@ -271,7 +275,7 @@ impl DatagramSending {
                 budget_bytes = budget_bytes.saturating_sub(reply.payload.len().max(1));
                 if reply.is_truncated {
                     stats.truncated += 1;
-                } else if wanted.replies.is_none_or(|count| *replies < count) {
+                } else if reply_wait.replies.is_none_or(|count| *replies < count) {
                     *replies += 1;
                     output.push(&reply);
                 }
@@ -297,7 +301,7 @@ impl DatagramSending {
 
     fn report_sums(&mut self) {
         let State::Open(open) = &self.state else { return };
-        if self.wanted.is_some() {
+        if self.reply_wait.is_some() {
             self.stats.count_drops([&open.socket]);
         }
         self.stats.unwritten = self.output.unwritten();
@@ -359,10 +363,10 @@ impl Session for DatagramSending {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match (&self.state, self.wanted) {
+        match (&self.state, self.reply_wait) {
             (State::Resolving(_), _) => Some(self.start + RESOLVE_LIMIT),
-            (State::Open(open), Some(wanted)) if open.sent_at.is_some() && self.output.is_empty() => {
-                open.sent_at.map(|sent_at| sent_at + wanted.wait)
+            (State::Open(open), Some(reply_wait)) if open.sent_at.is_some() && self.output.is_empty() => {
+                open.sent_at.map(|sent_at| sent_at + reply_wait.wait)
             }
             (State::Open(open), _) if open.sent_at.is_none() => {
                 self.pace.wait(self.now).into_iter().chain(self.idle_end()).min()

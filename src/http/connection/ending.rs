@@ -1,14 +1,14 @@
-//! How a connection ends: not before its client has the last answer, as far as that can be known.
+//! Ends a connection, not before its client has the last response, as far as that can be known.
 
 use std::time::Instant;
 
-use super::{Connection, Lost, TURN_BYTES, Waits};
+use super::{Connection, Lost, TURN_BYTES, WaitsFor};
 use crate::net::goodbye::Goodbye;
 use crate::net::reactor::{Context, Status};
 use crate::net::stream::Stream;
 
 impl Connection {
-    /// Advances a connection that answers no more: it ends when everything was sent and the client has ended.
+    /// Advances a connection after the last response: it ends when everything is sent and the client has ended.
     pub(super) fn after_last(&mut self, now: Instant) -> Status {
         if !self.unsent.is_empty() {
             return Status::Waiting;
@@ -17,31 +17,31 @@ impl Connection {
         if self.has_ended && !needs_receipt || self.stream.finish_writing().is_err() {
             return Status::Done;
         }
-        // What goes wrong here shows again below.
+        // A failure shows again later.
         let _ = self.confirm(now);
-        self.wait_for(if self.has_ended { Waits::Receipt } else { Waits::End }, now);
+        self.wait_for(if self.has_ended { WaitsFor::Receipt } else { WaitsFor::End }, now);
         Status::Again
     }
 
-    /// Hears the client out, and does not listen: until it ends, is silent, or has had the time of a whole body.
+    /// Drains and discards input until the client ends, is silent, or has had the time of a whole body.
     pub(super) fn linger(&mut self, now: Instant) -> Result<Status, Lost> {
-        // First: after a reset it could not be known any more.
+        // First: after a reset the acknowledgement is no longer known.
         self.confirm(now)?;
-        let idle = self.worker.site.patience.idle;
+        let idle = self.worker.site.timeouts.idle;
         let goodbye = self.goodbye.get_or_insert_with(|| Goodbye::within(idle, now));
         let status = goodbye.hear(&mut self.stream, Context { now, budget_bytes: TURN_BYTES })?;
         self.deadline = goodbye.deadline();
         if status == Status::Done { self.settle(now) } else { Ok(status) }
     }
 
-    /// Ends it; with `--count` once the client's system has the answer.
+    /// Ends the connection; with `--count` once the client's system has acknowledged the response.
     pub(super) fn settle(&mut self, now: Instant) -> Result<Status, Lost> {
         self.confirm(now)?;
         if self.tickets == 0 || self.is_confirmed {
             return Ok(Status::Done);
         }
-        if self.waits != Waits::Receipt {
-            self.wait_for(Waits::Receipt, now);
+        if self.waits != WaitsFor::Receipt {
+            self.wait_for(WaitsFor::Receipt, now);
         }
         if now >= self.deadline { Err(Lost) } else { Ok(Status::Waiting) }
     }
@@ -59,11 +59,11 @@ impl Connection {
 }
 
 impl Connection {
-    /// The answers of `--count` have arrived, or are lost.
+    /// Records that the responses of `--count` have arrived, or are lost.
     pub(super) fn give_back(&mut self, have_arrived: bool) {
         let tickets = std::mem::take(&mut self.tickets);
         match self.worker.stats.as_ref().filter(|_| tickets > 0) {
-            Some(stats) if have_arrived => stats.given(tickets),
+            Some(stats) if have_arrived => stats.delivered(tickets),
             Some(stats) => stats.lost(tickets),
             None => {}
         }
@@ -72,7 +72,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.worker.let_go(self.kept_bytes);
+        self.worker.release(self.kept_bytes);
         self.give_back(self.is_confirmed);
     }
 }

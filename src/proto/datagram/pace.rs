@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A delay up to this much is made up for at once, so that a process that had to wait catches up.
+/// The longest delay that is made up for at once, so that a process that had to wait catches up.
 const BURST: Duration = Duration::from_millis(20);
 
 /// Spaces datagrams out.
@@ -10,37 +10,37 @@ const BURST: Duration = Duration::from_millis(20);
 pub struct Pace {
     interval: Duration,
     bytes_per_second: Option<u64>,
-    next: Option<Instant>,
+    next_at: Option<Instant>,
 }
 
 impl Pace {
     /// Creates a pace with at least `interval` between two datagrams, and at most this many payload bytes per second.
     pub fn new(interval: Option<Duration>, bytes_per_second: Option<u64>) -> Pace {
-        Pace { interval: interval.unwrap_or_default(), bytes_per_second, next: None }
+        Pace { interval: interval.unwrap_or_default(), bytes_per_second, next_at: None }
     }
 
-    /// Returns whether datagrams are not held back at all.
+    /// Returns true if datagrams are never delayed.
     pub fn is_free(&self) -> bool {
         self.interval.is_zero() && self.bytes_per_second.is_none()
     }
 
     /// Returns when the next one may be sent; `None`: now.
     pub fn wait(&self, now: Instant) -> Option<Instant> {
-        self.next.filter(|next| *next > now)
+        self.next_at.filter(|next| *next > now)
     }
 
     /// Records that a datagram of this size was sent.
     pub fn sent(&mut self, size_bytes: usize, now: Instant) {
         let Some(rate) = self.bytes_per_second else {
-            self.next = Some(now + self.interval);
+            self.next_at = Some(now + self.interval);
             return;
         };
-        // An empty one takes its time, too.
+        // An empty datagram counts as one byte.
         let nanoseconds = size_bytes.max(1) as u128 * 1_000_000_000 / u128::from(rate.max(1));
         let due = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-        let from = self.next.unwrap_or(now).max(now.checked_sub(BURST).unwrap_or(now));
+        let from = self.next_at.unwrap_or(now).max(now.checked_sub(BURST).unwrap_or(now));
         let by_rate = from + due;
-        self.next = Some(if self.interval.is_zero() { by_rate } else { by_rate.max(now + self.interval) });
+        self.next_at = Some(if self.interval.is_zero() { by_rate } else { by_rate.max(now + self.interval) });
     }
 }
 
@@ -49,7 +49,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// How many go in ten seconds, when each goes as soon as it may.
+    /// The number of datagrams in ten seconds, each sent as soon as it may be.
     fn in_ten_seconds(mut pace: Pace, size_bytes: usize) -> u64 {
         let start = Instant::now();
         let (mut now, mut count) = (start, 0);

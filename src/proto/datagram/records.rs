@@ -1,24 +1,24 @@
-//! A stream of bytes cut into datagrams: lines, blocks, everything, or records with a length prefix.
+//! Splits a stream of bytes into datagrams: lines, blocks, everything, or records with a length prefix.
 
 /// The largest datagram, in bytes: the limit of UDP over IPv4.
-pub const LARGEST_BYTES: usize = 65_507;
-/// Bytes that are read at once.
+pub const MAX_DATAGRAM_BYTES: usize = 65_507;
+/// The size of one read.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// How a stream is cut into datagrams.
+/// The boundaries at which a stream is split into datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// At line ends, which are not sent. The rest after the last one is a datagram, too.
+pub enum SplitAt {
+    /// At line feeds, which are not sent. The rest after the last one is a datagram, too.
     Lines,
-    /// After this many bytes; the rest at the end is a smaller one.
+    /// After this many bytes. The last datagram may be smaller.
     Blocks(usize),
-    /// Not at all: everything is one.
+    /// Nowhere: the whole stream is one datagram.
     All,
     /// By `u16be` prefixes: two bytes with the length, most significant first, then the payload.
     U16be,
 }
 
-/// Why a stream cannot be cut.
+/// The reason why a stream cannot be split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadRecord {
     /// Larger than a datagram can be.
@@ -27,13 +27,13 @@ pub enum BadRecord {
     Incomplete,
 }
 
-/// Cuts a stream that comes in pieces of any size. It holds at most one chunk and one datagram.
+/// Splits a stream that arrives in pieces of any size. It holds at most one chunk and one datagram.
 pub struct Splitter {
-    cut: Cut,
+    split_at: SplitAt,
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// There is no line end before this offset.
+    /// There is no line feed before this offset.
     searched: usize,
     has_ended: bool,
     is_over: bool,
@@ -41,18 +41,26 @@ pub struct Splitter {
 
 impl Splitter {
     /// Creates a splitter without input.
-    pub fn new(cut: Cut) -> Splitter {
-        Splitter { cut, bytes: Vec::new(), start: 0, end: 0, searched: 0, has_ended: false, is_over: false }
+    pub fn new(split_at: SplitAt) -> Splitter {
+        Splitter {
+            split_at,
+            bytes: Vec::new(),
+            start: 0,
+            end: 0,
+            searched: 0,
+            has_ended: false,
+            is_over: false,
+        }
     }
 
     /// Returns the buffer for the next input: fill it, then call [`Splitter::filled`]. Never empty after
-    /// [`Splitter::next`] had nothing.
+    /// [`Splitter::next_datagram`] had nothing.
     pub fn space(&mut self) -> &mut [u8] {
         self.bytes.copy_within(self.start..self.end, 0);
         self.searched -= self.start;
         (self.start, self.end) = (0, self.end - self.start);
         if self.bytes.is_empty() {
-            self.bytes.resize(CHUNK_BYTES + LARGEST_BYTES + 1, 0);
+            self.bytes.resize(CHUNK_BYTES + MAX_DATAGRAM_BYTES + 1, 0);
         }
         &mut self.bytes[self.end..]
     }
@@ -63,22 +71,21 @@ impl Splitter {
         self.has_ended |= count == 0;
     }
 
-    /// Returns whether the stream has ended and every datagram was taken.
+    /// Returns true if the stream has ended and every datagram was returned.
     pub fn is_over(&self) -> bool {
         self.is_over
     }
 
-    /// Returns the next datagram; `None` if more has to come first, or the stream is over.
+    /// Returns the next datagram; `None` if more input is needed, or the stream is over.
     ///
     /// # Errors
-    /// For what cannot be a datagram. The stream is not to be read any further.
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Result<Option<&[u8]>, BadRecord> {
-        let found = match self.cut {
-            Cut::Lines => self.line()?,
-            Cut::Blocks(size) => self.block(size),
-            Cut::All => self.all()?,
-            Cut::U16be => self.prefixed()?,
+    /// The next record cannot be a datagram. The rest of the stream must not be read.
+    pub fn next_datagram(&mut self) -> Result<Option<&[u8]>, BadRecord> {
+        let found = match self.split_at {
+            SplitAt::Lines => self.line()?,
+            SplitAt::Blocks(size) => self.block(size),
+            SplitAt::All => self.all()?,
+            SplitAt::U16be => self.prefixed()?,
         };
         self.is_over = self.has_ended && found.is_none();
         Ok(found.map(|(from, to)| &self.bytes[from..to]))
@@ -88,10 +95,10 @@ impl Splitter {
         self.end - self.start
     }
 
-    /// Takes `size` bytes with the bytes on both sides of them.
-    fn take(&mut self, before: usize, size: usize, behind: usize) -> (usize, usize) {
+    /// Removes `size` bytes, with `before` bytes before and `after` bytes after them. Returns their range.
+    fn take(&mut self, before: usize, size: usize, after: usize) -> (usize, usize) {
         let from = self.start + before;
-        self.start = from + size + behind;
+        self.start = from + size + after;
         self.searched = self.start;
         (from, from + size)
     }
@@ -100,9 +107,13 @@ impl Splitter {
         match memchr::memchr(b'\n', &self.bytes[self.searched..self.end]) {
             Some(at) => {
                 let size = self.searched + at - self.start;
-                if size > LARGEST_BYTES { Err(BadRecord::TooLarge) } else { Ok(Some(self.take(0, size, 1))) }
+                if size > MAX_DATAGRAM_BYTES {
+                    Err(BadRecord::TooLarge)
+                } else {
+                    Ok(Some(self.take(0, size, 1)))
+                }
             }
-            None if self.held() > LARGEST_BYTES => Err(BadRecord::TooLarge),
+            None if self.held() > MAX_DATAGRAM_BYTES => Err(BadRecord::TooLarge),
             None if self.has_ended && self.held() > 0 => Ok(Some(self.take(0, self.held(), 0))),
             None => {
                 self.searched = self.end;
@@ -119,13 +130,13 @@ impl Splitter {
     }
 
     fn all(&mut self) -> Result<Option<(usize, usize)>, BadRecord> {
-        if self.held() > LARGEST_BYTES {
+        if self.held() > MAX_DATAGRAM_BYTES {
             return Err(BadRecord::TooLarge);
         }
-        // Once, also if nothing came: nothing is a datagram.
-        let is_first = self.has_ended && self.cut == Cut::All;
+        // Once, even without input: an empty stream is an empty datagram.
+        let is_first = self.has_ended && self.split_at == SplitAt::All;
         if is_first {
-            self.cut = Cut::Lines;
+            self.split_at = SplitAt::Lines;
         }
         Ok(is_first.then(|| self.take(0, self.held(), 0)))
     }
@@ -134,7 +145,7 @@ impl Splitter {
         let held = &self.bytes[self.start..self.end];
         if let Some((prefix, rest)) = held.split_first_chunk::<2>() {
             let size = usize::from(u16::from_be_bytes(*prefix));
-            if size > LARGEST_BYTES {
+            if size > MAX_DATAGRAM_BYTES {
                 return Err(BadRecord::TooLarge);
             }
             if rest.len() >= size {
@@ -145,27 +156,27 @@ impl Splitter {
     }
 }
 
-/// Distinguishes text (UTF-8 without NUL) from other bytes, which come in pieces of any size.
+/// Distinguishes text (UTF-8 without NUL) from other bytes, in pieces of any size.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TextCheck {
-    /// The beginning of a character that ends in the next piece.
-    cut: [u8; 4],
-    cut_bytes: usize,
+    /// The beginning of a character that continues in the next piece.
+    partial: [u8; 4],
+    partial_bytes: usize,
 }
 
 impl TextCheck {
-    /// Returns false if `piece`, after the earlier ones, cannot be a part of a text.
+    /// Returns false if `piece` cannot continue a text.
     pub fn admits(&mut self, mut piece: &[u8]) -> bool {
         if memchr::memchr(0, piece).is_some() {
             return false;
         }
-        while self.cut_bytes > 0 {
+        while self.partial_bytes > 0 {
             let Some((next, rest)) = piece.split_first() else { return true };
-            self.cut[self.cut_bytes] = *next;
-            (self.cut_bytes, piece) = (self.cut_bytes + 1, rest);
-            match std::str::from_utf8(&self.cut[..self.cut_bytes]) {
-                Ok(_) => self.cut_bytes = 0,
-                // No character has more than four bytes: at the fourth it is whole or wrong.
+            self.partial[self.partial_bytes] = *next;
+            (self.partial_bytes, piece) = (self.partial_bytes + 1, rest);
+            match std::str::from_utf8(&self.partial[..self.partial_bytes]) {
+                Ok(_) => self.partial_bytes = 0,
+                // A character has at most four bytes: with the fourth it is complete or invalid.
                 Err(error) if error.error_len().is_some() => return false,
                 Err(_) => {}
             }
@@ -175,8 +186,8 @@ impl TextCheck {
             Err(error) if error.error_len().is_some() => false,
             Err(error) => {
                 let rest = &piece[error.valid_up_to()..];
-                self.cut[..rest.len()].copy_from_slice(rest);
-                self.cut_bytes = rest.len();
+                self.partial[..rest.len()].copy_from_slice(rest);
+                self.partial_bytes = rest.len();
                 true
             }
         }
@@ -184,7 +195,7 @@ impl TextCheck {
 
     /// Returns false if the last character is incomplete.
     pub fn is_whole(&self) -> bool {
-        self.cut_bytes == 0
+        self.partial_bytes == 0
     }
 }
 
@@ -198,12 +209,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What comes of `stream` in pieces of `piece` bytes.
-    fn cut(cut: Cut, stream: &[u8], piece: usize) -> Result<Vec<Vec<u8>>, BadRecord> {
-        let (mut splitter, mut rest, mut found) = (Splitter::new(cut), stream, Vec::new());
+    /// The datagrams of `stream`, which arrives in pieces of `piece` bytes.
+    fn split(at: SplitAt, stream: &[u8], piece: usize) -> Result<Vec<Vec<u8>>, BadRecord> {
+        let (mut splitter, mut rest, mut found) = (Splitter::new(at), stream, Vec::new());
         loop {
-            while let Some(datagram) = splitter.next()? {
-                assert!(datagram.len() <= LARGEST_BYTES);
+            while let Some(datagram) = splitter.next_datagram()? {
+                assert!(datagram.len() <= MAX_DATAGRAM_BYTES);
                 found.push(datagram.to_vec());
             }
             if splitter.is_over() {
@@ -222,36 +233,36 @@ mod tests {
     fn each_way_of_cutting_in_small_pieces() {
         for piece in [1, 2, 3, 1 << 20] {
             let list = |parts: &[&[u8]]| Ok(parts.iter().map(|part| part.to_vec()).collect::<Vec<_>>());
-            assert_eq!(cut(Cut::Lines, b"ab\n\nc\r\nd", piece), list(&[b"ab", b"", b"c\r", b"d"]));
-            assert_eq!(cut(Cut::Lines, b"a\n", piece), list(&[b"a"]));
-            assert_eq!(cut(Cut::Lines, b"", piece), list(&[]));
-            assert_eq!(cut(Cut::Blocks(3), b"abcdefg", piece), list(&[b"abc", b"def", b"g"]));
-            assert_eq!(cut(Cut::All, b"a\nb", piece), list(&[b"a\nb"]));
-            assert_eq!(cut(Cut::All, b"", piece), list(&[b""]));
-            assert_eq!(cut(Cut::U16be, b"\0\x02ab\0\0\0\x01c", piece), list(&[b"ab", b"", b"c"]));
+            assert_eq!(split(SplitAt::Lines, b"ab\n\nc\r\nd", piece), list(&[b"ab", b"", b"c\r", b"d"]));
+            assert_eq!(split(SplitAt::Lines, b"a\n", piece), list(&[b"a"]));
+            assert_eq!(split(SplitAt::Lines, b"", piece), list(&[]));
+            assert_eq!(split(SplitAt::Blocks(3), b"abcdefg", piece), list(&[b"abc", b"def", b"g"]));
+            assert_eq!(split(SplitAt::All, b"a\nb", piece), list(&[b"a\nb"]));
+            assert_eq!(split(SplitAt::All, b"", piece), list(&[b""]));
+            assert_eq!(split(SplitAt::U16be, b"\0\x02ab\0\0\0\x01c", piece), list(&[b"ab", b"", b"c"]));
             for part in [&b"\0"[..], b"\0\x02a", b"\0\x01a\0"] {
-                assert_eq!(cut(Cut::U16be, part, piece), Err(BadRecord::Incomplete));
+                assert_eq!(split(SplitAt::U16be, part, piece), Err(BadRecord::Incomplete));
             }
         }
     }
 
     #[test]
     fn the_largest_passes_and_one_more_byte_does_not() {
-        let large = vec![b'x'; LARGEST_BYTES + 1];
+        let large = vec![b'x'; MAX_DATAGRAM_BYTES + 1];
         let with_end = [&large[1..], b"\n"].concat();
         for piece in [4096, 1 << 20] {
-            for how in [Cut::Lines, Cut::All] {
-                assert_eq!(cut(how, &large[1..], piece), Ok(vec![large[1..].to_vec()]));
-                assert_eq!(cut(how, &large, piece), Err(BadRecord::TooLarge));
+            for how in [SplitAt::Lines, SplitAt::All] {
+                assert_eq!(split(how, &large[1..], piece), Ok(vec![large[1..].to_vec()]));
+                assert_eq!(split(how, &large, piece), Err(BadRecord::TooLarge));
             }
-            assert_eq!(cut(Cut::Lines, &with_end, piece), Ok(vec![large[1..].to_vec()]));
-            assert_eq!(cut(Cut::Lines, &[&large[..], b"\n"].concat(), piece), Err(BadRecord::TooLarge));
+            assert_eq!(split(SplitAt::Lines, &with_end, piece), Ok(vec![large[1..].to_vec()]));
+            assert_eq!(split(SplitAt::Lines, &[&large[..], b"\n"].concat(), piece), Err(BadRecord::TooLarge));
         }
-        assert_eq!(cut(Cut::U16be, &[0xff, 0xe4], 1), Err(BadRecord::TooLarge));
-        assert_eq!(cut(Cut::U16be, &[0xff, 0xe3], 1), Err(BadRecord::Incomplete));
+        assert_eq!(split(SplitAt::U16be, &[0xff, 0xe4], 1), Err(BadRecord::TooLarge));
+        assert_eq!(split(SplitAt::U16be, &[0xff, 0xe3], 1), Err(BadRecord::Incomplete));
     }
 
-    /// Whether `stream` is text, found out in pieces of `piece` bytes.
+    /// True if `stream`, checked in pieces of `piece` bytes, is text.
     fn is_text(stream: &[u8], piece: usize) -> bool {
         let mut check = TextCheck::default();
         stream.chunks(piece).all(|piece| check.admits(piece)) && check.is_whole()
@@ -285,8 +296,8 @@ mod tests {
             piece in 1..4usize,
             size in 1..9usize,
         ) {
-            for how in [Cut::Lines, Cut::Blocks(size), Cut::All, Cut::U16be] {
-                prop_assert_eq!(cut(how, &stream, piece), cut(how, &stream, 64));
+            for how in [SplitAt::Lines, SplitAt::Blocks(size), SplitAt::All, SplitAt::U16be] {
+                prop_assert_eq!(split(how, &stream, piece), split(how, &stream, 64));
             }
         }
 
@@ -299,7 +310,7 @@ mod tests {
                 stream.extend(u16be(record.len()).unwrap());
                 stream.extend(record);
             }
-            prop_assert_eq!(cut(Cut::U16be, &stream, 3), Ok(records));
+            prop_assert_eq!(split(SplitAt::U16be, &stream, 3), Ok(records));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::head::elements;
 
 /// A form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum MediaType {
     /// `text/plain`
     Text,
     /// `application/json`
@@ -13,15 +13,18 @@ pub enum Form {
     Html,
 }
 
-const FORMS: [(Form, &str, &str); 3] =
-    [(Form::Text, "text", "plain"), (Form::Json, "application", "json"), (Form::Html, "text", "html")];
+const MEDIA_TYPES: [(MediaType, &str, &str); 3] = [
+    (MediaType::Text, "text", "plain"),
+    (MediaType::Json, "application", "json"),
+    (MediaType::Html, "text", "html"),
+];
 
 /// Returns the form that the values of all `Accept` fields prefer: by weight, then a named one before one covered by a
 /// range, then the first named; text if nothing else decides, or if nothing is acceptable.
-pub fn preferred<'a>(values: impl Iterator<Item = &'a [u8]>) -> Form {
+pub fn preferred<'a>(values: impl Iterator<Item = &'a [u8]>) -> MediaType {
     let ranges: Vec<Range<'_>> = values.flat_map(elements).filter_map(Range::parse).collect();
-    let mut best = (0, 0, 0, Form::Text);
-    for (form, main, sub) in FORMS {
+    let mut best = (0, 0, 0, MediaType::Text);
+    for (form, main, sub) in MEDIA_TYPES {
         // Of the ranges that cover a form the closest one has its weight, and of equal ones the first.
         let fitting = ranges.iter().rev().enumerate();
         let fitting =

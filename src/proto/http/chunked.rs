@@ -3,7 +3,7 @@
 use httparse::{EMPTY_HEADER, Error, Status, parse_chunk_size, parse_headers};
 
 use super::{
-    BAD_REQUEST, FIELDS_TOO_LARGE, MAX_FIELDS, MAX_FIELDS_BYTES, Refusal, TOO_LARGE, bare_line_feed,
+    BAD_REQUEST, ErrorStatus, FIELDS_TOO_LARGE, MAX_FIELDS, MAX_FIELDS_BYTES, TOO_LARGE, bare_line_feed,
 };
 
 /// The longest line with a chunk's size, in bytes. Extensions are ignored.
@@ -38,11 +38,11 @@ pub(super) enum Piece<'b> {
 impl Chunked {
     /// Parses the beginning of `input` and returns the number of bytes taken. `left` is the number of bytes that the
     /// body may still have.
-    pub(super) fn step<'b>(
+    pub(super) fn parse<'b>(
         &mut self,
         input: &'b [u8],
         left: &mut u64,
-    ) -> Result<(usize, Piece<'b>), Refusal> {
+    ) -> Result<(usize, Piece<'b>), ErrorStatus> {
         match *self {
             Chunked::Size => {
                 let Some((used, size)) = size_line(input)? else { return Ok((0, Piece::More)) };
@@ -76,7 +76,7 @@ impl Chunked {
 }
 
 /// Parses a size line, and returns its length and the size.
-fn size_line(input: &[u8]) -> Result<Option<(usize, u64)>, Refusal> {
+fn size_line(input: &[u8]) -> Result<Option<(usize, u64)>, ErrorStatus> {
     let window = &input[..input.len().min(MAX_SIZE_LINE_BYTES)];
     // httparse takes no digit at all for 0, spaces before the line's end, and any byte in an extension.
     let digits = window.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
@@ -107,7 +107,7 @@ fn is_clean(line: &[u8]) -> bool {
 }
 
 /// Returns the length of the trailers, the empty line after them included. They are checked and ignored.
-fn trailers(input: &[u8]) -> Result<Option<usize>, Refusal> {
+fn trailers(input: &[u8]) -> Result<Option<usize>, ErrorStatus> {
     let window = &input[..input.len().min(MAX_FIELDS_BYTES)];
     let mut fields = [EMPTY_HEADER; MAX_FIELDS];
     match parse_headers(window, &mut fields) {

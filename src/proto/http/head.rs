@@ -5,22 +5,22 @@ use std::mem::MaybeUninit;
 use httparse::{Error, Header, Request, Status};
 
 use super::{
-    BAD_REQUEST, EXPECTATION_FAILED, FIELDS_TOO_LARGE, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_LINE_BYTES,
-    MAX_TARGET_BYTES, Method, NOT_IMPLEMENTED, Refusal, TARGET_TOO_LONG, TOO_LARGE, VERSION_NOT_SUPPORTED,
-    bare_line_feed, target,
+    BAD_REQUEST, EXPECTATION_FAILED, ErrorStatus, FIELDS_TOO_LARGE, MAX_FIELDS, MAX_FIELDS_BYTES,
+    MAX_LINE_BYTES, MAX_TARGET_BYTES, Method, NOT_IMPLEMENTED, TARGET_TOO_LONG, TOO_LARGE,
+    VERSION_NOT_SUPPORTED, bare_line_feed, target,
 };
 
-/// Room for the fields of one request, on the caller's stack.
-pub type Fields<'b> = [MaybeUninit<Header<'b>>; MAX_FIELDS];
+/// A buffer for the fields of one request, on the caller's stack.
+pub type FieldBuffer<'b> = [MaybeUninit<Header<'b>>; MAX_FIELDS];
 
-/// Returns empty room for fields.
-pub fn no_fields<'b>() -> Fields<'b> {
+/// Returns an empty buffer.
+pub fn no_fields<'b>() -> FieldBuffer<'b> {
     [const { MaybeUninit::uninit() }; MAX_FIELDS]
 }
 
 /// The head of a valid request.
 #[derive(Debug)]
-pub struct Head<'h, 'b> {
+pub struct RequestHead<'h, 'b> {
     /// The kind of its method.
     pub method: Method,
     /// The method as it was sent.
@@ -31,20 +31,20 @@ pub struct Head<'h, 'b> {
     pub minor: u8,
     /// All fields, in their order.
     pub fields: &'h [Header<'b>],
-    /// The client wants, or by its version accepts, another request on this connection.
+    /// True if the client keeps the connection open for another request.
     pub keeps_alive: bool,
-    /// The client waits for `100 Continue` before it sends the body.
+    /// True if the client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
-    /// A body follows.
+    /// True if a body follows.
     pub has_body: bool,
 }
 
-/// How the end of a body is marked.
+/// The delimitation of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// By its length in bytes; 0 without a body.
+pub(super) enum BodyLength {
+    /// A length in bytes; 0 without a body.
     Counted(u64),
-    /// With a chunk of size 0.
+    /// Chunks, of which the last one is empty.
     Chunked,
 }
 
@@ -52,10 +52,10 @@ pub(super) enum Framing {
 /// is incomplete.
 pub(super) fn parse<'h, 'b>(
     input: &'b [u8],
-    fields: &'h mut Fields<'b>,
+    fields: &'h mut FieldBuffer<'b>,
     max_body_bytes: u64,
-) -> Result<Option<(usize, Head<'h, 'b>, Framing)>, Refusal> {
-    // What lies beyond the limits is not looked at, so that a fault there does not hide that they were passed.
+) -> Result<Option<(usize, RequestHead<'h, 'b>, BodyLength)>, ErrorStatus> {
+    // Bytes beyond the limits are not parsed: a fault there must not hide that a limit was exceeded.
     let line_end = memchr::memchr(b'\n', &input[..input.len().min(MAX_LINE_BYTES)]);
     let most = line_end.map_or(MAX_LINE_BYTES, |end| end + 1 + MAX_FIELDS_BYTES);
     let window = &input[..input.len().min(most)];
@@ -87,9 +87,9 @@ pub(super) fn parse<'h, 'b>(
     };
     target::check(target, method)?;
     let meaning = Meaning::of(request.headers, minor)?;
-    let framing = meaning.framing(minor, max_body_bytes)?;
-    let has_body = framing != Framing::Counted(0);
-    let head = Head {
+    let body_length = meaning.body_length(minor, max_body_bytes)?;
+    let has_body = body_length != BodyLength::Counted(0);
+    let head = RequestHead {
         method,
         method_text,
         target,
@@ -99,12 +99,12 @@ pub(super) fn parse<'h, 'b>(
         expects_continue: meaning.expects && has_body,
         has_body,
     };
-    Ok(Some((used, head, framing)))
+    Ok(Some((used, head, body_length)))
 }
 
-/// Returns the first of several faults, so that the pieces in which a request comes make no difference.
+/// Returns the first of several faults, so that the pieces in which a request arrives make no difference.
 #[cold]
-fn first_fault(window: &[u8]) -> Refusal {
+fn first_fault(window: &[u8]) -> ErrorStatus {
     let end = bare_line_feed(window).unwrap_or(window.len());
     let mut request = Request::new(&mut []);
     match request.parse_with_uninit_headers(&window[..end], &mut no_fields()) {
@@ -114,7 +114,7 @@ fn first_fault(window: &[u8]) -> Refusal {
     }
 }
 
-/// Returns whether the third word is HTTP and a number. The rest of it is not checked: it may not have come yet.
+/// Returns true if the third word is HTTP and a number. The rest of it is not checked: it may not have arrived yet.
 fn names_a_version(window: &[u8]) -> bool {
     let version = window.splitn(3, |&byte| byte == b' ').nth(2).and_then(|word| word.strip_prefix(b"HTTP/"));
     version.and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit)
@@ -133,7 +133,7 @@ struct Meaning<'b> {
 }
 
 impl<'b> Meaning<'b> {
-    fn of(fields: &[Header<'b>], minor: u8) -> Result<Meaning<'b>, Refusal> {
+    fn of(fields: &[Header<'b>], minor: u8) -> Result<Meaning<'b>, ErrorStatus> {
         let mut meaning = Meaning::default();
         for field in fields {
             // Most names differ in their length from these.
@@ -166,7 +166,7 @@ impl<'b> Meaning<'b> {
                 _ => {}
             }
         }
-        // RFC 9112, 3.2: none with 1.1, or several, or one that is none.
+        // RFC 9112, 3.2: exactly one with 1.1, at most one with 1.0.
         if meaning.hosts > 1 || (meaning.hosts == 0 && minor == 1) {
             return Err(BAD_REQUEST);
         }
@@ -174,7 +174,7 @@ impl<'b> Meaning<'b> {
     }
 
     /// Adds transfer codings. RFC 9112, 6.1 and 6.3: `chunked` must be the last coding, and cannot be there twice.
-    fn add_codings(&mut self, value: &[u8]) -> Result<(), Refusal> {
+    fn add_codings(&mut self, value: &[u8]) -> Result<(), ErrorStatus> {
         for coding in elements(value) {
             match (coding.eq_ignore_ascii_case(b"chunked"), self.chunked) {
                 (true, None) => self.chunked = Some(true),
@@ -190,14 +190,14 @@ impl<'b> Meaning<'b> {
         }
     }
 
-    fn framing(&self, minor: u8, max_body_bytes: u64) -> Result<Framing, Refusal> {
+    fn body_length(&self, minor: u8, max_body_bytes: u64) -> Result<BodyLength, ErrorStatus> {
         match (self.length, self.chunked) {
-            (None, None) => Ok(Framing::Counted(0)),
-            (None, Some(true)) if minor == 1 => Ok(Framing::Chunked),
+            (None, None) => Ok(BodyLength::Counted(0)),
+            (None, Some(true)) if minor == 1 => Ok(BodyLength::Chunked),
             (_, Some(_)) => Err(BAD_REQUEST),
             (Some(digits), None) => match number(digits).ok_or(BAD_REQUEST)? {
                 length if length > max_body_bytes => Err(TOO_LARGE),
-                length => Ok(Framing::Counted(length)),
+                length => Ok(BodyLength::Counted(length)),
             },
         }
     }

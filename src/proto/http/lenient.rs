@@ -3,19 +3,19 @@
 use httparse::{Error, Request, Status};
 
 use super::{
-    BAD_REQUEST, FIELDS_TOO_LARGE, MAX_FIELDS_BYTES, MAX_LINE_BYTES, Refusal, bare_line_feed, no_fields,
+    BAD_REQUEST, ErrorStatus, FIELDS_TOO_LARGE, MAX_FIELDS_BYTES, MAX_LINE_BYTES, bare_line_feed, no_fields,
 };
 
 /// A head in another form.
 #[derive(Debug)]
-pub struct Anew {
+pub struct RewrittenHead {
     /// The strict form; fields that were not parsed are left out.
     pub bytes: Vec<u8>,
     /// Bytes of the input that the head takes, if they differ from `bytes`.
     pub used: Option<usize>,
     /// Every line, or only the last and empty one, ends with LF alone. Such a head has no body, and nothing after it is
     /// read.
-    pub is_typed: bool,
+    pub has_bare_line_feeds: bool,
 }
 
 /// Result of reading a refused head again.
@@ -23,11 +23,11 @@ pub(super) enum Reading {
     /// It stays refused.
     Refused,
     /// It stays refused, for another reason than its version.
-    Wrong(Refusal),
+    Wrong(ErrorStatus),
     /// More of it is needed.
     More,
     /// This form is read in its place.
-    Anew(Anew),
+    Rewritten(RewrittenHead),
 }
 
 /// Reads a refused head again.
@@ -39,7 +39,7 @@ pub(super) fn read(input: &[u8]) -> Reading {
     let window = &input[..input.len().min(MAX_LINE_BYTES + MAX_FIELDS_BYTES)];
     let line_end = memchr::memchr(b'\n', window);
     let line = &window[..line_end.unwrap_or(window.len())];
-    let is_typed = line_end.is_some() && !line.ends_with(b"\r");
+    let has_bare_line_feeds = line_end.is_some() && !line.ends_with(b"\r");
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let mut words = line.split(|&byte| byte == b' ');
     let version =
@@ -54,12 +54,12 @@ pub(super) fn read(input: &[u8]) -> Reading {
     if let Some(last) = last.filter(|&last| bare_line_feed(&window[..last]).is_none()) {
         bytes.truncate(last);
         bytes.extend_from_slice(b"\r\n");
-        return Reading::Anew(Anew { bytes, used: Some(last + 1), is_typed: true });
+        return Reading::Rewritten(RewrittenHead { bytes, used: Some(last + 1), has_bare_line_feeds: true });
     }
-    if !is_typed {
+    if !has_bare_line_feeds {
         // Without a higher version it is refused for something else.
         return if minor > b'1' {
-            Reading::Anew(Anew { bytes, used: None, is_typed })
+            Reading::Rewritten(RewrittenHead { bytes, used: None, has_bare_line_feeds })
         } else {
             Reading::Wrong(BAD_REQUEST)
         };
@@ -69,16 +69,16 @@ pub(super) fn read(input: &[u8]) -> Reading {
         return Reading::Wrong(BAD_REQUEST);
     }
     let lines = bytes[..end.unwrap_or(bytes.len())].split_inclusive(|&byte| byte == b'\n');
-    let anew: Vec<u8> = lines
+    let rewritten: Vec<u8> = lines
         .flat_map(|line| match line.strip_suffix(b"\n") {
             Some(line) => [line, b"\r\n"].concat(),
             None => line.to_vec(),
         })
         .collect();
     match end {
-        Some(_) => Reading::Anew(Anew { bytes: anew, used: end, is_typed }),
+        Some(_) => Reading::Rewritten(RewrittenHead { bytes: rewritten, used: end, has_bare_line_feeds }),
         // A fault that is certain is reported now, so that the pieces in which a head comes make no difference.
-        None => match fault(&anew) {
+        None => match fault(&rewritten) {
             Some(refusal) => Reading::Wrong(refusal),
             None if window.len() < MAX_LINE_BYTES + MAX_FIELDS_BYTES => Reading::More,
             None => Reading::Wrong(FIELDS_TOO_LARGE),
@@ -87,7 +87,7 @@ pub(super) fn read(input: &[u8]) -> Reading {
 }
 
 /// Returns the fault at the beginning of a head, if there is one.
-fn fault(bytes: &[u8]) -> Option<Refusal> {
+fn fault(bytes: &[u8]) -> Option<ErrorStatus> {
     match Request::new(&mut []).parse_with_uninit_headers(bytes, &mut no_fields()) {
         Ok(Status::Partial) => None,
         Err(Error::TooManyHeaders) => Some(FIELDS_TOO_LARGE),

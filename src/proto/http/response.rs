@@ -20,7 +20,7 @@ pub enum Persistence {
 
 /// A whole answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     /// The head, and the body unless it is large.
     bytes: Vec<u8>,
     date_at: usize,
@@ -31,10 +31,10 @@ pub struct Answer {
     body_bytes: usize,
 }
 
-impl Answer {
+impl Response {
     /// Creates an answer with these fields and this body. `Content-Length` and the fields about the connection are
-    /// added; [`Answer::set_date`] sets the date.
-    pub fn new<N: AsRef<str>, V: AsRef<[u8]>>(status: u16, fields: &[(N, V)], body: &[u8]) -> Answer {
+    /// added; [`Response::set_date`] sets the date.
+    pub fn new<N: AsRef<str>, V: AsRef<[u8]>>(status: u16, fields: &[(N, V)], body: &[u8]) -> Response {
         let body = if has_no_body(status) { b"" } else { body };
         let mut bytes = format!("HTTP/1.1 {status} {}\r\nDate: ", reason(status)).into_bytes();
         let date_at = bytes.len();
@@ -56,7 +56,7 @@ impl Answer {
         if large_body.is_none() {
             bytes.extend_from_slice(body);
         }
-        Answer { bytes, date_at, fields_end, large_body, status, body_bytes: body.len() }
+        Response { bytes, date_at, fields_end, large_body, status, body_bytes: body.len() }
     }
 
     /// Returns the status.

@@ -1,14 +1,14 @@
 //! Request targets and hosts.
 
-use super::{BAD_REQUEST, Method, Refusal};
+use super::{BAD_REQUEST, ErrorStatus, Method};
 
 /// The schemes of the absolute form.
 const SCHEMES: [&str; 2] = ["http://", "https://"];
 
 /// Checks a request target: a path, `*` for OPTIONS, or a whole URI (RFC 9112, 3.2). A fragment is never sent. The
 /// target of an unknown method is not checked.
-pub(super) fn check(target: &str, method: Method) -> Result<(), Refusal> {
-    let in_order = match target.as_bytes() {
+pub(super) fn check(target: &str, method: Method) -> Result<(), ErrorStatus> {
+    let is_valid = match target.as_bytes() {
         // RFC 3986: bytes other than ASCII are escaped.
         _ if !target.is_ascii() => false,
         _ if method == Method::Unknown => true,
@@ -21,7 +21,7 @@ pub(super) fn check(target: &str, method: Method) -> Result<(), Refusal> {
             None => false,
         },
     };
-    if in_order { Ok(()) } else { Err(BAD_REQUEST) }
+    if is_valid { Ok(()) } else { Err(BAD_REQUEST) }
 }
 
 /// Returns the path of a target without its query. In a whole URI it may be empty for `/`.
@@ -34,7 +34,7 @@ pub fn path(target: &str) -> &str {
 }
 
 /// Splits an `http://` target into its authority, a valid one by RFC 9110, 7.2, and the rest.
-pub fn http_parts(target: &str) -> Option<(&str, &str)> {
+pub fn split_http_uri(target: &str) -> Option<(&str, &str)> {
     let has_scheme = target.get(..SCHEMES[0].len()).is_some_and(|s| s.eq_ignore_ascii_case(SCHEMES[0]));
     let parts = authority_and_path(target).filter(|_| has_scheme);
     parts.filter(|(authority, path)| {
@@ -54,12 +54,13 @@ fn authority_and_path(target: &str) -> Option<(&str, &str)> {
 
 /// Checks a `Host` value: a host and perhaps a port (RFC 9110, 7.2). An empty one belongs to a target without
 /// authority.
-pub(super) fn check_host(value: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check_host(value: &[u8]) -> Result<(), ErrorStatus> {
     let (host, port) = match value {
         [b'[', rest @ ..] => {
             let end = memchr::memchr(b']', rest).ok_or(BAD_REQUEST)?;
-            let is_literal = rest[..end].iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte));
-            if end == 0 || !is_literal {
+            let is_ip_literal =
+                rest[..end].iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte));
+            if end == 0 || !is_ip_literal {
                 return Err(BAD_REQUEST);
             }
             (&b""[..], &rest[end + 1..])

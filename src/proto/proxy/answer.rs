@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::proto::http::{Answer, Persistence};
+use crate::proto::http::{Persistence, Response};
 
 /// A client error: why a client is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +32,9 @@ pub enum ProxyAnswer {
     /// HTTP: the tunnel is open.
     Established,
     /// HTTP: an error status, and why.
-    Refusal {
+    ErrorStatus {
         /// The response, without a date.
-        answer: Box<Answer>,
+        answer: Box<Response>,
         /// True for an answer to HEAD: it is sent without its body.
         is_for_head: bool,
     },
@@ -49,8 +49,8 @@ impl ProxyAnswer {
         is_for_head: bool,
     ) -> ProxyAnswer {
         let fields = [fields, &[("Content-Type", "text/plain; charset=utf-8")]].concat();
-        let answer = Answer::new(status, &fields, format!("{text}\n").as_bytes());
-        ProxyAnswer::Refusal { answer: Box::new(answer), is_for_head }
+        let answer = Response::new(status, &fields, format!("{text}\n").as_bytes());
+        ProxyAnswer::ErrorStatus { answer: Box::new(answer), is_for_head }
     }
 
     /// Encodes the answer. `date` is the value of the Date field (RFC 9110, 6.6.1), 29 bytes.
@@ -60,7 +60,7 @@ impl ProxyAnswer {
             ProxyAnswer::Established => {
                 format!("HTTP/1.1 200 Connection established\r\nDate: {date}\r\n\r\n").into_bytes()
             }
-            ProxyAnswer::Refusal { mut answer, is_for_head } => {
+            ProxyAnswer::ErrorStatus { mut answer, is_for_head } => {
                 answer.set_date(date);
                 let mut bytes = Vec::new();
                 if let Some(body) = answer.write(&mut bytes, Persistence::Closes, is_for_head) {

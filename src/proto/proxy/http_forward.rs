@@ -7,7 +7,7 @@ use core::fmt;
 use super::handshake::Handshake;
 use super::http_connect::{MOST_INTERIM, parse_status};
 use super::http_head::Head;
-use crate::proto::http::{Exchange, Head as RequestHead, number};
+use crate::proto::http::{Exchange, RequestHead, number};
 
 /// The most bytes of an answer's head: some servers send long ones.
 const MAX_ANSWER_HEAD_BYTES: usize = 64 << 10;

@@ -11,7 +11,7 @@ use super::http_forward;
 use super::http_forward::Request;
 use super::http_head::{Head, HeadFault};
 use super::target::{MAX_NAME_BYTES, Target};
-use crate::proto::http::{Exchange, MAX_FIELDS_BYTES, MAX_TARGET_BYTES, Refusal, Step, no_fields};
+use crate::proto::http::{ErrorStatus, Exchange, MAX_FIELDS_BYTES, MAX_TARGET_BYTES, ParseEvent, no_fields};
 
 /// The most bytes of a client's head: a method, the longest target, and the fields.
 const MAX_HEAD_BYTES: usize = MAX_TARGET_BYTES + MAX_FIELDS_BYTES + 64;
@@ -71,13 +71,13 @@ impl HttpServer {
 
     fn head_fault(&self, fault: HeadFault) -> Misuse {
         match fault {
-            HeadFault::TooLong if !self.head.bytes().contains(&b'\n') => self.refused(Refusal(414)),
-            HeadFault::TooLong => self.refused(Refusal(431)),
-            HeadFault::Malformed => self.refused(Refusal(400)),
+            HeadFault::TooLong if !self.head.bytes().contains(&b'\n') => self.refused(ErrorStatus(414)),
+            HeadFault::TooLong => self.refused(ErrorStatus(431)),
+            HeadFault::Malformed => self.refused(ErrorStatus(400)),
         }
     }
 
-    pub(crate) fn refused(&self, Refusal(status): Refusal) -> Misuse {
+    pub(crate) fn refused(&self, ErrorStatus(status): ErrorStatus) -> Misuse {
         let text = match status {
             414 => "names a target that is too long",
             417 => "expects something that is not known",
@@ -114,15 +114,15 @@ impl HttpServer {
             // RFC 9110, 2.5: a higher minor version is taken for the highest that is known.
             (Some(&[b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9']), None) => true,
             (Some(&[b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..]), None) => {
-                return Err(self.refused(Refusal(505)));
+                return Err(self.refused(ErrorStatus(505)));
             }
-            _ => return Err(self.refused(Refusal(400))),
+            _ => return Err(self.refused(ErrorStatus(400))),
         };
         let hosts = values(&fields, "host").count();
         let has_content = values(&fields, "transfer-encoding").next().is_some()
             || values(&fields, "content-length").any(|length| length != b"0");
         if hosts > 1 || (hosts == 0 && is_newer) || has_content {
-            return Err(self.refused(Refusal(400)));
+            return Err(self.refused(ErrorStatus(400)));
         }
         let authority = authority.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
         self.target_of(authority).map(Asked::Tunnel)
@@ -131,22 +131,22 @@ impl HttpServer {
     fn target_of(&self, authority: &str) -> Result<Target, Misuse> {
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
         let status = if host.len() > MAX_NAME_BYTES { 414 } else { 400 };
-        Target::parse(authority).ok_or_else(|| self.refused(Refusal(status)))
+        Target::parse(authority).ok_or_else(|| self.refused(ErrorStatus(status)))
     }
 
     fn forward(&self) -> Result<Asked, Misuse> {
         let mut body = Exchange::new(u64::MAX);
-        let anew = match Exchange::new(u64::MAX).step(self.head.bytes(), &mut no_fields()).1 {
-            Step::Anew(anew) => Some(anew.bytes),
+        let anew = match Exchange::new(u64::MAX).next_event(self.head.bytes(), &mut no_fields()).1 {
+            ParseEvent::Rewritten(anew) => Some(anew.bytes),
             _ => None,
         };
         let mut fields = no_fields();
-        let head = match body.step(anew.as_deref().unwrap_or(self.head.bytes()), &mut fields).1 {
-            Step::Head(head) => head,
-            Step::Refused(refusal) => return Err(self.refused(refusal)),
-            _ => return Err(self.refused(Refusal(400))),
+        let head = match body.next_event(anew.as_deref().unwrap_or(self.head.bytes()), &mut fields).1 {
+            ParseEvent::Head(head) => head,
+            ParseEvent::Refused(refusal) => return Err(self.refused(refusal)),
+            _ => return Err(self.refused(ErrorStatus(400))),
         };
-        let Some((authority, path)) = crate::proto::http::http_parts(head.target) else {
+        let Some((authority, path)) = crate::proto::http::split_http_uri(head.target) else {
             const TEXT: &str =
                 "asks neither for an http:// URL nor for CONNECT HOST:PORT: this is a proxy server";
             return Err(self.misuse(400, TEXT));
@@ -197,7 +197,7 @@ impl Handshake for HttpServer {
         let is_request =
             line.split(|byte| *byte == b' ').nth(2).is_some_and(|word| word.starts_with(b"HTTP/"));
         if !had_line && !is_request && line.len() < self.head.bytes().len() {
-            return Err(self.refused(Refusal(400)));
+            return Err(self.refused(ErrorStatus(400)));
         }
         if self.head.wanted() == 0 { self.asked() } else { Ok(()) }
     }

@@ -10,7 +10,7 @@ use super::http_proxy::HttpServer;
 use super::socks::VERSION;
 use super::socks::server::SocksServer;
 use super::target::Target;
-use crate::proto::http::Refusal;
+use crate::proto::http::ErrorStatus;
 
 /// The server's machine. The client's first byte decides the protocol.
 pub struct ProxyServer {
@@ -48,7 +48,7 @@ impl ProxyServer {
     }
 
     /// Returns the answer to an HTTP client whose body is refused.
-    pub fn refuse(&self, refusal: Refusal) -> ProxyAnswer {
+    pub fn refuse(&self, refusal: ErrorStatus) -> ProxyAnswer {
         match &self.speaks {
             Some(Spoken::Http(http)) => http.refused(refusal).answer,
             _ => ProxyAnswer::Bytes(Vec::new()),

@@ -12,7 +12,7 @@ use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Status};
 use crate::net::send::{Outgoing, Sent, send_all};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
-use crate::proto::http::{Exchange, Refusal, Step, no_fields};
+use crate::proto::http::{ErrorStatus, Exchange, ParseEvent, no_fields};
 use crate::proto::proxy::handshake::Handshake;
 use crate::proto::proxy::http_forward::{AnswerHead, Request};
 use crate::relay::tunnel::target_lost;
@@ -59,7 +59,7 @@ pub(crate) enum Unanswered {
 /// What the client is to be told.
 pub(crate) enum Told {
     /// What it has sent is refused.
-    Refused(Refusal),
+    Refused(ErrorStatus),
     /// The server gives no answer that could be passed on.
     NoAnswer,
 }
@@ -193,9 +193,9 @@ impl Forwarded {
         let mut at = 0;
         while self.body.is_in_body() {
             let mut fields = no_fields();
-            let (used, step) = self.body.step(&self.input[at..], &mut fields);
-            let needs_more = matches!(step, Step::More);
-            if let Step::Refused(refusal) = step {
+            let (used, step) = self.body.next_event(&self.input[at..], &mut fields);
+            let needs_more = matches!(step, ParseEvent::More);
+            if let ParseEvent::Refused(refusal) = step {
                 let error = Error::new(Exit::Refused, "the client's body is malformed");
                 return Err(self.unanswered(Told::Refused(refusal), error));
             }

@@ -17,8 +17,8 @@ fn start(options: &[&str], input: In) -> (Running, String) {
 fn lines_that_are_typed_go_to_the_peer_heard_last() {
     let (mut listener, address) = start(&[], In::Open);
     listener.say(b"early\n");
-    let is_told = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("nobody was heard yet");
-    assert!(listener.stderr.wait(LIMIT, is_told), "{}", listener.stderr.text());
+    let is_noted = |bytes: &[u8], _| String::from_utf8_lossy(bytes).contains("no peer yet");
+    assert!(listener.stderr.wait(LIMIT, is_noted), "{}", listener.stderr.text());
     let (one, other) = (client(&address), client(&address));
     one.send(b"first").expect("sent");
     assert_eq!(heard(&one), b"early", "kept until somebody is there");
@@ -111,7 +111,7 @@ fn a_named_peer_of_another_family_than_the_one_that_is_heard_alone_is_an_error()
 }
 
 #[test]
-fn a_line_that_is_too_large_is_told_without_options_of_other_commands() {
+fn a_line_that_is_too_large_is_noted_without_options_of_other_commands() {
     let (listener, _) = start(&["--to", "127.0.0.1:9"], In::Bytes(vec![b'x'; 70_000]));
     let finished = listener.finish().expect(2);
     assert!(!finished.stderr.contains("--each"), "{}", finished.stderr);

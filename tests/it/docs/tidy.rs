@@ -109,6 +109,35 @@ const NOT_IN_PROTO: &[&str] = &[
     "rustix",
 ];
 
+/// What `cli` may not name: it makes a plan of words, and touches no file, socket or process.
+const NOT_IN_CLI: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "std::net::ToSocketAddrs",
+    "rustix",
+    "crate::relay::connector",
+    "crate::server::option_files::bytes_of",
+    "crate::store::Folder",
+    "crate::store::Source",
+];
+/// Methods that touch a file.
+const TOUCHING: &[&str] = &[
+    "exists",
+    "try_exists",
+    "is_file",
+    "is_dir",
+    "is_symlink",
+    "metadata",
+    "symlink_metadata",
+    "canonicalize",
+    "read_dir",
+    "read_link",
+    "with_passwords",
+    "connector",
+];
+
 /// Macros that print, and where they may stand.
 const PRINTING: &[&str] = &["println", "print", "eprintln", "eprint", "dbg"];
 /// Macros that say that something is missing.
@@ -177,7 +206,9 @@ fn broken(source: &Source) -> Vec<String> {
                     broken.push(format!("proto::{own} does not name proto::{other}: {path}"));
                 }
             }
-            continue;
+        }
+        if top == "cli" && NOT_IN_CLI.iter().any(|name| is_below(path, name)) {
+            broken.push(format!("cli touches no file, socket or process: {path}"));
         }
         if top == "proto" && NOT_IN_PROTO.iter().any(|name| is_below(path, name)) {
             broken.push(format!("proto knows no socket, file, clock or terminal: {path}"));
@@ -186,6 +217,14 @@ fn broken(source: &Source) -> Vec<String> {
     let prints = |name: &&String| PRINTING.contains(&name.as_str()) && top != "report" && top != "main";
     broken.extend(
         source.macros.iter().filter(prints).map(|name| format!("only report and main print: {name}!")),
+    );
+    let touches = |name: &&String| TOUCHING.contains(&name.as_str()) && top == "cli";
+    broken.extend(
+        source
+            .methods
+            .iter()
+            .filter(touches)
+            .map(|name| format!("cli touches no file, socket or process: .{name}()")),
     );
     let is_missing = |name: &&String| UNFINISHED.contains(&name.as_str());
     broken.extend(
@@ -218,6 +257,11 @@ fn other_spellings_are_seen_through() {
     assert!(has("use std::time; fn f() { time::Instant::now(); }", "std::time::Instant::now"));
     assert!(has("use std::time::Instant as Clock; fn f() { Clock::now(); }", "std::time::Instant::now"));
     assert!(has("use super::super::super::net::reactor::Io;", "crate::net::reactor::Io"));
+    let calls = |code: &str, name: &str| Source::parse("cli/upload.rs", code).methods.contains(name);
+    assert!(calls("fn f(p: &Path) { if p.exists() {} }", "exists"));
+    assert!(calls("fn f(p: &Path) { assert!(p.exists()); }", "exists"));
+    assert!(calls("fn f() { x.filter(Path::exists); }", "exists"));
+    assert!(!calls("fn f(exists: bool) { g(exists) }", "exists"));
     assert!(has("fn f() { assert!(::mio::Token(1) == x) }", "mio::Token"));
     assert!(has("fn f() -> crate::net::io::Io { loop {} }", "crate::net::io::Io"));
     assert!(!has("#[cfg(test)] mod tests { use std::fs; }", "std::fs"));

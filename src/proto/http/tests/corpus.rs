@@ -3,13 +3,13 @@
 
 /// One connection's bytes.
 pub(crate) struct Case {
-    /// What is special about it.
+    /// Its speciality.
     pub(crate) name: &'static str,
-    /// What a client sends.
+    /// The bytes of a client.
     pub(crate) raw: Vec<u8>,
     /// The statuses that come, in their order.
     pub(crate) statuses: &'static [u16],
-    /// Whether another request is heard.
+    /// True if another request is read.
     pub(crate) stays: bool,
 }
 
@@ -172,7 +172,7 @@ const STAYS: &[Row] = &[
     ("100-continue between others", &[200, 100, 200, 200], b"GET / HTTP/1.1\r\nHost: a\r\n\r\nPUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
 ];
 
-/// After these nothing more is heard.
+/// After these nothing more is read.
 const CLOSES: &[Row] = &[
     ("typed", &[200], b"GET / HTTP/1.1\nHost: a\n\n"),
     ("typed, of HTTP/1.3, and something behind it", &[200], b"GET / HTTP/1.3\nHost: a\n\nGET / HTTP/1.1\nHost: a\n\n"),

@@ -1,10 +1,10 @@
 //! Answers, paths and preferences.
 
-use crate::proto::http::{Answer, Form, Persistence, is_field_name, is_field_value, path, preferred};
+use crate::proto::http::{MediaType, Persistence, Response, is_field_name, is_field_value, path, preferred};
 
 #[test]
 fn an_answer_is_written_in_each_of_its_forms() {
-    let mut answer = Answer::new(200, &[("Content-Type", "text/plain")], b"hello\n");
+    let mut answer = Response::new(200, &[("Content-Type", "text/plain")], b"hello\n");
     answer.set_date("Sun, 06 Nov 1994 08:49:37 GMT");
     let written = |persistence, is_for_head| {
         let mut out = Vec::new();
@@ -23,7 +23,7 @@ fn some_statuses_have_no_body() {
     let none: &[(&str, &str)] = &[];
     let written = |status| {
         let mut out = Vec::new();
-        assert!(Answer::new(status, none, b"x").write(&mut out, Persistence::Stays, false).is_none());
+        assert!(Response::new(status, none, b"x").write(&mut out, Persistence::Stays, false).is_none());
         String::from_utf8(out).unwrap()
     };
     assert!(written(200).ends_with("Content-Length: 1\r\n\r\nx"));
@@ -37,7 +37,7 @@ fn some_statuses_have_no_body() {
 #[test]
 fn a_large_body_is_handed_over_and_not_copied() {
     let none: &[(&str, &str)] = &[];
-    let answer = Answer::new(200, none, &[7; 100_000]);
+    let answer = Response::new(200, none, &[7; 100_000]);
     let mut out = Vec::new();
     let body = answer.write(&mut out, Persistence::Stays, false).unwrap();
     assert!(out.len() < 200 && out.ends_with(b"Content-Length: 100000\r\n\r\n"));
@@ -65,20 +65,20 @@ fn a_path_is_found_in_every_form_of_a_target() {
 fn the_preferred_form_is_found() {
     let of = |accept: &[&str]| preferred(accept.iter().map(|value| value.as_bytes()));
     // Nothing, curl, browsers, fetch with axios.
-    assert_eq!(of(&[]), Form::Text);
-    assert_eq!(of(&["*/*"]), Form::Text);
-    assert_eq!(of(&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"]), Form::Html);
-    assert_eq!(of(&["application/json, text/plain, */*"]), Form::Json);
-    assert_eq!(of(&["application/json"]), Form::Json);
-    assert_eq!(of(&["Application/JSON;charset=utf-8"]), Form::Json);
-    assert_eq!(of(&["text/html;q=0.5, application/json;q=0.6"]), Form::Json);
-    assert_eq!(of(&["text/plain;q=0.2", "text/html;q=0.4"]), Form::Html);
-    assert_eq!(of(&["text/*, text/plain;q=0"]), Form::Html);
-    assert_eq!(of(&["application/*"]), Form::Json);
-    assert_eq!(of(&["image/png"]), Form::Text);
-    assert_eq!(of(&["text/html;q=0"]), Form::Text);
-    assert_eq!(of(&["text/html;q=x, , /, ;"]), Form::Text);
-    assert_eq!(of(&["text/html;q=NaN"]), Form::Text);
+    assert_eq!(of(&[]), MediaType::Text);
+    assert_eq!(of(&["*/*"]), MediaType::Text);
+    assert_eq!(of(&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"]), MediaType::Html);
+    assert_eq!(of(&["application/json, text/plain, */*"]), MediaType::Json);
+    assert_eq!(of(&["application/json"]), MediaType::Json);
+    assert_eq!(of(&["Application/JSON;charset=utf-8"]), MediaType::Json);
+    assert_eq!(of(&["text/html;q=0.5, application/json;q=0.6"]), MediaType::Json);
+    assert_eq!(of(&["text/plain;q=0.2", "text/html;q=0.4"]), MediaType::Html);
+    assert_eq!(of(&["text/*, text/plain;q=0"]), MediaType::Html);
+    assert_eq!(of(&["application/*"]), MediaType::Json);
+    assert_eq!(of(&["image/png"]), MediaType::Text);
+    assert_eq!(of(&["text/html;q=0"]), MediaType::Text);
+    assert_eq!(of(&["text/html;q=x, , /, ;"]), MediaType::Text);
+    assert_eq!(of(&["text/html;q=NaN"]), MediaType::Text);
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! What a request means does not depend on the pieces in which it comes.
+//! The meaning of a request does not depend on the pieces in which it arrives.
 
 use proptest::prelude::*;
 
 use super::corpus::{Case, MAX_BODY_BYTES, corpus};
-use crate::proto::http::{Exchange, Method, Refusal, Step, no_fields};
+use crate::proto::http::{ErrorStatus, Exchange, Method, ParseEvent, no_fields};
 
 /// More than any input that is not taken.
 const MOST_HELD_BYTES: usize = 17 << 10;
@@ -26,18 +26,20 @@ fn serve<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
         while outcome.stays {
             let mut fields = no_fields();
             let mut again = no_fields();
-            let (mut used, step) = exchange.step(&held[taken..], &mut fields);
+            let (mut used, step) = exchange.next_event(&held[taken..], &mut fields);
             let anew;
             let step = match step {
-                Step::Anew(found) => {
+                ParseEvent::Rewritten(found) => {
                     anew = found;
-                    let (used_anew, step) = exchange.step(&anew.bytes, &mut again);
+                    let (used_anew, step) = exchange.next_event(&anew.bytes, &mut again);
                     match step {
-                        Step::Head(head) if anew.is_typed && head.has_body => Step::Refused(Refusal(400)),
-                        Step::Head(mut head) => {
-                            head.keeps_alive &= !anew.is_typed;
+                        ParseEvent::Head(head) if anew.has_bare_line_feeds && head.has_body => {
+                            ParseEvent::Refused(ErrorStatus(400))
+                        }
+                        ParseEvent::Head(mut head) => {
+                            head.keeps_alive &= !anew.has_bare_line_feeds;
                             used = anew.used.unwrap_or(used_anew);
-                            Step::Head(head)
+                            ParseEvent::Head(head)
                         }
                         other => other,
                     }
@@ -46,10 +48,10 @@ fn serve<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
             };
             taken += used;
             let is_whole = match step {
-                Step::More => break,
-                Step::Skipped => false,
-                Step::Anew(_) => panic!("twice"),
-                Step::Head(head) => {
+                ParseEvent::More => break,
+                ParseEvent::Skipped => false,
+                ParseEvent::Rewritten(_) => panic!("twice"),
+                ParseEvent::Head(head) => {
                     due = match head.method {
                         Method::Answered | Method::Head => 200,
                         Method::Options => 204,
@@ -61,12 +63,12 @@ fn serve<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
                     }
                     !head.has_body
                 }
-                Step::Body(part) => {
+                ParseEvent::Body(part) => {
                     outcome.body.extend_from_slice(part);
                     false
                 }
-                Step::End => true,
-                Step::Refused(refusal) => {
+                ParseEvent::End => true,
+                ParseEvent::Refused(refusal) => {
                     outcome.statuses.push(refusal.0);
                     outcome.stays = false;
                     false

@@ -14,6 +14,8 @@ pub(super) struct Source {
     pub(super) module: String,
     /// All that it names, in full: `crate::net::io::Io`, `std::fs::File`.
     pub(super) paths: BTreeSet<String>,
+    /// The methods that it calls, and the associated functions that it names.
+    pub(super) methods: BTreeSet<String>,
     /// The macros that it calls.
     pub(super) macros: BTreeSet<String>,
     /// What it lets others name through it: a name, and what that is.
@@ -30,6 +32,7 @@ impl Source {
             file: file.to_owned(),
             module: module.clone(),
             paths: BTreeSet::new(),
+            methods: BTreeSet::new(),
             macros: BTreeSet::new(),
             exports: BTreeMap::new(),
         };
@@ -170,9 +173,16 @@ impl Reader<'_> {
     /// Paths among the words of a macro's call, which nobody parses.
     fn read_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
-        let mut colons = 0;
+        let (mut colons, mut is_after_dot) = (0, false);
         for token in tokens {
+            let was_after_dot = std::mem::replace(
+                &mut is_after_dot,
+                matches!(&token, TokenTree::Punct(mark) if mark.as_char() == '.'),
+            );
             match token {
+                TokenTree::Ident(name) if was_after_dot => {
+                    self.source.methods.insert(name.to_string());
+                }
                 TokenTree::Ident(name) if colons == 2 => path.push(name.to_string()),
                 TokenTree::Ident(name) => {
                     self.note(&path);
@@ -256,7 +266,15 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let names: Vec<String> = path.segments.iter().map(|part| part.ident.to_string()).collect();
         self.note(&names);
+        if let [.., _, function] = &names[..] {
+            self.source.methods.insert(function.clone());
+        }
         visit::visit_path(self, path);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        self.source.methods.insert(call.method.to_string());
+        visit::visit_expr_method_call(self, call);
     }
 
     fn visit_macro(&mut self, call: &'ast Macro) {

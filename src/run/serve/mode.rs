@@ -1,0 +1,140 @@
+//! The modes of `serve`, with their validated arguments.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::net::child::Program;
+use crate::proto::relay::conversation::Script;
+use crate::relay::exec::ExecRules;
+use crate::relay::modes::forward::Destination;
+use crate::relay::modes::hub::Slow;
+use crate::relay::modes::stdio_client::Ways;
+use crate::relay::modes::subscriber::Words;
+use crate::relay::options::RelayOptions;
+use crate::relay::targets::TargetSources;
+use crate::server::acceptor::DescriptorBudget;
+use crate::store::SymlinkPolicy;
+use crate::transfer::server::clients::descriptors_for;
+use crate::transfer::{Limits, WireProtocol};
+
+/// What the server does with its clients.
+pub(crate) enum Mode {
+    Single(RelayOptions),
+    Transfer(TransferPlan),
+    Echo,
+    Discard,
+    /// A text with escapes, or `@FILE`.
+    Reply(String),
+    Forward(Destination),
+    Socks(SocksPlan),
+    Script(Rc<Script>),
+    Broker {
+        slow: Slow,
+        labelling: Words,
+        joins: bool,
+    },
+    KeepOpen {
+        slow: Slow,
+        labelling: Words,
+        ways: Ways,
+    },
+    Exec(Program, ExecRules),
+}
+
+/// The arguments of `--store` and `--share`.
+pub(crate) struct TransferPlan {
+    pub(crate) store: Option<PathBuf>,
+    pub(crate) share: Option<PathBuf>,
+    /// What happens to symbolic links in a shared folder.
+    pub(crate) links: SymlinkPolicy,
+    pub(crate) keep_existing: bool,
+    /// The largest file that is accepted, in bytes.
+    pub(crate) max_size: Option<u64>,
+    /// The maximum number of entries in one session.
+    pub(crate) max_entries: u32,
+    pub(crate) digests: Option<PathBuf>,
+    /// True if the server ends after one session.
+    pub(crate) once: bool,
+    pub(crate) limits: Limits,
+    pub(crate) wire: WireProtocol,
+}
+
+/// The arguments of `--socks`.
+pub(crate) struct SocksPlan {
+    /// The file of users and passwords.
+    pub(crate) users: Option<PathBuf>,
+    pub(crate) targets: TargetSources,
+    pub(crate) timeout: Duration,
+}
+
+// Each property names every mode, so that the compiler asks for those of a new one.
+impl Mode {
+    /// The descriptors that clients need.
+    pub(crate) fn descriptors(&self) -> DescriptorBudget {
+        let per_client = match self {
+            Mode::Transfer(plan) => return descriptors_for(plan.store.is_some(), plan.wire),
+            // The client, the target, a second attempt to connect to it, and the thread that resolves its name.
+            Mode::Forward(_) | Mode::Socks(_) => 4,
+            // The client, two pipes, and the descriptor that reports the end of the process.
+            Mode::Exec(..) => 4,
+            // The client and the file.
+            Mode::Reply(_) => 2,
+            Mode::Single(_)
+            | Mode::Echo
+            | Mode::Discard
+            | Mode::Script(_)
+            | Mode::Broker { .. }
+            | Mode::KeepOpen { .. } => 1,
+        };
+        DescriptorBudget { per_client, others: 0 }
+    }
+
+    /// True if each client costs a process, or a thread and files.
+    pub(crate) fn is_costly(&self) -> bool {
+        match self {
+            Mode::Transfer(_) | Mode::Exec(..) => true,
+            Mode::Single(_)
+            | Mode::Echo
+            | Mode::Discard
+            | Mode::Reply(_)
+            | Mode::Forward(_)
+            | Mode::Socks(_)
+            | Mode::Script(_)
+            | Mode::Broker { .. }
+            | Mode::KeepOpen { .. } => false,
+        }
+    }
+
+    /// True if there may be more than one client.
+    pub(crate) fn serves_many(&self) -> bool {
+        match self {
+            Mode::Single(_) => false,
+            Mode::Transfer(_)
+            | Mode::Echo
+            | Mode::Discard
+            | Mode::Reply(_)
+            | Mode::Forward(_)
+            | Mode::Socks(_)
+            | Mode::Script(_)
+            | Mode::Broker { .. }
+            | Mode::KeepOpen { .. }
+            | Mode::Exec(..) => true,
+        }
+    }
+
+    /// True if `--timeout` limits a handshake or the connection to a target. Elsewhere it limits the wait for a client.
+    pub(crate) fn has_handshake(&self) -> bool {
+        match self {
+            Mode::Transfer(_) | Mode::Forward(_) | Mode::Socks(_) => true,
+            Mode::Single(_)
+            | Mode::Echo
+            | Mode::Discard
+            | Mode::Reply(_)
+            | Mode::Script(_)
+            | Mode::Broker { .. }
+            | Mode::KeepOpen { .. }
+            | Mode::Exec(..) => false,
+        }
+    }
+}
