@@ -137,7 +137,8 @@ impl Sending {
                     _ if max_length == 0 => self.machine.end(Ended::Digest(source.whole().digest())),
                     _ => {
                         let length = 1 + random.below((max_length as usize).min(CHUNK_BYTES as usize)) as u32;
-                        connection.there.push(self.machine.data(length).unwrap().to_vec());
+                        let Some(header) = self.machine.data(length) else { panic!("{length} bytes") };
+                        connection.there.push(header.to_vec());
                         connection.there.push_body(source.run(offset, length.into()));
                     }
                 }

@@ -61,8 +61,8 @@ impl Accept {
             return Ok(());
         } else if self.stream && !may_stream {
             "a stream that was not asked for"
-        } else if !hello.capabilities.contains(self.capabilities) {
-            "a capability that was not asked for"
+        } else if let Some(fault) = self.capabilities.unrequested(hello.capabilities) {
+            fault
         } else if !is_its_session {
             "the session that was joined"
         } else {
