@@ -24,7 +24,7 @@ pub(crate) fn replaced(path: &Path) -> Result<DigestSink, Error> {
 
 /// Creates the sink of a server, to which each session appends. `-` is stdout.
 pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
-    // Adds nothing, to learn whether it can be done.
+    // Appends nothing, to check that the file can be written.
     sink(path, |place| place.append(b"").map(|()| DigestSink::Appended(place)))
 }
 
@@ -160,7 +160,7 @@ impl Digests {
     }
 }
 
-/// Reads a record of [`Digests::note`]: file id, digest and path.
+/// Reads a record of [`Digests::record`]: file id, digest and path.
 fn next_note(notes: &mut impl BufRead) -> io::Result<Option<(u32, Digest, Vec<u8>)>> {
     if notes.fill_buf()?.is_empty() {
         return Ok(None);

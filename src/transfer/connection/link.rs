@@ -46,7 +46,7 @@ pub(crate) struct Link<S> {
     limits: Limits,
     /// On a client: deadline for ACCEPT.
     accept_by: Option<Instant>,
-    /// On a client: its HELLO as sent, until ACCEPT is here.
+    /// On a client: its HELLO as sent, until ACCEPT was received.
     hello: Option<Vec<u8>>,
     /// On a client: its HELLO, parsed.
     asked: Option<Hello>,
@@ -87,7 +87,7 @@ impl<S: Stream> Link<S> {
         self.accept_by.is_none() && self.refused.is_none()
     }
 
-    /// Restarts the idle limit: there was nothing for this connection to carry.
+    /// Restarts the idle limit of a connection that had nothing to carry.
     pub(crate) fn restart_idle(&mut self) {
         self.idle_from = Some(self.wire.now());
     }
@@ -96,7 +96,7 @@ impl<S: Stream> Link<S> {
         self.idle_from.map_or(self.wire.last_traffic(), |time| time.max(self.wire.last_traffic()))
     }
 
-    /// Returns how long a client waited for ACCEPT.
+    /// Returns the time that a client waited for ACCEPT.
     pub(crate) fn round_trip(&self) -> Duration {
         self.round_trip
     }
@@ -106,7 +106,7 @@ impl<S: Stream> Link<S> {
         self.accepted.take()
     }
 
-    /// Adds to a failure its likely meaning where the server has not answered: a rejected client sees a reset.
+    /// Adds the likely reason to a failure before the server's answer: a rejected client sees a reset.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
         if self.accept_by.is_none() || failure.error.to_string() != RESET {
             return failure;
