@@ -81,7 +81,7 @@ impl Error {
 
     /// The same failure, where more is known of whether it can be mended than its exit code says.
     #[must_use]
-    pub fn mended(self, retry: Retry) -> Error {
+    pub fn with_retry(self, retry: Retry) -> Error {
         Error { retry, ..self }
     }
 
@@ -171,7 +171,7 @@ pub(crate) fn lost(error: &io::Error) -> Error {
 }
 
 /// A failure that a stream of ours has found and named itself; otherwise what `name` calls it.
-pub(crate) fn named(error: io::Error, name: impl FnOnce(&io::Error) -> Error) -> Error {
+pub(crate) fn with_original_name(error: io::Error, name: impl FnOnce(&io::Error) -> Error) -> Error {
     error.downcast::<Error>().unwrap_or_else(|error| name(&error))
 }
 
@@ -199,7 +199,10 @@ mod tests {
         let error = Error::new(Exit::Lost, "reset by peer").context("127.0.0.1:7");
         assert_eq!(error.to_string(), "127.0.0.1:7: reset by peer");
         assert_eq!((error.exit(), error.retry()), (Exit::Lost, Retry::Again));
-        assert_eq!(Error::new(Exit::Refused, "too many clients").mended(Retry::Again).retry(), Retry::Again);
+        assert_eq!(
+            Error::new(Exit::Refused, "too many clients").with_retry(Retry::Again).retry(),
+            Retry::Again
+        );
     }
 
     #[test]

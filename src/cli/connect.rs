@@ -12,7 +12,7 @@ use super::proxy_args::{ProxyArgs, connector};
 use super::retry_args::RetryArgs;
 use super::socket_args::LocalArgs;
 use crate::error::{Error, Exit};
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::ports;
 use crate::relay::probe::Plan as ProbePlan;
 use crate::run::connect::{ConnectTask, Plan, RelayPlan};
@@ -89,7 +89,7 @@ impl ConnectArgs {
             let options = ProbePlan { targets: Vec::new(), limit: timeout, retries, pause, within };
             return Ok(Plan(ConnectTask::Probe { targets, options }));
         }
-        match Endpoint::parse_list(&self.endpoint, Role::Connect).map_err(usage)?.as_slice() {
+        match Endpoint::parse_list(&self.endpoint, EndpointUse::Connect).map_err(usage)?.as_slice() {
             [endpoint] => {
                 if self.fastopen && !matches!(endpoint, Endpoint::Tcp { .. }) {
                     return Err(usage("--fastopen is for TCP: leave it out with a Unix socket".into()));

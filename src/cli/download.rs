@@ -15,7 +15,7 @@ use super::socket_args::LocalArgs;
 use super::transfer_args::{DigestArgs, TransferLimitArgs};
 use crate::error::{Error, Exit};
 use crate::net::default_port::TRANSFER_PORT;
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::transfer::hello::{Hello, Operation};
 use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
@@ -78,7 +78,7 @@ impl DownloadArgs {
             return Err(usage(hint));
         }
         let (endpoint, used) =
-            Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect).map_err(usage)?;
+            Endpoint::parse_first_of_transfer(&self.endpoint, second, EndpointUse::Connect).map_err(usage)?;
         let names = clean_names(&self.names[used - 1..]).map_err(usage)?;
         Hello::get(Operation::List, names.clone()).map_err(|error| usage(error.to_string()))?;
         let server = connector(&endpoint, &self.proxy, &self.local)?;
@@ -100,9 +100,9 @@ impl DownloadArgs {
     /// Returns what to type if the server comes last, as for an upload.
     fn misplaced(&self) -> Option<String> {
         let last = self.names.last()?.to_str()?;
-        let is_server = |word: &str| Endpoint::is_whole(word, Role::Connect);
+        let is_server = |word: &str| Endpoint::is_whole(word, EndpointUse::Connect);
         let second = self.names.first().and_then(|name| name.to_str());
-        let is_two_words = Endpoint::parse_first_of_transfer(&self.endpoint, second, Role::Connect)
+        let is_two_words = Endpoint::parse_first_of_transfer(&self.endpoint, second, EndpointUse::Connect)
             .is_ok_and(|(_, used)| used == 2);
         if is_two_words || is_server(&self.endpoint) || !is_server(last) {
             return None;

@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Cli;
 use super::manual::NETCATS;
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 
 /// Words that people type instead of a command, and their replacements.
 const COMMANDS: &[(&[&str], &str)] = &[
@@ -141,7 +141,7 @@ fn unknown_command(error: &clap::Error, words: &[OsString]) -> Option<String> {
         return suggest(hint);
     }
     let second = words.iter().skip_while(|other| *other != word.as_str()).nth(1);
-    let server = Endpoint::parse_first(word, second.and_then(|second| second.to_str()), Role::Connect);
+    let server = Endpoint::parse_first(word, second.and_then(|second| second.to_str()), EndpointUse::Connect);
     match server {
         Ok((server, 1)) => return suggest(&format!("'sendall connect {server}'")),
         Ok((server, _)) => {

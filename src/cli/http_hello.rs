@@ -11,10 +11,10 @@ use super::socket_args::FamilyArgs;
 use crate::error::{Error, Exit};
 use crate::http::log::LogForm;
 use crate::http::site::{AnswerFields, Elsewhere, Timeouts};
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::http::{has_no_body, is_field_name, is_field_value};
 use crate::run::http_hello::{PathPlan, Plan, SitePlan, Workers};
-use crate::server::acceptor::{ClientLimits, Explicit, Full, NO_LIMIT};
+use crate::server::acceptor::{ClientLimits, ExplicitLimits, NO_LIMIT, OverloadPolicy};
 use crate::server::option_files::TextOrFile;
 
 const GREETING: &[u8] = b"Hello, World\n";
@@ -107,8 +107,8 @@ struct HelloLimitArgs {
     max_per_source: Option<u32>,
 
     /// Choose what happens to connections over --max-clients
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Full::Wait)]
-    full: Full,
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OverloadPolicy::Queue)]
+    full: OverloadPolicy,
 
     /// Expect a header of the PROXY protocol (v1 or v2) from a proxy before each stream, within --header-timeout. Logs and
     /// access lists use the address in it. Clients without one are disconnected. Let only the proxy reach this port
@@ -131,24 +131,24 @@ struct HelloLimitArgs {
 impl HttpHelloArgs {
     /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
-        let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
+        let endpoints = Endpoint::parse_list(&self.endpoints, EndpointUse::Listen).map_err(usage)?;
         let limits = ClientLimits {
-            clients: self.limits.max_clients.unwrap_or(MAX_CLIENTS) as usize,
-            clients_asked: None,
-            full: self.limits.full,
-            if_full: "",
+            max_clients: self.limits.max_clients.unwrap_or(MAX_CLIENTS) as usize,
+            requested_max_clients: None,
+            overload: self.limits.full,
+            full_hint: "",
             per_source: self.limits.max_per_source.map_or(NO_LIMIT, |limit| limit as usize),
-            count: None,
+            total_clients: None,
             accept_timeout: None,
-            header: self.limits.accept_proxy_protocol.then_some(self.limits.header_timeout),
+            proxy_header_timeout: self.limits.accept_proxy_protocol.then_some(self.limits.header_timeout),
         };
         Ok(Plan {
             endpoints,
             family: self.family.family(),
             site: self.site()?,
             limits,
-            explicit: Explicit {
-                clients: self.limits.max_clients.is_some(),
+            explicit: ExplicitLimits {
+                max_clients: self.limits.max_clients.is_some(),
                 per_source: self.limits.max_per_source.is_some(),
             },
             access: self.access.sources(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 
 use crate::error::{Error, Exit};
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::options::Family;
 use crate::proto::proxy::header::HeaderVersion;
 use crate::relay::modes::forward::Destination;
@@ -58,7 +58,7 @@ impl ProxyingArgs {
         family: Option<Family>,
     ) -> Result<Option<Destination>, Error> {
         let Some(word) = &self.forward else { return Ok(None) };
-        let endpoint = Endpoint::parse(word, Role::Connect);
+        let endpoint = Endpoint::parse(word, EndpointUse::Connect);
         let endpoint = endpoint.map_err(|hint| Error::new(Exit::Usage, format!("--forward: {hint}")))?;
         Ok(Some(Destination { endpoint, timeout, family, header: self.proxy_protocol }))
     }

@@ -16,7 +16,7 @@ use super::socket_args::SocketArgs;
 use crate::error::{Error, Exit};
 use crate::proto::relay::conversation::{Script, Unit};
 use crate::relay::modes::hub::Slow;
-use crate::server::acceptor::{ClientLimits, Explicit, Full, NO_LIMIT};
+use crate::server::acceptor::{ClientLimits, ExplicitLimits, NO_LIMIT, OverloadPolicy};
 use crate::server::option_files::unescape;
 use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
@@ -230,8 +230,8 @@ pub(crate) struct ServeLimitArgs {
     max_per_source: Option<u32>,
 
     /// Choose what happens to clients over --max-clients
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Full::Wait)]
-    full: Full,
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OverloadPolicy::Queue)]
+    full: OverloadPolicy,
 
     /// End after N clients: with 0 if all went well, else with 9; with N=1, with the code of that client
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -259,20 +259,20 @@ impl ServeLimitArgs {
             false => (MAX_CLIENTS, NO_LIMIT),
         };
         ClientLimits {
-            clients: self.max_clients.unwrap_or(clients) as usize,
-            clients_asked: None,
-            full: self.full,
-            if_full: "",
+            max_clients: self.max_clients.unwrap_or(clients) as usize,
+            requested_max_clients: None,
+            overload: self.full,
+            full_hint: "",
             per_source: self.max_per_source.map_or(per_source, |limit| limit as usize),
-            count: self.count,
+            total_clients: self.count,
             accept_timeout: self.accept_timeout(),
-            header: None,
+            proxy_header_timeout: None,
         }
     }
 
     /// Returns which limits were typed.
-    pub(crate) fn explicit(&self) -> Explicit {
-        Explicit { clients: self.max_clients.is_some(), per_source: self.max_per_source.is_some() }
+    pub(crate) fn explicit(&self) -> ExplicitLimits {
+        ExplicitLimits { max_clients: self.max_clients.is_some(), per_source: self.max_per_source.is_some() }
     }
 
     fn accept_timeout(&self) -> Option<(Duration, &'static str)> {
@@ -285,7 +285,7 @@ impl ServeLimitArgs {
             ("--max-clients", self.max_clients.is_some()),
             ("--max-per-source", self.max_per_source.is_some()),
             ("--count", self.count.is_some()),
-            ("--full refuse", self.full == Full::Refuse),
+            ("--full refuse", self.full == OverloadPolicy::Reset),
         ];
         if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
             let text =
@@ -293,14 +293,14 @@ impl ServeLimitArgs {
             return Err(Error::new(Exit::Usage, text));
         }
         Ok(ClientLimits {
-            clients: 1,
-            clients_asked: None,
-            full: Full::Wait,
-            if_full: "",
+            max_clients: 1,
+            requested_max_clients: None,
+            overload: OverloadPolicy::Queue,
+            full_hint: "",
             per_source: 1,
-            count: Some(1),
+            total_clients: Some(1),
             accept_timeout: self.accept_timeout(),
-            header: None,
+            proxy_header_timeout: None,
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::datagram::listen::session::ReceiveLimits;
 use crate::datagram::style::{LengthPrefix, PrintFormat, Style};
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
-use crate::net::endpoint::{Endpoint, Host, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse, Host};
 use crate::net::udp::{Group, Options};
 use crate::proto::datagram::guard::ReplyLimits;
 use crate::proto::datagram::records::SplitAt;
@@ -149,7 +149,7 @@ impl UdpListenArgs {
     /// Validates the arguments.
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
-        let endpoints = Endpoint::parse_list(&self.endpoints, Role::Listen).map_err(usage)?;
+        let endpoints = Endpoint::parse_list(&self.endpoints, EndpointUse::Listen).map_err(usage)?;
         endpoints.iter().try_for_each(check)?;
         if self.label && self.each == Some(PrintFormat::Json) {
             return Err(usage("--each json already has the peer: leave --label out".into()));
@@ -202,7 +202,7 @@ impl UdpListenArgs {
         Ok(if self.echo {
             Answers::Echo
         } else if self.interactive {
-            let to = self.to.as_deref().map(|to| Endpoint::parse(to, Role::Connect)).transpose();
+            let to = self.to.as_deref().map(|to| Endpoint::parse(to, EndpointUse::Connect)).transpose();
             let to = to.map_err(|hint| Error::new(Exit::Usage, hint))?;
             Answers::Typed { to, until: self.until.clone() }
         } else {

@@ -15,7 +15,7 @@ use crate::datagram::send::session::ReplyWait;
 use crate::datagram::style::{LengthPrefix, PrintFormat, Style};
 use crate::datagram::{check, too_large};
 use crate::error::{Error, Exit};
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::local_end::SourceAddress;
 use crate::net::udp::Options;
 use crate::proto::datagram::pace::Pace;
@@ -110,7 +110,7 @@ impl UdpSendArgs {
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         let usage = |hint: String| Error::new(Exit::Usage, hint);
         let (first, second) = (&self.words[0], self.words.get(1).map(String::as_str));
-        let (endpoint, used) = Endpoint::parse_first(first, second, Role::Connect).map_err(usage)?;
+        let (endpoint, used) = Endpoint::parse_first(first, second, EndpointUse::Connect).map_err(usage)?;
         check(&endpoint)?;
         let texts = &self.words[used..];
         let has_stdin_options = self.each.is_some() || self.until.is_some() || self.idle_timeout.is_some();
@@ -200,7 +200,7 @@ enum SourceArg {
 
 fn parse_source(text: &str) -> Result<SourceArg, String> {
     if text.starts_with("unix:") {
-        return Endpoint::parse(text, Role::Listen).map(SourceArg::Unix);
+        return Endpoint::parse(text, EndpointUse::Listen).map(SourceArg::Unix);
     }
     text.parse().map(SourceArg::Address).map_err(|hint: String| hint + ", or unix:/path")
 }

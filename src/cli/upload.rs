@@ -15,7 +15,7 @@ use super::socket_args::LocalArgs;
 use super::transfer_args::{DigestArgs, TransferLimitArgs};
 use crate::error::{Error, Exit};
 use crate::net::child::{ChildStdio, Program};
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::proto::transfer::names::CleanPath;
 use crate::report::escape_name;
 use crate::run::upload::{Item, Plan, Upload, UploadPlan, UploadTask};
@@ -106,7 +106,8 @@ impl UploadArgs {
             .filter(|(last, _)| words.len() >= min_words && *last != "-")
             .ok_or_else(|| usage("type the files and the server, as in 'sendall upload FILE HOST'"))?;
         let last = last.to_string_lossy();
-        let parse = |first: &str, second| Endpoint::parse_first_of_transfer(first, second, Role::Connect);
+        let parse =
+            |first: &str, second| Endpoint::parse_first_of_transfer(first, second, EndpointUse::Connect);
         let host_and_paths = before.split_last().filter(|_| words.len() > min_words);
         let host_and_port = match host_and_paths {
             Some((host, paths)) => match parse(&host.to_string_lossy(), Some(&last)) {

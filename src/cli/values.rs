@@ -13,7 +13,7 @@ use crate::proto::relay::ending::EndWhen;
 use crate::proto::relay::message::Framing;
 use crate::relay::modes::hub::Slow;
 use crate::relay::options::FrameOut;
-use crate::server::limits::Full;
+use crate::server::limits::OverloadPolicy;
 use crate::store::SymlinkPolicy;
 use crate::transfer::WireProtocol;
 
@@ -69,9 +69,9 @@ values!(FrameOut {
     Json "json" "One JSON object per line"
 });
 
-values!(Full {
-    Wait "wait" "They wait in the system's queue until another client leaves"
-    Refuse "refuse" "Their connections are reset"
+values!(OverloadPolicy {
+    Queue "wait" "They wait in the system's queue until another client leaves"
+    Reset "refuse" "Their connections are reset"
 });
 
 values!(HeaderVersion {

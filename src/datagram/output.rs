@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::style::Style;
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
-use crate::net::send::{Outgoing, send_all};
+use crate::net::send::{SendBuffer, send_all};
 use crate::net::stdio::Stdio;
 use crate::net::stream::{FdKind, Stream};
 use crate::net::udp::Datagram;
@@ -20,7 +20,7 @@ const PIECE_BYTES: usize = 256 << 10;
 pub(crate) struct Output {
     stdio: Stdio,
     style: Style,
-    queue: Outgoing,
+    queue: SendBuffer,
     /// The sizes of the queued records and of their payloads; the number of bytes of the first one that are written.
     records: VecDeque<(usize, usize)>,
     written_bytes: usize,
@@ -33,7 +33,7 @@ impl Output {
         Output {
             stdio,
             style,
-            queue: Outgoing::default(),
+            queue: SendBuffer::default(),
             records: VecDeque::new(),
             written_bytes: 0,
             completed: (0, 0),

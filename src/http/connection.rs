@@ -15,7 +15,7 @@ use super::unsent::{Unsent, Written};
 use super::worker::{HttpWorker, IoBuffers, make_room};
 use crate::error::Error;
 use crate::net::acknowledgement::AcknowledgementWait;
-use crate::net::goodbye::{Goodbye, LINGER};
+use crate::net::goodbye::{LINGER, LingeringClose};
 use crate::net::reactor::{Context, Session, Status, Stop};
 use crate::net::stream::{Stream, Transport};
 use crate::proto::http::{Exchange, ParseEvent, no_fields};
@@ -52,7 +52,7 @@ pub(crate) struct Connection {
     /// True if the process must end: the current request is finished.
     is_stopping: bool,
     /// Set after the last response: input is drained for as long as a whole body may take.
-    goodbye: Option<Goodbye>,
+    goodbye: Option<LingeringClose>,
 }
 
 /// The event that a connection waits for.

@@ -1,7 +1,7 @@
-//! Who may connect: lists of networks and names, decided on canonical addresses.
+//! Access lists: networks and names, compared with canonical addresses.
 //!
-//! The longest prefix that holds an address decides; of two that are as long the denial does. What no rule holds may
-//! come if there are denials only.
+//! The longest prefix that matches an address decides; of two equally long ones, the denial. An address that no rule matches
+//! is admitted if there are denials only.
 
 use std::net::{IpAddr, ToSocketAddrs};
 
@@ -64,19 +64,19 @@ fn canonical(network: IpNet) -> IpNet {
     }
 }
 
-/// Rules that are in force.
+/// Resolved rules.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// Each with whether it admits.
+    /// Networks, and whether each is admitted.
     rules: Vec<(IpNet, bool)>,
-    /// There is no list of allowed addresses: an address without a rule is admitted.
+    /// True if an address that no rule matches is admitted: there is no list of allowed ones.
     admits_others: bool,
-    /// Addresses of this machine are admitted only if a rule holds nothing else.
+    /// True if an address of this machine is admitted only by a rule for that address alone.
     spares_own: bool,
 }
 
 impl Access {
-    /// Resolves names, which blocks. With `allowed`, even an empty one, no other address is admitted.
+    /// Resolves the names, which blocks. With `allowed`, even if it is empty, no other address is admitted.
     ///
     /// # Errors
     /// The line that says which name has no address.
@@ -90,8 +90,8 @@ impl Access {
         Ok(Access { rules, admits_others: allowed.is_none(), spares_own: false })
     }
 
-    /// This machine's own addresses are admitted only where they are allowed one by one. For targets: for clients it
-    /// would ask the system each time.
+    /// Admits this machine's own addresses only where they are allowed one by one. For targets: for clients it would cost
+    /// system calls each time.
     #[must_use]
     pub fn sparing_own(self) -> Access {
         Access { spares_own: true, ..self }
@@ -110,13 +110,13 @@ impl Access {
             return false;
         }
         let is_named = best.is_some_and(|(network, _)| network.prefix_len() == network.max_prefix_len());
-        // Networks that are this machine's alone have rules of their own.
+        // Loopback networks have rules of their own.
         if !self.spares_own || is_named || address.is_loopback() {
             return true;
         }
-        // Who leads to an IPv4 address by the way of a translator or a tunnel leads there.
-        let leads_astray = |inner| self.best(inner).is_some_and(|(_, admits)| !admits) || is_own(inner);
-        !is_own(address) && !carried(address).is_some_and(leads_astray)
+        // An address of a translator or a tunnel is a way to the IPv4 address within it.
+        let is_denied_inside = |inner| self.best(inner).is_some_and(|(_, admits)| !admits) || is_own(inner);
+        !is_own(address) && !carried(address).is_some_and(is_denied_inside)
     }
 
     /// The rule that decides about a canonical address.
@@ -126,7 +126,7 @@ impl Access {
     }
 }
 
-/// The IPv4 address within an IPv6 one of a translator (64:ff9b::/96: RFC 6052) or of 6to4 (2002::/16: RFC 3056).
+/// The IPv4 address within an IPv6 address of a translator (64:ff9b::/96: RFC 6052) or of 6to4 (2002::/16: RFC 3056).
 fn carried(address: IpAddr) -> Option<IpAddr> {
     let IpAddr::V6(v6) = address else { return None };
     let octets = v6.octets();
@@ -137,9 +137,9 @@ fn carried(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// True if `address` is one of this machine: then a socket can have it (unless `net.ipv4.ip_nonlocal_bind` says otherwise),
-/// or a route leads back here. Nothing is sent. Where that cannot be found out, it is one; where routes cannot be asked for,
-/// what a socket can have decides.
+/// True if `address` belongs to this machine: a socket can be bound to it (unless `net.ipv4.ip_nonlocal_bind` is set), or its
+/// route is a local one. Nothing is sent. If bind(2) fails for another reason, the address counts as this machine's; where
+/// routes cannot be queried, bind(2) alone decides.
 fn is_own(address: IpAddr) -> bool {
     let is_strange = |error: std::io::Error| {
         let error = Errno::from_io_error(&error);

@@ -140,7 +140,7 @@ impl Ready {
     ///
     /// # Errors
     /// If there is no service manager to notify.
-    pub fn tell() -> io::Result<Ready> {
+    pub fn notify() -> io::Result<Ready> {
         notify("READY=1").map(|()| Ready(()))
     }
 }

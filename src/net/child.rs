@@ -16,7 +16,7 @@ use super::process::Process;
 use super::reactor::{Io, Readiness};
 use super::signals;
 use super::stream::{FdKind, KernelEnd, KernelEnds, RelayHints, Socket, Stream, would_block};
-use super::terminal::Terminal;
+use super::terminal::PtyMaster;
 use super::uninterrupted;
 use crate::error::{Error, Exit};
 
@@ -77,7 +77,7 @@ pub fn spawn(program: &Program, environment: &Environment, io: &Io) -> Result<(C
     let failed = |error| cannot_run(program, &error);
     let mut command = command(program, environment);
     if program.stdio == ChildStdio::Terminal {
-        let (terminal, child) = Terminal::spawn(command, io).map_err(failed)?;
+        let (terminal, child) = PtyMaster::spawn(command, io).map_err(failed)?;
         return Ok((ChildStream::Terminal(terminal), Process::new(child, io)?));
     }
     command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -172,7 +172,7 @@ pub enum ChildStream {
     /// Two pipes.
     Pipes(Pipes),
     /// Its terminal.
-    Terminal(Terminal),
+    Terminal(PtyMaster),
 }
 
 /// Our ends of two pipes.

@@ -21,7 +21,7 @@ const ROW: u32 = 4;
 /// If it then brings the mark fewer times, it is one of questions and answers, which pays that delay each time: the
 /// next row is twice as long, up to this many times.
 const LONG_ROW: u32 = 4;
-const MOST_DOUBLED: u32 = 4;
+const MAX_DOUBLED: u32 = 4;
 
 /// The state of receive coalescing between two sockets.
 #[derive(Default)]
@@ -85,7 +85,7 @@ impl Coalescing {
             set_eager(sink.fd, true);
         }
         let was_long = count >= u64::from(LONG_ROW * MARK_BYTES);
-        let doubled = if was_long { 0 } else { (self.doubled + 1).min(MOST_DOUBLED) };
+        let doubled = if was_long { 0 } else { (self.doubled + 1).min(MAX_DOUBLED) };
         *self = Coalescing { doubled, ..Coalescing::default() };
     }
 
@@ -219,7 +219,7 @@ mod tests {
             bring(&mut coalescing, LONG_ROW - 1, now, &ends);
             now = pause(&mut coalescing, now, &ends);
         }
-        bring(&mut coalescing, ROW << MOST_DOUBLED, now, &ends);
+        bring(&mut coalescing, ROW << MAX_DOUBLED, now, &ends);
         bring(&mut coalescing, LONG_ROW, now, &ends);
         now = pause(&mut coalescing, now, &ends);
         bring(&mut coalescing, ROW, now, &ends);

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::endpoint::{Endpoint, Host, Role};
+use super::endpoint::{Endpoint, EndpointUse, Host};
 
 /// The port of transfers where none is typed. IANA has assigned it to nobody.
 pub const TRANSFER_PORT: u16 = 7255;
@@ -14,7 +14,7 @@ impl Endpoint {
     }
 
     /// True if the word is an endpoint that needs no default: a socket's name, or a host with its port.
-    pub fn is_whole(word: &str, role: Role) -> bool {
+    pub fn is_whole(word: &str, role: EndpointUse) -> bool {
         Endpoint::parse(word, role).is_ok()
     }
 
@@ -23,7 +23,7 @@ impl Endpoint {
     pub fn parse_first_of_transfer(
         first: &str,
         second: Option<&str>,
-        role: Role,
+        role: EndpointUse,
     ) -> Result<(Endpoint, usize), String> {
         let is_port = |word: &&str| {
             let is_number = word.bytes().all(|b| b.is_ascii_digit()) && word.parse::<u16>().is_ok();
@@ -43,7 +43,7 @@ impl Endpoint {
     }
 
     /// [`Endpoint::parse_list`] for transfers.
-    pub fn parse_list_of_transfers(words: &[String], role: Role) -> Result<Vec<Endpoint>, String> {
+    pub fn parse_list_of_transfers(words: &[String], role: EndpointUse) -> Result<Vec<Endpoint>, String> {
         let (mut endpoints, mut rest) = (Vec::new(), words);
         while let Some((first, more)) = rest.split_first() {
             let second = more.first().map(String::as_str);
@@ -76,10 +76,12 @@ fn is_v6(word: &str) -> bool {
 }
 
 /// `host:`, as scp has it.
-fn bare_colon(word: &str, role: Role) -> Option<String> {
+fn bare_colon(word: &str, role: EndpointUse) -> Option<String> {
     let host = word.strip_suffix(':')?;
     match role {
-        Role::Listen if host.is_empty() => Some(format!("no port after the colon: type :{TRANSFER_PORT}")),
+        EndpointUse::Listen if host.is_empty() => {
+            Some(format!("no port after the colon: type :{TRANSFER_PORT}"))
+        }
         _ => is_host(host).then(|| {
             format!("no port after the colon: type {host} for port {TRANSFER_PORT}, or {host}:PORT")
         }),
@@ -90,7 +92,7 @@ fn bare_colon(word: &str, role: Role) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn parsed(words: &[&str], role: Role) -> Result<(String, usize), String> {
+    fn parsed(words: &[&str], role: EndpointUse) -> Result<(String, usize), String> {
         let second = words.get(1).copied();
         Endpoint::parse_first_of_transfer(words[0], second, role)
             .map(|(endpoint, used)| (endpoint.to_string(), used))
@@ -117,7 +119,7 @@ mod tests {
             (&["localhost:9000", "9001"], "localhost:9000", 1),
             (&["unix:/run/x"], "unix:/run/x", 1),
         ] {
-            assert_eq!(parsed(words, Role::Connect), Ok((endpoint.into(), used)), "{words:?}");
+            assert_eq!(parsed(words, EndpointUse::Connect), Ok((endpoint.into(), used)), "{words:?}");
         }
         for (words, endpoint, used) in [
             (&["0.0.0.0"][..], "0.0.0.0:7255", 1),
@@ -126,14 +128,14 @@ mod tests {
             (&[":9000"], ":9000", 1),
             (&["fd:3"], "fd:3", 1),
         ] {
-            assert_eq!(parsed(words, Role::Listen), Ok((endpoint.into(), used)), "{words:?}");
+            assert_eq!(parsed(words, EndpointUse::Listen), Ok((endpoint.into(), used)), "{words:?}");
         }
         assert_eq!(Endpoint::transfers_here().to_string(), "7255");
     }
 
     #[test]
     fn what_may_be_meant_otherwise_is_told() {
-        use Role::{Connect, Listen};
+        use EndpointUse::{Connect, Listen};
         for (words, role, hint) in [
             (&["9000"][..], Connect, "type localhost:9000"),
             (&["localhost", ":9000"], Connect, "type localhost:9000"),

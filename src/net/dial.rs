@@ -15,39 +15,39 @@ use super::resolve::{Resolution, timed_out};
 use super::stream::{Socket, Transport};
 use crate::error::{Error, Exit};
 
-/// How long an attempt is alone before the next address is tried beside it (RFC 8305, section 5).
+/// Time from the start of one attempt to that of the next (RFC 8305, section 5: Connection Attempt Delay).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Interval between attempts at a Unix socket whose backlog is full: no event says when there is room.
 const FIRST_UNIX_WAIT: Duration = Duration::from_millis(2);
 const LONGEST_UNIX_WAIT: Duration = Duration::from_millis(100);
 
-/// A connection in the making.
+/// A connection that is being established.
 pub struct Dial {
     target: Endpoint,
     local: LocalEnd,
     first: Vec<u8>,
     io: Io,
     limit: Duration,
-    /// The client of a server that it is for.
+    /// The client of a server for which this is done.
     asker: Option<IpAddr>,
-    /// Only addresses that it admits are tried.
+    /// Rules for the addresses: others are not tried.
     access: Option<Rc<Access>>,
-    step: Step,
+    step: DialState,
     attempts: Vec<Attempt>,
     queue: VecDeque<SocketAddr>,
     next_attempt: Option<Instant>,
     failures: Vec<(PeerName, io::Error)>,
 }
 
-enum Step {
+enum DialState {
     Start,
     Resolving(Resolution),
     ConnectingUnix(UnixTry),
     Racing,
 }
 
-/// A Unix socket that is tried until it has room.
+/// Attempts at a Unix socket until its backlog has room.
 struct UnixTry {
     deadline: Instant,
     next: Instant,
@@ -61,7 +61,7 @@ struct Attempt {
 }
 
 impl Dial {
-    /// Will connect to `target`; resolving, and each address, may take `limit`.
+    /// A connection to `target`. Resolving and each attempt may take `limit`.
     pub fn new(target: Endpoint, limit: Duration, io: Io) -> Dial {
         Dial {
             target,
@@ -71,7 +71,7 @@ impl Dial {
             limit,
             asker: None,
             access: None,
-            step: Step::Start,
+            step: DialState::Start,
             attempts: Vec::new(),
             queue: VecDeque::new(),
             next_attempt: None,
@@ -79,25 +79,25 @@ impl Dial {
         }
     }
 
-    /// From this end.
+    /// Sets the local end.
     #[must_use]
     pub fn from(self, local: &LocalEnd) -> Dial {
         Dial { local: local.clone(), ..self }
     }
 
-    /// To these addresses, which are the target's: it is not resolved again.
+    /// Sets the target's addresses, so that it is not resolved.
     #[must_use]
     pub fn to(self, addresses: VecDeque<SocketAddr>) -> Dial {
-        Dial { step: Step::Racing, queue: addresses, ..self }
+        Dial { step: DialState::Racing, queue: addresses, ..self }
     }
 
-    /// Sends this along with the packet that asks for the connection, as far as a cookie of the peer's is known (RFC 7413).
-    /// With several addresses each may get it. Write it to the transport all the same, which knows how much was sent.
+    /// Sends these bytes in the SYN packet if a cookie of the peer is known (RFC 7413). With several addresses each may get
+    /// them. Write them to the transport all the same, which skips the bytes that were sent.
     pub fn send_first(&mut self, first: &[u8]) {
         self.first = first.to_vec();
     }
 
-    /// What became of the addresses that were tried in vain.
+    /// The failed attempts: the address and the error of each.
     pub fn failures(&self) -> &[(PeerName, io::Error)] {
         &self.failures
     }
@@ -109,7 +109,7 @@ impl Dial {
         self
     }
 
-    /// For this client of a server: names of one do not hold up those of others.
+    /// Sets the client of a server for which this is done: its names do not hold up those of others.
     #[must_use]
     pub fn asked_by(self, asker: Option<IpAddr>) -> Dial {
         Dial { asker, ..self }
@@ -122,31 +122,31 @@ impl Dial {
         !self.failures.is_empty() && self.failures.iter().all(is_refusal)
     }
 
-    /// Goes on connecting. The transport, once; or an error when no address is left.
+    /// Continues. Returns the transport, once, or an error when no address is left.
     pub fn advance(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
         match &mut self.step {
-            Step::Start => {
+            DialState::Start => {
                 self.start(now)?;
                 self.advance(now)
             }
-            Step::Resolving(resolution) => {
+            DialState::Resolving(resolution) => {
                 let Some(addresses) = resolution.advance(&self.local, now)? else { return Ok(None) };
                 self.queue = self.admitted(addresses)?;
-                self.step = Step::Racing;
+                self.step = DialState::Racing;
                 self.race(now)
             }
-            Step::ConnectingUnix(_) => self.try_unix(now),
-            Step::Racing => self.race(now),
+            DialState::ConnectingUnix(_) => self.try_unix(now),
+            DialState::Racing => self.race(now),
         }
     }
 
-    /// When to call again if nothing happens before.
+    /// When to call [`Dial::advance`] again at the latest.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.step {
-            Step::Start => None,
-            Step::Resolving(resolution) => Some(resolution.deadline()),
-            Step::ConnectingUnix(one) => Some(one.next.min(one.deadline)),
-            Step::Racing => {
+            DialState::Start => None,
+            DialState::Resolving(resolution) => Some(resolution.deadline()),
+            DialState::ConnectingUnix(one) => Some(one.next.min(one.deadline)),
+            DialState::Racing => {
                 let attempts = self.attempts.iter().map(|attempt| attempt.deadline);
                 attempts.chain(self.next_attempt).min()
             }
@@ -157,13 +157,13 @@ impl Dial {
         self.step = match self.target.clone() {
             Endpoint::UnixPath(_) | Endpoint::UnixAbstract(_) | Endpoint::SeqPacket(_) => {
                 let deadline = now + self.limit;
-                Step::ConnectingUnix(UnixTry { deadline, next: now, wait: FIRST_UNIX_WAIT })
+                DialState::ConnectingUnix(UnixTry { deadline, next: now, wait: FIRST_UNIX_WAIT })
             }
             Endpoint::Inherited(_) => {
                 let text = format!("{} is there to listen on, with serve", self.target);
                 return Err(Error::new(Exit::Usage, text));
             }
-            Endpoint::Tcp { host, port } => Step::Resolving(Resolution::new(
+            Endpoint::Tcp { host, port } => DialState::Resolving(Resolution::new(
                 &self.target,
                 (&host, port),
                 self.limit,
@@ -232,7 +232,7 @@ impl Dial {
 
     /// Connects without a thread: this never blocks, and is over at once unless the listener's queue is full.
     fn try_unix(&mut self, now: Instant) -> Result<Option<Transport>, Error> {
-        let Step::ConnectingUnix(one) = &mut self.step else { return Ok(None) };
+        let DialState::ConnectingUnix(one) = &mut self.step else { return Ok(None) };
         if now < one.next.min(one.deadline) {
             return Ok(None);
         }
@@ -283,9 +283,10 @@ impl Dial {
             [(name, error)] if name.to_string() == target => vec![explain(error)],
             all => all.iter().map(|(name, error)| format!("{name}: {}", explain(error))).collect(),
         };
-        // A connection that was never there is refused. One that is reset was there.
-        let was_there = |(_, error): &(PeerName, io::Error)| error.kind() == io::ErrorKind::ConnectionReset;
-        let exit = if self.failures.iter().any(was_there) { Exit::Lost } else { Exit::NoConnection };
+        // A refused connection was never established. A reset one was.
+        let was_established =
+            |(_, error): &(PeerName, io::Error)| error.kind() == io::ErrorKind::ConnectionReset;
+        let exit = if self.failures.iter().any(was_established) { Exit::Lost } else { Exit::NoConnection };
         Error::new(exit, format!("cannot connect to {target}: {}", reasons.join("; ")))
     }
 }
@@ -301,7 +302,7 @@ fn connect_unix(target: &Endpoint) -> io::Result<Socket> {
     Socket::unix(super::packet::connect_as(&name, socket2::Type::STREAM)?.into())
 }
 
-/// Why an address was tried in vain.
+/// Describes the error of a failed attempt.
 pub fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),

@@ -62,7 +62,7 @@ pub enum Host {
 
 /// What the endpoint is for: some forms only make sense to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum EndpointUse {
     /// To bind and accept.
     Listen,
     /// To connect to.
@@ -71,15 +71,15 @@ pub enum Role {
 
 impl Endpoint {
     /// Parses one word. The error says what to type instead.
-    pub fn parse(word: &str, role: Role) -> Result<Endpoint, String> {
+    pub fn parse(word: &str, role: EndpointUse) -> Result<Endpoint, String> {
         Endpoint::parse_word(word, role).map_err(|hint| mistyped::explain(word, role).unwrap_or(hint))
     }
 
-    fn parse_word(word: &str, role: Role) -> Result<Endpoint, String> {
+    fn parse_word(word: &str, role: EndpointUse) -> Result<Endpoint, String> {
         if let Some(path) = word.strip_prefix("unix:") {
             return Endpoint::parse_unix(path);
         }
-        if let (Some(inherited), Role::Listen) = (Inherited::parse(word), role) {
+        if let (Some(inherited), EndpointUse::Listen) = (Inherited::parse(word), role) {
             return inherited.map(Endpoint::Inherited);
         }
         if let Some(path) = word.strip_prefix("unix-seqpacket:") {
@@ -101,8 +101,8 @@ impl Endpoint {
         };
         let Some(host) = host else {
             return match (port.parse::<u16>(), role) {
-                (Ok(port), Role::Listen) => Ok(Endpoint::Tcp { host: Host::Loopback, port }),
-                (Ok(port), Role::Connect) => Err(format!(
+                (Ok(port), EndpointUse::Listen) => Ok(Endpoint::Tcp { host: Host::Loopback, port }),
+                (Ok(port), EndpointUse::Connect) => Err(format!(
                     "'{word}' has no host: type localhost:{port} for this machine, or HOST:{port}"
                 )),
                 (Err(_), _) if is_number(port) || is_several(port) => Err(port_error(port)),
@@ -124,7 +124,7 @@ impl Endpoint {
     }
 
     /// Parses the two-word form `HOST PORT`, where the host may be an IPv6 address without brackets.
-    pub fn parse_two(host: &str, port: &str, role: Role) -> Result<Endpoint, String> {
+    pub fn parse_two(host: &str, port: &str, role: EndpointUse) -> Result<Endpoint, String> {
         if host.contains(':') && !host.starts_with('[') {
             return Endpoint::from_host_and_port(&format!("[{host}]"), port, role);
         }
@@ -144,10 +144,10 @@ impl Endpoint {
         }
     }
 
-    fn from_host_and_port(host: &str, port: &str, role: Role) -> Result<Endpoint, String> {
+    fn from_host_and_port(host: &str, port: &str, role: EndpointUse) -> Result<Endpoint, String> {
         let number = if is_number(port) { port.parse::<u16>().ok() } else { services::port_of(port) };
         let Some(number) = number else { return Err(port_error(port)) };
-        if number == 0 && role == Role::Connect {
+        if number == 0 && role == EndpointUse::Connect {
             return Err("nothing listens on port 0: type a port from 1 to 65535".into());
         }
         let host = if let Some(v6) = host.strip_prefix('[') {
@@ -172,8 +172,8 @@ impl Endpoint {
             host
         };
         match (host, role) {
-            ("" | "*", Role::Listen) => Ok(Endpoint::Tcp { host: Host::Any, port: number }),
-            ("", Role::Connect) => {
+            ("" | "*", EndpointUse::Listen) => Ok(Endpoint::Tcp { host: Host::Any, port: number }),
+            ("", EndpointUse::Connect) => {
                 Err(format!("no host before :{port}: type localhost:{port} or HOST:{port}"))
             }
             _ if host.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '@')) => {
@@ -184,7 +184,7 @@ impl Endpoint {
     }
 
     /// Parses a list of words, in which `HOST PORT` may stand for `HOST:PORT`.
-    pub fn parse_list(words: &[String], role: Role) -> Result<Vec<Endpoint>, String> {
+    pub fn parse_list(words: &[String], role: EndpointUse) -> Result<Vec<Endpoint>, String> {
         let (mut endpoints, mut rest) = (Vec::new(), words);
         while let Some((first, more)) = rest.split_first() {
             let (endpoint, used) = Endpoint::parse_first(first, more.first().map(String::as_str), role)?;
@@ -195,7 +195,11 @@ impl Endpoint {
     }
 
     /// Parses `first`, together with `second` where they are `HOST PORT`. Returns how many words were used.
-    pub fn parse_first(first: &str, second: Option<&str>, role: Role) -> Result<(Endpoint, usize), String> {
+    pub fn parse_first(
+        first: &str,
+        second: Option<&str>,
+        role: EndpointUse,
+    ) -> Result<(Endpoint, usize), String> {
         match (Endpoint::parse(first, role), second) {
             (Ok(endpoint), _) => Ok((endpoint, 1)),
             (Err(error), Some(port)) if !is_number(first) && !first.starts_with("unix:") => {
@@ -249,10 +253,8 @@ fn port_error(port: &str) -> String {
             "'{port}' is several ports: type one for each endpoint; 'connect --probe HOST:{port}' tries them all"
         );
     }
-    format!(
-        "'{}' is not a port: type a number from 0 to 65535, or the name of a service",
-        port.escape_debug()
-    )
+    let shown = port.escape_debug();
+    format!("'{shown}' is not a port: type a number from 0 to 65535, or the name of a service")
 }
 
 impl fmt::Display for Endpoint {
@@ -356,7 +358,7 @@ mod tests {
 
     #[test]
     fn every_form_is_understood() {
-        let listen = |word| Endpoint::parse(word, Role::Listen);
+        let listen = |word| Endpoint::parse(word, EndpointUse::Listen);
         assert_eq!(listen("8080"), Ok(Endpoint::Tcp { host: Host::Loopback, port: 8080 }));
         assert_eq!(listen(":8080"), Ok(Endpoint::Tcp { host: Host::Any, port: 8080 }));
         assert_eq!(listen("[::1]:0"), Ok(tcp("::1", 0)));
@@ -369,7 +371,7 @@ mod tests {
         assert_eq!(listen("localhost:http"), Ok(tcp("localhost", 80)));
         assert_eq!(listen(":domain"), Ok(Endpoint::Tcp { host: Host::Any, port: 53 }));
         assert_eq!(listen("fd:3"), Ok(Endpoint::Inherited(Inherited::Descriptor(3))));
-        assert_eq!(Endpoint::parse("fd:3", Role::Connect), Ok(tcp("fd", 3)));
+        assert_eq!(Endpoint::parse("fd:3", EndpointUse::Connect), Ok(tcp("fd", 3)));
     }
 
     #[test]
@@ -378,19 +380,18 @@ mod tests {
             let words: Vec<String> = words.iter().map(|word| (*word).to_string()).collect();
             Endpoint::parse_list(&words, role)
         };
-        assert_eq!(parse(&["example.org", "80"], Role::Connect), Ok(vec![tcp("example.org", 80)]));
-        assert_eq!(parse(&["::1", "80"], Role::Listen), Ok(vec![tcp("::1", 80)]));
-        assert_eq!(parse(&["::1", "http"], Role::Connect), Ok(vec![tcp("::1", 80)]));
-        assert_eq!(parse(&["80", "81"], Role::Listen).map(|list| list.len()), Ok(2));
-        assert_eq!(parse(&["a:1", "b", "2"], Role::Listen).map(|list| list.len()), Ok(2));
+        assert_eq!(parse(&["example.org", "80"], EndpointUse::Connect), Ok(vec![tcp("example.org", 80)]));
+        assert_eq!(parse(&["::1", "80"], EndpointUse::Listen), Ok(vec![tcp("::1", 80)]));
+        assert_eq!(parse(&["::1", "http"], EndpointUse::Connect), Ok(vec![tcp("::1", 80)]));
+        assert_eq!(parse(&["80", "81"], EndpointUse::Listen).map(|list| list.len()), Ok(2));
+        assert_eq!(parse(&["a:1", "b", "2"], EndpointUse::Listen).map(|list| list.len()), Ok(2));
     }
 
     #[test]
     fn mapped_addresses_are_shown_as_ipv4() {
         let mapped: SocketAddr = "[::ffff:192.0.2.1]:80".parse().expect("an address");
         assert_eq!(PeerName::from_ip(Some(mapped)).to_string(), "192.0.2.1:80");
-        let scoped: SocketAddr = "[fe80::1%3]:80".parse().expect("an address");
-        let scoped = PeerName::from_ip(Some(scoped));
+        let scoped = PeerName::from_ip("[fe80::1%3]:80".parse().ok());
         assert_eq!(scoped.to_string(), "[fe80::1%3]:80");
         assert_eq!(scoped.host_and_port(), ("fe80::1%3", Some("80")));
         assert_eq!(PeerName::from_ip(Some(mapped)).host_and_port(), ("192.0.2.1", Some("80")));

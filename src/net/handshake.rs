@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::send::{Outgoing, Sent, send_all};
+use super::send::{SendBuffer, Sent, send_all};
 use super::stream::Stream;
 use crate::proto::proxy::handshake::Handshake;
 
@@ -12,7 +12,7 @@ const PIECE_BYTES: usize = 512;
 /// A machine and what it still has to send.
 pub(crate) struct HandshakeDriver<M> {
     pub(crate) machine: M,
-    outgoing: Outgoing,
+    outgoing: SendBuffer,
 }
 
 /// Why a handshake has failed.
@@ -27,7 +27,7 @@ pub(crate) enum HandshakeFailure<F> {
 
 impl<M: Handshake> HandshakeDriver<M> {
     pub(crate) fn new(machine: M) -> HandshakeDriver<M> {
-        HandshakeDriver { machine, outgoing: Outgoing::default() }
+        HandshakeDriver { machine, outgoing: SendBuffer::default() }
     }
 
     /// Advances as far as it can now. True when it is complete.

@@ -1,13 +1,13 @@
-//! The limit on silence: what moves no bytes for that long has failed.
+//! The idle limit: a session that moves no byte for this long has failed.
 
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Exit};
 
-/// Watches a count of bytes that were sent and received.
+/// Watches the count of bytes that a session has sent and received.
 pub(crate) struct IdleClock {
     limit: Option<Duration>,
-    /// The count when it was looked at last, and when it had changed.
+    /// The last count, and when it changed.
     moved: (u64, Instant),
     /// Rescheduling a timer on every byte would be wasted work: this one is looked at when it is due.
     look_at: Option<Instant>,

@@ -19,26 +19,26 @@ const BACKLOG: i32 = 1024;
 
 /// A bound socket that takes clients.
 pub struct Listener {
-    kind: Kind,
+    kind: ListenerKind,
     readiness: Readiness,
 }
 
-enum Kind {
+enum ListenerKind {
     Tcp(TcpListener),
     Unix { socket: UnixListener, is_packet: bool, _file: Option<SocketFile> },
 }
 
-impl Kind {
-    fn of_path((socket, file): (std::os::unix::net::UnixListener, SocketFile)) -> io::Result<Kind> {
+impl ListenerKind {
+    fn of_path((socket, file): (std::os::unix::net::UnixListener, SocketFile)) -> io::Result<ListenerKind> {
         socket.set_nonblocking(true)?;
         let socket = UnixListener::from_std(socket);
-        Ok(Kind::Unix { socket, is_packet: false, _file: Some(file) })
+        Ok(ListenerKind::Unix { socket, is_packet: false, _file: Some(file) })
     }
 
-    fn of_packets(self) -> Kind {
+    fn of_packets(self) -> ListenerKind {
         match self {
-            Kind::Unix { socket, _file, .. } => Kind::Unix { socket, is_packet: true, _file },
-            tcp @ Kind::Tcp(_) => tcp,
+            ListenerKind::Unix { socket, _file, .. } => ListenerKind::Unix { socket, is_packet: true, _file },
+            tcp @ ListenerKind::Tcp(_) => tcp,
         }
     }
 }
@@ -49,37 +49,40 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
     let bound = match endpoint {
         Endpoint::Tcp { host, port } => {
             bind_host(host, *port, options.family, &|address| bind_stream(address, options)).map(|sockets| {
-                sockets.into_iter().map(|socket| Kind::Tcp(TcpListener::from_std(socket.into()))).collect()
+                sockets
+                    .into_iter()
+                    .map(|socket| ListenerKind::Tcp(TcpListener::from_std(socket.into())))
+                    .collect()
             })
         }
         Endpoint::UnixPath(path) => bind_path(path, || std::os::unix::net::UnixListener::bind(path))
-            .and_then(|bound| Ok(vec![Kind::of_path(bound)?])),
+            .and_then(|bound| Ok(vec![ListenerKind::of_path(bound)?])),
         Endpoint::SeqPacket(name @ UnixName::Path(path)) => {
             bind_path(path, || super::packet::bind(name, BACKLOG))
-                .and_then(|bound| Ok(vec![Kind::of_path(bound)?.of_packets()]))
+                .and_then(|bound| Ok(vec![ListenerKind::of_path(bound)?.of_packets()]))
         }
         Endpoint::SeqPacket(name) => super::packet::bind(name, BACKLOG).map(|socket| {
             let socket = UnixListener::from_std(socket);
-            vec![Kind::Unix { socket, is_packet: true, _file: None }]
+            vec![ListenerKind::Unix { socket, is_packet: true, _file: None }]
         }),
         Endpoint::UnixAbstract(name) => super::abstract_name::address(name)
             .and_then(|address| std::os::unix::net::UnixListener::bind_addr(&address))
             .and_then(|socket| {
                 socket.set_nonblocking(true)?;
                 let socket = UnixListener::from_std(socket);
-                Ok(vec![Kind::Unix { socket, is_packet: false, _file: None }])
+                Ok(vec![ListenerKind::Unix { socket, is_packet: false, _file: None }])
             }),
         Endpoint::Inherited(inherited) => {
             super::activation::take(inherited, super::activation::Use::Connections)
                 .and_then(|sockets| sockets.into_iter().map(inherited_kind).collect())
         }
     };
-    let register = |kinds: Vec<Kind>| -> io::Result<Vec<Listener>> {
+    let register = |kinds: Vec<ListenerKind>| -> io::Result<Vec<Listener>> {
         let mut listeners = Vec::new();
         for mut kind in kinds {
             let readiness = match &mut kind {
-                Kind::Tcp(tcp) => io.register(tcp)?,
-                Kind::Unix { socket: unix, .. } => io.register(unix)?,
+                ListenerKind::Tcp(tcp) => io.register(tcp)?,
+                ListenerKind::Unix { socket: unix, .. } => io.register(unix)?,
             };
             listeners.push(Listener { kind, readiness });
         }
@@ -89,11 +92,13 @@ pub fn listen_with(endpoint: &Endpoint, options: &SocketOptions, io: &Io) -> Res
 }
 
 /// Of a socket that another process has bound: if it has a file, that process owns it.
-fn inherited_kind(socket: socket2::Socket) -> io::Result<Kind> {
+fn inherited_kind(socket: socket2::Socket) -> io::Result<ListenerKind> {
     let is_packet = socket.r#type()? == socket2::Type::SEQPACKET;
     Ok(match socket.local_addr()?.domain() {
-        Domain::UNIX => Kind::Unix { socket: UnixListener::from_std(socket.into()), is_packet, _file: None },
-        Domain::IPV4 | Domain::IPV6 => Kind::Tcp(TcpListener::from_std(socket.into())),
+        Domain::UNIX => {
+            ListenerKind::Unix { socket: UnixListener::from_std(socket.into()), is_packet, _file: None }
+        }
+        Domain::IPV4 | Domain::IPV6 => ListenerKind::Tcp(TcpListener::from_std(socket.into())),
         other => return Err(io::Error::other(format!("no socket for TCP or of Unix, but of {other:?}"))),
     })
 }
@@ -106,10 +111,10 @@ impl Listener {
             return Ok(None);
         }
         let result = super::uninterrupted(|| match &self.kind {
-            Kind::Tcp(tcp) => {
+            ListenerKind::Tcp(tcp) => {
                 tcp.accept().map(|(socket, peer)| (Socket::Tcp(socket), PeerName::from_ip(Some(peer))))
             }
-            Kind::Unix { socket: unix, is_packet, .. } => unix.accept().map(|(socket, peer)| {
+            ListenerKind::Unix { socket: unix, is_packet, .. } => unix.accept().map(|(socket, peer)| {
                 let socket = match is_packet {
                     true => Socket::Packet(Packet::of(socket)),
                     false => Socket::Unix(socket),
@@ -126,15 +131,17 @@ impl Listener {
 
     /// True if a client that is taken and turned away can hear that it was: Unix sockets know an orderly end only.
     pub fn can_refuse(&self) -> bool {
-        matches!(self.kind, Kind::Tcp(_))
+        matches!(self.kind, ListenerKind::Tcp(_))
     }
 
     /// The address that was bound.
     pub fn name(&self) -> PeerName {
         match &self.kind {
-            Kind::Tcp(tcp) => PeerName::from_ip(tcp.local_addr().ok()),
-            Kind::Unix { socket: unix, is_packet: false, .. } => PeerName::from_unix(unix.local_addr().ok()),
-            Kind::Unix { socket: unix, .. } => PeerName::from_packets(unix.local_addr().ok()),
+            ListenerKind::Tcp(tcp) => PeerName::from_ip(tcp.local_addr().ok()),
+            ListenerKind::Unix { socket: unix, is_packet: false, .. } => {
+                PeerName::from_unix(unix.local_addr().ok())
+            }
+            ListenerKind::Unix { socket: unix, .. } => PeerName::from_packets(unix.local_addr().ok()),
         }
     }
 }

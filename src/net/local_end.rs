@@ -1,4 +1,4 @@
-//! The local end of a connection that is to be made: its address, its interface, its options.
+//! The local end of a new connection: its address, its interface, its options.
 
 use std::fmt;
 use std::io;
@@ -14,10 +14,10 @@ use super::options::{SocketOptions, is_refusal, named};
 use super::uninterrupted;
 use crate::error::{Error, Exit};
 
-/// Where a connection comes from, as far as the system is not to choose.
+/// The local end of a connection. The system chooses what is `None`.
 #[derive(Clone, Debug, Default)]
 pub struct LocalEnd {
-    /// The address.
+    /// The address, the port, or both.
     pub source: Option<SourceAddress>,
     /// The network interface that all its packets use.
     pub interface: Option<String>,
@@ -35,7 +35,7 @@ pub struct SourceAddress {
 impl FromStr for SourceAddress {
     type Err = String;
 
-    /// `ADDR`, `ADDR:PORT`, `[V6]:PORT` or `:PORT`.
+    /// Parses `ADDR`, `ADDR:PORT`, `[V6]:PORT` or `:PORT`.
     fn from_str(text: &str) -> Result<SourceAddress, String> {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         let parsed = match (bare.parse::<IpAddr>(), text.parse::<SocketAddr>(), text.strip_prefix(':')) {
@@ -60,7 +60,7 @@ impl fmt::Display for SourceAddress {
 }
 
 impl SourceAddress {
-    /// What to bind to on the way to `remote`; `None` if that is of the other family.
+    /// The address to bind to for a connection to `remote`; `None` if that is of the other family.
     pub(super) fn address_for(self, remote: &SocketAddr) -> Option<SocketAddr> {
         let any: IpAddr = match remote {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -70,34 +70,34 @@ impl SourceAddress {
         (ip.is_ipv4() == any.is_ipv4()).then(|| SocketAddr::new(ip, self.port))
     }
 
-    /// The address, if it names one.
+    /// The address, if there is one.
     pub(super) fn ip(self) -> Option<IpAddr> {
         self.ip
     }
 
-    /// True if it names the port.
+    /// True if there is a port.
     pub fn has_port(self) -> bool {
         self.port != 0
     }
 }
 
 impl LocalEnd {
-    /// True if it has anything that a Unix socket does not know.
+    /// True if it has anything that a Unix socket does not support.
     pub fn needs_tcp(&self) -> bool {
         self.source.is_some() || self.interface.is_some() || self.options.needs_tcp()
     }
 
-    /// Whether a connection from here can lead there.
+    /// True if a connection from here to `remote` is possible: their families agree.
     pub(super) fn reaches(&self, remote: &SocketAddr) -> bool {
         self.source.is_none_or(|source| source.address_for(remote).is_some())
             && self.options.family.is_none_or(|family| family.holds(remote))
     }
 
-    /// Begins a connection, without waiting. With `first`, which may be nothing: returns how much of it went at once.
-    /// The inner error is that of the way to `remote`.
+    /// Begins a connection without waiting. Returns how many bytes of `first` were sent at once. The inner error concerns
+    /// `remote` alone.
     ///
     /// # Errors
-    /// Of what was asked of this end: it would fail on the way to any address.
+    /// An option or address of this end that would fail for any remote address.
     pub(super) fn connect(
         &self,
         remote: SocketAddr,
@@ -132,7 +132,7 @@ impl LocalEnd {
             named("--interface", interface, bind_device(socket, interface))?;
         }
         if let Some(address) = self.source.and_then(|source| source.address_for(remote)) {
-            // A port of which an old connection is still in TIME_WAIT can be used for one to another peer.
+            // A port whose old connection is still in TIME_WAIT can be used for another peer.
             socket.set_reuse_address(true)?;
             let bound = socket.bind(&SockAddr::from(address)).map_err(|error| match error.kind() {
                 io::ErrorKind::AddrNotAvailable => {
@@ -152,7 +152,7 @@ fn address_shown(address: &SocketAddr) -> String {
     SourceAddress { ip: Some(address.ip()), port: address.port() }.to_string()
 }
 
-/// tcp(7) and RFC 7413: connects, and sends what fits at once if a cookie of that host is known; else asks for one.
+/// Connects, and sends what fits at once if a cookie of that host is known; else requests one (tcp(7), RFC 7413).
 #[cfg(target_os = "linux")]
 fn send_with_syn(socket: &Socket, first: &[u8], remote: &SockAddr) -> io::Result<usize> {
     use uapi::c::{MSG_FASTOPEN, MSG_NOSIGNAL};

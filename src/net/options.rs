@@ -153,40 +153,45 @@ impl SocketOptions {
             let result = if v6 { socket.set_tclass_v6(class) } else { socket.set_tos_v4(class) };
             named("--dscp", dscp, result)?;
         }
-        self.apply_systems_own(socket)
+        self.apply_linux_only(socket)
     }
+}
 
-    #[cfg(target_os = "linux")]
-    fn apply_systems_own(&self, socket: &SockRef<'_>) -> io::Result<()> {
-        if let Some(mark) = self.mark {
-            named("--mark", mark, socket.set_mark(mark))?;
-        }
-        if let Some(time) = self.user_timeout {
-            let shown = humantime::format_duration(time);
-            named("--user-timeout", shown, socket.set_tcp_user_timeout(Some(time)))?;
-        }
-        if let Some(name) = &self.congestion {
-            named("--congestion", name, socket.set_tcp_congestion(name.as_bytes()).map_err(explain_name))?;
-        }
-        Ok(())
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn apply_systems_own(&self, _: &SockRef<'_>) -> io::Result<()> {
-        let asked = [
-            ("--mark", self.mark.is_some()),
-            ("--user-timeout", self.user_timeout.is_some()),
-            ("--congestion", self.congestion.is_some()),
-            ("--mptcp", self.mptcp),
-        ];
-        match asked.iter().find(|(_, is_asked)| *is_asked) {
-            Some((option, _)) => {
-                let text = format!("{option}: this system has no such option: leave it out");
-                Err(io::Error::new(io::ErrorKind::Unsupported, Refused(text)))
+/// Defines `apply_linux_only` from a row for each option that only Linux has: its name, its value if the user chose one, the
+/// value as it is shown, and the call that sets it. Systems other than Linux refuse a value, so that none is ignored.
+macro_rules! linux_only {
+    ($options:ident, $socket:ident; $($name:literal: $chosen:expr, |$value:ident| $shown:expr => $set:expr;)+) => {
+        impl SocketOptions {
+            #[cfg(target_os = "linux")]
+            fn apply_linux_only(&self, $socket: &SockRef<'_>) -> io::Result<()> {
+                let $options = self;
+                $(if let Some($value) = $chosen {
+                    named($name, $shown, $set)?;
+                })+
+                Ok(())
             }
-            None => Ok(()),
+
+            #[cfg(not(target_os = "linux"))]
+            fn apply_linux_only(&self, _: &SockRef<'_>) -> io::Result<()> {
+                let $options = self;
+                $(if $chosen.is_some() {
+                    let text = concat!($name, ": this system has no such option: leave it out");
+                    return Err(io::Error::new(io::ErrorKind::Unsupported, Refused(text.into())));
+                })+
+                Ok(())
+            }
         }
-    }
+    };
+}
+
+linux_only! { options, socket;
+    "--mark": options.mark, |mark| mark => socket.set_mark(mark);
+    "--user-timeout": options.user_timeout, |time| humantime::format_duration(time)
+        => socket.set_tcp_user_timeout(Some(time));
+    "--congestion": options.congestion.as_ref(), |name| name
+        => socket.set_tcp_congestion(name.as_bytes()).map_err(explain_name);
+    // Chosen when the socket is made.
+    "--mptcp": options.mptcp.then_some(()), |_on| "" => Ok(());
 }
 
 /// Kernels have the names that were built in or loaded, and tell of others that no such file is there.

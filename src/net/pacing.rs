@@ -5,7 +5,7 @@ use std::io;
 use mio::net::TcpStream;
 use socket2::SockRef;
 
-const LEAST_BUFFER_BYTES: u64 = 16 << 10;
+const MIN_BUFFER_BYTES: u64 = 16 << 10;
 /// As much as systems commonly allow without privileges. For a rate that needs more over a long distance the kernel
 /// continues to tune the buffer, and a peer that does not pace itself runs ahead by what is in it.
 const LARGEST_BUFFER_BYTES: u64 = 512 << 10;
@@ -13,7 +13,7 @@ const LARGEST_BUFFER_BYTES: u64 = 512 << 10;
 /// See [`super::stream::SocketState::pace`].
 pub(super) fn pace(tcp: &TcpStream, bytes_per_second: u64) -> io::Result<bool> {
     // The kernel would take in more than is read, and the peer send it in one burst.
-    let buffer_bytes = (bytes_per_second / 4).max(LEAST_BUFFER_BYTES);
+    let buffer_bytes = (bytes_per_second / 4).max(MIN_BUFFER_BYTES);
     if buffer_bytes <= LARGEST_BUFFER_BYTES {
         SockRef::from(tcp).set_recv_buffer_size(buffer_bytes as usize)?;
     }

@@ -16,7 +16,7 @@ use super::endpoint::UnixName;
 /// The largest packet that is received: a larger one ends the connection.
 const LONGEST_BYTES: usize = 4 << 20;
 /// How many packets without bytes are left out at once.
-const MOST_EMPTY: usize = 1000;
+const MAX_EMPTY: usize = 1000;
 /// What is sent as one packet at most: every system takes that.
 const SENT_BYTES: usize = 32 << 10;
 
@@ -55,16 +55,16 @@ impl Packet {
 
     /// Reads some bytes of one packet. Packets without bytes are left out.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        for _ in 0..MOST_EMPTY {
+        for _ in 0..MAX_EMPTY {
             match self.read_one(buffer)? {
                 // The end looks like a packet without bytes. Before the peer has ended it is none; and after the end
                 // there is nothing.
                 0 if !self.has_peer_ended() => {}
-                0 if self.has_bytes_behind() => {}
+                0 if self.has_bytes_after() => {}
                 count => return Ok(count),
             }
         }
-        Err(io::Error::other(format!("{MOST_EMPTY} empty packets in a row")))
+        Err(io::Error::other(format!("{MAX_EMPTY} empty packets in a row")))
     }
 
     fn has_peer_ended(&self) -> bool {
@@ -72,7 +72,7 @@ impl Packet {
     }
 
     /// Of all packets that wait.
-    fn has_bytes_behind(&self) -> bool {
+    fn has_bytes_after(&self) -> bool {
         rustix::io::ioctl_fionread(&self.socket).is_ok_and(|count| count > 0)
     }
 

@@ -13,9 +13,9 @@ use rustix::pipe::PipeFlags;
 /// The size that pipes are asked to have, in bytes: what an unprivileged process may ask for.
 pub(crate) const PIPE_BYTES: usize = 1 << 20;
 /// Of one thread, at a time.
-const MOST_OPEN: usize = 16;
+const MAX_OPEN: usize = 16;
 /// How many of them stay open while they are not in use.
-const MOST_FREE: usize = 4;
+const MAX_FREE: usize = 4;
 
 thread_local! {
     static FREE: RefCell<Vec<OwnPipe>> = const { RefCell::new(Vec::new()) };
@@ -34,7 +34,7 @@ impl OwnPipe {
         if let Some(pipe) = FREE.with_borrow_mut(Vec::pop) {
             return Some(pipe);
         }
-        if OPEN.get() >= MOST_OPEN {
+        if OPEN.get() >= MAX_OPEN {
             return None;
         }
         let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).ok()?;
@@ -46,7 +46,7 @@ impl OwnPipe {
     /// Gives back a pipe that is empty.
     pub(crate) fn give_back(self) {
         FREE.with_borrow_mut(|free| {
-            if free.len() < MOST_FREE {
+            if free.len() < MAX_FREE {
                 free.push(self);
             }
         });
@@ -82,9 +82,9 @@ mod tests {
     #[test]
     fn their_number_is_bounded_and_few_are_kept() {
         let taken: Vec<OwnPipe> = std::iter::from_fn(OwnPipe::take).collect();
-        assert_eq!(taken.len(), MOST_OPEN);
+        assert_eq!(taken.len(), MAX_OPEN);
         taken.into_iter().for_each(OwnPipe::give_back);
-        assert_eq!((OPEN.get(), FREE.with_borrow(Vec::len)), (MOST_FREE, MOST_FREE));
+        assert_eq!((OPEN.get(), FREE.with_borrow(Vec::len)), (MAX_FREE, MAX_FREE));
         assert!(OwnPipe::take().is_some());
     }
 }

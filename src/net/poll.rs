@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-/// True if a call would not block. Does not wait.
+/// Returns whether a call would not block. Does not wait.
 pub(crate) fn is_ready(fd: BorrowedFd<'_>, events: PollFlags) -> bool {
     are_ready([(fd, events)])[0]
 }
 
 /// [`is_ready`] of several descriptors, in one system call.
-pub(crate) fn are_ready<const N: usize>(asked: [(BorrowedFd<'_>, PollFlags); N]) -> [bool; N] {
-    let mut fds = asked.map(|(fd, events)| PollFd::from_borrowed_fd(fd, events));
+pub(crate) fn are_ready<const N: usize>(interests: [(BorrowedFd<'_>, PollFlags); N]) -> [bool; N] {
+    let mut fds = interests.map(|(fd, events)| PollFd::from_borrowed_fd(fd, events));
     // If poll itself fails, none is ready: a call that would block must not be made.
     match poll(&mut fds, Some(Duration::ZERO)) {
         Ok(()) => fds.map(|fd| !fd.revents().is_empty()),
@@ -20,8 +20,9 @@ pub(crate) fn are_ready<const N: usize>(asked: [(BorrowedFd<'_>, PollFlags); N])
     }
 }
 
-/// Waits until a descriptor is ready or the time, of less than a second, is over; without a time for ever.
-pub(super) fn poll(fds: &mut [PollFd<'_>], time: Option<Duration>) -> rustix::io::Result<()> {
-    let time = time.map(|time| Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() });
-    rustix::io::retry_on_intr(|| rustix::event::poll(fds, time.as_ref())).map(drop)
+/// Waits until a descriptor is ready or `timeout` is over; without a timeout, for ever. A signal restarts the timeout.
+pub(super) fn poll(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> rustix::io::Result<()> {
+    // A timeout that does not fit is longer than any wait.
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    rustix::io::retry_on_intr(|| rustix::event::poll(fds, timeout.as_ref())).map(drop)
 }

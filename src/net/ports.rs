@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
-use super::endpoint::{Endpoint, Role, mistyped};
+use super::endpoint::{Endpoint, EndpointUse, mistyped};
 use super::services;
 
 /// An endpoint with the first of its ports, and all of them, in order and each once; of a Unix socket none.
@@ -44,15 +44,16 @@ fn parse(first: &str, second: Option<&str>) -> Result<WithPorts, String> {
         }
         Some(list) => (first, list),
         None if !is_unix(first) && first.contains(':') => first.rsplit_once(':').unwrap_or_default(),
-        None => return Endpoint::parse(first, Role::Connect).map(|endpoint| (endpoint, Vec::new())),
+        None => return Endpoint::parse(first, EndpointUse::Connect).map(|endpoint| (endpoint, Vec::new())),
     };
-    let explained =
-        |hint| second.is_none().then(|| mistyped::explain(first, Role::Connect)).flatten().unwrap_or(hint);
+    let explained = |hint| {
+        second.is_none().then(|| mistyped::explain(first, EndpointUse::Connect)).flatten().unwrap_or(hint)
+    };
     let ports = parse_list(list).map_err(explained)?;
     let port = ports.first().map_or_else(String::new, u16::to_string);
     let endpoint = match second {
-        Some(_) => Endpoint::parse_two(host, &port, Role::Connect),
-        None => Endpoint::parse(&format!("{host}:{port}"), Role::Connect),
+        Some(_) => Endpoint::parse_two(host, &port, EndpointUse::Connect),
+        None => Endpoint::parse(&format!("{host}:{port}"), EndpointUse::Connect),
     };
     Ok((endpoint?, ports))
 }

@@ -1,4 +1,4 @@
-//! Moves the bytes of one lane: inside the kernel where both ends allow it, else through a buffer.
+//! A pump moves the bytes of one lane: inside the kernel where both ends allow it, else through a buffer.
 
 mod zero_copy;
 
@@ -6,20 +6,20 @@ use std::cell::RefCell;
 use std::io;
 use std::time::Instant;
 
-use self::zero_copy::{KernelWay, Step};
+use self::zero_copy::{CopyProgress, ZeroCopy};
 use super::coalescing::Coalescing;
 use super::reactor::Context;
 use super::stream::{FdKind, KernelEnd, Stream};
 use crate::proto::relay::lane::Lane;
 
 const BUFFER_BYTES: usize = 256 << 10;
-/// Between two sockets the kernel moves the bytes when at least this many come at once; for fewer, two calls that copy are
-/// quicker than the five that move.
+/// Between two sockets the kernel moves the bytes once at least this many arrive at once. For fewer, the two calls that copy
+/// are faster than the five that splice.
 const MANY_BYTES: u64 = 64 << 10;
 const FEW_BYTES: u64 = 16 << 10;
 
 thread_local! {
-    /// What all pumps of a thread read into. A lane only has memory of its own for what its sink did not take at once.
+    /// The read buffer of all pumps of a thread. A lane has memory of its own only for what its sink did not take at once.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::default();
 }
 
@@ -34,34 +34,34 @@ pub enum Side {
 
 /// A failure while bytes were moved.
 #[derive(Debug)]
-pub struct Fault {
-    /// Whose failure it is.
+pub struct PumpError {
+    /// The side that failed.
     pub side: Side,
-    /// What failed.
+    /// The error of the call.
     pub error: io::Error,
 }
 
-/// What a pump could do.
+/// The reason why a pump stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pumped {
-    /// All that was possible.
+    /// Nothing more can be moved now.
     Blocked,
-    /// As much as the budget allowed: there is more.
+    /// The budget is used up, or readiness is unclear: call again.
     More,
 }
 
 /// One direction between two streams.
 pub struct Pump {
     lane: Lane,
-    way: Way,
-    /// Both ends are sockets: the way follows from how much comes at once.
+    mode: CopyMode,
+    /// Both ends are sockets: the mode depends on how much arrives at once.
     joins_sockets: bool,
     coalescing: Coalescing,
 }
 
-enum Way {
+enum CopyMode {
     Copy(Buffer),
-    Kernel(KernelWay),
+    ZeroCopy(ZeroCopy),
 }
 
 #[derive(Default)]
@@ -71,15 +71,19 @@ struct Buffer {
 }
 
 impl Pump {
-    /// A pump from `source` to `sink` by the cheapest way that their kinds allow.
+    /// A pump from `source` to `sink`, in the cheapest mode that their kinds allow.
     pub fn new(source: &impl Stream, sink: &impl Stream) -> Pump {
         let kinds = source.reading_end().map(|end| end.kind).zip(sink.writing_end().map(|end| end.kind));
         let joins_sockets = kinds == Some((FdKind::Socket, FdKind::Socket));
-        match kinds.and_then(|(from, to)| KernelWay::between(from, to)) {
-            Some(way) => {
-                let way = if joins_sockets { Way::Copy(Buffer::default()) } else { Way::Kernel(way) };
+        match kinds.and_then(|(from, to)| ZeroCopy::between(from, to)) {
+            Some(zero_copy) => {
+                let mode = if joins_sockets {
+                    CopyMode::Copy(Buffer::default())
+                } else {
+                    CopyMode::ZeroCopy(zero_copy)
+                };
                 let lane = Lane::new(zero_copy::CHUNK_BYTES);
-                Pump { lane, way, joins_sockets, coalescing: Coalescing::default() }
+                Pump { lane, mode, joins_sockets, coalescing: Coalescing::default() }
             }
             None => Pump::copying(),
         }
@@ -87,8 +91,8 @@ impl Pump {
 
     /// A pump that copies, for any two streams.
     pub fn copying() -> Pump {
-        let (lane, way) = (Lane::new(BUFFER_BYTES), Way::Copy(Buffer::default()));
-        Pump { lane, way, joins_sockets: false, coalescing: Coalescing::default() }
+        let (lane, mode) = (Lane::new(BUFFER_BYTES), CopyMode::Copy(Buffer::default()));
+        Pump { lane, mode, joins_sockets: false, coalescing: Coalescing::default() }
     }
 
     /// The lane's numbers.
@@ -101,22 +105,26 @@ impl Pump {
         &mut self.lane
     }
 
-    /// Moves what can be moved now, at most about the turn's budget. To be called again at [`Pump::wake_up`], too.
+    /// Moves what can be moved now, up to about the turn's budget. Call it at [`Pump::wake_up`], too.
     pub fn advance(
         &mut self,
         source: &mut impl Stream,
         sink: &mut impl Stream,
         context: Context,
-    ) -> Result<Pumped, Fault> {
+    ) -> Result<Pumped, PumpError> {
         self.advance_between(&mut Two(source, sink), context)
     }
 
     /// The same from a stream back to itself.
-    pub fn advance_within(&mut self, stream: &mut impl Stream, context: Context) -> Result<Pumped, Fault> {
+    pub fn advance_within(
+        &mut self,
+        stream: &mut impl Stream,
+        context: Context,
+    ) -> Result<Pumped, PumpError> {
         self.advance_between(&mut One(stream), context)
     }
 
-    /// Ends the sink, if the source has ended and everything was moved.
+    /// Half-closes the sink, if the source has ended and everything was moved.
     pub fn pass_end(&mut self, sink: &mut impl Stream) -> io::Result<()> {
         if self.lane.owes_half_close() {
             sink.finish_writing()?;
@@ -125,21 +133,21 @@ impl Pump {
         Ok(())
     }
 
-    /// When to advance it if no readiness comes before.
+    /// When to advance the pump if no event comes before.
     pub fn wake_up(&self) -> Option<Instant> {
         self.coalescing.wake_up()
     }
 
-    fn advance_between(&mut self, ends: &mut impl Ends, context: Context) -> Result<Pumped, Fault> {
+    fn advance_between(&mut self, ends: &mut impl PumpIo, context: Context) -> Result<Pumped, PumpError> {
         let result = self.move_between(ends, context);
         if result.is_err() {
-            // Nobody may ask it to go on: then it must not ask to be asked.
+            // The caller may stop advancing this pump: it must not have a deadline any more.
             self.coalescing = Coalescing::default();
         }
         result
     }
 
-    fn move_between(&mut self, ends: &mut impl Ends, context: Context) -> Result<Pumped, Fault> {
+    fn move_between(&mut self, ends: &mut impl PumpIo, context: Context) -> Result<Pumped, PumpError> {
         let end = self.lane.delivered() + context.budget_bytes as u64;
         if let (Some(from), Some(to)) = ends.in_kernel() {
             self.coalescing.tick(context.now, (from, to));
@@ -150,31 +158,31 @@ impl Pump {
                 return Ok(Pumped::Blocked);
             }
             let taken_before = self.taken_bytes();
-            let step = match &mut self.way {
-                Way::Copy(buffer) => buffer.step(&mut self.lane, ends)?,
-                Way::Kernel(way) => match ends.in_kernel() {
-                    (Some(from), Some(to)) => way.step(&mut self.lane, from, to)?,
-                    _ => Step::Unsupported,
+            let step = match &mut self.mode {
+                CopyMode::Copy(buffer) => buffer.step(&mut self.lane, ends)?,
+                CopyMode::ZeroCopy(kernel) => match ends.in_kernel() {
+                    (Some(from), Some(to)) => kernel.step(&mut self.lane, from, to)?,
+                    _ => CopyProgress::Unsupported,
                 },
             };
             let taken = self.taken_bytes() - taken_before;
             match step {
-                Step::Moved if self.joins_sockets => {
+                CopyProgress::Moved if self.joins_sockets => {
                     if let (Some(from), Some(to)) = ends.in_kernel() {
                         self.coalescing.took(taken, context.now, (from, to));
                     }
-                    self.choose_way(taken);
+                    self.choose_mode(taken);
                 }
-                Step::Moved => {}
-                Step::Blocked => {
+                CopyProgress::Moved => {}
+                CopyProgress::Blocked => {
                     if self.lane.held() == 0 {
                         self.coalescing.wait(context.now);
                     }
                     self.rest();
                     return Ok(Pumped::Blocked);
                 }
-                Step::Unclear => return Ok(Pumped::More),
-                Step::Unsupported => self.fall_back()?,
+                CopyProgress::Unclear => return Ok(Pumped::More),
+                CopyProgress::Unsupported => self.fall_back()?,
             }
         }
         Ok(Pumped::More)
@@ -184,47 +192,51 @@ impl Pump {
         self.lane.delivered() + self.lane.held() as u64
     }
 
-    /// The way of the next bytes between two sockets, after so many have come at once. None is left in the old one.
-    fn choose_way(&mut self, count: u64) {
+    /// Chooses the mode of the next bytes between two sockets, after `count` bytes have arrived at once. Keeps the mode while
+    /// the lane holds bytes.
+    fn choose_mode(&mut self, count: u64) {
         if self.lane.held() > 0 {
             return;
         }
-        let way = match &self.way {
-            Way::Copy(_) if count >= MANY_BYTES => {
-                KernelWay::between(FdKind::Socket, FdKind::Socket).map(Way::Kernel)
+        let mode = match &self.mode {
+            CopyMode::Copy(_) if count >= MANY_BYTES => {
+                ZeroCopy::between(FdKind::Socket, FdKind::Socket).map(CopyMode::ZeroCopy)
             }
-            Way::Kernel(_) if (1..FEW_BYTES).contains(&count) => Some(Way::Copy(Buffer::default())),
+            CopyMode::ZeroCopy(_) if (1..FEW_BYTES).contains(&count) => {
+                Some(CopyMode::Copy(Buffer::default()))
+            }
             _ => None,
         };
-        if let Some(way) = way {
+        if let Some(mode) = mode {
             self.rest();
-            self.way = way;
+            self.mode = mode;
         }
     }
 
-    /// A lane that holds nothing and waits needs no pipe: another one takes it.
+    /// Gives back the pipe of an empty lane, for others to use.
     fn rest(&mut self) {
         if self.lane.held() == 0
-            && let Way::Kernel(way) = &mut self.way
+            && let CopyMode::ZeroCopy(kernel) = &mut self.mode
         {
-            way.rest();
+            kernel.rest();
         }
     }
 
-    /// From inside the kernel to copying. What a kernel pipe still holds moves into the buffer.
-    fn fall_back(&mut self) -> Result<(), Fault> {
+    /// Changes from zero copy to copying. Bytes in a pipe of our own move into the buffer.
+    fn fall_back(&mut self) -> Result<(), PumpError> {
         let mut buffer = Buffer::default();
-        if let Way::Kernel(way) = &mut self.way {
-            buffer.bytes =
-                way.take_held(self.lane.held()).map_err(|error| Fault { side: Side::Source, error })?;
+        if let CopyMode::ZeroCopy(kernel) = &mut self.mode {
+            buffer.bytes = kernel
+                .take_held(self.lane.held())
+                .map_err(|error| PumpError { side: Side::Source, error })?;
         }
-        self.way = Way::Copy(buffer);
+        self.mode = CopyMode::Copy(buffer);
         Ok(())
     }
 }
 
-/// Where a pump takes bytes from and where it puts them: two streams, or one.
-trait Ends {
+/// The source and the sink of a pump: two streams, or one.
+trait PumpIo {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
     fn in_kernel(&self) -> (Option<KernelEnd<'_>>, Option<KernelEnd<'_>>);
@@ -232,7 +244,7 @@ trait Ends {
 
 struct Two<'a, A, B>(&'a mut A, &'a mut B);
 
-impl<A: Stream, B: Stream> Ends for Two<'_, A, B> {
+impl<A: Stream, B: Stream> PumpIo for Two<'_, A, B> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
@@ -248,7 +260,7 @@ impl<A: Stream, B: Stream> Ends for Two<'_, A, B> {
 
 struct One<'a, S>(&'a mut S);
 
-impl<S: Stream> Ends for One<'_, S> {
+impl<S: Stream> PumpIo for One<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
@@ -263,7 +275,7 @@ impl<S: Stream> Ends for One<'_, S> {
 }
 
 impl Buffer {
-    fn step(&mut self, lane: &mut Lane, ends: &mut impl Ends) -> Result<Step, Fault> {
+    fn step(&mut self, lane: &mut Lane, ends: &mut impl PumpIo) -> Result<CopyProgress, PumpError> {
         if lane.held() == 0 && lane.room() > 0 {
             let mut scratch = SCRATCH.take();
             let step = self.pass(&mut scratch, lane, ends);
@@ -275,41 +287,46 @@ impl Buffer {
         if lane.held() == 0 {
             *self = Buffer::default();
         }
-        Ok(if count > 0 { Step::Moved } else { Step::Blocked })
+        Ok(if count > 0 { CopyProgress::Moved } else { CopyProgress::Blocked })
     }
 
     /// Reads, hands over what the sink takes, and keeps the rest.
-    fn pass(&mut self, scratch: &mut Vec<u8>, lane: &mut Lane, ends: &mut impl Ends) -> Result<Step, Fault> {
+    fn pass(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        lane: &mut Lane,
+        ends: &mut impl PumpIo,
+    ) -> Result<CopyProgress, PumpError> {
         scratch.resize(BUFFER_BYTES, 0);
         match ends.read(scratch) {
             Ok(0) => lane.end_source(),
             Ok(count) => {
                 lane.filled(count);
                 let given = Buffer::give(&scratch[..count], lane, ends);
-                // What the sink did not take is kept, also if it fails: it may go on all the same.
+                // The rest is kept even if the sink fails: a relay may continue to discard.
                 let taken = *given.as_ref().unwrap_or(&0);
                 *self = Buffer { bytes: scratch[taken..count].to_vec(), start: 0 };
                 given?;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Step::Blocked),
-            Err(error) => return Err(Fault { side: Side::Source, error }),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(CopyProgress::Blocked),
+            Err(error) => return Err(PumpError { side: Side::Source, error }),
         }
-        Ok(Step::Moved)
+        Ok(CopyProgress::Moved)
     }
 
-    /// How many of `bytes` the sink took.
-    fn give(bytes: &[u8], lane: &mut Lane, ends: &mut impl Ends) -> Result<usize, Fault> {
+    /// Writes `bytes`. Returns how many of them the sink took.
+    fn give(bytes: &[u8], lane: &mut Lane, ends: &mut impl PumpIo) -> Result<usize, PumpError> {
         if bytes.is_empty() {
             return Ok(0);
         }
         match ends.write(bytes) {
-            Ok(0) => Err(Fault { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
+            Ok(0) => Err(PumpError { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
             Ok(count) => {
                 lane.drained(count);
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            Err(error) => Err(Fault { side: Side::Sink, error }),
+            Err(error) => Err(PumpError { side: Side::Sink, error }),
         }
     }
 }

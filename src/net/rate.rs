@@ -12,8 +12,8 @@ use super::stream::{KernelEnd, KernelEnds, Stream, Timed};
 
 /// The lowest rate that can be asked for, in bytes per second.
 pub const MIN_RATE: u64 = 1 << 10;
-/// A limit is not lower: with it something passes in each piece.
-const LEAST_RATE: u64 = 64;
+/// The lowest rate in force, so that each piece holds at least one byte.
+const MIN_METER_RATE: u64 = 64;
 /// What passes at once is worth this at least: fewer and larger pieces.
 const PIECE: Duration = Duration::from_millis(20);
 /// And this at most, where the kernel does not pace it.
@@ -88,7 +88,7 @@ impl<S: Stream> Limited<S> {
         self.limit = bytes_per_second.map(|rate| {
             // A kernel that refuses is one that does not pace.
             let smoothed = self.stream.pace(rate).unwrap_or(false);
-            let meter = |burst| Meter { rate: rate.max(LEAST_RATE), burst, empty_at: self.now };
+            let meter = |burst| Meter { rate: rate.max(MIN_METER_RATE), burst, empty_at: self.now };
             Limit {
                 reading: meter(SMOOTHED_BURST),
                 writing: meter(if smoothed { SMOOTHED_BURST } else { BURST }),
@@ -104,7 +104,7 @@ impl<S: Stream> Limited<S> {
         // As in `limit_rate`.
         let _ = self.stream.pace(bytes_per_second);
         for meter in [&mut limit.reading, &mut limit.writing] {
-            meter.rate = bytes_per_second.max(LEAST_RATE);
+            meter.rate = bytes_per_second.max(MIN_METER_RATE);
         }
     }
 

@@ -84,7 +84,7 @@ impl Reactor {
         let mut stop: Option<(Error, Instant)> = None;
         loop {
             let now = read_clock();
-            while let Some(session) = self.timers.expired(now) {
+            while let Some(session) = self.timers.pop_expired(now) {
                 ready.push(session);
             }
             let Some(again) = self.advance(&mut ready, now)? else { return Ok(()) };
@@ -94,7 +94,7 @@ impl Reactor {
                 stopping => stop = stopping,
             }
             let timeout = if again.is_empty() {
-                let deadline = [self.timers.next(), stop.as_ref().map(|(_, limit)| *limit)];
+                let deadline = [self.timers.next_check(), stop.as_ref().map(|(_, limit)| *limit)];
                 let deadline = deadline.into_iter().flatten().min();
                 deadline.map(|deadline| deadline.saturating_duration_since(read_clock()))
             } else {

@@ -1,4 +1,4 @@
-//! A host's addresses, asked for on another thread.
+//! The addresses of a host, resolved on another thread.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::endpoint::{Endpoint, Host};
 use super::local_end::LocalEnd;
-use super::lookup::Asked;
+use super::lookup::PendingLookup;
 use super::reactor::Io;
 use crate::error::{Error, Exit, Retry};
 
@@ -21,12 +21,12 @@ pub struct Resolution {
 enum Source {
     /// The name is an address.
     Known(SocketAddr),
-    Asked(Asked),
+    PendingLookup(PendingLookup),
 }
 
 impl Resolution {
-    /// Asks for the addresses of `target`, which is `host` and `port`; for `limit` from `now` on. `asker` is the client of a
-    /// server that it is for.
+    /// Starts to resolve `target`, which is `host` and `port`, within `limit` from `now`. `asker` is the client of a server
+    /// for which this is done.
     pub fn new(
         target: &Endpoint,
         (host, port): (&Host, u16),
@@ -40,19 +40,19 @@ impl Resolution {
         };
         let source = match name.parse() {
             Ok(ip) => Source::Known(SocketAddr::new(ip, port)),
-            Err(_) => Source::Asked(Asked::new(name, port, asker, io)?),
+            Err(_) => Source::PendingLookup(PendingLookup::new(name, port, asker, io)?),
         };
         Ok(Resolution { target: target.clone(), source, limit, deadline: now + limit })
     }
 
-    /// The addresses that can be reached from `local`, once, in the order of the attempts.
+    /// Returns the addresses that can be reached from `local`, once, in the order of the attempts.
     ///
     /// # Errors
     /// The name is not known, has no such address, or the time has run out.
     pub fn advance(&mut self, local: &LocalEnd, now: Instant) -> Result<Option<VecDeque<SocketAddr>>, Error> {
         let addresses = match &mut self.source {
             Source::Known(address) => vec![*address],
-            Source::Asked(asked) => match asked.take() {
+            Source::PendingLookup(asked) => match asked.poll_result() {
                 None if now >= self.deadline => {
                     return Err(timed_out(&self.target, "resolving the name", self.limit));
                 }
@@ -69,17 +69,17 @@ impl Resolution {
             _ if queue.is_empty()
                 && let Some(family) = local.options.family =>
             {
-                Err(self.unresolved(&family.is_missing()).mended(Retry::Never))
+                Err(self.unresolved(&family.is_missing()).with_retry(Retry::Never))
             }
             Some(source) if queue.is_empty() => {
                 let why = format!("it has no address of the family of --source {source}");
-                Err(self.unresolved(&why).mended(Retry::Never))
+                Err(self.unresolved(&why).with_retry(Retry::Never))
             }
             _ => Ok(Some(queue)),
         }
     }
 
-    /// When to call again if nothing happens before.
+    /// When to call [`Resolution::advance`] again at the latest.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }

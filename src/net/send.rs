@@ -23,7 +23,7 @@ pub enum Sent {
 
 /// Bytes that must all be sent, and how many were.
 #[derive(Default)]
-pub struct Outgoing {
+pub struct SendBuffer {
     /// Kept at its largest size, so that a chunk is neither allocated nor zeroed anew.
     bytes: Vec<u8>,
     start: usize,
@@ -31,7 +31,7 @@ pub struct Outgoing {
     taken_bytes: u64,
 }
 
-impl Outgoing {
+impl SendBuffer {
     /// Bytes not taken yet.
     pub fn pending(&self) -> usize {
         self.end - self.start
@@ -61,7 +61,7 @@ impl Outgoing {
         self.bytes.try_reserve_exact(count.saturating_sub(self.bytes.len()))
     }
 
-    /// Room for `count` bytes after those queued, to be filled and then counted by [`Outgoing::filled`].
+    /// Room for `count` bytes after those queued, to be filled and then counted by [`SendBuffer::filled`].
     pub fn space(&mut self, count: usize) -> &mut [u8] {
         if self.start > 0 && self.bytes.len() < self.end + count {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -86,7 +86,7 @@ impl Outgoing {
 
 /// Sends everything queued, or fails: then what was taken is not queued any more. Never blocks: call again after
 /// `Blocked`.
-pub fn send_all(stream: &mut impl Stream, outgoing: &mut Outgoing) -> io::Result<Sent> {
+pub fn send_all(stream: &mut impl Stream, outgoing: &mut SendBuffer) -> io::Result<Sent> {
     while outgoing.pending() > 0 {
         match send(stream, outgoing.queued()) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpStream, UnixStream};
+use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 
@@ -45,6 +46,10 @@ pub trait KernelEnds {
 pub trait SocketState {
     /// A failure of the connection that no read or write has reported yet (socket(7), `SO_ERROR`).
     fn take_error(&mut self) -> io::Result<()>;
+
+    /// True if the system reports that the peer has closed both directions, and not only half-closed. TCP cannot tell the
+    /// two apart: false there.
+    fn has_hung_up(&self) -> bool;
 
     /// Whether a close from now on, by whatever ends the process, reaches the peer as a reset instead of an end
     /// (socket(7), `SO_LINGER`).
@@ -321,6 +326,14 @@ impl SocketState for Transport {
             Socket::Packet(packet) => packet.get_ref().take_error()?,
         };
         error.map_or(Ok(()), Err)
+    }
+
+    fn has_hung_up(&self) -> bool {
+        match &self.socket {
+            Socket::Tcp(_) => false,
+            // poll(2): POLLHUP and POLLERR need not be asked for. After a half-close the first is not set.
+            socket => super::poll::is_ready(socket.as_fd(), PollFlags::empty()),
+        }
     }
 
     fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {

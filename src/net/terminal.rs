@@ -1,4 +1,4 @@
-//! A terminal for a child: the master's end of a pseudoterminal, pty(7), as a stream.
+//! The terminal of a child: the master side of a pseudoterminal, pty(7), as a stream.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -16,33 +16,36 @@ use super::uninterrupted;
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
 
-/// The master's end.
-pub struct Terminal {
+/// The master side of a child's terminal.
+pub struct PtyMaster {
     master: OwnedFd,
     readiness: Readiness,
-    /// How many end-of-file characters the child's line discipline has still to get.
-    ends_owed: u8,
+    /// End-of-file characters that are still to be written.
+    pending_eofs: u8,
     at_line_start: bool,
-    discards: bool,
+    discards_input: bool,
 }
 
-impl Terminal {
+impl PtyMaster {
     /// Starts a command as the leader of a session that has the terminal.
-    pub(super) fn spawn(mut command: Command, io: &Io) -> io::Result<(Terminal, Child)> {
-        let other = |error: pty_process::Error| match error {
+    pub(super) fn spawn(mut command: Command, io: &Io) -> io::Result<(PtyMaster, Child)> {
+        let to_io_error = |error: pty_process::Error| match error {
             pty_process::Error::Io(error) => error,
             pty_process::Error::Rustix(error) => error.into(),
         };
-        let (pty, pts) = pty_process::blocking::open().map_err(other)?;
-        pty.resize(pty_process::Size::new(ROWS, COLUMNS)).map_err(other)?;
+        let (pty, pts) = pty_process::blocking::open().map_err(to_io_error)?;
+        pty.resize(pty_process::Size::new(ROWS, COLUMNS)).map_err(to_io_error)?;
         if std::env::var_os("TERM").is_none() {
             command.env("TERM", "dumb");
         }
         let master: OwnedFd = pty.into();
         rustix::io::ioctl_fionbio(&master, true)?;
         let readiness = io.register(&mut SourceFd(&master.as_raw_fd()))?;
-        let child = pty_process::blocking::Command::from(command).spawn(pts).map_err(other)?;
-        Ok((Terminal { master, readiness, ends_owed: 0, at_line_start: true, discards: false }, child))
+        let child = pty_process::blocking::Command::from(command).spawn(pts).map_err(to_io_error)?;
+        Ok((
+            PtyMaster { master, readiness, pending_eofs: 0, at_line_start: true, discards_input: false },
+            child,
+        ))
     }
 
     pub(super) fn has_output(&self) -> bool {
@@ -50,17 +53,17 @@ impl Terminal {
     }
 
     pub(super) fn discard_input(&mut self) {
-        self.discards = true;
-        self.ends_owed = 0;
+        self.discards_input = true;
+        self.pending_eofs = 0;
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.pay_ends()?;
+        self.flush_pending_eofs()?;
         if !self.readiness.is_readable() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let result = uninterrupted(|| match rustix::io::read(&self.master, &mut *buffer) {
-            // Nobody has the other end open any more.
+            // No process has the other side open any more.
             Err(Errno::IO) => Ok(0),
             result => Ok(result?),
         });
@@ -71,7 +74,7 @@ impl Terminal {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.discards {
+        if self.discards_input {
             return Ok(bytes.len());
         }
         if !self.readiness.is_writable() {
@@ -87,25 +90,25 @@ impl Terminal {
         result
     }
 
-    /// Types what ends the input at a terminal, ^D as a rule: once where a line begins, twice within a line.
+    /// Writes the end-of-file character, ^D by default: once at the start of a line, twice within a line.
     pub(super) fn finish_writing(&mut self) -> io::Result<()> {
-        if !self.discards {
-            self.ends_owed = if self.at_line_start { 1 } else { 2 };
+        if !self.discards_input {
+            self.pending_eofs = if self.at_line_start { 1 } else { 2 };
         }
-        self.pay_ends()
+        self.flush_pending_eofs()
     }
 
-    /// Types what is owed, as far as there is room: the rest when there is.
-    fn pay_ends(&mut self) -> io::Result<()> {
-        while self.ends_owed > 0 && self.readiness.is_writable() {
+    /// Writes pending end-of-file characters, as far as there is room.
+    fn flush_pending_eofs(&mut self) -> io::Result<()> {
+        while self.pending_eofs > 0 && self.readiness.is_writable() {
             let settings = rustix::termios::tcgetattr(self.master.as_fd())?;
             let end = settings.special_codes[SpecialCodeIndex::VEOF];
             match rustix::io::write(&self.master, &[end]) {
-                Ok(_) => self.ends_owed -= 1,
+                Ok(_) => self.pending_eofs -= 1,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.readiness.clear_writable(),
-                // The child is gone, and hears nothing.
-                Err(_) => self.ends_owed = 0,
+                // The child is gone.
+                Err(_) => self.pending_eofs = 0,
             }
         }
         Ok(())

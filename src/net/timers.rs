@@ -7,8 +7,8 @@ use rustc_hash::FxHashMap;
 
 /// Deadlines by session number; each session has one at most.
 ///
-/// Most deadlines are moved out again and again and never reached. So one that moves out keeps its place in the row,
-/// and is put into its new one when the old one is reached.
+/// Most deadlines are moved to later times again and again and never reached. So a deadline that moves to a later time
+/// stays queued at its old time, and is queued anew when that is reached.
 #[derive(Default)]
 pub(crate) struct Timers {
     by_time: BTreeSet<(Instant, usize)>,
@@ -17,8 +17,8 @@ pub(crate) struct Timers {
 
 struct Timer {
     deadline: Instant,
-    /// Where it stands in the row: at its deadline or before.
-    place: Instant,
+    /// The time at which it is queued: its deadline or before.
+    queued_at: Instant,
 }
 
 impl Timers {
@@ -26,36 +26,36 @@ impl Timers {
     pub(crate) fn set(&mut self, session: usize, deadline: Option<Instant>) {
         match (self.by_session.get_mut(&session), deadline) {
             (None, None) => {}
-            (Some(timer), Some(new)) if new >= timer.place => timer.deadline = new,
+            (Some(timer), Some(new)) if new >= timer.queued_at => timer.deadline = new,
             (old, _) => {
                 if let Some(old) = old {
-                    self.by_time.remove(&(old.place, session));
+                    self.by_time.remove(&(old.queued_at, session));
                 }
                 match deadline {
-                    Some(new) => self.place(session, new),
+                    Some(new) => self.enqueue(session, new),
                     None => drop(self.by_session.remove(&session)),
                 }
             }
         }
     }
 
-    fn place(&mut self, session: usize, deadline: Instant) {
-        self.by_session.insert(session, Timer { deadline, place: deadline });
+    fn enqueue(&mut self, session: usize, deadline: Instant) {
+        self.by_session.insert(session, Timer { deadline, queued_at: deadline });
         self.by_time.insert((deadline, session));
     }
 
-    /// When to look next: at the earliest deadline or before.
-    pub(crate) fn next(&self) -> Option<Instant> {
+    /// When to check next: at the earliest deadline or before.
+    pub(crate) fn next_check(&self) -> Option<Instant> {
         self.by_time.first().map(|(time, _)| *time)
     }
 
-    /// Takes out a session whose deadline is not after `now`.
-    pub(crate) fn expired(&mut self, now: Instant) -> Option<usize> {
+    /// Removes and returns a session whose deadline is not after `now`.
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<usize> {
         loop {
-            let &(place, session) = self.by_time.first().filter(|(place, _)| *place <= now)?;
-            self.by_time.remove(&(place, session));
+            let &(queued_at, session) = self.by_time.first().filter(|(time, _)| *time <= now)?;
+            self.by_time.remove(&(queued_at, session));
             match self.by_session.remove(&session) {
-                Some(timer) if timer.deadline > now => self.place(session, timer.deadline),
+                Some(timer) if timer.deadline > now => self.enqueue(session, timer.deadline),
                 _ => return Some(session),
             }
         }
@@ -76,14 +76,14 @@ mod tests {
         timers.set(1, Some(at(5)));
         timers.set(2, Some(at(3)));
         timers.set(1, Some(at(1)));
-        assert_eq!(timers.next(), Some(at(1)));
-        assert_eq!(timers.expired(start), None);
-        assert_eq!(timers.expired(at(9)), Some(1));
-        assert_eq!(timers.expired(at(9)), Some(2));
-        assert_eq!(timers.expired(at(9)), None);
+        assert_eq!(timers.next_check(), Some(at(1)));
+        assert_eq!(timers.pop_expired(start), None);
+        assert_eq!(timers.pop_expired(at(9)), Some(1));
+        assert_eq!(timers.pop_expired(at(9)), Some(2));
+        assert_eq!(timers.pop_expired(at(9)), None);
         timers.set(2, Some(at(4)));
         timers.set(2, None);
-        assert_eq!(timers.next(), None);
+        assert_eq!(timers.next_check(), None);
     }
 
     #[test]
@@ -94,11 +94,14 @@ mod tests {
         timers.set(1, Some(at(2)));
         timers.set(1, Some(at(8)));
         timers.set(2, Some(at(5)));
-        assert_eq!(timers.expired(at(4)), None);
-        assert_eq!(timers.next(), Some(at(5)));
-        assert_eq!((timers.expired(at(6)), timers.expired(at(6))), (Some(2), None));
+        assert_eq!(timers.pop_expired(at(4)), None);
+        assert_eq!(timers.next_check(), Some(at(5)));
+        assert_eq!((timers.pop_expired(at(6)), timers.pop_expired(at(6))), (Some(2), None));
         timers.set(1, Some(at(9)));
         timers.set(1, Some(at(7)));
-        assert_eq!((timers.expired(at(7)), timers.expired(at(9)), timers.next()), (Some(1), None, None));
+        assert_eq!(
+            (timers.pop_expired(at(7)), timers.pop_expired(at(9)), timers.next_check()),
+            (Some(1), None, None)
+        );
     }
 }

@@ -42,6 +42,11 @@ macro_rules! forwarding {
                 $inner.take_error()
             }
 
+            fn has_hung_up(&self) -> bool {
+                let $this = self;
+                $inner.has_hung_up()
+            }
+
             fn reset_on_close(&mut self, reset: bool) -> std::io::Result<()> {
                 let $this = self;
                 $inner.reset_on_close(reset)
@@ -120,6 +125,10 @@ macro_rules! without {
         impl<$($generics)*> $crate::net::stream::SocketState for $type {
             fn take_error(&mut self) -> std::io::Result<()> {
                 Ok(())
+            }
+
+            fn has_hung_up(&self) -> bool {
+                false
             }
 
             fn reset_on_close(&mut self, _reset: bool) -> std::io::Result<()> {

@@ -1,6 +1,8 @@
 //! `--exec` and `--sh`: a command that is run for a connection, its process and the peer joined.
 
 mod local;
+#[cfg(test)]
+mod tests;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -34,6 +36,10 @@ const HELD_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a process may say nothing once its peer has ended, with `--end-when peer`.
 const SILENCE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a process may say nothing once its client over a Unix socket has closed both directions: about as long as
+/// the keepalive takes to find that out over TCP.
+const GONE_LIMIT: Duration = Duration::from_secs(60);
 
 type Joined = Relay<Box<dyn Local>, Limited<Box<dyn Stream>>>;
 
@@ -74,7 +80,8 @@ pub(crate) struct Exec {
 enum Phase {
     /// The process runs.
     Running,
-    /// The same after the peer's end, with `--end-when peer`: so many bytes have come, the last one then.
+    /// The same after the peer's end, with `--end-when peer`, or after it has closed both directions: bytes that have come
+    /// from both sides, and when the last one did.
     Alone(u64, Instant),
     /// It has ended, but others have its output: so many bytes have come, the last one then.
     Held(u64, Instant),
@@ -181,13 +188,27 @@ impl Exec {
         }
     }
 
-    /// Ends a process whose peer has ended, once it has fallen silent. What it says before is sent.
+    /// True if a process that falls silent must end, because its peer's end is enough for that.
+    fn is_ended_with_peer(&self) -> bool {
+        self.ends_with_peer && self.relay.as_ref().is_some_and(|relay| relay.lanes()[1].is_finished())
+    }
+
+    /// How long a process without a peer may be silent.
+    fn silence_limit(&self) -> Duration {
+        if self.is_ended_with_peer() { SILENCE_LIMIT } else { GONE_LIMIT }
+    }
+
+    /// Ends a process without a peer, once it has fallen silent. What it says before is sent.
     fn follow_running(&mut self, now: Instant) -> bool {
-        let Some(relay) = self.relay.as_mut().filter(|_| self.ends_with_peer) else { return false };
+        let (is_ended_with_peer, limit) = (self.is_ended_with_peer(), self.silence_limit());
+        let Some(relay) = self.relay.as_mut() else { return false };
         let [output, input] = relay.lanes();
-        let moved = output.delivered() + output.held() as u64;
+        let moved = output.delivered() + output.held() as u64 + input.delivered();
         match self.phase {
-            Phase::Running if input.is_finished() => self.phase = Phase::Alone(moved, now),
+            // After the end of both directions it is the process alone that is waited for.
+            Phase::Running if is_ended_with_peer || relay.has_hung_up() && !output.is_finished() => {
+                self.phase = Phase::Alone(moved, now);
+            }
             // It speaks, or the peer is slow.
             Phase::Alone(before, _)
                 if before != moved
@@ -197,7 +218,15 @@ impl Exec {
             {
                 self.phase = Phase::Alone(moved, now);
             }
-            Phase::Alone(_, since) if now >= since + SILENCE_LIMIT => {
+            Phase::Alone(_, since) if now >= since + limit && !is_ended_with_peer => {
+                let limit = humantime::format_duration(limit);
+                let text =
+                    format!("the client closed the connection, and the process said nothing for {limit}");
+                self.failure = Some(Error::new(Exit::Lost, text));
+                (self.relay, self.end) = (None, Termination::Due(GRACE));
+                return true;
+            }
+            Phase::Alone(_, since) if now >= since + limit => {
                 self.report.detail("the client has ended, and so must the process (see --end-when)");
                 self.end = Termination::Due(GRACE);
                 self.is_stopped = true;
@@ -342,7 +371,7 @@ impl Session for Exec {
     fn deadline(&self) -> Option<Instant> {
         let phase = match self.phase {
             Phase::Held(_, since) if self.relay.is_some() => Some(since + HELD_LIMIT),
-            Phase::Alone(_, since) if self.relay.is_some() => Some(since + SILENCE_LIMIT),
+            Phase::Alone(_, since) if self.relay.is_some() => Some(since + self.silence_limit()),
             Phase::Lingering(until) if self.relay.is_some() => Some(until),
             _ => None,
         };

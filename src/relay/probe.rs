@@ -15,7 +15,7 @@ use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Context, Io, Session, Status};
-use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stdio::{Stdio, check_stdout};
 use crate::report::{Probed, Report};
 
@@ -52,7 +52,7 @@ pub(crate) struct Probe {
     last_reason: String,
     has_told: bool,
     stdout: Stdio,
-    lines: Outgoing,
+    lines: SendBuffer,
     report: Report,
 }
 
@@ -101,7 +101,7 @@ impl Probe {
             last_reason: String::new(),
             has_told: false,
             stdout: Stdio::open(&io)?,
-            lines: Outgoing::default(),
+            lines: SendBuffer::default(),
             report: report.clone(),
             io,
         })

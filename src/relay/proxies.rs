@@ -12,7 +12,7 @@ use crate::error::{Error, Exit};
 use crate::net::child::PASSWORD_VARIABLE;
 use crate::net::connecting::Connect;
 use crate::net::dial::Dial;
-use crate::net::endpoint::{Endpoint, Host, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse, Host};
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::local_end::LocalEnd;
 use crate::net::reactor::Io;
@@ -159,7 +159,7 @@ impl Proxy {
             ));
         }
         let user = user.map(|user| decoded(user).filter(|user| !user.is_empty()).ok_or(forms)).transpose()?;
-        let endpoint = Endpoint::parse(host.strip_suffix('/').unwrap_or(host), Role::Connect)?;
+        let endpoint = Endpoint::parse(host.strip_suffix('/').unwrap_or(host), EndpointUse::Connect)?;
         Ok(Proxy { scheme: kind, endpoint, user })
     }
 

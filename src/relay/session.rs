@@ -10,10 +10,10 @@ use super::send_only::SendOnly;
 use super::tools;
 use super::tools::Tools;
 use crate::error::{Error, Exit};
-use crate::error::{cannot_write, lost, named};
+use crate::error::{cannot_write, lost, with_original_name};
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::idle_clock::IdleClock;
-use crate::net::pump::{Fault, Pump, Pumped, Side};
+use crate::net::pump::{Pump, PumpError, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status};
 use crate::net::stdio::Stdio;
@@ -109,6 +109,11 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         }
     }
 
+    /// True if the peer is known to have closed both directions.
+    pub fn has_hung_up(&self) -> bool {
+        self.peer.has_hung_up()
+    }
+
     /// How the end of the input is passed on from now on.
     pub fn set_half_close(&mut self, half_close: HalfClose) {
         self.ending.half_close = half_close;
@@ -130,10 +135,10 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         }
         match self.outbound.advance(&mut self.local, &mut self.peer, context) {
             Ok(pumped) => Ok(pumped),
-            Err(Fault { side: Side::Source, error }) => {
-                Err(named(error, |error| Error::new(Exit::Failed, format!("cannot read stdin: {error}"))))
-            }
-            Err(Fault { side: Side::Sink, error }) => match error.downcast::<Error>() {
+            Err(PumpError { side: Side::Source, error }) => Err(with_original_name(error, |error| {
+                Error::new(Exit::Failed, format!("cannot read stdin: {error}"))
+            })),
+            Err(PumpError { side: Side::Sink, error }) => match error.downcast::<Error>() {
                 Ok(ours) => Err(ours),
                 Err(error) => {
                     self.failure = Some(lost(&error));
@@ -146,13 +151,15 @@ impl<L: Stream, P: Stream> Relay<L, P> {
     fn pump_in(&mut self, context: Context) -> Result<Pumped, Error> {
         let pumped = match self.inbound.advance(&mut self.peer, &mut self.local, context) {
             Ok(pumped) => pumped,
-            Err(Fault { side: Side::Source, error }) => return Err(named(error, lost)),
-            Err(Fault { side: Side::Sink, error })
+            Err(PumpError { side: Side::Source, error }) => return Err(with_original_name(error, lost)),
+            Err(PumpError { side: Side::Sink, error })
                 if error.kind() == io::ErrorKind::BrokenPipe && self.local.survives_broken_pipe() =>
             {
                 Pumped::More
             }
-            Err(Fault { side: Side::Sink, error }) => return Err(named(error, cannot_write)),
+            Err(PumpError { side: Side::Sink, error }) => {
+                return Err(with_original_name(error, cannot_write));
+            }
         };
         self.inbound.pass_end(&mut self.local).map_err(|error| cannot_write(&error))?;
         if self.ending.abandons_input(self.inbound.lane()) {

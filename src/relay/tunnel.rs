@@ -5,10 +5,10 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::error::lost;
 use crate::net::acknowledgement::AcknowledgementWait;
-use crate::net::pump::{Fault, Pump, Pumped, Side};
+use crate::net::pump::{Pump, PumpError, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Status};
-use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
 use crate::net::wrapper::Sink;
 use crate::proto::relay::hex_dump::Direction;
@@ -21,8 +21,8 @@ pub struct Tunnel<C, T = Transport> {
     outbound: Pump,
     inbound: Pump,
     /// What each is told before the other's bytes.
-    to_target: Outgoing,
-    to_client: Outgoing,
+    to_target: SendBuffer,
+    to_client: SendBuffer,
     /// A side that takes no more; what it has sent before is still passed on.
     failure: Option<(Direction, Error)>,
     /// The target was lost, or has never been there for the client.
@@ -49,21 +49,21 @@ pub(super) fn target_lost(target: &str, error: &std::io::Error) -> Error {
 
 /// One direction: what stands before the stream, the stream, and its end.
 fn pass(
-    preface: &mut Outgoing,
+    preface: &mut SendBuffer,
     pump: &mut Pump,
     source: &mut impl Stream,
     sink: &mut impl Stream,
     (context, may_end): (Context, bool),
-) -> Result<Pumped, Fault> {
+) -> Result<Pumped, PumpError> {
     if preface.pending() > 0 {
-        let sent = send_all(sink, preface).map_err(|error| Fault { side: Side::Sink, error })?;
+        let sent = send_all(sink, preface).map_err(|error| PumpError { side: Side::Sink, error })?;
         if sent == Sent::Blocked {
             return Ok(Pumped::Blocked);
         }
     }
     let pumped = pump.advance(source, sink, context)?;
     if may_end {
-        pump.pass_end(sink).map_err(|error| Fault { side: Side::Sink, error })?;
+        pump.pass_end(sink).map_err(|error| PumpError { side: Side::Sink, error })?;
     }
     Ok(pumped)
 }
@@ -77,8 +77,8 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
             client,
             target,
             target_name,
-            to_target: Outgoing::default(),
-            to_client: Outgoing::default(),
+            to_target: SendBuffer::default(),
+            to_client: SendBuffer::default(),
             failure: None,
             is_target_lost: false,
             drain: Pump::copying(),
@@ -112,7 +112,7 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
                 pass(&mut self.to_client, &mut self.inbound, target, client, terms)
             }
         };
-        pumped.or_else(|Fault { side, error }| {
+        pumped.or_else(|PumpError { side, error }| {
             let is_clients = (direction == Direction::Sent) == (side == Side::Source);
             let error = if is_clients { lost(&error) } else { self.target_is_lost(&error) };
             // Of two failures the first is the cause. A side that cannot be read has said everything that it will; one

@@ -2,7 +2,7 @@
 
 /// The phase of the current file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
+pub enum ProgressPhase {
     /// Waiting for the peer's consent or result.
     #[default]
     Waiting,
@@ -18,15 +18,15 @@ pub enum Phase {
     Syncing,
 }
 
-impl Phase {
+impl ProgressPhase {
     pub(super) fn word(self) -> &'static str {
         match self {
-            Phase::Waiting => "waiting",
-            Phase::Hashing => "hashing",
-            Phase::Sending => "sending",
-            Phase::Receiving => "receiving",
-            Phase::Verifying => "verifying",
-            Phase::Syncing => "syncing",
+            ProgressPhase::Waiting => "waiting",
+            ProgressPhase::Hashing => "hashing",
+            ProgressPhase::Sending => "sending",
+            ProgressPhase::Receiving => "receiving",
+            ProgressPhase::Verifying => "verifying",
+            ProgressPhase::Syncing => "syncing",
         }
     }
 }
@@ -39,7 +39,7 @@ pub(super) struct Counts {
     /// The size of the current file; `None` if unknown.
     pub(super) file_size_bytes: Option<u64>,
     pub(super) file_done_bytes: u64,
-    pub(super) phase: Phase,
+    pub(super) phase: ProgressPhase,
     pub(super) done_bytes: u64,
     /// The part of `done_bytes` that was moved in this session.
     pub(super) moved_bytes: u64,

@@ -184,14 +184,14 @@ fn time_left(done: u64, total: Option<u64>, rate: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::counts::Phase;
+    use crate::report::counts::ProgressPhase;
 
     fn counts() -> Counts {
         Counts {
             name: Some(b"name".to_vec()),
             file_size_bytes: Some(20 << 20),
             file_done_bytes: 5 << 20,
-            phase: Phase::Receiving,
+            phase: ProgressPhase::Receiving,
             done_bytes: 5 << 20,
             total_bytes: 40 << 20,
             entries: 3,

@@ -13,14 +13,14 @@ mod rate;
 mod screen;
 mod summing;
 
-pub use self::counts::Phase;
+pub use self::counts::ProgressPhase;
 pub use self::datagrams::DatagramSums;
 pub use self::escape::{escape, escape_bytes, escape_json, escape_name};
 pub use self::event::{FileEvent, Sums};
 pub use self::lines::Lines;
 pub use self::listed::{Listed, Probed};
 pub use self::output::{write_all, write_stdout};
-pub use self::progress::{Progress, Totals, amount, sized};
+pub use self::progress::{Progress, SharedTotals, amount, sized};
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal};

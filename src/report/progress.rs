@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, HumanBytes};
 
-use super::counts::{Counts, Phase};
+use super::counts::{Counts, ProgressPhase};
 use super::draw::Bars;
 use super::event::{Event, Text};
 use super::rate::RateMeter;
@@ -33,9 +33,9 @@ impl Shared {
 }
 
 /// The totals, counted ahead of the session by another thread.
-pub struct Totals(Arc<Shared>);
+pub struct SharedTotals(Arc<Shared>);
 
-impl Totals {
+impl SharedTotals {
     /// Sets the totals found by now, and whether they are final.
     pub fn found(&self, entries: u64, bytes: u64, is_all: bool) {
         let mut counts = self.0.counts();
@@ -81,7 +81,7 @@ impl Progress {
         self.count(|counts| counts.all_known = true);
     }
 
-    /// As [`Totals::found`], where the peer says so.
+    /// As [`SharedTotals::found`], where the peer says so.
     pub fn found(&self, entries: u64, bytes: u64, is_all: bool) {
         if let Some(totals) = self.totals() {
             totals.found(entries, bytes, is_all);
@@ -89,8 +89,8 @@ impl Progress {
     }
 
     /// The totals to be counted ahead of the session, if progress is shown.
-    pub fn totals(&self) -> Option<Totals> {
-        self.0.as_ref().map(|(shared, _)| Totals(Arc::clone(shared)))
+    pub fn totals(&self) -> Option<SharedTotals> {
+        self.0.as_ref().map(|(shared, _)| SharedTotals(Arc::clone(shared)))
     }
 
     /// A file begins, `done_bytes` of which are there already.
@@ -107,7 +107,7 @@ impl Progress {
     }
 
     /// The current activity.
-    pub fn phase(&self, phase: Phase) {
+    pub fn phase(&self, phase: ProgressPhase) {
         self.count(|counts| counts.phase = phase);
     }
 
@@ -189,19 +189,19 @@ fn watch(shared: &Shared, report: &Report) {
 struct View {
     start: Instant,
     rate: RateMeter,
-    form: Form,
+    form: ProgressStyle,
 }
 
-enum Form {
-    Events(Report, Pace),
+enum ProgressStyle {
+    Events(Report, EventInterval),
     Drawn(Screen, Bars),
 }
 
 impl View {
     fn new(report: &Report, now: Instant) -> View {
         let form = match report.json {
-            true => Form::Events(report.clone(), Pace::default()),
-            false => Form::Drawn(report.screen.clone(), Bars::new(report.screen.bars())),
+            true => ProgressStyle::Events(report.clone(), EventInterval::default()),
+            false => ProgressStyle::Drawn(report.screen.clone(), Bars::new(report.screen.bars())),
         };
         View { start: now, rate: RateMeter::new(now), form }
     }
@@ -210,12 +210,12 @@ impl View {
         let elapsed = now.saturating_duration_since(self.start);
         let rate = self.rate.of(counts.moved_bytes, now);
         match &mut self.form {
-            Form::Drawn(screen, bars) => match screen.look() {
+            ProgressStyle::Drawn(screen, bars) => match screen.look() {
                 _ if counts.has_ended => bars.clear(),
                 true => bars.draw(counts, rate, elapsed),
                 false => {}
             },
-            Form::Events(report, pace) => {
+            ProgressStyle::Events(report, pace) => {
                 if counts.has_ended || pace.is_due(elapsed) {
                     report.event(event(counts, rate));
                 }
@@ -239,11 +239,11 @@ fn event(counts: &Counts, rate: f64) -> Event {
 
 /// Limits how often events are written.
 #[derive(Default)]
-struct Pace {
+struct EventInterval {
     next: Duration,
 }
 
-impl Pace {
+impl EventInterval {
     /// True if an event may be written at this time, and then not for a while.
     fn is_due(&mut self, elapsed: Duration) -> bool {
         let is_due = elapsed >= self.next;
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn events_come_at_most_twice_a_second() {
-        let mut pace = Pace::default();
+        let mut pace = EventInterval::default();
         let times = (0..10_000).map(Duration::from_millis);
         let written: Vec<Duration> = times.filter(|time| pace.is_due(*time)).collect();
         assert_eq!(written.len(), 20);
@@ -304,10 +304,10 @@ mod tests {
         progress.moved(6);
         progress.done(1);
         progress.file(b"two", Some(20), 0);
-        progress.phase(Phase::Syncing);
+        progress.phase(ProgressPhase::Syncing);
         progress.moved(5);
         let counts = progress.0.as_ref().unwrap().0.counts().clone();
-        assert_eq!((counts.name.as_deref(), counts.phase), (Some(&b"two"[..]), Phase::Syncing));
+        assert_eq!((counts.name.as_deref(), counts.phase), (Some(&b"two"[..]), ProgressPhase::Syncing));
         assert_eq!((counts.file_size_bytes, counts.file_done_bytes), (Some(20), 5));
         assert_eq!((counts.done_bytes, counts.moved_bytes, counts.total_bytes()), (15, 11, Some(30)));
         assert_eq!((counts.entries_done, counts.entries, counts.all_known), (1, 2, false));

@@ -14,17 +14,17 @@ const OTHER_LINES: u64 = 1000;
 
 /// The lines since counting began.
 pub(super) struct Summing {
-    kinds: Mutex<Vec<Kind>>,
+    kinds: Mutex<Vec<LineKind>>,
     report: Report,
 }
 
 /// Lines with the same text, about any client. The last of [`KINDS`] has no text: it stands for all others.
-struct Kind {
+struct LineKind {
     text: Option<String>,
     lines: u64,
 }
 
-impl Kind {
+impl LineKind {
     fn limit(&self) -> u64 {
         if self.text.is_some() { LINES } else { OTHER_LINES }
     }
@@ -36,7 +36,7 @@ impl Summing {
         Summing { kinds: Mutex::default(), report }
     }
 
-    fn kinds(&self) -> MutexGuard<'_, Vec<Kind>> {
+    fn kinds(&self) -> MutexGuard<'_, Vec<LineKind>> {
         self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -46,7 +46,7 @@ impl Summing {
         let known = kinds.iter().position(|kind| kind.text.as_deref().is_none_or(|known| known == text));
         let index = known.unwrap_or_else(|| {
             let is_last = kinds.len() + 1 == KINDS;
-            kinds.push(Kind { text: (!is_last).then(|| text.to_owned()), lines: 0 });
+            kinds.push(LineKind { text: (!is_last).then(|| text.to_owned()), lines: 0 });
             kinds.len() - 1
         });
         let kind = &mut kinds[index];

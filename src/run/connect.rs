@@ -139,6 +139,6 @@ impl RelayPlan {
             })))
         })?;
         let result = reactor.run();
-        result.map_err(|error| if has_begun.get() { error.mended(Retry::Never) } else { error })
+        result.map_err(|error| if has_begun.get() { error.with_retry(Retry::Never) } else { error })
     }
 }

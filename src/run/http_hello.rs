@@ -15,10 +15,10 @@ use crate::net::reactor::Reactor;
 use crate::net::signals::Signals;
 use crate::net::stdio::check_stdout;
 use crate::report::{Lines, Report};
-use crate::server::acceptor::{Acceptor, AccessLists, ClientLimits, DescriptorBudget, Explicit};
+use crate::server::acceptor::{Acceptor, AccessLists, ClientLimits, DescriptorBudget, ExplicitLimits};
 use crate::server::admission::AccessSources;
 use crate::server::option_files::TextOrFile;
-use crate::server::setup::{listen_on_all, tell_ready};
+use crate::server::setup::{listen_on_all, notify_ready};
 
 /// The time limit for other workers after the first one has ended. With that one's time and the log's, the end takes
 /// less than a second.
@@ -31,7 +31,7 @@ pub struct Plan {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) family: Option<Family>,
     pub(crate) limits: ClientLimits,
-    pub(crate) explicit: Explicit,
+    pub(crate) explicit: ExplicitLimits,
     pub(crate) access: AccessSources,
     pub(crate) site: SitePlan,
     pub(crate) workers: Workers,
@@ -95,9 +95,8 @@ impl Plan {
         let workers = self.workers.count();
         let site = Arc::new(self.site.open()?);
         let access = self.access.load()?;
-        let others = (workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
-        let limits =
-            self.limits.within_descriptors(DescriptorBudget { per_client: 1, others }, self.explicit);
+        let fixed = (workers as u64 - 1) * DESCRIPTORS_PER_WORKER;
+        let limits = self.limits.within_descriptors(DescriptorBudget { per_client: 1, fixed }, self.explicit);
         if self.log.is_some() {
             check_stdout()?;
         }
@@ -105,10 +104,10 @@ impl Plan {
         let (mut lines, mut _ready) = (None, None);
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         reactor.add(|io| {
-            let lists = AccessLists::new(&self.access, limits.count.is_some(), (&io, signals))?;
+            let lists = AccessLists::new(&self.access, limits.total_clients.is_some(), (&io, signals))?;
             let options = SocketOptions { family: self.family, ..SocketOptions::default() };
             // Behind a proxy the address is not the one to type.
-            let invitation = if limits.header.is_some() { "" } else { "http://ADDR/" };
+            let invitation = if limits.proxy_header_timeout.is_some() { "" } else { "http://ADDR/" };
             let listeners = listen_on_all((&self.endpoints, invitation), &options, &io, report)?;
             if let Some(form) = self.log {
                 let acceptor = io.thread_waker();
@@ -119,7 +118,7 @@ impl Plan {
             let stats = self.count.map(|count| AnswerCount::new(count, io.thread_waker()));
             let common = Common { site, log: lines.clone(), stats, socket: options };
             let handler = HelloHandler::new(&io, common, workers, signals, &alive)?;
-            _ready = tell_ready(report);
+            _ready = notify_ready(report);
             Acceptor::new(listeners, limits, (access, lists), (&io, report), handler)
         })?;
         drop(alive);

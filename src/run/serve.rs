@@ -35,11 +35,11 @@ use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
 use crate::report::{Report, escape_name};
-use crate::server::acceptor::{ClientLimits, Explicit, Handler};
+use crate::server::acceptor::{ClientLimits, ExplicitLimits, Handler};
 use crate::server::admission::AccessSources;
 use crate::server::client_session::{CountedSession, SessionLimits};
 use crate::server::option_files::bytes_of;
-use crate::server::setup::{ClientTerms, ServerSetup};
+use crate::server::setup::{ClientOptions, ServerSetup};
 use crate::store::{Folder, SourceFile, StoreError, SymlinkPolicy};
 use crate::transfer::server::clients::{Clients, STOP_LIMIT, descriptors_for, spare_parts};
 use crate::transfer::{Offer, Sessions, Share, SpareParts, appended};
@@ -58,7 +58,7 @@ pub struct Plan {
     pub(crate) client_command: &'static str,
     pub(crate) limits: ClientLimits,
     /// The limits that were typed.
-    pub(crate) explicit: Explicit,
+    pub(crate) explicit: ExplicitLimits,
     pub(crate) access: AccessSources,
     pub(crate) session_limits: SessionLimits,
     /// The bytes per second of a client, in each direction.
@@ -126,7 +126,7 @@ impl Server<'_> {
     /// Serves all clients by one handler.
     fn open<H: Handler + 'static>(
         self,
-        handler: impl FnOnce(&Io, ClientTerms) -> Result<H, Error>,
+        handler: impl FnOnce(&Io, ClientOptions) -> Result<H, Error>,
     ) -> Result<(), Error> {
         self.setup.open(self.report, self.signals, handler)
     }
@@ -151,12 +151,13 @@ impl Plan {
     /// Listens, and returns when `--count` clients were served, or a signal arrives.
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         self.check_hosts()?;
-        let (asked, mut limits) = (self.limits.clients, self.limits_within_descriptors());
+        let (asked, mut limits) = (self.limits.max_clients, self.limits_within_descriptors());
         if let Mode::Transfer(_) = self.mode {
             // Reported for the default as well: it is fewer clients than expected.
-            limits.clients_asked = (limits.clients < asked).then_some(asked);
+            limits.requested_max_clients = (limits.max_clients < asked).then_some(asked);
         }
-        let terms = ClientTerms { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
+        let terms =
+            ClientOptions { session_limits: self.session_limits, rate: self.rate, socket: self.socket };
         let setup = ServerSetup {
             endpoints: self.endpoints,
             invitation: self.client_command,
@@ -249,7 +250,7 @@ impl Plan {
 
 /// Serves transfers until the command is stopped or the only session is over.
 fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
-    let max_clients = server.setup.limits.clients;
+    let max_clients = server.setup.limits.max_clients;
     let budget = descriptors_for(plan.store.is_some(), plan.wire);
     let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, Work::default());
     if let Some(folder) = &offer.store {

@@ -20,7 +20,7 @@ use crate::server::acceptor::AccessLists;
 use crate::server::admission::AccessSources;
 use crate::server::invitation::invite;
 use crate::server::option_files::TextOrFile;
-use crate::server::setup::tell_ready;
+use crate::server::setup::notify_ready;
 
 /// The validated arguments of `udp-listen`.
 pub struct Plan {
@@ -70,7 +70,7 @@ impl Plan {
             }
             let bound = sockets.iter().filter_map(|socket| socket.name().to_name().address()).collect();
             invite(bound, &self.endpoints, "sendall udp-send ADDR", report);
-            _ready = tell_ready(report);
+            _ready = notify_ready(report);
             Ok(Listening::new(sockets, output, self.limits, (access, lists), responder, report.clone(), now))
         })?;
         reactor.run()

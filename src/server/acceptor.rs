@@ -1,14 +1,14 @@
-//! Takes clients in: one accept loop for every server, with its limits.
+//! The accept loop of every server, with its limits.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub(crate) use super::access_lists::AccessLists;
-use super::admission::{Admission, Permit, Refusal};
+use super::admission::{Admission, AdmissionError, Permit};
 pub(crate) use super::limits::{
-    ClientLimits, DESCRIPTORS_RESERVED, DescriptorBudget, Explicit, Full, NO_LIMIT,
+    ClientLimits, DESCRIPTORS_RESERVED, DescriptorBudget, ExplicitLimits, NO_LIMIT, OverloadPolicy,
 };
-use super::proxy_header_gate::{Announced, ProxyHeaderGate};
+use super::proxy_header_gate::{IdentifiedClient, ProxyHeaderGate};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::endpoint::PeerName;
@@ -20,54 +20,53 @@ use crate::report::Report;
 
 /// How long accepting pauses when the process is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often the same trouble is told.
+/// Interval between two reports of the same trouble.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
-/// How long lines about clients are counted before they are summed up: twice as long after each time that there were too
-/// many, up to a minute.
+/// Interval after which lines about clients are summed up. It doubles each time that there were too many.
 const SUMMING_INTERVAL: Duration = Duration::from_secs(1);
+/// Upper bound of that interval.
 const LONGEST_SUMMING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A client that may come in.
-pub(crate) struct Incoming {
+/// An accepted client within the limits.
+pub(crate) struct AdmittedClient {
     pub(crate) socket: Socket,
-    /// Where it connected to, if a PROXY header has said that.
+    /// The address that it connected to, if a PROXY header named it.
     pub(crate) destination: Option<SocketAddr>,
-    /// To be held for as long as the client is served.
+    /// Counts the client until it is dropped.
     pub(crate) permit: Permit,
 }
 
-/// What is behind an acceptor.
+/// The part of a server that serves the clients of an [`Acceptor`].
 pub(crate) trait Handler {
-    /// Serves a client. What fails is that client's affair, see [`Permit::fail`]. False if it was gone already: then it
-    /// does not count.
-    fn accept(&mut self, incoming: Incoming, now: Instant) -> bool;
+    /// Begins to serve a client. A failure is that client's own: see [`Permit::fail`]. False if the client was gone already
+    /// and does not count.
+    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool;
 
-    /// Whether a client that is too many from its source is heard all the same, because it may need no place of its own.
-    fn hears_one_more(&self) -> bool {
+    /// True if a client over the limit of its source may begin its handshake: it may turn out to need no slot of its own.
+    fn may_exceed_source_limit(&self) -> bool {
         false
     }
 
-    /// Whether somebody who is in may turn out to be no client, but a further connection of one.
-    fn may_be_fewer(&self) -> bool {
+    /// True if a connected client may turn out to be a further connection of another client.
+    fn count_may_decrease(&self) -> bool {
         false
     }
 
-    /// A client may not come in; its connection is reset when its socket is dropped.
-    fn turn_away(&mut self, _socket: Socket, _why: Refusal) {}
+    /// Receives the socket of a rejected client. Its connection is reset when the socket is dropped.
+    fn reject(&mut self, _socket: Socket, _why: AdmissionError) {}
 
-    /// False while something of those who have left is still to be done; then the acceptor is woken when it is worth
-    /// asking again.
+    /// False while work for clients that have left continues. The handler wakes the acceptor when the answer may have changed.
     fn may_close(&self) -> bool {
         true
     }
 
-    /// Called in each of the acceptor's turns, before clients are taken in. An error or [`Status::RunOver`] ends the run.
+    /// Called in each of the acceptor's turns, before clients are accepted. An error or [`Status::RunOver`] ends the run.
     fn advance(&mut self) -> Result<Status, Error> {
         Ok(Status::Waiting)
     }
 }
 
-/// Several listeners and one handler.
+/// A session that accepts clients from several listeners for one handler.
 pub(crate) struct Acceptor<H> {
     listeners: Vec<Listener>,
     handler: H,
@@ -75,21 +74,21 @@ pub(crate) struct Acceptor<H> {
     admission: Admission,
     gate: Option<ProxyHeaderGate>,
     lists: Option<AccessLists>,
-    taken: u64,
-    /// It was told that the next client waits.
-    told_full: bool,
-    /// Since when nobody is in.
+    accepted: u64,
+    /// The line that the next client waits was printed.
+    reported_full: bool,
+    /// Since when no client is connected.
     empty_since: Option<Instant>,
     paused_until: Option<Instant>,
     complaints: Complaints,
-    /// Until when lines about clients are counted, if there was one, and how long it is each time.
+    /// When the lines about clients are summed up, if there are any.
     summing_until: Option<Instant>,
     summing_interval: Duration,
     report: Report,
 }
 
 impl<H: Handler> Acceptor<H> {
-    /// An acceptor that opens when it is first advanced.
+    /// An acceptor that accepts from its first turn on.
     pub(crate) fn new(
         listeners: Vec<Listener>,
         limits: ClientLimits,
@@ -98,21 +97,21 @@ impl<H: Handler> Acceptor<H> {
         handler: H,
     ) -> Result<Acceptor<H>, Error> {
         let report = &report.summing();
-        if let Some(asked) = limits.clients_asked {
+        if let Some(asked) = limits.requested_max_clients {
             report.warning(format_args!(
                 "--max-clients {asked}: the limit on descriptors (ulimit -n) has room for {} at a time; others wait",
-                limits.clients
+                limits.max_clients
             ));
         }
         Ok(Acceptor {
             listeners,
             handler,
-            admission: Admission::new(access, limits.per_source, limits.count == Some(1), io.waker()),
-            gate: limits.header.map(|limit| ProxyHeaderGate::new(limit, io, report)),
+            admission: Admission::new(access, limits.per_source, limits.total_clients == Some(1), io.waker()),
+            gate: limits.proxy_header_timeout.map(|limit| ProxyHeaderGate::new(limit, io, report)),
             limits,
             lists,
-            taken: 0,
-            told_full: false,
+            accepted: 0,
+            reported_full: false,
             empty_since: None,
             paused_until: None,
             complaints: Complaints::default(),
@@ -127,22 +126,22 @@ impl<H: Handler> Acceptor<H> {
             return;
         }
         self.paused_until = None;
-        for announced in self.gate.as_ref().map(ProxyHeaderGate::announced).unwrap_or_default() {
-            self.take_in(announced, now);
+        for client in self.gate.as_ref().map(ProxyHeaderGate::identified).unwrap_or_default() {
+            self.admit(client, now);
         }
         let mut index = 0;
         while index < self.listeners.len() {
             let is_full = !self.has_room();
-            if is_full && !(self.refuses_when_full() && self.listeners[index].can_refuse()) {
-                self.tell_full();
+            if is_full && !(self.rejects_when_full() && self.listeners[index].can_refuse()) {
+                self.report_full_once();
                 index += 1;
                 continue;
             }
             match self.listeners[index].accept() {
-                Ok(Some((socket, name))) if is_full => self.turn_away(socket, &name, Refusal::Full),
+                Ok(Some((socket, name))) if is_full => self.reject(socket, &name, AdmissionError::Full),
                 Ok(Some((socket, name))) => match &self.gate {
                     Some(gate) => gate.enter(socket, name, now),
-                    None => self.take_in(Announced { socket, name, destination: None }, now),
+                    None => self.admit(IdentifiedClient { socket, name, destination: None }, now),
                 },
                 Ok(None) => index += 1,
                 Err(error) if is_one_clients(&error) => {}
@@ -157,80 +156,84 @@ impl<H: Handler> Acceptor<H> {
         }
     }
 
-    /// How many have not said who they are.
+    /// Connections whose PROXY header is not complete.
     fn waiting(&self) -> usize {
         self.gate.as_ref().map_or(0, ProxyHeaderGate::waiting)
     }
 
-    /// How many clients have come, as far as is known.
+    /// Clients accepted so far. Connections that turned out to be further ones of a client do not count.
     fn clients(&self) -> u64 {
-        self.taken.saturating_sub(self.admission.further())
+        self.accepted.saturating_sub(self.admission.further())
     }
 
-    /// With all that are wanted no more are awaited.
+    /// Closes the listeners once the wanted number of clients was accepted.
     fn close_if_complete(&mut self) {
-        if self.limits.count.is_some_and(|count| self.clients() >= count) && !self.handler.may_be_fewer() {
+        if self.limits.total_clients.is_some_and(|count| self.clients() >= count)
+            && !self.handler.count_may_decrease()
+        {
             self.listeners.clear();
         }
     }
 
-    /// Whether one more may come; those who have not said who they are count as if they were in.
+    /// True if one more client may connect. Connections without a complete PROXY header count as clients.
     fn has_room(&self) -> bool {
         let waiting = self.waiting();
         let is_last_one_here = |count| self.clients() + waiting as u64 >= count;
-        self.admission.inside() + waiting < self.limits.clients
-            && !self.limits.count.is_some_and(is_last_one_here)
+        self.admission.inside() + waiting < self.limits.max_clients
+            && !self.limits.total_clients.is_some_and(is_last_one_here)
     }
 
-    /// Whether clients who find no room are turned away. Not if they wait because of `--count`: the last one that is
-    /// wanted may be gone again without having said who it is.
-    fn refuses_when_full(&self) -> bool {
-        self.limits.full == Full::Refuse && self.admission.inside() + self.waiting() >= self.limits.clients
+    /// True if clients over the limit are rejected. Not if they wait because of `--count` alone: the last wanted client may
+    /// still leave without a complete PROXY header.
+    fn rejects_when_full(&self) -> bool {
+        self.limits.overload == OverloadPolicy::Reset
+            && self.admission.inside() + self.waiting() >= self.limits.max_clients
     }
 
-    /// Who waits hears nothing, so the server's owner does, once.
-    fn tell_full(&mut self) {
-        let clients = self.limits.clients;
-        if self.admission.inside() < clients || self.limits.count.is_some() || self.told_full {
+    /// Reports once that the server is full: a client that waits in the queue gets no message.
+    fn report_full_once(&mut self) {
+        let clients = self.limits.max_clients;
+        if self.admission.inside() < clients || self.limits.total_clients.is_some() || self.reported_full {
             return;
         }
-        self.told_full = true;
+        self.reported_full = true;
         let places =
             if clients == 1 { "the one place is".into() } else { format!("all {clients} places are") };
         self.report.warning(format_args!(
             "{places} taken: the next client waits until one leaves (reported once; see --max-clients and --full{})",
-            self.limits.if_full
+            self.limits.full_hint
         ));
     }
 
-    fn take_in(&mut self, client: Announced, now: Instant) {
-        let Announced { socket, name, destination } = client;
-        // Whoever is served only perhaps cannot be one of so many.
-        let may_stand = self.limits.count.is_none() && self.handler.hears_one_more();
-        match self.admission.enter(&name, self.report.about(&name), may_stand) {
+    fn admit(&mut self, client: IdentifiedClient, now: Instant) {
+        let IdentifiedClient { socket, name, destination } = client;
+        // A client that may still be rejected cannot be one of the `--count` clients.
+        let over_source_limit_ok =
+            self.limits.total_clients.is_none() && self.handler.may_exceed_source_limit();
+        match self.admission.admit(&name, self.report.about(&name), over_source_limit_ok) {
             Ok(permit) => {
                 self.report.detail(format_args!("client {name}"));
                 self.report.peer("connected", &name);
-                self.taken += u64::from(self.handler.accept(Incoming { socket, destination, permit }, now));
+                self.accepted +=
+                    u64::from(self.handler.accept(AdmittedClient { socket, destination, permit }, now));
                 self.close_if_complete();
             }
-            Err(why) => self.turn_away(socket, &name, why),
+            Err(why) => self.reject(socket, &name, why),
         }
     }
 
-    fn turn_away(&mut self, socket: Socket, name: &PeerName, why: Refusal) {
+    fn reject(&mut self, socket: Socket, name: &PeerName, why: AdmissionError) {
         self.report.about(name).warning(match why {
-            Refusal::Denied => "refused by --allow or --deny",
-            Refusal::TooMany => "refused: too many clients from its address (see --max-per-source)",
-            Refusal::Full => "refused: too many clients (see --max-clients and --full)",
+            AdmissionError::Denied => "refused by --allow or --deny",
+            AdmissionError::TooMany => "refused: too many clients from its address (see --max-per-source)",
+            AdmissionError::Full => "refused: too many clients (see --max-clients and --full)",
         });
-        // An orderly end would look as if it had been served and there was nothing to say. A client that is gone
-        // already hears nothing.
+        // An orderly end would look like an empty answer. The call fails if the client is gone already.
         let _ = socket.reset_on_close(true);
-        self.handler.turn_away(socket, why);
+        self.handler.reject(socket, why);
     }
 
-    /// Fails when nobody was in for too long.
+    /// Fails if no client was connected for too long.
     fn check_presence(&mut self, now: Instant) -> Result<(), Error> {
         if self.admission.inside() + self.waiting() > 0 {
             self.empty_since = None;
@@ -248,7 +251,7 @@ impl<H: Handler> Acceptor<H> {
 }
 
 impl<H> Acceptor<H> {
-    /// Sums up the lines about clients when it is time. Each that fails has the acceptor advanced.
+    /// Sums up the lines about clients when it is time. The end of each client advances the acceptor.
     fn sum_up(&mut self, now: Instant) {
         if self.summing_until.is_some_and(|until| now >= until) {
             let interval = self.summing_interval;
@@ -283,7 +286,7 @@ impl<H: Handler> Session for Acceptor<H> {
 
     fn stop(&mut self) -> Stop {
         self.listeners.clear();
-        // What has failed just now is told. Errors that end the run have come too late for that.
+        // Reports recent failures. An error that would end the run is too late.
         let _ = self.handler.advance();
         Stop::Now
     }
@@ -294,7 +297,7 @@ impl<H: Handler> Session for Acceptor<H> {
     }
 }
 
-/// The same trouble is told once a second at most.
+/// Limits reports of the same trouble to one per [`COMPLAINT_INTERVAL`].
 #[derive(Default)]
 struct Complaints(Option<Instant>);
 

@@ -17,9 +17,9 @@ pub(crate) struct AccessLists {
 }
 
 impl AccessLists {
-    /// `None` where SIGHUP stops the server: nothing can change, and it was started at a terminal, which may be gone, or
-    /// ends by itself. Others are started by what means "read your files again" by it: systemd, init scripts, logrotate.
-    /// To be made before anybody is told that the server listens.
+    /// `None` where SIGHUP stops the server: no list can change, and the server was started at a terminal, which may be
+    /// gone, or ends by itself. Other servers are started by programs that mean "read your files again" by SIGHUP: systemd,
+    /// init scripts, logrotate. Call this before the server is announced.
     pub(crate) fn new(
         sources: &AccessSources,
         ends_by_itself: bool,
@@ -33,7 +33,7 @@ impl AccessLists {
         Ok(Some(AccessLists { sources: sources.clone(), hangups, reading: None, io: io.clone() }))
     }
 
-    /// The new rules, once they were read. Those that cannot be read leave the old ones in force.
+    /// Returns new rules once they were read. If they cannot be read, reports that and keeps the old ones.
     pub(crate) fn advance(&mut self, report: &Report) -> Option<Access> {
         let read = self.reading.as_mut().and_then(BlockingTask::take);
         if read.is_some() {

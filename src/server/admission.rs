@@ -1,4 +1,4 @@
-//! Who may come in, how many at a time, and what became of those who did.
+//! Admission of clients: access lists, limits, and counts of how their sessions ended.
 
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -7,31 +7,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::option_files::bytes_of;
-use super::places::{Place, Places};
+use super::places::{SourceSlot, SourceSlots};
 use crate::error::{Error, Exit};
 use crate::net::access::{Access, Rule};
 use crate::net::endpoint::PeerName;
 use crate::net::reactor::Waker;
 use crate::report::Report;
 
-/// Where access rules come from: words of the user, some of which name files.
+/// The access rules as the user typed them: networks, names, and names of files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AccessSources {
-    /// Nobody but these, if there are any.
+    /// The only admitted clients, if there are any rules here.
     pub(crate) allow: Vec<String>,
-    /// None of these.
+    /// Rejected clients.
     pub(crate) deny: Vec<String>,
 }
 
 impl AccessSources {
-    /// The rules that are in force now. Reads files and resolves names: blocks.
+    /// Reads the files and resolves the names. Blocks.
     pub(crate) fn load(&self) -> Result<Access, Error> {
         let (allowed, denied) = (rules(&self.allow, "--allow")?, rules(&self.deny, "--deny")?);
         Access::new((!self.allow.is_empty()).then_some(&allowed[..]), &denied)
             .map_err(|text| Error::new(Exit::NoConnection, format!("--allow or --deny: {text}")))
     }
 
-    /// True if there are files, whose content may change, or names, whose addresses may.
+    /// True if loading again may give other rules: if there are files or names.
     pub(crate) fn can_change(&self) -> bool {
         let may_change =
             |word: &String| word.starts_with('@') || matches!(Rule::parse(word), Ok(Rule::Host(_)));
@@ -39,6 +39,7 @@ impl AccessSources {
     }
 }
 
+/// Parses rules and the files that `@FILE` names, for the option of this name.
 pub(crate) fn rules(words: &[String], option: &str) -> Result<Vec<Rule>, Error> {
     let usage = |hint| Error::new(Exit::Usage, format!("{option}: {hint}"));
     let mut rules = Vec::new();
@@ -59,40 +60,40 @@ pub(crate) fn rules(words: &[String], option: &str) -> Result<Vec<Rule>, Error> 
     Ok(rules)
 }
 
-/// Why somebody may not come in.
+/// The reason why a client is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// By the access list.
+pub(crate) enum AdmissionError {
+    /// The access list denies it.
     Denied,
-    /// Too many from its address.
+    /// Its source has too many clients.
     TooMany,
-    /// Too many in all.
+    /// The server has too many clients.
     Full,
 }
 
-/// Counts those who are in; shared by an acceptor and its clients.
+/// Counts connected clients. Clones share the counts: an acceptor and its clients.
 #[derive(Clone)]
 pub(crate) struct Admission(Rc<Shared>);
 
 struct Shared {
     access: RefCell<Access>,
-    places: Places,
+    sources: SourceSlots,
     inside: Cell<usize>,
     ended: Cell<u64>,
     further: Cell<u64>,
     failed: Cell<u64>,
-    /// The outcome of the only client is the command's, and not a line of its own.
+    /// The failure of the only client is the command's own, and not a line.
     keeps_failure: bool,
     failure: RefCell<Option<Error>>,
     acceptor: Waker,
 }
 
 impl Admission {
-    /// At most `per_source` at a time from one source. `acceptor` is told when somebody leaves.
+    /// Admits up to `per_source` clients at a time from one source. `acceptor` is woken when a client leaves.
     pub(crate) fn new(access: Access, per_source: usize, is_for_one: bool, acceptor: Waker) -> Admission {
         Admission(Rc::new(Shared {
             access: RefCell::new(access),
-            places: Places::new(per_source),
+            sources: SourceSlots::new(per_source),
             inside: Cell::default(),
             ended: Cell::default(),
             further: Cell::default(),
@@ -103,39 +104,44 @@ impl Admission {
         }))
     }
 
-    /// From now on these rules hold.
+    /// Replaces the access rules, for clients to come.
     pub(crate) fn set_access(&self, access: Access) {
         *self.0.access.borrow_mut() = access;
     }
 
-    /// Lets a peer in, or says why not. Peers without an IP address are under no access list. One that `may_stand` comes
-    /// in though its source has no place for it: it is to be heard, and is served only if it gets one, or needs none.
-    pub(crate) fn enter(&self, peer: &PeerName, report: Report, may_stand: bool) -> Result<Permit, Refusal> {
+    /// Admits a client. Access lists do not apply to peers without an IP address. With `over_source_limit_ok` a client is
+    /// admitted without a slot of its source: its handshake decides whether it gets one, or needs none.
+    pub(crate) fn admit(
+        &self,
+        peer: &PeerName,
+        report: Report,
+        over_source_limit_ok: bool,
+    ) -> Result<Permit, AdmissionError> {
         let shared = &self.0;
         if let Some(address) = peer.ip()
             && !shared.access.borrow().admits(address)
         {
-            return Err(Refusal::Denied);
+            return Err(AdmissionError::Denied);
         }
-        let place = Arc::new(shared.places.place(peer));
-        if !place.take() && !may_stand {
-            return Err(Refusal::TooMany);
+        let slot = Arc::new(shared.sources.slot(peer));
+        if !slot.try_acquire() && !over_source_limit_ok {
+            return Err(AdmissionError::TooMany);
         }
         shared.inside.set(shared.inside.get() + 1);
-        Ok(Permit { admission: self.clone(), peer: peer.clone(), report, place })
+        Ok(Permit { admission: self.clone(), peer: peer.clone(), report, slot })
     }
 
-    /// How many are in.
+    /// Clients that are connected now.
     pub(crate) fn inside(&self) -> usize {
         self.0.inside.get()
     }
 
-    /// How many of those that have left were further connections of clients.
+    /// Ended connections that were further ones of a client.
     pub(crate) fn further(&self) -> u64 {
         self.0.further.get()
     }
 
-    /// What became of all who were in: of the only one, its own outcome.
+    /// The outcome of all clients: of an only client, its own.
     pub(crate) fn outcome(&self) -> Result<(), Error> {
         let (ended, failed) = (self.0.ended.get(), self.0.failed.get());
         match self.0.failure.take() {
@@ -146,19 +152,19 @@ impl Admission {
     }
 }
 
-/// One client's leave to be in, until it is dropped.
+/// One admitted client. It counts as connected until this is dropped.
 pub(crate) struct Permit {
     admission: Admission,
     /// The client's address.
     pub(crate) peer: PeerName,
-    /// Names the client.
+    /// A report that names the client in each line.
     pub(crate) report: Report,
-    /// Its place among the clients of its source.
-    pub(crate) place: Arc<Place>,
+    /// Its slot among the clients of its source.
+    pub(crate) slot: Arc<SourceSlot>,
 }
 
 impl Permit {
-    /// The client's session has failed: says so, or keeps it as the command's own failure.
+    /// Counts a failed session. Reports the failure, or keeps it as the command's own.
     pub(crate) fn fail(&self, error: Error) {
         let shared = &self.admission.0;
         shared.failed.set(shared.failed.get() + 1);
@@ -171,8 +177,8 @@ impl Permit {
         }
     }
 
-    /// The client's session has ended: tells how many bytes were sent and received, if that is known, and how it went.
-    pub(crate) fn leave(&self, result: Result<(), Error>, moved: Option<(u64, u64)>, time: Duration) {
+    /// Reports the end of the client's session: the bytes that were sent and received, if that is known, and a failure.
+    pub(crate) fn finish(&self, result: Result<(), Error>, moved: Option<(u64, u64)>, time: Duration) {
         if let Some(moved) = moved {
             self.report.relayed(&self.peer, moved, time, None);
         }
@@ -186,9 +192,9 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let shared = &self.admission.0;
         shared.inside.set(shared.inside.get() - 1);
-        let count = if self.place.is_further() { &shared.further } else { &shared.ended };
+        let count = if self.slot.is_further() { &shared.further } else { &shared.ended };
         count.set(count.get() + 1);
-        self.place.give_back();
+        self.slot.release();
         shared.acceptor.wake();
         self.report.peer("ended", &self.peer);
     }

@@ -1,4 +1,4 @@
-//! One client's session among many: how it begins; its failure is its own, its time is limited, its end is reported.
+//! One client's session: it begins, has its own time limits and its own failure, and its end is reported.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -10,12 +10,12 @@ use crate::net::options::SocketOptions;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::net::stream::{Socket, Transport};
 
-/// What a health check may have been sent before it is gone, and how soon that is.
+/// Upper bounds of what a health check receives before it leaves, and of the time that it stays.
 const MAX_GREETING_BYTES: u64 = 4096;
 const HEALTH_CHECK_LIMIT: Duration = Duration::from_secs(1);
 
 /// Begins a client's session: registers its socket with the server's options, and adds the session that `make` builds to
-/// the reactor of `io`. What fails is reported to `permit`. False if the client was gone already.
+/// the reactor of `io`. Failures go to `permit`. False if the client was gone already.
 pub(crate) fn begin<S: Session + 'static>(
     io: &Io,
     (socket, options): (Socket, &SocketOptions),
@@ -36,12 +36,12 @@ pub(crate) fn begin<S: Session + 'static>(
     is_there
 }
 
-/// What a client's session can say of itself.
+/// A client's session that counts its bytes.
 pub(crate) trait CountedSession: Session {
     /// Bytes that were sent and received so far.
     fn moved(&self) -> (u64, u64);
 
-    /// True if more was lost than a client without a word: somebody else, or what it was to have.
+    /// True if a client that leaves without sending anything is a failure: it was not a health check.
     fn is_more_than_a_check(&self) -> bool {
         false
     }
@@ -66,14 +66,14 @@ impl CountedSession for Box<dyn CountedSession> {
     }
 }
 
-/// A session that fails if it is not over in time.
+/// A session with a limit on its whole duration.
 pub(crate) struct Within<S> {
     session: S,
     limit: Option<(Duration, Instant)>,
 }
 
 impl<S> Within<S> {
-    /// From `now` on.
+    /// A session whose limit begins at `now`.
     pub(crate) fn new(session: S, limit: Option<Duration>, now: Instant) -> Within<S> {
         Within { session, limit: limit.map(|limit| (limit, now + limit)) }
     }
@@ -100,22 +100,22 @@ impl<S: Session> Session for Within<S> {
     }
 }
 
-/// How long a client may stay.
+/// Time limits of a client's session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SessionLimits {
-    /// While nothing is sent or received.
+    /// Longest time in which no byte is sent or received.
     pub(crate) idle: Option<Duration>,
-    /// In all.
+    /// Longest duration of the session.
     pub(crate) session: Option<Duration>,
 }
 
-/// A session within its limits.
+/// A client's session with its limits and its permit.
 pub(crate) struct ClientSession<V> {
     session: Within<V>,
     permit: Rc<Permit>,
     start: Instant,
     idle: IdleClock,
-    /// It has failed, or was cut, but has something to finish: see [`Stop::Soon`].
+    /// The failure of a session that has something to finish before it ends: see [`Stop::Soon`].
     failure: Option<Error>,
 }
 
@@ -141,7 +141,7 @@ impl<V: CountedSession> ClientSession<V> {
         self.idle.check(sent + received, now)
     }
 
-    /// True if the client has left without a word, and has taken no more than a greeting with it.
+    /// True if the client left without sending anything, and received no more than a greeting.
     fn is_health_check(&self, error: &Error, now: Instant) -> bool {
         let (sent, received) = self.session.session.moved();
         let left_at_once = sent <= MAX_GREETING_BYTES && now < self.start + HEALTH_CHECK_LIMIT;
@@ -151,14 +151,14 @@ impl<V: CountedSession> ClientSession<V> {
             && !self.session.session.is_more_than_a_check()
     }
 
-    /// Says how it ended.
-    fn leave(&mut self, result: Result<(), Error>, now: Instant) -> Status {
+    /// Reports how the session ended.
+    fn finish(&mut self, result: Result<(), Error>, now: Instant) -> Status {
         let result = result.map_err(|error| match self.is_health_check(&error, now) {
             true => error.of_health_check(),
             false => error,
         });
         let moved = self.session.session.is_counted().then(|| self.session.session.moved());
-        self.permit.leave(result, moved, now - self.start);
+        self.permit.finish(result, moved, now - self.start);
         Status::Done
     }
 }
@@ -167,7 +167,7 @@ impl<V: CountedSession> Session for ClientSession<V> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         if let Some(failure) = self.failure.take() {
             return Ok(match self.session.session.advance(context) {
-                Ok(Status::Done) | Err(_) => self.leave(Err(failure), context.now),
+                Ok(Status::Done) | Err(_) => self.finish(Err(failure), context.now),
                 Ok(status) => {
                     self.failure = Some(failure);
                     status
@@ -175,7 +175,7 @@ impl<V: CountedSession> Session for ClientSession<V> {
             });
         }
         let status = match self.session.advance(context) {
-            Ok(Status::Done) => return Ok(self.leave(Ok(()), context.now)),
+            Ok(Status::Done) => return Ok(self.finish(Ok(()), context.now)),
             Ok(status) => self.check_idle(context.now).map(|()| status),
             Err(error) => Err(error),
         };
@@ -185,7 +185,7 @@ impl<V: CountedSession> Session for ClientSession<V> {
                 self.failure = Some(error);
                 Status::Again
             }
-            Err(error) => self.leave(Err(error), context.now),
+            Err(error) => self.finish(Err(error), context.now),
         })
     }
 

@@ -1,4 +1,4 @@
-//! What a person at a terminal is told to type elsewhere.
+//! The command that reaches a server from another machine, printed for a person at a terminal.
 
 use std::net::SocketAddr;
 
@@ -7,9 +7,9 @@ use crate::net::endpoint::Endpoint;
 use crate::net::reachable::{Reach, reach};
 use crate::report::Report;
 
-/// Says how to reach a server from another machine, to a person at a terminal. `command` has ADDR where the address
-/// belongs. Where only this machine reaches it, something is said about the default endpoint alone: whoever typed none
-/// may not know what it is.
+/// Prints how to reach a server from another machine, if a person reads stderr. `command` has ADDR in place of the address.
+/// A server that only this machine reaches has a line if its endpoint is the default one: a user who typed none may not
+/// know it.
 pub(crate) fn invite(bound: Vec<SocketAddr>, endpoints: &[Endpoint], command: &str, report: &Report) {
     if !report.is_read_by_a_person() || command.is_empty() {
         return;

@@ -1,60 +1,65 @@
-//! How many clients a server takes, at most as many as there are descriptors for.
+//! Limits on the clients of a server, which never exceed what its descriptors allow.
 
 use std::time::Duration;
 
 /// Descriptors that are not for clients: standard streams, the reactor's own, listeners, logs.
 pub(crate) const DESCRIPTORS_RESERVED: u64 = 16;
 
-/// Stands for a number of clients of one source that is not limited.
+/// A limit per source that no source reaches.
 pub(crate) const NO_LIMIT: usize = usize::MAX;
 
-/// What becomes of clients over the limit.
+/// What happens to clients over the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// They wait, in the system's queue, until somebody leaves
-    Wait,
-    /// Their connections are reset
-    Refuse,
+pub(crate) enum OverloadPolicy {
+    /// They wait in the system's queue until another client leaves.
+    Queue,
+    /// Their connections are reset.
+    Reset,
 }
 
-/// How many clients are taken in, and for how long.
+/// Limits on the clients of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientLimits {
-    /// At the same time.
-    pub(crate) clients: usize,
-    /// What `clients` was, if the user typed more than there are descriptors for.
-    pub(crate) clients_asked: Option<usize>,
-    /// What becomes of those who are more.
-    pub(crate) full: Full,
-    /// What else may be done about it, as the end of a line.
-    pub(crate) if_full: &'static str,
-    /// At the same time from one IPv4 address or IPv6 network of 64 bits, or [`NO_LIMIT`].
+    /// Clients at the same time.
+    pub(crate) max_clients: usize,
+    /// The number that the user typed, if there are not enough descriptors for it.
+    pub(crate) requested_max_clients: Option<usize>,
+    /// What happens to clients over `max_clients`.
+    pub(crate) overload: OverloadPolicy,
+    /// Appended to the line that reports a full server: what else the user can do about it.
+    pub(crate) full_hint: &'static str,
+    /// Clients at the same time from one IPv4 address or IPv6 network of 64 bits, or [`NO_LIMIT`].
     pub(crate) per_source: usize,
-    /// After so many no more are taken, and the acceptor closes when they have left.
-    pub(crate) count: Option<u64>,
-    /// Fail if nobody was in for so long; and the option that says so.
+    /// After this many clients the acceptor accepts no more, and closes when they have left.
+    pub(crate) total_clients: Option<u64>,
+    /// The run fails if no client is connected for this long. The text is the option's name.
     pub(crate) accept_timeout: Option<(Duration, &'static str)>,
-    /// Clients come through a proxy that says who they are, in a header that comes within so long.
-    pub(crate) header: Option<Duration>,
+    /// If set, each connection must begin with a PROXY header, complete within this time.
+    pub(crate) proxy_header_timeout: Option<Duration>,
 }
 
 impl ClientLimits {
-    /// Never more clients than there are descriptors for. The process's own limit is raised as far as the system lets
-    /// it. What the user typed is not lowered in silence, and a limit for each source not at all.
-    pub(crate) fn within_descriptors(self, budget: DescriptorBudget, explicit: Explicit) -> ClientLimits {
-        let reserved = budget.others.saturating_add(DESCRIPTORS_RESERVED);
-        let wanted = (self.clients as u64).saturating_mul(budget.per_client).saturating_add(reserved);
+    /// Lowers the limits to the number of clients that there are descriptors for, after raising the process's own limit
+    /// as far as the system allows. Lowering a number that the user typed is reported; a limit per source that the user
+    /// typed stays.
+    pub(crate) fn within_descriptors(
+        self,
+        budget: DescriptorBudget,
+        explicit: ExplicitLimits,
+    ) -> ClientLimits {
+        let reserved = budget.fixed.saturating_add(DESCRIPTORS_RESERVED);
+        let wanted = (self.max_clients as u64).saturating_mul(budget.per_client).saturating_add(reserved);
         match crate::net::raised_descriptor_limit(wanted) {
-            Some(limit) => self.at_most(limit.saturating_sub(reserved) / budget.per_client, explicit),
+            Some(limit) => self.cap_clients(limit.saturating_sub(reserved) / budget.per_client, explicit),
             None => self,
         }
     }
 
-    fn at_most(mut self, fitting: u64, explicit: Explicit) -> ClientLimits {
+    fn cap_clients(mut self, fitting: u64, explicit: ExplicitLimits) -> ClientLimits {
         let fitting = usize::try_from(fitting.max(1)).unwrap_or(usize::MAX);
-        if fitting < self.clients {
-            self.clients_asked = explicit.clients.then_some(self.clients);
-            self.clients = fitting;
+        if fitting < self.max_clients {
+            self.requested_max_clients = explicit.max_clients.then_some(self.max_clients);
+            self.max_clients = fitting;
             if !explicit.per_source && self.per_source != NO_LIMIT {
                 // One source must not be able to take them all.
                 self.per_source = self.per_source.min((fitting / 2).max(1));
@@ -64,19 +69,19 @@ impl ClientLimits {
     }
 }
 
-/// What descriptors are needed for.
+/// The descriptors that a server needs beyond [`DESCRIPTORS_RESERVED`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DescriptorBudget {
-    /// By each client.
+    /// For each client.
     pub(crate) per_client: u64,
-    /// Beside clients, and beside what every server needs.
-    pub(crate) others: u64,
+    /// For the server itself, whatever the number of clients.
+    pub(crate) fixed: u64,
 }
 
-/// Which limits the user has chosen. The others are defaults.
+/// The limits that the user typed. The others are defaults.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Explicit {
-    pub(crate) clients: bool,
+pub(crate) struct ExplicitLimits {
+    pub(crate) max_clients: bool,
     pub(crate) per_source: bool,
 }
 
@@ -86,19 +91,19 @@ mod tests {
 
     #[test]
     fn descriptors_lower_defaults_alone() {
-        let limits = |clients, per_source| ClientLimits {
-            clients,
-            clients_asked: None,
-            full: Full::Wait,
-            if_full: "",
+        let limits = |max_clients, per_source| ClientLimits {
+            max_clients,
+            requested_max_clients: None,
+            overload: OverloadPolicy::Queue,
+            full_hint: "",
             per_source,
-            count: None,
+            total_clients: None,
             accept_timeout: None,
-            header: None,
+            proxy_header_timeout: None,
         };
-        let outcome = |limits: ClientLimits, clients, per_source| {
-            let limits = limits.at_most(20, Explicit { clients, per_source });
-            (limits.clients, limits.clients_asked, limits.per_source)
+        let outcome = |limits: ClientLimits, max_clients, per_source| {
+            let limits = limits.cap_clients(20, ExplicitLimits { max_clients, per_source });
+            (limits.max_clients, limits.requested_max_clients, limits.per_source)
         };
         assert_eq!(outcome(limits(100, 16), false, false), (20, None, 10));
         assert_eq!(outcome(limits(100, 16), true, true), (20, Some(100), 16));

@@ -1,4 +1,4 @@
-//! The places that a source has: how many clients may be in from it, and how many further connections of theirs.
+//! The slots of each source of clients: for clients, and for their further connections.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::net::endpoint::PeerName;
 
-/// Further connections of a source, for each client that may be in from it: as many as a client has by default.
+/// Further connections of a source, for each client slot: as many as a client has by default.
 const FURTHER_PER_PLACE: usize = 3;
-/// So many it has at least: one client may have all that a session takes.
-const LEAST_FURTHER: usize = 15;
+/// A source may have this many in any case: as many as one session takes.
+const MIN_FURTHER: usize = 15;
 
-/// What counts as one source: an IPv4 address, or an IPv6 network of 64 bits, which is what one subscriber or machine
-/// has at least, RFC 6177.
+/// The source of a client: an IPv4 address, or an IPv6 network of 64 bits, which one subscriber has at least (RFC 6177).
 fn source_of(peer: &PeerName) -> Option<IpAddr> {
     const INTERFACE_BITS: u32 = 64;
     Some(match peer.ip()?.to_canonical() {
@@ -22,9 +21,9 @@ fn source_of(peer: &PeerName) -> Option<IpAddr> {
     })
 }
 
-/// The places of all sources; shared by an acceptor and the threads of its clients.
+/// The slots of all sources. Clones are the same: an acceptor and the threads of its clients share them.
 #[derive(Clone)]
-pub(crate) struct Places(Arc<Shared>);
+pub(crate) struct SourceSlots(Arc<Shared>);
 
 struct Shared {
     per_source: usize,
@@ -37,23 +36,29 @@ struct Taken {
     further: usize,
 }
 
-impl Places {
-    /// So many clients at a time from one source.
-    pub(crate) fn new(per_source: usize) -> Places {
-        Places(Arc::new(Shared { per_source, taken: Mutex::default() }))
+impl SourceSlots {
+    /// Allows `per_source` clients at a time from one source.
+    pub(crate) fn new(per_source: usize) -> SourceSlots {
+        SourceSlots(Arc::new(Shared { per_source, taken: Mutex::default() }))
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, Taken>> {
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a client of this address, which is not taken yet.
-    pub(crate) fn place(&self, peer: &PeerName) -> Place {
-        let (places, source) = (self.clone(), source_of(peer));
-        Place { places, source, is_taken: false.into(), is_further: false.into(), is_known: false.into() }
+    /// A slot for a client of this address, not acquired yet.
+    pub(crate) fn slot(&self, peer: &PeerName) -> SourceSlot {
+        let (sources, source) = (self.clone(), source_of(peer));
+        SourceSlot {
+            sources,
+            source,
+            is_acquired: false.into(),
+            is_further: false.into(),
+            is_identified: false.into(),
+        }
     }
 
-    fn give_back(&self, source: IpAddr, give: impl FnOnce(&mut Taken)) {
+    fn release(&self, source: IpAddr, give: impl FnOnce(&mut Taken)) {
         let mut all = self.taken();
         if let Some(taken) = all.get_mut(&source) {
             give(taken);
@@ -64,95 +69,94 @@ impl Places {
     }
 }
 
-/// A client's place among those of its source, if it has one; given back when it is dropped. Peers without an IP address
-/// are not counted.
-pub(crate) struct Place {
-    places: Places,
+/// A client's slot among those of its source, released when this is dropped. Peers without an IP address are not counted.
+pub(crate) struct SourceSlot {
+    sources: SourceSlots,
     source: Option<IpAddr>,
-    is_taken: AtomicBool,
+    is_acquired: AtomicBool,
     is_further: AtomicBool,
-    is_known: AtomicBool,
+    is_identified: AtomicBool,
 }
 
-impl Place {
-    /// Takes the place. False if its source has all that it may have.
-    pub(crate) fn take(&self) -> bool {
-        let mut all = self.places.taken();
-        if !self.is_taken.load(Ordering::Relaxed)
+impl SourceSlot {
+    /// Acquires the slot. False if its source has used all of its slots.
+    pub(crate) fn try_acquire(&self) -> bool {
+        let mut all = self.sources.taken();
+        if !self.is_acquired.load(Ordering::Relaxed)
             && let Some(source) = self.source
         {
             let count = all.get(&source).map_or(0, |taken| taken.clients);
-            if count >= self.places.0.per_source {
+            if count >= self.sources.0.per_source {
                 return false;
             }
             all.entry(source).or_default().clients += 1;
         }
-        self.is_taken.store(true, Ordering::Relaxed);
+        self.is_acquired.store(true, Ordering::Relaxed);
         true
     }
 
-    /// True while it is taken.
-    pub(crate) fn is_taken(&self) -> bool {
-        self.is_taken.load(Ordering::Relaxed)
+    /// True while the slot is acquired.
+    pub(crate) fn is_acquired(&self) -> bool {
+        self.is_acquired.load(Ordering::Relaxed)
     }
 
-    /// True for a further connection, which is no client.
+    /// True for a further connection of a client.
     pub(crate) fn is_further(&self) -> bool {
         self.is_further.load(Ordering::Relaxed)
     }
 
-    /// Whose it is, a client's or a further connection's, is known from now on.
-    pub(crate) fn know(&self) {
-        self.is_known.store(true, Ordering::Relaxed);
+    /// Notes that the handshake has shown whether this is a client or a further connection.
+    pub(crate) fn mark_identified(&self) {
+        self.is_identified.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that is known.
-    pub(crate) fn is_known(&self) -> bool {
-        self.is_known.load(Ordering::Relaxed)
+    /// True after [`SourceSlot::mark_identified`].
+    pub(crate) fn is_identified(&self) -> bool {
+        self.is_identified.load(Ordering::Relaxed)
     }
 
-    /// The connection is a further one of another client's: gives the place back and has one of those instead. None if
-    /// its source has all of them that it may have.
-    pub(crate) fn trade_for_further(&self) -> Option<Further> {
-        self.give_back();
+    /// Releases the slot, and counts the connection as a further one of another client. None if its source has too many of
+    /// these.
+    pub(crate) fn convert_to_further(&self) -> Option<Further> {
+        self.release();
         self.is_further.store(true, Ordering::Relaxed);
         if let Some(source) = self.source {
-            let most = self.places.0.per_source.saturating_mul(FURTHER_PER_PLACE).max(LEAST_FURTHER);
-            let mut all = self.places.taken();
+            let most = self.sources.0.per_source.saturating_mul(FURTHER_PER_PLACE).max(MIN_FURTHER);
+            let mut all = self.sources.taken();
             if all.get(&source).is_some_and(|taken| taken.further >= most) {
                 return None;
             }
             all.entry(source).or_default().further += 1;
         }
-        Some(Further { places: self.places.clone(), source: self.source })
+        Some(Further { sources: self.sources.clone(), source: self.source })
     }
 
-    /// Gives it back before it is dropped.
-    pub(crate) fn give_back(&self) {
-        if self.is_taken.swap(false, Ordering::Relaxed)
+    /// Releases the slot early.
+    pub(crate) fn release(&self) {
+        if self.is_acquired.swap(false, Ordering::Relaxed)
             && let Some(source) = self.source
         {
-            self.places.give_back(source, |taken| taken.clients -= 1);
+            self.sources.release(source, |taken| taken.clients -= 1);
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for SourceSlot {
     fn drop(&mut self) {
-        self.give_back();
+        self.release();
     }
 }
 
-/// What a further connection holds for as long as it is there.
+/// Counts a further connection until it is dropped.
 pub(crate) struct Further {
-    places: Places,
+    sources: SourceSlots,
     source: Option<IpAddr>,
 }
 
 impl Drop for Further {
     fn drop(&mut self) {
         if let Some(source) = self.source {
-            self.places.give_back(source, |taken| taken.further -= 1);
+            self.sources.release(source, |taken| taken.further -= 1);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Clients of a proxy in front of a server (`--accept-proxy-protocol`): each waits here until the header before its
-//! stream has said who it is. Only then does the acceptor decide whether it may come in.
+//! The gate for clients of a proxy in front of a server (`--accept-proxy-protocol`): a connection waits here until its
+//! PROXY header is complete. Then the acceptor decides whether to admit the client that the header names.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::net::stream::{Socket, SocketState, Transport};
 use crate::proto::proxy::header::HeaderReader;
 use crate::report::Report;
 
-/// Those who wait, and those who have said who they are.
+/// Connections that wait for their header, and clients whose header is complete.
 pub(crate) struct ProxyHeaderGate {
     shared: Rc<Shared>,
     io: Io,
@@ -23,87 +23,88 @@ pub(crate) struct ProxyHeaderGate {
     report: Report,
 }
 
-/// A client, and what its header has said.
-pub(crate) struct Announced {
+/// A connection whose header is complete.
+pub(crate) struct IdentifiedClient {
     pub(crate) socket: Socket,
-    /// Its address, or the proxy's if the connection is the proxy's own.
+    /// The client's address, or the proxy's if the connection is the proxy's own.
     pub(crate) name: PeerName,
-    /// The address that it connected to.
+    /// The address that the client connected to.
     pub(crate) destination: Option<SocketAddr>,
 }
 
 struct Shared {
     waiting: Cell<usize>,
-    announced: RefCell<Vec<Announced>>,
+    identified: RefCell<Vec<IdentifiedClient>>,
     acceptor: Waker,
 }
 
 impl ProxyHeaderGate {
-    /// A header must have come within `limit`. The session of `io` is told when one has.
+    /// A gate whose headers must be complete within `limit`. The session of `io` is woken for each of them.
     pub(crate) fn new(limit: Duration, io: &Io, report: &Report) -> ProxyHeaderGate {
-        let shared = Shared { waiting: Cell::default(), announced: RefCell::default(), acceptor: io.waker() };
+        let shared =
+            Shared { waiting: Cell::default(), identified: RefCell::default(), acceptor: io.waker() };
         ProxyHeaderGate { shared: Rc::new(shared), io: io.clone(), limit, report: report.clone() }
     }
 
-    /// Lets a connection wait; `name` is the proxy's.
+    /// Adds a connection; `name` is the proxy's.
     pub(crate) fn enter(&self, socket: Socket, name: PeerName, now: Instant) {
         let report = self.report.about(&name);
         let spawned = self.io.spawn(|io| {
-            let place = Place::new(&self.shared);
+            let place = WaitingCount::new(&self.shared);
             let mut transport = socket.enroll(&io).map_err(|error| lost(&error))?;
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let driver = HandshakeDriver::new(HeaderReader::default());
             let (deadline, limit) = (now + self.limit, self.limit);
             let report = report.clone();
-            Ok(Arrival { transport: Some(transport), driver, name, deadline, limit, place, report })
+            Ok(PendingClient { transport: Some(transport), driver, name, deadline, limit, place, report })
         });
         if let Err(error) = spawned {
             report.detail(error);
         }
     }
 
-    /// How many have not said who they are.
+    /// Connections whose header is not complete.
     pub(crate) fn waiting(&self) -> usize {
         self.shared.waiting.get()
     }
 
-    /// Those who have, since it was asked last.
-    pub(crate) fn announced(&self) -> Vec<Announced> {
-        self.shared.announced.take()
+    /// Takes the clients whose header has become complete.
+    pub(crate) fn identified(&self) -> Vec<IdentifiedClient> {
+        self.shared.identified.take()
     }
 }
 
-/// Counts one that waits, until it is dropped.
-struct Place(Rc<Shared>);
+/// Counts a waiting connection until it is dropped.
+struct WaitingCount(Rc<Shared>);
 
-impl Place {
-    fn new(shared: &Rc<Shared>) -> Place {
+impl WaitingCount {
+    fn new(shared: &Rc<Shared>) -> WaitingCount {
         shared.waiting.set(shared.waiting.get() + 1);
-        Place(Rc::clone(shared))
+        WaitingCount(Rc::clone(shared))
     }
 }
 
-impl Drop for Place {
+impl Drop for WaitingCount {
     fn drop(&mut self) {
         self.0.waiting.set(self.0.waiting.get() - 1);
         self.0.acceptor.wake();
     }
 }
 
-/// One connection, until its header has come.
-struct Arrival {
+/// A connection whose header is not complete.
+struct PendingClient {
     transport: Option<Transport>,
     driver: HandshakeDriver<HeaderReader>,
     name: PeerName,
     deadline: Instant,
     limit: Duration,
-    place: Place,
+    place: WaitingCount,
     report: Report,
 }
 
-impl Arrival {
-    /// True once the header has come.
-    fn hear(&mut self, now: Instant) -> Result<bool, Error> {
+impl PendingClient {
+    /// Reads the header. True once it is complete.
+    fn read_header(&mut self, now: Instant) -> Result<bool, Error> {
         let Some(transport) = &mut self.transport else { return Ok(false) };
         match self.driver.advance(transport) {
             Ok(true) => Ok(true),
@@ -112,9 +113,9 @@ impl Arrival {
                 Err(Error::new(Exit::TimedOut, format!("no PROXY header came within {limit}")))
             }
             Ok(false) => Ok(false),
-            Err(HandshakeFailure::Lost(error)) => Err(self.left(lost(&error))),
+            Err(HandshakeFailure::Lost(error)) => Err(self.as_departure(lost(&error))),
             Err(HandshakeFailure::Ended) => {
-                Err(self.left(Error::new(Exit::Lost, "it ended before its PROXY header did")))
+                Err(self.as_departure(Error::new(Exit::Lost, "it ended before its PROXY header did")))
             }
             Err(HandshakeFailure::Fault(fault)) => {
                 Err(Error::new(Exit::Refused, format!("the PROXY header {fault}")))
@@ -122,32 +123,32 @@ impl Arrival {
         }
     }
 
-    fn left(&self, error: Error) -> Error {
+    fn as_departure(&self, error: Error) -> Error {
         if self.driver.machine.is_empty() { error.of_health_check() } else { error }
     }
 
     fn hand_over(&mut self) -> Result<(), Error> {
         let Some(mut transport) = self.transport.take() else { return Ok(()) };
-        // How its connection ends is its session's affair from now on.
+        // From here on the client's session decides how the connection ends.
         transport.reset_on_close(false).map_err(|error| lost(&error))?;
         let socket = transport.into_socket().map_err(|error| lost(&error))?;
         let addresses = self.driver.machine.header().and_then(|header| header.addresses);
         let name = addresses.map_or_else(|| self.name.clone(), |(from, _)| PeerName::from_ip(Some(from)));
         let destination = addresses.map(|(_, to)| to);
-        self.place.0.announced.borrow_mut().push(Announced { socket, name, destination });
+        self.place.0.identified.borrow_mut().push(IdentifiedClient { socket, name, destination });
         Ok(())
     }
 }
 
-impl Session for Arrival {
+impl Session for PendingClient {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
-        let heard = self.hear(context.now).and_then(|heard| {
-            if heard {
+        let result = self.read_header(context.now).and_then(|is_complete| {
+            if is_complete {
                 self.hand_over()?;
             }
-            Ok(heard)
+            Ok(is_complete)
         });
-        match heard {
+        match result {
             Ok(false) => Ok(Status::Waiting),
             Ok(true) => Ok(Status::Done),
             Err(error) => {

@@ -1,4 +1,4 @@
-//! A server's setup: its endpoints, the acceptor in front of them, and the terms for clients.
+//! A server's setup: its endpoints, its acceptor, and the options of its clients.
 
 use super::acceptor::{Acceptor, AccessLists, ClientLimits, Handler};
 use super::admission::AccessSources;
@@ -15,25 +15,25 @@ use crate::net::reactor::{Io, Reactor};
 use crate::net::signals::Signals;
 use crate::report::Report;
 
-/// On which terms a client is served.
+/// Options that each client's session has.
 #[derive(Clone)]
-pub(crate) struct ClientTerms {
+pub(crate) struct ClientOptions {
     pub(crate) session_limits: SessionLimits,
     /// Bytes per second, each way.
     pub(crate) rate: Option<u64>,
-    /// Of its socket.
+    /// Options of its socket.
     pub(crate) socket: SocketOptions,
 }
 
-/// Where clients come in.
+/// A server's endpoints, limits and options, before anything is opened.
 pub(crate) struct ServerSetup {
     pub(crate) endpoints: Vec<Endpoint>,
-    /// What people are told to type elsewhere, with ADDR for the address.
+    /// The command that reaches the server from another machine, with ADDR in place of the address.
     pub(crate) invitation: &'static str,
     pub(crate) limits: ClientLimits,
     pub(crate) access: Access,
     pub(crate) access_sources: AccessSources,
-    pub(crate) terms: ClientTerms,
+    pub(crate) terms: ClientOptions,
 }
 
 impl ServerSetup {
@@ -42,28 +42,29 @@ impl ServerSetup {
         self.access.is_empty() && !self.endpoints.iter().all(Endpoint::is_local)
     }
 
-    /// Opens the acceptor to a handler.
+    /// Binds the endpoints, makes the handler, and runs an acceptor for it until the run is over.
     pub(crate) fn open<H: Handler + 'static>(
         self,
         report: &Report,
         signals: &Signals,
-        handler: impl FnOnce(&Io, ClientTerms) -> Result<H, Error>,
+        handler: impl FnOnce(&Io, ClientOptions) -> Result<H, Error>,
     ) -> Result<(), Error> {
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
         let mut _ready = None;
         reactor.add(|io| {
-            let lists = AccessLists::new(&self.access_sources, self.limits.count.is_some(), (&io, signals))?;
+            let lists =
+                AccessLists::new(&self.access_sources, self.limits.total_clients.is_some(), (&io, signals))?;
             let listeners =
                 listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
             let handler = handler(&io, self.terms)?;
-            _ready = tell_ready(report);
+            _ready = notify_ready(report);
             Acceptor::new(listeners, self.limits, (self.access, lists), (&io, report), handler)
         })?;
         reactor.run()
     }
 }
 
-/// Binds every endpoint, then reports each listener, and what to type elsewhere to reach them.
+/// Binds every endpoint, then reports each listener and the command that reaches them from another machine.
 pub(crate) fn listen_on_all(
     (endpoints, invitation): (&[Endpoint], &str),
     options: &SocketOptions,
@@ -83,8 +84,7 @@ pub(crate) fn listen_on_all(
     Ok(listeners)
 }
 
-/// Tells whoever has started the process that it serves, until the returned value is dropped.
-pub(crate) fn tell_ready(report: &Report) -> Option<Ready> {
-    let told = Ready::tell();
-    told.map_err(|error| report.warning(format_args!("cannot tell NOTIFY_SOCKET: {error}"))).ok()
+/// Notifies the service manager (`NOTIFY_SOCKET`) that the server is ready, and, when the value is dropped, that it stops.
+pub(crate) fn notify_ready(report: &Report) -> Option<Ready> {
+    Ready::notify().map_err(|error| report.warning(format_args!("cannot notify NOTIFY_SOCKET: {error}"))).ok()
 }

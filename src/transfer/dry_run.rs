@@ -9,7 +9,7 @@ use super::send::offering::{Offering, OfferingItem};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Context, Io, Session, Status};
-use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stdio::Stdio;
 use crate::proto::transfer::entry::Entry;
 use crate::report::Report;
@@ -18,7 +18,7 @@ use crate::report::Report;
 pub(crate) struct DryRun {
     offering: Offering,
     stdout: Stdio,
-    lines: Outgoing,
+    lines: SendBuffer,
     report: Report,
     entries: u64,
     failed: u64,
@@ -34,7 +34,7 @@ impl DryRun {
         Ok(DryRun {
             offering,
             stdout: Stdio::open(io)?,
-            lines: Outgoing::default(),
+            lines: SendBuffer::default(),
             report: report.clone(),
             entries: 0,
             failed: 0,

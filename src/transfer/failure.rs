@@ -105,7 +105,7 @@ pub(crate) fn peer_error(reason: Reason, text: &str, role: Role) -> Failure {
     // On both sides: the disk and the missing file are the peer's.
     let perspective = if reason == Reason::NotFound { Role::Receiver } else { Role::Sender };
     let text = format!("the peer ended the session: {}", describe_with_location(reason, text, perspective));
-    Error::new(exit, text).mended(retry_of(reason)).into()
+    Error::new(exit, text).with_retry(retry_of(reason)).into()
 }
 
 /// Converts a breach of the protocol into a failure.

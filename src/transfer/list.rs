@@ -11,7 +11,7 @@ use super::send::offering::{Offering, OfferingItem};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Context, Io, Status};
-use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::transfer::entry::{Entry, EntryKind};
@@ -91,7 +91,7 @@ impl<S: Stream> Job<S> for List {
 /// A client session that prints the entries of a server.
 pub(crate) struct Printing {
     stdout: Stdio,
-    lines: Outgoing,
+    lines: SendBuffer,
     report: Report,
     entries: u64,
     /// Maximum of accepted entries.
@@ -118,7 +118,7 @@ impl Printing {
     ) -> Result<LinkSession<S, Printing>, Error> {
         let printing = Printing {
             stdout: Stdio::open(io)?,
-            lines: Outgoing::default(),
+            lines: SendBuffer::default(),
             report,
             entries: 0,
             max_entries,

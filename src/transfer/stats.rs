@@ -263,7 +263,7 @@ impl TransferStats {
                 if let Err(listed) = listed {
                     self.report.warning(listed);
                 }
-                Err(error.mended(self.retry))
+                Err(error.with_retry(self.retry))
             }
         }
     }

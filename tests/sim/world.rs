@@ -213,6 +213,10 @@ impl SocketState for End {
         self.fail()
     }
 
+    fn has_hung_up(&self) -> bool {
+        false
+    }
+
     fn reset_on_close(&mut self, reset: bool) -> io::Result<()> {
         self.resets_on_close = reset;
         Ok(())

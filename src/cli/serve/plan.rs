@@ -7,7 +7,7 @@ use super::ServeArgs;
 use crate::cli::options::RECORDS;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::relay::modes::stdio_client::Ways;
 use crate::relay::modes::subscriber::Words;
 use crate::run::serve::mode::{Mode, TransferPlan};
@@ -115,7 +115,7 @@ impl ServeArgs {
             false => self.limits.for_single_client()?,
         };
         if self.limits.accept_proxy_protocol {
-            limits.header = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
+            limits.proxy_header_timeout = Some(self.transfer.timeout.unwrap_or(HANDSHAKE_LIMIT));
         } else if !mode.has_handshake() {
             if limits.accept_timeout.is_some() && self.transfer.timeout.is_some() {
                 let text = "--timeout and --accept-timeout are the same here: type one of them";
@@ -128,7 +128,7 @@ impl ServeArgs {
             && program.stdio != ChildStdio::Socket
             && !rules.ends_with_peer
         {
-            limits.if_full = "; with --end-when peer silent processes end when their clients have";
+            limits.full_hint = "; with --end-when peer silent processes end when their clients have";
         }
         let client_command = self.client_command(&mode);
         let relay = self.relay.options();
@@ -177,7 +177,7 @@ impl ServeArgs {
 
     /// The endpoints of a transfer that were typed without a port: each may be the name of a file or folder instead.
     fn endpoints_without_port(&self) -> Vec<String> {
-        let words = self.endpoints.iter().filter(|word| !Endpoint::is_whole(word, Role::Listen));
+        let words = self.endpoints.iter().filter(|word| !Endpoint::is_whole(word, EndpointUse::Listen));
         if self.is_transfer() { words.cloned().collect() } else { Vec::new() }
     }
 
@@ -185,11 +185,11 @@ impl ServeArgs {
     fn endpoints(&self) -> Result<Vec<Endpoint>, String> {
         match (self.is_transfer(), &self.endpoints[..]) {
             (true, []) => Ok(vec![Endpoint::transfers_here()]),
-            (true, words) => Endpoint::parse_list_of_transfers(words, Role::Listen),
+            (true, words) => Endpoint::parse_list_of_transfers(words, EndpointUse::Listen),
             (false, []) => {
                 Err("type where to listen: PORT for this machine only, or :PORT for every interface".into())
             }
-            (false, words) => Endpoint::parse_list(words, Role::Listen),
+            (false, words) => Endpoint::parse_list(words, EndpointUse::Listen),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::datagram::{cannot_send, is_no_way};
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::Io;
-use crate::net::udp::{Datagram, DatagramSocket, Outbox, Peer};
+use crate::net::udp::{Datagram, DatagramSocket, Peer, ReplyBatch};
 use crate::proto::datagram::guard::{Guard, ReplyLimits, WithholdReason};
 use crate::report::Report;
 
@@ -38,7 +38,7 @@ pub(crate) enum Answers {
 pub(crate) struct Responder {
     answers: Answers,
     /// Answers to the datagrams of one batch.
-    outbox: Outbox,
+    outbox: ReplyBatch,
     processes: Option<Processes>,
     guard: Guard<Peer>,
     /// A person types the answers, and cannot be used as an amplifier.
@@ -88,7 +88,7 @@ impl Responder {
             is_allowed: false,
             interval: Duration::from_secs(1) / limits.per_second.max(1),
             answers,
-            outbox: Outbox::default(),
+            outbox: ReplyBatch::default(),
             sent: 0,
             sent_bytes: 0,
             withheld: 0,

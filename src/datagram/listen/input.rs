@@ -180,7 +180,7 @@ pub(super) fn reachable(to: &Endpoint, sockets: &[DatagramSocket]) -> Result<(Pe
     for peer in addresses_of(to, None)? {
         if let Some(index) = sockets.iter().position(|socket| socket.name().is_alike(&peer)) {
             let failed = |error| Error::new(Exit::Failed, format!("cannot ask for errors: {error}"));
-            sockets[index].hear_refusals().map_err(failed)?;
+            sockets[index].enable_icmp_errors().map_err(failed)?;
             return Ok((peer, index));
         }
     }

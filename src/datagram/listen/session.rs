@@ -11,7 +11,7 @@ use crate::datagram::stats::DatagramStats;
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::reactor::{Context, Session, Status, Stop};
-use crate::net::udp::{Buffers, Datagram, DatagramSocket, Peer};
+use crate::net::udp::{Datagram, DatagramSocket, Peer, ReceiveBuffer};
 use crate::report::Report;
 use crate::server::acceptor::AccessLists;
 
@@ -29,7 +29,7 @@ pub(crate) struct ReceiveLimits {
 /// The session of `udp-listen`.
 pub(crate) struct Listening {
     sockets: Vec<DatagramSocket>,
-    buffers: Buffers,
+    buffers: ReceiveBuffer,
     sink: DatagramSink,
     /// Access lists that may change.
     lists: Option<AccessLists>,
@@ -85,7 +85,7 @@ impl Listening {
         };
         Listening {
             sockets,
-            buffers: Buffers::default(),
+            buffers: ReceiveBuffer::default(),
             sink,
             lists,
             is_ending: false,
@@ -187,7 +187,7 @@ impl Listening {
 }
 
 /// Discards the datagrams that cannot be written, before the system does, and returns their number.
-fn discard_excess(socket: &DatagramSocket, buffers: &mut Buffers) -> u64 {
+fn discard_excess(socket: &DatagramSocket, buffers: &mut ReceiveBuffer) -> u64 {
     let mut thrown = 0;
     while socket.is_pressed() && socket.receive(buffers, |_| thrown += 1).is_ok() {}
     thrown
@@ -207,7 +207,7 @@ impl DatagramSink {
         &mut self,
         socket: &DatagramSocket,
         index: usize,
-        buffers: &mut Buffers,
+        buffers: &mut ReceiveBuffer,
         mut share_bytes: usize,
     ) -> Result<bool, Error> {
         while !self.output.is_full() && !self.has_enough() && !self.is_done_with(index) {

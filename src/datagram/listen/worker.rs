@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::datagram::style::Style;
 use crate::net::child::ChildStream;
 use crate::net::process::Process;
-use crate::net::send::{Outgoing, send_all};
+use crate::net::send::{SendBuffer, send_all};
 use crate::net::stream::Stream;
 use crate::net::udp::Datagram;
 use crate::proto::datagram::records::{BadRecord, MAX_DATAGRAM_BYTES, SplitAt, Splitter};
@@ -40,7 +40,7 @@ pub(crate) struct AnswerRoute {
 pub(crate) struct PeerProcess {
     pub(crate) stream: ChildStream,
     pub(crate) process: Process,
-    input: Outgoing,
+    input: SendBuffer,
     /// The size of all records that were queued, and the bounds of each record that may be unread.
     input_bytes: u64,
     records: VecDeque<(u64, u64)>,
@@ -116,7 +116,7 @@ impl PeerProcess {
         PeerProcess {
             stream,
             process,
-            input: Outgoing::default(),
+            input: SendBuffer::default(),
             input_bytes: 0,
             records: VecDeque::new(),
             closed: None,

@@ -11,7 +11,7 @@ use crate::datagram::stats::DatagramStats;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::Endpoint;
 use crate::net::reactor::{BlockingTask, Context, Io, Session, Status, Stop};
-use crate::net::udp::{Batch, Buffers, DatagramSocket, Options, Peer, addresses_of, open_for};
+use crate::net::udp::{Batch, DatagramSocket, Options, Peer, ReceiveBuffer, addresses_of, open_for};
 use crate::proto::datagram::pace::Pace;
 use crate::report::Report;
 
@@ -67,7 +67,7 @@ struct Open {
     others: VecDeque<Peer>,
     socket: DatagramSocket,
     batch: Batch,
-    buffers: Buffers,
+    buffers: ReceiveBuffer,
     /// When everything was sent.
     sent_at: Option<Instant>,
     replies: u64,
@@ -116,7 +116,7 @@ impl DatagramSending {
                         others,
                         socket,
                         batch: Batch::default(),
-                        buffers: Buffers::default(),
+                        buffers: ReceiveBuffer::default(),
                         sent_at: None,
                         replies: 0,
                     }));

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Connection, Lost, TURN_BYTES, WaitsFor};
-use crate::net::goodbye::Goodbye;
+use crate::net::goodbye::LingeringClose;
 use crate::net::reactor::{Context, Status};
 use crate::net::stream::Stream;
 
@@ -28,8 +28,8 @@ impl Connection {
         // First: after a reset the acknowledgement is no longer known.
         self.confirm(now)?;
         let idle = self.worker.site.timeouts.idle;
-        let goodbye = self.goodbye.get_or_insert_with(|| Goodbye::within(idle, now));
-        let status = goodbye.hear(&mut self.stream, Context { now, budget_bytes: TURN_BYTES })?;
+        let goodbye = self.goodbye.get_or_insert_with(|| LingeringClose::within(idle, now));
+        let status = goodbye.drain(&mut self.stream, Context { now, budget_bytes: TURN_BYTES })?;
         self.deadline = goodbye.deadline();
         if status == Status::Done { self.settle(now) } else { Ok(status) }
     }

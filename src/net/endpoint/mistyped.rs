@@ -4,7 +4,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Endpoint, Role, is_number};
+use super::{Endpoint, EndpointUse, is_number};
 use crate::net::services;
 
 /// Words before an address, as socat and URLs of other tools have them.
@@ -31,7 +31,7 @@ const PROTOCOLS: [&str; 18] = [
 const UNIX: [&str; 5] = ["unix", "unix-connect", "unix-listen", "unix-client", "local"];
 
 /// A line that says more about a word that cannot be parsed than the parser does.
-pub(in crate::net) fn explain(word: &str, role: Role) -> Option<String> {
+pub(in crate::net) fn explain(word: &str, role: EndpointUse) -> Option<String> {
     if ["unix:", "unix-seqpacket:", "systemd:", "fd:"].iter().any(|form| word.starts_with(form)) {
         return None;
     }
@@ -43,14 +43,14 @@ pub(in crate::net) fn explain(word: &str, role: Role) -> Option<String> {
 }
 
 /// The same for two words, of which the second one is a port.
-pub(super) fn explain_two(first: &str, port: &str, role: Role) -> Option<String> {
+pub(super) fn explain_two(first: &str, port: &str, role: EndpointUse) -> Option<String> {
     let (host, port) = (first.strip_suffix(':').unwrap_or(first), port.strip_prefix(':').unwrap_or(port));
     let endpoint = Endpoint::parse_two(host, port, role).ok()?;
     Some(format!("there is a space next to the colon: type {endpoint}"))
 }
 
 /// `'localhost 9300'`.
-fn blank(word: &str, role: Role) -> Option<String> {
+fn blank(word: &str, role: EndpointUse) -> Option<String> {
     let mut parts = word.split_whitespace();
     let (Some(host), Some(port), None) = (parts.next(), parts.next(), parts.next()) else { return None };
     let host = host.strip_suffix(':').unwrap_or(host);
@@ -59,7 +59,7 @@ fn blank(word: &str, role: Role) -> Option<String> {
 }
 
 /// `tcp:localhost:80`, `UNIX-CONNECT:/run/x`.
-fn protocol(word: &str, role: Role) -> Option<String> {
+fn protocol(word: &str, role: EndpointUse) -> Option<String> {
     let (before, rest) = word.split_once(':')?;
     let is_among = |names: &[&str]| names.iter().any(|name| before.eq_ignore_ascii_case(name));
     // Behind a comma socat has options.
@@ -106,7 +106,7 @@ pub(super) fn url(word: &str) -> Option<String> {
 }
 
 /// `user@host:22`, `host:/tmp`, `host:80/tcp`, `host:80:file`, `host:80:`.
-fn user_or_path(word: &str, role: Role) -> Option<String> {
+fn user_or_path(word: &str, role: EndpointUse) -> Option<String> {
     let split_path = || word.find('/').map(|at| word.split_at(at));
     let (place, rest) = word.rsplit_once(':').or_else(split_path).unwrap_or((word, ""));
     let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
@@ -123,8 +123,8 @@ fn user_or_path(word: &str, role: Role) -> Option<String> {
         return None;
     }
     let advised = match role {
-        Role::Listen if is_port(host) && port == "PORT" => host.to_owned(),
-        Role::Connect if is_port(host) && port == "PORT" => format!("localhost:{host}"),
+        EndpointUse::Listen if is_port(host) && port == "PORT" => host.to_owned(),
+        EndpointUse::Connect if is_port(host) && port == "PORT" => format!("localhost:{host}"),
         _ => format!("{host}:{port}"),
     };
     let word = word.escape_debug();
@@ -143,8 +143,8 @@ fn user_or_path(word: &str, role: Role) -> Option<String> {
 }
 
 /// `http`, where a port alone may stand.
-fn service_alone(word: &str, role: Role) -> Option<String> {
-    let is_service = role == Role::Listen && services::port_of(word).is_some();
+fn service_alone(word: &str, role: EndpointUse) -> Option<String> {
+    let is_service = role == EndpointUse::Listen && services::port_of(word).is_some();
     is_service
         .then(|| format!("'{word}' has no port: type {word}:PORT, or localhost:{word} if it is the port"))
 }
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn each_line_says_what_to_type() {
-        use Role::{Connect, Listen};
+        use EndpointUse::{Connect, Listen};
         for (word, role, advice) in [
             ("user@host:/tmp", Connect, "type host:PORT"),
             ("user@host:22", Connect, "type host:22"),
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn a_blank_beside_the_colon() {
         for (first, second) in [("localhost:", "9300"), ("localhost", ":9300"), ("localhost:", ":9300")] {
-            let error = Endpoint::parse_first(first, Some(second), Role::Connect).expect_err(first);
+            let error = Endpoint::parse_first(first, Some(second), EndpointUse::Connect).expect_err(first);
             assert!(error.contains("type localhost:9300"), "{error}");
         }
     }
@@ -230,25 +230,25 @@ mod tests {
     #[test]
     fn errors_say_what_to_type() {
         for (word, role, hint) in [
-            ("::1:8080", Role::Connect, "type [::1]:8080"),
-            ("8080", Role::Connect, "localhost:8080"),
-            (":8080", Role::Connect, "localhost:8080"),
-            ("host", Role::Connect, "host:PORT"),
-            ("host:", Role::Connect, "0 to 65535"),
-            ("host:65536", Role::Connect, "0 to 65535"),
-            ("host:+5", Role::Connect, "0 to 65535"),
-            ("99999", Role::Listen, "0 to 65535"),
-            ("host:0", Role::Connect, "1 to 65535"),
-            ("[::1:80", Role::Connect, "']' is missing"),
-            ("[host]:80", Role::Connect, "not an IPv6 address"),
-            ("unix:", Role::Listen, "unix:/path"),
-            ("unix:@", Role::Listen, "unix:/path"),
-            ("/run/x", Role::Listen, "unix:/run/x"),
-            ("fd:", Role::Listen, "fd:3"),
-            ("fd:2", Role::Listen, "fd:3"),
-            ("fd:+4", Role::Listen, "fd:3"),
-            ("http://localhost:80/x", Role::Connect, "as in localhost:80"),
-            ("", Role::Listen, "PORT"),
+            ("::1:8080", EndpointUse::Connect, "type [::1]:8080"),
+            ("8080", EndpointUse::Connect, "localhost:8080"),
+            (":8080", EndpointUse::Connect, "localhost:8080"),
+            ("host", EndpointUse::Connect, "host:PORT"),
+            ("host:", EndpointUse::Connect, "0 to 65535"),
+            ("host:65536", EndpointUse::Connect, "0 to 65535"),
+            ("host:+5", EndpointUse::Connect, "0 to 65535"),
+            ("99999", EndpointUse::Listen, "0 to 65535"),
+            ("host:0", EndpointUse::Connect, "1 to 65535"),
+            ("[::1:80", EndpointUse::Connect, "']' is missing"),
+            ("[host]:80", EndpointUse::Connect, "not an IPv6 address"),
+            ("unix:", EndpointUse::Listen, "unix:/path"),
+            ("unix:@", EndpointUse::Listen, "unix:/path"),
+            ("/run/x", EndpointUse::Listen, "unix:/run/x"),
+            ("fd:", EndpointUse::Listen, "fd:3"),
+            ("fd:2", EndpointUse::Listen, "fd:3"),
+            ("fd:+4", EndpointUse::Listen, "fd:3"),
+            ("http://localhost:80/x", EndpointUse::Connect, "as in localhost:80"),
+            ("", EndpointUse::Listen, "PORT"),
         ] {
             let error = Endpoint::parse(word, role).expect_err(word);
             assert!(error.contains(hint), "{word:?}: {error}");

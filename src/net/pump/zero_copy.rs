@@ -1,39 +1,39 @@
 //! Bytes that never enter the process: sendfile(2) and splice(2).
 //!
-//! Chosen by kind: a file to a socket by sendfile; a pipe to a socket and a socket to a pipe by splice; a socket to a
+//! The call depends on the kinds of descriptors: a file to a socket by sendfile; a pipe to a socket and a socket to a pipe by splice; a socket to a
 //! file, `/dev/null` or a socket by splice through a pipe of our own. Everything else is copied, as is everything where
 //! these calls are missing.
 
 use std::io;
 
-use super::Fault;
+use super::PumpError;
 use crate::net::stream::{FdKind, KernelEnd};
 use crate::proto::relay::lane::Lane;
 
-/// Most bytes per call: what a pipe of our own holds.
+/// Upper bound of one call: the capacity of a pipe of our own.
 pub(crate) const CHUNK_BYTES: usize = 1 << 20;
 
-/// What one step of a pump did.
+/// The result of one step of a pump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Something: try again.
+pub(crate) enum CopyProgress {
+    /// Bytes were moved: try again.
     Moved,
-    /// Nothing, and readiness says so.
+    /// Nothing was moved; readiness was cleared.
     Blocked,
-    /// Nothing, though both ends look ready: try again later.
+    /// Nothing was moved, though both ends look ready: try again in the next turn.
     #[cfg_attr(
         any(sendall_portable, not(target_os = "linux")),
         allow(dead_code, reason = "only splice is unclear")
     )]
     Unclear,
-    /// The kernel does not do this for these two: copy.
+    /// The kernel cannot do this for these two: copy.
     Unsupported,
 }
 
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
-pub(crate) use linux::KernelWay;
+pub(crate) use linux::ZeroCopy;
 #[cfg(not(all(target_os = "linux", not(sendall_portable))))]
-pub(crate) use portable::KernelWay;
+pub(crate) use portable::ZeroCopy;
 
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 mod linux {
@@ -51,8 +51,8 @@ mod linux {
     use crate::net::poll::{are_ready, is_ready};
     use crate::net::pump::Side;
 
-    /// A way through the kernel from one descriptor to another.
-    pub(crate) enum KernelWay {
+    /// The call that moves bytes between two descriptors.
+    pub(crate) enum ZeroCopy {
         /// A file to a socket.
         SendFile,
         /// A pipe to a socket or a socket to a pipe; asked for once, a larger pipe.
@@ -61,16 +61,16 @@ mod linux {
         ThroughPipe(Option<OwnPipe>),
     }
 
-    impl KernelWay {
-        /// The way between two kinds, if there is one.
-        pub(crate) fn between(source: FdKind, sink: FdKind) -> Option<KernelWay> {
+    impl ZeroCopy {
+        /// The call for two kinds of descriptors, if there is one.
+        pub(crate) fn between(source: FdKind, sink: FdKind) -> Option<ZeroCopy> {
             match (source, sink) {
-                (FdKind::File, FdKind::Socket) => Some(KernelWay::SendFile),
+                (FdKind::File, FdKind::Socket) => Some(ZeroCopy::SendFile),
                 (FdKind::Pipe, FdKind::Socket) | (FdKind::Socket, FdKind::Pipe) => {
-                    Some(KernelWay::Splice { enlarged: false })
+                    Some(ZeroCopy::Splice { enlarged: false })
                 }
                 (FdKind::Socket, FdKind::File | FdKind::Null | FdKind::Socket) => {
-                    Some(KernelWay::ThroughPipe(None))
+                    Some(ZeroCopy::ThroughPipe(None))
                 }
                 _ => None,
             }
@@ -82,10 +82,10 @@ mod linux {
             lane: &mut Lane,
             from: KernelEnd<'_>,
             to: KernelEnd<'_>,
-        ) -> Result<Step, Fault> {
+        ) -> Result<CopyProgress, PumpError> {
             match self {
-                KernelWay::SendFile => send_file(lane, from, to),
-                KernelWay::Splice { enlarged } => {
+                ZeroCopy::SendFile => send_file(lane, from, to),
+                ZeroCopy::Splice { enlarged } => {
                     if !std::mem::replace(enlarged, true) {
                         for end in [from, to].iter().filter(|end| end.kind == FdKind::Pipe) {
                             enlarge(end.fd);
@@ -93,70 +93,74 @@ mod linux {
                     }
                     splice_directly(lane, from, to)
                 }
-                KernelWay::ThroughPipe(_) if lane.held() == 0 && !from.readiness.is_readable() => {
-                    Ok(Step::Blocked)
+                ZeroCopy::ThroughPipe(_) if lane.held() == 0 && !from.readiness.is_readable() => {
+                    Ok(CopyProgress::Blocked)
                 }
-                KernelWay::ThroughPipe(own) => {
+                ZeroCopy::ThroughPipe(own) => {
                     if own.is_none() {
                         *own = OwnPipe::take();
                     }
                     match own {
                         Some(pipe) => splice_through(lane, from, pipe, to),
-                        None => Ok(Step::Unsupported),
+                        None => Ok(CopyProgress::Unsupported),
                     }
                 }
             }
         }
 
-        /// Nothing to move for now, and nothing held.
+        /// Gives back the pipe. Call it while nothing is held.
         pub(crate) fn rest(&mut self) {
-            if let KernelWay::ThroughPipe(own) = self
+            if let ZeroCopy::ThroughPipe(own) = self
                 && let Some(pipe) = own.take()
             {
                 pipe.give_back();
             }
         }
 
-        /// The `held` bytes inside our own pipe, read out of it.
+        /// Reads the `held` bytes out of our own pipe.
         pub(crate) fn take_held(&mut self, held: usize) -> io::Result<Vec<u8>> {
             let mut bytes = vec![0; held];
-            if let KernelWay::ThroughPipe(Some(pipe)) = self {
+            if let ZeroCopy::ThroughPipe(Some(pipe)) = self {
                 File::from(pipe.read_end().try_clone_to_owned()?).read_exact(&mut bytes)?;
             }
             Ok(bytes)
         }
     }
 
-    fn fault(side: Side, error: Errno) -> Fault {
-        Fault { side, error: error.into() }
+    fn fault(side: Side, error: Errno) -> PumpError {
+        PumpError { side, error: error.into() }
     }
 
-    fn send_file(lane: &mut Lane, from: KernelEnd<'_>, to: KernelEnd<'_>) -> Result<Step, Fault> {
+    fn send_file(lane: &mut Lane, from: KernelEnd<'_>, to: KernelEnd<'_>) -> Result<CopyProgress, PumpError> {
         if !to.readiness.is_writable() {
-            return Ok(Step::Blocked);
+            return Ok(CopyProgress::Blocked);
         }
         match rustix::fs::sendfile(to.fd, from.fd, None, CHUNK_BYTES) {
             Ok(0) => lane.end_source(),
             Ok(count) => lane.passed(count),
             Err(Errno::AGAIN) => {
                 to.readiness.clear_writable();
-                return Ok(Step::Blocked);
+                return Ok(CopyProgress::Blocked);
             }
             Err(Errno::INTR) => {}
-            Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
+            Err(Errno::INVAL | Errno::NOSYS) => return Ok(CopyProgress::Unsupported),
             Err(error @ (Errno::IO | Errno::ISDIR | Errno::BADF | Errno::OVERFLOW)) => {
                 return Err(fault(Side::Source, error));
             }
             Err(error) => return Err(fault(Side::Sink, error)),
         }
-        Ok(Step::Moved)
+        Ok(CopyProgress::Moved)
     }
 
     const FLAGS: SpliceFlags = SpliceFlags::MOVE.union(SpliceFlags::NONBLOCK);
 
-    fn splice_directly(lane: &mut Lane, from: KernelEnd<'_>, to: KernelEnd<'_>) -> Result<Step, Fault> {
+    fn splice_directly(
+        lane: &mut Lane,
+        from: KernelEnd<'_>,
+        to: KernelEnd<'_>,
+    ) -> Result<CopyProgress, PumpError> {
         if !from.readiness.is_readable() || !to.readiness.is_writable() {
-            return Ok(Step::Blocked);
+            return Ok(CopyProgress::Blocked);
         }
         let (result, restored) = if from.kind == FdKind::Socket {
             splice_from_socket(from, to.fd, CHUNK_BYTES)
@@ -175,13 +179,13 @@ mod linux {
             _ if restored.is_err() => {}
             Err(Errno::AGAIN) => return Ok(find_the_blocked(from, to)),
             Err(Errno::INTR) => {}
-            Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
+            Err(Errno::INVAL | Errno::NOSYS) => return Ok(CopyProgress::Unsupported),
             Err(error @ Errno::PIPE) => return Err(fault(Side::Sink, error)),
             Err(error) if from.kind == FdKind::Socket => return Err(fault(Side::Source, error)),
             Err(error) => return Err(fault(Side::Sink, error)),
         }
         restored.map_err(|error| fault(Side::Source, error))?;
-        Ok(Step::Moved)
+        Ok(CopyProgress::Moved)
     }
 
     /// Splices what a socket of ours has, and never waits: it is asked first, and EAGAIN if it has nothing.
@@ -216,8 +220,8 @@ mod linux {
         matches!(peeked, Ok((0, _)))
     }
 
-    /// EAGAIN, or fewer bytes than were asked for, does not say which end it means.
-    fn find_the_blocked(from: KernelEnd<'_>, to: KernelEnd<'_>) -> Step {
+    /// Finds out which end EAGAIN, or a short count, is about.
+    fn find_the_blocked(from: KernelEnd<'_>, to: KernelEnd<'_>) -> CopyProgress {
         let [readable, writable] = are_ready([(from.fd, PollFlags::IN), (to.fd, PollFlags::OUT)]);
         if !readable {
             from.readiness.clear_readable();
@@ -225,7 +229,7 @@ mod linux {
         if !writable {
             to.readiness.clear_writable();
         }
-        if readable && writable { Step::Unclear } else { Step::Blocked }
+        if readable && writable { CopyProgress::Unclear } else { CopyProgress::Blocked }
     }
 
     fn splice_through(
@@ -233,7 +237,7 @@ mod linux {
         from: KernelEnd<'_>,
         pipe: &OwnPipe,
         to: KernelEnd<'_>,
-    ) -> Result<Step, Fault> {
+    ) -> Result<CopyProgress, PumpError> {
         if lane.held() == 0 {
             let (result, restored) = splice_from_socket(from, pipe.write_end(), lane.room());
             match result {
@@ -243,32 +247,32 @@ mod linux {
                 // The pipe is empty, so it is the socket that has nothing.
                 Err(Errno::AGAIN) => {
                     from.readiness.clear_readable();
-                    return Ok(Step::Blocked);
+                    return Ok(CopyProgress::Blocked);
                 }
                 Err(Errno::INTR) => {}
-                Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
+                Err(Errno::INVAL | Errno::NOSYS) => return Ok(CopyProgress::Unsupported),
                 Err(error) => return Err(fault(Side::Source, error)),
             }
             restored.map_err(|error| fault(Side::Source, error))?;
         }
         if lane.held() > 0 {
             if !to.readiness.is_writable() {
-                return Ok(Step::Blocked);
+                return Ok(CopyProgress::Blocked);
             }
             match rustix::pipe::splice(pipe.read_end(), None, to.fd, None, lane.held(), FLAGS) {
-                Ok(0) => return Err(Fault { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
+                Ok(0) => return Err(PumpError { side: Side::Sink, error: io::ErrorKind::WriteZero.into() }),
                 Ok(count) => lane.drained(count),
                 // The pipe holds something, so it is the sink that has no room.
                 Err(Errno::AGAIN) if to.kind == FdKind::Socket => {
                     to.readiness.clear_writable();
-                    return Ok(Step::Blocked);
+                    return Ok(CopyProgress::Blocked);
                 }
                 Err(Errno::INTR) => {}
-                Err(Errno::INVAL | Errno::NOSYS) => return Ok(Step::Unsupported),
+                Err(Errno::INVAL | Errno::NOSYS) => return Ok(CopyProgress::Unsupported),
                 Err(error) => return Err(fault(Side::Sink, error)),
             }
         }
-        Ok(Step::Moved)
+        Ok(CopyProgress::Moved)
     }
 }
 
@@ -276,11 +280,11 @@ mod linux {
 mod portable {
     use super::*;
 
-    /// No way through the kernel exists here.
-    pub(crate) enum KernelWay {}
+    /// This system has none of these calls.
+    pub(crate) enum ZeroCopy {}
 
-    impl KernelWay {
-        pub(crate) fn between(_: FdKind, _: FdKind) -> Option<KernelWay> {
+    impl ZeroCopy {
+        pub(crate) fn between(_: FdKind, _: FdKind) -> Option<ZeroCopy> {
             None
         }
 
@@ -289,7 +293,7 @@ mod portable {
             _: &mut Lane,
             _: KernelEnd<'_>,
             _: KernelEnd<'_>,
-        ) -> Result<Step, Fault> {
+        ) -> Result<CopyProgress, PumpError> {
             match *self {}
         }
 

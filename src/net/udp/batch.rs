@@ -1,7 +1,7 @@
 //! Datagrams of one size, back to back, as the kernel's segmentation takes them.
 
 /// All of them together are one buffer of the kernel, which is no larger than a datagram.
-pub(super) const MOST_BYTES: usize = super::LARGEST_BYTES;
+pub(super) const MAX_BYTES: usize = super::LARGEST_BYTES;
 /// Segments must fit into a packet: this is safe from Ethernet's 1500 bytes on, with any headers of IPv6.
 pub(super) const LARGEST_SEGMENT_BYTES: usize = 1424;
 
@@ -26,7 +26,7 @@ impl Batch {
             || datagram.is_empty()
             || datagram.len() > self.segment_bytes
             || self.count >= limit
-            || self.bytes().len() + datagram.len() > MOST_BYTES
+            || self.bytes().len() + datagram.len() > MAX_BYTES
         {
             return false;
         } else {
@@ -101,6 +101,6 @@ mod tests {
         let mut batch = Batch::default();
         while batch.push(&[0; 1424], usize::MAX) {}
         assert_eq!(batch.count(), 46);
-        assert!(batch.bytes().len() <= MOST_BYTES);
+        assert!(batch.bytes().len() <= MAX_BYTES);
     }
 }

@@ -123,7 +123,7 @@ impl State {
     }
 
     /// ip(7), `IP_RECVERR`.
-    pub(super) fn hear_refusals(&self, fd: &OwnedFd) -> io::Result<()> {
+    pub(super) fn enable_icmp_errors(&self, fd: &OwnedFd) -> io::Result<()> {
         self.quinn.enable_transport_errors(fd.into())
     }
 

@@ -28,7 +28,7 @@ use socket2::SockRef;
 pub use self::batch::Batch;
 pub use self::open::{addresses_of, listen, open_for};
 pub use self::options::{Group, Options};
-pub use self::outbox::Outbox;
+pub use self::outbox::ReplyBatch;
 use super::bind::SocketFile;
 use super::endpoint::PeerName;
 use super::reactor::{Io, Readiness};
@@ -117,13 +117,13 @@ pub struct Dropped {
 }
 
 /// Room for what one call receives.
-pub struct Buffers {
+pub struct ReceiveBuffer {
     bytes: Vec<u8>,
 }
 
-impl Default for Buffers {
-    fn default() -> Buffers {
-        Buffers { bytes: vec![0; ip::BATCH * BUFFER_BYTES] }
+impl Default for ReceiveBuffer {
+    fn default() -> ReceiveBuffer {
+        ReceiveBuffer { bytes: vec![0; ip::BATCH * BUFFER_BYTES] }
     }
 }
 
@@ -131,14 +131,14 @@ impl Default for Buffers {
 pub struct DatagramSocket {
     fd: OwnedFd,
     readiness: Readiness,
-    family: Family,
+    family: SocketKind,
     name: Peer,
     /// Whether datagrams are to have a time.
     is_timed: bool,
     _file: Option<SocketFile>,
 }
 
-enum Family {
+enum SocketKind {
     Ip(ip::State),
     Unix,
 }
@@ -155,8 +155,8 @@ impl DatagramSocket {
         enlarge_receive_queue(&fd);
         let name = name_of(&fd)?;
         let family = match &name {
-            Peer::Ip(address) => Family::Ip(ip::State::new(&fd, address, is_timed)?),
-            Peer::Unix(_) => Family::Unix,
+            Peer::Ip(address) => SocketKind::Ip(ip::State::new(&fd, address, is_timed)?),
+            Peer::Unix(_) => SocketKind::Unix,
         };
         let readiness = io.register(&mut SourceFd(&fd.as_raw_fd()))?;
         Ok(DatagramSocket { fd, readiness, family, name, is_timed, _file: file })
@@ -168,13 +168,13 @@ impl DatagramSocket {
     }
 
     /// Receives some datagrams, with one call where the system can. `WouldBlock` if none is there.
-    pub fn receive(&self, buffers: &mut Buffers, take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
+    pub fn receive(&self, buffers: &mut ReceiveBuffer, take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
         if !self.readiness.is_readable() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let result = match &self.family {
-            Family::Ip(state) => state.receive(&self.fd, &mut buffers.bytes, take),
-            Family::Unix => single::receive(&self.fd, &mut buffers.bytes, self.is_timed, take),
+            SocketKind::Ip(state) => state.receive(&self.fd, &mut buffers.bytes, take),
+            SocketKind::Unix => single::receive(&self.fd, &mut buffers.bytes, self.is_timed, take),
         };
         if would_block(&result) {
             self.readiness.clear_readable();
@@ -185,7 +185,7 @@ impl DatagramSocket {
     /// Sends one datagram. To a connected socket's own peer, `to` is that peer.
     pub fn send(&self, to: &Peer, payload: &[u8], from: Option<IpAddr>) -> io::Result<()> {
         self.writable(|| match (&self.family, to) {
-            (Family::Ip(state), Peer::Ip(to)) => state.send(&self.fd, *to, payload, None, from),
+            (SocketKind::Ip(state), Peer::Ip(to)) => state.send(&self.fd, *to, payload, None, from),
             _ => single::send(&self.fd, to, payload),
         })
     }
@@ -209,7 +209,7 @@ impl DatagramSocket {
     /// error came between.
     pub fn send_batch(&self, to: &Peer, batch: &mut Batch) -> io::Result<usize> {
         if batch.count() > 1
-            && let (Family::Ip(state), Peer::Ip(to)) = (&self.family, to)
+            && let (SocketKind::Ip(state), Peer::Ip(to)) = (&self.family, to)
             && state.is_batching()
         {
             let segment = Some(batch.segment_bytes());
@@ -235,8 +235,8 @@ impl DatagramSocket {
     /// How many datagrams of one size a batch may hold.
     pub fn batch_limit(&self) -> usize {
         match &self.family {
-            Family::Ip(state) => state.batch_limit(),
-            Family::Unix => 1,
+            SocketKind::Ip(state) => state.batch_limit(),
+            SocketKind::Unix => 1,
         }
     }
 
@@ -262,10 +262,10 @@ impl DatagramSocket {
 
     /// From now on what a peer's system says of a closed port is an error here, where the system can do that without
     /// a connection.
-    pub fn hear_refusals(&self) -> io::Result<()> {
+    pub fn enable_icmp_errors(&self) -> io::Result<()> {
         match &self.family {
-            Family::Ip(state) => state.hear_refusals(&self.fd),
-            Family::Unix => Ok(()),
+            SocketKind::Ip(state) => state.enable_icmp_errors(&self.fd),
+            SocketKind::Unix => Ok(()),
         }
     }
 
@@ -277,16 +277,16 @@ impl DatagramSocket {
     /// Datagrams that the system has dropped because they were not received in time, where it counts them.
     pub fn dropped(&self) -> Option<Dropped> {
         match &self.family {
-            Family::Ip(state) => state.dropped(&self.fd),
+            SocketKind::Ip(state) => state.dropped(&self.fd),
             // A Unix socket that is full has its senders wait.
-            Family::Unix => Some(Dropped { count: 0, is_exact: true }),
+            SocketKind::Unix => Some(Dropped { count: 0, is_exact: true }),
         }
     }
 
     /// True if what waits should rather be taken and thrown away, and counted here, than be left to the system, which
     /// would not count it exactly.
     pub fn is_pressed(&self) -> bool {
-        matches!(&self.family, Family::Ip(state) if state.is_pressed(&self.fd))
+        matches!(&self.family, SocketKind::Ip(state) if state.is_pressed(&self.fd))
     }
 }
 

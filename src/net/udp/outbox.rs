@@ -4,27 +4,27 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use super::batch::{LARGEST_SEGMENT_BYTES, MOST_BYTES};
-use super::{DatagramSocket, Family, Peer, ip};
+use super::batch::{LARGEST_SEGMENT_BYTES, MAX_BYTES};
+use super::{DatagramSocket, Peer, SocketKind, ip};
 
 /// The most that one call of sendmmsg(2) is given.
-const MOST_AT_ONCE: usize = 64;
+const MAX_AT_ONCE: usize = 64;
 
 /// Answers, in the order in which they are sent.
 #[derive(Default)]
-pub struct Outbox {
-    answers: Vec<Answer>,
+pub struct ReplyBatch {
+    answers: Vec<QueuedReply>,
     bytes: Vec<u8>,
 }
 
-struct Answer {
+struct QueuedReply {
     to: Peer,
     /// The address that the answered datagram was sent to.
     local: Option<IpAddr>,
     place: Range<usize>,
 }
 
-impl Outbox {
+impl ReplyBatch {
     /// Adds an answer to a datagram that was sent to `local`.
     pub fn push(&mut self, to: &Peer, local: Option<IpAddr>, payload: &[u8]) {
         let place = match self.answers.last().map(|last| last.place.clone()) {
@@ -39,12 +39,12 @@ impl Outbox {
                 start..self.bytes.len()
             }
         };
-        self.answers.push(Answer { to: to.clone(), local, place });
+        self.answers.push(QueuedReply { to: to.clone(), local, place });
     }
 
     /// True if more answers would hardly make fewer calls.
     pub fn is_worth_a_send(&self) -> bool {
-        self.answers.len() >= MOST_AT_ONCE || self.bytes.len() >= MOST_BYTES
+        self.answers.len() >= MAX_AT_ONCE || self.bytes.len() >= MAX_BYTES
     }
 
     /// The number of answers, from `first` on and up to `limit`, that the kernel can cut out of one buffer: they have one
@@ -59,7 +59,7 @@ impl Outbox {
             let is_alike = answer.to == head.to && answer.local == head.local;
             let is_fitting = (1..=head.place.len()).contains(&answer.place.len())
                 && last_bytes == head.place.len()
-                && answer.place.end - head.place.start <= MOST_BYTES;
+                && answer.place.end - head.place.start <= MAX_BYTES;
             if !(is_alike && is_fitting) {
                 break;
             }
@@ -72,9 +72,9 @@ impl Outbox {
 impl DatagramSocket {
     /// Sends all answers, with few calls where the system can. Hands to `done` the outcome of each: its size in bytes, or
     /// why it was not sent.
-    pub fn send_answers(&self, outbox: &mut Outbox, mut done: impl FnMut(&Peer, io::Result<usize>)) {
+    pub fn send_answers(&self, outbox: &mut ReplyBatch, mut done: impl FnMut(&Peer, io::Result<usize>)) {
         let mut first = 0;
-        while let Some(Answer { to, local, place }) = outbox.answers.get(first) {
+        while let Some(QueuedReply { to, local, place }) = outbox.answers.get(first) {
             let count = self.send_some(outbox, first);
             if count == 0 {
                 let result = self.answer(to, *local, &outbox.bytes[place.clone()]);
@@ -91,13 +91,13 @@ impl DatagramSocket {
 
     /// Sends several answers from `first` on with one call. Returns how many; 0 if that one has to be sent alone, which
     /// shows an error that is its own.
-    fn send_some(&self, outbox: &Outbox, first: usize) -> usize {
-        let Family::Ip(state) = &self.family else { return 0 };
+    fn send_some(&self, outbox: &ReplyBatch, first: usize) -> usize {
+        let SocketKind::Ip(state) = &self.family else { return 0 };
         let run = outbox.run(first, state.batch_limit());
         if run > 1 {
             return self.send_run(state, outbox, first..first + run);
         }
-        let answers = outbox.answers.iter().enumerate().skip(first).take(MOST_AT_ONCE);
+        let answers = outbox.answers.iter().enumerate().skip(first).take(MAX_AT_ONCE);
         // Those that go from an address of their own cannot be among them, and runs are quicker.
         let is_single = |index: usize| index == first || outbox.run(index, state.batch_limit().min(2)) == 1;
         let singles =
@@ -114,7 +114,7 @@ impl DatagramSocket {
         }
     }
 
-    fn send_run(&self, state: &ip::State, outbox: &Outbox, run: Range<usize>) -> usize {
+    fn send_run(&self, state: &ip::State, outbox: &ReplyBatch, run: Range<usize>) -> usize {
         let answers = &outbox.answers[run];
         let (Some(head), Some(last)) = (answers.first(), answers.last()) else { return 0 };
         let Peer::Ip(to) = head.to else { return 0 };
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn equal_sizes_of_one_way_go_together() {
-        let mut outbox = Outbox::default();
+        let mut outbox = ReplyBatch::default();
         let here = Some(IpAddr::from([127, 0, 0, 1]));
         for (port, local, size_bytes) in [
             (1, None, 3),
@@ -163,11 +163,11 @@ mod tests {
 
     #[test]
     fn runs_are_no_larger_than_a_datagram_and_large_answers_are_kept_once() {
-        let mut outbox = Outbox::default();
+        let mut outbox = ReplyBatch::default();
         for _ in 0..100 {
             outbox.push(&peer(1), None, &[0; LARGEST_SEGMENT_BYTES]);
         }
-        assert_eq!(outbox.run(0, usize::MAX), MOST_BYTES / LARGEST_SEGMENT_BYTES);
+        assert_eq!(outbox.run(0, usize::MAX), MAX_BYTES / LARGEST_SEGMENT_BYTES);
         let before = outbox.bytes.len();
         for port in 0..100 {
             outbox.push(&peer(port), None, &[1; 60_000]);

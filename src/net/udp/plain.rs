@@ -44,7 +44,7 @@ impl State {
         Ok(0)
     }
 
-    pub(super) fn hear_refusals(&self, _: &OwnedFd) -> io::Result<()> {
+    pub(super) fn enable_icmp_errors(&self, _: &OwnedFd) -> io::Result<()> {
         Ok(())
     }
 

@@ -7,26 +7,26 @@ use crate::error::lost;
 use crate::net::child::Program;
 use crate::net::reactor::Io;
 use crate::relay::exec::Exec;
-use crate::server::acceptor::{Handler, Incoming};
+use crate::server::acceptor::{AdmittedClient, Handler};
 use crate::server::client_session::{ClientSession, SessionLimits, begin};
-use crate::server::setup::ClientTerms;
+use crate::server::setup::ClientOptions;
 
 /// Gives each client to a process of its own.
 pub(crate) struct ExecSocket {
     io: Io,
-    terms: ClientTerms,
+    terms: ClientOptions,
     program: Program,
 }
 
 impl ExecSocket {
-    pub(crate) fn new(io: &Io, terms: ClientTerms, program: Program) -> ExecSocket {
+    pub(crate) fn new(io: &Io, terms: ClientOptions, program: Program) -> ExecSocket {
         ExecSocket { io: io.clone(), terms, program }
     }
 }
 
 impl Handler for ExecSocket {
-    fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
-        let Incoming { socket, permit, .. } = incoming;
+    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
+        let AdmittedClient { socket, permit, .. } = incoming;
         let permit = Rc::new(permit);
         begin(&self.io, (socket, &self.terms.socket), Some(&permit), |transport, io| {
             let socket = transport.into_socket().map_err(|error| lost(&error))?;

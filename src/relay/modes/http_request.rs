@@ -6,11 +6,11 @@ use std::time::Instant;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
-use crate::net::goodbye::Goodbye;
-use crate::net::pump::{Fault, Pump, Pumped, Side};
+use crate::net::goodbye::LingeringClose;
+use crate::net::pump::{Pump, PumpError, Pumped, Side};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Status};
-use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stream::{SocketState, Stream, Timed, Transport};
 use crate::proto::http::{ErrorStatus, Exchange, ParseEvent, no_fields};
 use crate::proto::proxy::handshake::Handshake;
@@ -27,7 +27,7 @@ pub(crate) struct Forwarded {
     body: Exchange,
     /// Came from the client, and was not taken yet.
     input: Vec<u8>,
-    to_target: Outgoing,
+    to_target: SendBuffer,
     /// The server takes more of the request.
     is_taken: bool,
     body_bytes: u64,
@@ -35,12 +35,12 @@ pub(crate) struct Forwarded {
     asks_for_head: bool,
     /// How much of the answer's body came with its head.
     early_bytes: u64,
-    to_client: Outgoing,
+    to_client: SendBuffer,
     /// Something of the answer was given to the client.
     has_begun: bool,
     inbound: Pump,
     /// The answer was sent: the client is heard out.
-    goodbye: Option<Goodbye>,
+    goodbye: Option<LingeringClose>,
     /// It has all of the answer.
     is_told: bool,
     /// The connection to the server was reset while it was written to: an end that is read then is none.
@@ -73,7 +73,7 @@ impl Forwarded {
     ) -> Result<Forwarded, Error> {
         let target_name = target.peer_name().to_string();
         target.reset_on_close(true).map_err(|error| target_lost(&target_name, &error))?;
-        let mut to_target = Outgoing::default();
+        let mut to_target = SendBuffer::default();
         to_target.push(&request.head);
         Ok(Forwarded {
             inbound: Pump::new(&target, &client),
@@ -88,7 +88,7 @@ impl Forwarded {
             answer: AnswerHead::new(request.minor),
             asks_for_head: request.head.starts_with(b"HEAD "),
             early_bytes: 0,
-            to_client: Outgoing::default(),
+            to_client: SendBuffer::default(),
             has_begun: false,
             goodbye: None,
             is_told: false,
@@ -122,13 +122,13 @@ impl Forwarded {
             // A client may take its time to read what the system holds for it, if the system tells how far it is.
             let is_watched = self.client.delivery().is_some();
             if is_watched || self.is_told {
-                *goodbye = Goodbye::new(context.now);
+                *goodbye = LingeringClose::new(context.now);
             } else if context.now >= goodbye.deadline() {
                 self.client.reset_on_close(false).map_err(|error| Unanswered::Lost(lost(&error)))?;
                 self.is_told = true;
             }
         }
-        match goodbye.hear(&mut self.client, context) {
+        match goodbye.drain(&mut self.client, context) {
             Ok(Status::Done) if !self.is_told => Ok(Status::Waiting),
             Ok(status) => Ok(status),
             // It has everything: how it leaves is its own affair.
@@ -249,14 +249,14 @@ impl Forwarded {
         self.end_if_whole();
         let pumped = match pumped {
             // What comes behind the answer, or fails there, is not heard: what it has not read, it did not want.
-            Err(Fault { side: Side::Source, .. }) if self.missing_bytes() == Some(0) => {
+            Err(PumpError { side: Side::Source, .. }) if self.missing_bytes() == Some(0) => {
                 self.inbound.lane_mut().end_source();
                 Pumped::More
             }
-            Err(Fault { side: Side::Source, error }) => {
+            Err(PumpError { side: Side::Source, error }) => {
                 return Err(Unanswered::Lost(target_lost(&self.target_name, &error)));
             }
-            Err(Fault { side: Side::Sink, error }) => return Err(Unanswered::Lost(lost(&error))),
+            Err(PumpError { side: Side::Sink, error }) => return Err(Unanswered::Lost(lost(&error))),
             Ok(pumped) => pumped,
         };
         if self.inbound.lane().owes_half_close() {
@@ -272,7 +272,7 @@ impl Forwarded {
             self.inbound.pass_end(&mut self.client).map_err(|error| Unanswered::Lost(lost(&error)))?;
             // It has said everything: its end is an orderly one, whatever of the request it did not want.
             let _ = self.target.reset_on_close(false);
-            self.goodbye = Some(Goodbye::new(context.now));
+            self.goodbye = Some(LingeringClose::new(context.now));
         }
         Ok(pumped == Pumped::More)
     }
@@ -307,7 +307,7 @@ impl Forwarded {
     /// When to go on if nothing happens before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let end = match self.is_told {
-            true => self.goodbye.as_ref().map(Goodbye::deadline),
+            true => self.goodbye.as_ref().map(LingeringClose::deadline),
             false => self.acknowledgement.deadline(),
         };
         let waits = [end, self.inbound.wake_up(), self.client.wake_up()];

@@ -12,9 +12,9 @@ use crate::net::reactor::Io;
 use crate::net::stream::{SocketState, Stream};
 use crate::relay::tools::Tools;
 use crate::report::Report;
-use crate::server::acceptor::{Handler, Incoming};
+use crate::server::acceptor::{AdmittedClient, Handler};
 use crate::server::client_session::{ClientSession, CountedSession, begin};
-use crate::server::setup::ClientTerms;
+use crate::server::setup::ClientOptions;
 
 /// A client whose session is to be made.
 pub(crate) struct Client {
@@ -42,21 +42,21 @@ impl<F: FnMut(Client) -> Result<Box<dyn CountedSession>, Error>> Make for F {}
 /// Serves each client by a session that `make` makes.
 pub(crate) struct PerClient<F> {
     io: Io,
-    terms: ClientTerms,
+    terms: ClientOptions,
     tools: Tools,
     make: F,
 }
 
 impl<F: Make> PerClient<F> {
     /// For sessions on the reactor of `io`.
-    pub(crate) fn new(io: &Io, terms: ClientTerms, tools: Tools, make: F) -> PerClient<F> {
+    pub(crate) fn new(io: &Io, terms: ClientOptions, tools: Tools, make: F) -> PerClient<F> {
         PerClient { io: io.clone(), terms, tools, make }
     }
 }
 
 impl<F: Make> Handler for PerClient<F> {
-    fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
-        let Incoming { socket, destination, permit } = incoming;
+    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
+        let AdmittedClient { socket, destination, permit } = incoming;
         let permit = Rc::new(permit);
         begin(&self.io, (socket, &self.terms.socket), Some(&permit), |mut transport, io| {
             transport.reset_on_close(true).map_err(|error| lost(&error))?;

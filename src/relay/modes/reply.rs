@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::per_client::Client;
 use crate::error::{Error, Exit};
-use crate::error::{lost, named};
+use crate::error::{lost, with_original_name};
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::pump::{Pump, Pumped};
 use crate::net::rate::Limited;
@@ -140,7 +140,7 @@ impl<S: Stream> Reply<S> {
                     budget_bytes = left;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(named(error, lost)),
+                Err(error) => return Err(with_original_name(error, lost)),
             }
         }
         Ok(false)
@@ -151,7 +151,7 @@ impl<S: Stream> Session for Reply<S> {
     fn advance(&mut self, context: Context) -> Result<Status, Error> {
         self.peer.tick(context.now);
         let drained = self.drain.advance(&mut self.peer, &mut Sink, context);
-        let drained = drained.map_err(|fault| named(fault.error, lost))?;
+        let drained = drained.map_err(|fault| with_original_name(fault.error, lost))?;
         let more = self.tell(context.budget_bytes)?;
         if more || drained == Pumped::More {
             return Ok(Status::Again);

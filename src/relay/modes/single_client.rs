@@ -6,27 +6,27 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::net::reactor::{Context, Io, Session, Status, Stop};
 use crate::relay::session::LocalSide;
-use crate::server::acceptor::{Handler, Incoming};
+use crate::server::acceptor::{AdmittedClient, Handler};
 use crate::server::admission::Permit;
 use crate::server::client_session::{Within, begin};
-use crate::server::setup::ClientTerms;
+use crate::server::setup::ClientOptions;
 
 /// Serves one client.
 pub(crate) struct SingleClient {
     io: Io,
-    terms: ClientTerms,
+    terms: ClientOptions,
     local: LocalSide,
 }
 
 impl SingleClient {
-    pub(crate) fn new(io: &Io, terms: ClientTerms, local: LocalSide) -> SingleClient {
+    pub(crate) fn new(io: &Io, terms: ClientOptions, local: LocalSide) -> SingleClient {
         SingleClient { io: io.clone(), terms, local }
     }
 }
 
 impl Handler for SingleClient {
-    fn accept(&mut self, incoming: Incoming, now: Instant) -> bool {
-        let Incoming { socket, permit, .. } = incoming;
+    fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
+        let AdmittedClient { socket, permit, .. } = incoming;
         let permit = Rc::new(permit);
         begin(&self.io, (socket, &self.terms.socket), Some(&permit), |transport, io| {
             let relay = self.local.join(transport, &permit.report, &io, now)?.with(&permit.peer);

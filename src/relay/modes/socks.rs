@@ -11,11 +11,11 @@ use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::dial::Dial;
 use crate::net::endpoint::{Endpoint, Host};
-use crate::net::goodbye::Goodbye;
+use crate::net::goodbye::LingeringClose;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::rate::Limited;
 use crate::net::reactor::{Context, Io, Session, Status};
-use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stream::{SocketState, Stream, Timed};
 use crate::net::wall::http_date_now;
 use crate::proto::proxy::answer::{Denial, Misuse, MisuseKind, ProxyAnswer};
@@ -60,9 +60,9 @@ enum State {
     Forwarded(Box<Forwarded>),
     /// It is told why not, and its connection ends when it has read that.
     Refusing {
-        answer: Outgoing,
+        answer: SendBuffer,
         is_told: bool,
-        goodbye: Goodbye,
+        goodbye: LingeringClose,
         /// It may not read what it is told, and must not take what was thrown away for taken: it hears a reset if it is told
         /// nothing, or goes on and on.
         resets: bool,
@@ -171,9 +171,9 @@ impl Socks {
 
     /// What it was doing is returned.
     fn refuse(&mut self, answer: ProxyAnswer, why: Error, now: Instant) -> State {
-        let mut bytes = Outgoing::default();
+        let mut bytes = SendBuffer::default();
         bytes.push(&answer.encode(&http_date_now()));
-        let (goodbye, why) = (Goodbye::new(now), Some(why));
+        let (goodbye, why) = (LingeringClose::new(now), Some(why));
         let refusing = State::Refusing { answer: bytes, is_told: false, goodbye, resets: false, why };
         std::mem::replace(&mut self.state, refusing)
     }
@@ -193,8 +193,8 @@ impl Socks {
                     // It may leave now: whatever it has not read stays readable. Nothing can be done if this fails.
                     let _ = client.reset_on_close(false);
                 }
-                let status = goodbye.hear(client, context).unwrap_or(Status::Done);
-                let does_not_listen = *resets && goodbye.heard_bytes() >= MOST_THROWN_AWAY;
+                let status = goodbye.drain(client, context).unwrap_or(Status::Done);
+                let does_not_listen = *resets && goodbye.drained_bytes() >= MOST_THROWN_AWAY;
                 if does_not_listen {
                     let _ = client.reset_on_close(true);
                 }

@@ -87,7 +87,7 @@ impl Mode {
             | Mode::Broker { .. }
             | Mode::KeepOpen { .. } => 1,
         };
-        DescriptorBudget { per_client, others: 0 }
+        DescriptorBudget { per_client, fixed: 0 }
     }
 
     /// True if each client costs a process, or a thread and files.

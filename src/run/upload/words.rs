@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{UploadPlan, usage};
 use crate::error::Error;
-use crate::net::endpoint::{Endpoint, Role};
+use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::report::escape_name;
 
 /// The validated arguments of `upload`, for each reading of its words.
@@ -34,11 +34,12 @@ impl Plan {
 
 /// Returns what to type if the last word, which should be the server, is a file here or the server comes first.
 fn misplaced(last: &str, before: &[OsString]) -> Option<String> {
-    if Endpoint::is_whole(last, Role::Connect) {
+    if Endpoint::is_whole(last, EndpointUse::Connect) {
         return None;
     }
     let first = before.first().map(|word| word.to_string_lossy());
-    let server = first.filter(|word| !Path::new(&**word).exists() && Endpoint::is_whole(word, Role::Connect));
+    let server =
+        first.filter(|word| !Path::new(&**word).exists() && Endpoint::is_whole(word, EndpointUse::Connect));
     let shown = escape_name(last.as_bytes());
     if let Some(server) = server {
         let path = if before.len() == 1 { &shown } else { "PATH..." };

@@ -7,7 +7,7 @@ use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
 use crate::net::rate::Limited;
-use crate::net::send::{Outgoing, Sent, send_all};
+use crate::net::send::{SendBuffer, Sent, send_all};
 use crate::net::stream::{Socket, SocketState, Stream, Timed, Transport};
 use crate::proto::transfer::frame::{Frame, HEADER_BYTES, MAX_CONTROL_BYTES, encode};
 use crate::proto::transfer::reason::Reason;
@@ -52,7 +52,7 @@ pub(crate) struct Wire<S> {
     incoming: Vec<u8>,
     start: usize,
     end: usize,
-    outgoing: Outgoing,
+    outgoing: SendBuffer,
     last_traffic: Instant,
     now: Instant,
     ended: bool,
@@ -66,7 +66,7 @@ impl<S: Stream> Wire<S> {
             incoming: Vec::new(),
             start: 0,
             end: 0,
-            outgoing: Outgoing::default(),
+            outgoing: SendBuffer::default(),
             last_traffic: now,
             now,
             ended: false,
@@ -208,7 +208,7 @@ impl<S: Stream> Wire<S> {
     }
 
     /// Returns the outgoing queue, for frames that are built in place.
-    pub(crate) fn outgoing(&mut self) -> &mut Outgoing {
+    pub(crate) fn outgoing(&mut self) -> &mut SendBuffer {
         &mut self.outgoing
     }
 

@@ -11,7 +11,7 @@ use crate::net::reactor::{BlockingTask, Context, Io, Session, Status};
 use crate::net::stream::Stream;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::text_header::{ACCEPTED, ParsedText, TextHeader, parse, refusal};
-use crate::report::{FileEvent, Phase, Progress, Report, amount, escape_name};
+use crate::report::{FileEvent, Progress, ProgressPhase, Report, amount, escape_name};
 use crate::store::{Folder, Part, StoreError};
 use crate::transfer::Claim;
 use crate::transfer::connection::closing::Closing;
@@ -229,7 +229,7 @@ impl<S: Stream> TextReceiving<S> {
         progress.expect(1, header.size);
         progress.all_known();
         progress.file(name, Some(header.size), 0);
-        progress.phase(Phase::Receiving);
+        progress.phase(ProgressPhase::Receiving);
         self.state = State::Body(Arriving { header, received: 0, part, progress, start: now });
         Ok(WriteProgress::Moved(0))
     }
@@ -263,7 +263,7 @@ impl<S: Stream> TextReceiving<S> {
     /// Commits a file in a blocking task.
     fn commit(&mut self, file: Arriving) -> Result<WriteProgress, Failure> {
         let Arriving { header, part, progress, start, .. } = file;
-        progress.phase(Phase::Syncing);
+        progress.phase(ProgressPhase::Syncing);
         let folder = self.folder.clone();
         let commit = self.io.spawn_blocking(move || {
             let meta = part.meta_as_written()?;

@@ -10,7 +10,7 @@ use crate::net::endpoint::PeerName;
 use crate::net::reactor::{Context, Session, Status};
 use crate::net::stream::Stream;
 use crate::proto::transfer::text_header::is_refusal;
-use crate::report::{Phase, Progress, Report, escape_bytes, escape_name};
+use crate::report::{Progress, ProgressPhase, Report, escape_bytes, escape_name};
 use crate::store::SourceFile;
 use crate::transfer::connection::link::Limits;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Filled, Wire};
@@ -67,7 +67,7 @@ impl<S: Stream> TextSending<S> {
         wire.push(header);
         wire.limit_rate(limits.rate);
         progress.file(&name, Some(source.size_bytes()), 0);
-        progress.phase(Phase::Waiting);
+        progress.phase(ProgressPhase::Waiting);
         TextSending {
             start: wire.last_traffic(),
             wire,
@@ -98,7 +98,7 @@ impl<S: Stream> TextSending<S> {
                         return self.unanswered(context.now);
                     }
                     self.report("answered");
-                    self.progress.phase(Phase::Sending);
+                    self.progress.phase(ProgressPhase::Sending);
                     self.state = State::Body(self.source.size_bytes());
                 }
                 State::Body(rest) => {
@@ -107,7 +107,7 @@ impl<S: Stream> TextSending<S> {
                     }
                     if rest == 0 {
                         self.wire.finish_writing()?;
-                        self.progress.phase(Phase::Waiting);
+                        self.progress.phase(ProgressPhase::Waiting);
                         self.state = State::End;
                     } else if self.peer_ended {
                         let text = "the peer closed the connection before everything was sent";

@@ -12,7 +12,7 @@ use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::frame::{Frame, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
-use crate::report::Phase;
+use crate::report::ProgressPhase;
 use crate::store::{Folder, Part, StoreError};
 use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
@@ -78,7 +78,7 @@ impl Receiving {
         let Some(entry) = self.machine.entry(file) else { return };
         let Some(accepted_file) = self.decisions.accepted.remove(&file) else { return };
         self.progress.file(&entry.path, entry.size, 0);
-        self.progress.phase(Phase::Receiving);
+        self.progress.phase(ProgressPhase::Receiving);
         match accepted_file.open_blocks(entry.size.unwrap_or(0), &self.decisions.folder) {
             Ok(assembly) => self.assembly.insert(file, assembly),
             Err(fault) => self.assembly.faults.push((file, fault)),

@@ -10,7 +10,7 @@ use crate::net::send::send;
 use crate::net::stdio::Stdio;
 use crate::net::stream::Stream;
 use crate::proto::transfer::reason::Reason;
-use crate::report::{Phase, escape_name};
+use crate::report::{ProgressPhase, escape_name};
 use crate::store::{Folder, Part, StagedFile, StagingFolder, StoreError, StoreErrorKind};
 use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled};
@@ -127,7 +127,7 @@ impl Receiving {
             if let Some(entry) = self.machine.entry(file) {
                 self.progress.file(&entry.path, entry.size, offset);
             }
-            self.progress.phase(Phase::Receiving);
+            self.progress.phase(ProgressPhase::Receiving);
             self.stats.resumed(offset);
         }
         let limit = self.decisions.max_size;
@@ -234,7 +234,7 @@ impl Receiving {
         let entry = self.machine.entry(file);
         let size = entry.and_then(|entry| entry.size);
         let is_large = entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES));
-        // A name that another session writes is no reason to give up the others: in a stream the sender stops.
+        // A name that another session writes is no reason to give up the fixed: in a stream the sender stops.
         if is_large && !(self.machine.is_streaming() && fault.kind == StoreErrorKind::Busy) {
             let name = entry.map(|entry| escape_name(&entry.path)).unwrap_or_default();
             return Err(local_failure(Role::Receiver, name, fault));

@@ -17,7 +17,7 @@ use crate::proto::transfer::entry::Entry;
 use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::receiver::Receiver;
-use crate::report::{Phase, Progress};
+use crate::report::{Progress, ProgressPhase};
 use crate::store::{Folder, Part, StoreError, StoreErrorKind, hash_blocks, hash_prefix};
 use crate::transfer::connection::wire::Failure;
 use crate::transfer::failure::{Role, reason_of};
@@ -340,7 +340,7 @@ impl Decisions {
 
 fn show_hashing(entry: &Entry, progress: &Progress) {
     progress.file(&entry.path, entry.size, 0);
-    progress.phase(Phase::Hashing);
+    progress.phase(ProgressPhase::Hashing);
 }
 
 fn no_space() -> Decided {

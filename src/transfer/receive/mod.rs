@@ -42,7 +42,7 @@ use crate::proto::transfer::frame::{Frame, Totals};
 use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::hello::{Accept, Hello};
 use crate::proto::transfer::receiver::{ReceiveStep, Receiver};
-use crate::report::{Phase, Progress, Report};
+use crate::report::{Progress, ProgressPhase, Report};
 
 /// Cost of a decision in the budget of a call: it asks the file system several times.
 const DECISION_COST_BYTES: usize = 8 << 10;
@@ -176,7 +176,7 @@ impl Receiving {
                     let is_short = self.is_short_of_parts();
                     self.commits.start(last || is_short)?;
                     if self.commits.is_busy() && (last || is_short || self.commits.is_full()) {
-                        self.progress.phase(Phase::Syncing);
+                        self.progress.phase(ProgressPhase::Syncing);
                         link.wire.flush()?;
                         return Ok(Status::Waiting);
                     }

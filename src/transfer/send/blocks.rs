@@ -12,7 +12,7 @@ use crate::proto::transfer::frame::{Frame, HEADER_BYTES, data_header, encode};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::Ended;
 use crate::proto::transfer::violation::Violation;
-use crate::report::Phase;
+use crate::report::ProgressPhase;
 use crate::store::{BlockHasher, Change, SourceFile, root_of};
 use crate::transfer::connection::link::{Link, Received, out_of_place};
 use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
@@ -273,7 +273,7 @@ impl Sending {
         let Some(entry) = self.machine.entry(file) else { return Err(Ended::Unreadable) };
         let size = entry.size.unwrap_or(0);
         self.progress.file(&entry.path, entry.size, 0);
-        self.progress.phase(Phase::Sending);
+        self.progress.phase(ProgressPhase::Sending);
         let theirs = self.machine.theirs(file);
         self.blocks.files.insert(file, File { source, size, has_ended: false });
         self.blocks.scheduler.open(file, size, theirs);
@@ -308,7 +308,7 @@ impl Sending {
             }
             self.next_look = now + LOOK_INTERVAL;
             let compares = blocks.first.as_ref().is_some_and(|block| block.compares);
-            self.progress.phase(if compares { Phase::Hashing } else { Phase::Sending });
+            self.progress.phase(if compares { ProgressPhase::Hashing } else { ProgressPhase::Sending });
             let connections = self.pool.open();
             arrived += blocks.arrived_bytes(FIRST, blocks.first.as_ref(), &link.wire);
             arrived += connections

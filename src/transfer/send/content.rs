@@ -10,7 +10,7 @@ use crate::proto::transfer::frame::HEADER_BYTES;
 use crate::proto::transfer::outcome::{EntryOutcome, FinishedEntry};
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::sender::{Ended, Sender};
-use crate::report::Phase;
+use crate::report::ProgressPhase;
 use crate::store::{Change, SourceFile, StoreError, hash_prefix};
 use crate::transfer::connection::closing::LinkSession;
 use crate::transfer::connection::link::Link;
@@ -207,7 +207,7 @@ impl Sending {
         let resumed = current.take_resumed();
         if resumed > 0 {
             self.resumed(resumed);
-            self.progress.phase(Phase::Sending);
+            self.progress.phase(ProgressPhase::Sending);
         }
         match chunk {
             Ok(count) => Ok(count),

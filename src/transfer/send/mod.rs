@@ -38,7 +38,7 @@ use crate::proto::transfer::frame::Frame;
 use crate::proto::transfer::outcome::EntryOutcome;
 use crate::proto::transfer::sender::{SendStep, Sender};
 use crate::proto::transfer::violation::Violation;
-use crate::report::{Phase, Progress, Report};
+use crate::report::{Progress, ProgressPhase, Report};
 use crate::store::StoreError;
 
 /// Cost of an offer in the budget of a call: it asks the file system several times.
@@ -174,7 +174,8 @@ impl Sending {
                     }
                 }
                 SendStep::Await => {
-                    let phase = self.machine.peer_phase().map_or(Phase::Waiting, |(phase, _)| shown(phase));
+                    let phase =
+                        self.machine.peer_phase().map_or(ProgressPhase::Waiting, |(phase, _)| shown(phase));
                     self.progress.phase(phase);
                     self.flush(link)?;
                     return Ok(Status::Waiting);
@@ -272,7 +273,7 @@ impl Sending {
         if let Some(entry) = self.machine.entry(current.file) {
             self.progress.file(&entry.path, entry.size, 0);
         }
-        self.progress.phase(Phase::Sending);
+        self.progress.phase(ProgressPhase::Sending);
         self.current = Some(current);
     }
 
@@ -345,11 +346,11 @@ impl<S: Stream> Job<S> for Sending {
 }
 
 /// Converts a phase of the peer into one of the progress display.
-pub(crate) fn shown(phase: frame::Phase) -> Phase {
+pub(crate) fn shown(phase: frame::Phase) -> ProgressPhase {
     match phase {
-        frame::Phase::Hashing => Phase::Hashing,
-        frame::Phase::Verifying => Phase::Verifying,
-        frame::Phase::Syncing => Phase::Syncing,
-        frame::Phase::Reading => Phase::Waiting,
+        frame::Phase::Hashing => ProgressPhase::Hashing,
+        frame::Phase::Verifying => ProgressPhase::Verifying,
+        frame::Phase::Syncing => ProgressPhase::Syncing,
+        frame::Phase::Reading => ProgressPhase::Waiting,
     }
 }

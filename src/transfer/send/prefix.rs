@@ -5,7 +5,7 @@ use super::content::Current;
 use super::offering::{Content, is_as_offered};
 use crate::net::reactor::Cancellation;
 use crate::proto::transfer::sender::Ended;
-use crate::report::Phase;
+use crate::report::ProgressPhase;
 use crate::store::StoreError;
 use crate::transfer::connection::wire::Failure;
 
@@ -19,7 +19,7 @@ impl Sending {
             if let Some(entry) = self.machine.entry(file) {
                 self.progress.file(&entry.path, entry.size, 0);
             }
-            self.progress.phase(Phase::Hashing);
+            self.progress.phase(ProgressPhase::Hashing);
             match self.open(file) {
                 Ok(current) if length <= SMALL_PREFIX_BYTES => {
                     let hashed = current.hashed(length, || true);

@@ -14,11 +14,11 @@ use crate::net::reactor::{BlockingTask, Io, Reactor, Session, Status, Work};
 use crate::net::signals::Signals;
 use crate::net::stream::{Socket, SocketState};
 use crate::report::Report;
-use crate::server::acceptor::{DESCRIPTORS_RESERVED, DescriptorBudget, Handler, Incoming};
-use crate::server::admission::{Permit, Refusal};
+use crate::server::acceptor::{AdmittedClient, DESCRIPTORS_RESERVED, DescriptorBudget, Handler};
+use crate::server::admission::{AdmissionError, Permit};
 use crate::server::client_session::Within;
-use crate::server::places::Place;
-use crate::server::setup::ClientTerms;
+use crate::server::places::SourceSlot;
+use crate::server::setup::ClientOptions;
 use crate::transfer::{
     Claim, ClientId, Limits, MAX_CONNECTIONS, MAX_SENT_FILES, Offer, Serving, SpareParts, TextReceiving,
     WireProtocol,
@@ -46,14 +46,14 @@ pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> Descri
         _ if takes_uploads => SpareParts::MIN.descriptors(),
         _ => MAX_SENT_FILES as u64,
     };
-    let others = MAX_REJECTIONS as u64 * DESCRIPTORS_PER_REJECTION;
-    DescriptorBudget { per_client: DESCRIPTORS_PER_SESSION + files, others }
+    let fixed = MAX_REJECTIONS as u64 * DESCRIPTORS_PER_REJECTION;
+    DescriptorBudget { per_client: DESCRIPTORS_PER_SESSION + files, fixed }
 }
 
 /// Returns the spare parts that each of `clients` sessions may have open. Raises the descriptor limit of the process as
 /// far as needed.
 pub(crate) fn spare_parts(budget: DescriptorBudget, clients: usize) -> SpareParts {
-    let reserved = budget.others + DESCRIPTORS_RESERVED;
+    let reserved = budget.fixed + DESCRIPTORS_RESERVED;
     let wanted = SpareParts::MAX.descriptors() + DESCRIPTORS_PER_SESSION;
     let limit = raised_descriptor_limit((clients as u64).saturating_mul(wanted).saturating_add(reserved));
     limit.map_or(SpareParts::MAX, |limit| {
@@ -66,7 +66,7 @@ pub(crate) fn spare_parts(budget: DescriptorBudget, clients: usize) -> SparePart
 pub(crate) struct Clients {
     /// Time limits and rate of each session.
     limits: Limits,
-    terms: ClientTerms,
+    terms: ClientOptions,
     /// The protocol of all clients.
     wire: WireProtocol,
     offer: Arc<Offer>,
@@ -92,7 +92,7 @@ struct RunningClient {
 
 impl Clients {
     pub(crate) fn new(
-        (limits, terms, wire): (Limits, ClientTerms, WireProtocol),
+        (limits, terms, wire): (Limits, ClientOptions, WireProtocol),
         offer: Offer,
         max_clients: usize,
         running: Work,
@@ -146,11 +146,11 @@ impl Clients {
         &self,
         socket: Socket,
         (name, report): (PeerName, Report),
-        (place, claim): (Option<Arc<Place>>, Claim),
+        (place, claim): (Option<Arc<SourceSlot>>, Claim),
     ) -> Result<BlockingTask<Result<(), Error>>, Error> {
         let (offer, limits) = (Arc::clone(&self.offer), self.limits);
         let (signals, running) = (self.signals.clone(), self.running.begin());
-        let ClientTerms { session_limits, socket: options, .. } = self.terms.clone();
+        let ClientOptions { session_limits, socket: options, .. } = self.terms.clone();
         let text = offer.store.clone().filter(|_| self.wire == WireProtocol::Text);
         self.io.spawn_blocking(move || {
             let _running = running;
@@ -182,10 +182,10 @@ impl Clients {
 }
 
 impl Handler for Clients {
-    fn accept(&mut self, incoming: Incoming, _now: Instant) -> bool {
+    fn accept(&mut self, incoming: AdmittedClient, _now: Instant) -> bool {
         let named = (incoming.permit.peer.clone(), incoming.permit.report.clone());
         let claim = self.claim();
-        let place = Arc::clone(&incoming.permit.place);
+        let place = Arc::clone(&incoming.permit.slot);
         match self.serve(incoming.socket, named, (Some(place), claim.clone())) {
             Ok(session) => self.clients.push(RunningClient { permit: Some(incoming.permit), claim, session }),
             // Without a thread this client is lost, and the next one may be served.
@@ -194,23 +194,23 @@ impl Handler for Clients {
         true
     }
 
-    fn hears_one_more(&self) -> bool {
+    fn may_exceed_source_limit(&self) -> bool {
         let inside = || self.clients.iter().filter_map(|client| client.permit.as_ref());
-        let awaiting_place = inside().filter(|permit| !permit.place.is_taken()).count();
+        let awaiting_place = inside().filter(|permit| !permit.slot.is_acquired()).count();
         // They leave room for clients that have a place.
         awaiting_place < self.max_awaiting_place
             && inside().count() + self.max_awaiting_place < self.max_clients
     }
 
-    fn may_be_fewer(&self) -> bool {
+    fn count_may_decrease(&self) -> bool {
         let mut inside = self.clients.iter().filter_map(|client| client.permit.as_ref());
         self.wire != WireProtocol::Text
-            && inside.any(|permit| !permit.place.is_known() || permit.place.is_further())
+            && inside.any(|permit| !permit.slot.is_identified() || permit.slot.is_further())
     }
 
-    fn turn_away(&mut self, socket: Socket, why: Refusal) {
+    fn reject(&mut self, socket: Socket, why: AdmissionError) {
         let refused = self.clients.iter().filter(|client| client.permit.is_none()).count();
-        if why != Refusal::Denied && refused < MAX_REJECTIONS {
+        if why != AdmissionError::Denied && refused < MAX_REJECTIONS {
             // A failure is ignored: the client then only sees the connection close.
             let name = socket.peer_name();
             let report = self.report.about(&name);

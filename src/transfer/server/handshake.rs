@@ -20,7 +20,7 @@ use crate::proto::transfer::names::CleanPath;
 use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::violation::Violation;
 use crate::report::Report;
-use crate::server::places::Place;
+use crate::server::places::SourceSlot;
 use crate::store::{Folder, StagingFolder};
 use crate::transfer::connection::closing::Closing;
 use crate::transfer::connection::link::Limits;
@@ -68,7 +68,7 @@ pub(crate) struct Serving {
     state: State,
     hello_by: Instant,
     /// `None`: the client is only to get the reason of its rejection.
-    place: Option<Arc<Place>>,
+    place: Option<Arc<SourceSlot>>,
     /// Deadline for getting its place.
     place_by: Instant,
     offer: Arc<Offer>,
@@ -104,11 +104,11 @@ impl Serving {
         now: Instant,
         offer: Arc<Offer>,
         limits: Limits,
-        (place, claim): (Option<Arc<Place>>, Claim),
+        (place, claim): (Option<Arc<SourceSlot>>, Claim),
         context: (Io, Report, PeerName),
     ) -> Serving {
         let wire = Wire::new(stream, now);
-        let has_place = place.as_ref().is_some_and(|place| place.is_taken());
+        let has_place = place.as_ref().is_some_and(|place| place.is_acquired());
         let place_by = now + PLACE_LIMIT.min(limits.handshake);
         let hello_by = if has_place { now + limits.handshake } else { place_by };
         let state = match place {
@@ -161,7 +161,7 @@ impl Serving {
 
     /// Returns whether the client has a place among those of its source.
     fn has_place(&self) -> bool {
-        self.place.as_ref().is_some_and(|place| place.is_taken())
+        self.place.as_ref().is_some_and(|place| place.is_acquired())
     }
 
     /// Returns what the client is granted, or the reason of its refusal.
@@ -201,9 +201,9 @@ impl Serving {
     ) -> State {
         let is_further = matches!(hello.operation, Operation::Join(_));
         if let Some(place) = self.place.as_ref().filter(|_| !is_further) {
-            place.know();
+            place.mark_identified();
         }
-        if !is_further && !self.place.as_ref().is_some_and(|place| place.take()) {
+        if !is_further && !self.place.as_ref().is_some_and(|place| place.try_acquire()) {
             if now < self.place_by {
                 return State::AwaitingPlace(Some((wire, hello)), now + LOOK_STEP);
             }
@@ -271,7 +271,7 @@ impl Serving {
     fn join_session(&self, wire: Wire<Transport>, session: &SessionId) -> State {
         // Bytes after HELLO would be lost: a client must wait for ACCEPT.
         let is_clean = wire.incoming().is_empty();
-        let further = self.place.as_ref().and_then(|place| place.trade_for_further());
+        let further = self.place.as_ref().and_then(|place| place.convert_to_further());
         let Some(further) = further else {
             // Its session continues without it: nothing has failed.
             let text = "there are too many further connections from this address";

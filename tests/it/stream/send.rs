@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::event::PollFlags;
-use sendall::net::send::{Outgoing, Sent, send, send_all};
+use sendall::net::send::{SendBuffer, Sent, send, send_all};
 use sendall::net::stream::Stream;
 
 use crate::harness::{LIMIT, assert_same, payload, wait_for_fd};
@@ -47,8 +47,8 @@ fn pair() -> (Tcp, TcpStream) {
     (Tcp(here), there)
 }
 
-fn queued(bytes: &[u8]) -> Outgoing {
-    let mut outgoing = Outgoing::default();
+fn queued(bytes: &[u8]) -> SendBuffer {
+    let mut outgoing = SendBuffer::default();
     outgoing.push(bytes);
     outgoing
 }
@@ -115,7 +115,7 @@ fn send_all_takes_everything_over_several_calls() {
 #[test]
 fn send_all_of_nothing_is_done() {
     let (mut here, _there) = pair();
-    assert_eq!(send_all(&mut here, &mut Outgoing::default()).expect("nothing to do"), Sent::All);
+    assert_eq!(send_all(&mut here, &mut SendBuffer::default()).expect("nothing to do"), Sent::All);
 }
 
 #[test]

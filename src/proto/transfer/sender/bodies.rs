@@ -22,8 +22,8 @@ impl Sender {
         self.held = held;
     }
 
-    /// Returns the chaining values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its
-    /// beginning on.
+    /// Returns the chaining values of the blocks that the receiver has of the file of [`super::SendStep::Blocks`], from
+    /// its beginning on.
     pub fn theirs(&mut self, file: u32) -> Vec<Digest> {
         let index = file.checked_sub(self.base).map(|index| index as usize);
         index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
@@ -34,7 +34,7 @@ impl Sender {
         matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
     }
 
-    /// Answers [`SendStep::HashPrefix`]; has no effect otherwise.
+    /// Answers [`super::SendStep::HashPrefix`]; has no effect otherwise.
     pub fn prefix_hashed(&mut self, digest: Digest) {
         let State::Prefix { file, length } = self.state else { return };
         match &self.round[file].reply {
@@ -50,9 +50,9 @@ impl Sender {
         }
     }
 
-    /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`SendStep::Body`]. The driver must
-    /// write those bytes right after it. Returns `None`, and changes nothing, if the step is another one or `length`
-    /// is not within 1 to its `max_length`: such a frame would corrupt the stream.
+    /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`super::SendStep::Body`]. The driver
+    /// must write those bytes right after it. Returns `None`, and changes nothing, if the step is another one or
+    /// `length` is not within 1 to its `max_length`: such a frame would corrupt the stream.
     pub fn data(&mut self, length: u32) -> Option<[u8; HEADER_BYTES]> {
         let State::Body { file, offset } = self.state else { return None };
         if length == 0 || length > self.max_length(file, offset) {
@@ -63,8 +63,8 @@ impl Sender {
         Some(data_header(self.id(file), offset, length))
     }
 
-    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`]; has no effect otherwise. A digest before the
-    /// size of the entry is reached is sent as [`Ended::Changed`].
+    /// Closes the file of [`super::SendStep::Body`] or [`super::SendStep::HashPrefix`]; has no effect otherwise. A
+    /// digest before the size of the entry is reached is sent as [`Ended::Changed`].
     pub fn end(&mut self, ended: Ended) {
         let (file, reached, is_whole) = match self.state {
             State::Body { file, offset } => {
