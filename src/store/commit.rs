@@ -1,7 +1,7 @@
-//! Commits: from complete files to names that survive a loss of power, for many files at once.
+//! Commits: give complete files names that survive a loss of power, many files at once.
 //!
-//! Content first, then names, then the folders that hold them. A few are brought to disk one by one; for more, one
-//! syncfs(2) costs less than all the fsync(2) together.
+//! A commit syncs the content, then gives the names, then syncs the folders. Up to four files are synced one by one;
+//! for more, one syncfs(2) costs less than many fsync(2).
 
 use super::confine::{check_path, make_folders, open_readable, safe_link_target, split_last};
 use super::error::{StoreError, StoreErrorKind};
@@ -62,13 +62,13 @@ impl StagingFolder {
     /// and syncs the names. Returns the result of each entry in the order given. Blocks while the disk works.
     ///
     /// Existing entries are replaced with `replace` only: files by files, files and links by links. An existing link
-    /// with the same target, and an existing file with the content of a small one, count as done. Folders on the way
-    /// are made. The entries may come in several commits of one staging folder, but a folder's time lasts only if
-    /// nothing is named in it later.
+    /// with the same target, and an existing file with the content of a small one, count as done. Missing parent
+    /// folders are made. Entries may be spread over several commits of one staging folder, but a folder keeps its time
+    /// only if no name is added to it later.
     ///
     /// # Errors
-    /// For each as [`Part::commit`]. Where a sync fails, none of them has arrived, and neither does anything that is
-    /// committed on this stage afterwards.
+    /// For each as [`Part::commit`]. After a failed sync all entries fail, and so does everything that is committed in
+    /// this staging folder afterwards.
     pub fn commit(&self, entries: Vec<StagedEntry>, replace: bool) -> Vec<Result<(), StoreError>> {
         let staging = &*self.0;
         let mut lost = staging.lost.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +97,7 @@ impl StagingFolder {
                 results[index] = names.set_meta(&path, meta);
             }
         }
-        // A stage that is empty by now need not wait for the disk.
+        // An empty private folder need not wait for the disk.
         staging.start_new_folder();
         if let Err(fault) = names.sync().and_then(|()| names.close_folders()) {
             *lost = true;
@@ -138,7 +138,7 @@ fn sync_content(
     let device = device(&staging.root)?;
     for entry in files() {
         match entry {
-            // It may lie on a file system that is mounted below the destination; a staged one cannot.
+            // A part may be on a file system that is mounted below the destination; a staged file cannot.
             StagedEntry::Part { part, .. } if !at_once || self::device(part.file())? != device => {
                 sync(part.file()).map_err(fault)?;
             }
@@ -149,8 +149,8 @@ fn sync_content(
     Ok(())
 }
 
-/// Syncs a whole file system, if it reports failures: syncfs(2) returns write-back errors since Linux 5.8. Returns
-/// false if it does not.
+/// Syncs a whole file system. Returns false if this system does not report failures: syncfs(2) returns write-back
+/// errors since Linux 5.8.
 #[cfg(all(target_os = "linux", not(sendall_portable)))]
 fn sync_all(folder: &File) -> std::io::Result<bool> {
     use std::sync::OnceLock;
@@ -181,13 +181,13 @@ fn device(file: &File) -> Result<u64, StoreError> {
 struct CommitNames<'a> {
     staging: &'a StagingState,
     replace: bool,
-    /// The folder of the last name, held open: most files share it with the one before.
+    /// The folder of the last name, held open: consecutive files mostly share it.
     parent: Option<(Vec<u8>, File)>,
     /// Folders that have changed; the empty path is the destination.
     touched: BTreeSet<Vec<u8>>,
     /// Changed folders on another file system than the destination.
     foreign: BTreeSet<Vec<u8>>,
-    /// Folders that cannot be opened once they have their modes.
+    /// Folders whose final mode forbids this process to open them, with that mode.
     late: Vec<(Vec<u8>, Mode)>,
 }
 
@@ -209,7 +209,7 @@ impl CommitNames<'_> {
                     Err(fault) if replace && fault.kind == StoreErrorKind::Exists => {
                         publish_over(&file.private.file, &file.name, parent, name)?;
                     }
-                    // As when the same session comes twice, because the first one seemed to be lost.
+                    // For example when a session is repeated because the first one seemed lost.
                     Err(fault) if fault.kind == StoreErrorKind::Exists && file.is_same(parent, name) => {
                         return Ok(());
                     }
@@ -274,7 +274,7 @@ impl CommitNames<'_> {
         Ok((parent, name))
     }
 
-    /// Records that this folder changes.
+    /// Records a folder that changes.
     fn touch(&mut self, path: &[u8], folder: &File) -> Result<(), StoreError> {
         if !self.touched.contains(path) {
             if device(folder)? != device(&self.staging.root)? {

@@ -168,7 +168,7 @@ pub(super) fn split_last(path: &[u8]) -> (Option<&[u8]>, &[u8]) {
 pub(super) fn open_fault(error: Errno) -> StoreError {
     match error {
         Errno::NOENT => StoreError::new(StoreErrorKind::NotFound, "does not exist"),
-        // O_NOFOLLOW says ELOOP, some BSDs EMLINK, together with O_DIRECTORY ENOTDIR; RESOLVE_BENEATH says EXDEV.
+        // O_NOFOLLOW fails with ELOOP, on some BSDs EMLINK, with O_DIRECTORY ENOTDIR; RESOLVE_BENEATH with EXDEV.
         Errno::LOOP | Errno::MLINK | Errno::NOTDIR | Errno::XDEV => {
             StoreError::new(StoreErrorKind::Unsafe, "a link or a file is in the way")
         }

@@ -20,7 +20,7 @@ impl Filter {
     /// Parses the patterns. Of several that match, the last one counts; `!` at the beginning reverses earlier ones.
     ///
     /// # Errors
-    /// One line that says which pattern is wrong.
+    /// One line that names the wrong pattern.
     pub fn new(includes: &[String], excludes: &[String]) -> Result<Self, String> {
         Ok(Self { includes: patterns(includes)?, excludes: patterns(excludes)? })
     }
@@ -31,7 +31,7 @@ impl Filter {
         included && !self.excludes(path, is_folder)
     }
 
-    /// Returns whether it is excluded, whatever the includes say.
+    /// Returns whether it matches an exclude pattern, whatever the include patterns are.
     pub(super) fn excludes(&self, path: &[u8], is_folder: bool) -> bool {
         self.excludes.as_ref().is_some_and(|excludes| matches(excludes, path, is_folder))
     }

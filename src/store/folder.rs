@@ -148,13 +148,13 @@ impl Folder {
     /// Returns its mode and modification time.
     ///
     /// # Errors
-    /// Where the file system does not say.
+    /// `CannotRead`.
     pub fn meta(&self) -> Result<Meta, StoreError> {
         Ok(Meta::of(&fstat(&*self.file).map_err(StoreError::read)?))
     }
 
     /// Returns the bytes that the file system has free for a file of this path (statvfs(3)); the reserve of root counts
-    /// for root. `None` where it does not say, as on ramfs, or where the path leads to another file system.
+    /// for root. `None` if they are not reported, as on ramfs, or if the path is on another file system.
     pub fn free_bytes(&self, path: &[u8]) -> Option<u64> {
         let stat = fstatvfs(&*self.file).ok().filter(|stat| stat.f_blocks > 0)?;
         if let (Some(parents), _) = split_last(path)

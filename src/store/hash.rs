@@ -10,11 +10,11 @@ use std::ops::Range;
 const CHUNK_BYTES: usize = 512 * 1024;
 
 /// Hashes the first `length_bytes` bytes of a file with BLAKE3, to compare them or to continue from there. The file's
-/// own offset is neither used nor moved. Blocks; `is_needed` gets the number of bytes done after each chunk, and returns
-/// whether the result is still needed.
+/// own offset is neither used nor moved. Blocks; `is_needed` gets the number of bytes done after each chunk, and
+/// returns whether the result is still needed.
 ///
 /// # Errors
-/// `CannotRead`, also for a file that ends before, and where `is_needed` has said no.
+/// `CannotRead`, also for a shorter file, and after `is_needed` has returned false.
 pub fn hash_prefix(
     file: &File,
     length_bytes: u64,
@@ -63,7 +63,7 @@ impl BlockHasher {
         }
     }
 
-    /// Returns the chaining value, for a block of a file that has more than one. `None` if no bytes came, or more than
+    /// Returns the chaining value, for a block of a file that has more than one. `None` after no bytes, or more than
     /// a block has: blake3 would panic.
     pub fn finish(self) -> Option<BlockValue> {
         (1..=BLOCK_BYTES).contains(&self.taken_bytes).then(|| self.hasher.finalize_non_root())

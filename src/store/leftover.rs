@@ -13,8 +13,8 @@ const WORTH_KEEPING_BYTES: i64 = 1 << 20;
 
 impl Folder {
     /// Removes what interrupted sessions have left in this folder (not in folders below it): staging folders, and parts
-    /// that were last written to more than seven days ago; younger ones may still be resumed. What is in use stays, and so
-    /// does what cannot be removed.
+    /// that were last written to more than seven days ago; younger ones may still be resumed. What is in use stays, and
+    /// so does what cannot be removed.
     pub fn remove_leftovers(&self) {
         let entries = Dir::read_from(&*self.file).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_owned());

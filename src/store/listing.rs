@@ -36,7 +36,7 @@ struct Lent {
 }
 
 impl Lent {
-    /// Takes more. Returns false if there is none.
+    /// Borrows another step. Returns false if none is left.
     fn grow(&mut self) -> bool {
         let take = |spare: usize| spare.checked_sub(LENT_STEP_BYTES);
         let taken = self.from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok();
@@ -141,7 +141,7 @@ impl Listing {
             };
             let kind = match entry.file_type() {
                 FileType::Symlink if self.follow => looked_at(folder, name, AtFlags::empty()),
-                // Not every file system tells it in the listing (readdir(3), `DT_UNKNOWN`).
+                // Not every file system reports it in the listing (readdir(3), `DT_UNKNOWN`).
                 FileType::Unknown => match looked_at(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
                     FileKind::Link if self.follow => looked_at(folder, name, AtFlags::empty()),
                     kind => kind,

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 
-/// Folders that are remembered until their own entry comes; further ones keep the mode that they were made with.
+/// Maximum of folders that are remembered until their own entry arrives; further ones keep their first mode.
 const MAX_FOLDERS: usize = 16_384;
 
 /// Paths below a destination, with device and inode: another folder may have the name later.
@@ -23,7 +23,7 @@ impl Made {
         }
     }
 
-    /// Returns whether this folder was made here, and forgets it.
+    /// Removes a folder. Returns whether it was made here.
     pub(super) fn remove(&self, path: &[u8], folder: &File) -> bool {
         let made = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
         made.is_some() && made == identity(folder)

@@ -29,7 +29,7 @@ impl Folder {
         Ok((target.into_bytes(), Meta::of(&stat)))
     }
 
-    /// Opens the folder that a path leads to; links are followed wherever they lead.
+    /// Opens the folder of a path. Links are followed wherever their targets are.
     ///
     /// # Errors
     /// `Unsafe` for a path that is not clean or leads to something else; `NotFound`, `NotAllowed`, `CannotRead`.

@@ -5,7 +5,7 @@ use super::error::{StoreError, StoreErrorKind};
 use super::folder::Folder;
 use super::meta::Meta;
 use super::publish::{arriving_mode, publish_new, publish_over, supported, sync, times, umask};
-use super::temporary::{Lock, TRIES, busy, clear, leads_to, lock, open_leftover, temporary_name};
+use super::temporary::{Lock, TRIES, busy, clear, is_name_of, lock, open_leftover, temporary_name};
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, fchmod, fstat, futimens, openat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -13,7 +13,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
-/// A file that is being received. It is removed if dropped before it has its final name, unless kept: see
+/// A file that is being received. Dropping it before it has its final name removes it, unless it is kept: see
 /// [`Part::keep`].
 #[derive(Debug)]
 pub struct Part {
@@ -28,8 +28,8 @@ pub struct Part {
 impl Part {
     /// Creates and locks an empty temporary file for `path` in `folder`. Missing folders on the way are made.
     ///
-    /// The temporary name follows from the last component, so that a second session for the same name notices the
-    /// first, and a leftover is found again. An existing file of that name is never written to: it is removed, unless
+    /// The temporary name is derived from the last component, so that a second session for the same name detects the
+    /// first, and a later one finds the part. An existing file of that name is never written to: it is removed, unless
     /// it is a live part or a folder.
     ///
     /// # Errors
@@ -52,22 +52,22 @@ impl Part {
                 Err(error) => return Err(StoreError::write(error)),
             };
             if matches!(lock(&file), Lock::Elsewhere) {
-                // Between creation and lock another session took it for a leftover, and removes it.
+                // Before the lock another session took the file for a leftover, and removes it.
                 continue;
             }
-            if leads_to(&parent, &temporary, &file).map_err(StoreError::write)? {
+            if is_name_of(&parent, &temporary, &file).map_err(StoreError::write)? {
                 return Ok(Self { folder: parent, path: path.to_vec(), temporary, file, kept: false });
             }
         }
         Err(busy())
     }
 
-    /// Takes over the part that an earlier session left for `path`, and returns it with its size in bytes. Its content
-    /// must be verified by digests. `None` if there is no part. A file that is not regular, not owned by this user, or
-    /// has a second name is not a part: it is removed.
+    /// Opens and locks the part that an earlier session left for `path`. Returns it with its size in bytes, or `None`
+    /// if there is none. Verify its content by digests. A file that is not regular, not owned by this user, or has a
+    /// second name is not a part: it is removed.
     ///
     /// # Errors
-    /// As [`Part::create`]; nothing is made.
+    /// As [`Part::create`], but no folder is made.
     pub fn resume(folder: &Folder, path: &[u8]) -> Result<Option<(Self, u64)>, StoreError> {
         check_path(path)?;
         let (parents, name) = split_last(path);
@@ -85,12 +85,12 @@ impl Part {
             None => return clear(&parent, &temporary).map(|()| None),
         };
         match lock(&file) {
-            Lock::Held if leads_to(&parent, &temporary, &file).map_err(StoreError::write)? => {}
+            Lock::Held if is_name_of(&parent, &temporary, &file).map_err(StoreError::write)? => {}
             Lock::Held => return Ok(None),
             Lock::Elsewhere => return Err(busy()),
             Lock::Unsupported => return clear(&parent, &temporary).map(|()| None),
         }
-        // A killed session could not cut it.
+        // A killed session has not cut it.
         cut_holes(&file).map_err(StoreError::write)?;
         let size_bytes = file.seek(SeekFrom::End(0)).map_err(StoreError::write)?;
         let part = Self { folder: parent, path: path.to_vec(), temporary, file, kept: false };
@@ -100,7 +100,7 @@ impl Part {
     /// Appends all of `bytes` to the bytes written by this function; the first call appends to the part.
     ///
     /// # Errors
-    /// `NoSpace`, `CannotWrite`; how much was written is then unknown.
+    /// `NoSpace`, `CannotWrite`. The number of written bytes is then unknown.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.file.write_all(bytes).map_err(StoreError::write)
     }
@@ -128,8 +128,8 @@ impl Part {
         &self.file
     }
 
-    /// Returns the bytes allocated on the disk: fewer than its length if it has holes, 0 where the file system does not
-    /// say.
+    /// Returns the bytes allocated on the disk: fewer than its length if it has holes, 0 if the file system does not
+    /// report them.
     pub fn allocated_bytes(&self) -> u64 {
         // st_blocks counts pieces of 512 bytes, see inode(7).
         fstat(&self.file).map_or(0, |stat| u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512))
@@ -145,10 +145,10 @@ impl Part {
         &self.folder
     }
 
-    /// Leaves the part for a later session, which takes it over with [`Part::resume`]. If less than half of it has
-    /// come, it is cut so that it claims at most twice that.
+    /// Keeps the part for a later session, which continues it with [`Part::resume`]. If less than half of it was
+    /// received, it is cut to at most twice the received bytes.
     pub fn keep(mut self) {
-        // A part that cannot be cut is of use all the same; the next session tries again.
+        // A part that cannot be cut can still be resumed.
         self.kept = cut_holes(&self.file).map_or(true, |size_bytes| size_bytes > 0);
     }
 
@@ -157,8 +157,8 @@ impl Part {
         self.kept = kept;
     }
 
-    /// Returns the metadata of a file whose sender gives nothing but its bytes: the time of the last write, and a mode
-    /// that only the umask limits.
+    /// Returns metadata for a file that was sent without any: the time of the last write, and a mode limited by the
+    /// umask only.
     ///
     /// # Errors
     /// `CannotWrite`.
@@ -199,13 +199,13 @@ impl Part {
         publish(&self.folder, &self.temporary, &self.folder, split_last(&self.path).1)
     }
 
-    /// Returns whether the temporary name leads to this file.
+    /// Returns whether the temporary name is that of this file.
     fn holds_name(&self) -> Result<bool, Errno> {
-        leads_to(&self.folder, &self.temporary, &self.file)
+        is_name_of(&self.folder, &self.temporary, &self.file)
     }
 }
 
-/// Removes the temporary name if it still leads to this file. After a successful rename it does not.
+/// Removes the temporary name if it is still that of this file. After a successful rename it is not.
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.kept && self.holds_name() == Ok(true) {

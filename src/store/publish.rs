@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 /// Renames the temporary file to its final name, if that is free: renameat2(2) with `RENAME_NOREPLACE`.
 ///
-/// File systems that do not know that flag say `EINVAL`; there, and off Linux, the file gets the final name as a
+/// File systems that do not know that flag fail with `EINVAL`; there, and off Linux, the file gets the final name as a
 /// second one (linkat(2), which never replaces), and then loses the temporary one. A crash between the two leaves both
 /// names of one whole file, and the next part of that name removes the temporary one.
 pub(super) fn publish_new(

@@ -1,7 +1,7 @@
 //! Staging of small files: they wait for their final names in a private folder, so that each costs four system calls.
 //!
-//! The folder has a temporary name of its own and is locked, as a part is, while anything in it is in use. Nobody else
-//! may enter it, so the files in it need no locks.
+//! The folder has a temporary name of its own and is locked like a part while a file in it is in use. Other users
+//! cannot open it, so the files in it need no locks.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, open_regular};
 use super::error::{StoreError, StoreErrorKind};
@@ -26,7 +26,7 @@ pub struct StagingFolder(pub(super) Arc<StagingState>);
 #[derive(Debug)]
 pub(super) struct StagingState {
     /// The destination, opened for this session alone: a write-back error is reported once per open file (syncfs(2)),
-    /// and another session's must not take it.
+    /// so that a shared one would report it to one session only.
     pub(super) root: Arc<File>,
     /// Folders that were made for received entries.
     pub(super) made: Arc<Made>,
@@ -45,10 +45,10 @@ pub(super) struct PrivateFolder {
 }
 
 impl StagingFolder {
-    /// Creates a staging area for a destination. Nothing is made in the file system before it is needed.
+    /// Creates a staging area for a destination. The private folder is made when it is first needed.
     ///
     /// # Errors
-    /// `NotAllowed`, `CannotRead` where the folder cannot be opened once more.
+    /// `NotAllowed`, `CannotRead`: the folder cannot be opened again.
     pub fn new(folder: &Folder) -> Result<Self, StoreError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root =
@@ -75,7 +75,7 @@ impl StagingFolder {
         let file = retry_on_intr(|| openat(&published.private.file, &*published.name, flags, initial));
         let file = File::from(file.map_err(StoreError::write)?);
         if !is_readable {
-            // It is opened once more, to be synced, and its mode is set after that.
+            // It is opened again to be synced, and then gets its mode.
             supported(fchmod(&file, initial)).map_err(StoreError::write)?;
             published.late_mode = Some(final_mode);
         }
@@ -84,7 +84,7 @@ impl StagingFolder {
 }
 
 impl StagingState {
-    /// Stages further files in a new private folder; this one is removed with the last file in it.
+    /// Starts a new private folder for further files. The last file removes the old one.
     pub(super) fn start_new_folder(&self) {
         self.private.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -114,7 +114,7 @@ impl PrivateFolder {
                 Err(Errno::EXIST | Errno::INTR) => continue,
                 made => made.map_err(StoreError::write)?,
             }
-            // Between the two another session may take it for a leftover, and remove it.
+            // Before the lock another session may take the folder for a leftover, and remove it.
             if let Some(file) = lock_staging(root, &name) {
                 return Ok(Self { root: Arc::clone(root), name, file, next: AtomicU64::new(0) });
             }
@@ -122,7 +122,8 @@ impl PrivateFolder {
         Err(busy())
     }
 
-    /// Returns when a name in it was last created or removed, by the file system's clock: seconds since 1970.
+    /// Returns the time at which a name in it was last created or removed, by the file system's clock: seconds since
+    /// 1970.
     pub(super) fn mtime_seconds(&self) -> Option<i64> {
         fstat(&self.file).ok().map(|stat| stat.st_mtime)
     }
@@ -134,7 +135,7 @@ impl Drop for PrivateFolder {
     }
 }
 
-/// A small file that is being received. It is removed if dropped before [`StagedFile::finish`].
+/// A small file that is being received. Dropping it before [`StagedFile::finish`] removes it.
 #[derive(Debug)]
 pub struct StagedFile {
     file: File,
@@ -145,7 +146,7 @@ impl StagedFile {
     /// Appends all of `bytes`.
     ///
     /// # Errors
-    /// `NoSpace`, `CannotWrite`; how much was written is then unknown.
+    /// `NoSpace`, `CannotWrite`. The number of written bytes is then unknown.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.file.write_all(bytes).map_err(StoreError::write)
     }
@@ -160,19 +161,19 @@ impl StagedFile {
     }
 }
 
-/// A complete small file that waits for its final name: [`StagingFolder::commit`]. It is removed if dropped before.
+/// A complete small file that waits for [`StagingFolder::commit`]. Dropping it before removes it.
 #[derive(Debug)]
 pub struct Published {
     pub(super) private: Arc<PrivateFolder>,
     pub(super) name: String,
-    /// The mode that it gets before its final name, if its owner may not even read it.
+    /// Its final mode, if that forbids its owner to read it: set before the final name.
     pub(super) late_mode: Option<Mode>,
     /// It has its final name, and the private one is free.
     pub(super) moved: bool,
 }
 
 impl Published {
-    /// Opens it again, to sync it.
+    /// Opens the file again, to sync it.
     pub(super) fn open(&self) -> Result<File, StoreError> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = retry_on_intr(|| openat(&self.private.file, &*self.name, flags, Mode::empty()));
@@ -201,7 +202,7 @@ impl Published {
 impl Drop for Published {
     fn drop(&mut self) {
         if !self.moved {
-            // A file that cannot be removed goes with the folder.
+            // A file that cannot be removed now is removed with the folder.
             let _ = unlinkat(&self.private.file, &*self.name, AtFlags::empty());
         }
     }

@@ -1,7 +1,7 @@
 //! Temporary names and their locks.
 //!
-//! Whoever removes or renames a temporary name holds the lock (flock(2)) of its file. A name whose lock is free was
-//! left by a crash, or by a session that kept its part for a later one.
+//! A temporary name is removed or renamed only while holding the lock (flock(2)) of its file. A name with a free lock
+//! was left by a crash, or by a session that kept its part for a later one.
 
 use super::confine::{PART_PREFIX, PART_SUFFIX, same_file};
 use super::error::{StoreError, StoreErrorKind};
@@ -30,14 +30,15 @@ pub(super) fn lock(file: &File) -> Lock {
     }
 }
 
-/// The temporary name of a file name: stable, so that a later session finds it; short, so that names of 255 bytes have one.
+/// The temporary name of a file name: stable, so that a later session finds it; short, so that names of 255 bytes have
+/// one.
 pub(super) fn temporary_name(name: &[u8]) -> String {
     let hex = blake3::hash(name).to_hex();
     format!("{PART_PREFIX}{}{PART_SUFFIX}", &hex[..16])
 }
 
-/// Returns whether the temporary name leads to this file.
-pub(super) fn leads_to(folder: &File, temporary: &str, file: &File) -> Result<bool, Errno> {
+/// Returns whether the temporary name is that of this file.
+pub(super) fn is_name_of(folder: &File, temporary: &str, file: &File) -> Result<bool, Errno> {
     match statat(folder, temporary, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(named) => Ok(same_file(&named, &fstat(file)?)),
         Err(Errno::NOENT) => Ok(false),
@@ -72,7 +73,7 @@ pub(super) fn clear(folder: &File, temporary: &str) -> Result<(), StoreError> {
         })?,
     };
     match lock(&file) {
-        Lock::Held if leads_to(folder, temporary, &file).map_err(StoreError::write)? => {
+        Lock::Held if is_name_of(folder, temporary, &file).map_err(StoreError::write)? => {
             remove(folder, temporary)
         }
         Lock::Held => Ok(()),
@@ -94,14 +95,14 @@ pub(super) fn open_leftover(folder: &File, temporary: &str) -> Result<File, Errn
     }
 }
 
-/// Removes a staging folder, which this process has locked, and the files in it. Failures are ignored: the next receiver
-/// that starts here removes what is left.
+/// Removes a staging folder, which this process has locked, and the files in it. Failures are ignored: the next
+/// receiver that starts here removes what is left.
 pub(super) fn remove_staging(folder: &File, name: &str, staging: &File) {
     for entry in Dir::read_from(staging).into_iter().flatten().flatten() {
         // unlinkat(2) fails for `.`, `..` and folders, which we never made.
         let _ = unlinkat(staging, entry.file_name(), AtFlags::empty());
     }
-    if leads_to(folder, name, staging) == Ok(true) {
+    if is_name_of(folder, name, staging) == Ok(true) {
         let _ = unlinkat(folder, name, AtFlags::REMOVEDIR);
     }
 }
@@ -114,7 +115,7 @@ pub(super) fn lock_staging(folder: &File, name: &str) -> Option<File> {
     let stat = fstat(&staging).ok()?;
     let private = !Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO);
     let ours = private && stat.st_uid == rustix::process::geteuid().as_raw();
-    let held = ours && matches!(lock(&staging), Lock::Held) && leads_to(folder, name, &staging) == Ok(true);
+    let held = ours && matches!(lock(&staging), Lock::Held) && is_name_of(folder, name, &staging) == Ok(true);
     held.then_some(staging)
 }
 

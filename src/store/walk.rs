@@ -78,7 +78,7 @@ pub enum WalkEntryKind {
 /// can be set last. Entries that the filter leaves out are not reported.
 ///
 /// The walk holds some names of each folder on the way, and only the descriptor of the last one: a folder with more
-/// names is read several times. Only folders are opened and, without [`SymlinkPolicy::Follow`], none outside of the root.
+/// names is read several times. It opens folders only and, without [`SymlinkPolicy::Follow`], none outside of the root.
 /// A folder that a link puts into itself is [`WalkEntryKind::Failed`], and so is one with 256 components in its path.
 #[derive(Debug)]
 pub struct Walk {

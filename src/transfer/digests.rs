@@ -24,7 +24,7 @@ pub(crate) fn replaced(path: &Path) -> Result<DigestSink, Error> {
 
 /// Creates the sink of a server, to which each session appends. `-` is stdout.
 pub(crate) fn appended(path: &Path) -> Result<DigestSink, Error> {
-    // Adds nothing, to learn whether it can be done.
+    // Appends nothing, to check that the file can be written.
     sink(path, |place| place.append(b"").map(|()| DigestSink::Appended(place)))
 }
 

@@ -61,7 +61,7 @@ impl DryRun {
         }
     }
 
-    /// Ends as the upload would, after everything was written.
+    /// Returns the result that the upload would have, after everything was printed.
     fn conclude(&mut self) -> Result<Status, Error> {
         self.left_out.report_counts(Role::Sender, &self.report);
         let Some(first) = self.failure.take() else { return Ok(Status::Done) };

@@ -25,14 +25,14 @@ use crate::report::{Listed, Report, escape_name};
 
 /// Cost of an entry in the budget of a call: it asks the file system several times.
 pub(super) const ENTRY_COST_BYTES: usize = 8 << 10;
-/// Bytes of lines that may wait for stdout before nothing more is read.
+/// Bytes of lines that may wait for stdout. With more, nothing is read.
 pub(super) const WAITING_BYTES: usize = 64 << 10;
 
 /// A server session that lists entries.
 pub(super) struct List {
     offering: Offering,
     entries: u32,
-    /// The client wants to know which entries are skipped.
+    /// The client has the capability SKIPPED.
     reports_skipped: bool,
     ended: bool,
 }
@@ -94,7 +94,7 @@ pub(crate) struct Printing {
     lines: SendBuffer,
     report: Report,
     entries: u64,
-    /// How many entries are accepted.
+    /// Maximum of accepted entries.
     max_entries: u32,
     /// The names asked for; `None`: everything.
     wanted: Option<RequestedNames>,
@@ -102,7 +102,7 @@ pub(crate) struct Printing {
     missing: Vec<Entry>,
     missing_count: u64,
     left_out: LeftOut,
-    /// The server has announced that it reports skipped entries.
+    /// Both sides have the capability SKIPPED.
     expects_skipped: bool,
     ended: bool,
 }

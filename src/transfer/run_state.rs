@@ -16,10 +16,10 @@ struct State {
 }
 
 impl RunState {
-    /// Creates the state. With `comes_back` the command may have several sessions, and the server can recognize them.
-    pub(crate) fn new(comes_back: bool) -> RunState {
-        // Without randomness it would take over from strangers.
-        let run = comes_back.then(crate::net::random_id).filter(|run| *run != [0; 16]);
+    /// Creates the state. `reconnects`: the command may have several sessions, which the server can recognize.
+    pub(crate) fn new(reconnects: bool) -> RunState {
+        // An id that is not random could be that of another client.
+        let run = reconnects.then(crate::net::random_id).filter(|run| *run != [0; 16]);
         RunState(Rc::new(State { run, has_begun: Cell::default(), has_moved: Cell::default() }))
     }
 

@@ -14,7 +14,7 @@ use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::skipped::Skipped;
 use crate::report::{FileEvent, Report, Sums, amount, escape_name, sized};
 
-/// Failures that get a line each unless more is asked for: a peer must not be able to fill a log.
+/// Failures that get a line each by default: a peer must not be able to fill a log.
 const MAX_REPORTED: usize = 100;
 
 /// The outcomes of a session's entries. Its size is bounded, however many entries there are.
@@ -40,7 +40,7 @@ pub(crate) struct TransferStats {
     /// Bytes of files that earlier sessions had moved.
     resumed_bytes: u64,
     digests: Option<Digests>,
-    /// On a client: whether existing files are replaced.
+    /// On a client: existing files are replaced (true) or not.
     replaces: Option<bool>,
     peer_keeps: bool,
 }
@@ -73,7 +73,7 @@ impl TransferStats {
         self.digests = digests;
     }
 
-    /// Marks it as a client's, with whether it replaces existing files.
+    /// Marks the session as a client's, which replaces existing files or not.
     pub(crate) fn of_client(&mut self, replaces: bool) {
         self.replaces = Some(replaces);
     }
@@ -169,8 +169,7 @@ impl TransferStats {
         self.failed == 0
     }
 
-    /// Records entries that were noted as done and have failed, without their names: a result has room for some names
-    /// only.
+    /// Records the number of entries that were recorded as done and have failed. Their names did not fit the result.
     pub(crate) fn unnamed(&mut self, failed: u64) {
         self.failed += failed;
     }

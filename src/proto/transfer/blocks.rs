@@ -1,7 +1,8 @@
-//! The sender's record of files in blocks: unsent, on their way, or at the receiver.
+//! The sender's record of files in blocks: unsent, in flight, or at the receiver.
 //!
-//! A file of more than one block is sent block by block where both sides have the capability TREE: any block on any
-//! connection, each followed by its chaining value, each answered. The digest of the file follows from the values.
+//! Where both sides have the capability TREE, a file of more than one block is sent in blocks: any block on any
+//! connection. A chaining value follows each block, and the receiver answers it. The digest of the file is computed
+//! from the values.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,7 +12,7 @@ use super::violation::Violation;
 /// The size of a block, in bytes; the last one of a file may be shorter. BLAKE3 merges the values of aligned blocks of
 /// this size into the digest of the file.
 pub const BLOCK_BYTES: u64 = 4 << 20;
-/// How many times a block that arrives damaged is sent.
+/// Maximum of attempts to send a block that arrives damaged.
 const MAX_TRIES: u32 = 4;
 
 /// Returns whether a file of this size is sent in blocks.
@@ -38,7 +39,7 @@ pub struct BlockTask {
     pub offset: u64,
     /// Its length in bytes.
     pub length: u64,
-    /// The chaining value of the receiver's block in its place: if it is the same, nothing is sent.
+    /// The chaining value of the receiver's block in its place: a block of the same value is not sent.
     pub theirs: Option<Digest>,
 }
 
@@ -46,19 +47,19 @@ pub struct BlockTask {
 #[derive(Debug, Default)]
 pub struct BlockScheduler {
     files: HashMap<u32, SendingFile>,
-    /// Files with blocks that were never taken, in the order of their opening.
+    /// Files with blocks that were never assigned, in the order of their opening.
     fresh: VecDeque<u32>,
     resend: VecDeque<(u32, u64)>,
-    /// Blocks on their way, by file and offset.
+    /// Blocks in flight, by file and offset.
     in_flight: HashMap<(u32, u64), InFlight>,
     tries: HashMap<(u32, u64), u32>,
 }
 
-/// A block on its way.
+/// A block in flight.
 #[derive(Debug, Clone, Copy)]
 struct InFlight {
     connection: usize,
-    /// How many times it was sent before.
+    /// The number of times it was sent before.
     tries: u32,
     /// Where its `BLOCK` ends among the bytes of its connection, once queued.
     end: Option<u64>,
@@ -81,12 +82,12 @@ impl BlockScheduler {
         self.fresh.push_back(file);
     }
 
-    /// Returns whether a connection has blocks on their way.
+    /// Returns whether a connection has blocks in flight.
     pub fn is_on(&self, connection: usize) -> bool {
         self.in_flight.values().any(|block| block.connection == connection)
     }
 
-    /// Returns the bytes of the blocks that a connection has taken and the receiver has not answered.
+    /// Returns the bytes of the blocks that were assigned to a connection and not answered yet.
     pub fn unanswered_bytes(&self, connection: usize) -> u64 {
         let on_it = self.in_flight.iter().filter(|(_, block)| block.connection == connection);
         let length = |file: &u32, offset: u64| block_length(offset, self.files.get(file)?.size);
@@ -98,7 +99,7 @@ impl BlockScheduler {
         self.files.contains_key(&file)
     }
 
-    /// Takes the next block for a connection. Blocks to send again come first.
+    /// Assigns the next block to a connection. Blocks to send again have priority.
     pub fn next_block(&mut self, connection: usize) -> Option<BlockTask> {
         if let Some((file, offset)) = self.resend.pop_front() {
             let length = block_length(offset, self.files.get(&file)?.size)?;
@@ -151,21 +152,21 @@ impl BlockScheduler {
         }
     }
 
-    /// Handles the receiver's answer to a block, on a connection which `left` bytes have left. Returns how many bytes
-    /// of it are verified.
+    /// Handles the receiver's answer to a block, on a connection that has sent `sent_bytes`. Returns the number of
+    /// newly verified bytes.
     ///
     /// # Errors
-    /// The block is not on its way or has not left as a whole, or it was damaged too often.
+    /// The block is not in flight, was not sent as a whole, or was damaged too often.
     pub fn verified(
         &mut self,
-        (connection, left_bytes): (usize, u64),
+        (connection, sent_bytes): (usize, u64),
         file: u32,
         offset: u64,
         resend: bool,
     ) -> Result<u64, Violation> {
         match self.in_flight.get(&(file, offset)) {
             Some(block) if block.connection == connection => {
-                if block.end.is_none_or(|end| end > left_bytes) {
+                if block.end.is_none_or(|end| end > sent_bytes) {
                     return Err(Violation::Contradiction("ACK of a block that is not sent yet"));
                 }
                 let tries = block.tries + 1;
@@ -179,7 +180,7 @@ impl BlockScheduler {
                     return Ok(0);
                 }
             }
-            // A file that was given up meanwhile.
+            // The file was given up meanwhile.
             _ if !self.files.contains_key(&file) => return Ok(0),
             _ => return Err(Violation::Contradiction("ACK of a block that is not on its way")),
         }

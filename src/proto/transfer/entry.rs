@@ -21,7 +21,7 @@ const MODE_BITS: u16 = 0o777;
 pub enum EntryKind {
     /// A regular file.
     File,
-    /// A folder. It comes after everything in it.
+    /// A folder. It is sent after everything in it.
     Folder,
     /// A symbolic link with its target: at most [`MAX_TARGET_BYTES`], not checked.
     Link(Vec<u8>),

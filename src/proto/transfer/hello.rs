@@ -87,8 +87,8 @@ impl Hello {
         Hello::new(operation, total_size, entries)
     }
 
-    /// Adds the roots, one component each, below which everything lies that the client sends. The client then waits for
-    /// `ACCEPT`, which may allow a stream. If the roots do not fit, none is named.
+    /// Sets the roots, one component each: everything that the client sends lies below one of them. The client then
+    /// waits for `ACCEPT`, which may allow a stream. If the roots do not fit, none is sent.
     #[must_use]
     pub fn with_roots(mut self, roots: Vec<Vec<u8>>) -> Hello {
         let bytes: usize = roots.iter().map(|root| 4 + root.len()).sum();
@@ -136,7 +136,7 @@ impl Hello {
         self
     }
 
-    /// Returns the run, if the client says that it may return.
+    /// Returns the run of a client that may reconnect.
     pub fn run(&self) -> Option<RunId> {
         self.run
     }

@@ -19,7 +19,7 @@ impl CleanPath {
     /// Checks a path of a peer.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The first rule that the path breaks.
     pub fn parse(path: &[u8]) -> Result<CleanPath, NameFault> {
         if path.is_empty() {
             return Err(NameFault::Empty);
@@ -51,7 +51,7 @@ impl CleanPath {
         self.0.split(|byte| *byte == b'/')
     }
 
-    /// Returns the whole path, as it came.
+    /// Returns the whole path, as it was received.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

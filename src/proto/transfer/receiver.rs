@@ -1,7 +1,7 @@
 //! The machine of the side that wants the files, after `HELLO` and `ACCEPT`.
 //!
-//! It holds the entries of one round, or one entry in a stream, and those that wait for the disk. Each entry is handed
-//! out once as [`FinishedEntry`].
+//! It holds the entries of one round, or one entry in a stream, and those that wait for the disk. It returns each entry
+//! once as [`FinishedEntry`].
 
 mod bodies;
 mod offers;
@@ -23,11 +23,11 @@ use super::wanted::RequestedNames;
 
 /// Body bytes for each `ACK`, unless the driver asks for one before.
 pub const ACK_BYTES: u64 = 4 << 20;
-/// Failures that are kept for `RESULT`, and their bytes, approximately: a peer chooses their paths.
+/// Limits of the failures that are kept for `RESULT`, in number and bytes: a peer chooses their paths.
 const MAX_FAILURES: usize = 10_000;
 const MAX_FAILURE_BYTES: usize = 2 << 20;
 
-/// In a stream, a refusal is sent before `RESULT` if this much of the file is still to come, in bytes.
+/// In a stream, a file of at least this size is refused before `RESULT`, in bytes.
 const HINT_BYTES: u64 = 1 << 20;
 
 /// The next action of the driver.
@@ -41,7 +41,7 @@ pub enum ReceiveStep {
     },
     /// Write these bytes. They are handed out once.
     Write(Vec<u8>),
-    /// The whole file has come. Compare its digest with what was written, make it durable and put it in place,
+    /// The whole file was received. Compare its digest with the written bytes, make it durable and put it in place,
     /// then answer with [`Receiver::committed`], at once or later, in any order. Handed out once for each file.
     Commit {
         /// The file id.
@@ -58,8 +58,8 @@ pub enum ReceiveStep {
         /// Its entry, with a [`super::names::CleanPath`].
         entry: Entry,
     },
-    /// The sender could not send this file to its end: no commit follows, and its bytes are a part. Handed out once,
-    /// for files that were wanted and not given up.
+    /// The sender could not send this file to its end: keep its bytes as a part; no commit follows. Returned once for
+    /// each file that was wanted and not given up.
     Abandon {
         /// The file id.
         file: u32,
@@ -88,10 +88,10 @@ pub struct Receiver {
     skipped_count: u32,
     skipped: Option<Skipped>,
     totals: Option<Totals>,
-    /// The first turn has come, or none is due.
+    /// The first turn was received, or none is due.
     has_begun: bool,
     wanted: Option<RequestedNames>,
-    /// The entries of this round, or the one that comes in a stream; the first of them has the id `base`.
+    /// The entries of this round, or the current one of a stream; the first of them has the id `base`.
     round: Vec<ReceivingEntry>,
     base: u32,
     entry_bytes: usize,
@@ -102,7 +102,7 @@ pub struct Receiver {
     closed: VecDeque<FinishedEntry>,
     failures: Vec<FileFailure>,
     failure_bytes: usize,
-    /// A failure was not kept.
+    /// A failure was not kept for `RESULT`.
     cut: bool,
     failed: u32,
     phase: Option<(Phase, u64)>,
@@ -173,7 +173,7 @@ impl Receiver {
         self.capabilities = capabilities;
     }
 
-    /// Returns whether large files come in blocks.
+    /// Returns whether large files are received in blocks.
     pub fn allows_blocks(&self) -> bool {
         self.capabilities.tree
     }
@@ -214,8 +214,8 @@ impl Receiver {
         }
     }
 
-    /// Handles a frame of the peer, once [`Receiver::next_step`] returns [`ReceiveStep::Await`]: in a stream, bodies may
-    /// follow their entry at once, and cannot be handled before it is decided.
+    /// Handles a frame of the peer. Call it only after [`ReceiveStep::Await`]: in a stream, bodies may follow their
+    /// entry at once, and cannot be handled before it is decided.
     ///
     /// # Errors
     /// The frame breaks the protocol: the session is over.
@@ -248,7 +248,7 @@ impl Receiver {
         self.base + self.round.len() as u32
     }
 
-    /// Returns whether files come in a stream.
+    /// Returns whether files are received in a stream.
     pub fn is_streaming(&self) -> bool {
         self.streaming
     }

@@ -38,22 +38,22 @@ pub enum SendStep {
     HashPrefix {
         /// The file id.
         file: u32,
-        /// How many bytes from its beginning; 0 only for an empty file.
+        /// Number of bytes from its beginning; 0 only for an empty file.
         length: u64,
     },
-    /// Write a header from [`Sender::data`] and as many bytes of the file from `offset`; with `max_length` 0, or at the end
-    /// of a file whose size was not known, close it with [`Sender::end`], as also when it cannot be read or has
+    /// Write a header from [`Sender::data`] and as many bytes of the file from `offset`. Close the file with
+    /// [`Sender::end`] if `max_length` is 0, at the end of a file of unknown size, and if it cannot be read or has
     /// changed. Repeated until closed.
     Body {
         /// The file id.
         file: u32,
-        /// Where the next byte comes from, in bytes.
+        /// Offset of the next byte in the file.
         offset: u64,
-        /// How many bytes the next `DATA` frame may hold at most; 0: the size of the entry is reached.
+        /// Maximum body of the next `DATA` frame, in bytes; 0: the size of the entry is reached.
         max_length: u32,
     },
-    /// Send the blocks of this file, on any connection, with headers from [`super::frame::data_header`], and close it with
-    /// [`Sender::end`] once each was read. Repeated until closed.
+    /// Send the blocks of this file, on any connection, with headers from [`super::frame::data_header`], and close it
+    /// with [`Sender::end`] once each was read. Repeated until closed.
     Blocks {
         /// The file id.
         file: u32,
@@ -67,14 +67,14 @@ pub enum SendStep {
         /// The same for people; escape it before it is shown.
         text: String,
     },
-    /// `RESULT` has come: end the direction and close.
+    /// `RESULT` was received: end the direction and close.
     Finished,
 }
 
 /// How the driver closes a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// All of it was read, and this is the digest of all its bytes.
+    /// It was read to its end, with this digest of all its bytes.
     Digest(Digest),
     /// It cannot be read to its end.
     Unreadable,
@@ -90,7 +90,7 @@ pub struct Sender {
     capabilities: Capabilities,
     /// The totals to report next, if the receiver wants them.
     totals: Option<Totals>,
-    /// Blocks are on their way: `EOT` has to wait.
+    /// Blocks are in flight: `EOT` has to wait.
     held: bool,
     /// Chaining values of the blocks that the receiver has, by index in the round.
     theirs: HashMap<usize, Vec<Digest>>,
@@ -237,7 +237,7 @@ impl Sender {
         Ok(())
     }
 
-    /// Returns the next closed entry. Take them all before the next frame.
+    /// Returns the next closed entry. Call it until `None` before the next frame.
     pub fn closed(&mut self) -> Option<FinishedEntry> {
         self.closed.pop_front()
     }
@@ -258,12 +258,12 @@ impl Sender {
         self.round.get(index as usize).map(|offered| &offered.entry)
     }
 
-    /// Returns whether `EOT` was handed out and `RESULT` has not come: a loss now leaves the outcome unknown.
+    /// Returns whether `EOT` was handed out and `RESULT` was not received: a loss now leaves the outcome unknown.
     pub fn awaiting_result(&self) -> bool {
         matches!(self.state, State::Result { .. })
     }
 
-    /// Returns how many failures `RESULT` has counted without naming them, so that they were closed as done.
+    /// Returns the number of failures that `RESULT` counts but does not name: these files were closed as done.
     pub fn unnamed_failures(&self) -> u64 {
         if let State::Finished { unnamed } = self.state { unnamed } else { 0 }
     }

@@ -32,9 +32,9 @@ pub struct Summary {
     pub failed: u32,
     /// Failures that the sender does not know yet, as many as fit this frame.
     pub failures: Vec<FileFailure>,
-    /// Whether more failed than all frames of this result name.
+    /// More entries failed than all frames of this result name.
     pub cut: bool,
-    /// Whether another `RESULT` follows with more of the failures.
+    /// Another `RESULT` follows with more of the failures.
     pub more: bool,
 }
 

@@ -12,7 +12,7 @@ use super::reason::Reason;
 
 /// The longest header, in bytes: peers of this kind read one with a single call and a buffer of this size.
 pub const MAX_HEADER_BYTES: usize = 1024;
-/// The answer to a header whose body may come.
+/// The answer to an accepted header: the client sends the body after it.
 pub const ACCEPTED: &[u8] = b"200 ok\n";
 
 /// Commands that announce an upload, in any case. The first is the one that is sent.
@@ -98,7 +98,7 @@ impl std::error::Error for TextFault {}
 /// otherwise byte-exact.
 ///
 /// # Errors
-/// What cannot become a header, whatever follows. Once that was said, it stays so with more bytes.
+/// The bytes cannot become a header, whatever follows. The result stays the same with more bytes.
 pub fn parse(bytes: &[u8]) -> Result<ParsedText, TextFault> {
     if bytes.starts_with(&MAGIC) {
         return Err(TextFault::Hello);
@@ -113,7 +113,7 @@ fn parse_fields(bytes: &[u8]) -> Result<ParsedText, TextFault> {
         (Some(command), Some(name), Some(size), None) if is_command(command) => (name, size),
         (_, _, Some(_), None) => return Err(TextFault::Command),
         (_, _, _, Some(_)) => return Err(TextFault::Fields),
-        // The name, of which more may come.
+        // The name may be incomplete.
         (Some(command), Some(rest), None, _) if is_command(command) && !is_number(rest) => {
             return Ok(ParsedText::Incomplete);
         }
@@ -167,7 +167,8 @@ pub fn encode(name: &[u8], size: u64) -> Result<Vec<u8>, TextFault> {
     Ok([COMMANDS[0].as_bytes(), name.as_bytes(), size.to_string().as_bytes()].join(&b'|'))
 }
 
-/// Encodes the line that refuses a file, or says why the connection ends: a status as in HTTP, and words in ASCII.
+/// Encodes the line that refuses a file, or gives the reason for the end of the connection: a status as in HTTP, and
+/// words in ASCII.
 pub fn refusal(reason: Reason, text: &str) -> Vec<u8> {
     let status = match reason {
         Reason::Protocol => 400,

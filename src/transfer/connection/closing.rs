@@ -11,7 +11,7 @@ use crate::net::stream::Stream;
 use crate::proto::transfer::frame::{Frame, encode};
 use crate::proto::transfer::reason::Reason;
 
-/// Value of [`LINGER`] for a peer that has exceeded a time limit: it is likely to be gone.
+/// Value of [`LINGER`] for a peer that has exceeded a time limit: it may be unreachable.
 const LATE_LAST_WORD_LIMIT: Duration = Duration::from_millis(500);
 /// A peer that sends more than this after our last bytes is not reading.
 const MAX_DISCARDED: u64 = 8 << 20;
@@ -75,7 +75,7 @@ impl<S: Stream, J: Job<S>> Session for LinkSession<S, J> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        // Further connections may be left of a session that is over: their times do not count.
+        // Further connections may be left of a finished session: ignore their deadlines.
         match (&self.closing, &self.link) {
             (Some(closing), _) => Some(closing.deadline()),
             (None, Some(link)) => self.job.deadline().into_iter().chain([link.deadline()]).min(),
@@ -97,7 +97,7 @@ impl<S: Stream> Wire<S> {
 
     /// As [`Wire::close`], with the queued bytes as the last ones. `is_late`: the peer has exceeded a time limit.
     pub(crate) fn close_queued(mut self, is_late: bool, error: Option<Error>) -> Closing<S> {
-        // The last word must not stand in line for longer than the peer is awaited.
+        // Do not hold the last bytes back longer than the peer is awaited.
         self.limit_rate(None);
         Closing::new(self, is_late, error)
     }
@@ -126,8 +126,8 @@ impl<S: Stream> Closing<S> {
         Closing { wire, said: false, resets: false, discarded: 0, deadline, error }
     }
 
-    /// Ends with a reset once the peer has ended, has sent much more, or the time is up. For peers that may not read
-    /// our last bytes: they do not take discarded data for accepted.
+    /// Ends with a reset once the peer has ended, has sent much more, or the time is up. A peer that does not read our
+    /// last bytes then does not take discarded data for accepted.
     pub(crate) fn with_reset(mut self) -> Closing<S> {
         self.resets = true;
         if self.wire.queued().is_empty() {

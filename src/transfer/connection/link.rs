@@ -41,7 +41,7 @@ pub(crate) struct Link<S> {
     role: Role,
     limits: Limits,
     times: TimeLimits,
-    /// On a client: its HELLO as sent, until ACCEPT is here.
+    /// On a client: its HELLO as sent, until ACCEPT was received.
     hello: Option<Vec<u8>>,
     /// On a client: its HELLO, parsed.
     asked: Option<Hello>,
@@ -78,12 +78,12 @@ impl<S: Stream> Link<S> {
         !self.times.awaits_accept() && self.refused.is_none()
     }
 
-    /// Restarts the idle limit: there was nothing for this connection to carry.
+    /// Restarts the idle limit of a connection that had nothing to carry.
     pub(crate) fn restart_idle(&mut self) {
         self.times.restart_idle(self.wire.now());
     }
 
-    /// Returns how long a client waited for ACCEPT.
+    /// Returns the time that a client waited for ACCEPT.
     pub(crate) fn round_trip(&self) -> Duration {
         self.round_trip
     }
@@ -93,7 +93,7 @@ impl<S: Stream> Link<S> {
         self.accepted.take()
     }
 
-    /// Adds to a failure its likely meaning where the server has not answered: a rejected client sees a reset.
+    /// Adds the likely reason to a failure before the server's answer: a rejected client sees a reset.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
         if !self.times.awaits_accept() || failure.error.to_string() != RESET {
             return failure;
@@ -117,7 +117,7 @@ impl<S: Stream> Link<S> {
                         self.wire.note_moved();
                     }
                     return match self.refused.take() {
-                        // After a refusal nothing comes but the words for it.
+                        // After a refusal only its ERROR may follow.
                         Some(reason) if !matches!(frame, Frame::Error { .. }) => {
                             Err(peer_error(reason, "", self.role))
                         }
@@ -171,7 +171,7 @@ impl<S: Stream> Link<S> {
                     self.accepted = Some(value);
                     return Ok(true);
                 }
-                // As it comes, so that a peer of another kind is known by its first bytes.
+                // Byte by byte: a peer of another protocol may send fewer bytes than an ACCEPT has.
                 Parsed::Incomplete { .. } => match self.wire.fill(self.wire.incoming().len() + 1)? {
                     Filled::Enough => {}
                     Filled::Blocked => return Ok(false),

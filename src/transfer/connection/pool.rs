@@ -20,10 +20,10 @@ use crate::transfer::server::sessions::Registration;
 const FAR: Duration = Duration::from_millis(10);
 const DEFAULT_CONNECTIONS: usize = 4;
 
-/// Bytes that one connection moves before the others get their turn.
+/// Bytes that one connection moves before the next one is advanced.
 pub(crate) const CONNECTION_BUDGET_BYTES: usize = 8 << 20;
 
-/// How long a connection keeps its share of the rate after its last byte.
+/// Time for which a connection keeps its share of the rate after its last byte.
 const SHARE_KEPT: Duration = Duration::from_millis(250);
 
 /// Result of one pass over the further connections.
@@ -154,11 +154,11 @@ impl<L: Default> ConnectionPool<L> {
         }
     }
 
-    /// Takes over the connections that have joined a server's session.
+    /// Adds the connections that clients have opened for a server's session.
     pub(crate) fn accept(&mut self, now: Instant) {
         let ConnectionOrigin::Server(registration) = &self.origin else { return };
         for (socket, further) in registration.take_joined() {
-            // Its options are those that it was accepted with.
+            // It keeps the socket options with which it was accepted.
             let Ok(transport) = socket.enroll(&self.io) else {
                 registration.connection_lost();
                 continue;
@@ -198,7 +198,7 @@ impl<L: Default> ConnectionPool<L> {
                     if let Err(error) = ended {
                         self.report.detail(format_args!("a further connection is gone: {error}"));
                     }
-                    // Before the socket is closed, so that a client that sees the end finds a free place.
+                    // Before closing the socket, so that a client that sees the end finds a free place.
                     if let ConnectionOrigin::Server(registration) = &self.origin {
                         registration.connection_lost();
                     }

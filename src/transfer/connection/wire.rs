@@ -27,7 +27,7 @@ const INCOMING_BYTES: usize = CHUNK_BYTES + 2 * HEADER_BYTES;
 pub(crate) enum Filled {
     /// The buffer holds the bytes asked for.
     Enough,
-    /// The buffer holds fewer; more may come.
+    /// The buffer holds fewer; more may follow.
     Blocked,
     /// The buffer holds fewer, and the peer has ended its side.
     Ended,
@@ -139,7 +139,7 @@ impl<S: Stream> Wire<S> {
 
     /// Reads until `needed` bytes are buffered, at most a chunk and two headers.
     pub(crate) fn fill(&mut self, needed: usize) -> Result<Filled, Error> {
-        // A client that never sends a body gets no room for one.
+        // Allocate no room for bodies before the first one.
         let capacity = if needed > SMALL_BYTES { INCOMING_BYTES } else { SMALL_BYTES };
         if self.incoming.len() < capacity {
             let missing = capacity - self.incoming.len();
@@ -154,7 +154,7 @@ impl<S: Stream> Wire<S> {
             if self.ended {
                 return Ok(Filled::Ended);
             }
-            // Behind a large piece only the next header: so each body begins at the start of the buffer.
+            // After a large chunk read only the next header: so each body begins at the start of the buffer.
             let limit = if needed < COALESCED_BYTES {
                 self.incoming.len()
             } else {
@@ -179,7 +179,7 @@ impl<S: Stream> Wire<S> {
         (left, left + self.outgoing.pending() as u64)
     }
 
-    /// Returns whether the peer has ended its side, as far as that shows while nothing is read.
+    /// Returns whether the peer is known to have ended its side, without reading.
     pub(crate) fn has_ended(&mut self) -> Result<bool, Error> {
         let here = self.incoming().len();
         Ok(here < SMALL_BYTES && self.fill(here + 1)? == Filled::Ended)
@@ -190,7 +190,7 @@ impl<S: Stream> Wire<S> {
         self.outgoing.queued()
     }
 
-    /// Returns how many queued bytes the peer's system has not acknowledged, if the system reports it.
+    /// Returns the bytes that the peer's system has not acknowledged, if this system reports them.
     pub(crate) fn unacknowledged_bytes(&self) -> Option<u64> {
         let acknowledged = self.stream.get_ref().delivery()?.acknowledged_bytes?;
         let queued = self.outgoing.taken_bytes() + self.outgoing.pending() as u64;
@@ -217,7 +217,7 @@ impl<S: Stream> Wire<S> {
         self.outgoing.pending() >= COALESCED_BYTES
     }
 
-    /// Sends queued bytes. Returns false if some have to wait.
+    /// Sends queued bytes. Returns false if some remain.
     pub(crate) fn flush(&mut self) -> Result<bool, Error> {
         let before = self.outgoing.pending();
         let sent = send_all(&mut self.stream, &mut self.outgoing).map_err(|error| lost(&error));
@@ -242,18 +242,18 @@ impl<S: Stream> Wire<S> {
         let _ = self.stream.reset_on_close(reset);
     }
 
-    /// Reports to the peer that this process was asked to stop, if that can be sent at once.
+    /// Sends the peer an ERROR that this process was asked to stop, if that is possible at once.
     pub(crate) fn send_stopped(&mut self) {
         self.stream.limit_rate(None, 0);
         self.push(&encode(&Frame::Error { reason: Reason::Stopped, text: Reason::Stopped.to_string() }));
-        // Where the peer does not read, it learns of it by the end of the connection.
+        // A peer that does not read detects the end of the connection.
         if self.flush().unwrap_or(false) {
             let _ = self.stream.finish_writing();
         }
     }
 }
 
-/// Error for a peer whose frames need more memory than there is: it ends that session only.
+/// Error for frames that need more memory than there is. It ends that session only.
 fn no_memory() -> Error {
     Error::new(Exit::Failed, "there is not enough memory")
 }

@@ -21,7 +21,7 @@ use crate::transfer::failure::{Role, exit_of, local_failure};
 
 /// A header has no end mark: it is complete if it parses and nothing has followed for this long.
 const HEADER_PAUSE: Duration = Duration::from_millis(50);
-/// How long a stopped session waits for a file on its way to the disk.
+/// Time limit of a stopped session for a file that is being committed.
 const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 
 /// One client that announces its files with text headers. Existing files are never replaced.
@@ -30,12 +30,12 @@ pub(crate) struct TextReceiving<S> {
     state: State,
     folder: Folder,
     max_size: Option<u64>,
-    /// Most files of one client.
+    /// Maximum of files of one client.
     max_entries: u32,
     limits: Limits,
     /// Deadline of the header: of the first from the start of the connection, of others from their first byte.
     header_by: Option<Instant>,
-    /// When the last byte of a possible header came.
+    /// Time of the last byte of a possible header.
     quiet_since: Option<Instant>,
     files_in_place: u64,
     claim: Claim,
@@ -69,7 +69,7 @@ struct Arrived {
 enum WriteProgress {
     /// This many bytes were moved.
     Moved(usize),
-    /// Nothing can be done now.
+    /// Waits for the client or the disk.
     Waits,
     /// More can be done in the next call.
     Again,
@@ -88,7 +88,7 @@ impl<S: Stream> TextReceiving<S> {
         (io, report, peer): (Io, Report, PeerName),
     ) -> TextReceiving<S> {
         let mut wire = Wire::new(stream, now);
-        // The end of this side tells the client that its files are in place: being killed must not look like that.
+        // An orderly end means that the files are in place. A killed process must not send one.
         wire.reset_on_close(true);
         wire.limit_rate(limits.rate);
         let mut session = TextReceiving {
@@ -118,7 +118,7 @@ impl<S: Stream> TextReceiving<S> {
     fn work(&mut self, wire: &mut Wire<S>, context: Context) -> Result<Status, Failure> {
         let mut budget = context.budget_bytes;
         loop {
-            // A file that has come whole is decided about first.
+            // A complete file is committed first.
             if !matches!(self.state, State::Commit(_)) {
                 wire.flush()?;
             }
@@ -280,7 +280,7 @@ impl<S: Stream> TextReceiving<S> {
         mut file: Arrived,
         now: Instant,
     ) -> Result<WriteProgress, Failure> {
-        // The client has to wait for the disk: that is no silence of its own.
+        // The client waits for the disk: its idle limit does not run.
         wire.restart_idle();
         let Some(result) = file.commit.take() else {
             self.state = State::Commit(file);
@@ -327,7 +327,7 @@ impl<S: Stream> TextReceiving<S> {
         wire.reset_on_close(false);
         let refuses = error.is_some();
         let closing = wire.close_queued(is_late, error);
-        // An orderly end would tell a client that does not read that its files are in place.
+        // A client that does not read would take an orderly end for success.
         self.closing = Some(if refuses { closing.with_reset() } else { closing });
     }
 }
@@ -336,14 +336,14 @@ impl<S: Stream> TextReceiving<S> {
 fn refused(reason: Reason, text: String) -> Failure {
     let exit = match reason {
         Reason::TimeLimit => Exit::TimedOut,
-        // Bytes that are not a header come from a client of another kind.
+        // Bytes that are no header are of another protocol.
         _ => Exit::Refused,
     };
     Failure { error: Error::new(exit, &text), to_peer: Some((reason, text)) }
 }
 
-/// Waits for the file on its way to the disk: after a stop the process may end, and the file gets its name, or loses
-/// its temporary one, before that.
+/// Waits for the file that is being committed: it must get its final name, or lose its temporary one, before a stopped
+/// process ends.
 impl<S> Drop for TextReceiving<S> {
     fn drop(&mut self) {
         if let State::Commit(file) = std::mem::replace(&mut self.state, State::Header) {

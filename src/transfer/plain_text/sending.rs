@@ -18,7 +18,7 @@ use crate::transfer::connection::wire::{CHUNK_BYTES, Filled, Wire};
 /// Bytes of the server's text that are kept; the rest is discarded.
 const MAX_TALK_BYTES: usize = 1024;
 
-/// A file that was sent, as far as that can be known.
+/// A file that was sent, as far as the protocol can confirm it.
 pub(crate) struct SentText {
     pub(crate) peer: PeerName,
     pub(crate) time: Duration,
@@ -46,7 +46,7 @@ pub(crate) struct TextSending<S> {
 enum State {
     /// The header was sent.
     Answer,
-    /// This many bytes of the file have still to be read.
+    /// This many bytes of the file were not read yet.
     Body(u64),
     /// Everything was sent, and this side has ended.
     End,
@@ -62,7 +62,7 @@ impl<S: Stream> TextSending<S> {
         (report, peer): (Report, PeerName),
         (progress, sent): (Rc<Progress>, Rc<RefCell<Option<SentText>>>),
     ) -> TextSending<S> {
-        // A server must not take the end of a killed process for the end of the file.
+        // A server must not take the death of this process for the end of the file.
         wire.reset_on_close(true);
         wire.push(header);
         wire.limit_rate(limits.rate);
@@ -176,7 +176,7 @@ impl<S: Stream> TextSending<S> {
         let outgoing = self.wire.outgoing();
         let read =
             self.source.read(outgoing.space(count)).map_err(|fault| Error::new(Exit::Failed, fault))?;
-        // Before the last piece goes: without it the server has less than was announced.
+        // Before the last chunk is sent: without it the server has fewer bytes than announced.
         if read < count || (count as u64 == rest && self.source.changed().unwrap_or(true)) {
             return Err(changed());
         }

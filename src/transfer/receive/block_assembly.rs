@@ -296,7 +296,8 @@ impl FilesInBlocks {
         incoming.remaining -= bytes.len();
         let Some(block) = &mut incoming.block else { return };
         if let Some(assembly) = self.open.get_mut(&block.file).filter(|_| !block.discard) {
-            let is_current_writer = matches!(assembly.slot(block.offset), Some(Slot::Receiving(number)) if *number == block.number);
+            let slot = assembly.slot(block.offset);
+            let is_current_writer = matches!(slot, Some(Slot::Receiving(number)) if *number == block.number);
             if is_current_writer {
                 block.hasher.update(bytes);
                 if let Err(fault) = assembly.part.write_at(block.offset + block.received, bytes) {

@@ -16,7 +16,7 @@ use crate::transfer::connection::link::Link;
 use crate::transfer::connection::wire::{CHUNK_BYTES, Failure, Filled};
 use crate::transfer::failure::{Role, local_failure, reason_of};
 
-/// The session ends at once if a file cannot be written and more than this would still come for it.
+/// A session ends at once if a file cannot be written and more than this many bytes of it are outstanding.
 const MAX_DISCARDED_BYTES: u64 = 16 << 20;
 
 /// A DATA frame.
@@ -27,12 +27,12 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Returns how many bytes of the frame have still to leave the buffer.
+    /// Returns the bytes of the frame that were not consumed yet.
     pub(super) fn remaining(&self) -> usize {
         self.remaining
     }
 
-    /// Returns how many bytes of the frame have come, with `buffered` bytes in the buffer.
+    /// Returns the received bytes of the frame, `buffered` bytes in the buffer included.
     pub(super) fn received_bytes_with(&self, buffered: usize) -> u64 {
         (self.length - self.remaining + buffered.min(self.remaining)) as u64
     }

@@ -1,4 +1,4 @@
-//! From the last byte to the final name: files are compared, then committed in batches in a blocking task.
+//! Commits of received files: their digests are compared, then a blocking task commits them in batches.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use crate::proto::transfer::reason::Reason;
 use crate::store::{Meta, Part, StagedEntry, StagingFolder, StoreError};
 use crate::transfer::failure::{Role, reason_of};
 
-/// Entries that may wait before the next commit begins; at twice as many the session waits.
+/// Waiting entries that start a commit. With twice as many the session waits.
 const BATCH_ENTRIES: usize = 8192;
 const BATCH_BYTES: u64 = 64 << 20;
-/// Bytes of names and link targets that may wait: the peer chooses their length.
+/// Waiting bytes of names and link targets that start a commit: the peer chooses their length.
 const BATCH_NAME_BYTES: usize = 1 << 20;
-/// Parts that may wait: each holds descriptors.
+/// Waiting parts that start a commit: each holds descriptors.
 const BATCH_PARTS: usize = 8;
-/// How long a failed session waits for its last commits: together well below the time that a stopping process leaves
-/// it, so that it can remove its temporary files.
+/// Time limits for the running commit of a failed session and for its last one. Together they are well below the time
+/// limit of a stopping process, so that the session can remove its temporary files.
 const COMMIT_LIMIT: Duration = Duration::from_millis(600);
 const LAST_COMMIT_LIMIT: Duration = Duration::from_millis(150);
 
@@ -37,7 +37,7 @@ pub(super) struct Commits {
     replace: bool,
     io: Io,
     files: Vec<u32>,
-    arrivals: Vec<StagedEntry>,
+    entries: Vec<StagedEntry>,
     bytes: u64,
     name_bytes: usize,
     parts: usize,
@@ -52,7 +52,7 @@ impl Commits {
             replace,
             io,
             files: Vec::new(),
-            arrivals: Vec::new(),
+            entries: Vec::new(),
             bytes: 0,
             name_bytes: 0,
             parts: 0,
@@ -65,26 +65,26 @@ impl Commits {
         &self.staging
     }
 
-    fn add(&mut self, file: u32, arrival: StagedEntry, bytes: u64) {
-        self.parts += usize::from(matches!(arrival, StagedEntry::Part { .. }));
+    fn add(&mut self, file: u32, staged_entry: StagedEntry, bytes: u64) {
+        self.parts += usize::from(matches!(staged_entry, StagedEntry::Part { .. }));
         self.bytes += bytes;
-        self.name_bytes += match &arrival {
+        self.name_bytes += match &staged_entry {
             StagedEntry::Part { .. } => 0,
             StagedEntry::Small { path, .. } | StagedEntry::Folder { path, .. } => path.len(),
             StagedEntry::Link { path, target, .. } => path.len() + target.len(),
         };
         self.files.push(file);
-        self.arrivals.push(arrival);
+        self.entries.push(staged_entry);
     }
 
-    /// Returns the number of open parts: those that wait, and those of the running commit.
+    /// Returns the number of open parts, waiting or in the running commit.
     pub(super) fn parts(&self) -> usize {
         self.parts + self.running_parts
     }
 
     /// Returns the number of waiting batches.
     fn batches(&self) -> u64 {
-        let by_entries = (self.arrivals.len() / BATCH_ENTRIES).max(self.name_bytes / BATCH_NAME_BYTES);
+        let by_entries = (self.entries.len() / BATCH_ENTRIES).max(self.name_bytes / BATCH_NAME_BYTES);
         (self.bytes / BATCH_BYTES).max(by_entries.max(self.parts / BATCH_PARTS) as u64)
     }
 
@@ -97,12 +97,12 @@ impl Commits {
         self.running.is_some()
     }
 
-    /// Starts a commit if enough waits or, with `at_once`, if anything does.
+    /// Starts a commit if a batch is waiting or, with `at_once`, any entry.
     pub(super) fn start(&mut self, at_once: bool) -> Result<(), Error> {
-        if self.running.is_none() && !self.arrivals.is_empty() && (at_once || self.batches() > 0) {
+        if self.running.is_none() && !self.entries.is_empty() && (at_once || self.batches() > 0) {
             let (staging, replace) = (self.staging.clone(), self.replace);
-            let arrivals = std::mem::take(&mut self.arrivals);
-            let task = self.io.spawn_blocking(move || staging.commit(arrivals, replace))?;
+            let entries = std::mem::take(&mut self.entries);
+            let task = self.io.spawn_blocking(move || staging.commit(entries, replace))?;
             self.running = Some((std::mem::take(&mut self.files), task));
             self.running_parts = self.parts;
             (self.bytes, self.name_bytes, self.parts) = (0, 0, 0);
@@ -148,7 +148,7 @@ impl Receiving {
         if self.machine.allows_blocks() && has_blocks(entry.size) {
             return self.blocks_ended(file, entry, digest);
         }
-        // An empty file has no body that would have opened it.
+        // An empty file has no body, and so was not opened yet.
         if let Err(fault) = self.open(file) {
             self.machine.committed(file, Err(reason_of(&fault, Role::Receiver)));
             return Ok(());
@@ -200,11 +200,11 @@ impl Receiving {
             Err(refusal) => return self.machine.committed(file, Err(refusal)),
         };
         let meta = meta_of(&entry);
-        let arrival = match entry.kind {
+        let staged_entry = match entry.kind {
             EntryKind::Link(target) => StagedEntry::Link { path, target, meta },
             _ => StagedEntry::Folder { path, meta },
         };
-        self.commits.add(file, arrival, 0);
+        self.commits.add(file, staged_entry, 0);
     }
 
     pub(super) fn collect_commits(&mut self) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! Decisions on offered files: whether to accept each, under which name, and how much of it is here already.
+//! Decisions on offered files: accepted or not, under which name, and which bytes are here already.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -23,11 +23,11 @@ use crate::transfer::connection::wire::Failure;
 use crate::transfer::failure::{Role, reason_of};
 use crate::transfer::server::sessions::Registration;
 
-/// Files up to this size wait in the staging folder, without a lock or a sync of their own, and existing ones are
-/// hashed in place.
+/// Maximum size of a file that waits in the staging folder, without a lock or a sync of its own. Existing files up to
+/// this size are hashed in place.
 pub(super) const SMALL_BYTES: u64 = 1 << 20;
 
-/// A file that is accepted and of which no bytes have come yet.
+/// An accepted file before its first byte.
 pub(super) struct AcceptedFile {
     /// Path below the destination.
     pub(super) path: Vec<u8>,
@@ -60,7 +60,7 @@ pub(super) enum Have {
 }
 
 impl AcceptedFile {
-    /// Leaves a part for a later session.
+    /// Keeps a part for a later session.
     pub(super) fn keep(self) {
         if let Have::Resumed { part, .. } | Have::ResumedBlocks { part, .. } = self.have {
             part.keep();
@@ -78,7 +78,7 @@ pub(super) enum Hashed {
 /// The answer to an offered entry.
 pub(super) enum Decided {
     Reply(HaveReply),
-    /// Wanted but for the blocks with these chaining values, from the beginning on.
+    /// Wanted, except for the first blocks: those with these chaining values.
     InBlocks(Vec<Digest>),
 }
 
@@ -88,7 +88,7 @@ impl From<HaveReply> for Decided {
     }
 }
 
-/// Decisions on offered files, and the accepted files whose bytes have not come yet.
+/// Decisions on offered files, and the accepted files before their first byte.
 pub(super) struct Decisions {
     pub(super) folder: Folder,
     pub(super) naming: Naming,
@@ -127,7 +127,7 @@ impl Decisions {
         self.hashing.is_some()
     }
 
-    /// Leaves the parts of accepted files that have not begun to come for a later session.
+    /// Keeps the parts of accepted files that no byte was received of for a later session.
     pub(super) fn keep(&mut self) {
         self.hashing = None;
         self.accepted.drain().for_each(|(_, accepted_file)| accepted_file.keep());
@@ -184,7 +184,7 @@ impl Decisions {
         match existing {
             Err(fault) => Ok(Some(refused(&fault).into())),
             Ok(Some((content, size))) if Some(size) == entry.size => {
-                // Of a file that is whole no part is of use.
+                // A complete file needs no part.
                 self.folder.remove_part(&path);
                 self.hash_existing(file, entry, progress, (content, size))
             }
@@ -251,7 +251,7 @@ impl Decisions {
         part.keep_if_dropped(true);
         self.hashing = Some(self.io.spawn_blocking_while_wanted(move |wanted| {
             if in_blocks {
-                // A block that is not whole is not of use.
+                // An incomplete block cannot be resumed.
                 let values =
                     hash_blocks(part.file(), length - length % BLOCK_BYTES, &mut |_| wanted.is_wanted());
                 return Hashed::Blocks(values.map(|values| (part, values)));

@@ -146,7 +146,7 @@ impl Receiving {
                             self.machine.decided(file, reply);
                         }
                         Some(Decided::InBlocks(values)) => self.machine.decided_in_blocks(file, &values),
-                        // For nobody nothing is hashed.
+                        // Hashing is useless without a peer.
                         None if link.wire.has_ended()? => return Err(cut()),
                         None => {
                             link.wire.flush()?;
@@ -162,9 +162,9 @@ impl Receiving {
                 ReceiveStep::Place { file, entry } => self.place(file, entry),
                 ReceiveStep::Abandon { file, .. } => self.forget(file),
                 ReceiveStep::Finished => {
-                    // All is in place: a peer that is gone by now changes nothing.
-                    let is_said = link.wire.flush().unwrap_or(true);
-                    return Ok(if is_said { Status::Done } else { Status::Waiting });
+                    // All is in place: losing the peer now changes nothing.
+                    let is_sent = link.wire.flush().unwrap_or(true);
+                    return Ok(if is_sent { Status::Done } else { Status::Waiting });
                 }
                 ReceiveStep::Await => {
                     let last = self.machine.all_files_ended();
@@ -318,7 +318,7 @@ impl<S: Stream> Job<S> for Receiving {
         let status = self.work(link, context)?;
         // Work may have opened files that a further connection waits for.
         let after = self.advance_pool(link)?;
-        // Data of a lost connection may come by this one: its idle limit starts anew.
+        // This connection may now get the data of a lost one: restart its idle limit.
         let lost = before.lost.len() + after.lost.len();
         if before.is_alive || after.is_alive || lost > 0 {
             link.wire.restart_idle();

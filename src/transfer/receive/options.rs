@@ -56,7 +56,7 @@ impl Naming {
         }
     }
 
-    /// Fails if a further entry comes where only one file is accepted.
+    /// Fails if a further entry is offered where only one file is accepted.
     pub(super) fn expect_another(&self, entry_count: u32) -> Result<(), Failure> {
         let what = match self {
             Naming::AsSent | Naming::Wanted(_) => return Ok(()),

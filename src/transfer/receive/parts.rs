@@ -5,12 +5,12 @@ use super::block_assembly::MAX_OPEN;
 
 /// Descriptors of a part: its own, and its folder's.
 const DESCRIPTORS_PER_PART: u64 = 2;
-/// Parts beside resumed and early ones: one that is hashed, and one whose body comes.
+/// Parts beside resumed and early ones: one that is hashed, and one whose body is received.
 const AT_HAND: usize = 2;
 /// With at least this many spare parts, four parts are created early.
 const MANY_SPARE: usize = 16;
-/// Parts of earlier sessions that are open at a time and wait for the rest. A session leaves only a few; further files
-/// with such parts are sent from the start.
+/// Maximum of open parts of earlier sessions that wait for their rest. A session leaves only a few; further files with
+/// such parts are sent from the start.
 const MAX_RESUMED: usize = 32;
 
 /// The number of parts that a session may have open beside the files in blocks that the protocol promises: resumed,
@@ -19,9 +19,9 @@ const MAX_RESUMED: usize = 32;
 pub(crate) struct SpareParts(usize);
 
 impl SpareParts {
-    /// With this many, nothing waits for descriptors.
+    /// The maximum: with this many, no file waits for descriptors.
     pub(crate) const MAX: SpareParts = SpareParts(60);
-    /// With this many, every session makes progress.
+    /// The minimum: with this many, every session makes progress.
     pub(crate) const MIN: SpareParts = SpareParts(8);
 
     /// Returns the descriptors that all parts of a session with this budget need. A file in blocks that exceeds the
@@ -36,13 +36,13 @@ impl SpareParts {
         SpareParts(usize::try_from(spare).unwrap_or(usize::MAX).clamp(Self::MIN.0, Self::MAX.0))
     }
 
-    /// Returns how many parts are created before their bytes come, so that all but the first of several sessions with
-    /// one name learn of the conflict early.
+    /// Returns the number of parts that are created before their first byte, so that all but the first of several
+    /// sessions with one name detect the conflict early.
     pub(super) fn early(self) -> usize {
         if self.0 >= MANY_SPARE { 4 } else { 2 }
     }
 
-    /// Returns how many parts of earlier sessions may be open.
+    /// Returns the maximum of open parts of earlier sessions.
     pub(super) fn resumed(self) -> usize {
         (self.0 - self.early() - AT_HAND).min(MAX_RESUMED)
     }

@@ -1,25 +1,25 @@
-//! Free space for accepted files, checked before their bytes come. Only the write itself shows whether it succeeds.
+//! Free space for accepted files, checked before their bytes arrive. Only a write shows whether it succeeds.
 
 use std::collections::HashMap;
 
-/// Bytes that are accepted before the file system is asked again.
+/// Bytes that are accepted between two queries of the file system.
 const STEP_BYTES: u64 = 64 << 20;
 
-/// Free space of the file system, asked from time to time.
+/// Free space of the file system, queried from time to time.
 #[derive(Default)]
 pub(super) struct Space {
-    /// Free bytes at the last look, less those accepted since.
+    /// Free bytes at the last query, less those accepted since.
     left_bytes: u64,
-    /// Bytes accepted since the last look.
+    /// Bytes accepted since the last query.
     since_bytes: u64,
-    /// Bytes that have still to come, by file and in all.
+    /// Bytes that were not received yet, by file and in all.
     outstanding: HashMap<u32, u64>,
     outstanding_bytes: u64,
 }
 
 impl Space {
-    /// Reserves `bytes` for a file. Returns false if there is no room. `free_bytes` asks the file system; if it does
-    /// not say, there is room.
+    /// Reserves `bytes` for a file. Returns false if there is no room. `free_bytes` queries the file system;
+    /// there is room if it returns `None`.
     pub(super) fn reserve(
         &mut self,
         file: u32,

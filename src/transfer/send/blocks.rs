@@ -19,11 +19,11 @@ use crate::transfer::connection::pool::{Advanced, CONNECTION_BUDGET_BYTES};
 use crate::transfer::connection::wire::{CHUNK_BYTES, FRAME_COST_BYTES, Failure, Wire};
 use crate::transfer::failure::{Role, local_failure, protocol_error};
 
-/// Files that may wait for the receiver's answers at once: each holds a descriptor on both sides. A receiver accepts
+/// Maximum of files that wait for the receiver's answers: each holds a descriptor on both sides. A receiver accepts
 /// twice as many.
 pub(crate) const MAX_FILES: usize = 32;
 
-/// Interval at which the progress of the blocks is looked at.
+/// Interval at which the progress of the blocks is checked.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The number of the first connection.
@@ -39,8 +39,9 @@ pub(super) struct Blocks {
     first: Option<Block>,
     /// Sent bytes of all blocks.
     pub(super) sent_bytes: u64,
-    /// Bytes that the receiver has verified, and how many of them were shown.
+    /// Bytes that the receiver has verified.
     verified_bytes: u64,
+    /// Verified bytes that the progress has shown.
     shown_bytes: u64,
     /// Bytes that the receiver was found to have since the last query.
     resumed_bytes: u64,

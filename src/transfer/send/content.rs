@@ -50,7 +50,7 @@ impl Current {
         }
     }
 
-    /// Returns how many bytes the receiver was found to have, once.
+    /// Returns the leading bytes that the receiver has, once.
     pub(super) fn take_resumed(&mut self) -> u64 {
         std::mem::take(&mut self.resumed_bytes)
     }
@@ -60,7 +60,7 @@ impl Current {
         self.hasher.finalize().into()
     }
 
-    /// Reads and hashes the first `length` bytes, until the result is not needed any more.
+    /// Reads and hashes the first `length` bytes, while the result is needed.
     pub(super) fn hashed(
         mut self,
         length: u64,
@@ -74,8 +74,8 @@ impl Current {
         Ok(self)
     }
 
-    /// Queues the bytes from `offset` and returns their number; `None` if the input has none yet. Fails with the end of
-    /// the file.
+    /// Queues the bytes from `offset` and returns their number; `None` if the input has none yet. The end of the file
+    /// is an error value.
     pub(super) fn chunk<S: Stream>(
         &mut self,
         machine: &mut Sender,
@@ -85,7 +85,7 @@ impl Current {
         max_length: u32,
     ) -> Result<Option<usize>, Stopped> {
         if self.position != offset {
-            // The peer's part is another one: from the start.
+            // The peer's part has other bytes: start again.
             let Content::File(source) = &mut self.content else {
                 return Err(Ended::Changed.into());
             };
@@ -150,7 +150,7 @@ impl<S> LinkSession<S, Sending> {
     }
 }
 
-/// Why there is no further chunk.
+/// Reasons for which there is no further chunk.
 pub(super) enum Stopped {
     /// The file ends.
     Ended(Ended),

@@ -1,4 +1,4 @@
-//! A file that has grown while it was sent: its offered bytes are read once more and compared.
+//! Files that have grown while they were sent: their offered bytes are read again and compared.
 
 use super::Sending;
 use crate::net::reactor::{BlockingTask, Cancellation};
@@ -8,7 +8,7 @@ use crate::report::escape_name;
 use crate::store::{SourceFile, StoreError, hash_prefix};
 use crate::transfer::connection::wire::Failure;
 
-/// The second reading of a file's beginning.
+/// The second read of a file's beginning.
 pub(super) struct Rereading {
     pub(super) file: u32,
     sent: Digest,

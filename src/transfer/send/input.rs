@@ -23,7 +23,7 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Opens stdin, or starts the program, whose own stdin is at its end.
+    /// Opens stdin, or starts the program with an empty stdin.
     pub(super) fn open(program: Option<&Program>, io: &Io, report: &Report) -> Result<Input, Error> {
         let Some(program) = program else { return Stdio::open(io).map(Input::Stdin) };
         let (mut output, process) = child::spawn(program, &Environment::new(), io)?;
@@ -51,7 +51,7 @@ impl Input {
     }
 }
 
-/// Checks how a command ends that has closed its output.
+/// Checks the exit of a command that has closed its output.
 fn ended(process: &mut Option<Process>, report: &Report) -> Result<Option<usize>, String> {
     if process.as_mut().is_some_and(|process| !process.has_ended()) {
         return Ok(None);

@@ -326,7 +326,7 @@ impl<S: Stream> Job<S> for Sending {
 
     fn conclude(&mut self, _: &Link<S>, now: Instant) -> Result<(), Error> {
         if self.stats.is_clean() && self.machine.unnamed_failures() == 0 {
-            // The receiver has confirmed it all: its last word on the way there may not have come.
+            // The receiver has confirmed everything, possibly without a last ACK on the way there.
             self.progress.moved(self.machine.sent_bytes() - self.shown_bytes);
         }
         self.progress.finish();
@@ -336,7 +336,7 @@ impl<S: Stream> Job<S> for Sending {
 
     fn fail(&mut self) {
         self.progress.finish();
-        // A command whose output is not needed any more ends now.
+        // Ends a command whose output is no longer needed.
         self.input = None;
     }
 

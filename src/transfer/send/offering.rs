@@ -1,4 +1,4 @@
-//! The entries of a session: files, folders and links, found one after the other while the session runs.
+//! The entries of a session: files, folders and links. They are found one by one while the session runs.
 
 mod ahead;
 
@@ -23,13 +23,13 @@ pub(crate) enum Root {
     File { path: PathBuf, name: Vec<u8> },
     /// Everything below an open folder. With an empty `name` the folder itself is not an entry.
     Folder { folder: Folder, name: Vec<u8> },
-    /// A file or a folder below an open folder, opened when it is due: links are not followed.
+    /// A file or a folder below an open folder, opened when it is offered: links are not followed.
     Below { folder: Folder, name: Vec<u8> },
     /// The content of stdin.
     Stdin { name: Vec<u8> },
     /// The output of a command.
     Command { name: Vec<u8>, program: Program },
-    /// A name that was asked for and cannot be sent.
+    /// A requested name that cannot be sent.
     Missing { name: Vec<u8>, reason: Reason, text: String },
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Offered {
 pub(crate) enum OfferingItem {
     /// An entry to offer.
     Entry(Offered),
-    /// Something that is skipped for its kind.
+    /// An entry that is skipped for its kind.
     Skipped(Skipped),
 }
 
@@ -275,7 +275,7 @@ pub(crate) fn entry_of(source: &SourceFile, path: Vec<u8>) -> Entry {
     Entry { size: Some(source.size_bytes()), ..entry(EntryKind::File, path, meta) }
 }
 
-/// Returns whether a file is the one that was offered, or has only grown: then its offered bytes are sent.
+/// Returns whether a file is still as offered, or has only grown: then its offered bytes are sent.
 pub(crate) fn is_as_offered(source: &SourceFile, entry: &Entry, key: &Key) -> bool {
     let has_grown = || {
         let time = (source.mtime_seconds(), source.mtime_nanoseconds());
@@ -295,7 +295,7 @@ fn refused_entry(path: Vec<u8>, why: (Reason, String)) -> Offered {
     Offered { entry, file: None }
 }
 
-/// Opens a file below a folder, through links if they are followed.
+/// Opens a file below a folder. Follows links if the policy is to follow them.
 fn source_below(folder: &Folder, name: &[u8], links: SymlinkPolicy) -> Result<SourceFile, StoreError> {
     match links {
         SymlinkPolicy::Follow => Tree::new(folder.clone(), true).source(name),
@@ -303,7 +303,7 @@ fn source_below(folder: &Folder, name: &[u8], links: SymlinkPolicy) -> Result<So
     }
 }
 
-/// Opens a folder below a folder, through links if they are followed.
+/// Opens a folder below a folder. Follows links if the policy is to follow them.
 fn folder_below(folder: &Folder, name: &[u8], links: SymlinkPolicy) -> Result<Folder, StoreError> {
     match links {
         SymlinkPolicy::Follow => folder.followed(name),

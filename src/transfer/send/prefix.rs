@@ -1,4 +1,4 @@
-//! The bytes that the receiver has already: hashed for the comparison.
+//! Prefixes that the receiver already has: hashed for the comparison.
 
 use super::Sending;
 use super::content::Current;

@@ -1,14 +1,14 @@
-//! How a sending session starts.
+//! The start of a sending session.
 
 use crate::proto::transfer::hello::Accept;
 use crate::proto::transfer::sender::Sender;
 
-/// How a session starts.
+/// The start of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// With the first round, before ACCEPT is here.
+    /// At once with the first round, before ACCEPT was received.
     AtOnce,
-    /// As ACCEPT says.
+    /// After ACCEPT, which decides between rounds and a stream.
     AfterAccept,
     /// This side has sent ACCEPT.
     Accepted(Accept),

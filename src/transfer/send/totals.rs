@@ -9,13 +9,13 @@ use super::offering::{Offering, OfferingCounter, OfferingItem};
 use super::{Sending, Start};
 use crate::proto::transfer::frame::Totals;
 
-/// Names that are counted per call in an idle session, and in one that is busy sending: on a slow disk the files come
-/// first.
+/// Names that are counted per call in an idle session, and in one that is busy sending: on a slow disk the files have
+/// priority.
 const WAITING_NAMES: u64 = 1024;
 const BUSY_NAMES: u64 = 128;
-/// How many names the count may be ahead of the offers.
+/// Maximum distance of the count from the offers, in names.
 const MAX_AHEAD: u64 = 1 << 18;
-/// Shortest interval between two reports to the client: it shows no more.
+/// Shortest interval between two reports to the client, which draws no faster.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The count, and the totals that were reported.
@@ -28,7 +28,7 @@ pub(super) struct TotalsReporter {
     next: Instant,
     /// The session was idle in the call before this one, or there was none.
     waits: bool,
-    most_ahead: u64,
+    max_ahead: u64,
 }
 
 impl TotalsReporter {
@@ -40,14 +40,14 @@ impl TotalsReporter {
         }
         let (offered, reported) = (Totals::default(), Totals::default());
         let count = offering.count()?;
-        let (names, next, waits, most_ahead) = (0, now, true, MAX_AHEAD);
-        Some(TotalsReporter { count, offered, names, reported, next, waits, most_ahead })
+        let (names, next, waits, max_ahead) = (0, now, true, MAX_AHEAD);
+        Some(TotalsReporter { count, offered, names, reported, next, waits, max_ahead })
     }
 
     /// Looks at some more names. Returns the totals to report, and whether there are more names to look at now.
     fn look_ahead(&mut self, now: Instant) -> (Option<Totals>, bool) {
         let names = if self.waits { WAITING_NAMES } else { BUSY_NAMES };
-        let allowed = (self.names + self.most_ahead).saturating_sub(self.count.looked_at());
+        let allowed = (self.names + self.max_ahead).saturating_sub(self.count.looked_at());
         let continues = self.count.look_at(names.min(allowed)) && allowed > names;
         let found = self.count.totals();
         let is_due = found != self.reported && (found.complete || now >= self.next);
@@ -82,7 +82,7 @@ impl Sending {
         continues
     }
 
-    /// Records whether this call had nothing more to do.
+    /// Sets whether this call had nothing more to do.
     pub(super) fn set_waiting(&mut self, waits: bool) {
         if let Some(totals_reporter) = &mut self.totals_reporter {
             totals_reporter.waits = waits;
@@ -131,15 +131,15 @@ mod tests {
     fn the_count_keeps_within_sight_of_what_was_offered() {
         let (_place, mut offering, mut totals_reporter, start) = nine();
         // The first name is that of the folder.
-        totals_reporter.most_ahead = 5;
+        totals_reporter.max_ahead = 5;
         assert_eq!(totals_reporter.look_ahead(start), (Some(totals(4, false)), false));
         assert_eq!(totals_reporter.look_ahead(start + INTERVAL), (None, false));
         assert_eq!([(); 2].map(|()| totals_reporter.record_offer(offering.next().as_ref())), [None; 2]);
-        // Not sooner than anybody shows it.
+        // Not sooner than a client draws it.
         assert_eq!(totals_reporter.look_ahead(start), (None, false));
         assert_eq!(totals_reporter.look_ahead(start + INTERVAL), (Some(totals(6, false)), false));
-        // But for the last word.
-        totals_reporter.most_ahead = MAX_AHEAD;
+        // Except for the final totals.
+        totals_reporter.max_ahead = MAX_AHEAD;
         assert_eq!(totals_reporter.look_ahead(start), (Some(totals(9, true)), false));
     }
 

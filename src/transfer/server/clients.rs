@@ -50,8 +50,8 @@ pub(crate) fn descriptors_for(takes_uploads: bool, wire: WireProtocol) -> Descri
     DescriptorBudget { per_client: DESCRIPTORS_PER_SESSION + files, fixed }
 }
 
-/// Returns how many spare parts each of `clients` sessions may have open. Raises the process' descriptor limit as far
-/// as it is of use.
+/// Returns the spare parts that each of `clients` sessions may have open. Raises the descriptor limit of the process as
+/// far as needed.
 pub(crate) fn spare_parts(budget: DescriptorBudget, clients: usize) -> SpareParts {
     let reserved = budget.fixed + DESCRIPTORS_RESERVED;
     let wanted = SpareParts::MAX.descriptors() + DESCRIPTORS_PER_SESSION;
@@ -211,7 +211,7 @@ impl Handler for Clients {
     fn reject(&mut self, socket: Socket, why: AdmissionError) {
         let refused = self.clients.iter().filter(|client| client.permit.is_none()).count();
         if why != AdmissionError::Denied && refused < MAX_REJECTIONS {
-            // A client that cannot hear why finds out by itself.
+            // A failure is ignored: the client then only sees the connection close.
             let name = socket.peer_name();
             let report = self.report.about(&name);
             let claim = self.claim();

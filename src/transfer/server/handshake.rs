@@ -34,7 +34,7 @@ use crate::transfer::receive::{Naming, ReceiveFolder, ReceiveOptions, Receiving,
 use crate::transfer::send::offering::Offering;
 use crate::transfer::send::{Sending, Start};
 
-/// How long a client waits for a place of its source: further connections give theirs back once they say what they are.
+/// Time limit for getting a place of the client's source. Further connections return theirs once they send JOIN.
 const PLACE_LIMIT: Duration = Duration::from_millis(500);
 
 /// The uploads and downloads that a server allows.
@@ -129,8 +129,8 @@ impl Serving {
                     wire.consume(used);
                     return Ok(Some(value));
                 }
-                // As it comes at first, so that a client of another kind is known by its first bytes.
-                Ok(Parsed::Incomplete { needed }) => match wire.fill(as_it_comes(wire, needed))? {
+                // Byte by byte at first: a client of another protocol may send fewer bytes than a HELLO has.
+                Ok(Parsed::Incomplete { needed }) => match wire.fill(bytes_to_read(wire, needed))? {
                     Filled::Enough => {}
                     Filled::Blocked if now < self.hello_by => return Ok(None),
                     Filled::Blocked if !self.has_place() => return Err(too_many()),
@@ -231,7 +231,7 @@ impl Serving {
             Granted::Put(destination) => is_fresh(&destination.folder, hello.roots()),
             Granted::Get(_, stream) => *stream,
             Granted::List(_) => false,
-            Granted::Join(session) => return self.join(wire, session),
+            Granted::Join(session) => return self.join_session(wire, session),
         };
         let (mut limits, context, id) = (self.limits, self.context.clone(), crate::net::random_id());
         limits.rate = limits.rate.into_iter().chain(hello.rate.map(|rate| rate.max(MIN_RATE))).min();
@@ -264,7 +264,7 @@ impl Serving {
     }
 
     /// Passes the connection to its session, which answers it.
-    fn join(&self, wire: Wire<Transport>, session: &SessionId) -> State {
+    fn join_session(&self, wire: Wire<Transport>, session: &SessionId) -> State {
         // Bytes after HELLO would be lost: a client must wait for ACCEPT.
         let is_clean = wire.incoming().is_empty();
         let further = self.place.as_ref().and_then(|place| place.convert_to_further());
@@ -280,7 +280,7 @@ impl Serving {
         let text = "no such session accepts another connection";
         let to_peer = Some((Reason::NotFound, text.to_owned()));
         if self.offer.sessions.has_ended(session) {
-            // It has come late: its session was done without it.
+            // The connection is late: its session has ended without it.
             return State::Closing(reject_queued(wire, to_peer, None));
         }
         reject(wire, Failure { error: Error::new(Exit::Refused, text), to_peer })
@@ -288,12 +288,12 @@ impl Serving {
 }
 
 /// Returns how many bytes of a HELLO to read.
-fn as_it_comes(wire: &Wire<Transport>, needed: usize) -> usize {
+fn bytes_to_read(wire: &Wire<Transport>, needed: usize) -> usize {
     let here = wire.incoming().len();
     if here > MAGIC.len() { needed } else { here + 1 }
 }
 
-/// Returns whether none of the announced roots exists, so that everything can come in a stream.
+/// Returns whether none of the announced roots exists, so that everything can be sent in a stream.
 fn is_fresh(folder: &Folder, roots: &[Vec<u8>]) -> bool {
     let is_new = |root: &Vec<u8>| {
         CleanPath::parse(root).is_ok_and(|root| root.is_single())

@@ -24,7 +24,7 @@ impl Share {
     /// Returns the offering for a client: everything, or the names that it asks for. Opens nothing yet.
     ///
     /// # Errors
-    /// A name comes twice, or lies below another one.
+    /// A name is repeated, or lies below another one.
     pub(crate) fn offering(&self, hello: &Hello) -> Result<Offering, Violation> {
         let mut all = HashSet::new();
         if !hello.names().iter().all(|name| all.insert(name.as_slice())) {

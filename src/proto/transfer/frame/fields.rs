@@ -13,14 +13,14 @@ pub struct Totals {
     pub complete: bool,
 }
 
-/// How a file ended.
+/// The end of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileEnd {
     /// Its file id.
     pub file: u32,
     /// Its size, in bytes.
     pub size: u64,
-    /// Whether the sender could send it.
+    /// The state in which it ended.
     pub state: EndState,
     /// The digest of the sender's file; it means nothing where the file is unreadable or changed.
     pub digest: Digest,

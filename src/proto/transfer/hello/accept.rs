@@ -13,8 +13,8 @@ const KEEPS: u8 = 4;
 pub struct Accept {
     /// The reason of a refusal; an `ERROR` frame follows then.
     pub refused: Option<Reason>,
-    /// The files come in a stream: in a `PUT` whose client has named its roots, or in a `GET` whose client has asked
-    /// for it.
+    /// The files are sent in a stream: in a `PUT` whose client has named its roots, or in a `GET` whose client has
+    /// asked for it.
     pub stream: bool,
     /// The capabilities that both sides use.
     pub capabilities: Capabilities,
@@ -61,8 +61,8 @@ impl Accept {
             return Ok(());
         } else if self.stream && !may_stream {
             "a stream that was not asked for"
-        } else if !hello.capabilities.contains(self.capabilities) {
-            "a capability that was not asked for"
+        } else if let Some(fault) = self.capabilities.unrequested(hello.capabilities) {
+            fault
         } else if !is_its_session {
             "the session that was joined"
         } else {

@@ -48,8 +48,14 @@ impl Capabilities {
         Capabilities::parse(self.bits() & other.bits())
     }
 
-    /// Returns whether all of `other` are among these.
-    pub fn contains(self, other: Capabilities) -> bool {
-        self.intersection(other) == other
+    /// Describes a capability of these that is not among the `requested` ones.
+    pub(super) fn unrequested(self, requested: Capabilities) -> Option<&'static str> {
+        [
+            (self.tree && !requested.tree, "blocks that were not asked for"),
+            (self.skipped && !requested.skipped, "skipped entries that were not asked for"),
+            (self.totals && !requested.totals, "totals that were not asked for"),
+        ]
+        .into_iter()
+        .find_map(|(is_unrequested, text)| is_unrequested.then_some(text))
     }
 }

@@ -47,7 +47,7 @@ impl Receiver {
         self.received_bytes += std::mem::take(&mut self.body_bytes);
     }
 
-    /// Returns whether the bodies that come now are useless: read them and drop them.
+    /// Returns whether the bodies of the current file are useless: read and discard them.
     pub fn discarding(&self) -> bool {
         matches!(self.state, State::Bodies { file, .. } if self.round.get(file).is_some_and(|incoming| {
             incoming.failure.is_some() || matches!(incoming.reply, Some(HaveReply::Keep { .. }))
@@ -150,7 +150,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Moves to the first file from this one on that comes, or to the next entries.
+    /// Moves to the first file from this one on that is sent, or to the next entries.
     pub(super) fn open(&mut self, from: usize) {
         for index in from..self.round.len() {
             let incoming = &mut self.round[index];

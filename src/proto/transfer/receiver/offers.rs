@@ -11,10 +11,10 @@ use crate::proto::transfer::reason::Reason;
 use crate::proto::transfer::skipped::Skipped;
 use crate::proto::transfer::violation::Violation;
 
-/// How many bytes of `HAVE` frames are collected for one write.
+/// Bytes of `HAVE` frames that are collected for one write.
 const WRITE_BYTES: usize = 32 << 10;
-/// Bytes of all paths, texts and targets of a round's entries. While a round is committed there are several copies of
-/// it: this bounds the memory that a peer can take.
+/// Limit on the paths, texts and targets of a round, in bytes: it bounds the memory that a peer can use. While a round
+/// is committed there are several copies of them.
 const MAX_ENTRY_BYTES: usize = 4 << 20;
 const MAX_ROUND_ENTRIES: usize = 16_384;
 
@@ -51,7 +51,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Handles a skipped entry, where an entry may come.
+    /// Handles a skipped entry, which may stand where an entry may.
     pub(super) fn left_out(&mut self, skipped: Skipped) -> Result<(), Violation> {
         if !self.capabilities.skipped || !matches!(self.state, State::Entries) {
             return Err(Violation::OutOfTurn("SKIPPED"));
@@ -106,7 +106,7 @@ impl Receiver {
         }
     }
 
-    /// Answers entries that need no driver. Returns the next file to decide on, or nothing if there are frames to write
+    /// Answers the entries that need no driver. Returns the next file to decide on, or `None` if frames must be written
     /// first.
     pub(super) fn decide(&mut self, from: usize) -> Option<ReceiveStep> {
         for next in from..self.round.len() {
@@ -159,8 +159,7 @@ impl Receiver {
         self.decided(file, HaveReply::Want { offset, digest: [0; 32] });
     }
 
-    /// Returns whether a file comes in blocks. `None` before it is decided, or after it was closed: then all of its
-    /// entries have been read.
+    /// Returns whether a file is received in blocks. `None` before it is decided, or after it was closed.
     pub fn comes_in_blocks(&self, file: u32) -> Option<bool> {
         let incoming = self.round.get(self.index(file)?)?;
         incoming.reply.as_ref()?;
@@ -173,7 +172,7 @@ impl Receiver {
         incoming.is_some_and(|incoming| incoming.failure.is_some())
     }
 
-    /// Returns whether the entry with this id has not come yet, or was not decided.
+    /// Returns whether the entry with this id was not received or not decided yet.
     pub fn is_unknown(&self, file: u32) -> bool {
         self.index(file).is_some_and(|index| {
             self.round

@@ -20,7 +20,7 @@ impl Receiver {
         self.closed.pop_front()
     }
 
-    /// Closes an entry. With `is_news`, the sender does not know of the failure yet.
+    /// Closes an entry. `is_news`: the sender does not know of a failure yet.
     pub(super) fn close(&mut self, closed: FinishedEntry, is_news: bool) {
         if let EntryOutcome::Failed(reason, text) = &closed.outcome {
             self.failed += 1;

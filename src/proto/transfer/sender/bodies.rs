@@ -17,24 +17,24 @@ impl Sender {
         left.min(MAX_DATA_BYTES.into()) as u32
     }
 
-    /// Holds `EOT` back while blocks are on their way.
+    /// Sets whether `EOT` has to wait: while blocks are in flight.
     pub fn hold(&mut self, held: bool) {
         self.held = held;
     }
 
-    /// Returns the chaining values of the blocks that the receiver has of the file of [`SendStep::Blocks`], from its
-    /// beginning on.
+    /// Returns the chaining values of the blocks that the receiver has of the file of [`super::SendStep::Blocks`], from
+    /// its beginning on.
     pub fn theirs(&mut self, file: u32) -> Vec<Digest> {
         let index = file.checked_sub(self.base).map(|index| index as usize);
         index.and_then(|index| self.theirs.remove(&index)).unwrap_or_default()
     }
 
-    /// Returns whether the bodies of this file come next.
+    /// Returns whether the bodies of this file are sent next.
     pub fn is_sending(&self, file: u32) -> bool {
         matches!(self.state, State::Body { file: index, .. } | State::Blocks { file: index } if self.id(index) == file)
     }
 
-    /// Answers [`SendStep::HashPrefix`]; has no effect otherwise.
+    /// Answers [`super::SendStep::HashPrefix`]; has no effect otherwise.
     pub fn prefix_hashed(&mut self, digest: Digest) {
         let State::Prefix { file, length } = self.state else { return };
         match &self.round[file].reply {
@@ -50,9 +50,9 @@ impl Sender {
         }
     }
 
-    /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`SendStep::Body`]. The driver must
-    /// write those bytes right after it. Returns `None`, and changes nothing, if the step is another one or `length`
-    /// is not within 1 to its `max_length`: such a frame would corrupt the stream.
+    /// Returns the header of a `DATA` frame for `length` bytes from the offset of [`super::SendStep::Body`]. The driver
+    /// must write those bytes right after it. Returns `None`, and changes nothing, if the step is another one or
+    /// `length` is not within 1 to its `max_length`: such a frame would corrupt the stream.
     pub fn data(&mut self, length: u32) -> Option<[u8; HEADER_BYTES]> {
         let State::Body { file, offset } = self.state else { return None };
         if length == 0 || length > self.max_length(file, offset) {
@@ -63,8 +63,8 @@ impl Sender {
         Some(data_header(self.id(file), offset, length))
     }
 
-    /// Closes the file of [`SendStep::Body`] or [`SendStep::HashPrefix`]; has no effect otherwise. A digest before the
-    /// size of the entry is reached is sent as [`Ended::Changed`].
+    /// Closes the file of [`super::SendStep::Body`] or [`super::SendStep::HashPrefix`]; has no effect otherwise. A
+    /// digest before the size of the entry is reached is sent as [`Ended::Changed`].
     pub fn end(&mut self, ended: Ended) {
         let (file, reached, is_whole) = match self.state {
             State::Body { file, offset } => {
@@ -85,7 +85,7 @@ impl Sender {
         self.capabilities.tree && has_blocks(self.round[file].entry.size)
     }
 
-    /// Stops a file whose rest the receiver does not want.
+    /// Stops a file that the receiver has refused.
     pub(super) fn stop(&mut self, file: usize, reason: Reason, text: String) {
         self.close_with(file, EndState::Stopped, 0, [0; 32], EntryOutcome::Failed(reason, text));
     }
@@ -162,7 +162,7 @@ impl Sender {
                     return;
                 }
                 (None, Some(HaveReply::Refused(reason, text))) => EntryOutcome::Failed(*reason, text.clone()),
-                // A folder or a link: `RESULT` says whether it is in place.
+                // A folder or a link: `RESULT` reports its failure.
                 (None, None) => EntryOutcome::Done,
             };
             self.close_entry(file, outcome, 0);

@@ -13,7 +13,7 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    /// Records a failed file. Ids come in ascending order.
+    /// Records a failed file. Call it in ascending order of the ids.
     pub(super) fn insert(&mut self, file: u32) {
         match self.known.last_mut() {
             Some(last) if last.end == file => last.end += 1,

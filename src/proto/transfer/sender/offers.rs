@@ -7,7 +7,7 @@ use crate::proto::transfer::have::HaveReply;
 use crate::proto::transfer::skipped::Skipped;
 
 impl Sender {
-    /// Answers [`SendStep::Offer`]; has no effect otherwise.
+    /// Answers [`super::SendStep::Offer`]; has no effect otherwise.
     pub fn offer(&mut self, entry: Entry) {
         if !matches!(self.state, State::Offering) {
             return;
@@ -26,14 +26,14 @@ impl Sender {
         }
     }
 
-    /// Reports a skipped entry, if both sides use such reports. [`SendStep::Offer`] is repeated.
+    /// Reports a skipped entry, if both sides use such reports. [`super::SendStep::Offer`] is repeated.
     pub fn skip(&mut self, skipped: Skipped) {
         if self.capabilities.skipped && matches!(self.state, State::Offering) {
             self.out.extend(encode(&Frame::Skipped(skipped)));
         }
     }
 
-    /// Answers [`SendStep::Offer`] at the end of all entries.
+    /// Answers [`super::SendStep::Offer`] at the end of all entries.
     pub fn all_offered(&mut self) {
         if !matches!(self.state, State::Offering) {
             return;

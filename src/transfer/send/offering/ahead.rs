@@ -52,7 +52,7 @@ impl Offering {
                 }
             }
         };
-        // Without a thread the totals grow as things are offered.
+        // Without a thread the totals grow with the offers.
         std::thread::Builder::new().name("ahead".into()).spawn(work).ok()?;
         Some(ahead)
     }
@@ -71,7 +71,7 @@ pub(crate) struct OfferingCounter {
 }
 
 impl OfferingCounter {
-    /// Looks at up to `names` further names. Returns false if there are no more.
+    /// Counts up to `names` further names. Returns false if there are no more.
     pub(crate) fn look_at(&mut self, names: u64) -> bool {
         for _ in 0..names {
             if !self.advance() {
@@ -87,12 +87,12 @@ impl OfferingCounter {
         self.found
     }
 
-    /// Returns how many names were looked at, skipped ones included.
+    /// Returns the number of counted names, skipped ones included.
     pub(crate) fn looked_at(&self) -> u64 {
         self.looked_at
     }
 
-    /// Looks at the next name. Returns false if there is none.
+    /// Counts the next name. Returns false if there is none.
     fn advance(&mut self) -> bool {
         if let Some((tree, walk, is_entry)) = &mut self.walk {
             match walk.next().map(|found| (found.kind, found.path)) {

@@ -14,9 +14,9 @@ pub(super) fn not_allowed(what: &str, option: &str) -> Failure {
     Failure { error: Error::new(Exit::Refused, &text), to_peer: Some((Reason::NotAllowed, text)) }
 }
 
-/// Failure of a connection whose first bytes are not ours. A person or program that reads text is answered in text.
+/// Failure of a connection whose first bytes belong to another protocol. A client that sends text gets a line of text.
 pub(super) fn not_ours(wire: &mut Wire<Transport>) -> Failure {
-    // In the words of a refusal, which 'upload --wire text' knows: what it sends is not taken.
+    // In the form of a refusal that 'upload --wire text' understands: nothing of its file is stored.
     const ANSWER: &[u8] =
         b"501 refused: this is a sendall transfer server: use 'sendall upload' or 'sendall download'\r\n";
     let what = match wire.incoming().first() {
