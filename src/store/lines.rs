@@ -98,10 +98,9 @@ pub fn record(path: &Path, stdin: Option<Stat>) -> Result<File, StoreError> {
         .map_err(StoreError::write)?;
     rustix::fs::fcntl_setfl(&file, OFlags::APPEND).map_err(StoreError::write)?;
     let own = fstat(&file).map_err(StoreError::write)?;
-    if FileType::from_raw_mode(own.st_mode) == FileType::RegularFile {
-        if stdin.is_some_and(|stdin| same_file(&stdin, &own)) {
-            return Err(StoreError::new(StoreErrorKind::CannotWrite, "is the file that stdin is read from"));
-        }
+    let is_regular = FileType::from_raw_mode(own.st_mode) == FileType::RegularFile;
+    if is_regular && stdin.is_some_and(|stdin| same_file(&stdin, &own)) {
+        return Err(StoreError::new(StoreErrorKind::CannotWrite, "is the file that stdin is read from"));
     }
     Ok(file.into())
 }
