@@ -141,7 +141,7 @@ pub struct ToolArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub tee_out: Option<PathBuf>,
 
-    /// Append to the files of --tee-in, --tee-out and --hex-dump instead of emptying them first
+    /// Append to the files of --tee-in, --tee-out and --hex-dump instead of emptying them
     #[arg(long, requires = "records")]
     pub tee_append: bool,
 

@@ -126,7 +126,7 @@ impl Pump {
 
     /// Half-closes the sink, if the source has ended and everything was moved.
     pub fn pass_end(&mut self, sink: &mut impl Stream) -> io::Result<()> {
-        if self.lane.owes_half_close() {
+        if self.lane.half_close_pending() {
             sink.finish_writing()?;
             self.lane.finish_sink();
         }

@@ -121,7 +121,7 @@ impl Exec {
         }
         // Until the session has ended in order.
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
-        let mut peer = Limited::new(tools.recorded(transport, None, now), now);
+        let mut peer = Limited::new(tools.recorded(transport, None, now)?, now);
         peer.limit_rate(options.limit_rate, 0);
         let idle = options.idle_timeout;
         let mut exec = Exec::start((program, rules), (peer, &names.0, &names.1), idle, (io, report), now)?;

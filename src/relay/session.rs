@@ -189,11 +189,10 @@ impl<L: Stream, P: Stream> Relay<L, P> {
         let way = || self.peer.delivery();
         self.farewell.listen(now, heard, waits || lanes.1.held() > 0, way);
         if self.ending.passes_end_on(lanes, &mut self.farewell, now, way) {
-            if let Err(error) = self.peer.finish_writing() {
+            if let Err(error) = self.outbound.pass_end(&mut self.peer) {
                 self.failure = Some(lost(&error));
                 return;
             }
-            self.outbound.lane_mut().finish_sink();
             self.farewell.passed(now);
         }
         let limit = self.ending.linger.filter(|_| is_exhausted);
@@ -359,7 +358,7 @@ impl LocalSide {
         transport.reset_on_close(true).map_err(|error| lost(&error))?;
         describe(&transport, report);
         let peer_name = transport.peer_name();
-        let mut peer = Limited::new(self.tools.recorded(transport, None, now), now);
+        let mut peer = Limited::new(self.tools.recorded(transport, None, now)?, now);
         peer.limit_rate(options.limit_rate, 0);
         let (local, peer) = tools::around(local, Box::new(peer), options, rules, (report, now));
         let relay = Relay::new(local, peer, rules, options.idle_timeout, report.clone(), now)

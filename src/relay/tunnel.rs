@@ -87,12 +87,12 @@ impl<C: Stream, T: Stream> Tunnel<C, T> {
     }
 
     /// Tells the target something before the client's first byte.
-    pub fn tell_target(&mut self, bytes: &[u8]) {
+    pub fn send_first_to_target(&mut self, bytes: &[u8]) {
         self.to_target.push(bytes);
     }
 
     /// Tells the client something before the target's first byte.
-    pub fn tell_client(&mut self, bytes: &[u8]) {
+    pub fn send_first_to_client(&mut self, bytes: &[u8]) {
         self.to_client.push(bytes);
     }
 

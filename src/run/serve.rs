@@ -30,7 +30,7 @@ use crate::relay::modes::reply::{Answer, Reply};
 use crate::relay::modes::single_client::SingleClient;
 use crate::relay::modes::socks::{Rules, Socks};
 use crate::relay::modes::stdio_client::Ways;
-use crate::relay::modes::subscriber::{Hearers, Manners, Subscriber};
+use crate::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions};
 use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
 use crate::relay::tools::Tools;
@@ -141,7 +141,7 @@ impl Server<'_> {
     }
 
     /// Serves clients that share stdin and stdout.
-    fn keep_open(self, hub: Hub, manners: Manners, ways: Ways) -> Result<(), Error> {
+    fn keep_open(self, hub: Hub, manners: SubscriberOptions, ways: Ways) -> Result<(), Error> {
         let tools = Tools::new(&self.records, self.report)?;
         keep_open::run(self.setup, tools, (self.report, self.signals), hub, manners, ways)
     }
@@ -200,20 +200,21 @@ impl Plan {
                 }
                 let hub = Hub::new(slow);
                 let manners =
-                    Manners { hearers: Hearers::Others, words: labelling, leaves_with_its_end: true };
+                    SubscriberOptions { hearers: Audience::Others, words: labelling, closes_at_eof: true };
                 server.each(move |client| Ok(Box::new(Subscriber::new(client, &hub, manners))))
             }
             Mode::Broker { slow, labelling, joins: true } => {
                 check_stdout()?;
-                let manners = Manners { hearers: Hearers::All, words: labelling, leaves_with_its_end: true };
+                let manners =
+                    SubscriberOptions { hearers: Audience::All, words: labelling, closes_at_eof: true };
                 server.keep_open(Hub::new(slow), manners, Ways { reads: true, writes: true })
             }
             Mode::KeepOpen { slow, labelling, ways } => {
                 if ways.writes {
                     check_stdout()?;
                 }
-                let hearers = if ways.writes { Hearers::Output } else { Hearers::None };
-                let manners = Manners { hearers, words: labelling, leaves_with_its_end: false };
+                let hearers = if ways.writes { Audience::Output } else { Audience::None };
+                let manners = SubscriberOptions { hearers, words: labelling, closes_at_eof: false };
                 server.keep_open(Hub::new(slow), manners, ways)
             }
             Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {

@@ -83,13 +83,13 @@ impl TextPlace {
     }
 }
 
-/// Opens a file to record events as they happen. It is created if missing and, unless `appends`, emptied. A pipe or a
+/// Opens a file to record events as they happen. It is created if missing and appended to; see [`empty`]. A pipe or a
 /// device is accepted as well; a write to it may wait. The file that stdin is read from (`stdin` is its status) is
-/// rejected: its content would be lost.
+/// rejected: it would grow while it is read.
 ///
 /// # Errors
 /// `NotFound`, `NoSpace`, `NotAllowed`, `CannotWrite`.
-pub fn record(path: &Path, appends: bool, stdin: Option<Stat>) -> Result<File, StoreError> {
+pub fn record(path: &Path, stdin: Option<Stat>) -> Result<File, StoreError> {
     // Records of two processes stand in the file in the order of their writes.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
     // A FIFO without a reader is an error, not a wait.
@@ -98,15 +98,23 @@ pub fn record(path: &Path, appends: bool, stdin: Option<Stat>) -> Result<File, S
         .map_err(StoreError::write)?;
     rustix::fs::fcntl_setfl(&file, OFlags::APPEND).map_err(StoreError::write)?;
     let own = fstat(&file).map_err(StoreError::write)?;
-    if FileType::from_raw_mode(own.st_mode) == FileType::RegularFile {
-        if stdin.is_some_and(|stdin| same_file(&stdin, &own)) {
-            return Err(StoreError::new(StoreErrorKind::CannotWrite, "is the file that stdin is read from"));
-        }
-        if !appends {
-            rustix::fs::ftruncate(&file, 0).map_err(StoreError::write)?;
-        }
+    let is_regular = FileType::from_raw_mode(own.st_mode) == FileType::RegularFile;
+    if is_regular && stdin.is_some_and(|stdin| same_file(&stdin, &own)) {
+        return Err(StoreError::new(StoreErrorKind::CannotWrite, "is the file that stdin is read from"));
     }
     Ok(file.into())
+}
+
+/// Removes the content of a regular file; a pipe or a device is left as it is.
+///
+/// # Errors
+/// `NotAllowed`, `CannotWrite`.
+pub fn empty(file: &File) -> Result<(), StoreError> {
+    let status = fstat(file).map_err(StoreError::write)?;
+    if FileType::from_raw_mode(status.st_mode) == FileType::RegularFile {
+        rustix::fs::ftruncate(file, 0).map_err(StoreError::write)?;
+    }
+    Ok(())
 }
 
 /// Opens a FIFO or a device for writing; `None` for anything else. Waits until a FIFO has a reader. Only links that the

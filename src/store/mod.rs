@@ -38,7 +38,7 @@ pub use self::error::{StoreError, StoreErrorKind};
 pub use self::filter::Filter;
 pub use self::folder::Folder;
 pub use self::hash::{BLOCK_BYTES, BlockHasher, BlockValue, hash_blocks, hash_prefix, root_of};
-pub use self::lines::{TextPlace, nameless, record, sink};
+pub use self::lines::{TextPlace, empty, nameless, record, sink};
 pub use self::meta::Meta;
 pub use self::part::Part;
 pub use self::source::{Change, LARGEST_WHOLE_BYTES, SourceFile, read_whole};

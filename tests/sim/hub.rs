@@ -12,7 +12,7 @@ use sendall::net::reactor::{Context, Session, Status, WakeList};
 use sendall::net::stream::FdKind;
 use sendall::relay::modes::hub::{CloseOnDrop, Hub, Slow};
 use sendall::relay::modes::stdio_client::{StdioClient, Ways};
-use sendall::relay::modes::subscriber::{Hearers, Manners, Subscriber, Words};
+use sendall::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions, Words};
 
 use crate::shared::Shared;
 use crate::world::{End, Fate, Random, in_every_world};
@@ -42,7 +42,7 @@ struct World {
     seed: u64,
     random: Random,
     slow: Slow,
-    manners: Manners,
+    manners: SubscriberOptions,
     ways: Option<Ways>,
     /// Stdin has an end that clients are told.
     tells_end: bool,
@@ -86,13 +86,13 @@ impl World {
         let slow = [Slow::Drop, Slow::Wait, Slow::Cut][random.below(3)];
         let words = [Words::Raw, Words::Raw, Words::Labelled, Words::Chat][random.below(4)];
         let ways = Ways { reads: random.chance(70), writes: random.chance(70) };
-        let keeps_open = if ways.writes { Hearers::Output } else { Hearers::None };
+        let keeps_open = if ways.writes { Audience::Output } else { Audience::None };
         let (hearers, ways) = match random.below(3) {
-            0 => (Hearers::Others, None),
-            1 => (Hearers::All, Some(Ways { reads: true, writes: true })),
+            0 => (Audience::Others, None),
+            1 => (Audience::All, Some(Ways { reads: true, writes: true })),
             _ => (keeps_open, Some(ways)),
         };
-        let is_broker = matches!(hearers, Hearers::All | Hearers::Others);
+        let is_broker = matches!(hearers, Audience::All | Audience::Others);
         let longest = [0, 100, 20_000, 250_000, 250_000][random.below(5)];
         let count = 2 + random.below(4);
         let parties = (0..count).map(|number| {
@@ -115,7 +115,7 @@ impl World {
         World {
             seed,
             slow,
-            manners: Manners { hearers, words, leaves_with_its_end: is_broker },
+            manners: SubscriberOptions { hearers, words, closes_at_eof: is_broker },
             ways,
             tells_end: false,
             hub: Hub::new(slow),
@@ -145,8 +145,8 @@ impl World {
         party.stream.get().ends = kind == FdKind::Pipe;
         let hub = (&self.hub, self.wake_list.waker(STDIO));
         let stdio = StdioClient::of(party.stream.clone(), kind, hub, self.manners, ways);
-        self.tells_end = stdio.has_an_end() && self.manners.hearers != Hearers::All;
-        self.manners.leaves_with_its_end |= !stdio.has_an_end();
+        self.tells_end = stdio.input_can_end() && self.manners.hearers != Audience::All;
+        self.manners.closes_at_eof |= !stdio.input_can_end();
         party.session = Some(Box::new(stdio));
         party.has_joined = true;
         party.joined_at = vec![0; count];

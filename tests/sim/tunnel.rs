@@ -179,8 +179,8 @@ fn run(seed: u64) {
     let mut client = Limited::new(world.client.clone(), world.now);
     client.limit_rate(world.rate, 0);
     let mut tunnel = Tunnel::of(client, world.target.clone(), "it".to_owned());
-    tunnel.tell_target(&world.to_target);
-    tunnel.tell_client(&world.to_client);
+    tunnel.send_first_to_target(&world.to_target);
+    tunnel.send_first_to_client(&world.to_client);
     for event in 0..MOST_EVENTS {
         let budget_bytes = 1 + world.random.below(100_000);
         let status = tunnel.advance(Context { now: world.now, budget_bytes });

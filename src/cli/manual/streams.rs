@@ -79,7 +79,7 @@ directions (RFC 854, RFC 855). Negotiations after the end of stdin are not answe
 --tee-in and --tee-out write the received and sent data to a file, as on the wire, including framing and refusals. --hex-dump \
 writes both directions to one file, in lines of 16 bytes: > for sent or < for received, seconds since the connection began, \
 offset in that direction, the bytes, and those that are printable ASCII. - is stderr, because stdout has the peer's data. \
-An existing file is emptied first, unless --tee-append is given. A pipe or a device is possible; the session waits for it. \
+An existing file is emptied when the first connection is there, unless --tee-append is given. A pipe or a device is possible; the session waits for it. \
 /dev/fd/N, /dev/stdout and /dev/stderr are written as they were passed: nothing is emptied, and a socket is possible. \
 If writing fails, the session ends (10). These three options work with every mode of serve except --store, --share and --exec-socket. With \
 --exec, sent is the data to the client. Many clients write into one file as their data arrives; each line of a dump starts with \

@@ -60,7 +60,7 @@ impl Ending {
         now: Instant,
         delivery: impl Fn() -> Option<Delivery>,
     ) -> bool {
-        if !outbound.owes_half_close() || self.half_close == HalfClose::Never {
+        if !outbound.half_close_pending() || self.half_close == HalfClose::Never {
             return false;
         }
         // A peer that has ended drops no answer.

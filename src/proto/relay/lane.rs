@@ -64,7 +64,7 @@ impl Lane {
     }
 
     /// Returns whether everything was handed over and the sink must still be ended.
-    pub fn owes_half_close(&self) -> bool {
+    pub fn half_close_pending(&self) -> bool {
         self.is_drained() && !self.sink_finished
     }
 
@@ -75,7 +75,7 @@ impl Lane {
 
     /// Records that the sink was ended.
     pub fn finish_sink(&mut self) {
-        debug_assert!(self.owes_half_close());
+        debug_assert!(self.half_close_pending());
         self.sink_finished = true;
     }
 
@@ -96,13 +96,13 @@ mod tests {
         lane.filled(8);
         assert_eq!(lane.room(), 0);
         lane.end_source();
-        assert!(!lane.owes_half_close());
+        assert!(!lane.half_close_pending());
         lane.drained(7);
-        assert!(!lane.owes_half_close());
+        assert!(!lane.half_close_pending());
         lane.drained(1);
-        assert!(lane.owes_half_close());
+        assert!(lane.half_close_pending());
         lane.finish_sink();
-        assert!(lane.is_finished() && !lane.owes_half_close());
+        assert!(lane.is_finished() && !lane.half_close_pending());
         assert_eq!(lane.delivered(), 8);
     }
 

@@ -74,7 +74,7 @@ impl Session for Forward {
             report.detail(format_args!("joined to {}", target.peer_name()));
             if let Some(client) = client.take() {
                 let mut tunnel = Tunnel::new(client, target)?;
-                tunnel.tell_target(header);
+                tunnel.send_first_to_target(header);
                 self.0 = State::Tunnel(Box::new(tunnel));
             }
         }

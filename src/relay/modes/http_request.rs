@@ -259,7 +259,7 @@ impl Forwarded {
             Err(PumpError { side: Side::Sink, error }) => return Err(Unanswered::Lost(lost(&error))),
             Ok(pumped) => pumped,
         };
-        if self.inbound.lane().owes_half_close() {
+        if self.inbound.lane().half_close_pending() {
             if self.missing_bytes().is_some_and(|missing| missing > 0) {
                 let error = Error::new(Exit::Lost, "ended in the middle of its answer");
                 return Err(Unanswered::Lost(error.context(format!("target {}", self.target_name))));

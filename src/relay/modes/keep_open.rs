@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::hub::{CloseOnDrop, Hub};
 use super::per_client::{Make, PerClient};
 use super::stdio_client::{StdioClient, Ways};
-use super::subscriber::{Manners, Subscriber};
+use super::subscriber::{Subscriber, SubscriberOptions};
 use crate::error::Error;
 use crate::net::reactor::Waker;
 use crate::net::signals::Signals;
@@ -21,13 +21,13 @@ pub(crate) fn run(
     tools: Tools,
     (report, signals): (&Report, &Signals),
     hub: Hub,
-    mut manners: Manners,
+    mut manners: SubscriberOptions,
     ways: Ways,
 ) -> Result<(), Error> {
     setup.open(report, signals, |io, terms| {
         io.spawn(|io| {
             let stdio = StdioClient::open(&hub, &io, manners, ways)?;
-            manners.leaves_with_its_end |= !stdio.has_an_end();
+            manners.closes_at_eof |= !stdio.input_can_end();
             Ok(stdio)
         })?;
         let (closing, acceptor) = (CloseOnDrop::new(&hub), io.waker());

@@ -61,7 +61,7 @@ impl<F: Make> Handler for PerClient<F> {
         begin(&self.io, (socket, &self.terms.socket), Some(&permit), |mut transport, io| {
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
             let local = transport.local_name();
-            let peer = self.tools.recorded(transport, Some(&permit.peer), now);
+            let peer = self.tools.recorded(transport, Some(&permit.peer), now)?;
             let mut peer = Limited::new(peer, now);
             peer.limit_rate(self.terms.rate, 0);
             let (name, report) = (permit.peer.clone(), permit.report.clone());

@@ -132,7 +132,7 @@ impl Socks {
                 } else if let Some(client) = self.client.take() {
                     let answer = answer.encode(&http_date_now());
                     let mut tunnel = Tunnel::new(client, target)?;
-                    tunnel.tell_client(&answer);
+                    tunnel.send_first_to_client(&answer);
                     self.state = State::Tunnel(Box::new(tunnel));
                 }
             }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::hub::{Hub, Next, PIECE_BYTES, Subscription, To};
-use super::subscriber::{Hearers, Manners, spoken};
+use super::subscriber::{Audience, SubscriberOptions, spoken};
 use crate::error::cannot_write;
 use crate::error::{Error, Exit};
 use crate::net::reactor::{Context, Io, Session, Status, Waker};
@@ -39,7 +39,12 @@ pub struct StdioClient<S = Stdio> {
 
 impl StdioClient {
     /// Takes stdin and stdout.
-    pub(crate) fn open(hub: &Hub, io: &Io, manners: Manners, ways: Ways) -> Result<StdioClient, Error> {
+    pub(crate) fn open(
+        hub: &Hub,
+        io: &Io,
+        manners: SubscriberOptions,
+        ways: Ways,
+    ) -> Result<StdioClient, Error> {
         let stdio = Stdio::open(io)?;
         let input_kind = stdio.input_kind();
         Ok(StdioClient::of(stdio, input_kind, (hub, io.waker()), manners, ways))
@@ -52,11 +57,11 @@ impl<S: Stream> StdioClient<S> {
         stdio: S,
         input_kind: FdKind,
         (hub, waker): (&Hub, Waker),
-        manners: Manners,
+        manners: SubscriberOptions,
         ways: Ways,
     ) -> StdioClient<S> {
         hub.attend(waker.clone());
-        let is_broker = matches!(manners.hearers, Hearers::All);
+        let is_broker = matches!(manners.hearers, Audience::All);
         StdioClient {
             output: ways.writes.then(|| hub.join(waker.clone(), true)),
             // What has nothing to say has not finished speaking.
@@ -74,7 +79,7 @@ impl<S: Stream> StdioClient<S> {
     }
 
     /// True if clients are told when stdin ends, so that those who have ended still have something to hear.
-    pub fn has_an_end(&self) -> bool {
+    pub fn input_can_end(&self) -> bool {
         !self.has_input_ended && self.input_kind != FdKind::Terminal
     }
 

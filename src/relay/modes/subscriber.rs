@@ -62,7 +62,7 @@ pub(crate) fn spoken(labels: &mut Option<Labels>, piece: &[u8]) -> Rc<[u8]> {
 
 /// Who hears what a client says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hearers {
+pub enum Audience {
     /// Stdout.
     Output,
     /// The other clients.
@@ -75,13 +75,13 @@ pub enum Hearers {
 
 /// How clients of a hub are treated.
 #[derive(Clone, Copy, Debug)]
-pub struct Manners {
+pub struct SubscriberOptions {
     /// Who hears what they say.
-    pub hearers: Hearers,
+    pub hearers: Audience,
     /// In which form.
     pub words: Words,
     /// A client that has ended has nothing to wait for.
-    pub leaves_with_its_end: bool,
+    pub closes_at_eof: bool,
 }
 
 /// One client.
@@ -91,7 +91,7 @@ pub struct Subscriber<S> {
     subscription: Subscription,
     waker: Waker,
     to: Option<To>,
-    manners: Manners,
+    manners: SubscriberOptions,
     labels: Option<Labels>,
     /// What is being sent to it, and how much of that was.
     sending: Option<(Rc<[u8]>, usize)>,
@@ -107,7 +107,7 @@ pub struct Subscriber<S> {
 }
 
 impl Subscriber<Box<dyn Stream>> {
-    pub(crate) fn new(client: Client, hub: &Hub, manners: Manners) -> Subscriber<Box<dyn Stream>> {
+    pub(crate) fn new(client: Client, hub: &Hub, manners: SubscriberOptions) -> Subscriber<Box<dyn Stream>> {
         Subscriber::join(client.peer, client.io.waker(), client.name, hub, manners)
     }
 }
@@ -119,17 +119,17 @@ impl<S: Stream> Subscriber<S> {
         waker: Waker,
         name: impl Display,
         hub: &Hub,
-        manners: Manners,
+        manners: SubscriberOptions,
     ) -> Subscriber<S> {
         let subscription = hub.join(waker.clone(), false);
         Subscriber {
             peer,
             hub: hub.clone(),
             to: match manners.hearers {
-                Hearers::Output => Some(To::Output),
-                Hearers::Others => Some(To::Others(subscription.id())),
-                Hearers::All => Some(To::All(subscription.id())),
-                Hearers::None => None,
+                Audience::Output => Some(To::Output),
+                Audience::Others => Some(To::Others(subscription.id())),
+                Audience::All => Some(To::All(subscription.id())),
+                Audience::None => None,
             },
             subscription,
             waker,
@@ -219,7 +219,7 @@ impl<S: Stream> Subscriber<S> {
             return Ok(false);
         }
         // Nothing is on its way to it, and what it had to say is said.
-        if self.manners.leaves_with_its_end && self.sending.is_none() && !self.half_closed {
+        if self.manners.closes_at_eof && self.sending.is_none() && !self.half_closed {
             self.half_close()?;
         }
         Ok(self.half_closed && self.acknowledgement.is_acknowledged(&mut self.peer, now)?)

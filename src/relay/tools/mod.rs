@@ -38,18 +38,20 @@ impl Tools {
         Ok(Tools { records: Rc::new(Records::open(options, report)?) })
     }
 
-    /// A connection of which the bytes are written down, if that was asked for. With a `label`, as one of several.
+    /// Records the bytes of a connection, if that was asked for. With a `label`, as one of several. The first connection
+    /// empties the files.
     pub(crate) fn recorded(
         &self,
         peer: impl Stream + 'static,
         label: Option<&PeerName>,
         now: Instant,
-    ) -> Box<dyn Stream> {
+    ) -> Result<Box<dyn Stream>, Error> {
         if self.records.is_empty() {
-            return Box::new(peer);
+            return Ok(Box::new(peer));
         }
+        self.records.begin()?;
         let label = label.map(|name| format!("{} ", escape(&name.to_string()))).unwrap_or_default();
-        Box::new(Recorded::new(peer, (Rc::clone(&self.records), label), now))
+        Ok(Box::new(Recorded::new(peer, (Rc::clone(&self.records), label), now)))
     }
 }
 

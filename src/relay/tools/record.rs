@@ -1,5 +1,6 @@
 //! What is sent and received, written down as it passes: `--tee-in`, `--tee-out`, `--hex-dump`.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -29,6 +30,8 @@ struct Record {
     to: Place,
     /// The option and its value, as they are shown.
     name: String,
+    /// The content of an earlier session is removed when the first connection is there: a failed attempt keeps it.
+    must_empty: Cell<bool>,
 }
 
 enum Place {
@@ -40,14 +43,24 @@ impl Record {
     fn open(option: &str, path: Option<&Path>, appends: bool) -> Result<Option<Record>, Error> {
         let Some(path) = path else { return Ok(None) };
         let name = format!("{option} {}", escape_name(path.as_os_str().as_bytes()));
-        let file = match inherited(path) {
+        let inherited = inherited(path);
+        let must_empty = Cell::new(inherited.is_none() && !appends);
+        let file = match inherited {
             // To open it by its name would lose its place in the file, and does not work with a socket.
             Some(number) => duplicate(number).map(Into::into).map_err(|error| error.to_string()),
-            None => store::record(path, appends, stdin_stat()).map_err(|fault| fault.to_string()),
+            None => store::record(path, stdin_stat()).map_err(|fault| fault.to_string()),
         };
         match file {
-            Ok(file) => Ok(Some(Record { to: Place::File(file), name })),
+            Ok(file) => Ok(Some(Record { to: Place::File(file), name, must_empty })),
             Err(why) => Err(Error::new(Exit::Usage, format!("{name}: {why}"))),
+        }
+    }
+
+    fn empty_once(&self) -> Result<(), Error> {
+        match &self.to {
+            Place::File(file) if self.must_empty.replace(false) => store::empty(file)
+                .map_err(|fault| Error::new(Exit::CannotWrite, format!("{}: {fault}", self.name))),
+            _ => Ok(()),
         }
     }
 
@@ -90,7 +103,8 @@ impl Records {
                 return Err(Error::new(Exit::Usage, text));
             }
             Some(path) if is_dash(path) => {
-                Some(Record { to: Place::Stderr(report.clone()), name: "--hex-dump -".into() })
+                let to = Place::Stderr(report.clone());
+                Some(Record { to, name: "--hex-dump -".into(), must_empty: Cell::new(false) })
             }
             path => Record::open("--hex-dump", path, options.tee_append)?,
         };
@@ -99,6 +113,11 @@ impl Records {
             tee_out: Record::open("--tee-out", options.tee_out.as_deref(), options.tee_append)?,
             hex_dump,
         })
+    }
+
+    /// Empties the files of an earlier session, at the first connection.
+    pub(super) fn begin(&self) -> Result<(), Error> {
+        [&self.tee_in, &self.tee_out, &self.hex_dump].into_iter().flatten().try_for_each(Record::empty_once)
     }
 
     pub(super) fn is_empty(&self) -> bool {

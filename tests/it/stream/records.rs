@@ -73,6 +73,34 @@ fn a_file_is_added_to_with_tee_append() {
 }
 
 #[test]
+fn a_file_is_emptied_when_there_is_a_connection() {
+    let place = Place::new();
+    let files = [place.write("in", b"old\n"), place.write("out", b"old\n"), place.write("dump", b"old\n")];
+    let options = ["--tee-in", &files[0], "--tee-out", &files[1], "--hex-dump", &files[2]];
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closed = listener.local_addr().expect("its address").to_string();
+    drop(listener);
+    let args = [&["connect", &closed], &options[..]].concat();
+    sendall(&args, In::Null, Out::Collect).finish().expect(3);
+    let server = serve(&options);
+    server.port();
+    server.signal(rustix::process::Signal::INT);
+    server.finish().expect(130);
+    for name in ["in", "out", "dump"] {
+        place.expect(name, b"old\n");
+    }
+    for side in [Side::Connect, Side::Serve] {
+        let (running, link) = Way { side, net: Net::Tcp }.open(&options, In::Null, Out::Collect);
+        link.end();
+        running.finish().expect(0);
+        for name in ["in", "out", "dump"] {
+            place.expect(name, b"");
+            place.write(name, b"old\n");
+        }
+    }
+}
+
+#[test]
 fn a_descriptor_that_is_passed_on_is_written_where_it_stands() {
     let place = Place::new();
     let binary = env!("CARGO_BIN_EXE_sendall");

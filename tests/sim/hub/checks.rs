@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sendall::error::Exit;
 use sendall::relay::modes::hub::Slow;
-use sendall::relay::modes::subscriber::{Hearers, Words};
+use sendall::relay::modes::subscriber::{Audience, Words};
 
 use super::{STDIO, World};
 use crate::world::Fate;
@@ -23,7 +23,7 @@ impl World {
         let heard = &end.script[..end.read];
         let label = match (self.manners.words, speaker) {
             (Words::Raw, _) => return heard.to_vec(),
-            (_, STDIO) if self.manners.hearers != Hearers::All => return heard.to_vec(),
+            (_, STDIO) if self.manners.hearers != Audience::All => return heard.to_vec(),
             (Words::Labelled, STDIO) => "[server] ".to_owned(),
             (Words::Chat, STDIO) => "<server> ".to_owned(),
             (Words::Labelled, _) => format!("[c{speaker}] "),
@@ -43,7 +43,7 @@ impl World {
 
     /// What of `text` is from `speaker`.
     fn of(&self, speaker: usize, text: &[u8]) -> Vec<u8> {
-        let is_alone = self.manners.hearers != Hearers::All && self.manners.hearers != Hearers::Others;
+        let is_alone = self.manners.hearers != Audience::All && self.manners.hearers != Audience::Others;
         if self.manners.words == Words::Raw {
             return text.iter().copied().filter(|byte| usize::from(byte >> 4) == speaker).collect();
         }
@@ -65,7 +65,7 @@ impl World {
             _ if hearer == speaker => false,
             (STDIO, _) => writes,
             (_, STDIO) => reads,
-            _ => matches!(self.manners.hearers, Hearers::All | Hearers::Others),
+            _ => matches!(self.manners.hearers, Audience::All | Audience::Others),
         }
     }
 
