@@ -171,11 +171,11 @@ impl<S: Stream> KernelEnds for Limited<S> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    /// Takes and gives whatever is asked for.
-    struct Endless;
+    /// A stream that fills each buffer and takes all bytes.
+    pub(crate) struct Endless;
 
     impl Stream for Endless {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -69,7 +69,7 @@ impl RetryLimits {
     ) -> Result<(), Error> {
         let run_state = RunState::new(self.retries > 0);
         let mut tries = Tries::new(self.retries, self.first_pause);
-        for retry in 1.. {
+        for retry in 1_u32.. {
             let Err(error) = try_once(&run_state) else { break };
             let Some(pause) = tries.failed(error.retry(), run_state.take_moved()) else { return Err(error) };
             let (shown, all) = (humantime::format_duration(pause), self.retries);

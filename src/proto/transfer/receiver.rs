@@ -58,7 +58,7 @@ pub enum ReceiveStep {
         /// Its entry, with a [`super::names::CleanPath`].
         entry: Entry,
     },
-    /// The sender could not send this file to its end: keep its bytes as a part; no commit follows. Returned once for
+    /// The sender could not send this file to its end: its bytes are incomplete, and no commit follows. Returned once for
     /// each file that was wanted and not given up.
     Abandon {
         /// The file id.

@@ -56,8 +56,8 @@ impl<J> std::fmt::Debug for Roster<J> {
 /// The side of a session that other threads reach.
 struct SharedState<J> {
     run: Option<RunId>,
-    /// When its connection came.
-    since: Instant,
+    /// The number of its connection, in the order in which they came.
+    number: u64,
     /// The client's address; `None`: a client on this machine, through a Unix socket.
     source: Option<IpAddr>,
     inbox: Mutex<Inbox<J>>,
@@ -129,19 +129,28 @@ impl<J> Roster<J> {
         self.ended().contains(id)
     }
 
-    /// Registers a session, which others find until its entry is dropped. Its connection came at `since`; `source` is its client's address; `None` for
-    /// a client on this machine, through a Unix socket.
+    /// Registers a session, which others find until its entry is dropped. Asks earlier sessions of its run to end, which
+    /// [`Roster::succeed`] may have missed. `number` is that of its connection, in the order in which they came; `source`
+    /// is its client's address, `None` for a client on this machine, through a Unix socket. `wake` is called under the
+    /// locks of the roster, and must not call it.
+    ///
+    /// # Errors
+    /// A later connection of the client has its session: this one is of the past.
     pub fn register(
         &self,
         id: SessionId,
-        (run, since): (Option<RunId>, Instant),
+        (run, number): (Option<RunId>, u64),
         source: Option<IpAddr>,
         wake: impl Fn() + Send + Sync + 'static,
-    ) -> Registration<J> {
+    ) -> Result<Registration<J>, Superseded> {
+        let mut all = self.all();
+        if let Some(run) = run {
+            take_over(&all, run, number)?;
+        }
         let wake = Box::new(wake);
-        let shared = Arc::new(SharedState { run, since, source, inbox: Mutex::default(), wake });
-        self.all().insert(id, Arc::clone(&shared));
-        Registration { roster: self.clone(), id, shared }
+        let shared = Arc::new(SharedState { run, number, source, inbox: Mutex::default(), wake });
+        all.insert(id, Arc::clone(&shared));
+        Ok(Registration { roster: self.clone(), id, shared })
     }
 
     /// Passes a connection to a session. Returns false if the id is unknown or the session has enough.
@@ -157,32 +166,40 @@ impl<J> Roster<J> {
         true
     }
 
-    /// Asks the earlier sessions of a client's run to end, for a connection that came at `since`. Returns how its session
-    /// waits for them; `None` when it may begin: none is left, or one has not ended in time. `succession` is what the
-    /// call before has returned.
+    /// Asks the earlier sessions of a client's run to end, for the connection of this number. Returns how its session waits
+    /// for them; `None` when it may begin: none is left, or one has not ended in time. `succession` is what the call before
+    /// has returned.
     ///
     /// # Errors
     /// A later connection of the client has its session: this one is of the past.
     pub fn succeed(
         &self,
-        (run, since): (RunId, Instant),
+        (run, number): (RunId, u64),
         succession: Option<Succession>,
         now: Instant,
     ) -> Result<Option<Succession>, Superseded> {
         let until = succession.map_or(now + TAKE_OVER_LIMIT, |succession| succession.until);
-        let all = self.all();
-        let mut earlier = all.values().filter(|shared| shared.run == Some(run)).peekable();
-        let is_found = earlier.peek().is_some();
-        for shared in earlier {
-            if shared.since > since {
-                return Err(Superseded);
-            }
-            shared.inbox().is_taken_over = true;
-            (shared.wake)();
-        }
-        let waits = is_found && now < until;
+        let waits = take_over(&self.all(), run, number)? && now < until;
         Ok(waits.then_some(Succession { next_look: now + LOOK_STEP, until }))
     }
+}
+
+/// Asks the sessions of a run that came before this connection to end. Returns whether there is one.
+fn take_over<J>(
+    all: &HashMap<SessionId, Arc<SharedState<J>>>,
+    run: RunId,
+    number: u64,
+) -> Result<bool, Superseded> {
+    let mut is_found = false;
+    for shared in all.values().filter(|shared| shared.run == Some(run)) {
+        if shared.number > number {
+            return Err(Superseded);
+        }
+        shared.inbox().is_taken_over = true;
+        (shared.wake)();
+        is_found = true;
+    }
+    Ok(is_found)
 }
 
 /// A client's later connection has its session.
@@ -275,5 +292,28 @@ impl<J> Registration<J> {
 impl<J> Drop for Registration<J> {
     fn drop(&mut self) {
         self.unregister();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: RunId = [7; 16];
+
+    fn register(roster: &Roster<()>, number: u64) -> Result<Registration<()>, Superseded> {
+        roster.register([number as u8; 16], (Some(RUN), number), None, || {})
+    }
+
+    #[test]
+    fn sessions_of_a_run_are_in_the_order_of_their_connections_whoever_registers_first() {
+        let roster = Roster::default();
+        let second = register(&roster, 2).unwrap();
+        assert_eq!(register(&roster, 1).unwrap_err(), Superseded);
+        assert!(!second.is_taken_over());
+        let _third = register(&roster, 3).unwrap();
+        assert!(second.is_taken_over());
+        let other = roster.register([9; 16], (None, 1), None, || {}).unwrap();
+        assert!(!other.is_taken_over());
     }
 }

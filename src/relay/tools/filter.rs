@@ -167,25 +167,7 @@ impl<S: Stream, F: Stage> RelayHints for Filtered<S, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Always has more, and says nothing.
-    struct Endless;
-
-    impl Stream for Endless {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            Ok(buffer.len())
-        }
-
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Ok(bytes.len())
-        }
-
-        fn finish_writing(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    crate::without!([] Endless; KernelEnds SocketState Timed RelayHints);
+    use crate::net::rate::tests::Endless;
 
     struct Swallow;
 

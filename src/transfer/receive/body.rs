@@ -234,7 +234,7 @@ impl Receiving {
         let entry = self.machine.entry(file);
         let size = entry.and_then(|entry| entry.size);
         let is_large = entry.is_some_and(|entry| entry.size.is_none_or(|size| size > MAX_DISCARDED_BYTES));
-        // A name that another session writes is no reason to give up the fixed: in a stream the sender stops.
+        // A name that another session writes is no reason to give up the others: in a stream the sender stops.
         if is_large && !(self.machine.is_streaming() && fault.kind == StoreErrorKind::Busy) {
             let name = entry.map(|entry| escape_name(&entry.path)).unwrap_or_default();
             return Err(local_failure(Role::Receiver, name, fault));

@@ -63,8 +63,6 @@ pub(crate) struct Offer {
 /// One client of a transfer server.
 pub(crate) struct Serving {
     state: State,
-    /// When its connection came.
-    since: Instant,
     hello_by: Instant,
     /// `None`: the client is only to get the reason of its rejection.
     place: Option<Arc<SourceSlot>>,
@@ -107,7 +105,7 @@ impl Serving {
             None => reject(wire, too_many()),
             Some(_) => State::AwaitingHello(Some(wire)),
         };
-        Serving { state, since: now, hello_by, place, place_by, offer, limits, claim, context }
+        Serving { state, hello_by, place, place_by, offer, limits, claim, context }
     }
 
     fn read_hello(&mut self, wire: &mut Wire<Transport>, now: Instant) -> Result<Option<Hello>, Failure> {
@@ -202,7 +200,7 @@ impl Serving {
             return reject(wire, too_many());
         }
         if let Some(run) = hello.run() {
-            match self.offer.sessions.succeed((run, self.since), succession, now) {
+            match self.offer.sessions.succeed((run, self.claim.client), succession, now) {
                 Ok(None) => {}
                 Ok(Some(succession)) => {
                     self.claim.begin(Some(run));
@@ -238,10 +236,13 @@ impl Serving {
         let keeps = self.offer.keep_existing && matches!(granted, Granted::Put(_));
         let capabilities = hello.capabilities.intersection(Capabilities::of_operation(hello.operation));
         let accept = Accept { refused: None, stream, capabilities, keeps, session: id };
-        wire.push(&accept.encode());
         let waker = context.0.thread_waker();
         let registration =
-            self.offer.sessions.register(id, (hello.run(), self.since), context.2.ip(), move || waker.wake());
+            self.offer.sessions.register(id, (hello.run(), self.claim.client), context.2.ip(), move || {
+                waker.wake();
+            });
+        let Ok(registration) = registration else { return reject(wire, superseded()) };
+        wire.push(&accept.encode());
         let registration = Rc::new(registration);
         let origin = ConnectionOrigin::Server(Rc::clone(&registration));
         let session: Box<dyn Session> = match granted {

@@ -19,7 +19,7 @@ pub(crate) type Registration = roster::Registration<(Socket, Further)>;
 #[derive(Default)]
 pub(crate) struct OnlySession(Mutex<Option<(ClientId, Option<RunId>)>>);
 
-/// Identifies a client of a server.
+/// Identifies a client of a server: its number, in the order in which they came.
 pub(crate) type ClientId = u64;
 
 /// One client's access to the only session.
@@ -30,12 +30,14 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Starts this client's session. Returns false if another client has started one before; one of the same run may
-    /// follow.
+    /// Starts this client's session. Returns false if another client has started one before; a later one of the same run
+    /// may follow.
     pub(crate) fn begin(&self, run: Option<RunId>) -> bool {
         let Some(only) = &self.only else { return true };
         let mut holder = only.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if holder.is_some_and(|(client, other)| client != self.client && (run.is_none() || run != other)) {
+        let follows =
+            |client, other| client == self.client || client < self.client && run.is_some() && run == other;
+        if holder.is_some_and(|(client, other)| !follows(client, other)) {
             return false;
         }
         *holder = Some((self.client, run));

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use rustix::process::Signal;
 
 use crate::harness::{In, LIMIT, Out, payload, sendall};
-use crate::transfer::xfer::{CHUNK, Place, address, begin, digest, is_part, run, serve, upload_once};
+use crate::transfer::xfer::{CHUNK, Place, address, begin, expect_lines, is_part, run, serve, upload_once};
 
 const SIZES: [usize; 8] = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3_000_000, 20_000_000];
 
@@ -15,15 +15,9 @@ fn every_size_arrives_with_the_digest_that_both_print() {
     let (here, there) = (Place::new(), Place::new());
     for size in SIZES {
         let (name, bytes) = (format!("f{size}"), payload(size));
-        let (client, server) = upload_once(&["--store", there.arg()], &[&here.write(&name, &bytes)]);
-        let (client, server) = (client.expect(0).ended(0), server.expect(0).ended(0));
+        let ended = upload_once(&["--store", there.arg()], &[&here.write(&name, &bytes)]);
+        expect_lines(ended, &format!("sent {name} to "), &bytes);
         there.expect(&name, &bytes);
-        assert!(client.stderr.contains(&format!("sent {name} to ")), "{}", client.stderr);
-        for text in [&client.stderr, &server.stderr] {
-            assert!(text.contains(&digest(&bytes)) && text.contains(&format!(" {size} bytes")), "{text}");
-        }
-        assert_eq!(client.stderr.lines().count(), 1, "{}", client.stderr);
-        assert_eq!(server.stderr.lines().count(), 2, "{}", server.stderr);
     }
     assert!(!there.names().iter().any(|name| is_part(name)));
 }

@@ -162,6 +162,18 @@ pub(crate) fn download_once(server: &[&str], args: &[&str]) -> (Finished, Finish
     session(server, |address| begin(&[&["download", address], args].concat()))
 }
 
+/// One file has arrived: both sides report its digest and size, the client in this one line.
+#[track_caller]
+pub(crate) fn expect_lines((client, server): (Finished, Finished), line: &str, bytes: &[u8]) {
+    let (client, server) = (client.expect(0).ended(0), server.expect(0).ended(0));
+    assert!(client.stderr.contains(line), "{}", client.stderr);
+    for text in [&client.stderr, &server.stderr] {
+        assert!(text.contains(&digest(bytes)) && text.contains(&format!(" {} bytes", bytes.len())), "{text}");
+    }
+    assert_eq!(client.stderr.lines().count(), 1, "{}", client.stderr);
+    assert_eq!(server.stderr.lines().count(), 2, "{}", server.stderr);
+}
+
 /// The digest as it is printed.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("BLAKE3 {}", blake3::hash(bytes))

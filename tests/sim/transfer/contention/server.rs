@@ -25,8 +25,6 @@ pub(super) struct Visit {
     pub(super) source: IpAddr,
     pub(super) line: Line,
     idle: Duration,
-    /// When it came.
-    since: Instant,
     stage: Stage,
     woken: Arc<AtomicBool>,
     pub(super) is_ready: bool,
@@ -159,7 +157,6 @@ impl Visit {
             source,
             line: Line::default(),
             idle,
-            since: now,
             stage: Stage::Hello { by: now + HANDSHAKE_LIMIT },
             woken: Arc::default(),
             is_ready: false,
@@ -228,7 +225,7 @@ impl Visit {
             other => return self.stage = other,
         };
         if let Some(run) = hello.run() {
-            match roster.succeed((run, self.since), succession, now) {
+            match roster.succeed((run, self.number as u64), succession, now) {
                 Ok(None) => {}
                 Ok(Some(succession)) => {
                     assert!(succession.next_look > now, "a successor waits for a time that is over");
@@ -245,7 +242,9 @@ impl Visit {
         id[..8].copy_from_slice(&(1 + self.number as u64).to_be_bytes());
         let woken = Arc::clone(&self.woken);
         let wake = move || woken.store(true, Ordering::Relaxed);
-        let registration = roster.register(id, (hello.run(), self.since), Some(self.source), wake);
+        let run = (hello.run(), self.number as u64);
+        let registration = roster.register(id, run, Some(self.source), wake);
+        let Ok(registration) = registration else { panic!("nobody came between") };
         let number = 1 + self.number as u64;
         let mut receiving = Receiving::new(false, HashSet::new());
         receiving.shared = Some(Box::new(Shared::new(number, registration, succession.is_some(), now)));
