@@ -37,7 +37,7 @@ const HELD_LIMIT: Duration = Duration::from_secs(10);
 /// How long a process may say nothing once its peer has ended, with `--end-when peer`.
 const SILENCE_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long a process may say nothing once its client over a Unix socket has closed both directions: about as long as
+/// How long a process that was sent nothing may be silent once its peer on a Unix socket has closed: about as long as
 /// the keepalive takes to find that out over TCP.
 const GONE_LIMIT: Duration = Duration::from_secs(60);
 
@@ -193,7 +193,6 @@ impl Exec {
         self.ends_with_peer && self.relay.as_ref().is_some_and(|relay| relay.lanes()[1].is_finished())
     }
 
-    /// How long a process without a peer may be silent.
     fn silence_limit(&self) -> Duration {
         if self.is_ended_with_peer() { SILENCE_LIMIT } else { GONE_LIMIT }
     }
@@ -204,9 +203,12 @@ impl Exec {
         let Some(relay) = self.relay.as_mut() else { return false };
         let [output, input] = relay.lanes();
         let moved = output.delivered() + output.held() as u64 + input.delivered();
+        let has_sent_nothing = input.has_source_ended() && input.delivered() + input.held() as u64 == 0;
         match self.phase {
-            // After the end of both directions it is the process alone that is waited for.
-            Phase::Running if is_ended_with_peer || relay.has_hung_up() && !output.is_finished() => {
+            // From now on only the process is waited for. One that was sent something may still work on it.
+            Phase::Running
+                if is_ended_with_peer || has_sent_nothing && !output.is_finished() && relay.has_hung_up() =>
+            {
                 self.phase = Phase::Alone(moved, now);
             }
             // It speaks, or the peer is slow.
@@ -219,9 +221,7 @@ impl Exec {
                 self.phase = Phase::Alone(moved, now);
             }
             Phase::Alone(_, since) if now >= since + limit && !is_ended_with_peer => {
-                let limit = humantime::format_duration(limit);
-                let text =
-                    format!("the client closed the connection, and the process said nothing for {limit}");
+                let text = "the peer closed the connection, and the process sent nothing for 1m";
                 self.failure = Some(Error::new(Exit::Lost, text));
                 (self.relay, self.end) = (None, Termination::Due(GRACE));
                 return true;
@@ -231,7 +231,6 @@ impl Exec {
                 self.end = Termination::Due(GRACE);
                 self.is_stopped = true;
                 // Whether that was all, nobody knows: a peer that still waits for an answer hears a reset, not an end.
-                // It cannot have failed: then it would not be here.
                 let _ = relay.leave(now);
                 self.relay = None;
                 return true;

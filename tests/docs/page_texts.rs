@@ -122,7 +122,7 @@ pub(crate) const PAGES: &[Page] = &[
             PASSWORDS,
             (
                 "FILE of --tee-in, --tee-out and --hex-dump",
-                "A record of the stream. It is emptied first, unless --tee-append is given.",
+                "A record of the stream. It is emptied at the first connection, unless --tee-append is given.",
             ),
         ],
         see_also: &["sendall(1)", "sendall-serve(1)", "sendall-udp-send(1)", "nc(1)", "socat(1)"],

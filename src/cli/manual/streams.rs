@@ -112,7 +112,7 @@ stream ended in order and the process ended with 0, and with 1 if the process di
 --verbose the end of each. --crlf sends the line ends of the process as CR LF.
 
 TCP shows the difference between a client that closed its connection and one that ended its direction only when something is sent to it. So a process \
-that sends nothing keeps its place until the keepalive finds out, after a minute. Over a Unix socket it keeps it for a minute, too. With --end-when peer a process that \
+that sends nothing keeps its place until the keepalive finds out, after a minute. Over a Unix socket it keeps it for a minute, too, or as long as it runs if it was sent something. With --end-when peer a process that \
 sends nothing for 2 seconds after its client's end is ended, which is not a failure. Health checks, which connect and close, then \
 do not fill a server. A client that still waits for an answer gets a reset.
 

@@ -64,6 +64,15 @@ fn a_silent_process_ends_when_its_client_has_closed_both_directions() {
 }
 
 #[test]
+fn a_process_that_was_sent_something_works_on_it_in_peace() {
+    let (result, is_alone) = run("read line; exec sleep 0.2", |mut client| {
+        std::io::Write::write_all(&mut client, b"work\n").unwrap();
+        None
+    });
+    assert!(!is_alone && result.is_ok(), "{result:?}");
+}
+
+#[test]
 fn a_process_whose_client_has_half_closed_may_be_silent() {
     let (result, is_alone) = run("cat >/dev/null; exec sleep 0.2", |client| {
         client.shutdown(Shutdown::Write).unwrap();

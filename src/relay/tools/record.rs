@@ -58,10 +58,12 @@ impl Record {
 
     fn empty_once(&self) -> Result<(), Error> {
         match &self.to {
-            Place::File(file) if self.must_empty.replace(false) => store::empty(file)
-                .map_err(|fault| Error::new(Exit::CannotWrite, format!("{}: {fault}", self.name))),
-            _ => Ok(()),
+            Place::File(file) if self.must_empty.get() => store::empty(file)
+                .map_err(|fault| Error::new(Exit::CannotWrite, format!("{}: {fault}", self.name)))?,
+            _ => {}
         }
+        self.must_empty.set(false);
+        Ok(())
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
