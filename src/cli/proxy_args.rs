@@ -33,5 +33,5 @@ pub(crate) fn connector(
     let route = Route::parse(&proxy.proxies, endpoint)?;
     let local = local.local_end(route.as_ref().and_then(Route::first).unwrap_or(endpoint))?;
     let password_file = proxy.proxy_password_file.clone();
-    Ok(ConnectorPlan { endpoint: endpoint.clone(), route, password_file, local })
+    Ok(ConnectorPlan { endpoint: endpoint.clone(), route, password_file, local, tls: None })
 }

@@ -70,6 +70,14 @@ pub enum EndpointUse {
 }
 
 impl Endpoint {
+    /// The host of a TCP endpoint, as a certificate names it: without the zone of an address, or a name's last dot.
+    pub fn certified_host(&self) -> Option<String> {
+        let Endpoint::Tcp { host, .. } = self else { return None };
+        let Host::Named(host) = host else { return Some("localhost".to_owned()) };
+        let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+        Some(host.split('%').next().unwrap_or(host).to_owned())
+    }
+
     /// Parses one word. The error says what to type instead.
     pub fn parse(word: &str, role: EndpointUse) -> Result<Endpoint, String> {
         Endpoint::parse_word(word, role).map_err(|hint| mistyped::explain(word, role).unwrap_or(hint))

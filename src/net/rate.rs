@@ -108,6 +108,11 @@ impl<S: Stream> Limited<S> {
         }
     }
 
+    /// The stream itself, without a limit from now on.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
     /// The stream itself.
     pub fn get_ref(&self) -> &S {
         &self.stream

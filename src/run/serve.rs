@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::mode::{Mode, SocksPlan, TransferPlan};
+use super::tls::ServerTlsPlan;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
@@ -65,6 +66,7 @@ pub struct Plan {
     pub(crate) rate: Option<u64>,
     pub(crate) socket: SocketOptions,
     pub(crate) records: RecordOptions,
+    pub(crate) tls: Option<ServerTlsPlan>,
     pub(crate) mode: Mode,
 }
 
@@ -165,6 +167,7 @@ impl Plan {
             access: self.access.load()?,
             access_sources: self.access,
             terms,
+            tls: self.tls.as_ref().map(ServerTlsPlan::terms).transpose()?,
         };
         let server = Server { setup, records: self.records, report, signals };
         match self.mode {

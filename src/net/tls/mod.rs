@@ -1,0 +1,61 @@
+//! TLS on TCP connections: rustls with its unbuffered interface, certificates and keys.
+
+mod buffers;
+pub mod client;
+pub(crate) mod connecting;
+mod failure;
+pub mod identity;
+pub(crate) mod layer;
+mod records;
+pub mod server;
+pub(crate) mod socket;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rustls::crypto::CryptoProvider;
+use rustls::{CipherSuite, SupportedProtocolVersion};
+
+use self::identity::{Fingerprint, fingerprint};
+use self::layer::Layer;
+
+/// The versions that are spoken.
+const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+/// The cryptography of every connection: the one place that chooses it.
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    // The fastest one first, where the processor has AES: no shorter key is known to be weaker in practice.
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    provider
+}
+
+/// A fingerprint as it is printed and typed.
+pub fn shown(fingerprint: &Fingerprint) -> String {
+    format!("sha256:{}", BASE64_URL_SAFE_NO_PAD.encode(fingerprint))
+}
+
+/// Reads a fingerprint as it is printed, and as curl and openssl print it.
+pub fn parse_fingerprint(text: &str) -> Option<Fingerprint> {
+    let text = text.strip_prefix("sha256:")?.trim_end_matches('=');
+    BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+/// What a handshake has negotiated, for `-vv`.
+pub(crate) fn negotiated(layer: &Layer) -> String {
+    let state = layer.state();
+    let version = state.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
+    let suite = state.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+    let group = state.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
+    let protocol = state.alpn_protocol().map(String::from_utf8_lossy);
+    let mut text = format!("{version}, {}", suite.unwrap_or("an unnamed suite"));
+    if let Some(group) = group {
+        text += &format!(", {group}");
+    }
+    if let Some(protocol) = protocol {
+        text += &format!(", protocol {}", protocol.escape_debug());
+    }
+    match state.peer_certificates().and_then(|chain| chain.first()).and_then(fingerprint) {
+        Some(key) => text + &format!(", the peer's key {}", shown(&key)),
+        None => text,
+    }
+}
