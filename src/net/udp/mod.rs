@@ -251,7 +251,7 @@ impl DatagramSocket {
         result
     }
 
-    /// From now on this peer alone is heard, and what its system says of a closed port is an error here.
+    /// Connects to a peer (connect(2)): only its datagrams are received, and an ICMP error from its system fails a call.
     pub fn connect(&self, peer: &Peer) -> io::Result<()> {
         match peer {
             Peer::Ip(address) => rustix::net::connect(&self.fd, address)?,
