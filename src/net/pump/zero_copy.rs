@@ -113,7 +113,7 @@ mod linux {
             if let ZeroCopy::ThroughPipe(own) = self
                 && let Some(pipe) = own.take()
             {
-                pipe.give_back();
+                pipe.put_back();
             }
         }
 

@@ -347,7 +347,7 @@ fn refused(reason: Reason, text: String) -> Failure {
 impl<S> Drop for TextReceiving<S> {
     fn drop(&mut self) {
         if let State::Commit(file) = std::mem::replace(&mut self.state, State::Header) {
-            file.commit.await_end(COMMIT_LIMIT);
+            file.commit.wait(COMMIT_LIMIT);
         }
     }
 }
