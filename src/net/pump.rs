@@ -169,14 +169,14 @@ impl Pump {
             match step {
                 CopyProgress::Moved if self.joins_sockets => {
                     if let (Some(from), Some(to)) = ends.in_kernel() {
-                        self.coalescing.took(taken, context.now, (from, to));
+                        self.coalescing.on_read(taken, context.now, (from, to));
                     }
                     self.choose_mode(taken);
                 }
                 CopyProgress::Moved => {}
                 CopyProgress::Blocked => {
                     if self.lane.held() == 0 {
-                        self.coalescing.wait(context.now);
+                        self.coalescing.on_wait(context.now);
                     }
                     self.rest();
                     return Ok(Pumped::Blocked);
