@@ -107,7 +107,8 @@ fn is_missing(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }
 
-/// Binds a Unix socket's path with `bind`. The file of a dead server is replaced; that of a running server is left alone.
+/// Binds a Unix socket's path with `bind`. The file of a dead server is replaced; that of a running server is left
+/// alone.
 pub(super) fn bind_path<S>(path: &Path, bind: impl Fn() -> io::Result<S>) -> io::Result<(S, SocketFile)> {
     let socket = match bind() {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {

@@ -67,8 +67,9 @@ pub fn environment(peer: &PeerName, local: &PeerName) -> Environment {
 
 /// Starts a program in a process group of its own. Its stderr is ours, or its terminal.
 ///
-/// It inherits these three descriptors only: those that we open close on exec, and [`keep_descriptors`] sets that for those
-/// that we were started with. Its signal mask is empty and SIGPIPE has its default action: [`Command`] sees to that.
+/// It inherits these three descriptors only: those that we open close on exec, and [`keep_descriptors`] sets that for
+/// those that we were started with. Its signal mask is empty and SIGPIPE has its default action: [`Command`] sees to
+/// that.
 ///
 /// # Errors
 /// If it cannot be started: no such program, not permitted, no descriptors or processes left.
@@ -88,8 +89,8 @@ pub fn spawn(program: &Program, environment: &Environment, io: &Io) -> Result<(C
     Ok((ChildStream::Pipes(pipes.map_err(failed)?), process))
 }
 
-/// Starts a program with the connection as its stdin and stdout, in a process group of its own, and closes the connection
-/// here. If it cannot be started, the connection is reset.
+/// Starts a program with the connection as its stdin and stdout, in a process group of its own, and closes the
+/// connection here. If it cannot be started, the connection is reset.
 ///
 /// # Errors
 /// As of [`spawn`].
@@ -148,7 +149,8 @@ pub fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// Sets close-on-exec on all descriptors that this process was started with, but 0 to 2, so that no child inherits them.
+/// Sets close-on-exec on all descriptors that this process was started with, but 0 to 2, so that no child inherits
+/// them.
 #[cfg(target_os = "linux")]
 pub fn keep_descriptors() {
     // close_range(2) can do that since Linux 5.11.
@@ -234,7 +236,8 @@ impl ChildStream {
         }
     }
 
-    /// The bytes that were written to its stdin and not read; 0 where the system does not report it (ioctl(2), `FIONREAD`).
+    /// The bytes that were written to its stdin and not read; 0 where the system does not report it (ioctl(2),
+    /// `FIONREAD`).
     pub fn unread_bytes(&self) -> u64 {
         let ChildStream::Pipes(Pipes { stdin, unread, .. }) = self else { return 0 };
         let end = stdin.as_ref().map(|(stdin, _)| stdin.as_fd()).or(unread.as_ref().map(AsFd::as_fd));

@@ -4,8 +4,8 @@
 //! A process that reads as fast as the peer sends is woken for every packet, and wakes the next process for it. Between
 //! processors that costs more than the bytes. `SO_RCVLOWAT` (socket(7); for poll(2) with TCP since Linux 4.18) sets a
 //! low-water mark. An end, an error and a full window wake the reader as always, and fewer bytes than the mark are read
-//! after `MAX_DELAY`. Meanwhile the sending socket waits for full segments (`TCP_NODELAY` off, tcp(7)): one more segment
-//! for the rest of each piece costs as much as the piece.
+//! after `MAX_DELAY`. Meanwhile the sending socket waits for full segments (`TCP_NODELAY` off, tcp(7)): one more
+//! segment for the rest of each piece costs as much as the piece.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ const MARK_BYTES: u32 = 512 << 10;
 const MAX_DELAY: Duration = Duration::from_millis(1);
 /// Coalescing begins when a stream has brought this many marks, each within that delay on average.
 const FAST_MARKS: u32 = 4;
-/// If it then brings fewer marks than this, it consists of requests and replies, each of which pays the delay: the number
-/// of marks that the next time needs is doubled.
+/// If it then brings fewer marks than this, it consists of requests and replies, each of which pays the delay: the
+/// number of marks that the next time needs is doubled.
 const LONG_MARKS: u32 = 4;
 /// The most times that the number is doubled.
 const MAX_DOUBLED: u32 = 4;

@@ -59,7 +59,8 @@ impl Readiness {
         }
     }
 
-    /// Clears it after a short read, unless an end was reported. True if it was cleared and the next event sets it again.
+    /// Clears it after a short read, unless an end was reported. True if it was cleared and the next event sets it
+    /// again.
     pub fn clear_drained(&self) -> bool {
         let may_wait = self.registered.is_some() && !self.flags.get().ended;
         if may_wait {
@@ -385,8 +386,8 @@ impl<T> BlockingTask<T> {
         }
     }
 
-    /// Blocks until the work has ended, for at most `limit`, and discards its result. For work that the end of the process
-    /// must not interrupt.
+    /// Blocks until the work has ended, for at most `limit`, and discards its result. For work that the end of the
+    /// process must not interrupt.
     pub fn wait(self, limit: Duration) {
         // Ended, failed or still running: no session is left to act on it.
         let _ = self.result.recv_timeout(limit);

@@ -58,7 +58,8 @@ impl Packet {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         for _ in 0..MAX_EMPTY_PACKETS {
             match self.read_packet(buffer)? {
-                // The end looks like an empty packet. It is an empty packet if the peer has not ended, or if bytes follow.
+                // The end looks like an empty packet. It is an empty packet if the peer has not ended, or if bytes
+                // follow.
                 0 if !self.has_peer_ended() => {}
                 0 if self.has_bytes_waiting() => {}
                 count => return Ok(count),

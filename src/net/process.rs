@@ -1,7 +1,7 @@
 //! A child process: its end is an event of the reactor, and signals go to it and all that it has started.
 //!
-//! Each is the leader of a process group. It stays a zombie until its session reaps it, so that its id, which is also the
-//! group's, is not given to another process while signals may be sent to it.
+//! Each is the leader of a process group. It stays a zombie until its session reaps it, so that its id, which is also
+//! the group's, is not given to another process while signals may be sent to it.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -2,7 +2,8 @@
 //!
 //! The kernel paces sending where it can, packet by packet. A stream of ours gives it no more than a fraction of a
 //! second's worth at once, so that the rate holds from the first byte on, and the last bytes do not queue after a whole
-//! socket buffer. Receiving cannot be paced by this side's kernel: the bytes are read slowly, and the peer's window closes.
+//! socket buffer. Receiving cannot be paced by this side's kernel: the bytes are read slowly, and the peer's window
+//! closes.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -17,8 +18,8 @@ const MIN_BUCKET_RATE: u64 = 64;
 const MIN_PIECE: Duration = Duration::from_millis(20);
 /// The largest piece that passes at once, as time at the rate, where the kernel does not pace it.
 const MAX_BURST: Duration = Duration::from_millis(50);
-/// The same where the kernel paces sending, and for bytes that the kernel has received already: a process that had to wait
-/// for a processor or the disk may catch up.
+/// The same where the kernel paces sending, and for bytes that the kernel has received already: a process that had to
+/// wait for a processor or the disk may catch up.
 const MAX_PACED_BURST: Duration = Duration::from_millis(200);
 
 /// A stream with or without a rate limit. It does not read the clock: [`Timed::tick`] sets the time.
@@ -82,8 +83,8 @@ impl<S: Stream> Limited<S> {
         Limited { stream, now, limit: None }
     }
 
-    /// Limits each direction to this rate from now on; `None` removes the limit. The next `free_bytes` bytes written are
-    /// not counted.
+    /// Limits each direction to this rate from now on; `None` removes the limit. The next `free_bytes` bytes written
+    /// are not counted.
     pub fn limit_rate(&mut self, bytes_per_second: Option<u64>, free_bytes: usize) {
         self.limit = bytes_per_second.map(|rate| {
             // If the kernel refuses, it does not pace.

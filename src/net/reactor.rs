@@ -165,8 +165,8 @@ impl Reactor {
     }
 }
 
-/// Reads the monotonic clock: the one place that does. The reactor calls it once a turn and once before the wait, and reports
-/// are made with it; a session is given its time.
+/// Reads the monotonic clock: the one place that does. The reactor calls it once a turn and once before the wait, and
+/// reports are made with it; a session is given its time.
 #[allow(clippy::disallowed_methods)]
 pub fn read_clock() -> Instant {
     Instant::now()

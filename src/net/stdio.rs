@@ -145,8 +145,8 @@ fn kind_of(fd: BorrowedFd<'_>) -> io::Result<FdKind> {
     })
 }
 
-/// True if this process is in the background of the terminal, where a read would stop it (SIGTTIN, termios(3)). A terminal
-/// that is not the controlling one can always be read.
+/// True if this process is in the background of the terminal, where a read would stop it (SIGTTIN, termios(3)). A
+/// terminal that is not the controlling one can always be read.
 fn is_in_background(terminal: BorrowedFd<'_>) -> bool {
     rustix::termios::tcgetpgrp(terminal).is_ok_and(|group| group != rustix::process::getpgrp())
 }

@@ -292,7 +292,7 @@ impl Responder {
             self.send_line((peer, is_named), line, &sockets[index], now)
         })?;
         if line_input.waits_for_a_peer() && self.reported.insert(NO_PEER_YET.into()) {
-            self.report.say(NO_PEER_YET);
+            self.report.info(NO_PEER_YET);
         }
         let socket = line_input.socket().filter(|_| typed == LineProgress::Ended);
         self.line_input = Some(line_input);

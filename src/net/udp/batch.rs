@@ -2,7 +2,8 @@
 
 /// The most bytes of a batch: the kernel takes it as one buffer, which is no larger than a datagram.
 pub(super) const MAX_BYTES: usize = super::MAX_DATAGRAM_BYTES;
-/// The most bytes of a segment, which must fit into a packet: safe from Ethernet's 1500 bytes on, with any IPv6 headers.
+/// The most bytes of a segment, which must fit into a packet: safe from Ethernet's 1500 bytes on, with any IPv6
+/// headers.
 pub(super) const MAX_SEGMENT_BYTES: usize = 1424;
 
 /// Datagrams to one peer: all have the size of the first, but for the last, which may be smaller.

@@ -15,8 +15,8 @@ use super::{BUFFER_BYTES, Datagram, Dropped, Peer};
 
 /// The most buffers that one call fills.
 pub(super) const BATCH: usize = BATCH_SIZE;
-/// The most buffers that one call fills where each may hold many datagrams: so few that they are still in the processor's
-/// cache when they are read.
+/// The most buffers that one call fills where each may hold many datagrams: so few that they are still in the
+/// processor's cache when they are read.
 const MAX_COALESCED: usize = 4;
 /// sock_diag(7): the array that `SO_MEMINFO` fills, and indices into it.
 const SO_MEMINFO: c::c_int = 55;
@@ -50,8 +50,8 @@ impl UdpState {
         } else {
             set(c::IPPROTO_IP, c::IP_RECVTOS, 0)?;
         }
-        // The kernel counts what it drops by buffers, and a coalesced one counts once, however many datagrams it holds. So
-        // coalescing is on only where the queue is long enough to be emptied here in time.
+        // The kernel counts what it drops by buffers, and a coalesced one counts once, however many datagrams it holds.
+        // So coalescing is on only where the queue is long enough to be emptied here in time.
         let is_coalescing =
             quinn.gro_segments() > 1 && SockRef::from(fd).recv_buffer_size()? >= MIN_COALESCING_QUEUE_BYTES;
         if !is_coalescing {
@@ -141,8 +141,8 @@ impl UdpState {
         self.is_batching.set(false);
     }
 
-    /// The datagrams that the kernel has dropped: the count of `SO_RXQ_OVFL`, including those dropped after the last one
-    /// that was received.
+    /// The datagrams that the kernel has dropped: the count of `SO_RXQ_OVFL`, including those dropped after the last
+    /// one that was received.
     pub(super) fn dropped(&self, fd: &OwnedFd) -> Option<Dropped> {
         let count = memory_info(fd)?[SK_MEMINFO_DROPS].into();
         Some(Dropped { count, is_exact: !self.is_coalescing || count == 0 })

@@ -255,7 +255,8 @@ impl DatagramSocket {
         result
     }
 
-    /// Connects to a peer (connect(2)): only its datagrams are received, and an ICMP error from its system fails a call.
+    /// Connects to a peer (connect(2)): only its datagrams are received, and an ICMP error from its system fails a
+    /// call.
     pub fn connect(&self, peer: &Peer) -> io::Result<()> {
         match peer {
             Peer::Ip(address) => rustix::net::connect(&self.fd, address)?,
@@ -264,8 +265,8 @@ impl DatagramSocket {
         Ok(())
     }
 
-    /// Has later calls fail with ICMP errors, such as a closed port, on a socket that is not connected, where the system
-    /// can do that.
+    /// Has later calls fail with ICMP errors, such as a closed port, on a socket that is not connected, where the
+    /// system can do that.
     pub fn enable_icmp_errors(&self) -> io::Result<()> {
         match &self.kind {
             SocketKind::Ip(state) => state.enable_icmp_errors(&self.fd),

@@ -49,8 +49,8 @@ pub fn listen(endpoint: &Endpoint, options: &Options, io: &Io) -> Result<Vec<Dat
     open().map_err(|error| cannot_listen(endpoint, &error))
 }
 
-/// Opens a socket for datagrams to `peer`. If that is one host, the socket is connected to it: it receives from it alone,
-/// and reports a closed port.
+/// Opens a socket for datagrams to `peer`. If that is one host, the socket is connected to it: it receives from it
+/// alone, and reports a closed port.
 pub fn open_for(peer: &Peer, options: &Options, io: &Io) -> io::Result<DatagramSocket> {
     let (fd, file) = match (peer, &options.unix_bind_path) {
         (Peer::Ip(to), _) => {

@@ -47,8 +47,8 @@ impl ReplyBatch {
         self.replies.len() >= MAX_PER_CALL || self.bytes.len() >= MAX_BYTES
     }
 
-    /// The number of replies, from `first` on and up to `limit`, that the kernel can cut out of one buffer: they have the
-    /// same addresses, and the size of the first, but for the last, which may be smaller.
+    /// The number of replies, from `first` on and up to `limit`, that the kernel can cut out of one buffer: they have
+    /// the same addresses, and the size of the first, but for the last, which may be smaller.
     fn run_length(&self, first: usize, limit: usize) -> usize {
         let head = &self.replies[first];
         let (mut count, mut last_bytes) = (1, head.range.len());
@@ -70,8 +70,8 @@ impl ReplyBatch {
 }
 
 impl DatagramSocket {
-    /// Sends all replies, with few calls where the system can. Calls `done` with the outcome of each: its size in bytes, or
-    /// the error.
+    /// Sends all replies, with few calls where the system can. Calls `done` with the outcome of each: its size in
+    /// bytes, or the error.
     pub fn send_replies(&self, batch: &mut ReplyBatch, mut done: impl FnMut(&Peer, io::Result<usize>)) {
         let mut first = 0;
         while let Some(QueuedReply { to, local, range }) = batch.replies.get(first) {
@@ -89,8 +89,8 @@ impl DatagramSocket {
         batch.bytes.clear();
     }
 
-    /// Sends several replies from `first` on with one call. Returns their number; 0 if the first must be sent alone, which
-    /// shows its own error.
+    /// Sends several replies from `first` on with one call. Returns their number; 0 if the first must be sent alone,
+    /// which shows its own error.
     fn send_some(&self, batch: &ReplyBatch, first: usize) -> usize {
         let SocketKind::Ip(state) = &self.kind else { return 0 };
         let length = batch.run_length(first, state.batch_limit());

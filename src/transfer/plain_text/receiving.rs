@@ -295,7 +295,7 @@ impl<S: Stream> TextReceiving<S> {
             let (kind, state) = ("file", "received");
             self.report.file(&FileEvent { path, kind, state, size, digest: None, reason: None, text: None });
         }
-        self.report.say(format_args!("received {name} from {}: {amount}, unverified", self.peer));
+        self.report.info(format_args!("received {name} from {}: {amount}, unverified", self.peer));
         Ok(WriteProgress::Moved(0))
     }
 
