@@ -87,7 +87,7 @@ impl Connector {
 
     /// Who the server is: not the proxy, which is the socket's peer.
     pub(crate) fn server(&self, peer: PeerName) -> PeerName {
-        if self.is_direct() { peer } else { PeerName::of_endpoint(&self.endpoint) }
+        if self.is_direct() { peer } else { PeerName::from_endpoint(&self.endpoint) }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::shared::Shared;
 use crate::world::{End, Fate, Random, in_every_world};
 
 const SEEDS: u64 = 160;
-const MOST_EVENTS: usize = 400_000;
+const MAX_EVENTS: usize = 400_000;
 /// The number of stdin and stdout among the sessions; clients follow.
 const STDIO: usize = 0;
 
@@ -259,7 +259,7 @@ fn run(seed: u64) {
     let mut world = World::new(seed);
     world.open();
     let mut ready = BTreeSet::from([STDIO]);
-    for _ in 0..MOST_EVENTS {
+    for _ in 0..MAX_EVENTS {
         // In any order, as far as the reactor's books go.
         if let Some(number) = ready.iter().copied().nth(world.random.below(ready.len().max(1))) {
             ready.remove(&number);

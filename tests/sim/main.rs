@@ -19,9 +19,9 @@ use world::{End, Fate, Random, in_every_world};
 
 const SEEDS: u64 = 300;
 /// Far more than any world needs.
-const MOST_EVENTS: usize = 4_000_000;
+const MAX_EVENTS: usize = 4_000_000;
 /// What a relay may hold: its buffer.
-const MOST_HELD_BYTES: usize = 256 << 10;
+const MAX_HELD_BYTES: usize = 256 << 10;
 
 struct World {
     seed: u64,
@@ -189,7 +189,7 @@ fn check_success(world: &World, local: &End, peer: &End) {
 fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, peer: &Shared) -> Outcome {
     let seed = world.seed;
     let mut was_reset = false;
-    for _ in 0..MOST_EVENTS {
+    for _ in 0..MAX_EVENTS {
         let budget_bytes = 1 + world.random.below(100_000);
         let had_end = peer.get().half_closes > 0;
         let status = relay.advance(Context { now: world.now, budget_bytes });
@@ -222,7 +222,7 @@ fn drive(world: &mut World, relay: &mut Relay<Shared, Shared>, local: &Shared, p
         }
         happen(world, relay, local, peer);
     }
-    panic!("seed {seed}: not over after {MOST_EVENTS} events, {:?}", world.rules);
+    panic!("seed {seed}: not over after {MAX_EVENTS} events, {:?}", world.rules);
 }
 
 /// Something happens outside, in an order that the seed decides; if nothing can, time passes.
@@ -260,7 +260,7 @@ fn happen(world: &mut World, relay: &Relay<Shared, Shared>, local: &Shared, peer
 fn check_bounds(seed: u64, local: &End, peer: &End) {
     for (from, to) in [(local, peer), (peer, local)] {
         let held = from.read - to.written.len();
-        assert!(held <= MOST_HELD_BYTES, "seed {seed}: {held} bytes held");
+        assert!(held <= MAX_HELD_BYTES, "seed {seed}: {held} bytes held");
     }
 }
 

@@ -16,9 +16,9 @@ use crate::shared::Shared;
 use crate::world::{End, Fate, Random, in_every_world};
 
 const SEEDS: u64 = 400;
-const MOST_EVENTS: usize = 200_000;
+const MAX_EVENTS: usize = 200_000;
 /// What a relay and its tools may hold between reading and writing: the relay's buffer, and two chunks.
-const MOST_HELD_BYTES: usize = (256 + 2 * 64) << 10;
+const MAX_HELD_BYTES: usize = (256 + 2 * 64) << 10;
 const MAX_MESSAGE: u64 = 700;
 const DELAY: Duration = Duration::from_millis(70);
 const FRAMINGS: [Framing; 6] =
@@ -230,7 +230,7 @@ impl World {
         assert!(self.refusals.starts_with(&refusals), "seed {seed}: other refusals");
         assert!(self.received.starts_with(&local.written), "seed {seed}: other bytes to stdout");
         let held = (local.read + refusals.len()).saturating_sub(peer.written.len());
-        assert!(held <= MOST_HELD_BYTES, "seed {seed}: {held} bytes held");
+        assert!(held <= MAX_HELD_BYTES, "seed {seed}: {held} bytes held");
         if peer.half_closes > 0 && peer.fate == Fate::Well {
             assert!(local.end_read && data == self.sent, "seed {seed}: a half-close before the last byte");
         }
@@ -272,7 +272,7 @@ fn run(seed: u64) {
     let mut relay = world.relay(&local, &peer);
     let start = world.now;
     let mut was_reset = false;
-    for event in 0..MOST_EVENTS {
+    for event in 0..MAX_EVENTS {
         let budget_bytes = 1 + world.random.below(100_000);
         let status = relay.advance(Context { now: world.now, budget_bytes });
         let deadline = relay.deadline();

@@ -3,7 +3,7 @@
 
 /// The most bytes of the head that answers CONNECT, its end included.
 pub const MAX_HEAD_BYTES: usize = 8 << 10;
-const MOST_FIELDS: usize = 100;
+const MAX_FIELDS: usize = 100;
 const END: &[u8] = b"\r\n\r\n";
 /// The shortest head, in bytes: `HTTP/1.0 200` or `GET / HTTP/1.0`, and the end.
 const SHORTEST: usize = 16;
@@ -93,7 +93,7 @@ impl Head {
             }
             fields.push((name, value));
         }
-        if fields.len() > MOST_FIELDS { Err(HeadFault::TooLong) } else { Ok((first, fields)) }
+        if fields.len() > MAX_FIELDS { Err(HeadFault::TooLong) } else { Ok((first, fields)) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Many clients: who may come in, and the modes of `serve` for them.
+//! Servers with many clients: access and limits, and the modes of `serve`.
 
 pub(crate) mod access;
 pub(crate) mod activation;

@@ -10,7 +10,7 @@ use super::{STDIO, World};
 use crate::world::Fate;
 
 /// What may be queued for one, and on its way to it: its queue, a piece more, one that is sent; labels make them longer.
-const MOST_WAITING_BYTES: usize = (2 * (192 + 2 * 32)) << 10;
+const MAX_WAITING_BYTES: usize = (2 * (192 + 2 * 32)) << 10;
 /// How long nothing may be taken before a client is cut, and less than what is a piece with its labels.
 const PATIENCE: Duration = Duration::from_secs(1);
 const PIECE_BYTES: usize = 64 << 10;
@@ -117,7 +117,7 @@ impl World {
         let waiting = said_bytes.saturating_sub(heard_bytes);
         let is_cut = party.result.is_some() || party.session.is_none() || party.ended_at.is_some();
         assert!(
-            misses || is_cut || in_halves || waiting <= MOST_WAITING_BYTES,
+            misses || is_cut || in_halves || waiting <= MAX_WAITING_BYTES,
             "seed {seed}: {waiting} bytes wait"
         );
     }
