@@ -29,7 +29,7 @@ use crate::relay::modes::per_client::{Client, PerClient};
 use crate::relay::modes::reply::{Answer, Reply};
 use crate::relay::modes::single_client::SingleClient;
 use crate::relay::modes::socks::{Rules, Socks};
-use crate::relay::modes::stdio_client::Ways;
+use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions};
 use crate::relay::options::RecordOptions;
 use crate::relay::session::LocalSide;
@@ -141,9 +141,14 @@ impl Server<'_> {
     }
 
     /// Serves clients that share stdin and stdout.
-    fn keep_open(self, hub: Hub, manners: SubscriberOptions, ways: Ways) -> Result<(), Error> {
+    fn keep_open(
+        self,
+        hub: Hub,
+        manners: SubscriberOptions,
+        directions: StdioDirections,
+    ) -> Result<(), Error> {
         let tools = Tools::new(&self.records, self.report)?;
-        keep_open::run(self.setup, tools, (self.report, self.signals), hub, manners, ways)
+        keep_open::run(self.setup, tools, (self.report, self.signals), hub, manners, directions)
     }
 }
 
@@ -200,22 +205,21 @@ impl Plan {
                 }
                 let hub = Hub::new(slow);
                 let manners =
-                    SubscriberOptions { hearers: Audience::Others, words: labelling, closes_at_eof: true };
+                    SubscriberOptions { audience: Audience::Others, labelling, closes_at_eof: true };
                 server.each(move |client| Ok(Box::new(Subscriber::new(client, &hub, manners))))
             }
             Mode::Broker { slow, labelling, joins: true } => {
                 check_stdout()?;
-                let manners =
-                    SubscriberOptions { hearers: Audience::All, words: labelling, closes_at_eof: true };
-                server.keep_open(Hub::new(slow), manners, Ways { reads: true, writes: true })
+                let manners = SubscriberOptions { audience: Audience::All, labelling, closes_at_eof: true };
+                server.keep_open(Hub::new(slow), manners, StdioDirections { reads: true, writes: true })
             }
-            Mode::KeepOpen { slow, labelling, ways } => {
-                if ways.writes {
+            Mode::KeepOpen { slow, labelling, directions } => {
+                if directions.writes {
                     check_stdout()?;
                 }
-                let hearers = if ways.writes { Audience::Output } else { Audience::None };
-                let manners = SubscriberOptions { hearers, words: labelling, closes_at_eof: false };
-                server.keep_open(Hub::new(slow), manners, ways)
+                let audience = if directions.writes { Audience::Output } else { Audience::None };
+                let manners = SubscriberOptions { audience, labelling, closes_at_eof: false };
+                server.keep_open(Hub::new(slow), manners, directions)
             }
             Mode::Exec(program, _) if program.stdio == ChildStdio::Socket => {
                 server.open(|io, terms| Ok(ExecSocket::new(io, terms, program)))

@@ -9,8 +9,8 @@ use crate::proto::relay::conversation::Script;
 use crate::relay::exec::ExecRules;
 use crate::relay::modes::forward::Destination;
 use crate::relay::modes::hub::Slow;
-use crate::relay::modes::stdio_client::Ways;
-use crate::relay::modes::subscriber::Words;
+use crate::relay::modes::stdio_client::StdioDirections;
+use crate::relay::modes::subscriber::Labelling;
 use crate::relay::options::RelayOptions;
 use crate::relay::targets::TargetSources;
 use crate::server::acceptor::DescriptorBudget;
@@ -31,13 +31,13 @@ pub(crate) enum Mode {
     Script(Rc<Script>),
     Broker {
         slow: Slow,
-        labelling: Words,
+        labelling: Labelling,
         joins: bool,
     },
     KeepOpen {
         slow: Slow,
-        labelling: Words,
-        ways: Ways,
+        labelling: Labelling,
+        directions: StdioDirections,
     },
     Exec(Program, ExecRules),
 }
