@@ -25,10 +25,10 @@ use crate::relay::modes::exec_socket::ExecSocket;
 use crate::relay::modes::forward::Forward;
 use crate::relay::modes::hub::Hub;
 use crate::relay::modes::keep_open;
-use crate::relay::modes::per_client::{Client, PerClient};
-use crate::relay::modes::reply::{Answer, Reply};
+use crate::relay::modes::per_client::{PerClient, RelayClient};
+use crate::relay::modes::reply::{ReplySession, ReplySource};
 use crate::relay::modes::single_client::SingleClient;
-use crate::relay::modes::socks::{Rules, Socks};
+use crate::relay::modes::socks::{ProxyRules, Socks};
 use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::{Audience, Subscriber, SubscriberOptions};
 use crate::relay::options::RecordOptions;
@@ -87,12 +87,12 @@ impl TransferPlan {
 
 impl SocksPlan {
     /// Reads the files of users and targets.
-    fn load(&self) -> Result<Rules, Error> {
+    fn load(&self) -> Result<ProxyRules, Error> {
         let users = self.users.as_ref().map(|path| {
             let users = Users::parse(&bytes_of(path, "--socks-users")?);
             users.map(Rc::new).map_err(|fault| Error::new(Exit::Usage, format!("--socks-users: {fault}")))
         });
-        Ok(Rules { users: users.transpose()?, targets: self.targets.load()?, timeout: self.timeout })
+        Ok(ProxyRules { users: users.transpose()?, targets: self.targets.load()?, timeout: self.timeout })
     }
 }
 
@@ -134,7 +134,7 @@ impl Server<'_> {
     /// Serves each client by its own session.
     fn each<F>(self, make: F) -> Result<(), Error>
     where
-        F: FnMut(Client) -> Result<Box<dyn CountedSession>, Error> + 'static,
+        F: FnMut(RelayClient) -> Result<Box<dyn CountedSession>, Error> + 'static,
     {
         let tools = Tools::new(&self.records, self.report)?;
         self.open(|io, terms| Ok(PerClient::new(io, terms, tools, make)))
@@ -179,10 +179,10 @@ impl Plan {
             }
             Mode::Transfer(plan) => transfer(server, &plan),
             Mode::Echo => server.each(|client| Ok(Box::new(Echo::new(client)))),
-            Mode::Discard => server.each(|client| Ok(Box::new(Reply::discard(client)))),
+            Mode::Discard => server.each(|client| Ok(Box::new(ReplySession::discard(client)))),
             Mode::Reply(text) => {
-                let answer = Answer::read(&text)?;
-                server.each(move |client| Ok(Box::new(Reply::new(client, &answer)?)))
+                let answer = ReplySource::read(&text)?;
+                server.each(move |client| Ok(Box::new(ReplySession::new(client, &answer)?)))
             }
             Mode::Forward(destination) => {
                 server.each(move |client| Ok(Box::new(Forward::new(client, &destination))))

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::hub::{Hub, PIECE_BYTES, QueueItem, Subscription, To};
-use super::per_client::Client;
+use super::per_client::RelayClient;
 use crate::error::lost;
 use crate::error::{Error, Exit};
 use crate::net::acknowledgement::AcknowledgementWait;
@@ -107,7 +107,11 @@ pub struct Subscriber<S> {
 }
 
 impl Subscriber<Box<dyn Stream>> {
-    pub(crate) fn new(client: Client, hub: &Hub, options: SubscriberOptions) -> Subscriber<Box<dyn Stream>> {
+    pub(crate) fn new(
+        client: RelayClient,
+        hub: &Hub,
+        options: SubscriberOptions,
+    ) -> Subscriber<Box<dyn Stream>> {
         Subscriber::join(client.peer, client.io.waker(), client.name, hub, options)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::net::child::Program;
 use crate::proto::relay::conversation::Script;
 use crate::relay::exec::ExecRules;
-use crate::relay::modes::forward::Destination;
+use crate::relay::modes::forward::ForwardTarget;
 use crate::relay::modes::hub::Slow;
 use crate::relay::modes::stdio_client::StdioDirections;
 use crate::relay::modes::subscriber::Labelling;
@@ -26,7 +26,7 @@ pub(crate) enum Mode {
     Discard,
     /// A text with escapes, or `@FILE`.
     Reply(String),
-    Forward(Destination),
+    Forward(ForwardTarget),
     Socks(SocksPlan),
     Script(Rc<Script>),
     Broker {
