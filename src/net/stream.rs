@@ -15,7 +15,7 @@ use super::options::{InForce, SocketOptions};
 use super::packet::Packet;
 use super::reactor::{Io, Readiness};
 use super::uninterrupted;
-use crate::proto::relay::farewell::Delivery;
+use crate::proto::relay::half_close_timer::Delivery;
 
 /// A non-blocking byte stream with two directions.
 ///

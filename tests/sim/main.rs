@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use sendall::error::{Error, Exit};
 use sendall::net::reactor::{Context, Session, Status};
 use sendall::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
-use sendall::proto::relay::farewell::{PAUSE_OF_A_TALKER, SHORTEST_PAUSE};
+use sendall::proto::relay::half_close_timer::{PAUSE_AFTER_DATA, SHORTEST_PAUSE};
 use sendall::relay::session::Relay;
 use sendall::report::{Level, Report};
 
@@ -299,7 +299,7 @@ fn check_half_close(world: &World, local: &End, peer: &End, had_end: bool) {
 fn check_manners(world: &World, local: &End, peer: &End) {
     let (seed, silence) = (world.seed, world.now - world.talked_at);
     let round_trips = 4 * peer.round_trip.unwrap_or_default();
-    let pause = if peer.read > 0 { PAUSE_OF_A_TALKER + round_trips } else { SHORTEST_PAUSE.max(round_trips) };
+    let pause = if peer.read > 0 { PAUSE_AFTER_DATA + round_trips } else { SHORTEST_PAUSE.max(round_trips) };
     assert!(
         silence >= pause,
         "seed {seed}: a half-close after a silence of {silence:?}, and due was {pause:?}"

@@ -29,7 +29,7 @@ impl Handler for SingleClient {
         let AdmittedClient { socket, permit, .. } = incoming;
         let permit = Rc::new(permit);
         begin(&self.io, (socket, &self.options.socket), Some(&permit), |transport, io| {
-            let relay = self.local.join(transport, &permit.report, &io, now)?.with(&permit.peer);
+            let relay = self.local.relay_to(transport, &permit.report, &io, now)?.with(&permit.peer);
             Ok(Only {
                 session: Within::new(relay, self.options.session_limits.session, now),
                 permit: Rc::clone(&permit),
