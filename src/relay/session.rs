@@ -361,7 +361,7 @@ impl LocalSide {
         let peer_name = transport.peer_name();
         let mut peer = Limited::new(self.tools.recorded(transport, None, now)?, now);
         peer.limit_rate(options.limit_rate, 0);
-        let (local, peer) = tools::around(local, Box::new(peer), options, rules, (report, now));
+        let (local, peer) = tools::wrap(local, Box::new(peer), options, rules, (report, now));
         let relay = Relay::new(local, peer, rules, options.idle_timeout, report.clone(), now)
             .with(peer_name)
             .after_greeting(options.wait_greeting);
