@@ -17,7 +17,7 @@ use super::reactor::{Io, Readiness};
 use super::tls::layer::Layer;
 use super::tls::socket::TlsSocket;
 use super::uninterrupted;
-use crate::proto::relay::farewell::Delivery;
+use crate::proto::relay::half_close_timer::Delivery;
 
 /// A non-blocking byte stream with two directions.
 ///

@@ -232,7 +232,7 @@ impl Exec {
                 self.end = Termination::Due(GRACE);
                 self.is_stopped = true;
                 // Whether that was all, nobody knows: a peer that still waits for an answer hears a reset, not an end.
-                let _ = relay.leave(now);
+                let _ = relay.report_summary(now);
                 self.relay = None;
                 return true;
             }

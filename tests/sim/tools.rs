@@ -7,9 +7,9 @@ use sendall::net::reactor::{Context, Session, Status};
 use sendall::net::stream::Stream;
 use sendall::proto::relay::ending::{EndWhen, Ending, HalfClose, InputKind};
 use sendall::proto::relay::message::{Encoder, Framing, Split};
-use sendall::relay::options::{FrameIn, FrameOut};
+use sendall::relay::options::{InputSplit, OutputFormat};
 use sendall::relay::session::Relay;
-use sendall::relay::tools::{Decoding, Encoding, Filtered, LineDelay, Telnet, ToCrlf};
+use sendall::relay::tools::{Decoding, Encoding, Filtered, LineDelay, TelnetFilters, ToCrlf};
 use sendall::report::{Level, Report};
 
 use crate::shared::Shared;
@@ -178,12 +178,12 @@ impl World {
             Tool::Crlf => (Box::new(Filtered::new(local, ToCrlf::default(), now)), Box::new(peer)),
             Tool::Delay => (Box::new(LineDelay::new(local, DELAY, now)), Box::new(peer)),
             Tool::Telnet => {
-                let telnet = Telnet::new(self.rules, true);
+                let telnet = TelnetFilters::new(self.rules, true);
                 (telnet.local(local, now), telnet.peer(peer, now))
             }
             Tool::Frame(framing) => {
-                let decoding = Decoding::new(framing, FrameOut::Line, MAX_MESSAGE);
-                let encoding = Encoding::new(framing, FrameIn::Lines, MAX_MESSAGE, false);
+                let decoding = Decoding::new(framing, OutputFormat::Line, MAX_MESSAGE);
+                let encoding = Encoding::new(framing, InputSplit::Lines, MAX_MESSAGE, false);
                 (Box::new(Filtered::new(local, encoding, now)), Box::new(Filtered::new(peer, decoding, now)))
             }
         };

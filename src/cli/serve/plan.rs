@@ -8,8 +8,8 @@ use crate::cli::options::RECORDS;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::endpoint::{Endpoint, EndpointUse};
-use crate::relay::modes::stdio_client::Ways;
-use crate::relay::modes::subscriber::Words;
+use crate::relay::modes::stdio_client::StdioDirections;
+use crate::relay::modes::subscriber::Labelling;
 use crate::run::serve::mode::{Mode, TransferPlan};
 use crate::run::serve::{HANDSHAKE_LIMIT, IDLE_LIMIT, Plan};
 use crate::server::client_session::SessionLimits;
@@ -46,8 +46,8 @@ const MODES: &[ServeMode] = &[
         plan: |args| {
             let mode = Mode::KeepOpen {
                 slow: args.mode.slow,
-                labelling: if args.mode.label { Words::Labelled } else { Words::Raw },
-                ways: Ways { reads: !args.relay.recv_only, writes: !args.relay.send_only },
+                labelling: if args.mode.label { Labelling::Labelled } else { Labelling::Raw },
+                directions: StdioDirections { reads: !args.relay.recv_only, writes: !args.relay.send_only },
             };
             args.mode.keep_open.then_some(Ok(mode))
         },
@@ -57,7 +57,7 @@ const MODES: &[ServeMode] = &[
         relay_options: Some(&[RECORDS]),
         plan: |args| {
             args.mode.broker.then(|| {
-                let labelling = if args.mode.chat { Words::Chat } else { Words::Raw };
+                let labelling = if args.mode.chat { Labelling::Chat } else { Labelling::Raw };
                 Ok(Mode::Broker { slow: args.mode.slow, labelling, joins: args.mode.join })
             })
         },

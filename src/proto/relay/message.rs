@@ -111,7 +111,7 @@ pub enum Breach {
 
 /// The stream has ended within a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
+pub enum Truncated {
     /// In a message: the bytes that came, and the announced length.
     InMessage(u64, u64),
     /// In a length: the bytes that came.
@@ -122,13 +122,15 @@ pub enum Cut {
     OctetCounted(u64),
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for Truncated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cut::InMessage(came, of) if came == of => write!(f, "{came} bytes of it came, but not its end"),
-            Cut::InMessage(came, of) => write!(f, "{came} of its {of} bytes came"),
-            Cut::InLength(came) => write!(f, "{came} bytes of its length came"),
-            Cut::BeforeMark(came) | Cut::OctetCounted(came) => {
+            Truncated::InMessage(came, of) if came == of => {
+                write!(f, "{came} bytes of it came, but not its end")
+            }
+            Truncated::InMessage(came, of) => write!(f, "{came} of its {of} bytes came"),
+            Truncated::InLength(came) => write!(f, "{came} bytes of its length came"),
+            Truncated::BeforeMark(came) | Truncated::OctetCounted(came) => {
                 write!(f, "{came} bytes of it came, but not its end")
             }
         }
@@ -213,16 +215,16 @@ impl Decoder {
     ///
     /// # Errors
     /// It did so within a message.
-    pub fn end(&self) -> Result<(), Cut> {
+    pub fn end(&self) -> Result<(), Truncated> {
         let came = self.message.len() as u64;
         match self.state {
             _ if self.is_complete => Ok(()),
             State::Length { filled: 0, .. } => Ok(()),
-            State::Length { filled, .. } => Err(Cut::InLength(filled as u64)),
-            State::Body { length } => Err(Cut::InMessage(came, length)),
+            State::Length { filled, .. } => Err(Truncated::InLength(filled as u64)),
+            State::Body { length } => Err(Truncated::InMessage(came, length)),
             State::Marked if came == 0 => Ok(()),
-            State::Marked if is_octet_counted(&self.message) => Err(Cut::OctetCounted(came)),
-            State::Marked => Err(Cut::BeforeMark(came)),
+            State::Marked if is_octet_counted(&self.message) => Err(Truncated::OctetCounted(came)),
+            State::Marked => Err(Truncated::BeforeMark(came)),
         }
     }
 

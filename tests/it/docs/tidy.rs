@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// The parts of `proto` that `net` may name: one direction of a relay, the state of a delivery, handshakes.
 const PROTO_IN_NET: &[&str] =
-    &["proto::relay::lane", "proto::relay::farewell::Delivery", "proto::proxy::handshake::Handshake"];
+    &["proto::relay::lane", "proto::relay::half_close_timer::Delivery", "proto::proxy::handshake::Handshake"];
 
 /// The folders of `proto` that each folder of `proto` may name.
 const IN_PROTO: &[(&str, &[&str])] = &[
