@@ -44,6 +44,8 @@ pub enum LineFault {
     Folder,
     /// Its size is not one.
     Size,
+    /// It is beyond the 4,294,967,295 that are counted.
+    TooMany,
     /// It is the last one and has no end: it may still be written, and may mean less when it is complete.
     Unfinished,
     /// An earlier line, of this number, says something else about the same host or key.
@@ -72,6 +74,7 @@ impl fmt::Display for BadLine {
             LineFault::Rights => f.write_str("rights are store, share and stream, with commas between them"),
             LineFault::Folder => f.write_str("store= takes an absolute path, as in store=/srv/inbox"),
             LineFault::Size => f.write_str("max-size= takes a number and a unit, as in 4096, 64KiB or 10MB"),
+            LineFault::TooMany => f.write_str("too many lines"),
             LineFault::Unfinished => f.write_str("ends without a newline: add one, if nothing is missing"),
             LineFault::Contradiction(line) => write!(f, "contradicts line {line}: remove one of them"),
         }
