@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use crate::net::tls::identity::Fingerprint;
+use crate::proto::secure::pin::Pin;
 use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 
 /// TLS of a client.
@@ -23,8 +23,8 @@ pub(crate) struct ClientTlsArgs {
 
     /// Trust the server with this key, whatever its certificate says: sha256:..., as the server prints it and curl's
     /// --pinnedpubkey takes it; may be repeated
-    #[arg(long, value_name = "KEY", value_parser = pin, requires = "tls", conflicts_with = "ca")]
-    pin: Vec<Fingerprint>,
+    #[arg(long, value_name = "KEY",  requires = "tls", conflicts_with = "ca")]
+    pin: Vec<Pin>,
 
     /// Ask for this name, and expect it in the certificate [default: the host of ENDPOINT]
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, requires = "tls")]
@@ -117,10 +117,4 @@ impl ServerTlsArgs {
 fn protocol(text: &str) -> Result<String, String> {
     let is_name = (1..=255).contains(&text.len());
     is_name.then(|| text.to_owned()).ok_or_else(|| "a protocol's name has 1 to 255 bytes".into())
-}
-
-/// Reads a pin.
-fn pin(text: &str) -> Result<Fingerprint, String> {
-    crate::net::tls::parse_fingerprint(text)
-        .ok_or_else(|| "type sha256: and the 43 characters after it, as the server prints them".into())
 }

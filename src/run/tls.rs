@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::error::{Error, Exit};
 use crate::net::tls::client::{ClientSettings, ClientTls, ServerCheck};
-use crate::net::tls::identity::{Fingerprint, Identity, certificates_from_pem};
+use crate::net::tls::identity::{Identity, certificates_from_pem};
 use crate::net::tls::server::{ServerSettings, ServerTls};
+use crate::proto::secure::pin::Pin;
 use crate::server::option_files::bytes_of;
 use crate::server::tls_gate::TlsTerms;
 
@@ -32,7 +33,7 @@ impl IdentityFiles {
 pub(crate) enum TrustPlan {
     /// The authorities of the system, or those in this file.
     Authorities(Option<PathBuf>),
-    Pins(Vec<Fingerprint>),
+    Pins(Vec<Pin>),
     Anyone,
 }
 

@@ -12,18 +12,20 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::identity::{Fingerprint, Identity, fingerprint};
+use super::certificate::pin_of;
+use super::identity::Identity;
 use super::layer::Layer;
 use super::records::Role;
-use super::{VERSIONS, provider, shown};
+use super::{VERSIONS, provider};
 use crate::error::{Error, Exit};
+use crate::proto::secure::pin::Pin;
 
 /// How a client decides whether the server is the right one.
 pub enum ServerCheck {
     /// Its certificate comes from an authority, and names the host: those of the system, or these alone.
     Authorities(Option<Vec<CertificateDer<'static>>>),
     /// Its key is one of these.
-    Pins(Vec<Fingerprint>),
+    Pins(Vec<Pin>),
     /// It may be anybody: the connection is encrypted, and no more.
     Anyone,
 }
@@ -101,7 +103,7 @@ fn builder(
 
 fn pinned(
     builder: Builder<rustls::WantsVerifier>,
-    pins: Vec<Fingerprint>,
+    pins: Vec<Pin>,
     algorithms: WebPkiSupportedAlgorithms,
 ) -> Builder<rustls::client::WantsClientCert> {
     builder.dangerous().with_custom_certificate_verifier(Arc::new(PinnedServer { pins, algorithms }))
@@ -122,17 +124,17 @@ fn authorities(only: Option<Vec<CertificateDer<'static>>>) -> Result<RootCertSto
 /// Compares the server's key with pins; without pins each key will do. The server proves in any case that it has the key.
 #[derive(Debug)]
 struct PinnedServer {
-    pins: Vec<Fingerprint>,
+    pins: Vec<Pin>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 /// The server's key is not a pinned one.
 #[derive(Debug)]
-struct OtherKey(Fingerprint);
+struct OtherKey(Pin);
 
 impl Display for OtherKey {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "its key is {}, and not one of --pin", shown(&self.0))
+        write!(f, "its key is {}, and not one of --pin", self.0)
     }
 }
 
@@ -147,7 +149,7 @@ impl ServerCertVerifier for PinnedServer {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let key = fingerprint(certificate).ok_or(CertificateError::BadEncoding)?;
+        let key = pin_of(certificate).ok_or(CertificateError::BadEncoding)?;
         match self.pins.is_empty() || self.pins.contains(&key) {
             true => Ok(ServerCertVerified::assertion()),
             false => Err(CertificateError::Other(OtherError(Arc::new(OtherKey(key)))).into()),

@@ -1,12 +1,7 @@
-//! Certificates and their keys in PEM (RFC 7468), and what a certificate is known by.
+//! Certificates and their keys in PEM (RFC 7468), as options name them.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::ParsedCertificate;
-
-/// SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 5280, 4.1), as `curl --pinnedpubkey` compares it.
-pub type Fingerprint = [u8; 32];
 
 /// A certificate chain, its own certificate first, and its private key.
 #[derive(Debug)]
@@ -26,11 +21,6 @@ impl Identity {
             .map_err(|_| "there is no private key in it (PEM: -----BEGIN PRIVATE KEY-----)".to_owned())?;
         Ok(Identity { chain, key })
     }
-
-    /// The fingerprint of its own certificate. None: the certificate is malformed.
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
-        self.chain.first().and_then(fingerprint)
-    }
 }
 
 /// Reads certificates from a PEM text.
@@ -44,10 +34,4 @@ pub fn certificates_from_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>
         Ok(_) => Err("there is no certificate in it (PEM: -----BEGIN CERTIFICATE-----)".to_owned()),
         Err(error) => Err(format!("a certificate in it is malformed: {error}")),
     }
-}
-
-/// What a certificate is known by. None: it is malformed.
-pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> Option<Fingerprint> {
-    let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    digest(&SHA256, &parsed.subject_public_key_info()).as_ref().try_into().ok()
 }

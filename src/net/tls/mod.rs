@@ -1,21 +1,21 @@
 //! TLS on TCP connections: rustls with its unbuffered interface, certificates and keys.
 
 mod buffers;
+pub mod certificate;
 pub mod client;
 pub(crate) mod connecting;
 mod failure;
 pub mod identity;
+pub mod key;
 pub(crate) mod layer;
 mod records;
 pub mod server;
 pub(crate) mod socket;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rustls::crypto::CryptoProvider;
 use rustls::{CipherSuite, SupportedProtocolVersion};
 
-use self::identity::{Fingerprint, fingerprint};
+use self::certificate::pin_of;
 use self::layer::Layer;
 
 /// The versions that are spoken.
@@ -27,17 +27,6 @@ fn provider() -> CryptoProvider {
     // The fastest one first, where the processor has AES: no shorter key is known to be weaker in practice.
     provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
     provider
-}
-
-/// A fingerprint as it is printed and typed.
-pub fn shown(fingerprint: &Fingerprint) -> String {
-    format!("sha256:{}", BASE64_URL_SAFE_NO_PAD.encode(fingerprint))
-}
-
-/// Reads a fingerprint as it is printed, and as curl and openssl print it.
-pub fn parse_fingerprint(text: &str) -> Option<Fingerprint> {
-    let text = text.strip_prefix("sha256:")?.trim_end_matches('=');
-    BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
 /// What a handshake has negotiated, for `-vv`.
@@ -54,8 +43,8 @@ pub(crate) fn negotiated(layer: &Layer) -> String {
     if let Some(protocol) = protocol {
         text += &format!(", protocol {}", protocol.escape_debug());
     }
-    match state.peer_certificates().and_then(|chain| chain.first()).and_then(fingerprint) {
-        Some(key) => text + &format!(", the peer's key {}", shown(&key)),
+    match state.peer_certificates().and_then(|chain| chain.first()).and_then(pin_of) {
+        Some(key) => text + &format!(", the peer's key {key}"),
         None => text,
     }
 }
