@@ -5,9 +5,12 @@ use std::io;
 use rustls::{CommonState, ProtocolVersion};
 
 use super::buffers::{Outgoing, PIECE_BYTES, RECORD_BYTES, ciphertext, give_back, lend};
+use super::certificate::pin_of;
+use super::exporter::Exporter;
 use super::failure::{BARE_END, END_IN_HANDSHAKE, failure_of};
 use super::records::{Processed, Records, Role, Wanted};
 use crate::error::{Error, Exit};
+use crate::proto::secure::pin::Pin;
 
 /// The socket below: non-blocking reads and writes of ciphertext, as those of [`Stream`](crate::net::stream::Stream).
 pub(crate) trait Below {
@@ -40,6 +43,7 @@ pub(crate) struct Layer {
     has_ended: bool,
     has_received: bool,
     failure: Option<(Exit, String)>,
+    exporter: Option<Exporter>,
 }
 
 impl Layer {
@@ -54,7 +58,26 @@ impl Layer {
             has_ended: false,
             has_received: false,
             failure: None,
+            exporter: None,
         }
+    }
+
+    /// The same with an exporter, which is its connection's key log.
+    #[must_use]
+    pub(super) fn with_exporter(self, exporter: Exporter) -> Layer {
+        Layer { exporter: Some(exporter), ..self }
+    }
+
+    /// Fills `output` with keying material that only the two ends have. None: there is no exporter, or the handshake is
+    /// not complete.
+    pub(crate) fn export(&self, label: &[u8], output: &mut [u8]) -> Option<()> {
+        let suite = self.state().negotiated_cipher_suite()?;
+        self.exporter.as_ref()?.export(suite, label, output)
+    }
+
+    /// The pin of the key that the peer has shown. None: it has shown none.
+    pub(crate) fn peer_pin(&self) -> Option<Pin> {
+        self.state().peer_certificates()?.first().and_then(pin_of)
     }
 
     /// What was negotiated.
