@@ -6,6 +6,7 @@
 use super::confine::check_regular;
 use super::error::{StoreError, StoreErrorKind};
 use super::folder::Folder;
+use super::meta::mode_of;
 use super::publish::sync_names;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, open, statat};
 use rustix::io::{Errno, retry_on_intr};
@@ -77,7 +78,7 @@ pub(super) struct Ownership {
 
 impl Ownership {
     fn of(stat: &Stat) -> Self {
-        Self { uid: stat.st_uid, mode: Mode::from_raw_mode(stat.st_mode).bits() as u32 & 0o777 }
+        Self { uid: stat.st_uid, mode: mode_of(stat.st_mode as _).into() }
     }
 
     /// Checks a secret, for the user `own`. A secret of root may be readable by a group: so systemd hands one to a
