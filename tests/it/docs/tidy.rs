@@ -38,6 +38,7 @@ const IN_PROTO: &[(&str, &[&str])] = &[
     ("relay", &[]),
     ("datagram", &[]),
     ("http", &[]),
+    ("secure", &[]),
     // A proxy parses requests.
     ("proxy", &["proto::http"]),
 ];
@@ -54,6 +55,11 @@ const OWNED: &[(&str, &[&str])] = &[
     ("uapi", &["net/"]),
     ("pty_process", &["net/"]),
     ("indicatif", &["report/"]),
+    ("curve25519_dalek", &["proto/secure/"]),
+    ("sha2", &["proto/secure/"]),
+    ("hmac", &["proto/secure/"]),
+    ("subtle", &["proto/secure/"]),
+    ("bip39", &["proto/secure/"]),
     ("blake3", &["store/", "transfer/", "report/"]),
     ("rustix::net", &["net/"]),
     ("rustix::pipe", &["net/"]),
