@@ -14,7 +14,7 @@ use crate::run::tls::{ClientTlsPlan, IdentityFiles, ServerTlsPlan, TrustPlan};
 pub(crate) struct ClientTlsArgs {
     /// Encrypt the connection with TLS; the server's certificate must come from an authority that this system knows, and
     /// name the host
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["code", "code_file"])]
     tls: bool,
 
     /// Trust the authorities in this file (PEM) instead of the system's
@@ -43,7 +43,7 @@ pub(crate) struct ClientTlsArgs {
 #[command(next_help_heading = "TLS")]
 pub(crate) struct ServerTlsArgs {
     /// Serve TLS only, with the certificate of --cert
-    #[arg(long, requires = "cert")]
+    #[arg(long, requires = "cert", conflicts_with_all = ["code", "code_file", "open"])]
     tls: bool,
 
     /// Accept only clients with a certificate from the authorities in this file (PEM)

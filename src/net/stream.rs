@@ -304,6 +304,20 @@ impl Transport {
         Ok(Transport { socket: self.socket.with_tls(layer)?, ..self })
     }
 
+    /// The first byte that was received and not read, which stays unread. None: nothing has come yet.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` for the peer's end; those of the socket.
+    pub(crate) fn peek(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0];
+        match uninterrupted(|| Ok(rustix::net::recv(self.socket.as_fd(), &mut byte, RecvFlags::PEEK)?)) {
+            Ok((0, _)) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(Some(byte[0])),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Advances the TLS handshake. True once it is complete, or if there is no TLS.
     ///
     /// # Errors

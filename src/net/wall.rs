@@ -44,6 +44,11 @@ pub fn http_date(unix_seconds: u64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + writable(Duration::from_secs(unix_seconds)))
 }
 
+/// The time of day as RFC 3339 writes it, in whole seconds of UTC.
+pub fn utc_now() -> String {
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970()).to_string()
+}
+
 /// [`http_date`] of now.
 pub fn http_date_now() -> String {
     http_date(since_1970().as_secs())

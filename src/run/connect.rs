@@ -52,13 +52,13 @@ impl Plan {
     pub fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
         match self.0 {
             ConnectTask::Relay(plan) => {
-                let connector = plan.server.connector()?;
+                let connector = plan.server.connector(false, report)?;
                 let partner = plan.partner(report)?;
                 plan.retry.run(report, signals, |_| plan.relay_once(&connector, &partner, report, signals))
             }
             ConnectTask::Probe { targets, options: mut plan } => {
                 for (server, ports) in targets {
-                    plan.targets.push(Target::new(server.connector()?, ports));
+                    plan.targets.push(Target::new(server.connector(false, report)?, ports));
                 }
                 let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
                 reactor.add_at_start(|io, now| Probe::new(plan, io, report, now))?;

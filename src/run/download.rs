@@ -147,7 +147,7 @@ impl Plan {
     }
 
     fn list(&self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let connector = self.server.connector()?;
+        let connector = self.server.connector(true, report)?;
         check_stdout()?;
         let (limits, wanted) = (self.limits, (self.names.clone(), self.max_entries));
         let mut reactor = Reactor::new(signals).map_err(|error| Error::new(Exit::Failed, error))?;
@@ -165,7 +165,7 @@ impl Plan {
     }
 
     fn fetch(&self, download: &Download, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let connector = self.server.connector()?;
+        let connector = self.server.connector(true, report)?;
         let (folder, naming) = download.open_output(&self.names)?;
         let digests = download.sink(&naming)?;
         // Each attempt needs a new one.

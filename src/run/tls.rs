@@ -9,7 +9,7 @@ use crate::net::tls::identity::{Identity, certificates_from_pem};
 use crate::net::tls::server::{ServerSettings, ServerTls};
 use crate::proto::secure::pin::Pin;
 use crate::server::option_files::bytes_of;
-use crate::server::tls_gate::TlsTerms;
+use crate::server::tls_gate::GateTerms;
 
 /// The files of a certificate and its key.
 #[derive(Clone, Debug)]
@@ -81,8 +81,8 @@ pub(crate) struct ServerTlsPlan {
 
 impl ServerTlsPlan {
     /// Reads the files.
-    pub(crate) fn terms(&self) -> Result<TlsTerms, Error> {
-        Ok(TlsTerms { tls: self.load()?, limit: self.limit })
+    pub(crate) fn terms(&self) -> Result<GateTerms, Error> {
+        Ok(GateTerms::Tls { tls: self.load()?, limit: self.limit })
     }
 
     fn load(&self) -> Result<ServerTls, Error> {

@@ -158,7 +158,7 @@ impl Plan {
 
 impl UploadPlan {
     fn run(self, report: &Report, signals: &Signals) -> Result<(), Error> {
-        let connector = self.server.connector()?;
+        let connector = self.server.connector(true, report)?;
         match &self.task {
             UploadTask::Text(paths) => {
                 let files = paths.iter().map(|path| upload_text::TextFile::open(path));

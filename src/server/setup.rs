@@ -4,7 +4,7 @@ use super::acceptor::{Acceptor, AccessLists, ClientLimits, Handler};
 use super::admission::AccessSources;
 use super::client_session::SessionLimits;
 use super::invitation::invite;
-use super::tls_gate::{TlsGate, TlsTerms};
+use super::tls_gate::{GateTerms, TlsGate};
 use crate::error::{Error, Exit};
 use crate::net::access::Access;
 use crate::net::activation::Ready;
@@ -35,7 +35,8 @@ pub(crate) struct ServerSetup {
     pub(crate) access: Access,
     pub(crate) access_sources: AccessSources,
     pub(crate) terms: ClientOptions,
-    pub(crate) tls: Option<TlsTerms>,
+    /// What clients do before they are served.
+    pub(crate) gate: Option<GateTerms>,
 }
 
 impl ServerSetup {
@@ -58,12 +59,18 @@ impl ServerSetup {
                 AccessLists::new(&self.access_sources, self.limits.total_clients.is_some(), (&io, signals))?;
             let listeners =
                 listen_on_all((&self.endpoints, self.invitation), &self.terms.socket, &io, report)?;
+            if let Some(GateTerms::Admission { trust, .. }) = &self.gate {
+                if let Some(code) = &trust.shown_code {
+                    report.info(format_args!("code: {}", code.as_str()));
+                }
+                report.info(format_args!("key: {}", trust.pin));
+            }
             let handler = handler(&io, self.terms)?;
             _ready = notify_ready(report);
             let (access, context) = ((self.access, lists), (&io, report));
-            Ok(match self.tls {
-                Some(tls) => {
-                    let handler = TlsGate::new(handler, tls, &io);
+            Ok(match self.gate {
+                Some(terms) => {
+                    let handler = TlsGate::new(handler, terms, &io);
                     Box::new(Acceptor::new(listeners, self.limits, access, context, handler)?)
                         as Box<dyn Session>
                 }

@@ -12,6 +12,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, PeerIncompatible, ServerConfig, SignatureScheme,
 };
+use zeroize::Zeroizing;
 
 use super::certificate::certified_key;
 use super::exporter::Exporter;
@@ -20,6 +21,7 @@ use super::layer::Layer;
 use super::provider;
 use super::records::Role;
 use crate::error::{Error, Exit};
+use crate::proto::secure::{AUTH_EXPORTER, Channel, SESSION_EXPORTER};
 
 /// Makes the TLS layers of connections that begin with admission.
 #[derive(Clone)]
@@ -78,6 +80,14 @@ impl PeerTls {
         let connection = UnbufferedServerConnection::new(Arc::new(config)).map_err(failed)?;
         Ok(Layer::new(Role::Server(connection), false).with_exporter(exporter))
     }
+}
+
+/// The facts about a connection that admission is bound to. None: its handshake is not complete.
+pub(crate) fn channel(layer: &Layer) -> Option<Channel> {
+    let (mut auth, mut session) = ([0; 32], Zeroizing::new([0; 64]));
+    layer.export(AUTH_EXPORTER, &mut auth)?;
+    layer.export(SESSION_EXPORTER, &mut *session)?;
+    Some(Channel { auth, session, peer: layer.peer_pin().map(|pin| pin.0) })
 }
 
 fn failed(error: rustls::Error) -> Error {

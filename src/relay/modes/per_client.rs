@@ -56,7 +56,7 @@ impl<F: Make> PerClient<F> {
 
 impl<F: Make> Handler for PerClient<F> {
     fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
-        let AdmittedClient { socket, destination, permit } = incoming;
+        let AdmittedClient { socket, destination, permit, .. } = incoming;
         let permit = Rc::new(permit);
         begin(&self.io, (socket, &self.options.socket), Some(&permit), |mut transport, io| {
             transport.reset_on_close(true).map_err(|error| lost(&error))?;
