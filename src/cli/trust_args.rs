@@ -99,15 +99,20 @@ pub(crate) struct ServerTrustArgs {
     /// Encrypt, and admit anybody
     #[arg(long, conflicts_with_all = ["code", "code_file", "code_uses"])]
     open: bool,
+
+    /// With --store and --share: admit anybody, also without encryption, as older clients connect
+    #[arg(long, requires = "transfer", conflicts_with_all = ["code", "code_file", "code_uses", "open", "key"])]
+    plain: bool,
 }
 
 impl ServerTrustArgs {
-    /// True if clients need a code.
+    /// True if `--code` or `--code-file` was typed.
     pub(crate) fn has_code(&self) -> bool {
         self.code.source().is_some()
     }
 
-    /// The plan, if clients have to be admitted. `limit` is the time for that, `rights` what they may do then.
+    /// The plan, if clients have to be admitted. `limit` is the time for that, `rights` what they may do then. A server
+    /// that `wants_code` has one unless something else was chosen.
     ///
     /// # Errors
     /// An option without what it belongs to.
@@ -115,10 +120,11 @@ impl ServerTrustArgs {
         &self,
         limit: Duration,
         rights: Rights,
-        is_once: bool,
+        (is_once, wants_code): (bool, bool),
     ) -> Result<Option<ServerTrustPlan>, &'static str> {
-        let code = self.code.source();
-        if code.is_none() && !self.open {
+        let default = (wants_code && !self.open && !self.plain).then_some(CodeSource::Environment);
+        let code = self.code.source().or(default);
+        if code.is_none() && !self.open && !(self.plain && wants_code) {
             return match (self.code_uses, &self.code.key) {
                 (Some(_), _) => Err("--code-uses goes with --code or --code-file"),
                 (None, Some(_)) => Err("--key goes with --code, --code-file or --open"),
@@ -127,7 +133,8 @@ impl ServerTrustArgs {
         }
         let uses = self.code_uses.unwrap_or(if is_once { ONCE } else { Uses::Many });
         let key = self.code.key.clone();
-        Ok(Some(ServerTrustPlan { code, uses, is_open: self.open, key, limit, rights }))
+        let (is_open, is_plain) = (self.open || self.plain, self.plain);
+        Ok(Some(ServerTrustPlan { code, uses, is_open, is_plain, key, limit, rights }))
     }
 }
 

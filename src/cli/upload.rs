@@ -141,7 +141,9 @@ impl UploadArgs {
         server.trust = match self.wire {
             WireProtocol::Sendall => Some(self.trust.plan()),
             WireProtocol::Text if self.trust.is_explicit() => {
-                return Err(usage("--wire text knows no encryption: leave --code, --pin and --trust-new out"));
+                return Err(usage(
+                    "--wire text knows no encryption: leave --code, --pin and --trust-new out",
+                ));
             }
             WireProtocol::Text => None,
         };

@@ -1,12 +1,13 @@
 //! The client's side of admission (PROTOCOL.md): TLS with any key, then the proof that the server is the one that is meant.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Exit, Retry, lost};
+use crate::error::{Error, Exit, lost};
+use crate::net::ask::ask;
 use crate::net::connecting::Connect;
 use crate::net::handshake::{HandshakeDriver, HandshakeFailure};
 use crate::net::stream::{SocketState, Transport};
@@ -16,6 +17,7 @@ use crate::proto::secure::SessionId;
 use crate::proto::secure::client::{ClientAdmission, Credential, NotTrusted};
 use crate::proto::secure::code::Code;
 use crate::proto::secure::pin::Pin;
+use crate::proto::secure::refusal::Wanted;
 use crate::proto::secure::session::Session;
 
 /// What a client shows.
@@ -39,7 +41,10 @@ pub(crate) struct ExpectedKey {
 /// How a client and its server come to trust each other, for all connections of a run.
 pub(crate) struct ClientTrust {
     pub(crate) tls: PeerTls,
-    pub(crate) proof: Proof,
+    proof: RefCell<Proof>,
+    /// The person at the terminal may be asked for a code if the server wants one.
+    may_ask: Cell<bool>,
+    is_code_wanted: Cell<bool>,
     /// None: each key will do.
     pub(crate) expected: Option<ExpectedKey>,
     /// Called with the server's key at each admission.
@@ -55,7 +60,14 @@ impl ClientTrust {
         expected: Option<ExpectedKey>,
         on_admitted: Box<dyn Fn(Pin)>,
     ) -> ClientTrust {
-        ClientTrust { tls, proof, expected, on_admitted, session: RefCell::default() }
+        let may_ask = Cell::new(matches!(proof, Proof::Key));
+        let (proof, is_code_wanted, session) = (RefCell::new(proof), Cell::default(), RefCell::default());
+        ClientTrust { tls, proof, may_ask, is_code_wanted, expected, on_admitted, session }
+    }
+
+    /// True if the server has refused for want of a code, and this is the first time.
+    fn takes_code(&self) -> bool {
+        self.is_code_wanted.take() && self.may_ask.replace(false)
     }
 
     /// Fails if the server has another key than the expected one.
@@ -72,6 +84,27 @@ impl ClientTrust {
             _ => Ok(key),
         }
     }
+}
+
+/// Runs `attempt`, and once more with a code if that is what the server wants, and a person at the terminal types it.
+pub(crate) fn with_code<T>(
+    trust: Option<&ClientTrust>,
+    host: &str,
+    mut attempt: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let result = attempt();
+    let (Some(trust), Err(error)) = (trust, &result) else { return result };
+    if error.exit() != Exit::Untrusted || !trust.takes_code() {
+        return result;
+    }
+    let Ok(typed) = ask(&format!("code for {host}: ")) else { return result };
+    *trust.proof.borrow_mut() = Proof::Code(parse(&typed)?);
+    attempt()
+}
+
+/// Reads a code that was typed.
+pub(crate) fn parse(typed: &str) -> Result<Code, Error> {
+    Code::parse(typed).map_err(|fault| Error::new(Exit::Usage, format!("the code {fault}")))
 }
 
 fn untrusted(text: &str) -> Error {
@@ -133,8 +166,8 @@ impl Admitting {
         let channel = channel(layer).ok_or_else(|| untrusted("TLS gives no keying material"))?;
         let mut random = Zeroizing::new([0; 64]);
         crate::net::fill_random(&mut *random)?;
-        let session = self.trust.session.borrow();
-        let credential = match (&self.joins, &*session, &self.trust.proof) {
+        let (session, proof) = (self.trust.session.borrow(), self.trust.proof.borrow());
+        let credential = match (&self.joins, &*session, &*proof) {
             (Some(id), Some(session), _) => Credential::Session { id: *id, session },
             (_, _, Proof::Code(code)) => Credential::Code(code),
             (_, _, Proof::Key) => Credential::Key,
@@ -182,7 +215,7 @@ impl Admitting {
                     }
                 },
                 State::Admission(mut transport, until, mut driver) => {
-                    if driver.advance(&mut transport).map_err(refused)? {
+                    if driver.advance(&mut transport).map_err(|failure| self.refused(failure))? {
                         self.admitted(&transport, &driver.machine);
                         return Ok(Some(transport));
                     }
@@ -191,6 +224,20 @@ impl Admitting {
                 }
                 State::Over => return Ok(None),
             };
+        }
+    }
+
+    fn refused(&self, failure: HandshakeFailure<NotTrusted>) -> Error {
+        match failure {
+            HandshakeFailure::Lost(error) => lost(&error),
+            HandshakeFailure::Ended => {
+                untrusted("the server ended the connection during admission: nothing was sent")
+            }
+            HandshakeFailure::Fault(why) => {
+                let wants = matches!(&why, NotTrusted::Refused(refusal) if refusal.wanted.has(Wanted::CODE));
+                self.trust.is_code_wanted.set(wants);
+                untrusted(&why.to_string())
+            }
         }
     }
 
@@ -218,16 +265,6 @@ fn not_encrypted(error: Error) -> Error {
             ),
         ),
         _ => error,
-    }
-}
-
-fn refused(failure: HandshakeFailure<NotTrusted>) -> Error {
-    match failure {
-        HandshakeFailure::Lost(error) => lost(&error),
-        HandshakeFailure::Ended => {
-            untrusted("the server ended the connection during admission: nothing was sent")
-        }
-        HandshakeFailure::Fault(why) => untrusted(&why.to_string()).with_retry(Retry::Never),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::admission::{Admitting, ClientTrust};
+use super::admission::{Admitting, ClientTrust, with_code};
 use super::proxies::{Route, Via};
 use crate::error::Error;
 use crate::net::connecting::Connect;
@@ -32,6 +32,11 @@ impl Connector {
     /// The way from `local` to `endpoint`.
     pub(crate) fn new(endpoint: Endpoint, route: Option<Route>, local: LocalEnd) -> Connector {
         Connector { endpoint, route, local, tls: None, trust: None }
+    }
+
+    /// Runs `attempt`; see [`with_code`].
+    pub(crate) fn admitted<T>(&self, attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+        with_code(self.trust.as_deref(), &self.endpoint.to_string(), attempt)
     }
 
     /// The same with admission.

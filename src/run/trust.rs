@@ -20,7 +20,7 @@ use crate::proto::secure::guesses::Uses;
 use crate::proto::secure::known::{self, How, Known};
 use crate::proto::secure::pin::Pin;
 use crate::proto::secure::{ALPN, Rights};
-use crate::relay::admission::{ClientTrust, ExpectedKey, Proof};
+use crate::relay::admission::{ClientTrust, ExpectedKey, Proof, parse};
 use crate::report::Report;
 use crate::server::option_files::bytes_of;
 use crate::server::trust::{ServerTrust, SharedPolicy};
@@ -68,13 +68,15 @@ impl ClientTrustPlan {
             None => None,
         };
         let has_code = self.code.is_some() || is_transfer && code_from_environment().is_some();
-        if !has_code && self.pins.is_empty() && !self.trusts_new && known.is_none() {
+        let is_trusted = !self.pins.is_empty() || self.trusts_new || known.is_some();
+        // This machine's own servers do not encrypt, unless they were told to.
+        if !has_code && !is_trusted && endpoint.is_local() {
             return Ok(None);
         }
         let proof = match &self.code {
             Some(source) => Proof::Code(client_code(source, &host, port)?),
-            None if has_code => Proof::Code(client_code(&CodeSource::Environment, &host, port)?),
-            None => Proof::Key,
+            None if is_trusted && !has_code => Proof::Key,
+            None => Proof::Code(client_code(&CodeSource::Environment, &host, port)?),
         };
         let expected = match (&self.pins[..], known, &file) {
             ([], Some(Known { pin, line }), Some(file)) => {
@@ -172,9 +174,13 @@ fn client_code(source: &CodeSource, host: &str, port: u16) -> Result<Code, Error
         None => {
             let asked = ask(&format!("code for {host}:{port}: "));
             let typed = asked.map_err(|_| {
-                usage("there is no terminal to ask for the code: set SENDALL_CODE, or type --code-file FILE")
+                let text = format!(
+                    "{host}:{port} is not known yet, and there is no terminal to ask for its code: set SENDALL_CODE, or \
+                     type --code-file FILE, --pin KEY, --trust-new, or --plain for a server that does not encrypt"
+                );
+                Error::new(Exit::Untrusted, text)
             })?;
-            Code::parse(&typed).map_err(|fault| usage(format!("the code {fault}")))
+            parse(&typed)
         }
     }
 }
@@ -205,6 +211,8 @@ pub(crate) struct ServerTrustPlan {
     pub(crate) uses: Uses,
     /// Anybody is admitted.
     pub(crate) is_open: bool,
+    /// Also without encryption.
+    pub(crate) is_plain: bool,
     pub(crate) key: Option<PathBuf>,
     /// The time limit of TLS and admission.
     pub(crate) limit: Duration,
@@ -233,6 +241,7 @@ impl ServerTrustPlan {
             tls: PeerTls::new(&key, ALPN)?,
             pin: key.pin(),
             shown_code,
+            is_plain: self.is_plain,
             limit: self.limit,
             policy: Arc::new(SharedPolicy::new(open, account)),
         })

@@ -64,6 +64,9 @@ impl ServerSetup {
                     report.info(format_args!("code: {}", code.as_str()));
                 }
                 report.info(format_args!("key: {}", trust.pin));
+                if trust.is_plain {
+                    report.warning("--plain: whoever is in between can read and change what passes");
+                }
             }
             let handler = handler(&io, self.terms)?;
             _ready = notify_ready(report);

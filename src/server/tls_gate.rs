@@ -72,6 +72,10 @@ impl<H: Handler> TlsGate<H> {
 
 impl<H: Handler> Handler for TlsGate<H> {
     fn accept(&mut self, incoming: AdmittedClient, now: Instant) -> bool {
+        if !socket_is_tcp(&incoming) {
+            // Only this machine's users reach it, as the file's mode says.
+            return self.handler.accept(incoming, now);
+        }
         let AdmittedClient { socket, destination, permit, .. } = incoming;
         let mut permit = Some(permit);
         let mut is_there = false;
@@ -117,6 +121,10 @@ impl<H: Handler> Handler for TlsGate<H> {
         }
         self.handler.advance()
     }
+}
+
+fn socket_is_tcp(client: &AdmittedClient) -> bool {
+    matches!(client.socket, Socket::Tcp(_))
 }
 
 /// A client that was not let through yet.
@@ -175,6 +183,7 @@ impl Arriving {
         match transport.peek() {
             Ok(None) => Ok(Step::Wait(State::First(transport))),
             Ok(Some(TLS_BYTE)) => secured(transport, trust.tls.server_layer()?),
+            Ok(Some(_)) if trust.is_plain => Ok(Step::Pass(transport, ClientTrust::NotAsked)),
             Ok(Some(_)) if passes_plain => Ok(Step::Pass(transport, ClientTrust::Plain)),
             Ok(Some(_)) => Err(Error::new(
                 Exit::Refused,

@@ -20,6 +20,8 @@ pub(crate) struct ServerTrust {
     pub(crate) pin: Pin,
     /// The code that was made for this run, to be printed.
     pub(crate) shown_code: Option<Zeroizing<String>>,
+    /// Clients without encryption are served as well.
+    pub(crate) is_plain: bool,
     /// The time limit of TLS and admission together.
     pub(crate) limit: Duration,
     pub(crate) policy: Arc<SharedPolicy>,

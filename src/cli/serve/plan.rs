@@ -166,9 +166,13 @@ impl ServeArgs {
             }
             _ => Rights::STREAM,
         };
-        let plan = self.trust.plan(self.handshake_timeout(), rights, self.transfer.once).map_err(usage)?;
-        let Some(plan) = plan else { return Ok(None) };
         let is_text = matches!(mode, Mode::Transfer(plan) if plan.wire == WireProtocol::Text);
+        // Files that others can fetch or replace are not for everybody on the network.
+        let is_for_others = endpoints.iter().any(|endpoint| !endpoint.is_local());
+        let wants_code = is_for_others && !is_text && matches!(mode, Mode::Transfer(_));
+        let terms = (self.transfer.once, wants_code);
+        let plan = self.trust.plan(self.handshake_timeout(), rights, terms).map_err(usage)?;
+        let Some(plan) = plan else { return Ok(None) };
         let is_socket = matches!(mode, Mode::Exec(program, _) if program.stdio == ChildStdio::Socket);
         if !endpoints.iter().all(|endpoint| matches!(endpoint, Endpoint::Tcp { .. } | Endpoint::Inherited(_)))
         {
@@ -206,19 +210,12 @@ impl ServeArgs {
         if self.limits.accept_proxy_protocol {
             return "";
         }
-        if self.trust.has_code() {
-            return match mode {
-                Mode::Transfer(_) if self.transfer.share.is_none() => "sendall upload --code FILE ADDR",
-                Mode::Transfer(_) if self.transfer.store.is_none() => "sendall download --code ADDR",
-                Mode::Transfer(_) => "sendall upload --code FILE ADDR, or sendall download --code ADDR",
-                _ => "sendall connect --code ADDR",
-            };
-        }
         match mode {
             Mode::Transfer(plan) if plan.wire == WireProtocol::Text => "sendall upload --wire text FILE ADDR",
             Mode::Transfer(_) if self.transfer.share.is_none() => "sendall upload FILE ADDR",
             Mode::Transfer(_) if self.transfer.store.is_none() => "sendall download ADDR",
             Mode::Transfer(_) => "sendall upload FILE ADDR, or sendall download ADDR",
+            _ if self.trust.has_code() => "sendall connect --code ADDR",
             Mode::Socks(_) => "sendall connect --proxy socks5://ADDR HOST:PORT",
             Mode::Single(_)
             | Mode::Echo
