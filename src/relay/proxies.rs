@@ -19,10 +19,10 @@ use crate::net::reactor::Io;
 use crate::net::stream::Transport;
 use crate::proto::proxy::fault::{Cause, ProxyFault};
 use crate::proto::proxy::handshake::{Credentials, Handshake};
-use crate::proto::proxy::http_connect::HttpClient;
+use crate::proto::proxy::http_connect::HttpConnectClient;
 use crate::proto::proxy::socks::client::SocksClient;
 use crate::proto::proxy::socks::client4::Socks4Client;
-use crate::proto::proxy::target::Target;
+use crate::proto::proxy::target::ProxyTarget;
 use crate::server::option_files::bytes_of;
 
 /// A proxy, parsed from its URL.
@@ -45,7 +45,7 @@ enum Scheme {
 #[derive(Clone)]
 pub(crate) struct Route {
     proxies: Vec<(Proxy, Option<Credentials>)>,
-    target: Target,
+    target: ProxyTarget,
 }
 
 impl Route {
@@ -127,9 +127,9 @@ fn pair_up(proxies: Vec<Proxy>, secrets: &[Vec<u8>]) -> Result<Vec<(Proxy, Optio
     proxies.into_iter().map(&mut pair).collect()
 }
 
-fn target_of(endpoint: &Endpoint) -> Result<Target, String> {
+fn target_of(endpoint: &Endpoint) -> Result<ProxyTarget, String> {
     let target = match endpoint {
-        Endpoint::Tcp { host: Host::Named(host), port } => Target::new(host, *port),
+        Endpoint::Tcp { host: Host::Named(host), port } => ProxyTarget::new(host, *port),
         _ => None,
     };
     target.ok_or_else(|| format!("a proxy cannot reach '{endpoint}': type HOST:PORT"))
@@ -170,15 +170,15 @@ impl Proxy {
 
     fn machine(
         &self,
-        target: &Target,
+        target: &ProxyTarget,
         credentials: Option<Credentials>,
-    ) -> Box<dyn Handshake<Fault = ProxyFault>> {
+    ) -> Box<dyn Handshake<Error = ProxyFault>> {
         match self.scheme {
             Scheme::Socks5 => Box::new(SocksClient::new(target.clone(), credentials)),
             Scheme::Socks4 => {
                 Box::new(Socks4Client::new(target, self.user.as_deref().unwrap_or_default().as_bytes()))
             }
-            Scheme::Http => Box::new(HttpClient::new(target, credentials.as_ref())),
+            Scheme::Http => Box::new(HttpConnectClient::new(target, credentials.as_ref())),
         }
     }
 }
@@ -207,7 +207,7 @@ impl std::fmt::Display for Proxy {
 struct Hop {
     proxy: Proxy,
     target: String,
-    driver: HandshakeDriver<Box<dyn Handshake<Fault = ProxyFault>>>,
+    driver: HandshakeDriver<Box<dyn Handshake<Error = ProxyFault>>>,
 }
 
 /// Dials the first proxy, then asks each for the next, and the last one for the server.
@@ -234,7 +234,7 @@ impl Via {
         targets.push(target);
         let no_proxy = || Error::new(Exit::Usage, "--proxy: no proxy is named");
         let first = proxies.first().ok_or_else(no_proxy)?.0.clone();
-        let hop = |((proxy, credentials), target): ((Proxy, Option<Credentials>), Target)| Hop {
+        let hop = |((proxy, credentials), target): ((Proxy, Option<Credentials>), ProxyTarget)| Hop {
             driver: HandshakeDriver::new(proxy.machine(&target, credentials)),
             target: target.to_string(),
             proxy,

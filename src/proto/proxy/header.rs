@@ -197,7 +197,7 @@ impl HeaderReader {
 }
 
 impl Handshake for HeaderReader {
-    type Fault = HeaderFault;
+    type Error = HeaderFault;
 
     fn take_outgoing(&mut self) -> Vec<u8> {
         Vec::new()

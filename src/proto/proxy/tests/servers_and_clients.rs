@@ -8,22 +8,22 @@ use proptest::prelude::*;
 use crate::proto::proxy::answer::{Denial, Misuse, MisuseKind};
 use crate::proto::proxy::fault::ProxyFault;
 use crate::proto::proxy::handshake::{Credentials, Handshake, Users};
-use crate::proto::proxy::http_connect::HttpClient;
+use crate::proto::proxy::http_connect::HttpConnectClient;
 use crate::proto::proxy::http_forward::{AnswerHead, BadAnswer};
 use crate::proto::proxy::server::ProxyServer;
 use crate::proto::proxy::socks::client::SocksClient;
-use crate::proto::proxy::target::Target;
+use crate::proto::proxy::target::ProxyTarget;
 
-type Client = Box<dyn Handshake<Fault = ProxyFault>>;
+type Client = Box<dyn Handshake<Error = ProxyFault>>;
 
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const BEHIND: &[u8] = b"\x05\x01the stream\r\n\r\n";
 
-fn client(socks: bool, target: &Target, credentials: Option<Credentials>) -> Client {
+fn client(socks: bool, target: &ProxyTarget, credentials: Option<Credentials>) -> Client {
     if socks {
         Box::new(SocksClient::new(target.clone(), credentials))
     } else {
-        Box::new(HttpClient::new(target, credentials.as_ref()))
+        Box::new(HttpConnectClient::new(target, credentials.as_ref()))
     }
 }
 
@@ -36,7 +36,7 @@ fn users() -> Option<Rc<Users>> {
 }
 
 /// Gives `bytes`, and the stream behind them, in pieces; what is left when the machine has enough.
-fn feed<H: Handshake + ?Sized>(machine: &mut H, bytes: &[u8], piece: usize) -> Result<Vec<u8>, H::Fault> {
+fn feed<H: Handshake + ?Sized>(machine: &mut H, bytes: &[u8], piece: usize) -> Result<Vec<u8>, H::Error> {
     let mut used = 0;
     for part in bytes.chunks(piece) {
         let count = machine.receive(part)?;
@@ -80,10 +80,10 @@ fn play(
     }
 }
 
-fn targets() -> Vec<Target> {
+fn targets() -> Vec<ProxyTarget> {
     let long = format!("{}:443", "n".repeat(255));
     let texts = ["example.org:80", "192.0.2.1:1", "[2001:db8::1]:65535", "a:9", &long];
-    texts.iter().map(|text| Target::parse(text).unwrap()).collect()
+    texts.iter().map(|text| ProxyTarget::parse(text).unwrap()).collect()
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn explains(bytes: &[u8], piece: usize, text: &str, answer: &str) {
 fn a_client_of_http_1_0_needs_no_host() {
     let mut old = ProxyServer::new(None);
     assert!(feed(&mut old, b"CONNECT a:1 HTTP/1.0\r\n\r\n", 5).is_ok());
-    assert_eq!(old.target(), Target::parse("a:1").as_ref());
+    assert_eq!(old.target(), ProxyTarget::parse("a:1").as_ref());
 }
 
 #[test]
