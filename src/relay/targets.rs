@@ -64,8 +64,8 @@ mod tests {
     use super::*;
 
     fn admits(allowed: &[&str], denied: &[&str], address: &str) -> bool {
-        let words = |list: &[&str]| list.iter().map(|word| (*word).to_string()).collect();
-        let sources = TargetSources { allowed: words(allowed), denied: words(denied) };
+        let items = |list: &[&str]| list.iter().map(|word| (*word).to_string()).collect();
+        let sources = TargetSources { allowed: items(allowed), denied: items(denied) };
         sources.load().unwrap().admits(address.parse().unwrap())
     }
 

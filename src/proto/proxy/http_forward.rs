@@ -101,7 +101,7 @@ fn pass_on<'a>(
     }
 }
 
-/// Why an answer is not passed on. Continues the sentence "the server ...".
+/// The reason for which an answer is not forwarded. Continues the sentence "the server ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadAnswer(pub &'static str);
 

@@ -8,7 +8,7 @@ const END: &[u8] = b"\r\n\r\n";
 /// The shortest head, in bytes: `HTTP/1.0 200` or `GET / HTTP/1.0`, and the end.
 const SHORTEST: usize = 16;
 
-/// Why bytes cannot become a head.
+/// Reasons for which bytes cannot become a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadFault {
     /// Over the limit in bytes, or over 100 fields.

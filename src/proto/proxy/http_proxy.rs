@@ -107,9 +107,9 @@ impl HttpProxyServer {
 
     fn connect(&self) -> Result<ProxyRequest, Misuse> {
         let (line, fields) = self.head.parse().map_err(|fault| self.head_fault(fault))?;
-        let mut words = line.split(|byte| *byte == b' ').skip(1);
-        let (authority, version) = (words.next(), words.next());
-        let is_newer = match (version, words.next()) {
+        let mut parts = line.split(|byte| *byte == b' ').skip(1);
+        let (authority, version) = (parts.next(), parts.next());
+        let is_newer = match (version, parts.next()) {
             (Some(b"HTTP/1.0"), None) => false,
             // RFC 9110, 2.5: a higher minor version is taken for the highest that is known.
             (Some(&[b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9']), None) => true,

@@ -38,7 +38,7 @@ pub(super) fn poll_direct(
     }
 }
 
-/// The same for a port behind proxies. A failure of a proxy itself is not a result of the port.
+/// The same for a port that is probed through proxies. A failure of a proxy itself is not a result of the port.
 pub(super) fn poll_proxied(
     via: &mut Via,
     name: &PeerName,
