@@ -43,6 +43,7 @@ pub mod stdio;
 pub mod stream;
 mod terminal;
 mod timers;
+pub mod tls;
 pub mod udp;
 pub mod wall;
 pub(crate) mod wrapper;

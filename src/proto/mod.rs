@@ -11,13 +11,17 @@
 //! - [`http`]: the requests and responses of a web server.
 //! - [`datagram`]: [`datagram::records`] cuts a stream into datagrams, [`datagram::guard`] and [`datagram::pace`] decide which
 //!   are answered and when to send.
+//! - [`secure`]: which client may use a server, and whether it is the server that the client means; [`secure::pin`] names a
+//!   key by its digest, [`secure::known`] and [`secure::clients`] are lists of keys.
 //!
-//! Nothing here knows a socket, a file, a clock or a terminal, and no digest is computed here: digests are 32 opaque bytes.
+//! Nothing here knows a socket, a file, a clock or a terminal, and no digest of content is computed here: digests are 32
+//! opaque bytes.
 
 pub mod datagram;
 pub mod http;
 pub mod proxy;
 pub mod relay;
+pub mod secure;
 pub mod transfer;
 
 /// A message parsed from the beginning of a buffer.

@@ -222,7 +222,9 @@ impl Exec {
                 self.phase = ExecPhase::Alone(moved, now);
             }
             ExecPhase::Alone(_, since) if now >= since + limit && !is_ended_with_peer => {
-                let text = "the peer closed the connection, and the process sent nothing for 1m";
+                let limit = humantime::format_duration(limit);
+                let text =
+                    format!("the peer closed the connection, and the process sent nothing for {limit}");
                 self.failure = Some(Error::new(Exit::Lost, text));
                 (self.relay, self.termination) = (None, Termination::Due(GRACE));
                 return true;

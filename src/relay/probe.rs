@@ -125,7 +125,7 @@ impl Probe {
                 Resolved::Nothing(state, why) => {
                     let failed: Vec<usize> = target.take_due();
                     for port in failed {
-                        let name = PeerName::of_endpoint(&target.endpoint_of(port));
+                        let name = PeerName::from_endpoint(&target.endpoint_of(port));
                         let outcome = port_report(
                             &self.report,
                             target,
@@ -163,7 +163,7 @@ impl Probe {
         let started = attempts.iter().map(|attempt| (attempt.index, attempt.started));
         let due: Vec<(usize, Instant)> = target.take_due().into_iter().map(|port| (port, now)).collect();
         for (port, started) in started.chain(due) {
-            let name = PeerName::of_endpoint(&target.endpoint_of(port));
+            let name = PeerName::from_endpoint(&target.endpoint_of(port));
             let outcome = port_report(
                 &self.report,
                 target,
@@ -211,7 +211,7 @@ impl Probe {
             Some(within) => format!(", for {}", humantime::format_duration(within)),
             None => format!(", {retries} times"),
         };
-        self.report.again(format_args!("{text}; trying again every {pause}{limit}"));
+        self.report.retry(format_args!("{text}; trying again every {pause}{limit}"));
     }
 
     /// Starts as many attempts as allowed, for each host in turn.
@@ -228,7 +228,7 @@ impl Probe {
                 let (limit, connector) = (self.plan.connect_timeout, target.connector_of(index));
                 let route = match connector.through(limit, &self.io)? {
                     Some(via) => {
-                        ProbeRoute::Proxied(Box::new(via), PeerName::of_endpoint(connector.endpoint()))
+                        ProbeRoute::Proxied(Box::new(via), PeerName::from_endpoint(connector.endpoint()))
                     }
                     None if target.ports.is_empty() => {
                         ProbeRoute::Direct(Box::new(connector.dial(limit, &self.io)))

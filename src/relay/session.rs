@@ -350,7 +350,11 @@ impl LocalSide {
             FdKind::Terminal => InputKind::Terminal,
             _ => InputKind::Real,
         };
-        let rules = ending(options, input);
+        let mut rules = ending(options, input);
+        if transport.tls().is_some_and(|layer| !layer.can_half_close()) {
+            // TLS 1.2's end is that of both directions: it waits for the peer's.
+            rules.half_close = HalfClose::Never;
+        }
         let local: Box<dyn Stream> = match options.send_only {
             true => Box::new(SendOnly::new(local, report.clone())),
             false => Box::new(local),

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::mode::{Mode, SocksPlan, TransferPlan};
+use super::tls::ServerTlsPlan;
 use crate::error::{Error, Exit};
 use crate::net::child::ChildStdio;
 use crate::net::default_port::TRANSFER_PORT;
 use crate::net::endpoint::Endpoint;
 use crate::net::options::SocketOptions;
-use crate::net::reactor::{Io, Work};
+use crate::net::reactor::{Io, WaitGroup};
 use crate::net::signals::Signals;
 use crate::net::stdio::{check_stdout, has_stdin};
 use crate::proto::proxy::handshake::Users;
@@ -65,6 +66,7 @@ pub struct Plan {
     pub(crate) rate: Option<u64>,
     pub(crate) socket: SocketOptions,
     pub(crate) records: RecordOptions,
+    pub(crate) tls: Option<ServerTlsPlan>,
     pub(crate) mode: Mode,
 }
 
@@ -170,6 +172,7 @@ impl Plan {
             access: self.access.load()?,
             access_sources: self.access,
             terms,
+            tls: self.tls.as_ref().map(ServerTlsPlan::terms).transpose()?,
         };
         let server = Server { setup, records: self.records, report, signals };
         match self.mode {
@@ -257,7 +260,7 @@ impl Plan {
 fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let max_clients = server.setup.limits.max_clients;
     let budget = descriptors_for(plan.store.is_some(), plan.wire);
-    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, Work::default());
+    let (offer, running) = (plan.open(spare_parts(budget, max_clients))?, WaitGroup::default());
     if let Some(folder) = &offer.store {
         folder.remove_leftovers();
     }
@@ -269,7 +272,7 @@ fn transfer(server: Server<'_>, plan: &TransferPlan) -> Result<(), Error> {
     let is_stopped = matches!(&result, Err(error) if matches!(error.exit(), Exit::Signal(_)));
     // After the only session there is nothing left to clean up.
     if is_stopped || !plan.once {
-        running.await_end_within(STOP_LIMIT);
+        running.wait_within(STOP_LIMIT);
     }
     result
 }

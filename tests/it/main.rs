@@ -8,6 +8,7 @@ mod docs;
 mod faults;
 mod harness;
 mod http;
+mod secure;
 mod server;
 mod stream;
 mod transfer;

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_behind_the_end_is_wanted() {
+    fn bytes_after_the_head_are_not_used() {
         for (text, wanted) in [("", 16), ("HTTP/1.0 200\r\n", 2), ("HTTP/1.0 200 fine and well", 4)] {
             assert_eq!(head(text.as_bytes()).unwrap().wanted(), wanted, "{text}");
         }

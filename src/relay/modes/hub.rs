@@ -176,7 +176,7 @@ impl Hub {
         let mut hub = self.0.borrow_mut();
         let has_clients = hub.clients() > 0;
         if !has_clients {
-            hub.waiting.insert(asking.session(), asking.clone());
+            hub.waiting.insert(asking.session_id(), asking.clone());
         }
         has_clients
     }
@@ -191,7 +191,7 @@ impl Hub {
         let mut hub = self.0.borrow_mut();
         let is_written = hub.output.written >= published;
         if !is_written {
-            hub.waiting.insert(asking.session(), asking.clone());
+            hub.waiting.insert(asking.session_id(), asking.clone());
         }
         is_written
     }
@@ -246,7 +246,7 @@ impl Hub {
         }
         hub.full -= cut;
         if must_wait {
-            hub.waiting.insert(asking.session(), asking.clone());
+            hub.waiting.insert(asking.session_id(), asking.clone());
             return Err(end);
         }
         Ok(())

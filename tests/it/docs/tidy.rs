@@ -28,9 +28,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
 ];
 
-/// The parts of `proto` that `net` may name: one direction of a relay, the state of a delivery, handshakes.
-const PROTO_IN_NET: &[&str] =
-    &["proto::relay::lane", "proto::relay::half_close_timer::Delivery", "proto::proxy::handshake::Handshake"];
+/// The parts of `proto` that `net` may name: one direction of a relay, the state of a delivery, handshakes, the pin of a
+/// key.
+const PROTO_IN_NET: &[&str] = &[
+    "proto::relay::lane",
+    "proto::relay::half_close_timer::Delivery",
+    "proto::proxy::handshake::Handshake",
+    "proto::secure::pin",
+];
 
 /// The folders of `proto` that each folder of `proto` may name.
 const IN_PROTO: &[(&str, &[&str])] = &[
@@ -38,6 +43,7 @@ const IN_PROTO: &[(&str, &[&str])] = &[
     ("relay", &[]),
     ("datagram", &[]),
     ("http", &[]),
+    ("secure", &[]),
     // A proxy parses requests.
     ("proxy", &["proto::http"]),
 ];
@@ -54,6 +60,14 @@ const OWNED: &[(&str, &[&str])] = &[
     ("uapi", &["net/"]),
     ("pty_process", &["net/"]),
     ("indicatif", &["report/"]),
+    ("curve25519_dalek", &["proto/secure/"]),
+    ("sha2", &["proto/secure/"]),
+    ("hmac", &["proto/secure/"]),
+    ("subtle", &["proto/secure/"]),
+    ("bip39", &["proto/secure/"]),
+    ("aws_lc_rs", &["net/tls/"]),
+    ("rustls", &["net/tls/"]),
+    ("rustls_native_certs", &["net/tls/"]),
     ("blake3", &["store/", "transfer/", "report/"]),
     ("rustix::net", &["net/"]),
     ("rustix::pipe", &["net/"]),

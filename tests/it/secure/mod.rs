@@ -1,0 +1,3 @@
+//! Trust in transit: keys, certificates, and who is let in.
+
+mod certificates;
