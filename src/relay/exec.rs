@@ -33,10 +33,8 @@ const GRACE: Duration = Duration::from_secs(2);
 const LAST_GRACE: Duration = Duration::from_millis(500);
 /// Longest silence of the processes that keep the output open after the process has ended.
 const HELD_LIMIT: Duration = Duration::from_secs(10);
-
 /// Longest silence of a process whose peer has ended, with `--end-when peer`.
 const SILENCE_LIMIT: Duration = Duration::from_secs(2);
-
 /// Longest silence of a process that was sent nothing, once its peer on a Unix socket has closed: about the time in which
 /// the keepalive notices that over TCP.
 const GONE_LIMIT: Duration = Duration::from_secs(60);
