@@ -16,7 +16,7 @@ use super::trust_args::CodeArgs;
 use crate::error::{Error, Exit};
 use crate::net::endpoint::{Endpoint, EndpointUse};
 use crate::net::ports;
-use crate::relay::probe::Plan as ProbePlan;
+use crate::relay::probe::ProbePlan;
 use crate::run::connect::{ConnectTask, Plan, RelayPlan};
 
 /// Connect stdin and stdout to a server
@@ -90,11 +90,18 @@ impl ConnectArgs {
             for (endpoint, ports) in ports::parse_all(&self.endpoint).map_err(usage)? {
                 targets.push((connector(&endpoint, &self.proxy, &self.local)?, ports));
             }
-            let within = self.within;
+            let total_timeout = self.within;
             // Only the time limits the retries.
-            let retries = if within.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
-            let pause = self.retry.retry_delay;
-            let options = ProbePlan { targets: Vec::new(), limit: timeout, retries, pause, within };
+            let retries =
+                if total_timeout.is_some() && self.retry.retry == 0 { u32::MAX } else { self.retry.retry };
+            let retry_interval = self.retry.retry_delay;
+            let options = ProbePlan {
+                targets: Vec::new(),
+                connect_timeout: timeout,
+                retries,
+                retry_interval,
+                total_timeout,
+            };
             return Ok(Plan(ConnectTask::Probe { targets, options }));
         }
         match Endpoint::parse_list(&self.endpoint, EndpointUse::Connect).map_err(usage)?.as_slice() {

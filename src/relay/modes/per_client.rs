@@ -16,7 +16,7 @@ use crate::server::acceptor::{AdmittedClient, Handler};
 use crate::server::client_session::{ClientSession, CountedSession, begin};
 use crate::server::setup::ClientOptions;
 
-/// A client whose session is to be made.
+/// A client that needs a session.
 pub(crate) struct RelayClient {
     /// The connection. A drop resets it, unless it was ended in order before.
     pub(crate) peer: Limited<Box<dyn Stream>>,
