@@ -186,14 +186,15 @@ impl Guesses {
             return Judgement::Wrong(self.wrong_proof(source, now));
         }
         self.sources.remove(&source);
-        let own = self.reserved.iter().position(|(_, other)| key.is_some() && *other == key);
-        match (own, self.uses_left) {
-            (Some(place), Some(_)) => drop(self.reserved.remove(place)),
-            (None, Some(left)) if self.reserved.len() >= left as usize => {
+        let Some(left) = self.uses_left else {
+            return Judgement::Right(self.number());
+        };
+        if self.reserved.len() >= left as usize {
+            let is_own = |(_, other): &(u64, Option<SpkiHash>)| key.is_some() && *other == key;
+            let Some(place) = self.reserved.iter().position(is_own) else {
                 return Judgement::NotNow(wait(THIRD_DELAY));
-            }
-            (_, None) => return Judgement::Right(self.number()),
-            (None, Some(_)) => {}
+            };
+            self.reserved.remove(place);
         }
         let number = self.number();
         self.reserved.push((number, key));
@@ -209,19 +210,15 @@ impl Guesses {
         now + delay.min(MAX_ANSWER_DELAY)
     }
 
-    /// Uses up a reserved use: its session has succeeded.
+    /// Uses up a reserved use: its session has succeeded. One that was taken over counts as well.
     pub fn succeed(&mut self, number: u64) {
-        let is_reserved = self.give_back(number);
-        if let Some(left) = self.uses_left.as_mut().filter(|_| is_reserved) {
-            *left = left.saturating_sub(1);
-        }
+        self.give_back(number);
+        self.uses_left = self.uses_left.map(|left| left.saturating_sub(1));
     }
 
-    /// Gives a reserved use back: its session has failed or was cut. Returns whether it was still reserved.
-    pub fn give_back(&mut self, number: u64) -> bool {
-        let before = self.reserved.len();
+    /// Gives a reserved use back: its session has failed or was cut.
+    pub fn give_back(&mut self, number: u64) {
         self.reserved.retain(|(reserved, _)| *reserved != number);
-        self.reserved.len() < before
     }
 }
 
