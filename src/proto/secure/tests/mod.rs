@@ -86,7 +86,7 @@ impl Server {
         Server { code: Some(CodeAccount::new(code(), Rights::STORE, uses)), ..Server::default() }
     }
 
-    fn account(&self) -> &CodeAccount {
+    fn account(&self) -> &Arc<CodeAccount> {
         self.code.as_ref().expect("a code")
     }
 }
