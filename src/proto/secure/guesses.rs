@@ -186,18 +186,32 @@ impl Guesses {
             return Judgement::Wrong(self.wrong_proof(source, now));
         }
         self.sources.remove(&source);
-        let own = self.reserved.iter().position(|(_, other)| key.is_some() && *other == key);
-        match (own, self.uses_left) {
-            (Some(place), Some(_)) => drop(self.reserved.remove(place)),
-            (None, Some(left)) if self.reserved.len() >= left as usize => {
-                return Judgement::NotNow(wait(THIRD_DELAY));
-            }
-            (_, None) => return Judgement::Right(self.number()),
-            (None, Some(_)) => {}
+        match self.reserve(key) {
+            Ok(number) => Judgement::Right(number),
+            Err(not_now) => Judgement::NotNow(not_now),
+        }
+    }
+
+    /// Reserves a use for the client that has shown `key`, and returns its number: after a right proof, and for a session
+    /// that was cut, gave its use back and returns.
+    ///
+    /// # Errors
+    /// All uses have succeeded, or are reserved at the moment.
+    pub fn reserve(&mut self, key: Option<SpkiHash>) -> Result<u64, NotNow> {
+        if self.is_used_up() {
+            return Err(NotNow { reason: Reason::CodeUsed, seconds: 0 });
+        }
+        let Some(left) = self.uses_left else {
+            return Ok(self.number());
+        };
+        if self.reserved.len() >= left as usize {
+            let is_own = |(_, other): &(u64, Option<SpkiHash>)| key.is_some() && *other == key;
+            let place = self.reserved.iter().position(is_own).ok_or(wait(THIRD_DELAY))?;
+            self.reserved.remove(place);
         }
         let number = self.number();
         self.reserved.push((number, key));
-        Judgement::Right(number)
+        Ok(number)
     }
 
     fn wrong_proof(&mut self, source: IpAddr, now: Instant) -> Instant {
@@ -209,19 +223,15 @@ impl Guesses {
         now + delay.min(MAX_ANSWER_DELAY)
     }
 
-    /// Uses up a reserved use: its session has succeeded.
+    /// Uses up a reserved use: its session has succeeded. One that was taken over counts as well.
     pub fn succeed(&mut self, number: u64) {
-        let is_reserved = self.give_back(number);
-        if let Some(left) = self.uses_left.as_mut().filter(|_| is_reserved) {
-            *left = left.saturating_sub(1);
-        }
+        self.give_back(number);
+        self.uses_left = self.uses_left.map(|left| left.saturating_sub(1));
     }
 
-    /// Gives a reserved use back: its session has failed or was cut. Returns whether it was still reserved.
-    pub fn give_back(&mut self, number: u64) -> bool {
-        let before = self.reserved.len();
+    /// Gives a reserved use back: its session has failed or was cut.
+    pub fn give_back(&mut self, number: u64) {
         self.reserved.retain(|(reserved, _)| *reserved != number);
-        self.reserved.len() < before
     }
 }
 

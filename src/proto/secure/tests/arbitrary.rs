@@ -1,7 +1,5 @@
 //! Arbitrary bytes, and bytes that are nearly right, to both machines: nobody is trusted, nobody admitted.
 
-use std::time::Instant;
-
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use proptest::prelude::*;
 
@@ -11,7 +9,7 @@ use super::super::message::{ClientMessage, MessageFault, ServerMessage};
 use super::super::refusal::{Reason, Refusal, Wanted};
 use super::super::session::Session;
 use super::attacks::{OTHER_KEY, admission_of, answers, server_on, with_code};
-use super::{Server, code, once, server_end};
+use super::{Server, any_time, code, once, server_end};
 
 /// Bytes of one side that are nearly right: a genuine message, with one byte replaced, cut, or followed by another.
 fn twisted(messages: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
@@ -74,7 +72,7 @@ proptest! {
         policy.keys.insert(OTHER_KEY, Rights::ALL);
         policy.sessions.insert([3; 16], Session::by_channel(&server_end(77), Rights::ALL));
         let mut server = server_on(1);
-        let now = Instant::now();
+        let now = any_time();
         let _ = bytes.chunks(piece).try_for_each(|part| server.receive(part, &policy, now).map(drop));
         prop_assert!(server.into_admitted().is_none());
     }

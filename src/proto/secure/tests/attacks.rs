@@ -1,7 +1,7 @@
 //! Attacks: somebody in between with TLS of their own to each side, servers and clients that do what they like. What is
 //! wanted each time: the honest client has sent shares and proofs at most, and trusts nobody; the honest server admits nobody.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use curve25519_dalek::{RistrettoPoint, Scalar};
 
@@ -13,7 +13,7 @@ use super::super::message::{ClientMessage, ServerMessage};
 use super::super::refusal::{Reason, Refusal, Wanted};
 use super::super::server::{ServerAdmission, Status, Violation};
 use super::super::session::Session;
-use super::{CLIENT_KEY, HOME, Server, admit, client_end, code, end, once, random, server_end};
+use super::{CLIENT_KEY, HOME, Server, admit, any_time, client_end, code, end, once, random, server_end};
 
 pub(super) const OTHER_KEY: [u8; 32] = [0xEE; 32];
 
@@ -57,14 +57,14 @@ pub(super) fn admission_of(
 ) -> Result<ServerAdmission, Violation> {
     let mut server = server_on(connection);
     for message in messages {
-        server.receive(&message.encode(), policy, Instant::now())?;
+        server.receive(&message.encode(), policy, any_time())?;
     }
     Ok(server)
 }
 
 #[test]
 fn admission_that_is_relayed_between_two_connections_fails() {
-    let (server, code, now) = (Server::with_code(once()), code(), Instant::now());
+    let (server, code, now) = (Server::with_code(once()), code(), any_time());
     // The client is on connection 1, which ends at somebody who has connection 2 to the server, and passes on all bytes.
     let (mut a, mut b) = (with_code(&code, 1), server_on(2));
     let share = a.take_outgoing();
@@ -137,7 +137,7 @@ fn reflected_messages_are_not_trusted() {
     let tag = *client.take_outgoing()[4..].first_chunk().expect("a tag");
     assert_eq!(client.receive(&ServerMessage::Proof(tag).encode()), Err(NotTrusted::WrongProof));
     // The server's, in the same way.
-    let (policy, now) = (Server::with_code(once()), Instant::now());
+    let (policy, now) = (Server::with_code(once()), any_time());
     let mut server = server_on(1);
     server.receive(&ClientMessage::Share(other).encode(), &policy, now).expect("a share");
     let share = share_of(&server.take_outgoing());
@@ -182,12 +182,12 @@ fn neutral_and_non_canonical_shares_end_it() {
     }
     // No run is left over, and none of it was a guess.
     assert_eq!(policy.account().wrong_proofs(), 0);
-    assert!(admit(&policy, Credential::Code(&code), 5, HOME, Instant::now()).0.is_ok());
+    assert!(admit(&policy, Credential::Code(&code), 5, HOME, any_time()).0.is_ok());
 }
 
 #[test]
 fn recorded_messages_are_worth_nothing() {
-    let (mut policy, code, now) = (Server::with_code(once()), code(), Instant::now());
+    let (mut policy, code, now) = (Server::with_code(once()), code(), any_time());
     // A whole admission on connection 1 is recorded.
     let (mut client, mut server) = (with_code(&code, 1), server_on(1));
     let share = client.take_outgoing();
@@ -229,7 +229,7 @@ fn recorded_messages_are_worth_nothing() {
 
 #[test]
 fn a_session_is_for_its_server_and_its_client() {
-    let (mut policy, code, now) = (Server::with_code(once()), code(), Instant::now());
+    let (mut policy, code, now) = (Server::with_code(once()), code(), any_time());
     let (session, admitted) = admit(&policy, Credential::Code(&code), 1, HOME, now).0.expect("admitted");
     policy.sessions.insert([3; 16], admitted.session);
     // Another server, or one without a key, sees nothing of it.
@@ -256,7 +256,7 @@ fn keys_of_a_code_and_of_a_channel_differ() {
     // Whoever is admitted without a code has no session of somebody who has one, on the same connection.
     let (code, channel) = (code(), server_end(1));
     let policy = Server::with_code(once());
-    let (by_code, _) = admit(&policy, Credential::Code(&code), 1, HOME, Instant::now()).0.expect("admitted");
+    let (by_code, _) = admit(&policy, Credential::Code(&code), 1, HOME, any_time()).0.expect("admitted");
     let by_channel = Session::by_channel(&channel, Rights::ALL);
     assert_ne!(by_code.tag(&channel), by_channel.tag(&channel));
 }
@@ -287,13 +287,13 @@ fn messages_out_of_turn_end_it() {
     for first in all() {
         let mut server = admission_of(&[first], &policy, 1).expect("a first message");
         if server.wanted() == 0 {
-            assert_eq!(server.receive(&share.encode(), &policy, Instant::now()), Ok(0));
+            assert_eq!(server.receive(&share.encode(), &policy, any_time()), Ok(0));
         }
     }
     // While an answer is held back, neither.
     let mut server =
         admission_of(&[share.clone(), ClientMessage::Proof([0; 64])], &policy, 1).expect("a wrong proof");
-    assert_eq!(server.receive(&share.encode(), &policy, Instant::now()), Ok(0));
+    assert_eq!(server.receive(&share.encode(), &policy, any_time()), Ok(0));
     // A client that has shown no code takes no proof, and no share.
     for message in [ServerMessage::Share(share_of(&share.encode())), ServerMessage::Proof([0; 64])] {
         for credential in [Credential::Open, Credential::Key] {
@@ -305,7 +305,7 @@ fn messages_out_of_turn_end_it() {
 
 #[test]
 fn a_cut_at_every_byte_admits_nobody() {
-    let (code, now) = (code(), Instant::now());
+    let (code, now) = (code(), any_time());
     let policy = Server::with_code(once());
     let (mut client, mut server) = (with_code(&code, 1), server_on(1));
     let mut to_client = Vec::new();
@@ -336,7 +336,7 @@ fn a_cut_at_every_byte_admits_nobody() {
 
 #[test]
 fn half_open_runs_do_not_keep_an_honest_client_out() {
-    let (policy, code, now) = (Server::with_code(once()), code(), Instant::now());
+    let (policy, code, now) = (Server::with_code(once()), code(), any_time());
     let share = with_code(&code, 1).take_outgoing();
     let attacker = "203.0.113.9".parse().expect("an address");
     let mut open = Vec::new();

@@ -4,6 +4,7 @@ mod arbitrary;
 mod attacks;
 mod code;
 mod cpace;
+mod example;
 mod guesses;
 mod machines;
 mod message;
@@ -29,6 +30,12 @@ const CODE: &str = "violin-acoustic-lunar";
 const SERVER_KEY: SpkiHash = [0x55; 32];
 const CLIENT_KEY: SpkiHash = [0xCC; 32];
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+
+/// The beginning of all times in a test.
+#[allow(clippy::disallowed_methods)]
+fn any_time() -> Instant {
+    Instant::now()
+}
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: String = text.split_whitespace().collect();
@@ -79,7 +86,7 @@ impl Server {
         Server { code: Some(CodeAccount::new(code(), Rights::STORE, uses)), ..Server::default() }
     }
 
-    fn account(&self) -> &CodeAccount {
+    fn account(&self) -> &Arc<CodeAccount> {
         self.code.as_ref().expect("a code")
     }
 }
